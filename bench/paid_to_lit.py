@@ -155,7 +155,8 @@ def open_orders(running: Installation, count: int) -> list[str]:
     """
     from urja.apps.payments import operations
     from urja.apps.payments.config import PaymentsConfig
-    from urja.apps.payments.models import Order, OrderState
+    from urja.apps.payments.kinds import OrderState
+    from urja.apps.payments.models import Order
 
     config = PaymentsConfig.of(running.box.settings.payments)
     assert config is not None

@@ -167,7 +167,8 @@ def install(number, at, *, place, register_wh=0, role="billing"):
 
 def in_stock(number, *, bucket=7, **changes):
     """A meter that hangs nowhere yet."""
-    from urja.apps.assets.models import Device, Stock
+    from urja.apps.assets.kinds import Stock
+    from urja.apps.assets.models import Device
     from urja.apps.journal.operation import next_id
 
     values = {

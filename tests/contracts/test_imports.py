@@ -42,6 +42,7 @@ IMPORTS = [
     ("meter-without-broker", "urja.meter.planted", "urja.stream"),
     ("broker-in-one-place", "urja.pipeline.planted", "nats"),
     ("web-without-meters", "urja.web.planted", "urja.cosem"),
+    ("kinds", "urja.apps.work.kinds", "urja.apps.work.models"),
     ("web-door", "urja.web.planted", "urja.apps.billing.balances"),
     ("web-door", "urja.web.planted", "urja.apps.work.operations"),
     ("web-door", "urja.web.planted", "urja.usecases.performing"),

@@ -32,7 +32,7 @@ class PrivateContract(ProtectedContract):
 
 
 class OnlyContract(Contract):
-    """The source packages import themselves and the allowed modules, directly, and nothing else.
+    """The source packages import themselves and the allowed packages, directly, and nothing else.
 
     With `among_packages`, nothing else of those packages.
     """
@@ -48,7 +48,12 @@ class OnlyContract(Contract):
         removed = contract_utils.remove_ignored_imports_and_report(
             graph, self.ignore_imports, contract_utils.AlertLevel.ERROR
         )
-        allowed = {m.name for m in module_expressions_to_modules(graph, self.allowed_modules)}
+        allowed = {
+            name
+            for module in module_expressions_to_modules(graph, self.allowed_modules)
+            if module.name in graph.modules
+            for name in package(graph, module.name)
+        }
         among = self.among_packages
         links = []
         for source in module_expressions_to_modules(graph, self.source_modules):

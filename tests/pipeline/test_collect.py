@@ -236,7 +236,7 @@ def test_a_refund_that_a_webhook_tells_of_is_asked_about_at_once(till, order):
 
 def test_what_is_only_authorised_is_captured_and_the_answer_is_the_fact(till):
     from urja.apps.payments.errors import GatewayRefusedError
-    from urja.apps.payments.models import PaymentState
+    from urja.apps.payments.kinds import PaymentState
 
     asked = {"amount": 20_000, "currency": "INR", "receipt": "by hand", "payment_capture": False}
     order = till.shop.post("/v1/orders", **asked)

@@ -459,7 +459,8 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
 
 def authorise(house, account_id: int) -> None:
     """The payer's bank has agreed; the money has not come."""
-    from urja.apps.payments.models import Order, OrderState, PaymentState
+    from urja.apps.payments.kinds import OrderState, PaymentState
+    from urja.apps.payments.models import Order
 
     paid = {"account_id": account_id, "amount_minor": 20_000, "currency": "INR", "provider": "test"}
     order = Order.objects.create(

@@ -64,7 +64,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     """The stage takes everybody for prepaid."""
     from tests.apps import street
 
-    from urja.apps.contracts.models import PaymentMode
+    from urja.apps.contracts.kinds import PaymentMode
     from urja.apps.supply import facts
     from urja.site.supply_laws import laws
 

@@ -139,7 +139,8 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
 
 
 def test_one_that_came_to_nothing_restores_nothing(worded):
-    from urja.apps.payments.models import Payment, PaymentState
+    from urja.apps.payments.kinds import PaymentState
+    from urja.apps.payments.models import Payment
 
     cut(worded)
     authorise(worded, worded.houses[0].account_id)

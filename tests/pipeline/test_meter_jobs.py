@@ -178,10 +178,10 @@ def test_a_meter_that_was_removed_meanwhile_is_not_asked(database):
 
 
 def test_so_many_at_a_time_and_the_jobs_take_turns(database, monkeypatch):
-    from urja.apps.meter_jobs import kinds, steps
+    from urja.apps.meter_jobs import steps, steps_by_kind
 
     monkeypatch.setitem(
-        kinds.STEPS, "read_meters", steps.OneCommand(kinds.STEPS["read_meters"].command_of, 3)
+        steps_by_kind.STEPS, "read_meters", steps.OneCommand(steps_by_kind.STEPS["read_meters"].command_of, 3)
     )
     for number in range(1, 7):
         adopt(number)
@@ -196,10 +196,10 @@ def test_so_many_at_a_time_and_the_jobs_take_turns(database, monkeypatch):
 
 
 def test_a_meter_out_of_reach_does_not_keep_others_waiting(database, monkeypatch):
-    from urja.apps.meter_jobs import kinds, steps
+    from urja.apps.meter_jobs import steps, steps_by_kind
 
     monkeypatch.setitem(
-        kinds.STEPS, "read_meters", steps.OneCommand(kinds.STEPS["read_meters"].command_of, 1)
+        steps_by_kind.STEPS, "read_meters", steps.OneCommand(steps_by_kind.STEPS["read_meters"].command_of, 1)
     )
     adopt(1)
     adopt(2)

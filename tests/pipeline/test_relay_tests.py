@@ -233,9 +233,9 @@ def test_protected_after_it_was_asked_nothing_opens(house):
 
 
 def test_so_few_are_off_at_a_time(database, monkeypatch):
-    from urja.apps.meter_jobs import kinds, relay_tests
+    from urja.apps.meter_jobs import relay_tests, steps_by_kind
 
-    monkeypatch.setitem(kinds.STEPS, "test_relays", relay_tests.RelayTest(at_once=1))
+    monkeypatch.setitem(steps_by_kind.STEPS, "test_relays", relay_tests.RelayTest(at_once=1))
     place = Place(database, [adopt(1, credit_minor=10_000), adopt(2, credit_minor=10_000)])
     place.go(place.at(1, 11))
     job = ask(place.now, kind="test_relays", meters=(serial(1), serial(2)))
@@ -269,7 +269,7 @@ def test_each_supply_counts_as_a_disconnection(house):
 
 async def test_from_the_request_to_the_switch_and_back(town, database):  # noqa: F811
     """Real database, broker, head end and meter: the switch has moved twice, and the row says so."""
-    from urja.apps.meter_jobs.models import TaskState
+    from urja.apps.meter_jobs.kinds import TaskState
     from urja.pipeline import meter_jobs
 
     house = await town.raise_house()

@@ -135,7 +135,7 @@ def test_what_it_does_not_know_is_refused_and_leads_nowhere_else(bench, gateway)
 
 
 def test_payments_of_an_order_in_our_words(bench, gateway):
-    from urja.apps.payments.models import PaymentState
+    from urja.apps.payments.kinds import PaymentState
     from urja.apps.payments.port import Method
 
     placed = gateway.client.place_order("urja-words", 12_345, "INR", again=False)
@@ -154,7 +154,7 @@ def test_payments_of_an_order_in_our_words(bench, gateway):
 
 def test_what_is_authorised_is_captured_once(bench, gateway):
     from urja.apps.payments.errors import GatewayRefusedError
-    from urja.apps.payments.models import PaymentState
+    from urja.apps.payments.kinds import PaymentState
 
     held = gateway.client.payment(bench.hold())
     assert held.state is PaymentState.AUTHORISED

@@ -133,7 +133,8 @@ REASON = {"rule": "cut.from", "key": "restored", "params": {"balance_minor": -10
 
 
 def cut(adopted, at: datetime, cause: str) -> None:
-    from urja.apps.commands.models import Command, State
+    from urja.apps.commands.kinds import State
+    from urja.apps.commands.models import Command
     from urja.apps.supply.models import Switching
 
     command_id = adopted.service_point_id + 1000

@@ -56,7 +56,8 @@ def led(**ends):
     def work():
         from tests.pipeline.test_meter_jobs import progress
 
-        from urja.apps.commands.models import UNFINISHED, Command
+        from urja.apps.commands.kinds import UNFINISHED
+        from urja.apps.commands.models import Command
         from urja.pipeline import meter_jobs
 
         now = town_cast.NOW

@@ -161,7 +161,8 @@ def drained(governed):
 def disconnected(drained):
     """And was disconnected for it: the meter has confirmed."""
     from urja.apps.commands import operations as commands
-    from urja.apps.commands.models import Command, State
+    from urja.apps.commands.kinds import State
+    from urja.apps.commands.models import Command
     from urja.apps.contracts.queries import agreement_at
     from urja.apps.supply.models import Hold
 

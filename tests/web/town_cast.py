@@ -145,7 +145,8 @@ def _stand(adopted) -> None:
 def _cut(house, at) -> None:
     """A cut that the meter has confirmed; then the register went on, and somebody must look."""
     from urja.apps.commands import operations as commands
-    from urja.apps.commands.models import Command, State
+    from urja.apps.commands.kinds import State
+    from urja.apps.commands.models import Command
     from urja.apps.supply.models import Switching
     from urja.apps.work.models import WorkOrder
 

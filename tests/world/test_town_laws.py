@@ -106,7 +106,7 @@ def credits_nothing(patch):
 def failed_is_the_end(patch):
     """A bank that agrees after all is not believed any more."""
     from urja.apps.payments import settling
-    from urja.apps.payments.models import PaymentState
+    from urja.apps.payments.kinds import PaymentState
 
     rank = settling.PAYMENT_RANK
     patch.setattr(settling, "PAYMENT_RANK", rank | {PaymentState.FAILED: max(rank.values())})

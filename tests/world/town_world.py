@@ -703,6 +703,7 @@ def _order(account_id: int, amount_minor: int, now: datetime) -> str:
 
 def _in_hand() -> int:
     """Commands that the head end has, and has not said that it waits for the meter."""
-    from urja.apps.commands.models import Command, State
+    from urja.apps.commands.kinds import State
+    from urja.apps.commands.models import Command
 
     return Command.objects.filter(state__in=(State.SENT, State.ACKNOWLEDGED), again_at=None).count()

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP

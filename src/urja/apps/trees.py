@@ -19,7 +19,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from urja.apps import known
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.known import Moment
 from urja.apps.network.models import Node, NodePeriod
 from urja.apps.readings.overview import SILENT_AFTER

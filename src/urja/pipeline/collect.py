@@ -22,8 +22,9 @@ from django.db.models import Q, QuerySet
 from urja.apps.payments import gateways, placing, settling
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.gateways import Gateway
-from urja.apps.payments.models import NO_MONEY, GatewayHealth, Inbox, InboxSource, Order, OrderState
-from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, PaymentState, RefundFact
+from urja.apps.payments.kinds import NO_MONEY, InboxSource, OrderState, PaymentState
+from urja.apps.payments.models import GatewayHealth, Inbox, Order
+from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, RefundFact
 from urja.apps.payments.settling import Settled
 from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report

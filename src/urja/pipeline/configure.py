@@ -13,12 +13,12 @@ from typing import Any, Final, assert_never
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.assets.models import ConfigurationItem
+from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import State
+from urja.apps.commands.kinds import State
 from urja.apps.contracts import configuring
 from urja.apps.work import operations as work
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 
 log = structlog.get_logger()
 

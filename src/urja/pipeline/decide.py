@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
-from urja.apps.commands.models import CONNECT, DISCONNECT, Command
-from urja.apps.commands.models import State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT
+from urja.apps.commands.kinds import State as CommandState
+from urja.apps.commands.models import Command
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds

@@ -14,7 +14,8 @@ from django.db import connection, transaction
 
 from urja.apps.billing import arrears, usage
 from urja.apps.billing import posting as billing
-from urja.apps.billing.models import FinalSettlement, FinalWay
+from urja.apps.billing.kinds import FinalWay
+from urja.apps.billing.models import FinalSettlement
 from urja.apps.books import operations as books
 from urja.apps.books import posting as entries
 from urja.base.ids import bucket_of

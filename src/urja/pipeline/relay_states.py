@@ -12,10 +12,11 @@ import structlog
 from django.db import connection
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import UNFINISHED, Command
+from urja.apps.commands.kinds import UNFINISHED
+from urja.apps.commands.models import Command
 from urja.apps.supply.models import Recovery
 from urja.apps.work import operations as work
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import new_correlation
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ import structlog
 from django.db import connection
 
 from urja.apps.work import operations as work
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 
 log = structlog.get_logger()
 

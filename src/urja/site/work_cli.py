@@ -32,7 +32,7 @@ def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) 
     """What somebody must go and do, oldest first; with --all everything, newest first."""
     opened(data)
     from urja.apps.work import queries
-    from urja.apps.work.models import WorkOrderKind
+    from urja.apps.work.kinds import WorkOrderKind
 
     if kind is not None and kind not in WorkOrderKind.values:
         raise Refusal(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")

@@ -14,13 +14,15 @@ from typing import ClassVar
 
 from django.db import transaction
 
-from urja.apps.assets.models import Device, DevicePeriod, DeviceRole
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.identities import staff_address_faults, user_of
 from urja.apps.identity.models import AccessRole, AccountAccess
 from urja.apps.journal.operation import Doing, Operation, next_id
-from urja.apps.network.models import Premise, PremiseKind, Purpose, ServicePoint
+from urja.apps.network.kinds import PremiseKind, Purpose
+from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.core.calendar import local_day

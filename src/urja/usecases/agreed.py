@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from urja.apps.assets.models import ConfigurationItem, Device
+from urja.apps.assets.kinds import ConfigurationItem
+from urja.apps.assets.models import Device
 from urja.apps.contracts import configuring
-from urja.apps.contracts.models import Agreement, MeteringMode
+from urja.apps.contracts.kinds import MeteringMode
+from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing
 from urja.apps.network.models import ServicePoint
 from urja.base.sentences import say

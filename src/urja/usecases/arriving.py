@@ -7,9 +7,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from urja.apps.assets.models import DevicePeriod, DeviceRole
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.models import DevicePeriod
 from urja.apps.billing import usage
-from urja.apps.billing.models import Deposit, FinalSettlement, FinalWay
+from urja.apps.billing.kinds import FinalWay
+from urja.apps.billing.models import Deposit, FinalSettlement
 from urja.apps.books.kinds import DEPOSIT
 from urja.apps.books.models import Account, AccountKind
 from urja.apps.books.operations import open_account

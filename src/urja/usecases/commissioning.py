@@ -8,11 +8,13 @@ check and what to do; it is asked for again.
 from collections.abc import Iterator
 from datetime import datetime
 
-from urja.apps.assets.models import ConfigurationItem, DevicePeriod
+from urja.apps.assets.kinds import ConfigurationItem
+from urja.apps.assets.models import DevicePeriod
 from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
 from urja.apps.commissioning.operations import told_pushes
 from urja.apps.contracts import configuring
-from urja.apps.contracts.models import Agreement, PaymentMode
+from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.supply.models import Hold
 from urja.base.ids import bucket_of

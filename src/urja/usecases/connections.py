@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from urja.apps.journal.operation import Doing, Operation, next_id
-from urja.apps.network.models import Commodity, Licensee, Premise, PremiseKind, Purpose, ServicePoint, Tree
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.network.kinds import Commodity, PremiseKind, Purpose, Tree
+from urja.apps.network.models import Licensee, Premise, ServicePoint
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import network

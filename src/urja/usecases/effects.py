@@ -15,7 +15,8 @@ from django.db import connection, transaction
 
 from urja.apps.billing import queries as billing
 from urja.apps.billing import usage
-from urja.apps.commands.models import UNFINISHED, Command
+from urja.apps.commands.kinds import UNFINISHED
+from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Operation

@@ -7,10 +7,11 @@ and no block has to be cut. The agreement, its balance and its place in the slab
 from collections.abc import Iterator
 from datetime import datetime
 
-from urja.apps.assets.models import Device, DevicePeriod, DeviceRole, Stock
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.network.models import ServicePoint
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.agreed import agreement_at, net_faults

@@ -12,7 +12,8 @@ from django.db.models import Q, QuerySet
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Instalment, InstalmentPlan
-from urja.apps.contracts.models import Agreement, PaymentMode
+from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of

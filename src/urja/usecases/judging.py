@@ -18,7 +18,8 @@ from urja.apps.identity.roles import writing
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Operation
 from urja.apps.meter_jobs.models import Task
-from urja.apps.network.models import Node, Premise, ServicePoint, Tree
+from urja.apps.network.kinds import Tree
+from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.apps.network.nodes import node_named, places_under
 from urja.apps.people.models import Person
 from urja.apps.work.models import WorkOrder

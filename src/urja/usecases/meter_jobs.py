@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
 
 from urja.apps.assets import meter_keys
-from urja.apps.assets.models import Device, DevicePeriod, DeviceRole
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation
 from urja.apps.meter_jobs import operations as jobs
 from urja.apps.meter_jobs import queries
-from urja.apps.meter_jobs.models import UNFINISHED, Job, TaskState
+from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
+from urja.apps.meter_jobs.models import Job
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters
 from urja.apps.meter_types.queries import known_types
 from urja.apps.network.nodes import node_named

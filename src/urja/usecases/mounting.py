@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from urja.apps.assets.models import Device, DevicePeriod, DeviceRole, Seal, Stock
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work import queries as orders
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.last_reads import keep_last_read, last_read_faults

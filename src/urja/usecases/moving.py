@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from urja.apps.billing.models import Deposit, FinalWay
-from urja.apps.contracts.models import Agreement, MeteringMode, PaymentMode
+from urja.apps.billing.kinds import FinalWay
+from urja.apps.billing.models import Deposit
+from urja.apps.contracts.kinds import MeteringMode, PaymentMode
+from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation, next_id
-from urja.apps.network.models import Purpose, ServicePoint
+from urja.apps.network.kinds import Purpose
+from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day

@@ -7,7 +7,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from urja.apps.journal.operation import Doing, Operation, next_id, next_number
-from urja.apps.network.models import LEVELS, Level, Node, NodePeriod, Placement, ServicePoint, Tree
+from urja.apps.network.kinds import LEVELS, Level, Tree
+from urja.apps.network.models import Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.errors import TransformerConflict

@@ -18,7 +18,8 @@ from typing import Any
 
 from django.db import connection
 
-from urja.apps.assets.models import ConfigurationItem, Device
+from urja.apps.assets.kinds import ConfigurationItem
+from urja.apps.assets.models import Device
 from urja.apps.books import operations as books
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.contracts import configuring

@@ -15,7 +15,8 @@ from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
 from urja.apps.books.kinds import DEPOSIT, SET_APART
 from urja.apps.books.models import Account
-from urja.apps.contracts.models import Agreement, AgreementTerms, PaymentMode
+from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.journal.operation import Doing, next_id
 from urja.base.ids import bucket_of
 from urja.base.sentences import say

@@ -7,7 +7,8 @@ from django.db.models import Q
 
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation, next_id
-from urja.apps.people.models import Person, Protection, ProtectionKind
+from urja.apps.people.kinds import ProtectionKind
+from urja.apps.people.models import Person, Protection
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 

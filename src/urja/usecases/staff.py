@@ -12,7 +12,8 @@ from django.db.models import Q, QuerySet
 from urja.apps.identity.identities import user_of
 from urja.apps.identity.models import Employment, StaffRole
 from urja.apps.journal.operation import Doing, Operation, next_number
-from urja.apps.network.models import LEVELS, Node, Premise, Tree
+from urja.apps.network.kinds import LEVELS, Tree
+from urja.apps.network.models import Node, Premise
 from urja.base.sentences import say
 from urja.usecases.people import who_faults
 from urja.usecases.performing import perform

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from urja.apps.assets.models import Device, DevicePeriod, Stock
+from urja.apps.assets.kinds import Stock
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say

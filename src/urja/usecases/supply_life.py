@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.journal.operation import Doing, Operation
 from urja.apps.network.models import ServicePoint
 from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.sentences import say
 from urja.core.policy import ENDED, HOLDS, VACANT
 from urja.usecases import outside

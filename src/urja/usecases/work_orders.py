@@ -11,14 +11,16 @@ from typing import Any, ClassVar, Final
 
 from django.db.models import Q
 
-from urja.apps.assets.models import ConfigurationItem, Device, DevicePeriod, Seal
+from urja.apps.assets.kinds import ConfigurationItem
+from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.contracts import configuring
 from urja.apps.identity.models import Employment
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
-from urja.apps.work.models import WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
+from urja.apps.work.models import WorkOrder
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.outside import read_register

@@ -274,7 +274,7 @@ _STEPS = st.lists(
 def test_every_life_ends_at_most_once(home, steps):
     """Whatever comes in whatever order: the state's rank grows, and the first end stands."""
     from urja.apps.commands import operations
-    from urja.apps.commands.models import TERMINAL
+    from urja.apps.commands.kinds import TERMINAL
 
     command = issue(home)
     ends = []

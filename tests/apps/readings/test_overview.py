@@ -165,9 +165,11 @@ def test_an_interval_in_whose_course_a_house_was_moved_says_nothing(database, gr
 
 def bulk_supply(valid_from, *houses, role="BILLING"):
     """The meter of a society, at the premise that the houses are parts of."""
-    from urja.apps.assets.models import DevicePeriod, DeviceRole
+    from urja.apps.assets.kinds import DeviceRole
+    from urja.apps.assets.models import DevicePeriod
     from urja.apps.journal.operation import next_id
-    from urja.apps.network.models import Node, Placement, Premise, ServicePoint, Tree
+    from urja.apps.network.kinds import Tree
+    from urja.apps.network.models import Node, Placement, Premise, ServicePoint
 
     stamp = {"recorded_at": START, "actor": "test"}
     with street.by_hand():

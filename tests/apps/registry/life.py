@@ -96,7 +96,8 @@ def typed_pushes(name="urja-d1"):
 def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="URJA-1.0", only=None, **ends):
     """The head end's word on every command that is under way; `ends` says otherwise: kind or object -> (state, detail)."""
     from urja.apps.commands import operations
-    from urja.apps.commands.models import UNFINISHED, Command
+    from urja.apps.commands.kinds import UNFINISHED
+    from urja.apps.commands.models import Command
     from urja.stream.orders import Progress
 
     said = {

@@ -13,7 +13,8 @@ MOVED = START + 2 * HOUR
 @pytest.fixture
 def trees(database):
     """Two substations, two transformers on feeders, a pole, two divisions, two sections; a connection at the pole."""
-    from urja.apps.network.models import Node, NodePeriod, Tree
+    from urja.apps.network.kinds import Tree
+    from urja.apps.network.models import Node, NodePeriod
     from urja.usecases.operations import put_up_transformer
 
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")

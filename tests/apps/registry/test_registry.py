@@ -170,7 +170,7 @@ def test_a_change_during_projection_stays_due(database):
 
 
 def test_a_transformers_meter_hangs_without_an_agreement(database):
-    from urja.apps.assets.models import DeviceRole
+    from urja.apps.assets.kinds import DeviceRole
     from urja.apps.contracts.models import Agreement
     from urja.apps.network import queries
     from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer

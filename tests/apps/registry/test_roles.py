@@ -51,7 +51,8 @@ def test_a_scope_covers_itself_or_all_of_a_kind(database):
 @pytest.fixture
 def trees(database):
     """A division with a section, another section elsewhere; three supplies, one in a society."""
-    from urja.apps.network.models import Node, NodePeriod, Placement, Premise, Tree
+    from urja.apps.network.kinds import Tree
+    from urja.apps.network.models import Node, NodePeriod, Placement, Premise
 
     made = [adopt(number, bucket=number) for number in (1, 2, 3)]
     nodes = {}

@@ -86,7 +86,8 @@ def hang_network(number, purpose, premise):
 
 def place(sections):
     """A division with two sections; what hangs in which."""
-    from urja.apps.network.models import Node, NodePeriod, Placement, Tree
+    from urja.apps.network.kinds import Tree
+    from urja.apps.network.models import Node, NodePeriod, Placement
 
     def node(number, level, code):
         return Node.objects.create(id=number, tree=Tree.ADMINISTRATION, level=level, code=code, **STAMP)

@@ -6,20 +6,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from urja.apps.assets.kinds import ConfigurationItem, DeviceRole, Stock
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
 from urja.apps.network.models import ServicePoint
-
-
-class Stock(models.TextChoices):
-    """Where a device is in its life. It hangs somewhere exactly while it is installed."""
-
-    DELIVERED = "delivered"
-    TESTED = "tested"
-    ISSUED = "issued"
-    """In the hands of a fitter."""
-    INSTALLED = "installed"
-    REMOVED = "removed"
-    SCRAPPED = "scrapped"
 
 
 class Device(Recorded):
@@ -93,15 +82,6 @@ class NewKeys(models.Model):
         return f"new keys {self.number} of device {self.device_id}"
 
 
-class DeviceRole(models.IntegerChoices):
-    """What a device measures at its service point. Only a billing device's registers are rated."""
-
-    BILLING = 1
-    CHECK = 2
-    GENERATION = 3
-    SOURCE = 4
-
-
 class DevicePeriod(Period):
     """A device at a service point in a role, for a time. Nothing is billed before it is in service.
 
@@ -163,15 +143,6 @@ class Seal(Recorded):
 
     def __str__(self) -> str:
         return self.number
-
-
-class ConfigurationItem(models.TextChoices):
-    """What a meter is told to be. What it is may differ: then a command or a person has to go there."""
-
-    PAYMENT_MODE = "payment_mode"
-    METERING_MODE = "metering_mode"
-    LOAD_LIMIT_W = "load_limit_w"
-    BILLING_DAY = "billing_day"
 
 
 class Configuration(Recorded):

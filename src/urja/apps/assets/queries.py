@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, OuterRef, Subquery
 
-from urja.apps.assets.models import Device, DevicePeriod, Stock
+from urja.apps.assets.kinds import Stock
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.stream.messages import DeviceEntry
 
 

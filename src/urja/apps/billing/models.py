@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from urja.apps.billing.kinds import Every, FinalWay
 from urja.apps.books.models import Account
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
@@ -56,13 +57,6 @@ class Arrear(Recorded):
 
     def __str__(self) -> str:
         return f"arrear of bill {self.bill}"
-
-
-class Every(models.TextChoices):
-    """How often an instalment is due."""
-
-    DAY = "day"
-    MONTH = "month"
 
 
 class InstalmentPlan(Period):
@@ -132,13 +126,6 @@ class Instalment(models.Model):
 
     def __str__(self) -> str:
         return f"instalment of {self.due_on}"
-
-
-class FinalWay(models.TextChoices):
-    """Where goes what is left when a supply has ended."""
-
-    REFUND = "refund"
-    TRANSFER = "transfer"
 
 
 class FinalSettlement(models.Model):

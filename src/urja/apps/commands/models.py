@@ -5,7 +5,7 @@ that a late or repeated report cannot rewrite what was known. Business times end
 milliseconds (Unix), because a demonstration runs on a fast clock over links that do not.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -13,38 +13,8 @@ from django.db.models import Q
 
 from urja.apps.assets.models import Device
 from urja.apps.books.models import Account
+from urja.apps.commands.kinds import OPEN_RELEASES, SUPPLY_KINDS, TERMINAL, UNFINISHED, ReleaseState, State
 from urja.apps.network.models import ServicePoint
-
-
-class State(models.TextChoices):
-    """Where a command stands. The first three are on the way; each of the others is an end."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    """Signed and on its way; stored by the broker once `published`."""
-    ACKNOWLEDGED = "acknowledged"
-    """The meter has accepted it."""
-    CONFIRMED = "confirmed"
-    """The meter's own state, read back, is what was ordered."""
-    CONNECTED_LOAD_UNPROVEN = "connected_load_unproven"
-    """The meter calls itself connected where its word alone proves nothing, and no load was seen."""
-    WAITING_FOR_PERSON = "waiting_for_person"
-    """Ready for reconnection: somebody must press the button at the meter."""
-    EXPIRED = "expired"
-    SUPERSEDED = "superseded"
-    FAILED = "failed"
-
-
-UNFINISHED: Final = (State.QUEUED, State.SENT, State.ACKNOWLEDGED)
-TERMINAL: Final = tuple(state for state in State if state not in UNFINISHED)
-CARRIED_OUT: Final = (State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON)
-"""Ends in which the meter has done what it was told."""
-
-CONNECT: Final = "connect"
-DISCONNECT: Final = "disconnect"
-SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
-MAKE_KEYS: Final = "make_keys"
-CHANGE_KEYS: Final = "change_keys"
 
 
 class Command(models.Model):
@@ -142,23 +112,6 @@ class HeldCuts(models.Model):
 
     def __str__(self) -> str:
         return f"held by {self.headend}"
-
-
-class ReleaseState(models.TextChoices):
-    """Where a release of held cuts stands. The head end decides; the last three are ends."""
-
-    ASKED = "asked"
-    """It waits for passkeys."""
-    DELAYED = "delayed"
-    """Approved by the one person who is all the staff: it counts after a delay."""
-    RELEASED = "released"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    """It ended before it was approved."""
-
-
-OPEN_RELEASES: Final = (ReleaseState.ASKED, ReleaseState.DELAYED, ReleaseState.RELEASED)
 
 
 class CutRelease(models.Model):

@@ -8,15 +8,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.commands.errors import NotIssuable
-from urja.apps.commands.models import (
-    DISCONNECT,
-    MAKE_KEYS,
-    SUPPLY_KINDS,
-    TERMINAL,
-    UNFINISHED,
-    Command,
-    State,
-)
+from urja.apps.commands.kinds import DISCONNECT, MAKE_KEYS, SUPPLY_KINDS, TERMINAL, UNFINISHED, State
+from urja.apps.commands.models import Command
 from urja.base.ids import bucket_of, compose_id
 from urja.stream.orders import Progress
 

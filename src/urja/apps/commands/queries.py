@@ -4,12 +4,8 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from urja.apps.commands.models import (
-    SUPPLY_KINDS,
-    UNFINISHED,
-    Command,
-    State,
-)
+from urja.apps.commands.kinds import SUPPLY_KINDS, UNFINISHED, State
+from urja.apps.commands.models import Command
 
 
 def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:

@@ -10,13 +10,8 @@ from typing import Final
 
 import msgspec
 
-from urja.apps.commands.models import (
-    OPEN_RELEASES,
-    CutRelease,
-    CutReleaseAnswer,
-    HeldCuts,
-    ReleaseState,
-)
+from urja.apps.commands.kinds import OPEN_RELEASES, ReleaseState
+from urja.apps.commands.models import CutRelease, CutReleaseAnswer, HeldCuts
 from urja.apps.partial_insert import insert
 from urja.base import cut_release
 from urja.base.passkey import Assertion

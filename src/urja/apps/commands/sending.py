@@ -12,7 +12,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
-from urja.apps.commands.models import CONNECT, Command, State
+from urja.apps.commands.kinds import CONNECT, State
+from urja.apps.commands.models import Command
 from urja.base.ids import bucket_of, shard_of
 from urja.stream.orders import Order, SignedOrder
 

@@ -6,7 +6,8 @@ import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
-from urja.apps.assets.models import DevicePeriod, DeviceRole
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.models import DevicePeriod
 from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
 from urja.cosem.pushlist import PushList
 

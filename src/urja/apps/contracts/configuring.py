@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 
-from urja.apps.assets.models import Configuration, ConfigurationItem, DevicePeriod, DeviceRole
+from urja.apps.assets.kinds import ConfigurationItem, DeviceRole
+from urja.apps.assets.models import Configuration, DevicePeriod
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.tariffs import queries as tariffs
 from urja.base.ids import bucket_of, compose_id

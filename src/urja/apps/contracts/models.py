@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from urja.apps.books.models import Account
+from urja.apps.contracts.kinds import MeteringMode, PaymentMode
 from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
 from urja.apps.network.models import ServicePoint
 from urja.apps.people.models import Person
@@ -60,18 +61,6 @@ class Agreement(Period):
         """The terms at an instant; before the agreement its first, after it its last."""
         begun = [terms for terms in self.all_terms if terms.valid_from <= at]
         return begun[-1] if begun else self.all_terms[0]
-
-
-class PaymentMode(models.TextChoices):
-    PREPAID = "prepaid"
-    POSTPAID = "postpaid"
-
-
-class MeteringMode(models.TextChoices):
-    """Whether energy that flows back is counted for itself."""
-
-    FORWARD = "forward"
-    NET = "net"
 
 
 class AgreementTerms(Period):

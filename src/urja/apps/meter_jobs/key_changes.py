@@ -10,8 +10,10 @@ from django.db.models import Q
 
 from urja.apps.assets import meter_keys
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import CHANGE_KEYS, MAKE_KEYS, TERMINAL, UNFINISHED, Command, State
-from urja.apps.meter_jobs.models import Task, TaskState
+from urja.apps.commands.kinds import CHANGE_KEYS, MAKE_KEYS, TERMINAL, UNFINISHED, State
+from urja.apps.commands.models import Command
+from urja.apps.meter_jobs.kinds import TaskState
+from urja.apps.meter_jobs.models import Task
 from urja.apps.meter_jobs.steps import Moment, end, ending, issue
 from urja.base.ids import new_correlation
 

@@ -1,35 +1,24 @@
-"""What a task does with its meter, by the kind of its job: the operation that asked for it.
+"""States of tasks."""
 
-A new kind is an operation (`urja.usecases.meter_jobs`) and an entry here.
-"""
+from typing import Final
 
-from typing import Any, Final
-
-from urja.apps.meter_jobs.key_changes import ChangeKeys
-from urja.apps.meter_jobs.models import Job
-from urja.apps.meter_jobs.relay_tests import RelayTest
-from urja.apps.meter_jobs.steps import OneCommand, Steps
-
-SHOWN: Final = 50
-"""Rows of a profile that a job shows of each meter, the newest; all of them are stored as reads."""
+from django.db.models import TextChoices
 
 
-_WHOLE: Final = {"billing-profile": "read_billing", "nameplate": "read_nameplate"}
-"""What is read whole and shown, by its command: no reads are stored of it."""
+class TaskState(TextChoices):
+    """Where a task stands. The first two are on the way; each of the others is an end."""
+
+    WAITING = "waiting"
+    """Nothing has left yet: it can be cancelled."""
+    SENT = "sent"
+    """A command was given for it, or a disconnection was asked for."""
+    DONE = "done"
+    REFUSED = "refused"
+    """It was never sent: the row names no meter that can be asked."""
+    FAILED = "failed"
+    """The meter was asked and did not do it."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
-def _read(job: Job) -> tuple[str, dict[str, Any]]:
-    what = job.arguments["what"]
-    if what in _WHOLE:
-        return _WHOLE[what], {}
-    asked = {"profile": what, "shown": SHOWN}
-    return "read_profile", asked | {name: job.arguments[name] for name in ("from_at", "to_at")}
-
-
-STEPS: Final[dict[str, Steps]] = {
-    "change_keys": ChangeKeys(),
-    "read_meters": OneCommand(_read),
-    "set_clocks": OneCommand(lambda _job: ("set_clock", {})),
-    "show_text": OneCommand(lambda job: ("show_text", {"text": job.arguments["text"]})),
-    "test_relays": RelayTest(),
-}
+UNFINISHED: Final = (TaskState.WAITING, TaskState.SENT)

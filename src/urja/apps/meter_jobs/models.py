@@ -1,36 +1,18 @@
 """A job is one request about one meter or many; a task is one of its meters, with its state and what came of it.
 
 A job's key is the number of the operation that asked for it, so that the audit entry says who asked for what and why.
-Which kinds there are, and what a meter is told for each, is `urja.apps.meter_jobs.kinds`.
+Which kinds there are, and what a meter is told for each, is `urja.apps.meter_jobs.steps_by_kind`.
 """
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from urja.apps.assets.models import Device
 from urja.apps.commands.models import Command
+from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.network.models import ServicePoint
-
-
-class TaskState(models.TextChoices):
-    """Where a task stands. The first two are on the way; each of the others is an end."""
-
-    WAITING = "waiting"
-    """Nothing has left yet: it can be cancelled."""
-    SENT = "sent"
-    """A command was given for it, or a disconnection was asked for."""
-    DONE = "done"
-    REFUSED = "refused"
-    """It was never sent: the row names no meter that can be asked."""
-    FAILED = "failed"
-    """The meter was asked and did not do it."""
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-UNFINISHED: Final = (TaskState.WAITING, TaskState.SENT)
 
 
 class Job(models.Model):

@@ -7,9 +7,10 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.assets.models import DevicePeriod
-from urja.apps.meter_jobs.kinds import STEPS
-from urja.apps.meter_jobs.models import UNFINISHED, Job, Task, TaskState
+from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
+from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.steps import Moment, end
+from urja.apps.meter_jobs.steps_by_kind import STEPS
 from urja.apps.meter_jobs.targets import Target
 from urja.base.sentences import say, to_plain
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from urja.apps.meter_jobs.answers_file import csv_of
-from urja.apps.meter_jobs.models import UNFINISHED, Task
+from urja.apps.meter_jobs.kinds import UNFINISHED
+from urja.apps.meter_jobs.models import Task
 
 __all__ = ["csv_of", "under_way", "unfinished"]
 

@@ -12,8 +12,10 @@ from typing import Final
 
 from django.db.models import Q
 
-from urja.apps.commands.models import CARRIED_OUT, CONNECT, DISCONNECT, Command, State
-from urja.apps.meter_jobs.models import Task, TaskState
+from urja.apps.commands.kinds import CARRIED_OUT, CONNECT, DISCONNECT, State
+from urja.apps.commands.models import Command
+from urja.apps.meter_jobs.kinds import TaskState
+from urja.apps.meter_jobs.models import Task
 from urja.apps.meter_jobs.steps import Moment, end, ending
 from urja.apps.supply import operations as supply
 from urja.apps.supply.models import Hold

@@ -16,7 +16,8 @@ from urja.apps.contracts.models import Agreement
 from urja.apps.identity import access
 from urja.apps.identity.access import Area, Caller
 from urja.apps.identity.roles import Read
-from urja.apps.meter_jobs.models import Job, Task, TaskState
+from urja.apps.meter_jobs.kinds import TaskState
+from urja.apps.meter_jobs.models import Job, Task
 
 CURVES: Final = frozenset({"block"})
 """What is read that shows when somebody uses how much."""

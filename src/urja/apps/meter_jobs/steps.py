@@ -1,6 +1,6 @@
 """What a task does with its meter, by the kind of its job.
 
-Which kinds there are says `urja.apps.meter_jobs.kinds`. `OneCommand` serves every kind that is a single command; a kind
+Which kinds there are says `urja.apps.meter_jobs.steps_by_kind`. `OneCommand` serves every kind that is a single command; a kind
 that takes several (a relay test, a change of keys) has steps of its own. Only the pipeline's stage calls this.
 """
 
@@ -13,8 +13,10 @@ from typing import Any, Protocol
 from django.db.models import Q
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import TERMINAL, Command, State
-from urja.apps.meter_jobs.models import Job, Task, TaskState
+from urja.apps.commands.kinds import TERMINAL, State
+from urja.apps.commands.models import Command
+from urja.apps.meter_jobs.kinds import TaskState
+from urja.apps.meter_jobs.models import Job, Task
 from urja.base.ids import new_correlation
 from urja.base.sentences import Sentence, say, to_plain
 

@@ -6,14 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+from urja.apps.network.kinds import LEVELS, Commodity, Level, PremiseKind, Purpose, Tree
 from urja.base.ids import bucket_of
-
-
-class Commodity(models.TextChoices):
-    """What flows through a service point."""
-
-    ELECTRICITY = "electricity"
-    GAS = "gas"
 
 
 class Utility(Recorded):
@@ -49,21 +43,6 @@ class Licensee(Recorded):
 
     def __str__(self) -> str:
         return self.code
-
-
-class PremiseKind(models.TextChoices):
-    """What a premise is. A society holds towers, a tower flats; a complex holds shops and offices."""
-
-    HOUSE = "house"
-    FLAT = "flat"
-    SHOP = "shop"
-    OFFICE = "office"
-    SOCIETY = "society"
-    TOWER = "tower"
-    COMPLEX = "complex"
-    COMMON_AREA = "common_area"
-    NETWORK = "network"
-    """A place of the utility's own, such as a transformer's pole."""
 
 
 class Premise(Recorded):
@@ -102,20 +81,6 @@ class Premise(Recorded):
         return bucket_of(self.id)
 
 
-class Purpose(models.TextChoices):
-    """What is measured at a service point. Only a consumer's carries agreements."""
-
-    CONSUMER = "consumer"
-    COMMON_AREA = "common_area"
-    BULK = "bulk"
-    """The one supply of a society or complex, which its consumers' meters are behind."""
-    DG = "dg"
-    """A diesel generator."""
-    TRANSFORMER = "transformer"
-    FEEDER = "feeder"
-    BOUNDARY = "boundary"
-
-
 class ServicePoint(Recorded):
     """A connection. The consumer number belongs to it, not to the person who lives behind it."""
 
@@ -136,32 +101,6 @@ class ServicePoint(Recorded):
 
     def __str__(self) -> str:
         return self.consumer_number
-
-
-class Tree(models.TextChoices):
-    ADMINISTRATION = "administration"
-    GRID = "grid"
-
-
-class Level(models.TextChoices):
-    """The levels of both trees, from the root to the leaves."""
-
-    ZONE = "zone"
-    CIRCLE = "circle"
-    DIVISION = "division"
-    SUBDIVISION = "subdivision"
-    SECTION = "section"
-    SUBSTATION = "substation"
-    FEEDER = "feeder"
-    TRANSFORMER = "transformer"
-    POLE = "pole"
-
-
-LEVELS = {
-    Tree.ADMINISTRATION: (Level.ZONE, Level.CIRCLE, Level.DIVISION, Level.SUBDIVISION, Level.SECTION),
-    Tree.GRID: (Level.SUBSTATION, Level.FEEDER, Level.TRANSFORMER, Level.POLE),
-}
-"""The levels of each tree; a node's parent is of a level before its own."""
 
 
 class Node(Recorded):

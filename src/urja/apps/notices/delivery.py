@@ -18,7 +18,8 @@ from django.db.models.functions import Coalesce
 
 from urja.apps.notices import channels
 from urja.apps.notices.composing import is_outdated, word
-from urja.apps.notices.models import LONGEST_HEADER, Failure, Notice, NoticeState, Receipt
+from urja.apps.notices.kinds import Failure, NoticeState
+from urja.apps.notices.models import LONGEST_HEADER, Notice, Receipt
 from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
 from urja.apps.notices.wording import subject
 from urja.apps.partial_insert import insert

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from urja.apps.notices.models import Failure, Message, Notice, NoticeState
+from urja.apps.notices.kinds import Failure, NoticeState
+from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
 
 OUTBOX_KEEPS = 200

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db.models import Count, Min, Q
 
 from urja.apps.notices import channels
-from urja.apps.notices.models import Message, Notice, NoticeState
+from urja.apps.notices.kinds import NoticeState
+from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
 
 

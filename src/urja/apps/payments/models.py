@@ -9,47 +9,10 @@ from typing import ClassVar, Final
 from django.db import models
 
 from urja.apps.books.models import Account
-from urja.apps.payments.port import PaymentState, RefundKind
-
-
-class OrderState(models.TextChoices):
-    """Where an order stands; `failed` and `expired` may still become `paid`, for banks answer late."""
-
-    CREATED = "created"
-    """Recorded by the web; the pipeline has not placed it at the gateway yet."""
-    PENDING = "pending"
-    """At the gateway, not paid."""
-    FAILED = "failed"
-    """The last attempt failed."""
-    EXPIRED = "expired"
-    """Not paid in time, or never placed (`last_error` says why); it is not asked after any more."""
-    PAID = "paid"
-    CREDITED = "credited"
-    REVERSED = "reversed"
-    """The money went back, in part or whole, after it was credited."""
-
-
-ORDER_RANK: Final = {
-    OrderState.CREATED: 0,
-    OrderState.PENDING: 1,
-    OrderState.FAILED: 2,
-    OrderState.EXPIRED: 3,
-    OrderState.PAID: 4,
-    OrderState.CREDITED: 5,
-    OrderState.REVERSED: 6,
-}
-
+from urja.apps.payments.kinds import InboxSource, OrderState, PaymentState, RefundKind
 
 RECEIPT: Final = "urja-"
 """How our names of orders at the gateway begin."""
-
-
-class InboxSource(models.TextChoices):
-    """By which way something came in."""
-
-    WEBHOOK = "webhook"
-    RETURN = "return"
-    """A payer's browser came back from the gateway's page; the body is the address's query."""
 
 
 MOST_WAITING: Final = 2000
@@ -58,12 +21,6 @@ LARGEST_BODY: Final = 64 * 1024
 """Bytes of a body; a webhook has a few thousand."""
 LONGEST_HEADER: Final = 1000
 """Characters of a header that is kept."""
-
-
-NO_MONEY: Final = (PaymentState.CREATED, PaymentState.FAILED)
-"""States in which no bank has agreed to anything."""
-
-PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
 
 
 class Order(models.Model):

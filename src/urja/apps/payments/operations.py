@@ -12,7 +12,8 @@ from django.db import connection
 from urja.apps.partial_insert import insert
 from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.errors import AmountRefusedError
-from urja.apps.payments.models import LONGEST_HEADER, ORDER_RANK, Inbox, InboxSource, Order, OrderState
+from urja.apps.payments.kinds import ORDER_RANK, InboxSource, OrderState
+from urja.apps.payments.models import LONGEST_HEADER, Inbox, Order
 from urja.base.ids import bucket_of, compose_id, new_correlation
 
 log = structlog.get_logger()

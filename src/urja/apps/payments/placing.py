@@ -11,7 +11,8 @@ from django.db.models import F, Q
 
 from urja.apps.books.models import AccountKind
 from urja.apps.payments.config import PaymentsConfig
-from urja.apps.payments.models import Order, OrderState
+from urja.apps.payments.kinds import OrderState
+from urja.apps.payments.models import Order
 from urja.base.ids import format_correlation
 
 log = structlog.get_logger()

@@ -10,26 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from django.db.models import TextChoices
-
-
-class PaymentState(TextChoices):
-    """What the gateway says of a payment; `failed` may still become `authorised`."""
-
-    CREATED = "created"
-    FAILED = "failed"
-    AUTHORISED = "authorised"
-    CAPTURED = "captured"
-    REFUNDED = "refunded"
-
-
-class RefundKind(TextChoices):
-    """By which way money went back."""
-
-    REFUND = "refund"
-    """By an office, or by the payer's bank."""
-    DISPUTE = "dispute"
-    """By a dispute that was lost; `refund_id` is the dispute's."""
+from urja.apps.payments.kinds import PaymentState, RefundKind
 
 
 class Method(StrEnum):

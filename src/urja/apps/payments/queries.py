@@ -9,16 +9,15 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.payments import gateways, reconciling
+from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.payments.models import (
     GatewayHealth,
     Order,
-    OrderState,
     Payment,
     SettlementReport,
     SettlementRow,
     Unmatched,
 )
-from urja.apps.payments.port import PaymentState
 
 
 @dataclass(frozen=True, slots=True)

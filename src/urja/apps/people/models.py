@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
+from urja.apps.people.kinds import ProtectionKind
 
 PHONE = r"^\+?[0-9]{8,15}$"
 """What a telephone number looks like."""
@@ -67,13 +68,6 @@ class Consent(Recorded):
 
     def __str__(self) -> str:
         return f"{self.purpose} of person {self.person_id}"
-
-
-class ProtectionKind(models.TextChoices):
-    """Why somebody's supply is not cut. The first two are flags of `core.policy`."""
-
-    MEDICAL = "medical"
-    NEVER_CUT = "never_cut"
 
 
 class Protection(Period):

@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.accrual import ENERGY_WH
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
-from urja.apps.network.models import Purpose
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.network.kinds import Purpose
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
 
 LOSS_LIMIT_PERCENT: Final = 20

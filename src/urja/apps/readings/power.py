@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.core.power import AtMeter, Heard, at_meter, is_overdue, outage_since
 
 HEARD: Final = f"""

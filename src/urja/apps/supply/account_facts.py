@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.books.kinds import NOT_PAID_IN
 from urja.apps.contracts.models import Agreement
 from urja.core.arrears import due_day

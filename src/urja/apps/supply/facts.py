@@ -19,19 +19,22 @@ from django.db.models import Q
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
 from urja.apps.commands import queries as commands
-from urja.apps.commands.models import CONNECT, DISCONNECT, Command
-from urja.apps.commands.models import State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT
+from urja.apps.commands.kinds import State as CommandState
+from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement, PaymentMode
+from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.models import Agreement
 from urja.apps.notices import queries as notices
-from urja.apps.notices.models import NoticeState
+from urja.apps.notices.kinds import NoticeState
 from urja.apps.supply.account_facts import Stood, account_facts
 from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, Switching
 from urja.apps.supply.policies import Book, book
 from urja.apps.tariffs import queries as tariffs
 from urja.apps.work import queries as work
-from urja.apps.work.models import WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
+from urja.apps.work.models import WorkOrder
 from urja.core.calendar import local_day
 from urja.core.policy import (
     LETTER,

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.assets.models import DeviceRole
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import BLOCK_GRACE, LEAST_REPORTS, LEAST_SILENCE, SILENT_INTERVALS
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import CONNECT, DISCONNECT, Command
+from urja.apps.commands.kinds import CONNECT, DISCONNECT
+from urja.apps.commands.models import Command
 from urja.apps.supply import facts as known_facts
 from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Cause, Hold, Order, OrderAction, Switching

@@ -10,7 +10,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.work import operations as work
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.stream.records import OwnEvent, Source
 
 TAMPERS: Final = {

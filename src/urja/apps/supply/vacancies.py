@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.models import DISCONNECT
+from urja.apps.commands.kinds import DISCONNECT
 from urja.apps.supply.models import Cause, Switching
 from urja.apps.supply.policies import name_of
 from urja.apps.supply.switching import AGAIN_AFTER, Moment, hold_ends_at
 from urja.apps.work import operations as work
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import new_correlation
 from urja.core.calendar import local_day
 from urja.core.policy import HOLDS, Reason, Window

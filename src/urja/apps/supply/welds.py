@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.commands.models import DISCONNECT
+from urja.apps.commands.kinds import DISCONNECT
 from urja.apps.supply.facts import Known
 from urja.apps.work import operations as work
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from urja.apps.work.errors import NoPhoto
-from urja.apps.work.models import MOST_PHOTOS, UNFINISHED, Photo, WorkOrder, WorkOrderKind, WorkOrderState
+from urja.apps.work.kinds import UNFINISHED, WorkOrderKind, WorkOrderState
+from urja.apps.work.models import MOST_PHOTOS, Photo, WorkOrder
 from urja.apps.work.photos import kind_of
 from urja.base.ids import bucket_of, compose_id
 

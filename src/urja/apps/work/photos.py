@@ -7,7 +7,8 @@ import struct
 from typing import Final
 
 from urja.apps.work.errors import NoPhoto
-from urja.apps.work.models import MOST_PHOTO_BYTES, PhotoKind
+from urja.apps.work.kinds import PhotoKind
+from urja.apps.work.models import MOST_PHOTO_BYTES
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _PNG_END: Final = struct.pack(">I", 0) + b"IEND\xaeB`\x82"

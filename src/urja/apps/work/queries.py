@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from urja.apps.work.models import UNFINISHED, Photo, WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import UNFINISHED, WorkOrderKind
+from urja.apps.work.models import Photo, WorkOrder
 
 
 def orders() -> QuerySet[WorkOrder]:

@@ -11,7 +11,8 @@ from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
 from urja.apps import areas, known
-from urja.apps.assets.models import Device, DevicePeriod, DeviceRole, Stock
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import with_terms
 from urja.apps.identity import access

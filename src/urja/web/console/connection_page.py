@@ -15,7 +15,8 @@ from urja.apps import areas
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.billing import arrears as dues
 from urja.apps.billing import queries as billing
-from urja.apps.billing.models import Every, InstalmentPlan
+from urja.apps.billing.kinds import Every
+from urja.apps.billing.models import InstalmentPlan
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity import access

@@ -18,10 +18,10 @@ import msgspec
 from django.utils.translation import gettext as _
 from msgspec import NODEFAULT, UNSET, UnsetType
 
-from urja.apps.assets.models import DeviceRole
-from urja.apps.network.models import Commodity, PremiseKind, Purpose
-from urja.apps.people.models import ProtectionKind
-from urja.apps.work.models import WorkOrderKind
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
+from urja.apps.people.kinds import ProtectionKind
+from urja.apps.work.kinds import WorkOrderKind
 from urja.base.storable import is_in_calendar
 from urja.usecases.network import PHASES
 from urja.usecases.operations import Operation

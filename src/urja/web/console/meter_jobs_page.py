@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
 from urja.apps.meter_jobs import seen
-from urja.apps.meter_jobs.models import Job, Task, TaskState
+from urja.apps.meter_jobs.kinds import TaskState
+from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.queries import csv_of
 from urja.base.sentences import from_plain
 from urja.web.console import wording

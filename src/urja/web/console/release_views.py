@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from urja.apps.commands import releases
-from urja.apps.commands.models import OPEN_RELEASES
+from urja.apps.commands.kinds import OPEN_RELEASES
 from urja.apps.identity.access import Caller
 from urja.web.console import release_page as pages
 from urja.web.console.access import for_colleagues, sees_everything, show

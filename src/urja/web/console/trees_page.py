@@ -13,7 +13,8 @@ from urja.apps import areas
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
 from urja.apps.known import Moment
-from urja.apps.network.models import Level, Node, Tree
+from urja.apps.network.kinds import Level, Tree
+from urja.apps.network.models import Node
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
 from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.console import wording

@@ -22,7 +22,8 @@ from urja.apps.people.models import Person
 from urja.apps.work import operations as work
 from urja.apps.work import queries as orders
 from urja.apps.work.errors import NoPhoto
-from urja.apps.work.models import WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
+from urja.apps.work.models import WorkOrder
 from urja.core.policy import Reason
 from urja.usecases.operations import CloseWorkOrder, CorrectLastRead, Operation
 from urja.usecases.work_orders import BY_OPERATION

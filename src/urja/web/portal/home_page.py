@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
-from urja.apps.contracts.models import PaymentMode
+from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.payments import gateways
 from urja.apps.supply import queries as supply
 from urja.apps.tariffs.errors import UnknownTariffError

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from urja.apps.payments import gateways, operations
 from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig, PaymentsConfig
-from urja.apps.payments.models import Order, OrderState
+from urja.apps.payments.kinds import OrderState
+from urja.apps.payments.models import Order
 from urja.web.portal import chain as chains
 from urja.web.portal import paying
 from urja.web.portal.access import account_or_404

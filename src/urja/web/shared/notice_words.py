@@ -6,7 +6,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from urja.apps.notices.models import Failure, Notice, NoticeState
+from urja.apps.notices.kinds import Failure, NoticeState
+from urja.apps.notices.models import Notice
 from urja.apps.notices.wording import text_kind
 from urja.core.policy import LETTER
 from urja.web.shared import formats

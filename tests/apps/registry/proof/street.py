@@ -90,16 +90,8 @@ def raise_street() -> None:
 def _make_by_hand() -> None:
     """What no operation makes yet: places without a meter, and who administers them."""
     from urja.apps.journal.operation import next_id, next_number
-    from urja.apps.network.models import (
-        Commodity,
-        Node,
-        NodePeriod,
-        Placement,
-        Premise,
-        Purpose,
-        ServicePoint,
-        Tree,
-    )
+    from urja.apps.network.kinds import Commodity, Purpose, Tree
+    from urja.apps.network.models import Node, NodePeriod, Placement, Premise, ServicePoint
 
     stamp: dict[str, Any] = {"recorded_at": BEGUN, "actor": "proof"}
     for number, more in (

@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     log.configure("bench", "error", json=True)
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.postgres import Cluster, find_binaries
+        from urja.site.supervisor.postgres import Cluster, find_binaries
 
         cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
         cluster.start()

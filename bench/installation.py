@@ -24,13 +24,13 @@ from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.cosem.security import wrap_key
+from urja.demo.outside import Outside
 from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import Identity, seeded
 from urja.meter.world import LinkOptions
-from urja.site.outside import Outside
-from urja.site.postgres import make_private, socket_directory
-from urja.site.secrets import Vault
-from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild
+from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild
+from urja.site.supervisor.postgres import make_private, socket_directory
+from urja.site.supervisor.secrets import Vault
 
 FLEET = "fleet"
 SYSTEM = (POSTGRES, NATS, HEADEND, PIPELINE, WEB)
@@ -234,7 +234,7 @@ def settings_of(outside: Outside, meters: int, **headend: Any) -> Settings:
 
 
 def _adopt(running: Installation, dark: int) -> None:
-    from urja.site import django_options
+    from urja.site.django import options as django_options
 
     secrets = running.box.secrets
     django_options.setup(
@@ -329,7 +329,7 @@ async def _raise_fleet(running: Installation) -> None:
     unprojected = "SELECT count(*) FROM registry_projection WHERE version > projected_version"
     await running.until("projection", lambda: running.scalar(unprojected) == 0)
     await box.add(
-        ExtraChild(FLEET, "urja.site.demo:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
+        ExtraChild(FLEET, "urja.demo.command:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
     )
     give_up = time.monotonic() + 300
     while (await running.order("status"))["linked"] < total:

@@ -69,7 +69,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.postgres import Cluster, find_binaries
+        from urja.site.supervisor.postgres import Cluster, find_binaries
 
         cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=options.durable)
         cluster.start()
@@ -143,7 +143,8 @@ def measure(cluster, directory: Path, options) -> dict:
 
 
 def prepare(cluster) -> str:
-    from urja.site import database, django_options
+    from urja.site import database
+    from urja.site.django import options as django_options
 
     database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
     database.create_database(cluster.conninfo(), "bench")

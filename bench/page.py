@@ -40,8 +40,9 @@ from urja.apps.payments.config import PaymentsConfig
 from urja.base import log
 from urja.base.clock import Anchor, write_anchor
 from urja.base.settings import GatewaySettings, PaymentsSettings
-from urja.site import database, django_options
-from urja.site.postgres import Cluster, find_binaries
+from urja.site import database
+from urja.site.django import options as django_options
+from urja.site.supervisor.postgres import Cluster, find_binaries
 
 ZONE = "Asia/Kolkata"
 START = datetime(2026, 3, 20, 18, 30, tzinfo=UTC)

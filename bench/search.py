@@ -31,8 +31,9 @@ from typing import Any
 import psycopg
 
 from urja.base import log
-from urja.site import database, django_options
-from urja.site.postgres import Cluster, find_binaries
+from urja.site import database
+from urja.site.django import options as django_options
+from urja.site.supervisor.postgres import Cluster, find_binaries
 
 NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
 PASSWORD = "only-for-the-benchmark"

@@ -25,7 +25,7 @@ import httpx
 
 from urja.base import log
 from urja.base.settings import load
-from urja.site.supervisor import WEB, Box
+from urja.site.supervisor.box import WEB, Box
 
 BAR = 2
 PAUSE_S = 10.0

@@ -26,8 +26,8 @@ import psycopg
 
 from page import DAYS, NOW, PASSWORD, START, ZONE, Copier, live, town
 from urja.base import log
-from urja.site import django_options
-from urja.site.postgres import Cluster
+from urja.site.django import options as django_options
+from urja.site.supervisor.postgres import Cluster
 
 BAR_MIB = 512
 ASKED_AT = START + timedelta(days=DAYS, minutes=30)
@@ -83,7 +83,7 @@ def asked(owner: str, proven: int) -> dict[str, Any]:
 def ask(owner: str, proven: int) -> None:
     """What `urja verify` does, with its peak resident memory."""
     django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
-    from urja.site import verify
+    from urja.laws import verify
 
     began = time.perf_counter()
     with psycopg.connect(owner, autocommit=True) as connection:

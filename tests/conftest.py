@@ -21,8 +21,8 @@ from psycopg.conninfo import make_conninfo
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
-from urja.site.broker_process import Server
-from urja.site.postgres import Cluster, find_binaries
+from urja.site.supervisor.broker_process import Server
+from urja.site.supervisor.postgres import Cluster, find_binaries
 from urja.stream import User, server_config
 
 pytest_plugins = ["tests.contracts.executed"]
@@ -102,7 +102,8 @@ def database_template(postgres: Cluster) -> str:
     """The migrated database that tests' databases are copied from; configures Django for this worker."""
     from django.db import connections
 
-    from urja.site import database, django_options
+    from urja.site import database
+    from urja.site.django import options as django_options
 
     admin = postgres.conninfo()
     roles = dict.fromkeys(database.LOGIN_ROLES, PASSWORD)

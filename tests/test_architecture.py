@@ -52,7 +52,7 @@ for root in {roots!r}:
     module = importlib.import_module(root)
     for found in pkgutil.walk_packages(getattr(module, "__path__", []), root + "."):
         importlib.import_module(found.name)
-from urja.site.cli import urja
+from urja.site.cli.main import urja
 urja({arguments!r}, standalone_mode=False)
 """
 

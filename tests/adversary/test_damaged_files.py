@@ -9,8 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.stream.test_unreadable import GARBAGE
 
 from urja.base.approvers import ApproversError, encode_approvers, read_approvers
@@ -18,7 +17,9 @@ from urja.base.clock import REAL_TIME, AnchoredClock, read_anchor, write_anchor
 from urja.base.json_files import DamagedFileError
 from urja.base.settings import ClockSettings, Settings
 from urja.cosem.security import KekStore, wrap_key
+from urja.demo.town_control import TownControl, keys_of_fleet
 from urja.headend.kek_file import FollowedKeys
+from urja.laws import catalogue
 from urja.meter.fleet import CounterReserve, FleetError, read_fleet_file
 from urja.meter.inputs import Entry
 from urja.meter.journal import JournalError, read_journal
@@ -27,13 +28,13 @@ from urja.sandbox import outbox
 from urja.sandbox.book import Book
 from urja.sandbox.control import Control
 from urja.sandbox.gateway.schema import SCHEMA
-from urja.site import business_time, catalogue, cli, status
 from urja.site.admin import Administration
+from urja.site.cli import main as cli, status
+from urja.site.cli.verify import heads_in
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
-from urja.site.secrets import Vault
-from urja.site.town_control import TownControl, keys_of_fleet
-from urja.site.verify import heads_in
+from urja.site.supervisor import business_time
+from urja.site.supervisor.secrets import Vault
 
 SECRET_FILES = ("admin.json", "headend.json", "pipeline.json", "services.json", "web.json")
 

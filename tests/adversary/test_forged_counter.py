@@ -8,8 +8,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from prometheus_client import CollectorRegistry
 from tests.headend import conftest
 from tests.headend.conftest import value

@@ -166,7 +166,7 @@ def test_many_meters_are_told_nothing_without_a_passkey(office, database, kind, 
     from urja.apps.approvals import thresholds
     from urja.apps.meter_jobs.models import Job
     from urja.core.approvals import bundled_thresholds
-    from urja.site.approval_law import examine
+    from urja.laws.approvals import examine
     from urja.usecases.operations import BY_KIND
 
     text = bundled_thresholds().replace("actor = 100", "actor = 3").replace("default-1", "meters-1")

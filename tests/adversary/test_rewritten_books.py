@@ -43,12 +43,12 @@ class Books:
 
     def broken(self, *, against=True):
         """What contradicts the law of the roots."""
-        from urja.site import root_law
+        from urja.laws import roots as root_law
 
         return list(root_law.examine(self.superuser, kept=self.kept if against else ()))
 
     def other_laws(self):
-        from urja.site.verify import laws
+        from urja.laws.verify import laws
 
         return sorted(law for law, holds in laws(self.superuser).items() if not holds)
 
@@ -255,7 +255,7 @@ def test_a_leaf_that_is_gone_is_found(sealed):
 
 
 def test_a_stored_tree_that_was_rewritten_is_found_where_a_run_goes_on_from_it(sealed):
-    from urja.site import root_law
+    from urja.laws import roots as root_law
 
     assert list(root_law.examine(sealed.superuser, proven=2)) == []
     sealed.superuser.execute("UPDATE proofs_node SET hash = %s", [bytes(32)])

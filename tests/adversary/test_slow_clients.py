@@ -8,9 +8,9 @@ import pytest
 from tests.site import conftest
 from tests.site.test_box import ROOT, settings
 
-from urja.site import whole_requests
-from urja.site.supervisor import WEB, Box
-from urja.site.whole_requests import LARGEST_BODY, WholeRequests
+from urja.site.supervisor import whole_requests
+from urja.site.supervisor.box import WEB, Box
+from urja.site.supervisor.whole_requests import LARGEST_BODY, WholeRequests
 
 box_tmp = conftest.box_tmp
 SLOW = 60

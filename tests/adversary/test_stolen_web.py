@@ -15,9 +15,9 @@ from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load as load_tariff
 
 from urja.base.settings import load
+from urja.demo.outside import Outside
 from urja.sandbox.outbox import sign
-from urja.site.outside import Outside
-from urja.site.secrets import Vault
+from urja.site.supervisor.secrets import Vault
 
 
 @pytest.fixture

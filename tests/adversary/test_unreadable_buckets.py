@@ -22,9 +22,8 @@ from urja.base.ports import free_port
 from urja.headend.counters import LOST
 from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.site.admin import Administration
-from urja.site.headend_cli import headend
-from urja.stream import User, messages
-from urja.stream import subjects as names
+from urja.site.cli.headend import headend
+from urja.stream import User, messages, subjects as names
 from urja.stream.orders import SignedOrder
 from urja.stream.releases import AskedRelease
 

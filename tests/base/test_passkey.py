@@ -7,8 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from fido2 import cbor
 from fido2.cose import CoseKey, EdDSA
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.authenticator import ATTESTED, ORIGIN, PRESENT, RP_ID, VERIFIED, Authenticator
 
 from urja.base import passkey

@@ -81,7 +81,7 @@ def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
         "MAILERS": web_settings(secure=False, demo=True)["MAILERS"],
     }
     with override_settings(**changed):
-        from urja.site.wsgi import application
+        from urja.site.django.wsgi import application
 
         with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -37,7 +37,7 @@ def running_console(books, tmp_path):
     of_connection = connections["default"].settings_dict
     before = {name: of_connection[name] for name in ("USER", "OPTIONS")}
     of_connection.update(USER="urja_web", OPTIONS={**before["OPTIONS"], **AS_THE_WEB_ASKS})
-    from urja.site.wsgi import application
+    from urja.site.django.wsgi import application
 
     with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
         # A browser binds passkeys to a name, not to an address.

@@ -16,10 +16,10 @@ import msgspec
 
 from urja.base import log
 from urja.base.clock import Anchor
+from urja.demo import command as demo
+from urja.demo.outside import RESIDENTS
+from urja.demo.street import Town
 from urja.meter.world import LinkOptions
-from urja.site import demo
-from urja.site.outside import RESIDENTS
-from urja.site.street import Town
 
 FAST, SLOW = 600.0, 60.0
 POOR = 2

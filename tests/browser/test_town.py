@@ -52,7 +52,7 @@ def site(fake_town, town_books):  # noqa: F811 - asks for the fixtures
     client = Client()
     client.force_login(get_user_model().objects.get(pk=town_books.operator_id))
     connections.close_all()
-    from urja.site.wsgi import application
+    from urja.site.django.wsgi import application
 
     with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -38,9 +38,6 @@ PLAIN = {
     "urja.web": ["web_cache"],
 }
 
-_LAW_ENDINGS = ("_law", "_laws", ".laws")
-_LAWS = {"urja.site.catalogue", "urja.site.second_rater", "urja.site.truth", "urja.site.verify"}
-
 
 def owner(module: str) -> str:
     """The app a module belongs to, or its top-level package: `urja.apps.ledger`, `urja.web`."""
@@ -50,7 +47,7 @@ def owner(module: str) -> str:
 
 def set_up_django() -> None:
     """For a command; a test asks for the fixture `database_template` instead."""
-    from urja.site import django_options
+    from urja.site.django import options as django_options
 
     django_options.setup(django_options.DjangoOptions())
 
@@ -86,8 +83,8 @@ def named_in(text: str) -> frozenset[str]:
 def free(module: str) -> bool:
     """Whether a module may name any table: laws verify, so they read base tables; migrations make what grants name."""
     return (
-        module.endswith(_LAW_ENDINGS)
-        or module in _LAWS
+        owner(module) == "urja.laws"
+        or module == "urja.demo.town_laws"
         or ".migrations." in module
         or module == "urja.site.database"
         or owner(module) == "urja.sandbox"  # SQLite of its own

@@ -14,7 +14,7 @@ import urja.apps
 from urja.core.calendar import Period
 from urja.core.rating import Target, Terms, Use, parse_tariff, rows_between, standing, target
 from urja.core.units import major
-from urja.site.second_rater import charges
+from urja.laws.second_rater import charges
 
 DELHI = Path(urja.apps.__path__[0]) / "tariffs" / "documents" / "delhi-domestic-2022.toml"
 

@@ -3,13 +3,12 @@
 from datetime import date, timedelta
 from fractions import Fraction
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from urja.core.calendar import Period
 from urja.core.rating import LineTarget, Terms, Use, cut_days, parse_tariff, rows_between, standing, target
 from urja.core.units import to_minor
-from urja.site.second_rater import charges
+from urja.laws.second_rater import charges
 
 FIRST = date(2026, 1, 20)
 prices = st.integers(0, 99_999).map(lambda n: f'"{n / 10_000:.4f}"')

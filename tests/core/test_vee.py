@@ -1,8 +1,7 @@
 """Checks on columns: each objects to what it should, and to nothing else."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.core import vee
 from urja.core.vee import NULL

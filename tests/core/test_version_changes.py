@@ -5,15 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from tests.core.test_raters import FIRST, compute, days, documents, head, next_version
 
 import urja.apps
 from urja.core.calendar import Period
 from urja.core.rating import Terms, Use, cut_days, parse_tariff, target
 from urja.core.rating.tariff import bases_of
-from urja.site.second_rater import charges
+from urja.laws.second_rater import charges
 
 DOCUMENTS = Path(urja.apps.__path__[0]) / "tariffs" / "documents"
 DEMO = (DOCUMENTS / "demo-domestic.toml").read_text()

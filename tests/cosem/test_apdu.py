@@ -1,8 +1,7 @@
 """Every APDU: worked bytes, round trips, cuts, and any bytes at all."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from urja.cosem import axdr
 from urja.cosem.acse import AUTHENTICATION_UNIT, DiagnosticSource

@@ -5,8 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.cosem.fakewire import CLIENT_TITLE, KEYS, SERVER_TITLE, Wire, config, entropy
 
 from urja.cosem import axdr, gbt
@@ -52,6 +51,7 @@ from urja.cosem.apdu import (
 )
 from urja.cosem.association import (
     TRANSITIONS,
+    ActionResult as ActionDone,
     Associated,
     AssociationConfig,
     ClientAssociation,
@@ -70,7 +70,6 @@ from urja.cosem.association import (
     next_state,
     state_diagram,
 )
-from urja.cosem.association import ActionResult as ActionDone
 from urja.cosem.association_auth import SCHEMES, Proof
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import (

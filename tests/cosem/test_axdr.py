@@ -3,8 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.cosem import axdr
 from urja.cosem.axdr import BitString, CompactArray, Data, Limits, Tag, TypeDescription

@@ -23,7 +23,7 @@ from urja.cosem.opening import Keys, Opener
 from urja.cosem.pushbatch import PushMeters, decode_pushes
 from urja.cosem.readings import find_readings
 from urja.cosem.security import SuiteKeys
-from urja.site.decode import as_document, as_tree
+from urja.site.cli.decode import as_document, as_tree
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
 KEYS = SuiteKeys(GUEK, GAK)

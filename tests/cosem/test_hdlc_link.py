@@ -5,8 +5,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import DecodeError, LocalError

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.cosem.meter_types import CLOCK, EVENTS, PROFILES, TYPE, write_type
 
 from urja.cosem.companion import (

@@ -1,8 +1,7 @@
 """Ciphered pushes in batches: what is taken, what is not and why, and what the window remembers."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.cosem.pushes import ALERT, BLOCK, D1, INSTANTANEOUS, PUSHES, ciphered, plaintext
 
 from urja.cosem.apdu import decode_apdu

@@ -4,8 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.cosem.errors import DecodeError, LocalError
 from urja.cosem.obis import CosemAttribute, CosemMethod, Obis

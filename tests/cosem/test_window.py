@@ -4,8 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.cosem.errors import LocalError
 from urja.cosem.window import MAX_COUNTER, VERDICTS, WIDTH, ReplayWindow, Verdict, Windows

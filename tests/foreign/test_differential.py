@@ -4,8 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.foreign import contents
 from tests.foreign.isolated import DLMS_COSEM, ForeignError, python_with, started
 from tests.meter.helpers import HOUR, MIDNIGHT_S, make_meter, moment
@@ -14,7 +13,7 @@ from urja.cosem import apdu, axdr, security
 from urja.cosem.errors import AuthenticationFailed, PeerError
 from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
-from urja.site.decode import decode
+from urja.site.cli.decode import decode
 
 pytestmark = pytest.mark.timeout(60)
 

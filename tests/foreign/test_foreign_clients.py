@@ -18,7 +18,7 @@ HISTORY_ROWS = {144, 145}
 
 @contextmanager
 def served(*options):
-    command = [sys.executable, "-m", "urja.site.cli", "meter", "serve", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "urja.site.cli.main", "meter", "serve", "--port", "0", "--json"]
     with subprocess.Popen(
         [*command, "--days", "3", "--seed", "3", *options],
         stdout=subprocess.PIPE,

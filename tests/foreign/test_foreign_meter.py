@@ -42,7 +42,7 @@ def port(request):
 
 
 def read(where, *options):
-    command = [sys.executable, "-m", "urja.site.cli", "headend", "read"]
+    command = [sys.executable, "-m", "urja.site.cli.main", "headend", "read"]
     done = subprocess.run(
         [*command, *where, "--timeout", "5", "--json", *options],
         capture_output=True,

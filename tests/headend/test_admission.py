@@ -5,8 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.headend.admission import Admission
 

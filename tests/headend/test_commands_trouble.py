@@ -16,8 +16,7 @@ from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
-from urja.headend import greeting
-from urja.headend import orders as carrying
+from urja.headend import greeting, orders as carrying
 from urja.headend.memory import REMEMBERED
 from urja.headend.orders import Orders
 from urja.stream import Broker, User, connect

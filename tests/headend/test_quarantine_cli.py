@@ -13,8 +13,8 @@ from tests.headend.test_pushes import Line
 from tests.stream.servers import PASSWORDS
 
 from urja.site.admin import Administration
+from urja.site.cli.headend import quarantine
 from urja.site.exits import Exit, Refusal
-from urja.site.headend_cli import quarantine
 from urja.stream import User
 from urja.stream.quarantine import Quarantined
 

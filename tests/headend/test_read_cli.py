@@ -18,8 +18,8 @@ from urja.meter.identity import Identity, seeded
 from urja.meter.meter import Meter
 from urja.meter.serve import serve_bus_until
 from urja.meter.station import Station
+from urja.site.cli.headend import headend
 from urja.site.exits import Exit, Refusal
-from urja.site.headend_cli import headend
 
 
 @contextmanager

@@ -17,7 +17,17 @@ IST = timedelta(hours=5, minutes=30)
 @contextmanager
 def served_meter(*options):
     """A meter in a process of its own; gives what it has printed."""
-    command = [sys.executable, "-m", "urja.site.cli", "meter", "serve", "--port", "0", "--json", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "urja.site.cli.main",
+        "meter",
+        "serve",
+        "--port",
+        "0",
+        "--json",
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield json.loads(process.stdout.readline())
@@ -53,7 +63,7 @@ def test_another_projects_client_reads_clock_and_block_load(foreign):
 
 def test_a_taken_port_is_said_so():
     with served_meter() as facts:
-        command = [sys.executable, "-m", "urja.site.cli", "meter", "serve", "--port", str(facts["port"])]
+        command = [sys.executable, "-m", "urja.site.cli.main", "meter", "serve", "--port", str(facts["port"])]
         second = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert second.returncode == 71
     assert "choose another --port" in second.stderr

@@ -1,8 +1,7 @@
 """A meter's state is a fold over its inputs: who lives them again stands where it stood."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, moment
 
 from urja.cosem import axdr

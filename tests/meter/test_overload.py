@@ -1,8 +1,7 @@
 """Above the limit the meter cuts, tries again, locks out: numbers of type urja-d1."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import HOUR, MIDNIGHT_S, make_engine
 
 from urja.meter.events import EventCode, Log

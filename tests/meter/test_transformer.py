@@ -1,5 +1,4 @@
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S
 
 from urja.meter.lives import house

@@ -25,8 +25,7 @@ from urja.cosem.apdu import (
     StateError,
     decode_apdu,
 )
-from urja.cosem.association import ActionResult as ActionDone
-from urja.cosem.association import AssociationConfig, Mechanism, SetResult, State
+from urja.cosem.association import ActionResult as ActionDone, AssociationConfig, Mechanism, SetResult, State
 from urja.cosem.axdr import Tag
 from urja.cosem.errors import AssociationRejected
 from urja.cosem.obis import CosemAttribute, CosemMethod, Obis

@@ -9,7 +9,7 @@ import textwrap
 
 import psycopg
 
-from urja.site import catalogue
+from urja.laws import catalogue
 
 DAY = re.compile(r"_20000101\b")
 MADE_UP = re.compile(

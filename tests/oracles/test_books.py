@@ -30,7 +30,7 @@ def rows_of(connection, table: str) -> str:
 
 def laws_and_heads(connection, now) -> str:
     """What each law says, the last hash of each account, the sealed heads."""
-    from urja.site.verify import examine
+    from urja.laws.verify import examine
 
     findings = examine(connection, now, street.ZONE)
     laws = [f"{found.law}: {'; '.join(found.contradictions) or 'holds'}" for found in findings]

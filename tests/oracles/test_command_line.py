@@ -7,7 +7,7 @@ import msgspec
 from click.testing import CliRunner
 
 from urja.base.settings import Settings
-from urja.site.cli import urja
+from urja.site.cli.main import urja
 
 
 def helps(command: click.Command, path: tuple[str, ...]):

@@ -6,8 +6,7 @@ from fractions import Fraction
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.apps import street
 from tests.apps.street import START, adopt
 from tests.pipeline.test_decide import POLICY, Place
@@ -107,7 +106,7 @@ def book(house, number=0):
 
 
 def laws(house):
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
 
     return laws(house.connection, house.now, street.ZONE)
 

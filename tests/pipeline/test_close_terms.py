@@ -4,8 +4,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.apps.registry.test_terms import change_category, change_load
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import Town

@@ -66,7 +66,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
 
     from urja.apps.contracts.kinds import PaymentMode
     from urja.apps.supply import facts
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     do(house, to_postpaid(1))
     monkeypatch.setattr(facts, "PaymentMode", type("Mistaken", (), {"PREPAID": PaymentMode.POSTPAID}))

@@ -108,7 +108,7 @@ def swap(since=START):
 
 
 def test_what_a_swap_would_post_is_what_is_posted(houses):
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
     from urja.usecases.operations import perform
 
     operation = swap()

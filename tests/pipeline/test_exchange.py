@@ -58,7 +58,7 @@ class House:
         return [why(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == line]
 
     def laws(self):
-        from urja.site.verify import laws
+        from urja.laws.verify import laws
 
         return laws(self.connection, zone=street.ZONE)
 

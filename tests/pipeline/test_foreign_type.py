@@ -22,7 +22,8 @@ from urja.meter.identity import seeded
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
 from urja.meter.station import Station
-from urja.site import admin, adopt_cli, meter_type_cli
+from urja.site import admin
+from urja.site.cli import adopt as adopt_cli, meter_type as meter_type_cli
 from urja.site.exits import Refusal
 from urja.stream import User, connect, ensure_streams
 from urja.stream.records import EventState

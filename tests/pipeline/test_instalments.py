@@ -380,7 +380,7 @@ def a_share_beside_the_plan(patch):
     ids=lambda mutation: mutation.__name__,
 )
 def test_a_broken_plan_breaks_the_law(house, monkeypatch, mutation):
-    from urja.site import verify
+    from urja.laws import verify
 
     agree(house, 1_000)
     with monkeypatch.context() as patch:

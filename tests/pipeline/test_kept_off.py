@@ -51,7 +51,7 @@ def load_words(version):
 
 
 def law(place, name):
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     return laws(place.connection, place.now, street.ZONE)[name]
 

@@ -18,7 +18,7 @@ from tests.pipeline.test_seal import new_sealer
 
 def live(town):  # noqa: F811
     """Two days with a credit and a reversal, a slab crossed, another load on the second; the laws as they stand then."""
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
     from urja.usecases.operations import perform
 
     perform(change_load(6000, 2), recorded_at=town.midnight(0), actor="clerk")
@@ -249,7 +249,7 @@ def test_a_recharge_that_no_gateway_told_of_is_found(town):  # noqa: F811
 
 def test_what_an_earlier_run_has_proven_is_not_gone_through_again(town, tmp_path):  # noqa: F811
     """Of entries that were posted since everything is asked, and the chain goes on from where the run ended."""
-    from urja.site.verify import examine
+    from urja.laws.verify import examine
 
     live(town)
     sealer = new_sealer(tmp_path)

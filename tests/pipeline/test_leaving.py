@@ -64,7 +64,7 @@ class Place:
 
     def laws(self, now=NEXT + 4 * HOUR):
         """Those that do not hold."""
-        from urja.site.verify import laws
+        from urja.laws.verify import laws
 
         return [law for law, holds in laws(self.meter.connection, now, street.ZONE).items() if not holds]
 

@@ -28,7 +28,7 @@ def disconnect(house, reason, **more):
 
 
 def holds(place, law):
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     return laws(place.connection, place.now, street.ZONE)[law]
 

@@ -55,7 +55,7 @@ def used(pair, wh):
 
 
 def laws(pair):
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     return laws(pair.connection, pair.now, street.ZONE)
 
@@ -182,7 +182,7 @@ def test_a_share_for_old_dues_is_its_own_policys(pair):
 
 
 def arrears_law(pair):
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
 
     return laws(pair.connection, pair.now, street.ZONE)["arrears"]
 
@@ -229,7 +229,7 @@ class TestTheLawsSeeIt:
         pair.until(pair.at(1, 12))
         monkeypatch.undo()
         pair.go(pair.at(1, 12, 1))
-        from urja.site.supply_laws import examine
+        from urja.laws.supply import examine
 
         broken = [finding for finding in examine(pair.connection, pair.now, street.ZONE) if not finding.holds]
         shop = pair.houses[SHOP].account_id

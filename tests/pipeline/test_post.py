@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.apps import street
 from tests.apps.street import START, adopt, blocks, registers
 
-from urja.site.tariff_cli import tariff
+from urja.site.cli.tariff import tariff
 
 DAY = timedelta(days=1)
 HALF_HOUR = street.HALF_HOUR
@@ -137,7 +136,7 @@ class Town:
         }
 
     def laws(self):
-        from urja.site.verify import laws
+        from urja.laws.verify import laws
 
         return laws(self.connection, zone=street.ZONE)
 

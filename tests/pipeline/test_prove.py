@@ -17,8 +17,8 @@ ALL_HOLD = r"2026-03-02: all \d+ laws hold"
 @pytest.fixture
 def asked(town, database, tmp_path):  # noqa: F811
     """A prover with the laws as the pipeline's process gives them; from where each run was asked to go on."""
+    from urja.laws import verify
     from urja.pipeline import prove
-    from urja.site import verify
 
     laws = verify.daily(database.conninfo("urja_pipeline"), street.ZONE, tmp_path / "catalogue.json")
     begun = []

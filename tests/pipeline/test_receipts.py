@@ -12,8 +12,8 @@ from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import exported, new_sealer
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
+from urja.site.cli.verify import verify
 from urja.site.exits import Exit, Refusal
-from urja.site.verify import verify
 
 MINUTES = timedelta(minutes=10)
 

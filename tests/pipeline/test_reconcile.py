@@ -8,7 +8,7 @@ import pytest
 import structlog
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 
-from urja.site.verify import laws
+from urja.laws.verify import laws
 
 IST = ZoneInfo("Asia/Kolkata")
 FIRST, SECOND = date(2026, 3, 2), date(2026, 3, 3)

@@ -45,7 +45,7 @@ def off(house):
 
 
 def laws(house):
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     found = laws(house.connection, house.now, street.ZONE)
     return [law for law, holds in found.items() if not holds]

@@ -13,8 +13,8 @@ from tests.pipeline.test_ingest import NOW, block_batch
 
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import PipelineSettings, Settings
+from urja.laws import verify
 from urja.pipeline.stage import Report
-from urja.site import verify
 from urja.stream.subjects import Kind, User
 
 
@@ -86,8 +86,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
 ):
     from django.db import connections
 
-    from urja.stream import broker as stream
-    from urja.stream import ensure_streams
+    from urja.stream import broker as stream, ensure_streams
 
     stepped_clock.set(NOW)
     connections["default"].settings_dict |= {"USER": "urja_pipeline"}

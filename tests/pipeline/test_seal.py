@@ -61,7 +61,7 @@ def test_copies_of_heads_are_held_to_each_other_without_a_database(town, sealer,
     from click.testing import CliRunner
 
     from urja.core.heads import faults, sign
-    from urja.site.verify import verify
+    from urja.site.cli.verify import verify
 
     for day in (0, 1, 2, 3):
         town.register(day + 1, 18 + day)

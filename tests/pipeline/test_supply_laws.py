@@ -43,7 +43,7 @@ def on(place, end, step=15 * MINUTE):
 
 def live(place):
     """A day and a morning: three run out; one pays at night, one is held off by hand and pays too, one does not."""
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     place.now = place.at(1, 9)
     for house in (0, 1, 3, 4):
@@ -183,8 +183,8 @@ def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
 )
 def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it, law, down, up):
     """The stage is as broken as it is dead: where the record says that it was dead, and only there, the law holds."""
-    from urja.site.outages import Outages
-    from urja.site.supply_laws import examine
+    from urja.laws.outages import Outages
+    from urja.laws.supply import examine
 
     break_it(monkeypatch)
     row.pages_look = False
@@ -205,9 +205,9 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it
     ],
 )
 def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, holds):
-    from urja.site.outages import NO_OUTAGES, Outages
-    from urja.site.pasts import Past
-    from urja.site.town_laws import examine_reached
+    from urja.demo.town_laws import examine_reached
+    from urja.laws.outages import NO_OUTAGES, Outages
+    from urja.laws.pasts import Past
 
     never_restores(monkeypatch)
     row.pages_look = False
@@ -220,8 +220,8 @@ def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, hol
 
 def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     """The head end's and the stage's guards are both off: what was ordered is carried out although it was paid."""
+    from urja.laws.supply import laws
     from urja.pipeline import decide
-    from urja.site.supply_laws import laws
 
     row.now = row.at(1, 9)
     row.use(60_000)
@@ -245,7 +245,7 @@ def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
 def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
     from urja.apps.supply import health
     from urja.core.policy import bars
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     row.now = row.at(1, 9)
     row.use(60_000)
@@ -264,7 +264,7 @@ def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
 
 def test_a_switch_that_nobody_ordered_breaks_its_law(row):
     from urja.apps.commands.operations import issue
-    from urja.site.supply_laws import laws
+    from urja.laws.supply import laws
 
     row.now = row.at(1, 9)
     row.go()

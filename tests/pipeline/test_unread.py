@@ -51,7 +51,7 @@ def orders():
 
 
 def laws(place):  # noqa: F811
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
 
     return laws(place.meter.connection, zone=street.ZONE)
 

@@ -5,9 +5,9 @@ import pytest
 
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import GatewaySettings, PaymentsSettings
+from urja.site.cli.options import load_settings
 from urja.site.exits import Refusal
-from urja.site.options import load_settings
-from urja.site.secrets import Vault
+from urja.site.supervisor.secrets import Vault
 
 GATEWAY = (
     '[payments.gateways.{name}]\nprovider = "{provider}"\n[payments.gateways.{name}.options]\nkey_id = "k"\n'

@@ -20,7 +20,7 @@ import json, sys
 from urja.base import log
 from urja.base.clock import WallClock
 from urja.base.settings import Settings
-from urja.site.process import call
+from urja.site.supervisor.process import call
 
 log.configure("sandbox")
 call(sys.argv[1], Settings(), json.loads(sys.argv[2]), WallClock())

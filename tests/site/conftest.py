@@ -23,7 +23,7 @@ def data_after_prepare(short_tmp: Path) -> Path:
     from tests.site.test_up import ANY_PORT
 
     from urja.base.settings import load
-    from urja.site.supervisor import Box
+    from urja.site.supervisor.box import Box
 
     async def start_and_stop() -> None:
         async with Box(path, load(None, ANY_PORT), processes=[]):

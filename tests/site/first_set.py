@@ -9,10 +9,11 @@ from pathlib import Path
 import psycopg
 
 from urja.base.settings import load
-from urja.site import database, django_options
+from urja.site import database
 from urja.site.data_directory import DataDirectory
-from urja.site.postgres import Cluster, find_binaries
-from urja.site.secrets import Vault
+from urja.site.django import options as django_options
+from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.secrets import Vault
 
 FIRST_SET = ("registry", "readings", "tariffs", "ledger", "notices")
 """Each app stood at its 0001."""

@@ -11,9 +11,9 @@ from tests.apps.approvals.office import MONEY, NOW, Person, authenticator, home,
 from urja.base.settings import Settings
 from urja.core.approvals import bundled_thresholds
 from urja.site.admin import Administration
-from urja.site.approvals_cli import approvals
+from urja.site.cli.approvals import approvals
+from urja.site.cli.passkey import passkey
 from urja.site.exits import Refusal
-from urja.site.passkey_cli import passkey
 
 
 @pytest.fixture

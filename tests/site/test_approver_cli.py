@@ -8,7 +8,7 @@ from tests.apps.approvals.office import ORIGIN, Person
 from tests.site.test_approvals_cli import box  # noqa: F401 - a fixture
 
 from urja.base.approvers import read_approvers
-from urja.site.approver_cli import approver
+from urja.site.cli.approver import approver
 from urja.site.exits import Refusal
 
 

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from urja.base.clock import REAL_TIME, write_anchor
-from urja.site import demo
-from urja.site.asking_again import in_thread, until_answered
-from urja.site.postgres import make_private
-from urja.site.supervisor import Box
+from urja.demo import command as demo
+from urja.demo.asking_again import in_thread, until_answered
+from urja.site.supervisor.box import Box
+from urja.site.supervisor.postgres import make_private
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
 ):
     from urja.apps.assets.models import Device
     from urja.apps.people.models import Person
-    from urja.site import moving_in
+    from urja.demo import moving_in
 
     make_private(street.fleet_file.parent)
     whole, died = getattr(moving_in, after), asyncio.Event()

@@ -14,11 +14,12 @@ from tests.site.test_up import ANY_PORT
 
 from urja.base.ports import free_port
 from urja.base.settings import load
-from urja.site import probes, status, supervisor
+from urja.laws.outages import read_outages
+from urja.site.cli import status
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal
-from urja.site.outages import read_outages
-from urja.site.supervisor import WEB, Box, ExtraChild, check_ports, resolve_ports
+from urja.site.supervisor import box as supervisor, probes
+from urja.site.supervisor.box import WEB, Box, ExtraChild, check_ports, resolve_ports
 
 ROOT = Path(__file__).parent.parent.parent
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)

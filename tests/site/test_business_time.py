@@ -6,7 +6,7 @@ import pytest
 
 from urja.base.clock import REAL_TIME, Anchor, AnchoredClock, read_anchor, write_anchor
 from urja.base.settings import ClockSettings
-from urja.site import business_time
+from urja.site.supervisor import business_time
 
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 DEMO = ClockSettings(speed=60.0, start=MORNING)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from urja.site import catalogue
+from urja.laws import catalogue
 from urja.site import database as site_database
 
 

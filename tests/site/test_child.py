@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from urja.site import child
+from urja.site.supervisor import child
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 1_000_000])

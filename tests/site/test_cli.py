@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from urja.site.cli import COMMANDS, urja
+from urja.site.cli.main import COMMANDS, urja
 from urja.site.exits import Refusal
 
 
@@ -33,9 +33,9 @@ def test_help_lists_every_command_and_hides_the_supervisors():
 def test_no_django_where_none_is_needed(arguments):
     code = (
         "import sys; sys.modules['django'] = None\n"
-        "from urja.site.cli import urja\n"
+        "from urja.site.cli.main import urja\n"
         f"urja({arguments!r}, standalone_mode=False)\n"
-        "assert 'urja.site.supervisor' not in sys.modules\n"
+        "assert 'urja.site.supervisor.box' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

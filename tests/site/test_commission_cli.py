@@ -9,7 +9,7 @@ from tests.apps.registry.life import answer
 from tests.apps.street import START, adopt
 
 from urja.site.admin import Administration
-from urja.site.commission_cli import commission
+from urja.site.cli.commission import commission
 from urja.site.exits import Refusal
 
 NOON = START + timedelta(hours=12)

@@ -34,7 +34,7 @@ from urja.cosem.apdu import (
 from urja.cosem.axdr import Data
 from urja.cosem.companion import load_device_type
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, SecurityControl, SuiteKeys, seal
-from urja.site.decode import decode
+from urja.site.cli.decode import decode
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
 KEYS = SuiteKeys(GUEK, GAK)
@@ -274,7 +274,9 @@ def test_long_pushes_and_clocks():
 
 def test_decode_runs_where_django_cannot_be_imported(tmp_path):
     (tmp_path / "django.py").write_text("raise ImportError('Django is not for this command')\n")
-    script = "import sys; sys.argv = ['urja', 'decode', sys.argv[1]]; from urja.site.cli import main; main()"
+    script = (
+        "import sys; sys.argv = ['urja', 'decode', sys.argv[1]]; from urja.site.cli.main import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script, AIDON],
         env={"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},

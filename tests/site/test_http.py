@@ -7,8 +7,8 @@ import uvloop
 from prometheus_client import CollectorRegistry, Counter
 
 from urja.base.http import StatusServer
-from urja.site import probes
-from urja.site.child import Health
+from urja.site.supervisor import probes
+from urja.site.supervisor.child import Health
 
 
 @pytest.fixture

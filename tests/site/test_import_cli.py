@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site import admin
+from urja.site.cli.export_file import export
+from urja.site.cli.import_file import KIND_NAMES, import_file
 from urja.site.exits import Exit, Refusal
-from urja.site.export_cli import export
-from urja.site.import_cli import KIND_NAMES, import_file
 
 
 @dataclass
@@ -53,7 +53,7 @@ def test_the_kinds_of_the_command_line_are_those_that_there_are():
 
 def test_an_example_is_written_without_a_database_or_django(tmp_path):
     program = (
-        "import sys; from urja.site.import_cli import import_file; "
+        "import sys; from urja.site.cli.import_file import import_file; "
         "import_file(['--example', sys.argv[1], '--to', sys.argv[2]], standalone_mode=False); "
         "from django.conf import settings; assert not settings.configured"
     )

@@ -12,9 +12,9 @@ from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.headend.sealed_state import Seal
 from urja.site.admin import Administration
+from urja.site.cli.keys import keys
 from urja.site.exits import Refusal
-from urja.site.keys_cli import keys
-from urja.site.secrets import Vault
+from urja.site.supervisor.secrets import Vault
 
 NOON = START + timedelta(hours=12)
 

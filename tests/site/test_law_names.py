@@ -5,7 +5,8 @@ from tests.world.test_mutations import MUTATIONS, ONLY_OF_THE_BOOKS
 from tests.world.test_town_mutations import FLAGS, WRONGS
 from tests.world.world import MONDAY, ZONE
 
-from urja.site import laws, supply_laws, town_laws
+from urja.demo import town_laws
+from urja.laws import report as laws, supply as supply_laws
 
 ONLY_WITHOUT_A_WORLD = {
     "commands_end",

@@ -11,10 +11,10 @@ from tests.headend.test_key_change import MAKER
 from urja.base.keystore import KeyNotOpened
 from urja.cosem.security import KekStore
 from urja.headend.kek_file import FollowedKeys
-from urja.site import master_key
+from urja.site.cli import master_key
+from urja.site.cli.master_key import Rotation, wrapped_columns
 from urja.site.exits import Refusal
-from urja.site.master_key import Rotation, wrapped_columns
-from urja.site.secrets import Vault
+from urja.site.supervisor.secrets import Vault
 
 NOON = START + dt.timedelta(hours=12)
 GUEK, GAK, MASTER = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48))
@@ -253,7 +253,7 @@ def test_the_command_says_what_it_does(rotate, vault, monkeypatch):
     from click.testing import CliRunner
 
     from urja.site.admin import Administration
-    from urja.site.keys_cli import keys
+    from urja.site.cli.keys import keys
 
     box = SimpleNamespace(
         setup_django=lambda: None,

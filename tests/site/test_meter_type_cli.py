@@ -14,7 +14,7 @@ from urja.cosem.obis import Obis
 
 def urja(*arguments):
     """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli import main; main()"
+    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
     )

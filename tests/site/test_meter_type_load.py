@@ -9,8 +9,8 @@ from tests.cosem.meter_types import PROFILES, TYPE, write_type
 
 from urja.base.settings import Settings
 from urja.site import admin
+from urja.site.cli.meter_type import meter_type
 from urja.site.exits import Exit, Refusal
-from urja.site.meter_type_cli import meter_type
 
 SECOND = TYPE.replace('version = "1"', 'version = "2"').replace("2026-01-01", "2026-05-01")
 

@@ -10,8 +10,8 @@ from tests.site.test_up import running
 
 from urja.base.settings import Settings
 from urja.site.data_directory import DataDirectory
-from urja.site.postgres import socket_directory
-from urja.site.secrets import Vault
+from urja.site.supervisor.postgres import socket_directory
+from urja.site.supervisor.secrets import Vault
 
 
 def connect(data: DataDirectory) -> psycopg.Connection:

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 from urja.cosem.security import KekStore
-from urja.site.street import OPERATOR, build_town
+from urja.demo.street import OPERATOR, build_town
 
 
 def test_the_town_moves_in(database):
     from django.contrib.auth import get_user_model
 
     from urja.apps.assets.models import Device
-    from urja.site.moving_in import move_in
+    from urja.demo.moving_in import move_in
     from urja.web.shared.colleague import employed
 
     now = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)

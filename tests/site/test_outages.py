@@ -6,9 +6,9 @@ import pytest
 from tests.apps.street import START, adopt
 
 from urja.base.json_files import DamagedFileError
-from urja.site import town_laws
-from urja.site.outages import OutageLog, Outages, read_outages
-from urja.site.pasts import Past
+from urja.demo import town_laws
+from urja.laws.outages import OutageLog, Outages, read_outages
+from urja.laws.pasts import Past
 
 HOUR = timedelta(hours=1)
 PROMISED = HOUR

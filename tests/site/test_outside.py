@@ -3,7 +3,7 @@
 import msgspec
 
 from urja.base.settings import Settings
-from urja.site.outside import Outside
+from urja.demo.outside import Outside
 
 
 def test_messages_name_the_portal_of_this_run():

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from urja.laws.pasts import FOR_EVER_S, pasts_of
 from urja.meter.fleet import FleetFile
 from urja.meter.identity import seeded
 from urja.meter.inputs import Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
 from urja.meter.world import LinkOptions
-from urja.site.pasts import FOR_EVER_S, pasts_of
 
 HORIZON = datetime.fromtimestamp(10_000, UTC)
 

@@ -15,9 +15,9 @@ from tests.apps.street import adopt, protect
 import urja.core.policy
 from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
+from urja.site.cli.policy import policy, replay_all
+from urja.site.cli.policy_replay import Happened, History, Posting, replay
 from urja.site.exits import Refusal
-from urja.site.policy_cli import policy, replay_all
-from urja.site.policy_replay import Happened, History, Posting, replay
 
 IST = ZoneInfo("Asia/Kolkata")
 DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"
@@ -29,7 +29,7 @@ END = datetime(2026, 12, 1, tzinfo=IST)
 
 def urja_policy(*arguments):
     """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli import main; main()"
+    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, "policy", *arguments], capture_output=True, text=True, check=False
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from urja.site import postgres
-from urja.site.postgres import Cluster, PostgresError, find_binaries
+from urja.site.supervisor import postgres
+from urja.site.supervisor.postgres import Cluster, PostgresError, find_binaries
 
 _numbers = itertools.count(1)
 
@@ -106,7 +106,7 @@ def test_it_dies_with_its_parent(box_tmp):
     directory = box_tmp / "orphan"
     code = (
         "import os, signal\nfrom pathlib import Path\n"
-        "from urja.site.postgres import Cluster, find_binaries\n"
+        "from urja.site.supervisor.postgres import Cluster, find_binaries\n"
         f"cluster = Cluster(find_binaries(), Path({str(directory)!r}), 'x', durable=False)\n"
         "cluster.start()\nprint(cluster._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -6,7 +6,7 @@ import time
 
 from tests.site.test_up import URJA, environment, running
 
-from urja.site import status
+from urja.site.cli import status
 
 PATIENCE_S = 120
 

@@ -8,8 +8,8 @@ from tests.apps import street
 from tests.apps.registry.test_exchange import new_meter
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, exchange, in_stock
 
+from urja.laws import registry as registry_laws
 from urja.meter.truth import TruthRecord
-from urja.site import registry_laws
 
 AT = START + 10 * HALF_HOUR
 END = START + 20 * HALF_HOUR

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from tests.site.test_box import settings
 
 from urja.base.clock import REAL_TIME, Anchor, write_anchor
-from urja.site import business_time, restored_data
+from urja.site.cli.restored import restored
 from urja.site.exits import Exit, Refusal
-from urja.site.restored_cli import restored
-from urja.site.restored_data import SILENT_S, sign_of_restore
-from urja.site.supervisor import HEADEND, Box
+from urja.site.supervisor import business_time, restored_data
+from urja.site.supervisor.box import HEADEND, Box
+from urja.site.supervisor.restored_data import SILENT_S, sign_of_restore
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from urja.site import catalogue
+from urja.laws import catalogue
 from urja.stream import User, server_config
 
 TABLE = Path(__file__).parents[2] / "docs" / "rights.md"

@@ -7,8 +7,8 @@ import pytest
 
 from urja.base.settings import load
 from urja.site.exits import Refusal
-from urja.site.process import Start, start_payload
-from urja.site.secrets import Vault
+from urja.site.supervisor.process import Start, start_payload
+from urja.site.supervisor.secrets import Vault
 
 SETTINGS = load(None, {})
 

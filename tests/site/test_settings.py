@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from urja.base.settings import SettingsError, describe, load, load_with_origins, mask_password
-from urja.site.cli import urja
+from urja.site.cli.main import urja
 from urja.site.exits import Exit, Refusal
 
 FAULTY = """\

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.apps.payments.till import opened_till  # noqa: F401 - a fixture
 
 from urja.site.admin import Administration
-from urja.site.settlement_cli import settlement
+from urja.site.cli.settlement import settlement
 
 
 @pytest.fixture

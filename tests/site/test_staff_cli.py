@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from tests.apps.street import START, adopt, by_hand
 
 from urja.site.admin import Administration
+from urja.site.cli.staff import staff
+from urja.site.cli.token import token
 from urja.site.exits import Refusal
-from urja.site.staff_cli import staff
-from urja.site.token_cli import token
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ DELHI = f"{urja.apps.__path__[0]}/tariffs/documents/delhi-domestic-2022.toml"
 
 def urja_tariff(*arguments):
     """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli import main; main()"
+    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, "tariff", *arguments], capture_output=True, text=True, check=False
     )

@@ -7,13 +7,12 @@ import pytest
 from click.testing import CliRunner
 from tests.apps import street
 from tests.apps.street import START, adopt, registers
-from tests.pipeline.test_post import TARIFF, Town
-from tests.pipeline.test_post import load as load_tariff
+from tests.pipeline.test_post import TARIFF, Town, load as load_tariff
 
 from urja.base.settings import Settings
 from urja.site import admin
+from urja.site.cli.tariff import tariff
 from urja.site.exits import Exit, Refusal
-from urja.site.tariff_cli import tariff
 
 DAY = timedelta(days=1)
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from urja.site.demo import _houses_and_meters, business_morning
-from urja.site.street import HOUSES_PER_TRANSFORMER, build_town
-from urja.site.town_laws import spread
+from urja.demo.command import _houses_and_meters, business_morning
+from urja.demo.street import HOUSES_PER_TRANSFORMER, build_town
+from urja.demo.town_laws import spread
 
 ZONE = ZoneInfo("Asia/Kolkata")
 

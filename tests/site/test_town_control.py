@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
+from urja.demo.town_control import FLEET_ORDERS, Gateway, TownControl, keys_of_fleet
 from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import seeded
 from urja.site.data_directory import DataDirectory
-from urja.site.town_control import FLEET_ORDERS, Gateway, TownControl, keys_of_fleet
 
 METER = seeded("00100001", "urja-d1", 7)
 GET = bytes.fromhex("c001c1000100002b0100ff0200")

@@ -17,7 +17,7 @@ from tests.site.test_postgres import wait_gone
 
 from urja.site.admin import Administration
 from urja.site.exits import Exit
-from urja.site.postgres import Cluster, find_binaries
+from urja.site.supervisor.postgres import Cluster, find_binaries
 from urja.stream.broker import connect
 from urja.stream.errors import StreamError
 
@@ -35,7 +35,7 @@ ANY_PORT = {
         "WEB_PORT",
     )
 }
-URJA = [sys.executable, "-m", "urja.site.cli"]
+URJA = [sys.executable, "-m", "urja.site.cli.main"]
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 
 

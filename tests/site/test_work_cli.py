@@ -11,8 +11,8 @@ from tests.apps.work.test_work import JPEG
 
 from urja.base.settings import Settings
 from urja.site.admin import Administration
+from urja.site.cli.work import work
 from urja.site.exits import Refusal
-from urja.site.work_cli import work
 
 NOON = START + timedelta(hours=12)
 

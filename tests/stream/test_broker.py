@@ -9,8 +9,7 @@ import pytest
 from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.stream.servers import SIZES
 
-from urja.stream import Broker, Kind, User, connect, ensure_streams
-from urja.stream import subjects as names
+from urja.stream import Broker, Kind, User, connect, ensure_streams, subjects as names
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import (

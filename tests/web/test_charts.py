@@ -4,8 +4,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from urja.web.portal.charts import PLOT_PX, Use, ceiling, chart
 

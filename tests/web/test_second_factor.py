@@ -194,7 +194,7 @@ def test_the_pages_need_nothing_that_the_policy_forbids(colleague):
 
 
 def test_the_demonstration_asks_for_none():
-    from urja.site.demo import _settings
+    from urja.demo.command import _settings
 
     assert not _settings(None).web.staff_second_factor
 

@@ -10,7 +10,7 @@ from tests.oracles.conftest import oracle  # noqa: F401 - a fixture
 from tests.world.world import Ground
 
 from urja.base.ports import free_port
-from urja.site.broker_process import Server
+from urja.site.supervisor.broker_process import Server
 from urja.stream import User, server_config
 
 

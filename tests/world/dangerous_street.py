@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from urja.base import log
-from urja.site import demo
-from urja.site.supervisor import HEADEND, NATS, PIPELINE, POSTGRES
+from urja.demo import command as demo
+from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES
 
 VICTIMS = (HEADEND, PIPELINE, POSTGRES, NATS)
 SPEED = 600.0

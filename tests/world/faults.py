@@ -21,8 +21,8 @@ from tests.conftest import PASSWORD
 from tests.world.world import CALM, MONDAY, Ground, World, _street
 
 from urja.headend import process
+from urja.laws.report import Findings
 from urja.meter.faults import FaultRates
-from urja.site.laws import Findings
 from urja.stream import Broker, User, connect, subjects
 
 AWAY_INTERVALS: Final = 2

@@ -8,12 +8,13 @@ import msgspec
 from tests.world.town_world import TownWorld, _hanging
 from tests.world.world import ZONE
 
+from urja.demo import clerks
+from urja.demo.clerks import Clerks, Fates
+from urja.laws import registry as registry_laws
+from urja.laws.verify import Finding
 from urja.meter.control import answer_line
 from urja.meter.identity import seeded
 from urja.meter.truth import read_truth
-from urja.site import clerks, registry_laws
-from urja.site.clerks import Clerks, Fates
-from urja.site.verify import Finding
 from urja.stream import Broker
 
 LOAD_W = 7000

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from urja.base import log
-from urja.site import demo, town_laws
+from urja.demo import command as demo, town_laws
 
 SPEED = 600.0
 METERS, SECONDS = 10, 25.0

@@ -13,9 +13,9 @@ from tests.world.faults import FaultyWorld
 from tests.world.world import Ground
 
 from urja.base.ports import free_port
-from urja.site import probes
-from urja.site.broker_process import Server
-from urja.site.child import _HEALTH_EVERY_S, Health
+from urja.site.supervisor import probes
+from urja.site.supervisor.broker_process import Server
+from urja.site.supervisor.child import _HEALTH_EVERY_S, Health
 from urja.stream import User, server_config
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")

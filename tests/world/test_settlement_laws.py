@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 
-from urja.site import settlement_laws
+from urja.laws import settlements as settlement_laws
 
 
 def held(database, till, hours=1) -> dict[str, tuple[str, ...]]:

@@ -53,7 +53,7 @@ async def test_through_the_close_of_a_day(world_tmp):
     """As on the command line: fifty houses from one morning into the next day."""
     where = ["--data", str(world_tmp / "data"), "--report", str(world_tmp / "report.json")]
     report = await lived(
-        world_tmp, "urja.site.cli", "demo", "--meters", "50", "--speed", "600", "--for", "100", *where
+        world_tmp, "urja.site.cli.main", "demo", "--meters", "50", "--speed", "600", "--for", "100", *where
     )
     assert report["simulated_hours"] > 15.5, "midnight has passed"
     assert report["ledger_entries"] > 2 * 50, "opening credits, and a closed day of each house"

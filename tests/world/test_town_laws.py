@@ -19,8 +19,8 @@ from tests.headend.ordering import Desk, House, put_device
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
+from urja.demo import town_laws
 from urja.meter.world import RelayOptions
-from urja.site import town_laws
 
 HOUR = timedelta(hours=1)
 NEVER = START - timedelta(days=365)

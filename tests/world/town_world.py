@@ -24,6 +24,11 @@ from urja.base.clock import Anchor, write_anchor
 from urja.base.ids import BUCKETS
 from urja.base.settings import ChannelSettings, MessagesSettings, UtilitySettings
 from urja.cosem.security import wrap_key
+from urja.demo import town_laws
+from urja.laws import flags as flag_laws, supply as supply_laws
+from urja.laws.pasts import pasts_of
+from urja.laws.report import Findings
+from urja.laws.verify import Finding
 from urja.meter.engine import Tale
 from urja.meter.faults import Delivery, FaultPlan, FaultRates
 from urja.meter.identity import Identity, seeded
@@ -40,10 +45,6 @@ from urja.sandbox.gateway.gateway import Gateway
 from urja.sandbox.service import _listening, running
 from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.service import SmsService
-from urja.site import flag_laws, supply_laws, town_laws
-from urja.site.laws import Findings
-from urja.site.pasts import pasts_of
-from urja.site.verify import Finding
 from urja.stream import Broker
 
 HOUR: Final = timedelta(hours=1)

@@ -29,6 +29,7 @@ from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key
 from urja.headend import intake
 from urja.headend.process import HeadEnd
+from urja.laws.report import Findings, examine, unfinished
 from urja.meter.faults import NO_FAULTS, FaultRates
 from urja.meter.fleet import Fleet, FleetFile
 from urja.meter.identity import Identity, seeded
@@ -36,8 +37,7 @@ from urja.meter.station import Station
 from urja.meter.truth import read_truth
 from urja.meter.world import Transformer
 from urja.pipeline.stage import Session
-from urja.site.broker_process import Server
-from urja.site.laws import Findings, examine, unfinished
+from urja.site.supervisor.broker_process import Server
 from urja.stream import Broker, Kind, User, connect, ensure_streams
 from urja.stream.codec import Records
 from urja.stream.records import Source

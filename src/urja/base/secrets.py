@@ -1,6 +1,6 @@
 """What each process is told in confidence: one struct a process, handed over by the supervisor at its start.
 
-They are made and kept by `urja.site.secrets` and reach a process through an inherited pipe, never through the
+They are made and kept by `urja.site.supervisor.secrets` and reach a process through an inherited pipe, never through the
 environment, the command line or a log: their representation shows no value.
 """
 

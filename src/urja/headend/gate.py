@@ -10,8 +10,7 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, cast
 

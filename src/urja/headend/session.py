@@ -15,8 +15,8 @@ import structlog
 
 from urja.cosem.acse import Mechanism
 from urja.cosem.apdu import AccessResult, ActionResult, Conformance
-from urja.cosem.association import ActionResult as ActionDone
 from urja.cosem.association import (
+    ActionResult as ActionDone,
     Associated,
     AssociationConfig,
     ClientAssociation,

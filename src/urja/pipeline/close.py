@@ -16,8 +16,7 @@ from typing import Self
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing
-from urja.apps.billing import queries, usage
+from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement

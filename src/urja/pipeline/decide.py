@@ -18,8 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
-from urja.apps.commands.kinds import CONNECT, DISCONNECT
-from urja.apps.commands.kinds import State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.commands.models import Command
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing
-from urja.apps.billing import usage
+from urja.apps.billing import posting as billing, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement

@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, usage
-from urja.apps.billing import posting as billing
+from urja.apps.billing import arrears, posting as billing, usage
 from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
 from urja.core.arrears import due_day

@@ -12,12 +12,10 @@ from typing import Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, usage
-from urja.apps.billing import posting as billing
+from urja.apps.billing import arrears, posting as billing, usage
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import FinalSettlement
-from urja.apps.books import operations as books
-from urja.apps.books import posting as entries
+from urja.apps.books import operations as books, posting as entries
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 

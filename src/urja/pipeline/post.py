@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from urja.apps.billing import posting as operations
-from urja.apps.billing import usage
+from urja.apps.billing import posting as operations, usage
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.supply.policies import arrears_rules
 from urja.base.ids import bucket_of

@@ -12,8 +12,7 @@ from typing import Any
 
 from django.db import connection
 
-from urja.apps.billing import posting as billing
-from urja.apps.billing import queries, usage
+from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.models import Agreement

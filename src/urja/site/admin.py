@@ -15,8 +15,8 @@ from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import Exit, Refusal, refusal_for
-from urja.site.postgres import socket_directory
-from urja.site.secrets import Vault
+from urja.site.supervisor.postgres import socket_directory
+from urja.site.supervisor.secrets import Vault
 
 RESTART: Final = "each start writes it anew, so stop Urja and start it again"
 
@@ -66,7 +66,7 @@ class Administration:
 
     def setup_django(self) -> None:
         """Configure Django for this process, as the owner of the tables."""
-        from urja.site import django_options
+        from urja.site.django import options as django_options
 
         django_options.setup(
             django_options.DjangoOptions(

@@ -47,7 +47,7 @@ class DataDirectory:
 
     @property
     def restored(self) -> Path:
-        """That the data were put back from a copy, each time (`urja.site.restored_data`)."""
+        """That the data were put back from a copy, each time (`urja.site.supervisor.restored_data`)."""
         return self.path / "restored.json"
 
     @property
@@ -76,7 +76,7 @@ class DataDirectory:
 
     @property
     def outages(self) -> Path:
-        """When the processes of a demonstration were not ready (`urja.site.outages`)."""
+        """When the processes of a demonstration were not ready (`urja.laws.outages`)."""
         return self.path / "outages.jsonl"
 
     @property
@@ -95,7 +95,7 @@ class DataDirectory:
 
     @property
     def catalogue_file(self) -> Path:
-        """What the source makes of the database's catalogue (`urja.site.catalogue`)."""
+        """What the source makes of the database's catalogue (`urja.laws.catalogue`)."""
         return self.path / "catalogue.json"
 
     @property

@@ -7,8 +7,7 @@ from typing import Any, Final, Literal, overload
 import nats.js.errors
 from nats.aio.msg import Msg
 
-from urja.stream import codec, messages
-from urja.stream import subjects as names
+from urja.stream import codec, messages, subjects as names
 from urja.stream.buckets import Buckets, Change
 from urja.stream.codec import Batch, Records
 from urja.stream.connection import as_stream_errors

@@ -49,8 +49,7 @@ from urja.core.approvals import (
 )
 from urja.core.calendar import local_day, midnight
 from urja.core.units import major
-from urja.usecases import judging
-from urja.usecases import requests as usecases
+from urja.usecases import judging, requests as usecases
 from urja.usecases.effects import Effects
 from urja.usecases.measuring import measure, measure_of
 from urja.usecases.operations import Operation, rehearse

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 from django.db import connection, transaction
 
-from urja.apps.billing import queries as billing
-from urja.apps.billing import usage
+from urja.apps.billing import queries as billing, usage
 from urja.apps.commands.kinds import UNFINISHED
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts

@@ -14,8 +14,7 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, Operation
-from urja.apps.meter_jobs import operations as jobs
-from urja.apps.meter_jobs import queries
+from urja.apps.meter_jobs import operations as jobs, queries
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job
 from urja.apps.meter_jobs.targets import Target, meters_under, named_meters

@@ -27,8 +27,7 @@ from urja.apps.journal.operation import Doing
 from urja.apps.network.models import ServicePoint
 from urja.apps.notices import operations as notices
 from urja.apps.payments import differences
-from urja.apps.readings import estimating
-from urja.apps.readings import operations as readings
+from urja.apps.readings import estimating, operations as readings
 from urja.apps.readings.estimating import Estimate
 from urja.apps.readings.kinds import Status
 from urja.apps.supply import operations as supply

@@ -19,8 +19,7 @@ from urja.apps.billing.queries import charged_agreements
 from urja.apps.identity.models import AddressChange, AddressChangeState
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Doing, Operation
-from urja.apps.work import operations as work
-from urja.apps.work import queries as orders
+from urja.apps.work import operations as work, queries as orders
 from urja.base.sentences import say
 from urja.usecases import outside
 from urja.usecases.addresses import withdraw_asked_by

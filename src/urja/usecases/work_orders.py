@@ -17,8 +17,7 @@ from urja.apps.contracts import configuring
 from urja.apps.identity.models import Employment
 from urja.apps.journal.operation import Doing, Operation, next_id
 from urja.apps.network.models import ServicePoint
-from urja.apps.work import operations as work
-from urja.apps.work import queries as orders
+from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder
 from urja.base.ids import bucket_of

@@ -1,4 +1,4 @@
-"""The web's own Django settings, as values: `urja.site.django_settings` puts them over its own.
+"""The web's own Django settings, as values: `urja.site.django.settings` puts them over its own.
 
 Nothing here reads the environment; what depends on the installation comes as arguments of `web_settings()`.
 """

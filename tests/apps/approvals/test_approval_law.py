@@ -8,7 +8,7 @@ from tests.apps.street import ZONE
 
 
 def broken(database):
-    from urja.site import approval_law
+    from urja.laws import approvals as approval_law
 
     with database.connect() as connection:
         return list(approval_law.examine(connection, ZONE))
@@ -35,7 +35,7 @@ def test_it_holds(database, approved):
 
 
 def test_it_is_a_law_of_the_books(database, approved):
-    from urja.site.verify import laws
+    from urja.laws.verify import laws
 
     with database.connect() as connection:
         assert laws(connection, zone=ZONE)["approvals"] is True

@@ -74,7 +74,7 @@ def street_with_changes(connection):
 
 
 def laws(connection, now=NOW):
-    from urja.site import registry_laws
+    from urja.laws import registry as registry_laws
 
     return {finding.law: finding for finding in registry_laws.examine(connection, now, ZONE)}
 
@@ -82,7 +82,7 @@ def laws(connection, now=NOW):
 def test_everything_is_somebodys_or_listed(connection, street_with_changes):
     from urja.apps.readings import queries
     from urja.apps.readings.unassigned import Why
-    from urja.site.registry_laws import figures
+    from urja.laws.registry import figures
 
     home, new = street_with_changes
     pieces = queries.unassigned(START, NOW)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
-from urja.site import adopt_cli
+from urja.site.cli import adopt as adopt_cli
 from urja.site.exits import Exit, Refusal
 
 KEK = bytes(range(16))

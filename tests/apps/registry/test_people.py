@@ -205,8 +205,8 @@ def test_who_is_nameless_signs_in_no_more(database, moved_away):
 
 
 def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
+    from urja.laws.verify import examine
     from urja.pipeline import post
-    from urja.site.verify import examine
     from urja.usecases.operations import MakeNameless
 
     made, _, person = moved_away

@@ -11,8 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, note, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, note, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
@@ -200,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     def _all_of_it_is_somebodys(self) -> None:
         """Each half-hour is an agreement's, nobody's by its role, or listed; and the demonstration's own laws hold."""
         from urja.apps.readings.queries import unassigned
-        from urja.site import registry_laws
+        from urja.laws import registry as registry_laws
 
         listed = defaultdict(list)
         points = self._points()

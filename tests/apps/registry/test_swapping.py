@@ -56,7 +56,7 @@ def test_each_pays_for_what_the_other_was_charged(connection):
         (1, 192),
         (7, 192),
     ]
-    from urja.site import registry_laws
+    from urja.laws import registry as registry_laws
 
     assert all(finding.holds for finding in registry_laws.examine(connection, NOW, ZONE))
 

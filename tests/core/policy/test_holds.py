@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.core.policy.cast import HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe
 from tests.core.policy.test_never_and_always import is_free
 

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.core.policy.cast import DAY, HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe, told
 
 from urja.core.policy import (

@@ -5,8 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.core.policy.cast import DAY, HOUR, IST, NOON, PLAIN, UPPCL, accounts, ripe
 
 from urja.core.policy import (

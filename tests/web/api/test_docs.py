@@ -21,7 +21,7 @@ EXAMPLES = re.findall(r"```sh\n(.*?)```\n+```json\n(.*?)```", PAGE.read_text("ut
 @pytest.fixture
 def environment(api, society):
     """A live server in the rights of the web, a clerk's key, and the numbers that the examples name."""
-    from urja.site.wsgi import application
+    from urja.site.django.wsgi import application
 
     flat = society.flats[0]
     with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server, answering():

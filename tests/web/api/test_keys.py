@@ -175,10 +175,10 @@ print(limits.take(7, 10, 5.0))
 
 LOADED = """
 import sys
-from urja.site import django_options
+from urja.site.django import options as django_options
 
 django_options.setup(django_options.DjangoOptions(conninfo="", timezone="Asia/Kolkata", secret_key="x" * 50))
-from urja.site import wsgi
+from urja.site.django import wsgi
 
 print("urja.web.api.views" in sys.modules)
 """

@@ -19,10 +19,8 @@ from urja.apps.contracts.models import Agreement
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
-from urja.apps.readings.unassigned import Unassigned
-from urja.apps.readings.unassigned import find as find_unassigned
-from urja.core.calendar import Period, midnight
-from urja.core.calendar import month_of as calendar_month
+from urja.apps.readings.unassigned import Unassigned, find as find_unassigned
+from urja.core.calendar import Period, midnight, month_of as calendar_month
 
 ONE_HOUR = timedelta(hours=1)
 

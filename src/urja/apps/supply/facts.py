@@ -19,8 +19,7 @@ from django.db.models import Q
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
 from urja.apps.commands import queries as commands
-from urja.apps.commands.kinds import CONNECT, DISCONNECT
-from urja.apps.commands.kinds import State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import PaymentMode

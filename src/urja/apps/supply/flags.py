@@ -1,7 +1,7 @@
 """Which meters and transformers somebody should look at, why, and since when.
 
 One answer for the operator's view and for the law that holds it against the faults of a simulated town
-(`urja.site.flag_laws`). Everything rests on stored rows: open work orders, intervals, the age of what came in last.
+(`urja.laws.flags`). Everything rests on stored rows: open work orders, intervals, the age of what came in last.
 """
 
 from dataclasses import dataclass, field

@@ -8,8 +8,7 @@ from django.db import connection, transaction
 
 from urja.apps.supply.account_facts import Stood
 from urja.apps.supply.facts import Known
-from urja.apps.supply.models import Decision as DecisionLine
-from urja.apps.supply.models import State
+from urja.apps.supply.models import Decision as DecisionLine, State
 from urja.apps.supply.policies import name_of
 from urja.core import policy as core
 

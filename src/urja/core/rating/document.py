@@ -39,8 +39,7 @@ from urja.core.rating.tariff import (
     order_of,
 )
 from urja.core.reading import Fault
-from urja.core.units import MINOR, Step
-from urja.core.units import exact as _plain
+from urja.core.units import MINOR, Step, exact as _plain
 
 FORMAT = 1
 """The document format that this module reads."""

@@ -8,8 +8,7 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps import areas
-from urja.apps.billing import arrears as dues
-from urja.apps.billing import queries as billing
+from urja.apps.billing import arrears as dues, queries as billing
 from urja.apps.billing.plans import plans_at
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import agreement_at, with_terms
@@ -18,8 +17,7 @@ from urja.apps.identity.models import AccountAccess, PersonalRead
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
 from urja.apps.people.models import Person
-from urja.apps.proofs import queries as proofs
-from urja.apps.proofs import receipts
+from urja.apps.proofs import queries as proofs, receipts
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.power import power_of_place
@@ -33,8 +31,7 @@ from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, Query
-from urja.web.shared import power_words as powers
-from urja.web.shared import standing as standings
+from urja.web.shared import power_words as powers, standing as standings
 from urja.web.shared.account_card import account_of
 
 # -- readings ----------------------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ from urja.apps.journal import requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState
 from urja.base.sentences import in_english
-from urja.usecases import judging
-from urja.usecases import requests as usecases
+from urja.usecases import judging, requests as usecases
 from urja.usecases.operations import BY_KIND, CorrectPerson, Operation
 from urja.usecases.people import version_of
 from urja.web.api import answers, resources

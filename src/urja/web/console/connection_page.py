@@ -8,13 +8,11 @@ from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
 from urja.apps import areas
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
-from urja.apps.billing import arrears as dues
-from urja.apps.billing import queries as billing
+from urja.apps.billing import arrears as dues, queries as billing
 from urja.apps.billing.kinds import Every
 from urja.apps.billing.models import InstalmentPlan
 from urja.apps.contracts import queries as contracts
@@ -27,8 +25,7 @@ from urja.apps.network import queries as network
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import queries as notices
 from urja.apps.people.models import Person
-from urja.apps.readings import queries as readings
-from urja.apps.readings import unconfirmed, unread
+from urja.apps.readings import queries as readings, unconfirmed, unread
 from urja.apps.readings.power import power_of_place
 from urja.apps.supply import queries as supply
 from urja.apps.supply.errors import UnknownPolicy
@@ -42,9 +39,7 @@ from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span
 from urja.web.console.operation_page import known, naming
-from urja.web.shared import formats, notice_words
-from urja.web.shared import ledger_words as money_words
-from urja.web.shared import power_words as powers
+from urja.web.shared import formats, ledger_words as money_words, notice_words, power_words as powers
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 

@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from urja.apps.assets.models import Device
 from urja.apps.billing import queries as billing
@@ -18,8 +17,7 @@ from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording
-from urja.web.shared import formats, notice_words
-from urja.web.shared import ledger_words as money_words
+from urja.web.shared import formats, ledger_words as money_words, notice_words
 from urja.web.shared.clock import zone
 
 TABLES: Final[dict[str, Promise]] = {

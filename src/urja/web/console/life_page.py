@@ -20,8 +20,7 @@ from urja.usecases.operations import BY_KIND
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
-from urja.web.shared import formats, notice_words
-from urja.web.shared import ledger_words as money_words
+from urja.web.shared import formats, ledger_words as money_words, notice_words
 
 LINES: Final = 40
 

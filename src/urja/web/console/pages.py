@@ -7,24 +7,20 @@ from typing import Any, Final
 
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.billing import queries as billing
 from urja.apps.commands import releases
-from urja.apps.payments import differences
-from urja.apps.payments import queries as payments
+from urja.apps.payments import differences, queries as payments
 from urja.apps.proofs import daily
-from urja.apps.readings import alarms
-from urja.apps.readings import queries as readings
+from urja.apps.readings import alarms, queries as readings
 from urja.apps.readings.overview import (
     LOSS_LIMIT_PERCENT,
     TransformerBalance,
     fleet_by_age,
     transformer_balance,
 )
-from urja.apps.supply import flags
-from urja.apps.supply import queries as supply
+from urja.apps.supply import flags, queries as supply
 from urja.apps.supply.flags import Flag
 from urja.apps.supply.power import PowerBehind, PowerCounts, power_by_transformer
 from urja.apps.supply.queries import Dark, PlannedCut, Switched

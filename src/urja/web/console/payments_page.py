@@ -7,15 +7,13 @@ from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import writing
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request
-from urja.apps.payments import differences
-from urja.apps.payments import queries as payments
+from urja.apps.payments import differences, queries as payments
 from urja.apps.payments.models import Unmatched
 from urja.usecases.operations import CloseDifference, NoteDifference, Operation
 from urja.web.console import pages, wording

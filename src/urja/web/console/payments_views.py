@@ -9,8 +9,7 @@ from urja.apps.journal import requests
 from urja.apps.journal.models import Request, RequestState
 from urja.apps.payments import queries as payments
 from urja.apps.payments.models import Unmatched
-from urja.web.console import operation_page
-from urja.web.console import payments_page as pages
+from urja.web.console import operation_page, payments_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from urja.apps.identity.models import SignIn, SignInKind
 from urja.web.console.colleagues import names_of

@@ -19,8 +19,7 @@ from urja.apps.identity.roles import Read, writing
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request
 from urja.apps.people.models import Person
-from urja.apps.work import operations as work
-from urja.apps.work import queries as orders
+from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.errors import NoPhoto
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder

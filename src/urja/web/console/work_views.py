@@ -11,8 +11,7 @@ from urja.apps.journal import requests
 from urja.apps.journal.models import Request, RequestState
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrder
-from urja.web.console import operation_page
-from urja.web.console import work_page as pages
+from urja.web.console import operation_page, work_page as pages
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private

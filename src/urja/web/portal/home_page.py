@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
 
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
@@ -19,8 +18,7 @@ from urja.apps.tariffs.errors import UnknownTariffError
 from urja.web.portal import chain, paying, postings
 from urja.web.portal.balance import BalanceView, balance_view, without_power
 from urja.web.portal.energy_use import UseView, uses
-from urja.web.shared import formats, power_words
-from urja.web.shared import standing as standings
+from urja.web.shared import formats, power_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 from urja.web.shared.power_words import PowerView

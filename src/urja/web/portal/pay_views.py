@@ -14,13 +14,11 @@ from django.utils.translation import get_language
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
-from urja.apps.payments import gateways, operations
-from urja.apps.payments import queries as payments
+from urja.apps.payments import gateways, operations, queries as payments
 from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.apps.payments.kinds import OrderState
 from urja.apps.payments.models import Order
-from urja.web.portal import chain as chains
-from urja.web.portal import paying
+from urja.web.portal import chain as chains, paying
 from urja.web.portal.access import account_or_404
 from urja.web.portal.views import private
 from urja.web.shared import metrics

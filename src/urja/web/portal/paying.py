@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from urja.apps.payments import gateways
-from urja.apps.payments import queries as payments
+from urja.apps.payments import gateways, queries as payments
 from urja.apps.payments.config import GatewayConfig, PaymentsConfig
-from urja.web.shared import formats
-from urja.web.shared import standing as standings
+from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
 
 CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
-from urja.web.shared import formats
-from urja.web.shared import ledger_words as wording
+from urja.web.shared import formats, ledger_words as wording
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 

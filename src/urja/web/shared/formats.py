@@ -8,8 +8,7 @@ from babel import Locale
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 from django.conf import settings
 from django.utils import dateformat
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.core import calendar
 

@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, pgettext
+from django.utils.translation import gettext as _, gettext_noop, pgettext
 
 TITLES = (
     gettext_noop("Energy charge"),

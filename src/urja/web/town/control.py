@@ -1,4 +1,4 @@
-"""The way to the demonstration's control (`urja.site.town_control`): JSON lines over a Unix socket."""
+"""The way to the demonstration's control (`urja.demo.town_control`): JSON lines over a Unix socket."""
 
 # ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 

@@ -13,13 +13,11 @@ from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.grid import Supply, supplies
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
-from urja.apps.supply import feed
-from urja.apps.supply import queries as supply
+from urja.apps.supply import feed, queries as supply
 from urja.apps.supply.queries import StandingNow
 from urja.web.console import wording as words
 from urja.web.shared import formats

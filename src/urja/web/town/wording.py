@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.apps.supply.feed import Happening
 from urja.core.policy import Reason

@@ -245,7 +245,7 @@ _CHILD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from urja.site import django_options
+from urja.site.django import options as django_options
 django_options.setup(django_options.DjangoOptions(conninfo=sys.argv[1], timezone="Asia/Kolkata"))
 from urja.usecases.loading import aside, parse, running
 aside.MANY = 10

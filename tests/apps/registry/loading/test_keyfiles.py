@@ -13,8 +13,8 @@ from tests.apps.registry.loading.filing import KEYS
 from tests.site.test_import_cli import Box
 
 from urja.site import admin
+from urja.site.cli.stock import stock
 from urja.site.exits import Refusal
-from urja.site.stock_cli import stock
 
 SECRET = "deadbeef" * 4
 CSV = (

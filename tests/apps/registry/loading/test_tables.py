@@ -6,8 +6,7 @@ import sys
 import zipfile
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from openpyxl import Workbook
 
 from urja.usecases.loading.tables import BadFile, created, opened

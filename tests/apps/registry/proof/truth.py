@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from tests.apps.street import HALF_HOUR, seconds
-from tests.apps.street import START as _SECOND_OF_MARCH
+from tests.apps.street import HALF_HOUR, START as _SECOND_OF_MARCH, seconds
 
 from urja.stream.codec import Batch
 from urja.stream.records import BLOCK, NULL, REGISTER, RegisterKind, Source

@@ -1,0 +1,79 @@
+"""The laws of money that came in: no recharge without a captured payment, and revenue adds up on our own books.
+
+Whether our books are the gateway's is another matter: `settlements` holds them against its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+
+type Connection = psycopg.Connection[Any]
+
+_UNPAID: Final = """
+SELECT e.account_id, e.seq, e.amount_minor, a.currency
+FROM ledger_entry e
+JOIN ledger_account a ON a.id = e.account_id
+JOIN ledger_account x ON x.id = e.contra_id AND x.code IN ('clearing:recharge', 'clearing:payment')
+LEFT JOIN ledger_credit_request c ON c.id = (e.inputs->>'request')::bigint AND c.account_id = e.account_id
+LEFT JOIN payments_payment p ON p.credit_id = c.id AND c.idempotency_key = p.provider || ':' || p.payment_id
+    AND p.account_id = e.account_id AND p.amount_minor = e.amount_minor AND p.currency = a.currency
+    AND p.captured_at IS NOT NULL
+WHERE e.amount_minor > 0 AND e.bucket = %(bucket)s AND e.batch > %(proven)s AND p.id IS NULL
+ORDER BY 1, 2
+"""
+"""The key of a payment's credit is the payment's own id, so that one payment bears out one entry and no second."""
+
+_REVENUE: Final = """
+WITH booked AS (
+    SELECT a.currency, c.amount_minor AS amount FROM ledger_credit_request c JOIN ledger_account a ON a.id = c.account_id
+        WHERE c.kind = 'recharge'
+    UNION ALL
+    SELECT a.currency, -d.amount_minor FROM ledger_debit_request d JOIN ledger_account a ON a.id = d.account_id
+        WHERE d.reverses = 'recharge'
+),
+disputed AS (
+    SELECT u.provider, u.payment_id FROM payments_unmatched u
+    WHERE u.reason ^@ 'settled_' AND NOT u.detail ? 'gone_at'
+),
+gone AS (
+    -- What the gateway's report says of it, else what the gateway said when it was paid or given back: on its way.
+    SELECT p.currency, coalesce(r.amount_minor, p.amount_minor) AS amount, r.id IS NOT NULL AS paid_out
+    FROM payments_payment p
+    LEFT JOIN payments_settlement_row r ON r.provider = p.provider AND r.entity_id = p.payment_id AND r.kind = 'payment'
+        AND (r.provider, r.entity_id) NOT IN (SELECT provider, payment_id FROM disputed)
+    WHERE p.credit_id IS NOT NULL
+    UNION ALL
+    SELECT p.currency, -coalesce(r.amount_minor, f.amount_minor), r.id IS NOT NULL
+    FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
+    LEFT JOIN payments_settlement_row r ON r.provider = f.provider AND r.entity_id = f.refund_id AND r.kind = f.kind
+        AND (r.provider, r.entity_id) NOT IN (SELECT provider, payment_id FROM disputed)
+    WHERE f.debit_id IS NOT NULL
+),
+ours AS (SELECT currency, sum(amount)::bigint AS amount FROM booked GROUP BY 1),
+theirs AS (
+    SELECT currency, coalesce(sum(amount) FILTER (WHERE paid_out), 0)::bigint AS paid_out,
+        coalesce(sum(amount) FILTER (WHERE NOT paid_out), 0)::bigint AS on_its_way
+    FROM gone GROUP BY 1
+)
+SELECT coalesce(ours.currency, theirs.currency), coalesce(ours.amount, 0), coalesce(paid_out, 0), coalesce(on_its_way, 0)
+FROM ours FULL JOIN theirs ON theirs.currency = ours.currency
+WHERE coalesce(ours.amount, 0) <> coalesce(paid_out, 0) + coalesce(on_its_way, 0) ORDER BY 1
+"""
+
+
+def unpaid(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
+    """Recharges on the ledger that no captured payment of their amount, currency and account stands behind."""
+    for account_id, seq, amount, currency in connection.execute(
+        _UNPAID, {"bucket": bucket, "proven": proven}
+    ):
+        yield f"entry {seq} of account {account_id} credits {amount} {currency}; no captured payment is of it"
+
+
+def revenue(connection: Connection) -> Iterator[str]:
+    """Currencies in which credited recharges less reversals are not what was paid out and what is on its way."""
+    for currency, booked, paid_out, on_its_way in connection.execute(_REVENUE):
+        yield (
+            f"recharges less reversals come to {booked} {currency}; "
+            f"{paid_out} were paid out and {on_its_way} are on their way"
+        )

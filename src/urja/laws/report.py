@@ -1,0 +1,221 @@
+"""Every conservation law at once, for the demonstration's report and the world test.
+
+The books' own laws are those of `urja verify`; here they meet the meters' truth files, which Urja did not write.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from urja.laws import registry as registry_laws, verify
+from urja.laws.truth import Comparison, Drawn, compare, kept, midnights_between
+from urja.meter.truth import TruthRecord
+
+type Connection = psycopg.Connection[Any]
+
+_PUSH: Final = 1
+"""`records.Source.PUSH`, as it stands in the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Figures for a report, each law with whether it holds, and what contradicts those that do not."""
+
+    figures: dict[str, Any]
+    laws: dict[str, bool]
+    faults: tuple[str, ...]
+
+    def with_more(self, findings: Iterable[verify.Finding], figures: dict[str, Any]) -> "Findings":
+        """These, and what others have found."""
+        found = list(findings)
+        return Findings(
+            {**self.figures, **figures},
+            {**self.laws, **{finding.law: finding.holds for finding in found}},
+            (*self.faults, *_in_words(found)),
+        )
+
+
+def examine(
+    connection: Connection, records: list[TruthRecord], horizon: datetime, now: datetime, zone: ZoneInfo
+) -> Findings:
+    """Hold the books to the truth of all intervals closed by `horizon`; business time is `now`.
+
+    Django has to be set up on the same database, as a role that may post: `urja verify` runs the stage `post` in
+    a transaction that it rolls back.
+    """
+    from django.db import connections
+
+    # A process that has seen the database come back may hold a connection from before.
+    connections.close_all()
+    comparison = compare(Drawn.of(records, horizon), kept(connection, horizon), zone)
+    rated_wh = _rated_wh(connection)
+    nobodys_wh = registry_laws.listed_wh(connection, horizon, zone)
+    twice = _stored_twice(connection)
+    checks = [
+        verify.Finding(
+            "drawn_is_stored_or_missing",
+            "each closed interval is stored to the Wh or listed as missing",
+            comparison.faults,
+        ),
+        verify.Finding(
+            "nothing_missing", "after the drain nothing is listed as missing", _missing(comparison)
+        ),
+        verify.Finding(
+            "stored_is_rated",
+            "rating rests on the register's advance and the blocks since, but for what is listed as nobody's",
+            _rated_otherwise(comparison.stored_wh, rated_wh, nobodys_wh),
+        ),
+        verify.Finding("stored_once", "no push and no pulled row is stored twice", twice),
+        *verify.examine(connection, now, zone.key),
+    ]
+    return Findings(
+        figures={
+            "pushes_accepted": _pushes_accepted(connection),
+            "readings_stored": _count(connection, "readings_interval")
+            + _count(connection, "readings_register"),
+            "energy_drawn_wh": comparison.drawn_wh,
+            "energy_stored_wh": comparison.stored_wh,
+            "energy_rated_wh": rated_wh,
+            "energy_unassigned_wh": nobodys_wh,
+            "intervals_missing": comparison.missing,
+            "ledger_entries": _count(connection, "ledger_entry"),
+            "ledger_sum_minor": _scalar(
+                connection, "SELECT coalesce(sum(balance_minor), 0)::bigint FROM ledger_account"
+            ),
+        },
+        laws={check.law: check.holds for check in checks},
+        faults=_in_words(checks),
+    )
+
+
+def _in_words(findings: Iterable[verify.Finding]) -> tuple[str, ...]:
+    return tuple(f"{finding.law}: {words}" for finding in findings for words in finding.contradictions)
+
+
+def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
+    """Whether everything that was metered by `horizon` has come, is accrued, and its finished days are posted."""
+    return not unfinished(connection, horizon, zone)
+
+
+def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    """What keeps the books from being complete up to `horizon`, in words with their numbers."""
+    midnights = [
+        midnight
+        for (valid_from,) in connection.execute("SELECT valid_from FROM registry_agreement").fetchall()
+        for midnight in midnights_between(valid_from, horizon, zone)
+    ]
+    last = max(midnights, default=None)
+    day = None if last is None else last.date() - timedelta(days=1)
+    awaited = [*_AWAITED, *(_AWAITED_AFTER_MIDNIGHT if midnights else ())]
+    counts = [
+        (_scalar(connection, query, {"horizon": horizon, "last": last, "day": day}), words)
+        for words, query in awaited
+    ]
+    return tuple(f"{count} {words}" for count, words in counts if count)
+
+
+_AWAITED: Final = (
+    (
+        "intervals are missing",
+        # What a meter that was taken away has not sent will not come.
+        (
+            "SELECT count(*) FROM readings_gap g JOIN registry_device_period p USING (device_id) "
+            "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s"
+        ),
+    ),
+    (
+        "accruals are behind",
+        (
+            "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
+            "ON r.agreement_id = a.id AND r.latest LEFT JOIN registry_device d ON d.id = r.device_id "
+            "WHERE a.valid_from < %(horizon)s "
+            "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true) "
+            # Of an interval that somebody has cut by moving in or hanging a meter nothing is known to its end.
+            "AND coalesce(r.watermark_at <= %(horizon)s - make_interval(secs => d.interval_s) "
+            "OR r.watermark_at > r.anchor_at, true)"
+        ),
+    ),
+    ("credits wait to be posted", "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
+    ("debits wait to be posted", "SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL"),
+    ("webhooks wait", "SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL"),
+    ("commands have no end", "SELECT count(*) FROM commands_command WHERE ended_at IS NULL"),
+)
+_AWAITED_AFTER_MIDNIGHT: Final = (
+    (
+        # Read, or asked for: a meter that was dark at midnight may have no row of it.
+        "meters' midnights are neither read nor asked for",
+        (
+            "SELECT count(*) FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
+            "WHERE p.valid_to IS NULL AND p.valid_from < %(last)s "
+            "AND coalesce(c.daily_to_at, p.valid_from) < %(last)s"
+        ),
+    ),
+    (
+        "accounts' days are not closed",
+        (
+            "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
+            "WHERE a.valid_from < %(last)s AND CASE WHEN a.valid_to <= %(last)s "
+            "THEN c.ended_at IS DISTINCT FROM a.valid_to ELSE coalesce(c.closed_through < %(day)s, true) END"
+        ),
+    ),
+)
+
+
+def _missing(comparison: Comparison) -> tuple[str, ...]:
+    return (f"{comparison.missing} intervals and midnights are missing",) if comparison.missing else ()
+
+
+def _rated_otherwise(stored_wh: int, rated_wh: int, nobodys_wh: int) -> tuple[str, ...]:
+    if stored_wh == rated_wh + nobodys_wh:
+        return ()
+    return (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated, {nobodys_wh} Wh are listed as nobody's",)
+
+
+def _rated_wh(connection: Connection) -> int:
+    """What rating was fed: energy of each agreement and period up to the data watermark."""
+    return _scalar(connection, "SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual")
+
+
+def _stored_twice(connection: Connection) -> tuple[str, ...]:
+    """Two versions of one reading that say the same: a push, or a row that was pulled, was stored twice.
+
+    (Of events the table's key allows no two.) What a person has edited may say again what a meter had said.
+    """
+    rows = connection.execute(
+        "SELECT 'interval', device_id, start_at, count(*) FROM readings_interval WHERE source IN (1, 2) "
+        "GROUP BY service_point_id, device_id, channel_set, start_at, import_wh, import_vah, export_wh, export_vah, "
+        "  voltage_cv, current_ca, health HAVING count(*) > 1 "
+        "UNION ALL SELECT 'register', device_id, read_at, count(*) FROM readings_register WHERE source IN (1, 2) "
+        "GROUP BY service_point_id, device_id, read_at, kind, import_wh, import_vah, export_wh, export_vah "
+        "HAVING count(*) > 1 LIMIT 20"
+    )
+    return tuple(
+        f"{kind} of device {device} at {at} is stored {count} times" for kind, device, at, count in rows
+    )
+
+
+def _pushes_accepted(connection: Connection) -> int:
+    """Distinct pushes among all that was stored or put aside: one correlation each."""
+    return _scalar(
+        connection,
+        "SELECT count(DISTINCT correlation) FROM ("
+        "  SELECT correlation FROM readings_interval WHERE source = %(push)s"
+        "  UNION ALL SELECT correlation FROM readings_register WHERE source = %(push)s"
+        "  UNION ALL SELECT correlation FROM readings_event WHERE source = %(push)s) pushed",
+        {"push": _PUSH},
+    )
+
+
+def _count(connection: Connection, table: str) -> int:
+    return _scalar(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 - our own table names
+
+
+def _scalar(connection: Connection, query: str, parameter: Any = None) -> int:
+    arguments = parameter if isinstance(parameter, dict) else None if parameter is None else [parameter]
+    row = connection.execute(query, arguments).fetchone()
+    assert row is not None
+    return int(row[0])

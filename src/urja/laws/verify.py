@@ -1,0 +1,513 @@
+"""`urja verify`: prove that the books add up, without believing the code that wrote them.
+
+Balances, sums and chains are computed from the entries by plain SQL; charges by a second rater that shares nothing
+with the first. docs/money.md names each law and what would break it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from urja.core.heads import SignedHead
+from urja.laws import (
+    accrual as accrual_law,
+    approvals as approval_law,
+    arrears as arrears_law,
+    catalogue,
+    payments as payment_laws,
+    roots as root_law,
+    settled as settled_law,
+)
+
+type Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A law with what contradicts it; none where it holds."""
+
+    law: str
+    sentence: str
+    contradictions: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.contradictions
+
+
+def proven_to(connection: Connection) -> int:
+    """The last head up to which a daily run has proven everything."""
+    row = connection.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws").fetchone()
+    return row[0] if row else 0
+
+
+_SHOWN = 20
+"""So many contradictions of a law are collected: one would be enough."""
+
+
+def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
+    """Each law of the books and whether it holds.
+
+    With `zone`, the utility's, arrears and accruals are looked at and rated energy is held to the register.
+    `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
+    pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
+    nothing to post.
+    """
+    return {finding.law: finding.holds for finding in examine(connection, now, zone)}
+
+
+def examine(
+    connection: Connection,
+    now: datetime | None = None,
+    zone: str | None = None,
+    *,
+    expected: catalogue.Expected | None = None,
+    proven: int = 0,
+    kept: Sequence[SignedHead] = (),
+) -> list[Finding]:
+    """The laws with what contradicts them.
+
+    `expected` is what the source makes of the catalogue; without it the catalogue is not looked at. `proven` is the
+    number of the head up to which an earlier run has proven entries and reads: what came since is gone through, and
+    sums are taken over all. `kept` are heads of the log that were copied elsewhere.
+    """
+    covered = root_law.covered(connection, proven)
+    buckets = [
+        (bucket, covered.get(bucket, 0))
+        for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM ledger_account ORDER BY 1")
+    ]
+    checks: list[tuple[str, str, Iterable[str]]] = [
+        ("balances", "the stored balance of each account is the sum of its entries", _balances(connection)),
+        ("sum_zero", "all balances together are zero", _sum_zero(connection)),
+        (
+            "chains",
+            "each account's entries follow each other without a gap, under their hashes",
+            _by_bucket(_chains, connection, buckets),
+        ),
+        ("arithmetic", "the rows of each charge sum to it", _by_bucket(_arithmetic, connection, buckets)),
+        (
+            "second_rater",
+            "each period was charged what the second rater says",
+            _by_bucket(_second_rater, connection, buckets),
+        ),
+        (
+            "credits",
+            "each credit that is marked posted was posted once, with its amount",
+            _credits(connection),
+        ),
+        ("debits", "each debit that is marked posted was posted once, with its amount", _debits(connection)),
+        (
+            "payments",
+            "each recharge has a captured payment of its amount and currency",
+            _by_bucket(payment_laws.unpaid, connection, buckets),
+        ),
+        (
+            "revenue_reconciles",
+            "credited recharges less reversals are what was paid out and what is on its way",
+            payment_laws.revenue(connection),
+        ),
+        (
+            "roots",
+            "what was posted and recorded is what the signed roots say",
+            root_law.examine(connection, proven, kept),
+        ),
+        (
+            "settled",
+            "nothing was settled before the last register of each meter was known",
+            settled_law.examine(connection),
+        ),
+    ]
+    if zone is not None:
+        checks += [
+            (
+                "arrears",
+                "each recharge, each instalment and what is left at the end has paid of arrears what it should",
+                arrears_law.examine(connection, zone),
+            ),
+            ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
+            ("terms", "each period was rated on the terms that the registry knew", _terms(connection, zone)),
+            (
+                "approvals",
+                "nothing above the thresholds was performed without the passkeys that it needed",
+                approval_law.examine(connection, zone),
+            ),
+            (
+                "accruals",
+                "each stored accrual is what its rows come to",
+                accrual_law.examine(connection, zone, proven),
+            ),
+        ]
+    if expected is not None:
+        checks.append(
+            (
+                "catalogue",
+                "triggers, functions, constraints, rights, owners and row security are those of the source",
+                catalogue.differences(connection, expected),
+            )
+        )
+    if now is not None:
+        checks.append(("second_run", "a second run of the stage posts nothing", _second_run(now)))
+    return [Finding(law, sentence, _some(found)) for law, sentence, found in checks]
+
+
+def _by_bucket(
+    law: Callable[[Connection, int, int], Iterable[str]],
+    connection: Connection,
+    buckets: list[tuple[int, int]],
+) -> Iterator[str]:
+    """Bucket by bucket, so that memory holds one at a time."""
+    for bucket, proven in buckets:
+        yield from law(connection, bucket, proven)
+
+
+def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for contradiction in contradictions:
+        found.append(contradiction)
+        if len(found) == _SHOWN:
+            break
+    return tuple(found)
+
+
+def _balances(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "WITH legs AS (SELECT account_id AS id, amount_minor AS amount FROM ledger_entry "
+        "UNION ALL SELECT contra_id, -amount_minor FROM ledger_entry), "
+        "sums AS (SELECT id, sum(amount) AS total FROM legs GROUP BY id) "
+        "SELECT coalesce(a.id, s.id), a.balance_minor, coalesce(s.total, 0) FROM ledger_account a "
+        "FULL JOIN sums s ON s.id = a.id WHERE a.balance_minor IS DISTINCT FROM coalesce(s.total, 0) ORDER BY 1"
+    )
+    for account_id, stored, total in rows:
+        yield f"account {account_id} stores {stored}, its entries come to {total}"
+
+
+def _sum_zero(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT currency, sum(balance_minor) FROM ledger_account GROUP BY currency HAVING sum(balance_minor) <> 0"
+    )
+    for currency, total in rows:
+        yield f"all accounts in {currency} come to {total}"
+
+
+def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
+    from urja.apps.books.chain import HASHED, entry_hash, parse_json
+
+    given = {"bucket": bucket, "proven": proven}
+    heads = {
+        account_id: (seq, bytes(last_hash), balance)
+        for account_id, seq, last_hash, balance in connection.execute(
+            "SELECT id, last_seq, last_hash, balance_minor FROM ledger_account "
+            "WHERE kind = 'consumer' AND bucket = %(bucket)s",
+            given,
+        )
+    }
+    reached = {
+        account_id: (seq, bytes(last_hash), balance)
+        for account_id, seq, last_hash, balance in connection.execute(
+            "SELECT DISTINCT ON (account_id) account_id, seq, hash, balance_after_minor FROM ledger_entry "
+            "WHERE bucket = %(bucket)s AND batch <= %(proven)s ORDER BY account_id, seq DESC",
+            given,
+        )
+    }
+    with connection.transaction(), connection.cursor(name="chains") as cursor:
+        cursor.execute(
+            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM ledger_entry "  # noqa: S608
+            "WHERE bucket = %(bucket)s AND batch > %(proven)s ORDER BY account_id, seq",
+            given,
+        )
+        for previous, stored, *values in cursor:
+            row = dict(zip(HASHED, values, strict=True))
+            row["inputs"] = parse_json(row["inputs"])
+            account_id, seq = row["account_id"], row["seq"]
+            last_seq, last_hash, balance = reached.get(account_id, (0, bytes(32), 0))
+            balance += row["amount_minor"]
+            if (seq, bytes(previous), row["balance_after_minor"]) != (last_seq + 1, last_hash, balance):
+                yield f"entry {seq} of account {account_id} does not follow entry {last_seq}"
+            if entry_hash(bytes(previous), row) != bytes(stored):
+                yield f"entry {seq} of account {account_id} is not what its hash was taken over"
+            reached[account_id] = (seq, bytes(stored), balance)
+    for account_id, head in heads.items():
+        if reached.get(account_id, (0, bytes(32), 0)) != head:
+            yield f"account {account_id} stands at entry {head[0]}, its chain does not end there"
+
+
+def _arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT account_id, seq, amount_minor, total FROM ledger_entry CROSS JOIN LATERAL ("
+        "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
+        "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
+        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq",
+        [bucket, proven],
+    )
+    for account_id, seq, amount, total in rows:
+        yield f"entry {seq} of account {account_id} is {amount}, its rows come to {total}"
+
+
+_CHARGED_SINCE: Final = """
+SELECT DISTINCT agreement_id FROM ledger_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine'
+"""
+
+
+def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
+    from urja.laws.second_rater import charges
+
+    given = {"bucket": bucket, "proven": proven}
+    charged: dict[tuple[int, date], dict[str, int]] = {}
+    for agreement_id, period_start, line, total in connection.execute(
+        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM ledger_entry "  # noqa: S608
+        f"WHERE bucket = %(bucket)s AND origin = 'engine' AND agreement_id IN ({_CHARGED_SINCE}) GROUP BY 1, 2, 3",
+        given,
+    ):
+        if total:
+            charged.setdefault((agreement_id, period_start), {})[line] = total
+    for period in _rated_periods(connection, given):
+        said = charges(
+            period.terms,
+            period.first,
+            period.end,
+            period.through,
+            uses=period.uses,
+            by_day_from=period.by_day_from,
+        )
+        said = {line: amount for line, amount in said.items() if amount}
+        posted = charged.pop((period.agreement_id, period.start), {})
+        if posted != said:
+            yield (
+                f"agreement {period.agreement_id} from {period.start} was charged {posted}, "
+                f"the second rater says {said}"
+            )
+    for (agreement_id, start), posted in charged.items():
+        yield f"agreement {agreement_id} from {start} was charged {posted} and never rated"
+
+
+@dataclass(frozen=True, slots=True)
+class _RatedPeriod:
+    """What a period was rated from, gathered from the tables without the first rater's help."""
+
+    agreement_id: int
+    start: date
+    first: date
+    end: date
+    through: date
+    uses: list[tuple[date, date, int]]
+    terms: list[tuple[date, list[str], int]]
+    """From which day on which texts of a tariff, and which sanctioned load in W."""
+    by_day_from: date
+
+
+def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[_RatedPeriod]:
+    """Of a bucket: all, or where a part of it is proven those of agreements that were charged since."""
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for code, version, sha256, text in connection.execute(
+        "SELECT code, version, sha256, text FROM tariffs_version ORDER BY valid_from, id"
+    ):
+        texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
+    rows = connection.execute(
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM ledger_rated "  # noqa: S608 - a constant
+        "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
+        f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
+        given,
+    ).fetchall()
+    for agreement_id, start, first, end, through, uses, versions in rows:
+        yield _RatedPeriod(
+            agreement_id,
+            start,
+            first,
+            end,
+            through,
+            uses=[(date.fromisoformat(a), date.fromisoformat(b), wh) for a, b, wh in uses],
+            terms=[
+                (since, [text for name, text in texts[code] if name in named], load_w)
+                for since, code, load_w, named in _terms_of(versions)
+            ],
+            by_day_from=_by_day_from(versions, first),
+        )
+
+
+def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
+    """What stands in `ledger_rated.versions`: since when which tariff and load hold, with the names of its versions."""
+    for each in rated.removeprefix(_by_day(rated)).split("; "):
+        since, code, load_w, *named = each.split(" ")
+        yield date.fromisoformat(since), code, int(load_w), named
+
+
+def _by_day(rated: str) -> str:
+    """What stands before the terms where charges by day begin later than the billed days."""
+    return rated[: rated.index("; ") + 2] if rated.startswith("by day from ") else ""
+
+
+def _by_day_from(rated: str, first: date) -> date:
+    said = _by_day(rated)
+    return date.fromisoformat(said[len("by day from ") : -2]) if said else first
+
+
+def _terms(connection: Connection, zone: str) -> Iterator[str]:
+    """The terms that periods were rated on are the registry's, but for what it has learnt since the last close.
+
+    And of two agreements that share a day the first is charged by it; and periods of an agreement that has a calendar
+    of its own begin by it, and none is longer than a month or reaches into the next one.
+    """
+    yield from _calendars(connection)
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
+        "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
+        "ORDER BY t.valid_from), (a.valid_from AT TIME ZONE %(zone)s)::date = r.billed_first AND EXISTS ("
+        "  SELECT FROM registry_agreement b WHERE b.service_point_id = a.service_point_id "
+        "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s) "
+        "FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
+        "JOIN registry_agreement a ON a.id = r.agreement_id "
+        "JOIN registry_agreement_terms t ON t.agreement_id = r.agreement_id "
+        "WHERE r.billed_first < r.billed_end AND NOT EXISTS ("
+        "  SELECT FROM registry_agreement late WHERE late.service_point_id = a.service_point_id "
+        "  AND (late.recorded_at > c.closed_at OR EXISTS ("
+        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement' AND h.row_id = late.id "
+        "    AND h.known_to > c.closed_at))) AND NOT EXISTS ("
+        "  SELECT FROM registry_agreement_terms late WHERE late.agreement_id = r.agreement_id "
+        "  AND (late.recorded_at > c.closed_at OR EXISTS ("
+        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' AND h.row_id = late.id "
+        "    AND h.known_to > c.closed_at))) "
+        "GROUP BY 1, 2, a.id ORDER BY 1, 2",
+        {"zone": zone},
+    )
+    for agreement_id, start, first, end, versions, agreed, shared in rows:
+        if _by_day_from(versions, first) != first + timedelta(days=shared):
+            yield f"agreement {agreement_id} from {start} is charged by day from {_by_day_from(versions, first)}"
+        rated = list(_terms_of(versions))
+        day = first
+        while day < end:
+            on = [(code, load_w) for since, code, load_w, _ in rated if since <= day][-1:]
+            begun = [(code, int(load_w)) for since, code, load_w in agreed if since <= day.isoformat()]
+            if on != begun[-1:]:
+                yield f"agreement {agreement_id} from {start} was rated on {on} on {day}, its terms are {begun[-1:]}"
+                break
+            day += timedelta(days=1)
+
+
+def _calendars(connection: Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, a.billing_day FROM ledger_rated r "
+        "JOIN registry_agreement a ON a.id = r.agreement_id "
+        "WHERE extract(day FROM r.period_start) <> a.billing_day OR (r.billed_first < r.billed_end AND ("
+        "  r.billed_first < r.period_start OR r.billed_end > r.period_start + interval '1 month')) ORDER BY 1, 2"
+    )
+    for agreement_id, start, first, end, own in rows:
+        yield (
+            f"agreement {agreement_id} was billed from {first} to {end} as of the period from {start}; "
+            f"its periods begin on {'a day of its tariff' if own is None else f'day {own}'}"
+        )
+    rows = connection.execute(
+        "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM ledger_rated r "
+        "JOIN ledger_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
+        "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end ORDER BY 1, 2, 3"
+    )
+    for agreement_id, start, later, day in rows:
+        yield f"agreement {agreement_id} was billed for {day} in the period from {start} and in that from {later}"
+
+
+def _energy(connection: Connection, zone: str) -> Iterator[str]:
+    """Of periods whose last close had its midnight read: the registers' own advance, as known at that close.
+
+    Where meters were exchanged or ratios changed it is the sum of what each has counted, if it was read at both ends
+    of its time; times its ratio, rounded down at both ends.
+    """
+    rows = connection.execute(
+        "WITH closed AS ("
+        "  SELECT r.agreement_id, r.period_start, r.energy_wh, c.closed_at, a.service_point_id, "
+        "  greatest(a.valid_from, r.period_start::timestamp AT TIME ZONE %(zone)s) AS from_at, "
+        "  least(coalesce(a.valid_to, 'infinity'), r.through::timestamp AT TIME ZONE %(zone)s) AS to_at "
+        "  FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
+        "  JOIN registry_agreement a ON a.id = r.agreement_id "
+        "  WHERE r.through = c.closed_through + 1 AND r.billed_first < r.billed_end AND NOT c.provisional), "
+        "metered AS ("
+        "  SELECT closed.*, p.device_id, p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, "
+        "  greatest(from_at, p.valid_from, p.in_service_at) AS begins_at, "
+        "  least(to_at, coalesce(p.valid_to, 'infinity')) AS ends_at "
+        "  FROM closed JOIN registry_device_period p ON p.service_point_id = closed.service_point_id AND p.role = 1 "
+        "  AND p.in_service_at IS NOT NULL AND greatest(p.valid_from, p.in_service_at) < to_at "
+        "  AND coalesce(p.valid_to, 'infinity') > greatest(from_at, p.in_service_at)), "
+        "reads AS ("
+        "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, import_wh "
+        "  FROM readings_register WHERE kind IN (2, 3, 5) "
+        "  ORDER BY service_point_id, device_id, read_at, version DESC, kind) "
+        "SELECT agreement_id, period_start, energy_wh, "
+        "  sum(z.import_wh * times / over - o.import_wh * times / over)::bigint AS advance_wh FROM metered m "
+        "LEFT JOIN reads o ON o.service_point_id = m.service_point_id AND o.device_id = m.device_id "
+        "  AND o.read_at = begins_at "
+        "LEFT JOIN reads z ON z.service_point_id = m.service_point_id AND z.device_id = m.device_id "
+        "  AND z.read_at = ends_at "
+        "GROUP BY agreement_id, period_start, energy_wh "
+        "HAVING count(*) = count(z.import_wh - o.import_wh) AND NOT bool_or(EXISTS ("
+        "  SELECT FROM readings_register late WHERE late.service_point_id = m.service_point_id "
+        "  AND late.read_at IN (begins_at, ends_at) AND late.received_at > closed_at)) "
+        "  AND energy_wh <> sum(z.import_wh * times / over - o.import_wh * times / over) ORDER BY 1, 2",
+        {"zone": zone},
+    )
+    for agreement_id, start, rated, advance in rows:
+        yield f"agreement {agreement_id} from {start} was rated {rated} Wh, its registers advanced by {advance} Wh"
+
+
+def _credits(connection: Connection) -> Iterator[str]:
+    return _requests(connection, _CREDITS, "credit")
+
+
+def _debits(connection: Connection) -> Iterator[str]:
+    return _requests(connection, _DEBITS, "debit")
+
+
+_CREDITS: Final = """
+SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum(e.amount_minor), 0)
+FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40
+    AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id AND e.account_id = c.account_id
+GROUP BY c.id
+HAVING count(e.seq) <> (c.posted_at IS NOT NULL)::int
+    OR (c.posted_at IS NOT NULL AND coalesce(sum(e.amount_minor), 0) <> c.amount_minor)
+ORDER BY 1
+"""
+
+
+_DEBITS: Final = """
+SELECT d.id, d.amount_minor, d.posted_at IS NOT NULL, count(e.seq), coalesce(-sum(e.amount_minor), 0)
+FROM ledger_debit_request d LEFT JOIN ledger_entry e ON e.bucket = d.id >> 40
+    AND e.origin = 'credit' AND (e.inputs->>'debit')::bigint = d.id AND e.account_id = d.account_id
+GROUP BY d.id
+HAVING count(e.seq) <> (d.posted_at IS NOT NULL)::int
+    OR (d.posted_at IS NOT NULL AND coalesce(-sum(e.amount_minor), 0) <> d.amount_minor)
+ORDER BY 1
+"""
+
+
+def _requests(connection: Connection, broken: LiteralString, what: str) -> Iterator[str]:
+    """Requests whose entries are not what their mark says."""
+    for request, amount, marked, count, total in connection.execute(broken):
+        state = "posted" if marked else "waiting"
+        yield f"{what} {request} of {amount} is {state}; {count} entries of it come to {total}"
+
+
+def _second_run(now: datetime) -> Iterator[str]:
+    from django.db import transaction
+
+    from urja.pipeline import post
+
+    with transaction.atomic():
+        post.run_once(now)
+        again = post.run_once(now)
+        transaction.set_rollback(True)
+    if again.entries:
+        yield f"the second run posted {again.entries} entries"
+
+
+def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str, tuple[str, ...]]]:
+    """The laws as the pipeline asks them each day: of one state of the books, and without posting anything."""
+
+    def ask(proven: int) -> dict[str, tuple[str, ...]]:
+        with psycopg.connect(conninfo) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            found = examine(connection, None, zone, expected=catalogue.kept(expected), proven=proven)
+        return {finding.law: finding.contradictions for finding in found}
+
+    return ask

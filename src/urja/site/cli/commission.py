@@ -1,0 +1,48 @@
+"""`urja meter commission`: have meters called that hang somewhere and have not passed, such as those of a file."""
+
+from pathlib import Path
+
+import click
+
+from urja.site.cli.options import data_option
+from urja.site.cli.staff import opened
+from urja.site.exits import Exit, Refusal
+
+
+@click.command()
+@data_option
+@click.argument("serials", nargs=-1)
+@click.option(
+    "--all", "everyone", is_flag=True, help="Every billing meter that has not passed and is not being called."
+)
+@click.option(
+    "--again", is_flag=True, help="Also meters that have passed, such as after a change of firmware."
+)
+def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool) -> None:
+    """Call meters: keys, identity, firmware, register, clock, what they push. The pipeline leads the calls.
+
+    What a meter pushes is billed only once it has passed. A few hundred are called at once, the others wait their turn.
+    """
+    if bool(serials) == everyone:
+        raise Refusal(Exit.USAGE, "give serial numbers, or --all")
+    box = opened(data)
+    from urja.apps.commissioning import queries
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import Commission, perform
+
+    wanted = list(serials) or list(queries.uncalled().values_list("device__serial", flat=True))
+    refused = []
+    for serial in wanted:
+        try:
+            perform(
+                Commission(serial=serial, again=again),
+                recorded_at=box.clock.now(),
+                actor="urja meter commission",
+            )
+        except Refused as error:
+            refused += [f"{serial}: {fault}" for fault in error.faults]
+    if refused:
+        raise Refusal(
+            Exit.FAILED, "\n  ".join([f"{len(wanted) - len(refused)} will be called, but:", *refused])
+        )
+    click.echo(f"{len(wanted)} will be called")

@@ -1,0 +1,173 @@
+"""`urja import`: a file of consumers, premises, meters, networks or balances comes into the registry."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urja.site.cli.options import data_option, read_document
+from urja.site.exits import Exit, Refusal
+
+if TYPE_CHECKING:
+    from urja.usecases.loading import Map
+    from urja.usecases.loading.running import Report
+
+KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "balances")
+
+
+@click.command(name="import")
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="MAP.toml: which column is which field.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what it would do, and what the index checks would find.")
+@click.option("--good-rows", is_flag=True, help="Load the rows without faults instead of all or nothing.")
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows with faults to this file, with what is wrong and what to do.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option(
+    "--example",
+    type=click.Choice(KIND_NAMES),
+    help="Write an example of a file and its map, and load nothing.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Where the example goes; this directory if left out.",
+)
+@data_option
+def import_file(
+    file: Path | None,
+    map_file: Path | None,
+    dry_run: bool,
+    good_rows: bool,
+    faults: Path | None,
+    as_json: bool,
+    example: str | None,
+    to: Path,
+    data: Path,
+) -> None:
+    """Load FILE (CSV or .xlsx) as MAP.toml says, all of it or nothing.
+
+    A row that is there already changes nothing; one that says something else changes what the map covers.
+    """
+    if example is not None:
+        for path in _write_example(example, to):
+            click.echo(f"wrote {path}")
+        return
+    if file is None or map_file is None:
+        raise Refusal(
+            Exit.USAGE, "give a file and --map MAP.toml; urja import --example consumers writes both"
+        )
+    if faults is not None and faults.resolve() == file.resolve():
+        raise Refusal(Exit.USAGE, "the file of faults is another file than the one that is loaded")
+    the_map = map_of(map_file)
+    from urja.site.admin import Administration
+
+    administration = Administration.of(data)
+    administration.setup_django()
+    report = _load(administration, file, the_map, dry_run=dry_run, good_rows=good_rows, faults=faults)
+    if as_json:
+        click.echo(json.dumps(asdict(report), ensure_ascii=False, default=str))
+    else:
+        for line in _sentences(report, the_map, dry_run=dry_run, good_rows=good_rows, faults=faults):
+            click.echo(line)
+    if report.faulty and not good_rows:
+        raise SystemExit(Exit.FAILED)
+
+
+def map_of(path: Path) -> "Map":
+    """A map's file, or a refusal with the line of everything that is wrong in it."""
+    from urja.usecases.loading import BadMap, parse
+
+    try:
+        return parse(read_document(path))
+    except BadMap as bad:
+        raise Refusal(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
+
+
+def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Report":
+    from django.db import OperationalError
+
+    from urja.usecases.loading import BadFile, BadMap, running
+
+    order = running.Order(
+        file,
+        the_map,
+        administration.clock.now(),
+        "urja import",
+        administration.settings.utility.currency,
+        keys=administration.keys,
+        bounds=administration.settings.utility.bounds,
+        told=lambda line: click.echo(line, err=True),
+        **how,
+    )
+    try:
+        return running.load(order)
+    except (BadFile, BadMap) as bad:
+        raise Refusal(Exit.USAGE, f"nothing was loaded: {bad}") from None
+    except running.Interrupted as interrupted:
+        raise Refusal(Exit.FAILED, f"nothing was loaded, somebody else was faster: {interrupted}") from None
+    except OperationalError as error:
+        raise Refusal(
+            Exit.UNAVAILABLE, f"nothing was loaded: the database broke off ({error}); give the file again"
+        ) from error
+
+
+def _sentences(
+    report: "Report", the_map: "Map", *, dry_run: bool, good_rows: bool, faults: Path | None
+) -> Iterator[str]:
+    from urja.usecases.loading.running import sentences
+
+    if report.unused:
+        yield f"not used: {', '.join(report.unused)}"
+    yield from sentences(report, the_map)
+    if report.faults > len(report.first):
+        yield f"... and {report.faults - len(report.first)} faults more"
+    if report.faulty:
+        yield f"{report.faulty} of {report.rows} rows have faults" + (
+            f": {faults}" if faults is not None else ""
+        )
+    would = "would be " if dry_run else ""
+    if report.faulty and not good_rows:
+        yield "nothing was loaded: mend the rows, or load the good ones with --good-rows"
+    elif report.written:
+        good = report.rows - report.faulty
+        yield f"{good} rows {would}loaded" + ("" if dry_run else f" (operation {report.operation_id})")
+        for what, count in report.counts.items():
+            yield f"  {what.removeprefix('registry_')}: {count}"
+    elif not report.rows:
+        yield "there is no row below the names of the columns: nothing is loaded"
+    else:
+        yield f"{report.rows - report.faulty} rows are there already: nothing {would}changed"
+    for found in report.findings:
+        yield f"check {found.check}: {found.count} more, such as: {found.first[0].sentence}"
+
+
+def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
+    from urja.usecases import loading
+    from urja.usecases.loading.tables import created
+
+    kind = loading.KINDS[kind_name]
+    rows, the_map = to / f"{kind_name}.csv", to / f"{kind_name}.toml"
+    for path in (rows, the_map):
+        if path.exists():
+            raise Refusal(Exit.USAGE, f"{path} is there already: give another directory with --to")
+    own = loading.canonical(kind, without=frozenset(one.name for one in kind.fields if one.outside))
+    with created(rows) as out:
+        kept = [place for place, one in enumerate(kind.fields) if not one.outside]
+        for row in ([one.name for one in kind.fields], *kind.rows_of_example()):
+            out.row([row[place] for place in kept])
+    the_map.write_text(loading.as_toml(own), "utf-8")
+    yield rows
+    yield the_map

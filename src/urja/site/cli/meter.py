@@ -1,0 +1,175 @@
+"""`urja meter`: run a simulated meter, or a fleet of them. Knows no Django; `adopt` joins from its own module."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from urja.base import log
+from urja.site.cli.type_option import TypePlace
+from urja.site.exits import Exit, Refusal
+
+
+@click.group()
+def meter() -> None:
+    """Serve a simulated meter; adopt a meter."""
+
+
+@meter.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; :: for IPv6.")
+@click.option("--port", default=4059, show_default=True, type=click.IntRange(0, 65535), help="0: any.")
+@click.option(
+    "--type",
+    "device_type",
+    type=TypePlace(),
+    default="urja-d1-listen",
+    show_default=True,
+    help="Meter type, or the folder of one.",
+)
+@click.option("--serial", default="00000001", show_default=True, help="Serial number.")
+@click.option("--seed", default=1, show_default=True, help="Load and keys follow from it.")
+@click.option(
+    "--days",
+    default=40,
+    show_default=True,
+    type=click.IntRange(0, 400),
+    help="Days of history in the profiles.",
+)
+@click.option("--start-wh", default=1_000_000, show_default=True, help="Register at the beginning, in Wh.")
+@click.option("--hdlc", is_flag=True, help="HDLC instead of the wrapper: one line with one or more meters.")
+@click.option(
+    "--meters",
+    "count",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="With --hdlc: so many meters on the line, with serial numbers and addresses that follow.",
+)
+@click.option(
+    "--address",
+    "physical",
+    default=17,
+    show_default=True,
+    type=click.IntRange(16, 0x3FFD),
+    help="With --hdlc: physical address of the first meter.",
+)
+@click.option(
+    "--pty", is_flag=True, help="With --hdlc: on a pseudo-terminal as well, in place of a serial port."
+)
+@click.option(
+    "--serial-port", help="With --hdlc: on a serial port as well, such as serial:/dev/ttyUSB0?baud=9600."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def serve(
+    *,
+    host: str,
+    port: int,
+    device_type: str,
+    serial: str,
+    seed: int,
+    days: int,
+    start_wh: int,
+    hdlc: bool,
+    count: int,
+    physical: int,
+    pty: bool,
+    serial_port: str | None,
+    as_json: bool,
+) -> None:
+    """Run one meter alone, or several behind one HDLC line, in real time, for any DLMS client.
+
+    It prints where it listens and everything a client needs: SAPs, system title, keys. The keys follow from
+    the seed: this meter is for a bench.
+    """
+    from urja.base.meter_address import parse_serial_link
+    from urja.cosem.companion import find_device_type
+    from urja.meter.identity import seeded
+    from urja.meter.serve import serve as serve_meter, serve_bus
+
+    log.configure("meter", json=as_json)
+    if not hdlc and (count > 1 or pty or serial_port):
+        raise Refusal(Exit.USAGE, "--meters, --pty and --serial-port are for a line of HDLC: add --hdlc")
+    listens = f"{host}:{port}" if find_device_type(device_type).dials == "listen" else None
+    try:
+        serial_link = None if serial_port is None else parse_serial_link(serial_port)
+        identities = [
+            seeded(one, device_type, seed, start_wh=start_wh, listen=listens)
+            for one in _serials(serial, count)
+        ]
+    except ValueError as error:
+        raise Refusal(Exit.USAGE, str(error)) from None
+
+    def announce(facts: dict[str, Any]) -> None:
+        click.echo(json.dumps(facts) if as_json else _told(facts))
+
+    try:
+        if hdlc:
+            line = dict(enumerate(identities, start=physical))
+            serve_bus(line, host, port, pty=pty, serial=serial_link, days=days, announce=announce)
+        else:
+            serve_meter(identities[0], host, port, days=days, announce=announce)
+    except OSError as error:
+        if error.filename:
+            raise Refusal(Exit.OS_ERROR, f"cannot open {error.filename}: {error.strerror}") from None
+        raise Refusal(
+            Exit.OS_ERROR,
+            f"cannot listen on {host} port {port} ({error.strerror or error}): choose another --port",
+        ) from None
+
+
+@meter.command()
+@click.argument("fleet_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def fleet(fleet_file: Path) -> None:
+    """Run the simulated meters of a fleet file against a head end (docs/meter.md has its fields)."""
+    from urja.meter.fleet import FleetError, run_fleet
+
+    log.configure("meters")
+    try:
+        run_fleet(fleet_file)
+    except FleetError as error:
+        raise Refusal(Exit.USAGE, str(error)) from None
+    except OSError as error:
+        raise Refusal(Exit.OS_ERROR, f"the fleet cannot start: {error}") from None
+
+
+def _serials(first: str, count: int) -> list[str]:
+    """Serial numbers that follow the first."""
+    if count == 1:
+        return [first]
+    if not first.isdigit():
+        raise Refusal(Exit.USAGE, f"--serial {first} has no number that could follow: give digits only")
+    return [f"{int(first) + number:0{len(first)}}" for number in range(count)]
+
+
+def _told(facts: dict[str, Any]) -> str:
+    if "meters" in facts:
+        ports = f"{facts['host']} port {facts['port']} (TCP, HDLC)"
+        also = "".join(f" and on {facts[name]}" for name in ("pty", "serial") if facts[name])
+        listening = [f"{len(facts['meters'])} meters on one line, on {ports}{also}:"]
+        meters = [
+            f"Meter {meter['serial']} ({meter['device_type']}) at physical address {meter['physical_address']}:\n"
+            + _client_facts(meter)
+            for meter in facts["meters"]
+        ]
+        return "\n".join([*listening, *meters, "Stop it with Ctrl-C."])
+    where = f"{facts['host']} port {facts['port']} (TCP, wrapper)"
+    head = f"Meter {facts['serial']} ({facts['device_type']}) listens on {where}."
+    return "\n".join([head, _client_facts(facts), "Stop it with Ctrl-C."])
+
+
+def _client_facts(facts: dict[str, Any]) -> str:
+    clients = "\n".join(
+        f"  client SAP {entry['sap']:<4} {name}: {entry['authentication'].upper()}"
+        + (f", mechanism {entry['mechanism']}" if "mechanism" in entry else "")
+        + (f", ciphering {entry['ciphering']}" if "ciphering" in entry else "")
+        for name, entry in facts["clients"].items()
+    )
+    secret = f"\n  HLS secret     {facts['hls_secret']}" if facts["hls_secret"] else ""
+    return f"""  logical device {facts["logical_device_name"]}, server SAP {facts["server_sap"]}
+{clients}
+  system title   {facts["system_title"]}
+  GUEK           {facts["guek"]}
+  GAK            {facts["gak"]}
+  master key     {facts["master_key"]}
+  LLS secret     {facts["lls_secret"]}{secret}"""

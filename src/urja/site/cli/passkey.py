@@ -1,0 +1,102 @@
+"""`urja passkey`: who may enrol a passkey, which there are, and that one approves nothing any more."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from urja.site.cli.options import data_option
+from urja.site.cli.staff import opened
+from urja.site.exits import Exit, Refusal
+
+
+@click.group()
+def passkey() -> None:
+    """Invite people to enrol passkeys, list and revoke them."""
+
+
+@passkey.command()
+@data_option
+@click.argument("email")
+@click.option(
+    "--hours",
+    type=click.IntRange(1, 24 * 14),
+    default=24,
+    show_default=True,
+    help="How long the code can be used.",
+)
+def invite(data: Path, email: str, hours: int) -> None:
+    """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
+    box = opened(data)
+    from urja.apps.approvals import passkeys
+    from urja.apps.identity.access import employments
+    from urja.usecases.staff import user_of
+
+    now = box.clock.now()
+    user = user_of(email)
+    if user is None or not employments(user.pk, now).exists():
+        raise Refusal(Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first")
+    click.echo(passkeys.invite(user, now=now, lasts=timedelta(hours=hours), actor="urja passkey invite"))
+    click.echo(
+        f"Shown once, good for one passkey within {hours} hours. {email} signs in at "
+        f"{box.settings.web.public_origin}/console/passkeys/ and types it there. Then compare the fingerprint on that "
+        "page with urja passkey list.",
+        err=True,
+    )
+
+
+@passkey.command("list")
+@data_option
+@click.option("--all", "everything", is_flag=True, help="Also what was revoked.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def list_(data: Path, everything: bool, as_json: bool) -> None:
+    """Every passkey with whose it is and its fingerprint, to be compared with the one on its owner's page."""
+    opened(data)
+    found = _passkeys(everything=everything)
+    if as_json:
+        click.echo(json.dumps({"passkeys": found}, ensure_ascii=False))
+        return
+    if not found:
+        click.echo(
+            "There are no passkeys. Operations above the thresholds are refused: urja passkey invite EMAIL"
+        )
+    for one in found:
+        state = (
+            f"revoked {one['revoked_at'][:10]}" if one["revoked_at"] else f"since {one['enrolled_at'][:10]}"
+        )
+        click.echo(f"{one['id']:>4}  {one['fingerprint']}  {one['email']:<32} {one['name']:<24} {state}")
+
+
+def _passkeys(*, everything: bool) -> list[dict[str, Any]]:
+    from urja.apps.approvals.models import Credential
+    from urja.base.passkey import fingerprint
+
+    found = Credential.objects.select_related("user").order_by("id")
+    return [
+        {
+            "id": one.pk,
+            "email": one.user.email,
+            "name": one.name,
+            "fingerprint": fingerprint(bytes(one.public_key)),
+            "enrolled_at": one.enrolled_at.isoformat(),
+            "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
+        }
+        for one in (found if everything else found.filter(revoked_at=None))
+    ]
+
+
+@passkey.command()
+@data_option
+@click.argument("number", type=int)
+def revoke(data: Path, number: int) -> None:
+    """Let passkey NUMBER, as `list` shows it, approve nothing any more."""
+    box = opened(data)
+    from urja.apps.approvals import passkeys
+
+    try:
+        found = passkeys.revoke(number, now=box.clock.now())
+    except passkeys.PasskeyRefusedError as error:
+        raise Refusal(Exit.FAILED, str(error)) from None
+    click.echo(f"passkey {number} of {found.user.email} approves nothing any more")

@@ -1,0 +1,280 @@
+"""`urja policy`: check a document, see what it would have done, load it, say whom it governs.
+
+`check` needs no database and no Django; `replay` reads the database of a running box and changes nothing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import psycopg
+
+from urja.core.calendar import Period
+from urja.core.policy import Policy, PolicyError, parse_policy, sentence
+from urja.core.units import major
+from urja.site.cli.options import data_option, read_document
+from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
+from urja.site.exits import Exit, Refusal
+
+_document = click.Path(path_type=Path, exists=True, dir_okay=False)
+_day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group()
+def policy() -> None:
+    """Check policy documents, replay the past under one, load and assign them."""
+
+
+def _parse(path: Path, text: str) -> Policy:
+    try:
+        return parse_policy(text)
+    except PolicyError as error:
+        lines = "\n  ".join(str(fault) for fault in error.faults)
+        raise Refusal(Exit.USAGE, f"{path} is not a policy:\n  {lines}") from None
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=_document)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def check(files: Sequence[Path], as_json: bool) -> None:
+    """Say everything that is wrong in documents; exit 2 if anything is."""
+    faults: dict[str, list[dict[str, str]]] = {}
+    for path in files:
+        found = []
+        try:
+            document = parse_policy(read_document(path))
+        except PolicyError as error:
+            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
+        except Refusal as unread:
+            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
+        faults[str(path)] = found
+        if as_json:
+            continue
+        for fault in found:
+            click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
+        if not found:
+            click.echo(f"{path}: good: {document.code} {document.version} from {document.valid_from}")
+    if as_json:
+        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
+    if any(faults.values()):
+        raise SystemExit(Exit.USAGE)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All accounts under one document, beside what happened."""
+
+    policy: Policy
+    period: Period
+    zone: ZoneInfo
+    accounts: int = 0
+    notices: int = 0
+    cuts: list[ReplayedCut] = field(default_factory=list)
+    actual: list[ActualCut] = field(default_factory=list)
+    standings: Counter[str] = field(default_factory=Counter)
+    """How the accounts stand at the end."""
+
+    def as_json(self, language: str) -> dict[str, Any]:
+        return {
+            "code": self.policy.code,
+            "version": self.policy.version,
+            "from": self.period.first.isoformat(),
+            "to": self.period.end.isoformat(),
+            "accounts": self.accounts,
+            "notices": self.notices,
+            "standings": dict(self.standings),
+            "cuts": [
+                {
+                    "account_id": cut.account_id,
+                    "at": self._local(cut.at).isoformat(),
+                    "balance_minor": cut.balance_minor,
+                    "restored_at": self._local(cut.restored_at).isoformat() if cut.restored_at else None,
+                    "rule": cut.reason.rule,
+                    "sentence": sentence(cut.reason, language),
+                }
+                for cut in self.cuts
+            ],
+            "happened": [
+                {
+                    "account_id": cut.account_id,
+                    "at": self._local(cut.at).isoformat(),
+                    "written": sentence(cut.written, language) if cut.written else None,
+                    "standing": cut.standing.value,
+                    "rule": cut.reason.rule,
+                    "sentence": sentence(cut.reason, language),
+                }
+                for cut in self.actual
+            ],
+        }
+
+    def as_text(self, language: str) -> str:
+        document, days = self.policy, f"{self.period.first} to {self.period.end}"
+        would = f"it would have ordered {_times(self.cuts)} and sent {_count(self.notices, 'notice')}"
+        out = [
+            f"{document.title} ({document.code} {document.version}), {days}, {_count(self.accounts, 'account')}",
+            f"{would}; what happened: {_times(self.actual)}",
+        ]
+        if self.cuts:
+            out += ["", "Cuts under this document"]
+            out += [self._cut(cut, language) for cut in self.cuts]
+        if self.actual:
+            out += ["", "Cuts that happened"]
+            out += [self._happened(cut, language) for cut in self.actual]
+        stood = ", ".join(f"{count} {standing}" for standing, count in sorted(self.standings.items()))
+        out += ["", f"At the end: {stood or 'no account'}."]
+        out.append(
+            "Notices are taken as delivered at once, data as fresh and services as healthy; use is as it was."
+        )
+        return "\n".join(out)
+
+    def _cut(self, cut: ReplayedCut, language: str) -> str:
+        back = "still dark at the end" if cut.restored_at is None else f"back {self._stamp(cut.restored_at)}"
+        balance = major(cut.balance_minor, self.policy.decimals)
+        head = f"  {self._stamp(cut.at)}  account {cut.account_id}  {self.policy.currency} {balance}, {back}"
+        return f"{head}\n      {cut.reason.rule}: {sentence(cut.reason, language)}"
+
+    def _happened(self, cut: ActualCut, language: str) -> str:
+        head = f"  {self._stamp(cut.at)}  account {cut.account_id}"
+        written = f"\n      then: {sentence(cut.written, language)}" if cut.written else ""
+        now = f"{cut.standing.value} ({cut.reason.rule}): {sentence(cut.reason, language)}"
+        return f"{head}{written}\n      under this document: {now}"
+
+    def _local(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone)
+
+    def _stamp(self, at: datetime) -> str:
+        return f"{self._local(at):%Y-%m-%d %H:%M}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _times(cuts: Sequence[ReplayedCut] | Sequence[ActualCut]) -> str:
+    accounts = len({cut.account_id for cut in cuts})
+    return f"{_count(len(cuts), 'cut')} of {_count(accounts, 'account')}" if cuts else "0 cuts"
+
+
+@policy.command("replay")
+@click.argument("file", type=_document)
+@click.option("--from", "first", required=True, type=_day, help="First local day.")
+@click.option("--to", "end", required=True, type=_day, help="The day after the last.")
+@data_option
+@click.option("--language", type=click.Choice(["en", "hi"]), default="en", help="Of the sentences.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def replay_command(
+    file: Path, first: datetime, end: datetime, data: Path, language: str, as_json: bool
+) -> None:
+    """Say whom a document would have cut between two days, and why, against what happened."""
+    period = Period(first.date(), end.date())
+    if not period.days:
+        raise Refusal(Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after")
+    document = _parse(file, read_document(file))
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    zone = ZoneInfo(box.settings.utility.timezone)
+    try:
+        with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
+            outcome = replay_all(connection, document, period, zone, box.clock.now())
+    except psycopg.OperationalError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
+    if as_json:
+        click.echo(json.dumps(outcome.as_json(language), ensure_ascii=False))
+    else:
+        click.echo(outcome.as_text(language))
+
+
+def replay_all(
+    connection: psycopg.Connection[Any], document: Policy, period: Period, zone: ZoneInfo, now: datetime
+) -> Outcome:
+    """Every account from the first day's midnight to the last one's, or to `now` where that is earlier."""
+    begin, end = period.bounds(zone)
+    if begin >= now:
+        raise Refusal(Exit.USAGE, f"{period.first} has not begun: a replay is of the past")
+    end = min(end, now)
+    outcome = Outcome(document, period, zone)
+    for history in histories(connection, document.currency, begin, end):
+        replayed = replay(document, history, begin, end, zone)
+        outcome.accounts += 1
+        outcome.notices += replayed.notices
+        outcome.cuts += replayed.cuts
+        outcome.actual += replayed.actual
+        outcome.standings[replayed.last.standing.value] += 1
+    outcome.cuts.sort(key=lambda cut: (cut.at, cut.account_id))
+    outcome.actual.sort(key=lambda cut: (cut.at, cut.account_id))
+    return outcome
+
+
+@policy.command()
+@click.argument("files", nargs=-1, required=True, type=_document)
+@data_option
+def load(files: Sequence[Path], data: Path) -> None:
+    """Store documents as versions of their policies; the first ever loaded governs everybody."""
+    texts = {path: read_document(path) for path in files}
+    for path, text in texts.items():
+        _parse(path, text)
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError, transaction
+
+    from urja.apps.supply.errors import PolicyConflict
+    from urja.apps.supply.operations import load_policy
+
+    try:
+        with transaction.atomic():
+            stored = [
+                load_policy(text, recorded_at=box.clock.now(), actor="urja policy load")
+                for text in texts.values()
+            ]
+    except PolicyConflict as error:
+        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    for version in stored:
+        click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
+    click.echo(_assigned(box.clock.now()))
+
+
+@policy.command()
+@click.argument("category")
+@click.argument("code")
+@data_option
+def assign(category: str, code: str, data: Path) -> None:
+    """Let the policy CODE govern the consumer CATEGORY; an empty one ("") is everybody else."""
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError
+
+    from urja.apps.supply.errors import UnknownPolicy
+    from urja.apps.supply.operations import assign_policy
+
+    try:
+        assign_policy(category, code, recorded_at=box.clock.now(), actor="urja policy assign")
+    except UnknownPolicy as error:
+        raise Refusal(Exit.USAGE, f"{error}: load one with urja policy load") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    click.echo(_assigned(box.clock.now()))
+
+
+def _assigned(now: datetime) -> str:
+    """Who is governed by what, a line each."""
+    from urja.apps.supply.policies import DEFAULT_CATEGORY, book, of_their_own
+
+    assigned = dict(book().assigned)
+    everybody = assigned.pop(DEFAULT_CATEGORY, None)
+    lines = [f"{count} of their own: {code}" for code, count in of_their_own(now).items()]
+    lines += [f"category {category}: {code}" for category, code in sorted(assigned.items())]
+    rest = "everybody else" if lines else "everybody"
+    return "\n".join([*lines, f"{rest}: {everybody or 'no policy'}"])

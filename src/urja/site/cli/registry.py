@@ -1,0 +1,58 @@
+"""`urja registry check`: what in the registry cannot be right."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from urja.site.cli.options import data_option
+from urja.site.exits import Exit, Refusal
+
+
+@click.group()
+def registry() -> None:
+    """Look for what in the registry cannot be right."""
+
+
+@registry.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Findings shown of each check.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@data_option
+def check(limit: int, as_json: bool, data: Path) -> None:
+    """Duplicate people, coordinates in the sea, transformers without meters, wrong phases ...
+
+    Exits with 1 if anything is found. Nothing is changed.
+    """
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError
+
+    from urja.usecases import checking
+
+    try:
+        results = checking.check(box.clock.now(), bounds=box.settings.utility.bounds, limit=limit)
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
+    found = sum(result.count for result in results)
+    if as_json:
+        click.echo(
+            json.dumps({"found": found, "checks": [asdict(one) for one in results]}, ensure_ascii=False)
+        )
+    else:
+        for result in results:
+            click.echo(f"{result.check}: {result.count or 'nothing'}")
+            for finding in result.first:
+                click.echo(f"  {finding.sentence}: {finding.remedy}")
+            if result.count > len(result.first):
+                click.echo(f"  ... and {result.count - len(result.first)} more")
+    if found:
+        raise SystemExit(Exit.FAILED)

@@ -1,0 +1,55 @@
+"""`urja restored`: say that the database or the broker's store was put back, which the data directory does not show."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from urja.base.clock import read_anchor
+from urja.site.cli.options import data_option
+from urja.site.data_directory import DataDirectory
+from urja.site.exits import Exit, Refusal
+from urja.site.supervisor import business_time, restored_data
+
+
+@click.command()
+@data_option
+@click.option(
+    "--since",
+    required=True,
+    help="The time of the copy, with its offset from UTC: 2026-03-02T09:00+05:30. The earlier one where in doubt.",
+)
+def restored(data: Path, since: str) -> None:
+    """Say, while nothing runs, that the database or the broker's store was put back from a copy.
+
+    The next start treats all data as those of that time. A data directory that was put back whole is noticed without this.
+    """
+    directory = DataDirectory(data)
+    if not directory.clock.exists():
+        raise Refusal(Exit.USAGE, f"{data} is no data directory that has run: give it with --data")
+    directory.claim()
+    try:
+        anchor = read_anchor(directory.clock)
+        now_s = time.time()
+        if not business_time.follows_the_wall(anchor):
+            now_s = business_time.stopped_at(anchor, directory.heartbeat, now_s)
+        now = datetime.fromtimestamp(now_s, UTC)
+        noted = restored_data.note(directory.restored, "an operator has said so", _instant(since, now), now)
+    finally:
+        directory.release()
+    click.echo(f"The next start treats the data as those of {noted.since_at.isoformat(timespec='seconds')}.")
+
+
+def _instant(text: str, now: datetime) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refusal(
+            Exit.USAGE, f"--since {text!r} is no time with its offset from UTC: 2026-03-02T09:00+05:30"
+        )
+    if at > now:
+        raise Refusal(Exit.USAGE, f"--since {text} is in the future: give the time of the copy")
+    return at.astimezone(UTC)

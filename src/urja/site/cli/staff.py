@@ -1,0 +1,176 @@
+"""`urja staff`: who works here, as what and where."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urja.site.cli.options import data_option
+from urja.site.exits import Exit, Refusal
+
+if TYPE_CHECKING:
+    from urja.apps.journal.models import AuditEntry
+    from urja.site.admin import Administration
+    from urja.usecases.operations import Operation
+
+ACTOR = "urja staff"
+
+_role = click.option("--role", required=True, help="As what, such as clerk or field_engineer.")
+_area = click.option(
+    "--area",
+    default="",
+    help="Where: a level of the administration and a code ('section North-2'), or a society ('premise NEEM-1'); "
+    "everywhere if left out.",
+)
+
+
+@click.group()
+def staff() -> None:
+    """Give people roles, list them, take them away."""
+
+
+@staff.command()
+@data_option
+@click.argument("email")
+@click.option("--name", required=True, help="The name of the person.")
+@_role
+@_area
+def add(data: Path, email: str, name: str, role: str, area: str) -> None:
+    """Give somebody a role; they sign in by a code that is sent to EMAIL."""
+    box = opened(data)
+    from urja.usecases.operations import Employ
+
+    done(box, Employ(email=email, name=name, role=role, area=area), ACTOR)
+    click.echo(f"{email} is employed as {role} {area or 'everywhere'}")
+
+
+@staff.command()
+@data_option
+@click.argument("email")
+@_role
+@_area
+def end(data: Path, email: str, role: str, area: str) -> None:
+    """Take a role away, from now on."""
+    box = opened(data)
+    from urja.usecases.operations import Dismiss
+
+    done(box, Dismiss(email=email, role=role, area=area), ACTOR)
+    click.echo(f"{email} is no longer employed as {role} {area or 'everywhere'}")
+
+
+@staff.command()
+@data_option
+@click.argument("email")
+@click.option("--email", "new_email", default="", help="The address to sign in with from then on.")
+@click.option("--name", "new_name", default="", help="The name from now on.")
+def change(data: Path, email: str, new_email: str, new_name: str) -> None:
+    """Change the name or the address of whoever signs in with EMAIL; an address is confirmed by mail, at both.
+
+    Where the old mailbox is lost: end their roles, and add them with the new address.
+    """
+    box = opened(data)
+    from urja.usecases.operations import Readdress
+
+    done(box, Readdress(email=email, new_email=new_email, new_name=new_name), ACTOR)
+    if new_name:
+        click.echo(f"{email} is called {new_name.strip()}")
+    if new_email:
+        click.echo(f"{email} and {new_email} are written to; until both confirm it, {email} signs in")
+
+
+@staff.command("forget-factors")
+@data_option
+@click.argument("email")
+def forget_factors(data: Path, email: str) -> None:
+    """Remove the second factors of whoever signs in with EMAIL: they set up new ones at their next sign-in."""
+    opened(data)
+    from allauth.mfa.models import Authenticator
+
+    from urja.apps.identity.identities import user_of
+    from urja.apps.identity.models import SignIn, SignInKind
+    from urja.base.clock import WallClock
+
+    user = user_of(email)
+    if user is None:
+        raise Refusal(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
+    removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
+    SignIn.objects.create(
+        at=WallClock().now(),
+        kind=SignInKind.FACTOR_REMOVED,
+        user_id=user.pk,
+        address_digest=bytes(32),  # the web's key, under which addresses are kept, is not here
+        network="the machine itself",
+    )
+    click.echo(f"{email} has no second factor any more ({removed} removed)")
+
+
+@staff.command("list")
+@data_option
+@click.option("--all", "everybody", is_flag=True, help="Also who has been here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def list_(data: Path, everybody: bool, as_json: bool) -> None:
+    """Who works here."""
+    box = opened(data)
+    found = _employments(box.clock.now(), everybody=everybody)
+    if as_json:
+        click.echo(json.dumps({"staff": found}, ensure_ascii=False))
+    elif not found:
+        click.echo("Nobody works here.")
+    for one in [] if as_json else found:
+        until = f" to {one['to']}" if one["to"] else ""
+        click.echo(f"{one['email']:<32} {one['role']:<16} {one['area']:<24} since {one['from']}{until}")
+
+
+def _employments(now: Any, *, everybody: bool) -> list[dict[str, Any]]:
+    from django.db.models import Q
+
+    from urja.apps.identity.models import Employment
+
+    employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
+    if not everybody:
+        employed = employed.filter(Q(valid_to=None) | Q(valid_to__gt=now))
+    return [
+        {
+            "email": one.user.email,
+            "name": one.user.first_name,
+            "role": one.role,
+            "area": area_of(one),
+            "from": one.valid_from.isoformat(),
+            "to": one.valid_to.isoformat() if one.valid_to else None,
+        }
+        for one in employed
+    ]
+
+
+def area_of(held: Any) -> str:
+    """An area in the words that the options take."""
+    if held.node is not None:
+        return str(held.node)
+    if held.premise is not None:
+        return f"premise {held.premise.code or held.premise_id}"
+    return "everywhere"
+
+
+def opened(data: Path) -> "Administration":
+    """The running box, with Django set up as the owner of the tables."""
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    return box
+
+
+def done(box: "Administration", operation: "Operation", actor: str) -> "AuditEntry":
+    """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
+    from django.db import DatabaseError
+
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import perform
+
+    try:
+        return perform(operation, recorded_at=box.clock.now(), actor=actor)
+    except Refused as error:
+        raise Refusal(Exit.FAILED, "\n  ".join(["nothing was done:", *error.faults])) from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error

@@ -1,0 +1,166 @@
+"""`urja status`: each process with its pid, its health and how far behind each stage is.
+
+What the supervisor knows is in DATA/run/status.json; what a process knows is at its `/status`; what waits in
+the broker is at NATS' own monitoring address. All are on the loopback and need no secret.
+"""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from urja.base.disk_room import Level, rooms
+from urja.base.json_files import DamagedFileError, read_json
+from urja.base.settings import Settings
+from urja.site.admin import RESTART
+from urja.site.cli.options import data_option
+from urja.site.data_directory import DataDirectory
+from urja.site.exits import Exit, Refusal
+from urja.site.supervisor import probes
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the supervisor writes down of itself and its children."""
+
+    pid: int
+    processes: dict[str, dict[str, Any]]
+
+
+@click.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(data: Path, as_json: bool) -> None:
+    """Show each process with its health, and each stage's lag.
+
+    Exit code 0: all is well; 1: something is not; 75: nothing runs on this data directory.
+    """
+    report = asyncio.run(gather(DataDirectory(data)))
+    click.echo(json.dumps(report, indent=2) if as_json else render(report))
+    if not report["well"]:
+        raise SystemExit(Exit.FAILED)
+
+
+async def gather(data: DataDirectory) -> dict[str, Any]:
+    """What is known of a running box; raises `Refusal` where none runs."""
+    holder = data.holder()
+    if holder is None:
+        raise Refusal(
+            Exit.ALREADY_RUNNING, f"no Urja runs on {data.path}: start one with urja up --data {data.path}"
+        )
+    try:
+        known = read_json(data.status_file, _Known, RESTART)
+        settings = read_json(data.settings_file, Settings, RESTART)
+    except FileNotFoundError:
+        raise Refusal(
+            Exit.ALREADY_RUNNING, f"Urja (process {holder}) is only just starting on {data.path}: ask again"
+        ) from None
+    except DamagedFileError as error:
+        raise Refusal(Exit.USAGE, str(error)) from None
+    processes = known.processes
+    statuses, broker = await asyncio.gather(
+        _statuses(processes), probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)
+    )
+    for name, process in processes.items():
+        process["detail"] = statuses.get(name)
+        started_at_s = process.pop("started_at_s")
+        process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
+        del process["status_port"]
+    # Asked of the file systems themselves: where they are full, nothing can write down that they are.
+    disks = rooms(data.places, settings.disk)
+    return {
+        "supervisor_pid": known.pid,
+        "data": str(data.path),
+        "processes": processes,
+        "backlog": broker,
+        "disks": msgspec.to_builtins(disks),
+        "well": broker is not None
+        and all(_well(process) for process in processes.values())
+        and not any(disk.level is Level.CRITICAL for disk in disks),
+    }
+
+
+async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+    asked = {name: process["status_port"] for name, process in processes.items() if process["status_port"]}
+    answers = await asyncio.gather(*(probes.http_json(port, "/status") for port in asked.values()))
+    return dict(zip(asked, answers, strict=True))
+
+
+def _well(process: dict[str, Any]) -> bool:
+    detail = process.get("detail") or {}
+    ill = detail.get("attention") or any(stage.get("ill") for stage in detail.get("stages", {}).values())
+    return bool(process["state"] == "ready" and process["health"] == "ok" and not ill)
+
+
+def render(report: dict[str, Any]) -> str:
+    """The report as lines for a terminal."""
+    head = ("PROCESS", "PID", "STATE", "HEALTH", "RESTARTS", "UP")
+    rows = [head, *(_row(name, process) for name, process in report["processes"].items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    lines += [process["failing"] for process in report["processes"].values() if process["failing"]]
+    lines.append("")
+    lines += [_disk(disk) for disk in report["disks"]]
+    if report["backlog"] is None:
+        lines.append("The broker does not answer: what waits in it is unknown.")
+    else:
+        lines.append("Waiting in the broker:")
+        lines += [
+            f"  {name}: {waiting['pending']} undelivered, {waiting['unacknowledged']} in work"
+            for name, waiting in sorted(report["backlog"].items())
+        ]
+    for name, process in report["processes"].items():
+        if process["detail"]:
+            lines.append(f"{name}:")
+            lines += _details(process["detail"])
+    return "\n".join(lines)
+
+
+def _disk(disk: dict[str, Any]) -> str:
+    line = f"Disk of {disk['path']}: {disk['free_bytes'] >> 20} MB free"
+    return (
+        line
+        if disk["level"] == Level.OK
+        else f"{line}, {disk['level']} below {disk['limit_mb']} MB: free some space"
+    )
+
+
+def _row(name: str, process: dict[str, Any]) -> tuple[str, ...]:
+    up_s = process["up_s"]
+    return (
+        name,
+        str(process["pid"] or "-"),
+        process["state"],
+        process["health"],
+        str(process["restarts"]),
+        "-" if up_s is None else _duration(up_s),
+    )
+
+
+def _duration(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+def _details(detail: dict[str, Any]) -> list[str]:
+    """One line a figure; what has parts (a pipeline's stages) gets one line a part."""
+    lines = []
+    for key, value in detail.items():
+        if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+            lines += [f"  {name}: {_flat(part)}" for name, part in value.items()]
+        else:
+            lines.append(f"  {key}: {_flat(value)}")
+    return lines
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        known = {key: item for key, item in value.items() if item is not None}
+        return ", ".join(f"{key} {_flat(item)}" for key, item in known.items())
+    return str(value)

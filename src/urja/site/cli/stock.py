@@ -1,0 +1,196 @@
+"""`urja stock`: meters from their delivery, with the manufacturer's key file, to their scrapping."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urja.site.cli.import_file import map_of
+from urja.site.cli.options import data_option
+from urja.site.exits import Exit, Refusal
+
+if TYPE_CHECKING:
+    from urja.site.admin import Administration
+    from urja.usecases.keyfiles import Opener
+    from urja.usecases.operations import Operation
+
+_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+_serials = click.argument("serials", nargs=-1, required=True)
+
+
+@click.group()
+def stock() -> None:
+    """Receive, list, test, issue, return and scrap meters."""
+
+
+@stock.command()
+@click.argument("file", type=_file)
+@click.option("--delivery", required=True, help="Number of the delivery note.")
+@click.option("--store", required=True, help="Which store the meters come into.")
+@click.option(
+    "--map", "map_file", type=_file, help="MAP.toml of the kind devices; left out: the fields' own names."
+)
+@click.option(
+    "--certificate", type=_file, help="The utility's certificate, PEM: the file is an envelope closed for it."
+)
+@click.option("--private-key", type=_file, help="Its private key, PEM.")
+@click.option("--passphrase-file", type=_file, help="A file with the passphrase of the private key.")
+@data_option
+def receive(
+    file: Path,
+    delivery: str,
+    store: str,
+    map_file: Path | None,
+    certificate: Path | None,
+    private_key: Path | None,
+    passphrase_file: Path | None,
+    data: Path,
+) -> None:
+    """Take in a delivery with the manufacturer's key file: CSV, or CSV in a PKCS#7 envelope (DER or PEM).
+
+    Keys are wrapped at once, and what an envelope holds is written nowhere.
+    """
+    if (certificate is None) != (private_key is None):
+        raise Refusal(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
+    box = _box(data)
+    from urja.apps.meter_types.queries import known_types
+    from urja.usecases import keyfiles
+    from urja.usecases.loading import KINDS, canonical
+    from urja.usecases.operations import ReceiveDevices
+
+    try:
+        opener = _opener(certificate, private_key, passphrase_file)
+        content = keyfiles.opened(_bytes(file), opener)
+        if map_file is not None:
+            the_map = map_of(map_file)
+        else:
+            heading = keyfiles.heading(content)
+            fields = {one.name for one in KINDS["devices"].fields}
+            the_map = canonical(KINDS["devices"], without=frozenset(fields - set(heading)))
+        devices = keyfiles.delivered(content, the_map, box.keys, known_types())
+    except keyfiles.BadKeyFile as bad:
+        raise Refusal(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
+    _perform(box, ReceiveDevices(delivery=delivery, store=store, devices=tuple(devices)))
+    click.echo(f"{len(devices)} meters received into {store}")
+
+
+def _opener(
+    certificate: Path | None, private_key: Path | None, passphrase_file: Path | None
+) -> "Opener | None":
+    if certificate is None or private_key is None:
+        return None
+    from urja.usecases.keyfiles import Opener
+
+    passphrase = None if passphrase_file is None else _bytes(passphrase_file).strip(b"\r\n")
+    return Opener.of(_bytes(certificate), _bytes(private_key), passphrase)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
+
+
+@stock.command(name="list")
+@click.option("--state", type=click.Choice(["delivered", "tested", "issued", "installed", "removed", "scrapped"]),
+              help="Only meters in this state.")  # fmt: skip
+@click.option("--held-by", help="Only what this store or fitter has.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="So many of them."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@data_option
+def list_(state: str | None, held_by: str | None, limit: int, as_json: bool, data: Path) -> None:
+    """How many meters are in which state, and which they are."""
+    _box(data)
+    from urja.apps.assets import queries
+
+    counts = queries.stock_counts()
+    devices = queries.stock(state=state, held_by=held_by, limit=limit)
+    if as_json:
+        click.echo(json.dumps({"counts": counts, "devices": devices}, ensure_ascii=False))
+        return
+    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()) or "There are no meters.")
+    for device in devices:
+        where = device["consumer_number"] or device["held_by"] or "nobody says where"
+        click.echo(f"{device['serial']}  {device['device_type']}  {device['stock']}  {where}")
+
+
+@stock.command()
+@_serials
+@click.option("--passed/--failed", required=True, help="What came of it.")
+@click.option("--note", default="", help="Number of the protocol, or why it has failed.")
+@data_option
+def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
+    """Say that meters were tested."""
+    box = _box(data)
+    from urja.usecases.operations import TestDevice
+
+    now = box.clock.now()
+    _each(box, [TestDevice(serial=one, tested_at=now, passed=passed, note=note) for one in serials])
+
+
+@stock.command()
+@_serials
+@click.option("--fitter", required=True, help="Who takes them.")
+@data_option
+def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
+    """Give tested meters into the hands of a fitter."""
+    box = _box(data)
+    from urja.usecases.operations import IssueDevice
+
+    _each(box, [IssueDevice(serial=one, fitter=fitter) for one in serials])
+
+
+@stock.command(name="return")
+@_serials
+@click.option("--store", required=True, help="Which store they come into.")
+@data_option
+def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
+    """Take back what a fitter brings: unused meters, and those that were taken away somewhere."""
+    box = _box(data)
+    from urja.usecases.operations import ReturnDevice
+
+    _each(box, [ReturnDevice(serial=one, store=store) for one in serials])
+
+
+@stock.command()
+@_serials
+@click.option("--reason", required=True, help="Why.")
+@data_option
+def scrap(serials: tuple[str, ...], reason: str, data: Path) -> None:
+    """End the lives of meters that hang nowhere."""
+    box = _box(data)
+    from urja.usecases.operations import ScrapDevice
+
+    _each(box, [ScrapDevice(serial=one, reason=reason) for one in serials])
+
+
+def _box(data: Path) -> "Administration":
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    return box
+
+
+def _each(box: "Administration", operations: list[Any]) -> None:
+    """All of them or none, as one command."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        for operation in operations:
+            _perform(box, operation)
+    click.echo(f"{len(operations)} meter{'s' if len(operations) > 1 else ''}: {operations[0].kind()}")
+
+
+def _perform(box: "Administration", operation: "Operation") -> None:
+    from urja.apps.journal.errors import Refused
+    from urja.usecases.operations import perform
+
+    try:
+        perform(operation, recorded_at=box.clock.now(), actor="urja stock")
+    except Refused as refused:
+        raise Refusal(Exit.FAILED, "\n  ".join(["nothing was done:", *refused.faults])) from None

@@ -1,0 +1,293 @@
+"""`urja tariff`: check a document, see what it makes of some energy, load it.
+
+`check` and `rate` need no database and no Django.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urja.core.calendar import Period
+from urja.core.rating import (
+    ROUNDING,
+    RatingError,
+    Target,
+    Tariff,
+    TariffError,
+    Terms,
+    parse_tariff,
+    target,
+    uses_between,
+)
+from urja.core.units import exact, major
+from urja.site.cli.options import data_option, read_document
+from urja.site.exits import Exit, Refusal
+
+if TYPE_CHECKING:
+    from urja.apps.billing.repricing import Repriced
+
+_documents = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+
+
+@click.group()
+def tariff() -> None:
+    """Check, try and load tariff documents."""
+
+
+@tariff.command()
+@_documents
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def check(files: Sequence[Path], as_json: bool) -> None:
+    """Say everything that is wrong in documents; exit 2 if anything is."""
+    faults: dict[str, list[dict[str, str]]] = {}
+    for path in files:
+        found = []
+        try:
+            document = parse_tariff(read_document(path))
+        except TariffError as error:
+            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
+        except Refusal as unread:
+            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
+        faults[str(path)] = found
+        if not as_json:
+            for fault in found:
+                click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
+            if not found:
+                lines = ", ".join(line.name for line in document.lines)
+                click.echo(
+                    f"{path}: good: {document.code} {document.version} from {document.valid_from} ({lines})"
+                )
+    if as_json:
+        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
+    if any(faults.values()):
+        raise SystemExit(Exit.USAGE)
+
+
+@tariff.command()
+@_documents
+@click.option("--wh", required=True, type=int, help="Energy drawn from the first day to the last, in Wh.")
+@click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First billed day.")
+@click.option("--to", "end", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day after the last.")
+@click.option(
+    "--through",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The period so far: the day after the last that has passed; left out: the whole period.",
+)
+@click.option(
+    "--read",
+    "reads",
+    multiple=True,
+    metavar="DAY=WH",
+    help="Energy from the first day to the midnight at which DAY begins, in Wh, where it is known; once for each day.",
+)
+@click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a bill.")
+def rate(
+    files: Sequence[Path],
+    wh: int,
+    first: datetime,
+    end: datetime,
+    through: datetime | None,
+    reads: Sequence[str],
+    load_w: int,
+    as_json: bool,
+) -> None:
+    """Show the bill of a period with its arithmetic. Several FILES are versions of one tariff."""
+    versions = _versions(files)
+    billed = Period(first.date(), end.date())
+    if not billed.days:
+        raise Refusal(
+            Exit.USAGE, f"the period from {billed.first} to {billed.end} has no day: --to is the day after"
+        )
+    passed = Period(billed.first, through.date() if through else billed.end)
+    if not billed.first <= passed.end <= billed.end:
+        raise Refusal(
+            Exit.USAGE, f"--through {passed.end} is outside the period: give {billed.first} to {billed.end}"
+        )
+    try:
+        terms = [Terms(billed.first, tuple(versions), load_w)]
+        uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
+        result = target(terms, uses, billed=billed, through=passed.end)
+    except RatingError as error:
+        raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
+    except OverflowError:
+        raise Refusal(
+            Exit.USAGE, f"{billed.end} is too near the end of the calendar: give an earlier --to"
+        ) from None
+    if as_json:
+        click.echo(json.dumps(_as_json(versions[0], result, wh), ensure_ascii=False))
+    else:
+        click.echo(_as_text(versions[0], result, wh))
+
+
+def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
+    """What `--read` says: the energy up to the midnight at which each day begins."""
+    known: dict[date, int] = {}
+    for read in reads:
+        day, _, wh = read.partition("=")
+        try:
+            known[date.fromisoformat(day)] = int(wh)
+        except ValueError:
+            raise Refusal(
+                Exit.USAGE, f"--read {read} is not a day with Wh, such as 2026-04-04=100000"
+            ) from None
+    for day in known:
+        if not passed.first < day < passed.end:
+            raise Refusal(
+                Exit.USAGE,
+                f"--read {day} is not inside the period: give a day after {passed.first} and before {passed.end}",
+            )
+    return known
+
+
+def _parse(path: Path, text: str) -> Tariff:
+    try:
+        return parse_tariff(text)
+    except TariffError as error:
+        lines = "\n  ".join(str(fault) for fault in error.faults)
+        raise Refusal(Exit.USAGE, f"{path} is not a tariff:\n  {lines}") from None
+
+
+def _versions(files: Sequence[Path]) -> list[Tariff]:
+    versions = [_parse(path, read_document(path)) for path in files]
+    codes = sorted({version.code for version in versions})
+    if len(codes) > 1:
+        raise Refusal(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
+    for version in versions[1:]:
+        if why := version.unlike(versions[0]):
+            raise Refusal(
+                Exit.USAGE, f"version {version.version} cannot follow: {why}; give it a code of its own"
+            )
+    return versions
+
+
+def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
+    return {
+        "code": document.code,
+        "versions": [version.version for version in result.versions],
+        "currency": document.currency,
+        "from": result.billed.first.isoformat(),
+        "to": result.billed.end.isoformat(),
+        "through": result.through.isoformat(),
+        "energy_wh": wh,
+        "lines": [
+            {
+                "name": line.name,
+                "title": line.title,
+                "amount_minor": line.amount_minor,
+                "rows": [
+                    {
+                        "key": part.key,
+                        "label": part.label,
+                        "quantity": exact(part.quantity),
+                        "unit": part.unit,
+                        "rate_minor": exact(part.rate),
+                        "amount_minor": exact(part.amount),
+                    }
+                    for part in line.parts
+                ],
+            }
+            for line in result.lines
+        ],
+        "notes": list(result.notes),
+        "total_minor": result.total_minor,
+    }
+
+
+def _as_text(document: Tariff, result: Target, wh: int) -> str:
+    def money(amount: int) -> str:
+        return major(amount, document.exponent)
+
+    out = [
+        f"{document.title} ({document.code} {', '.join(version.version for version in result.versions)})",
+        f"{result.billed.first} to {result.billed.end} ({result.billed.days} days), {_kwh(wh)} kWh",
+        "",
+    ]
+    for line in result.lines:
+        out.append(f"{line.title:<56} {money(line.amount_minor):>14}")
+        for part in line.parts:
+            product = _product(part.quantity, part.unit, part.rate, document.exponent)
+            out.append(f"    {part.label}: {product} = {exact(part.amount / 10**document.exponent)}")
+    out.append(f"{'Total ' + document.currency:<56} {money(result.total_minor):>14}")
+    out += ["", *(f"- {note}" for note in result.notes)] if result.notes else []
+    return "\n".join(out)
+
+
+def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> str:
+    scale = 10**exponent
+    if unit == ROUNDING:
+        return exact(quantity / scale)
+    if unit == "minor":
+        return f"{exact(quantity / scale)} x {exact(rate * 100)} %"
+    return f"{exact(quantity)} {unit} x {exact(rate / scale)}"
+
+
+def _kwh(wh: int) -> str:
+    """Wh as kWh with the decimals it has."""
+    return exact(Fraction(wh, 1000))
+
+
+@tariff.command()
+@_documents
+@click.option("--yes", is_flag=True, help="Load them also where they charge days anew that are past.")
+@data_option
+def load(files: Sequence[Path], yes: bool, data: Path) -> None:
+    """Store documents as versions of their tariffs.
+
+    Where they charge past days anew, the next close does it: what that comes to is shown first, and --yes is asked for.
+    """
+    texts = {path: read_document(path) for path in files}
+    documents = [_parse(path, text) for path, text in texts.items()]
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError, transaction
+
+    from urja.apps.billing.repricing import charges_since, repriced
+    from urja.apps.tariffs.errors import TariffConflictError, UnlikeVersionError
+    from urja.apps.tariffs.operations import load_document
+
+    codes = sorted({document.code for document in documents})
+    first = min(document.valid_from for document in documents)
+    now = box.clock.now()
+    try:
+        with transaction.atomic():
+            before = charges_since(codes, first, now)
+            stored = [load_document(text, now) for text in texts.values()]
+            found = repriced(before, charges_since(codes, first, now), first)
+            for currency, each in found.items():
+                click.echo(_told(each, currency, documents))
+            if found and not yes:
+                raise Refusal(
+                    Exit.FAILED,
+                    "nothing was loaded: days that were charged would be charged anew, as shown; "
+                    "give --yes where that is meant, or a later valid_from",
+                )
+    except (TariffConflictError, UnlikeVersionError) as error:
+        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+    except DatabaseError as error:
+        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    for version in stored:
+        click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
+
+
+def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
+    """What loading changes of what was charged, for one currency."""
+    exponent = next((document.exponent for document in documents if document.currency == currency), 2)
+
+    def largest(each: tuple[int, int] | None) -> str:
+        return f"{major(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
+
+    return (
+        f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged anew for days that are past, by "
+        f"{major(found.sum_minor, exponent)} {currency} together; "
+        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}"
+    )

@@ -1,0 +1,42 @@
+"""`urja up`: the whole system on this machine."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from urja.base import log
+from urja.site.cli.options import config_option, data_option, load_settings
+
+
+@click.command()
+@data_option
+@config_option
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["headend", "pipeline", "web"]),
+    help="Do not run this process here; may be given several times.",
+)
+def up(data: Path, config_path: Path | None, without: tuple[str, ...]) -> None:
+    """Run the whole system on this machine until stopped.
+
+    PostgreSQL, NATS, head end, pipeline and web server start in order and are watched; Ctrl-C or SIGTERM
+    stops them in order. Exit codes are in docs/operations.md.
+    """
+    settings = load_settings(config_path).settings
+    from urja.site.supervisor.box import HEADEND, PIPELINE, WEB, Box, run
+
+    log.configure("supervisor", settings.log.level, json=not sys.stderr.isatty())
+    processes = [name for name in (HEADEND, PIPELINE, WEB) if name not in without]
+    asyncio.run(run(Box(data, settings, processes=processes), _announce))
+
+
+def _announce(box: object) -> None:
+    from urja.site.supervisor.box import Box
+
+    assert isinstance(box, Box)
+    web, headend = box.settings.web, box.settings.headend
+    click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters dial: port {headend.port}")
+    click.echo(f"Data and logs: {box.data.path}  Stop with Ctrl-C.")

@@ -1,0 +1,146 @@
+"""`urja work`: what somebody must go and do, and what they found."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from urja.site.cli.options import data_option
+from urja.site.cli.staff import done, opened
+from urja.site.exits import Exit, Refusal
+
+if TYPE_CHECKING:
+    from urja.apps.work.models import WorkOrder
+    from urja.site.admin import Administration
+
+ACTOR = "urja work"
+
+
+@click.group()
+def work() -> None:
+    """List work orders, give them to people, close them."""
+
+
+@work.command("list")
+@data_option
+@click.option("--all", "ended", is_flag=True, help="Also those that are done or withdrawn.")
+@click.option("--kind", help="Of this kind only, such as install or weld_or_bypass.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) -> None:
+    """What somebody must go and do, oldest first; with --all everything, newest first."""
+    opened(data)
+    from urja.apps.work import queries
+    from urja.apps.work.kinds import WorkOrderKind
+
+    if kind is not None and kind not in WorkOrderKind.values:
+        raise Refusal(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")
+    orders = queries.orders() if ended else queries.open_orders()
+    orders = orders.select_related("device", "service_point__premise", "assignee")
+    if kind is not None:
+        orders = orders.filter(kind=kind)
+    found = [_shown(order) for order in orders[:limit]]
+    if as_json:
+        click.echo(json.dumps({"work_orders": found}, ensure_ascii=False, default=str))
+    elif not found:
+        click.echo("Nobody has to go anywhere.")
+    for one in [] if as_json else found:
+        due = f"  due {one['due_at']:%Y-%m-%d}" if one["due_at"] else ""
+        who = f"  {one['assignee']}" if one["assignee"] else ""
+        click.echo(
+            f"{one['id']:>16}  {one['kind']:<18}  {one['state']:<9}  {one['consumer_number']:<16}  "
+            f"{one['serial'] or '-':<16}  since {one['opened_at']:%Y-%m-%d %H:%M}{due}{who}"
+        )
+
+
+@work.command()
+@data_option
+@click.argument("number", type=int)
+@click.argument("email")
+def assign(data: Path, number: int, email: str) -> None:
+    """Give work order NUMBER to somebody who works here."""
+    box = opened(data)
+    from urja.usecases.operations import AssignWorkOrder
+
+    done(box, AssignWorkOrder(work_order_id=number, email=email), ACTOR)
+    click.echo(f"work order {number} is {email}'s")
+
+
+@work.command()
+@data_option
+@click.argument("number", type=int)
+@click.option("--note", required=True, help="What was found and done.")
+@click.option("--register-wh", type=int, help="The import register as read there, in Wh.")
+@click.option("--seal", "seals", multiple=True, help="Number of a seal that was put on; may be repeated.")
+@click.option("--removed-seal", "removed", multiple=True, help="Number of a seal that was taken off.")
+@click.option(
+    "--photo",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A JPEG or PNG of at most 2 MB; may be repeated.",
+)
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="When, in local time; now if left out.")
+def close(
+    data: Path,
+    number: int,
+    note: str,
+    register_wh: int | None,
+    seals: tuple[str, ...],
+    removed: tuple[str, ...],
+    files: tuple[Path, ...],
+    at: Any,
+) -> None:
+    """Close work order NUMBER: somebody has been there."""
+    box = opened(data)
+    from zoneinfo import ZoneInfo
+
+    from django.db import transaction
+
+    from urja.usecases.operations import CloseWorkOrder
+
+    now = box.clock.now()
+    zone = ZoneInfo(box.settings.utility.timezone)
+    with transaction.atomic():
+        operation = CloseWorkOrder(
+            work_order_id=number,
+            closed_at=now if at is None else at.replace(tzinfo=zone),
+            note=note,
+            register_wh=register_wh,
+            seals=seals,
+            removed_seals=removed,
+            photos=tuple(_kept(box, number, file) for file in files),
+        )
+        done(box, operation, ACTOR)
+    click.echo(f"work order {number} is done")
+
+
+def _kept(box: "Administration", number: int, file: Path) -> int:
+    """The number of a photograph, recorded for the order."""
+    from urja.apps.work.errors import WorkError
+    from urja.apps.work.operations import add_photo
+
+    try:
+        return add_photo(number, file.read_bytes(), recorded_at=box.clock.now(), actor=ACTOR).id
+    except OSError as error:
+        raise Refusal(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
+    except WorkError as error:
+        raise Refusal(Exit.FAILED, f"nothing was done: {file}: {error}") from error
+
+
+def _shown(order: "WorkOrder") -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "kind": order.kind,
+        "state": order.state,
+        "consumer_number": order.service_point.consumer_number,
+        "premise": order.service_point.premise.name,
+        "serial": order.device.serial if order.device else None,
+        "assignee": order.assignee.email if order.assignee else None,
+        "opened_at": order.opened_at,
+        "due_at": order.due_at,
+        "closed_at": order.closed_at,
+        "asked": order.asked,
+        "result": order.result,
+    }

@@ -1,0 +1,87 @@
+"""What Django needs to know about this process, set before `urja.site.django.settings` is imported."""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from urja.apps.notices.config import ChannelConfig
+from urja.apps.payments.config import PaymentsConfig
+from urja.base.settings import MailSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DjangoOptions:
+    """Connection, keys and addresses of one process; nothing here has a value fit for every installation."""
+
+    conninfo: str = field(default="", repr=False)
+    secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50), repr=False)
+    timezone: str = "UTC"
+    currency: str = "INR"
+    """Of sums that belong to no account, such as what all accounts owe."""
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    trusted_origins: tuple[str, ...] = ()
+    public_origin: str = "http://localhost"
+    """Where people reach the site: passkeys are bound to it."""
+    staff_second_factor: bool = False
+    """Whether whoever may do things here gives a second factor; `web.staff_second_factor`, and so on by itself."""
+    trusted_proxies: tuple[str, ...] = ()
+    mail: MailSettings = field(default_factory=MailSettings)
+    mail_password: str = field(default="", repr=False)
+    channels: tuple[ChannelConfig, ...] = ()
+    secure: bool = False
+    demo: bool = False
+    town_control: Path | None = None
+    """Socket of a demonstration's control (`urja.demo.town_control`); none elsewhere."""
+    clock_anchor: Path | None = None
+    payments: PaymentsConfig | None = None
+    connection_age_s: int = 60
+    prepared: bool = False
+    """Let the database plan each statement once a connection: worth its while where the same few come all day.
+
+    Once, not once for each account: left to itself it would plan anew what is asked with an array of one.
+    """
+
+    def database(self) -> dict[str, Any]:
+        """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""
+        given = conninfo_to_dict(self.conninfo)
+        planned: dict[str, Any] = {}
+        if self.prepared:
+            asked = given.pop("options", "")
+            planned = {
+                "server_side_binding": True,
+                "prepare_threshold": 3,
+                "options": f"{asked} -c plan_cache_mode=force_generic_plan".strip(),
+            }
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": given.pop("dbname", ""),
+            "USER": given.pop("user", ""),
+            "PASSWORD": given.pop("password", ""),
+            "HOST": given.pop("host", ""),
+            "PORT": str(given.pop("port", "")),
+            "OPTIONS": {**given, **planned},
+            "CONN_MAX_AGE": self.connection_age_s,
+            "CONN_HEALTH_CHECKS": True,
+        }
+
+
+_current = DjangoOptions()
+
+
+def current() -> DjangoOptions:
+    """The options of this process; a developer's `django-admin` runs on the defaults."""
+    return _current
+
+
+def setup(options: DjangoOptions) -> None:
+    """Configure Django for this process; once, before any model is imported."""
+    global _current  # noqa: PLW0603 - Django reads its settings from a module, once a process
+    _current = options
+    os.environ["DJANGO_SETTINGS_MODULE"] = "urja.site.django.settings"
+    import django
+
+    django.setup()

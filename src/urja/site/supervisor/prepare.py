@@ -1,0 +1,79 @@
+"""Before anything works: roles, database, migrations, grants, streams. Run once at each start, as a child."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import psycopg
+import structlog
+
+from urja.base.clock import Clock
+from urja.base.secrets import AdminSecrets
+from urja.laws import catalogue
+from urja.site import database
+from urja.site.data_directory import write_private
+from urja.site.django import options as django_options
+from urja.site.supervisor import restored_data
+from urja.site.supervisor.process import Start
+from urja.site.supervisor.secrets import Vault
+from urja.stream import StreamSizes, User, connect, ensure_streams
+
+log = structlog.get_logger()
+
+
+def run_prepare(start: Start, secrets: AdminSecrets, _clock: Clock) -> None:
+    """Bring database and broker to what this version needs; safe to repeat."""
+    prepare_database(start, secrets)
+    asyncio.run(_prepare_streams(start, secrets))
+
+
+def prepare_database(start: Start, secrets: AdminSecrets) -> None:
+    """Roles with their passwords, the database, its tables and who may touch them."""
+    name = start.settings.database.name
+    vault = Vault.open(start.data_directory.secrets)
+    database.create_roles(secrets.database_admin, vault.role_passwords())
+    new = database.create_database(secrets.database_admin, name)
+    options = django_options.DjangoOptions(
+        conninfo=secrets.database_owner, timezone=start.settings.utility.timezone
+    )
+    django_options.setup(options)
+    database.migrate(secrets.database_owner)
+    _record_restores(start.data_directory.restored)
+    _keep_catalogue(start.data_directory.catalogue_file, secrets, new=new)
+    with psycopg.connect(secrets.database_owner) as connection:
+        row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
+    log.info("database is prepared", database=name, migrations=row and row[0])
+
+
+def _record_restores(path: Path) -> None:
+    """Before anything runs that gives numbers or disconnects anybody."""
+    # Models can be imported from here on.
+    from urja.apps.supply import recoveries
+
+    if new := recoveries.record(restored_data.read(path)):
+        log.warning("data were put back from a copy", restores=new)
+
+
+def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:
+    """Keep what this version of the source makes of a database's catalogue, once a version.
+
+    A database with a past may have been changed by other hands: then a scratch database is asked instead of it.
+    """
+    known = catalogue.kept(path)
+    if known is not None and known.source == catalogue.source_digest():
+        return
+    if new:
+        made = catalogue.made_from_source(secrets.database_owner)
+    else:
+        with database.scratch(secrets.database_admin, secrets.database_owner) as owner:
+            made = catalogue.made_from_source(owner)
+    write_private(path, msgspec.json.encode(made))
+
+
+async def _prepare_streams(start: Start, secrets: AdminSecrets) -> None:
+    broker = await connect(secrets.broker_url, User.ADMIN, secrets.broker_password, "prepare")
+    try:
+        await ensure_streams(broker, StreamSizes(readings=start.settings.broker.readings_mb << 20))
+    finally:
+        await broker.close()
+    log.info("streams are prepared")

@@ -1,0 +1,114 @@
+"""How the supervisor asks a child how it is. Each probe answers within two seconds."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from urja.site.supervisor import broker_process
+from urja.site.supervisor.child import Health, Probe
+
+_TIMEOUT_S: Final = 2.0
+_ROOM_TO_WRITE: Final = 16 << 20
+"""Bytes: the server's largest message is a sixteenth of it, and it writes more than one before it is full again."""
+
+
+async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
+    """Status and body of a small GET; raises OSError or TimeoutError where nobody answers."""
+    async with asyncio.timeout(_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
+            writer.write(request.encode("ascii"))
+            answer = await reader.read(1 << 20)
+            while chunk := await reader.read(1 << 20):
+                answer += chunk
+        finally:
+            writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(b" ", 2)
+    if len(words) < 2 or not words[1].isdigit():
+        raise OSError(f"no HTTP answer from {host}:{port}")
+    return int(words[1]), body
+
+
+async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, Any] | None:
+    """The JSON object at a path, or None where nobody answers with one."""
+    try:
+        status, body = await http_get(port, path, host)
+        document = json.loads(body) if status == 200 else None
+    except (OSError, TimeoutError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, int]] | None:
+    """For each durable consumer (`STREAM/consumer`): messages not yet delivered, and not yet acknowledged.
+
+    None where the broker does not answer.
+    """
+    report = await http_json(monitor_port, "/jsz?consumers=true&config=true", host)
+    if report is None:
+        return None
+    backlog = {}
+    for account in report.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            for consumer in stream.get("consumer_detail") or []:
+                if (consumer.get("config") or {}).get("durable_name"):
+                    backlog[f"{stream['name']}/{consumer['name']}"] = {
+                        "pending": int(consumer.get("num_pending", 0)),
+                        "unacknowledged": int(consumer.get("num_ack_pending", 0)),
+                    }
+    return backlog
+
+
+def readyz(port: int, host: str = "127.0.0.1") -> Probe:
+    """A process with `/readyz`: 200 is ready, any other answer is a sign of life."""
+
+    async def probe() -> Health:
+        try:
+            status, _ = await http_get(port, "/readyz", host)
+        except (OSError, TimeoutError):
+            return Health.SILENT
+        return Health.OK if status == 200 else Health.NOT_READY
+
+    return probe
+
+
+def postgres(conninfo: str) -> Probe:
+    """PostgreSQL: it accepts a login. During recovery it answers that it does not yet."""
+
+    async def probe() -> Health:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                connection = await psycopg.AsyncConnection.connect(conninfo)
+                await connection.close()
+        except (TimeoutError, psycopg.OperationalError) as error:
+            return Health.NOT_READY if "starting up" in str(error) else Health.SILENT
+        return Health.OK
+
+    return probe
+
+
+def nats(host: str, port: int, monitor_port: int, store: Path) -> Probe:
+    """NATS: it greets, and can write.
+
+    After a disk was full a stream refuses every message until the server is started again, also once there is room.
+    """
+
+    async def probe() -> Health:
+        if not await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S):
+            return Health.SILENT
+        try:
+            status, body = await http_get(monitor_port, "/healthz", host)
+        except (OSError, TimeoutError):
+            return Health.SILENT
+        if status == 200:
+            return Health.OK
+        has_room = shutil.disk_usage(store).free >= _ROOM_TO_WRITE
+        return Health.STUCK if b"write error" in body and has_room else Health.NOT_READY
+
+    return probe

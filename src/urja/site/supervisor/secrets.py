@@ -1,0 +1,341 @@
+"""Secrets of an installation: made at its first start, kept one file per process, given to that process alone.
+
+Files lie in DATA/secrets with mode 0600. On one box all processes run as one user, so this keeps a secret
+from a process that leaks what it was given (a log, a crash report, an injection); it does not stop code that
+runs as that user from opening a file (docs/operations.md).
+"""
+
+import secrets as entropy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace as replace_fields
+from psycopg.conninfo import make_conninfo
+
+from urja.apps import services
+from urja.apps.notices import config as notices
+from urja.apps.payments import config as payments
+from urja.base.approvers import APPROVERS_FILE
+from urja.base.json_files import UNREADABLE
+from urja.base.restored import Restored
+from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
+from urja.base.settings import Settings
+from urja.site.data_directory import write_private
+from urja.site.exits import Exit, Refusal
+from urja.site.supervisor.postgres import SUPERUSER
+from urja.stream.signing import public_key
+
+ADMIN_FILE: Final = "admin.json"
+HEADEND_FILE: Final = "headend.json"
+SERVICES_FILE: Final = "services.json"
+_KEY_BYTES: Final = 16
+_SIGNING_KEY_BYTES: Final = 32
+
+
+def _password() -> str:
+    return entropy.token_urlsafe(24)
+
+
+def new_kek() -> bytes:
+    """A key-encryption key."""
+    return entropy.token_bytes(_KEY_BYTES)
+
+
+_LATER: Final = frozenset({"retiring_kek", "seal_key", "roots_key", "channels", "mail_password"})
+"""Fields that came with later versions: a file that lacks one was written before. One that lacks any other is damaged."""
+
+_Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
+_SigningKey = Annotated[bytes, Meta(min_length=_SIGNING_KEY_BYTES, max_length=_SIGNING_KEY_BYTES)]
+
+
+class _Stored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of a process; a field that a later version adds is made when it is missing."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(***)"
+
+
+class StoredAdmin(_Stored, frozen=True, kw_only=True):
+    broker_password: str = field(default_factory=_password)
+    superuser_password: str = field(default_factory=_password)
+    owner_password: str = field(default_factory=_password)
+    kek: _Key = field(default_factory=new_kek)
+    retiring_kek: bytes = b""
+    """The one before, while it is being changed (`urja.site.cli.master_key`)."""
+
+
+class StoredHeadend(_Stored, frozen=True, kw_only=True):
+    """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.kek_file`)."""
+
+    broker_password: str = field(default_factory=_password)
+    kek: _Key
+    retiring_kek: bytes = b""
+    seal_key: _Key
+    """Does not change with the key-encryption key: a count of cuts with a wrong seal is a full one."""
+
+
+class StoredPipeline(_Stored, frozen=True, kw_only=True):
+    broker_password: str = field(default_factory=_password)
+    database_password: str = field(default_factory=_password)
+    signing_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+    roots_key: _SigningKey = field(default_factory=lambda: entropy.token_bytes(_SIGNING_KEY_BYTES))
+
+
+class StoredWeb(_Stored, frozen=True, kw_only=True):
+    database_password: str = field(default_factory=_password)
+    secret_key: str = field(default_factory=lambda: entropy.token_urlsafe(50))
+
+
+class StoredServices(_Stored, frozen=True, kw_only=True):
+    """Of outside services, by their names in the settings. What a real one issued is written here in place of ours."""
+
+    gateways: dict[str, dict[str, str]] = {}
+    channels: dict[str, dict[str, str]] = {}
+    mail_password: str = ""
+    """Of the login at the relay of `[mail]`; it is never made here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Everything in DATA/secrets, and what each process is given of it."""
+
+    directory: Path
+    admin: StoredAdmin
+    headend: StoredHeadend
+    pipeline: StoredPipeline
+    web: StoredWeb
+    services: StoredServices
+
+    @classmethod
+    def open(cls, directory: Path) -> "Vault":
+        """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
+        _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
+        _gather(directory)
+        _copy(directory / HEADEND_FILE, "kek", "seal_key")
+        if (directory / HEADEND_FILE).exists() and not (directory / ADMIN_FILE).exists():
+            raise _damaged(directory / ADMIN_FILE, "it is missing")
+        admin = _keep(directory / ADMIN_FILE, StoredAdmin, {})
+        return cls(
+            directory,
+            admin,
+            _keep(
+                directory / HEADEND_FILE,
+                StoredHeadend,
+                {"kek": admin.kek, "seal_key": entropy.token_bytes(_KEY_BYTES)},
+            ),
+            _keep(directory / "pipeline.json", StoredPipeline, {}),
+            _keep(directory / "web.json", StoredWeb, {}),
+            _keep(directory / SERVICES_FILE, StoredServices, {}),
+        )
+
+    def completed(self, settings: Settings) -> "Vault":
+        """With the secrets of every outside service of the settings; those that are missing are made."""
+        asked = (
+            (payments.PROVIDERS, settings.payments.gateways, self.services.gateways),
+            (notices.PROVIDERS, settings.messages.channels, self.services.channels),
+        )
+        gateways, channels = (
+            {
+                **stored,
+                **{
+                    name: _made(services.part(home, given.provider, "settings").SECRETS, stored.get(name))
+                    for name, given in configured.items()
+                },
+            }
+            for home, configured, stored in asked
+        )
+        stored = replace_fields(self.services, gateways=gateways, channels=channels)
+        if stored != self.services:
+            write_private(self.directory / SERVICES_FILE, msgspec.json.encode(stored))
+        return replace(self, services=stored)
+
+    @property
+    def approvers(self) -> Path:
+        """The passkeys that may release held cuts; the head end reads it, and no process writes it."""
+        return self.directory / APPROVERS_FILE
+
+    def broker_passwords(self) -> dict[str, str]:
+        """Password of each broker user."""
+        return {
+            "admin": self.admin.broker_password,
+            "headend": self.headend.broker_password,
+            "pipeline": self.pipeline.broker_password,
+        }
+
+    def role_passwords(self) -> dict[str, str]:
+        """Password of each database role that logs in."""
+        return {
+            "urja_owner": self.admin.owner_password,
+            "urja_pipeline": self.pipeline.database_password,
+            "urja_web": self.web.database_password,
+        }
+
+    def for_admin(self, settings: Settings, sockets: Path) -> AdminSecrets:
+        """For the supervisor and the command line. `sockets`: where our own PostgreSQL listens."""
+        admin = settings.database.dsn or _own(
+            sockets, dbname="postgres", user=SUPERUSER, password=self.admin.superuser_password
+        )
+        return AdminSecrets(
+            broker_url=broker_url(settings),
+            broker_user="admin",
+            broker_password=self.admin.broker_password,
+            database_admin=admin,
+            database_owner=self._role(settings, sockets, "urja_owner"),
+            kek=self.admin.kek,
+            retiring_kek=self.admin.retiring_kek,
+        )
+
+    def for_headend(self, settings: Settings, restored: Restored | None = None) -> HeadendSecrets:
+        return HeadendSecrets(
+            broker_url=broker_url(settings),
+            broker_user="headend",
+            broker_password=self.headend.broker_password,
+            kek=self.headend.kek,
+            kek_file=str(self.directory / HEADEND_FILE),
+            seal_key=self.headend.seal_key,
+            orders_key=public_key(self.pipeline.signing_key),
+            approvers_file=str(self.approvers),
+            restored=restored,
+        )
+
+    def for_pipeline(self, settings: Settings, sockets: Path) -> PipelineSecrets:
+        return PipelineSecrets(
+            broker_url=broker_url(settings),
+            broker_user="pipeline",
+            broker_password=self.pipeline.broker_password,
+            database=self._role(settings, sockets, "urja_pipeline"),
+            signing_key=self.pipeline.signing_key,
+            roots_key=self.pipeline.roots_key,
+            gateways=self.services.gateways,
+            channels=self.services.channels,
+            mail_password=self.services.mail_password,
+        )
+
+    def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:
+        return WebSecrets(
+            database=self._role(settings, sockets, "urja_web"),
+            secret_key=self.web.secret_key,
+        )
+
+    def _role(self, settings: Settings, sockets: Path, role: str) -> str:
+        login = {"dbname": settings.database.name, "user": role, "password": self.role_passwords()[role]}
+        if settings.database.dsn:
+            return make_conninfo(settings.database.dsn, **login, application_name=role)
+        return _own(sockets, **login)
+
+
+def broker_url(settings: Settings) -> str:
+    """Where the broker listens."""
+    return f"nats://{settings.broker.host}:{settings.broker.port}"
+
+
+def _own(sockets: Path, *, dbname: str, user: str, password: str) -> str:
+    return make_conninfo(
+        "",
+        host=str(sockets),
+        port=5432,
+        dbname=dbname,
+        user=user,
+        password=password,
+        connect_timeout=10,
+        application_name=user,
+    )
+
+
+def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
+    """The secrets in a file, completed: what is new is written before anybody uses it."""
+    stored: dict[str, object] = {}
+    if path.exists():
+        try:
+            stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+            kept = msgspec.convert({**stored}, kind)
+        except msgspec.ValidationError as error:
+            # The message names a field, not its value.
+            raise _damaged(path, str(error)) from None
+        except UNREADABLE:
+            raise _damaged(path, "not JSON") from None
+        missing = [name for name in kind.__struct_fields__ if name not in stored and name not in _LATER]
+        if missing:
+            raise _damaged(path, f"it has no {missing[0]}")
+        if len(stored) == len(kind.__struct_fields__):
+            return kept
+    else:
+        kept = kind(**given)
+    write_private(path, msgspec.json.encode(kept))
+    return kept
+
+
+def _made(names: Iterable[str], stored: Mapping[str, str] | None) -> dict[str, str]:
+    return {**{name: _password() for name in names}, **(stored or {})}
+
+
+def _move(source: Path, target: Path, name: str) -> None:
+    """Give a secret that an earlier version kept with one process to another, as it is: a service may have issued it."""
+    try:
+        given, taken = (
+            msgspec.json.decode(path.read_bytes(), type=dict[str, object]) for path in (source, target)
+        )
+    except (FileNotFoundError, *UNREADABLE):
+        # Nothing is stored yet; or it is damaged, which is said when it is read.
+        return
+    if name in given:
+        # Written there before it goes here: killed in between, it is in both.
+        write_private(target, msgspec.json.encode({**taken, name: given[name]}))
+        write_private(
+            source, msgspec.json.encode({key: value for key, value in given.items() if key != name})
+        )
+
+
+def _gather(directory: Path) -> None:
+    """Keep what an earlier version knew of its one gateway and its one message service with the secrets of all."""
+    path, payments_file, pipeline_file = (
+        directory / name for name in (SERVICES_FILE, "payments.json", "pipeline.json")
+    )
+    gateway, pipeline = _read(payments_file), _read(pipeline_file)
+    sms = {
+        name: pipeline[f"messages_{name}"]
+        for name in ("key_secret", "webhook_secret")
+        if f"messages_{name}" in pipeline
+    }
+    if not gateway and not sms:
+        return
+    known = _read(path)
+    # Written there before it goes here: killed in between, it is in both.
+    gateways = {**({"razorpay": gateway} if gateway else {}), **known.get("gateways", {})}
+    channels = {**({"sms": sms} if sms else {}), **known.get("channels", {})}
+    write_private(path, msgspec.json.encode({**known, "gateways": gateways, "channels": channels}))
+    payments_file.unlink(missing_ok=True)
+    if sms:
+        left = {name: value for name, value in pipeline.items() if name.removeprefix("messages_") not in sms}
+        write_private(pipeline_file, msgspec.json.encode(left))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What lies there; nothing where nothing does, or where it is damaged, which is said when it is opened."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (FileNotFoundError, *UNREADABLE):
+        return {}
+
+
+def _copy(path: Path, source: str, name: str) -> None:
+    """Give a secret that an earlier version used for two things a second name, so that one of them can be changed."""
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (FileNotFoundError, *UNREADABLE):
+        # As above.
+        return
+    if isinstance(stored.get(source), str) and name not in stored:
+        write_private(path, msgspec.json.encode({**stored, name: stored[source]}))
+
+
+def _damaged(path: Path, what: str) -> Refusal:
+    return Refusal(
+        Exit.USAGE,
+        f"{path} is damaged ({what}): restore it from a backup; without the key-encryption key in it "
+        "the keys of adopted meters cannot be unwrapped",
+    )

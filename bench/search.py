@@ -346,7 +346,7 @@ def misspelt(text: str, chance: random.Random) -> str:
 def measure(count: int, queries: int) -> dict[str, Any]:
     from urja.apps.identity.access import Area, Caller
     from urja.apps.identity.roles import Role
-    from urja.apps.searching import search
+    from urja.apps.overviews.queries.searching import search
 
     chance = random.Random(7)
     wanted = set(chance.sample(range(1, count + 1), queries))

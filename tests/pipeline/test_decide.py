@@ -110,7 +110,7 @@ class Place:
 
     def a_page_sees_the_same(self):
         """What a page shows are the facts that decisions rest on."""
-        from urja.apps.account_overview import accounts_of
+        from urja.apps.overviews.queries.accounts import accounts_of
         from urja.apps.supply import facts, queries
 
         for house in self.houses:

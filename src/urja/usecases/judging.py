@@ -10,7 +10,6 @@ import msgspec
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-from urja.apps.areas import NODES_UNDER, Reach, agreements, devices, holds_premise, lies_in, people, places
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.access import Area, Caller, NotAllowed, OutOfArea, caller_of
@@ -21,6 +20,16 @@ from urja.apps.meter_jobs.models import Task
 from urja.apps.network.kinds import Tree
 from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.apps.network.nodes import node_named, places_under
+from urja.apps.overviews.queries.areas import (
+    NODES_UNDER,
+    Reach,
+    agreements,
+    devices,
+    holds_premise,
+    lies_in,
+    people,
+    places,
+)
 from urja.apps.people.models import Person
 from urja.apps.work.models import WorkOrder
 from urja.base.sentences import say

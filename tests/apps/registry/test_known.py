@@ -15,7 +15,7 @@ MOVED = START + 2 * HOUR
 
 
 def moment(valid_at, known_at):
-    from urja.apps.known import Moment
+    from urja.apps.overviews.queries.known import Moment
 
     return Moment(valid_at, known_at)
 
@@ -48,7 +48,7 @@ def moved(database):
     ],
 )
 def test_where_it_hung(moved, valid_at, known_at, transformer, until):
-    from urja.apps import known
+    from urja.apps.overviews.queries import known
 
     then = known.place(moved, moment(valid_at, known_at))
     (placement,) = then.placements
@@ -57,14 +57,14 @@ def test_where_it_hung(moved, valid_at, known_at, transformer, until):
 
 
 def test_a_connection_that_nobody_knew_of(moved):
-    from urja.apps import known
+    from urja.apps.overviews.queries import known
 
     assert known.place(moved, moment(MOVED, START - HOUR)) is None
 
 
 def test_what_an_undoing_took_away_and_what_it_put_back(database):
-    from urja.apps import known
     from urja.apps.network.models import ServicePoint
+    from urja.apps.overviews.queries import known
     from urja.usecases.operations import Undo
 
     entry = connect()
@@ -79,9 +79,9 @@ def test_a_row_that_was_away_for_a_while(database):
     """An undoing puts back what an operation has deleted: meanwhile nobody knew of it."""
     from django.db import connection
 
-    from urja.apps import known
     from urja.apps.journal.models import AuditEntry
     from urja.apps.network.models import Node
+    from urja.apps.overviews.queries import known
 
     stamp = {"actor": "test", "content": {}}
     node = Node.objects.create(
@@ -104,7 +104,7 @@ def test_a_row_that_was_away_for_a_while(database):
 
 
 def test_meters_by_what_was_known(moved):
-    from urja.apps import known
+    from urja.apps.overviews.queries import known
     from urja.usecases.operations import RemoveMeter
 
     removed_at = START + 3 * HOUR
@@ -122,8 +122,8 @@ def test_meters_by_what_was_known(moved):
 def test_no_keys_and_no_other_tables(moved):
     from django.db import DatabaseError, connection, transaction
 
-    from urja.apps import known
     from urja.apps.assets.models import Device
+    from urja.apps.overviews.queries import known
 
     (device,) = known.rows(Device, [Device.objects.get().id], UNDONE)
     assert device.serial == "URJ00000001"

@@ -110,9 +110,9 @@ def test_the_head_end_learns_a_meters_area(trees):
 
 
 def test_areas_follow_a_section(trees):
-    from urja.apps.areas import all_places
     from urja.apps.identity.access import Area
     from urja.apps.network.models import Node
+    from urja.apps.overviews.queries.areas import all_places
 
     move_node("section S1", "division D2")
     one, other = (Area(nodes=frozenset({Node.objects.get(code=code).id})) for code in ("D1", "D2"))

@@ -214,7 +214,7 @@ class TestTheWayBack:
         assert own() == [("02 Mar", ""), ("31 Mar", "")]
 
     def test_what_was_known_then_is_asked_as_ever(self, house, database):
-        from urja.apps import known
+        from urja.apps.overviews.queries import known
 
         do(change_load(7000, 1))
         _forget_the_column(database)

@@ -84,8 +84,8 @@ def employed(area, role="clerk", at=START):
 
 
 def numbers(area, at):
-    from urja.apps.areas import all_places, few_places, places
     from urja.apps.network.models import ServicePoint
+    from urja.apps.overviews.queries.areas import all_places, few_places, places
 
     found = ServicePoint.objects.filter(places(area, at)).order_by("consumer_number")
     if not area.everywhere:
@@ -179,9 +179,9 @@ def test_a_meter_in_stock_is_nowhere(trees):
 
 
 def test_a_premise_is_in_an_area_with_all_that_is_in_it(trees):
-    from urja.apps.areas import holds_premise
     from urja.apps.identity.roles import Read
     from urja.apps.network.models import Premise
+    from urja.apps.overviews.queries.areas import holds_premise
 
     area = employed("section A").area(Read.TOTALS)
     assert holds_premise(area, trees[0].premise_id, START) is True

@@ -32,7 +32,7 @@ def societies(database):
 
 def found(text, limit=20, **area):
     from urja.apps.identity.access import Area, Caller
-    from urja.apps.searching import search
+    from urja.apps.overviews.queries.searching import search
 
     caller = Caller(1, grants=((Role.CLERK, Area(**(area or {"everywhere": True}))),))
     hits = search(text, caller, START, limit)

@@ -39,7 +39,7 @@ def test_of_the_trees_staff_sees_what_leads_to_their_area(api):
 
 @pytest.mark.parametrize("who", ["clerk-n1", "division", "premise", "consumer"])
 def test_a_large_area_is_looked_at_row_by_row_and_gives_the_same(api, who, monkeypatch):
-    from urja.apps import areas as access
+    from urja.apps.overviews.queries import areas as access
 
     areas = {"division": "division D", "premise": "premise NEEM"}
     program = api(who, role="clerk", area=areas[who]) if who in areas else api(who)

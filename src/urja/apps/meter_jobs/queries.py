@@ -1,4 +1,4 @@
-"""The reading side of the meter jobs. Who may see what of them is `urja.apps.meter_jobs.seen`."""
+"""The reading side of the meter jobs. Who may see what of them is `urja.apps.overviews.queries.meter_jobs`."""
 
 from collections.abc import Iterable
 

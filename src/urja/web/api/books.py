@@ -7,7 +7,6 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from msgspec import Meta
 
-from urja.apps import areas
 from urja.apps.billing import arrears as dues, queries as billing
 from urja.apps.billing.plans import plans_at
 from urja.apps.contracts.models import Agreement
@@ -16,6 +15,7 @@ from urja.apps.identity import access
 from urja.apps.identity.models import AccountAccess, PersonalRead
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
+from urja.apps.overviews.queries import areas
 from urja.apps.people.models import Person
 from urja.apps.proofs import queries as proofs, receipts
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place

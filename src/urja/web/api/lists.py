@@ -8,7 +8,7 @@ import structlog
 from django.db.models import Q, QuerySet
 from msgspec import Meta
 
-from urja.apps.known import Moment, NotKnownYet
+from urja.apps.overviews.queries.known import Moment, NotKnownYet
 from urja.web.api import answers, cursors
 from urja.web.api.problems import Problem
 from urja.web.api.routes import Ask, ListQuery, Query

@@ -2,8 +2,8 @@
 
 from django.db.models import Q
 
-from urja.apps.meter_jobs import seen
 from urja.apps.meter_jobs.models import Job, Task
+from urja.apps.overviews.queries import meter_jobs as seen
 from urja.base.sentences import from_plain
 from urja.web.api import answers
 from urja.web.api.lists import local, one, page

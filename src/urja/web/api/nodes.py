@@ -9,9 +9,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from urja.apps import areas
 from urja.apps.network.models import Node
-from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
+from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.api import answers
 from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
 from urja.web.api.routes import Ask, ListQuery

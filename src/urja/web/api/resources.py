@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from django.db.models import Prefetch, Q, QuerySet
 from msgspec import Meta
 
-from urja.apps import areas, known
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
@@ -20,6 +19,7 @@ from urja.apps.identity.models import AccountAccess, PersonalRead
 from urja.apps.identity.roles import TABLE, who_may, writing
 from urja.apps.journal.models import AuditEntry
 from urja.apps.network.models import Placement, Premise, ServicePoint
+from urja.apps.overviews.queries import areas, known
 from urja.apps.people.models import Consent, Person, Protection
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from urja.apps.known import Moment, NotKnownYet
+from urja.apps.overviews.queries.known import Moment, NotKnownYet
 from urja.base.storable import is_in_calendar
 from urja.web.console.effect_words import instant
 from urja.web.shared.clock import zone

@@ -9,14 +9,14 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from urja.apps import known
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity import access
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
-from urja.apps.known import Moment, Placed
 from urja.apps.network.models import Placement, ServicePoint
+from urja.apps.overviews.queries import known
+from urja.apps.overviews.queries.known import Moment, Placed
 from urja.web.console import wording
 from urja.web.console.as_of import AsOfForm, banner_of, form_of
 from urja.web.console.connection_page import calendar_in_words, called, terms_in_words

@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language, gettext as _
 
-from urja.apps import areas
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.billing import arrears as dues, queries as billing
 from urja.apps.billing.kinds import Every
@@ -20,10 +19,11 @@ from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity import access
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
-from urja.apps.lifeline import Before
 from urja.apps.network import queries as network
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import queries as notices
+from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.lifeline import Before
 from urja.apps.people.models import Person
 from urja.apps.readings import queries as readings, unconfirmed, unread
 from urja.apps.readings.power import power_of_place

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import lifeline
 from urja.apps.billing import queries as billing
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read, writing
-from urja.apps.lifeline import Before, Kind, Line
 from urja.apps.meter_types.queries import event_names
 from urja.apps.network.models import ServicePoint
+from urja.apps.overviews.queries import lifeline
+from urja.apps.overviews.queries.lifeline import Before, Kind, Line
 from urja.core.policy import Reason
 from urja.usecases.operations import BY_KIND
 from urja.web.console import wording

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
-from urja.apps.meter_jobs import seen
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.queries import csv_of
+from urja.apps.overviews.queries import meter_jobs as seen
 from urja.base.sentences import from_plain
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
-from urja.apps.lifeline import Before
+from urja.apps.overviews.queries.lifeline import Before
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
 from urja.web.console.access import refused, show, who_may

@@ -10,15 +10,15 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import areas
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity import access
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
 from urja.apps.network.models import ServicePoint
+from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.searching import Hit, Matched, search
 from urja.apps.people.models import Person
-from urja.apps.searching import Hit, Matched, search
 from urja.web.console import wording
 from urja.web.shared import formats
 from urja.web.shared.clock import zone

@@ -12,11 +12,11 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import areas
 from urja.apps.identity.access import Area, Caller
 from urja.apps.identity.roles import Read
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
+from urja.apps.overviews.queries import areas
 from urja.apps.readings.intervals import month_by_place
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording

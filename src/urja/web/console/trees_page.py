@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import areas
 from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read
-from urja.apps.known import Moment
 from urja.apps.network.kinds import Level, Tree
 from urja.apps.network.models import Node
+from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.known import Moment
+from urja.apps.overviews.queries.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
-from urja.apps.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
 from urja.web.console import wording
 from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.moments import moment_of

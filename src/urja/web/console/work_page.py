@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import areas
 from urja.apps.assets.models import Seal
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity import access
@@ -18,6 +17,7 @@ from urja.apps.identity.access import Caller
 from urja.apps.identity.roles import Read, writing
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request
+from urja.apps.overviews.queries import areas
 from urja.apps.people.models import Person
 from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.errors import NoPhoto

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps import account_overview
-from urja.apps.account_overview import AccountOverview
 from urja.apps.contracts.models import Agreement
+from urja.apps.overviews.queries import accounts
+from urja.apps.overviews.queries.accounts import AccountOverview
 from urja.core.power import Heard
 
 
@@ -52,10 +52,10 @@ def _card(seen: AccountOverview) -> AccountCard:
 
 def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
     """The accounts that a person has a role on."""
-    return [_card(seen) for seen in account_overview.accounts_of(user_id, now)]
+    return [_card(seen) for seen in accounts.accounts_of(user_id, now)]
 
 
 def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | None:
     """One account, if the person has a role on it."""
-    found = account_overview.accounts_of(user_id, now, account_id)
+    found = accounts.accounts_of(user_id, now, account_id)
     return _card(found[0]) if found else None

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext
 
-from urja.apps.grid import Supply, supplies
+from urja.apps.overviews.queries.grid import Supply, supplies
 from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
 from urja.apps.supply import feed, queries as supply
 from urja.apps.supply.queries import StandingNow

@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from urja.apps import known
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.known import Moment
 from urja.apps.network.models import Node, NodePeriod
+from urja.apps.overviews.queries import known
+from urja.apps.overviews.queries.known import Moment
 from urja.apps.readings.overview import SILENT_AFTER
 from urja.apps.supply.power import STATES_OF_PLACES
 

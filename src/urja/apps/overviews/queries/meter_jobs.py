@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from urja.apps import areas
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity import access
 from urja.apps.identity.access import Area, Caller
 from urja.apps.identity.roles import Read
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
+from urja.apps.overviews.queries import areas
 
 CURVES: Final = frozenset({"block"})
 """What is read that shows when somebody uses how much."""

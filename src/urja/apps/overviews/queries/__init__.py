@@ -1,0 +1,1 @@
+"""Each module answers one question over several owners."""

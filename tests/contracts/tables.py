@@ -1,6 +1,7 @@
 """Which app or package each table belongs to: a model's table to the model's app, others by the list below.
 
-Views are not listed: what an app publishes as a view, any other may read. Nor are tables of Django and its libraries.
+Views are not listed: what an app publishes (`contracts.agreement`: a name with a dot), any other may read. Nor are
+tables of Django and its libraries.
 """
 
 import re

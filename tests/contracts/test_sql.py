@@ -51,7 +51,12 @@ PLANTED = 'ACCOUNTS = """SELECT a.id FROM ledger_account a"""'
         ("urja.apps.books.planted", PLANTED, []),
         ("urja.web.planted", 'WORDS = {"ledger_account": "account"}', []),
         ("urja.web.planted", '"""About FROM ledger_account."""', []),
-        ("urja.apps.notices.planted", 'LEFT = "SELECT left_minor FROM ledger_arrear_left"', []),
+        (
+            "urja.apps.notices.planted",
+            'OWED = "SELECT FROM billing.close JOIN ledger_close"',
+            ["ledger_close"],
+        ),
+        ("urja.apps.notices.planted", 'CLOSED = "SELECT closed_through FROM billing.close"', []),
     ],
 )
 def test_what_counts_as_a_crossing(module, source, seen):

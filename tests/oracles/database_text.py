@@ -16,8 +16,11 @@ MADE_UP = re.compile(
     r"^(constraint \w+|index CREATE (?:UNIQUE )?INDEX) \w+_(?:pkey|key|fkey|check\d*|idx\d*|[0-9a-f]{8}(?:_\w+)?)\b"
 )
 
-COLUMNS = """
-SELECT r.relname || '.' || attname || ' ' || format_type(atttypid, atttypmod)
+SPACES = "(SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')"
+"""The schema of the tables, and those of published views."""
+
+COLUMNS = f"""
+SELECT r.oid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod)
     || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
     || CASE attidentity WHEN 'd' THEN ' BY DEFAULT AS IDENTITY' WHEN 'a' THEN ' ALWAYS AS IDENTITY' ELSE '' END
     || CASE attgenerated WHEN 's' THEN ' STORED' WHEN 'v' THEN ' VIRTUAL' ELSE '' END
@@ -27,11 +30,11 @@ SELECT r.relname || '.' || attname || ' ' || format_type(atttypid, atttypmod)
     || coalesce(' -- ' || col_description(r.oid, attnum), '')
 FROM pg_attribute JOIN pg_class r ON r.oid = attrelid JOIN pg_type t ON t.oid = atttypid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE r.relnamespace = 'public'::regnamespace AND r.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
+WHERE r.relnamespace IN {SPACES} AND r.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
     AND attnum > 0 AND NOT attisdropped
 """
-RELATIONS = """
-SELECT 'relation ' || relname || ': '
+RELATIONS = f"""
+SELECT 'relation ' || r.oid::regclass || ': '
     || CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
         WHEN 'S' THEN 'sequence' ELSE relkind::text END
     || CASE relpersistence WHEN 'p' THEN '' ELSE ', not logged' END
@@ -41,32 +44,32 @@ SELECT 'relation ' || relname || ': '
     || coalesce(', partition ' || pg_get_expr(relpartbound, oid), '')
     || coalesce((SELECT ' of ' || inhparent::regclass FROM pg_inherits WHERE inhrelid = r.oid), '')
     || coalesce(' -- ' || obj_description(oid, 'pg_class'), '')
-FROM pg_class r WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I')
+FROM pg_class r WHERE relnamespace IN {SPACES} AND relkind NOT IN ('i', 'I')
 """
-SEQUENCES = """
+SEQUENCES = f"""
 SELECT 'sequence ' || s.seqrelid::regclass || ' ' || concat_ws(' ', s.seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax,
     seqcache, CASE WHEN seqcycle THEN 'cycles' END) || coalesce(' of ' || (
         SELECT refobjid::regclass || '.' || attname FROM pg_depend JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
         WHERE classid = 'pg_class'::regclass AND objid = s.seqrelid AND deptype IN ('a', 'i')), '')
-FROM pg_sequence s JOIN pg_class r ON r.oid = s.seqrelid WHERE r.relnamespace = 'public'::regnamespace
+FROM pg_sequence s JOIN pg_class r ON r.oid = s.seqrelid WHERE r.relnamespace IN {SPACES}
 """
-CONSTRAINTS = """
+CONSTRAINTS = f"""
 SELECT 'constraint ' || r.relname || ' ' || conname || ': ' || pg_get_constraintdef(c.oid)
     || CASE WHEN convalidated THEN '' ELSE ' NOT VALIDATED' END || CASE WHEN conenforced THEN '' ELSE ' NOT ENFORCED' END
 FROM pg_constraint c JOIN pg_class r ON r.oid = conrelid
-WHERE r.relnamespace = 'public'::regnamespace AND contype <> 'n'
+WHERE r.relnamespace IN {SPACES} AND contype <> 'n'
 """
-INDEXES = """
+INDEXES = f"""
 SELECT 'index ' || pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' INVALID' END
     || CASE WHEN indisclustered THEN ' clustered' ELSE '' END
 FROM pg_index i JOIN pg_class r ON r.oid = i.indrelid
-WHERE r.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype <> 'f')
+WHERE r.relnamespace IN {SPACES} AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype <> 'f')
 """
-TRIGGERS = """
+TRIGGERS = f"""
 SELECT pg_get_triggerdef(t.oid) || CASE tgenabled WHEN 'O' THEN '' ELSE ' ' || tgenabled::text END
-FROM pg_trigger t JOIN pg_class r ON r.oid = tgrelid WHERE NOT tgisinternal AND r.relnamespace = 'public'::regnamespace
+FROM pg_trigger t JOIN pg_class r ON r.oid = tgrelid WHERE NOT tgisinternal AND r.relnamespace IN {SPACES}
 """
-OTHERS = """
+OTHERS = f"""
 SELECT 'policy ' || polname || ' on ' || polrelid::regclass || ': ' || polcmd::text || ' '
     || coalesce(pg_get_expr(polqual, polrelid), '-') || ' check ' || coalesce(pg_get_expr(polwithcheck, polrelid), '-')
 FROM pg_policy
@@ -75,14 +78,14 @@ UNION ALL SELECT 'extension ' || extname FROM pg_extension
 UNION ALL SELECT 'statistics ' || pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
 UNION ALL SELECT 'type ' || typname || ' ' || typtype::text || coalesce(' of ' || NULLIF(typbasetype, 0)::regtype, '')
     || ' ' || array(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)::text
-FROM pg_type t WHERE typnamespace = 'public'::regnamespace AND typtype IN ('d', 'e', 'r', 'm')
+FROM pg_type t WHERE typnamespace IN {SPACES} AND typtype IN ('d', 'e', 'r', 'm')
 """
-FUNCTIONS = """
+FUNCTIONS = f"""
 SELECT pg_get_functiondef(p.oid) FROM pg_proc p
-WHERE pronamespace = 'public'::regnamespace AND prokind IN ('f', 'p')
+WHERE pronamespace IN {SPACES} AND prokind IN ('f', 'p')
 UNION ALL
 SELECT 'CREATE VIEW ' || oid::regclass || ' AS' || chr(10) || pg_get_viewdef(oid) FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
+WHERE relnamespace IN {SPACES} AND relkind IN ('v', 'm')
 """
 
 

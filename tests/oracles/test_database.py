@@ -23,7 +23,7 @@ def test_database(oracle, migrated, of):
 
 
 PLANTED = [
-    ("ALTER TABLE registry_device ALTER sim DROP NOT NULL, ALTER sim TYPE text", "+registry_device.sim text"),
+    ("ALTER TABLE notices_message ALTER recipient DROP NOT NULL, ALTER recipient TYPE text", "+notices_message.recipient text"),
     ("ALTER TABLE ledger_entry ALTER seq SET DEFAULT 7", "+ledger_entry.seq bigint NOT NULL DEFAULT 7"),
     ("ALTER TABLE ledger_credit_request DROP CONSTRAINT ledger_credit_is_positive", "-constraint ledger_credit_request"),
     ("DROP INDEX commands_expiring", "-index CREATE INDEX commands_expiring"),
@@ -31,6 +31,8 @@ PLANTED = [
     ("ALTER TABLE ledger_entry SET (fillfactor = 50)", "+relation ledger_entry: table, with fillfactor=50"),
     ("ALTER FUNCTION ledger_refuse_change() SECURITY DEFINER", "+ SECURITY DEFINER"),
     ("CREATE VIEW mine AS SELECT 1 AS one", "+CREATE VIEW mine AS"),
+    ("CREATE SCHEMA mine CREATE TABLE more (n int)", "+mine.more.n integer"),
+    ("ALTER VIEW books.entry SET (security_invoker = false)", "+relation books.entry: view, replica identity n, with security_invoker=false"),
     ("GRANT UPDATE (balance_minor) ON ledger_account TO urja_web", "+urja_web may UPDATE on ledger_account(balance_minor)"),
 ]  # fmt: skip
 
@@ -51,7 +53,5 @@ def test_made_up_names_and_the_order_of_columns_make_no_difference(migrated):
     migrated.execute(
         "ALTER TABLE auth_group RENAME CONSTRAINT auth_group_name_key TO auth_group_name_1a2b3c4d_uniq"
     )
-    migrated.execute(
-        "ALTER TABLE ledger_credit_request DROP COLUMN reference, ADD reference varchar(200) NOT NULL"
-    )
+    migrated.execute("ALTER TABLE notices_message DROP COLUMN subject, ADD subject text NOT NULL")
     assert database_text.tables(migrated) == before

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says of triggers, functions, constraints, rights, owners and row security, as lines.
+"""What PostgreSQL's catalogue says of triggers, functions, views, constraints, rights, owners and row security, as lines.
 
 `read` gives the lines of a database. What the source makes is read once for each version of it, when a start has
 migrated: from the database itself where it is new, else from a scratch database that is migrated from nothing and
@@ -32,18 +32,20 @@ class Expected(Struct, frozen=True):
 
 
 _LINES: Final = """
-WITH relation AS (
-    SELECT c.oid, c.relkind, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
+WITH space AS (
+    SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+),
+relation AS (
+    SELECT c.oid, c.relkind, c.reloptions, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
         CASE WHEN c.relispartition
             THEN (SELECT 'a day of ' || inhparent::regclass FROM pg_inherits WHERE inhrelid = c.oid)
             ELSE c.oid::regclass::text END AS name,
         c.relowner
-    FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    FROM pg_class c JOIN space ON space.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 ),
 routine AS (
-    SELECT p.*, p.oid::regprocedure::text AS name FROM pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
+    SELECT p.*, p.oid::regprocedure::text AS name FROM pg_proc p JOIN space ON space.oid = p.pronamespace
+    WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 ),
 given AS (
     SELECT name, relowner AS owner, acl.* FROM relation,
@@ -54,8 +56,7 @@ given AS (
     UNION ALL
     SELECT 'function ' || name, proowner, acl.* FROM routine, aclexplode(coalesce(proacl, acldefault('f', proowner))) acl
     UNION ALL
-    SELECT 'schema ' || nspname, nspowner, acl.* FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) acl
-        WHERE nspname = 'public'
+    SELECT 'schema ' || nspname, nspowner, acl.* FROM space, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) acl
     UNION ALL
     SELECT 'the database', datdba, acl.* FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) acl
         WHERE datname = current_database()
@@ -67,6 +68,12 @@ UNION
 SELECT name || ' belongs to ' || relowner::regrole
     || CASE WHEN relrowsecurity THEN ', by row' ELSE '' END || CASE WHEN relforcerowsecurity THEN ', forced' ELSE '' END
 FROM relation
+UNION
+SELECT 'schema ' || nspname || ' belongs to ' || nspowner::regrole FROM space
+UNION
+SELECT 'view ' || name || coalesce(', with ' || array_to_string(reloptions, ', '), '') || ': '
+    || encode(sha256(convert_to(pg_get_viewdef(oid), 'UTF8')), 'hex')
+FROM relation WHERE relkind = 'v'
 UNION
 SELECT 'policy ' || polname || ' on ' || polrelid::regclass || ': ' || polcmd::text || ' ' || polpermissive::text || ' '
     || array(SELECT CASE r WHEN 0 THEN 'everybody' ELSE r::regrole::text END FROM unnest(polroles) r)::text
@@ -149,13 +156,14 @@ def made_from_source(owner_conninfo: str) -> Expected:
 
 
 def source_digest() -> str:
-    """SHA-256 over the files that make a database: migrations, grants, roles."""
+    """SHA-256 over the files that make a database: migrations, published views, grants, roles."""
     from django.apps import apps
 
     digest = hashlib.sha256()
     files = [Path(__file__), Path(__file__).parents[1] / "site" / "database.py"]
     for config in apps.get_app_configs():
         files += sorted(Path(config.path).glob("migrations/*.py"))
+        files += sorted(Path(config.path).glob("published.sql"))
         files += sorted(Path(config.path).glob("grants.py"))
     for file in files:
         digest.update(f"{file.parent.parent.name}/{file.name}\0".encode())

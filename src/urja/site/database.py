@@ -1,14 +1,16 @@
-"""Roles, database, migrations and grants: who may do what, applied again at every start.
+"""Roles, database, migrations, published views and grants: who may do what, applied again at every start.
 
 Roles: `urja_owner` owns tables and migrates; `urja_pipeline` and `urja_web` log in with the rights that the
 apps' `grants.py` name; `urja_partitions` makes day partitions, cannot log in, and is entered by the pipeline
 with SET ROLE. The head end has no role: it never reaches the database.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Final, LiteralString, cast
 
@@ -87,18 +89,79 @@ def scratch(admin_conninfo: str, owner_conninfo: str) -> Iterator[str]:
 
 
 def migrate(owner_conninfo: str) -> None:
-    """Apply migrations, then the grants; Django must be set up with the same connection."""
+    """Apply migrations, then views and grants; Django must be set up with the same connection."""
     from django.core.management import call_command
 
     with psycopg.connect(owner_conninfo, autocommit=True) as lock:
         lock.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
+        if _is_behind():
+            withdraw(owner_conninfo)
         call_command("migrate", verbosity=0, interactive=False)
+        publish(owner_conninfo)
         apply_grants(owner_conninfo)
 
 
-def apply_grants(owner_conninfo: str) -> None:
-    """Take every right away and give back exactly those that the apps name, in one transaction."""
+def _is_behind() -> bool:
+    """Whether a migration waits."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def withdraw(owner_conninfo: str) -> None:
+    """Drop the published views: PostgreSQL refuses to change a column that a view shows."""
     with psycopg.connect(owner_conninfo) as connection:
+        for schema in _published(connection):
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+
+
+def publish(owner_conninfo: str) -> None:
+    """Make the schemas of views that the apps' `published.sql` name, where they are not as the files say."""
+    with psycopg.connect(owner_conninfo) as connection:
+        standing, wanted = _published(connection), published_views()
+        for schema in standing.keys() | wanted.keys():
+            digest = hashlib.sha256(wanted.get(schema, "").encode()).hexdigest()
+            if standing.get(schema) == digest:
+                continue
+            name = sql.Identifier(schema)
+            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
+            if schema in wanted:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))
+                connection.execute(wanted[schema].encode())
+                connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(name, sql.Literal(digest)))
+
+
+def published_views() -> dict[str, str]:
+    """What the apps publish, by the name of the app, which is the name of its schema."""
+    from django.apps import apps
+
+    files = {config.name: Path(config.path) / "published.sql" for config in apps.get_app_configs()}
+    return {
+        name.removeprefix("urja.apps."): file.read_text()
+        for name, file in files.items()
+        if name.startswith("urja.apps.") and file.exists()
+    }
+
+
+def _published(connection: psycopg.Connection) -> dict[str, str]:
+    """The schemas of views there are, each with the digest of the file that it was made from."""
+    found = connection.execute(
+        "SELECT nspname, coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace"
+        " WHERE nspowner = current_user::regrole AND nspname <> 'public'"
+    )
+    return dict(found.fetchall())
+
+
+def apply_grants(owner_conninfo: str) -> None:
+    """Take every right away and give back exactly those that the apps name, in one transaction.
+
+    Both roles that work may read every published view: a view asks for the rights that the asking role has on the
+    tables behind it.
+    """
+    with psycopg.connect(owner_conninfo) as connection:
+        schemas = sorted(_published(connection))
         for role in (*LOGIN_ROLES[1:], PARTITIONS_ROLE):
             identifier = sql.Identifier(role)
             for kind, name in _owned(connection):
@@ -106,6 +169,12 @@ def apply_grants(owner_conninfo: str) -> None:
                     sql.SQL("REVOKE ALL ON {} {} FROM {}").format(sql.SQL(kind), sql.SQL(name), identifier)
                 )
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(identifier))
+        published = sql.SQL(", ").join(map(sql.Identifier, schemas))
+        for role in LOGIN_ROLES[1:]:
+            for right in ("USAGE ON SCHEMA", "SELECT ON ALL TABLES IN SCHEMA"):
+                connection.execute(
+                    sql.SQL("GRANT {} {} TO {}").format(sql.SQL(right), published, sql.Identifier(role))
+                )
         for role, statements in grants().items():
             assert role in (*LOGIN_ROLES, PARTITIONS_ROLE), f"grants name an unknown role {role}"
             for statement in statements:
@@ -113,15 +182,23 @@ def apply_grants(owner_conninfo: str) -> None:
 
 
 def _owned(connection: psycopg.Connection) -> list[tuple[LiteralString, LiteralString]]:
-    """Tables, sequences and functions of the owner's; day partitions belong to another role and have no rights."""
+    """Schemas, tables, views, sequences and functions of the owner's.
+
+    Day partitions belong to another role and have no rights.
+    """
     found = connection.execute(
         """
+        WITH space AS (
+            SELECT oid, nspname FROM pg_namespace WHERE nspname = 'public' OR nspowner = current_user::regrole
+        )
+        SELECT 'SCHEMA', nspname::text FROM space WHERE nspname <> 'public'
+        UNION ALL
         SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass::text FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+        WHERE relnamespace IN (SELECT oid FROM space) AND relkind IN ('r', 'p', 'v', 'm', 'S')
           AND relowner = current_user::regrole
         UNION ALL
         SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
-        WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole
+        WHERE pronamespace IN (SELECT oid FROM space) AND proowner = current_user::regrole
         """
     )
     return [(cast("LiteralString", kind), cast("LiteralString", name)) for kind, name in found]

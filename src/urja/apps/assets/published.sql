@@ -1,0 +1,17 @@
+-- What other apps may read of meters. Their keys, titles and secrets are not published.
+CREATE VIEW assets.device WITH (security_invoker) AS
+SELECT id, serial, device_type, address, sim, firmware, nameplate, interval_s, max_power_w, load_switch, forward_only,
+    stock, held_by, recorded_at
+FROM registry_device;
+
+CREATE VIEW assets.device_period WITH (security_invoker) AS
+SELECT id, device_id, service_point_id, role, valid_from, valid_to, ratio_primary, ratio_secondary, commissioned_at,
+    taken_over_at, operation_id
+FROM registry_device_period;
+
+CREATE VIEW assets.configuration WITH (security_invoker) AS
+SELECT id, device_id, item, desired, desired_at, actual, actual_at FROM registry_configuration;
+
+-- That keys were made, not the keys.
+CREATE VIEW assets.new_keys WITH (security_invoker) AS
+SELECT device_id, number, made_at FROM registry_new_keys;

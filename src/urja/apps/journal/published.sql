@@ -1,0 +1,9 @@
+-- What other apps may read of operations and of what was known before them.
+CREATE VIEW journal.operation WITH (security_invoker) AS
+SELECT id, kind, service_point_id, content, outcome, actor, recorded_at, undone_by_id FROM registry_operation;
+
+CREATE VIEW journal.history WITH (security_invoker) AS
+SELECT id, operation_id, table_name, row_id, action, row, known_to FROM registry_history;
+
+CREATE VIEW journal.revision WITH (security_invoker) AS
+SELECT revision FROM registry_revision;

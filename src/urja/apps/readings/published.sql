@@ -1,0 +1,32 @@
+-- What other apps may read of readings.
+CREATE VIEW readings.interval WITH (security_invoker) AS
+SELECT service_point_id, device_id, start_at, length_s, version, import_wh, export_wh, import_vah, export_vah, voltage_cv,
+    current_ca, health, channel_set, clock_status, status, source, correlation, received_at, recorded_in
+FROM readings_interval;
+
+CREATE VIEW readings.register WITH (security_invoker) AS
+SELECT service_point_id, device_id, read_at, kind, version, import_wh, export_wh, import_vah, export_vah, clock_status,
+    status, source, correlation, received_at, recorded_in
+FROM readings_register;
+
+CREATE VIEW readings.withdrawal WITH (security_invoker) AS
+SELECT id, service_point_id, device_id, read_at, kind, version, import_wh, export_wh, import_vah, export_vah, clock_status,
+    status, source, correlation, received_at, recorded_in, withdrawn_at, withdrawn_in
+FROM readings_withdrawal;
+
+CREATE VIEW readings.unconfirmed WITH (security_invoker) AS
+SELECT service_point_id, device_id, start_at, length_s, import_wh, export_wh, import_vah, export_vah, received_at
+FROM readings_unconfirmed;
+
+CREATE VIEW readings.event WITH (security_invoker) AS
+SELECT service_point_id, device_id, code, state, occurred_at, received_at, source, clock_status, correlation
+FROM readings_event;
+
+-- Energy of the running month, agreement by agreement.
+CREATE VIEW readings.accrual WITH (security_invoker) AS
+SELECT agreement_id, service_point_id, device_id, period, opened_at, closes_at, anchor_at, anchor_wh, opening_wh, block_wh,
+    carried_wh, ratio_primary, ratio_secondary, energy_wh, estimated_wh, watermark_at, latest, latest_end_at
+FROM readings_accrual;
+
+CREATE VIEW readings.heard WITH (security_invoker) AS
+SELECT device_id, heard_at, last_gasp FROM readings_heard;

@@ -46,10 +46,10 @@ def foreign_keys() -> Counter[Crossing]:
 
 
 def keys() -> Iterator[Crossing]:
-    """Each foreign key from a table to a table of another owner."""
+    """Each foreign key from a table to a table of another owner; none before Django is set up."""
     from django.apps import apps
 
-    for model in apps.get_models():
+    for model in apps.get_models() if apps.ready else ():
         for field in model._meta.local_fields:
             if field.is_relation:
                 pair = model._meta.db_table, field.related_model._meta.db_table

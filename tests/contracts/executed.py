@@ -2,8 +2,9 @@
 
 A statement belongs to the nearest frame in `urja` when it is executed. So this sees what the source does not show
 (`sql.py`): what a queryset joins, where it is evaluated, and statements that are put together from names. A table may
-be named by an owner that has it in `sql_debt.txt`, or that imports models of the table's owner by a line of the
-contract `models`, or has a line in `executed_debt.txt`. Processes that tests start are not watched.
+be named by an owner that has it in `sql_debt.txt`, that has a foreign key to it, or that imports models of the table's
+owner as the contract `models` allows or lists, or that has a line in `executed_debt.txt`. Processes that tests start are
+not watched.
 """
 
 import configparser
@@ -15,14 +16,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.contracts import sql
-from tests.contracts.tables import ROOT, free, named_in, owner, owners
+from tests.contracts.crossings import keys
+from tests.contracts.tables import PLAIN, ROOT, free, named_in, owner, owners
 
 DEBT = Path(__file__).parent / "executed_debt.txt"
 """The crossings that stand beside those of `sql.DEBT`, a line each: `owner -> table`."""
 HEAD = """\
-# Owners whose executed statements name a table of another's, where neither sql_debt.txt nor an import of models that
-# .importlinter lists says so. A crossing that is not listed fails the test that executes it; a listed one that a whole run
-# has not seen fails the run: lines go, none is added.
+# Owners whose executed statements name a table of another's, where neither sql_debt.txt, nor a foreign key, nor an import
+# of models that .importlinter allows or lists says so. A crossing that is not listed fails the test that executes it; a
+# listed one that a whole run has not seen fails the run: lines go, none is added.
 """
 CACHED = "contracts/executed"
 """The crossings that the last run has seen, in pytest's cache."""
@@ -30,6 +32,7 @@ UNLISTED = """\
 Statements that name a table of another owner. Ask its queries for values, or have it publish a view. Only for what stood
 before and was moved, list it with `python -m tests.contracts.debt`.
 """
+_WITHOUT_MODEL = {table for tables in PLAIN.values() for table in tables}
 _FOR_THEIR_CALLER = {"urja.apps.journal.operation", "urja.apps.partial_insert"}
 
 seen: set[sql.Crossing] = set()
@@ -94,9 +97,14 @@ def _owner_of(file: str) -> str | None:
 
 
 def implied(crossing: sql.Crossing) -> bool:
-    """Whether the debt in the source or in imports says so already."""
+    """Whether a foreign key, a use case's right or the debt in the source or in imports says so already."""
     by, table = crossing
-    return crossing in _in_the_source() or (by, owners().get(table)) in _importers_of_models()
+    return (
+        crossing in _in_the_source()
+        or crossing in _foreign_keys()
+        or (by, owners().get(table)) in _importers_of_models()
+        or (by in _contract("allowed_importers") and table not in _WITHOUT_MODEL)
+    )
 
 
 @cache
@@ -118,14 +126,22 @@ def _in_the_source() -> frozenset[sql.Crossing]:
 
 
 @cache
-def _importers_of_models() -> frozenset[tuple[str, str]]:
+def _foreign_keys() -> frozenset[sql.Crossing]:
+    """Each owner with the tables that its own refer to: what a queryset joins along a key."""
+    return frozenset((owners()[table], other) for table, other in keys())
+
+
+@cache
+def _contract(option: str) -> list[str]:
     settings = configparser.ConfigParser()
     settings.read(ROOT / ".importlinter")
-    lines = settings["importlinter:contract:models"]["ignore_imports"].split("\n")
-    return frozenset(
-        (owner(importer), owner(imported))
-        for importer, imported in (line.split(" -> ") for line in lines if line)
-    )
+    return settings["importlinter:contract:models"].get(option, "").split()
+
+
+@cache
+def _importers_of_models() -> frozenset[tuple[str, str]]:
+    words = _contract("ignore_imports")
+    return frozenset(zip(map(owner, words[::3]), map(owner, words[2::3]), strict=True))
 
 
 def pytest_configure() -> None:

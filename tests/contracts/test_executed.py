@@ -55,6 +55,20 @@ def test_own_tables_views_laws_and_listed_debt_pass(crossings):
     assert not crossings("urja.web.planted", "SELECT 1 FROM django_session")
 
 
+def test_a_key_allows_the_table_that_it_names_and_no_other(crossings):
+    joined = "SELECT 1 FROM work_order JOIN registry_service_point ON false"
+    assert not crossings("urja.apps.work.planted", joined)
+    further = "SELECT 1 FROM work_order JOIN registry_node ON false"
+    assert crossings("urja.apps.work.planted", further) == {("urja.apps.work", "registry_node")}
+
+
+def test_use_cases_may_name_the_tables_of_models(crossings):
+    assert not crossings("urja.usecases.planted", "SELECT 1 FROM payments_refund")
+    assert crossings("urja.usecases.planted", "SELECT 1 FROM proofs_leaf") == {
+        ("urja.usecases", "proofs_leaf")
+    }
+
+
 def test_helpers_execute_for_their_caller(crossings):
     from urja.apps.notices.models import Message
     from urja.apps.partial_insert import insert

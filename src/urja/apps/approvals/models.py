@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.journal.models import Request, SentencesField
+from urja.apps.journal.fields import SentencesField
 from urja.core.approvals import Need
 
 
@@ -114,7 +114,7 @@ class Waiting(models.Model):
     """An operation that waits for passkeys, with the nonce and the hash that they have to be given over."""
 
     request = models.OneToOneField(
-        Request, primary_key=True, on_delete=models.PROTECT, related_name="approval"
+        "registry.Request", primary_key=True, on_delete=models.PROTECT, related_name="approval"
     )
     need = models.SmallIntegerField(choices=[(need.value, need.name.lower()) for need in Need])
     nonce = models.BinaryField(max_length=32)

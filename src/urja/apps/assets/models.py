@@ -8,7 +8,6 @@ from django.db.models import F, Q
 
 from urja.apps.assets.kinds import ConfigurationItem, DeviceRole, Stock
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
-from urja.apps.network.models import ServicePoint
 
 
 class Device(Recorded):
@@ -91,7 +90,9 @@ class DevicePeriod(Period):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="device_periods")
+    service_point = models.ForeignKey(
+        "registry.ServicePoint", on_delete=models.PROTECT, related_name="device_periods"
+    )
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="periods")
     role = models.SmallIntegerField(choices=DeviceRole)
     ratio_primary = models.IntegerField(default=1, db_default=1)

@@ -6,8 +6,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from urja.apps.billing.kinds import Every, FinalWay
-from urja.apps.books.models import Account
-from urja.apps.contracts.models import Agreement
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
 
 
@@ -15,7 +13,7 @@ class Deposit(Recorded):
     """A security deposit: taken, and returned or set against what is owed."""
 
     id = models.BigIntegerField(primary_key=True)
-    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="deposits")
+    agreement = models.ForeignKey("registry.Agreement", on_delete=models.PROTECT, related_name="deposits")
     amount_minor = models.BigIntegerField()
     taken_at = models.DateTimeField()
     returned_at = models.DateTimeField(null=True)
@@ -39,7 +37,7 @@ class Arrear(Recorded):
     """What was owed by a bill before the account came here: principal and surcharge apart, with its due date."""
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="arrears")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="arrears")
     bill = models.CharField(max_length=32)
     due_on = models.DateField()
     principal_minor = models.BigIntegerField()
@@ -66,7 +64,7 @@ class InstalmentPlan(Period):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="instalment_plans")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="instalment_plans")
     every = models.CharField(max_length=8, choices=Every)
     amount_minor = models.BigIntegerField()
 
@@ -87,7 +85,7 @@ class ArrearPayment(models.Model):
     """What an entry of the line `arrears` has paid of a bill; negative where a reversal gave it back. Only added to."""
 
     arrear = models.ForeignKey("registry.Arrear", on_delete=models.PROTECT, related_name="payments")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
     """Of the entry."""
     surcharge_minor = models.BigIntegerField()
@@ -111,7 +109,7 @@ class Instalment(models.Model):
     """
 
     plan = models.ForeignKey("registry.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
     """Of the entry."""
     due_on = models.DateField()
@@ -136,11 +134,11 @@ class FinalSettlement(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     agreement_id = models.BigIntegerField(unique=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="final_settlements")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="final_settlements")
     last_day = models.DateField()
     """The last local day that is the agreement's."""
     way = models.CharField(max_length=16, choices=FinalWay)
-    to_account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
+    to_account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, null=True, related_name="+")
     asked_at = models.DateTimeField()
     operation_id = models.BigIntegerField()
     """The operation of the registry that has ended the agreement."""

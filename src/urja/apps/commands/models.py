@@ -11,19 +11,20 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.assets.models import Device
-from urja.apps.books.models import Account
 from urja.apps.commands.kinds import OPEN_RELEASES, SUPPLY_KINDS, TERMINAL, UNFINISHED, ReleaseState, State
-from urja.apps.network.models import ServicePoint
 
 
 class Command(models.Model):
     """One command to one meter. Its key carries the bucket of its service point."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="commands")
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="commands")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="commands")
+    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, related_name="commands")
+    service_point = models.ForeignKey(
+        "registry.ServicePoint", on_delete=models.PROTECT, related_name="commands"
+    )
+    account = models.ForeignKey(
+        "ledger.Account", on_delete=models.PROTECT, null=True, related_name="commands"
+    )
     kind = models.CharField(max_length=32)
     """A module of `urja.headend.commands`."""
     arguments = models.JSONField(default=dict)

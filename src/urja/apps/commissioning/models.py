@@ -5,9 +5,6 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.assets.models import Device
-from urja.apps.network.models import ServicePoint
-
 
 class CallState(models.TextChoices):
     """Where a call stands. The last three are its ends."""
@@ -27,9 +24,11 @@ class Call(models.Model):
     """One commissioning of a meter at its place: what it was asked, what it said, and what that means."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="commissioning_calls")
+    device = models.ForeignKey(
+        "registry.Device", on_delete=models.PROTECT, related_name="commissioning_calls"
+    )
     service_point = models.ForeignKey(
-        ServicePoint, on_delete=models.PROTECT, related_name="commissioning_calls"
+        "registry.ServicePoint", on_delete=models.PROTECT, related_name="commissioning_calls"
     )
     device_period_id = models.BigIntegerField()
     """The meter's time at this place; a number, for an installation that was a mistake is undone after a call."""
@@ -73,7 +72,7 @@ class PushLayout(models.Model):
     """What a meter has told of its pushes, with which firmware, and when. Rows are added; the newest counts."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="push_layouts")
+    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, related_name="push_layouts")
     call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="push_layouts")
     firmware = models.CharField(max_length=32)
     read_at = models.DateTimeField()

@@ -7,11 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.books.models import Account
 from urja.apps.contracts.kinds import MeteringMode, PaymentMode
 from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
-from urja.apps.network.models import ServicePoint
-from urja.apps.people.models import Person
 
 
 class Agreement(Period):
@@ -22,9 +19,13 @@ class Agreement(Period):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="agreements")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="agreements")
-    customer = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="agreements")
+    service_point = models.ForeignKey(
+        "registry.ServicePoint", on_delete=models.PROTECT, related_name="agreements"
+    )
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="agreements")
+    customer = models.ForeignKey(
+        "registry.Person", on_delete=models.PROTECT, null=True, related_name="agreements"
+    )
     billing_day = models.SmallIntegerField(null=True)
     """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
 

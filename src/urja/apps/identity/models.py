@@ -6,10 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.books.models import Account
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
-from urja.apps.network.models import Node, Premise
-from urja.apps.people.models import Person
 
 
 class AddressChangeState(models.TextChoices):
@@ -34,7 +31,7 @@ class AddressChange(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, null=True, related_name="+")
     old_email = models.CharField(max_length=254)
     new_email = models.CharField(max_length=254)
     system = models.CharField(max_length=32, blank=True, default="")
@@ -99,8 +96,8 @@ class AccountAccess(Recorded):
     """A person who may see an account. They sign in, and are written to, as the person says."""
 
     id = models.BigIntegerField(primary_key=True)
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="accesses")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="accesses")
+    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="accesses")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="accesses")
     role = models.CharField(max_length=16, choices=AccessRole)
 
     class Meta:
@@ -133,8 +130,8 @@ class Employment(Period):
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="employments")
     role = models.CharField(max_length=16, choices=StaffRole)
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, null=True, related_name="+")
-    premise = models.ForeignKey(Premise, on_delete=models.PROTECT, null=True, related_name="+")
+    node = models.ForeignKey("registry.Node", on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey("registry.Premise", on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         app_label = "registry"
@@ -161,7 +158,7 @@ class PersonalRead(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     token = models.ForeignKey("registry.Token", on_delete=models.PROTECT, null=True, related_name="+")
     """The key that was used; one that is a program's stands alone."""
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="+")
     what = models.CharField(max_length=100)
     """The page or the resource."""
     read_at = models.DateTimeField()
@@ -192,8 +189,8 @@ class Token(Recorded):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="tokens"
     )
     role = models.CharField(max_length=16, choices=StaffRole, null=True)  # noqa: DJ001 - none where it is a person's
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, null=True, related_name="+")
-    premise = models.ForeignKey(Premise, on_delete=models.PROTECT, null=True, related_name="+")
+    node = models.ForeignKey("registry.Node", on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey("registry.Premise", on_delete=models.PROTECT, null=True, related_name="+")
     scopes = models.JSONField()
     """`read:load_curve`, `write:*` ...: it may no more than these, whatever its roles may."""
     per_minute = models.IntegerField()

@@ -1,11 +1,11 @@
 """What was asked for and done, by whom, and what stood there before."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from urja.base.sentences import from_plain, to_plain
+from urja.apps.journal.fields import SentencesField
 
 
 class AuditEntry(models.Model):
@@ -69,20 +69,6 @@ class RequestState(models.TextChoices):
     """It waits for passkeys (`urja.apps.approvals`)."""
     DONE = "done"
     REFUSED = "refused"
-
-
-class SentencesField(models.JSONField):
-    """A list of sentences, with what they were put together of; in the database it is JSON."""
-
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "django.db.models.JSONField", args, kwargs
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
-        return [from_plain(kept) for kept in super().from_db_value(value, expression, connection)]
-
-    def get_prep_value(self, value: list[str]) -> Any:
-        return super().get_prep_value([to_plain(sentence) for sentence in value])
 
 
 class Request(models.Model):

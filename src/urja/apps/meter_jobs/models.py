@@ -9,10 +9,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.assets.models import Device
-from urja.apps.commands.models import Command
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
-from urja.apps.network.models import ServicePoint
 
 
 class Job(models.Model):
@@ -58,10 +55,12 @@ class Task(models.Model):
     """Its place in the list that was given, from 1."""
     named = models.CharField(max_length=64)
     """The meter as the request named it: a serial or a consumer number."""
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="+")
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, null=True, related_name="+")
+    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, null=True, related_name="+")
+    service_point = models.ForeignKey(
+        "registry.ServicePoint", on_delete=models.PROTECT, null=True, related_name="+"
+    )
     state = models.CharField(max_length=16, choices=TaskState, default=TaskState.WAITING)
-    command = models.ForeignKey(Command, on_delete=models.PROTECT, null=True, related_name="+")
+    command = models.ForeignKey("commands.Command", on_delete=models.PROTECT, null=True, related_name="+")
     """The newest command that was given for it."""
     progress = models.JSONField(default=dict)
     """What its steps remember on the way, where a task takes more than one command."""

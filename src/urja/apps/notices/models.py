@@ -4,14 +4,13 @@ from typing import ClassVar, Final
 
 from django.db import models
 
-from urja.apps.books.models import Account
 from urja.apps.notices.kinds import Failure, NoticeState
 
 
 class Notice(models.Model):
     """Something that an account is told. The same dedupe key is the same notice: it is asked for once."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="notices")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="notices")
     kind = models.CharField(max_length=32)
     """As policies name it: `low-30`, `days-3`, `below-100`, `zero`, `cut`; or `letter`."""
     params = models.JSONField(default=dict)

@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 
 from django.db import models
 
-from urja.apps.books.models import Account
 from urja.apps.payments.kinds import InboxSource, OrderState, PaymentState, RefundKind
 
 RECEIPT: Final = "urja-"
@@ -27,7 +26,7 @@ class Order(models.Model):
     """An amount that somebody wants to pay towards an account."""
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     user_id = models.BigIntegerField(null=True)
     """Who asked for it."""
     amount_minor = models.BigIntegerField()

@@ -9,8 +9,6 @@ from typing import ClassVar, Final
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.books.models import Account, CreditRequest
-from urja.apps.network.models import ServicePoint
 from urja.core.policy import HOLDS, Standing
 
 HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if rule.by_hand))
@@ -64,7 +62,7 @@ class OrderAction(models.TextChoices):
 class Order(models.Model):
     """An operator's order: a record that the stage `decide` acts on, so that it passes the same guards."""
 
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="+")
+    service_point = models.ForeignKey("registry.ServicePoint", on_delete=models.PROTECT, related_name="+")
     action = models.CharField(max_length=16, choices=OrderAction)
     hold = models.CharField(max_length=16)
     note = models.TextField(blank=True, default="")
@@ -91,7 +89,7 @@ class Order(models.Model):
 class Hold(models.Model):
     """One reason why a supply is held off. Supply returns when the set of open ones is empty."""
 
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="holds")
+    service_point = models.ForeignKey("registry.ServicePoint", on_delete=models.PROTECT, related_name="holds")
     reason = models.CharField(max_length=16)
     placed_at = models.DateTimeField()
     placed_by = models.CharField(max_length=100)
@@ -118,7 +116,9 @@ class Hold(models.Model):
 class State(models.Model):
     """Where an account stands: the last decision, and what of the books it has seen."""
 
-    account = models.OneToOneField(Account, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    account = models.OneToOneField(
+        "ledger.Account", primary_key=True, on_delete=models.PROTECT, related_name="+"
+    )
     service_point_id = models.BigIntegerField(db_index=True)
     agreement_id = models.BigIntegerField()
     standing = models.CharField(max_length=16, choices=[(s.value, s.value) for s in Standing])
@@ -167,7 +167,7 @@ class State(models.Model):
 class Decision(models.Model):
     """One line for each change of an account's standing or of its reason: what the story is told from."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField()
     standing = models.CharField(max_length=16)
     reason = models.JSONField()
@@ -199,7 +199,7 @@ class Switching(models.Model):
     command_id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=16)
     cause = models.CharField(max_length=16, choices=Cause)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     service_point_id = models.BigIntegerField()
     transformer = models.CharField(max_length=32, blank=True, default="")
     ordered_at = models.DateTimeField()
@@ -232,8 +232,10 @@ class Relight(models.Model):
     What the command did stands with the command (`apps.commands`).
     """
 
-    credit = models.OneToOneField(CreditRequest, primary_key=True, on_delete=models.PROTECT, related_name="+")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    credit = models.OneToOneField(
+        "ledger.CreditRequest", primary_key=True, on_delete=models.PROTECT, related_name="+"
+    )
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
     paid_at = models.DateTimeField()
     paid_wall_ms = models.BigIntegerField()
     seen_at = models.DateTimeField()

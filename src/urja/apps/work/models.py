@@ -10,8 +10,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.assets.models import Device
-from urja.apps.network.models import ServicePoint
 from urja.apps.work.kinds import UNFINISHED, PhotoKind, WorkOrderKind, WorkOrderState
 
 MOST_PHOTO_BYTES: Final = 2 * 1024 * 1024
@@ -24,8 +22,12 @@ class WorkOrder(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32, choices=WorkOrderKind)
-    service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="work_orders")
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, null=True, related_name="work_orders")
+    service_point = models.ForeignKey(
+        "registry.ServicePoint", on_delete=models.PROTECT, related_name="work_orders"
+    )
+    device = models.ForeignKey(
+        "registry.Device", on_delete=models.PROTECT, null=True, related_name="work_orders"
+    )
     """The meter that it is about; none where there is none yet."""
     state = models.CharField(max_length=16, choices=WorkOrderState, default=WorkOrderState.OPEN)
     assignee = models.ForeignKey(

@@ -1,0 +1,21 @@
+"""The type of column that keeps sentences."""
+
+from typing import Any
+
+from django.db import models
+
+from urja.base.sentences import from_plain, to_plain
+
+
+class SentencesField(models.JSONField):
+    """A list of sentences, with what they were put together of; in the database it is JSON."""
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
+        return [from_plain(kept) for kept in super().from_db_value(value, expression, connection)]
+
+    def get_prep_value(self, value: list[str]) -> Any:
+        return super().get_prep_value([to_plain(sentence) for sentence in value])

@@ -38,6 +38,36 @@ def test_a_template_of_another_part_is_seen():
     }
 
 
+def test_kinds_of_operations_load_without_their_doing():
+    """The web imports them: no table and no use case comes with them."""
+    code = (
+        "import sys, urja.usecases.kinds, urja.usecases.kinds.decoding\n"
+        "print(*(name for name in sys.modules if name.startswith(('urja.apps.', 'urja.usecases.'))))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in run.stdout.split() if not name.startswith("urja.usecases.kinds")}
+    assert "urja.apps.journal.operation" in loaded
+    words = {name.rpartition(".")[2] for name in loaded if name.count(".") > 2}
+    assert words <= {"errors", "kinds", "operation"}
+
+
+def test_each_kind_has_its_doing(database_template):
+    """The guards of a class that adds no field: what is recorded is what is done."""
+    from urja.apps.journal.operation import UseCase
+    from urja.usecases import kinds
+    from urja.usecases.operations import BY_KIND
+
+    assert {*BY_KIND} == {*kinds.BY_KIND}
+    for kind, asked in kinds.BY_KIND.items():
+        does = BY_KIND[kind]
+        assert issubclass(does, asked)
+        assert does.__struct_fields__ == asked.__struct_fields__
+        assert does.__struct_defaults__ == asked.__struct_defaults__
+        assert does.faults is not UseCase.faults
+        assert does.carry_out is not UseCase.carry_out
+        assert not issubclass(asked, UseCase)
+
+
 WITHOUT_DJANGO = """
 import sys
 

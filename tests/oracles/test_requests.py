@@ -6,7 +6,7 @@ import msgspec
 
 
 def test_operations(oracle, database_template):
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
 
     schemas = {operation.kind(): msgspec.json.schema(operation) for operation in ALL}
     oracle("requests.json", json.dumps(schemas, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

@@ -175,7 +175,7 @@ def test_nothing_is_done_before_it_was_shown(colleague):
 
 def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_template):
     """What was typed is the same after it has been a request's content."""
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
     from urja.web.console.fields import Kind, content_of, fields_of, inputs, typed_of
 
     texts = {

@@ -92,8 +92,8 @@ class MovingTown(TownWorld):
 
 
 def _into_stock(meter: Any, now: datetime) -> None:
+    from urja.usecases.kinds.stock import Delivered
     from urja.usecases.operations import ReceiveDevices, perform
-    from urja.usecases.stock import Delivered
 
     told = _hanging(meter, None, now)
     delivered = Delivered(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from urja.usecases.operations import Operation
+    from urja.usecases.operations import UseCase
 
 CLERK: Final = "clerk@street.example"
 """Who files what befalls the town."""
@@ -44,7 +44,7 @@ class MeterState(Enum):
 
 
 type Look = Callable[[str], Awaitable[MeterState]]
-type File = Callable[["Operation", datetime], Awaitable[list[str]]]
+type File = Callable[["UseCase", datetime], Awaitable[list[str]]]
 """A request, filed at an instant: what was said against it; nothing where it was done."""
 
 
@@ -112,7 +112,7 @@ class Clerks:
                 self._due.remove((at, act))
                 await act(now)
 
-    async def _put_down(self, operation: "Operation", now: datetime) -> None:
+    async def _put_down(self, operation: "UseCase", now: datetime) -> None:
         faults = await self.file(operation, now)
         self.told.append(f"{now.isoformat()} {operation.kind()}{': ' if faults else ''}{'; '.join(faults)}")
         self.refused += faults
@@ -202,7 +202,7 @@ class Clerks:
         return datetime.fromisoformat(house["lived_to"]), house["register_wh"]
 
 
-def request(operation: "Operation", now: datetime) -> int:
+def request(operation: "UseCase", now: datetime) -> int:
     """File a request as the clerk; its number. Needs Django set up, as whoever may write requests."""
     from urja.apps.journal import requests
     from urja.usecases.operations import employ

@@ -55,7 +55,7 @@ from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
 
 if TYPE_CHECKING:
-    from urja.usecases.operations import Operation
+    from urja.usecases.operations import UseCase
 
 MORNING: Final = day_time(9)
 """Local time at which a demonstration begins, on a business day."""
@@ -305,7 +305,7 @@ class _Street:
             await clerks.work(self.box.clock.now())
             await asyncio.sleep(_COUNTER_EVERY_S)
 
-    async def _file(self, operation: "Operation", now: datetime) -> list[str]:
+    async def _file(self, operation: "UseCase", now: datetime) -> list[str]:
         """File a request and wait for its answer, as the portal does.
 
         Filed twice, because the database died in the moment of its commit, it is done once: the second is refused.

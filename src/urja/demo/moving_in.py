@@ -16,6 +16,7 @@ from urja.core.policy import bundled_policies
 from urja.demo.clerks import CLERK, TARIFF
 from urja.demo.street import OPERATOR, House, Post, Town
 from urja.meter.identity import Identity
+from urja.usecases.kinds.stock import Delivered
 from urja.usecases.operations import (
     Adoption,
     Commission,
@@ -27,7 +28,6 @@ from urja.usecases.operations import (
     perform,
     put_up_transformer,
 )
-from urja.usecases.stock import Delivered
 
 POLICY: Final = "demo"
 ACTOR: Final = "urja demo"

@@ -11,16 +11,17 @@ server sees one only when somebody brings it.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
+from typing import Final
 
 from django.contrib.auth import get_user_model
 from django.db import connection
 
 from urja.apps.identity.identities import email_faults, is_staff, taken_faults, user_of
 from urja.apps.identity.models import AddressChange, AddressChangeState
-from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.people.models import Person
 from urja.base.sentences import say
+from urja.usecases.kinds import people, staff
 
 APPROVAL_DELAY: Final = timedelta(days=3)
 """Between a second person's approval and its effect: time for whoever reads the old address to refuse."""
@@ -70,18 +71,7 @@ def withdraw_asked_by(operation_id: int, at: datetime) -> None:
         withdraw(change, at)
 
 
-class ApproveAddressChange(Operation, kw_only=True):
-    """Stand in for the old address, where it is lost: a second person has seen who asks. It counts after a delay."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("correct_person with the address they have takes back what waits")
-
-    person: int
-    email: str
-    """The new address, as it was asked for."""
-    evidence: str
-    """How it was seen who they are."""
-
+class ApproveAddressChange(people.ApproveAddressChange, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         if not self.evidence.strip():
             yield say("say how it was seen who they are")
@@ -127,18 +117,7 @@ def _somebody(actor: str) -> int | None:
     return int(number) if kind == "user" and number.isdecimal() else None
 
 
-class ChangeAddress(Operation, kw_only=True):
-    """A confirmed address becomes the one that somebody signs in with. The pipeline's own deed."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say(
-        "correct_person asks for the address of before, which is confirmed as any other"
-    )
-
-    address_change: int
-    old_email: str
-    new_email: str
-
+class ChangeAddress(people.ChangeAddress, UseCase):
     def owner(self) -> str:
         known = AddressChange.objects.filter(id=self.address_change).values_list("system", flat=True).first()
         return known or ""
@@ -179,16 +158,7 @@ def proven(change: AddressChange, at: datetime) -> bool:
     return change.old_confirmed_at is not None or counts
 
 
-class Readdress(Operation, kw_only=True):
-    """Ask for another address or name of somebody who works here; the address is confirmed as a consumer's is."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff change` on the machine itself changes it again")
-
-    email: str
-    new_email: str = ""
-    new_name: str = ""
-
+class Readdress(staff.Readdress, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         user = user_of(self.email)
         if user is None or not is_staff(user.pk):

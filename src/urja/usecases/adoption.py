@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import ClassVar
 
 from django.db import transaction
 
@@ -20,7 +19,7 @@ from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.identities import staff_address_faults, user_of
 from urja.apps.identity.models import AccessRole, AccountAccess
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.people.models import Person
@@ -29,45 +28,13 @@ from urja.core.calendar import local_day
 from urja.usecases import network
 from urja.usecases.arriving import make_user, person_of
 from urja.usecases.errors import AlreadyAdopted, MeterConflict, TransformerConflict
+from urja.usecases.kinds import meters
 from urja.usecases.outside import credit, read_register
 from urja.usecases.performing import perform
 from urja.usecases.terms import policy_faults, zone
 
 
-class Hanging(Operation, kw_only=True):
-    """A meter of the network's own and the place where it hangs: a service point without any agreement.
-
-    Keys are wrapped already.
-    """
-
-    secret: ClassVar[frozenset[str]] = frozenset(
-        {"wrapped_guek", "wrapped_gak", "wrapped_hls_secret", "wrapped_master"}
-    )
-
-    serial: str
-    system_title: bytes
-    device_type: str
-    interval_s: int
-    max_power_w: int
-    wrapped_guek: bytes
-    wrapped_gak: bytes
-    wrapped_hls_secret: bytes | None = None
-    wrapped_master: bytes | None = None
-    register_wh: int
-    """The import register as read at `valid_from`: what is metered here begins from it."""
-    valid_from: datetime
-    premise_name: str = ""
-    consumer_number: str = ""
-    """Empty: the meter's serial number."""
-    address: str | None = None
-    """Where a meter is that does not dial (`urja.base.meter_address`)."""
-    transformer: str | None = None
-    """Code of a transformer that is there already."""
-    load_switch: bool = True
-    """Whether the meter can cut the supply, as its type says."""
-    bucket: int | None = None
-    """Drawn unless given."""
-
+class Hanging(meters.Hanging, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         """A meter that is known has raised before; see `adopt_meter`."""
         yield from ()
@@ -131,27 +98,7 @@ class Hanging(Operation, kw_only=True):
         )
 
 
-class Adoption(Hanging, kw_only=True):
-    """Everything that one supply needs: a meter on a wall, and an agreement with a person."""
-
-    tariff_code: str
-    sanctioned_load_w: int
-    person_name: str
-    email: str
-    currency: str = "INR"
-    credit_minor: int = 0
-    language: str = "en"
-    phone: str | None = None
-    """Where the person's messages go, as people write it: 98123 45678, 98123-45678."""
-    category: str = ""
-    """Which policy governs the supply; empty for the one that governs everybody else."""
-    policy: str = ""
-    """The code of a policy of its own, whatever its category has; empty for none."""
-    converted_at: datetime | None = None
-    """When the supply became prepaid; none where it always was."""
-    billing_day: int | None = None
-    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
-
+class Adoption(meters.Adoption, Hanging):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
         yield from staff_address_faults(self.email)

@@ -51,8 +51,9 @@ from urja.core.calendar import local_day, midnight
 from urja.core.units import major
 from urja.usecases import judging, requests as usecases
 from urja.usecases.effects import Effects
+from urja.usecases.kinds.decoding import decode
 from urja.usecases.measuring import measure, measure_of
-from urja.usecases.operations import Operation, rehearse
+from urja.usecases.operations import BY_KIND, UseCase, rehearse
 
 _SUMS: Final = 0x75726A6170
 """Advisory lock: of two operations at once each counts what the other one did."""
@@ -64,7 +65,7 @@ def summed_as(actor: str) -> str:
     return actor if user_id is None else f"user {user_id}"
 
 
-def holds(request: Request, operation: Operation, now: datetime) -> bool:
+def holds(request: Request, operation: UseCase, now: datetime) -> bool:
     """Whether a request has to wait for passkeys; raises Refused where its actor has none.
 
     What need not wait is counted here, in the transaction that performs it.
@@ -94,7 +95,7 @@ def holds(request: Request, operation: Operation, now: datetime) -> bool:
     return True
 
 
-def foresees(request: Request, operation: Operation, found: Effects, now: datetime) -> list[Sentence]:
+def foresees(request: Request, operation: UseCase, found: Effects, now: datetime) -> list[Sentence]:
     """Why an operation that is rehearsed would wait for passkeys; empty where it would not."""
     book = thresholds.in_force(_day(now))
     measured = measure_of(operation, found, now)
@@ -338,7 +339,7 @@ def _of_whom(credential: Credential, request: Request, waiting: Waiting, now: da
 def _may(user_id: int, request: Request, now: datetime) -> str | None:
     """Why a person may not do an operation, and so not approve it."""
     try:
-        operation = usecases.decode(request.kind, request.content)
+        operation = decode(request.kind, request.content, BY_KIND)
     except Refused as refused:
         return refused.faults[0]
     return judging.fault_of_actor(f"user {user_id}", operation, now)
@@ -395,7 +396,7 @@ def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
         raise Refused([say("a passkey that had approved it was revoked meanwhile: ask for it again")])
 
 
-def _others(request: Request, operation: Operation, now: datetime) -> bool:
+def _others(request: Request, operation: UseCase, now: datetime) -> bool:
     """Whether another person holds a passkey and may do the operation."""
     holders = active().exclude(user_id=person_of(request.actor)).values_list("user_id", flat=True).distinct()
     return any(judging.fault_of_actor(f"user {user_id}", operation, now) is None for user_id in holders)

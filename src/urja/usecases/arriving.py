@@ -18,7 +18,7 @@ from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.identities import staff_address_faults, user_of
 from urja.apps.identity.models import AccessRole, AccountAccess
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.people.models import PHONE, Person
 from urja.base.ids import bucket_of
@@ -26,23 +26,13 @@ from urja.base.sentences import say
 from urja.usecases import outside
 from urja.usecases.agreed import net_faults, tell_meter
 from urja.usecases.instalments import end_plans
+from urja.usecases.kinds import agreements
 from urja.usecases.payment_modes import pay_arrears
 from urja.usecases.people import language_faults, no_person, who_faults
 from urja.usecases.reads import point_faults
 
 
-class Arrival(Operation, kw_only=True):
-    """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
-
-    person: int | None = None
-    """Number of a person who is known; else they are found by the e-mail address, or made."""
-    name: str = ""
-    email: str = ""
-    """What they sign in with; one who is known by it is that person."""
-    phone: str | None = None
-    """Where their messages go, as people write it: 98123 45678, 98123-45678."""
-    language: str = "en"
-
+class Arrival(agreements.Arrival, UseCase):
     def person_faults(self) -> Iterator[str]:
         """What is wrong with how somebody is named."""
         if self.person is not None:

@@ -6,7 +6,6 @@ check and what to do; it is asked for again.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import DevicePeriod
@@ -15,26 +14,17 @@ from urja.apps.commissioning.operations import told_pushes
 from urja.apps.contracts import configuring
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.supply.models import Hold
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.agreed import agreement_at, net_faults, tell_meter
 from urja.usecases.exchange import first_billed_at
+from urja.usecases.kinds import meters
 from urja.usecases.outside import read_register
 
 
-class Commission(Operation, kw_only=True):
-    """Call a meter that was hung up: keys, identity, firmware, register, clock, payment mode, and its switch if asked."""
-
-    serial: str
-    relay_test: bool = False
-    """Open and close the load switch: only where nobody is supplied yet."""
-    payment_mode: str = ""
-    """`prepaid` or `postpaid`; left out, what the agreement says, where there is one."""
-    again: bool = False
-    """Call a meter that is in service already, such as after a change of its firmware: what it pushes is read anew."""
-
+class Commission(meters.Commission, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         if self.payment_mode and self.payment_mode not in PaymentMode:
             yield say(
@@ -95,16 +85,7 @@ class Commission(Operation, kw_only=True):
         doing.outcome |= {"call_id": call.id, "device_period_id": period.id}
 
 
-class RecordCommissioning(Operation, kw_only=True):
-    """Put a meter into service that has passed every check of a call. The stage does this; nobody asks for it."""
-
-    call_id: int
-    read_at: datetime
-    register_wh: int
-    """The register as the call has read it: what is billed begins from it, but for a meter in another's place."""
-    firmware: str
-    """As the meter tells it."""
-
+class RecordCommissioning(meters.RecordCommissioning, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
         if call is None:

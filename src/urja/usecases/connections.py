@@ -6,47 +6,20 @@ What follows is done step by step: `InstallMeter` hangs the meter and closes the
 
 import secrets
 from collections.abc import Iterator
-from datetime import datetime
 
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.kinds import Commodity, PremiseKind, Purpose, Tree
 from urja.apps.network.models import Licensee, Premise, ServicePoint
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import network
+from urja.usecases.kinds import connections
+from urja.usecases.kinds.network import PHASES
 from urja.usecases.work_orders import send
 
 
-class NewConnection(Operation, kw_only=True):
-    """A service point at a premise, known or new, with its place in the administration and in the grid."""
-
-    consumer_number: str
-    connected_at: datetime
-    """From when on it hangs in the trees."""
-    premise_code: str = ""
-    """Of a premise that is there, or of the new one; empty: a new one without a code."""
-    premise_name: str = ""
-    """Of a new premise."""
-    premise_kind: str = "house"
-    part_of: str = ""
-    """Code of the society, tower or complex that a new premise is part of."""
-    address: str = ""
-    pin_code: str = ""
-    purpose: str = "consumer"
-    commodity: str = "electricity"
-    licensee: str = ""
-    """Code of the licensee; empty where there is one utility and nothing to be told apart."""
-    administration: str = ""
-    """A level and a code, such as `section North-2`."""
-    grid: str = ""
-    """A level and a code, such as `transformer T1` or `pole P-77`."""
-    phase: str = ""
-    """`R`, `Y`, `B` or `RYB`; empty where nobody knows."""
-    note: str = ""
-    """For whoever goes there."""
-    due_at: datetime | None = None
-
+class NewConnection(connections.NewConnection, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not 0 < len(self.consumer_number.strip()) <= 32:
             yield say("a consumer number has 1 to 32 characters")
@@ -55,7 +28,7 @@ class NewConnection(Operation, kw_only=True):
         yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
         yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
         yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
-        yield from _choice_faults(say("a phase"), self.phase, network.PHASES)
+        yield from _choice_faults(say("a phase"), self.phase, PHASES)
         yield from self._premise_faults()
         if self.licensee:
             licensee = Licensee.objects.filter(code=self.licensee).first()

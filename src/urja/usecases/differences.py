@@ -4,22 +4,15 @@ The differences themselves are `urja.apps.payments`'; here each step is guarded 
 """
 
 from collections.abc import Iterator
-from typing import ClassVar
 
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.payments import differences
 from urja.base.sentences import say
 from urja.usecases import outside
+from urja.usecases.kinds import money
 
 
-class NoteDifference(Operation, kw_only=True):
-    """Write down what was found out about a difference; it stays open, or closed, as it is."""
-
-    undoable: ClassVar[bool] = False
-
-    difference_id: int
-    note: str
-
+class NoteDifference(money.NoteDifference, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if differences.held(self.difference_id) is None:
             yield say("there is no difference {difference}", difference=self.difference_id)
@@ -35,12 +28,7 @@ class NoteDifference(Operation, kw_only=True):
         doing.outcome["difference_id"] = difference.id
 
 
-class CloseDifference(Operation, kw_only=True):
-    """A difference is settled, with the gateway, the bank or in the books: nobody need look any more."""
-
-    difference_id: int
-    reason: str
-
+class CloseDifference(money.CloseDifference, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         difference = differences.held(self.difference_id)
         if difference is None:

@@ -18,7 +18,7 @@ from urja.apps.commands.kinds import UNFINISHED
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Operation
+from urja.apps.journal.operation import UseCase
 from urja.apps.notices.models import Notice
 from urja.apps.supply import facts
 from urja.apps.supply.models import Hold
@@ -138,7 +138,7 @@ class Effects:
         return {"changes": [change.to_json() for change in self.changes], **parts}
 
 
-def effects(operation: Operation, *, recorded_at: datetime, actor: str) -> Effects:
+def effects(operation: UseCase, *, recorded_at: datetime, actor: str) -> Effects:
     """What it would move; nothing is. Raises Refused as `perform` does."""
     with transaction.atomic(), tariffs.remembered():
         with transaction.atomic():

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.agreed import agreement_at, net_faults
+from urja.usecases.kinds import meters
 from urja.usecases.last_reads import keep_last_read, last_read_faults
 from urja.usecases.mounting import (
     ahead_faults,
@@ -30,27 +31,7 @@ from urja.usecases.reads import read_faults
 from urja.usecases.work_orders import finish, put_seals, seal_faults
 
 
-class ExchangeMeter(Operation, kw_only=True):
-    """Take a meter away and hang another one in its place, at one instant.
-
-    The new meter is billed by from its first read on, once it has passed commissioning (`first_billed_at`).
-    """
-
-    consumer_number: str
-    at: datetime
-    old_register_wh: int | None
-    """The old meter's last import register; none where it could not be read: then it is estimated, and says so."""
-    new_serial: str
-    new_register_wh: int
-    reason: str
-    role: str = "billing"
-    """Which of the place's meters: `billing`, `check`, `generation` or `source`."""
-    ratio_primary: int | None = None
-    ratio_secondary: int | None = None
-    """Of the transformers before the new meter; none where they are those that were before the old one."""
-    seals: tuple[str, ...] = ()
-    """Numbers of the seals on the new meter; those of the old one are off with it."""
-
+class ExchangeMeter(meters.ExchangeMeter, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _common_faults(doing, self.role, self.at, self.reason)
         yield from stock_faults(self.new_serial)
@@ -113,22 +94,7 @@ class ExchangeMeter(Operation, kw_only=True):
         keep_last_read(doing, old, self.at, self.old_register_wh, estimated=unread)
 
 
-class CorrectLastRead(Operation, kw_only=True):
-    """The last register of a meter that was taken away, as it was read after all, in the laboratory for instance.
-
-    What was charged by the read or the estimate before, or not charged where there was neither, is put right by the
-    next close's differences; then the account is settled, or what was settled already is.
-    """
-
-    serial: str
-    register_wh: int | None = None
-    """The import register as it stood when the meter was taken away; left out only where it is estimated."""
-    estimated: bool = False
-    """Nobody can read it any more, and nothing is known of it: it is estimated, and says so."""
-    reason: str
-    removed_at: datetime | None = None
-    """Which removal, where the meter was taken away more than once; none is the last one."""
-
+class CorrectLastRead(meters.CorrectLastRead, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _reason_faults(self.reason)
         period = self._period()
@@ -162,18 +128,7 @@ class CorrectLastRead(Operation, kw_only=True):
         return ended.select_related("device", "service_point").order_by("-valid_to").first()
 
 
-class ChangeRatio(Operation, kw_only=True):
-    """Other current or voltage transformers before the same meter, which does not reckon them in itself."""
-
-    consumer_number: str
-    at: datetime
-    primary: int
-    secondary: int
-    register_wh: int
-    """The import register as read at that moment: before it the old ratio holds, after it the new one."""
-    reason: str
-    role: str = "billing"
-
+class ChangeRatio(meters.ChangeRatio, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _common_faults(doing, self.role, self.at, self.reason)
         yield from ratio_faults(self.primary, self.secondary)

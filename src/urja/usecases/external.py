@@ -13,12 +13,13 @@ from django.db.models import Model
 
 from urja.apps.identity.identities import staff_address_faults, taken_faults
 from urja.apps.journal.models import External
-from urja.apps.journal.operation import Doing, Operation, next_id, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
 from urja.apps.network.models import Licensee, Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases.arriving import person_of
+from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
 from urja.usecases.loading.forms import Bad, Ways
 from urja.usecases.people import staff_faults, write_person
@@ -26,22 +27,7 @@ from urja.usecases.people import staff_faults, write_person
 _MODELS: dict[str, type[Model]] = {"person": Person, "premise": Premise, "service_point": ServicePoint}
 
 
-class UpsertFromSystem(Operation, kw_only=True):
-    """What an outside system says of a person, a premise or a service point that it knows by its own number.
-
-    The object is made where it is not known, changed where it is. A service point is known by its consumer number too,
-    a person who signs in by the e-mail address.
-    """
-
-    system: str
-    """Such as `sap-isu`."""
-    object: str
-    """`person`, `premise` or `service_point`."""
-    external_id: str
-    """What the system calls it."""
-    attributes: dict[str, str | None]
-    """What it says, as text; from then on it owns these. None is nothing."""
-
+class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
     _KNOWN: ClassVar[dict[str, dict[str, Field]]] = {
         "person": {
             column: KINDS["consumers"].field(name)

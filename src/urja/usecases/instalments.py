@@ -6,7 +6,6 @@ posts each with the close of its due day (`pipeline.instalments`), and records t
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import ClassVar, Literal
 
 from django.db.models import Q, QuerySet
 
@@ -14,27 +13,18 @@ from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Instalment, InstalmentPlan
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.arrears import due_day, owed
 from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.usecases.kinds import money
 from urja.usecases.places import no_place, place_of
 from urja.usecases.terms import zone
 
 
-class AgreeInstalments(Operation, kw_only=True):
-    """Let what is owed by old bills be paid off by instalments from a day on."""
-
-    consumer_number: str
-    every: Literal["day", "month"]
-    amount_minor: int
-    """Of each; the last one is what is left."""
-    first_due_on: date
-    """The local day with whose close the first is posted; each month the same day, or its last."""
-    reason: str
-
+class AgreeInstalments(money.AgreeInstalments, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         if not self.reason.strip():
             yield say("say why it is agreed")
@@ -112,14 +102,7 @@ class AgreeInstalments(Operation, kw_only=True):
         }
 
 
-class EndInstalments(Operation, kw_only=True):
-    """End a plan of instalments before all is paid; what is still owed is then paid by the policy's share again."""
-
-    consumer_number: str
-    from_on: date
-    """The first local day on which it holds no longer; on the day of the first instalment it never did."""
-    reason: str
-
+class EndInstalments(money.EndInstalments, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it ends")
@@ -157,16 +140,7 @@ class EndInstalments(Operation, kw_only=True):
         return _holding(accounts, midnight(self.from_on, zone())).first()
 
 
-class RecordDuesPaid(Operation, kw_only=True):
-    """The last instalment is posted and nothing is owed any more: the plan has come to its end."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("what is owed again is agreed upon anew by agree_instalments")
-
-    plan_id: int
-    from_on: date
-    """The day after the last instalment; that of the first where none was posted."""
-
+class RecordDuesPaid(money.RecordDuesPaid, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         plan = self._plan()
         if plan is None:

@@ -21,9 +21,9 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from urja.base.keystore import KeyStore
 from urja.cosem.companion import DeviceType
+from urja.usecases.kinds.stock import Delivered
 from urja.usecases.loading import Map
 from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W, Bad, tidy
-from urja.usecases.stock import Delivered
 
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")

@@ -1,28 +1,21 @@
 """A letter is posted to the customer of a supply: where the policy says so, it serves the notices that a cut needs."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.network.models import ServicePoint
 from urja.apps.notices import queries as notices
 from urja.base.sentences import say
 from urja.usecases import outside
+from urja.usecases.kinds import connections
 from urja.usecases.mounting import ahead_faults
 from urja.usecases.places import no_place, place_of
 
 REFERENCE_LENGTH = 100
 
 
-class RecordLetter(Operation, kw_only=True):
-    """Note that a letter which announces the disconnection of a supply was posted to its customer."""
-
-    consumer_number: str
-    posted_at: datetime
-    reference: str
-    """What proves it: the number of the registered letter, of the dispatch register."""
-
+class RecordLetter(connections.RecordLetter, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.posted_at)
         if not self.reference.strip():

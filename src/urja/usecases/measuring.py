@@ -21,9 +21,10 @@ from urja.apps.people.models import Protection
 from urja.core.approvals import Measure
 from urja.core.arrears import owed
 from urja.core.policy import Standing
-from urja.usecases import requests
 from urja.usecases.effects import Effects, effects
+from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import (
+    BY_KIND,
     AgreeInstalments,
     ChangeCategory,
     ChangeLoad,
@@ -40,7 +41,6 @@ from urja.usecases.operations import (
     ExchangeMeter,
     MoveIn,
     MoveOut,
-    Operation,
     Protect,
     RemoveMeter,
     SetClocks,
@@ -49,6 +49,7 @@ from urja.usecases.operations import (
     TestRelays,
     TransferOwnership,
     Undo,
+    UseCase,
 )
 
 REPRICING: Final = (
@@ -73,14 +74,14 @@ REPRICING: Final = (
 _CUT: Final = (Standing.TO_BE_CUT, Standing.CUT)
 
 
-def measure(operation: Operation, *, actor: str, now: datetime) -> Measure:
+def measure(operation: UseCase, *, actor: str, now: datetime) -> Measure:
     """What an operation would do; raises Refused where it could not be done anyway."""
     if isinstance(operation, REPRICING):
         return measure_of(operation, effects(operation, recorded_at=now, actor=actor), now)
     return _measured(operation, now, 0, 0)
 
 
-def measure_of(operation: Operation, moved: Effects, now: datetime) -> Measure:
+def measure_of(operation: UseCase, moved: Effects, now: datetime) -> Measure:
     """What an operation would do that was rehearsed."""
     if not isinstance(operation, REPRICING):
         return _measured(operation, now, 0, 0)
@@ -93,7 +94,7 @@ def measure_of(operation: Operation, moved: Effects, now: datetime) -> Measure:
     return _measured(operation, now, sum(map(abs, by_account.values())), len(disconnected))
 
 
-def _measured(operation: Operation, now: datetime, posted_minor: int, disconnections: int) -> Measure:
+def _measured(operation: UseCase, now: datetime, posted_minor: int, disconnections: int) -> Measure:
     return Measure(
         operation.kind(),
         _money(operation) + posted_minor,
@@ -103,7 +104,7 @@ def _measured(operation: Operation, now: datetime, posted_minor: int, disconnect
     )
 
 
-def _money(operation: Operation) -> int:
+def _money(operation: UseCase) -> int:
     """Minor units that an operation moves by what its fields say and what it settles."""
     match operation:
         case MoveIn():
@@ -131,7 +132,7 @@ def _money(operation: Operation) -> int:
             return 0
 
 
-def _told(operation: Operation, now: datetime) -> int:
+def _told(operation: UseCase, now: datetime) -> int:
     """How many meters an operation tells something by hand."""
     match operation:
         case SetClocks() | ShowText():
@@ -140,7 +141,7 @@ def _told(operation: Operation, now: datetime) -> int:
             return 0
 
 
-def _disconnected(operation: Operation, now: datetime) -> list[str]:
+def _disconnected(operation: UseCase, now: datetime) -> list[str]:
     """Consumer numbers of the supplies that an operation holds off."""
     match operation:
         case DisconnectTemporarily() | DisconnectPermanently():
@@ -155,7 +156,7 @@ def _disconnected(operation: Operation, now: datetime) -> list[str]:
             return []
 
 
-def _protected(operation: Operation, now: datetime) -> int:
+def _protected(operation: UseCase, now: datetime) -> int:
     """Protected households that an operation disconnects, or takes the protection from."""
     match operation:
         case EndProtection():
@@ -172,13 +173,13 @@ def _protected_among(numbers: Iterable[str], now: datetime) -> int:
     return held.values("person_id").distinct().count()
 
 
-def _undone(operation: Undo) -> Operation | None:
+def _undone(operation: Undo) -> UseCase | None:
     """The operation that is taken back, as it was asked for; none where the audit does not keep all of that."""
     entry = AuditEntry.objects.filter(id=operation.entry_id).first()
     if entry is None:
         return None
     try:
-        return requests.decode(entry.kind, entry.content)
+        return decode(entry.kind, entry.content, BY_KIND)
     except Refused:
         return None
 

@@ -7,13 +7,13 @@ no meter that can be asked is a fault with its sentence; the others go ahead onl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from urja.apps.assets import meter_keys
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.meter_jobs import operations as jobs, queries
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job
@@ -24,6 +24,7 @@ from urja.apps.people.models import Protection
 from urja.apps.supply.models import Hold
 from urja.base.sentences import Sentence, say
 from urja.cosem.companion import DeviceType
+from urja.usecases.kinds import meter_jobs
 
 MOST_METERS: Final = 5_000
 """In one job."""
@@ -34,23 +35,7 @@ SAID_AT_ONCE: Final = 100
 LONGEST_MINUTES: Final = 7 * 24 * 60
 
 
-class AskMeters(Operation, kw_only=True):
-    """What the operations for one meter or many have in common; none of them itself."""
-
-    undoable = False
-    instead = say("cancel_meter_job cancels what was not sent yet")
-    either = ("meters", "under")
-
-    meters: tuple[str, ...] = ()
-    """Serials or consumer numbers."""
-    under: str = ""
-    """In their place a level and a code, such as `section North-2` or `transformer T1`: all meters there."""
-    good_rows_only: bool = False
-    """Go ahead with the rows that name a meter which can be asked, where others do not."""
-    good_for_minutes: int = 60
-    """What is not done by then is given up."""
-    reason: str
-
+class AskMeters(meter_jobs.AskMeters, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         if not self.reason.strip():
             yield say("say why")
@@ -142,26 +127,7 @@ def _too_many(count: int) -> Sentence:
     return say("a job has at most {most} meters, and these are {count}", most=MOST_METERS, count=count)
 
 
-class ReadMeters(AskMeters, kw_only=True):
-    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read.
-
-    The nameplate and the billing profile are shown alone.
-    """
-
-    what: Literal[
-        "instantaneous",
-        "block",
-        "daily",
-        "billing-profile",
-        "power-events",
-        "tamper-events",
-        "nameplate",
-    ] = "instantaneous"
-    from_at: datetime | None = None
-    """Of a profile that has a period: rows from then on; left out, as far back as is usual for it."""
-    to_at: datetime | None = None
-    """Up to then; left out, up to now."""
-
+class ReadMeters(meter_jobs.ReadMeters, AskMeters):
     usual: ClassVar[dict[str, timedelta]] = {
         "block": timedelta(days=1),
         "daily": timedelta(days=7),
@@ -223,9 +189,7 @@ class ReadMeters(AskMeters, kw_only=True):
         return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
 
 
-class SetClocks(AskMeters, kw_only=True):
-    """Set meters' clocks to the business time; each row says how far its clock was off before, and is afterwards."""
-
+class SetClocks(meter_jobs.SetClocks, AskMeters):
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
@@ -233,11 +197,7 @@ class SetClocks(AskMeters, kw_only=True):
         return {}
 
 
-class ChangeKeys(AskMeters, kw_only=True):
-    """Give meters new keys, which the head end makes and nobody sees. Until a meter has proven them both pairs are good."""
-
-    good_for_minutes: int = 24 * 60
-
+class ChangeKeys(meter_jobs.ChangeKeys, AskMeters):
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from ()
 
@@ -263,12 +223,7 @@ class ChangeKeys(AskMeters, kw_only=True):
         return {}
 
 
-class ShowText(AskMeters, kw_only=True):
-    """Show a text on meters' displays until another is shown; an empty one takes away what is shown."""
-
-    text: str = ""
-    """Letters, digits and marks of ASCII, which is what displays show; as long as the display of each meter's type."""
-
+class ShowText(meter_jobs.ShowText, AskMeters):
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not (self.text.isascii() and (self.text == "" or self.text.isprintable())):
             yield say(
@@ -304,13 +259,7 @@ class ShowText(AskMeters, kw_only=True):
         return {"text": self.text}
 
 
-class TestRelays(AskMeters, kw_only=True):
-    """Open load switches and close them again, where somebody is supplied: a disconnection as any that is ordered.
-
-    Protected people and hours, the policy and the head end's ceilings bind each; so do the thresholds of approvals. Only
-    so few at a time are off. A meter that is not in service yet is tested when it is commissioned.
-    """
-
+class TestRelays(meter_jobs.TestRelays, AskMeters):
     def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
@@ -382,15 +331,7 @@ class _Tested:
         return None
 
 
-class CancelMeterJob(Operation, kw_only=True):
-    """End what a job has not sent yet. What was sent goes on; of switches none is opened any more, and what is open closes."""
-
-    undoable = False
-    instead = say("the meters are asked again by another job")
-
-    job_id: int
-    reason: str
-
+class CancelMeterJob(meter_jobs.CancelMeterJob, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why")

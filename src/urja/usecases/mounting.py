@@ -6,12 +6,13 @@ from typing import Final
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod, Seal
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work import queries as orders
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.usecases.kinds import meters
 from urja.usecases.last_reads import keep_last_read, last_read_faults
 from urja.usecases.outside import read_register
 from urja.usecases.places import no_place
@@ -73,28 +74,7 @@ def stock_faults(serial: str) -> Iterator[str]:
             )
 
 
-class InstallMeter(Operation, kw_only=True):
-    """Put a meter that hangs nowhere at a service point. Nothing is billed before it is commissioned.
-
-    The work order that asked for it is done with it.
-    """
-
-    consumer_number: str
-    serial: str
-    installed_at: datetime
-    register_wh: int
-    """The import register as read at that moment."""
-    role: str = "billing"
-    """`billing`, `check`, `generation` or `source`."""
-
-    ratio_primary: int = 1
-    ratio_secondary: int = 1
-    """Of current and voltage transformers before it that the meter does not reckon in."""
-    seals: tuple[str, ...] = ()
-    """Numbers of the seals that were put on it."""
-    photos: tuple[int, ...] = ()
-    """Numbers of photographs that were recorded for the work order."""
-
+class InstallMeter(meters.InstallMeter, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from register_faults(self.register_wh)
         yield from role_faults(self.role)
@@ -144,16 +124,7 @@ class InstallMeter(Operation, kw_only=True):
         doing.outcome |= {"service_point_id": place.id, "device_id": device.id, "device_period_id": period.id}
 
 
-class RemoveMeter(Operation, kw_only=True):
-    """Take a meter away from where it hangs; its seals are off with it."""
-
-    serial: str
-    removed_at: datetime
-    register_wh: int | None = None
-    """The import register as read at that moment; none where it was not read: then it is waited for, or estimated."""
-    estimated: bool = False
-    """Nobody will read it any more: it is estimated, and says so. Else `correct_last_read` gives it later."""
-
+class RemoveMeter(meters.RemoveMeter, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.removed_at)
         period = self._period()

@@ -7,13 +7,12 @@ moves in sees nothing of what was before: everything that a person is shown goes
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
 
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import Deposit
 from urja.apps.contracts.kinds import MeteringMode, PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.kinds import Purpose
 from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of
@@ -37,35 +36,14 @@ from urja.usecases.arriving import (
     remaining_faults,
     settle,
 )
+from urja.usecases.kinds import agreements
 from urja.usecases.mounting import ahead_faults
 from urja.usecases.places import no_place, place_of
 from urja.usecases.reads import point_faults
 from urja.usecases.terms import policy_faults, unloaded_faults, zone
 
 
-class MoveIn(Arrival, kw_only=True):
-    """Somebody takes supply at a connection that nobody has: account, terms, access, opening credit and deposit."""
-
-    consumer_number: str
-    at: datetime
-    tariff_code: str
-    sanctioned_load_w: int
-    category: str = ""
-    """Which policy governs it; empty for the one that governs everybody else."""
-    policy: str = ""
-    """The code of a policy of its own, whatever its category has; empty for none."""
-    payment_mode: str = "prepaid"
-    metering_mode: str = "forward"
-    billing_day: int | None = None
-    """On which day of a month its billing periods begin, 1 to 28, to its end; left out, its tariff says so."""
-    register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
-    credit_minor: int = 0
-    """An opening credit that was paid."""
-    deposit_minor: int = 0
-    """A security deposit that was taken; prepaid supplies give none."""
-    currency: str = "INR"
-
+class MoveIn(agreements.MoveIn, Arrival):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
         yield from self.person_faults()
@@ -147,23 +125,7 @@ class MoveIn(Arrival, kw_only=True):
         outside.release(doing, place.id, VACANT, "somebody has moved in")
 
 
-class MoveOut(Operation, kw_only=True):
-    """Whoever has a connection leaves it: the register is read, and what is left is paid back or transferred.
-
-    Once every day up to then is charged and none of it is provisional; until then it stays on the account.
-    """
-
-    consumer_number: str
-    at: datetime
-    register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
-    transfer_to: int | None = None
-    """Number of the account that the rest goes to; left out, it is paid back."""
-    consented: bool = False
-    """The consumer has agreed to the transfer."""
-    hold_vacant: bool = True
-    """Hold the supply off until somebody moves in."""
-
+class MoveOut(agreements.MoveOut, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
@@ -187,25 +149,7 @@ class MoveOut(Operation, kw_only=True):
             outside.hold(doing, place.id, VACANT, "nobody has an agreement")
 
 
-class TransferOwnership(Arrival, kw_only=True):
-    """The same supply is somebody else's from an instant on: another account, the same terms, and light all the time."""
-
-    consumer_number: str
-    at: datetime
-    register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
-    remaining: Literal["refund", "transfer"] = "refund"
-    """`transfer`: what is left on the old account goes to the new one."""
-    consented: bool = False
-    """Whoever has it so far has agreed to that."""
-    credit_minor: int = 0
-    """An opening credit that the new owner has paid."""
-    deposit_minor: int = 0
-    policy: str | None = None
-    """The code of a policy of its own from then on, empty for none; left out, it stays as it is."""
-    billing_day: int | None = None
-    """On which day of a month the new owner's billing periods begin, 1 to 28; left out, as the agreement before has it."""
-
+class TransferOwnership(agreements.TransferOwnership, Arrival):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
         yield from self.person_faults()

@@ -2,30 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import QuerySet
 
-from urja.apps.journal.operation import Doing, Operation, next_id, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
 from urja.apps.network.kinds import LEVELS, Level, Tree
 from urja.apps.network.models import Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.errors import TransformerConflict
+from urja.usecases.kinds import network
 from urja.usecases.mounting import ahead_faults
 from urja.usecases.performing import perform
 from urja.usecases.places import no_place
 
-PHASES: Final = ("", "R", "Y", "B", "RYB")
 
-
-class PutUpTransformer(Operation, kw_only=True):
-    """A transformer on a feeder; the feeder too, where nobody has heard of it."""
-
-    code: str
-    feeder: str
-    name: str = ""
-
+class PutUpTransformer(network.PutUpTransformer, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
             yield say("there is a transformer {code} already", code=self.code)
@@ -45,17 +38,7 @@ class PutUpTransformer(Operation, kw_only=True):
         doing.outcome["node_id"] = transformer.id
 
 
-class MoveNode(Operation, kw_only=True):
-    """From an instant on a feeder hangs on another substation, a transformer on another feeder, a section on another
-    subdivision; with all that hangs below.
-    """
-
-    node: str
-    """A level and a code, such as `feeder F1`."""
-    hangs_on: str
-    """What it hangs on from then on, such as `substation SS2`."""
-    moved_at: datetime
-
+class MoveNode(network.MoveNode, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         named_faults = [*node_faults(self.node), *node_faults(self.hangs_on)]
         if not (self.node and self.hangs_on):
@@ -97,26 +80,17 @@ class MoveNode(Operation, kw_only=True):
         doing.outcome["node_id"] = node.id
 
 
-class MoveConnection(Operation, kw_only=True):
-    """A service point to another section, another transformer or pole, or another phase: from an instant on."""
-
-    consumer_number: str
-    moved_at: datetime
-    administration: str = ""
-    """A level and a code, such as `section North-2`; empty: as it is."""
-    grid: str = ""
-    """A level and a code, such as `transformer T1` or `pole P-77`; empty: as it is."""
-    phase: str = ""
-    """`R`, `Y`, `B` or `RYB`; empty: as it is."""
-
+class MoveConnection(network.MoveConnection, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
             yield no_place(self.consumer_number)
         if not (self.administration or self.grid or self.phase):
             yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
-        if self.phase not in PHASES:
-            yield say("a phase is {choices}, not {given}", choices=", ".join(PHASES[1:]), given=self.phase)
+        if self.phase not in network.PHASES:
+            yield say(
+                "a phase is {choices}, not {given}", choices=", ".join(network.PHASES[1:]), given=self.phase
+            )
         yield from ahead_faults(doing, self.moved_at)
         named_faults = [
             *node_faults(self.administration, Tree.ADMINISTRATION),

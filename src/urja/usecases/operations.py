@@ -1,7 +1,8 @@
-"""Every use case there is. Each is one transaction and takes its time and actor as given."""
+"""Every use case. Each is one transaction and takes its time and actor as given."""
 
 from urja.apps.assets.projecting import project_again
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
+from urja.usecases import kinds
 from urja.usecases.addresses import ApproveAddressChange, ChangeAddress, Readdress
 from urja.usecases.adoption import Adopted, Adoption, Hanging, adopt_meter, hang_network_meter
 from urja.usecases.commissioning import Commission, RecordCommissioning
@@ -10,19 +11,21 @@ from urja.usecases.differences import CloseDifference, NoteDifference
 from urja.usecases.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.usecases.external import UpsertFromSystem
 from urja.usecases.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
+from urja.usecases.kinds.agreements import Bill
+from urja.usecases.kinds.stock import Delivered
 from urja.usecases.letters import RecordLetter
 from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
 from urja.usecases.mounting import InstallMeter, RemoveMeter
 from urja.usecases.moving import MoveIn, MoveOut, TransferOwnership
 from urja.usecases.network import MoveConnection, MoveNode, PutUpTransformer, put_up_transformer
-from urja.usecases.payment_modes import Bill, ConvertToPostpaid, ConvertToPrepaid
+from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid
 from urja.usecases.people import CorrectPerson, MakeNameless
 from urja.usecases.performing import Change, changes_of, perform, rehearse
 from urja.usecases.protection import EndProtection, Protect
 from urja.usecases.proving import TakeNewKeys
 from urja.usecases.rewrapping import RewrapKeys
 from urja.usecases.staff import Dismiss, Employ, dismiss, employ
-from urja.usecases.stock import Delivered, IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
+from urja.usecases.stock import IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
 from urja.usecases.supply_life import (
     DisconnectPermanently,
     DisconnectTemporarily,
@@ -35,77 +38,10 @@ from urja.usecases.tokens import IssueToken, RevokeToken
 from urja.usecases.undoing import Undo
 from urja.usecases.work_orders import AssignWorkOrder, CloseWorkOrder, OpenWorkOrder, WithdrawWorkOrder
 
-ALL: tuple[type[Operation], ...] = (
-    Adoption,
-    AgreeInstalments,
-    ApproveAddressChange,
-    AssignWorkOrder,
-    CancelMeterJob,
-    ChangeAddress,
-    ChangeCategory,
-    ChangeKeys,
-    ChangeLoad,
-    ChangePolicy,
-    ChangeRatio,
-    CloseDifference,
-    CloseWorkOrder,
-    Commission,
-    ConvertToPostpaid,
-    ConvertToPrepaid,
-    CorrectLastRead,
-    CorrectPerson,
-    DisconnectPermanently,
-    DisconnectTemporarily,
-    Dismiss,
-    Employ,
-    EndInstalments,
-    EndProtection,
-    ExchangeMeter,
-    Hanging,
-    InstallMeter,
-    IssueDevice,
-    IssueToken,
-    MakeNameless,
-    MoveConnection,
-    MoveIn,
-    MoveNode,
-    MoveOut,
-    NewConnection,
-    NoteDifference,
-    OpenWorkOrder,
-    Protect,
-    PutUpTransformer,
-    ReadMeters,
-    Readdress,
-    ReceiveDevices,
-    Reconnect,
-    RecordCommissioning,
-    RecordDuesPaid,
-    RecordLetter,
-    RemoveMeter,
-    ReopenConnection,
-    ReturnDevice,
-    RevokeToken,
-    RewrapKeys,
-    ScrapDevice,
-    SetClocks,
-    ShowText,
-    SwapMeters,
-    TakeNewKeys,
-    TestDevice,
-    TestRelays,
-    TransferOwnership,
-    Undo,
-    UpsertFromSystem,
-    WithdrawWorkOrder,
-)
-"""Every operation there is: the API, the table of roles and the stage `register` go by it."""
-
-BY_KIND: dict[str, type[Operation]] = {operation.kind(): operation for operation in ALL}
-"""By the name that the audit has."""
+BY_KIND: dict[str, type[UseCase]] = {asked.kind(): globals()[asked.__name__] for asked in kinds.ALL}
+"""By the name that the audit has: the use case that has a kind's own name."""
 
 __all__ = [
-    "ALL",
     "BY_KIND",
     "Adopted",
     "Adoption",
@@ -149,7 +85,6 @@ __all__ = [
     "NewConnection",
     "NoteDifference",
     "OpenWorkOrder",
-    "Operation",
     "Protect",
     "PutUpTransformer",
     "ReadMeters",
@@ -174,6 +109,7 @@ __all__ = [
     "TransferOwnership",
     "Undo",
     "UpsertFromSystem",
+    "UseCase",
     "WithdrawWorkOrder",
     "adopt_meter",
     "changes_of",

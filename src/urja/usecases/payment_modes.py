@@ -6,10 +6,7 @@ after a conversion is the policy's to say (`credit.grace_days_after_conversion`)
 """
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
@@ -23,35 +20,11 @@ from urja.base.sentences import say
 from urja.core.calendar import local_day
 from urja.usecases import outside
 from urja.usecases.instalments import end_plans
+from urja.usecases.kinds import agreements
 from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
 
 
-class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bill that is not paid, or what is left of it."""
-
-    bill: str
-    """Its number."""
-    due_on: date
-    """When it first was due: dues are time-barred by it, however often they were billed again."""
-    principal_minor: int
-    surcharge_minor: int = 0
-    """For paying late. Schemes that waive dues waive this and no principal."""
-
-
-class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
-    """Let a supply that is paid for by bills be prepaid from a day on."""
-
-    bills: tuple[Bill, ...] = ()
-    """What is owed by the last bill: it and those before it."""
-    billed_here: bool = True
-    """The bills are of what was posted here: they leave the balance. Not so where another system billed them."""
-    credit_minor: int = 0
-    """What the last bill left in the consumer's favour and no posting here knows of."""
-    deposit: Literal["arrears", "balance", "keep"] = "arrears"
-    """A security deposit pays the arrears and what is left of it comes to the balance; all of it does; or none."""
-    tariff_code: str | None = None
-    """Where prepaid supplies have a tariff of their own."""
-
+class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
     def values(self) -> dict[str, Any]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
@@ -139,13 +112,7 @@ class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
                 )
 
 
-class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
-    """Let a prepaid supply be paid for by bills from a day on. Its credit stays; a plan of instalments ends."""
-
-    deposit_minor: int = 0
-    """A security deposit that was taken for it."""
-    tariff_code: str | None = None
-
+class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
     def values(self) -> dict[str, Any]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.POSTPAID.value, "converted_at": None, **tariff}
@@ -179,11 +146,11 @@ class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
             doing.outcome["deposit_id"] = deposit.id
 
 
-def _total(bill: Bill) -> int:
+def _total(bill: agreements.Bill) -> int:
     return bill.principal_minor + bill.surcharge_minor
 
 
-def _arrear(doing: Doing, account: Account, bill: Bill) -> Arrear:
+def _arrear(doing: Doing, account: Account, bill: agreements.Bill) -> Arrear:
     return Arrear.objects.create(
         id=next_id(bucket_of(account.id)),
         account=account,

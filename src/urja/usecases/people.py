@@ -3,30 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Q
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.identities import email_faults, is_staff, taken_faults
 from urja.apps.identity.models import Employment
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.people.models import PHONE, Person
+from urja.apps.people.queries import PERSONAL, version_of
 from urja.base.sentences import say
 from urja.usecases.addresses import ask_for_address
-
-_PERSONAL = ("name", "email", "phone", "language", "address")
-
-
-def version_of(person: Person) -> str:
-    """Another one whenever what is known of a person has changed."""
-    known = [getattr(person, name) for name in (*_PERSONAL, "nameless_at")]
-    return sha256(repr(known).encode()).hexdigest()[:16]
+from urja.usecases.kinds import people
 
 
 def no_person(person_id: int) -> str:
@@ -53,23 +46,7 @@ def language_faults(language: str) -> Iterator[str]:
         )
 
 
-class CorrectPerson(Operation, kw_only=True):
-    """Put right what is known of a person. What is left out stays.
-
-    A new e-mail address is what they sign in with once it is confirmed, at the new one and at the old (`addresses`).
-    """
-
-    person: int
-    name: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    phone: str | UnsetType | None = UNSET
-    """As people write it: 98123 45678, 98123-45678."""
-    language: str | UnsetType = UNSET
-    address: str | UnsetType = UNSET
-    """Where letters go, if not to the premise."""
-    seen: str = ""
-    """The version that was looked at (`version` of the person): where it is another one by now, nothing is done."""
-
+class CorrectPerson(people.CorrectPerson, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:
@@ -89,7 +66,7 @@ class CorrectPerson(Operation, kw_only=True):
             )
         given = self._given()
         if not given:
-            yield say("say what to put right: {choices}", choices=", ".join(_PERSONAL))
+            yield say("say what to put right: {choices}", choices=", ".join(PERSONAL))
         if "name" in given and not given["name"].strip():
             yield say("a person has a name; make_nameless takes it away")
         if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
@@ -116,7 +93,7 @@ class CorrectPerson(Operation, kw_only=True):
 
     def _given(self) -> dict[str, Any]:
         """What is to be put right, as it is kept."""
-        given = {name: getattr(self, name) for name in _PERSONAL if getattr(self, name) is not UNSET}
+        given = {name: getattr(self, name) for name in PERSONAL if getattr(self, name) is not UNSET}
         if given.get("phone"):
             given["phone"] = re.sub(r"[\s()-]", "", given["phone"])
         if given.get("email"):
@@ -149,16 +126,7 @@ def write_person(doing: Doing, person: Person, values: dict[str, Any], *, system
         get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
 
 
-class MakeNameless(Operation, kw_only=True):
-    """Take away for good what names a person: here, in the history, and in what was asked for; they sign in no more.
-
-    Their accounts, money and readings stay as they are, under a number that leads to nobody.
-    """
-
-    undoable: ClassVar[bool] = False
-
-    person: int
-
+class MakeNameless(people.MakeNameless, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
         if person is None:

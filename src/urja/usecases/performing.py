@@ -19,7 +19,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from urja.apps.assets.projecting import project_anew
 from urja.apps.journal.errors import Refused, sentence_of
 from urja.apps.journal.models import AuditEntry
-from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.journal.ownership import owned_by_others
 from urja.apps.readings.operations import reassess
 from urja.base.sentences import say
@@ -53,7 +53,7 @@ def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def perform(
-    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+    operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
 ) -> AuditEntry:
     """Do it, or raise Refused with every fault: then nothing has changed.
 
@@ -79,9 +79,7 @@ class Done:
     """Devices that hang, are or are fed differently."""
 
 
-def do(
-    operation: Operation, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
-) -> Done:
+def do(operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None) -> Done:
     """As `perform`, for who asks what was touched; a key that was used before is a fault."""
     with transaction.atomic():
         doing = Doing(next_number(), actor, recorded_at)
@@ -107,7 +105,7 @@ def do(
     return Done(entry, doing.touched, doing.touched_devices)
 
 
-def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list[Change]:
+def rehearse(operation: UseCase, *, recorded_at: datetime, actor: str) -> list[Change]:
     """What it would change, row by row; nothing is. Raises Refused as `perform` does."""
     with transaction.atomic():
         entry = perform(operation, recorded_at=recorded_at, actor=actor)
@@ -116,7 +114,7 @@ def rehearse(operation: Operation, *, recorded_at: datetime, actor: str) -> list
     return changes
 
 
-def _replay(known: AuditEntry, operation: Operation) -> AuditEntry:
+def _replay(known: AuditEntry, operation: UseCase) -> AuditEntry:
     if known.kind != operation.kind() or known.content != operation.content():
         raise Refused(
             [
@@ -130,7 +128,7 @@ def _replay(known: AuditEntry, operation: Operation) -> AuditEntry:
     return known
 
 
-def _carry_out(operation: Operation, doing: Doing) -> None:
+def _carry_out(operation: UseCase, doing: Doing) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",

@@ -6,24 +6,15 @@ from datetime import datetime
 from django.db.models import Q
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.people.kinds import ProtectionKind
 from urja.apps.people.models import Person, Protection
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.usecases.kinds import connections
 
 
-class Protect(Operation, kw_only=True):
-    """Give the customer of a supply a protected status."""
-
-    consumer_number: str
-    kind_of_protection: str
-    """`medical`, `never_cut`."""
-    evidence: str
-    """What proves it: a certificate's number, an order."""
-    protected_from: datetime
-    protected_until: datetime | None = None
-
+class Protect(connections.Protect, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_protection not in ProtectionKind.values:
             yield say(
@@ -70,14 +61,7 @@ class Protect(Operation, kw_only=True):
         doing.outcome["protection_id"] = protection.id
 
 
-class EndProtection(Operation, kw_only=True):
-    """End a protected status at an instant, which may be to come."""
-
-    consumer_number: str
-    kind_of_protection: str
-    ended_at: datetime
-    reason: str
-
+class EndProtection(connections.EndProtection, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it ends")

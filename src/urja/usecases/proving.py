@@ -1,22 +1,14 @@
 """A meter has proven the keys that it was given: they are its keys from now on."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from urja.apps.assets.models import Device, NewKeys
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.base.sentences import say
+from urja.usecases.kinds import meters
 
 
-class TakeNewKeys(Operation, kw_only=True):
-    """Make the new keys of a device its own. Only the pipeline does it, when a session was opened under them."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("the meter has these keys: it can be given others")
-
-    device_id: int
-    number: int
-
+class TakeNewKeys(meters.TakeNewKeys, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not NewKeys.objects.filter(device_id=self.device_id, number=self.number).exists():
             yield say(

@@ -3,30 +3,28 @@
 The pipeline's side of `urja.apps.journal.requests`.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from django.db import transaction
 
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState
 from urja.apps.journal.requests import answer
-from urja.base.sentences import Sentence, say, to_plain
-from urja.base.storable import faults_of
+from urja.base.sentences import Sentence, to_plain
 from urja.usecases import judging
 from urja.usecases.effects import Effects, effects
-from urja.usecases.operations import BY_KIND, Operation, changes_of, perform
+from urja.usecases.kinds.decoding import decode
+from urja.usecases.operations import BY_KIND, UseCase, changes_of, perform
 
 
 class Gate(NamedTuple):
     """What stands before an operation is performed (`urja.apps.approvals`)."""
 
-    holds: Callable[[Request, Operation, datetime], bool]
+    holds: Callable[[Request, UseCase, datetime], bool]
     """Whether a request has to wait for approval; raises Refused where it cannot get one."""
-    foresees: Callable[[Request, Operation, Effects, datetime], list[Sentence]]
+    foresees: Callable[[Request, UseCase, Effects, datetime], list[Sentence]]
     """Why a request that is rehearsed would have to wait; empty where it would not."""
 
 
@@ -58,16 +56,16 @@ def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
         perform_request(request, operation, now)
 
 
-def judged(request: Request, now: datetime) -> Operation:
+def judged(request: Request, now: datetime) -> UseCase:
     """The operation of a request, where its actor may have it done; raises Refused."""
-    operation = decode(request.kind, request.content)
+    operation = decode(request.kind, request.content, BY_KIND)
     fault = judging.fault_of_actor(request.actor, operation, now)
     if fault is not None:
         raise Refused([fault])
     return operation
 
 
-def perform_request(request: Request, operation: Operation, now: datetime) -> None:
+def perform_request(request: Request, operation: UseCase, now: datetime) -> None:
     """Do what a request asks for, once; raises Refused."""
     entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=_key(request))
     request.operation_id = entry.id
@@ -82,26 +80,3 @@ def _key(request: Request) -> str:
 def _is_done(request: Request) -> bool:
     """Whether it was performed already and its answer was lost: it is answered again."""
     return AuditEntry.objects.filter(idempotency_key=_key(request)).exists()
-
-
-def decode(kind: str, content: Any) -> Operation:
-    """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
-    known = BY_KIND.get(kind)
-    if known is None:
-        raise Refused([say("there is no operation {kind}", kind=repr(kind))])
-    try:
-        operation = msgspec.convert(content, known)
-    except msgspec.ValidationError as error:
-        raise Refused([_fault(str(error))]) from error
-    if faults := list(faults_of(operation)):
-        raise Refused(faults)
-    return operation
-
-
-_AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
-
-
-def _fault(text: str) -> str:
-    """Msgspec's own words, with the field first: it names fields and types, never a value."""
-    at = _AT.fullmatch(text)
-    return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -11,28 +11,18 @@ from django.db.models import Q, QuerySet
 
 from urja.apps.identity.identities import user_of
 from urja.apps.identity.models import Employment, StaffRole
-from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.network.kinds import LEVELS, Tree
 from urja.apps.network.models import Node, Premise
 from urja.base.sentences import say
+from urja.usecases.kinds import staff
 from urja.usecases.people import who_faults
 from urja.usecases.performing import perform
 
 _LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
 
 
-class Employ(Operation, kw_only=True):
-    """Give somebody a role: everywhere, or in an area. Who is not known by the address is made; they sign in by a code."""
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff end` on the machine itself takes a role away")
-
-    email: str
-    name: str
-    role: str
-    area: str = ""
-    """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty: everywhere."""
-
+class Employ(staff.Employ, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from who_faults(self.email, self.name, known=user_of(self.email) is not None)
         yield from faults_of_role(self.role, self.area)
@@ -52,17 +42,7 @@ class Employ(Operation, kw_only=True):
         doing.outcome |= {"employment_id": employment.id, "user_id": user.pk}
 
 
-class Dismiss(Operation, kw_only=True):
-    """Take a role away from now on; what somebody may see as a consumer stays."""
-
-    # Taking it back would give a role, and a request from the web gives nobody one.
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff add` on the machine itself gives a role")
-
-    email: str
-    role: str
-    area: str = ""
-
+class Dismiss(staff.Dismiss, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from faults_of_role(self.role, self.area)
         if not held(self.email, self.role, self.area, doing.recorded_at).exists():

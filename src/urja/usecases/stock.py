@@ -9,57 +9,20 @@ other (migration 0008), so that no meter is in two places.
 
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
-
-import msgspec
 
 from urja.apps.assets.kinds import Stock
 from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say
+from urja.usecases.kinds import stock
 from urja.usecases.last_reads import unread_faults
 
 _AT_ONCE = 1_000
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A meter as the manufacturer delivers it, its keys wrapped already."""
-
-    serial: str
-    system_title: bytes
-    device_type: str
-    wrapped_guek: bytes
-    wrapped_gak: bytes
-    wrapped_hls_secret: bytes | None = None
-    wrapped_master: bytes | None = None
-    interval_s: int
-    max_power_w: int
-    load_switch: bool = True
-    forward_only: bool = False
-    address: str | None = None
-    sim: str | None = None
-    firmware: str = ""
-    nameplate: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class ReceiveDevices(Operation, kw_only=True):
-    """A delivery of meters comes into a store, with the keys of the manufacturer's file."""
-
-    delivery: str
-    """Number of the delivery note."""
-    store: str
-    devices: tuple[Delivered, ...]
-
-    def content(self) -> dict[str, Any]:
-        """The audit keeps which meters came, and no key, wrapped or not."""
-        return {
-            "delivery": self.delivery,
-            "store": self.store,
-            "serials": [device.serial for device in self.devices],
-        }
-
+class ReceiveDevices(stock.ReceiveDevices, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.devices:
             yield say("a delivery has at least one meter")
@@ -113,12 +76,7 @@ class ReceiveDevices(Operation, kw_only=True):
         doing.outcome["devices"] = len(self.devices)
 
 
-class _OfOne(Operation, kw_only=True):
-    """Something that happens to one meter of the stock."""
-
-    undoable: ClassVar[bool] = True
-    serial: str
-
+class _OfOne(stock.OfOneMeter, UseCase):
     _from: ClassVar[frozenset[Stock]]
     """The states in which it may happen."""
     _done: ClassVar[str]
@@ -144,18 +102,9 @@ class _OfOne(Operation, kw_only=True):
         doing.outcome["device_id"] = device.id
 
 
-class TestDevice(_OfOne, kw_only=True):
-    """A meter was tested. One that has failed can only be scrapped, or tested again."""
-
-    __test__: ClassVar[bool] = False
-    """The name is an operation's, not a test's."""
+class TestDevice(stock.TestDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.DELIVERED, Stock.TESTED, Stock.REMOVED})
     _done: ClassVar[str] = "tested"
-
-    tested_at: datetime
-    passed: bool
-    note: str = ""
-    """Of the protocol: its number, or why it has failed."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
@@ -170,13 +119,9 @@ class TestDevice(_OfOne, kw_only=True):
         self._change(doing, stock=Stock.TESTED if self.passed else failed)
 
 
-class IssueDevice(_OfOne, kw_only=True):
-    """A tested meter goes into the hands of a fitter."""
-
+class IssueDevice(stock.IssueDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.TESTED})
     _done: ClassVar[str] = "issued"
-
-    fitter: str
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
@@ -187,13 +132,9 @@ class IssueDevice(_OfOne, kw_only=True):
         self._change(doing, stock=Stock.ISSUED, held_by=self.fitter.strip())
 
 
-class ReturnDevice(_OfOne, kw_only=True):
-    """A fitter brings a meter back into a store: one that was not used, or one that was taken away somewhere."""
-
+class ReturnDevice(stock.ReturnDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.ISSUED, Stock.REMOVED})
     _done: ClassVar[str] = "returned"
-
-    store: str
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)
@@ -205,15 +146,11 @@ class ReturnDevice(_OfOne, kw_only=True):
         self._change(doing, stock=Stock.TESTED if unused else Stock.REMOVED, held_by=self.store.strip())
 
 
-class ScrapDevice(_OfOne, kw_only=True):
-    """A meter's life ends. Its SIM and its address are free for another."""
-
+class ScrapDevice(stock.ScrapDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset(
         {Stock.DELIVERED, Stock.TESTED, Stock.ISSUED, Stock.REMOVED}
     )
     _done: ClassVar[str] = "scrapped"
-
-    reason: str
 
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from super().faults(doing)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.network.models import ServicePoint
 from urja.apps.supply.models import HELD_BY_HAND, Hold, Order, OrderAction
 from urja.apps.work.kinds import WorkOrderKind
@@ -20,6 +20,7 @@ from urja.usecases.arriving import (
     remaining_faults,
     settle,
 )
+from urja.usecases.kinds import connections
 from urja.usecases.last_reads import keep_last_read, last_read_faults
 from urja.usecases.mounting import ahead_faults, take_away
 from urja.usecases.places import no_place, place_of
@@ -27,18 +28,7 @@ from urja.usecases.protection import protections
 from urja.usecases.work_orders import finish, send
 
 
-class DisconnectTemporarily(Operation, kw_only=True):
-    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand.
-
-    A protected home is held off only for what no protection binds (`core.policy.HOLDS`); for the rest the hours of its
-    policy are waited for.
-    """
-
-    consumer_number: str
-    reason: str
-    """`overload`, `request` (the consumer's own), `safety`, `tamper`, `vacant`. A disputed bill is none."""
-    note: str
-
+class DisconnectTemporarily(connections.DisconnectTemporarily, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _reason_faults(self.reason)
         if not self.note.strip():
@@ -57,13 +47,7 @@ class DisconnectTemporarily(Operation, kw_only=True):
         doing.service_point_id = place.id
 
 
-class Reconnect(Operation, kw_only=True):
-    """Take one reason to hold a supply off away; it comes back when none is left."""
-
-    consumer_number: str
-    reason: str
-    note: str = ""
-
+class Reconnect(connections.Reconnect, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _reason_faults(self.reason)
         place = place_of(self.consumer_number)
@@ -83,22 +67,7 @@ class Reconnect(Operation, kw_only=True):
         doing.service_point_id = place.id
 
 
-class DisconnectPermanently(Operation, kw_only=True):
-    """A connection ends: its last read, its agreement, and its meter, which is taken away now or by a work order."""
-
-    consumer_number: str
-    at: datetime
-    register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
-    meter_removed: bool = False
-    """The meter was taken away then; else somebody is sent to do so."""
-    estimated: bool = False
-    """It was taken away and nobody will read it any more: its last register is estimated, and says so."""
-    transfer_to: int | None = None
-    """Number of the account that the rest goes to; left out, it is paid back."""
-    consented: bool = False
-    note: str = ""
-
+class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
         place = place_of(self.consumer_number)
@@ -165,12 +134,7 @@ class DisconnectPermanently(Operation, kw_only=True):
         doing.outcome["service_point_id"] = place.id
 
 
-class ReopenConnection(Operation, kw_only=True):
-    """A connection that had ended may be supplied again: a meter, its commissioning and somebody's moving in follow."""
-
-    consumer_number: str
-    note: str
-
+class ReopenConnection(connections.ReopenConnection, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.note.strip():
             yield say("say why")

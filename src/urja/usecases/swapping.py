@@ -6,35 +6,21 @@ thing. The role, the ratio and the day of commissioning go with the place: trans
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from django.db import connection
 
 from urja.apps.assets.models import DevicePeriod
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.readings import rehoming
 from urja.apps.readings.rehoming import Move
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.exchange import later
+from urja.usecases.kinds import meters
 from urja.usecases.reads import known_around
 
 
-class SwapMeters(Operation, kw_only=True):
-    """Swap two meters back that hang at each other's place since an instant.
-
-    What was charged is put right by the next close's differences. It is not undone but done again: by then each has
-    sent more from its new place.
-    """
-
-    undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("swap the two meters again, from the same instant on")
-
-    serial_a: str
-    serial_b: str
-    since: datetime
-    reason: str
-
+class SwapMeters(meters.SwapMeters, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         if not self.reason.strip():
             yield say("say how it was found")

@@ -15,7 +15,7 @@ from django.db.models import Q
 from urja.apps.assets.models import Device
 from urja.apps.contracts import configuring
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.supply.policies import book
 from urja.apps.tariffs import queries as tariffs
@@ -24,16 +24,11 @@ from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.usecases import outside
 from urja.usecases.agreed import load_faults
+from urja.usecases.kinds import agreements
 from urja.usecases.places import no_place
 
 
-class ChangeOfTerms(Operation, kw_only=True):
-    """What changes of terms have in common: whose, and from which day on."""
-
-    consumer_number: str
-    effective_on: date
-    """The local day from whose first instant on the new terms hold; on the agreement's first day, from its beginning."""
-
+class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         agreement = self.agreement()
         if agreement is None:
@@ -116,11 +111,7 @@ class ChangeOfTerms(Operation, kw_only=True):
         )
 
 
-class ChangeLoad(ChangeOfTerms, kw_only=True):
-    """Sanction another load. Only what is priced by the load is charged anew; the meter's load limit follows."""
-
-    sanctioned_load_w: int
-
+class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
     def values(self) -> dict[str, Any]:
         return {"sanctioned_load_w": self.sanctioned_load_w}
 
@@ -137,13 +128,7 @@ class ChangeLoad(ChangeOfTerms, kw_only=True):
             yield from load_faults(device, self.sanctioned_load_w)
 
 
-class ChangeCategory(ChangeOfTerms, kw_only=True):
-    """Rate a supply by another tariff, and let another policy govern it, unless it has one of its own."""
-
-    tariff_code: str
-    category: str | None = None
-    """Which policy governs it: empty for the one that governs everybody else; left out, it stays as it is."""
-
+class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
     def values(self) -> dict[str, Any]:
         category = {} if self.category is None else {"category": self.category}
         return {"tariff_code": self.tariff_code, **category}
@@ -155,13 +140,7 @@ class ChangeCategory(ChangeOfTerms, kw_only=True):
         )
 
 
-class ChangePolicy(ChangeOfTerms, kw_only=True):
-    """Let a policy of its own govern a supply whatever its category, or let its category say so again."""
-
-    policy: str = ""
-    """The code of a loaded policy; empty for the one that its category has."""
-    reason: str
-
+class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
     def values(self) -> dict[str, Any]:
         return {"policy": self.policy}
 

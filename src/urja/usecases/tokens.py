@@ -1,33 +1,16 @@
 """Keys to the API are given out and taken back; by commands on the machine itself, as roles are."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import ClassVar
 
 from urja.apps.identity.models import Token
 from urja.apps.identity.roles import TABLE
-from urja.apps.journal.operation import Doing, Operation, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.base.sentences import say
+from urja.usecases.kinds import staff
 from urja.usecases.staff import faults_of_role, found_area, user_of
 
 
-class IssueToken(Operation, kw_only=True):
-    """Make a key known: somebody's, who may as they may, or a program's with one role. Of the key comes its hash."""
-
-    secret: ClassVar[frozenset[str]] = frozenset({"digest"})
-    undoable: ClassVar[bool] = False
-
-    name: str
-    prefix: str
-    digest: bytes
-    scopes: list[str]
-    expires_at: datetime
-    """By the wall clock."""
-    per_minute: int
-    email: str | None = None
-    role: str | None = None
-    area: str = ""
-
+class IssueToken(staff.IssueToken, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.name.strip():
             yield say("a key has a name, by which people know what it is for")
@@ -65,13 +48,7 @@ class IssueToken(Operation, kw_only=True):
         doing.outcome["token_id"] = token.id
 
 
-class RevokeToken(Operation, kw_only=True):
-    """A key opens nothing any more, from now on."""
-
-    undoable: ClassVar[bool] = False
-
-    prefix: str
-
+class RevokeToken(staff.RevokeToken, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         token = Token.objects.filter(prefix=self.prefix).first()
         if token is None:

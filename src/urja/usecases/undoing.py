@@ -9,7 +9,6 @@ both. What the operation asked of others is asked the other way round (`operatio
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 from django.db import connection
 
@@ -18,23 +17,16 @@ from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.billing.queries import charged_agreements
 from urja.apps.identity.models import AddressChange, AddressChangeState
 from urja.apps.journal.models import AuditEntry
-from urja.apps.journal.operation import Doing, Operation
+from urja.apps.journal.operation import Doing, Operation, UseCase
 from urja.apps.work import operations as work, queries as orders
 from urja.base.sentences import say
 from urja.usecases import outside
 from urja.usecases.addresses import withdraw_asked_by
+from urja.usecases.kinds import BY_KIND, undoing
 from urja.usecases.performing import RECORDED_TABLES
 
 
-class Undo(Operation, kw_only=True):
-    """Take an operation back that was a mistake. What has happened in the world is corrected by another operation."""
-
-    undoable: ClassVar[bool] = False
-
-    entry_id: int
-    """Number of the operation."""
-    reason: str
-
+class Undo(undoing.Undo, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it is undone")
@@ -48,8 +40,10 @@ class Undo(Operation, kw_only=True):
                 "{which} was undone by operation {undone_by}", which=which, undone_by=entry.undone_by_id
             )
             return
-        if not _undoable(entry.kind):
-            yield say("{which} is not undone: {instead}", which=which, instead=_instead(entry.kind))
+        asked = BY_KIND.get(entry.kind)
+        if asked is None or not asked.undoable:
+            instead = Operation.instead if asked is None else asked.instead
+            yield say("{which} is not undone: {instead}", which=which, instead=instead)
             return
         made = _made_by(entry.id)
         for number, kind in _standing_on(entry.id, made):
@@ -127,19 +121,6 @@ class Undo(Operation, kw_only=True):
                 work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
         doing.outcome["undone"] = entry.id
-
-
-def _instead(kind: str) -> str:
-    from urja.usecases.operations import BY_KIND
-
-    return BY_KIND.get(kind, Operation).instead
-
-
-def _undoable(kind: str) -> bool:
-    from urja.usecases.operations import BY_KIND
-
-    known = BY_KIND.get(kind)
-    return known is not None and known.undoable
 
 
 def _made_by(operation_id: int) -> dict[str, list[int]]:

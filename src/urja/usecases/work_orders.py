@@ -7,7 +7,7 @@ the operation that does so (`finish`).
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any
 
 from django.db.models import Q
 
@@ -15,35 +15,20 @@ from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.contracts import configuring
 from urja.apps.identity.models import Employment
-from urja.apps.journal.operation import Doing, Operation, next_id
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.usecases.kinds import work_orders
 from urja.usecases.outside import read_register
 from urja.usecases.places import no_place
 from urja.usecases.reads import read_faults
 
-BY_OPERATION: Final = {
-    WorkOrderKind.INSTALL: "install_meter",
-    WorkOrderKind.EXCHANGE: "exchange_meter",
-    WorkOrderKind.DISCONNECT_BY_HAND: "remove_meter",
-}
-"""Orders that are closed by doing what they ask for."""
 
-
-class OpenWorkOrder(Operation, kw_only=True):
-    """Send somebody to a connection."""
-
-    consumer_number: str
-    kind_of_work: str
-    """`inspect`, `exchange`, `install` ..."""
-    note: str
-    """What is to be done or looked at."""
-    due_at: datetime | None = None
-
+class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_work not in WorkOrderKind:
             kinds = ", ".join(kind.value for kind in WorkOrderKind)
@@ -78,14 +63,7 @@ class OpenWorkOrder(Operation, kw_only=True):
         _told(doing, order)
 
 
-class AssignWorkOrder(Operation, kw_only=True):
-    """Give a work order to somebody who works here, also one that somebody else has."""
-
-    undoable: ClassVar[bool] = False
-
-    work_order_id: int
-    email: str
-
+class AssignWorkOrder(work_orders.AssignWorkOrder, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if _employed(self.email, doing.recorded_at) is None:
@@ -98,14 +76,7 @@ class AssignWorkOrder(Operation, kw_only=True):
         _told(doing, WorkOrder.objects.get(id=self.work_order_id))
 
 
-class WithdrawWorkOrder(Operation, kw_only=True):
-    """Nobody need go any more."""
-
-    undoable: ClassVar[bool] = False
-
-    work_order_id: int
-    reason: str
-
+class WithdrawWorkOrder(work_orders.WithdrawWorkOrder, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         yield from _faults_of(self.work_order_id)
         if not self.reason.strip():
@@ -116,23 +87,7 @@ class WithdrawWorkOrder(Operation, kw_only=True):
         _told(doing, WorkOrder.objects.get(id=self.work_order_id))
 
 
-class CloseWorkOrder(Operation, kw_only=True):
-    """Somebody has been there: what they found, what the register read, which seals they put on and took off."""
-
-    undoable: ClassVar[bool] = False
-
-    work_order_id: int
-    closed_at: datetime
-    note: str
-    """What was found and done."""
-    register_wh: int | None = None
-    """The import register as read at that moment; none where nobody read it."""
-    seals: tuple[str, ...] = ()
-    """Numbers of the seals that were put on the meter."""
-    removed_seals: tuple[str, ...] = ()
-    photos: tuple[int, ...] = ()
-    """Numbers of photographs that were recorded for this order."""
-
+class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if not self.note.strip():
@@ -142,12 +97,12 @@ class CloseWorkOrder(Operation, kw_only=True):
         order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
         if order is None:
             return
-        if order.kind in BY_OPERATION:
+        if order.kind in work_orders.BY_OPERATION:
             yield say(
                 "work order {order} ({kind}) is closed by {operation}",
                 order=order.id,
                 kind=order.kind,
-                operation=BY_OPERATION[WorkOrderKind(order.kind)],
+                operation=work_orders.BY_OPERATION[order.kind],
             )
         if self.closed_at < order.opened_at:
             yield say(

@@ -89,8 +89,8 @@ def test_what_cannot_be_put_right(database, given, why):
 
 def test_of_two_who_looked_at_the_same_one_is_told(database):
     from urja.apps.journal.errors import Refused
+    from urja.apps.people.queries import version_of
     from urja.usecases.operations import CorrectPerson
-    from urja.usecases.people import version_of
 
     person = person_of(adopt(1))
     seen = version_of(person)

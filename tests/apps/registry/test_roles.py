@@ -11,7 +11,7 @@ STAMP = {"recorded_at": START, "actor": "test"}
 
 def test_every_operation_and_every_read_has_its_row(database):
     from urja.apps.identity.roles import TABLE, Read, writing
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
 
     assert {*TABLE} == {*Read} | {writing(operation.kind()) for operation in ALL}
 
@@ -31,7 +31,7 @@ WITHOUT_A_PLACE = {"close_difference", "note_difference", "put_up_transformer", 
 def test_every_operation_says_where_it_is(database):
     from urja.apps.identity.roles import who_may, writing
     from urja.usecases.judging import NAMES
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
 
     by_request = [operation for operation in ALL if who_may(writing(operation.kind()))]
     fields = {operation.kind(): {*operation.__struct_fields__} & {*NAMES} for operation in by_request}

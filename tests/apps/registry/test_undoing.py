@@ -77,10 +77,10 @@ def test_the_history_of_both_stays(connection):
 
 def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeypatch):
     from urja.apps.contracts.models import AgreementTerms
-    from urja.usecases import operations
-    from urja.usecases.operations import Operation, Undo, perform, rehearse
+    from urja.usecases.kinds import BY_KIND
+    from urja.usecases.operations import Undo, UseCase, perform, rehearse
 
-    class Forget(Operation):
+    class Forget(UseCase):
         """Put terms of another kind in the place of the first."""
 
         def faults(self, doing):
@@ -92,7 +92,7 @@ def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeyp
             AgreementTerms.objects.get(id=old).delete()
             terms.save(force_insert=True)
 
-    monkeypatch.setitem(operations.BY_KIND, "forget", Forget)
+    monkeypatch.setitem(BY_KIND, "forget", Forget)
     adopt(1)
     before = state(connection)
     forgotten = perform(Forget(), recorded_at=LATER, actor="test")

@@ -25,7 +25,7 @@ def methods(described):
 
 def test_every_route_is_in_it(described):
     from urja.apps.identity.roles import who_may, writing
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
     from urja.web.api.table import ROUTES
 
     by_request = [one.kind() for one in ALL if who_may(writing(one.kind()))]

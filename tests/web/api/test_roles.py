@@ -78,7 +78,7 @@ def test_pages_that_show_the_whole_utility(society, browser, role):
 def test_operations_by_the_view(society, api, role):
     """Whoever may not is told so before anybody looks at what they send; whoever may is told that `[]` is nothing."""
     from urja.apps.identity.roles import TABLE, writing
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
 
     program = api(role)
     told = {one.kind(): program.post(one.kind(), []) for one in ALL}
@@ -99,7 +99,7 @@ def test_operations_by_the_stage(society, api, role):
     from urja.apps.identity.roles import TABLE, writing
     from urja.apps.journal.models import Request
     from urja.pipeline.register import answer_requests
-    from urja.usecases.operations import ALL
+    from urja.usecases.kinds import ALL
     from urja.web.api.examples import example_of
 
     user = api(role).get("/me").json()["user_id"]

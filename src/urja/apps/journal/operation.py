@@ -1,4 +1,4 @@
-"""What an operation is: what somebody asks to be done, its guards, and its doing."""
+"""What an operation is: what is asked for, and the use case that does it."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from urja.base.sentences import say
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody asks to be done to the registry. Instants are aware."""
+    """What is asked to be done to the registry, as `urja.usecases.kinds` has it. Instants are aware."""
 
     undoable: ClassVar[bool] = True
     """Whether `Undo` may take it back; what has happened in the world is corrected by another operation."""
@@ -49,18 +49,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Its name in the audit, the API and the table of roles: the class's, in small letters."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
-    def owner(self) -> str:
-        """The outside system that speaks; empty for our own people."""
-        return ""
-
-    def faults(self, doing: "Doing") -> Iterator[str]:
-        """What stands against it, in sentences; it is asked within the transaction."""
-        raise NotImplementedError
-
-    def carry_out(self, doing: "Doing") -> None:
-        """Do it, where nothing stands against it."""
-        raise NotImplementedError
-
 
 @dataclass(slots=True)
 class Doing:
@@ -93,6 +81,22 @@ class Doing:
         for name, value in values.items():
             setattr(row, name, value)
         row.save(update_fields=list(values))
+
+
+class UseCase(Operation):
+    """An operation that can be performed: its guards and its doing."""
+
+    def owner(self) -> str:
+        """The outside system that speaks; empty for our own people."""
+        return ""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        """What stands against it, in sentences; it is asked within the transaction."""
+        raise NotImplementedError
+
+    def carry_out(self, doing: Doing) -> None:
+        """Do it, where nothing stands against it."""
+        raise NotImplementedError
 
 
 def next_id(bucket: int) -> int:

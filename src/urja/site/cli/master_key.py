@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-    from urja.usecases.rewrapping import Rewrapped
+    from urja.usecases.kinds.meters import Rewrapped
 
 AT_ONCE: Final = 500
 ACTOR: Final = "urja keys rotate-master"
@@ -103,7 +103,7 @@ class Rotation:
     def _next(self, after: int) -> tuple[int, "list[Rewrapped]"]:
         """The last device of the next bundle (0 at the end), and those of it whose keys are not under the new key."""
         from urja.apps.assets.models import Device, NewKeys
-        from urja.usecases.rewrapping import Rewrapped
+        from urja.usecases.kinds.meters import Rewrapped
 
         devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:AT_ONCE])
         ids = [device.id for device in devices]

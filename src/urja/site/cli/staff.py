@@ -12,7 +12,7 @@ from urja.site.exits import Exit, Refusal
 if TYPE_CHECKING:
     from urja.apps.journal.models import AuditEntry
     from urja.site.admin import Administration
-    from urja.usecases.operations import Operation
+    from urja.usecases.operations import UseCase
 
 ACTOR = "urja staff"
 
@@ -161,7 +161,7 @@ def opened(data: Path) -> "Administration":
     return box
 
 
-def done(box: "Administration", operation: "Operation", actor: str) -> "AuditEntry":
+def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditEntry":
     """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 

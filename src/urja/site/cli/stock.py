@@ -13,7 +13,7 @@ from urja.site.exits import Exit, Refusal
 if TYPE_CHECKING:
     from urja.site.admin import Administration
     from urja.usecases.keyfiles import Opener
-    from urja.usecases.operations import Operation
+    from urja.usecases.operations import UseCase
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 _serials = click.argument("serials", nargs=-1, required=True)
@@ -186,7 +186,7 @@ def _each(box: "Administration", operations: list[Any]) -> None:
     click.echo(f"{len(operations)} meter{'s' if len(operations) > 1 else ''}: {operations[0].kind()}")
 
 
-def _perform(box: "Administration", operation: "Operation") -> None:
+def _perform(box: "Administration", operation: "UseCase") -> None:
     from urja.apps.journal.errors import Refused
     from urja.usecases.operations import perform
 

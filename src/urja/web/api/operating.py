@@ -14,10 +14,12 @@ from urja.apps.identity.roles import writing
 from urja.apps.journal import requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState
+from urja.apps.people.queries import version_of
 from urja.base.sentences import in_english
-from urja.usecases import judging, requests as usecases
-from urja.usecases.operations import BY_KIND, CorrectPerson, Operation
-from urja.usecases.people import version_of
+from urja.usecases import judging
+from urja.usecases.kinds import BY_KIND, Operation
+from urja.usecases.kinds.decoding import decode
+from urja.usecases.kinds.people import CorrectPerson
 from urja.web.api import answers, resources
 from urja.web.api.lists import local, refused
 from urja.web.api.problems import Problem
@@ -64,7 +66,7 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
     """The operation of a body; raises a problem with every fault."""
     content = _plain(ask.body)
     try:
-        return usecases.decode(known.kind(), content)
+        return decode(known.kind(), content, BY_KIND)
     except Refused as error:
         raise Problem(
             "invalid", f"that is no {known.kind()}: {error}", faults=in_english(error.faults)

@@ -23,6 +23,7 @@ from urja.apps.overviews.queries import areas, known
 from urja.apps.people.models import Consent, Person, Protection
 from urja.apps.tariffs.models import TariffVersion
 from urja.apps.work.models import WorkOrder
+from urja.usecases import kinds
 from urja.web.api import answers
 from urja.web.api.lists import Number, local, moment_of, one, page
 from urja.web.api.routes import Ask, ListQuery
@@ -544,8 +545,6 @@ def me(ask: Ask) -> answers.Me:
 
 
 def operations(ask: Ask) -> answers.Operations:
-    from urja.usecases.operations import ALL
-
     return answers.Operations(
         items=[
             answers.OperationKind(
@@ -554,7 +553,7 @@ def operations(ask: Ask) -> answers.Operations:
                 roles=list(who_may(writing(operation.kind()))),
                 allowed=ask.caller.area(writing(operation.kind())) is not None,
             )
-            for operation in sorted(ALL, key=lambda one: one.kind())
+            for operation in sorted(kinds.ALL, key=lambda one: one.kind())
         ]
     )
 

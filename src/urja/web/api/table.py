@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from urja.apps.identity.roles import Read, writing
 from urja.apps.proofs import receipts
-from urja.usecases.operations import CorrectPerson, Operation
+from urja.usecases.kinds import Operation
+from urja.usecases.kinds.people import CorrectPerson
 from urja.web.api import answers, books, meter_jobs, nodes, operating, resources
 from urja.web.api.lists import MomentQuery
 from urja.web.api.routes import Handler, ListQuery, Query, Route

@@ -23,8 +23,8 @@ from urja.apps.journal.models import Request
 from urja.base import passkey
 from urja.core.approvals import Need
 from urja.usecases.judging import fault_of_actor
-from urja.usecases.operations import BY_KIND
-from urja.usecases.requests import decode
+from urja.usecases.kinds import BY_KIND
+from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.fields import Input, inputs, typed_of
@@ -128,7 +128,7 @@ def _is_own(request: Request, caller: Caller) -> bool:
 
 def _may(request: Request, caller: Caller, now: datetime) -> bool:
     try:
-        operation = decode(request.kind, request.content)
+        operation = decode(request.kind, request.content, BY_KIND)
     except Refused:
         return False
     return fault_of_actor(f"user {caller.user_id}", operation, now) is None

@@ -34,7 +34,8 @@ from urja.apps.supply.queries import StandingNow
 from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.calendar import local_day
-from urja.usecases.operations import CorrectLastRead, NewConnection
+from urja.usecases.kinds.connections import NewConnection
+from urja.usecases.kinds.meters import CorrectLastRead
 from urja.web.console import wording
 from urja.web.console.life_page import Life, entry_address, life_of
 from urja.web.console.moments import day_of, moment_of, span

@@ -23,8 +23,8 @@ from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
 from urja.apps.people.kinds import ProtectionKind
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.storable import is_in_calendar
-from urja.usecases.network import PHASES
-from urja.usecases.operations import Operation
+from urja.usecases.kinds import Operation
+from urja.usecases.kinds.network import PHASES
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
 from urja.web.shared import formats

@@ -16,7 +16,7 @@ from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries import lifeline
 from urja.apps.overviews.queries.lifeline import Before, Kind, Line
 from urja.core.policy import Reason
-from urja.usecases.operations import BY_KIND
+from urja.usecases.kinds import BY_KIND
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of

@@ -20,9 +20,9 @@ from urja.apps.journal import requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState
 from urja.apps.network.models import ServicePoint
-from urja.usecases import requests as usecases
 from urja.usecases.judging import judge
-from urja.usecases.operations import ALL, BY_KIND, Operation
+from urja.usecases.kinds import ALL, BY_KIND, Operation
+from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording
 from urja.web.console.effect_words import Effects, effects
 from urja.web.console.fields import Input, content_of, inputs, typed_of
@@ -152,7 +152,7 @@ def judged(
 ) -> Operation | list[str]:
     """The operation of plain values, where the caller may ask for it; otherwise what stands against it."""
     try:
-        asked = usecases.decode(operation.kind(), content)
+        asked = decode(operation.kind(), content, BY_KIND)
         judge(caller, asked, now)
     except Refused as refused:
         return refused.faults
@@ -165,7 +165,7 @@ def judged(
 
 def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
     """Ask for what was rehearsed, as it was; asked twice it is done once. Raises Refused, NotAllowed and OutOfArea."""
-    asked = usecases.decode(rehearsed.kind, rehearsed.content)
+    asked = decode(rehearsed.kind, rehearsed.content, BY_KIND)
     judge(caller, asked, now)
     return journal.ask(asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}")
 

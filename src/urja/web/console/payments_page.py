@@ -15,7 +15,8 @@ from urja.apps.journal import requests
 from urja.apps.journal.models import Request
 from urja.apps.payments import differences, queries as payments
 from urja.apps.payments.models import Unmatched
-from urja.usecases.operations import CloseDifference, NoteDifference, Operation
+from urja.usecases.kinds import Operation
+from urja.usecases.kinds.money import CloseDifference, NoteDifference
 from urja.web.console import pages, wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of

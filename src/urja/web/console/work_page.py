@@ -21,11 +21,11 @@ from urja.apps.overviews.queries import areas
 from urja.apps.people.models import Person
 from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.errors import NoPhoto
-from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder
 from urja.core.policy import Reason
-from urja.usecases.operations import CloseWorkOrder, CorrectLastRead, Operation
-from urja.usecases.work_orders import BY_OPERATION
+from urja.usecases.kinds import Operation
+from urja.usecases.kinds.meters import CorrectLastRead
+from urja.usecases.kinds.work_orders import BY_OPERATION, CloseWorkOrder
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
 from urja.web.console.connection_page import geo
@@ -340,7 +340,7 @@ _PREFILLED: Final = {
 
 
 def _by(order: WorkOrder, caller: Caller) -> Choice | None:
-    kind = BY_OPERATION.get(WorkOrderKind(order.kind)) if order.kind in WorkOrderKind else None
+    kind = BY_OPERATION.get(order.kind)
     if "unread_since" in order.asked:
         kind = CorrectLastRead.kind()
     if kind is None or not order.unfinished or caller.area(writing(kind)) is None:

@@ -195,7 +195,7 @@ def _record_commissioning(ask: Asker) -> dict[str, Any]:
 
 
 def _receive(ask: Asker) -> dict[str, Any]:
-    from urja.usecases.stock import Delivered
+    from urja.usecases.kinds.stock import Delivered
 
     number = ask.one_of((5, 90, 91))
     device = Delivered(
@@ -409,7 +409,7 @@ def _close_order(ask: Asker) -> dict[str, Any]:
 
 
 def _to_prepaid(ask: Asker) -> dict[str, Any]:
-    from urja.usecases.payment_modes import Bill
+    from urja.usecases.kinds.agreements import Bill
 
     bill = Bill(
         bill=f"B{ask.whole(1, 3)}", due_on=ask.day() - 30 * DAY, principal_minor=ask.whole(-1, 2) * 10_000

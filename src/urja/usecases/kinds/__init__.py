@@ -1,0 +1,91 @@
+"""Every kind of operation that can be asked for: its fields, without its doing.
+
+The web shows them as forms, records what is asked for, and has no way to more. A use case of the same name in
+`urja.usecases` derives from each, with the guards and the doing.
+"""
+
+from typing import Final
+
+from urja.apps.journal.operation import Operation
+from urja.usecases.kinds import (
+    agreements,
+    connections,
+    meter_jobs,
+    meters,
+    money,
+    network,
+    people,
+    staff,
+    stock,
+    undoing,
+    work_orders,
+)
+
+ALL: Final[tuple[type[Operation], ...]] = (
+    meters.Adoption,
+    money.AgreeInstalments,
+    people.ApproveAddressChange,
+    work_orders.AssignWorkOrder,
+    meter_jobs.CancelMeterJob,
+    people.ChangeAddress,
+    agreements.ChangeCategory,
+    meter_jobs.ChangeKeys,
+    agreements.ChangeLoad,
+    agreements.ChangePolicy,
+    meters.ChangeRatio,
+    money.CloseDifference,
+    work_orders.CloseWorkOrder,
+    meters.Commission,
+    agreements.ConvertToPostpaid,
+    agreements.ConvertToPrepaid,
+    meters.CorrectLastRead,
+    people.CorrectPerson,
+    connections.DisconnectPermanently,
+    connections.DisconnectTemporarily,
+    staff.Dismiss,
+    staff.Employ,
+    money.EndInstalments,
+    connections.EndProtection,
+    meters.ExchangeMeter,
+    meters.Hanging,
+    meters.InstallMeter,
+    stock.IssueDevice,
+    staff.IssueToken,
+    people.MakeNameless,
+    network.MoveConnection,
+    agreements.MoveIn,
+    network.MoveNode,
+    agreements.MoveOut,
+    connections.NewConnection,
+    money.NoteDifference,
+    work_orders.OpenWorkOrder,
+    connections.Protect,
+    network.PutUpTransformer,
+    meter_jobs.ReadMeters,
+    staff.Readdress,
+    stock.ReceiveDevices,
+    connections.Reconnect,
+    meters.RecordCommissioning,
+    money.RecordDuesPaid,
+    connections.RecordLetter,
+    meters.RemoveMeter,
+    connections.ReopenConnection,
+    stock.ReturnDevice,
+    staff.RevokeToken,
+    meters.RewrapKeys,
+    stock.ScrapDevice,
+    meter_jobs.SetClocks,
+    meter_jobs.ShowText,
+    meters.SwapMeters,
+    meters.TakeNewKeys,
+    stock.TestDevice,
+    meter_jobs.TestRelays,
+    agreements.TransferOwnership,
+    undoing.Undo,
+    connections.UpsertFromSystem,
+    work_orders.WithdrawWorkOrder,
+)
+"""The API, the forms of the console and the table of roles go by it."""
+
+BY_KIND: Final[dict[str, type[Operation]]] = {operation.kind(): operation for operation in ALL}
+"""By the name that the audit has."""

@@ -1,0 +1,34 @@
+"""Operations read from plain values, as the web has recorded them or somebody has typed them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from urja.apps.journal.errors import Refused
+from urja.apps.journal.operation import Operation
+from urja.base.sentences import say
+from urja.base.storable import faults_of
+
+
+def decode[Asked: Operation](kind: str, content: Any, known: Mapping[str, type[Asked]]) -> Asked:
+    """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
+    if kind not in known:
+        raise Refused([say("there is no operation {kind}", kind=repr(kind))])
+    try:
+        operation = msgspec.convert(content, known[kind])
+    except msgspec.ValidationError as error:
+        raise Refused([_fault(str(error))]) from error
+    if faults := list(faults_of(operation)):
+        raise Refused(faults)
+    return operation
+
+
+_AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
+
+
+def _fault(text: str) -> str:
+    """Msgspec's own words, with the field first: it names fields and types, never a value."""
+    at = _AT.fullmatch(text)
+    return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)

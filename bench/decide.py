@@ -86,12 +86,12 @@ def timed(run) -> float:
 
 def load_rules() -> None:
     """The demonstration's tariff, and a policy under which nobody here is out of credit."""
-    from urja.apps.supply.operations import load_policy
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.core.policy import bundled_policies
+    from urja.usecases.policies import load_policy
 
-    load_document(bundled_documents()["demo-domestic.toml"], NOW)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], NOW)
     text = bundled_policies()["plain.toml"].replace("cut_below = 0", "cut_below = -1000")
     load_policy(text, recorded_at=NOW, actor="bench")
 

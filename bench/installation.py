@@ -243,11 +243,11 @@ def _adopt(running: Installation, dark: int) -> None:
         )
     )
     from urja.apps.books.models import CHAIN_START
-    from urja.apps.supply.operations import load_policy
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
+    from urja.usecases.policies import load_policy
 
-    load_document(bundled_documents()["demo-domestic.toml"], INSTALLED_AT)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], INSTALLED_AT)
     load_policy(POLICY, recorded_at=INSTALLED_AT, actor="bench")
     with running.connect() as connection, connection.transaction():
         connection.execute(

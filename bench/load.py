@@ -151,10 +151,11 @@ def prepare(cluster) -> str:
     owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
     django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
     database.migrate(owner)
-    from urja.apps.tariffs import operations, queries
+    from urja.apps.rulebook import operations
+    from urja.apps.rulebook.queries import tariffs
 
-    for text in queries.bundled_documents().values():
-        operations.load_document(text, loaded_at=NOW)
+    for text in tariffs.bundled_tariffs().values():
+        operations.load_tariff(text, loaded_at=NOW)
     return owner
 
 

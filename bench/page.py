@@ -96,13 +96,13 @@ def town(directory: Path) -> Iterator[Cluster]:
 
 def live(cluster: Cluster) -> Any:
     """One house for 30 days and a morning; its keys."""
-    from urja.apps.supply.operations import load_bundled_policy
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline import decide, post
     from urja.usecases.operations import Adoption, adopt_meter, put_up_transformer
+    from urja.usecases.policies import load_bundled_policy
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     load_bundled_policy("plain.toml", recorded_at=START, actor="bench")
     put_up_transformer("T1", feeder="F1", recorded_at=START, actor="bench")
     house = adopt_meter(

@@ -198,8 +198,8 @@ def test_no_job_goes_around_protection_or_the_night(office):
     from tests.apps.street import protect
 
     from urja.apps.commands.models import Command
-    from urja.apps.supply.operations import load_bundled_policy
     from urja.pipeline import decide, meter_jobs
+    from urja.usecases.policies import load_bundled_policy
 
     load_tariff()
     load_bundled_policy("plain.toml", recorded_at=START, actor="test")

@@ -120,10 +120,10 @@ class Story(Place):
 @contextmanager
 def told(database, folder: Path) -> Iterator[Story]:
     """The street with its documents, people and dues, and five days of it."""
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook import operations as rulebook
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    rulebook.load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     load_tariff()
     load_tariff("2", "2026-03-05", "3.50")
     homes = [

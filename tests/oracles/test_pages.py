@@ -103,7 +103,7 @@ def test_paying(oracles, home, browser, language):  # noqa: F811
     """Under a policy and with a gateway that does not answer: the amounts, and an order that waits to be placed."""
     from django.test import override_settings
 
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     with connected_as("urja_owner"):
         load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")

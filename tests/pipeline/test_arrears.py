@@ -20,7 +20,7 @@ def story(percent, version="2"):
 
 
 def load(percent, version="2", at=START):
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     load_policy(story(percent, version), recorded_at=at, actor="test")
 

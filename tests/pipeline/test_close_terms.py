@@ -60,10 +60,10 @@ def town(database):
 
 
 def load_both():
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
 
     for text in (HOME, SHOP):
-        load_document(text, START)
+        load_tariff(text, START)
 
 
 def agree(change, n):

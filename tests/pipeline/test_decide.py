@@ -55,7 +55,7 @@ stagger_s = 0
 
 
 def load_policy(version="1", emergency=50, most=20, stagger=20):
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     text = POLICY.format(version=version, emergency=emergency, most=most, stagger=stagger)
     return load_policy(text, recorded_at=START, actor="test")
@@ -770,7 +770,7 @@ def test_a_new_version_is_looked_at_on_its_day(house):
     house.use(20_000)
     house.go()
     assert house.standing().policy == "story 1"
-    from urja.apps.supply.operations import load_policy as store
+    from urja.usecases.policies import load_policy as store
 
     text = POLICY.format(version="2", emergency=0, most=20, stagger=20).replace("2024-04-01", "2026-03-04")
     store(text, recorded_at=house.now, actor="clerk")

@@ -100,7 +100,7 @@ def test_grace_after_a_conversion(database):
     """The policy of these stories gives none; one that gives three days counts them from the conversion."""
     from tests.pipeline.test_decide import POLICY
 
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     place = Place(database, [adopt(credit_minor=10_000)])
     text = POLICY.format(version="2", emergency=50, most=20, stagger=20)
@@ -143,8 +143,8 @@ def test_a_protection_holds_from_its_instant_to_its_end(house):
 def test_a_category_is_governed_by_its_own_policy(house):
     from tests.pipeline.test_decide import POLICY
 
-    from urja.apps.supply.operations import assign_policy, load_policy
     from urja.usecases.operations import ChangeCategory
+    from urja.usecases.policies import assign_policy, load_policy
 
     gentle = POLICY.format(version="1", emergency=5000, most=20, stagger=20).replace('"story"', '"gentle"')
     load_policy(gentle, recorded_at=START, actor="test")

@@ -277,7 +277,7 @@ def test_what_is_learnt_after_the_end_is_posted_once_a_day(town):
 def test_a_price_for_days_that_are_past_reaches_who_has_left(town):
     from tests.pipeline.test_close_terms import HOME
 
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
 
     three_days(town)
     end(town.adopted.agreement_id, OUT)
@@ -285,7 +285,7 @@ def test_a_price_for_days_that_are_past_reaches_who_has_left(town):
     post(OUT + timedelta(minutes=2))
     post(OUT + DAY)
     dearer = HOME.replace('version = "1"', 'version = "2"').replace('rate = "1.00"', 'rate = "2.00"')
-    load_document(dearer.replace("2024-01-01", "2026-03-02"), OUT + DAY + timedelta(hours=1))
+    load_tariff(dearer.replace("2024-01-01", "2026-03-02"), OUT + DAY + timedelta(hours=1))
     assert post(OUT + 2 * DAY).entries == 1
     assert charged(town.adopted.agreement_id)["fixed"] == 4 * 1000
     assert post(OUT + 3 * DAY).entries == 0

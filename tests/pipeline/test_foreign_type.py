@@ -83,7 +83,8 @@ class Town(Dispatching):
 async def town(database, nats_server, stepped_clock, monkeypatch, tmp_path):
     from django.db import connections
 
-    from urja.apps.tariffs import operations, queries
+    from urja.apps.rulebook import operations
+    from urja.apps.rulebook.queries import tariffs
 
     connections["default"].settings_dict |= {"USER": "urja_owner"}
     for module in (admin, adopt_cli):
@@ -91,8 +92,8 @@ async def town(database, nats_server, stepped_clock, monkeypatch, tmp_path):
     broker = await connect(nats_server.url, User.ADMIN, nats_server.password, "test")
     await ensure_streams(broker)
     town = Town(database, nats_server, stepped_clock, broker, write_type(tmp_path / "m7"))
-    for text in queries.bundled_documents().values():
-        await town.in_thread(lambda text=text: operations.load_document(text, loaded_at=stepped_clock.now()))
+    for text in tariffs.bundled_tariffs().values():
+        await town.in_thread(lambda text=text: operations.load_tariff(text, loaded_at=stepped_clock.now()))
     yield town
     await broker.close()
     await town.in_thread.close()

@@ -44,7 +44,7 @@ def worded(database, monkeypatch):
 
 
 def load_words(version):
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     text = POLICY.format(version=version, emergency=50, most=20, stagger=20)
     load_policy(text.replace("[payments]\n", SERVED.lstrip()), recorded_at=START, actor="test")

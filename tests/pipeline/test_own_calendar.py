@@ -15,10 +15,10 @@ OWN = 10
 
 def load_both(shop_starts_on=20):
     """The home's periods begin on the first of a month, the shop's on the twentieth."""
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
 
-    load_document(HOME, START)
-    load_document(SHOP.replace("valid_from", f"period_starts_on = {shop_starts_on}\nvalid_from"), START)
+    load_tariff(HOME, START)
+    load_tariff(SHOP.replace("valid_from", f"period_starts_on = {shop_starts_on}\nvalid_from"), START)
 
 
 class Calendar(Town):

@@ -14,7 +14,7 @@ HOUSE, SHOP = 0, 1
 
 def load(code, *changes, emergency=0):
     """The policy of these stories, with each `was` in its text that is something else now."""
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     text = POLICY.format(version="1", emergency=emergency, most=20, stagger=20)
     for was, now in (('"story"', f'"{code}"'), *changes):
@@ -189,12 +189,12 @@ def arrears_law(pair):
 
 def category_alone(patch):
     """The mutation: what an agreement says of itself is not looked at."""
-    from urja.apps.supply.policies import DEFAULT_CATEGORY, Book
+    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, Book
 
     patch.setattr(
         Book,
         "code_for",
-        lambda book, terms: book.assigned.get(terms.category, book.assigned[DEFAULT_CATEGORY]),
+        lambda book, _own, category: book.assigned.get(category, book.assigned[DEFAULT_CATEGORY]),
     )
 
 

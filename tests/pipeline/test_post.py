@@ -47,9 +47,9 @@ on = ["energy", "fixed"]
 
 
 def load(version="1", valid_from="2024-01-01", rate="3.00"):
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
 
-    load_document(TARIFF.format(version=version, valid_from=valid_from, rate=rate), START)
+    load_tariff(TARIFF.format(version=version, valid_from=valid_from, rate=rate), START)
 
 
 @pytest.fixture

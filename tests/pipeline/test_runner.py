@@ -74,10 +74,11 @@ async def test_a_mistake_of_ours_is_not_caught(runner, stepped_clock):
 
 @pytest.fixture
 def home(database):
-    from urja.apps.tariffs import operations, queries
+    from urja.apps.rulebook import operations
+    from urja.apps.rulebook.queries import tariffs
 
-    for text in queries.bundled_documents().values():
-        operations.load_document(text, loaded_at=START)
+    for text in tariffs.bundled_tariffs().values():
+        operations.load_tariff(text, loaded_at=START)
     return adopt(credit_minor=10_000, tariff_code="demo-domestic")
 
 

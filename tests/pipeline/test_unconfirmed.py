@@ -171,11 +171,11 @@ def test_the_database_refuses_them_among_the_readings_that_count(ingester, conne
 
 def test_the_balance_that_is_shown_and_decided_by_stays(ingester):
     from urja.apps.billing import queries
-    from urja.apps.tariffs import operations as tariffs
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook import operations as tariffs
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    for text in bundled_documents().values():
-        tariffs.load_document(text, loaded_at=START)
+    for text in bundled_tariffs().values():
+        tariffs.load_tariff(text, loaded_at=START)
     home = adopt(1, credit_minor=10_000, tariff_code="demo-domestic")
     ingester.apply([block_batch((home.device_id, START, 400))], NOW)
     before = queries.fresh_balance(home.account_id, NOW)

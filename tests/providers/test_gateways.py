@@ -308,11 +308,11 @@ class Counter(Till):
 
 @pytest.fixture(params=benches.GATEWAYS)
 def counter(request, database, tmp_path):
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline.collect import Collector
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
     with benches.GATEWAYS[request.param](tmp_path) as bench, configured(bench) as gateway:
         yield Counter(bench, adopted.account_id, gateway, Collector(gateway, 0.0), bench)

@@ -25,11 +25,11 @@ MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/outside.py", "site
 def both(database, tmp_path):
     """Bench and collector of each, by the gateway's name; and the account."""
     from urja.apps.payments import gateways
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline.collect import Collector
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     account_id = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000).account_id
     with benches.razorpay(tmp_path) as one, benches.coinbox(tmp_path) as two:
         found = dict(zip(NAMES, (one, two), strict=True))

@@ -28,10 +28,11 @@ class Box:
 
 @pytest.fixture
 def run(database, stepped_clock, monkeypatch):
-    from urja.apps.tariffs import operations, queries
+    from urja.apps.rulebook import operations
+    from urja.apps.rulebook.queries import tariffs
 
-    for text in queries.bundled_documents().values():
-        operations.load_document(text, loaded_at=stepped_clock.now())
+    for text in tariffs.bundled_tariffs().values():
+        operations.load_tariff(text, loaded_at=stepped_clock.now())
     monkeypatch.setattr(admin.Administration, "of", lambda data: Box(stepped_clock))
 
     def invoke(command, *arguments, code=Exit.OK):

@@ -220,12 +220,11 @@ def asked(database, monkeypatch, stepped_clock):
 
 
 def test_policies_are_loaded_and_assigned(asked, tmp_path):
-    from urja.apps.contracts.models import AgreementTerms
-    from urja.apps.supply.models import PolicyVersion
-    from urja.apps.supply.policies import book
+    from urja.apps.rulebook.models import PolicyVersion
+    from urja.apps.rulebook.queries.policies import book
 
     def governing(category, day, own=""):
-        return book().governs(AgreementTerms(category=category, policy=own), day)
+        return book().governs(own, category, day)
 
     day = date(2026, 3, 2)
     code, words = asked("load", f"{DOCUMENTS}/plain.toml")
@@ -263,6 +262,6 @@ def test_what_is_no_policy_is_not_loaded(asked, tmp_path):
     assert code == 2
     assert "payments.at_most" in words
     assert "payments.at_least" in words
-    from urja.apps.supply.policies import book
+    from urja.apps.rulebook.queries.policies import book
 
     assert not book()

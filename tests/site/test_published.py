@@ -84,11 +84,11 @@ def test_views_are_made_anew_where_their_file_has_changed(owner, database, monke
     assert {(schema, name): oid for schema, name, oid, _ in owner.execute(VIEWS)} == before
 
     changed = site_database.published_views() | {"work": "CREATE VIEW work.photo AS SELECT 1 AS id"}
-    del changed["tariffs"]
+    del changed["rulebook"]
     monkeypatch.setattr(site_database, "published_views", lambda: changed)
     site_database.publish(database.conninfo())
     after = {(schema, name): oid for schema, name, oid, _ in owner.execute(VIEWS)}
-    assert {schema for schema, _ in before.keys() - after.keys()} == {"work", "tariffs"}
+    assert {schema for schema, _ in before.keys() - after.keys()} == {"work", "rulebook"}
     assert after.keys() - before.keys() == {("work", "photo")}
     assert all(after[view] == oid for view, oid in before.items() if view in after)
 

@@ -35,10 +35,10 @@ def build(connect) -> House:
     from urja.apps.identity.models import AccountAccess
     from urja.apps.identity.queries import accesses_of
     from urja.apps.people.models import Person
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     home = {"tariff_code": "demo-domestic", "sanctioned_load_w": 3000}
     own = street.adopt(
         1,

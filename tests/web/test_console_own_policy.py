@@ -28,7 +28,7 @@ def loaded(staff):
     """Everybody is governed by `demo`; `plain` is loaded too."""
     from django.db import connection
 
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     settings = connection.settings_dict
     connection.close()

@@ -168,10 +168,10 @@ def half_up(value: Fraction) -> int:
 
 def slabs_of(page: Page, days: int) -> list[tuple[Fraction, Fraction | None, Fraction]]:
     """From, to and rate in minor units, of the version that the page names, for so many days of March."""
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
     version = re.search(r"version (\S+),", page.text)[1]
-    document = tomllib.loads(bundled_documents()["demo-domestic.toml"], parse_float=Fraction)
+    document = tomllib.loads(bundled_tariffs()["demo-domestic.toml"], parse_float=Fraction)
     assert document["version"] == version
     slabs, low = [], Fraction(0)
     for slab in document["line"][0]["slabs"]:

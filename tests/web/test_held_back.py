@@ -14,7 +14,7 @@ WHO_SEES_TO_IT = "The electricity office sees to it; you need do nothing."
 @pytest.fixture
 def unpriced(home):
     """As after an import with a misspelt code; policies are in force, and people may pay."""
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
     misspell(home.account_id)

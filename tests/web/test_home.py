@@ -278,11 +278,11 @@ def reading(home, connection):
 
 
 def tariff(home, connection):
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    text = bundled_documents()["demo-domestic.toml"].replace('version = "2024-1"', 'version = "2024-2"')
-    load_document(text, house.NOW)
+    text = bundled_tariffs()["demo-domestic.toml"].replace('version = "2024-1"', 'version = "2024-2"')
+    load_tariff(text, house.NOW)
 
 
 @pytest.mark.parametrize("change", [posting, credit, reading, tariff])

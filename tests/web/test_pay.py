@@ -30,7 +30,7 @@ def shop(process, django):
 @pytest.fixture
 def governed(home):
     """The policy of a demonstration governs every account."""
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
     return home

@@ -14,7 +14,7 @@ from tests.web.reading import text_of
 @pytest.fixture
 def governed(home):
     """The plain policy governs every account."""
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
     return home

@@ -36,11 +36,11 @@ def build(connect) -> Cast:
     """Five houses on two metered transformers; from the first a wire passes a meter, one house is cut."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.usecases.operations import ChangeLoad, employ, perform, put_up_transformer
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     for code, feeder in zip(TRANSFORMERS, ("North", "South"), strict=True):
         put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     adopted = [

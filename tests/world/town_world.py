@@ -595,9 +595,8 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     """Tariff, policy, transformers, meters, households and what they are; each account by its meter's serial."""
     from tests.apps import street
 
-    from urja.apps.supply.operations import load_policy
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.usecases.operations import (
         Adoption,
         Hanging,
@@ -607,10 +606,11 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
         perform,
         put_up_transformer,
     )
+    from urja.usecases.policies import load_policy
 
     stamp: dict[str, Any] = {"recorded_at": now, "actor": "world"}
     chance = random.Random(f"buckets {seed}")
-    load_document(bundled_documents()["demo-domestic.toml"], now)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], now)
     load_policy(POLICY, **stamp)
     for transformer, post in zip(town.transformers, town.posts, strict=True):
         put_up_transformer(transformer.id, feeder=transformer.feeder, **stamp)

@@ -624,11 +624,11 @@ def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
     """Each meter on the wall of a household with some credit. Needs Django set up."""
     from tests.apps import street
 
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.usecases.operations import Adoption, adopt_meter
 
-    load_document(bundled_documents()["demo-domestic.toml"], now)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], now)
     chance = random.Random(f"households {seed}")
     for meter in meters:
         adoption = Adoption(

@@ -20,7 +20,7 @@ from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.tariffs import queries as tariffs
+from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import ended, settling

@@ -19,7 +19,7 @@ from urja.apps.billing.usage import unratable
 from urja.apps.commands import operations as commands
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.tariffs import queries as tariffs
+from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import local_day, midnight
 
 log = structlog.get_logger()

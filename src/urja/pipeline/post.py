@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from urja.apps.billing import posting as operations, usage
+from urja.apps.billing.arrears_rules import arrears_rules
 from urja.apps.books.models import CreditRequest, DebitRequest
-from urja.apps.supply.policies import arrears_rules
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 from urja.pipeline import instalments

@@ -17,8 +17,8 @@ from urja.apps.contracts import configuring
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
-from urja.apps.supply.policies import book
-from urja.apps.tariffs import queries as tariffs
+from urja.apps.rulebook.queries import tariffs
+from urja.apps.rulebook.queries.policies import book
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY, local_day, midnight
@@ -162,7 +162,7 @@ class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
 def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator[str]:
     """Why no policy would govern a supply on a day: its own where it has one, else the one of its category."""
     policies = book()
-    code = policies.code_for(AgreementTerms(policy=own, category=category))
+    code = policies.code_for(own, category)
     if code is None:
         return  # No policy is loaded at all: nobody is cut.
     policy = policies.in_force(code, day)

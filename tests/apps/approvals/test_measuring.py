@@ -127,11 +127,11 @@ def test_a_conversion_moves_its_bills(operations):
 
 def test_a_tariff_for_past_days_moves_what_the_next_close_would_post(operations, database):
     """100 kWh of 2 March at 5.00 become 100 kWh at 8.00: 300.00, though no field says an amount."""
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
     from urja.pipeline import post
 
     for code, price in (("demo", "5.00"), ("shop", "8.00")):
-        load_document(_TARIFF.format(code=code, price=price), START)
+        load_tariff(_TARIFF.format(code=code, price=price), START)
     house = home(credit_minor=0)
     with database.connect("urja_pipeline") as connection:
         store_registers(connection, registers(house, (START + DAY, 110_000)))

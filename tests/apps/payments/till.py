@@ -116,11 +116,11 @@ def make_till(shop: Shop):
     from tests.apps.street import START
 
     from urja.apps.payments import gateways
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline.collect import Collector
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
     with override_settings(URJA_PAYMENTS=config(shop.url)):
         gateway = gateways.gateway("razorpay")

@@ -14,7 +14,7 @@ from urja.core.policy import bundled_policies
 
 def load_policy(code, **changes):
     """The plain policy under another code, with lines of its document changed."""
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     text = bundled_policies()["plain.toml"].replace('code = "plain"', f'code = "{code}"')
     for name, value in changes.items():
@@ -103,7 +103,7 @@ def test_a_policy_that_comes_into_force_is_agreed_from_its_first_day_on(house):
 
 
 def test_back_to_a_category_whose_policy_is_not_in_force(house):
-    from urja.apps.supply.operations import assign_policy
+    from urja.usecases.policies import assign_policy
 
     do(change_policy("gentle", 10))
     assign_policy("", "later", recorded_at=START, actor="test")

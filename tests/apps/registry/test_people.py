@@ -212,11 +212,11 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
     made, _, person = moved_away
     with database.connect("urja_pipeline") as connection:
         street.store_blocks(connection, street.blocks(made, (START, 300), (START + street.HALF_HOUR, 200)))
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    text = bundled_documents()["demo-domestic.toml"].replace('code = "demo-domestic"', 'code = "demo"')
-    load_document(text, START)
+    text = bundled_tariffs()["demo-domestic.toml"].replace('code = "demo-domestic"', 'code = "demo"')
+    load_tariff(text, START)
     post.run_once(LATER)
 
     def books():

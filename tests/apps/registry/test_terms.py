@@ -25,9 +25,9 @@ slabs = [{{from = 0, rate = "3"}}]
 
 
 def load_tariff(code, *, currency="INR", starts_on=1):
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
 
-    load_document(TARIFF.format(code=code, currency=currency, starts_on=starts_on), START)
+    load_tariff(TARIFF.format(code=code, currency=currency, starts_on=starts_on), START)
 
 
 @pytest.fixture

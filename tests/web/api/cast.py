@@ -67,10 +67,10 @@ def build(connect):
 
 
 def load_tariff():
-    from urja.apps.tariffs.operations import load_document
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    load_document(bundled_documents()["demo-domestic.toml"], START)
+    load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
 
 
 def hang_network(number, purpose, premise):

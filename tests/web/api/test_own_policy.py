@@ -5,7 +5,7 @@ from tests.web.house import NOW
 
 
 def load_policies():
-    from urja.apps.supply.operations import load_bundled_policy
+    from urja.usecases.policies import load_bundled_policy
 
     for name in ("plain.toml", "demo.toml"):
         load_bundled_policy(name, recorded_at=NOW, actor="test")

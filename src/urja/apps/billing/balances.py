@@ -20,7 +20,7 @@ from urja.apps.books.models import Account
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
-from urja.apps.tariffs import queries as tariffs
+from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
 
 ENOUGH_OF_A_DAY = timedelta(hours=1)

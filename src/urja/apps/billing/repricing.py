@@ -10,8 +10,8 @@ from urja.apps.billing import queries, usage
 from urja.apps.books.models import Account
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.tariffs import queries as tariffs
-from urja.apps.tariffs.errors import UnknownTariffError
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
 
 

@@ -1,6 +1,6 @@
 """What an agreement's period comes to by the readings as they are: the target that postings are differences of.
 
-Here energy (`apps.readings`), prices (`apps.tariffs`) and the agreement (`apps.contracts`) meet; the arithmetic is
+Here energy (`apps.readings`), prices (`apps.rulebook`) and the agreement (`apps.contracts`) meet; the arithmetic is
 `urja.core.rating`'s.
 """
 
@@ -14,8 +14,8 @@ from django.db import connection
 
 from urja.apps.contracts.models import Agreement
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
-from urja.apps.tariffs import queries as tariffs
-from urja.apps.tariffs.errors import UnknownTariffError
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
 from urja.core.rating import Target, Tariff, Terms, Use, cut_days, target, uses_between
 

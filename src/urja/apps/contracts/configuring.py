@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from urja.apps.assets.kinds import ConfigurationItem, DeviceRole
 from urja.apps.assets.models import Configuration, DevicePeriod
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.tariffs import queries as tariffs
+from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of, compose_id
 from urja.core.calendar import local_day
 

@@ -45,3 +45,14 @@ def _follows(agreement_ids: list[int]) -> dict[int, datetime | None]:
             [agreement_ids],
         )
         return dict(cursor.fetchall())
+
+
+def policies_of_their_own(now: datetime) -> dict[str, int]:
+    """How many agreements have a policy of their own at an instant, by its code."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT policy, count(*) FROM registry_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "
+            "AND coalesce(valid_to, 'infinity') > %(now)s GROUP BY 1 ORDER BY 1",
+            {"now": now},
+        )
+        return dict(cursor.fetchall())

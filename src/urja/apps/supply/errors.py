@@ -9,11 +9,3 @@ class SupplyError(Exception):
 
 class UnknownHold(SupplyError):
     """A reason that nobody may hold a supply off for, or may not by hand: credit is the policy's alone."""
-
-
-class PolicyConflict(SupplyError):
-    """A version of this policy is stored with another text."""
-
-
-class UnknownPolicy(SupplyError):
-    """No version of this policy is stored, or none is in force."""

@@ -26,11 +26,11 @@ from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.notices import queries as notices
 from urja.apps.notices.kinds import NoticeState
+from urja.apps.rulebook.errors import UnknownPolicyError
+from urja.apps.rulebook.queries import tariffs
+from urja.apps.rulebook.queries.policies import Book, book
 from urja.apps.supply.account_facts import Stood, account_facts
-from urja.apps.supply.errors import UnknownPolicy
 from urja.apps.supply.models import Hold, Switching
-from urja.apps.supply.policies import Book, book
-from urja.apps.tariffs import queries as tariffs
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder
@@ -237,9 +237,10 @@ class _Loader:
     def known(self, held: set[str] | None = None) -> list[Known]:
         found = []
         for agreement in self.agreements:
+            terms = agreement.terms_at(self.now)
             try:
-                policy = self.policies.governs(agreement.terms_at(self.now), local_day(self.now, self.zone))
-            except UnknownPolicy as error:
+                policy = self.policies.governs(terms.policy, terms.category, local_day(self.now, self.zone))
+            except UnknownPolicyError as error:
                 log.warning("no policy", account=agreement.account_id, error=str(error))
                 if held is not None:
                     held.add(

@@ -1,9 +1,6 @@
 """Rights of each PostgreSQL role on this app's tables: the web shows; what operators order is the pipeline's to judge."""
 
-_ALL = (
-    "supply_policy_version, supply_policy_assignment, supply_order, supply_hold, supply_state, "
-    "supply_decision, supply_switching, supply_relight, supply_health"
-)
+_ALL = "supply_order, supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
 
 _WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
 

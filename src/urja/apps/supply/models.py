@@ -1,4 +1,4 @@
-"""What is known of each supply: policies, terms, holds, standings, switchings, and the ways back to light.
+"""What is known of each supply: holds, standings, switchings, and the ways back to light.
 
 Business times end in `_at`; beside those of the chain from a payment to light stand wall milliseconds (Unix),
 because a demonstration runs on a fast clock over links that do not.
@@ -16,42 +16,6 @@ HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if r
 
 ORDERED: Final = tuple(sorted(HOLDS.keys() - {"credit"}))
 """What an order may name: those, and what follows from an operation of the registry."""
-
-
-class PolicyVersion(models.Model):
-    """One version of a policy document, as it was loaded. Never changed: a correction is a later version."""
-
-    code = models.CharField(max_length=64)
-    version = models.CharField(max_length=64)
-    valid_from = models.DateField()
-    text = models.TextField()
-    sha256 = models.CharField(max_length=64)
-    recorded_at = models.DateTimeField()
-    actor = models.CharField(max_length=100)
-
-    class Meta:
-        db_table = "supply_policy_version"
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["code", "version"], name="supply_policy_one_text"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.version}"
-
-
-class PolicyAssignment(models.Model):
-    """Which policy governs a consumer category; the empty category is everybody else. An agreement's own goes before it."""
-
-    category = models.CharField(max_length=32, primary_key=True)
-    code = models.CharField(max_length=64)
-    recorded_at = models.DateTimeField()
-    actor = models.CharField(max_length=100)
-
-    class Meta:
-        db_table = "supply_policy_assignment"
-
-    def __str__(self) -> str:
-        return f"{self.category or 'everybody'}: {self.code}"
 
 
 class OrderAction(models.TextChoices):

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.rulebook.queries.policies import book
 from urja.apps.supply.models import HealthReport
-from urja.apps.supply.policies import book
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
@@ -366,8 +366,8 @@ _VACANCY = """
 SELECT array(SELECT h.reason::text FROM supply_hold h
         WHERE h.service_point_id = %(place)s AND h.released_at IS NULL ORDER BY h.reason),
     (SELECT coalesce(nullif(t.policy, ''),
-            (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
-            (SELECT s.code FROM supply_policy_assignment s WHERE s.category = ''))
+            (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = t.category),
+            (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = ''))
         FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
         WHERE g.service_point_id = %(place)s ORDER BY g.valid_from DESC, t.valid_from DESC LIMIT 1),
     coalesce((SELECT c.kind = 'disconnect' AND c.state NOT IN ('failed', 'expired', 'superseded')

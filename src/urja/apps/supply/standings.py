@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.account_facts import Stood
 from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Decision as DecisionLine, State
-from urja.apps.supply.policies import name_of
 from urja.core import policy as core
 
 _SEEN = (

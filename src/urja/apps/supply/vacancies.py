@@ -15,8 +15,8 @@ from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import DISCONNECT
+from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.models import Cause, Switching
-from urja.apps.supply.policies import name_of
 from urja.apps.supply.switching import AGAIN_AFTER, Moment, hold_ends_at
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
@@ -38,8 +38,8 @@ JOIN LATERAL (SELECT id, account_id, valid_to FROM registry_agreement
     WHERE service_point_id = h.service_point_id ORDER BY valid_from DESC LIMIT 1) g ON g.valid_to <= %(now)s
 JOIN ledger_account a ON a.id = g.account_id
 JOIN LATERAL (SELECT coalesce(nullif(t.policy, ''),
-        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
-        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) AS code
+        (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = t.category),
+        (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = '')) AS code
     FROM registry_agreement_terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from DESC LIMIT 1) governing ON true
 LEFT JOIN registry_fed_by f ON f.service_point_id = h.service_point_id
 LEFT JOIN LATERAL (SELECT kind, state, ended_at FROM commands_command

@@ -224,8 +224,8 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
     from django.db import transaction
 
     from urja.apps.journal.errors import RegistryError
-    from urja.apps.tariffs import queries as tariffs
-    from urja.apps.tariffs.errors import UnknownTariffError
+    from urja.apps.rulebook.errors import UnknownTariffError
+    from urja.apps.rulebook.queries import tariffs
     from urja.usecases.errors import AlreadyAdopted
     from urja.usecases.operations import adopt_meter
 

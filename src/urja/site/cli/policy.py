@@ -226,8 +226,8 @@ def load(files: Sequence[Path], data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError, transaction
 
-    from urja.apps.supply.errors import PolicyConflict
-    from urja.apps.supply.operations import load_policy
+    from urja.apps.rulebook.errors import PolicyConflictError
+    from urja.usecases.policies import load_policy
 
     try:
         with transaction.atomic():
@@ -235,7 +235,7 @@ def load(files: Sequence[Path], data: Path) -> None:
                 load_policy(text, recorded_at=box.clock.now(), actor="urja policy load")
                 for text in texts.values()
             ]
-    except PolicyConflict as error:
+    except PolicyConflictError as error:
         raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
@@ -256,12 +256,12 @@ def assign(category: str, code: str, data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError
 
-    from urja.apps.supply.errors import UnknownPolicy
-    from urja.apps.supply.operations import assign_policy
+    from urja.apps.rulebook.errors import UnknownPolicyError
+    from urja.usecases.policies import assign_policy
 
     try:
         assign_policy(category, code, recorded_at=box.clock.now(), actor="urja policy assign")
-    except UnknownPolicy as error:
+    except UnknownPolicyError as error:
         raise Refusal(Exit.USAGE, f"{error}: load one with urja policy load") from None
     except DatabaseError as error:
         raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
@@ -270,11 +270,12 @@ def assign(category: str, code: str, data: Path) -> None:
 
 def _assigned(now: datetime) -> str:
     """Who is governed by what, a line each."""
-    from urja.apps.supply.policies import DEFAULT_CATEGORY, book, of_their_own
+    from urja.apps.contracts.queries import policies_of_their_own
+    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, book
 
     assigned = dict(book().assigned)
     everybody = assigned.pop(DEFAULT_CATEGORY, None)
-    lines = [f"{count} of their own: {code}" for code, count in of_their_own(now).items()]
+    lines = [f"{count} of their own: {code}" for code, count in policies_of_their_own(now).items()]
     lines += [f"category {category}: {code}" for category, code in sorted(assigned.items())]
     rest = "everybody else" if lines else "everybody"
     return "\n".join([*lines, f"{rest}: {everybody or 'no policy'}"])

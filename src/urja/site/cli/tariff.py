@@ -252,8 +252,8 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     from django.db import DatabaseError, transaction
 
     from urja.apps.billing.repricing import charges_since, repriced
-    from urja.apps.tariffs.errors import TariffConflictError, UnlikeVersionError
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.errors import TariffConflictError, UnlikeVersionError
+    from urja.apps.rulebook.operations import load_tariff
 
     codes = sorted({document.code for document in documents})
     first = min(document.valid_from for document in documents)
@@ -261,7 +261,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     try:
         with transaction.atomic():
             before = charges_since(codes, first, now)
-            stored = [load_document(text, now) for text in texts.values()]
+            stored = [load_tariff(text, now) for text in texts.values()]
             found = repriced(before, charges_since(codes, first, now), first)
             for currency, each in found.items():
                 click.echo(_told(each, currency, documents))

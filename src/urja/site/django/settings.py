@@ -21,7 +21,7 @@ URJA_APPS = [
         "urja.apps.network",
         "urja.apps.ledger",
         "urja.apps.books",
-        "urja.apps.tariffs",
+        "urja.apps.rulebook",
         "urja.apps.meter_types",
         "urja.apps.assets",
         "urja.apps.identity",

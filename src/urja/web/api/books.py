@@ -21,9 +21,9 @@ from urja.apps.proofs import queries as proofs, receipts
 from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.power import power_of_place
+from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
 from urja.apps.supply.facts import Known
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.arrears import owed
 from urja.core.power import Powered
 from urja.core.units import exact

@@ -21,7 +21,7 @@ from urja.apps.journal.models import AuditEntry
 from urja.apps.network.models import Placement, Premise, ServicePoint
 from urja.apps.overviews.queries import areas, known
 from urja.apps.people.models import Consent, Person, Protection
-from urja.apps.tariffs.models import TariffVersion
+from urja.apps.rulebook.models import TariffVersion
 from urja.apps.work.models import WorkOrder
 from urja.usecases import kinds
 from urja.web.api import answers

@@ -27,11 +27,10 @@ from urja.apps.overviews.queries.lifeline import Before
 from urja.apps.people.models import Person
 from urja.apps.readings import queries as readings, unconfirmed, unread
 from urja.apps.readings.power import power_of_place
+from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
+from urja.apps.rulebook.queries.policies import book, name_of
 from urja.apps.supply import queries as supply
-from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.policies import book, name_of
 from urja.apps.supply.queries import StandingNow
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.apps.work import queries as work
 from urja.core.calendar import local_day
 from urja.usecases.kinds.connections import NewConnection
@@ -340,8 +339,8 @@ def _governed(current: Agreement | None, now: datetime) -> str:
         return ""
     terms = current.terms_at(now)
     try:
-        policy = name_of(policies.governs(terms, local_day(now, zone())))
-    except UnknownPolicy:
+        policy = name_of(policies.governs(terms.policy, terms.category, local_day(now, zone())))
+    except UnknownPolicyError:
         return _("No policy that is in force governs this supply: it is neither warned, cut nor restored.")
     if terms.policy:
         return _("A policy of its own governs it: %(policy)s") % {"policy": policy}

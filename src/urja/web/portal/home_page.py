@@ -13,8 +13,8 @@ from django.utils.translation import get_language, gettext as _
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.payments import gateways
+from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.web.portal import chain, paying, postings
 from urja.web.portal.balance import BalanceView, balance_view, without_power
 from urja.web.portal.energy_use import UseView, uses

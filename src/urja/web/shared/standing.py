@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.utils.translation import get_language, gettext as _, ngettext
 
 from urja.apps.billing.usage import unratable
+from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import facts as supply_facts
 from urja.apps.supply.facts import Known
 from urja.apps.supply.queries import health
-from urja.apps.tariffs.errors import UnknownTariffError
 from urja.core.policy import (
     Outlook,
     PaymentEffect,

@@ -19,7 +19,7 @@ def test_it_comes_in_with_the_terms(load):
 
 
 def test_a_code_of_nothing_that_governs_now_is_a_fault(load):
-    from urja.apps.supply.operations import load_policy
+    from urja.usecases.policies import load_policy
 
     text = bundled_policies()["plain.toml"]
     later = text.replace('code = "plain"', 'code = "later"').replace("2024-04-01", "2031-01-01")

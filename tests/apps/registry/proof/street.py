@@ -51,12 +51,12 @@ rate = "30"
 
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
-    from urja.apps.supply.operations import load_bundled_policy
-    from urja.apps.tariffs.operations import load_document
+    from urja.apps.rulebook.operations import load_tariff
     from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.usecases.policies import load_bundled_policy
 
     for code in TARIFFS:
-        load_document(_TARIFF.format(code=code), BEGUN)
+        load_tariff(_TARIFF.format(code=code), BEGUN)
     stamp: dict[str, Any] = {"recorded_at": BEGUN, "actor": "proof"}
     for code in POLICIES:
         load_bundled_policy(f"{code}.toml", **stamp)

@@ -400,7 +400,7 @@ class Consumers(Kind):
 def _policies(load: Load) -> list[str]:
     """The codes of the policies that an agreement may have for its own now."""
     # Kinds are read where no database is set up, to write files.
-    from urja.apps.supply.policies import book
+    from urja.apps.rulebook.queries.policies import book
 
     policies, today = book(), local_day(load.recorded_at, ZoneInfo(load.zone))
     in_force = [policies.in_force(code, today) for code in policies.versions]

@@ -1,4 +1,4 @@
-"""What the tariffs refuse."""
+"""What the rulebook refuses."""
 
 
 class TariffConflictError(Exception):
@@ -22,3 +22,11 @@ class UnlikeVersionError(Exception):
 
 class UnknownTariffError(Exception):
     """A tariff code of which no version is in force on the first day asked for."""
+
+
+class PolicyConflictError(Exception):
+    """A version of this policy is stored with another text."""
+
+
+class UnknownPolicyError(Exception):
+    """No version of this policy is stored, or none is in force."""

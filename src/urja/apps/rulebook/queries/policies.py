@@ -1,26 +1,18 @@
 """The stored policies: which one governs an account on a day."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import structlog
-from django.conf import settings
 from django.db import connection
 
-from urja.apps.billing import plans
-from urja.apps.billing.arrears import Rule, Rules
-from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.supply.errors import UnknownPolicy
-from urja.apps.supply.models import PolicyVersion
+from urja.apps.rulebook.errors import UnknownPolicyError
+from urja.apps.rulebook.models import PolicyVersion
 from urja.core.calendar import local_day
 from urja.core.policy import Policy, parse_policy
-
-log = structlog.get_logger()
 
 DEFAULT_CATEGORY = ""
 
@@ -47,23 +39,23 @@ class Book:
     def __bool__(self) -> bool:
         return bool(self.assigned)
 
-    def governs(self, terms: AgreementTerms, day: date) -> Policy:
-        """The version in force on a local day for a supply on these terms; raises UnknownPolicy.
+    def governs(self, own: str, category: str, day: date) -> Policy:
+        """The version in force on a local day for a supply of a category; raises UnknownPolicyError.
 
         What the agreement itself says goes before its category, also where no version of it is in force: nobody is cut
         by another policy than what was agreed.
         """
-        code = self.code_for(terms)
+        code = self.code_for(own, category)
         if code is None:
-            raise UnknownPolicy(f"no policy governs the category {terms.category!r}")
+            raise UnknownPolicyError(f"no policy governs the category {category!r}")
         policy = self.in_force(code, day)
         if policy is None:
-            raise UnknownPolicy(f"no version of policy {code!r} is in force on {day}")
+            raise UnknownPolicyError(f"no version of policy {code!r} is in force on {day}")
         return policy
 
-    def code_for(self, terms: AgreementTerms) -> str | None:
-        """Which policy governs a supply on these terms: its own, or the one of its category, or everybody's."""
-        return terms.policy or self.assigned.get(terms.category, self.assigned.get(DEFAULT_CATEGORY))
+    def code_for(self, own: str, category: str) -> str | None:
+        """Which policy governs a supply: its agreement's own, or the one of its category, or everybody's."""
+        return own or self.assigned.get(category, self.assigned.get(DEFAULT_CATEGORY))
 
     def in_force(self, code: str, day: date) -> Policy | None:
         """The version of a policy in force on a local day."""
@@ -83,45 +75,6 @@ def _book(sha256s: str | None, assigned: str | None) -> Book:
     for policy in map(_parsed, (sha256s or "").split()):
         versions[policy.code] = (*versions.get(policy.code, ()), policy)
     return Book(versions, json.loads(assigned or "{}"))
-
-
-def arrears_rules(now: datetime) -> Rules:
-    """What of recharges that are posted now goes to arrears: by the policy that governs each account.
-
-    Nothing where a plan of instalments holds: it pays them instead.
-    """
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
-
-    def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
-        policies, found = book(), {}
-        unplanned = sorted(set(account_ids) - {plan.account_id for plan in plans.plans_at(account_ids, now)})
-        agreements = (
-            Agreement.objects.filter(account_id__in=unplanned, valid_from__lte=now)
-            .order_by("account_id", "-valid_from")
-            .distinct("account_id")
-        )
-        for agreement in contracts.with_terms(agreements):
-            try:
-                policy = policies.governs(agreement.terms_at(now), local_day(now, zone))
-            except UnknownPolicy as error:
-                log.warning("no policy", account=agreement.account_id, error=str(error))
-                continue
-            if policy.payments.arrears_percent:
-                found[agreement.account_id] = Rule(policy.payments.arrears_percent, name_of(policy))
-        return found
-
-    return rules
-
-
-def of_their_own(now: datetime) -> dict[str, int]:
-    """How many agreements have a policy of their own at an instant, by its code."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT policy, count(*) FROM registry_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "
-            "AND coalesce(valid_to, 'infinity') > %(now)s GROUP BY 1 ORDER BY 1",
-            {"now": now},
-        )
-        return dict(cursor.fetchall())
 
 
 def book() -> Book:

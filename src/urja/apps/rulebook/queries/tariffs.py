@@ -1,4 +1,4 @@
-"""The reading side of the tariffs."""
+"""The stored tariffs: which versions rate which days."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from importlib import resources
 
 from django.db import connection
 
-from urja.apps.tariffs.errors import UnknownTariffError
-from urja.apps.tariffs.models import TariffVersion
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.models import TariffVersion
 from urja.core.calendar import ONE_DAY
 from urja.core.rating import Tariff, parse_tariff
 
@@ -78,9 +78,9 @@ def in_force(code: str, day: date) -> Tariff | None:
         return None
 
 
-def bundled_documents() -> dict[str, str]:
+def bundled_tariffs() -> dict[str, str]:
     """The documents that come with Urja, by file name: a demonstration and an example, no utility's own."""
-    folder = resources.files("urja.apps.tariffs") / "documents"
+    folder = resources.files("urja.apps.rulebook") / "documents"
     return {
         item.name: item.read_text("utf-8")
         for item in sorted(folder.iterdir(), key=lambda item: item.name)

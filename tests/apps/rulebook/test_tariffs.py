@@ -10,15 +10,16 @@ NOW = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
 
 @pytest.fixture
 def tariffs(database):
-    from urja.apps.tariffs import operations, queries
+    from urja.apps.rulebook import operations
+    from urja.apps.rulebook.queries import tariffs
 
-    return operations, queries
+    return operations, tariffs
 
 
 def document(version="2024-1", valid_from="2024-01-01", rate="2.00"):
-    from urja.apps.tariffs.queries import bundled_documents
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
-    text = bundled_documents()["demo-domestic.toml"]
+    text = bundled_tariffs()["demo-domestic.toml"]
     return (
         text.replace('"2024-1"', f'"{version}"')
         .replace("2024-01-01", valid_from)
@@ -27,20 +28,20 @@ def document(version="2024-1", valid_from="2024-01-01", rate="2.00"):
 
 
 def test_every_bundled_document_is_good(tariffs):
-    operations, queries = tariffs
-    for text in queries.bundled_documents().values():
-        operations.load_document(text, NOW)
-    assert queries.versions_in_force("demo-domestic", date(2026, 4, 1), date(2026, 5, 1))[0].currency == "INR"
+    operations, tariffs = tariffs
+    for text in tariffs.bundled_tariffs().values():
+        operations.load_tariff(text, NOW)
+    assert tariffs.versions_in_force("demo-domestic", date(2026, 4, 1), date(2026, 5, 1))[0].currency == "INR"
 
 
 def test_the_same_text_again_changes_nothing_and_another_is_refused(tariffs):
-    from urja.apps.tariffs.errors import TariffConflictError
+    from urja.apps.rulebook.errors import TariffConflictError
 
     operations, _ = tariffs
-    first = operations.load_document(document(), NOW)
-    assert operations.load_document(document(), NOW).pk == first.pk
+    first = operations.load_tariff(document(), NOW)
+    assert operations.load_tariff(document(), NOW).pk == first.pk
     with pytest.raises(TariffConflictError, match="a version of its own"):
-        operations.load_document(document(rate="3"), NOW)
+        operations.load_tariff(document(rate="3"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -53,30 +54,30 @@ def test_the_same_text_again_changes_nothing_and_another_is_refused(tariffs):
 )
 def test_a_version_keeps_the_calendar_and_the_currency_of_its_code(tariffs, change, why):
     """Periods from the 10th and the month before both have the days to its end, and both would charge them."""
-    from urja.apps.tariffs.errors import UnlikeVersionError
-    from urja.apps.tariffs.models import TariffVersion
+    from urja.apps.rulebook.errors import UnlikeVersionError
+    from urja.apps.rulebook.models import TariffVersion
 
     operations, _ = tariffs
-    operations.load_document(document(), NOW)
+    operations.load_tariff(document(), NOW)
     new = document("2", "2026-04-10")
     if "currency" in change:
         new = new.replace('currency = "INR"', change)
     else:
         new = new.replace("valid_from", f"{change}\nvalid_from")
     with pytest.raises(UnlikeVersionError, match=f"{why}.*a code of its own"):
-        operations.load_document(new, NOW)
+        operations.load_tariff(new, NOW)
     assert TariffVersion.objects.count() == 1
 
 
 def test_versions_in_force(tariffs):
-    from urja.apps.tariffs.errors import UnknownTariffError
+    from urja.apps.rulebook.errors import UnknownTariffError
 
-    operations, queries = tariffs
+    operations, tariffs = tariffs
     for version, day in [("a", "2024-01-01"), ("c", "2026-04-11"), ("b", "2026-02-01"), ("c2", "2026-04-11")]:
-        operations.load_document(document(version, day), NOW)
+        operations.load_tariff(document(version, day), NOW)
 
     def found(first, end):
-        versions = queries.versions_in_force(
+        versions = tariffs.versions_in_force(
             "demo-domestic", date.fromisoformat(first), date.fromisoformat(end)
         )
         return [tariff.version for tariff in versions]
@@ -90,6 +91,6 @@ def test_versions_in_force(tariffs):
 
 @pytest.mark.parametrize("statement", ["UPDATE tariffs_version SET text = ''", "DELETE FROM tariffs_version"])
 def test_a_version_is_never_changed(database, tariffs, statement):
-    tariffs[0].load_document(document(), NOW)
+    tariffs[0].load_tariff(document(), NOW)
     with pytest.raises(psycopg.errors.IntegrityError), database.connect() as connection:
         connection.execute(statement)

@@ -1,0 +1,47 @@
+"""The share of recharges that goes to arrears, by the policy that governs each account."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.conf import settings
+
+from urja.apps.billing import plans
+from urja.apps.billing.arrears import Rule, Rules
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.models import Agreement
+from urja.apps.rulebook.errors import UnknownPolicyError
+from urja.apps.rulebook.queries.policies import book, name_of
+from urja.core.calendar import local_day
+
+log = structlog.get_logger()
+
+
+def arrears_rules(now: datetime) -> Rules:
+    """What of recharges that are posted now goes to arrears: by the policy that governs each account.
+
+    Nothing where a plan of instalments holds: it pays them instead.
+    """
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+
+    def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
+        policies, found = book(), {}
+        unplanned = sorted(set(account_ids) - {plan.account_id for plan in plans.plans_at(account_ids, now)})
+        agreements = (
+            Agreement.objects.filter(account_id__in=unplanned, valid_from__lte=now)
+            .order_by("account_id", "-valid_from")
+            .distinct("account_id")
+        )
+        for agreement in contracts.with_terms(agreements):
+            terms = agreement.terms_at(now)
+            try:
+                policy = policies.governs(terms.policy, terms.category, local_day(now, zone))
+            except UnknownPolicyError as error:
+                log.warning("no policy", account=agreement.account_id, error=str(error))
+                continue
+            if policy.payments.arrears_percent:
+                found[agreement.account_id] = Rule(policy.payments.arrears_percent, name_of(policy))
+        return found
+
+    return rules

@@ -1,0 +1,8 @@
+"""Rights of each PostgreSQL role on tariffs and policies: both read; documents are loaded by the owner's commands."""
+
+_ALL = "tariffs_version, supply_policy_version, supply_policy_assignment"
+
+GRANTS: dict[str, list[str]] = {
+    "urja_web": [f"GRANT SELECT ON {_ALL} TO urja_web"],
+    "urja_pipeline": [f"GRANT SELECT ON {_ALL} TO urja_pipeline"],
+}

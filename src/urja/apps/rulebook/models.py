@@ -1,0 +1,65 @@
+"""Versions of tariffs and policies, and what each policy governs. A version is its document's text; what it means is
+`urja.core.rating`'s and `urja.core.policy`'s to say.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class TariffVersion(models.Model):
+    """One document, in force from a local day until the next version of its code."""
+
+    code = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    valid_from = models.DateField()
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    loaded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "tariffs_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "version"], name="tariffs_one_text_per_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.version}"
+
+
+class PolicyVersion(models.Model):
+    """One version of a policy document, as it was loaded. Never changed: a correction is a later version."""
+
+    code = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    valid_from = models.DateField()
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField()
+    actor = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "supply"
+        db_table = "supply_policy_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "version"], name="supply_policy_one_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.version}"
+
+
+class PolicyAssignment(models.Model):
+    """Which policy governs a consumer category; the empty category is everybody else. An agreement's own goes before it."""
+
+    category = models.CharField(max_length=32, primary_key=True)
+    code = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField()
+    actor = models.CharField(max_length=100)
+
+    class Meta:
+        app_label = "supply"
+        db_table = "supply_policy_assignment"
+
+    def __str__(self) -> str:
+        return f"{self.category or 'everybody'}: {self.code}"

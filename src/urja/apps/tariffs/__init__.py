@@ -1,1 +1,0 @@
-"""Tariff documents as loaded: every version kept as its text, none ever changed."""

@@ -344,8 +344,8 @@ def misspelt(text: str, chance: random.Random) -> str:
 
 
 def measure(count: int, queries: int) -> dict[str, Any]:
-    from urja.apps.identity.access import Area, Caller
-    from urja.apps.identity.roles import Role
+    from urja.apps.identity.queries.access import Area, Caller
+    from urja.apps.identity.queries.roles import Role
     from urja.apps.overviews.queries.searching import search
 
     chance = random.Random(7)

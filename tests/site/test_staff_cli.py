@@ -90,7 +90,7 @@ def new(*options):
 
 
 def test_a_key_is_shown_once_and_its_hash_is_kept(box, database):
-    from urja.apps.identity import keys
+    from urja.apps.identity.queries import keys
     from urja.apps.journal.models import AuditEntry
 
     text = new("--role", "auditor", "--expires", "30", "--per-minute", "60")

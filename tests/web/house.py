@@ -33,7 +33,7 @@ def build(connect) -> House:
     from django.contrib.auth import get_user_model
 
     from urja.apps.identity.models import AccountAccess
-    from urja.apps.identity.queries import accesses_of
+    from urja.apps.identity.queries.accounts import accesses_of
     from urja.apps.people.models import Person
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs

@@ -24,7 +24,8 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 
-from urja.apps.identity.models import AddressAnswer, AddressChange, AddressChangeState, SignIn
+from urja.apps.identity.kinds import AddressChangeState
+from urja.apps.identity.models import AddressAnswer, AddressChange, SignIn
 from urja.apps.journal.errors import Refused
 from urja.apps.notices.letters import letter
 from urja.base.clock import WallClock

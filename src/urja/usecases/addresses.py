@@ -16,8 +16,9 @@ from typing import Final
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from urja.apps.identity.identities import email_faults, is_staff, taken_faults, user_of
-from urja.apps.identity.models import AddressChange, AddressChangeState
+from urja.apps.identity.kinds import AddressChangeState
+from urja.apps.identity.models import AddressChange
+from urja.apps.identity.queries.identities import email_faults, is_staff, taken_faults, user_of
 from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.people.models import Person
 from urja.base.sentences import say

@@ -17,8 +17,9 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.identity.identities import staff_address_faults, user_of
-from urja.apps.identity.models import AccessRole, AccountAccess
+from urja.apps.identity.kinds import AccessRole
+from urja.apps.identity.models import AccountAccess
+from urja.apps.identity.queries.identities import staff_address_faults, user_of
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint

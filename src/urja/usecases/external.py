@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Model
 
-from urja.apps.identity.identities import staff_address_faults, taken_faults
+from urja.apps.identity.queries.identities import staff_address_faults, taken_faults
 from urja.apps.journal.models import External
 from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
 from urja.apps.network.models import Licensee, Premise, ServicePoint

@@ -12,8 +12,9 @@ from django.db.models.expressions import RawSQL
 
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.access import Area, Caller, NotAllowed, OutOfArea, caller_of
-from urja.apps.identity.roles import writing
+from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.queries.access import Area, Caller, caller_of
+from urja.apps.identity.queries.roles import writing
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Operation
 from urja.apps.meter_jobs.models import Task

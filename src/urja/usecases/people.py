@@ -12,8 +12,8 @@ from django.db.models import Q
 from msgspec import UNSET
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.identities import email_faults, is_staff, taken_faults
 from urja.apps.identity.models import Employment
+from urja.apps.identity.queries.identities import email_faults, is_staff, taken_faults
 from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.people.models import PHONE, Person
 from urja.apps.people.queries import PERSONAL, version_of

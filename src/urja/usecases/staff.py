@@ -9,8 +9,9 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from urja.apps.identity.identities import user_of
-from urja.apps.identity.models import Employment, StaffRole
+from urja.apps.identity.kinds import StaffRole
+from urja.apps.identity.models import Employment
+from urja.apps.identity.queries.identities import user_of
 from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.network.kinds import LEVELS, Tree
 from urja.apps.network.models import Node, Premise

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from urja.apps.identity.models import Token
-from urja.apps.identity.roles import TABLE
+from urja.apps.identity.queries.roles import TABLE
 from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.base.sentences import say
 from urja.usecases.kinds import staff

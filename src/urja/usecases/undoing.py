@@ -15,7 +15,8 @@ from django.db import connection
 from urja.apps.assets.models import Projection
 from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.billing.queries import charged_agreements
-from urja.apps.identity.models import AddressChange, AddressChangeState
+from urja.apps.identity.kinds import AddressChangeState
+from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Doing, Operation, UseCase
 from urja.apps.work import operations as work, queries as orders

@@ -154,7 +154,7 @@ def test_operations_that_move_nothing_count_nothing(operations):
 
 def test_every_field_of_money_is_counted(operations):
     """A new operation that carries an amount and may be asked for has to say what it moves."""
-    from urja.apps.identity.roles import who_may, writing
+    from urja.apps.identity.queries.roles import who_may, writing
 
     carrying = {
         operation.kind()

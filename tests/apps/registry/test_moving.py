@@ -112,7 +112,7 @@ class TestMovingIn:
     def test_everything_is_made_and_the_supply_is_released(self, vacant):
         from urja.apps.assets.models import Configuration
         from urja.apps.books.models import CreditRequest
-        from urja.apps.identity import queries
+        from urja.apps.identity.queries import accounts
         from urja.apps.people.models import Person
 
         made = do(moving_in(credit_minor=50_000, phone="98123 45678", category="bpl"), NOON).outcome
@@ -121,7 +121,7 @@ class TestMovingIn:
         assert (agreement.customer, agreement.valid_from, agreement.valid_to) == (person, COMMISSIONED, None)
         assert (person.name, person.email, person.phone) == ("Meera", "meera@example.org", "9812345678")
         assert (agreement.terms_at(NOON).category, agreement.terms_at(NOON).tariff_code) == ("bpl", "demo")
-        assert queries.access(made["user_id"], made["account_id"]).role == "owner"
+        assert accounts.access_to(made["user_id"], made["account_id"]).role == "owner"
         assert CreditRequest.objects.get().amount_minor == 50_000
         assert orders() == [("release", "vacant")]
         wanted = dict(Configuration.objects.values_list("item", "desired"))
@@ -290,7 +290,7 @@ class TestWhatPeopleSee:
     def test_nobody_sees_anothers_life(self, vacant, connection):
         from urja.apps.billing.queries import entries
         from urja.apps.contracts import queries as contracts
-        from urja.apps.identity import queries as identity
+        from urja.apps.identity.queries import accounts as identity
         from urja.apps.readings.queries import use_by_day
         from urja.pipeline import post
 

@@ -110,7 +110,7 @@ def test_the_head_end_learns_a_meters_area(trees):
 
 
 def test_areas_follow_a_section(trees):
-    from urja.apps.identity.access import Area
+    from urja.apps.identity.queries.access import Area
     from urja.apps.network.models import Node
     from urja.apps.overviews.queries.areas import all_places
 

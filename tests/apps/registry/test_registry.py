@@ -15,13 +15,13 @@ def test_adoption_makes_everything_in_one_bucket(database):
     from urja.apps.books.models import CreditRequest
     from urja.apps.commissioning import projection
     from urja.apps.contracts import queries as contracts
-    from urja.apps.identity import queries as identity
+    from urja.apps.identity.queries import accounts as identity
 
     made = adopt(bucket=700, credit_minor=50_000)
     keys = (made.premise_id, made.service_point_id, made.device_id, made.agreement_id, made.account_id)
     assert {bucket_of(key) for key in keys} == {700}
     assert CreditRequest.objects.get().amount_minor == 50_000
-    assert identity.access(made.user_id, made.account_id).role == "owner"
+    assert identity.access_to(made.user_id, made.account_id).role == "owner"
     assert contracts.agreement_at(made.account_id, START).id == made.agreement_id
     (due,) = projection.due_projections(10)
     assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)
@@ -33,11 +33,11 @@ def test_adoption_makes_everything_in_one_bucket(database):
 
 
 def test_a_person_with_two_supplies_is_one_person(database):
-    from urja.apps.identity import queries
+    from urja.apps.identity.queries import accounts
 
     first, second = adopt(1, email="a@example.org"), adopt(2, email="A@Example.org ")
     assert first.user_id == second.user_id
-    assert [access.account_id for access in queries.accesses_of(first.user_id)] == [
+    assert [access.account_id for access in accounts.accesses_of(first.user_id)] == [
         first.account_id,
         second.account_id,
     ]

@@ -10,15 +10,15 @@ STAMP = {"recorded_at": START, "actor": "test"}
 
 
 def test_every_operation_and_every_read_has_its_row(database):
-    from urja.apps.identity.roles import TABLE, Read, writing
+    from urja.apps.identity.queries.roles import TABLE, Read, writing
     from urja.usecases.kinds import ALL
 
     assert {*TABLE} == {*Read} | {writing(operation.kind()) for operation in ALL}
 
 
 def test_roles_are_those_of_staff_and_those_of_accounts(database):
-    from urja.apps.identity.models import AccessRole, StaffRole
-    from urja.apps.identity.roles import Role
+    from urja.apps.identity.kinds import AccessRole, StaffRole
+    from urja.apps.identity.queries.roles import Role
 
     assert {*Role} == {"consumer", "member"} | {*StaffRole.values}
     assert {*AccessRole.values} == {"owner", "member"}
@@ -29,7 +29,7 @@ WITHOUT_A_PLACE = {"close_difference", "note_difference", "put_up_transformer", 
 
 
 def test_every_operation_says_where_it_is(database):
-    from urja.apps.identity.roles import who_may, writing
+    from urja.apps.identity.queries.roles import who_may, writing
     from urja.usecases.judging import NAMES
     from urja.usecases.kinds import ALL
 
@@ -40,7 +40,7 @@ def test_every_operation_says_where_it_is(database):
 
 
 def test_a_scope_covers_itself_or_all_of_a_kind(database):
-    from urja.apps.identity.roles import scope_covers
+    from urja.apps.identity.queries.roles import scope_covers
 
     assert scope_covers("read:*", "read:device")
     assert scope_covers("read:device", "read:device")
@@ -76,7 +76,7 @@ def trees(database):
 
 
 def employed(area, role="clerk", at=START):
-    from urja.apps.identity.access import caller_of_user
+    from urja.apps.identity.queries.access import caller_of_user
     from urja.usecases.operations import employ
 
     user = employ("x@example.org", "X", role, area, recorded_at=START, actor="test")
@@ -106,13 +106,13 @@ def numbers(area, at):
     ],
 )
 def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
-    from urja.apps.identity.roles import Read
+    from urja.apps.identity.queries.roles import Read
 
     assert numbers(employed(area).area(Read.USAGE_POINT), at) == there
 
 
 def test_two_roles_are_two_areas(trees):
-    from urja.apps.identity.roles import Read, writing
+    from urja.apps.identity.queries.roles import Read, writing
 
     employed("section A")
     caller = employed("premise S", "secretary")
@@ -123,7 +123,7 @@ def test_two_roles_are_two_areas(trees):
 
 
 def test_who_is_dismissed_may_no_more(trees):
-    from urja.apps.identity.access import caller_of_user
+    from urja.apps.identity.queries.access import caller_of_user
     from urja.usecases.operations import dismiss
 
     caller = employed("section A")
@@ -144,7 +144,7 @@ def test_who_is_dismissed_may_no_more(trees):
     ],
 )
 def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
-    from urja.apps.identity.access import OutOfArea
+    from urja.apps.identity.errors import OutOfArea
     from urja.usecases.judging import judge
     from urja.usecases.operations import RemoveMeter
 
@@ -160,7 +160,7 @@ def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outs
 def test_a_meter_in_stock_is_nowhere(trees):
     from tests.apps.street import remove
 
-    from urja.apps.identity.access import OutOfArea
+    from urja.apps.identity.errors import OutOfArea
     from urja.usecases.judging import judge
     from urja.usecases.operations import InstallMeter
 
@@ -179,7 +179,7 @@ def test_a_meter_in_stock_is_nowhere(trees):
 
 
 def test_a_premise_is_in_an_area_with_all_that_is_in_it(trees):
-    from urja.apps.identity.roles import Read
+    from urja.apps.identity.queries.roles import Read
     from urja.apps.network.models import Premise
     from urja.apps.overviews.queries.areas import holds_premise
 

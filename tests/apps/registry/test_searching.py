@@ -4,7 +4,7 @@ import pytest
 from tests.apps.registry.life import connect
 from tests.apps.street import START
 
-from urja.apps.identity.roles import Role
+from urja.apps.identity.queries.roles import Role
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def societies(database):
 
 
 def found(text, limit=20, **area):
-    from urja.apps.identity.access import Area, Caller
+    from urja.apps.identity.queries.access import Area, Caller
     from urja.apps.overviews.queries.searching import search
 
     caller = Caller(1, grants=((Role.CLERK, Area(**(area or {"everywhere": True}))),))

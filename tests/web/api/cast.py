@@ -176,7 +176,7 @@ EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsid
 
 def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):
     """A key of somebody's (a role of the cast, or an address), or with `role` a program's."""
-    from urja.apps.identity.keys import new_key
+    from urja.apps.identity.queries.keys import new_key
     from urja.usecases.operations import IssueToken, perform
 
     made = new_key()

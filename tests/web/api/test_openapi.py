@@ -24,7 +24,7 @@ def methods(described):
 
 
 def test_every_route_is_in_it(described):
-    from urja.apps.identity.roles import who_may, writing
+    from urja.apps.identity.queries.roles import who_may, writing
     from urja.usecases.kinds import ALL
     from urja.web.api.table import ROUTES
 

@@ -12,7 +12,7 @@ ROLES = (
 
 def reads(society):
     """An address of the API for each read."""
-    from urja.apps.identity.roles import Read
+    from urja.apps.identity.queries.roles import Read
 
     flat = society.flats[0]
     day = "begins_at=2026-03-01T18:30:00Z&ends_at=2026-03-02T18:30:00Z"
@@ -38,14 +38,14 @@ PAGES = {"read:overview": "/console/live/", "read:settlements": "/console/paymen
 
 
 def test_each_read_has_an_address(society):
-    from urja.apps.identity.roles import Read
+    from urja.apps.identity.queries.roles import Read
 
     assert {*reads(society)} | {*PAGES} == {*Read}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_reads(society, api, role):
-    from urja.apps.identity.roles import TABLE
+    from urja.apps.identity.queries.roles import TABLE
 
     program = api(role)
     seen = {act: program.get(address) for act, address in reads(society).items()}
@@ -65,7 +65,7 @@ def test_pages_that_show_the_whole_utility(society, browser, role):
     from django.contrib.auth import get_user_model
     from tests.web.api.cast import EMAILS
 
-    from urja.apps.identity.roles import TABLE
+    from urja.apps.identity.queries.roles import TABLE
 
     email = EMAILS.get(role, f"{role}@utility.example")
     user = as_owner(lambda: get_user_model().objects.get(email=email))
@@ -77,7 +77,7 @@ def test_pages_that_show_the_whole_utility(society, browser, role):
 @pytest.mark.parametrize("role", ROLES)
 def test_operations_by_the_view(society, api, role):
     """Whoever may not is told so before anybody looks at what they send; whoever may is told that `[]` is nothing."""
-    from urja.apps.identity.roles import TABLE, writing
+    from urja.apps.identity.queries.roles import TABLE, writing
     from urja.usecases.kinds import ALL
 
     program = api(role)
@@ -96,7 +96,7 @@ def test_operations_by_the_stage(society, api, role):
     """The stage judges by the same table, whatever the web has let through."""
     import msgspec
 
-    from urja.apps.identity.roles import TABLE, writing
+    from urja.apps.identity.queries.roles import TABLE, writing
     from urja.apps.journal.models import Request
     from urja.pipeline.register import answer_requests
     from urja.usecases.kinds import ALL

@@ -6,21 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from urja.apps.identity.kinds import AccessRole, AddressChangeState, SignInKind, StaffRole
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
-
-
-class AddressChangeState(models.TextChoices):
-    """How far a change of the address that somebody signs in with has come."""
-
-    WAITING = "waiting"
-    DONE = "done"
-    REFUSED = "refused"
-    """By whoever reads the old address."""
-    WITHDRAWN = "withdrawn"
-    """Another one was asked for, or what asked for it was undone."""
-    EXPIRED = "expired"
-    IMPOSSIBLE = "impossible"
-    """When it was confirmed it could not be done any more, such as where somebody else has the address by now."""
 
 
 class AddressChange(models.Model):
@@ -85,13 +72,6 @@ class AddressAnswer(models.Model):
         return f"answer {self.id}"
 
 
-class AccessRole(models.TextChoices):
-    """What a person is to an account."""
-
-    OWNER = "owner"
-    MEMBER = "member"
-
-
 class AccountAccess(Recorded):
     """A person who may see an account. They sign in, and are written to, as the person says."""
 
@@ -109,19 +89,6 @@ class AccountAccess(Recorded):
 
     def __str__(self) -> str:
         return f"{self.role} of account {self.account_id}"
-
-
-class StaffRole(models.TextChoices):
-    """What somebody is employed as. Consumers and household members have `AccountAccess` instead."""
-
-    SECRETARY = "secretary"
-    """Of a society: sees totals, not load curves."""
-    CLERK = "clerk"
-    FIELD_ENGINEER = "field_engineer"
-    CONTROL_ROOM = "control_room"
-    REVENUE_OFFICER = "revenue_officer"
-    AUDITOR = "auditor"
-    ADMINISTRATOR = "administrator"
 
 
 class Employment(Period):
@@ -223,21 +190,6 @@ class Token(Recorded):
 
     def __str__(self) -> str:
         return f"token {self.prefix} ({self.name})"
-
-
-class SignInKind(models.TextChoices):
-    """What happened at the door."""
-
-    ASKED = "asked"
-    """A code was asked for; one is sent where somebody has the address."""
-    WRONG_CODE = "wrong_code"
-    LIMITED = "limited"
-    """Too much was asked for from there: nothing was sent."""
-    SIGNED_IN = "signed_in"
-    SECOND_FACTOR_FAILED = "second_factor_failed"
-    FACTOR_ADDED = "factor_added"
-    FACTOR_REMOVED = "factor_removed"
-    SIGNED_OUT = "signed_out"
 
 
 class SignIn(models.Model):

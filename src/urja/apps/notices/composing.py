@@ -14,7 +14,8 @@ from urja.apps.billing.usage import unratable
 from urja.apps.books.models import Account, CreditRequest
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.models import AccessRole, AccountAccess
+from urja.apps.identity.kinds import AccessRole
+from urja.apps.identity.models import AccountAccess
 from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice

@@ -31,7 +31,7 @@ def invite(data: Path, email: str, hours: int) -> None:
     """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
     box = opened(data)
     from urja.apps.approvals import passkeys
-    from urja.apps.identity.access import employments
+    from urja.apps.identity.queries.access import employments
     from urja.usecases.staff import user_of
 
     now = box.clock.now()

@@ -87,8 +87,9 @@ def forget_factors(data: Path, email: str) -> None:
     opened(data)
     from allauth.mfa.models import Authenticator
 
-    from urja.apps.identity.identities import user_of
-    from urja.apps.identity.models import SignIn, SignInKind
+    from urja.apps.identity.kinds import SignInKind
+    from urja.apps.identity.models import SignIn
+    from urja.apps.identity.queries.identities import user_of
     from urja.base.clock import WallClock
 
     user = user_of(email)

@@ -60,7 +60,7 @@ def new(
 ) -> None:
     """Make a key and print it, once: it is kept nowhere."""
     box = opened(data)
-    from urja.apps.identity.keys import new_key
+    from urja.apps.identity.queries.keys import new_key
     from urja.usecases.operations import IssueToken
 
     key = new_key()
@@ -138,7 +138,7 @@ def _tokens() -> list[dict[str, Any]]:
 @token.command()
 def scopes() -> None:
     """What a key can be given, and which roles may it."""
-    from urja.apps.identity.roles import TABLE, who_may
+    from urja.apps.identity.queries.roles import TABLE, who_may
 
     for act, roles in TABLE.items():
         if roles:

@@ -11,8 +11,9 @@ from urja.apps.billing import arrears as dues, queries as billing
 from urja.apps.billing.plans import plans_at
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import agreement_at, with_terms
-from urja.apps.identity import access
 from urja.apps.identity.models import AccountAccess, PersonalRead
+from urja.apps.identity.queries.access import Area
+from urja.apps.identity.requests import note_reads
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
 from urja.apps.overviews.queries import areas
@@ -73,7 +74,7 @@ def readings(ask: Ask) -> answers.Readings:
 def _note(ask: Ask, agreement: Agreement) -> None:
     """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
-        access.note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
+        note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
 
 
 # -- totals ------------------------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def totals(ask: Ask) -> answers.Totals:
     query: TotalsQuery = ask.query
     premise = _premise(ask, query.premise)
     month = date.fromisoformat(f"{query.month}-01")
-    under = areas.premises(access.Area(premises=frozenset({premise.id})), "premise_id")
+    under = areas.premises(Area(premises=frozenset({premise.id})), "premise_id")
     points = list(ServicePoint.objects.filter(under).select_related("premise").order_by("consumer_number"))
     used = {one.service_point_id: one for one in month_by_place([point.id for point in points], month)}
 
@@ -120,7 +121,7 @@ def _parts(
 ) -> list[answers.PartOfTotals]:
     """The premises right below, each with what is in it: each usage point is in one of them or in none."""
     above = dict(
-        Premise.objects.filter(areas.premises(access.Area(premises=frozenset({premise.id})))).values_list(
+        Premise.objects.filter(areas.premises(Area(premises=frozenset({premise.id})))).values_list(
             "id", "parent_id"
         )
     )
@@ -336,7 +337,7 @@ _ALL = 1_000_000
 def export(ask: Ask) -> answers.Export:
     """All that is kept of a person, in one document; interval readings by address, a month at a time."""
     person = resources.person_of(ask)
-    access.note_reads(ask.caller, [person.id], ask.what, ask.now)
+    note_reads(ask.caller, [person.id], ask.what, ask.now)
     signed_in: Any = (
         None
         if person.user_id is None

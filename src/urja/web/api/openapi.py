@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.identity.roles import who_may, writing
+from urja.apps.identity.queries.roles import who_may, writing
 from urja.usecases.kinds import ALL, Operation
 from urja.web.api.examples import example_of
 from urja.web.api.problems import KINDS, ProblemDocument

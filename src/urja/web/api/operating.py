@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.identity import access
-from urja.apps.identity.roles import writing
+from urja.apps.identity.errors import OutOfArea
+from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState
@@ -89,7 +89,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
     key = idempotency_key(ask)
     try:
         judging.judge(ask.caller, operation, ask.now)
-    except access.OutOfArea:
+    except OutOfArea:
         refused(ask)
         raise ask.missing("such thing as the content names") from None
     try:

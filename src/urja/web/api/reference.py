@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from urja.apps.identity.roles import TABLE, Role, may
+from urja.apps.identity.queries.roles import TABLE, Role, may
 from urja.web.api import openapi
 from urja.web.api.problems import KINDS
 from urja.web.api.tags import tag_of

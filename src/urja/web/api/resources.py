@@ -1,6 +1,6 @@
 """The reading side of the API: each function answers one route, in the area of whoever asks.
 
-What is personal is written down (`access.note_reads`) before it is answered.
+What is personal is written down (`note_reads`) before it is answered.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,10 @@ from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import with_terms
-from urja.apps.identity import access
 from urja.apps.identity.models import AccountAccess, PersonalRead
-from urja.apps.identity.roles import TABLE, who_may, writing
+from urja.apps.identity.queries.access import Area
+from urja.apps.identity.queries.roles import TABLE, who_may, writing
+from urja.apps.identity.requests import note_reads
 from urja.apps.journal.models import AuditEntry
 from urja.apps.network.models import Placement, Premise, ServicePoint
 from urja.apps.overviews.queries import areas, known
@@ -57,7 +58,7 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
         ).distinct()
 
     def shape(found: list[Person]) -> list[answers.Consumer]:
-        access.note_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
+        note_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
         return [consumer_of(person) for person in found]
 
     return page(ask, rows, shape)
@@ -65,7 +66,7 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
 
 def consumer(ask: Ask) -> answers.Consumer:
     person = person_of(ask)
-    access.note_reads(ask.caller, [person.id], ask.what, ask.now)
+    note_reads(ask.caller, [person.id], ask.what, ask.now)
     return consumer_of(person)
 
 
@@ -125,7 +126,7 @@ def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
     if query.purpose is not None:
         rows = rows.filter(purpose=query.purpose)
     if query.premise is not None:
-        rows = rows.filter(areas.premises(access.Area(premises=frozenset({query.premise})), "premise_id"))
+        rows = rows.filter(areas.premises(Area(premises=frozenset({query.premise})), "premise_id"))
     return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from msgspec import Meta, Struct
 
-from urja.apps.identity.access import Area, Caller
 from urja.apps.identity.models import Token
+from urja.apps.identity.queries.access import Area, Caller
 from urja.web.api.problems import Problem
 
 type Handler = Callable[["Ask"], Any]

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from urja.apps.identity.roles import Read, writing
+from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.proofs import receipts
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.people import CorrectPerson

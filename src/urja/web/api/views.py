@@ -16,9 +16,10 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from urja.apps.identity import keys
-from urja.apps.identity.access import Area, Caller, NotAllowed, caller_of_token, caller_of_user
+from urja.apps.identity.errors import NotAllowed
 from urja.apps.identity.models import Token
+from urja.apps.identity.queries import keys
+from urja.apps.identity.queries.access import Area, Caller, caller_of_token, caller_of_user
 from urja.base.sentences import in_english
 from urja.base.storable import faults_of
 from urja.web.api import operating

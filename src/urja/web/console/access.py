@@ -14,9 +14,9 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.identity.access import Caller
-from urja.apps.identity.queries import accesses_of
-from urja.apps.identity.roles import Read, writing
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.accounts import accesses_of
+from urja.apps.identity.queries.roles import Read, writing
 from urja.usecases.kinds import ALL
 from urja.web.shared import metrics, second_factor, sign_in
 from urja.web.shared.colleague import colleague

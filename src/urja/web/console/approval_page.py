@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.approvals import answering, passkeys, queries
 from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import Request
 from urja.base import passkey

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from urja.apps.approvals import answering, passkeys, queries
 from urja.apps.approvals.models import OPEN, Waiting
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.web.console import approval_page as pages
 from urja.web.console.access import asks_for_operations, for_colleagues, show
 from urja.web.console.views import private

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity import access
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
+from urja.apps.identity.requests import note_reads
 from urja.apps.network.models import Placement, ServicePoint
 from urja.apps.overviews.queries import known
 from urja.apps.overviews.queries.known import Moment, Placed
@@ -93,7 +93,7 @@ def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
 def _resident(agreement: Agreement, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
     name = _("Agreement %(number)s") % {"number": agreement.id}
     if agreement.customer_id is not None and caller.area(Read.PERSON) is not None:
-        access.note_reads(caller, [agreement.customer_id], "console connection as of", now)
+        note_reads(caller, [agreement.customer_id], "console connection as of", now)
         person = known.person(agreement.customer_id, at)
         name = name if person is None else called(person)
     terms = [terms_in_words(one) for one in agreement.all_terms]

@@ -16,9 +16,9 @@ from urja.apps.billing.kinds import Every
 from urja.apps.billing.models import InstalmentPlan
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.identity import access
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
+from urja.apps.identity.requests import note_reads
 from urja.apps.network import queries as network
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import queries as notices
@@ -244,7 +244,7 @@ def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[
         .distinct()
         .order_by("id")
     )
-    access.note_reads(caller, [person.id for person in found], "console connection", now)
+    note_reads(caller, [person.id for person in found], "console connection", now)
     shown = {}
     for one in agreements:
         own = [

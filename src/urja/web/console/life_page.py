@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read, writing
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.meter_types.queries import event_names
 from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries import lifeline

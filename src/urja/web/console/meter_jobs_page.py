@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.queries import csv_of

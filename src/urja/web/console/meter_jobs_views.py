@@ -3,8 +3,8 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
 from urja.web.console import meter_jobs_page as pages
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.views import private

@@ -14,8 +14,9 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.identity.access import Caller, NotAllowed, OutOfArea
-from urja.apps.identity.roles import Read, writing
+from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.journal import requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry, Request, RequestState

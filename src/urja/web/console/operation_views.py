@@ -5,7 +5,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.identity.access import Caller, NotAllowed, OutOfArea
+from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.queries.access import Caller
 from urja.apps.journal import requests
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import Request, RequestState

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _
 
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import writing
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request
 from urja.apps.payments import differences, queries as payments

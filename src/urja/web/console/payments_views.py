@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request, RequestState
 from urja.apps.payments import queries as payments

@@ -7,8 +7,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
 from urja.apps.overviews.queries.lifeline import Before
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page

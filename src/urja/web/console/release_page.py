@@ -16,7 +16,7 @@ from urja.apps.approvals import passkeys
 from urja.apps.commands import releases
 from urja.apps.commands.kinds import OPEN_RELEASES, ReleaseState
 from urja.apps.commands.models import CutRelease
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.base import passkey
 from urja.web.console.approval_page import Question, base64url
 from urja.web.shared import formats

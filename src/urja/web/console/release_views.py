@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from urja.apps.commands import releases
 from urja.apps.commands.kinds import OPEN_RELEASES
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.web.console import release_page as pages
 from urja.web.console.access import for_colleagues, sees_everything, show
 from urja.web.console.approval_page import assertion_of

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity import access
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
+from urja.apps.identity.requests import note_reads
 from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.searching import Hit, Matched, search
@@ -74,7 +74,7 @@ def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
         return SearchPage("", nearly=False, groups=[])
     hits = search(asked, caller, now, LIMIT)
     people = hits.people[:LIMIT]
-    access.note_reads(caller, [hit.found.pk for hit in people], "console search", now)
+    note_reads(caller, [hit.found.pk for hit in people], "console search", now)
     groups = [
         _group("connections", _("Connections"), [_connection(hit) for hit in hits.connections]),
         _group("people", _("People"), _people(people, caller, now), more=len(hits.people) > LIMIT),

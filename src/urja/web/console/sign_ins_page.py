@@ -7,7 +7,8 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _
 
-from urja.apps.identity.models import SignIn, SignInKind
+from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.models import SignIn
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
 

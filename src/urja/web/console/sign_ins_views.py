@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.web.console.access import for_colleagues, sees_the_door, show
 from urja.web.console.sign_ins_page import sign_ins_page
 from urja.web.console.views import private

@@ -12,8 +12,8 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.identity.access import Area, Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Area, Caller
+from urja.apps.identity.queries.roles import Read
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.overviews.queries import areas

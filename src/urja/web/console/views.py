@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from urja.apps.identity.access import Caller
+from urja.apps.identity.queries.access import Caller
 from urja.web.console import pages
 from urja.web.console.access import first_page, for_colleagues, refused, sees_everything, show
 from urja.web.shared.clock import business_now

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from urja.apps.assets.models import Seal
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity import access
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read, writing
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read, writing
+from urja.apps.identity.requests import note_reads
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request
 from urja.apps.overviews.queries import areas
@@ -264,7 +264,7 @@ def _people(order: WorkOrder, caller: Caller, now: datetime) -> list[str]:
         .distinct()
         .order_by("id")
     )
-    access.note_reads(caller, [person.id for person in found], "console work order", now)
+    note_reads(caller, [person.id for person in found], "console work order", now)
     return [" · ".join(filter(None, (person.name, person.phone))) for person in found]
 
 

@@ -5,8 +5,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
 from urja.apps.journal import requests
 from urja.apps.journal.models import Request, RequestState
 from urja.apps.work import queries as orders

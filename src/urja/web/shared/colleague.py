@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from urja.apps.identity.access import Caller, caller_of_user
-from urja.apps.identity.roles import Role
+from urja.apps.identity.queries.access import Caller, caller_of_user
+from urja.apps.identity.queries.roles import Role
 from urja.web.shared.clock import business_now
 
 AT_HOME: Final = frozenset({Role.CONSUMER, Role.MEMBER})

@@ -28,7 +28,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy as _
 
-from urja.apps.identity.models import SignInKind
+from urja.apps.identity.kinds import SignInKind
 from urja.web.shared import sign_in
 
 FRESH_S: Final = 15 * 60

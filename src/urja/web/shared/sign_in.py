@@ -23,7 +23,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from urja.apps.identity.models import SignIn, SignInKind
+from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.models import SignIn
 from urja.base.networks import address_of
 from urja.web.shared.client import place_of
 

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
-from urja.apps.identity.identities import is_staff
-from urja.apps.identity.models import SignInKind
+from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.queries.identities import is_staff
 from urja.web.shared import sign_in
 
 

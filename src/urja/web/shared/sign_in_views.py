@@ -9,7 +9,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from urja.apps.identity.models import SignInKind
+from urja.apps.identity.kinds import SignInKind
 from urja.web.shared import sign_in
 from urja.web.shared.ledger_words import too_soon
 

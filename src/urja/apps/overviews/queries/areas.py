@@ -25,8 +25,8 @@ from django.db.models.expressions import RawSQL
 
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.access import Area
 from urja.apps.identity.models import AccountAccess
+from urja.apps.identity.queries.access import Area
 from urja.apps.network.models import Premise, ServicePoint
 
 NODES_UNDER = """

@@ -12,9 +12,9 @@ from typing import Any, Final
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity import access
-from urja.apps.identity.access import Area, Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Area, Caller
+from urja.apps.identity.queries.roles import Read
+from urja.apps.identity.requests import note_reads
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.overviews.queries import areas
@@ -84,5 +84,5 @@ def results(
     living = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), service_point_id__in=shown.values(), valid_from__lte=at
     ).exclude(customer=None)
-    access.note_reads(caller, living.values_list("customer_id", flat=True), what, at)
+    note_reads(caller, living.values_list("customer_id", flat=True), what, at)
     return {id_: result for id_, result in answered.items() if id_ in shown}

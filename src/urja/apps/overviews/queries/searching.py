@@ -21,8 +21,8 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.identity.access import Caller
-from urja.apps.identity.roles import Read
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
 from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries.areas import Reach
 from urja.apps.people.models import Person

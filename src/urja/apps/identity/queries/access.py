@@ -13,23 +13,11 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
-from urja.apps.identity.models import AccessRole, AccountAccess, Employment, PersonalRead, Token
-from urja.apps.identity.roles import Role, may, scope_covers, who_may
-from urja.apps.journal.errors import RegistryError
-from urja.apps.journal.operation import next_number
-from urja.base.sentences import Sentence, say
-
-
-class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.journal.errors`
-    """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
-
-    def __init__(self, says: Sentence) -> None:
-        super().__init__(says)
-        self.says = says
-
-
-class OutOfArea(RegistryError):  # noqa: N818
-    """The thing is not where the caller may: to them it does not exist."""
+from urja.apps.identity.errors import NotAllowed
+from urja.apps.identity.kinds import AccessRole
+from urja.apps.identity.models import AccountAccess, Employment, Token
+from urja.apps.identity.queries.roles import Role, may, scope_covers, who_may
+from urja.base.sentences import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +163,3 @@ def _area(held: Employment | Token) -> Area:
     if held.premise_id is not None:
         return Area(premises=frozenset({held.premise_id}))
     return Area(everywhere=True)
-
-
-def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
-    """Write down that somebody reads personal data of others, before they are answered; their own is theirs."""
-    PersonalRead.objects.bulk_create(
-        PersonalRead(
-            id=next_number(),
-            user_id=caller.user_id,
-            token_id=caller.token_id,
-            person_id=person_id,
-            what=what,
-            read_at=at,
-        )
-        for person_id in sorted(set(person_ids) - {caller.person_id})
-    )

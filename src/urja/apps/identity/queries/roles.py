@@ -1,7 +1,7 @@
 """Who may do what: one table of roles over operations and reads.
 
 A cell says whether a role may; *where* is said by the employment's area, or for consumers and household members by
-their own accounts (`access`). Nothing is allowed that has no row: a test holds the table to `operations.ALL`. The
+their own accounts (`access`). Nothing is allowed that has no row: a test holds the table to `urja.usecases.kinds.ALL`. The
 names are the scopes of tokens too: `read:load_curve`, `write:install_meter`.
 """
 

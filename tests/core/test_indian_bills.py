@@ -16,7 +16,7 @@ from urja.core.rating import Target, Terms, Use, parse_tariff, rows_between, sta
 from urja.core.units import major
 from urja.laws.second_rater import charges
 
-DELHI = Path(urja.apps.__path__[0]) / "tariffs" / "documents" / "delhi-domestic-2022.toml"
+DELHI = Path(urja.apps.__path__[0]) / "rulebook" / "documents" / "delhi-domestic-2022.toml"
 
 HEAD = """
 format = 1

@@ -14,7 +14,7 @@ from urja.core.rating import Terms, Use, cut_days, parse_tariff, target
 from urja.core.rating.tariff import bases_of
 from urja.laws.second_rater import charges
 
-DOCUMENTS = Path(urja.apps.__path__[0]) / "tariffs" / "documents"
+DOCUMENTS = Path(urja.apps.__path__[0]) / "rulebook" / "documents"
 DEMO = (DOCUMENTS / "demo-domestic.toml").read_text()
 DELHI = (DOCUMENTS / "delhi-domestic-2022.toml").read_text()
 

@@ -11,7 +11,7 @@ import urja.apps
 from urja.core.calendar import Period, month_fraction
 from urja.core.rating import RatingError, Terms, Use, cut_days, parse_tariff, target
 
-DOCUMENTS = Path(urja.apps.__path__[0]) / "tariffs" / "documents"
+DOCUMENTS = Path(urja.apps.__path__[0]) / "rulebook" / "documents"
 
 HEAD = """
 format = 1

@@ -153,7 +153,7 @@ def open_orders(running: Installation, count: int) -> list[str]:
 
     It is not asked after by time: webhooks make it be asked about.
     """
-    from urja.apps.payments import operations
+    from urja.apps.payments import requests
     from urja.apps.payments.config import PaymentsConfig
     from urja.apps.payments.kinds import OrderState
     from urja.apps.payments.models import Order
@@ -161,7 +161,7 @@ def open_orders(running: Installation, count: int) -> list[str]:
     config = PaymentsConfig.of(running.box.settings.payments)
     assert config is not None
     for number in range(1, count + 1):
-        operations.open_order(
+        requests.open_order(
             config,
             config.gateways[0].name,
             account_id=number % 1024 << 40 | number,

@@ -16,13 +16,13 @@ def two(till):
     """The same gateway twice, as two of the settings with secrets of their own."""
     from dataclasses import replace
 
-    from urja.apps.payments import gateways
+    from urja.apps.payments import clients
     from urja.apps.payments.config import PaymentsConfig
 
     first = cast.gateway(till.shop.url)
     second = replace(first, name="second", secrets=SECOND)
     with override_settings(URJA_PAYMENTS=PaymentsConfig((first, second)), ALLOWED_HOSTS=["testserver"]):
-        yield gateways
+        yield clients
 
 
 def knock(name, body, signature, **headers):
@@ -40,12 +40,12 @@ def inbox():
     return list(Inbox.objects.order_by("id"))
 
 
-def run(till, gateways, *names):
+def run(till, clients, *names):
     from urja.pipeline.collect import Collector
 
     with as_role("urja_pipeline"):
         for name in names:
-            Collector(gateways.gateway(name), 0.0).run_once(till.shop.now)
+            Collector(clients.gateway(name), 0.0).run_once(till.shop.now)
 
 
 def test_a_webhook_that_is_signed_with_another_gateways_secret_is_forged(till, two):

@@ -35,12 +35,12 @@ def phones(site):  # noqa: F811
     def prepare():
         from django.contrib.auth import get_user_model
 
-        from urja.apps.commands import releases
+        from urja.apps.commands import releasing
 
         for role, phone in found.items():
             user = get_user_model().objects.get(email=f"{role}@urja.example")
             office.enrol(SimpleNamespace(user=user, id=user.pk), phone, town_cast.NOW)
-        releases.note_held([told()], town_cast.NOW)
+        releasing.note_held([told()], town_cast.NOW)
 
     aside(prepare)
     return found
@@ -81,9 +81,9 @@ def recorded():
     found = []
 
     def read():
-        from urja.apps.commands import releases
+        from urja.apps.commands import releasing
 
-        found.extend(releases.to_ask())
+        found.extend(releasing.to_ask())
 
     aside(read, "urja_pipeline")
     return found

@@ -112,7 +112,8 @@ def laws(house):
 
 
 def forecast(house, amount, number=0):
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
     from urja.core.policy import effect_of_payment
 
     known = facts.of_account(house.houses[number].account_id, house.now, queries.health())
@@ -206,7 +207,8 @@ def test_no_share_goes_to_arrears_of_what_nobody_has_paid_in(house):
 def test_what_nobody_has_paid_in_is_no_last_recharge(house):
     """Warnings come at a share of what was paid last, not of a deposit or of bills that left the balance."""
     from urja.apps.books.operations import request_credit
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
 
     pay(house, 10_000)
     post(house)
@@ -249,7 +251,8 @@ def test_its_arithmetic_can_be_opened(house):
 
 def test_who_recharges_in_the_dark_has_paid_what_the_balance_has_of_it(house):
     """A part of a payment that goes to old dues brings nobody nearer to light."""
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
 
     house.use(8_000)
     house.go()

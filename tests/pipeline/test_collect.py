@@ -153,7 +153,8 @@ def test_a_question_that_a_webhook_has_caused_outlives_a_gateway_that_is_silent(
 
 def test_a_flood_of_forged_webhooks_is_bounded_and_loses_no_payment(till, paid, database):
     """What is not kept is sent again; and the credit comes by asking, webhook or not."""
-    from urja.apps.payments.models import LARGEST_BODY, MOST_WAITING, Inbox
+    from urja.apps.payments.models import MOST_WAITING, Inbox
+    from urja.apps.payments.requests import LARGEST_BODY
 
     insert = (
         "INSERT INTO payments_inbox (provider, source, body, received_at, received_wall_ms) "
@@ -461,7 +462,7 @@ def test_an_order_that_a_stolen_web_records_is_judged_again(till, column, value,
 
 def came_back(till, order, **changes):
     """The browser comes back, with what the gateway has signed, or says that it has."""
-    from urja.apps.payments import operations
+    from urja.apps.payments import requests
 
     [payment] = till.shop.payments_of(order.provider_order_id)
     query = {
@@ -471,7 +472,7 @@ def came_back(till, order, **changes):
         **changes,
     }
     with as_role("urja_web"):
-        operations.came_back(order, urlencode(query), till.shop.now)
+        requests.came_back(order, urlencode(query), till.shop.now)
 
 
 def test_a_return_from_the_page_makes_the_gateway_be_asked(till, paid):

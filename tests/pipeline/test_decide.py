@@ -111,7 +111,8 @@ class Place:
     def a_page_sees_the_same(self):
         """What a page shows are the facts that decisions rest on."""
         from urja.apps.overviews.queries.accounts import accounts_of
-        from urja.apps.supply import facts, queries
+        from urja.apps.supply import queries
+        from urja.apps.supply.queries import facts
 
         for house in self.houses:
             health = queries.health()
@@ -826,7 +827,8 @@ def test_the_pipelines_role_may_do_all_of_it(house):
 def test_the_webs_role_reads_and_orders_nothing(house):
     from django.db import ProgrammingError, connections
 
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
 
     cut(house)
     house.pay(500)

@@ -65,7 +65,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     from tests.apps import street
 
     from urja.apps.contracts.kinds import PaymentMode
-    from urja.apps.supply import facts
+    from urja.apps.supply.queries import facts
     from urja.laws.supply import laws
 
     do(house, to_postpaid(1))
@@ -117,7 +117,8 @@ def test_grace_after_a_conversion(database):
 
 
 def test_what_is_owed_by_bills_stands_beside_the_balance(house):
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
     from urja.usecases.operations import Bill
 
     do(house, to_postpaid(1))

@@ -32,9 +32,9 @@ def look(database, monkeypatch):
 
 
 def raised():
-    from urja.apps.readings import alarms
+    from urja.apps.readings import queries as readings
 
-    return [str(one) for one in alarms.raised()]
+    return [str(one) for one in readings.alarms()]
 
 
 def test_a_disk_that_fills_is_an_alarm_and_one_that_is_full_is_ill(look):

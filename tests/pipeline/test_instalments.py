@@ -213,7 +213,8 @@ def test_each_days_instalment_is_part_of_a_days_cost_as_long_as_it_is_owed(house
 
 
 def test_decisions_know_the_plan_and_what_is_due_next(house):
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
 
     def known():
         return facts.of_account(house.houses[0].account_id, house.now, queries.health()).facts

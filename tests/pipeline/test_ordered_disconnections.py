@@ -35,7 +35,8 @@ def holds(place, law):
 
 def page_says(house):
     """What the consumer's page says of the supply: as it is asked anew, not as the stage stored it."""
-    from urja.apps.supply import facts, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.queries import facts
     from urja.web.shared.standing import standing
 
     return standing(facts.of_account(house.houses[0].account_id, house.now, queries.health())).text

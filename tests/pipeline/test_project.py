@@ -219,9 +219,9 @@ def mended(how):
 
 
 def raised():
-    from urja.apps.readings import alarms
+    from urja.apps.readings import queries as readings
 
-    return [str(sentence) for sentence in alarms.raised()]
+    return [str(sentence) for sentence in readings.alarms()]
 
 
 def without_versions(store):

@@ -39,24 +39,24 @@ def _short_days(monkeypatch):
 
 
 def test_a_day_is_proven_once_and_the_next_goes_on_from_there(town, asked, tmp_path):  # noqa: F811
-    from urja.apps.proofs import daily
+    from urja.apps.proofs import queries as proofs
 
     prover, begun = asked
     sealer = new_sealer(tmp_path)
     town.run(0)
     with as_role("urja_pipeline"):
         assert re.fullmatch(ALL_HOLD, prover.run_once(town.midnight(0) + HOURS).detail)
-    assert daily.latest().proven_to == 0
+    assert proofs.last_run().proven_to == 0
     assert re.fullmatch(ALL_HOLD, prover.run_once(town.midnight(0) + 2 * HOURS).detail)
     for day in (1, 2):
         sealer.run_once(town.midnight(day) + timedelta(minutes=10))
         prover.run_once(town.midnight(day) + HOURS)
     assert begun == [0, 0, 1]
-    assert (daily.latest().proven_from, daily.latest().proven_to) == (1, 2)
+    assert (proofs.last_run().proven_from, proofs.last_run().proven_to) == (1, 2)
 
 
 def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa: F811
-    from urja.apps.proofs import daily
+    from urja.apps.proofs import queries as proofs
 
     prover, begun = asked
     town.run(0)
@@ -66,7 +66,7 @@ def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa
     report = prover.run_once(town.midnight(1) + HOURS)
     assert re.fullmatch(r"2026-03-03: BROKEN chains of \d+ laws: run urja verify", report.detail)
     assert report.ill
-    run = daily.latest()
+    run = proofs.last_run()
     assert (run.holds, run.proven_to, list(run.contradictions)) == (False, None, ["chains"])
     prover.run_once(town.midnight(2) + HOURS)
     assert begun == [0, 0]

@@ -41,9 +41,9 @@ def look(database, monkeypatch):
 
 
 def raised():
-    from urja.apps.readings import alarms
+    from urja.apps.readings import queries as readings
 
-    return alarms.raised()
+    return readings.alarms()
 
 
 def test_what_is_not_full_is_no_alarm(look):

@@ -30,7 +30,8 @@ async def people(town: Town):  # noqa: F811
 
 
 async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # noqa: F811
-    from urja.apps.commands import releases
+    from urja.apps.commands import requests
+    from urja.apps.commands.queries import releases
     from urja.pipeline.release_cuts import ReleaseCuts
 
     phones = {name: Authenticator() for name in people}
@@ -64,7 +65,7 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
         told = (await town.in_thread(releases.held))[0]
 
         def ask():
-            return releases.ask(
+            return requests.ask_release(
                 cuts=told.cuts,
                 areas=list(told.areas),
                 lasts=2 * HOUR,
@@ -73,14 +74,16 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
                 now=town.clock.now(),
             )
 
-        release = await town.in_thread(ask)
-        challenge = releases.content_of(release).challenge(told.nonce)
+        release_id = await town.in_thread(ask)
+        (release,) = await town.in_thread(releases.latest)
+        assert release.id == release_id
+        challenge = release.content.challenge(told.nonce)
         for name in ("asha", "ravi"):
             given = phones[name].approve(challenge)
-            answer = lambda: releases.answer(release.id, people[name], given, town.clock.now())  # noqa: B023, E731
+            answer = lambda: requests.answer_release(release.id, people[name], given, town.clock.now())  # noqa: B023, E731
             assert await town.in_thread(answer)
             assert not await town.in_thread(answer)
-        await run_until(lambda: releases.release(release.id).state == "released")
+        await run_until(lambda: releases.state_of(release.id) == "released")
         await run_until(lambda: [told.cuts for told in releases.held()] == [0])
         await town.until(dispatch, second, "superseded")
         assert second.detail == "released: it is to be decided anew"
@@ -92,35 +95,36 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
 
 
 async def test_what_is_not_approved_expires_and_can_be_called_back(town, people):  # noqa: F811
-    from urja.apps.commands import releases
+    from urja.apps.commands import releasing, requests
+    from urja.apps.commands.queries import releases
     from urja.pipeline.release_cuts import ReleaseCuts
 
     carrier = ReleaseCuts(town.broker, town.in_thread)
 
     def ask():
-        return releases.ask(
+        return requests.ask_release(
             cuts=1, areas=[""], lasts=HOUR, nonce=bytes(32), user_id=people["asha"], now=town.clock.now()
         )
 
     late = await town.in_thread(ask)
     await carrier.run_once(town.clock.now())
-    assert [one.release.id for one in await town.in_thread(releases.to_ask)] == [late.id]
+    assert [one.release.id for one in await town.in_thread(releasing.to_ask)] == [late]
     town.clock.advance(HOUR)
     await carrier.run_once(town.clock.now())
-    assert await town.in_thread(lambda: releases.release(late.id).state) == "expired"
+    assert await town.in_thread(lambda: releases.state_of(late)) == "expired"
     unwanted = await town.in_thread(ask)
-    assert await town.in_thread(lambda: releases.cancel(unwanted.id, people["ravi"], town.clock.now()))
+    assert await town.in_thread(lambda: requests.cancel_release(unwanted, people["ravi"], town.clock.now()))
     async with town.headend():
         async with asyncio.timeout(30):
-            while await town.in_thread(lambda: releases.release(unwanted.id).state) != "cancelled":
+            while await town.in_thread(lambda: releases.state_of(unwanted)) != "cancelled":
                 await carrier.run_once(town.clock.now())
 
 
 async def test_the_web_asks_and_answers_and_decides_nothing(town, people):  # noqa: F811
-    from urja.apps.commands import releases
+    from urja.apps.commands import requests
 
     def ask():
-        return releases.ask(
+        return requests.ask_release(
             cuts=1, areas=[""], lasts=HOUR, nonce=bytes(32), user_id=people["asha"], now=town.clock.now()
         )
 
@@ -134,8 +138,8 @@ async def test_the_web_asks_and_answers_and_decides_nothing(town, people):  # no
         try:
             asked = ask()
             given = Authenticator().approve(bytes(32))
-            assert releases.answer(asked.id, people["ravi"], given, town.clock.now())
-            assert releases.cancel(asked.id, people["ravi"], town.clock.now())
+            assert requests.answer_release(asked, people["ravi"], given, town.clock.now())
+            assert requests.cancel_release(asked, people["ravi"], town.clock.now())
         finally:
             default.close()
             default.settings_dict |= before
@@ -151,7 +155,7 @@ async def test_the_web_asks_and_answers_and_decides_nothing(town, people):  # no
             "INSERT INTO commands_held_cuts (headend, told, told_at) VALUES (%s, '{}', now())",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                thief.execute(statement, [asked.id])
+                thief.execute(statement, [asked])
             thief.rollback()
 
 

@@ -92,7 +92,7 @@ def exhausted_in_credit(patch):
 
 
 def balance_read_wrong(patch):
-    from urja.apps.supply import facts
+    from urja.apps.supply.queries import facts
 
     real = facts.fresh_balances
 
@@ -136,7 +136,7 @@ def never_restores(patch):
 
 
 def money_clears_every_hold(patch):
-    from urja.apps.supply.facts import Known
+    from urja.apps.supply.queries.facts import Known
 
     patch.setattr(Known, "other_holds", property(lambda _known: frozenset()))
 

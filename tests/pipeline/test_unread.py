@@ -64,7 +64,7 @@ def energy_whys(place):  # noqa: F811
 
 
 def test_it_waits_and_somebody_is_told(unread):
-    from urja.apps.readings import unread as waiting
+    from urja.apps.readings.queries import unread as waiting
 
     assert (unread.final().settled_at, debits()) == (None, [])
     assert orders() == [("inspect", "open", "URJ00000001")]

@@ -41,9 +41,9 @@ def configured(bench: Bench, name: str = "a-name"):
     given = GatewaySettings(provider=bench.provider, options=bench.options())
     config = PaymentsConfig.of(PaymentsSettings(gateways={name: given}), {name: bench.secrets})
     with override_settings(URJA_PAYMENTS=config, ALLOWED_HOSTS=["testserver"]):
-        from urja.apps.payments import gateways
+        from urja.apps.payments import clients
 
-        gateway = gateways.gateway(name)
+        gateway = clients.gateway(name)
         gateway.client.timeout_s = 1.0
         yield gateway
 
@@ -234,9 +234,9 @@ def test_only_what_it_signed_is_genuine(bench, gateway):
         PaymentsSettings(gateways={"a": GatewaySettings(provider=bench.provider, options=bench.options())})
     )
     with override_settings(URJA_PAYMENTS=nameless):
-        from urja.apps.payments import gateways
+        from urja.apps.payments import clients
 
-        assert not gateways.gateway("a").genuine(bench.signed(body, unsigned), body), (
+        assert not clients.gateway("a").genuine(bench.signed(body, unsigned), body), (
             "without a secret none is"
         )
 
@@ -275,7 +275,7 @@ def test_a_return_is_signed_for_its_order(bench, gateway):
 
 
 def test_its_page_is_where_its_origin_says(bench, gateway):
-    from urja.apps.payments import gateways
+    from urja.apps.payments.queries import gateways
 
     [given] = gateways.config().gateways
     page = gateways.page(given)

@@ -17,14 +17,14 @@ from urja.base.settings import GatewaySettings, PaymentsSettings
 
 NAMES = ("one", "two")
 SOURCE = Path(urja.__file__).parent
-MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/outside.py", "site/secrets.py")
+MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/outside.py", "site/supervisor/secrets.py")
 """A provider's folder, its stand-in, the settings of the demonstration, and what an earlier version kept."""
 
 
 @pytest.fixture
 def both(database, tmp_path):
     """Bench and collector of each, by the gateway's name; and the account."""
-    from urja.apps.payments import gateways
+    from urja.apps.payments import clients
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline.collect import Collector
@@ -41,7 +41,7 @@ def both(database, tmp_path):
         )
         config = PaymentsConfig.of(settings, {name: bench.secrets for name, bench in found.items()})
         with override_settings(URJA_PAYMENTS=config, ALLOWED_HOSTS=["testserver"]):
-            collectors = {name: Collector(gateways.gateway(name), 0.0) for name in NAMES}
+            collectors = {name: Collector(clients.gateway(name), 0.0) for name in NAMES}
             for collector in collectors.values():
                 collector.gateway.client.timeout_s = 0.5
             yield account_id, found, collectors
@@ -59,11 +59,12 @@ def collect(both):
 
 
 def orders(both):
-    from urja.apps.payments import gateways, operations
+    from urja.apps.payments import requests
+    from urja.apps.payments.queries import gateways
 
     with as_role("urja_web"):
         return {
-            name: operations.open_order(
+            name: requests.open_order(
                 gateways.config(), name, account_id=both[0], user_id=None, amount_minor=amount, currency="INR",
                 now=both[1][name].now,
             )

@@ -215,7 +215,7 @@ async def test_one_channels_receipt_delivers_no_notice_of_another(told):
 
     from tests.sandbox.conftest import WEBHOOK_SECRET
 
-    from urja.apps.notices import delivery
+    from urja.apps.notices import delivery, requests
     from urja.apps.notices.models import Notice
     from urja.sandbox.outbox import sign
 
@@ -225,7 +225,7 @@ async def test_one_channels_receipt_delivers_no_notice_of_another(told):
     headers = {"x-sandbox-signature": sign(WEBHOOK_SECRET, body)}
     with override_settings(URJA_CHANNELS=(email_channel(), sms_channel())):
         for service in ("sms", "email", "gone"):
-            await sync_to_async(delivery.record_receipt)(service, headers, body, NOW)
+            await sync_to_async(requests.record_receipt)(service, headers, body, NOW)
         await sync_to_async(delivery.apply_receipts)(NOW, 10)
     assert (await Notice.objects.aget(id=notice.id)).delivered_at is None
 

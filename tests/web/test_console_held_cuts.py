@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def releases(at_noon):
-    from urja.apps.commands import releases
+    from urja.apps.commands.queries import releases
 
     return releases
 
@@ -114,16 +114,19 @@ def test_a_count_that_was_overwritten_is_an_alarm(tell, colleague):
 
 
 def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff, releases):
+    from urja.apps.commands import releasing
+    from urja.apps.commands.models import CutRelease
+
     tell()
     browser = colleague("control_room")
     assert browser.post(PAGE, {"cuts": "7", "hours": "2"}).status_code == 302
     (asked,) = releases.latest()
-    assert (asked.cuts, asked.areas, bytes(asked.nonce)) == (7, ["", "section NORTH"], NONCE)
-    assert asked.asked_by_id == staff["control_room"]
+    assert (asked.cuts, asked.areas, asked.nonce) == (7, ("", "section NORTH"), NONCE)
+    assert CutRelease.objects.get(id=asked.id).asked_by_id == staff["control_room"]
     page = text_of(browser.get(PAGE))
     assert "7 disconnections until today" in page
     assert "waits for passkeys" in page
-    given = Authenticator().approve(releases.content_of(asked).challenge(NONCE))
+    given = Authenticator().approve(asked.content.challenge(NONCE))
     answer = {
         name: _base64url(getattr(given, name))
         for name in ("credential_id", "client_data", "authenticator_data", "signature")
@@ -131,10 +134,10 @@ def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff,
     other = colleague("administrator")
     assert other.post(f"{PAGE}{asked.id}/", answer).status_code == 302
     assert "Passkey of" in text_of(other.get(PAGE))
-    (sent,) = releases.to_ask()
+    (sent,) = releasing.to_ask()
     assert (sent.answers, sent.cancelled) == ([given], False)
     assert browser.post(f"{PAGE}{asked.id}/", {"cancel": "yes"}).status_code == 302
-    assert releases.to_ask()[0].cancelled
+    assert releasing.to_ask()[0].cancelled
     assert "is being called back" in text_of(browser.get(PAGE))
     # What is over takes no answer.
     assert other.post(f"{PAGE}{'0' * 32}/", answer).status_code == 404

@@ -46,11 +46,11 @@ def inbox():
 
 def collect():
     """What the pipeline does, with its rights."""
-    from urja.apps.payments import gateways
+    from urja.apps.payments import clients
     from urja.pipeline.collect import Collector
     from urja.pipeline.post import post_credits
 
-    collector = Collector(gateways.gateway("razorpay"), 0.0)
+    collector = Collector(clients.gateway("razorpay"), 0.0)
     with as_role("urja_pipeline"):
         collector.run_once(house.NOW)
         post_credits(house.NOW)

@@ -67,13 +67,13 @@ def nobody_looks_for_welds(patch: Patch) -> None:
 
 
 def any_loss_is_lawful(patch: Patch) -> None:
-    from urja.apps.readings import overview
+    from urja.apps.readings.queries import overview
 
     patch.setattr(overview, "LOSS_LIMIT_W", 100_000)
 
 
 def silence_is_no_matter(patch: Patch) -> None:
-    from urja.apps.readings import overview
+    from urja.apps.readings.queries import overview
 
     patch.setattr(overview, "SILENT_AFTER", timedelta(days=365))
 
@@ -85,14 +85,14 @@ def reads_before_the_cut_count(patch: Patch) -> None:
 
 
 def lines_lose_nothing(patch: Patch) -> None:
-    from urja.apps.readings import overview
+    from urja.apps.readings.queries import overview
 
     patch.setattr(overview, "LOSS_LIMIT_W", 0)
     patch.setattr(overview, "LOSS_LIMIT_PERCENT", 0)
 
 
 def hours_are_silence(patch: Patch) -> None:
-    from urja.apps.readings import overview
+    from urja.apps.readings.queries import overview
 
     patch.setattr(overview, "SILENT_AFTER", timedelta(hours=2))
 

@@ -511,7 +511,7 @@ class TownWorld(World):
 
     async def flag_kinds(self) -> set[str]:
         """Of what is flagged at the moment."""
-        from urja.apps.supply.flags import flagged
+        from urja.apps.supply.queries.flags import flagged
 
         return {flag.kind.value for flag in await self.in_thread(flagged, self._last_boundary())}
 
@@ -684,11 +684,12 @@ def _time_to_pay(habit: Habit, standing: Any) -> bool:
 
 def _order(account_id: int, amount_minor: int, now: datetime) -> str:
     """As the portal and the stage `collect` do it: an order of ours, taken to the gateway."""
-    from urja.apps.payments import gateways, operations, placing
+    from urja.apps.payments import clients, placing, requests
+    from urja.apps.payments.queries import gateways
 
     config = gateways.config()
     assert config is not None
-    order = operations.open_order(
+    order = requests.open_order(
         config,
         "razorpay",
         account_id=account_id,
@@ -697,7 +698,7 @@ def _order(account_id: int, amount_minor: int, now: datetime) -> str:
         currency="INR",
         now=now,
     )
-    placed = gateways.gateway("razorpay").client.place_order(order.receipt, amount_minor, "INR", again=False)
+    placed = clients.gateway("razorpay").client.place_order(order.receipt, amount_minor, "INR", again=False)
     placing.placed(order, placed, now)
     return placed
 

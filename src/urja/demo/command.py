@@ -541,8 +541,8 @@ class _Street:
         houses: list[dict[str, Any]],
     ) -> Findings:
         """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
-        from urja.apps.supply.flags import flagged
         from urja.apps.supply.queries import paid_to_lit_wall_ms
+        from urja.apps.supply.queries.flags import flagged
 
         folder = self.fleet_file.parent
         fleet = read_fleet_file(self.fleet_file)

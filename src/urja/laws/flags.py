@@ -36,7 +36,7 @@ _WELD_MWH: Final = 2_000
 """Two registers a Wh apart are a Wh apart also after they were cut downwards."""
 _LOSS_PERCENT: Final = 21
 _LOSS_W: Final = 315
-"""A little beyond the limits of `readings.overview`: blocks are cut downwards, too."""
+"""A little beyond the limits of `readings.queries.overview`: blocks are cut downwards, too."""
 
 
 def examine(
@@ -52,7 +52,7 @@ def examine(
     `slack` is business time in which a step may be under way: what is younger need not be flagged yet. Django has
     to be set up on the database of `connection`.
     """
-    from urja.apps.supply.flags import flagged
+    from urja.apps.supply.queries.flags import flagged
 
     street = _Street(fleet, list(done), list(dict.fromkeys(records)), horizon, slack)
     must = dict(

@@ -19,12 +19,13 @@ from typing import Any, Final, Protocol
 import structlog
 from django.db.models import Q, QuerySet
 
-from urja.apps.payments import gateways, placing, settling
+from urja.apps.payments import clients, placing, settling
+from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.gateways import Gateway
 from urja.apps.payments.kinds import NO_MONEY, InboxSource, OrderState, PaymentState
 from urja.apps.payments.models import GatewayHealth, Inbox, Order
 from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.queries import gateways
 from urja.apps.payments.settling import Settled
 from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report
@@ -461,7 +462,7 @@ class Collect:
     def __init__(self, in_thread: InThread, gateway: str, speed: float) -> None:
         self.name = f"collect:{gateway}"
         self._in_thread = in_thread
-        self._collector = Collector(gateways.gateway(gateway), speed)
+        self._collector = Collector(clients.gateway(gateway), speed)
 
     async def run_once(self, now: datetime) -> Report:
         report: Report = await self._in_thread(self._collector.run_once, now)

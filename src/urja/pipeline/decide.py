@@ -23,10 +23,11 @@ from urja.apps.commands.models import Command
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import book
-from urja.apps.supply import by_hand, facts, relights, standings, switching, tampers, vacancies, welds
-from urja.apps.supply.facts import Known
+from urja.apps.supply import by_hand, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.health import judged
 from urja.apps.supply.models import Cause
+from urja.apps.supply.queries import facts
+from urja.apps.supply.queries.facts import Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
 from urja.core.calendar import midnight

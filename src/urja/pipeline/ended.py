@@ -19,7 +19,7 @@ from urja.apps.billing import posting as billing, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.readings.unread import UNREAD
+from urja.apps.readings.queries.unread import UNREAD
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import settling, unmetered, unread

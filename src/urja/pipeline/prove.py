@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.proofs import daily
+from urja.apps.proofs import daily, queries as proofs
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
 
@@ -43,16 +43,16 @@ class Prover:
         day = local_day(now - PROVE_AFTER, self.zone)
         if day == self._proven or time.monotonic() < self._rest_until_s:
             return self._last
-        last = daily.latest()
+        last = proofs.last_run()
         if last is None or last.day < day:
             last = self._ask(day, now, last)
         self._proven, self._last = last.day, Report(detail=last.sentence, ill=not last.holds)
         return self._last
 
-    def _ask(self, day: date, now: datetime, last: daily.Run | None) -> daily.Run:
+    def _ask(self, day: date, now: datetime, last: proofs.Run | None) -> proofs.Run:
         # Of the same month: what is older was gone through whole since.
-        first = 0 if last is None or day.replace(day=1) > last.day else daily.proven_to()
-        reached = daily.sealed_to()
+        first = 0 if last is None or day.replace(day=1) > last.day else proofs.proven_to()
+        reached = proofs.sealed_to()
         began_s = time.monotonic()
         found = self.laws(first)
         took_s = time.monotonic() - began_s

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.payments import gateways, reconciling
+from urja.apps.payments import clients, reconciling
+from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.gateways import Gateway
 from urja.apps.payments.models import SettlementReport
+from urja.apps.payments.queries import gateways
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -120,7 +121,7 @@ class Reconcile:
         config = gateways.config()
         assert config is not None, "there is a gateway"
         within = timedelta(days=config.settled_within_days)
-        self._reconciler = Reconciler(gateways.gateway(gateway), ZoneInfo(zone), within, speed)
+        self._reconciler = Reconciler(clients.gateway(gateway), ZoneInfo(zone), within, speed)
 
     async def run_once(self, now: datetime) -> Report:
         report: Report = await self._in_thread(self._reconciler.run_once, now)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from urja.apps.commands import releases
+from urja.apps.commands import releasing
 from urja.pipeline.stage import Report
 from urja.stream.releases import AskedRelease, HeldCuts
 
@@ -37,9 +37,9 @@ class ReleaseCuts:
     async def run_once(self, now: datetime) -> Report:
         told = await self._headends.held_cuts()
         news = [one for one in told if one not in self._told]
-        moved: int = await self._in_thread(releases.note_held, news, now)
+        moved: int = await self._in_thread(releasing.note_held, news, now)
         self._told = told
-        asked: list[AskedRelease] = await self._in_thread(releases.to_ask)
+        asked: list[AskedRelease] = await self._in_thread(releasing.to_ask)
         if asked != self._asked:
             await self._headends.ask_releases(asked)
             self._asked = asked

@@ -23,7 +23,7 @@ import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
 
-from urja.apps.payments import gateways
+from urja.apps.payments.queries import gateways
 from urja.apps.supply import health
 from urja.base.clock import Clock
 from urja.base.http import StatusServer

@@ -16,9 +16,9 @@ from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.models import Agreement
-from urja.apps.readings import unread
 from urja.apps.readings.accrual import PeriodEnergy
-from urja.apps.readings.unread import UNREAD
+from urja.apps.readings.queries import unread
+from urja.apps.readings.queries.unread import UNREAD
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import LineTarget, cut_days, rows_between, standing
 from urja.core.rating.tariff import Book

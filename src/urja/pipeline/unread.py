@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 from django.db import connection
 
-from urja.apps.readings import unread
+from urja.apps.readings.queries import unread
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
 

@@ -22,9 +22,8 @@ from urja.apps.journal.operation import UseCase
 from urja.apps.notices.models import Notice
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import name_of
-from urja.apps.supply import facts
 from urja.apps.supply.models import Hold
-from urja.apps.supply.queries import health
+from urja.apps.supply.queries import facts, health
 from urja.core.calendar import ONE_DAY, Period, local_day
 from urja.core.policy import decide
 from urja.usecases.performing import Change, changes_of, do

@@ -1,7 +1,7 @@
 """The last register of a meter that goes: read there, read later, or estimated from its own past.
 
 Nothing is estimated that may still be read: until somebody says that nobody will, what the meter counted last is
-waited for, and the account is not settled (`readings.unread`). An exchange goes on at once and estimates at once.
+waited for, and the account is not settled (`readings.queries.unread`). An exchange goes on at once and estimates at once.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from datetime import datetime
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing
-from urja.apps.readings import unread
+from urja.apps.readings.queries import unread
 from urja.base.sentences import say
 from urja.usecases.outside import estimate_register, read_register
 from urja.usecases.reads import known_around, read_faults

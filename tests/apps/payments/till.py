@@ -47,11 +47,12 @@ class Till:
 
     def asked_for(self, amount_minor: int = 20_000, **changes: Any) -> Any:
         """An order as the web records it."""
-        from urja.apps.payments import gateways, operations
+        from urja.apps.payments import requests
+        from urja.apps.payments.queries import gateways
 
         values = {"account_id": self.account_id, "currency": "INR", **changes}
         with as_role("urja_web"):
-            return operations.open_order(
+            return requests.open_order(
                 gateways.config(),
                 self.gateway.name,
                 user_id=None,
@@ -68,10 +69,10 @@ class Till:
 
     def hook(self, body: bytes, signature: str | None = None) -> bool:
         """The web keeps a webhook; whether it did."""
-        from urja.apps.payments import operations
+        from urja.apps.payments import requests
 
         with as_role("urja_web"):
-            return operations.receive(
+            return requests.receive(
                 self.gateway.name,
                 headers={"x-razorpay-signature": sign(body) if signature is None else signature},
                 body=body,
@@ -115,7 +116,7 @@ def make_till(shop: Shop):
     from django.test import override_settings
     from tests.apps.street import START
 
-    from urja.apps.payments import gateways
+    from urja.apps.payments import clients
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline.collect import Collector
@@ -123,5 +124,5 @@ def make_till(shop: Shop):
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
     with override_settings(URJA_PAYMENTS=config(shop.url)):
-        gateway = gateways.gateway("razorpay")
+        gateway = clients.gateway("razorpay")
         yield Till(shop, adopted.account_id, gateway, Collector(gateway, 0.0))

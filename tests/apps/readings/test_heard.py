@@ -87,7 +87,7 @@ def test_the_last_word_of_the_newest_message_counts(connection, messages, last):
 
 def test_what_came_in_before_a_last_gasp_that_is_told_late(connection):
     """Another batch, with the blocks after it, was quicker: their end says that there is power again."""
-    from urja.apps.readings.power import power_of_place
+    from urja.apps.readings.queries.power import power_of_place
 
     home = adopt()
     street.store_blocks(connection, street.blocks(home, (START, 100), (START + HALF_HOUR, 100)))
@@ -108,7 +108,7 @@ def test_an_order_that_was_carried_out_is_heard_too(connection, database):
 
 
 def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
-    from urja.apps.readings.power import power_of_place
+    from urja.apps.readings.queries.power import power_of_place
     from urja.usecases.operations import put_up_transformer
 
     for code, feeder in (("T1", "North"), ("T2", "North"), ("T3", "South")):

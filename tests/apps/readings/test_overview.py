@@ -63,7 +63,7 @@ def store(database, place, *energies_wh, version=None, export_wh=()):
 
 
 def balance_of(code, begins=START, ends=UNTIL):
-    from urja.apps.readings.overview import transformer_balance
+    from urja.apps.readings.queries.overview import transformer_balance
 
     return next(one for one in transformer_balance(begins, ends) if one.transformer == code)
 
@@ -244,14 +244,14 @@ def test_without_the_bulk_meters_word_nothing_is_said(database, grid):
     ],
 )
 def test_a_loss_is_judged_where_enough_flows(supplied_wh, consumed_wh, beyond, too_little):
-    from urja.apps.readings.overview import TransformerBalance
+    from urja.apps.readings.queries.overview import TransformerBalance
 
     balance = TransformerBalance("T1", "F1", True, 2, 2, UNTIL, supplied_wh, consumed_wh, 3600)
     assert (balance.beyond_limits, balance.too_little) == (beyond, too_little)
 
 
 def test_who_was_heard_from_and_when(database, grid):
-    from urja.apps.readings.overview import fleet_by_age
+    from urja.apps.readings.queries.overview import fleet_by_age
 
     (first, second, _third), _post = grid
     store(database, first, 100)

@@ -152,7 +152,7 @@ def test_a_swap_while_rows_are_on_their_way_is_noticed(database, connection):
 def test_gaps_edits_and_events_go_with_the_meter(connection):
     from urja.apps.readings import gaps, operations
     from urja.apps.readings.kinds import Status
-    from urja.apps.supply.feed import happenings
+    from urja.apps.supply.queries.feed import happenings
 
     one, two = adopt(1, register_wh=1_000), adopt(2, register_wh=50_000, bucket=9)
     street.store_blocks(connection, blocks(one, (START, 100), (START + 2 * HALF_HOUR, 50)))

@@ -31,7 +31,7 @@ def told(database, house, code, at, received_at=None, source=Source.PUSH):
 
 
 def flags(now):
-    from urja.apps.supply.flags import flagged
+    from urja.apps.supply.queries.flags import flagged
 
     return [(flag.kind.value, flag.subject, flag.since_at) for flag in flagged(now)]
 

@@ -56,7 +56,7 @@ def of_the_type(heard):
 def stated():
     from django.db import connection
 
-    from urja.apps.supply.power import STATES
+    from urja.apps.supply.queries.power import STATES
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -68,7 +68,7 @@ def stated():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_statement_says_what_the_type_says(database, street, seed):
-    from urja.apps.supply.power import power_by_transformer
+    from urja.apps.supply.queries.power import power_by_transformer
 
     chance = random.Random(seed)
     for _ in range(10):
@@ -88,7 +88,7 @@ def test_the_statement_says_what_the_type_says(database, street, seed):
 
 
 def test_a_feeder_that_is_down_is_counted_with_those_whose_last_gasp_was_lost(database, street):
-    from urja.apps.supply.power import power_by_transformer
+    from urja.apps.supply.queries.power import power_by_transformer
 
     out = NOW - 60 * MINUTE
     lost = [Heard(out, last_gasp=True), Heard(out - 20 * MINUTE)]

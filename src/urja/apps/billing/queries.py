@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from urja.apps.billing import arrears, usage
 from urja.apps.billing.arrears import LINE
 from urja.apps.billing.balances import Balance, fresh_balance
 from urja.apps.books.chain import parse_json
 from urja.apps.books.models import Account
 from urja.apps.contracts.models import Agreement
 from urja.base.ids import bucket_of
+from urja.core.arrears import Due
 from urja.core.rating import ROUNDING
 
 
@@ -151,6 +153,16 @@ class Why:
     notes: tuple[str, ...]
     correlations: tuple[int, ...]
     """Of the pushes and commands that it came from."""
+
+
+def held_back(agreement: Agreement, now: datetime) -> bool:
+    """Whether nothing can be calculated or decided for an agreement, as no tariff says what its use costs."""
+    return usage.unratable(agreement, now) != ""
+
+
+def dues(account_id: int) -> Sequence[Due]:
+    """What is still owed of the bills of an account, the oldest first."""
+    return arrears.left([account_id]).get(account_id, ())
 
 
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:

@@ -4,9 +4,6 @@ States go forward only: requested → sent → unconfirmed, each of them → del
 `delivered` counts whenever it comes; nothing undoes it. Instants are business time.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,10 +16,9 @@ from django.db.models.functions import Coalesce
 from urja.apps.notices import channels
 from urja.apps.notices.composing import is_outdated, word
 from urja.apps.notices.kinds import Failure, NoticeState
-from urja.apps.notices.models import LONGEST_HEADER, Notice, Receipt
+from urja.apps.notices.models import Notice, Receipt
 from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
 from urja.apps.notices.wording import subject
-from urja.apps.partial_insert import insert
 
 log = structlog.get_logger()
 
@@ -189,27 +185,6 @@ def _end(notice_id: int, answer: Told, now: datetime) -> bool:
 
 
 # -- receipts -------------------------------------------------------------------------------------------------
-
-
-def record_receipt(service: str, headers: Mapping[str, str], body: bytes, received_at: datetime) -> bool:
-    """Keep a receipt for the pipeline, which verifies it; one that is there already is not kept twice.
-
-    False where it was not kept: it is there, or too many wait.
-    """
-    # As the database takes it: a header may hold what no JSON of PostgreSQL does.
-    kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}
-    digest = hashlib.sha256(json.dumps(kept).encode() + b"\0" + body).digest()
-    return bool(
-        insert(
-            Receipt,
-            ignore_conflicts=True,
-            provider=service,
-            digest=digest,
-            body=body,
-            headers=kept,
-            received_at=received_at,
-        )
-    )
 
 
 def apply_receipts(now: datetime, limit: int) -> int:

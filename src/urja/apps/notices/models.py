@@ -1,6 +1,6 @@
 """Notices to accounts, and messages kept instead of being sent."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from django.db import models
 
@@ -56,12 +56,6 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to account {self.account_id}"
-
-
-LARGEST_RECEIPT: Final = 16 * 1024
-"""Bytes of a receipt; one has a few hundred."""
-LONGEST_HEADER: Final = 1000
-"""Characters of a header that is kept."""
 
 
 class Receipt(models.Model):

@@ -63,3 +63,8 @@ class InboxSource(TextChoices):
 NO_MONEY: Final = (PaymentState.CREATED, PaymentState.FAILED)
 """States in which no bank has agreed to anything."""
 PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
+
+
+def below(state: OrderState) -> list[OrderState]:
+    """The states from which an order may go forward to this one."""
+    return [known for known, rank in ORDER_RANK.items() if rank < ORDER_RANK[state]]

@@ -16,10 +16,6 @@ RECEIPT: Final = "urja-"
 
 MOST_WAITING: Final = 2000
 """Rows of the inbox that wait: a trigger takes no more, and the gateway sends what was not taken again."""
-LARGEST_BODY: Final = 64 * 1024
-"""Bytes of a body; a webhook has a few thousand."""
-LONGEST_HEADER: Final = 1000
-"""Characters of a header that is kept."""
 
 
 class Order(models.Model):

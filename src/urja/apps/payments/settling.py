@@ -17,9 +17,8 @@ from django.db.models import F
 from urja.apps.billing import posting as billing
 from urja.apps.books import operations as books
 from urja.apps.books.errors import IdempotencyError
-from urja.apps.payments.kinds import NO_MONEY, PAYMENT_RANK, OrderState
+from urja.apps.payments.kinds import NO_MONEY, PAYMENT_RANK, OrderState, below
 from urja.apps.payments.models import RECEIPT, Order, Payment, Refund, Unmatched
-from urja.apps.payments.operations import below
 from urja.apps.payments.port import (
     DisputeFact,
     DisputeState,

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from django.db import connection
 
 from urja.base.disk_room import Level, Room
-from urja.base.sentences import Sentence, from_plain, say, to_plain
+from urja.base.sentences import Sentence, say, to_plain
 from urja.stream.quarantine import Fill
 
 _NAMED: Final = 3
@@ -24,13 +24,6 @@ def tell(about: str, sentences: Sequence[str], now: datetime) -> None:
     """Keep what there is to be said about one thing; nothing ends its alarm."""
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [about, json.dumps([to_plain(sentence) for sentence in sentences]), now])
-
-
-def raised() -> list[str]:
-    """Everything that is to be seen to."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT sentences FROM readings_alarm ORDER BY about")
-        return [from_plain(sentence) for (row,) in cursor.fetchall() for sentence in json.loads(row)]
 
 
 def of_quarantine(fills: Iterable[Fill]) -> list[Sentence]:

@@ -28,7 +28,7 @@ _GASPED: Final = "SELECT device_id FROM readings_heard WHERE last_gasp AND devic
 def note_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
     """Keep the newest message of each device of a batch that has told of events, or whose last one was a last gasp.
 
-    That blocks came in, the accruals know (`urja.apps.readings.power`): a row for each would halve the speed of ingest.
+    That blocks came in, the accruals know (`urja.apps.readings.queries.power`): a row for each would halve the speed of ingest.
     A pushed message whose last word is that power fails is a last gasp. A failure that was read from the meter's log is
     none: a meter that answers has power.
     """

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from django.db import connection
 from numpy.typing import NDArray
 
 from urja.apps.readings.accrual import Cursor
@@ -113,17 +112,6 @@ def ask_for_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None
 def forget_before(cursor: Cursor, oldest: datetime) -> None:
     """Let go of what the meter cannot be asked for any more."""
     cursor.execute("DELETE FROM readings_unconfirmed WHERE start_at < %s", [oldest])
-
-
-def until(device_ids: Sequence[int]) -> dict[int, datetime]:
-    """To when devices have told of intervals that are not confirmed; those that have told of none are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT device_id, max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed"
-            " WHERE device_id = ANY(%s) GROUP BY device_id",
-            [list(device_ids)],
-        )
-        return dict(cursor.fetchall())
 
 
 def _instants(seconds: NDArray[np.int64]) -> list[Any]:

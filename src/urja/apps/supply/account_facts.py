@@ -35,7 +35,7 @@ _STOOD = "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_fi
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What there is one of for an account; of what there may be many, `supply.facts` asks."""
+    """What there is one of for an account; of what there may be many, `supply.queries.facts` asks."""
 
     service_point_id: int
     device_id: int | None

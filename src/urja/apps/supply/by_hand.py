@@ -11,8 +11,9 @@ from typing import Final
 
 from django.db import transaction
 
-from urja.apps.supply import facts, switching
-from urja.apps.supply.facts import Known
+from urja.apps.supply import switching
+from urja.apps.supply.queries import facts
+from urja.apps.supply.queries.facts import Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import BY_POLICY, CREDIT, Moment
 from urja.apps.work import operations as work

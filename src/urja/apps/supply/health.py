@@ -119,7 +119,7 @@ def _well(messages: notices.Traffic, now: datetime) -> bool:
 def _has_gateway() -> bool:
     if not apps.is_installed("urja.apps.payments"):
         return False
-    from urja.apps.payments import gateways
+    from urja.apps.payments.queries import gateways
 
     return gateways.config() is not None
 

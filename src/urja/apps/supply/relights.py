@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from urja.apps.commands.models import Command
-from urja.apps.supply.facts import Credit, Known
 from urja.apps.supply.models import Relight
+from urja.apps.supply.queries.facts import Credit, Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import CREDIT, Moment
 from urja.core.policy import Standing

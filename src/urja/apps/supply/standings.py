@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.account_facts import Stood
-from urja.apps.supply.facts import Known
 from urja.apps.supply.models import Decision as DecisionLine, State
+from urja.apps.supply.queries.facts import Known
 from urja.core import policy as core
 
 _SEEN = (

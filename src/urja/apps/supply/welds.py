@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.commands.kinds import DISCONNECT
-from urja.apps.supply.facts import Known
+from urja.apps.supply.queries.facts import Known
 from urja.apps.work import operations as work
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from msgspec import Meta
 
-from urja.apps.billing import arrears as dues, queries as billing
+from urja.apps.billing import queries as billing
 from urja.apps.billing.plans import plans_at
 from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import agreement_at, with_terms
@@ -18,13 +18,13 @@ from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
 from urja.apps.overviews.queries import areas
 from urja.apps.people.models import Person
-from urja.apps.proofs import queries as proofs, receipts
-from urja.apps.readings.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
+from urja.apps.proofs import queries as proofs
 from urja.apps.readings.kinds import Status
-from urja.apps.readings.power import power_of_place
+from urja.apps.readings.queries.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
+from urja.apps.readings.queries.power import power_of_place
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
-from urja.apps.supply.facts import Known
+from urja.apps.supply.queries.facts import Known
 from urja.core.arrears import owed
 from urja.core.power import Powered
 from urja.core.units import exact
@@ -183,7 +183,7 @@ def balance(ask: Ask) -> answers.Balance:
         credits_minor=fresh.credits_minor,
         estimated_wh=fresh.estimated_wh,
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
-        dues_minor=owed(dues.left([agreement.account_id]).get(agreement.account_id, ())),
+        dues_minor=owed(billing.dues(agreement.account_id)),
         instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",
         power=_power(agreement, known, ask.now),
@@ -283,18 +283,18 @@ class ProofQuery(Query, frozen=True, kw_only=True):
     before: Annotated[int, Meta(ge=0, description="only postings before this number; 0: the newest")] = 0
 
 
-def entry_proof(ask: Ask) -> receipts.Receipt:
+def entry_proof(ask: Ask) -> proofs.Receipt:
     account_id, seq = _account(ask).account_id, ask.parts["seq"]
     return _proof(ask, account_id, [seq], f"sealed entry {seq} of account {account_id}")
 
 
-def statement_proof(ask: Ask) -> receipts.Receipt:
+def statement_proof(ask: Ask) -> proofs.Receipt:
     account_id = _account(ask).account_id
     seqs = proofs.sealed(account_id, ask.query.before or None)
     return _proof(ask, account_id, seqs, f"sealed entry of account {account_id}")
 
 
-def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> receipts.Receipt:
+def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> proofs.Receipt:
     receipt = proofs.receipt(account_id, seqs) if seqs else None
     if receipt is None:
         raise ask.missing(thing)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from urja.apps.identity.queries.roles import Read, writing
-from urja.apps.proofs import receipts
+from urja.apps.proofs import queries as proofs
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.people import CorrectPerson
 from urja.web.api import answers, books, meter_jobs, nodes, operating, resources
@@ -81,10 +81,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         tagged=True),
     Route("GET", "/accounts/{id}/entries/{seq}/proof", "entry-proof", MONEY,
         "A posting with its way to a signed root: what `urja verify --receipt` checks",
-        receipts.Receipt, books.entry_proof, Read.LEDGER, parts=(("id", int), ("seq", int)), statuses=_ONE),
+        proofs.Receipt, books.entry_proof, Read.LEDGER, parts=(("id", int), ("seq", int)), statuses=_ONE),
     Route("GET", "/accounts/{id}/proof", "statement-proof", MONEY,
         "Its newest postings of sealed days, up to 50, with their way to a signed root",
-        receipts.Receipt, books.statement_proof, Read.LEDGER, books.ProofQuery, statuses=_ONE),
+        proofs.Receipt, books.statement_proof, Read.LEDGER, books.ProofQuery, statuses=_ONE),
     _list("/work-orders", "work-orders", WORK, "What somebody has to go and do", answers.Page[answers.WorkOrder],
         resources.work_orders, Read.WORK_ORDERS, resources.WorkOrdersQuery),
     _single("/work-orders/{id}", "work-order", WORK, "A work order", answers.WorkOrder, resources.work_order,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext as _
 
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
-from urja.apps.billing import arrears as dues, queries as billing
+from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
 from urja.apps.billing.models import InstalmentPlan
 from urja.apps.contracts import queries as contracts
@@ -25,8 +25,9 @@ from urja.apps.notices import queries as notices
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.lifeline import Before
 from urja.apps.people.models import Person
-from urja.apps.readings import queries as readings, unconfirmed, unread
-from urja.apps.readings.power import power_of_place
+from urja.apps.readings import queries as readings
+from urja.apps.readings.queries import unread
+from urja.apps.readings.queries.power import power_of_place
 from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
 from urja.apps.rulebook.queries.policies import book, name_of
 from urja.apps.supply import queries as supply
@@ -376,7 +377,7 @@ def _meters(place: ServicePoint, caller: Caller, now: datetime) -> list[MeterVie
     waiting = {(one.device_id, one.removed_at): one for one in unread.at_place(place.id)}
     hanging = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_heard(place.id, hanging)
-    told = unconfirmed.until(hanging)
+    told = readings.unconfirmed_until(hanging)
     items = Configuration.objects.filter(device_id__in=hanging).order_by("item")
     seals = Seal.objects.filter(device_id__in=hanging, removed_at=None).order_by("applied_at", "id")
     return [
@@ -462,7 +463,6 @@ def _item(item: Configuration) -> Item:
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
     currency = billing.currencies([agreement.account_id])[agreement.account_id]
-    arrears = dues.left([agreement.account_id]).get(agreement.account_id, ())
     return MoneyView(
         amount=reckoned.amount,
         low=reckoned.low,
@@ -487,7 +487,7 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
                     "surcharge": formats.money(one.surcharge_minor, currency),
                 },
             )
-            for one in arrears
+            for one in billing.dues(agreement.account_id)
         ]
         + [(_("Paid off"), _plan(one, currency)) for one in _plans(agreement, now)],
     )

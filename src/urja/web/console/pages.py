@@ -10,20 +10,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.billing import queries as billing
-from urja.apps.commands import releases
+from urja.apps.commands.queries import releases
 from urja.apps.payments import differences, queries as payments
-from urja.apps.proofs import daily
-from urja.apps.readings import alarms, queries as readings
-from urja.apps.readings.overview import (
+from urja.apps.proofs import queries as proofs
+from urja.apps.readings import queries as readings
+from urja.apps.readings.queries.overview import (
     LOSS_LIMIT_PERCENT,
     TransformerBalance,
     fleet_by_age,
     transformer_balance,
 )
-from urja.apps.supply import flags, queries as supply
-from urja.apps.supply.flags import Flag
-from urja.apps.supply.power import PowerBehind, PowerCounts, power_by_transformer
-from urja.apps.supply.queries import Dark, PlannedCut, Switched
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import Dark, PlannedCut, Switched, flags
+from urja.apps.supply.queries.flags import Flag
+from urja.apps.supply.queries.power import PowerBehind, PowerCounts, power_by_transformer
 from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
 from urja.web.console import wording
@@ -184,12 +184,12 @@ def console(now: datetime) -> Console:
     tomorrow = (now + timedelta(days=1)).date()
     planned = supply.cut_list(tomorrow)
     missing = readings.health()
-    proven = daily.latest()
+    proven = proofs.last_run()
     ages, waiting = _ages(now), payments.unmatched()
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=[*_held(), *_ill(), *_broken(proven), *map(wording.sentence, alarms.raised())],
+        ill=[*_held(), *_ill(), *_broken(proven), *map(wording.sentence, readings.alarms())],
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
@@ -238,7 +238,7 @@ def _ill() -> list[str]:
     return [sentence for well, sentence in said if not well]
 
 
-def _broken(proven: daily.Run | None) -> list[str]:
+def _broken(proven: proofs.Run | None) -> list[str]:
     if proven is None or proven.holds:
         return []
     return [
@@ -247,7 +247,7 @@ def _broken(proven: daily.Run | None) -> list[str]:
     ]
 
 
-def _laws(proven: daily.Run | None) -> str:
+def _laws(proven: proofs.Run | None) -> str:
     if proven is None:
         return _("The laws of the books have not been checked yet.")
     held = sum(proven.laws.values())

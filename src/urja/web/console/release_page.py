@@ -13,9 +13,10 @@ from typing import Any, Final, assert_never
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.approvals import passkeys
-from urja.apps.commands import releases
+from urja.apps.commands import requests
 from urja.apps.commands.kinds import OPEN_RELEASES, ReleaseState
-from urja.apps.commands.models import CutRelease
+from urja.apps.commands.queries import releases
+from urja.apps.commands.queries.releases import Release
 from urja.apps.identity.queries.access import Caller
 from urja.base import passkey
 from urja.web.console.approval_page import Question, base64url
@@ -99,8 +100,8 @@ def area_name(area: str) -> str:
     return area or _("area not known")
 
 
-def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> CutRelease | list[str]:
-    """Ask for a release of what was typed, in all areas where something is held; or why not."""
+def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[str]:
+    """Ask for a release of what was typed, in all areas where something is held: its id, or why not."""
     held = releases.held()
     areas = sorted({area for one in held for area in one.areas})
     if not areas:
@@ -111,7 +112,7 @@ def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> CutRelease | 
     if hours not in {str(hour) for hour in HOURS}:
         return [_("Choose how long the release lasts.")]
     delay_s = held[0].delay_s if len(held[0].approvers) == 1 else 0
-    return releases.ask(
+    return requests.ask_release(
         cuts=int(cuts),
         areas=areas,
         lasts=timedelta(hours=int(hours), seconds=delay_s),
@@ -142,31 +143,28 @@ def _how(told: releases.Told | None) -> str:
     return _("A release needs the passkeys of two of these people.")
 
 
-def _line(one: CutRelease, told: releases.Told | None, own: list[Any], user_id: int, now: datetime) -> Line:
-    content = releases.content_of(one)
-    answered = {answer.user_id for answer in one.answers.all()}
+def _line(one: Release, told: releases.Told | None, own: list[Any], user_id: int, now: datetime) -> Line:
+    content = one.content
+    answered = {answer.user_id for answer in one.answers}
     is_open = one.state in OPEN_RELEASES and one.cancelled_at is None and one.until_at > now
     # An older question is not asked any more: the head end has drawn another.
-    asked = (
-        is_open and one.state == ReleaseState.ASKED and told is not None and told.nonce == bytes(one.nonce)
-    )
+    asked = is_open and one.state == ReleaseState.ASKED and told is not None and told.nonce == one.nonce
     question = None
     if asked and content is not None and own and user_id not in answered:
         question = Question(
-            challenge=base64url(content.challenge(bytes(one.nonce))),
+            challenge=base64url(content.challenge(one.nonce)),
             rp_id=passkeys.site().rp_id,
             credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
         )
-    cuts = int(one.cuts)
     return Line(
         id=one.id,
         title=ngettext(
-            "%(count)s disconnection until %(until)s", "%(count)s disconnections until %(until)s", cuts
+            "%(count)s disconnection until %(until)s", "%(count)s disconnections until %(until)s", one.cuts
         )
-        % {"count": cuts, "until": _moment(one.until_at, now)},
+        % {"count": one.cuts, "until": _moment(one.until_at, now)},
         state=_state(one, now),
         facts=_facts(one, now),
-        areas=", ".join(area_name(str(area)) for area in one.areas),
+        areas=", ".join(area_name(area) for area in one.areas),
         question=question,
         unjudged=asked and user_id in answered,
         may_cancel=is_open,
@@ -181,7 +179,7 @@ def fingerprint(content: Mapping[str, object]) -> str:
     return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
-def _state(one: CutRelease, now: datetime) -> str:
+def _state(one: Release, now: datetime) -> str:
     if one.cancelled_at is not None and one.state in OPEN_RELEASES:
         return _("is being called back")
     match ReleaseState(one.state):
@@ -205,29 +203,24 @@ def _state(one: CutRelease, now: datetime) -> str:
             assert_never(state)
 
 
-def _facts(one: CutRelease, now: datetime) -> list[str]:
+def _facts(one: Release, now: datetime) -> list[str]:
     asked = _("Asked for by %(who)s, %(moment)s.") % {
-        "who": _name(one.asked_by),
+        "who": one.asked_by,
         "moment": _moment(one.asked_at, now),
     }
     given = [
-        _("Passkey of %(who)s, %(moment)s.")
-        % {"who": _name(answer.user), "moment": _moment(answer.given_at, now)}
-        for answer in sorted(one.answers.all(), key=lambda answer: answer.pk)
+        _("Passkey of %(who)s, %(moment)s.") % {"who": answer.name, "moment": _moment(answer.given_at, now)}
+        for answer in one.answers
     ]
     back = (
         [
             _("Called back by %(who)s, %(moment)s.")
-            % {"who": _name(one.cancelled_by), "moment": _moment(one.cancelled_at, now)}
+            % {"who": one.cancelled_by, "moment": _moment(one.cancelled_at, now)}
         ]
         if one.cancelled_at is not None
         else []
     )
     return [asked, *given, *back]
-
-
-def _name(user: object) -> str:
-    return str(getattr(user, "first_name", "") or getattr(user, "email", "") or user)
 
 
 def _moment(at: datetime, now: datetime) -> str:

@@ -4,8 +4,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from urja.apps.commands import releases
+from urja.apps.commands import requests
 from urja.apps.commands.kinds import OPEN_RELEASES
+from urja.apps.commands.queries import releases
 from urja.apps.identity.queries.access import Caller
 from urja.web.console import release_page as pages
 from urja.web.console.access import for_colleagues, sees_everything, show
@@ -35,17 +36,17 @@ def held_cuts(request: HttpRequest, caller: Caller) -> HttpResponse:
 @for_colleagues(sees_everything)
 def answer(request: HttpRequest, caller: Caller, release_id: str) -> HttpResponse:
     """Record an answer of the reader's authenticator to a release, or that it be called back."""
-    one = releases.release(release_id)
-    if one is None:
+    state = releases.state_of(release_id)
+    if state is None:
         raise Http404
     assert caller.user_id is not None
-    if one.state not in OPEN_RELEASES:
+    if state not in OPEN_RELEASES:
         return redirect("console:held-cuts")
     if "cancel" in request.POST:
-        releases.cancel(one.id, caller.user_id, business_now())
+        requests.cancel_release(release_id, caller.user_id, business_now())
         return redirect("console:held-cuts")
     given = assertion_of(request.POST.dict())
     if given is None:
         return HttpResponseBadRequest("that is no answer of a passkey")
-    releases.answer(one.id, caller.user_id, given, business_now())
+    requests.answer_release(release_id, caller.user_id, given, business_now())
     return redirect("console:held-cuts")

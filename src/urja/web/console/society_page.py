@@ -17,7 +17,7 @@ from urja.apps.identity.queries.roles import Read
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.overviews.queries import areas
-from urja.apps.readings.intervals import month_by_place
+from urja.apps.readings.queries.intervals import month_by_place
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording
 from urja.web.shared import formats

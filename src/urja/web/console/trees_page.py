@@ -16,7 +16,7 @@ from urja.apps.network.models import Node
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.known import Moment
 from urja.apps.overviews.queries.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
-from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, transformer_balance
+from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, transformer_balance
 from urja.web.console import wording
 from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.moments import moment_of

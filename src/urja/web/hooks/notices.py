@@ -7,9 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from prometheus_client import Counter
 
-from urja.apps.notices import channels
-from urja.apps.notices.delivery import record_receipt
-from urja.apps.notices.models import LARGEST_RECEIPT
+from urja.apps.notices.requests import LARGEST_RECEIPT, headers_kept, record_receipt
 from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
@@ -25,15 +23,14 @@ def notices_hook(request: HttpRequest, channel: str) -> HttpResponse:
 
     404 where no channel that reports has this name, 413 for one that is too large. What is not kept is asked for by the stage `notify`.
     """
-    given = channels.named(channel)
-    if given is None or not given.reports:
+    names = headers_kept(channel)
+    if names is None:
         return _refuse("no such channel", 404)
     body = request.read(LARGEST_RECEIPT + 1)
     if len(body) > LARGEST_RECEIPT:
         return _refuse("too large", 413)
-    names = channels.receipts_of(given).HEADERS
     headers = {name: request.headers[name] for name in names if name in request.headers}
-    kept = record_receipt(given.name, headers, body, business_now())
+    kept = record_receipt(channel, headers, body, business_now())
     RECEIPTS.labels("recorded" if kept else "not kept").inc()
     return HttpResponse(status=204)
 

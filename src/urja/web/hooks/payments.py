@@ -5,8 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from urja.apps.payments import gateways, operations
-from urja.apps.payments.models import LARGEST_BODY
+from urja.apps.payments import requests
+from urja.apps.payments.queries import gateways
+from urja.apps.payments.requests import LARGEST_BODY
 from urja.web.shared.clock import business_now
 
 
@@ -25,7 +26,7 @@ def payments_hook(request: HttpRequest, gateway: str) -> HttpResponse:
         return HttpResponse(status=413)
     if len(body) > LARGEST_BODY:
         return HttpResponse(status=413)
-    kept = operations.receive(
+    kept = requests.receive(
         gateway,
         headers={
             name: request.headers[name] for name in gateways.headers(gateway) if name in request.headers

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from urja.apps.payments import queries as payments
 from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.payments.models import Order, Payment
-from urja.apps.payments.operations import wall_ms
+from urja.apps.payments.requests import wall_ms
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Relit
 from urja.web.shared import formats

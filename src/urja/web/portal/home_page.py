@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext as _
 
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
-from urja.apps.payments import gateways
+from urja.apps.payments.queries import gateways
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
 from urja.web.portal import chain, paying, postings

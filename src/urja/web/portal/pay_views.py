@@ -14,10 +14,11 @@ from django.utils.translation import get_language
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
-from urja.apps.payments import gateways, operations, queries as payments
+from urja.apps.payments import queries as payments, requests
 from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.apps.payments.kinds import OrderState
 from urja.apps.payments.models import Order
+from urja.apps.payments.queries import gateways
 from urja.web.portal import chain as chains, paying
 from urja.web.portal.access import account_or_404
 from urja.web.portal.views import private
@@ -77,7 +78,7 @@ def pay(request: HttpRequest, account_id: int) -> HttpResponse:
     if request.method != "POST" or page.error or asked is None:
         status = 422 if request.method == "POST" else 200
         return render(request, "portal/pay.html", {"page": page}, status=status)
-    order = operations.open_order(
+    order = requests.open_order(
         config,
         page.gateway,
         account_id=card.id,
@@ -126,7 +127,7 @@ def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
     found = _order_or_404(request, account_id, order_id)
     came_back = gateways.page(_gateway_of(found)).RETURNED in request.GET
     if came_back and found.state in (OrderState.PENDING, OrderState.FAILED):
-        operations.came_back(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
+        requests.came_back(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
     context = {
         "account": card,
         "order": found,

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from urja.apps.payments import gateways, queries as payments
+from urja.apps.payments import queries as payments
 from urja.apps.payments.config import GatewayConfig, PaymentsConfig
+from urja.apps.payments.queries import gateways
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
 

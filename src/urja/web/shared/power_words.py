@@ -6,9 +6,9 @@ from typing import assert_never
 
 from django.utils.translation import gettext as _
 
-from urja.apps.readings.power import power_at
-from urja.apps.supply.facts import Known
+from urja.apps.readings.queries.power import power_at
 from urja.apps.supply.queries import StandingNow
+from urja.apps.supply.queries.facts import Known
 from urja.core.power import AtMeter, Disconnected, NoPower, NotHeardFrom, Powered, PowerState
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import get_language, gettext as _, ngettext
 
-from urja.apps.billing.usage import unratable
+from urja.apps.billing import queries as billing
 from urja.apps.rulebook.errors import UnknownTariffError
-from urja.apps.supply import facts as supply_facts
-from urja.apps.supply.facts import Known
-from urja.apps.supply.queries import health
+from urja.apps.supply.queries import facts as supply_facts, health
+from urja.apps.supply.queries.facts import Known
 from urja.core.policy import (
     Outlook,
     PaymentEffect,
@@ -53,7 +52,7 @@ def known_of(card: AccountCard, now: datetime) -> Known | None:
 
 def held_back(card: AccountCard, now: datetime) -> bool:
     """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
-    return card.agreement is not None and unratable(card.agreement, now) != ""
+    return card.agreement is not None and billing.held_back(card.agreement, now)
 
 
 def standing(known: Known) -> StandingView:

@@ -16,9 +16,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.overviews.queries.grid import Supply, supplies
-from urja.apps.readings.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
-from urja.apps.supply import feed, queries as supply
-from urja.apps.supply.queries import StandingNow
+from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import StandingNow, feed
 from urja.web.console import wording as words
 from urja.web.shared import formats
 from urja.web.shared.clock import zone

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
 
-from urja.apps.supply.feed import Happening
+from urja.apps.supply.queries.feed import Happening
 from urja.core.policy import Reason
 from urja.web.console.wording import OPERATIONS, reason_then, said, work
 from urja.web.shared import formats

@@ -17,7 +17,7 @@ from django.db import connection
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
-from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
+from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import Heard
 
 _OVERVIEW = f"""

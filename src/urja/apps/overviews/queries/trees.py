@@ -22,8 +22,8 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.network.models import Node, NodePeriod
 from urja.apps.overviews.queries import known
 from urja.apps.overviews.queries.known import Moment
-from urja.apps.readings.overview import SILENT_AFTER
-from urja.apps.supply.power import STATES_OF_PLACES
+from urja.apps.readings.queries.overview import SILENT_AFTER
+from urja.apps.supply.queries.power import STATES_OF_PLACES
 
 
 @dataclass(frozen=True, slots=True)

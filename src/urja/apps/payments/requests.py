@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db import connection
@@ -12,11 +12,16 @@ from django.db import connection
 from urja.apps.partial_insert import insert
 from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.errors import AmountRefusedError
-from urja.apps.payments.kinds import ORDER_RANK, InboxSource, OrderState
-from urja.apps.payments.models import LONGEST_HEADER, Inbox, Order
+from urja.apps.payments.kinds import InboxSource
+from urja.apps.payments.models import Inbox, Order
 from urja.base.ids import bucket_of, compose_id, new_correlation
 
 log = structlog.get_logger()
+
+LARGEST_BODY: Final = 64 * 1024
+"""Bytes of a body; a webhook has a few thousand."""
+LONGEST_HEADER: Final = 1000
+"""Characters of a header that is kept."""
 
 
 def open_order(
@@ -77,11 +82,6 @@ def _record(provider: str, source: InboxSource, body: bytes, now: datetime, **mo
         **more,
     )
     return kept == 1
-
-
-def below(state: OrderState) -> list[OrderState]:
-    """The states from which an order may go forward to this one."""
-    return [known for known, rank in ORDER_RANK.items() if rank < ORDER_RANK[state]]
 
 
 def wall_ms() -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.readings.power import HEARD, HEARD_AT, LAST_GASP
+from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import BLOCK_GRACE, LEAST_REPORTS, LEAST_SILENCE, SILENT_INTERVALS
 
 _STATES: Final = f"""

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
 from urja.apps.readings.unassigned import Unassigned, find as find_unassigned
+from urja.base.sentences import from_plain
 from urja.core.calendar import Period, midnight, month_of as calendar_month
 
 ONE_HOUR = timedelta(hours=1)
@@ -235,6 +237,13 @@ _REGISTERS = """
 """
 
 
+def alarms() -> list[str]:
+    """What a person has to see to before readings come in as they should, in sentences."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sentences FROM readings_alarm ORDER BY about")
+        return [from_plain(sentence) for (row,) in cursor.fetchall() for sentence in json.loads(row)]
+
+
 def _blocks(agreement: Agreement, midnight: datetime, end: datetime) -> _Blocks:
     """The blocks that begin between two midnights and in the agreement's time, summed by hour."""
     begins, ends = _within(agreement, midnight, end)
@@ -271,6 +280,17 @@ def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, da
             "CROSS JOIN LATERAL (SELECT start_at, length_s FROM readings_interval "
             "WHERE service_point_id = %s AND device_id = d.id AND channel_set = %s ORDER BY start_at DESC LIMIT 1) i",
             [list(device_ids), service_point_id, BLOCK_LOAD_D1],
+        )
+        return dict(cursor.fetchall())
+
+
+def unconfirmed_until(device_ids: Sequence[int]) -> dict[int, datetime]:
+    """To when devices have told of intervals that are not confirmed; those that have told of none are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT device_id, max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed"
+            " WHERE device_id = ANY(%s) GROUP BY device_id",
+            [list(device_ids)],
         )
         return dict(cursor.fetchall())
 

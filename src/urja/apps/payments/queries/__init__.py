@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.payments import gateways, reconciling
+from urja.apps.payments import reconciling
 from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.payments.models import (
     GatewayHealth,
@@ -18,6 +18,7 @@ from urja.apps.payments.models import (
     SettlementRow,
     Unmatched,
 )
+from urja.apps.payments.queries import gateways
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from urja.apps.readings import overview
+from urja.apps.readings.queries import overview
 from urja.apps.work import queries as work
 
 

@@ -1,0 +1,98 @@
+"""Cuts above the head ends' ceilings as the head ends have told of them, and the releases that people have asked for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from django.contrib.auth.models import AbstractUser
+
+from urja.apps.commands.models import CutRelease, HeldCuts
+from urja.base import cut_release
+from urja.stream import releases as stream
+
+type Told = stream.HeldCuts
+"""What a head end has told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """That an authenticator has answered to a release, and whose it is."""
+
+    user_id: int
+    name: str
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that was asked for, with who has answered to it."""
+
+    id: str
+    content: cut_release.CutRelease | None
+    """As it is signed; none where a row is nothing of the kind."""
+    cuts: int
+    areas: tuple[str, ...]
+    until_at: datetime
+    nonce: bytes
+    state: str
+    detail: str
+    effective_at: datetime | None
+    asked_by: str
+    """A name, as those of the answers are."""
+    asked_at: datetime
+    cancelled_by: str
+    """Empty where nobody has."""
+    cancelled_at: datetime | None
+    answers: tuple[Answer, ...]
+
+
+def held() -> list[Told]:
+    """What each head end has told last."""
+    return [msgspec.convert(one.told, stream.HeldCuts) for one in HeldCuts.objects.order_by("headend")]
+
+
+def latest(limit: int = 20) -> list[Release]:
+    """The last releases that were asked for, newest first."""
+    found = CutRelease.objects.select_related("asked_by", "cancelled_by").prefetch_related("answers__user")
+    return [_release(one) for one in found.order_by("-asked_at", "-id")[:limit]]
+
+
+def state_of(release_id: str) -> str | None:
+    """Where a release stands; None where there is none."""
+    return CutRelease.objects.filter(id=release_id).values_list("state", flat=True).first()
+
+
+def content_of(one: CutRelease) -> cut_release.CutRelease | None:
+    """The release as it is signed; none where a row is nothing of the kind."""
+    try:
+        return msgspec.convert(
+            {"id": one.id, "cuts": one.cuts, "areas": one.areas, "until": one.until}, cut_release.CutRelease
+        )
+    except msgspec.ValidationError:
+        return None
+
+
+def _release(one: CutRelease) -> Release:
+    return Release(
+        id=one.id,
+        content=content_of(one),
+        cuts=one.cuts,
+        areas=tuple(str(area) for area in one.areas),
+        until_at=one.until_at,
+        nonce=bytes(one.nonce),
+        state=one.state,
+        detail=one.detail,
+        effective_at=one.effective_at,
+        asked_by=_name(one.asked_by),
+        asked_at=one.asked_at,
+        cancelled_by=_name(one.cancelled_by) if one.cancelled_by else "",
+        cancelled_at=one.cancelled_at,
+        answers=tuple(
+            Answer(answer.user_id, _name(answer.user), answer.given_at)
+            for answer in sorted(one.answers.all(), key=lambda answer: answer.pk)
+        ),
+    )
+
+
+def _name(user: AbstractUser) -> str:
+    return user.first_name or user.email

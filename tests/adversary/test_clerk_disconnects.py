@@ -6,10 +6,10 @@ What such a person enters is believed as that person's word, so what is tried he
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import do
 from tests.apps.street import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, Place
 from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
+from tests.usecases.life import do
 
 from urja.apps.journal.errors import Refused
 

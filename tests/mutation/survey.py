@@ -50,7 +50,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "apps/books/*.py",
         (
-            "tests/apps/ledger",
+            "tests/apps/books",
             "tests/pipeline/test_post.py",
             "tests/pipeline/test_arrears.py",
             "tests/pipeline/test_instalments.py",
@@ -65,7 +65,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "apps/billing/*.py",
         (
-            "tests/apps/ledger",
+            "tests/apps/books",
             "tests/pipeline/test_post.py",
             "tests/pipeline/test_arrears.py",
             "tests/pipeline/test_instalments.py",

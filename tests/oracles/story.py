@@ -9,12 +9,12 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 from tests.apps import street
-from tests.apps.registry.life import commissioned, connect, do, hang, stock
-from tests.apps.registry.test_terms import change_load
 from tests.apps.street import START, adopt
 from tests.pipeline.test_arrears import load as load_policy, owes
 from tests.pipeline.test_decide import Place
 from tests.pipeline.test_post import load as load_tariff
+from tests.usecases.life import commissioned, connect, do, hang, stock
+from tests.usecases.test_terms import change_load
 
 KEY = bytes(range(32))
 DAYS = 5

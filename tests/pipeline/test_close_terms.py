@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps.registry.test_terms import change_category, change_load
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import Town
+from tests.usecases.test_terms import change_category, change_load
 
 HOME = """
 format = 1

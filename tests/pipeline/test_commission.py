@@ -1,8 +1,8 @@
 """A meter that was hung up is called: it passes and is in service, or somebody is told which check and what to do."""
 
 import pytest
-from tests.apps.registry.life import HOUR, answer, call, commissioned, connect, do, hang, stock, typed_pushes
 from tests.apps.street import START, adopt
+from tests.usecases.life import HOUR, answer, call, commissioned, connect, do, hang, stock, typed_pushes
 
 from urja.cosem.pushlist import Pushed, PushList
 

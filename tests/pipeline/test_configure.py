@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_terms import change_category, change_load, do, load_tariff, wished
 from tests.apps.street import START, adopt
+from tests.usecases.test_terms import change_category, change_load, do, load_tariff, wished
 
 DAY = timedelta(days=1)
 NOW = START + 20 * DAY

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.test_terms import day
 from tests.apps.street import adopt, protect
 from tests.pipeline.test_decide import START, Place, cut, used_up
+from tests.usecases.test_terms import day
 
 
 @pytest.fixture

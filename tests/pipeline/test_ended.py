@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_terms import change_load, do
 from tests.apps.street import START, adopt
 from tests.pipeline.test_close_terms import load_both
 from tests.pipeline.test_post import CUT, Town
+from tests.usecases.test_terms import change_load, do
 
 DAY = timedelta(days=1)
 OUT = START + 3 * DAY + timedelta(hours=14, minutes=20)

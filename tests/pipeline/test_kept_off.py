@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import do
 from tests.apps.street import START, adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, authorise, cut
+from tests.usecases.life import do
 
 from urja.apps.journal.errors import Refused
 

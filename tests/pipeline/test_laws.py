@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from django.db.utils import IntegrityError
 from tests.apps import street
-from tests.apps.registry.test_terms import change_load
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import new_sealer
+from tests.usecases.test_terms import change_load
 
 
 def live(town):  # noqa: F811

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import DAY, HOUR, do
-from tests.apps.registry.test_moving import Meter
 from tests.apps.street import START, adopt
 from tests.pipeline.test_arrears import owes
 from tests.pipeline.test_post import load
+from tests.usecases.life import DAY, HOUR, do
+from tests.usecases.test_moving import Meter
 
 NOON = START + 12 * HOUR
 NEXT = START + DAY + 2 * HOUR

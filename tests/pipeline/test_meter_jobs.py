@@ -6,11 +6,11 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.apps.registry.life import connect, hang, stock
 from tests.apps.street import START, adopt
 from tests.cosem.meter_types import write_type
 from tests.pipeline.test_addresses import in_the_rights_of
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
+from tests.usecases.life import connect, hang, stock
 
 from urja.cosem.companion import read_type_folder
 from urja.meter.inputs import SetBillingDay

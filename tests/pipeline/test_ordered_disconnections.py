@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import do
-from tests.apps.registry.test_moving import refused
 from tests.apps.street import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place
+from tests.usecases.life import do
+from tests.usecases.test_moving import refused
 
 NUMBER = "URJ00000001"
 

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps.registry.test_terms import change_category, change_load
 from tests.apps.street import START, adopt, remove
 from tests.pipeline.test_close_terms import HOME, SHOP, agree
 from tests.pipeline.test_post import CUT, DAY, Town
+from tests.usecases.test_terms import change_category, change_load
 
 OWN = 10
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_terms import day
 from tests.apps.street import START, adopt
 from tests.pipeline.test_decide import POLICY, Place
+from tests.usecases.test_terms import day
 
 HOUSE, SHOP = 0, 1
 """Both of the same category; the shop has a policy of its own."""

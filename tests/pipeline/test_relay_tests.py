@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import connect, hang, stock
 from tests.apps.street import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
 from tests.pipeline.test_meter_jobs import ask, refused, said, serial, states
+from tests.usecases.life import connect, hang, stock
 
 NUMBER = serial(1)
 

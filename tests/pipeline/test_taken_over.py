@@ -7,9 +7,9 @@ and the register of the call settles what was before.
 import numpy as np
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import answer, call
 from tests.apps.street import HALF_HOUR, START, adopt
 from tests.pipeline.test_ingest import block_batch, register_batch
+from tests.usecases.life import answer, call
 
 from urja.stream.records import RegisterKind, Source
 

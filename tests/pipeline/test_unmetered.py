@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import DAY, HOUR, do
 from tests.apps.street import START, remove
 from tests.pipeline.test_leaving import NOON, debits, place, post  # noqa: F401 - a fixture
+from tests.usecases.life import DAY, HOUR, do
 
 MONDAY = date(2026, 3, 2)
 

@@ -2,9 +2,9 @@
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import DAY, HOUR, do
 from tests.apps.street import START, in_stock, remove
 from tests.pipeline.test_leaving import NOON, debits, place, post  # noqa: F401 - a fixture
+from tests.usecases.life import DAY, HOUR, do
 
 GONE = NOON + HOUR
 """12 o'clock is known by blocks: 2.4 kWh; of the hour after it nothing is."""

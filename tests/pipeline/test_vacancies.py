@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import HOUR, do
 from tests.apps.street import adopt
 from tests.pipeline.test_decide import MINUTE, Place
+from tests.usecases.life import HOUR, do
 
 
 def flat(database, **more):

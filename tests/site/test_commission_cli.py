@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.registry.life import answer
 from tests.apps.street import START, adopt
+from tests.usecases.life import answer
 
 from urja.site.admin import Administration
 from urja.site.cli.commission import commission

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_exchange import new_meter
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, exchange, in_stock
+from tests.usecases.test_exchange import new_meter
 
 from urja.laws import registry as registry_laws
 from urja.meter.truth import TruthRecord

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.apps.registry.loading.filing import plain_map, read, some_map, write
+from tests.usecases.loading.filing import plain_map, read, some_map, write
 
 CATALOGUE = """
     SELECT 'constraint' AS what, conrelid::regclass::text AS of, conname AS name, pg_get_constraintdef(oid) AS says,

@@ -6,8 +6,8 @@ from importlib import import_module
 import pytest
 from django.db import connection, transaction
 from tests.apps import street
-from tests.apps.registry.test_terms import NOW, do, refusal
 from tests.apps.street import START, adopt, protect
+from tests.usecases.test_terms import NOW, do, refusal
 
 
 def protections():

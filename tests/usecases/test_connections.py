@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
 from tests.apps.street import START
 from tests.apps.work.test_work import JPEG
+from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 import psycopg
-from tests.apps.registry.proof.street import METERS
-from tests.apps.registry.proof.truth import ceiling, floor
 from tests.apps.street import HALF_HOUR
+from tests.usecases.proof.street import METERS
+from tests.usecases.proof.truth import ceiling, floor
 
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 BILLING: Final = "billing"

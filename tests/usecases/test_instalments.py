@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_payment_modes import to_postpaid
-from tests.apps.registry.test_terms import NOW, day, do, load_tariff, refusal
 from tests.apps.street import adopt
 from tests.pipeline.test_arrears import owes
+from tests.usecases.test_payment_modes import to_postpaid
+from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal
 
 TODAY = 21
 """Of the agreement's days, at `NOW`."""

@@ -3,11 +3,11 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps.registry.life import HOUR, commissioned, connect, hang, stock
-from tests.apps.registry.test_moving import COMMISSIONED, moving_in
-from tests.apps.registry.test_terms import NOW, change_load, day, do, load_tariff, refusal
-from tests.apps.registry.test_undoing import state
 from tests.apps.street import START, adopt
+from tests.usecases.life import HOUR, commissioned, connect, hang, stock
+from tests.usecases.test_moving import COMMISSIONED, moving_in
+from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
+from tests.usecases.test_undoing import state
 
 from urja.core.policy import bundled_policies
 

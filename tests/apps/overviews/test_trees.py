@@ -4,8 +4,8 @@ import random
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
 from tests.apps.street import START
+from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
 
 PLACES = 6
 

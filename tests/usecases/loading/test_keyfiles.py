@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-from tests.apps.registry.loading.filing import KEYS
 from tests.site.test_import_cli import Box
+from tests.usecases.loading.filing import KEYS
 
 from urja.site import admin
 from urja.site.cli.stock import stock

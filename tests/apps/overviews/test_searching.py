@@ -1,8 +1,8 @@
 """A flat is found by what its society is called, also with a typing error, and never outside the searcher's area."""
 
 import pytest
-from tests.apps.registry.life import connect
 from tests.apps.street import START
+from tests.usecases.life import connect
 
 from urja.apps.identity.queries.roles import Role
 

@@ -1,10 +1,10 @@
 """A supply is cut for a while, comes back, ends, and is opened again."""
 
 import pytest
-from tests.apps.registry.life import DAY, HOUR, commissioned, do, hang
-from tests.apps.registry.test_moving import moving_in, orders, refused
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load
+from tests.usecases.life import DAY, HOUR, commissioned, do, hang
+from tests.usecases.test_moving import moving_in, orders, refused
 
 NOON = START + 12 * HOUR
 NUMBER = "URJ00000001"
@@ -116,7 +116,7 @@ class TestForGood:
         refused(ending(meter_removed=True), "is permanently disconnected since")
 
     def test_undoing_it(self, database, home):
-        from tests.apps.registry.test_undoing import state
+        from tests.usecases.test_undoing import state
 
         from urja.usecases.operations import Undo
 

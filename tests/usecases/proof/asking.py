@@ -10,11 +10,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from tests.apps.registry.proof.books import EVER
-from tests.apps.registry.proof.model import Model
-from tests.apps.registry.proof.street import ABOVE, METERS, POINTS, POLICIES, TARIFFS
-from tests.apps.registry.proof.truth import BEGUN, DAY
 from tests.apps.street import HALF_HOUR
+from tests.usecases.proof.books import EVER
+from tests.usecases.proof.model import Model
+from tests.usecases.proof.street import ABOVE, METERS, POINTS, POLICIES, TARIFFS
+from tests.usecases.proof.truth import BEGUN, DAY
 
 ROLES: Final = ("billing", "check", "generation", "source")
 WORDS: Final = st.sampled_from(("because", "asked for", "", " ", "नया मीटर", "x" * 400))

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-DOCS = Path(__file__).parents[3] / "docs" / "registry.md"
+DOCS = Path(__file__).parents[2] / "docs" / "registry.md"
 
 
 def test_the_docs_show_the_model_as_it_is(database_template):
-    from tests.apps.registry.model_picture import picture
+    from tests.apps.model_picture import picture
 
     assert f"```text\n{picture()}\n```" in DOCS.read_text("utf-8"), picture()
 
 
 def test_every_table_is_in_it(database_template):
     from django.apps import apps
-    from tests.apps.registry.model_picture import picture
+    from tests.apps.model_picture import picture
 
     drawn = {line.split()[0] for line in picture().splitlines() if line.startswith("  ")}
     assert drawn == {

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.life import DAY, HOUR, commissioned, connect, do, hang, stock
 from tests.apps.street import HALF_HOUR, START, adopt
 from tests.pipeline.test_post import load
+from tests.usecases.life import DAY, HOUR, commissioned, connect, do, hang, stock
 
 NOON = START + 12 * HOUR
 COMMISSIONED = START + 2 * HOUR

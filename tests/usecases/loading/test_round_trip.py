@@ -1,7 +1,7 @@
 """What goes out is what came in: the same bytes, and coming in again it changes nothing."""
 
 import pytest
-from tests.apps.registry.loading.filing import KEYS, example, read, write
+from tests.usecases.loading.filing import KEYS, example, read, write
 
 from urja.usecases.loading import KINDS, BadMap, as_toml, canonical, parse
 

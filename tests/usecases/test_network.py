@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
-from tests.apps.registry.test_undoing import state
 from tests.apps.street import START
+from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
+from tests.usecases.test_undoing import state
 
 MOVED = START + 2 * HOUR
 

@@ -19,14 +19,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.apps.registry.proof import asking, books, street
-from tests.apps.registry.proof.asking import Asker
-from tests.apps.registry.proof.books import Books
-from tests.apps.registry.proof.model import EFFECTS, Done, Model, Story
-from tests.apps.registry.proof.truth import BEGUN, DAY, midnight, told
-from tests.apps.registry.test_undoing import state
 from tests.apps.street import HALF_HOUR
 from tests.conftest import Database, copy_of
+from tests.usecases.proof import asking, books, street
+from tests.usecases.proof.asking import Asker
+from tests.usecases.proof.books import Books
+from tests.usecases.proof.model import EFFECTS, Done, Model, Story
+from tests.usecases.proof.truth import BEGUN, DAY, midnight, told
+from tests.usecases.test_undoing import state
 
 LAST = BEGUN + 9 * DAY
 NO_SENTENCES = ("violates", "constraint", 'relation "', "Traceback", "DETAIL", "duplicate key", "registry_")

@@ -6,8 +6,8 @@ Changes of the past show from when they were known on, undone ones until then.
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.life import DAY, HOUR, connect, do, hang, stock
 from tests.apps.street import START
+from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
 
 LEARNED = START + DAY
 UNDONE = START + 2 * DAY

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.registry.loading.filing import example
 from tests.apps.street import adopt, by_hand
+from tests.usecases.loading.filing import example
 
 from urja.usecases.loading import KINDS
 

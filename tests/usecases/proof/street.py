@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from tests.apps import street as plain
-from tests.apps.registry.proof.truth import BEGUN, Meter
 from tests.apps.street import adopt, in_stock
+from tests.usecases.proof.truth import BEGUN, Meter
 
 HOMES: Final = ("URJ00000001", "URJ00000002", "URJ00000003")
 """Consumer numbers: those of the meters that were adopted there."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.apps.registry.loading.filing import KEYS, example, read, some_map
+from tests.usecases.loading.filing import KEYS, example, read, some_map
 
 MIDNIGHT = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
 KINDS = ("premises", "networks", "consumers", "placements", "devices", "balances")

@@ -1,6 +1,6 @@
 """A file says which agreements have a policy of their own."""
 
-from tests.apps.registry.loading.test_consumers import row, told
+from tests.usecases.loading.test_consumers import row, told
 
 from urja.core.policy import bundled_policies
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from urja.usecases.loading import KINDS, parse
 
-DOC = (Path(__file__).parents[4] / "docs" / "loading.md").read_text("utf-8")
+DOC = (Path(__file__).parents[3] / "docs" / "loading.md").read_text("utf-8")
 
 
 def test_every_field_is_described():

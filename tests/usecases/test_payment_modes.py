@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 from tests.apps import street
-from tests.apps.registry.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
 from tests.apps.street import START, adopt
 from tests.pipeline.test_post import Town
+from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
 
 TODAY = 21
 """Of the agreement's days, at `NOW`."""

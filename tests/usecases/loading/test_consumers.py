@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from tests.apps.registry.loading.filing import example, plain_map, read, some_map, write
 from tests.apps.street import START
+from tests.usecases.loading.filing import example, plain_map, read, some_map, write
 
 ROW = {
     "consumer_number": "1",

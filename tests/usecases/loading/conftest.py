@@ -1,5 +1,5 @@
 import pytest
-from tests.apps.registry.loading.filing import Loader
+from tests.usecases.loading.filing import Loader
 
 
 @pytest.fixture

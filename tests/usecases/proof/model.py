@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from tests.apps.registry.proof.books import EVER, Agreed, Hung, Placed
+from tests.usecases.proof.books import EVER, Agreed, Hung, Placed
 
 
 @dataclass

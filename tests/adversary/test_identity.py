@@ -27,13 +27,12 @@ def works_here(database):
 
 def ask(user, operation, at=LATER):
     """What is said against it; nothing where it was done."""
-    from urja.apps.journal import requests
+    from urja.apps.journal import queries, requests
     from urja.pipeline.register import answer_requests
 
     asked = requests.ask(operation, actor=f"user {user.pk}", requested_at=at)
     answer_requests(at)
-    asked.refresh_from_db()
-    return asked.faults
+    return queries.request_of(asked.id, asked.actor).faults
 
 
 def transfer(**more):

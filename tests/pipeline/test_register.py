@@ -36,8 +36,10 @@ def removal(number=1, at=LATER):
 
 def ask(operation=None, **more):
     from urja.apps.journal import requests
+    from urja.apps.journal.models import Request
 
-    return requests.ask(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
+    asked = requests.ask(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
+    return Request.objects.get(id=asked.id)
 
 
 def run(now=LATER):

@@ -226,7 +226,8 @@ def state_of(serial: str) -> MeterState:
 
 def answer(request_id: int) -> tuple[bool, list[str]]:
     """Whether a request was answered, and what was said against it."""
-    from urja.apps.journal.models import Request, RequestState
+    from urja.apps.journal.kinds import RequestState
+    from urja.apps.journal.models import Request
 
     found = Request.objects.get(id=request_id)
     return found.state != RequestState.WAITING, list(found.faults)

@@ -32,9 +32,10 @@ from urja.apps.approvals.models import (
 )
 from urja.apps.approvals.passkeys import active, said_of, site
 from urja.apps.assets.models import DevicePeriod
-from urja.apps.journal import requests as journal
+from urja.apps.journal import answering
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.models import Request
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
 from urja.core.approvals import (
@@ -357,7 +358,7 @@ def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
     def act() -> None:
         _perform_if_approved(request, waiting, now)
 
-    journal.answer(request, now, act)
+    answering.answer(request, now, act)
     match request.state:
         case RequestState.DONE:
             _close(waiting, WaitingState.DONE, now)
@@ -437,7 +438,7 @@ def _end(
     def act() -> None:
         raise Refused(list(faults))
 
-    journal.answer(request, now, act)
+    answering.answer(request, now, act)
     _close(waiting, state, now)
 
 

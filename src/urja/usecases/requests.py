@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from django.db import transaction
 
+from urja.apps.journal.answering import answer
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import AuditEntry, Request, RequestState
-from urja.apps.journal.requests import answer
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.models import AuditEntry, Request
 from urja.base.sentences import Sentence, to_plain
 from urja.usecases import judging
 from urja.usecases.effects import Effects, effects

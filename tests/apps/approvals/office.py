@@ -32,8 +32,10 @@ class Person:
 
     def ask(self, operation, now=NOW, actor=None):
         from urja.apps.journal import requests
+        from urja.apps.journal.models import Request
 
-        return requests.ask(operation, actor=actor or self.actor, requested_at=now)
+        asked = requests.ask(operation, actor=actor or self.actor, requested_at=now)
+        return Request.objects.get(id=asked.id)
 
     def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):
         """Give an answer of the passkey, as the web records it."""

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from urja.apps.journal.fields import SentencesField
+from urja.apps.journal.kinds import HistoryAction, RequestState
 
 
 class AuditEntry(models.Model):
@@ -35,11 +36,6 @@ class AuditEntry(models.Model):
         return f"{self.kind} {self.id}"
 
 
-class HistoryAction(models.TextChoices):
-    UPDATED = "updated"
-    DELETED = "deleted"
-
-
 class History(models.Model):
     """A row of the registry as it was until `known_to`, written by a trigger."""
 
@@ -61,14 +57,6 @@ class History(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table_name} {self.row_id} until {self.known_to}"
-
-
-class RequestState(models.TextChoices):
-    WAITING = "waiting"
-    APPROVAL = "approval"
-    """It waits for passkeys (`urja.apps.approvals`)."""
-    DONE = "done"
-    REFUSED = "refused"
 
 
 class Request(models.Model):

@@ -3,27 +3,22 @@
     ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
                                   └─▶ waits for approval ─▶ the stage `approve` performs it (`urja.apps.approvals`)
 
-`ask` and `wait_for` are the web's. The stage's side, `urja.usecases.requests`, judges once more whether the asker may. What
-is done for a request and its `answer` are one transaction: killed in between, nothing has happened, and the next run
-takes the same request up again.
+The stage's side, `urja.usecases.requests`, judges once more whether the asker may.
 """
 
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from typing import Final
 
-import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection
 
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.models import Request
 from urja.apps.journal.operation import Operation, next_number
+from urja.apps.journal.queries import Requested, requested
 from urja.apps.partial_insert import insert
 from urja.base.sentences import say
-
-log = structlog.get_logger()
-
 
 ANSWERED: Final = "registry_answered"
 """Channel on which the number of an answered request is told."""
@@ -36,7 +31,7 @@ def ask(
     requested_at: datetime,
     rehearsal: bool = False,
     idempotency_key: str | None = None,
-) -> Request:
+) -> Requested:
     """Record that an operation is asked for.
 
     A key that was used before gives the request that stands under it; raises Refused where that was for something
@@ -54,7 +49,7 @@ def ask(
     asked = Request(**values)
     insert(Request, ignore_conflicts=idempotency_key is not None, **values)
     if idempotency_key is None:
-        return asked
+        return requested(asked)
     known = Request.objects.get(idempotency_key=idempotency_key)
     same = (known.kind, known.content, known.rehearsal, known.actor)
     if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):
@@ -67,10 +62,10 @@ def ask(
                 )
             ]
         )
-    return known
+    return requested(known)
 
 
-def wait_for(request_id: int, timeout_s: float) -> Request:
+def wait_for(request_id: int, timeout_s: float) -> Requested:
     """The request once it is answered, or as it is when the time is over. Not within a transaction."""
     assert not connection.in_atomic_block, "a notification comes after the transaction"
     with connection.cursor() as cursor:
@@ -83,32 +78,4 @@ def wait_for(request_id: int, timeout_s: float) -> Request:
                 found.refresh_from_db()
         finally:
             cursor.execute(f"UNLISTEN {ANSWERED}")
-    return found
-
-
-def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
-    """Let `act` decide a request's state, write down what became of it, and tell those who wait for it.
-
-    Within a transaction; what `act` has done before it raised Refused, or by a mistake of ours, is taken back.
-    """
-    try:
-        with transaction.atomic():
-            act()
-    except Refused as refused:
-        request.state, request.faults = RequestState.REFUSED, refused.faults
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
-        log.exception("request failed", request=request.id, kind=request.kind)
-        request.state = RequestState.REFUSED
-        request.faults = [
-            say(
-                "it cannot be done because of a mistake in Urja itself: request {number}",
-                number=request.id,
-            )
-        ]
-    request.answered_at = None if request.state == RequestState.APPROVAL else now
-    request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERED, str(request.id)])
+    return requested(found)

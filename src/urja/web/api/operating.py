@@ -11,9 +11,10 @@ import msgspec
 
 from urja.apps.identity.errors import OutOfArea
 from urja.apps.identity.queries.roles import writing
-from urja.apps.journal import requests as journal
+from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import AuditEntry, Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.queries import Requested
 from urja.apps.people.queries import version_of
 from urja.base.sentences import in_english
 from urja.usecases import judging
@@ -121,7 +122,7 @@ _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
 """To be asked again later; what waits for passkeys is approved on the console."""
 
 
-def _answer(ask: Ask, request: Request) -> answers.RequestOfOperation:
+def _answer(ask: Ask, request: Requested) -> answers.RequestOfOperation:
     if request.state == RequestState.REFUSED:
         raise Problem(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
@@ -134,7 +135,7 @@ def _answer(ask: Ask, request: Request) -> answers.RequestOfOperation:
 
 def request(ask: Ask) -> answers.RequestOfOperation:
     """What has become of a request of one's own."""
-    found = Request.objects.filter(id=ask.parts["id"], actor=ask.caller.actor).first()
+    found = queries.request_of(ask.parts["id"], ask.caller.actor)
     if found is None:
         raise ask.missing(f"request {ask.parts['id']}")
     if found.state in _UNANSWERED:
@@ -142,10 +143,8 @@ def request(ask: Ask) -> answers.RequestOfOperation:
     return request_of(found)
 
 
-def request_of(found: Request) -> answers.RequestOfOperation:
-    outcome: dict[str, Any] = {}
-    if found.operation_id is not None:
-        outcome = AuditEntry.objects.values_list("outcome", flat=True).get(id=found.operation_id)
+def request_of(found: Requested) -> answers.RequestOfOperation:
+    done = queries.operation(found.operation_id)
     return answers.RequestOfOperation(
         id=found.id,
         kind=found.kind,
@@ -155,7 +154,7 @@ def request_of(found: Request) -> answers.RequestOfOperation:
         answered_at=local(found.answered_at),
         faults=in_english(found.faults),
         operation_id=found.operation_id,
-        outcome=outcome,
+        outcome={} if done is None else done.outcome,
         effects=found.effects,
     )
 

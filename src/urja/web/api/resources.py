@@ -18,7 +18,8 @@ from urja.apps.identity.models import AccountAccess, PersonalRead
 from urja.apps.identity.queries.access import Area
 from urja.apps.identity.queries.roles import TABLE, who_may, writing
 from urja.apps.identity.requests import note_reads
-from urja.apps.journal.models import AuditEntry
+from urja.apps.journal import queries as journal
+from urja.apps.journal.queries import Done
 from urja.apps.network.models import Placement, Premise, ServicePoint
 from urja.apps.overviews.queries import areas, known
 from urja.apps.people.models import Consent, Person, Protection
@@ -26,7 +27,7 @@ from urja.apps.rulebook.models import TariffVersion
 from urja.apps.work.models import WorkOrder
 from urja.usecases import kinds
 from urja.web.api import answers
-from urja.web.api.lists import Number, local, moment_of, one, page
+from urja.web.api.lists import Number, last_seen, local, moment_of, one, page, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
 
 
@@ -424,16 +425,23 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
 
 def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     query: AuditQuery = ask.query
-    rows = AuditEntry.objects.filter(areas.places(ask.area, ask.now, "service_point_id", _few(ask)))
-    given = {"kind": query.kind, "service_point_id": query.usage_point, "actor": query.actor}
-    rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
-    return page(ask, rows, lambda found: [audit_entry_of(entry) for entry in found], newest_first=True)
+    found = journal.operations(
+        areas.places(ask.area, ask.now, "service_point_id", _few(ask)),
+        {"kind": query.kind, "service_point_id": query.usage_point, "actor": query.actor},
+        before=last_seen(ask, int),
+        limit=query.limit + 1,
+    )
+    return page_of(ask, found, lambda shown: [audit_entry_of(one) for one in shown], lambda one: one.id)
 
 
 def audit_entry(ask: Ask) -> answers.AuditEntry:
-    rows = AuditEntry.objects.filter(id=ask.parts["id"])
-    inside = areas.places(ask.area, ask.now, "service_point_id")
-    return audit_entry_of(one(ask, rows, inside, f"operation {ask.parts['id']}"))
+    number = ask.parts["id"]
+    found = journal.operation(number, areas.places(ask.area, ask.now, "service_point_id"))
+    if found is None:
+        if journal.operation(number) is not None:
+            refused(ask)
+        raise ask.missing(f"operation {number}")
+    return audit_entry_of(found)
 
 
 PERSONAL = frozenset(
@@ -442,7 +450,7 @@ PERSONAL = frozenset(
 """Fields of operations that name a person; the audit is read by more people than they are for."""
 
 
-def audit_entry_of(entry: AuditEntry) -> answers.AuditEntry:
+def audit_entry_of(entry: Done) -> answers.AuditEntry:
     return answers.AuditEntry(
         id=entry.id,
         kind=entry.kind,

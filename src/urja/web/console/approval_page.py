@@ -19,7 +19,7 @@ from urja.apps.approvals import answering, passkeys, queries
 from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import Request
+from urja.apps.journal.queries import Requested
 from urja.base import passkey
 from urja.core.approvals import Need
 from urja.usecases.judging import fault_of_actor
@@ -58,7 +58,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalPage:
-    request: Request
+    request: Requested
     own: bool
     """Whether the person who looks has asked for it."""
     title: str
@@ -117,16 +117,16 @@ def lines(caller: Caller, now: datetime) -> list[Line]:
     ]
 
 
-def sees(request: Request, caller: Caller, now: datetime) -> bool:
+def sees(request: Requested, caller: Caller, now: datetime) -> bool:
     """Whether somebody asked for it, or may do it and so may approve it."""
     return _is_own(request, caller) or _may(request, caller, now)
 
 
-def _is_own(request: Request, caller: Caller) -> bool:
+def _is_own(request: Requested, caller: Caller) -> bool:
     return caller.user_id is not None and answering.person_of(request.actor) == caller.user_id
 
 
-def _may(request: Request, caller: Caller, now: datetime) -> bool:
+def _may(request: Requested, caller: Caller, now: datetime) -> bool:
     try:
         operation = decode(request.kind, request.content, BY_KIND)
     except Refused:

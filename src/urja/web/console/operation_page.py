@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 from urja.apps.identity.errors import NotAllowed, OutOfArea
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
-from urja.apps.journal import requests as journal
+from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import AuditEntry, Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.queries import Requested
 from urja.apps.network.models import ServicePoint
 from urja.usecases.judging import judge
 from urja.usecases.kinds import ALL, BY_KIND, Operation
@@ -46,7 +47,7 @@ class OperationPage:
     title: str
     inputs: list[Input]
     faults: list[str]
-    request: Request | None
+    request: Requested | None
     state: str
     """`form`, `waiting`, `rehearsed`, `refused`, or `done`."""
     effects: Effects | None
@@ -135,7 +136,7 @@ _MOMENTS: Final = (
 
 def rehearse(
     operation: type[Operation], typed: Mapping[str, str], caller: Caller, now: datetime
-) -> Request | OperationPage:
+) -> Requested | OperationPage:
     """Ask what it would do; the form again, with what is wrong, where it cannot be asked."""
     content, errors = content_of(operation, typed)
     if errors:
@@ -164,19 +165,19 @@ def judged(
     return asked
 
 
-def carry_out(rehearsed: Request, caller: Caller, now: datetime) -> Request:
+def carry_out(rehearsed: Requested, caller: Caller, now: datetime) -> Requested:
     """Ask for what was rehearsed, as it was; asked twice it is done once. Raises Refused, NotAllowed and OutOfArea."""
     asked = decode(rehearsed.kind, rehearsed.content, BY_KIND)
     judge(caller, asked, now)
     return journal.ask(asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}")
 
 
-def own_request(request_id: int, caller: Caller) -> Request | None:
+def own_request(request_id: int, caller: Caller) -> Requested | None:
     """A request of the caller's; another's does not exist."""
-    return Request.objects.filter(id=request_id, actor=caller.actor).first()
+    return queries.request_of(request_id, caller.actor)
 
 
-def named_request(text: str, caller: Caller, field: str, about: int) -> Request | None:
+def named_request(text: str, caller: Caller, field: str, about: int) -> Requested | None:
     """The caller's request that an address names, where a field of it names what the page is about."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         return None
@@ -184,7 +185,7 @@ def named_request(text: str, caller: Caller, field: str, about: int) -> Request 
     return asked if asked is not None and asked.content.get(field) == about else None
 
 
-def answered(request: Request, caller: Caller) -> OperationPage:
+def answered(request: Requested, caller: Caller) -> OperationPage:
     """What became of a request, with the form as it was typed."""
     operation = BY_KIND[request.kind]
     filled = inputs(operation, typed_of(operation, request.content), {})
@@ -195,7 +196,7 @@ def _page(
     operation: type[Operation],
     filled: list[Input],
     faults: list[str],
-    request: Request | None,
+    request: Requested | None,
     *,
     names: bool = False,
 ) -> OperationPage:
@@ -224,12 +225,12 @@ _STATES: Final[dict[tuple[Any, bool], str]] = {
 }
 
 
-def _job(request: Request) -> int | None:
-    entry = AuditEntry.objects.filter(id=request.operation_id).first()
-    return None if entry is None else entry.outcome.get("job_id")
+def _job(request: Requested) -> int | None:
+    done = queries.operation(request.operation_id)
+    return None if done is None else done.outcome.get("job_id")
 
 
-def _place(request: Request) -> str:
+def _place(request: Requested) -> str:
     """The page of the connection that it was about, where it named one that there is."""
     number = request.content.get("consumer_number")
     return (

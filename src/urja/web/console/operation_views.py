@@ -9,7 +9,8 @@ from urja.apps.identity.errors import NotAllowed, OutOfArea
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal import requests
 from urja.apps.journal.errors import Refused
-from urja.apps.journal.models import Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.queries import Requested
 from urja.web.console import operation_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, show
 from urja.web.console.views import private
@@ -43,12 +44,12 @@ def operation(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
     if request.method != "POST":
         return show(request, caller, TEMPLATE, {"page": pages.blank(known, request.GET.dict(), now)})
     found = pages.rehearse(known, request.POST.dict(), caller, now)
-    if isinstance(found, Request):
+    if isinstance(found, Requested):
         return _answered(found)
     return show(request, caller, TEMPLATE, {"page": found}, status=422)
 
 
-def _answered(asked: Request) -> HttpResponse:
+def _answered(asked: Requested) -> HttpResponse:
     """To the page of a request, which has its answer by then if it comes soon."""
     if asked.state == RequestState.WAITING:
         requests.wait_for(asked.id, pages.WAIT_S)

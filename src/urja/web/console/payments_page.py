@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import requests
-from urja.apps.journal.models import Request
+from urja.apps.journal.queries import Requested
 from urja.apps.payments import differences, queries as payments
 from urja.apps.payments.models import Unmatched
 from urja.usecases.kinds import Operation
@@ -176,7 +176,9 @@ def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
     ]
 
 
-def ask(found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: bool) -> Request | list[str]:
+def ask(
+    found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: bool
+) -> Requested | list[str]:
     """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
     operation, said = (CloseDifference, "reason") if closing else (NoteDifference, "note")
     asked = judged(operation, {"difference_id": found.id, said: text}, caller, now)
@@ -185,7 +187,7 @@ def ask(found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: 
     return requests.ask(asked, actor=caller.actor, requested_at=now)
 
 
-def typed_of(request: Request) -> str:
+def typed_of(request: Requested) -> str:
     """What was typed, of a request that was refused."""
     return str(request.content.get("reason") or request.content.get("note") or "")
 

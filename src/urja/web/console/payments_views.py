@@ -6,7 +6,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal import requests
-from urja.apps.journal.models import Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
 from urja.apps.payments.models import Unmatched
 from urja.web.console import operation_page, payments_page as pages
@@ -61,7 +62,7 @@ def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpRespons
     if not pages.may_write(caller):
         raise refused(request)
     asked = pages.ask(found, text, caller, now, closing="close" in request.POST)
-    if isinstance(asked, Request):
+    if isinstance(asked, Requested):
         requests.wait_for(asked.id, operation_page.WAIT_S)
         return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
     page = pages.difference_page(found, caller, now, text=text, faults=asked)

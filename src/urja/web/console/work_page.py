@@ -16,7 +16,7 @@ from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.identity.requests import note_reads
 from urja.apps.journal import requests
-from urja.apps.journal.models import Request
+from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import areas
 from urja.apps.people.models import Person
 from urja.apps.work import operations as work, queries as orders
@@ -392,7 +392,7 @@ def close_order(
     faults: list[str],
     caller: Caller,
     now: datetime,
-) -> Request | CloseForm:
+) -> Requested | CloseForm:
     """Ask that it be closed with what was found; the form again, with what is wrong, where it cannot be asked.
 
     `faults` are those of the photographs that came with it.
@@ -425,7 +425,7 @@ def _said(faults: Iterable[str]) -> tuple[str, ...]:
     return tuple(wording.sentence(fault) for fault in faults)
 
 
-def refused_form(request: Request) -> CloseForm:
+def refused_form(request: Requested) -> CloseForm:
     """What was typed, with why it was refused."""
     content = request.content
     register = content.get("register_wh")

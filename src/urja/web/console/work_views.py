@@ -8,7 +8,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.journal import requests
-from urja.apps.journal.models import Request, RequestState
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.queries import Requested
 from urja.apps.work import queries as orders
 from urja.apps.work.models import WorkOrder
 from urja.web.console import operation_page, work_page as pages
@@ -87,7 +88,7 @@ def _close(request: HttpRequest, caller: Caller, found: WorkOrder) -> HttpRespon
     asked = pages.close_order(
         found, request.POST.dict(), request.POST.getlist("removed_seals"), faults, caller, now
     )
-    if isinstance(asked, Request):
+    if isinstance(asked, Requested):
         requests.wait_for(asked.id, operation_page.WAIT_S)
         return redirect(f"{reverse('console:work-order', args=[found.id])}?request={asked.id}")
     page = pages.order_page(found, caller, now, asked)

@@ -1,0 +1,73 @@
+"""What was asked for and what was done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, Q
+
+from urja.apps.journal.models import AuditEntry, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request as it stands: what was asked for, and what became of it."""
+
+    id: int
+    kind: str
+    content: Any
+    rehearsal: bool
+    actor: str
+    requested_at: datetime
+    state: str
+    answered_at: datetime | None
+    faults: list[str]
+    operation_id: int | None
+    effects: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An operation that was done."""
+
+    id: int
+    kind: str
+    content: Any
+    outcome: dict[str, Any]
+    actor: str
+    recorded_at: datetime
+    undone_by_id: int | None
+    service_point_id: int | None
+
+
+def _as[View](view: type[View], row: Model) -> View:
+    """The values of a row that a view of it has."""
+    return view(**{field.name: getattr(row, field.name) for field in fields(view)})  # type: ignore[arg-type]
+
+
+def requested(row: Request) -> Requested:
+    """The values of a request that was read."""
+    return _as(Requested, row)
+
+
+def request_of(request_id: int, actor: str) -> Requested | None:
+    """A request of an actor's own; another's does not exist."""
+    row = Request.objects.filter(id=request_id, actor=actor).first()
+    return None if row is None else requested(row)
+
+
+def operation(operation_id: int | None, inside: Q | None = None) -> Done | None:
+    """What was done under a number, where it meets a condition."""
+    row = AuditEntry.objects.filter(inside or Q(), id=operation_id).first()
+    return None if row is None else _as(Done, row)
+
+
+def operations(inside: Q, picked: Mapping[str, Any], *, before: int | None, limit: int) -> list[Done]:
+    """What was done, the newest first: where it meets a condition and has the values of fields that are given."""
+    rows = AuditEntry.objects.filter(
+        inside, **{name: value for name, value in picked.items() if value is not None}
+    )
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return [_as(Done, row) for row in rows.order_by("-id")[:limit]]

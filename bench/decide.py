@@ -50,22 +50,22 @@ def measure(cluster, options) -> dict:
         load_rules()
         from urja.pipeline import decide
 
-        first_s = timed(lambda: decide.run_once(NOW))
+        first_s = timed(lambda: decide.decide_due(NOW))
         at_first = decide.LIMIT
         everybody_stands(connection)
         idle, moved, quick = [], [], []
         for number in range(1, options.rounds + 1):
             now = NOW + timedelta(seconds=number)
-            decide.run_once(now)
-            idle.append(timed(lambda n=now: decide.run_once(n)))
-            quick.append(timed(lambda n=now: decide.run_once(n, only_changed=True)))
+            decide.decide_due(now)
+            idle.append(timed(lambda n=now: decide.decide_due(n)))
+            quick.append(timed(lambda n=now: decide.decide_due(n, only_changed=True)))
             connection.execute(
                 "UPDATE readings_accrual SET watermark_at = watermark_at + interval '1 second' "
                 "WHERE agreement_id IN (SELECT agreement_id FROM readings_accrual ORDER BY agreement_id LIMIT %s)",
                 [MOVED],
             )
             began = time.perf_counter()
-            assert decide.run_once(now).accounts == MOVED
+            assert decide.decide_due(now).accounts == MOVED
             moved.append(time.perf_counter() - began)
     return {
         "benchmark": "decide",

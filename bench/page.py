@@ -140,8 +140,8 @@ def live(cluster: Cluster) -> Any:
             if day < DAYS:
                 _read(connection, house, midnight + timedelta(days=1), register_wh)
                 post.run_once(midnight + timedelta(days=1, minutes=20))
-                decide.run_once(midnight + timedelta(days=1, minutes=25))
-    decide.run_once(NOW)
+                decide.decide_due(midnight + timedelta(days=1, minutes=25))
+    decide.decide_due(NOW)
     return house
 
 

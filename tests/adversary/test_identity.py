@@ -28,7 +28,7 @@ def works_here(database):
 def ask(user, operation, at=LATER):
     """What is said against it; nothing where it was done."""
     from urja.apps.journal import queries, requests
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
 
     asked = requests.ask(operation, actor=f"user {user.pk}", requested_at=at)
     answer_requests(at)

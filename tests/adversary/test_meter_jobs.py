@@ -58,7 +58,7 @@ def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # n
 
     from urja.apps.journal.models import Request
     from urja.apps.meter_jobs.models import Job
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
 
     content = {"meters": ["URJ00000001"], "reason": "x"}
     thief.execute(
@@ -210,10 +210,10 @@ def test_no_job_goes_around_protection_or_the_night(office):
     midnight = NOW + timedelta(hours=13, minutes=30)
     for now in (midnight, midnight + timedelta(hours=5)):
         meter_jobs.run_once(now, 1)
-        decide.run_once(now, 1)
+        decide.decide_due(now, 1)
         assert not Command.objects.filter(kind="disconnect").exists()
     morning = midnight + timedelta(hours=11)
     meter_jobs.run_once(morning, 1)
-    decide.run_once(morning, 1)
+    decide.decide_due(morning, 1)
     [cut] = Command.objects.filter(kind="disconnect").select_related("device")
     assert cut.device.serial == "URJ00000002", "in the window, and of the home that nothing protects"

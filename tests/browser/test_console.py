@@ -23,7 +23,7 @@ def site(town_books, tmp_path):  # noqa: F811 - asks for the fixture
 
 
 def answer():
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
 
     answer_requests(town_cast.NOW)
 

@@ -21,7 +21,7 @@ def hung(database):
 def run(now=NOW):
     from urja.pipeline import commission
 
-    return commission.run_once(now, 1)
+    return commission.run_once(now, 1).done
 
 
 def calls():

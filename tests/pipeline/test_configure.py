@@ -60,22 +60,22 @@ def work_orders():
 
 
 def test_a_load_limit_follows_the_load(house, stage):
-    assert stage.run_once(NOW, 0) == 0
+    assert stage.run_once(NOW, 0).done == 0
     do(change_load(7000, 10), NOW)
-    assert stage.run_once(NOW, 0) == 1
-    assert stage.run_once(NOW, 0) == 0
+    assert stage.run_once(NOW, 0).done == 1
+    assert stage.run_once(NOW, 0).done == 0
     assert given() == ["set_load_limit {'watts': 7000}"]
     answer("confirmed", NOW + timedelta(minutes=1))
-    assert stage.run_once(NOW + timedelta(minutes=2), 0) == 1
+    assert stage.run_once(NOW + timedelta(minutes=2), 0).done == 1
     assert wished() == [("7000", "7000")]
-    assert stage.run_once(NOW + 3 * DAY, 0) == 0
+    assert stage.run_once(NOW + 3 * DAY, 0).done == 0
     assert given() == ["set_load_limit {'watts': 7000}"]
 
 
 def test_terms_of_a_later_day_are_told_when_it_has_come(house, stage):
     do(change_load(7000, 30), NOW)
-    assert stage.run_once(START + 29 * DAY - timedelta(seconds=1), 0) == 0
-    assert stage.run_once(START + 29 * DAY, 0) == 2
+    assert stage.run_once(START + 29 * DAY - timedelta(seconds=1), 0).done == 0
+    assert stage.run_once(START + 29 * DAY, 0).done == 2
     assert given() == ["set_load_limit {'watts': 7000}"]
 
 
@@ -83,8 +83,8 @@ def test_a_process_that_begins_anew_finds_what_began_meanwhile(house):
     from urja.pipeline.configure import Configure
 
     do(change_load(7000, 30), NOW)
-    assert Configure().run_once(START + 31 * DAY, 0) == 2
-    assert Configure().run_once(START + 31 * DAY, 0) == 0
+    assert Configure().run_once(START + 31 * DAY, 0).done == 2
+    assert Configure().run_once(START + 31 * DAY, 0).done == 0
 
 
 def test_a_newer_wish_is_another_command(house, stage):
@@ -99,15 +99,15 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
     do(change_load(7000, 10), NOW)
     stage.run_once(NOW, 0)
     answer("failed", NOW, "refused: object-undefined")
-    assert stage.run_once(NOW + timedelta(hours=1), 0) == 1
+    assert stage.run_once(NOW + timedelta(hours=1), 0).done == 1
     assert work_orders() == [("configure", "open")]
-    assert stage.run_once(NOW + timedelta(hours=2), 0) == 0
+    assert stage.run_once(NOW + timedelta(hours=2), 0).done == 0
     assert len(given()) == 1
     # After a day it is tried again; once the meter has taken it, nobody need go.
-    assert stage.run_once(NOW + DAY, 0) == 1
+    assert stage.run_once(NOW + DAY, 0).done == 1
     assert len(given()) == 2
     answer("confirmed", NOW + DAY)
-    assert stage.run_once(NOW + DAY + timedelta(minutes=1), 0) == 1
+    assert stage.run_once(NOW + DAY + timedelta(minutes=1), 0).done == 1
     assert work_orders() == [("configure", "withdrawn")]
     assert wished() == [("7000", "7000")]
 
@@ -117,13 +117,13 @@ def test_every_wish_has_its_command(house, stage):
 
     for item, value in (("metering_mode", "net"), ("billing_day", "15"), ("payment_mode", "postpaid")):
         desire(house.device_id, item, value, at=NOW, actor="test")
-    assert stage.run_once(NOW, 0) == 3
+    assert stage.run_once(NOW, 0).done == 3
     assert sorted(given()) == [
         "set_billing_day {'day': 15}",
         "set_metering_mode {'mode': 'net'}",
         "set_payment_mode {'mode': 'postpaid'}",
     ]
-    assert stage.run_once(NOW, 0) == 0
+    assert stage.run_once(NOW, 0).done == 0
 
 
 def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
@@ -178,7 +178,7 @@ def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):
     with street.by_hand():
         Device.objects.update(load_switch=False)
     do(change_load(7000, 10), NOW)
-    assert stage.run_once(NOW, 0) == 0
+    assert stage.run_once(NOW, 0).done == 0
     assert given() == []
 
 
@@ -191,9 +191,9 @@ def test_the_stage_needs_no_more_than_the_pipelines_rights(house, stage):
     owner = login["USER"]
     try:
         login["USER"] = "urja_pipeline"
-        assert stage.run_once(NOW, 0) == 1
+        assert stage.run_once(NOW, 0).done == 1
         answer("failed", NOW, "refused")
-        assert stage.run_once(NOW + timedelta(hours=1), 0) == 1
+        assert stage.run_once(NOW + timedelta(hours=1), 0).done == 1
     finally:
         connections.close_all()
         login["USER"] = owner

@@ -96,7 +96,7 @@ class Place:
             assert now >= self.now
             self.now = now
         post.run_once(self.now, HOUR)
-        report = decide.run_once(self.now, self.wall_ms, **more)
+        report = decide.decide_due(self.now, self.wall_ms, **more)
         if self.pages_look and self._looks(look_every):
             self.a_page_sees_the_same()
         return report
@@ -333,7 +333,7 @@ def test_a_credit_that_is_recorded_calls_back_a_queued_cut(house):
     used_up(house)
     house.go(house.at(1, 10, 1))
     house.pay(5)
-    decide.run_once(house.now + SECOND, house.wall_ms)
+    decide.decide_due(house.now + SECOND, house.wall_ms)
     assert house.commands() == [("disconnect", "superseded")]
     assert house.where() == ("suspended", "authorised")
     assert house.holds() == []
@@ -740,7 +740,7 @@ def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, djan
     from urja.pipeline import decide
 
     with django_statements() as statements:
-        decide.run_once(place.now, 1)
+        decide.decide_due(place.now, 1)
     assert len(statements) <= 10, statements
     assert sum("readings_accrual" in sql for sql in statements) == 1
 

@@ -1,7 +1,5 @@
 """A disk that fills is an alarm: in the stage's report, in metrics, and for the console."""
 
-import asyncio
-
 import pytest
 from prometheus_client import REGISTRY
 from tests.apps.street import START
@@ -18,17 +16,12 @@ def room(free_mb: int, level: Level) -> Room:
 def look(database, monkeypatch):
     """Looks once at a disk with the room given; the report."""
     from urja.pipeline import disk_room
-    from urja.pipeline.runner import DjangoThread
 
-    async def once(found):
+    def once(found):
         monkeypatch.setattr(disk_room, "rooms", lambda _places, _settings: [found])
-        in_thread = DjangoThread()
-        try:
-            return await disk_room.DiskRoom([], DiskSettings(), in_thread).run_once(START)
-        finally:
-            await in_thread.close()
+        return disk_room.DiskRoom([], DiskSettings()).run_once(START)
 
-    return lambda found: asyncio.run(once(found))
+    return once
 
 
 def raised():

@@ -28,7 +28,7 @@ class Town:
     """Adopted houses, the stages `project` and `dispatch`, and a head end that can be started again."""
 
     def __init__(self, database, nats_server, clock, broker):
-        from urja.pipeline.runner import DjangoThread
+        from urja.pipeline.django_thread import DjangoThread
 
         self.database, self.nats, self.clock, self.broker = database, nats_server, clock, broker
         self.in_thread = DjangoThread()

@@ -32,7 +32,7 @@ def written(house):
 
 def test_a_display_hears_of_money_of_its_standing_and_of_the_day(house, display):
     def look():
-        return display.run_once(house.now, house.wall_ms)
+        return display.run_once(house.now, house.wall_ms).done
 
     assert look() == 1
     assert look() == 0, "a second run has nothing to say"
@@ -73,7 +73,7 @@ def test_what_goes_to_arrears_of_a_recharge_is_not_shown_as_credit(house, displa
     arrears.owes(house.houses[0], ("B-1", "2026-01-15", 6_000, 0))
     house.pay(100)
     house.go(house.at(1, 9, 30))
-    assert display.run_once(house.now, house.wall_ms) == 1
+    assert display.run_once(house.now, house.wall_ms).done == 1
     said = Command.objects.filter(kind="write_balance").latest("sequence").arguments
     assert (said["balance_minor"], said["recharge_minor"], said["recharge_total_minor"]) == (
         27_500,
@@ -86,7 +86,7 @@ def test_a_new_process_finds_nothing_more_to_say(house, display):
     from urja.pipeline.display import Display
 
     display.run_once(house.now, house.wall_ms)
-    assert Display(ZoneInfo(ZONE)).run_once(house.now + timedelta(minutes=1), house.wall_ms) == 0
+    assert Display(ZoneInfo(ZONE)).run_once(house.now + timedelta(minutes=1), house.wall_ms).done == 0
 
 
 def test_the_command_is_one_that_the_head_end_understands(house, display):
@@ -111,7 +111,7 @@ def dark(database):
 
 def test_nothing_is_written_while_light_is_on_its_way(dark, display):
     def look():
-        return display.run_once(dark.now, dark.wall_ms)
+        return display.run_once(dark.now, dark.wall_ms).done
 
     assert look() == 1
     dark.pay(2_000)
@@ -137,7 +137,7 @@ def test_a_display_does_not_wait_for_a_person_at_the_button(dark, display):
     dark.sent()
     dark.report("waiting_for_person")
     dark.go(dark.at(1, 11, 1))
-    assert display.run_once(dark.now, dark.wall_ms) == 1
+    assert display.run_once(dark.now, dark.wall_ms).done == 1
 
 
 def test_a_payment_that_does_not_suffice_is_shown(dark, display):
@@ -145,17 +145,17 @@ def test_a_payment_that_does_not_suffice_is_shown(dark, display):
     dark.pay(1)
     dark.go(dark.at(1, 11))
     assert dark.command().kind != "connect"
-    assert display.run_once(dark.now, dark.wall_ms) == 1
+    assert display.run_once(dark.now, dark.wall_ms).done == 1
 
 
 def test_what_decide_had_in_hand_is_shown_at_the_next_look(house, display):
     display.run_once(house.now, house.wall_ms)
     house.pay(100)
-    from urja.pipeline import post
+    from urja.pipeline.credits import post_credits
 
     house.now = house.at(1, 9, 30)
-    post.post_credits(house.now)
-    assert display.run_once(house.now, house.wall_ms) == 0
+    post_credits(house.now)
+    assert display.run_once(house.now, house.wall_ms).done == 0
     house.go(house.at(1, 9, 31))
     house.now = house.at(1, 9, 40)
-    assert display.run_once(house.now, house.wall_ms) == 1
+    assert display.run_once(house.now, house.wall_ms).done == 1

@@ -97,7 +97,7 @@ def read(town, at, kwh):
 def post(at):
     from urja.pipeline import post
 
-    return post.run_once(at, CUT)
+    return post.post_due(at, CUT)
 
 
 def charged(id_):

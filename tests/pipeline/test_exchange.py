@@ -38,7 +38,7 @@ class House:
     def close(self, day):
         from urja.pipeline import post
 
-        return post.run_once(START + day * DAY + timedelta(minutes=5), CUT)
+        return post.post_due(START + day * DAY + timedelta(minutes=5), CUT)
 
     def charged(self, line="energy"):
         """Of each day."""

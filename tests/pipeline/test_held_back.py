@@ -9,6 +9,8 @@ from tests.apps.street import ZONE, adopt
 from tests.pipeline.test_decide import Place
 from tests.pipeline.test_post import load as load_tariff
 
+from urja.base.clock import SteppedClock
+
 HOUR = timedelta(hours=1)
 
 
@@ -38,8 +40,8 @@ def run(place, now):
     place.now = now
     for house in (0, 1):
         place.use(1_000, house=house)
-    posted = post.run_once(now, HOUR)
-    decided = decide.run_once(now, place.wall_ms)
+    posted = post.post_due(now, HOUR)
+    decided = decide.decide_due(now, place.wall_ms)
     return posted.closed.problems, decided.held
 
 
@@ -112,26 +114,35 @@ def test_its_display_waits_and_the_others_does_not(place):
     run(place, place.at(1, 9))
     set_tariff(place, 1, "nobody-knows")
     display = Display(ZoneInfo(ZONE))
-    assert display.run_once(place.now, place.wall_ms) == 1
-    assert display.run_once(place.now, place.wall_ms) == 0
+    assert display.run_once(place.now, place.wall_ms).done == 1
+    assert display.run_once(place.now, place.wall_ms).done == 0
     assert set(Command.objects.values_list("account_id", flat=True)) == {place.houses[0].account_id}
     set_tariff(place, 1, "demo")
-    assert Display(ZoneInfo(ZONE)).run_once(place.now, place.wall_ms) == 1
+    assert Display(ZoneInfo(ZONE)).run_once(place.now, place.wall_ms).done == 1
 
 
 async def test_the_stages_say_so_where_an_operator_looks_and_log_it_once(place):
-    from urja.pipeline.runner import Decide, DjangoThread, Post
+    from urja.pipeline import post
+    from urja.pipeline.decide import Decide
+    from urja.pipeline.django_thread import DjangoThread
+    from urja.pipeline.runner import Loop
+    from urja.pipeline.stage import Stage
 
-    now = place.at(2, 9)
-    in_thread = DjangoThread()
+    clock, thread = SteppedClock(place.at(2, 9)), DjangoThread()
+    closing = Loop(Stage("post", thread.runs(post.run_once), 1.0), clock)
+    deciding = Loop(Stage("decide", thread.runs(Decide(60.0).run_once), 1.0), clock)
+
+    async def detail(loop):
+        await loop.once()
+        return loop.progress.detail
+
     try:
         with structlog.testing.capture_logs() as logs:
-            post, decide = Post(in_thread, HOUR), Decide(in_thread, 60.0)
-            details = [(await stage.run_once(now)).detail for stage in (post, decide, post, decide)]
+            details = [await detail(loop) for loop in (closing, deciding, closing, deciding)]
             set_tariff(place, 1, "demo")
-            again = (await post.run_once(now)).detail
+            again = await detail(closing)
     finally:
-        await in_thread.close()
+        await thread.close()
     assert all(f"account {place.houses[1].account_id} is held back" in detail for detail in details)
     told = [line for line in logs if line["event"] == "account held back"]
     assert [(line["stage"], line["log_level"]) for line in told] == [("post", "error"), ("decide", "error")]

@@ -53,7 +53,7 @@ def close(house, through):
     from urja.pipeline import post
 
     house.now = START + (through + 1) * DAY + 2 * HOUR
-    return post.run_once(house.now, HOUR)
+    return post.post_due(house.now, HOUR)
 
 
 def dues(house):

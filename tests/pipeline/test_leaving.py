@@ -77,7 +77,7 @@ class Place:
 def post(now):
     from urja.pipeline import post
 
-    return post.run_once(now, HOUR)
+    return post.post_due(now, HOUR)
 
 
 def debits():

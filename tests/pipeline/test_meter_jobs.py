@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -44,7 +43,7 @@ def refused(*says, now=NOW, **more):
 def run(now=NOW):
     from urja.pipeline import meter_jobs
 
-    return meter_jobs.run_once(now, 1)
+    return meter_jobs.run_once(now, 1).done
 
 
 def states(job):
@@ -517,7 +516,7 @@ def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
     from urja.apps.commands.models import Command
     from urja.apps.journal.models import AuditEntry
     from urja.apps.meter_jobs.models import Job, Task
-    from urja.pipeline.runner import MeterJobs
+    from urja.pipeline import meter_jobs
 
     adopt(1)
     old, younger, still = (ask(meters=(serial(1),)) for _ in range(3))
@@ -527,19 +526,14 @@ def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
     Job.objects.filter(id=younger.id).update(ended_at=NOW + HOUR)
     Command.objects.update(state="confirmed", ended_at=NOW, ended_wall_ms=1)
 
-    def by_right(function, *arguments):
+    def forget(now):
         with in_the_rights_of("urja_pipeline"):
-            return function(*arguments)
-
-    def run_stage(now):
-        stage = MeterJobs(partial(asyncio.to_thread, by_right), timedelta(days=400))
-        asyncio.run(stage.run_once(now))
+            return meter_jobs.forget(now, timedelta(days=400)).done
 
     Task.objects.filter(job=still).update(state="sent", ended_at=None)
-    run_stage(NOW + timedelta(days=400))
+    assert forget(NOW + timedelta(days=400)) == 0
     assert Job.objects.count() == 3
-    for _ in range(2):
-        run_stage(NOW + timedelta(days=400, minutes=30))
+    assert [forget(NOW + timedelta(days=400, minutes=30)) for _ in range(2)] == [1, 0]
     assert set(Job.objects.values_list("id", flat=True)) == {younger.id, still.id}
     assert Task.objects.count() == 2
     assert AuditEntry.objects.filter(id=old.id).exists()

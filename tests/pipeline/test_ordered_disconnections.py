@@ -167,12 +167,12 @@ def test_an_empty_flat_waits_for_the_window(house):
     house.use(0)
     do(MoveOut(consumer_number=NUMBER, at=house.now, register_wh=10_000), house.now)
     post.run_once(house.now, HOUR)
-    decide.run_once(house.now, house.wall_ms)
+    decide.decide_due(house.now, house.wall_ms)
     assert (house.holds(), house.commands()) == (["vacant"], [])
     place_id = house.houses[0].service_point_id
     assert queries.vacancy(place_id, house.now) == queries.Vacancy(("vacant",), house.at(2, 10))
     house.now = house.at(2, 10)
-    decide.run_once(house.now, house.wall_ms)
+    decide.decide_due(house.now, house.wall_ms)
     assert house.commands() == [("disconnect", "queued")]
     assert house.command().expires_at == house.at(2, 16)
     assert queries.vacancy(place_id, house.at(2, 22)).waits_until is None
@@ -187,7 +187,7 @@ def test_a_connection_that_has_ended_waits_for_nothing(house):
     house.now = house.at(1, 22)
     house.use(0)
     do(DisconnectPermanently(consumer_number=NUMBER, at=house.now, register_wh=10_000), house.now)
-    decide.run_once(house.now, house.wall_ms)
+    decide.decide_due(house.now, house.wall_ms)
     assert (house.holds(), house.commands()) == (["ended"], [("disconnect", "queued")])
     assert all(holds(house, law) for law in ("cut_in_its_hours", "cut_of_nobody_marked", "cut_has_a_ground"))
 

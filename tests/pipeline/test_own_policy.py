@@ -153,7 +153,7 @@ def test_a_policy_that_nobody_has_loaded_is_no_reason_to_take_another(pair):
     pair.now = pair.at(1, 12)
     for number in (HOUSE, SHOP):
         pair.use(0, house=number)
-    report = decide.run_once(pair.now, pair.wall_ms)
+    report = decide.decide_due(pair.now, pair.wall_ms)
     assert pair.commands(HOUSE) == [("disconnect", "queued")]
     assert (pair.commands(SHOP), pair.standing(SHOP)) == ([], None)
     (told,) = report.held

@@ -87,7 +87,7 @@ class Town:
     def post(self, day, after=timedelta(minutes=5)):
         from urja.pipeline import post
 
-        return post.run_once(self.midnight(day) + after, CUT)
+        return post.post_due(self.midnight(day) + after, CUT)
 
     def book(self):
         rows = self.connection.execute(

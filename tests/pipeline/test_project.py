@@ -96,7 +96,7 @@ def project(store, signing_key=SIGNING_KEY):
 
 
 def run(stage, now=START):
-    from urja.pipeline.runner import DjangoThread
+    from urja.pipeline.django_thread import DjangoThread
 
     async def once():
         stage._in_thread = DjangoThread()

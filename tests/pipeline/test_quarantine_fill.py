@@ -21,12 +21,11 @@ class Broker:
 
 
 @pytest.fixture
-def look(database, monkeypatch):
+def look(database):
     """Looks at what is given once; the report."""
     from urja.pipeline import quarantine_fill
-    from urja.pipeline.runner import DjangoThread
+    from urja.pipeline.django_thread import DjangoThread
 
-    monkeypatch.setattr(quarantine_fill, "EVERY_S", 0.0)
     broker = Broker()
 
     async def once(fills):

@@ -1,8 +1,6 @@
 """After a restore: the gateway is asked since the copy, and nobody is disconnected before enough is known."""
 
-import asyncio
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
@@ -123,12 +121,11 @@ def test_nobody_is_cut_before_collection_is_healthy_again(house):
 
 
 def test_the_status_says_that_disconnections_wait_and_for_what(house):
-    from urja.pipeline.runner import Decide
+    from urja.pipeline.decide import Decide
 
     def detail():
         # A look over all accounts is the first thing that a stage does.
-        stage = Decide(partial(asyncio.to_thread, with_own_connection), 0.0)
-        return asyncio.run(stage.run_once(house.now)).detail
+        return Decide(0.0).run_once(house.now).detail
 
     used_up(house)
     assert detail() == ""

@@ -43,9 +43,9 @@ def ask(operation=None, **more):
 
 
 def run(now=LATER):
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
 
-    return answer_requests(now)
+    return answer_requests(now).done
 
 
 def answered(request):
@@ -257,14 +257,14 @@ def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, mon
 
 
 async def _run_as_the_runner_does():
-    from urja.pipeline.register import Register
-    from urja.pipeline.runner import DjangoThread
+    from urja.pipeline import register
+    from urja.pipeline.django_thread import DjangoThread
 
-    in_thread = DjangoThread()
+    thread = DjangoThread()
     try:
-        return await Register(in_thread).run_once(LATER)
+        return await thread(register.run_once, LATER)
     finally:
-        await in_thread.close()
+        await thread.close()
 
 
 def test_who_waits_hears_at_once(database):

@@ -32,9 +32,9 @@ def go(house, after=SECOND):
     """Run what a pipeline runs, once; how much the jobs moved."""
     from urja.pipeline import meter_jobs
 
-    moved = meter_jobs.run_once(house.now, house.wall_ms)
+    moved = meter_jobs.run_once(house.now, house.wall_ms).done
     house.go(house.now + after)
-    return moved + meter_jobs.run_once(house.now, house.wall_ms)
+    return moved + meter_jobs.run_once(house.now, house.wall_ms).done
 
 
 def off(house):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from tests.pipeline.test_ingest import NOW, block_batch
 from urja.base.secrets import PipelineSecrets
 from urja.base.settings import PipelineSettings, Settings
 from urja.laws import verify
-from urja.pipeline.stage import Report
+from urja.pipeline.stage import Report, Stage
 from urja.stream.subjects import Kind, User
 
 
@@ -28,8 +29,6 @@ def runner(database):
 
 class Failing:
     """A stage that fails a number of times, then works, then asks to stop."""
-
-    name = "failing"
 
     def __init__(self, errors, stopping):
         self.errors = list(errors)
@@ -48,7 +47,7 @@ async def test_what_is_away_is_waited_for(runner, stepped_clock, monkeypatch):
     stage = Failing(
         [psycopg.OperationalError("the server is gone\nmore"), OSError("no"), TimeoutError()], stopping
     )
-    loop = runner.Loop(stage, stepped_clock, 1.0)
+    loop = runner.Loop(Stage("failing", stage.run_once, 1.0), stepped_clock)
     seen = []
     monkeypatch.setattr(runner.Progress, "failed", _seen(seen, runner.Progress.failed))
     await loop.run(stopping)
@@ -67,7 +66,8 @@ def _seen(seen, original):
 
 async def test_a_mistake_of_ours_is_not_caught(runner, stepped_clock):
     stopping = asyncio.Event()
-    loop = runner.Loop(Failing([AssertionError("ours")], stopping), stepped_clock, 1.0)
+    stage = Failing([AssertionError("ours")], stopping)
+    loop = runner.Loop(Stage("failing", stage.run_once, 1.0), stepped_clock)
     with pytest.raises(AssertionError):
         await loop.run(stopping)
 
@@ -87,6 +87,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
 ):
     from django.db import connections
 
+    from urja.pipeline.stages import Given
     from urja.stream import broker as stream, ensure_streams
 
     stepped_clock.set(NOW)
@@ -103,11 +104,8 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         roots_key=bytes(32),
     )
     laws = verify.daily(secrets.database, street.ZONE, tmp_path / "catalogue.json")
-    process = asyncio.create_task(
-        runner.run_pipeline(
-            settings, secrets, stepped_clock, heads=tmp_path / "heads", laws=laws, places=[tmp_path]
-        )
-    )
+    given = Given(settings, secrets, stepped_clock, tmp_path / "heads", laws, [tmp_path])
+    process = asyncio.create_task(runner.run_pipeline(given))
     try:
         batch = block_batch((home.device_id, START, 100))
         await admin.publish_batch(Kind.BLOCK, 0, batch.records, 1)
@@ -117,6 +115,8 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         await until(process, lambda: asyncio.to_thread(_posted, database), 1)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(process, 10)
+        left = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
+        assert not left & {"main", "decide", "commands", "people", "jobs", "mail", "notify", "seal", "prove"}
     finally:
         process.cancel()
         await asyncio.gather(process, return_exceptions=True)

@@ -28,7 +28,7 @@ def go(place, later=MINUTE):
 
     place.now += later
     post.run_once(place.now, HOUR)
-    return decide.run_once(place.now, place.wall_ms)
+    return decide.decide_due(place.now, place.wall_ms)
 
 
 def leave(place, register_wh=10_000):

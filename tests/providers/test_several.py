@@ -48,7 +48,7 @@ def both(database, tmp_path):
 
 
 def collect(both):
-    from urja.pipeline.post import post_credits
+    from urja.pipeline.credits import post_credits
 
     _account_id, found, collectors = both
     with as_role("urja_pipeline"):

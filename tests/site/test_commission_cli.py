@@ -39,7 +39,7 @@ def test_all_that_wait_are_called_once_and_pass():
     adopt(3)
     assert run("--all") == "2 will be called\n"
     assert run("--all") == "0 will be called\n"
-    while stage.run_once(NOON, 1):
+    while stage.run_once(NOON, 1).done:
         for number in (1, 2):
             answer(NOON, serial=f"URJ{number:08}", register_wh=10_000, only=f"URJ{number:08}")
     assert set(Call.objects.values_list("state", flat=True)) == {"passed"}
@@ -69,10 +69,10 @@ def test_so_many_at_once(monkeypatch):
     for number in (1, 2, 3):
         adopt(number, called=False)
     run("--all")
-    assert [stage.run_once(NOON, 1) for _ in range(4)] == [1, 1, 0, 0]
+    assert [stage.run_once(NOON, 1).done for _ in range(4)] == [1, 1, 0, 0]
     assert Call.objects.filter(state="calling").count() == 2
     answer(NOON, serial="URJ00000001", register_wh=10_000, only="URJ00000001")
-    assert stage.run_once(NOON, 1) == 1
+    assert stage.run_once(NOON, 1).done == 1
     later = NOON + timedelta(hours=1)
-    assert stage.run_once(later, 1) == 1
+    assert stage.run_once(later, 1).done == 1
     assert Command.objects.latest("issued_at").issued_at == later

@@ -137,6 +137,6 @@ def commissioned(number=1, at=START + 2 * HOUR, *, register_wh=100, pushes=None,
     from urja.pipeline import commission
 
     call_id = call(number, at, **more)
-    while commission.run_once(at, 1):
+    while commission.run_once(at, 1).done:
         answer(at, serial=f"URJ{number:08}", register_wh=register_wh, pushes=pushes)
     return Call.objects.get(id=call_id)

@@ -80,9 +80,9 @@ def arrears():
 
 
 def balance(house):
-    from urja.pipeline import post
+    from urja.pipeline.credits import post_credits
 
-    post.post_credits(NOW)
+    post_credits(NOW)
     return house.connection.execute(
         "SELECT balance_minor FROM ledger_account WHERE kind = 'consumer'"
     ).fetchone()[0]

@@ -145,13 +145,13 @@ def test_ingest_and_the_head_end_learn_of_it(connection):
 def test_money_is_answered_by_money(connection, posted):
     from urja.apps.books.models import Account, CreditRequest, DebitRequest
     from urja.apps.contracts.models import Agreement
-    from urja.pipeline import post
+    from urja.pipeline.credits import post_credits
 
     made = adopt(1, credit_minor=50_000)
     if posted:
-        post.post_credits(START)
+        post_credits(START)
     undo(newest("adoption").id)
-    post.post_credits(START + DAY)
+    post_credits(START + DAY)
     assert not Agreement.objects.exists()
     assert Account.objects.get(id=made.account_id).balance_minor == 0
     assert CreditRequest.objects.get().amount_minor == DebitRequest.objects.get().amount_minor == 50_000

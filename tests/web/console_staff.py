@@ -84,9 +84,9 @@ def _sections(cast) -> None:
 
 def answer_requests(role="urja_pipeline") -> int:
     """Let the stage `register` answer what was asked for."""
-    from urja.pipeline.register import answer_requests as answer
+    from urja.pipeline.register import run_once as answer
 
-    return as_pipeline(lambda: answer(town_cast.NOW), role)
+    return as_pipeline(lambda: answer(town_cast.NOW), role).done
 
 
 def as_pipeline(work, role="urja_pipeline"):

@@ -19,7 +19,7 @@ def passkeys(staff):
     from django.contrib.auth import get_user_model
 
     from urja.apps.approvals import passkeys
-    from urja.pipeline.approve import judge_approvals
+    from urja.pipeline.approve import run_once as judge_approvals
 
     protect(1)
     found = {}
@@ -35,7 +35,7 @@ def passkeys(staff):
 
 def pipeline():
     """The pipeline's turn."""
-    from urja.pipeline.approve import judge_approvals
+    from urja.pipeline.approve import run_once as judge_approvals
 
     console_staff.answer_requests()
     with connected_as("urja_pipeline"):

@@ -48,7 +48,7 @@ def collect():
     """What the pipeline does, with its rights."""
     from urja.apps.payments import clients
     from urja.pipeline.collect import Collector
-    from urja.pipeline.post import post_credits
+    from urja.pipeline.credits import post_credits
 
     collector = Collector(clients.gateway("razorpay"), 0.0)
     with as_role("urja_pipeline"):

@@ -140,7 +140,7 @@ class FaultyWorld(World):
     async def broker_back(self) -> None:
         """Back with those who use it: what strikes next strikes at a broker that is at work."""
         await super().broker_back()
-        for broker in (self._admin, self.loops["ingest"].stage._consumer._broker, self.headend.broker):
+        for broker in (self._admin, self.consumers["READINGS"].consumer._broker, self.headend.broker):
             await asyncio.wait_for(broker.wait_connected(), 20)
 
     def _look_whether_all_works(self) -> None:
@@ -284,8 +284,8 @@ class FaultyWorld(World):
 
     async def _acknowledgements_lost(self) -> None:
         """The books have it and the broker does not know: it gives everything out again."""
-        stage = self.loops["ingest"].stage
-        consumer = stage._consumer
+        hasty = self.consumers["READINGS"]
+        consumer = hasty.consumer
 
         async def deaf_fetch(*arguments: Any, **more: Any) -> list[Any]:
             deliveries = await consumer.fetch(*arguments, **more)
@@ -294,12 +294,10 @@ class FaultyWorld(World):
                 delivery._message.ack = _nothing
             return deliveries
 
-        stage._consumer = SimpleNamespace(
-            fetch=deaf_fetch, backlog=consumer.backlog, _broker=consumer._broker
-        )
+        hasty.consumer = SimpleNamespace(fetch=deaf_fetch, backlog=consumer.backlog, _broker=consumer._broker)
 
         async def undo() -> None:
-            stage._consumer = consumer
+            hasty.consumer = consumer
 
         self._undo.append(undo)
 

@@ -1,6 +1,5 @@
 """A stepped town in which people move, a meter burns and a load is raised, by the clerks of the demonstration."""
 
-import contextlib
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,6 @@ from urja.laws.verify import Finding
 from urja.meter.control import answer_line
 from urja.meter.identity import seeded
 from urja.meter.truth import read_truth
-from urja.stream import Broker
 
 LOAD_W = 7000
 
@@ -43,17 +41,6 @@ class MovingTown(TownWorld):
         self.clerks = Clerks(
             fates, self.clock.now(), self._order, self._file, self._look, ZONE, "demo-domestic"
         )
-
-    async def _more_stages(self, broker: Broker, stack: contextlib.AsyncExitStack) -> list[Any]:
-        from urja.pipeline.register import Register
-        from urja.pipeline.runner import Commissions, Configurations
-
-        return [
-            *await super()._more_stages(broker, stack),
-            Register(self.in_thread),
-            Commissions(self.in_thread),
-            Configurations(self.in_thread),
-        ]
 
     async def _order(self, do: str, **arguments: Any) -> dict[str, Any]:
         """As over the fleet's control."""

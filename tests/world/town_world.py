@@ -8,17 +8,16 @@ on a meter and what becomes of payments is drawn from a seed. Every law holds at
 
 import asyncio
 import contextlib
-import math
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import httpx
 import msgspec
-from tests.world.world import KEK, MONDAY, SIGNING_KEY, ZONE, Ground, Trouble, World
+from tests.world.world import KEK, MONDAY, ZONE, Ground, Trouble, World
 
 from urja.base.clock import Anchor, write_anchor
 from urja.base.ids import BUCKETS
@@ -45,7 +44,6 @@ from urja.sandbox.gateway.gateway import Gateway
 from urja.sandbox.service import _listening, running
 from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.service import SmsService
-from urja.stream import Broker
 
 HOUR: Final = timedelta(hours=1)
 EVENING: Final = 15
@@ -230,6 +228,9 @@ def deeds_of(seed: int) -> list[Deed]:
 class TownWorld(World):
     """Use it as `async with TownWorld.opened(...) as town`; then `live`, `findings`, `come_to_rest`, `findings`."""
 
+    # Asked when all that was under way has come.
+    waits_s: ClassVar[dict[str, float]] = {"READINGS": 0.02, "OUTCOMES": 0.01, "PROGRESS": 0.01}
+
     def __init__(
         self, ground: Ground, seed: int, trouble: Trouble, town: Town, deeds: list[Deed], start: datetime
     ) -> None:
@@ -347,33 +348,6 @@ class TownWorld(World):
     async def _move_in(self) -> None:
         self._accounts = await self.in_thread(_move_in, self.town, self.seed, self.clock.now())
 
-    async def _more_stages(self, broker: Broker, stack: contextlib.AsyncExitStack) -> list[Any]:
-        from urja.pipeline.collect import Collect
-        from urja.pipeline.dispatch import Dispatch
-        from urja.pipeline.notify import Notify
-        from urja.pipeline.runner import Decide, Displays
-
-        notify = Notify(self.in_thread, recharge_at="world.example")
-        stack.push_async_callback(notify.close)
-        return [
-            Collect(self.in_thread, "razorpay", 0.0),
-            Decide(self.in_thread, 0.0),
-            Displays(self.in_thread, str(ZONE)),
-            Dispatch(
-                broker,
-                _Impatient(await broker.consume("PROGRESS")),
-                self.clock,
-                signing_key=SIGNING_KEY,
-                in_thread=self.in_thread,
-            ),
-            notify,
-        ]
-
-    async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
-        await super()._start_pipeline(stack)
-        gaps = self.loops["gaps"].stage
-        gaps._outcomes = _Impatient(gaps._outcomes)
-
     # -- living ---------------------------------------------------------------------------------------------
 
     async def live_until(self, end: datetime) -> None:
@@ -422,9 +396,6 @@ class TownWorld(World):
 
     async def _stages(self, *names: str) -> None:
         for name in names:
-            if name == "decide":
-                # The runner rests between looks over everybody, by the wall's clock; here there is none to rest by.
-                self.loops[name].stage._next_all_s = -math.inf
             await self.run(name)
 
     async def _outside(self) -> None:
@@ -569,16 +540,6 @@ class _AlertsLost(FaultPlan):
         told = [push for push in pushes if push.kind is not Tale.ALERT]
         self.lost += len(pushes) - len(told)
         return super().pass_on(told)
-
-
-@dataclass(frozen=True)
-class _Impatient:
-    """A consumer that is asked when all that was under way has come: it need not wait for more."""
-
-    consumer: Any
-
-    async def fetch(self, limit: int, _wait_s: float) -> list[Any]:
-        return await self.consumer.fetch(limit, 0.01)
 
 
 def _happen(station: Station, what: Input) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 from zoneinfo import ZoneInfo
 
@@ -24,8 +24,14 @@ from tests.conftest import PASSWORD, Database
 from urja.base.clock import SteppedClock
 from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
-from urja.base.secrets import HeadendSecrets
-from urja.base.settings import HeadendSettings, Settings
+from urja.base.secrets import HeadendSecrets, PipelineSecrets
+from urja.base.settings import (
+    HeadendSettings,
+    MessagesSettings,
+    PipelineSettings,
+    Settings,
+    UtilitySettings,
+)
 from urja.cosem.security import wrap_key
 from urja.headend import intake
 from urja.headend.process import HeadEnd
@@ -36,7 +42,6 @@ from urja.meter.identity import Identity, seeded
 from urja.meter.station import Station
 from urja.meter.truth import read_truth
 from urja.meter.world import Transformer
-from urja.pipeline.stage import Session
 from urja.site.supervisor.broker_process import Server
 from urja.stream import Broker, Kind, User, connect, ensure_streams
 from urja.stream.codec import Records
@@ -186,14 +191,31 @@ def _known(connection: psycopg.Connection) -> set[tuple[Any, ...]]:
     return {*rows, *aside}
 
 
+@dataclass
+class Hasty:
+    """A consumer that waits for so long: what was under way has come, and real time is what a world has least of."""
+
+    consumer: Any
+    wait_s: float | None
+
+    async def fetch(self, limit: int, wait_s: float) -> list[Any]:
+        return await self.consumer.fetch(limit, wait_s if self.wait_s is None else self.wait_s)
+
+    async def backlog(self) -> int:
+        return await self.consumer.backlog()
+
+
 class World:
     """Use it as `async with World.raised(...) as world`; then `live`, `come_to_rest`, `examine`."""
+
+    waits_s: ClassVar[dict[str, float]] = {"READINGS": 0.02}
+    """How long stages wait for messages of a stream."""
 
     def __init__(
         self, ground: Ground, seed: int, trouble: Trouble, meters: Sequence[Identity], start: datetime
     ) -> None:
         # Only now: models can be imported once Django is set up.
-        from urja.pipeline.runner import DjangoThread
+        from urja.pipeline.django_thread import DjangoThread
 
         self.ground = ground
         self.trouble = trouble
@@ -208,6 +230,8 @@ class World:
         self.headend: HeadEnd
         self.loops: dict[str, Any] = {}
         """The stages by name, each in the runner's own loop."""
+        self.consumers: dict[str, Hasty] = {}
+        """What the stages take from the broker, by stream."""
         self.in_thread = DjangoThread()
         self.happened: list[str] = []
         self.settled = False
@@ -264,10 +288,9 @@ class World:
 
     async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
         # Only now: models can be imported once Django is set up.
-        from urja.pipeline.gaps import Gaps
-        from urja.pipeline.ingest import Ingest, Ingester
-        from urja.pipeline.project import Project
-        from urja.pipeline.runner import Loop, Post
+        from urja.pipeline import decide
+        from urja.pipeline.runner import Loop
+        from urja.pipeline.stages import Given, stages
 
         admin = await connect(self.ground.broker_url, User.ADMIN, PASSWORD, "world")
         add = admin.jetstream.add_consumer
@@ -281,23 +304,33 @@ class World:
         await admin.close()
         broker: Broker = await connect(self.ground.broker_url, User.PIPELINE, PASSWORD, "pipeline")
         stack.push_async_callback(broker.close)
-        sessions = [Session(self.ground.database.conninfo("urja_pipeline")) for _ in range(2)]
-        for session in sessions:
-            stack.callback(session.close)
-        zone = str(ZONE)
-        stages = [
-            Ingest(await broker.consume("READINGS"), Ingester(sessions[0], zone), self.clock, wait_s=0.02),
-            Gaps(sessions[1], broker, await broker.consume("OUTCOMES"), zone),
-            Project(broker, zone, signing_key=SIGNING_KEY, in_thread=self.in_thread),
-            Post(self.in_thread, timedelta(hours=1)),
-        ]
-        stages += await self._more_stages(broker, stack)
-        self.loops = {stage.name: Loop(stage, self.clock, 0.0) for stage in stages}
-        await self.run("project")
+        consume = broker.consume
 
-    async def _more_stages(self, _broker: Broker, _stack: contextlib.AsyncExitStack) -> list[Any]:
-        """Stages that a world has beside those of readings and money."""
-        return []
+        async def consume_hastily(stream):
+            self.consumers[stream] = Hasty(await consume(stream), self.waits_s.get(stream))
+            return self.consumers[stream]
+
+        broker.consume = consume_hastily
+        # The runner rests between looks over everybody, by the wall's clock; here there is none to rest by.
+        stack.enter_context(mock.patch.object(decide, "REST", 0))
+        settings = Settings(
+            utility=UtilitySettings(timezone=str(ZONE)),
+            pipeline=PipelineSettings(interval_s=0.0),
+            messages=MessagesSettings(recharge_at="world.example"),
+        )
+        secrets = PipelineSecrets(
+            broker_url=self.ground.broker_url,
+            broker_user="pipeline",
+            broker_password=PASSWORD,
+            database=self.ground.database.conninfo("urja_pipeline"),
+            signing_key=SIGNING_KEY,
+            roots_key=bytes(32),
+        )
+        given = Given(settings, secrets, self.clock, self.ground.folder / "heads", lambda _proven: {}, ())
+        # All in one thread: a step is over when it is over.
+        built = await stages(given, broker, lambda _name: self.in_thread, stack)
+        self.loops = {stage.name: Loop(stage, self.clock) for stage in built}
+        await self.run("project")
 
     async def _start_headend(self) -> None:
         self.headend = await self._headend_stack.enter_async_context(
@@ -391,7 +424,7 @@ class World:
 
     async def run(self, name: str) -> None:
         """One run of a stage as the runner makes it: what is away is waited for, a fault of ours is raised."""
-        await self.loops[name]._once()
+        await self.loops[name].once()
 
     # -- trouble --------------------------------------------------------------------------------------------
 
@@ -537,7 +570,7 @@ class World:
                 self.clock.advance(timedelta(minutes=10))
 
     async def _backlog(self) -> int:
-        return await self.loops["ingest"].stage._consumer.backlog()
+        return await self.consumers["READINGS"].backlog()
 
     async def _done(self) -> bool:
         self.awaited = await self._awaited()

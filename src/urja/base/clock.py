@@ -20,6 +20,11 @@ import msgspec
 from urja.base.json_files import DamagedFileError, read_json
 
 
+def wall_now_ms() -> int:
+    """Real time in Unix milliseconds: what the chain from paid to powered is measured by."""
+    return time.time_ns() // 1_000_000
+
+
 class Clock(Protocol):
     """What reasons about business time is given one of these."""
 

@@ -13,9 +13,9 @@ _PAUSE_S: Final = 0.2
 def silent_errors() -> tuple[type[Exception], ...]:
     """What a question fails with while the part that it is put to is away: database, broker, fleet, or a service."""
     # The pipeline's modules need Django set up.
-    from urja.pipeline.runner import away_errors
+    from urja.pipeline.runner import AWAY_ERRORS
 
-    return (*away_errors(), httpx.HTTPError)
+    return (*AWAY_ERRORS, httpx.HTTPError)
 
 
 async def until_answered[T](ask: Callable[[], Awaitable[T]], within_s: float) -> T:

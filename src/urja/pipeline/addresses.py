@@ -1,7 +1,5 @@
 """The pipeline's stage `addresses`: changes of the address that somebody signs in with are mailed, confirmed and done.
 
-Once an hour it also forgets what happened at the door more than a year ago.
-
     waiting ─▶ words made, their digests kept, mails sent ─▶ what the web was brought is judged ─▶ `change_address`
 
 The words are made here and leave by mail alone. A mail that cannot be sent is tried again after a growing pause; then it
@@ -28,7 +26,6 @@ from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.identity.models import AddressAnswer, AddressChange, SignIn
 from urja.apps.journal.errors import Refused
 from urja.apps.notices.letters import letter
-from urja.base.clock import WallClock
 from urja.base.sentences import in_english
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 from urja.pipeline.stage import Report
@@ -43,7 +40,6 @@ FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 600.0
 SIGN_INS_KEPT: Final = timedelta(days=365)
 """Longer than a browser is known for."""
-FORGET_EVERY_S: Final = 3600.0
 
 _WAITING = AddressChangeState.WAITING
 
@@ -66,35 +62,24 @@ class Sender:
 
 
 class Addresses:
-    """The stage as the runner sees it. `in_thread` runs a function where Django's connection is."""
+    """The stage, synchronous."""
 
-    name = "addresses"
-
-    def __init__(
-        self, in_thread: Callable, sender: Sender, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._in_thread = in_thread
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._monotonic = monotonic
         self._failures = 0
         self._mail_again_s = -math.inf
-        self._forget_next_s = -math.inf
 
-    async def run_once(self, now: datetime) -> Report:
+    def run_once(self, now: datetime) -> Report:
         """Judge what was brought, do what is confirmed, send what is due."""
-        done: int = await self._in_thread(take_answers, now)
-        done += await self._in_thread(carry_out, now)
-        if self._monotonic() >= self._forget_next_s:
-            await self._in_thread(forget_sign_ins, WallClock().now())
-            self._forget_next_s = self._monotonic() + FORGET_EVERY_S
-        if self._monotonic() < self._mail_again_s:
+        done = take_answers(now) + carry_out(now)
+        if time.monotonic() < self._mail_again_s:
             return Report(done, detail="mails cannot be sent")
         try:
-            done += await self._in_thread(write, self._sender, now)
+            done += write(self._sender, now)
         except (OSError, smtplib.SMTPException) as error:
             pause_s = min(FIRST_PAUSE_S * 2 ** min(self._failures, 16), LAST_PAUSE_S)
             self._failures += 1
-            self._mail_again_s = self._monotonic() + pause_s
+            self._mail_again_s = time.monotonic() + pause_s
             log.warning("mail not sent", error=str(error), again_in_s=pause_s)
             return Report(done, detail="mails cannot be sent")
         self._failures = 0
@@ -190,9 +175,9 @@ def _ask_both(sender: Sender, change: AddressChange, now: datetime) -> None:
     AddressChange.objects.filter(id=change.id).update(mailed_at=now)
 
 
-def forget_sign_ins(wall_now: datetime) -> int:
-    """Delete what happened at the door longer ago than it is kept; how many. It was stamped by the wall clock."""
-    return SignIn.objects.filter(at__lt=wall_now - SIGN_INS_KEPT).delete()[0]
+def forget_sign_ins(wall_now: datetime) -> Report:
+    """Delete what happened at the door longer ago than it is kept. It was stamped by the wall clock."""
+    return Report(SignIn.objects.filter(at__lt=wall_now - SIGN_INS_KEPT).delete()[0])
 
 
 def _tell(

@@ -3,7 +3,6 @@
 A stage of its own, for it sends messages: a mail relay that is away must not hold up what needs no approval.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,21 +22,9 @@ log = structlog.get_logger()
 AT_ONCE: Final = 100
 
 
-class Approve:
-    """The stage as the runner sees it. `in_thread` runs a function where Django's connection is."""
-
-    name = "approve"
-
-    def __init__(self, in_thread: Callable) -> None:
-        self._in_thread = in_thread
-
-    async def run_once(self, now: datetime) -> Report:
-        return Report(await self._in_thread(judge_approvals, now))
-
-
-def judge_approvals(now: datetime) -> int:
-    """Verify what was recorded, let time pass, tell the staff; how much there was to do."""
-    return _enrolments(now) + _answers(now) + _time(now) + _tell(now)
+def run_once(now: datetime) -> Report:
+    """Verify what was recorded, let time pass, tell the staff."""
+    return Report(_enrolments(now) + _answers(now) + _time(now) + _tell(now))
 
 
 def _enrolments(now: datetime) -> int:

@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from django.db.models import Q, QuerySet
 
-from urja.apps.payments import clients, placing, settling
+from urja.apps.payments import placing, settling
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.kinds import NO_MONEY, InboxSource, OrderState, PaymentState
@@ -450,20 +450,3 @@ def _forget_forged() -> None:
     oldest = forged.order_by("-id").values_list("id", flat=True)[FORGED_KEPT : FORGED_KEPT + 1].first()
     if oldest is not None:
         forged.filter(~Q(processed_at=None), id__lte=oldest).delete()
-
-
-class InThread(Protocol):
-    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
-
-
-class Collect:
-    """The stage of one gateway as the runner sees it."""
-
-    def __init__(self, in_thread: InThread, gateway: str, speed: float) -> None:
-        self.name = f"collect:{gateway}"
-        self._in_thread = in_thread
-        self._collector = Collector(clients.gateway(gateway), speed)
-
-    async def run_once(self, now: datetime) -> Report:
-        report: Report = await self._in_thread(self._collector.run_once, now)
-        return report

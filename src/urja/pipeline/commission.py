@@ -19,6 +19,7 @@ from urja.apps.journal.errors import Refused
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
 from urja.cosem.companion import DeviceType
+from urja.pipeline.stage import Report
 from urja.usecases.commissioning import RecordCommissioning
 from urja.usecases.operations import perform
 from urja.usecases.reads import nearest
@@ -33,9 +34,9 @@ UNDER_WAY: Final = 200
 """So many meters are called at once; of a file of a hundred thousand the others wait, and their time begins later."""
 
 
-def run_once(now: datetime, wall_ms: int) -> int:
-    """Lead every call on that can be; how many steps that were. A second run at the same time makes none."""
-    return sum(_lead(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY))
+def run_once(now: datetime, wall_ms: int) -> Report:
+    """Lead every call on that can be, a step each. A second run at the same time makes none."""
+    return Report(sum(_lead(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY)))
 
 
 def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:

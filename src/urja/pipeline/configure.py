@@ -19,6 +19,7 @@ from urja.apps.commands.kinds import State
 from urja.apps.contracts import configuring
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
+from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
@@ -87,15 +88,15 @@ class Configure:
     def __init__(self) -> None:
         self._since: datetime | None = None
 
-    def run_once(self, now: datetime, wall_ms: int) -> int:
-        """Do what is due at `now`; how much that was. A second run at the same time does nothing."""
+    def run_once(self, now: datetime, wall_ms: int) -> Report:
+        """Do what is due at `now`. A second run at the same time does nothing."""
         with transaction.atomic():
             done = configuring.take_effect(self._since or now - LOOKED_BACK, now, ACTOR)
             for due in _due(now):
                 _deal_with(due, now, wall_ms)
                 done += 1
         self._since = now
-        return done
+        return Report(done)
 
 
 def _due(now: datetime) -> list[_Due]:

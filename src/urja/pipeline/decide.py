@@ -6,6 +6,7 @@ done is done account by account, each step whole or not at all. A run that dies 
 what was decided is stored last, and every step looks at what is under way before it adds to it.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,15 +25,18 @@ from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import book
 from urja.apps.supply import by_hand, relights, standings, switching, tampers, vacancies, welds
-from urja.apps.supply.health import judged
+from urja.apps.supply.health import judged, recovering
 from urja.apps.supply.models import Cause
 from urja.apps.supply.queries import facts
 from urja.apps.supply.queries.facts import Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
+from urja.base.clock import wall_now_ms
 from urja.core.calendar import midnight
 from urja.core.policy import Reason, decide, hold_window
 from urja.pipeline import relay_states
+from urja.pipeline.credits import post_credits
+from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
@@ -40,12 +44,14 @@ AT_ONCE: Final = 500
 """Accounts whose facts are loaded together."""
 LIMIT: Final = 5000
 """Accounts in one run: the rest are next, and what is urgent comes before them."""
+REST: Final = 4
+"""A look over all accounts is followed by a rest of so many times its length."""
 
 NO_POLICY: Final = "no policy is loaded, so nobody is warned, cut or restored: urja policy load FILE"
 
 
 @dataclass(slots=True)
-class Report:
+class Doings:
     """What one run of the stage has done."""
 
     accounts: int = 0
@@ -59,25 +65,52 @@ class Report:
     """Of each account that is held back: why, and what to do."""
 
 
-def wall_now_ms() -> int:
-    """Unix milliseconds by the wall clock: what the chain from paid to lit is measured by."""
-    return time.time_ns() // 1_000_000
+class Decide:
+    """The stage, synchronous: credits are posted, and followed by what they bring about at once.
+
+    Each run looks at what somebody waits for. The look over all accounts comes every `all_every_s`, and where that
+    is short for their number, takes at most a fifth of the time.
+    """
+
+    def __init__(self, all_every_s: float) -> None:
+        self._all_every_s = all_every_s
+        self._next_all_s = -math.inf
+        self._restored = ""
+
+    def run_once(self, now: datetime) -> Report:
+        """Post what credits wait, then decide."""
+        credits_posted = post_credits(now)
+        began_s = time.monotonic()
+        look_at_all = began_s >= self._next_all_s
+        decided = decide_due(now, only_changed=not look_at_all)
+        if look_at_all:
+            self._restored = recovering()
+        if look_at_all and not decided.full:
+            ended_s = time.monotonic()
+            self._next_all_s = ended_s + max(self._all_every_s, REST * (ended_s - began_s))
+        return Report(
+            credits_posted + decided.accounts,
+            detail=decided.idle or self._restored,
+            # Only a look over all accounts meets each that is held back.
+            held=decided.held if look_at_all else None,
+        )
 
 
-def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> Report:
+def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> Doings:
     """Decide what is due at the business instant `now`; a second run at the same time does nothing.
 
     `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
     """
+    wall_ms = wall_now_ms() if wall_ms is None else wall_ms
     told_of = 0 if only_changed else tampers.look(now)
     if not only_changed:
-        relay_states.look(now, wall_now_ms() if wall_ms is None else wall_ms)
+        relay_states.look(now, wall_ms)
     policies = book()
     if not policies:
-        return Report(idle=NO_POLICY)
+        return Doings(idle=NO_POLICY)
     health, changed = judged(now)
-    moment = Moment(now, wall_now_ms() if wall_ms is None else wall_ms, health, policies)
-    report = Report(counts=Counter({"tampers": told_of}))
+    moment = Moment(now, wall_ms, health, policies)
+    report = Doings(counts=Counter({"tampers": told_of}))
     ordered = switching.apply_orders(moment)
     inbox = standings.changes(LIMIT)
     urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
@@ -95,7 +128,7 @@ def run_once(now: datetime, wall_ms: int | None = None, *, only_changed: bool = 
 
 
 def _decide_all(
-    account_ids: Sequence[int], moment: Moment, report: Report, recorded_wall_ms: Mapping[int, int]
+    account_ids: Sequence[int], moment: Moment, report: Doings, recorded_wall_ms: Mapping[int, int]
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
         known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
@@ -110,7 +143,7 @@ def _decide_all(
     report.counts += Counter()
 
 
-def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Report) -> None:
+def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Doings) -> None:
     """Whose opening credit is recorded and not posted yet is not warned: the next run sees it in the balance."""
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
@@ -139,7 +172,7 @@ def _waiting(item: Decided, versions: Sequence[datetime]) -> Decided:
 class _Doing:
     """Carries decisions out: one instance for each set of accounts, with its transformers' queues."""
 
-    def __init__(self, moment: Moment, report: Report, known: Sequence[Known]) -> None:
+    def __init__(self, moment: Moment, report: Doings, known: Sequence[Known]) -> None:
         self.moment, self.report = moment, report
         self.fed_by = registry.transformers_of(item.agreement.service_point_id for item in known)
         transformers = {self._transformer(item) for item in known}

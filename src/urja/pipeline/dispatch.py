@@ -19,7 +19,7 @@ from urja.apps.assets import meter_keys
 from urja.apps.commands import operations, sending
 from urja.apps.readings import heard
 from urja.base.clock import Clock
-from urja.pipeline.stage import Report, give_back
+from urja.pipeline.stage import InThread, Report, settled
 from urja.stream.consumer import Consumer
 from urja.stream.orders import Order, Progress, SignedOrder
 
@@ -43,8 +43,6 @@ class OrderSink(Protocol):
 class Dispatch:
     """The stage. `progress` may be none where nobody answers (a test of the database's side)."""
 
-    name = "dispatch"
-
     def __init__(
         self,
         orders: OrderSink,
@@ -52,7 +50,7 @@ class Dispatch:
         clock: Clock,
         *,
         signing_key: bytes,
-        in_thread: Callable = asyncio.to_thread,
+        in_thread: InThread = asyncio.to_thread,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._orders = orders
@@ -74,17 +72,10 @@ class Dispatch:
         """Progress is acknowledged after the commit; what comes again changes nothing."""
         if self._progress is None:
             return 0
-        deliveries = await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)
-        if not deliveries:
-            return 0
-        reports = [delivery.body for delivery in deliveries]
-        try:
+        async with settled(await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)) as reports:
+            if not reports:
+                return 0
             moved = set(await self._in_thread(_record, reports))
-        except Exception:
-            await give_back(deliveries)
-            raise
-        for delivery in deliveries:
-            await delivery.ack()
         for report in reports:
             log.info(
                 "command",
@@ -95,7 +86,7 @@ class Dispatch:
                 moved=report.command_id in moved,
                 correlation=report.correlation,
             )
-        return len(deliveries)
+        return len(reports)
 
     # -- to the head end ------------------------------------------------------------------------------------
 

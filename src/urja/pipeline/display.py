@@ -21,6 +21,7 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import local_day, midnight
+from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
@@ -110,8 +111,8 @@ class Display:
         self._put_off: list[int] = []
         """Accounts that `decide` had in hand at the last look: whether their credit brings light was not known."""
 
-    def run_once(self, now: datetime, wall_ms: int) -> int:
-        """Give the commands that are due at `now`; how many. A second run at the same time gives none."""
+    def run_once(self, now: datetime, wall_ms: int) -> Report:
+        """Give the commands that are due at `now`. A second run at the same time gives none."""
         today = midnight(local_day(now, self._zone), self._zone)
         mark = _newest_decision()
         in_hand = _in_hand()
@@ -121,7 +122,7 @@ class Display:
         if len(due) < AT_ONCE or not given:
             # All of these were seen; a run that was full comes again.
             self._whole_day, self._decision, self._since, self._put_off = today, mark, now, in_hand
-        return given
+        return Report(given)
 
     def _news(self) -> list[int]:
         with connection.cursor() as cursor:

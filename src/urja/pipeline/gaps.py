@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 from urja.apps.readings import gaps, operations, staging, unconfirmed
 from urja.apps.readings.gaps import DAILY_GRACE, Wanted
 from urja.base.ids import bucket_of, new_correlation, shard_of
-from urja.pipeline.stage import Report, Session, give_back
+from urja.pipeline.stage import Report, Session, settled
 from urja.stream.consumer import Consumer
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
@@ -39,8 +39,6 @@ class Requests(Protocol):
 class Gaps:
     """The stage. `outcomes` may be none where nobody answers (a test of the database's side)."""
 
-    name = "gaps"
-
     def __init__(
         self,
         session: Session,
@@ -57,38 +55,28 @@ class Gaps:
         self._outstanding = outstanding
 
     async def run_once(self, now: datetime) -> Report:
-        settled = await self._settle(now)
+        noted = await self._settle(now)
         found, closed, asked = await asyncio.to_thread(self._look, now)
         await self._publish(asked, now)
         if found or closed or asked:
             log.info("gaps", found=found, closed=closed, asked=len(asked))
-        return Report(settled + found + closed + len(asked), detail=f"{found} found, {closed} closed")
+        return Report(noted + found + closed + len(asked), detail=f"{found} found, {closed} closed")
 
     async def _settle(self, now: datetime) -> int:
         """Outcomes are acknowledged after the commit; one that comes again changes nothing."""
         if self._outcomes is None:
             return 0
-        deliveries = await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)
-        if not deliveries:
-            return 0
-        bodies = [delivery.body for delivery in deliveries]
-        for outcome in bodies:
-            log.info(
-                "read outcome",
-                request=outcome.request_id,
-                ok=outcome.ok,
-                rows=outcome.rows,
-                error=outcome.error,
-                correlation=outcome.correlation,
-            )
-        try:
-            settled = await asyncio.to_thread(self._note, bodies, now)
-        except Exception:
-            await give_back(deliveries)
-            raise
-        for delivery in deliveries:
-            await delivery.ack()
-        return settled
+        async with settled(await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)) as outcomes:
+            for outcome in outcomes:
+                log.info(
+                    "read outcome",
+                    request=outcome.request_id,
+                    ok=outcome.ok,
+                    rows=outcome.rows,
+                    error=outcome.error,
+                    correlation=outcome.correlation,
+                )
+            return await asyncio.to_thread(self._note, outcomes, now) if outcomes else 0
 
     def _note(self, outcomes: Sequence[ReadOutcome], now: datetime) -> int:
         connection = self._session.get()

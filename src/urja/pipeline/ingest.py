@@ -25,9 +25,9 @@ from urja.apps.readings.places import Placed, Places, current_revision
 from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
 from urja.core import vee
-from urja.pipeline.stage import Report, Session, give_back
+from urja.pipeline.stage import Report, Session, settled
 from urja.stream.codec import Batch
-from urja.stream.consumer import Consumer, Delivery
+from urja.stream.consumer import Consumer
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, RegisterKind, Source
 from urja.stream.subjects import INGEST, READINGS, Kind
 
@@ -294,52 +294,29 @@ def _with_places(rows: Rows, placed: Placed, passed: NDArray[np.bool_], dtype: n
 class Ingest:
     """The stage: takes batches from the stream, applies them, acknowledges them after the commit."""
 
-    name = "ingest"
-
     def __init__(
-        self,
-        consumer: Consumer[Batch],
-        ingester: Ingester,
-        clock: Clock,
-        *,
-        durable: str = INGEST,
-        wait_s: float = 1.0,
+        self, consumer: Consumer[Batch], ingester: Ingester, clock: Clock, *, wait_s: float = 1.0
     ) -> None:
         self._consumer = consumer
         self._ingester = ingester
         self._clock = clock
-        self._durable = durable
         self._wait_s = wait_s
 
     async def run_once(self, now: datetime) -> Report:
         deliveries = await self._consumer.fetch(MESSAGES_AT_ONCE, self._wait_s)
         if not deliveries:
             return Report(lag=0)
-        # Waiting took time, and a push that came meanwhile is not from the future.
-        outcome = await self.settle(deliveries, max(now, self._clock.now()))
+        last = max(delivery.sequence for delivery in deliveries)
+        async with settled(deliveries) as batches:
+            # Waiting took time, and a push that came meanwhile is not from the future.
+            outcome = await asyncio.to_thread(
+                self._ingester.apply, batches, max(now, self._clock.now()), sequence=last
+            )
+            _report(batches, outcome)
         return Report(
             outcome.stored.inserted + outcome.stored.changed + outcome.stored.ignored + outcome.refused,
             lag=await self._consumer.backlog(),
         )
-
-    async def settle(self, deliveries: Sequence[Delivery[Batch]], now: datetime) -> Outcome:
-        """Store what was taken, and only then acknowledge it."""
-        batches = [delivery.body for delivery in deliveries]
-        try:
-            outcome = await asyncio.to_thread(
-                self._ingester.apply,
-                batches,
-                now,
-                consumer=self._durable,
-                sequence=max(delivery.sequence for delivery in deliveries),
-            )
-        except Exception:
-            await give_back(deliveries)
-            raise
-        _report(batches, outcome)
-        for delivery in deliveries:
-            await delivery.ack()
-        return outcome
 
 
 def _report(batches: Sequence[Batch], outcome: Outcome) -> None:

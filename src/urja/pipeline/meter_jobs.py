@@ -9,20 +9,21 @@ from datetime import datetime, timedelta
 
 from urja.apps.meter_jobs import operations
 from urja.apps.meter_jobs.steps import Moment
+from urja.pipeline.stage import Report
 from urja.usecases import new_keys
 
 
-def run_once(now: datetime, wall_ms: int) -> int:
-    """Lead every job on that can be; how many tasks and jobs moved. A second run at the same time moves none."""
+def run_once(now: datetime, wall_ms: int) -> Report:
+    """Lead every job on that can be. A second run at the same time moves none."""
     moment = Moment(now, wall_ms)
     settled = new_keys.settle(moment)
     kinds = operations.kinds_under_way()
     if not kinds:
-        return settled
+        return Report(settled)
     moved = operations.hear(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
-    return settled + moved + operations.close(moment)
+    return Report(settled + moved + operations.close(moment))
 
 
-def forget(now: datetime, kept: timedelta) -> int:
-    """Delete jobs that ended longer ago than they are kept; how many."""
-    return operations.forget(now - kept)
+def forget(now: datetime, kept: timedelta) -> Report:
+    """Delete jobs that ended longer ago than they are kept."""
+    return Report(operations.forget(now - kept))

@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from urja.apps.notices import channels, delivery
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.port import MessageRefused, Messenger, ServiceAway
-from urja.pipeline.stage import Report
+from urja.pipeline.stage import InThread, Report
 
 log = structlog.get_logger()
 
@@ -29,8 +29,6 @@ BESIDE: Final = 8
 """Calls to a service beside each other."""
 FIRST_PAUSE_S: Final = 1.0
 LAST_PAUSE_S: Final = 60.0
-
-type InThread = Callable[..., Awaitable[Any]]
 
 
 @dataclass(slots=True)
@@ -46,8 +44,6 @@ class _Service:
 class Notify:
     """The stage. Without a channel notices end as such that none was there for."""
 
-    name = "notify"
-
     def __init__(
         self,
         in_thread: InThread,
@@ -62,7 +58,7 @@ class Notify:
 
     async def run_once(self, now: datetime) -> Report:
         """Apply receipts, send what is requested, ask after what is silent, at the business instant `now`."""
-        done: int = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
+        done = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
         done += await self._in_thread(delivery.find_words, now, self._recharge_at, AT_ONCE)
         speaking = [service for service in self._services if self._monotonic() >= service.back_at_s]
         done += sum(await asyncio.gather(*(self._speak(service, now) for service in speaking)))

@@ -5,21 +5,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from urja.apps.billing import posting as operations, usage
-from urja.apps.billing.arrears_rules import arrears_rules
-from urja.apps.books.models import CreditRequest, DebitRequest
-from urja.base.ids import bucket_of
-from urja.core.calendar import local_day
 from urja.pipeline import instalments
 from urja.pipeline.close import CUTOFF, Closed, close_days
+from urja.pipeline.credits import post_credits
 from urja.pipeline.leaving import settle_left
+from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Report:
-    """What one run of the stage has done."""
+class Posted:
+    """What one run of the stage has posted."""
 
     credits: int
     closed: Closed
@@ -33,42 +30,30 @@ class Report:
 
 
 def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
-    """Post what is due at `now`; a second run at the same time posts nothing.
+    """Post what is due at `now`; a second run at the same time posts nothing."""
+    posted = post_due(now, cutoff)
+    return Report(posted.entries, held=posted.closed.problems)
+
+
+def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
+    """Post what is due at `now`, and say what that was.
 
     `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
     """
-    report = Report(post_credits(now), close_days(now, cutoff))
-    report.dues = instalments.post_due(now)
+    posted = Posted(post_credits(now), close_days(now, cutoff))
+    posted.dues = instalments.post_due(now)
     settled = settle_left(now)
     if settled.accounts:
-        report.credits += post_credits(now)
-        report.dues += settled.entries
-    if report.entries or report.closed.days:
+        posted.credits += post_credits(now)
+        posted.dues += settled.entries
+    if posted.entries or posted.closed.days:
         log.info(
             "posted",
-            credits=report.credits,
-            days_closed=report.closed.days,
-            provisional=report.closed.provisional,
-            dues=report.dues,
-            entries=report.entries,
-            waiting=report.closed.waiting,
+            credits=posted.credits,
+            days_closed=posted.closed.days,
+            provisional=posted.closed.provisional,
+            dues=posted.dues,
+            entries=posted.entries,
+            waiting=posted.closed.waiting,
         )
-    return report
-
-
-def post_credits(now: datetime) -> int:
-    """Post the credits that wait, and what is taken back of them; how many there were.
-
-    What goes to arrears of a recharge, or comes back from them, is posted with it.
-    """
-    day = local_day(now, usage.zone())
-    rules = arrears_rules(now)
-    return sum(
-        operations.post_credit_requests(bucket, day, now, rules) for bucket in _waiting(CreditRequest)
-    ) + sum(operations.post_debit_requests(bucket, day, now) for bucket in _waiting(DebitRequest))
-
-
-def _waiting(kind: type[CreditRequest] | type[DebitRequest]) -> list[int]:
-    """The buckets with unposted requests."""
-    waiting = kind.objects.filter(posted_at=None).values_list("id", flat=True)
-    return sorted({bucket_of(id_) for id_ in waiting})
+    return posted

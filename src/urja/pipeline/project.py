@@ -9,7 +9,7 @@ Both are signed: they say whose keys a meter has and how its bytes become energy
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -23,12 +23,11 @@ from urja.apps.commissioning import projection
 from urja.apps.meter_types import queries as types
 from urja.apps.readings import alarms
 from urja.base.sentences import Sentence
-from urja.pipeline.stage import Report
+from urja.pipeline.stage import InThread, Report
 from urja.stream import messages
 from urja.stream.contents import PARTS, Contents, digest_of, digests_of_parts, part_of
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailable, StreamError
-from urja.stream.messages import DeviceEntry
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.usecases import operations
 
@@ -65,10 +64,8 @@ class Store(Protocol):
 class Project:
     """The stage."""
 
-    name = "project"
-
     def __init__(
-        self, store: Store, zone: str, *, signing_key: bytes, in_thread: Callable = asyncio.to_thread
+        self, store: Store, zone: str, *, signing_key: bytes, in_thread: InThread = asyncio.to_thread
     ) -> None:
         self._store = store
         self._zone = ZoneInfo(zone)
@@ -99,7 +96,7 @@ class Project:
         if self._floor < 0:
             await self._all_again_if_written_otherwise()
             self._floor = self._highest = await self._store.devices_sequence()
-        due: list[DeviceEntry] = await self._in_thread(projection.due_projections, AT_ONCE)
+        due = await self._in_thread(projection.due_projections, AT_ONCE)
         written = []
         for entry in due:
             signed = SignedDevice.of(entry, self._signing_key)
@@ -120,12 +117,12 @@ class Project:
         Head ends take nothing of that, and the comparison would find it as it was written. One entry tells it of all: what
         is not due was written by the last process, or would have been made due by it.
         """
-        example: tuple[DeviceEntry, bytes] | None = await self._in_thread(projection.example_projected)
+        example = await self._in_thread(projection.example_projected)
         if example is None:
             return
         entry, digest = example
         if digest_of(messages.encode(SignedDevice.of(entry, self._signing_key))) != digest:
-            count: int = await self._in_thread(operations.project_again)
+            count = await self._in_thread(operations.project_again)
             log.warning("all meters are projected again: they were written or signed otherwise", count=count)
 
     async def _project_types(self, now: datetime) -> int:
@@ -134,7 +131,7 @@ class Project:
             self._types.clear()
             self._types_again_at = now + AGAIN
         day = now.astimezone(self._zone).date()
-        in_force: dict[str, tuple[str, ...]] = await self._in_thread(types.in_force, day)
+        in_force = await self._in_thread(types.in_force, day)
         due = {name: hashes for name, hashes in in_force.items() if self._types.get(name) != hashes}
         unwritten: dict[str, str] = {}
         written_us = int(now.timestamp() * 1_000_000)
@@ -180,7 +177,7 @@ class Project:
             self._written_at.clear()
             self._floor = sequence
         self._highest = sequence
-        rows: list[Projected] = await self._in_thread(assets.projected)
+        rows = await self._in_thread(assets.projected)
         # What is told of a store that went further is of the one before.
         known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
         self._compared = told
@@ -212,7 +209,7 @@ class Project:
         strange = [key for key in await self._store.device_keys() if part_of(key) in parts and key not in own]
         for key in strange:
             self._wrote(key, await self._store.delete_device(key))
-        written: int = await self._in_thread(operations.project_again, list(own.values()))
+        written = await self._in_thread(operations.project_again, list(own.values()))
         self._mended |= parts
         _MENDED.labels("written").inc(written)
         _MENDED.labels("removed").inc(len(strange))

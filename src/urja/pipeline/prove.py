@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -62,21 +62,3 @@ class Prover:
             "laws asked", day=str(day), found=run.sentence, took_s=round(took_s, 1)
         )
         return run
-
-
-class InThread(Protocol):
-    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
-
-
-class Prove:
-    """The stage as the runner sees it."""
-
-    name = "prove"
-
-    def __init__(self, in_thread: InThread, prover: Prover) -> None:
-        self._in_thread = in_thread
-        self._prover = prover
-
-    async def run_once(self, now: datetime) -> Report:
-        report: Report = await self._in_thread(self._prover.run_once, now)
-        return report

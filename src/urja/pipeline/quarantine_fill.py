@@ -1,20 +1,14 @@
 """The stage `quarantine`: watches how full the quarantine is, and says so where a person has to see to it."""
 
-import math
-import time
-from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from prometheus_client import Gauge
 
 from urja.apps.readings import alarms
 from urja.base.sentences import in_english
-from urja.pipeline.stage import Report
+from urja.pipeline.stage import InThread, Report
 from urja.stream.quarantine import Fill
-
-EVERY_S: Final = 10.0
-"""Of real time between two looks."""
 
 _FRAMES = Gauge("urja_quarantine_frames", "Frames in quarantine, by standing.", ["standing"])
 _FULL = Gauge(
@@ -32,17 +26,11 @@ class Broker(Protocol):
 class QuarantineFill:
     """The stage. `in_thread` runs a function where Django's connection is."""
 
-    name = "quarantine"
-
-    def __init__(self, broker: Broker, in_thread: Callable) -> None:
+    def __init__(self, broker: Broker, in_thread: InThread) -> None:
         self._broker = broker
         self._in_thread = in_thread
-        self._next_s = -math.inf
-        self._last = Report()
 
     async def run_once(self, now: datetime) -> Report:
-        if time.monotonic() < self._next_s:
-            return self._last
         fills = await self._broker.quarantine_fills()
         for fill in fills:
             _FRAMES.labels(fill.standing).set(fill.frames)
@@ -52,6 +40,4 @@ class QuarantineFill:
         await self._in_thread(alarms.tell, "quarantine", said, now)
         frames = sum(fill.frames for fill in fills)
         held = f"{frames} frame{'' if frames == 1 else 's'} in quarantine" if frames else ""
-        self._last = Report(detail=" ".join(in_english(said)) or held, ill=bool(said))
-        self._next_s = time.monotonic() + EVERY_S
-        return self._last
+        return Report(detail=" ".join(in_english(said)) or held, ill=bool(said))

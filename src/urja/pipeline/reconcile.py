@@ -8,16 +8,15 @@ ids; whatever comes twice changes nothing.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.payments import clients, reconciling
+from urja.apps.payments import reconciling
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.models import SettlementReport
-from urja.apps.payments.queries import gateways
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -106,23 +105,3 @@ class Reconciler:
     def _note(report: SettlementReport, error: str) -> None:
         report.last_error = error[:200]
         report.save(update_fields=["last_error"])
-
-
-class InThread(Protocol):
-    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
-
-
-class Reconcile:
-    """The stage of one gateway as the runner sees it."""
-
-    def __init__(self, in_thread: InThread, gateway: str, zone: str, speed: float) -> None:
-        self.name = f"reconcile:{gateway}"
-        self._in_thread = in_thread
-        config = gateways.config()
-        assert config is not None, "there is a gateway"
-        within = timedelta(days=config.settled_within_days)
-        self._reconciler = Reconciler(clients.gateway(gateway), ZoneInfo(zone), within, speed)
-
-    async def run_once(self, now: datetime) -> Report:
-        report: Report = await self._in_thread(self._reconciler.run_once, now)
-        return report

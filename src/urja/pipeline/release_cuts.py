@@ -3,14 +3,13 @@
 A carrier: it judges nothing. The head end verifies the passkeys of a release itself.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from urja.apps.commands import releasing
-from urja.pipeline.stage import Report
+from urja.pipeline.stage import InThread, Report
 from urja.stream.releases import AskedRelease, HeldCuts
 
 log = structlog.get_logger()
@@ -26,9 +25,7 @@ class HeadEnds(Protocol):
 class ReleaseCuts:
     """The stage. `in_thread` runs a function where Django's connection is."""
 
-    name = "releases"
-
-    def __init__(self, headends: HeadEnds, in_thread: Callable) -> None:
+    def __init__(self, headends: HeadEnds, in_thread: InThread) -> None:
         self._headends = headends
         self._in_thread = in_thread
         self._told: list[HeldCuts] = []
@@ -37,9 +34,9 @@ class ReleaseCuts:
     async def run_once(self, now: datetime) -> Report:
         told = await self._headends.held_cuts()
         news = [one for one in told if one not in self._told]
-        moved: int = await self._in_thread(releasing.note_held, news, now)
+        moved = await self._in_thread(releasing.note_held, news, now)
         self._told = told
-        asked: list[AskedRelease] = await self._in_thread(releasing.to_ask)
+        asked = await self._in_thread(releasing.to_ask)
         if asked != self._asked:
             await self._headends.ask_releases(asked)
             self._asked = asked

@@ -8,7 +8,7 @@ are exported to a directory, where a file that is there already is never written
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -86,21 +86,3 @@ class Sealer:
                 f"the head of {signed.head.day} in {path} is not the one in the database: run urja verify"
             )
             log.error("head differs from the exported one", day=str(signed.head.day), file=str(path))
-
-
-class InThread(Protocol):
-    async def __call__(self, function: Any, *arguments: Any) -> Any: ...
-
-
-class Seal:
-    """The stage as the runner sees it."""
-
-    name = "seal"
-
-    def __init__(self, in_thread: InThread, sealer: Sealer) -> None:
-        self._in_thread = in_thread
-        self._sealer = sealer
-
-    async def run_once(self, now: datetime) -> Report:
-        report: Report = await self._in_thread(self._sealer.run_once, now)
-        return report

@@ -1,13 +1,14 @@
 """What the stages of the pipeline have in common."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol
 
 import psycopg
 
+from urja.base.clock import wall_now_ms
 from urja.stream.consumer import Delivery
 from urja.stream.errors import StreamError
 
@@ -23,17 +24,32 @@ class Report:
     detail: str = ""
     ill: bool = False
     """Whether `detail` says of something that a person has to see to."""
+    held: Collection[str] | None = None
+    """Of each account that is held back: why, and what to do; None where the run did not look at all accounts."""
 
 
-@runtime_checkable
-class Stage(Protocol):
+@dataclass(frozen=True, slots=True)
+class Stage:
     """One step of the pipeline: it takes what has been recorded since, and records what follows from it."""
 
     name: str
+    run_once: Callable[[datetime], Awaitable[Report]]
+    """Does what there is to do at a business instant. Any failure leaves everything as it was."""
+    rest_s: float
+    """Pause after a run that found nothing to do."""
 
-    async def run_once(self, now: datetime) -> Report:
-        """Do what there is to do at the business instant `now`. Any failure leaves everything as it was."""
-        ...
+
+class InThread(Protocol):
+    """Calls a function in a thread: where Django's connection is, or in any."""
+
+    async def __call__[**P, T](
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> T: ...
+
+
+def with_wall[T](run: Callable[[datetime, int], T]) -> Callable[[datetime], T]:
+    """A run that also notes real time, in Unix milliseconds: what the chain from paid to powered is measured by."""
+    return lambda now: run(now, wall_now_ms())
 
 
 class Session:
@@ -55,11 +71,19 @@ class Session:
             self._connection = None
 
 
-async def give_back(deliveries: Iterable[Delivery[Any]]) -> None:
-    """Hand back what could not be dealt with: it comes again at once, not after the consumer's wait.
+@contextlib.asynccontextmanager
+async def settled[T](deliveries: list[Delivery[T]]) -> AsyncIterator[list[T]]:
+    """The bodies of messages, acknowledged once the block has ended: what it did is committed by then.
 
-    Where the broker is away too, that wait does the same.
+    Where it fails they are handed back, and come again at once, not after the consumer's wait. Where the broker is away
+    too, that wait does the same.
     """
-    with contextlib.suppress(StreamError):
-        for delivery in deliveries:
-            await delivery.nak()
+    try:
+        yield [delivery.body for delivery in deliveries]
+    except Exception:
+        with contextlib.suppress(StreamError):
+            for delivery in deliveries:
+                await delivery.nak()
+        raise
+    for delivery in deliveries:
+        await delivery.ack()

@@ -49,7 +49,7 @@ def enrol(person, passkey, now=NOW, *, name="telephone"):
     """Invite a person and let them enrol a passkey, as the box, the page and the pipeline do."""
     from urja.apps.approvals import passkeys
     from urja.apps.approvals.models import Credential
-    from urja.pipeline.approve import judge_approvals
+    from urja.pipeline.approve import run_once as judge_approvals
 
     code = passkeys.invite(person.user, now=now, lasts=timedelta(days=1), actor="test")
     challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), person.id)
@@ -67,10 +67,10 @@ def challenge(request):
 
 def work(now=NOW):
     """Let the stages `register` and `approve` do what there is to do."""
-    from urja.pipeline.approve import judge_approvals
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.approve import run_once as judge_approvals
+    from urja.pipeline.register import run_once as answer_requests
 
-    return answer_requests(now) + judge_approvals(now)
+    return answer_requests(now).done + judge_approvals(now).done
 
 
 def home(number=1, **changes):

@@ -81,7 +81,7 @@ class Till:
 
     def collect(self) -> Any:
         """A run of the stage, then of the ledger's, then of the stage again: as the loops do."""
-        from urja.pipeline.post import post_credits
+        from urja.pipeline.credits import post_credits
 
         with as_role("urja_pipeline"):
             report = self.collector.run_once(self.shop.now)

@@ -116,7 +116,7 @@ def as_owner(work):
 @contextmanager
 def answering():
     """The stage `register` at work, as the pipeline's process runs it."""
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
 
     stop = threading.Event()
 

@@ -98,7 +98,7 @@ def test_operations_by_the_stage(society, api, role):
 
     from urja.apps.identity.queries.roles import TABLE, writing
     from urja.apps.journal.models import Request
-    from urja.pipeline.register import answer_requests
+    from urja.pipeline.register import run_once as answer_requests
     from urja.usecases.kinds import ALL
     from urja.web.api.examples import example_of
 

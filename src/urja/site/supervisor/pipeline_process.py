@@ -26,14 +26,8 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
     )
     # Models can be imported from here on.
     from urja.pipeline import runner
+    from urja.pipeline.stages import Given
 
-    await runner.run_pipeline(
-        start.settings,
-        secrets,
-        clock,
-        heads=start.data_directory.heads,
-        laws=verify.daily(
-            secrets.database, start.settings.utility.timezone, start.data_directory.catalogue_file
-        ),
-        places=start.data_directory.places,
-    )
+    zone, data = start.settings.utility.timezone, start.data_directory
+    laws = verify.daily(secrets.database, zone, data.catalogue_file)
+    await runner.run_pipeline(Given(start.settings, secrets, clock, data.heads, laws, data.places))

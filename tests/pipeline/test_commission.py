@@ -57,7 +57,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     from urja.apps.commissioning import queries
     from urja.apps.journal.models import AuditEntry
 
-    assert [waiting.device_id for waiting in queries.waiting()] == [hung.id]
+    assert [waiting.device_id for waiting in queries.uncalled()] == [hung.id]
     call()
     assert (run(), run()) == (1, 0)
     assert commands() == ["read_object", "read_object", "read_object", "set_clock", "read_pushes"]
@@ -78,7 +78,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     assert hung.firmware == "URJA-1.0"
     entry = AuditEntry.objects.get(id=one.operation_id)
     assert (entry.kind, entry.actor) == ("record_commissioning", "commission")
-    assert not queries.waiting()
+    assert not queries.uncalled()
 
 
 def test_the_switch_is_tested_where_nobody_is_supplied_and_closed_whatever_comes(hung):

@@ -113,7 +113,7 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
 
 
 def test_every_wish_has_its_command(house, stage):
-    from urja.apps.contracts.configuring import desire
+    from urja.apps.assets.configuring import desire
 
     for item, value in (("metering_mode", "net"), ("billing_day", "15"), ("payment_mode", "postpaid")):
         desire(house.device_id, item, value, at=NOW, actor="test")

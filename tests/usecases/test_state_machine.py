@@ -140,7 +140,8 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_meter_is_put_into_service(self, data: st.DataObject) -> None:
         """It is called, and passes every check."""
-        from urja.apps.commissioning.models import UNFINISHED, Call
+        from urja.apps.commissioning.kinds import UNFINISHED
+        from urja.apps.commissioning.models import Call
         from urja.usecases.operations import Commission, RecordCommissioning
 
         serial = data.draw(st.sampled_from(self._waiting()))

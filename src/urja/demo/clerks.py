@@ -214,20 +214,19 @@ def request(operation: "UseCase", now: datetime) -> int:
 
 def state_of(serial: str) -> MeterState:
     """Whether a meter is in service, being called, or waits for that."""
-    from urja.apps.assets.models import DevicePeriod
-    from urja.apps.commissioning.models import UNFINISHED, Call
+    from urja.apps.assets.queries import is_in_service
+    from urja.apps.commissioning.queries import is_called
 
-    hangs = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
-    if hangs.exclude(commissioned_at=None, taken_over_at=None).exists():
+    if is_in_service(serial):
         return MeterState.IN_SERVICE
-    called = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
-    return MeterState.CALLED if called else MeterState.TO_BE_CALLED
+    return MeterState.CALLED if is_called(serial) else MeterState.TO_BE_CALLED
 
 
 def answer(request_id: int) -> tuple[bool, list[str]]:
     """Whether a request was answered, and what was said against it."""
     from urja.apps.journal.kinds import RequestState
-    from urja.apps.journal.models import Request
+    from urja.apps.journal.queries import request_of
 
-    found = Request.objects.get(id=request_id)
-    return found.state != RequestState.WAITING, list(found.faults)
+    found = request_of(request_id)
+    assert found is not None, "it was asked for"
+    return found.state != RequestState.WAITING, found.faults

@@ -586,7 +586,7 @@ WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC
 def _kept_off(books: _Books) -> Iterator[str]:
     """Off by a confirmed disconnection, with a right to light for longer than a step takes, and no connect given."""
     from urja.apps.billing.balances import fresh_balances
-    from urja.apps.contracts.models import Agreement
+    from urja.apps.contracts import queries as contracts
 
     off = [
         row
@@ -594,8 +594,8 @@ def _kept_off(books: _Books) -> Iterator[str]:
         if row["kind"] == "disconnect" and row["state"] == "confirmed" and not _UNBOUND & set(row["held_for"])
     ]
     provisional = [row for row in off if row["provisional_at"] and set(row["held_for"]) == {"credit"}]
-    agreements = Agreement.objects.filter(id__in=[row["agreement_id"] for row in provisional])
-    balances = fresh_balances(list(agreements), books.now) if provisional else {}
+    agreements = contracts.agreements(row["agreement_id"] for row in provisional)
+    balances = fresh_balances(agreements, books.now) if provisional else {}
     for row in off:
         if row["protected_at"] and max(row["protected_at"], row["ended_at"]) < books.long_ago:
             yield f"account {row['account_id']} is protected since {row['protected_at']} and stays off"
@@ -610,7 +610,7 @@ def _kept_off(books: _Books) -> Iterator[str]:
 def _light(books: _Books) -> Iterator[str]:
     """Dark for credit alone, with enough on the account for a while: a connect was given, and tried."""
     from urja.apps.billing.balances import fresh_balances
-    from urja.apps.contracts.models import Agreement
+    from urja.apps.contracts import queries as contracts
 
     rows = books.rows(
         "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.issued_at, c.sent_at, c.expires_at, c.ended_at, w.account_id, "
@@ -624,8 +624,7 @@ def _light(books: _Books) -> Iterator[str]:
     dark = {
         row["account_id"]: row for row in rows if row["kind"] == "disconnect" and row["state"] == "confirmed"
     }
-    agreements = Agreement.objects.filter(account_id__in=dark, valid_to=None)
-    balances = fresh_balances(list(agreements), books.now)
+    balances = fresh_balances(contracts.in_force(dark, books.now), books.now)
     for account_id, row in dark.items():
         found = balances.get(account_id)
         if found is None or row["held"] or row["credited_at"] is None:

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
@@ -85,7 +85,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
         )
         closed = dict(cursor.fetchall())
     due = []
-    for agreement in contracts.with_terms(Agreement.objects.filter(id__in=closed).order_by("id")):
+    for agreement in contracts.agreements(closed):
         day = _next_day(agreement, closed[agreement.id])
         if day in usage.days_of(agreement) and settling.end_of(agreement, day) <= now:
             due.append((agreement, day))

@@ -17,13 +17,11 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from django.db.models import Q, QuerySet
 
-from urja.apps.payments import placing, settling
+from urja.apps.payments import gateway_health, inbox, placing, settling
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.kinds import NO_MONEY, InboxSource, OrderState, PaymentState
-from urja.apps.payments.models import GatewayHealth, Inbox, Order
+from urja.apps.payments.kinds import NO_MONEY, InboxSource, Order, PaymentState, Received
 from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, RefundFact
 from urja.apps.payments.queries import gateways
 from urja.apps.payments.settling import Settled
@@ -106,10 +104,10 @@ class Collector:
         """Set aside what causes no question; what names something stays until the gateway has answered about it."""
         aside: dict[str, list[int]] = {}
         named: Named = {}
-        for row in self._waiting().order_by("id")[:TAKEN_AT_ONCE]:
+        for row in inbox.waiting(self.gateway.name, TAKEN_AT_ONCE):
             if row.provider != self.gateway.name:
                 log.warning("no such gateway", inbox=row.id, provider=row.provider)
-                found: tuple[str, str] | str = "forged"
+                found: tuple[str, str] | str = inbox.FORGED
             elif row.source == InboxSource.RETURN:
                 found = self._returned(row)
             else:
@@ -119,22 +117,17 @@ class Collector:
             else:
                 named.setdefault(found, []).append(row.id)
         for verdict, rows in aside.items():
-            _close(rows, verdict, now)
-        if "forged" in aside:
-            _forget_forged()
+            inbox.close(rows, verdict, now)
+        if inbox.FORGED in aside:
+            inbox.forget_forged(FORGED_KEPT)
         return sum(map(len, aside.values())), named
 
-    def _waiting(self) -> QuerySet[Inbox]:
-        """What came in for this gateway, or for one that is not configured: it takes the places of others."""
-        waiting = Inbox.objects.filter(processed_at=None)
-        return waiting.filter(Q(provider=self.gateway.name) | ~Q(provider__in=gateways.names()))
-
-    def _webhook(self, row: Inbox) -> tuple[str, str] | str:
+    def _webhook(self, row: Received) -> tuple[str, str] | str:
         """What a webhook names, or its verdict where it causes no question."""
         body = bytes(row.body)
         if not self.gateway.genuine(row.headers, body):
             log.warning("webhook with a wrong signature", provider=row.provider, webhook=row.id)
-            return "forged"
+            return inbox.FORGED
         try:
             event = self.gateway.read_event(body)
         except ValueError as error:
@@ -145,9 +138,9 @@ class Collector:
             return "unknown_kind"
         return event.about or "ignored"
 
-    def _returned(self, row: Inbox) -> tuple[str, str] | str:
+    def _returned(self, row: Received) -> tuple[str, str] | str:
         """The order that a payer came back from, where the gateway has signed the return."""
-        order = Order.objects.filter(id=row.order_id, provider=row.provider).first()
+        order = None if row.order_id is None else placing.order_of(row.provider, row.order_id)
         query = bytes(row.body).decode(errors="replace")
         if (
             order is None
@@ -155,21 +148,24 @@ class Collector:
             or not self.gateway.returned(query, order.provider_order_id)
         ):
             log.warning("return with a wrong signature", order=row.order_id)
-            return "forged"
-        return (_ORDER, str(order.id)) if order.state in _OPEN else "ignored"
+            return inbox.FORGED
+        return (_ORDER, str(order.id)) if order.state in placing.OPEN else "ignored"
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
     def _ask(self, now: datetime, named: Named, settled: Settled) -> int:
-        health = GatewayHealth.objects.filter(provider=self.gateway.name).first()
-        refunds_due = health is None or self._refunds_due(health, now)
+        refunds_through_at = gateway_health.refunds_through_at(self.gateway.name)
+        refunds_due = refunds_through_at is None or self._refunds_due(refunds_through_at, now)
         questions = [
             *self._about_named(named, now, settled),
             *self._to_place(now),
             *self._due(now, settled, {int(name) for kind, name in named if kind == _ORDER}),
         ]
         if refunds_due:
-            questions += [self._about_refunds(health, now, settled), self._about_disputes(now, settled)]
+            questions += [
+                self._about_refunds(refunds_through_at or now, now, settled),
+                self._about_disputes(now, settled),
+            ]
         recovery = recoveries.unfinished()
         if recovery is not None and recovery.gateway_asked:
             recovery = None
@@ -181,13 +177,13 @@ class Collector:
         answered, error = self._put(questions)
         if error:
             self.silent_until = now + self._silent_pause()
-            _note(self.gateway, now, answered=False, error=error)
+            gateway_health.note(self.gateway.name, now, answered=False, error=error)
             log.warning("gateway does not answer", provider=self.gateway.name, error=error)
             return answered
         if recovery is not None and listed:
             recoveries.gateway_asked(recovery.noticed_at, now)
         self.silent_until = None
-        _note(self.gateway, now, answered=True, refunds=refunds_due)
+        gateway_health.note(self.gateway.name, now, answered=True, refunds=refunds_due)
         return answered - 2 * refunds_due
 
     def _put(self, questions: list[Question]) -> tuple[int, str]:
@@ -227,7 +223,9 @@ class Collector:
                 case About.PAYMENT:
                     question = self._about_payment(name, now, settled)
                 case _:
-                    question = self._about_order(Order.objects.get(id=int(name)), now, settled)
+                    order = placing.order_of(self.gateway.name, int(name))
+                    assert order is not None, "a payer came back from it"
+                    question = self._about_order(order, now, settled)
             yield _closing(question, rows, now)
 
     def _to_place(self, now: datetime) -> Iterator[Question]:
@@ -253,12 +251,11 @@ class Collector:
 
     def _due(self, now: datetime, settled: Settled, asked: set[int]) -> Iterator[Question]:
         """Orders that were not heard of for a while, but for those asked about already."""
-        due = Order.objects.filter(ask_at__lte=now, provider=self.gateway.name, state__in=_OPEN)
-        for order in due.exclude(id__in=asked).order_by("ask_at", "id")[:ASKED_AT_ONCE]:
+        for order in placing.to_ask_after(self.gateway.name, now, asked, ASKED_AT_ONCE):
             yield self._about_order(order, now, settled)
 
-    def _refunds_due(self, health: GatewayHealth, now: datetime) -> bool:
-        return now >= health.refunds_through_at + max(REFUNDS_EVERY, timedelta(seconds=self.speed))
+    def _refunds_due(self, through_at: datetime, now: datetime) -> bool:
+        return now >= through_at + max(REFUNDS_EVERY, timedelta(seconds=self.speed))
 
     # -- questions and what follows ------------------------------------------------------------------------------
 
@@ -277,7 +274,7 @@ class Collector:
         def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
             if isinstance(error, GatewayRefusedError):
                 log.warning("order refused", order=order.id, error=str(error))
-                Order.objects.filter(id=order.id).update(last_error=str(error)[:200])
+                placing.refused(order.id, str(error))
                 self._asked_after(order, (), now)
 
         return Question(ask, hear, failed)
@@ -308,13 +305,11 @@ class Collector:
 
         return Question(partial(self.gateway.client.refund, refund_id), hear, _leave)
 
-    def _about_refunds(self, health: GatewayHealth | None, now: datetime, settled: Settled) -> Question:
-        since = (health.refunds_through_at if health else now) - OVERLAP
-
+    def _about_refunds(self, through_at: datetime, now: datetime, settled: Settled) -> Question:
         def hear(refunds: Sequence[RefundFact]) -> list[Question]:
             return [question for refund in refunds for question in self._refunded(refund, now, settled)]
 
-        return Question(partial(self.gateway.client.refunds_since, since), hear, _leave)
+        return Question(partial(self.gateway.client.refunds_since, through_at - OVERLAP), hear, _leave)
 
     def _about_dispute(self, dispute_id: str, now: datetime, settled: Settled) -> Question:
         def hear(dispute: DisputeFact) -> list[Question]:
@@ -376,10 +371,7 @@ class Collector:
             return
         # An order that is paid meanwhile has no `ask_at`, and gets none here.
         pause = max(min(FIRST_PAUSE * 2 ** min(order.asked, 20), LAST_PAUSE), timedelta(seconds=self.speed))
-        Order.objects.filter(id=order.id, state__in=_OPEN).update(ask_at=now + pause, asked=order.asked + 1)
-
-
-_OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
+        placing.asked_after(order.id, order.asked + 1, now + pause)
 
 
 def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
@@ -416,37 +408,12 @@ def _closing(question: Question, rows: list[int], now: datetime) -> Question:
 
     def hear(answer: Any) -> list[Question]:
         following = question.hear(answer)
-        _close(rows, "asked", now)
+        inbox.close(rows, "asked", now)
         return following
 
     def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
         question.failed(error)
         if isinstance(error, GatewayRefusedError):
-            _close(rows, "refused", now)
+            inbox.close(rows, "refused", now)
 
     return Question(question.ask, hear, failed)
-
-
-def _close(rows: list[int], verdict: str, now: datetime) -> None:
-    Inbox.objects.filter(id__in=rows).update(processed_at=now, verdict=verdict)
-
-
-def _note(gateway: Gateway, now: datetime, *, answered: bool, error: str = "", refunds: bool = False) -> None:
-    health, _new = GatewayHealth.objects.get_or_create(
-        provider=gateway.name,
-        defaults={"first_asked_at": now, "last_asked_at": now, "refunds_through_at": now},
-    )
-    health.last_asked_at, health.last_error = now, error[:200]
-    if answered:
-        health.last_answered_at = now
-    if refunds:
-        health.refunds_through_at = now
-    health.save()
-
-
-def _forget_forged() -> None:
-    """Keep what strangers send up to a number: the disk is not theirs to fill."""
-    forged = Inbox.objects.filter(verdict="forged")
-    oldest = forged.order_by("-id").values_list("id", flat=True)[FORGED_KEPT : FORGED_KEPT + 1].first()
-    if oldest is not None:
-        forged.filter(~Q(processed_at=None), id__lte=oldest).delete()

@@ -11,10 +11,11 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from urja.apps.assets.models import DevicePeriod
+from urja.apps.assets.kinds import DevicePeriod
+from urja.apps.assets.queries import lasting_period
 from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
-from urja.apps.commissioning.models import UNFINISHED, Call, CallState
+from urja.apps.commissioning.kinds import Call, CallState
 from urja.apps.journal.errors import Refused
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
@@ -42,15 +43,10 @@ def run_once(now: datetime, wall_ms: int) -> Report:
 def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
     """One step of a call, if one is due."""
     with transaction.atomic():
-        call = (
-            Call.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("device", "service_point")
-            .filter(id=call_id, state__in=UNFINISHED)
-            .first()
-        )
+        call = operations.hold(call_id)
         if call is None:
             return False
-        period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
+        period = lasting_period(call.device_period_id)
         if period is None:
             operations.end(call, CallState.GIVEN_UP, [], now)
         elif call.state == CallState.ASKED:

@@ -13,6 +13,7 @@ from typing import Any, Final, assert_never
 import structlog
 from django.db import connection, transaction
 
+from urja.apps.assets.configuring import found
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import State
@@ -110,7 +111,7 @@ def _due(now: datetime) -> list[_Due]:
 
 def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
     if due.state == State.CONFIRMED:
-        configuring.found(due.device_id, due.item, due.value, at=due.ended_at or now, actor=ACTOR)
+        found(due.device_id, due.item, due.value, at=due.ended_at or now, actor=ACTOR)
         if due.work_order_id is not None:
             work.withdraw(due.work_order_id, now, f"the meter has taken {due.item} {due.value}")
         return

@@ -19,14 +19,13 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
-from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
-from urja.apps.commands.models import Command
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command, State as CommandState
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import book
 from urja.apps.supply import by_hand, relights, standings, switching, tampers, vacancies, welds
 from urja.apps.supply.health import judged, recovering
-from urja.apps.supply.models import Cause
+from urja.apps.supply.kinds import Cause
 from urja.apps.supply.queries import facts
 from urja.apps.supply.queries.facts import Known
 from urja.apps.supply.standings import Decided

@@ -18,7 +18,6 @@ from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
 from urja.apps.commands import operations as commands
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import local_day, midnight
 from urja.pipeline.stage import Report
@@ -130,9 +129,7 @@ class Display:
             return [account_id for (account_id,) in cursor.fetchall()]
 
     def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> int:
-        agreements = contracts.with_terms(
-            Agreement.objects.filter(id__in=[item.agreement_id for item in due]).order_by("id")
-        )
+        agreements = contracts.agreements(item.agreement_id for item in due)
         with tariffs.remembered():
             # Whose tariff nobody has loaded is told of by `decide`; his display waits until somebody has.
             balances = fresh_balances([one for one in agreements if not unratable(one, now)], now)

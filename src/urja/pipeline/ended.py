@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from urja.apps.billing import posting as billing, usage
 from urja.apps.books import posting as books
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.unread import UNREAD
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
@@ -96,7 +96,7 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
 
 def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelta, done: Settled) -> None:
     members = []
-    for agreement in contracts.with_terms(Agreement.objects.filter(id__in=ids).order_by("id")):
+    for agreement in contracts.agreements(ids):
         if problem := usage.unratable(agreement, now):
             done.problems.append(problem)
         else:

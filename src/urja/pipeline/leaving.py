@@ -12,9 +12,8 @@ from typing import Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, posting as billing, usage
-from urja.apps.billing.kinds import FinalWay
-from urja.apps.billing.models import FinalSettlement
+from urja.apps.billing import arrears, operations, posting as billing, usage
+from urja.apps.billing.kinds import FinalSettlement, FinalWay
 from urja.apps.books import operations as books, posting as entries
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
@@ -75,13 +74,11 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
         if share:
             billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
         to_dues_minor = share.amount_minor if share else 0
-        final = FinalSettlement.objects.get(id=final_id)
+        final = operations.final_settlement(final_id)
         amount_minor = left_minor - to_dues_minor
         if amount_minor:
             _go(final, amount_minor, now)
-        final.settled_at = final.settled_at or now
-        final.amount_minor += amount_minor
-        final.save(update_fields=["settled_at", "amount_minor"])
+        operations.note_settled(final, amount_minor, now)
     log.info(
         "account settled",
         account=account_id,

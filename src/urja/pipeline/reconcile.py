@@ -8,7 +8,7 @@ ids; whatever comes twice changes nothing.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,7 +16,6 @@ import structlog
 from urja.apps.payments import reconciling
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.models import SettlementReport
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -45,15 +44,16 @@ class Reconciler:
         if self._next_at is not None and now < self._next_at:
             return Report()
         self._begin_days(now)
-        reports, stored, error = self._open(now), 0, ""
+        today = now.astimezone(self.zone).date()
+        days, stored, error = reconciling.open_reports(self.gateway.name, today, DAYS_AT_ONCE), 0, ""
         pause = max(ASK_EVERY, timedelta(seconds=LEAST_PAUSE_WALL_S * self.speed))
-        for report in reports:
+        for day in days:
             try:
-                stored += self._have(report, now)
+                stored += self._have(day, now)
             except (GatewayAwayError, GatewayRefusedError) as failure:
                 # In their order: what a later day's report says is judged when the earlier ones are there.
-                error = f"the settlement report of {report.day} cannot be had: {failure}"
-                self._note(report, str(failure))
+                error = f"the settlement report of {day} cannot be had: {failure}"
+                reconciling.report_failed(self.gateway.name, day, str(failure))
                 if isinstance(failure, GatewayAwayError):
                     pause = timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
                 break
@@ -62,13 +62,13 @@ class Reconciler:
         if error:
             log.warning("settlements not had", error=error)
         # After a stop of many days there are more: they need not wait for each other.
-        self._next_at = now if len(reports) == DAYS_AT_ONCE and not error else now + pause
+        self._next_at = now if len(days) == DAYS_AT_ONCE and not error else now + pause
         return Report(stored + found.matched + found.opened + found.closed, detail=error)
 
     def _begin_days(self, now: datetime) -> None:
         """A report for each day up to today, beginning with the oldest payment that nobody has paid out."""
         today = now.astimezone(self.zone).date()
-        known = self._reports().order_by("-day").values_list("day", flat=True).first()
+        known = reconciling.last_report(self.gateway.name)
         if known is not None:
             first = known + timedelta(days=1)
         elif (captured_at := reconciling.first_captured_at(self.gateway.name)) is not None:
@@ -76,32 +76,16 @@ class Reconciler:
         else:
             return
         days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
-        SettlementReport.objects.bulk_create(
-            [SettlementReport(provider=self.gateway.name, day=day) for day in days], ignore_conflicts=True
-        )
+        reconciling.expect_reports(self.gateway.name, days)
 
-    def _reports(self) -> Any:
-        return SettlementReport.objects.filter(provider=self.gateway.name)
-
-    def _open(self, now: datetime) -> list[SettlementReport]:
-        today = now.astimezone(self.zone).date()
-        waiting = self._reports().filter(closed_at=None, day__lte=today).order_by("day")
-        return list(waiting[:DAYS_AT_ONCE])
-
-    def _have(self, report: SettlementReport, now: datetime) -> int:
-        facts = self.gateway.client.settled_on(report.day)
-        stored = reconciling.store(self.gateway.name, report.day, facts, now)
-        ended = now >= self._end_of(report.day) + CLOSED_AFTER
-        report.asked_at, report.closed_at, report.last_error = now, now if ended else None, ""
-        report.save(update_fields=["asked_at", "closed_at", "last_error"])
+    def _have(self, day: date, now: datetime) -> int:
+        facts = self.gateway.client.settled_on(day)
+        stored = reconciling.store(self.gateway.name, day, facts, now)
+        ended = now >= self._end_of(day) + CLOSED_AFTER
+        reconciling.report_had(self.gateway.name, day, now, ended=ended)
         if stored or ended:
-            log.info("settlements had", day=str(report.day), rows=len(facts), new=stored, closed=ended)
+            log.info("settlements had", day=str(day), rows=len(facts), new=stored, closed=ended)
         return stored
 
     def _end_of(self, day: date) -> datetime:
         return datetime.combine(day + timedelta(days=1), time(), self.zone)
-
-    @staticmethod
-    def _note(report: SettlementReport, error: str) -> None:
-        report.last_error = error[:200]
-        report.save(update_fields=["last_error"])

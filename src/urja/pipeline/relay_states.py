@@ -11,10 +11,8 @@ from typing import Final
 import structlog
 from django.db import connection
 
-from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import UNFINISHED
-from urja.apps.commands.models import Command
-from urja.apps.supply.models import Recovery
+from urja.apps.commands import operations as commands, queries as commanded
+from urja.apps.supply import recoveries
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import new_correlation
@@ -53,16 +51,16 @@ ORDER BY c.device_id
 
 def look(now: datetime, wall_ms: int) -> int:
     """Ask, and send somebody where a switch is not as it should be; how many switches differ."""
-    return sum(_look(restore, now, wall_ms) for restore in Recovery.objects.filter(relays_read_at=None))
+    return sum(_look(restore_id, now, wall_ms) for restore_id in recoveries.with_switches_unasked())
 
 
-def _look(restore: Recovery, now: datetime, wall_ms: int) -> int:
-    reason = f"restore {restore.id}"
-    asked = Command.objects.filter(kind="read_object", reason=reason, state__in=UNFINISHED).count()
+def _look(restore_id: str, now: datetime, wall_ms: int) -> int:
+    reason = f"restore {restore_id}"
+    asked = commanded.unfinished_for("read_object", reason)
     with connection.cursor() as cursor:
         cursor.execute(_UNASKED, {"reason": reason, "limit": UNDER_WAY - asked})
         unasked = cursor.fetchall()
-        cursor.execute(_DIFFERENT, {"reason": reason, "restore": restore.id})
+        cursor.execute(_DIFFERENT, {"reason": reason, "restore": restore_id})
         different = cursor.fetchall()
     for device_id, service_point_id in unasked:
         commands.issue(
@@ -83,10 +81,10 @@ def _look(restore: Recovery, now: datetime, wall_ms: int) -> int:
             service_point_id=service_point_id,
             device_id=device_id,
             opened_at=now,
-            asked={"switch_found": found, "restore": restore.id},
+            asked={"switch_found": found, "restore": restore_id},
         )
         log.warning("a switch is not as the restored data say", device=device_id, found=found)
     if not asked and not unasked:
-        Recovery.objects.filter(id=restore.id).update(relays_read_at=now)
-        log.info("the load switches were asked after a restore", restore=restore.id)
+        recoveries.switches_asked(restore_id, now)
+        log.info("the load switches were asked after a restore", restore=restore_id)
     return len(different)

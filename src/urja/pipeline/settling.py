@@ -15,7 +15,7 @@ from django.db import connection
 from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import unread
 from urja.apps.readings.queries.unread import UNREAD

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from urja.apps.assets.configuring import last_said
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
 from urja.apps.contracts import configuring
@@ -51,5 +52,5 @@ def tell_meter(doing: Doing, device_id: int, agreement: Agreement) -> None:
         outside.desire(doing, device_id, item, configuring.wanted(terms, item))
     day = configuring.billing_day(agreement, doing.recorded_at)
     # A meter that was never told closes its month on the first.
-    if day is not None and day != (configuring.last_said(device_id, BILLING_DAY) or "1"):
+    if day is not None and day != (last_said(device_id, BILLING_DAY) or "1"):
         outside.desire(doing, device_id, BILLING_DAY, day)

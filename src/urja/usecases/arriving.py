@@ -12,8 +12,8 @@ from urja.apps.assets.models import DevicePeriod
 from urja.apps.billing import usage
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import Deposit, FinalSettlement
-from urja.apps.books.kinds import DEPOSIT
-from urja.apps.books.models import Account, AccountKind
+from urja.apps.books.kinds import DEPOSIT, AccountKind
+from urja.apps.books.models import Account
 from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.kinds import AccessRole

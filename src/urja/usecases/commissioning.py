@@ -7,11 +7,12 @@ check and what to do; it is asked for again.
 
 from collections.abc import Iterator
 
+from urja.apps.assets import configuring
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import DevicePeriod
-from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
+from urja.apps.commissioning.kinds import UNFINISHED
+from urja.apps.commissioning.models import Call, PushLayout
 from urja.apps.commissioning.operations import told_pushes
-from urja.apps.contracts import configuring
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Doing, UseCase, next_id

@@ -17,7 +17,6 @@ from urja.apps.journal.operation import Doing, UseCase
 from urja.apps.meter_jobs import operations as jobs, queries
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job
-from urja.apps.meter_jobs.targets import Target, meters_under, named_meters
 from urja.apps.meter_types.queries import known_types
 from urja.apps.network.nodes import node_named
 from urja.apps.people.models import Protection
@@ -25,6 +24,7 @@ from urja.apps.supply.models import Hold
 from urja.base.sentences import Sentence, say
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds import meter_jobs
+from urja.usecases.meter_targets import Target, meters_under, named_meters
 
 MOST_METERS: Final = 5_000
 """In one job."""
@@ -96,7 +96,7 @@ class AskMeters(meter_jobs.AskMeters, UseCase):
             doing.id,
             self.kind(),
             self.arguments(doing),
-            rows,
+            [row.row() for row in rows],
             reason=self.reason,
             actor=doing.actor,
             asked_at=doing.recorded_at,

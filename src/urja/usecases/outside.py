@@ -18,11 +18,11 @@ from typing import Any
 
 from django.db import connection
 
+from urja.apps.assets import configuring
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
 from urja.apps.books import operations as books
 from urja.apps.books.models import CreditRequest, DebitRequest
-from urja.apps.contracts import configuring
 from urja.apps.journal.operation import Doing
 from urja.apps.network.models import ServicePoint
 from urja.apps.notices import operations as notices

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
+from urja.apps.assets.configuring import billing_device
+from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
 from urja.apps.contracts import configuring
 from urja.apps.contracts.models import Agreement, AgreementTerms
@@ -122,7 +124,7 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
                 "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
-        device_id = configuring.billing_device(agreement.service_point_id, self.begins(agreement))
+        device_id = billing_device(agreement.service_point_id, self.begins(agreement))
         device = Device.objects.filter(id=device_id).first()
         if device is not None:
             yield from load_faults(device, self.sanctioned_load_w)
@@ -254,15 +256,15 @@ def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[
 
 
 _SAYS = {
-    "payment_mode": configuring.ConfigurationItem.PAYMENT_MODE,
-    "metering_mode": configuring.ConfigurationItem.METERING_MODE,
-    "sanctioned_load_w": configuring.ConfigurationItem.LOAD_LIMIT_W,
+    "payment_mode": ConfigurationItem.PAYMENT_MODE,
+    "metering_mode": ConfigurationItem.METERING_MODE,
+    "sanctioned_load_w": ConfigurationItem.LOAD_LIMIT_W,
 }
 
 
 def tell_meter(doing: Doing, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]) -> None:
     """Let the billing meter be what its terms say by now, as far as they have changed."""
-    device_id = configuring.billing_device(service_point_id, doing.recorded_at)
+    device_id = billing_device(service_point_id, doing.recorded_at)
     if device_id is not None:
         for item in (_SAYS[name] for name in changed if name in _SAYS):
             outside.desire(doing, device_id, item, configuring.wanted(terms, item))

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db.models import Q
 
+from urja.apps.assets import configuring
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device, DevicePeriod, Seal
-from urja.apps.contracts import configuring
 from urja.apps.identity.models import Employment
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint

@@ -1,4 +1,7 @@
-"""What devices are and what is said of them."""
+"""What devices are and what is said of them, and what other apps see of one and of its time at a service point."""
+
+from datetime import datetime
+from typing import Protocol
 
 from django.db.models import IntegerChoices, TextChoices
 
@@ -31,3 +34,25 @@ class ConfigurationItem(TextChoices):
     METERING_MODE = "metering_mode"
     LOAD_LIMIT_W = "load_limit_w"
     BILLING_DAY = "billing_day"
+
+
+class Device(Protocol):
+    """A meter (`models.Device`)."""
+
+    id: int
+    serial: str
+    device_type: str
+    firmware: str
+    max_power_w: int
+
+
+class DevicePeriod(Protocol):
+    """A device at a service point in a role, for a time (`models.DevicePeriod`)."""
+
+    id: int
+    device_id: int
+    service_point_id: int
+    role: int
+    valid_from: datetime
+    valid_to: datetime | None
+    commissioned_at: datetime | None

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, Subquery
 
-from urja.apps.assets.kinds import Stock
-from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device, DevicePeriod, Projection
 from urja.stream.messages import DeviceEntry
 
 
@@ -53,6 +53,110 @@ def projected() -> list[Projected]:
             "FROM registry_projection p JOIN registry_device d ON d.id = p.device_id"
         )
         return [Projected(device_id, key, bytes(digest), due) for device_id, key, digest, due in cursor]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A device as its head end must know it, and where it is installed."""
+
+    version: int
+    """Of its entry in the store."""
+    device_id: int
+    service_point_id: int | None
+    system_title: bytes
+    serial: str
+    device_type: str
+    firmware: str
+    interval_s: int
+    wrapped_guek: bytes
+    wrapped_gak: bytes
+    wrapped_hls_secret: bytes | None
+    wrapped_master: bytes | None
+    address: str | None
+
+
+def due_entries(limit: int) -> list[Described]:
+    """The devices whose entry in the store is behind, as they are now."""
+    due = Projection.objects.filter(version__gt=F("projected_version")).order_by("device_id")
+    return _described(dict(due.values_list("device_id", "version")[:limit]))
+
+
+def count_due_entries() -> int:
+    """How many devices have an entry in the store that is behind."""
+    return Projection.objects.filter(version__gt=F("projected_version")).count()
+
+
+def written_entry() -> tuple[Described, bytes] | None:
+    """A device whose entry is not due, as it is now, and the digest of what was written; none where there is none."""
+    row = Projection.objects.filter(version=F("projected_version")).order_by("device_id").first()
+    if row is None:
+        return None
+    [described] = _described({row.device_id: row.version})
+    return described, bytes(row.digest)
+
+
+def _described(versions: dict[int, int]) -> list[Described]:
+    installed = dict(
+        DevicePeriod.objects.filter(device_id__in=versions, valid_to=None).values_list(
+            "device_id", "service_point_id"
+        )
+    )
+    return [
+        Described(
+            version=versions[device.id],
+            device_id=device.id,
+            service_point_id=installed.get(device.id),
+            system_title=bytes(device.system_title),
+            serial=device.serial,
+            device_type=device.device_type,
+            firmware=device.firmware,
+            interval_s=device.interval_s,
+            wrapped_guek=bytes(device.wrapped_guek),
+            wrapped_gak=bytes(device.wrapped_gak),
+            wrapped_hls_secret=_bytes(device.wrapped_hls_secret),
+            wrapped_master=_bytes(device.wrapped_master),
+            address=device.address,
+        )
+        for device in Device.objects.filter(id__in=versions).order_by("id")
+    ]
+
+
+def _bytes(value: memoryview | bytes | None) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncommissioned:
+    """A billing meter that is installed and has not passed: nothing that it pushes is billed."""
+
+    device_period_id: int
+    device_id: int
+    serial: str
+
+
+def uncommissioned() -> list[Uncommissioned]:
+    """The installed billing meters that have not passed, the oldest first."""
+    found = DevicePeriod.objects.filter(role=DeviceRole.BILLING, valid_to=None, commissioned_at=None)
+    rows = found.order_by("valid_from", "id").values_list("id", "device_id", "device__serial")
+    return [Uncommissioned(*row) for row in rows]
+
+
+def is_installed(device_id: int, service_point_id: int) -> bool:
+    """Whether a device is at a service point now."""
+    return DevicePeriod.objects.filter(
+        device_id=device_id, service_point_id=service_point_id, valid_to=None
+    ).exists()
+
+
+def lasting_period(device_period_id: int) -> DevicePeriod | None:
+    """A device's time at a service point; none where it has ended or was undone."""
+    return DevicePeriod.objects.filter(id=device_period_id, valid_to=None).first()
+
+
+def is_in_service(serial: str) -> bool:
+    """Whether a meter is installed and billed by."""
+    installed = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+    return installed.exclude(commissioned_at=None, taken_over_at=None).exists()
 
 
 def is_known(serial: str) -> bool:

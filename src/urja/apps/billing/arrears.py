@@ -14,8 +14,8 @@ from typing import Any, Final
 from django.db import connection
 
 from urja.apps.billing.models import ArrearPayment
-from urja.apps.books.kinds import RECHARGES
-from urja.apps.books.models import CreditRequest, DebitRequest
+from urja.apps.books import operations as books, queries as booked
+from urja.apps.books.kinds import RECHARGES, Credit, Debit
 from urja.core.arrears import Due, Part, less, owed, set_against, share_of, taken_back
 from urja.core.rating import ROUNDING
 
@@ -135,7 +135,7 @@ def _apart(
     return Share(account_id, None, key, parts, 1, inputs)
 
 
-def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:
+def shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
     """What of credits that are about to be posted, in this order, goes to arrears; by credit."""
     recharges = [credit for credit in credits_ if credit.kind in RECHARGES]
     due = held(credit.account_id for credit in recharges) if recharges else {}
@@ -152,20 +152,18 @@ def shares(credits_: Sequence[CreditRequest], rules: Rules) -> dict[int, Share]:
     return found
 
 
-def shares_back(debits: Sequence[DebitRequest]) -> dict[int, Share]:
+def shares_back(debits: Sequence[Debit]) -> dict[int, Share]:
     """What debits that are about to be posted, in this order, take back of what their credits have paid; by debit.
 
     What is left of it is what the rest of the recharge would have paid.
     """
     of_credit = {debit.credit_id for debit in debits if debit.credit_id is not None}
-    credits_ = CreditRequest.objects.select_for_update(no_key=True).filter(
-        id__in=of_credit, arrears_minor__gt=0
-    )
-    standing = {credit.id: credit for credit in credits_.order_by("id")}
+    standing = {credit.id: credit for credit in books.hold_credits_with_arrears(of_credit)}
     if not standing:
         return {}
     held(credit.account_id for credit in standing.values())
-    reversed_minor = _reversed(standing)
+    reversed_minor = dict.fromkeys(standing, 0) | booked.posted_back(standing)
+    standing_minor = {credit.id: credit.arrears_minor for credit in standing.values()}
     paid_by = _paid(standing.values())
     found = {}
     for debit in debits:
@@ -175,18 +173,18 @@ def shares_back(debits: Sequence[DebitRequest]) -> dict[int, Share]:
         rule, paid = paid_by[credit.id]
         reversed_minor[credit.id] += debit.amount_minor
         rest = max(credit.amount_minor - reversed_minor[credit.id], 0)
-        back = credit.arrears_minor - share_of(rule.percent, credit.arrears_minor, rest)
+        back = standing_minor[credit.id] - share_of(rule.percent, standing_minor[credit.id], rest)
         if back:
             parts = taken_back(paid, back)
             paid_by[credit.id] = rule, less(paid, parts)
-            credit.arrears_minor -= back
+            standing_minor[credit.id] -= back
             more = {"recharge_minor": rest, "debit_of": debit.id}
             found[debit.id] = _share(credit, rule, f"{LINE}-back:{debit.id}", parts, -1, more)
     return found
 
 
 def _share(
-    credit: CreditRequest, rule: Rule, key: str, parts: Sequence[Part], sign: int, more: Mapping[str, int]
+    credit: Credit, rule: Rule, key: str, parts: Sequence[Part], sign: int, more: Mapping[str, int]
 ) -> Share:
     inputs = {
         "title": TITLE,
@@ -199,16 +197,7 @@ def _share(
     return Share(credit.account_id, credit.id, key, tuple(parts), sign, inputs)
 
 
-def _reversed(credits_: Iterable[int]) -> dict[int, int]:
-    """What was posted back already of each credit."""
-    ids = list(credits_)
-    found = dict.fromkeys(ids, 0)
-    for debit in DebitRequest.objects.filter(credit_id__in=ids, posted_at__isnull=False):
-        found[debit.credit_id] += debit.amount_minor
-    return found
-
-
-def _paid(credits_: Iterable[CreditRequest]) -> dict[int, tuple[Rule, list[Part]]]:
+def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
     """By which rule each credit's share was posted, and what of it was not taken back, the oldest bill first."""
     accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:

@@ -10,7 +10,6 @@ from django.conf import settings
 from urja.apps.billing import plans
 from urja.apps.billing.arrears import Rule, Rules
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries.policies import book, name_of
 from urja.core.calendar import local_day
@@ -28,12 +27,7 @@ def arrears_rules(now: datetime) -> Rules:
     def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
         policies, found = book(), {}
         unplanned = sorted(set(account_ids) - {plan.account_id for plan in plans.plans_at(account_ids, now)})
-        agreements = (
-            Agreement.objects.filter(account_id__in=unplanned, valid_from__lte=now)
-            .order_by("account_id", "-valid_from")
-            .distinct("account_id")
-        )
-        for agreement in contracts.with_terms(agreements):
+        for agreement in contracts.last_begun(unplanned, now):
             terms = agreement.terms_at(now)
             try:
                 policy = policies.governs(terms.policy, terms.category, local_day(now, zone))

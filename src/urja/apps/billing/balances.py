@@ -16,9 +16,9 @@ from fractions import Fraction
 from django.db import connection
 
 from urja.apps.billing import usage
-from urja.apps.books.models import Account
+from urja.apps.books.errors import UnknownAccountError
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
@@ -64,7 +64,7 @@ class Balance:
 
 
 def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
-    """What is left on an account; raises Account.DoesNotExist.
+    """What is left on an account; raises UnknownAccountError.
 
     Who has the agreement of `now` at hand may give it.
     """
@@ -72,17 +72,17 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
     with tariffs.remembered():
         found = _balances({account_id: agreement}, now)
     if not found:
-        raise Account.DoesNotExist(f"no account {account_id}")
+        raise UnknownAccountError(f"no account {account_id}")
     return found[account_id]
 
 
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
-    """By account, each by the agreement given for it; raises Account.DoesNotExist."""
+    """By account, each by the agreement given for it; raises UnknownAccountError."""
     with tariffs.remembered():
         found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
     for agreement in agreements:
         if agreement.account_id not in found:
-            raise Account.DoesNotExist(f"no account {agreement.account_id}")
+            raise UnknownAccountError(f"no account {agreement.account_id}")
     return found
 
 

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from urja.apps.billing import arrears
 from urja.apps.billing.models import Instalment
 from urja.apps.books.chain import plain_json
-from urja.apps.books.models import CreditRequest, DebitRequest
-from urja.apps.books.posting import Draft, clearing_account, post_entries
+from urja.apps.books.kinds import Credit, Debit
+from urja.apps.books.posting import (
+    Draft,
+    clearing_account,
+    hold_credits,
+    hold_debits,
+    mark_posted,
+    post_entries,
+)
 
 
 def post_credit_requests(
@@ -24,37 +30,20 @@ def post_credit_requests(
     do so at once: a request that another is posting is left to that one.
     """
     with transaction.atomic():
-        waiting = _waiting(CreditRequest.objects.filter(posted_at=None), bucket, limit)
+        waiting = hold_credits(bucket, limit)
         shares = arrears.shares(waiting, rules)
         return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
 
 def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
     """As `post_credit_requests`, for what is taken back, and with it of arrears; a credit is posted before that."""
-    unposted = DebitRequest.objects.filter(posted_at=None).exclude(
-        credit__isnull=False, credit__posted_at__isnull=True
-    )
     with transaction.atomic():
-        waiting = _waiting(unposted, bucket, limit)
+        waiting = hold_debits(bucket, limit)
         shares = arrears.shares_back(waiting)
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
 
-def posted_credits(request_ids: Iterable[int]) -> dict[int, datetime]:
-    """Of these credit requests the posted ones, and when."""
-    posted = CreditRequest.objects.filter(id__in=list(request_ids), posted_at__isnull=False)
-    return dict(posted.values_list("id", "posted_at"))
-
-
-def _waiting[Request: (CreditRequest, DebitRequest)](
-    unposted: QuerySet[Request], bucket: int, limit: int
-) -> list[Request]:
-    """The oldest of a bucket, held until the transaction ends."""
-    of_bucket = unposted.filter(id__gte=bucket << 40, id__lt=(bucket + 1) << 40).order_by("id")
-    return list(of_bucket.select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
-
-
-def _post_requests[Request: (CreditRequest, DebitRequest)](
+def _post_requests[Request: (Credit, Debit)](
     bucket: int,
     waiting: Sequence[Request],
     shares: Mapping[int, arrears.Share],
@@ -73,9 +62,7 @@ def _post_requests[Request: (CreditRequest, DebitRequest)](
         if request.id in shares:
             drafts.append(_share_draft(shares[request.id], day))
     posted = {each.idempotency_key: each for each in post_entries(bucket, drafts, posted_at)}
-    for request, key in zip(waiting, keys, strict=True):
-        request.posted_at, request.posted_seq = posted_at, posted[key].seq
-    type(waiting[0]).objects.bulk_update(waiting, ["posted_at", "posted_seq"], batch_size=1000)
+    mark_posted(waiting, [posted[key].seq for key in keys], posted_at)
     arrears.record([(posted[share.idempotency_key].seq, share) for share in shares.values()])
     return len(waiting)
 
@@ -124,7 +111,7 @@ def _share_draft(share: arrears.Share, day: date) -> Draft:
     )
 
 
-def _credit_draft(request: CreditRequest, day: date) -> Draft:
+def _credit_draft(request: Credit, day: date) -> Draft:
     return Draft(
         account_id=request.account_id,
         contra=clearing_account(request.kind),
@@ -143,7 +130,7 @@ def _credit_draft(request: CreditRequest, day: date) -> Draft:
     )
 
 
-def _debit_draft(request: DebitRequest, day: date) -> Draft:
+def _debit_draft(request: Debit, day: date) -> Draft:
     return Draft(
         account_id=request.account_id,
         contra=clearing_account(request.reverses),

@@ -1,6 +1,6 @@
 """The reading side of the ledger: balances as they stand now, entries, and why each of them was made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -12,8 +12,7 @@ from urja.apps.billing import arrears, usage
 from urja.apps.billing.arrears import LINE
 from urja.apps.billing.balances import Balance, fresh_balance
 from urja.apps.books.chain import parse_json
-from urja.apps.books.models import Account
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
 from urja.core.arrears import Due
 from urja.core.rating import ROUNDING
@@ -251,11 +250,6 @@ _OF_ACCOUNT = "FROM ledger_entry e WHERE e.bucket = %(bucket)s AND e.account_id 
 
 _LAST = 2**63 - 1
 """No posting has a higher number."""
-
-
-def currencies(account_ids: Iterable[int]) -> dict[int, str]:
-    """By account."""
-    return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "currency"))
 
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from django.db import connection
 
 from urja.apps.billing import queries, usage
-from urja.apps.books.models import Account
+from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
@@ -71,7 +71,7 @@ def _rated(
         )
         groups = cursor.fetchall()
     for start, through, ids in groups:
-        agreements = contracts.with_terms(Agreement.objects.filter(id__in=ids).order_by("id"))
+        agreements = contracts.agreements(ids)
         yield billing_period(start, start.day), through, agreements
 
 
@@ -93,7 +93,7 @@ def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced
         difference = new.total_minor - old.total_minor
         if difference or (old.fingerprint != new.fingerprint and new.through > first):
             differences[new.account_id] = differences.get(new.account_id, 0) + difference
-    currencies = dict(Account.objects.filter(id__in=differences).values_list("id", "currency"))
+    currencies = books.currencies(differences)
     by_currency: dict[str, dict[int, int]] = {}
     for account_id, difference in sorted(differences.items()):
         by_currency.setdefault(currencies[account_id], {})[account_id] = difference

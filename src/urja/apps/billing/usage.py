@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs

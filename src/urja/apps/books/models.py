@@ -4,15 +4,10 @@ from typing import ClassVar
 
 from django.db import models
 
+from urja.apps.books.kinds import AccountKind
+
 CHAIN_START = bytes(32)
 """What the first entry of an account is chained to."""
-
-
-class AccountKind(models.TextChoices):
-    """Whose book an account is."""
-
-    CONSUMER = "consumer"
-    CONTRA = "contra"
 
 
 class Account(models.Model):

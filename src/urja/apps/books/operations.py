@@ -1,6 +1,6 @@
 """Accounts are opened; credits and debits are requested, for the pipeline to post."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ from django.db.backends.utils import CursorWrapper
 
 from urja.apps.books.chain import content_hash
 from urja.apps.books.errors import IdempotencyError, LedgerError
-from urja.apps.books.models import Account, AccountKind, CreditRequest, DebitRequest
+from urja.apps.books.kinds import AccountKind
+from urja.apps.books.models import Account, CreditRequest, DebitRequest
 from urja.base.ids import bucket_of, compose_id
 
 
@@ -122,6 +123,12 @@ def request_opening_credits(
         {**parameters, "requested_at": requested_at},
     )
     return int(cursor.rowcount)
+
+
+def hold_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:
+    """Of these credits those of which something stands against arrears, held until the transaction ends."""
+    held = CreditRequest.objects.select_for_update(no_key=True)
+    return list(held.filter(id__in=list(credit_ids), arrears_minor__gt=0).order_by("id"))
 
 
 def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from urja.apps.books.chain import content_hash, entry_hash, plain_json
 from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
-from urja.apps.books.models import Account, AccountKind
+from urja.apps.books.kinds import AccountKind
+from urja.apps.books.models import Account, CreditRequest, DebitRequest
 from urja.apps.books.operations import _next_ids
 from urja.base.ids import bucket_of
 
@@ -233,6 +235,48 @@ def _store_heads(heads: list[_Head], batch: int) -> None:
                 [head.last_hash for head in heads],
             ],
         )
+
+
+def buckets_with_credits() -> list[int]:
+    """The buckets with credits that wait to be posted."""
+    return _buckets(CreditRequest.objects.all())
+
+
+def buckets_with_debits() -> list[int]:
+    """As `buckets_with_credits`, of debits."""
+    return _buckets(DebitRequest.objects.all())
+
+
+def _buckets(requests: QuerySet[Any]) -> list[int]:
+    waiting = requests.filter(posted_at=None).values_list("id", flat=True)
+    return sorted({bucket_of(id_) for id_ in waiting})
+
+
+def hold_credits(bucket: int, limit: int) -> list[CreditRequest]:
+    """The oldest unposted credits of a bucket, held until the transaction ends; without those that another holds."""
+    return _hold(CreditRequest.objects.all(), bucket, limit)
+
+
+def hold_debits(bucket: int, limit: int) -> list[DebitRequest]:
+    """As `hold_credits`, of debits; a credit is posted before what is taken back of it."""
+    before = DebitRequest.objects.exclude(credit__isnull=False, credit__posted_at__isnull=True)
+    return _hold(before, bucket, limit)
+
+
+def _hold(requests: QuerySet[Any], bucket: int, limit: int) -> list[Any]:
+    of_bucket = requests.filter(posted_at=None, id__gte=bucket << 40, id__lt=(bucket + 1) << 40)
+    return list(
+        of_bucket.order_by("id").select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit]
+    )
+
+
+def mark_posted[Request: (CreditRequest, DebitRequest)](
+    requests: Sequence[Request], seqs: Sequence[int], posted_at: datetime
+) -> None:
+    """Note by which entry each of some requests of one kind was posted."""
+    for request, seq in zip(requests, seqs, strict=True):
+        request.posted_at, request.posted_seq = posted_at, seq
+    type(requests[0]).objects.bulk_update(requests, ["posted_at", "posted_seq"], batch_size=1000)
 
 
 def clearing_account(kind: str) -> str:

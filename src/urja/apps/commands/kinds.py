@@ -1,6 +1,7 @@
-"""Kinds and states of commands and of releases."""
+"""Kinds and states of commands and of releases, and what other apps see of a command."""
 
-from typing import Final
+from datetime import datetime
+from typing import Any, Final, Protocol
 
 from django.db.models import TextChoices
 
@@ -33,6 +34,29 @@ DISCONNECT: Final = "disconnect"
 SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
 MAKE_KEYS: Final = "make_keys"
 CHANGE_KEYS: Final = "change_keys"
+
+
+class Command(Protocol):
+    """One command to one meter (`models.Command`)."""
+
+    id: int
+    device_id: int
+    service_point_id: int
+    kind: str
+    sequence: int
+    state: str
+    issued_at: datetime
+    issued_wall_ms: int
+    sent_at: datetime | None
+    acknowledged_at: datetime | None
+    ended_at: datetime | None
+    detail: str
+    evidence: dict[str, Any]
+    last_error: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is at its end."""
 
 
 class ReleaseState(TextChoices):

@@ -5,19 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-
-class CallState(models.TextChoices):
-    """Where a call stands. The last three are its ends."""
-
-    ASKED = "asked"
-    CALLING = "calling"
-    PASSED = "passed"
-    FAILED = "failed"
-    GIVEN_UP = "given_up"
-    """The meter was taken away, or its hanging undone, while it was called."""
-
-
-UNFINISHED = (CallState.ASKED, CallState.CALLING)
+from urja.apps.commissioning.kinds import UNFINISHED, CallState
 
 
 class Call(models.Model):

@@ -4,14 +4,21 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from urja.apps.commands import operations as commands
-from urja.apps.commands.models import Command
+from urja.apps.commands import operations as commands, queries as commanded
+from urja.apps.commands.kinds import Command
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Outcome
-from urja.apps.commissioning.models import Call, CallState
+from urja.apps.commissioning.kinds import UNFINISHED, CallState
+from urja.apps.commissioning.models import Call
 from urja.base.ids import new_correlation
 
 GOOD_FOR: Final = timedelta(hours=2)
 """So long a meter is called: the fitter stands beside it."""
+
+
+def hold(call_id: int) -> Call | None:
+    """A call that has not ended, held until the transaction ends; none where another holds it."""
+    held = Call.objects.select_for_update(of=("self",), skip_locked=True)
+    return held.select_related("device", "service_point").filter(id=call_id, state__in=UNFINISHED).first()
 
 
 def begin(call: Call, now: datetime, wall_ms: int) -> None:
@@ -37,7 +44,7 @@ def switch_on(call: Call, now: datetime, wall_ms: int) -> None:
 
 def answers(call: Call) -> dict[Check, Answer] | None:
     """What the meter has answered to everything that it was asked; none while something is under way."""
-    given = Command.objects.in_bulk(call.commands.values())
+    given = commanded.commands(call.commands.values())
     if any(not command.finished for command in given.values()):
         return None
     return {Check(check): _answer(given[id_]) for check, id_ in call.commands.items()}
@@ -45,7 +52,9 @@ def answers(call: Call) -> dict[Check, Answer] | None:
 
 def told_pushes(call: Call) -> list[dict[str, Any]]:
     """What the meter has told of its pushes, as it came; empty of a call that was begun before it was asked for that."""
-    asked = Command.objects.filter(id=call.commands.get(Check.PUSHES.value)).first()
+    if (asked_id := call.commands.get(Check.PUSHES.value)) is None:
+        return []
+    asked = commanded.command(asked_id)
     told: list[dict[str, Any]] = [] if asked is None else asked.evidence["pushes"]
     return told
 

@@ -6,9 +6,9 @@ import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
-from urja.apps.assets.kinds import DeviceRole
-from urja.apps.assets.models import DevicePeriod
-from urja.apps.commissioning.models import UNFINISHED, Call, PushLayout
+from urja.apps.assets.queries import Uncommissioned, uncommissioned
+from urja.apps.commissioning.kinds import UNFINISHED
+from urja.apps.commissioning.models import Call, PushLayout
 from urja.cosem.pushlist import PushList
 
 
@@ -40,19 +40,15 @@ def due(begun: int, calling: int) -> list[int]:
         return [call_id for (call_id,) in cursor.fetchall()]
 
 
-def uncalled() -> QuerySet[DevicePeriod]:
-    """Of those that wait, the meters that nobody is calling."""
-    called = Call.objects.filter(state__in=UNFINISHED).values("device_period_id")
-    return waiting().exclude(id__in=called)
+def uncalled() -> list[Uncommissioned]:
+    """Of the meters that have not passed those that nobody is calling, the oldest first."""
+    called = set(Call.objects.filter(state__in=UNFINISHED).values_list("device_period_id", flat=True))
+    return [one for one in uncommissioned() if one.device_period_id not in called]
 
 
-def waiting() -> QuerySet[DevicePeriod]:
-    """Billing meters that hang somewhere and have not passed: nothing that they push is billed. The oldest first."""
-    return (
-        DevicePeriod.objects.filter(role=DeviceRole.BILLING, valid_to=None, commissioned_at=None)
-        .select_related("device", "service_point__premise")
-        .order_by("valid_from", "id")
-    )
+def is_called(serial: str) -> bool:
+    """Whether a meter is being called."""
+    return Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
 
 
 def told_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushList, ...]]:

@@ -4,18 +4,35 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q, QuerySet
 
 from urja.apps.contracts.models import Agreement, AgreementTerms
 
 
 def agreement_at(account_id: int, at: datetime) -> Agreement | None:
     """The supply agreement of an account at an instant, or its last one before."""
-    return (
-        Agreement.objects.filter(account_id=account_id, valid_from__lte=at)
-        .select_related("service_point__premise")
-        .order_by("-valid_from")
-        .first()
-    )
+    return Agreement.objects.filter(account_id=account_id, valid_from__lte=at).order_by("-valid_from").first()
+
+
+def agreements(ids: Iterable[int]) -> list[Agreement]:
+    """The agreements of some keys, in their order, with their terms."""
+    return with_terms(Agreement.objects.filter(id__in=list(ids)).order_by("id"))
+
+
+def in_force(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
+    """The agreement of each account that holds at an instant, with its terms; where several do the newest."""
+    lasting = Q(valid_to=None) | Q(valid_to__gt=at)
+    return with_terms(_newest(account_ids, at).filter(lasting))
+
+
+def last_begun(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
+    """The agreement of each account that began last by an instant, with its terms, also where it has ended."""
+    return with_terms(_newest(account_ids, at))
+
+
+def _newest(account_ids: Iterable[int], at: datetime) -> QuerySet[Agreement]:
+    begun = Agreement.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
+    return begun.order_by("account_id", "-valid_from").distinct("account_id")
 
 
 def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:

@@ -51,9 +51,10 @@ def requested(row: Request) -> Requested:
     return _as(Requested, row)
 
 
-def request_of(request_id: int, actor: str) -> Requested | None:
-    """A request of an actor's own; another's does not exist."""
-    row = Request.objects.filter(id=request_id, actor=actor).first()
+def request_of(request_id: int, actor: str | None = None) -> Requested | None:
+    """A request, and where an actor is given one of theirs: another's does not exist."""
+    rows = Request.objects.filter(id=request_id)
+    row = (rows if actor is None else rows.filter(actor=actor)).first()
     return None if row is None else requested(row)
 
 

@@ -9,9 +9,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from urja.apps.assets import meter_keys
-from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import CHANGE_KEYS, MAKE_KEYS, TERMINAL, UNFINISHED, State
-from urja.apps.commands.models import Command
+from urja.apps.commands import operations as commands, queries as commanded
+from urja.apps.commands.kinds import CHANGE_KEYS, MAKE_KEYS, TERMINAL, State
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Task
 from urja.apps.meter_jobs.steps import Moment, end, ending, issue
@@ -54,9 +53,7 @@ class ChangeKeys:
         assert task.device_id is not None, "it names a meter"
         waiting = meter_keys.waiting([task.device_id]).get(task.device_id)
         kind, arguments = (MAKE_KEYS, {}) if waiting is None else (CHANGE_KEYS, {"number": waiting.number})
-        under_way = Command.objects.filter(
-            device_id=task.device_id, kind=CHANGE_KEYS, state__in=UNFINISHED
-        ).last()
+        under_way = commanded.unfinished([task.device_id], CHANGE_KEYS).last()
         # One that asks for the same thing already is the task's: after the first there is nothing left to prove.
         task.command = under_way or issue(task, kind, arguments, moment)
         task.state = TaskState.SENT

@@ -1,27 +1,39 @@
 """The writing side of the meter jobs: an operation of the registry makes one, the stage `meter_jobs` leads it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection, transaction
 
-from urja.apps.assets.models import DevicePeriod
+from urja.apps.assets.queries import is_installed
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.steps import Moment, end
 from urja.apps.meter_jobs.steps_by_kind import STEPS
-from urja.apps.meter_jobs.targets import Target
-from urja.base.sentences import say, to_plain
+from urja.base.sentences import Sentence, say, to_plain
 
 HEARD_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a request: the meter that it names and where that is installed, or what is wrong with the row."""
+
+    position: int
+    """From 1, as people count."""
+    named: str
+    device_id: int | None = None
+    service_point_id: int | None = None
+    fault: Sentence | None = None
 
 
 def make(
     job_id: int,
     kind: str,
     arguments: dict[str, Any],
-    targets: Sequence[Target],
+    rows: Sequence[Row],
     *,
     reason: str,
     actor: str,
@@ -37,28 +49,21 @@ def make(
         actor=actor,
         asked_at=asked_at,
         expires_at=expires_at,
-        meters=len(targets),
+        meters=len(rows),
     )
-    Task.objects.bulk_create([_task(job, target, asked_at) for target in targets], batch_size=1000)
+    Task.objects.bulk_create([_task(job, row, asked_at) for row in rows], batch_size=1000)
     return job
 
 
-def _task(job: Job, target: Target, at: datetime) -> Task:
-    if target.fault is not None or target.period is None:
-        return Task(
-            job=job,
-            position=target.position,
-            named=target.named[:64],
-            state=TaskState.REFUSED,
-            detail=to_plain(target.fault or ""),
-            ended_at=at,
-        )
+def _task(job: Job, row: Row, at: datetime) -> Task:
+    refused = {"state": TaskState.REFUSED, "detail": to_plain(row.fault or ""), "ended_at": at}
     return Task(
         job=job,
-        position=target.position,
-        named=target.named[:64],
-        device_id=target.period.device_id,
-        service_point_id=target.period.service_point_id,
+        position=row.position,
+        named=row.named[:64],
+        device_id=row.device_id,
+        service_point_id=row.service_point_id,
+        **(refused if row.device_id is None else {}),
     )
 
 
@@ -158,10 +163,7 @@ def _begin(kind: str, task_id: int, moment: Moment) -> bool:
         )
         if task is None:
             return False
-        installed = DevicePeriod.objects.filter(
-            device_id=task.device_id, service_point_id=task.service_point_id, valid_to=None
-        )
-        if installed.exists():
+        if is_installed(task.device_id, task.service_point_id):
             STEPS[kind].begin(task, moment)
         else:
             gone = say(

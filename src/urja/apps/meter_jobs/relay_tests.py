@@ -12,13 +12,12 @@ from typing import Final
 
 from django.db.models import Q
 
-from urja.apps.commands.kinds import CARRIED_OUT, CONNECT, DISCONNECT, State
-from urja.apps.commands.models import Command
+from urja.apps.commands import queries as commands
+from urja.apps.commands.kinds import CARRIED_OUT, CONNECT, DISCONNECT, Command, State
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Task
 from urja.apps.meter_jobs.steps import Moment, end, ending
-from urja.apps.supply import operations as supply
-from urja.apps.supply.models import Hold
+from urja.apps.supply import operations as supply, queries as supplied
 from urja.base.sentences import Sentence, say
 from urja.core.policy import RELAY_TEST
 
@@ -95,10 +94,8 @@ class RelayTest:
 def _newest(task: Task, kind: str, after: int = 0) -> Command | None:
     """The newest command of a kind to the meter since the test began."""
     assert task.sent_at is not None, "it was sent"
-    found = Command.objects.filter(
-        device_id=task.device_id, kind=kind, issued_at__gte=task.sent_at, sequence__gt=after
-    )
-    return found.order_by("-sequence").first()
+    assert task.device_id is not None, "it names a meter"
+    return commands.newest(task.device_id, kind, since=task.sent_at, after=after)
 
 
 def _over(task: Task, moment: Moment) -> tuple[TaskState, Sentence | None] | None:
@@ -141,8 +138,8 @@ def _shows(task: Task, command: Command | None) -> bool:
 
 def _held_for(task: Task) -> str:
     """What else holds the supply off by now; empty while the test's own hold stands, or where nothing does."""
-    open_holds = Hold.objects.filter(service_point_id=task.service_point_id, released_at=None)
-    reasons = set(open_holds.values_list("reason", flat=True))
+    assert task.service_point_id is not None, "it names a meter"
+    reasons = supplied.holds([task.service_point_id]).get(task.service_point_id, set())
     return "" if RELAY_TEST in reasons else ", ".join(sorted(reasons))
 
 

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 from django.db.models import Q
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import TERMINAL, State
-from urja.apps.commands.models import Command
+from urja.apps.commands.kinds import TERMINAL, Command, State
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.base.ids import new_correlation

@@ -1,4 +1,6 @@
-"""Kinds of premises, service points and nodes."""
+"""Kinds of premises, service points and nodes, and what other apps see of a service point."""
+
+from typing import Protocol
 
 from django.db.models import TextChoices
 
@@ -63,3 +65,10 @@ LEVELS = {
     Tree.GRID: (Level.SUBSTATION, Level.FEEDER, Level.TRANSFORMER, Level.POLE),
 }
 """The levels of each tree; a node's parent is of a level before its own."""
+
+
+class ServicePoint(Protocol):
+    """Where something is supplied or measured (`models.ServicePoint`)."""
+
+    id: int
+    consumer_number: str

@@ -1,8 +1,16 @@
-"""By which transformer and in which area service points are."""
+"""Numbers of service points, by which transformer and in which area they are."""
 
 from collections.abc import Iterable
 
 from django.db import connection
+
+from urja.apps.network.models import ServicePoint
+
+
+def consumer_numbers(service_point_ids: Iterable[int]) -> dict[int, str]:
+    """The consumer number of each service point."""
+    places = ServicePoint.objects.filter(id__in=list(service_point_ids))
+    return dict(places.values_list("id", "consumer_number"))
 
 
 def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:

@@ -11,11 +11,12 @@ from django.db.models import Case, Value, When
 
 from urja.apps.billing import queries as billing
 from urja.apps.billing.usage import unratable
-from urja.apps.books.models import Account, CreditRequest
+from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.identity.kinds import AccessRole
 from urja.apps.identity.models import AccountAccess
+from urja.apps.network import queries as network
 from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice
@@ -53,11 +54,15 @@ def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
         now=now.astimezone(zone),
         language=language,
         usual_wh=usual_wh(agreement, now, zone) if agreement else None,
-        consumer_number=agreement.service_point.consumer_number if agreement else "",
+        consumer_number=_consumer_number(agreement) if agreement else "",
         recharge_at=recharge_at,
     )
     to = address(person, channel.medium) if person and channel else ""
     return Worded(said, language, to, channel)
+
+
+def _consumer_number(agreement: Agreement) -> str:
+    return network.consumer_numbers([agreement.service_point_id])[agreement.service_point_id]
 
 
 def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
@@ -95,8 +100,9 @@ def is_outdated(notice: Notice) -> bool:
     """Whether a warning is untrue by now: a recharge was posted since, or the supply is disconnected already."""
     if notice.kind in AFTER_RECHARGE:
         return False
-    since = CreditRequest.objects.filter(account_id=notice.account_id, posted_at__gt=notice.requested_at)
-    return since.exists() or _is_disconnected(notice.account_id)
+    return books.is_credited_since(notice.account_id, notice.requested_at) or _is_disconnected(
+        notice.account_id
+    )
 
 
 def _is_disconnected(account_id: int) -> bool:
@@ -143,7 +149,6 @@ def _standing(
 ) -> tuple[str, int, Fraction | None]:
     """Currency, balance and days left; where nobody knows the price of what was used, what is posted alone."""
     if agreement and unratable(agreement, now):
-        account = Account.objects.get(id=account_id)
-        return account.currency, account.balance_minor, None
+        return *books.posted_balance(account_id), None
     balance = billing.fresh_balance(account_id, now, agreement)
     return balance.currency, balance.balance_minor, balance.days_left

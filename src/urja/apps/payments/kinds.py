@@ -1,6 +1,8 @@
-"""States of orders, payments and refunds, and the ways by which something came in."""
+"""States of orders, payments and refunds, the ways by which something came in, and what the pipeline sees of these."""
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Protocol
 
 from django.db.models import TextChoices
 
@@ -68,3 +70,28 @@ PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
 def below(state: OrderState) -> list[OrderState]:
     """The states from which an order may go forward to this one."""
     return [known for known, rank in ORDER_RANK.items() if rank < ORDER_RANK[state]]
+
+
+class Order(Protocol):
+    """What somebody is about to pay (`models.Order`)."""
+
+    id: int
+    provider: str
+    provider_order_id: str | None
+    receipt: str
+    amount_minor: int
+    currency: str
+    state: str
+    created_at: datetime
+    asked: int
+
+
+class Received(Protocol):
+    """What came in, as it came (`models.Inbox`)."""
+
+    id: int
+    provider: str
+    source: str
+    order_id: int | None
+    headers: Mapping[str, str]
+    body: bytes

@@ -3,13 +3,14 @@
 Nothing of the row is believed that a stolen web could write: amount, currency and account are checked here.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.db.models import F, Q
 
-from urja.apps.books.models import AccountKind
+from urja.apps.books.kinds import AccountKind
 from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.kinds import OrderState
 from urja.apps.payments.models import Order
@@ -27,6 +28,31 @@ def waiting(provider: str, now: datetime, limit: int) -> list[Order]:
         Q(ask_at=None) | Q(ask_at__lte=now), state=OrderState.CREATED, provider=provider
     )
     return list(due.select_related("account").order_by("-created_at", "-id")[:limit])
+
+
+def order_of(provider: str, order_id: int) -> Order | None:
+    """An order at a gateway."""
+    return Order.objects.filter(id=order_id, provider=provider).first()
+
+
+OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
+"""States in which an order may still be paid at the gateway."""
+
+
+def to_ask_after(provider: str, now: datetime, asked: Collection[int], limit: int) -> list[Order]:
+    """Orders that were not heard of for a while, but for those asked about already; the longest first."""
+    due = Order.objects.filter(ask_at__lte=now, provider=provider, state__in=OPEN)
+    return list(due.exclude(id__in=asked).order_by("ask_at", "id")[:limit])
+
+
+def asked_after(order_id: int, asked: int, again_at: datetime) -> None:
+    """Note how often an open order was asked after, and when it is again."""
+    Order.objects.filter(id=order_id, state__in=OPEN).update(ask_at=again_at, asked=asked)
+
+
+def refused(order_id: int, error: str) -> None:
+    """Note why the gateway does not tell of an order."""
+    Order.objects.filter(id=order_id).update(last_error=error[:200])
 
 
 def fault(order: Order, config: PaymentsConfig, now: datetime, give_up_after: timedelta) -> str:

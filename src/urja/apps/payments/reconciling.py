@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from urja.apps.payments.models import Payment, SettlementReport, SettlementRow, Unmatched
 from urja.apps.payments.port import SettlementFact
@@ -49,6 +49,38 @@ class Reconciled:
     matched: int = 0
     opened: int = 0
     closed: int = 0
+
+
+def expect_reports(provider: str, days: Sequence[date]) -> None:
+    """Note the days whose settlement reports a gateway is to be asked for."""
+    SettlementReport.objects.bulk_create(
+        [SettlementReport(provider=provider, day=day) for day in days], ignore_conflicts=True
+    )
+
+
+def last_report(provider: str) -> date | None:
+    """The last day whose report is expected of a gateway."""
+    return _reports(provider).order_by("-day").values_list("day", flat=True).first()
+
+
+def open_reports(provider: str, until: date, limit: int) -> list[date]:
+    """The days up to one whose report was not had a last time, the oldest first."""
+    waiting = _reports(provider).filter(closed_at=None, day__lte=until).order_by("day")
+    return list(waiting.values_list("day", flat=True)[:limit])
+
+
+def report_had(provider: str, day: date, now: datetime, *, ended: bool) -> None:
+    """Note that a day's report was had; a last time where the day has ended."""
+    _reports(provider).filter(day=day).update(asked_at=now, closed_at=now if ended else None, last_error="")
+
+
+def report_failed(provider: str, day: date, error: str) -> None:
+    """Note why a day's report was not had."""
+    _reports(provider).filter(day=day).update(last_error=error[:200])
+
+
+def _reports(provider: str) -> QuerySet[SettlementReport]:
+    return SettlementReport.objects.filter(provider=provider)
 
 
 def store(provider: str, day: date, facts: Sequence[SettlementFact], now: datetime) -> int:

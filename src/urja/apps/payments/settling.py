@@ -14,8 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from urja.apps.billing import posting as billing
-from urja.apps.books import operations as books
+from urja.apps.books import operations as books, queries as booked
 from urja.apps.books.errors import IdempotencyError
 from urja.apps.payments.kinds import NO_MONEY, PAYMENT_RANK, OrderState, below
 from urja.apps.payments.models import RECEIPT, Order, Payment, Refund, Unmatched
@@ -313,11 +312,8 @@ def debit_waiting_refunds(provider: str, now: datetime, settled: Settled) -> Non
 def note_posted(provider: str) -> int:
     """Orders whose credit the ledger has posted are `credited`."""
     paid = Order.objects.filter(provider=provider, state=OrderState.PAID).values_list("id", flat=True)
-    credited = billing.posted_credits(
-        Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False).values_list(
-            "credit_id", flat=True
-        )
-    )
+    credits_ = Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False)
+    credited = booked.posted_credits(list(credits_.values_list("credit_id", flat=True)))
     moved = 0
     for payment in Payment.objects.filter(credit_id__in=credited).select_related("order"):
         moved += _move(payment.order, OrderState.CREDITED, credited_at=credited[payment.credit_id])

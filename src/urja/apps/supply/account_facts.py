@@ -12,7 +12,7 @@ from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.books.kinds import NOT_PAID_IN
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Instalment

@@ -17,8 +17,7 @@ from urja.apps.supply.queries.facts import Known
 from urja.apps.supply.standings import Decided
 from urja.apps.supply.switching import BY_POLICY, CREDIT, Moment
 from urja.apps.work import operations as work
-from urja.apps.work.kinds import WorkOrderKind
-from urja.apps.work.models import WorkOrder
+from urja.apps.work.kinds import WorkOrder, WorkOrderKind
 from urja.core.policy import Decision, Reason, decide, hold_window
 
 OFF: Final = WorkOrderKind.SWITCH_OFF_BY_HAND

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from django.db import models
 from django.db.models import Q
 
+from urja.apps.supply.kinds import Cause
 from urja.core.policy import HOLDS, Standing
 
 HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if rule.by_hand))
@@ -144,17 +145,6 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"account {self.account_id} at {self.decided_at}: {self.standing}"
-
-
-class Cause(models.TextChoices):
-    """Why a supply was switched."""
-
-    CREDIT = "credit"
-    """The policy's cut, and its end."""
-    HOLD = "hold"
-    """An operator's order."""
-    UNHELD = "unheld"
-    """Off with nothing to hold it, or a cut that was called back on its way."""
 
 
 class Switching(models.Model):

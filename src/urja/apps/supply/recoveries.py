@@ -74,6 +74,16 @@ def gateway_asked(noticed_at: datetime, now: datetime) -> None:
     Recovery.objects.filter(gateway_asked_at=None, noticed_at__lte=noticed_at).update(gateway_asked_at=now)
 
 
+def with_switches_unasked() -> list[str]:
+    """The restores after which load switches are still to be asked for their state."""
+    return list(Recovery.objects.filter(relays_read_at=None).values_list("id", flat=True))
+
+
+def switches_asked(restore_id: str, now: datetime) -> None:
+    """Each load switch has been asked for its state after a restore."""
+    Recovery.objects.filter(id=restore_id).update(relays_read_at=now)
+
+
 def end(noticed_at: datetime, now: datetime) -> None:
     """All is learned: people may be disconnected again."""
     ended = Recovery.objects.filter(ended_at=None, noticed_at__lte=noticed_at).update(ended_at=now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from urja.apps.commands.models import Command
+from urja.apps.commands.kinds import Command
 from urja.apps.supply.models import Relight
 from urja.apps.supply.queries.facts import Credit, Known
 from urja.apps.supply.standings import Decided

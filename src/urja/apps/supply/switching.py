@@ -14,10 +14,10 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import CONNECT, DISCONNECT
-from urja.apps.commands.models import Command
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command
 from urja.apps.rulebook.queries.policies import Book, name_of
-from urja.apps.supply.models import Cause, Hold, Order, OrderAction, Switching
+from urja.apps.supply.kinds import Cause
+from urja.apps.supply.models import Hold, Order, OrderAction, Switching
 from urja.apps.supply.queries import facts as known_facts
 from urja.apps.supply.queries.facts import Known
 from urja.base.ids import new_correlation

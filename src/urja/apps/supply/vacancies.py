@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import DISCONNECT
 from urja.apps.rulebook.queries.policies import name_of
-from urja.apps.supply.models import Cause, Switching
+from urja.apps.supply.kinds import Cause
+from urja.apps.supply.models import Switching
 from urja.apps.supply.switching import AGAIN_AFTER, Moment, hold_ends_at
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind

@@ -1,6 +1,7 @@
-"""Kinds and states of work orders and photographs."""
+"""Kinds and states of work orders and photographs, and what other apps see of an order."""
 
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from django.db.models import TextChoices
 
@@ -47,3 +48,15 @@ UNFINISHED: Final = (WorkOrderState.OPEN, WorkOrderState.ASSIGNED)
 class PhotoKind(TextChoices):
     JPEG = "image/jpeg"
     PNG = "image/png"
+
+
+class WorkOrder(Protocol):
+    """Something at a connection that no command can do (`models.WorkOrder`)."""
+
+    id: int
+    kind: str
+    closed_at: datetime | None
+
+    @property
+    def done(self) -> bool:
+        """Whether somebody has been there; one that was withdrawn is closed and not done."""

@@ -30,7 +30,7 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
     from urja.apps.journal.errors import Refused
     from urja.usecases.operations import Commission, perform
 
-    wanted = list(serials) or list(queries.uncalled().values_list("device__serial", flat=True))
+    wanted = list(serials) or [meter.serial for meter in queries.uncalled()]
     refused = []
     for serial in wanted:
         try:

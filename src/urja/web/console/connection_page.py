@@ -14,6 +14,7 @@ from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
 from urja.apps.billing.models import InstalmentPlan
+from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.queries.access import Caller
@@ -462,7 +463,7 @@ def _item(item: Configuration) -> Item:
 
 def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
-    currency = billing.currencies([agreement.account_id])[agreement.account_id]
+    currency = books.currencies([agreement.account_id])[agreement.account_id]
     return MoneyView(
         amount=reckoned.amount,
         low=reckoned.low,

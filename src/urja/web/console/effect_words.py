@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from urja.apps.assets.models import Device
-from urja.apps.billing import queries as billing
+from urja.apps.books import queries as books
 from urja.apps.contracts.models import Agreement
 from urja.apps.network.models import Node, Premise, ServicePoint
 from urja.base.sentences import from_plain
@@ -152,7 +152,7 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
     changes = found.get("changes", [])
     called = _Called.of(changes)
     postings = found.get("postings", [])
-    currencies = billing.currencies(one["account_id"] for one in postings)
+    currencies = books.currencies(one["account_id"] for one in postings)
     return Effects(
         rows=[_row(change, called, names=names) for change in changes],
         intervals=list(_intervals(found, called)),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.billing import queries as billing
+from urja.apps.books import queries as books
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.meter_types.queries import event_names
@@ -176,7 +176,7 @@ def _decision(line: Line, _now: datetime, _names: _Names) -> _Words:
 def _payment(line: Line, _now: datetime, _names: _Names) -> _Words:
     account_id = line.detail["account_id"]
     amount = formats.money(
-        line.detail["amount_minor"], billing.currencies([account_id])[account_id], signed=True
+        line.detail["amount_minor"], books.currencies([account_id])[account_id], signed=True
     )
     waits = "" if line.detail["seq"] is not None else _("not posted yet")
     return f"{money_words.title(line.what)}, {amount}", " · ".join(

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
-from urja.apps.billing import queries as billing
+from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
 from urja.apps.payments import differences, queries as payments
 from urja.apps.proofs import queries as proofs
@@ -304,7 +304,7 @@ def _moment(at: datetime, now: datetime) -> str:
 
 
 def _planned_all(cuts: Sequence[PlannedCut], now: datetime) -> list[Planned]:
-    currencies = billing.currencies(cut.account_id for cut in cuts)
+    currencies = books.currencies(cut.account_id for cut in cuts)
     return [_planned(cut, currencies[cut.account_id], now) for cut in cuts]
 
 

@@ -1,6 +1,7 @@
 """The reading side of the commands."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db.models import QuerySet
 
@@ -40,6 +41,22 @@ def of_account(account_id: int, limit: int = 50) -> list[Command]:
 
 def command(command_id: int) -> Command | None:
     return Command.objects.filter(id=command_id).first()
+
+
+def commands(ids: Iterable[int]) -> dict[int, Command]:
+    """Commands by their keys."""
+    return Command.objects.in_bulk(list(ids))
+
+
+def newest(device_id: int, kind: str, *, since: datetime, after: int = 0) -> Command | None:
+    """The newest command of a kind to a device that was given at `since` or later, and after another by its sequence."""
+    given = Command.objects.filter(device_id=device_id, kind=kind, issued_at__gte=since, sequence__gt=after)
+    return given.order_by("-sequence").first()
+
+
+def unfinished_for(kind: str, reason: str) -> int:
+    """How many commands of a kind that were given for a reason have not ended."""
+    return Command.objects.filter(kind=kind, reason=reason, state__in=UNFINISHED).count()
 
 
 def waiting_for_person() -> list[Command]:

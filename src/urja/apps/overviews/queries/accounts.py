@@ -16,7 +16,7 @@ from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import Heard
 
@@ -88,8 +88,7 @@ def accounts_of(user_id: int, now: datetime, account_id: int | None = None) -> l
     with connection.cursor() as cursor:
         cursor.execute(_OVERVIEW, {"user": user_id, "account": account_id, "now": now})
         rows = cursor.fetchall()
-    agreements = Agreement.objects.in_bulk([row[3] for row in rows if row[3] is not None])
-    contracts.with_terms(agreements.values())
+    agreements = {one.id: one for one in contracts.agreements(row[3] for row in rows if row[3] is not None)}
     return [_overview(agreements.get(row[3]), row) for row in rows]
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import ENERGY_WH
 
 LONGEST: Final = timedelta(days=31)

@@ -7,6 +7,7 @@ stored; nothing is decided here.
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.rulebook.queries.policies import book
-from urja.apps.supply.models import HealthReport
+from urja.apps.supply.models import HealthReport, Hold
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
@@ -151,6 +152,14 @@ class Dark:
     last_error: str
     again_at: datetime | None
     expires_at: datetime | None
+
+
+def holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Why the supply of each service point is held off; those that nothing holds are left out."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for hold in Hold.objects.filter(service_point_id__in=list(service_point_ids), released_at=None):
+        found[hold.service_point_id].add(hold.reason)
+    return found
 
 
 def standing(account_id: int) -> StandingNow | None:

@@ -14,26 +14,23 @@ import structlog
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
 
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
 from urja.apps.commands import queries as commands
-from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
-from urja.apps.commands.models import Command
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command, State as CommandState
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.kinds import PaymentMode
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement, PaymentMode
 from urja.apps.notices import queries as notices
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import Book, book
 from urja.apps.supply.account_facts import Stood, account_facts
-from urja.apps.supply.models import Hold, Switching
+from urja.apps.supply.models import Switching
+from urja.apps.supply.queries import holds
 from urja.apps.work import queries as work
-from urja.apps.work.kinds import WorkOrderKind
-from urja.apps.work.models import WorkOrder
+from urja.apps.work.kinds import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
 from urja.core.policy import (
     LETTER,
@@ -166,7 +163,7 @@ def load(
     With `held`, so are those that cannot be rated, and `held` is told why, as of those that no policy governs; without,
     UnknownTariffError is raised.
     """
-    agreements = _agreements(list(account_ids), now)
+    agreements = contracts.in_force(account_ids, now)
     policies = policies or book()
     with tariffs.remembered():
         if held is not None:
@@ -184,15 +181,6 @@ def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> 
         else:
             ratable.append(agreement)
     return ratable
-
-
-def _agreements(account_ids: Sequence[int], now: datetime) -> list[Agreement]:
-    return contracts.with_terms(
-        Agreement.objects.filter(account_id__in=account_ids, valid_from__lte=now)
-        .filter(Q(valid_to=None) | Q(valid_to__gt=now))
-        .order_by("account_id", "-valid_from")
-        .distinct("account_id")
-    )
 
 
 class _Loader:
@@ -217,7 +205,7 @@ class _Loader:
             accounts, {id_: stood.below_cut_since for id_, stood in self.stood.items()}
         )
         self.balances = fresh_balances(agreements, now)
-        self.holds = _holds(own.service_point_id for own in self.own.values())
+        self.holds = holds(own.service_point_id for own in self.own.values())
         self.devices = {own.service_point_id: own.device_id for own in self.own.values() if own.device_id}
         self.latest = commands.latest_supply(self.devices.values())
         self.obeyed = commands.last_carried_out(self.devices.values())
@@ -390,14 +378,6 @@ def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
     """Why each of the commands was given, where it was by a decision."""
     ids = [command.id for command in given]
     return {found.command_id: found for found in Switching.objects.filter(command_id__in=ids)}
-
-
-def _holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
-    """Why each place's supply is held off."""
-    found: dict[int, set[str]] = defaultdict(set)
-    for hold in Hold.objects.filter(service_point_id__in=list(service_point_ids), released_at=None):
-        found[hold.service_point_id].add(hold.reason)
-    return found
 
 
 def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:

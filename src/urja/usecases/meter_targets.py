@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.meter_jobs.operations import Row
 from urja.apps.network.models import Node, ServicePoint
 from urja.apps.network.nodes import places_under
 from urja.base.sentences import Sentence, say
@@ -22,6 +23,12 @@ class Target:
     period: DevicePeriod | None = None
     """Where the meter is installed, with `device` and `service_point` loaded."""
     fault: Sentence | None = None
+
+    def row(self) -> Row:
+        """What a job keeps of it."""
+        if self.fault is not None or self.period is None:
+            return Row(self.position, self.named, fault=self.fault)
+        return Row(self.position, self.named, self.period.device_id, self.period.service_point_id)
 
 
 def named_meters(names: Sequence[str]) -> list[Target]:

@@ -21,7 +21,18 @@ BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
     """The agreement in force at a connection at an instant."""
     found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
-    return None if found is None or (found.valid_to is not None and found.valid_to <= at) else found
+    return found if found is not None and holds_at(found, at) else None
+
+
+def holds_at(agreement: Agreement, at: datetime) -> bool:
+    """Whether an agreement is in force at an instant."""
+    return agreement.valid_from <= at and (agreement.valid_to is None or agreement.valid_to > at)
+
+
+def newest_of(place_ids: list[int]) -> dict[int, Agreement]:
+    """The newest agreement of each connection, by the connection's number, whether it has ended or not."""
+    found = Agreement.objects.filter(service_point_id__in=place_ids).select_related("account", "customer")
+    return {agreement.service_point_id: agreement for agreement in found.order_by("valid_from")}
 
 
 def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:

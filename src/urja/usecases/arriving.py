@@ -18,7 +18,7 @@ from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.kinds import AccessRole
 from urja.apps.identity.models import AccountAccess
-from urja.apps.identity.queries.identities import staff_address_faults, user_of
+from urja.apps.identity.queries.identities import staff_user_faults, users_of
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.people.models import PHONE, Person
@@ -34,42 +34,63 @@ from urja.usecases.reads import point_faults
 
 
 class Arrival(agreements.Arrival, UseCase):
-    def person_faults(self) -> Iterator[str]:
+    def person_faults(self, doing: Doing) -> Iterator[str]:
         """What is wrong with how somebody is named."""
         if self.person is not None:
             if not Person.objects.filter(id=self.person, nameless_at=None).exists():
                 yield no_person(self.person)
             return
-        yield from who_faults(self.email, self.name, known=person_of(self.email) is not None)
-        yield from staff_address_faults(self.email)
+        if self.email or not doing.takes_over:
+            yield from who_faults(self.email, self.name, known=doing.find(people_of, self._email) is not None)
+            if (user := doing.find(users_of, self._email)) is not None:
+                yield from staff_user_faults(user, self.email)
+        elif not self.name.strip():
+            yield say("a person who is new here has a name")
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
             yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
         yield from language_faults(self.language)
 
-    def the_person(self, doing: Doing, bucket: int) -> Person:
-        """Whoever it is, made where nobody is known by the address."""
+    @property
+    def _email(self) -> str:
+        return self.email.strip().lower()
+
+    def the_person(self, doing: Doing, bucket: int, **more: Any) -> Person:
+        """Whoever it is, made where nobody is known by the address; with `more` that is known of a new one."""
         if self.person is not None:
             return Person.objects.get(id=self.person)
-        known = person_of(self.email)
+        email = self._email
+        known = doing.find(people_of, email) if email else None
         if known is not None:
             return known
-        email = self.email.strip().lower()
-        user = user_of(email)
-        return Person.objects.create(
+        user_id = None
+        if email:
+            user = doing.find(users_of, email)
+            user_id = make_user(email, self.name, doing) if user is None else user.pk
+        person = Person.objects.create(
             id=next_id(bucket),
-            user_id=make_user(email, self.name, doing) if user is None else user.pk,
+            user_id=user_id,
             name=self.name,
             email=email,
             phone=_number(self.phone) if self.phone else None,
             language=self.language,
+            **more,
             **doing.stamp,
         )
+        if email:
+            doing.made(people_of, email, person)
+            doing.found.get(users_of, {}).pop(email, None)
+        return person
+
+
+def people_of(emails: list[str]) -> dict[str, Person]:
+    """The people who sign in with addresses, by those in small letters."""
+    users = {user.pk: email for email, user in users_of(emails).items()}
+    return {users[person.user_id]: person for person in Person.objects.filter(user_id__in=users)}
 
 
 def person_of(email: str) -> Person | None:
     """The person who signs in with an address."""
-    user = user_of(email)
-    return None if user is None else Person.objects.filter(user=user).first()
+    return people_of([email.strip().lower()]).get(email.strip().lower())
 
 
 def make_user(email: str, name: str, doing: Doing) -> int:

@@ -9,29 +9,38 @@ from collections.abc import Iterator
 
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.kinds import Commodity, PremiseKind, Purpose, Tree
-from urja.apps.network.models import Licensee, Premise, ServicePoint
+from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import network
 from urja.usecases.kinds import connections
 from urja.usecases.kinds.network import PHASES
+from urja.usecases.places import places_of
 from urja.usecases.work_orders import send
 
 
 class NewConnection(connections.NewConnection, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from self.word_faults(doing)
+        yield from self._premise_faults()
+        yield from self.hanging_faults(doing)
+
+    def word_faults(self, doing: Doing) -> Iterator[str]:
+        """What is wrong with its number and its words."""
         if not 0 < len(self.consumer_number.strip()) <= 32:
             yield say("a consumer number has 1 to 32 characters")
-        elif ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
+        elif doing.find(places_of, self.consumer_number) is not None:
             yield say("there is a connection {consumer_number} already", consumer_number=self.consumer_number)
         yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
         yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
         yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
         yield from _choice_faults(say("a phase"), self.phase, PHASES)
-        yield from self._premise_faults()
+
+    def hanging_faults(self, doing: Doing) -> Iterator[str]:
+        """Why it cannot be a licensee's, or hang where it would."""
         if self.licensee:
-            licensee = Licensee.objects.filter(code=self.licensee).first()
+            licensee = doing.find(network.licensees_of, self.licensee)
             if licensee is None:
                 yield say("there is no licensee {licensee}", licensee=self.licensee)
             elif licensee.commodity != self.commodity:
@@ -41,8 +50,8 @@ class NewConnection(connections.NewConnection, UseCase):
                     supplied=licensee.commodity,
                     commodity=self.commodity,
                 )
-        yield from network.node_faults(self.administration, Tree.ADMINISTRATION)
-        yield from network.node_faults(self.grid, Tree.GRID)
+        yield from network.node_faults(self.administration, Tree.ADMINISTRATION, doing)
+        yield from network.node_faults(self.grid, Tree.GRID, doing)
 
     def _premise_faults(self) -> Iterator[str]:
         if not self._premise_exists() and not self.premise_name.strip():
@@ -59,19 +68,7 @@ class NewConnection(connections.NewConnection, UseCase):
 
     def carry_out(self, doing: Doing) -> None:
         premise = self._premise(doing)
-        place = ServicePoint.objects.create(
-            id=next_id(bucket_of(premise.id)),
-            premise=premise,
-            licensee=Licensee.objects.get(code=self.licensee) if self.licensee else None,
-            commodity=self.commodity,
-            purpose=self.purpose,
-            consumer_number=self.consumer_number,
-            **doing.stamp,
-        )
-        if self.administration:
-            network.place(doing, place, network.node_of(self.administration), self.connected_at)
-        if self.grid:
-            network.place(doing, place, network.node_of(self.grid), self.connected_at, self.phase)
+        place = self.connect(doing, premise)
         order = send(
             doing,
             WorkOrderKind.INSTALL,
@@ -79,12 +76,29 @@ class NewConnection(connections.NewConnection, UseCase):
             {"note": self.note, "purpose": self.purpose, "phase": self.phase},
             due_at=self.due_at,
         )
-        doing.service_point_id = place.id
         doing.outcome |= {
             "premise_id": premise.id,
             "service_point_id": place.id,
             "work_order_id": order.id,
         }
+
+    def connect(self, doing: Doing, premise: Premise) -> ServicePoint:
+        """Make the service point at a premise, and hang it in the trees."""
+        place = ServicePoint.objects.create(
+            id=next_id(bucket_of(premise.id)),
+            premise=premise,
+            licensee=doing.find(network.licensees_of, self.licensee) if self.licensee else None,
+            commodity=self.commodity,
+            purpose=self.purpose,
+            consumer_number=self.consumer_number,
+            **doing.stamp,
+        )
+        for named, phase in ((self.administration, ""), (self.grid, self.phase)):
+            node = doing.find(network.nodes_of, named) if named else None
+            if node is not None:
+                network.place(doing, place, node, self.connected_at, phase)
+        doing.service_point_id = place.id
+        return doing.made(places_of, place.consumer_number, place)
 
     def _premise(self, doing: Doing) -> Premise:
         if self._premise_exists():

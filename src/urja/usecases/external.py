@@ -5,7 +5,7 @@ else that would change it is refused. The same message twice changes nothing.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,10 @@ from urja.usecases.arriving import person_of
 from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
 from urja.usecases.loading.forms import Bad, Ways
+from urja.usecases.network import licensees_of
 from urja.usecases.people import staff_faults, write_person
+from urja.usecases.places import places_of
+from urja.usecases.premises import PutPremise
 
 _MODELS: dict[str, type[Model]] = {"person": Person, "premise": Premise, "service_point": ServicePoint}
 
@@ -53,7 +56,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
     def owner(self) -> str:
         return self.system
 
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, doing: Doing) -> Iterator[str]:
         if not 0 < len(self.system) <= 32 or not 0 < len(self.external_id) <= 64:
             yield say("a system's name has 1 to 32 characters, what it calls an object 1 to 64")
         known = self._KNOWN.get(self.object)
@@ -74,9 +77,9 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
                 )
             elif (fault := _fault_of(known[name], text)) is not None:
                 yield say("{name}: {fault}", name=name, fault=fault)
-        yield from getattr(self, f"_faults_of_{self.object}")()
+        yield from getattr(self, f"_faults_of_{self.object}")(doing)
 
-    def _faults_of_person(self) -> Iterator[str]:
+    def _faults_of_person(self, _doing: Doing) -> Iterator[str]:
         person = self._person()
         if person is None and not self._said("name"):
             yield say("a person who is new here has a name")
@@ -90,15 +93,11 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         if email is not None:
             yield from taken_faults(person, email)
 
-    def _faults_of_premise(self) -> Iterator[str]:
-        code, premise = self._said("code"), self._linked()
-        if code and Premise.objects.filter(code=code).exclude(id=premise.id if premise else None).exists():
-            yield say("another premise has the code {code}", code=code)
-        given = [self._said(name) is None for name in ("latitude", "longitude") if name in self.attributes]
-        if len(given) == 1 or len(set(given)) > 1:
-            yield say("latitude and longitude come together")
+    def _faults_of_premise(self, doing: Doing) -> Iterator[str]:
+        said = {name: self._said(name) for name in self.attributes}
+        yield from PutPremise(values=said, known=self._linked_id()).faults(doing)
 
-    def _faults_of_service_point(self) -> Iterator[str]:
+    def _faults_of_service_point(self, doing: Doing) -> Iterator[str]:
         place, number = self._place(), self._said("consumer_number")
         if place is None and not number:
             yield say("a service point that is new here has a consumer number")
@@ -127,9 +126,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
                     external=known.external_id,
                     system=self.system,
                 )
-        licensee = self._said("licensee")
-        if licensee and not Licensee.objects.filter(code=licensee).exists():
-            yield say("there is no licensee {licensee}", licensee=licensee)
+        yield from licensee_faults(doing, self._said("licensee") or "")
         yield from self._faults_of_its_premise(place)
 
     def _faults_of_its_premise(self, place: ServicePoint | None) -> Iterator[str]:
@@ -151,15 +148,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         row = getattr(self, f"_put_{self.object}")(doing)
         doing.outcome[f"{self.object}_id"] = row.pk
         owned = [_COLUMN.get(name, name) for name in self.attributes]
-        link, made = External.objects.get_or_create(
-            system=self.system,
-            kind=self.object,
-            external_id=self.external_id,
-            defaults={"id": next_number(), "object_id": row.pk, "owned": owned},
-        )
-        if not made and (link.object_id != row.pk or not set(owned) <= set(link.owned)):
-            link.object_id, link.owned = row.pk, sorted({*link.owned, *owned})
-            link.save(update_fields=["object_id", "owned"])
+        remember(self.system, self.object, self.external_id, row.pk, owned)
 
     def _put_person(self, doing: Doing) -> Person:
         values = self._values("person")
@@ -172,11 +161,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         return person
 
     def _put_premise(self, doing: Doing) -> Premise:
-        values, premise = self._values("premise"), self._linked()
-        if premise is None:
-            return Premise.objects.create(id=next_id(secrets.randbelow(BUCKETS)), **values, **doing.stamp)
-        self._change(doing, premise, values)
-        return premise
+        return PutPremise(values=self._values("premise"), known=self._linked_id()).put(doing)
 
     def _put_service_point(self, doing: Doing) -> ServicePoint:
         values, place = self._values("service_point"), self._place()
@@ -212,6 +197,10 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         text = self.attributes.get(name)
         return None if text is None else text.strip() or None
 
+    def _linked_id(self) -> int | None:
+        linked = self._linked()
+        return None if linked is None else linked.pk
+
     def _linked(self) -> Any:
         return _object_of(self.system, self.object, self.external_id)
 
@@ -229,6 +218,45 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
             return linked
         number = self._said("consumer_number")
         return ServicePoint.objects.filter(consumer_number=number).first() if number else None
+
+
+class PutLicensee(UseCase, kw_only=True):
+    """Which licensee supplies a connection, as an older or outside system says it."""
+
+    consumer_number: str
+    licensee: str
+    """Its code."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from licensee_faults(doing, self.licensee)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = doing.find(places_of, self.consumer_number)
+        licensee = doing.find(licensees_of, self.licensee)
+        if place is not None and place.licensee != licensee:
+            doing.change(place, licensee=licensee)
+
+
+def licensee_faults(doing: Doing, code: str) -> Iterator[str]:
+    """Why nobody is called so."""
+    if code and doing.find(licensees_of, code) is None:
+        yield say("there is no licensee {licensee}", licensee=code)
+
+
+def remember(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
+    """Keep by what number a system knows an object, and which of its columns it owns; whether that was new."""
+    owned = sorted(owned)
+    link, made = External.objects.get_or_create(
+        system=system,
+        kind=kind,
+        external_id=external_id,
+        defaults={"id": next_number(), "object_id": object_id, "owned": owned},
+    )
+    if not made and (link.object_id != object_id or not set(owned) <= set(link.owned)):
+        link.object_id, link.owned = object_id, sorted({*link.owned, *owned})
+        link.save(update_fields=["object_id", "owned"])
+        return True
+    return made
 
 
 _COLUMN = {"licensee": "licensee_id", "premise": "premise_id"}
@@ -257,5 +285,5 @@ def _value_of(known: Field, text: str | None) -> Any:
     if read is None:
         read = known.default
     if read is None:
-        return "" if known.form.empty == "''" else None
+        return known.form.empty
     return known.form.value(read)

@@ -15,7 +15,7 @@ from urja.base.sentences import say
 from urja.usecases.kinds import meters
 from urja.usecases.last_reads import keep_last_read, last_read_faults
 from urja.usecases.outside import read_register
-from urja.usecases.places import no_place
+from urja.usecases.places import no_place, places_of
 from urja.usecases.work_orders import finish, photo_faults, put_seals, seal_faults
 
 HIGHEST_RATIO: Final = 1_000_000
@@ -76,11 +76,16 @@ def stock_faults(serial: str) -> Iterator[str]:
 
 class InstallMeter(meters.InstallMeter, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
+        yield from self.place_faults(doing)
+        yield from self.device_faults()
+
+    def place_faults(self, doing: Doing) -> Iterator[str]:
+        """Why no meter can be installed there so."""
         yield from register_faults(self.register_wh)
         yield from role_faults(self.role)
         yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
         yield from ahead_faults(doing, self.installed_at)
-        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        place = doing.find(places_of, self.consumer_number)
         if place is None:
             yield no_place(self.consumer_number)
         else:
@@ -89,6 +94,9 @@ class InstallMeter(meters.InstallMeter, UseCase):
                     "connection {place} is permanently disconnected: reopen_connection first", place=place
                 )
             yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
+
+    def device_faults(self) -> Iterator[str]:
+        """Why this meter cannot be installed."""
         yield from stock_faults(self.serial)
         device = Device.objects.filter(serial=self.serial).first()
         if device is not None:

@@ -6,7 +6,8 @@ moves in sees nothing of what was before: everything that a person is shown goes
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import Deposit
@@ -38,26 +39,28 @@ from urja.usecases.arriving import (
 )
 from urja.usecases.kinds import agreements
 from urja.usecases.mounting import ahead_faults
-from urja.usecases.places import no_place, place_of
+from urja.usecases.places import no_place, place_of, places_of
 from urja.usecases.reads import point_faults
 from urja.usecases.terms import policy_faults, unloaded_faults, zone
 
 
 class MoveIn(agreements.MoveIn, Arrival):
     def faults(self, doing: Doing) -> Iterator[str]:
-        yield from ahead_faults(doing, self.at)
-        yield from self.person_faults()
-        yield from self._terms_faults()
-        place = place_of(self.consumer_number)
+        yield from self.arrival_faults(doing)
+        place = doing.find(places_of, self.consumer_number)
         if place is None:
             yield no_place(self.consumer_number)
-            return
-        if place.purpose != Purpose.CONSUMER:
-            yield say(
-                "connection {place} is a {purpose}'s: nobody has an agreement there",
-                place=place,
-                purpose=place.purpose,
-            )
+        else:
+            yield from self._place_faults(doing, place)
+
+    def arrival_faults(self, doing: Doing) -> Iterator[str]:
+        """What stands against who comes, since when and on which terms, wherever it is."""
+        yield from ahead_faults(doing, self.at)
+        yield from self.person_faults(doing)
+        yield from self._terms_faults(doing)
+
+    def _place_faults(self, doing: Doing, place: ServicePoint) -> Iterator[str]:
+        yield from purpose_faults(place.consumer_number, place.purpose)
         if place.disconnected_at is not None:
             yield say("connection {place} is permanently disconnected: reopen_connection first", place=place)
         newest = current(place)
@@ -72,14 +75,16 @@ class MoveIn(agreements.MoveIn, Arrival):
                 place=place,
                 until=until,
             )
+        period = billing_period_at(place, self.at)
+        if period is None and doing.takes_over:
+            return
         meter = list(meter_faults(place, self.at, self.metering_mode))
         yield from meter
-        period = billing_period_at(place, self.at)
         if not meter and period is not None:
             yield from point_faults(place.id, period.device, self.at, self.register_wh)
             yield from load_faults(period.device, self.sanctioned_load_w)
 
-    def _terms_faults(self) -> Iterator[str]:
+    def _terms_faults(self, doing: Doing) -> Iterator[str]:
         if self.sanctioned_load_w <= 0:
             yield say(
                 "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
@@ -104,12 +109,20 @@ class MoveIn(agreements.MoveIn, Arrival):
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
             yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
         yield from billing_day_faults(self.billing_day)
-        yield from unloaded_faults(self.tariff_code, local_day(self.at, zone()), self.currency)
+        # What an older system has rated so far, this one rates from now on.
+        day = local_day(doing.recorded_at if doing.takes_over else self.at, zone())
+        yield from doing.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
         if self.policy:
-            yield from policy_faults(self.policy, self.category, local_day(self.at, zone()), self.currency)
+            yield from doing.find(_policy_faults, (self.policy, self.category, day, self.currency)) or ()
 
     def carry_out(self, doing: Doing) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        place = doing.find(places_of, self.consumer_number)
+        assert place is not None, "its absence is a fault"
+        self.begin_at(doing, place)
+        outside.release(doing, place.id, VACANT, "somebody has moved in")
+
+    def begin_at(self, doing: Doing, place: ServicePoint, **more: Any) -> Agreement:
+        """Let the agreement begin: whoever it is has supply there from then on; with `more` that is known of them."""
         keep_register(doing, place, self.at, self.register_wh)
         terms = {
             "tariff_code": self.tariff_code,
@@ -119,10 +132,26 @@ class MoveIn(agreements.MoveIn, Arrival):
             "payment_mode": self.payment_mode,
             "metering_mode": self.metering_mode,
         }
-        person = self.the_person(doing, bucket_of(place.id))
+        person = self.the_person(doing, bucket_of(place.id), **more)
         agreement = begin(doing, place, self.at, person, self.currency, terms, billing_day=self.billing_day)
         _open_with(doing, agreement, self.at, self.credit_minor, self.deposit_minor)
-        outside.release(doing, place.id, VACANT, "somebody has moved in")
+        return agreement
+
+
+def _tariff_faults(asked: list[tuple[str, date, str]]) -> dict[tuple[str, date, str], list[str]]:
+    return {one: list(unloaded_faults(*one)) for one in asked}
+
+
+def _policy_faults(asked: list[tuple[str, str, date, str]]) -> dict[tuple[str, str, date, str], list[str]]:
+    return {one: list(policy_faults(*one)) for one in asked}
+
+
+def purpose_faults(place: str, purpose: str) -> Iterator[str]:
+    """Why nobody can have an agreement there, whoever it is."""
+    if purpose != Purpose.CONSUMER:
+        yield say(
+            "connection {place} is a {purpose}'s: nobody has an agreement there", place=place, purpose=purpose
+        )
 
 
 class MoveOut(agreements.MoveOut, UseCase):
@@ -152,7 +181,7 @@ class MoveOut(agreements.MoveOut, UseCase):
 class TransferOwnership(agreements.TransferOwnership, Arrival):
     def faults(self, doing: Doing) -> Iterator[str]:
         yield from ahead_faults(doing, self.at)
-        yield from self.person_faults()
+        yield from self.person_faults(doing)
         place = place_of(self.consumer_number)
         if place is None:
             yield no_place(self.consumer_number)

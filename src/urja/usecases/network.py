@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
 from urja.apps.network.kinds import LEVELS, Level, Tree
-from urja.apps.network.models import Node, NodePeriod, Placement, ServicePoint
+from urja.apps.network.models import Licensee, Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.errors import TransformerConflict
@@ -38,6 +38,72 @@ class PutUpTransformer(network.PutUpTransformer, UseCase):
         doing.outcome["node_id"] = transformer.id
 
 
+class PutNode(UseCase, kw_only=True):
+    """A node of a tree: made where it is not known, with what it hangs on, changed where it is."""
+
+    node: str
+    """A level and a code, such as `feeder F1`."""
+    values: dict[str, Any]
+    """What its columns are, the licensee by its code; those that are left out stay."""
+    hangs_on: str = ""
+    """What a new one hangs on, such as `substation SS2`."""
+    since: datetime | None = None
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        licensee = self.values.get("licensee")
+        if licensee and doing.find(licensees_of, licensee) is None:
+            yield say("there is no licensee {licensee}", licensee=licensee)
+        if self.since is not None:
+            yield from ahead_faults(doing, self.since)
+        if self.hangs_on:
+            level, above = (Level(named.partition(" ")[0]) for named in (self.node, self.hangs_on))
+            yield from _level_faults(level, above) or node_faults(self.hangs_on, None, doing)
+
+    def carry_out(self, doing: Doing) -> None:
+        values = dict(self.values)
+        if "licensee" in values:
+            values["licensee"] = doing.find(licensees_of, values["licensee"])
+        node = doing.find(nodes_of, self.node)
+        if node is not None:
+            new = {name: value for name, value in values.items() if getattr(node, name) != value}
+            if new:
+                doing.change(node, **new)
+            return
+        level, _, code = self.node.partition(" ")
+        node = Node.objects.create(
+            id=next_number(), tree=tree_of(Level(level)), level=level, code=code, **values, **doing.stamp
+        )
+        doing.made(nodes_of, self.node, node)
+        if self.hangs_on:
+            NodePeriod.objects.create(
+                id=next_number(),
+                node=node,
+                parent=doing.find(nodes_of, self.hangs_on),
+                valid_from=self.since or doing.recorded_at,
+                **doing.stamp,
+            )
+
+
+def tree_of(level: Level) -> Tree:
+    """The tree that a level is of."""
+    return next(tree for tree, levels in LEVELS.items() if level in levels)
+
+
+def _level_faults(level: Level, above: Level) -> list[str]:
+    """Why one of a level cannot hang on one of another."""
+    levels = LEVELS[tree_of(level)]
+    higher = levels[: levels.index(level)]
+    if above in higher:
+        return []
+    return [
+        say(
+            "a {level} hangs on one of a level above its own, in its own tree: {levels}",
+            level=level,
+            levels=", ".join(higher) or "none",
+        )
+    ]
+
+
 class MoveNode(network.MoveNode, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         named_faults = [*node_faults(self.node), *node_faults(self.hangs_on)]
@@ -50,14 +116,8 @@ class MoveNode(network.MoveNode, UseCase):
         if named_faults:
             return
         node, above = node_of(self.node), node_of(self.hangs_on)
-        levels = LEVELS[Tree(node.tree)]
-        higher = levels[: levels.index(Level(node.level))]
-        if above.level not in higher:
-            yield say(
-                "a {level} hangs on one of a level above its own, in its own tree: {levels}",
-                level=node.level,
-                levels=", ".join(higher) or "none",
-            )
+        if faults := _level_faults(Level(node.level), Level(above.level)):
+            yield from faults
             return
         yield from _move_faults(
             self.node,
@@ -175,7 +235,7 @@ def put_up_transformer(code: str, *, feeder: str, name: str = "", recorded_at: d
     return known
 
 
-def node_faults(named: str, tree: Tree | None = None) -> Iterator[str]:
+def node_faults(named: str, tree: Tree | None = None, doing: Doing | None = None) -> Iterator[str]:
     """What is wrong with a place in a tree, or in either, as it is named; empty is no place."""
     if not named:
         return
@@ -189,14 +249,30 @@ def node_faults(named: str, tree: Tree | None = None) -> Iterator[str]:
             tree=" or the ".join(of.value for of in trees),
             levels=", ".join(levels),
         )
-    elif not Node.objects.filter(level=level, code=code.strip()).exists():
+    elif (nodes_of([named]).get(named) if doing is None else doing.find(nodes_of, named)) is None:
         yield say("there is no {level} {code}", level=level, code=code.strip())
+
+
+def nodes_of(named: list[str]) -> dict[str, Node]:
+    """Nodes by their level and code, such as `transformer T1`."""
+    split = {one: (level, code.strip()) for one in named for level, _, code in [one.partition(" ")]}
+    found = {
+        (node.level, node.code): node
+        for node in Node.objects.filter(
+            level__in={level for level, _ in split.values()}, code__in={code for _, code in split.values()}
+        )
+    }
+    return {one: found[key] for one, key in split.items() if key in found}
 
 
 def node_of(named: str) -> Node:
     """The node of a level and a code."""
-    level, _, code = named.partition(" ")
-    return Node.objects.get(level=level, code=code.strip())
+    return nodes_of([named])[named]
+
+
+def licensees_of(codes: list[str]) -> dict[str, Licensee]:
+    """Licensees by their codes."""
+    return {one.code: one for one in Licensee.objects.filter(code__in=codes)}
 
 
 def transformer(code: str) -> Node | None:

@@ -55,15 +55,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
         for number in Arrear.objects.filter(account=account, bill__in=numbers).values_list("bill", flat=True):
             yield say("bill {number} is among the arrears already", number=number)
         for bill in self.bills:
-            if not bill.bill.strip():
-                yield say("a bill has a number")
-            if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
-                yield say(
-                    "bill {bill}: {principal_minor} and surcharge {surcharge_minor} are no dues",
-                    bill=bill.bill,
-                    principal_minor=bill.principal_minor,
-                    surcharge_minor=bill.surcharge_minor,
-                )
+            yield from dues_faults(bill)
             if bill.due_on > self.effective_on:
                 yield say(
                     "bill {bill} is due on {due_on}, after the conversion: it is no arrear yet",
@@ -144,6 +136,19 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
                 **doing.stamp,
             )
             doing.outcome["deposit_id"] = deposit.id
+
+
+def dues_faults(bill: agreements.Bill) -> Iterator[str]:
+    """Why nothing can be owed by a bill."""
+    if not bill.bill.strip():
+        yield say("a bill has a number")
+    if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
+        yield say(
+            "bill {bill}: {principal_minor} and surcharge {surcharge_minor} are no dues",
+            bill=bill.bill,
+            principal_minor=bill.principal_minor,
+            surcharge_minor=bill.surcharge_minor,
+        )
 
 
 def _total(bill: agreements.Bill) -> int:

@@ -87,8 +87,12 @@ class CorrectPerson(people.CorrectPerson, UseCase):
         yield from taken_faults(person, email)
 
     def carry_out(self, doing: Doing) -> None:
+        self.write(doing)
+
+    def write(self, doing: Doing, *, system: str = "") -> None:
+        """Change what is new of the person; `system` is the outside one that says it."""
         person = Person.objects.get(id=self.person)
-        write_person(doing, person, self._given())
+        write_person(doing, person, self._given(), system=system)
         doing.outcome["person_id"] = person.id
 
     def _given(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ refuses changes outside of an operation), the rehearsal, the undoing, and what i
 must learn of it.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -129,19 +131,76 @@ def _replay(known: AuditEntry, operation: UseCase) -> AuditEntry:
 
 
 def _carry_out(operation: UseCase, doing: Doing) -> None:
+    with writing(doing):
+        operation.carry_out(doing)
+        _judge(doing, operation.owner())
+        _follow_up(doing)
+
+
+@contextmanager
+def writing(doing: Doing) -> Iterator[None]:
+    """Around the changes of an operation: the history gives them its number."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",
             [str(doing.id), doing.recorded_at.isoformat()],
         )
-        operation.carry_out(doing)
-        if faults := owned_by_others(doing.id, operation.owner()):
-            raise Refused(faults)
-        # What waits for the transaction's end is judged here, while the answer can still be a sentence.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        _follow_up(doing)
+        yield
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SELECT set_config('urja.operation', '', true)")
+
+
+def _judge(doing: Doing, owner: str) -> None:
+    """What waits for the transaction's end is judged here, while the answer can still be a sentence."""
+    if faults := owned_by_others(doing.id, owner):
+        raise Refused(faults)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+Asked = Callable[[Doing], Sequence[UseCase]]
+"""What one of many asks for, once those before it are done. Raises Refused where it cannot be asked for."""
+
+
+def attempt(doing: Doing, many: Sequence[Asked], owner: str = "") -> list[tuple[Doing, list[str]]]:
+    """Do what many ask for, one after the other, as parts of one operation: each, and its faults, none where it is done.
+
+    Each is guarded as by `perform`, and one that is refused changes nothing. The caller is `writing`, and sees to what
+    follows of them.
+    """
+    try:
+        with transaction.atomic():
+            done = [(part, _do_part(part, asked)) for asked in many for part in [doing.part()]]
+            _judge(doing, owner)
+            _wait_again()
+            return done
+    except (IntegrityError, DataError) as error:
+        refused = [sentence_of(error)]
+    except Refused as error:
+        refused = error.faults
+    # Nothing of it has happened. Which of them it is, halves tell.
+    doing.found.clear()
+    if len(many) == 1:
+        return [(doing.part(), refused)]
+    half = len(many) // 2
+    return [*attempt(doing, many[:half], owner), *attempt(doing, many[half:], owner)]
+
+
+def _wait_again() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _do_part(doing: Doing, asked: Asked) -> list[str]:
+    try:
+        operations = asked(doing)
+    except Refused as refused:
+        return refused.faults
+    faults = [fault for operation in operations for fault in operation.faults(doing)]
+    if not faults:
+        for operation in operations:
+            operation.carry_out(doing)
+    return faults
 
 
 _TOUCHED = """

@@ -9,7 +9,7 @@ other (migration 0008), so that no meter is in two places.
 
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from urja.apps.assets.kinds import Stock
 from urja.apps.assets.models import Device, DevicePeriod
@@ -28,9 +28,9 @@ class ReceiveDevices(stock.ReceiveDevices, UseCase):
             yield say("a delivery has at least one meter")
         if not self.store.strip():
             yield say("say which store they come into")
-        for name, label in (("serial", "serial number"), ("system_title", "system title"), ("sim", "SIM")):
+        for name, label in UNIQUE.items():
             yield from self._twice(name, label)
-            yield from self._known(name, label)
+            yield from known_faults(self.devices, name, label)
 
     def _twice(self, name: str, label: str) -> Iterator[str]:
         seen: dict[Any, str] = {}
@@ -48,32 +48,44 @@ class ReceiveDevices(stock.ReceiveDevices, UseCase):
                 )
             seen.setdefault(value, device.serial)
 
-    def _known(self, name: str, label: str) -> Iterator[str]:
-        for some in _bundles([getattr(d, name) for d in self.devices if getattr(d, name) is not None]):
-            for value, serial in (
-                Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
-            ):
-                yield say(
-                    "{label} {shown} is known already, of meter {serial}",
-                    label=label,
-                    shown=_shown(value),
-                    serial=serial,
-                )
-
     def carry_out(self, doing: Doing) -> None:
         for some in _bundles(self.devices):
-            Device.objects.bulk_create(
-                Device(
-                    # A meter that hangs nowhere has a bucket of its own; its readings go by that of its premise.
-                    id=next_id(secrets.randbelow(BUCKETS)),
-                    stock=Stock.DELIVERED,
-                    held_by=self.store,
-                    **{name: getattr(device, name) for name in device.__struct_fields__},
-                    **doing.stamp,
-                )
-                for device in some
-            )
+            make_devices(doing, some, stock=Stock.DELIVERED, held_by=self.store)
         doing.outcome["devices"] = len(self.devices)
+
+
+UNIQUE: Final = {"serial": "serial number", "system_title": "system title", "sim": "SIM"}
+"""What no two meters have in common, and what it is called."""
+
+
+def known_faults(devices: Sequence[stock.Delivered], name: str, label: str) -> Iterator[str]:
+    """Meters that are known already by what they are told by."""
+    for some in _bundles([getattr(d, name) for d in devices if getattr(d, name) is not None]):
+        for value, serial in (
+            Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
+        ):
+            yield say(
+                "{label} {shown} is known already, of meter {serial}",
+                label=label,
+                shown=_shown(value),
+                serial=serial,
+            )
+
+
+def make_devices(
+    doing: Doing, devices: Sequence[stock.Delivered], *, stock: str, held_by: str, bucket: int | None = None
+) -> list[Device]:
+    """Make meters of a delivery. One that hangs nowhere has a bucket of its own; its readings go by that of its premise."""
+    return Device.objects.bulk_create(
+        Device(
+            id=next_id(secrets.randbelow(BUCKETS) if bucket is None else bucket),
+            stock=stock,
+            held_by=held_by,
+            **{name: getattr(device, name) for name in device.__struct_fields__},
+            **doing.stamp,
+        )
+        for device in devices
+    )
 
 
 class _OfOne(stock.OfOneMeter, UseCase):

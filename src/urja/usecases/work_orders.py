@@ -190,7 +190,9 @@ def photo_faults(order: WorkOrder | None, photos: tuple[int, ...]) -> Iterator[s
             yield say("photo {number} was not recorded for this work order", number=number)
 
 
-def seal_faults(device: Device, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()) -> Iterator[str]:
+def seal_faults(
+    device: Device | None, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Seals that are somewhere else, or not there."""
     for number in put_on:
         if not 0 < len(number) <= 32:

@@ -1,7 +1,7 @@
 """What an operation is: what is asked for, and the use case that does it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -70,11 +70,38 @@ class Doing:
     """The operation that it takes back: what followed from that one's changes follows again."""
     outside: list[list[Any]] = field(default_factory=list)
     """What it asks of others (`operations.outside`), so that undoing can ask for the opposite."""
+    takes_over: bool = False
+    """What an older system says of the past is believed: no fitter is sent, and meters come later."""
+    found: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    """What was looked up, by question and key."""
 
     @property
     def stamp(self) -> dict[str, Any]:
         """For the rows that it makes."""
         return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
+
+    def part(self) -> "Doing":
+        """One of many operations that are one entry of the audit: what was looked up is known to all of them."""
+        return Doing(self.id, self.actor, self.recorded_at, takes_over=self.takes_over, found=self.found)
+
+    def find[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K) -> V | None:
+        """The answer to a question for one key; None where there is none."""
+        known: dict[K, V | None] = self.found.setdefault(question, {})
+        if key not in known:
+            known[key] = question([key]).get(key)
+        return known[key]
+
+    def find_ahead[K, V](self, question: Callable[[list[K]], dict[K, V]], keys: Iterable[K | None]) -> None:
+        """Ask a question once for all that many operations will ask it for."""
+        known: dict[K, V | None] = self.found.setdefault(question, {})
+        asked = list({key for key in keys if key is not None and key not in known})
+        if asked:
+            known |= dict.fromkeys(asked) | question(asked)
+
+    def made[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K, row: V) -> V:
+        """Remember a row that was made as the answer to a question."""
+        self.found.setdefault(question, {})[key] = row
+        return row
 
     def change(self, row: Model, **values: Any) -> None:
         """Change a row that is there; what it was stays in the history."""

@@ -116,8 +116,6 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
         return running.load(order)
     except (BadFile, BadMap) as bad:
         raise Refusal(Exit.USAGE, f"nothing was loaded: {bad}") from None
-    except running.Interrupted as interrupted:
-        raise Refusal(Exit.FAILED, f"nothing was loaded, somebody else was faster: {interrupted}") from None
     except OperationalError as error:
         raise Refusal(
             Exit.UNAVAILABLE, f"nothing was loaded: the database broke off ({error}); give the file again"

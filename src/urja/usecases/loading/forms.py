@@ -1,7 +1,7 @@
 """What a cell may hold: text becomes a value of the database and a value becomes text again, each form in one place.
 
-A reader takes a cell (text, or what a spreadsheet has typed already) and gives the text that COPY takes, or None for
-an empty one. It raises `Bad` with a sentence and a remedy.
+A reader takes a cell (text, or what a spreadsheet has typed already) and gives its plain text, or None for an empty
+one; `value` says what that means. It raises `Bad` with a sentence and a remedy.
 """
 
 import re
@@ -123,18 +123,12 @@ def written(cell: Any, numbers: Numbers) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _escaped(text: str) -> str:
-    """For COPY's text format; line ends and tabs are gone already."""
-    return text.replace("\\", "\\\\") if "\\" in text else text
-
-
 @dataclass(frozen=True)
 class Form:
     """What kind of value a field holds."""
 
-    sql: ClassVar[str]
-    empty: ClassVar[str] = "NULL"
-    """What stands in the database for an empty cell, in SQL."""
+    empty: ClassVar[str | None] = None
+    """What stands in the database for an empty cell."""
     units: ClassVar[tuple[str, ...]] = ()
     """The units that a column may be written in, the first where the map says none."""
 
@@ -145,8 +139,8 @@ class Form:
         raise NotImplementedError
 
     def value(self, text: str) -> Any:
-        """What COPY makes of the text that a reader has given."""
-        return text.replace("\\\\", "\\")
+        """What the text means that a reader has given."""
+        return text
 
     def expected(self, ways: Ways) -> str:
         """What a cell should look like, for a remedy and the documentation."""
@@ -162,8 +156,7 @@ class Text(Form):
     sounds: str = ""
     """What the pattern means, in words."""
 
-    sql: ClassVar[str] = "text"
-    empty: ClassVar[str] = "''"
+    empty: ClassVar[str | None] = ""
 
     def reader(self, ways: Ways) -> Reader:
         matches = re.compile(self.pattern).fullmatch if self.pattern else None
@@ -186,7 +179,7 @@ class Text(Form):
                 raise Bad(f"it has {len(text)} characters, {limit} at most fit", "shorten it")
             if matches is not None and not matches(text):
                 raise Bad(f"it is not {self.sounds}", f"write {self.expected(ways)}")
-            return _escaped(text)
+            return text
 
         return read
 
@@ -201,7 +194,7 @@ class Text(Form):
 class Code(Text):
     """A name by which the file and the registry mean the same thing. None is not an empty one."""
 
-    empty: ClassVar[str] = "NULL"
+    empty: ClassVar[str | None] = None
 
 
 @dataclass(frozen=True)
@@ -234,7 +227,6 @@ def email() -> Text:
 class Phone(Form):
     """A telephone number, as people write it."""
 
-    sql: ClassVar[str] = "text"
     _SPACE: ClassVar = str.maketrans("", "", " ()-\u00a0.")
 
     def reader(self, ways: Ways) -> Reader:
@@ -267,8 +259,6 @@ class Choice(Form):
 
     words: tuple[str, ...]
 
-    sql: ClassVar[str] = "text"
-
     def reader(self, ways: Ways) -> Reader:
         known = {word.casefold(): word for word in self.words}
 
@@ -295,7 +285,6 @@ class Choice(Form):
 
 @dataclass(frozen=True)
 class YesNo(Form):
-    sql: ClassVar[str] = "boolean"
     _WORDS: ClassVar = {
         "yes": "t",
         "no": "f",
@@ -336,8 +325,6 @@ class Number(Form):
     high: int
     scales: Mapping[str, int] = field(default_factory=lambda: {"": 1})
     """What one of each unit is in the smallest; the first is taken where the map says none."""
-
-    sql: ClassVar[str] = "bigint"
 
     def scale(self, ways: Ways) -> int:
         return self.scales[ways.unit] if ways.unit is not None else next(iter(self.scales.values()))
@@ -408,8 +395,6 @@ class Degrees(Form):
 
     most: int
 
-    sql: ClassVar[str] = "numeric(9, 6)"
-
     def reader(self, ways: Ways) -> Reader:
         parse = ways.numbers.parse
 
@@ -440,11 +425,12 @@ class Degrees(Form):
 
 @dataclass(frozen=True)
 class Day(Form):
-    sql: ClassVar[str] = "date"
-
     def reader(self, ways: Ways) -> Reader:
         moment = _moments(ways)
         return lambda cell: None if (at := moment(cell)) is None else at.date().isoformat()
+
+    def value(self, text: str) -> date:
+        return date.fromisoformat(text)
 
     def writer(self, ways: Ways) -> Writer:
         return lambda value: value.strftime(ways.date) if ways.date else value.isoformat()
@@ -456,8 +442,6 @@ class Day(Form):
 @dataclass(frozen=True)
 class Instant(Form):
     """An instant; a day means its local midnight."""
-
-    sql: ClassVar[str] = "timestamptz"
 
     def reader(self, ways: Ways) -> Reader:
         moment, zone = _moments(ways), ways.zone
@@ -475,6 +459,9 @@ class Instant(Form):
             return text
 
         return read
+
+    def value(self, text: str) -> datetime:
+        return datetime.fromisoformat(text)
 
     def writer(self, ways: Ways) -> Writer:
         def write(value: datetime) -> str:
@@ -535,17 +522,15 @@ class Bytes(Form):
 
     length: int
 
-    sql: ClassVar[str] = "bytea"
-
     def reader(self, ways: Ways) -> Reader:
         def read(cell: Any) -> str | None:
             found = self._bytes(cell, ways)
-            return None if found is None else "\\\\x" + found.hex()
+            return None if found is None else found.hex()
 
         return read
 
     def value(self, text: str) -> bytes:
-        return bytes.fromhex(text.removeprefix("\\\\x"))
+        return bytes.fromhex(text)
 
     def _bytes(self, cell: Any, ways: Ways) -> bytes | None:
         text = tidy(cell)
@@ -576,7 +561,7 @@ class Key(Bytes):
 
         def read(cell: Any) -> str | None:
             found = self._bytes(cell, ways)
-            return None if found is None else "\\\\x" + keys.wrap(found).hex()
+            return None if found is None else keys.wrap(found).hex()
 
         return read
 

@@ -77,7 +77,7 @@ class Source:
         return Ways(zone, self.numbers, self.date, self.unit, self.prefix, keys)
 
     def reader(self, zone: ZoneInfo, keys: KeyStore | None) -> Reader:
-        """From a cell to the text that COPY takes."""
+        """From a cell to its plain text."""
         ways = self.ways(zone, keys)
         read = self.field.form.reader(ways)
         if self.default is not None:

@@ -1,44 +1,45 @@
-"""A file is loaded: read, judged, and written into the registry in one transaction, or not at all.
+"""A file is loaded: read, and each row done as the operations that it asks for, in one transaction, or not at all.
 
 Whoever is killed in the middle has changed nothing, and begins again with the same end. What is written stands in the
 audit as one operation of the kind `import`, with the file's name and SHA-256.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 
-from urja.apps.journal.errors import sentence_of
+from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry
-from urja.apps.journal.operation import next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.base.keystore import KeyStore
 from urja.usecases import checking
 from urja.usecases.checking import Result
 from urja.usecases.loading import following, staging
-from urja.usecases.loading.aside import aside
 from urja.usecases.loading.forms import Bad, Key, Reader, tidy
 from urja.usecases.loading.mapping import Map
-from urja.usecases.loading.staging import STRETCH, Copying, Fault, Load
+from urja.usecases.loading.staging import Copying, Fault, Load, Row
 from urja.usecases.loading.tables import BadFile, Rows, created, is_excel, opened
+from urja.usecases.performing import attempt, writing
 
 SHOWN: Final = 20
 """Faults that a report shows; the file of faults has all."""
 
+MADE: Final = ("user", "external")
+"""What parts of a load make that bears no operation's number."""
+
 _LONGEST: Final = 60
 """Characters of a cell that a fault shows."""
-
-
-class Interrupted(Exception):  # noqa: N818 - what became of a load
-    """The database has refused what was judged good: somebody else was faster. Nothing has changed."""
 
 
 @dataclass(slots=True)
@@ -87,94 +88,97 @@ class Order:
 
 
 def load(order: Order) -> Report:
-    """Load a file; raises BadFile, BadMap, Interrupted."""
+    """Load a file; raises BadFile, BadMap."""
     sha256 = _sha256(order.path)
     report = Report(order.map.kind.name, order.path.name, sha256)
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            doing = Load(
-                cursor,
-                order.map,
-                next_number(),
-                order.actor,
-                order.recorded_at,
-                settings.URJA_TIMEZONE,
-                order.currency,
-            )
-            _load(order, doing, report)
-            if order.dry_run or not report.written:
-                transaction.set_rollback(True)
-    except IntegrityError as error:
-        raise Interrupted(sentence_of(error)) from error
+    with transaction.atomic(), connection.cursor() as cursor:
+        doing = Doing(next_number(), order.actor, order.recorded_at, takes_over=True)
+        _load(order, Load(cursor, order.map, doing, order.currency), report)
+        if order.dry_run or not report.written:
+            transaction.set_rollback(True)
     return report
 
 
-def _load(order: Order, doing: Load, report: Report) -> None:
+def _load(order: Order, load: Load, report: Report) -> None:
     later = (
         checking.grown(partial(checking.check, order.recorded_at, bounds=order.bounds))
         if order.dry_run
         else list
     )
-    staging.begin(doing)
-    _read(order, doing, report)
-    staging.ready(doing)
+    staging.begin(load)
+    _read(order, load, report)
+    staging.ready(load)
     order.told(f"{report.rows} rows read")
-    kind = order.map.kind
-    kind.find(doing)
-    kind.check(doing)
-    _tell_faults(order, doing, report)
+    _audit(load, report)
+    asked_of = Counter[str]()
+    with writing(load.doing):
+        for rows in staging.stretches(load):
+            asked_of += _do(load, rows)
+            order.told(f"written up to row {rows[-1].n}")
+    _tell_faults(order, load, report)
     if report.faulty and not order.good_rows:
         return
-    if report.faulty:
-        staging.drop_faulty(doing)
-    with aside(doing, order.told):
-        kind.plan(doing)
-        _audit(doing, report)
-        for step in kind.steps():
-            for low, high in _stretches(doing):
-                step(doing, low, high)
-                order.told(f"written up to row {high - 1}")
-    staging.end(doing)
-    report.counts = doing.counts
-    report.written = bool(doing.counts)
+    report.counts = following.counts(load, asked_of)
+    report.written = bool(report.counts)
     if report.written:
-        following.follow(doing)
-        report.operation_id = doing.operation_id
-        AuditEntry.objects.filter(id=doing.operation_id).update(outcome=_outcome(report))
+        following.follow(load)
+        report.operation_id = load.doing.id
+        AuditEntry.objects.filter(id=load.doing.id).update(outcome=_outcome(report))
     report.findings = later()
+
+
+def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
+    """Do what rows ask for, each guarded as any other operation; what stands against them goes to the other faults.
+
+    Returns how much was asked of others than the registry.
+    """
+    load.doing.found.clear()
+    asking = import_module(f"urja.usecases.loading.asking.{load.map.kind.name}")
+    asking.look_ahead(load, rows)
+    done = attempt(load.doing, [partial(_asked, asking, load, row) for row in rows], load.map.system)
+    asked = Counter[str]()
+    faults: list[Fault] = []
+    for row, (part, said) in zip(rows, done, strict=True):
+        faults += row.faults
+        if said and not row.faults:
+            faults += [Fault(row.n, "row", "", sentence, "") for sentence in dict.fromkeys(said)]
+        if not said:
+            asked.update(what for what, *_ in part.outside)
+            asked.update(what for what in MADE if what in part.outcome)
+    staging.tell(load, faults)
+    return asked
+
+
+def _asked(asking: Any, load: Load, row: Row, doing: Doing) -> Sequence[UseCase]:
+    row.faults.clear()
+    operations = list(asking.asked(load, doing, row))
+    if row.faults:
+        raise Refused([fault.sentence for fault in row.faults])
+    return operations
 
 
 def _outcome(report: Report) -> dict[str, Any]:
     return {"rows": report.rows, "faulty": report.faulty, "counts": report.counts}
 
 
-def _audit(doing: Load, report: Report) -> None:
+def _audit(load: Load, report: Report) -> None:
     AuditEntry.objects.create(
-        id=doing.operation_id,
+        id=load.doing.id,
         kind="import",
         content={
             "file": report.file,
             "sha256": report.sha256,
             "kind": report.kind,
-            "system": doing.map.system,
+            "system": load.map.system,
         },
-        actor=doing.actor,
-        recorded_at=doing.recorded_at,
+        actor=load.doing.actor,
+        recorded_at=load.doing.recorded_at,
     )
 
 
-def _stretches(doing: Load) -> Iterator[tuple[int, int]]:
-    """Ranges of row numbers with about so many rows each, from the first to behind the last."""
-    doing.cursor.execute("SELECT min(n), max(n) FROM load_row")
-    first, last = doing.cursor.fetchone()
-    if first is not None:
-        for low in range(first, last + 1, STRETCH):
-            yield low, min(low + STRETCH, last + 1)
-
-
-def _read(order: Order, doing: Load, report: Report) -> None:
+def _read(order: Order, load: Load, report: Report) -> None:
     """The file's rows into `load_row`, what cannot be read of them into `load_fault`."""
-    with _opened(order) as rows, staging.copying(doing) as copying:
+    with _opened(order) as rows, staging.copying(load) as copying:
         places = _places(order.map, rows, order.path)
         used = {place for place, _ in places.values()}
         report.unused = [
@@ -288,14 +292,13 @@ def _opened(order: Order) -> Iterator[Rows]:
         yield rows
 
 
-def _tell_faults(order: Order, doing: Load, report: Report) -> None:
-    doing.cursor.execute("SELECT count(*), count(DISTINCT n) FROM load_fault")
-    report.faults, report.faulty = doing.cursor.fetchone()
-    doing.cursor.execute(
-        "SELECT n, field, coalesce(value, ''), sentence, remedy FROM load_fault ORDER BY n, field LIMIT %s",
-        [SHOWN],
+def _tell_faults(order: Order, load: Load, report: Report) -> None:
+    load.cursor.execute("SELECT count(*), count(DISTINCT n) FROM load_fault")
+    report.faults, report.faulty = load.cursor.fetchone()
+    load.cursor.execute(
+        "SELECT n, field, value, sentence, remedy FROM load_fault ORDER BY n, field LIMIT %s", [SHOWN]
     )
-    report.first = [Fault(*row) for row in doing.cursor.fetchall()]
+    report.first = [Fault(*row) for row in load.cursor.fetchall()]
     if order.faults is not None and report.faulty:
         _write_faults(order)
 
@@ -329,7 +332,7 @@ def _write_faults(order: Order) -> None:
                     *(cells[place] if place < len(cells) else "" for place in kept),
                     str(n),
                     " | ".join(f"{_said(the_map, fault)}: {fault.sentence}" for fault in faults),
-                    " | ".join(dict.fromkeys(fault.remedy for fault in faults)),
+                    " | ".join(dict.fromkeys(fault.remedy for fault in faults if fault.remedy)),
                 ]
             )
 
@@ -341,7 +344,14 @@ def _said(the_map: Map, fault: Fault) -> str:
 
 def sentences(report: Report, the_map: Map) -> list[str]:
     """The first faults, for a person."""
-    return [f"row {one.n}, {_said(the_map, one)}: {one.sentence}; {one.remedy}" for one in report.first]
+    return [
+        f"{_where(the_map, one)}: {'; '.join(filter(None, (one.sentence, one.remedy)))}"
+        for one in report.first
+    ]
+
+
+def _where(the_map: Map, one: Fault) -> str:
+    return f"row {one.n}" if one.field == "row" else f"row {one.n}, {_said(the_map, one)}"
 
 
 def _sha256(path: Path) -> str:

@@ -1,161 +1,101 @@
 """A file on its way into the registry: its rows in a temporary table, what stands against them in another.
 
-    file ─▶ load_row ─▶ load_found (what is there) ─▶ load_fault ─▶ load_plan (keys of what is new) ─▶ the registry
-
-Memory does not grow with the file: rows go through COPY as they are read, statements work on ranges of rows, and
-constraints are judged at the end of each statement, so that nothing waits for the end of the transaction.
+Rows go by COPY as they are read, and come back some at a time, those that others stand on first. Memory does not grow
+with the file.
 """
 
-# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
-from urja.base.ids import BUCKETS
-from urja.usecases.loading.fields import Field
+from urja.apps.journal.operation import Doing
+from urja.core.calendar import local_day
 from urja.usecases.loading.forms import Key
 
 if TYPE_CHECKING:
     from urja.usecases.loading.mapping import Map
 
-STRETCH: Final = 20_000
-"""Rows that one statement makes: the checks of foreign keys wait in memory until its end."""
+STRETCH: Final = 500
+"""Rows that are looked up, done and judged at a time."""
+
+DEEP: Final = 6
+"""Rows below rows, at most so deep: a complex, its society, a tower, a flat and its rooms fit."""
 
 _TABLES: Final = """
-CREATE TEMP TABLE load_fault (n bigint NOT NULL, field text NOT NULL, value text, sentence text NOT NULL,
+CREATE TEMP TABLE load_fault (n bigint NOT NULL, field text NOT NULL, value text NOT NULL, sentence text NOT NULL,
     remedy text NOT NULL) ON COMMIT DROP;
-CREATE TEMP TABLE load_row (n bigint NOT NULL, {columns}) ON COMMIT DROP;
+CREATE TEMP TABLE load_row (n bigint NOT NULL, key text NOT NULL, above text, place bigint, cells jsonb NOT NULL)
+    ON COMMIT DROP;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one cell of one row."""
+    """What is wrong with one cell of one row, or with the row."""
 
     n: int
     field: str
+    """The row as a whole where it is `row`."""
     value: str
     sentence: str
     remedy: str
 
 
 @dataclass(slots=True)
+class Row:
+    """A row of a file as values: None for an empty cell."""
+
+    n: int
+    values: dict[str, Any]
+    """By field, as far as the map covers them."""
+    faults: list[Fault] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values.get(name)
+
+    def fault(self, name: str, sentence: str, remedy: str) -> None:
+        """What stands against it that only a file can have."""
+        value = self.values.get(name)
+        self.faults.append(Fault(self.n, name, "" if value is None else str(value), sentence, remedy))
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """A load under way, for the statements of its kind."""
+    """A load under way."""
 
     cursor: CursorWrapper
     map: "Map"
-    operation_id: int
-    actor: str
-    recorded_at: datetime
-    zone: str
+    doing: Doing
     currency: str
-    counts: dict[str, int] = field(default_factory=dict)
-    """How many rows of each table were made and changed."""
 
     def covers(self, name: str) -> bool:
         return name in self.map.covered
 
-    def value(self, name: str, row: str = "r") -> str:
-        """A field of a row as it will stand in the database, in SQL."""
-        return f"coalesce({row}.{name}, {self._field(name).absent})"
+    def value(self, row: Row, name: str) -> Any:
+        """A field of a row as it will stand in what is new."""
+        found = row[name]
+        if found is not None:
+            return found
+        known = self.map.kind.field(name)
+        return known.form.empty if known.default is None else known.form.value(known.default)
 
-    def _field(self, name: str) -> Field:
-        return self.map.kind.field(name)
+    def said(self, row: Row, columns: dict[str, str]) -> dict[str, Any]:
+        """What the row says of columns: an empty cell says nothing. `columns` tells which field is which column."""
+        return {column: row[name] for name, column in columns.items() if row[name] is not None}
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "operation": self.operation_id,
-            "actor": self.actor,
-            "at": self.recorded_at,
-            "zone": self.zone,
-            "currency": self.currency,
-            "system": self.map.system,
-            "buckets": BUCKETS,
-        }
-
-    def run(self, statement: str, **more: Any) -> int:
-        """Carry out a statement; how many rows it touched."""
-        self.cursor.execute(statement, self.parameters | more)
-        return int(self.cursor.rowcount)
-
-    def made(self, table: str, statement: str, **more: Any) -> None:
-        """A statement that makes rows of a table."""
-        self.count([(f"{table}: new", self.run(statement, **more))])
-
-    def changed(self, table: str, statement: str, **more: Any) -> None:
-        """A statement that changes rows of a table."""
-        self.count([(f"{table}: changed", self.run(statement, **more))])
-
-    def count(self, touched: Iterable[tuple[str, int]]) -> None:
-        """Remember how many rows were made or changed."""
-        for what, rows in touched:
-            if rows:
-                self.counts[what] = self.counts.get(what, 0) + rows
-
-    def fault(self, name: str, sentence: str, remedy: str, found: str, **more: Any) -> None:
-        """Faults of one field: `found` is what comes after SELECT … FROM, with the rows as `r`.
-
-        `sentence` is SQL for a text. The value that is shown is the row's own.
-        """
-        shown = "NULL" if name in self._secrets() else f"r.{name}::text"
-        self.run(
-            f"INSERT INTO load_fault (n, field, value, sentence, remedy) "
-            f"SELECT r.n, %(field)s, {shown}, {sentence}, %(remedy)s FROM {found}",
-            field=name,
-            remedy=remedy,
-            **more,
-        )
-
-    def _secrets(self) -> frozenset[str]:
-        return frozenset(one.name for one in self.map.kind.fields if isinstance(one.form, Key))
-
-    def update(self, table: str, columns: Mapping[str, str], rows: str, key: str, **more: Any) -> None:
-        """Change what the map covers and a row says: `columns` tells which field is which column, `rows` where they are
-        found as `r` and `f`, `key` which row of the table each means. An empty cell says nothing of what is there.
-        """
-        covered = {name: column for name, column in columns.items() if self.covers(name)}
-        if not covered:
-            return
-        said = [f"coalesce(v.{column}, t.{column})" for column in covered.values()]
-        self.changed(
-            table,
-            f"UPDATE {table} t SET {', '.join(map(' = '.join, zip(covered.values(), said, strict=True)))} "
-            f"FROM (SELECT DISTINCT ON ({key}) {key} AS key, "
-            f"{', '.join(f'r.{name} AS {column}' for name, column in covered.items())} FROM {rows}) v "
-            f"WHERE t.id = v.key AND ROW({', '.join(f't.{column}' for column in covered.values())}) "
-            f"IS DISTINCT FROM ROW({', '.join(said)})",
-            **more,
-        )
-
-    def differs(self, columns: Mapping[str, str], table: str) -> Iterator[tuple[str, str]]:
-        """Each covered field, and the condition under which its row says another thing than `table`."""
-        for name, column in columns.items():
-            if self.covers(name):
-                yield name, f"r.{name} IS DISTINCT FROM {table}.{column} AND r.{name} IS NOT NULL"
+    def local_day(self, at: datetime) -> date:
+        return local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
 
 
 def begin(load: Load) -> None:
-    """Make the tables, and let the database judge statement by statement."""
-    columns = ", ".join(f"{one.name} {one.form.sql}" for one in load.map.kind.fields)
-    load.run(_TABLES.format(columns=columns))
-    load.run(
-        "SELECT set_config('urja.operation', %(operation)s::text, true), "
-        "set_config('urja.known_at', %(at)s::text, true), set_config('urja.by_statement', 'on', true)"
-    )
-    load.run("SET CONSTRAINTS ALL IMMEDIATE")
-
-
-def end(load: Load) -> None:
-    """From here on as every other transaction."""
-    load.run("SET CONSTRAINTS ALL DEFERRED")
-    load.run("SELECT set_config('urja.operation', '', true), set_config('urja.by_statement', '', true)")
+    load.cursor.execute(_TABLES)
 
 
 @contextmanager
@@ -171,15 +111,15 @@ class Copying:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        names = ["n", *(source.field.name for source in load.map.sources)]
-        self._copy = f"COPY load_row ({', '.join(names)}) FROM STDIN"
-        self._rows: list[str] = []
+        self._names = [source.field.name for source in load.map.sources]
+        self._rows: list[tuple[int, str, str | None, int | None, str]] = []
         self._faults: list[Fault] = []
 
-    def row(self, n: int, values: Sequence[str | None]) -> None:
-        self._rows.append(
-            f"{n}\t" + "\t".join(["\\N" if value is None else value for value in values]) + "\n"
-        )
+    def row(self, n: int, texts: Sequence[str | None]) -> None:
+        said = dict(zip(self._names, texts, strict=True))
+        kind = self._load.map.kind
+        key = "\x1f".join(said.get(name) or "" for name in kind.key)
+        self._rows.append((n, key, kind.above(said), kind.place(said), json.dumps(texts)))
         if len(self._rows) >= STRETCH:
             self.flush()
 
@@ -189,50 +129,86 @@ class Copying:
             self.flush()
 
     def flush(self) -> None:
+        cursor = self._load.cursor
         if self._rows:
-            with self._load.cursor.copy(self._copy) as copy:
-                copy.write("".join(self._rows))
+            with cursor.copy("COPY load_row (n, key, above, place, cells) FROM STDIN") as copy:
+                for row in self._rows:
+                    copy.write_row(row)
             self._rows.clear()
         if self._faults:
-            with self._load.cursor.copy(
-                "COPY load_fault (n, field, value, sentence, remedy) FROM STDIN"
-            ) as copy:
-                for one in self._faults:
-                    copy.write_row((one.n, one.field, one.value, one.sentence, one.remedy))
+            tell(self._load, self._faults)
             self._faults.clear()
 
 
+def tell(load: Load, faults: Sequence[Fault]) -> None:
+    with load.cursor.copy("COPY load_fault (n, field, value, sentence, remedy) FROM STDIN") as copy:
+        for one in faults:
+            copy.write_row((one.n, one.field, one.value, one.sentence, one.remedy))
+
+
+_TWICE: Final = """
+INSERT INTO load_fault SELECT n, %(field)s, replace(key, E'\\x1f', ' '), 'row ' || first || ' says this already', 'keep one of the rows'
+FROM (SELECT n, key, min(n) OVER (PARTITION BY key) AS first FROM load_row) r WHERE n > first
+"""
+_ORDERED: Final = """
+WITH RECURSIVE chain AS (
+    SELECT r.n, r.key, 0 AS depth FROM load_row r WHERE NOT EXISTS (SELECT FROM load_row u WHERE u.key = r.above)
+    UNION ALL SELECT r.n, r.key, c.depth + 1 FROM load_row r JOIN chain c ON c.key = r.above WHERE c.depth < %(deep)s
+) UPDATE load_row r SET place = c.depth FROM (SELECT n, min(depth) AS depth FROM chain GROUP BY n) c WHERE c.n = r.n
+"""
+_CIRCLES: Final = """
+INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or lies more than ' || %(deep)s || ' deep',
+    'name what it is part of' FROM load_row WHERE place IS NULL
+"""
+
+
 def ready(load: Load) -> None:
-    """All rows are there: what the planner must know of them."""
-    load.run("CREATE UNIQUE INDEX ON load_row (n)")
-    load.run("ANALYZE load_row")
+    """All rows are there: those that say the same again are faults, and the others have their order."""
+    kind = load.map.kind
+    named = [name for name in kind.key if load.covers(name)]
+    load.cursor.execute(_TWICE, {"field": named[-1]})
+    load.cursor.execute("CREATE INDEX ON load_row (key); ANALYZE load_row")
+    if kind.part_of:
+        load.cursor.execute(_ORDERED, {"deep": DEEP})
+        load.cursor.execute(_CIRCLES, {"deep": DEEP, "field": kind.part_of})
+    load.cursor.execute("CREATE INDEX ON load_row (place, n)")
 
 
-def twice(load: Load) -> None:
-    """The same key in two rows: the later ones are faults."""
-    key = load.map.kind.key
-    named = [name for name in key if load.covers(name)]
-    load.fault(
-        named[-1],
-        "'row ' || r.first || ' says this already'",
-        "keep one of the rows",
-        f"(SELECT *, min(n) OVER (PARTITION BY {', '.join(key)}) AS first FROM load_row) r WHERE r.n > r.first",
-    )
+def stretches(load: Load) -> Iterator[list[Row]]:
+    """The rows without faults so far, in their order, some at a time."""
+    sources = load.map.sources
+    last = (-(10**18), -1)
+    while True:
+        load.cursor.execute(
+            "SELECT place, n, cells FROM load_row r WHERE (place, n) > (%s, %s) "
+            "AND NOT EXISTS (SELECT FROM load_fault f WHERE f.n = r.n) ORDER BY place, n LIMIT %s",
+            [*last, STRETCH],
+        )
+        found = load.cursor.fetchall()
+        if not found:
+            return
+        last = found[-1][:2]
+        yield [
+            Row(
+                n,
+                {
+                    source.field.name: None if text is None else source.field.form.value(text)
+                    for source, text in zip(sources, json.loads(cells), strict=True)
+                },
+            )
+            for _, n, cells in found
+        ]
 
 
-def drop_faulty(load: Load) -> int:
-    """Leave out the rows with faults; how many they are."""
-    load.run("DELETE FROM load_row r USING (SELECT DISTINCT n FROM load_fault) f WHERE r.n = f.n")
-    load.run("ANALYZE load_row")
-    return int(load.run("SELECT FROM (SELECT DISTINCT n FROM load_fault) f"))
+def secrets(the_map: "Map") -> frozenset[str]:
+    """Fields whose cells stand in no message."""
+    return frozenset(one.name for one in the_map.kind.fields if isinstance(one.form, Key))
 
 
 def faults_by_row(connection: Any) -> Iterator[tuple[int, list[Fault]]]:
     """What stands against the rows, in their order, without holding all of it."""
     with connection.cursor(name="load_faults") as cursor:
-        cursor.execute(
-            "SELECT n, field, coalesce(value, ''), sentence, remedy FROM load_fault ORDER BY n, field"
-        )
+        cursor.execute("SELECT n, field, value, sentence, remedy FROM load_fault ORDER BY n, field")
         here: list[Fault] = []
         for row in cursor:
             fault = Fault(*row)

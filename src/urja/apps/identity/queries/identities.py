@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models.functions import Upper
 
 from urja.apps.identity.models import Employment
 from urja.apps.people.models import Person
@@ -24,11 +25,18 @@ def email_faults(email: str) -> Iterator[str]:
         yield say("{email} is not an e-mail address", email=repr(email))
 
 
-def user_of(email: str) -> Any:
-    """The user who signs in with an address, however it is capitalised; None where there is none."""
+def users_of(emails: list[str]) -> dict[str, Any]:
+    """The users who sign in with addresses, however they are capitalised; by the addresses as they were given."""
     # These columns and no more may the pipeline read.
     users = get_user_model().objects.only("id", "username", "email", "is_active")
-    return users.filter(email__iexact=email.strip()).order_by("id").first()
+    asked = {email.strip().upper(): email for email in emails}
+    found = users.annotate(capital=Upper("email")).filter(capital__in=asked).order_by("-id")
+    return {asked[user.capital]: user for user in found}
+
+
+def user_of(email: str) -> Any:
+    """As `users_of`, of one; None where there is none."""
+    return users_of([email]).get(email)
 
 
 def is_staff(user_id: int | None) -> bool:
@@ -39,7 +47,13 @@ def is_staff(user_id: int | None) -> bool:
 def staff_address_faults(email: str) -> Iterator[str]:
     """Why an address is not one of a consumer."""
     user = user_of(email)
-    if user is not None and is_staff(user.pk):
+    if user is not None:
+        yield from staff_user_faults(user, email)
+
+
+def staff_user_faults(user: Any, email: str) -> Iterator[str]:
+    """Why a user's address is not one of a consumer."""
+    if is_staff(user.pk):
         yield say(
             "{email} is the address of somebody who works or worked here: give the person an address of their own",
             email=email.strip(),

@@ -1,0 +1,77 @@
+"""Premises are made and changed as an older or outside system knows them: by a code, within each other."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.network.models import Premise
+from urja.base.ids import BUCKETS, bucket_of
+from urja.base.sentences import say
+
+_OWN_NUMBER = re.compile(r"premise:([0-9]{1,18})")
+"""A premise without a code is exported by its number, and known again by it."""
+
+
+def premises_of(codes: list[str]) -> dict[str, Premise]:
+    """Premises by their codes."""
+    found = {str(one.code): one for one in Premise.objects.filter(code__in=codes)}
+    numbers = {int(match[1]): code for code in codes if (match := _OWN_NUMBER.fullmatch(code))}
+    if numbers:
+        found |= {numbers[one.id]: one for one in Premise.objects.filter(id__in=numbers, code=None)}
+    return found
+
+
+def coordinate_faults(values: dict[str, Any]) -> Iterator[str]:
+    """Why it lies nowhere."""
+    given = [values[name] is None for name in ("latitude", "longitude") if name in values]
+    if len(given) == 1 or len(set(given)) > 1:
+        yield say("latitude and longitude come together")
+
+
+class PutPremise(UseCase, kw_only=True):
+    """A premise: made where it is not known, changed where it is."""
+
+    values: dict[str, Any]
+    """What its columns are; those that are left out stay."""
+    known: int | None = None
+    """Number of one that is there."""
+    part_of: int | None = None
+    """Number of what it is part of; none where that stays as it is."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from coordinate_faults(self.values)
+        code = self.values.get("code")
+        if code and (other := doing.find(premises_of, code)) is not None and other.id != self.known:
+            yield say("another premise has the code {code}", code=code)
+        if self.known is not None and self.known in _upwards(self.part_of):
+            yield say("what premise {premise} would be part of is part of it", premise=code or self.known)
+
+    def carry_out(self, doing: Doing) -> None:
+        premise = self.put(doing)
+        doing.outcome["premise_id"] = premise.id
+
+    def put(self, doing: Doing) -> Premise:
+        """Make or change it."""
+        values = self.values if self.part_of is None else self.values | {"parent_id": self.part_of}
+        if self.known is not None:
+            premise = Premise.objects.get(id=self.known)
+            new = {name: value for name, value in values.items() if getattr(premise, name) != value}
+            if new:
+                doing.change(premise, **new)
+        else:
+            bucket = secrets.randbelow(BUCKETS) if self.part_of is None else bucket_of(self.part_of)
+            premise = Premise.objects.create(id=next_id(bucket), **values, **doing.stamp)
+        if premise.code is not None:
+            doing.made(premises_of, premise.code, premise)
+        return premise
+
+
+def _upwards(premise_id: int | None) -> set[int]:
+    """A premise and all that it is part of."""
+    found: set[int] = set()
+    while premise_id is not None and premise_id not in found:
+        found.add(premise_id)
+        premise_id = Premise.objects.values_list("parent_id", flat=True).get(id=premise_id)
+    return found

@@ -177,7 +177,8 @@ def begin(
     AccountAccess.objects.create(
         id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **doing.stamp
     )
-    period = billing_period_at(place, at)
+    # No meter hangs yet where the connection itself is new.
+    period = None if place.operation_id == doing.id else billing_period_at(place, at)
     if period is not None and period.valid_to is None:
         tell_meter(doing, period.device_id, agreement)
     doing.service_point_id = place.id
@@ -260,7 +261,7 @@ def consent_faults(*, consented: bool) -> Iterator[str]:
 
 def keep_register(doing: Doing, place: ServicePoint, at: datetime, register_wh: int | None) -> None:
     """Keep the billing meter's register, where somebody has read it for an agreement's end or beginning."""
-    period = billing_period_at(place, at)
+    period = None if register_wh is None else billing_period_at(place, at)
     if register_wh is not None and period is not None:
         outside.read_register(doing, place, period.device, at, register_wh)
 

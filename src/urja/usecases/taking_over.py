@@ -308,7 +308,7 @@ def _paid_faults(arrear: Arrear, bill: Bill) -> Iterator[str]:
         if (said := paid[name]) > asked:
             yield say(
                 "recharges have paid {paid} of the {name} of bill {bill}: give what was owed at the beginning",
-                paid=said,
+                paid=f"{said / 100:.2f}",
                 name=name,
                 bill=bill.bill,
             )

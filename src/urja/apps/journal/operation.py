@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from django.db import connection
@@ -132,6 +134,29 @@ def next_id(bucket: int) -> int:
 
 
 def next_number() -> int:
+    ahead = _AHEAD.get()
+    if ahead is None:
+        return _draw(1)[0]
+    if not ahead:
+        ahead += reversed(_draw(_DRAWN))
+    return ahead.pop()
+
+
+_DRAWN: Final = 1_000
+_AHEAD: ContextVar[list[int] | None] = ContextVar("numbers_ahead", default=None)
+
+
+@contextmanager
+def numbers_ahead() -> Iterator[None]:
+    """Where many rows are made, their numbers are drawn some at a time. Those that are left over are never used."""
+    token = _AHEAD.set([])
+    try:
+        yield
+    finally:
+        _AHEAD.reset(token)
+
+
+def _draw(count: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('registry_number')")
-        return int(cursor.fetchone()[0])
+        cursor.execute("SELECT nextval('registry_number') FROM generate_series(1, %s)", [count])
+        return [int(number) for (number,) in cursor.fetchall()]

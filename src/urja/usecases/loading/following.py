@@ -9,6 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from urja.apps.assets.projecting import anew
+from urja.apps.people.models import Person
 from urja.apps.readings.operations import reassess
 from urja.usecases.loading.staging import Load
 
@@ -42,6 +43,8 @@ def counts(load: Load, asked: Counter[str]) -> dict[str, int]:
         found[f"{table}: new"] = load.cursor.fetchone()[0]
     load.cursor.execute(_CHANGED, {"id": load.doing.id})
     found |= {f"{table}: changed": count for table, count in load.cursor.fetchall()}
+    users = Person.objects.filter(operation_id=load.doing.id, user__date_joined=load.doing.recorded_at)
+    found |= {"account: new": found["agreement: new"], "user: new": users.count()}
     found |= {said: asked[what] for what, said in _ASKED.items()}
     return {what: count for what, count in found.items() if count}
 

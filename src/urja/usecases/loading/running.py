@@ -21,7 +21,7 @@ from django.db import connection, transaction
 
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.models import AuditEntry
-from urja.apps.journal.operation import Doing, UseCase, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_number, numbers_ahead
 from urja.base.keystore import KeyStore
 from urja.usecases import checking
 from urja.usecases.checking import Result
@@ -34,9 +34,6 @@ from urja.usecases.performing import attempt, writing
 
 SHOWN: Final = 20
 """Faults that a report shows; the file of faults has all."""
-
-MADE: Final = ("user", "external")
-"""What parts of a load make that bears no operation's number."""
 
 _LONGEST: Final = 60
 """Characters of a cell that a fault shows."""
@@ -111,7 +108,7 @@ def _load(order: Order, load: Load, report: Report) -> None:
     order.told(f"{report.rows} rows read")
     _audit(load, report)
     asked_of = Counter[str]()
-    with writing(load.doing):
+    with numbers_ahead(), writing(load.doing):
         for rows in staging.stretches(load):
             asked_of += _do(load, rows)
             order.told(f"written up to row {rows[-1].n}")
@@ -144,7 +141,7 @@ def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
             faults += [Fault(row.n, "row", "", sentence, "") for sentence in dict.fromkeys(said)]
         if not said:
             asked.update(what for what, *_ in part.outside)
-            asked.update(what for what in MADE if what in part.outcome)
+            asked["external"] += part.outcome.get("external", 0)
     staging.tell(load, faults)
     return asked
 

@@ -63,12 +63,13 @@ def test_a_transformer_on_another_feeder_is_dated(loaded):
 @pytest.mark.parametrize(
     ("row", "field", "sentence"),
     [
-        ({"level": "feeder", "code": "F9", "parent": "S1", "parent_level": "section"}, "parent",
-         "a feeder hangs on one of a level above its own, in its own tree"),
-        ({"level": "zone", "code": "Z9", "parent": "Z1"}, "parent", "a zone hangs on one of a level above its own, in its own tree"),
-        ({"level": "feeder", "code": "F9", "parent": "SS9"}, "parent", "there is no substation of this code without a fault"),
+        ({"level": "feeder", "code": "F9", "parent": "S1", "parent_level": "section"}, "row",
+         "a feeder hangs on one of a level above its own, in its own tree: substation"),
+        ({"level": "zone", "code": "Z9", "parent": "Z1"}, "row",
+         "a zone hangs on one of a level above its own, in its own tree: none"),
+        ({"level": "feeder", "code": "F9", "parent": "SS9"}, "row", "there is no substation SS9"),
         ({"level": "feeder", "code": "F9", "rating_va": "5"}, "rating_va", "only a transformer has a rating"),
-        ({"level": "feeder", "code": "F9", "licensee": "L"}, "licensee", "there is no licensee of this code"),
+        ({"level": "feeder", "code": "F9", "licensee": "L"}, "row", "there is no licensee L"),
     ],
 )  # fmt: skip
 def test_what_a_network_cannot_be(loaded, row, field, sentence):
@@ -115,7 +116,7 @@ def test_premises_that_would_lie_in_themselves(loaded):
         (2, "it is part of itself, or lies more than 6 deep"),
         (3, "it is part of itself, or lies more than 6 deep"),
         (4, "it is part of itself, or lies more than 6 deep"),
-        (5, "what it would be part of is part of it"),
+        (5, "what premise GA would be part of is part of it"),
     }
 
 
@@ -128,7 +129,13 @@ def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
     refused = loaded(
         "placements", [{"consumer_number": "1001000001", "transformer": "T2", "since": "2026-02-01"}]
     )
-    assert told(refused) == [(2, "since", "it hangs on pole T1/7 since 2026-03-01")]
+    assert told(refused) == [
+        (
+            2,
+            "row",
+            "where connection 1001000001 hangs changed on 2026-02-28T18:30:00+00:00 already: name a moment after that, or undo that operation first",
+        )
+    ]
     report = loaded(
         "placements", [{"consumer_number": "1001000001", "transformer": "T2", "since": "2026-03-05"}]
     )
@@ -218,26 +225,26 @@ def test_a_meter_in_stock_is_hung_up(loaded):
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ([meter(1, system_title="55524a0000000001")], (2, "system_title", "meter URJ00000001 has it")),
-        ([meter(1), meter(2, system_title=f"{1:016x}")], (3, "system_title", "meter M1 in row 2 has it")),
+        ([meter(1, system_title="55524a0000000001")], (2, "row", "system title 55524a0000000001 is known already, of meter URJ00000001")),
+        ([meter(1), meter(2, system_title=f"{1:016x}")], (3, "row", "system title 0000000000000001 is known already, of meter M1")),
         ([meter(1, guek="00")], (2, "guek", "it has 1 bytes, not 16")),
         ([meter(1, gak="")], (2, "gak", "the meter is new here, and it is empty")),
         ([meter(1, type="x")], (2, "type", "there is no such device type")),
         ([meter(1, stock="installed")], (2, "stock", "the meter hangs nowhere")),
-        ([meter(1, **hangs("1001000001"))], (2, "consumer_number", "meter URJ00000001 hangs there since 2026-03-01")),
+        ([meter(1, **hangs("1001000001"))], (2, "row", "another device hangs there in this role at that time")),
         ([meter(1, **hangs("1001000002")), meter(2, **hangs("1001000002", "2026-03-02"))],
-         (3, "installed_at", "another meter hangs there until row 2 says that it was taken away")),
+         (3, "row", "another device hangs there in this role at that time")),
         ([meter(1, **hangs("1001000002")), meter(1, **hangs("1001000003", "2026-03-02"))],
-         (3, "installed_at", "the meter hangs until row 2 says that it was taken away")),
-        ([meter(1, **hangs("9"))], (2, "consumer_number", "there is no connection of this number")),
+         (3, "row", "meter M1 hangs at 1001000002: take it away there first")),
+        ([meter(1, **hangs("9"))], (2, "row", "there is no connection 9")),
         ([{"serial": "URJ00000001", **hangs("1001000001", "2026-03-01", "11000")}],
          (2, "register_wh", "the register was read as 12000 Wh")),
         ([{"serial": "URJ00000001", **hangs("1001000002", "2026-03-02")}],
-         (2, "installed_at", "the meter hangs at 1001000001 since 2026-03-01")),
+         (2, "row", "meter URJ00000001 hangs at 1001000001: take it away there first")),
         ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock says delivered")),
         ([meter(1, address="tcp://10.20.0.9:4060?address=3")],
          (2, "address", "'tcp://10.20.0.9:4060?address=3': the meter's physical address, address=16 to 16381, is needed")),
-        ([meter(1, seals="A17")], (2, "seals", "seal A17 is on meter URJ00000001")),
+        ([meter(1, seals="A17")], (2, "row", "seal A17 was put on meter URJ00000001 on 2026-02-28T18:30:00+00:00")),
     ],
 )  # fmt: skip
 def test_what_a_meter_cannot_be(loaded, rows, fault):
@@ -318,7 +325,7 @@ def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
         ([{"consumer_number": "1001000002", "credit": "600"}], (2, "credit", "it came in with 500.00")),
         ([{"consumer_number": "1001000003", "credit": "600"}], (2, "consumer_number", "nobody has the connection")),
         ([{"consumer_number": "1001000001", "bill": "X", "principal": "1"}], (2, "due_on", "a bill is owed since a day, and it is empty")),
-        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "principal", "nothing is owed of the bill")),
+        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "row", "bill X: 0 and surcharge 0 are no dues")),
         ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01", "principal": "0.005"}],
          (2, "principal", "it has more decimals than can be kept")),
         ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "it belongs to no bill")),
@@ -378,4 +385,8 @@ def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
         ("B-2026-02", 110_000, 0),
     ]
     lower = row | {"principal": "581.24"}
-    assert (2, "principal", "recharges have paid 581.25 of it") in told(loaded("balances", [lower], the_map))
+    assert (
+        2,
+        "row",
+        "recharges have paid 581.25 of the principal of bill B-2026-01: give what was owed at the beginning",
+    ) in told(loaded("balances", [lower], the_map))

@@ -31,8 +31,11 @@ def test_a_code_of_nothing_that_governs_now_is_a_fault(load):
         *(row(n, policy=code) for n, code in enumerate(("gone", "later", "dollars"), 2)),
     ]
     report = load("consumers", rows)
-    sentence = "no policy of this code in INR is in force"
-    assert told(report) == [(n, "policy", sentence) for n in (3, 4, 5)]
+    assert told(report) == [
+        (3, "row", "there is no policy 'gone': load it first (urja policy load)"),
+        (4, "row", "policy later is in force only from 2031-01-01 on, not on 2026-03-02"),
+        (5, "row", "policy dollars is in USD, the account is in INR"),
+    ]
     assert own() == []
 
 

@@ -358,11 +358,11 @@ def invite(person, lasts=timedelta(days=1)):
 
 def enrol_as(user_id, code, passkey, now=NOW, **changed):
     """An enrolment as the thief inserts it; what was said against it."""
-    from urja.apps.approvals import passkeys
+    from urja.apps.approvals import passkeys, requests
     from urja.apps.approvals.models import Enrolment
 
     challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), changed.pop("challenged", user_id))
-    passkeys.enrol(user_id, "mine", passkey.register(challenge, **changed), now=now)
+    requests.enrol(user_id, "mine", passkey.register(challenge, **changed), now=now)
     work(now)
     return [str(one) for one in Enrolment.objects.latest("id").faults]
 

@@ -33,7 +33,7 @@ def run(command, *arguments, exit_code=0):
 
 
 def test_a_passkey_comes_by_a_code_and_goes(box):
-    from urja.apps.approvals import passkeys
+    from urja.apps.approvals import passkeys, requests
 
     anita = Person("anita", enrolled=False)
     assert run(passkey, "list").startswith("There are no passkeys.")
@@ -41,7 +41,7 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
     assert len(code) == 29
     phone = authenticator()
     challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), anita.id)
-    passkeys.enrol(anita.id, "my telephone", phone.register(challenge), now=NOW)
+    requests.enrol(anita.id, "my telephone", phone.register(challenge), now=NOW)
     work()
     (row,) = json.loads(run(passkey, "list", "--json"))["passkeys"]
     assert (row["email"], row["name"], row["revoked_at"]) == ("anita@urja.example", "my telephone", None)

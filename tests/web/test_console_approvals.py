@@ -18,7 +18,7 @@ def passkeys(staff):
     """Passkeys of the clerk and of the control room, and a protected household."""
     from django.contrib.auth import get_user_model
 
-    from urja.apps.approvals import passkeys
+    from urja.apps.approvals import passkeys, requests
     from urja.pipeline.approve import run_once as judge_approvals
 
     protect(1)
@@ -28,7 +28,7 @@ def passkeys(staff):
         code = passkeys.invite(user, now=town_cast.NOW, lasts=timedelta(days=1), actor="test")
         phone = found[role] = Authenticator(rp_id="localhost", origin="http://localhost")
         challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), user.pk)
-        passkeys.enrol(user.pk, "telephone", phone.register(challenge), now=town_cast.NOW)
+        requests.enrol(user.pk, "telephone", phone.register(challenge), now=town_cast.NOW)
     judge_approvals(town_cast.NOW)
     return found
 
@@ -70,10 +70,9 @@ def form(answer):
 
 
 def challenge(address):
-    from urja.apps.approvals import answering, queries
+    from urja.apps.approvals import queries
 
-    one = queries.approval_of(int(address.split("/")[3]))
-    return answering.challenge_of(one, one.request)
+    return queries.approval_of(int(address.split("/")[3])).challenge
 
 
 def test_the_actor_is_asked_and_its_answer_is_recorded(passkeys, colleague, monkeypatch):

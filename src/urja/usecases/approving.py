@@ -19,23 +19,16 @@ from django.db import connection, transaction
 from django.db.models import Q, Sum
 
 from urja.apps.approvals import thresholds
-from urja.apps.approvals.answering import challenge_of, content_of, person_of
-from urja.apps.approvals.models import (
-    OPEN,
-    Action,
-    Answer,
-    Credential,
-    Judged,
-    Measured,
-    Waiting,
-    WaitingState,
-)
+from urja.apps.approvals.challenges import challenge_of, content_of, person_of
+from urja.apps.approvals.kinds import OPEN, Action, Judged, WaitingState
+from urja.apps.approvals.models import Answer, Credential, Measured, Waiting
 from urja.apps.approvals.passkeys import active, said_of, site
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.journal import answering
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
+from urja.apps.journal.queries import requested
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
 from urja.core.approvals import (
@@ -88,7 +81,7 @@ def holds(request: Request, operation: UseCase, now: datetime) -> bool:
         request=request,
         need=needed.need,
         nonce=secrets.token_bytes(passkey.NONCE_BYTES),
-        content_sha256=passkey.digest(content_of(request)),
+        content_sha256=passkey.digest(content_of(requested(request))),
         why=why,
         asked_at=now,
         expires_at=now + book.expires,
@@ -312,7 +305,7 @@ def _approved(answer: Answer, request: Request, waiting: Waiting, now: datetime)
                 public_key=bytes(credential.public_key),
                 sign_count=credential.sign_count,
             ),
-            challenge=challenge_of(waiting, request),
+            challenge=challenge_of(waiting, requested(request)),
             rp_id=at.rp_id,
             origins=at.origins,
         )
@@ -369,7 +362,7 @@ def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
 
 
 def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> None:
-    if passkey.digest(content_of(request)) != bytes(waiting.content_sha256):
+    if passkey.digest(content_of(requested(request))) != bytes(waiting.content_sha256):
         raise Refused([say("it is not what was asked for any more: its content was changed while it waited")])
     _refuse_revoked([waiting.actor_credential, waiting.second_credential])
     operation = usecases.judged(request, now)

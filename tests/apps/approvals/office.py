@@ -39,30 +39,30 @@ class Person:
 
     def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):
         """Give an answer of the passkey, as the web records it."""
-        from urja.apps.approvals import answering as waiting
+        from urja.apps.approvals import requests
 
         answer = (passkey or self.passkey).approve(challenge(request), **changed)
-        return waiting.approve(request.pk, signed_in or self.id, answer, now=now)
+        return requests.approve(request.pk, signed_in or self.id, answer, now=now)
 
 
 def enrol(person, passkey, now=NOW, *, name="telephone"):
     """Invite a person and let them enrol a passkey, as the box, the page and the pipeline do."""
-    from urja.apps.approvals import passkeys
+    from urja.apps.approvals import passkeys, requests
     from urja.apps.approvals.models import Credential
     from urja.pipeline.approve import run_once as judge_approvals
 
     code = passkeys.invite(person.user, now=now, lasts=timedelta(days=1), actor="test")
     challenge = passkeys.enrolment_challenge(passkeys.code_hash(code), person.id)
-    passkeys.enrol(person.id, name, passkey.register(challenge), now=now)
+    requests.enrol(person.id, name, passkey.register(challenge), now=now)
     judge_approvals(now)
     return Credential.objects.get(credential_id=passkey.id)
 
 
 def challenge(request):
-    from urja.apps.approvals import answering as waiting
+    from urja.apps.approvals.challenges import challenge_of
     from urja.apps.approvals.models import Waiting
 
-    return waiting.challenge_of(Waiting.objects.get(pk=request.pk), request)
+    return challenge_of(Waiting.objects.get(pk=request.pk), request)
 
 
 def work(now=NOW):

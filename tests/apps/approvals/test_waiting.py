@@ -150,13 +150,13 @@ def test_time_that_is_over_ends_it(database):
 
 
 def test_cancelled_it_is_not_done(database):
-    from urja.apps.approvals import answering as waiting
+    from urja.apps.approvals import requests
 
     home()
     anita, bharat = Person("anita"), Person("bharat")
     request = anita.ask(move_in(credit_minor=MONEY))
     work()
-    waiting.cancel(request.pk, bharat.id, now=NOW)
+    requests.cancel(request.pk, bharat.id, now=NOW)
     work()
     assert (state_of(request), faults(request)) == ("refused", ["it was cancelled before it was done"])
     anita.approve(request)
@@ -166,13 +166,13 @@ def test_cancelled_it_is_not_done(database):
 
 
 def test_who_has_nothing_to_do_with_it_cancels_nothing(database):
-    from urja.apps.approvals import answering as waiting
+    from urja.apps.approvals import requests
 
     home()
     anita, engineer = Person("anita"), Person("esha", "field_engineer")
     request = anita.ask(move_in(credit_minor=MONEY))
     work()
-    waiting.cancel(request.pk, engineer.id, now=NOW)
+    requests.cancel(request.pk, engineer.id, now=NOW)
     work()
     assert state_of(request) == "approval"
 
@@ -299,13 +299,13 @@ def test_until_the_staff_is_told_the_delay_does_not_begin(database, outbox, monk
 
 
 def test_during_the_delay_it_can_be_cancelled(database, outbox):
-    from urja.apps.approvals import answering as waiting
+    from urja.apps.approvals import requests
 
     home()
     bharat = Person("bharat", enrolled=False)
     _anita, request = alone()
     work()
-    waiting.cancel(request.pk, bharat.id, now=NOW)
+    requests.cancel(request.pk, bharat.id, now=NOW)
     work(NOW + timedelta(hours=25))
     assert (state_of(request), credits_given()) == ("refused", [])
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from urja.apps.approvals.kinds import OPEN, Action, Judged, WaitingState
 from urja.apps.journal.fields import SentencesField
 from urja.core.approvals import Need
 
@@ -42,14 +43,6 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.pk}"
-
-
-class Judged(models.TextChoices):
-    """What the pipeline said of bytes that the web recorded."""
-
-    WAITING = "waiting"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
 
 
 class Enrolment(models.Model):
@@ -93,21 +86,6 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"passkey {self.pk}"
-
-
-class WaitingState(models.TextChoices):
-    """Where an operation stands that needs approval. The last four are its ends."""
-
-    WAITING = "waiting"
-    DELAYED = "delayed"
-    """Its actor, who is all the staff, has approved it: it is done after the delay unless it is cancelled."""
-    DONE = "done"
-    REFUSED = "refused"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-OPEN = (WaitingState.WAITING, WaitingState.DELAYED)
 
 
 class Waiting(models.Model):
@@ -154,11 +132,6 @@ class Waiting(models.Model):
 
     def __str__(self) -> str:
         return f"approval of request {self.pk}: {self.state}"
-
-
-class Action(models.TextChoices):
-    APPROVE = "approve"
-    CANCEL = "cancel"
 
 
 class Answer(models.Model):

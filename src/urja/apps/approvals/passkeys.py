@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from urja.apps.approvals.models import Credential, Enrolment, Invitation, Judged
-from urja.apps.partial_insert import insert
+from urja.apps.approvals.kinds import Judged
+from urja.apps.approvals.models import Credential, Enrolment, Invitation
 from urja.base import passkey
 from urja.base.sentences import say
 
@@ -86,18 +86,6 @@ def active(user_id: int | None = None) -> QuerySet[Credential]:
     """Passkeys that approve, of a person or of everybody."""
     found = Credential.objects.filter(revoked_at=None).order_by("id")
     return found if user_id is None else found.filter(user_id=user_id)
-
-
-def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> None:
-    """Record an authenticator's answer, for the pipeline to verify."""
-    insert(
-        Enrolment,
-        user=user_id,
-        name=name,
-        client_data=registration.client_data,
-        attestation=registration.attestation,
-        asked_at=now,
-    )
 
 
 def judge_next_enrolment(now: datetime) -> Enrolment | None:

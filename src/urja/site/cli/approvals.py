@@ -103,7 +103,8 @@ def waiting(data: Path, as_json: bool) -> None:
 
 
 def _waiting(zone: ZoneInfo) -> list[dict[str, Any]]:
-    from urja.apps.approvals.models import OPEN, Waiting
+    from urja.apps.approvals.kinds import OPEN
+    from urja.apps.approvals.models import Waiting
     from urja.base.sentences import in_english
 
     def local(at: datetime | None) -> str | None:

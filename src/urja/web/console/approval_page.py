@@ -15,8 +15,9 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.approvals import answering, passkeys, queries
-from urja.apps.approvals.models import OPEN, Judged, Waiting, WaitingState
+from urja.apps.approvals import queries
+from urja.apps.approvals.kinds import OPEN, Judged, WaitingState
+from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.queries import Requested
@@ -104,26 +105,26 @@ class PasskeysPage:
 
 def lines(caller: Caller, now: datetime) -> list[Line]:
     """What waits of the things that somebody asked for, or may approve."""
-    seen = [one for one in queries.open_approvals() if sees(one.request, caller, now)]
+    seen = [one for one in queries.open_approvals() if sees(one, caller, now)]
     names = names_of(one.request.actor for one in seen)
     return [
         Line(
             title=wording.operation(one.request.kind),
             who=names.get(one.request.actor, one.request.actor),
             detail=_until(one, now),
-            href=reverse("console:approval", args=[one.pk]),
+            href=reverse("console:approval", args=[one.request.id]),
         )
         for one in seen
     ]
 
 
-def sees(request: Requested, caller: Caller, now: datetime) -> bool:
+def sees(one: Approval, caller: Caller, now: datetime) -> bool:
     """Whether somebody asked for it, or may do it and so may approve it."""
-    return _is_own(request, caller) or _may(request, caller, now)
+    return _is_own(one, caller) or _may(one.request, caller, now)
 
 
-def _is_own(request: Requested, caller: Caller) -> bool:
-    return caller.user_id is not None and answering.person_of(request.actor) == caller.user_id
+def _is_own(one: Approval, caller: Caller) -> bool:
+    return caller.user_id is not None and one.asked_by_user_id == caller.user_id
 
 
 def _may(request: Requested, caller: Caller, now: datetime) -> bool:
@@ -134,17 +135,17 @@ def _may(request: Requested, caller: Caller, now: datetime) -> bool:
     return fault_of_actor(f"user {caller.user_id}", operation, now) is None
 
 
-def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
+def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
     """An operation as the pipeline has it, and what the person who looks is asked."""
     assert caller.user_id is not None
     request, is_open = one.request, one.state in OPEN
     operation = BY_KIND[request.kind]
-    last = queries.last_answer(one.pk, caller.user_id)
+    last = queries.last_answer(request.id, caller.user_id)
     asked = is_open and one.expires_at > now and _is_asked(one, caller, now)
-    own = list(passkeys.active(caller.user_id)) if asked else []
+    own = queries.active_passkeys(caller.user_id) if asked else []
     return ApprovalPage(
         request=request,
-        own=_is_own(request, caller),
+        own=_is_own(one, caller),
         title=wording.operation(request.kind),
         fields=[
             (field.label, _shown(field))
@@ -155,11 +156,7 @@ def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
         state=one.state,
         why=[wording.sentence(sentence) for sentence in one.why],
         needs=_needs(one),
-        approved=[
-            given.user.first_name or given.user.email
-            for given in (one.actor_credential, one.second_credential)
-            if given is not None
-        ],
+        approved=[name for name in (one.approved_by_actor, one.approved_by_second) if name is not None],
         until=_until(one, now) if is_open else "",
         faults=[wording.sentence(fault) for fault in request.faults],
         answer_faults=[wording.sentence(fault) for fault in last.faults] if last is not None else [],
@@ -167,16 +164,16 @@ def approval_page(one: Waiting, caller: Caller, now: datetime) -> ApprovalPage:
         question=_question(one, own) if own else None,
         without_passkey=asked and not own,
         may_cancel=is_open,
-        fingerprint=_fingerprint(bytes(one.content_sha256)),
-        plain=json.dumps(answering.content_of(request), ensure_ascii=False, indent=2, sort_keys=True),
+        fingerprint=_fingerprint(one.content_sha256),
+        plain=json.dumps(one.content, ensure_ascii=False, indent=2, sort_keys=True),
     )
 
 
-def _is_asked(one: Waiting, caller: Caller, now: datetime) -> bool:
+def _is_asked(one: Approval, caller: Caller, now: datetime) -> bool:
     """Whether the person who looks could approve it now."""
-    if _is_own(one.request, caller):
-        return one.actor_credential_id is None
-    return one.need == Need.SECOND and one.second_credential_id is None and _may(one.request, caller, now)
+    if _is_own(one, caller):
+        return one.approved_by_actor is None
+    return one.need == Need.SECOND and one.approved_by_second is None and _may(one.request, caller, now)
 
 
 def _shown(field: Input) -> str:
@@ -184,7 +181,7 @@ def _shown(field: Input) -> str:
     return chosen[0] if chosen else field.text
 
 
-def _needs(one: Waiting) -> str:
+def _needs(one: Approval) -> str:
     if one.need == Need.SECOND:
         return _(
             "It needs the passkey of the person who asked for it, and that of another person who may do it."
@@ -192,7 +189,7 @@ def _needs(one: Waiting) -> str:
     return _("It needs the passkey of the person who asked for it.")
 
 
-def _until(one: Waiting, now: datetime) -> str:
+def _until(one: Approval, now: datetime) -> str:
     if one.state == WaitingState.DELAYED:
         if one.due_at is None:
             return _("It will be done after a delay, once everybody here was told by e-mail.")
@@ -204,11 +201,11 @@ def _moment(at: datetime, now: datetime) -> str:
     return formats.moment(at.astimezone(zone()), now.date())
 
 
-def _question(one: Waiting, own: list[Any]) -> Question:
+def _question(one: Approval, own: list[queries.Passkey]) -> Question:
     return Question(
-        challenge=base64url(answering.challenge_of(one, one.request)),
-        rp_id=passkeys.site().rp_id,
-        credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
+        challenge=base64url(one.challenge),
+        rp_id=queries.rp_id(),
+        credentials=",".join(base64url(one.id) for one in own),
     )
 
 
@@ -226,7 +223,7 @@ def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> Passke
         passkeys=[
             Passkey(
                 name=one.name,
-                fingerprint=passkey.fingerprint(bytes(one.public_key)),
+                fingerprint=one.fingerprint,
                 since=_moment(one.enrolled_at, now),
                 revoked=_moment(one.revoked_at, now) if one.revoked_at else "",
             )
@@ -242,9 +239,9 @@ def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> Passke
 def _enrolment(user: Any, code: str) -> Question:
     handle = hashlib.sha256(f"urja user {user.pk}".encode()).digest()
     return Question(
-        challenge=base64url(passkeys.enrolment_challenge(passkeys.code_hash(code), user.pk)),
-        rp_id=passkeys.site().rp_id,
-        credentials=",".join(base64url(bytes(one.credential_id)) for one in passkeys.active(user.pk)),
+        challenge=base64url(queries.enrolment_challenge(code, user.pk)),
+        rp_id=queries.rp_id(),
+        credentials=",".join(base64url(one.id) for one in queries.active_passkeys(user.pk)),
         user_id=base64url(handle),
         user_name=user.email,
     )

@@ -4,8 +4,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.approvals import answering, passkeys, queries
-from urja.apps.approvals.models import OPEN, Waiting
+from urja.apps.approvals import queries, requests
+from urja.apps.approvals.kinds import OPEN
+from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
 from urja.web.console import approval_page as pages
 from urja.web.console.access import asks_for_operations, for_colleagues, show
@@ -41,18 +42,18 @@ def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespon
         return redirect("console:approval", request_id)
     assert caller.user_id is not None
     if "cancel" in request.POST:
-        answering.cancel(one.pk, caller.user_id, now=business_now())
+        requests.cancel(request_id, caller.user_id, now=business_now())
         return redirect("console:approval", request_id)
     answer = pages.assertion_of(request.POST.dict())
     if answer is None:
         return HttpResponseBadRequest("that is no answer of a passkey")
-    answering.approve(one.pk, caller.user_id, answer, now=business_now())
+    requests.approve(request_id, caller.user_id, answer, now=business_now())
     return redirect("console:approval", request_id)
 
 
-def _seen(request_id: int, caller: Caller) -> Waiting:
+def _seen(request_id: int, caller: Caller) -> Approval:
     one = queries.approval_of(request_id)
-    if one is None or not pages.sees(one.request, caller, business_now()):
+    if one is None or not pages.sees(one, caller, business_now()):
         raise Http404
     return one
 
@@ -68,7 +69,7 @@ def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
         if made is None:
             return HttpResponseBadRequest("that is no passkey")
         name = posted.get("name", "").strip()[: pages.NAME_LENGTH]
-        passkeys.enrol(request.user.pk, name, made, now=now)
+        requests.enrol(request.user.pk, name, made, now=now)
         return redirect("console:passkeys")
     code = posted.get("code", "").strip()[:100]
     page = pages.passkeys_page(request.user, request.get_host(), now, code)

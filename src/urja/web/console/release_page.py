@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 
 from django.utils.translation import gettext as _, ngettext
 
-from urja.apps.approvals import passkeys
+from urja.apps.approvals import queries as approvals
 from urja.apps.commands import requests
 from urja.apps.commands.kinds import OPEN_RELEASES, ReleaseState
 from urja.apps.commands.queries import releases
@@ -72,7 +72,7 @@ def release_page(caller: Caller, now: datetime, faults: list[str] | None = None)
     areas: Counter[str] = Counter()
     for one in held:
         areas.update(one.areas)
-    own = list(passkeys.active(caller.user_id))
+    own = approvals.active_passkeys(caller.user_id)
     latest = releases.latest()
     waits = any(one.state == ReleaseState.ASKED for one in latest)
     first = held[0] if held else None
@@ -153,8 +153,8 @@ def _line(one: Release, told: releases.Told | None, own: list[Any], user_id: int
     if asked and content is not None and own and user_id not in answered:
         question = Question(
             challenge=base64url(content.challenge(one.nonce)),
-            rp_id=passkeys.site().rp_id,
-            credentials=",".join(base64url(bytes(credential.credential_id)) for credential in own),
+            rp_id=approvals.rp_id(),
+            credentials=",".join(base64url(one.id) for one in own),
         )
     return Line(
         id=one.id,

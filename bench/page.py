@@ -99,12 +99,12 @@ def live(cluster: Cluster) -> Any:
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline import decide, post
-    from urja.usecases.operations import Adoption, adopt_meter, put_up_transformer
+    from urja.usecases.operations import Adoption, add_transformer, adopt_meter
     from urja.usecases.policies import load_bundled_policy
 
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     load_bundled_policy("plain.toml", recorded_at=START, actor="bench")
-    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="bench")
+    add_transformer("T1", feeder="F1", recorded_at=START, actor="bench")
     house = adopt_meter(
         Adoption(
             serial="URJ00000001",

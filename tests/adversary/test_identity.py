@@ -55,30 +55,30 @@ def test_a_clerk_gives_the_administrator_no_consumer_to_be_changed_by(works_here
 def test_a_clerk_does_not_rename_who_works_here(works_here):
     """Also where the administrator has a supply of their own: the address and the name are the staff's."""
     from urja.apps.people.models import Person
-    from urja.usecases.operations import CorrectPerson, employ
+    from urja.usecases.operations import CorrectConsumer, employ
 
     clerk, _ = works_here
     adopt(2, email="both@example.org")
     both = employ("both@example.org", "Both", "administrator", recorded_at=START, actor="test")
     person = Person.objects.get(user=both)
     for given in ({"email": "thief@example.org"}, {"name": "Somebody Else"}):
-        (fault,) = ask(clerk, CorrectPerson(person=person.id, **given))
+        (fault,) = ask(clerk, CorrectConsumer(consumer_id=person.id, **given))
         assert "works or worked here" in fault
     both.refresh_from_db()
     assert (both.email, both.username, both.is_active) == ("both@example.org", "both@example.org", True)
-    assert ask(clerk, CorrectPerson(person=person.id, phone="98123 45678")) == []
+    assert ask(clerk, CorrectConsumer(consumer_id=person.id, phone="98123 45678")) == []
 
 
 def test_who_was_dismissed_is_not_taken_over_either(works_here):
     from urja.apps.people.models import Person
-    from urja.usecases.operations import CorrectPerson, dismiss, employ
+    from urja.usecases.operations import CorrectConsumer, dismiss, employ
 
     clerk, _ = works_here
     adopt(2, email="both@example.org")
     both = employ("both@example.org", "Both", "administrator", recorded_at=START, actor="test")
     dismiss("both@example.org", "administrator", recorded_at=START + timedelta(days=1), actor="test")
     person = Person.objects.get(user=both)
-    (fault,) = ask(clerk, CorrectPerson(person=person.id, email="thief@example.org"))
+    (fault,) = ask(clerk, CorrectConsumer(consumer_id=person.id, email="thief@example.org"))
     assert "works or worked here" in fault
 
 

@@ -16,9 +16,9 @@ def test_the_reference(open_page, site, device):  # noqa: F811
     page.goto("/api/v1/")
     # It is for who writes programs, and in English for everybody.
     assert page.locator("html").get_attribute("lang") == "en"
-    assert page.locator("#usage-points h3").inner_text() == "GET /api/v1/usage-points"
-    page.locator("#usage-points details summary").first.click()
-    assert page.locator("#usage-points details pre").first.is_visible()
+    assert page.locator("#service-points h3").inner_text() == "GET /api/v1/service-points"
+    page.locator("#service-points details summary").first.click()
+    assert page.locator("#service-points details pre").first.is_visible()
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor") if device.script else None
     if device.script:
         serious = [

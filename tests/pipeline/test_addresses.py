@@ -72,15 +72,17 @@ def perform(operation, at=LATER, actor="user 7"):
 
 
 def correct(person, email=NEW, **more):
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
-    return perform(CorrectPerson(person=person.id, email=email), **more)
+    return perform(CorrectConsumer(consumer_id=person.id, email=email), **more)
 
 
 def approve(person, *, actor, at=LATER, email=NEW):
     from urja.usecases.operations import ApproveAddressChange
 
-    return perform(ApproveAddressChange(person=person.id, email=email, evidence="passport seen"), at, actor)
+    return perform(
+        ApproveAddressChange(consumer_id=person.id, email=email, evidence="passport seen"), at, actor
+    )
 
 
 def bring(word):
@@ -285,14 +287,14 @@ def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, d
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.identity.models import AddressChange
     from urja.apps.journal.models import AuditEntry
-    from urja.usecases.operations import MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer
 
     correct(person)
     run(mail)
     with by_hand():
         Agreement.objects.update(valid_to=LATER)
         AgreementTerms.objects.update(valid_to=LATER)
-    perform(MakeNameless(person=person.id), LATER + DAY)
+    perform(AnonymiseConsumer(consumer_id=person.id), LATER + DAY)
     change = AddressChange.objects.get()
     assert (change.old_email, change.new_email, change.state) == ("", "", "withdrawn")
     assert NEW not in str(list(AuditEntry.objects.values_list("content", flat=True)))

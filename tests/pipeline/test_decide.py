@@ -423,9 +423,9 @@ def test_credit_is_nobodys_hold_to_place(house):
 @pytest.fixture
 def street_of_five(database):
     """Five houses behind one transformer."""
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
     place = Place(
         database,
         [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)],

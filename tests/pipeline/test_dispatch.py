@@ -43,7 +43,7 @@ class Town:
 
         def adopted():
             if house.transformer is not None:
-                registry.put_up_transformer(
+                registry.add_transformer(
                     house.transformer, feeder="F1", recorded_at=self.clock.now(), actor="test"
                 )
             return adopt(

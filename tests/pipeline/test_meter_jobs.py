@@ -261,9 +261,9 @@ def test_a_number_that_means_two_meters(database):
 
 
 def test_all_under_a_node(database):
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     adopt(1, transformer="T1")
     adopt(2, transformer="T1")
     adopt(3)

@@ -12,9 +12,9 @@ from tests.pipeline.test_decide import MINUTE, SECOND, Place
 @pytest.fixture
 def row(database):
     """Five houses behind one transformer; at most four are cut a window."""
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("DT1", feeder="F1", recorded_at=START, actor="test")
     houses = [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)]
     place = Place(database, houses, most=4, stagger=60)
     protect(4)

@@ -148,7 +148,7 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.identity.models import Token
     from urja.apps.people.models import Person
-    from urja.usecases.operations import MakeNameless, perform
+    from urja.usecases.operations import AnonymiseConsumer, perform
 
     made = adopt(1)
     new("--user", "person1@example.org")
@@ -157,7 +157,7 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
         AgreementTerms.objects.update(valid_to=later)
         Agreement.objects.update(valid_to=later)
     person = Person.objects.get(user_id=made.user_id)
-    perform(MakeNameless(person=person.id), recorded_at=START + timedelta(days=2), actor="test")
+    perform(AnonymiseConsumer(consumer_id=person.id), recorded_at=START + timedelta(days=2), actor="test")
     assert Token.objects.get().revoked_at is not None
 
 

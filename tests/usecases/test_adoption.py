@@ -173,9 +173,9 @@ def test_a_transformers_meter_hangs_without_an_agreement(database):
     from urja.apps.assets.kinds import DeviceRole
     from urja.apps.contracts.models import Agreement
     from urja.apps.network import queries
-    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.usecases.operations import Hanging, add_transformer, hang_network_meter
 
-    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     period = hang_network_meter(
         Hanging(
             serial="DT0001",

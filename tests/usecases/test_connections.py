@@ -11,9 +11,9 @@ from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
 @pytest.fixture
 def trees(database):
     from urja.apps.network.models import Node
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     Node.objects.create(
         id=900, tree="administration", level="section", code="North-2", recorded_at=START, actor="test"
     )

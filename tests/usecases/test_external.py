@@ -53,14 +53,14 @@ def test_a_person_is_made_changed_and_said_again(say):
 def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
     from urja.apps.journal.errors import Refused
     from urja.apps.people.models import Person
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
     person = say("person", "4711", name="Meera Devi").outcome["person_id"]
     with pytest.raises(Refused) as refused:
-        perform(CorrectPerson(person=person, name="Mira Devi", phone="98123 45678"))
+        perform(CorrectConsumer(consumer_id=person, name="Mira Devi", phone="98123 45678"))
     assert refused.value.faults == ["the name of person 4711 is owned by sap-isu: change it there"]
     assert Person.objects.get().phone is None, "nothing has changed"
-    perform(CorrectPerson(person=person, phone="98123 45678"))
+    perform(CorrectConsumer(consumer_id=person, phone="98123 45678"))
     with pytest.raises(Refused, match="the name of person 4711 is owned by sap-isu"):
         say("person", "99", system="crm", name="Somebody Else") and say_same(person, "crm")
     assert Person.objects.get(id=person).name == "Meera Devi"
@@ -81,7 +81,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     from urja.apps.identity.models import AddressChange
     from urja.apps.journal.errors import Refused
     from urja.apps.people.models import Person
-    from urja.usecases.operations import MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer
 
     adopt(1)
     known = Person.objects.get()
@@ -95,7 +95,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     stranger = say("person", "2", name="Stranger").outcome["person_id"]
     with pytest.raises(Refused, match=r"somebody else signs in with person1@example\.org"):
         say("person", "2", email="person1@example.org")
-    perform(MakeNameless(person=stranger))
+    perform(AnonymiseConsumer(consumer_id=stranger))
     assert Person.objects.get(id=stranger).name == ""
     again = say("person", "2", name="Stranger").outcome["person_id"]
     assert again != stranger, "who was forgotten is not known again"

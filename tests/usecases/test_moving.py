@@ -139,7 +139,7 @@ class TestMovingIn:
         from urja.apps.people.models import Person
 
         adopt(2)
-        do(moving_in(name="", email="", person=Person.objects.get().id), NOON)
+        do(moving_in(name="", email="", consumer_id=Person.objects.get().id), NOON)
         assert Person.objects.count() == 1
 
     @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ class TestMovingIn:
             ({"name": ""}, "nobody is known by meera@example.org: give a name"),
             ({"phone": "12"}, "'12' is not a telephone number"),
             ({"language": "fr"}, "not 'fr'"),
-            ({"person": 5}, "there is no person 5"),
+            ({"consumer_id": 5}, "there is no person 5"),
             ({"tariff_code": "gold"}, "no version of tariff 'gold'"),
             ({"sanctioned_load_w": 0}, "more than 0 W"),
             ({"sanctioned_load_w": 20_000}, "carries 14400 W and 20000 W are to be sanctioned"),

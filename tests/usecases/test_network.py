@@ -15,10 +15,10 @@ def trees(database):
     """Two substations, two transformers on feeders, a pole, two divisions, two sections; a connection at the pole."""
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, NodePeriod
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("T1", feeder="F1", recorded_at=START, actor="test")
-    put_up_transformer("T2", feeder="F2", recorded_at=START, actor="test")
+    add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
+    add_transformer("T2", feeder="F2", recorded_at=START, actor="test")
     stamp = {"recorded_at": START, "actor": "test"}
     for number, (tree, level, code) in enumerate(
         (
@@ -49,13 +49,13 @@ def trees(database):
 def move_node(node, hangs_on, at=MOVED, now=START + DAY):
     from urja.usecases.operations import MoveNode
 
-    return do(MoveNode(node=node, hangs_on=hangs_on, moved_at=at), now)
+    return do(MoveNode(node=node, parent=hangs_on, moved_at=at), now)
 
 
 def move(now=START + DAY, **more):
-    from urja.usecases.operations import MoveConnection
+    from urja.usecases.operations import MoveServicePoint
 
-    return do(MoveConnection(**({"consumer_number": "C-1", "moved_at": MOVED} | more)), now)
+    return do(MoveServicePoint(**({"consumer_number": "C-1", "moved_at": MOVED} | more)), now)
 
 
 def refused(says, ask, *given, **more):
@@ -201,4 +201,4 @@ def test_a_later_move_stands_on_an_earlier_one(trees):
     first = move(grid="transformer T2")
     second = move(grid="transformer T1", moved_at=MOVED + HOUR)
     undo = Undo(entry_id=first.id, reason="a mistake")
-    refused(f"operation {second.id} .move_connection. came after", do, undo, START + DAY)
+    refused(f"operation {second.id} .move_service_point. came after", do, undo, START + DAY)

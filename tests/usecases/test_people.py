@@ -23,10 +23,12 @@ def person_of(made):
 
 def test_what_is_given_is_put_right_and_the_rest_stays(database):
     from urja.apps.journal.models import History
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
     person = person_of(adopt(1, phone="98123 45678"))
-    entry = perform(CorrectPerson(person=person.id, name="Asha Devi", phone="98-123-00000", language="hi"))
+    entry = perform(
+        CorrectConsumer(consumer_id=person.id, name="Asha Devi", phone="98-123-00000", language="hi")
+    )
     person.refresh_from_db()
     assert (person.name, person.phone, person.language) == ("Asha Devi", "9812300000", "hi")
     assert (person.email, person.user.first_name) == ("person1@example.org", "Asha Devi")
@@ -37,10 +39,10 @@ def test_what_is_given_is_put_right_and_the_rest_stays(database):
 def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     """What becomes of it: tests/pipeline/test_addresses.py."""
     from urja.apps.identity.models import AddressChange
-    from urja.usecases.operations import CorrectPerson, Undo, changes_of
+    from urja.usecases.operations import CorrectConsumer, Undo, changes_of
 
     person = person_of(adopt(1))
-    entry = perform(CorrectPerson(person=person.id, name="Asha", email=" Asha@Example.org "))
+    entry = perform(CorrectConsumer(consumer_id=person.id, name="Asha", email=" Asha@Example.org "))
     person.refresh_from_db()
     assert (person.name, person.email, person.user.email) == (
         "Asha",
@@ -69,34 +71,34 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     ("given", "why"),
     [
         ({}, "say what to put right: name, email, phone, language, address"),
-        ({"name": " "}, "a person has a name; make_nameless takes it away"),
+        ({"name": " "}, "a person has a name; anonymise_consumer takes it away"),
         ({"phone": "12"}, "'12' has not"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"email": "nobody"}, "'nobody' is not an e-mail address"),
         ({"email": "person2@example.org"}, "somebody else signs in with person2@example.org"),
-        ({"name": "A", "seen": "0" * 16}, "has changed since version 0000000000000000: read it again"),
+        ({"name": "A", "version": "0" * 16}, "has changed since version 0000000000000000: read it again"),
     ],
 )
 def test_what_cannot_be_put_right(database, given, why):
     from urja.apps.journal.errors import Refused
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
     person = person_of(adopt(1))
     adopt(2)
     with pytest.raises(Refused, match=why):
-        perform(CorrectPerson(person=person.id, **given))
+        perform(CorrectConsumer(consumer_id=person.id, **given))
 
 
 def test_of_two_who_looked_at_the_same_one_is_told(database):
     from urja.apps.journal.errors import Refused
     from urja.apps.people.queries import version_of
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
     person = person_of(adopt(1))
     seen = version_of(person)
-    perform(CorrectPerson(person=person.id, name="First", seen=seen))
+    perform(CorrectConsumer(consumer_id=person.id, name="First", version=seen))
     with pytest.raises(Refused, match="read it again"):
-        perform(CorrectPerson(person=person.id, name="Second", seen=seen))
+        perform(CorrectConsumer(consumer_id=person.id, name="Second", version=seen))
 
 
 NAMES = (
@@ -135,14 +137,14 @@ def moved_away(database):
     from urja.apps.journal.models import External, Request
     from urja.apps.notices.models import Message, Notice
     from urja.apps.people.models import Protection
-    from urja.usecases.operations import CorrectPerson
+    from urja.usecases.operations import CorrectConsumer
 
     made = adopt(
         1, person_name="Asha Devi", email="Asha@example.org", phone="98123 45678", credit_minor=5_000
     )
     neighbour = adopt(2, person_name="Asha Devi", email="other@example.org")
     person = person_of(made)
-    perform(CorrectPerson(person=person.id, address="Gali 4"), START + timedelta(days=1))
+    perform(CorrectConsumer(consumer_id=person.id, address="Gali 4"), START + timedelta(days=1))
     with by_hand():
         Agreement.objects.filter(id=made.agreement_id).update(valid_to=LATER)
         AgreementTerms.objects.filter(agreement_id=made.agreement_id).update(valid_to=LATER)
@@ -160,7 +162,7 @@ def moved_away(database):
         id=1, system="cis", kind="person", external_id="Asha Devi", object_id=person.id, owned=[]
     )
     Request.objects.create(
-        id=1, kind="correct_person", content={"person": person.id, "phone": "9812345678", "name": "Asha Devi"},
+        id=1, kind="correct_consumer", content={"consumer_id": person.id, "phone": "9812345678", "name": "Asha Devi"},
         actor="user 1", requested_at=START, state="refused", faults=["'asha@example.org' is not good"],
     )  # fmt: skip
     Notice.objects.create(
@@ -175,12 +177,12 @@ def moved_away(database):
 
 def test_nothing_names_them_any_more(database, moved_away):
     from urja.apps.journal.models import AuditEntry
-    from urja.usecases.operations import MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer
 
     made, neighbour, person = moved_away
     before = told(database)
     assert [name for name in NAMES if name not in before] == ["asha devi"]
-    perform(MakeNameless(person=person.id), LATER)
+    perform(AnonymiseConsumer(consumer_id=person.id), LATER)
     after = told(database)
     others = "\n".join(line for line in after.splitlines() if "other@example.org" not in line)
     assert [name for name in NAMES if name in others] == []
@@ -194,20 +196,20 @@ def test_nothing_names_them_any_more(database, moved_away):
 def test_who_is_nameless_signs_in_no_more(database, moved_away):
     from django.test import Client
 
-    from urja.usecases.operations import MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer
 
     *_, person = moved_away
     client = Client(headers={"host": "localhost"})
     client.force_login(person.user)
     assert client.get("/accounts/1/").status_code == 404
-    perform(MakeNameless(person=person.id), LATER)
+    perform(AnonymiseConsumer(consumer_id=person.id), LATER)
     assert client.get("/accounts/1/").status_code == 302
 
 
 def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
     from urja.laws.verify import examine
     from urja.pipeline import post
-    from urja.usecases.operations import MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer
 
     made, _, person = moved_away
     with database.connect("urja_pipeline") as connection:
@@ -232,18 +234,18 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
     assert held
     assert all(held.values())
     assert all(rows)
-    perform(MakeNameless(person=person.id), LATER)
+    perform(AnonymiseConsumer(consumer_id=person.id), LATER)
     assert books() == (held, rows)
 
 
 def test_who_has_a_supply_or_works_here_keeps_their_name(database):
     from urja.apps.journal.errors import Refused
-    from urja.usecases.operations import Employ, MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer, Employ
 
     person = person_of(adopt(1))
     perform(Employ(email=person.email, name="Person 1", role="clerk"))
     with pytest.raises(Refused) as refused:
-        perform(MakeNameless(person=person.id))
+        perform(AnonymiseConsumer(consumer_id=person.id))
     assert refused.value.faults == [
         f"person {person.id} has the supply URJ00000001 since 2026-03-01: it must have ended first",
         f"person {person.id} works here as clerk: dismiss them first",
@@ -267,15 +269,15 @@ def test_the_pipeline_cannot_change_what_was_asked_for_otherwise(database, moved
 def test_the_pipelines_rights_are_enough(database, moved_away):
     from django.db import connection
 
-    from urja.usecases.operations import CorrectPerson, MakeNameless
+    from urja.usecases.operations import AnonymiseConsumer, CorrectConsumer
 
     *_, person = moved_away
     connection.close()
     settings = connection.settings_dict
     before, settings["USER"] = settings["USER"], "urja_pipeline"
     try:
-        perform(CorrectPerson(person=person.id, email="new@example.org", name="New"))
-        perform(MakeNameless(person=person.id))
+        perform(CorrectConsumer(consumer_id=person.id, email="new@example.org", name="New"))
+        perform(AnonymiseConsumer(consumer_id=person.id))
     finally:
         connection.close()
         settings["USER"] = before

@@ -352,7 +352,7 @@ def test_any_operations_in_any_order(raised):
     machine = machine_on(raised)
     run_state_machine_as_test(machine, settings=BRIEF)
     done = {what.removesuffix(" is done") for what in machine.seen if what.endswith(" is done")}
-    assert {"install_meter", "remove_meter", "exchange_meter", "move_node", "move_connection"} <= done, (
+    assert {"install_meter", "remove_meter", "exchange_meter", "move_node", "move_service_point"} <= done, (
         machine.seen
     )
     assert len(done) >= 12, machine.seen

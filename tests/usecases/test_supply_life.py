@@ -90,15 +90,15 @@ class TestForGood:
 
     def test_nobody_moves_in_until_it_is_opened_again(self, home):
         from urja.apps.work.models import WorkOrder
-        from urja.usecases.operations import ReopenConnection
+        from urja.usecases.operations import ReopenServicePoint
 
         do(ending(register_wh=11_000, meter_removed=True), NOON)
         refused(
             moving_in(consumer_number=NUMBER, at=NOON + HOUR),
-            "is permanently disconnected: reopen_connection first",
+            "is permanently disconnected: reopen_service_point first",
             at=NOON + HOUR,
         )
-        do(ReopenConnection(consumer_number=NUMBER, note="built anew"), NOON + HOUR)
+        do(ReopenServicePoint(consumer_number=NUMBER, note="built anew"), NOON + HOUR)
         assert WorkOrder.objects.get().kind == "install"
         hang(1, NOON + HOUR, place=NUMBER, register_wh=11_000)
         commissioned(1, NOON + 2 * HOUR, register_wh=11_000)
@@ -106,12 +106,12 @@ class TestForGood:
         assert place().disconnected_at is None
 
     def test_what_stands_against_it(self, home):
-        from urja.usecases.operations import ReopenConnection
+        from urja.usecases.operations import ReopenServicePoint
 
         refused(ending(), "is not known at")
         refused(ending(at=NOON + DAY, register_wh=11_000), "lies ahead")
         refused(ending(at=START, register_wh=11_000), "began only on")
-        refused(ReopenConnection(consumer_number=NUMBER, note="x"), "is not permanently disconnected")
+        refused(ReopenServicePoint(consumer_number=NUMBER, note="x"), "is not permanently disconnected")
         do(ending(register_wh=11_000, meter_removed=True), NOON)
         refused(ending(meter_removed=True), "is permanently disconnected since")
 

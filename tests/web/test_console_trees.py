@@ -86,15 +86,15 @@ def learned_late(staff):
     """
     from urja.apps.journal.operation import next_number
     from urja.apps.network.models import Node
-    from urja.usecases.operations import MoveConnection, MoveNode, Undo, perform
+    from urja.usecases.operations import MoveNode, MoveServicePoint, Undo, perform
 
     stamp = {"recorded_at": START, "actor": "test"}
     Node.objects.create(id=next_number(), tree="administration", level="circle", code="TOWN", **stamp)
-    house = MoveConnection(
+    house = MoveServicePoint(
         consumer_number="URJ00000003", administration="section SOUTH", moved_at=HOUSE_MOVED
     )
     perform(house, recorded_at=HOUSE_LEARNED, actor="test")
-    town = MoveNode(node="section SOUTH", hangs_on="circle TOWN", moved_at=TOWN_MOVED)
+    town = MoveNode(node="section SOUTH", parent="circle TOWN", moved_at=TOWN_MOVED)
     entry = perform(town, recorded_at=TOWN_LEARNED, actor="test")
     perform(Undo(entry_id=entry.id, reason="another town"), recorded_at=TOWN_UNDONE, actor="test")
 

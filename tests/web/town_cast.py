@@ -38,11 +38,11 @@ def build(connect) -> Cast:
 
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
-    from urja.usecases.operations import ChangeLoad, employ, perform, put_up_transformer
+    from urja.usecases.operations import ChangeLoad, add_transformer, employ, perform
 
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     for code, feeder in zip(TRANSFORMERS, ("North", "South"), strict=True):
-        put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
+        add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     adopted = [
         street.adopt(
             number,

@@ -562,10 +562,10 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
         Adoption,
         Hanging,
         Protect,
+        add_transformer,
         adopt_meter,
         hang_network_meter,
         perform,
-        put_up_transformer,
     )
     from urja.usecases.policies import load_policy
 
@@ -574,7 +574,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     load_tariff(bundled_tariffs()["demo-domestic.toml"], now)
     load_policy(POLICY, **stamp)
     for transformer, post in zip(town.transformers, town.posts, strict=True):
-        put_up_transformer(transformer.id, feeder=transformer.feeder, **stamp)
+        add_transformer(transformer.id, feeder=transformer.feeder, **stamp)
         hanging = Hanging(
             **_hanging(post, transformer.id, now),
             max_power_w=200_000,

@@ -21,11 +21,11 @@ from urja.usecases.operations import (
     Commission,
     Hanging,
     ReceiveDevices,
+    add_transformer,
     adopt_meter,
     employ,
     hang_network_meter,
     perform,
-    put_up_transformer,
 )
 from urja.usecases.policies import load_policy
 
@@ -55,7 +55,7 @@ def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now:
     buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
     stamp: dict[str, Any] = {"recorded_at": now, "actor": ACTOR}
     for post in town.posts:
-        put_up_transformer(post.transformer.id, feeder=post.transformer.feeder, **stamp)
+        add_transformer(post.transformer.id, feeder=post.transformer.feeder, **stamp)
         meter = _network_meter(post, keys, installed_at, buckets.randrange(BUCKETS))
         hang_network_meter(meter, **stamp)
     for house in town.houses:

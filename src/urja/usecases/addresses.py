@@ -78,12 +78,12 @@ class ApproveAddressChange(people.ApproveAddressChange, UseCase):
             yield say("say how it was seen who they are")
         change = self._change()
         if change is None:
-            yield say("no change of the address of person {person} waits", person=self.person)
+            yield say("no change of the address of person {person} waits", person=self.consumer_id)
             return
         if change.new_email != self.email.strip().lower():
             yield say(
                 "what waits for person {person} is another address than {email}",
-                person=self.person,
+                person=self.consumer_id,
                 email=self.email,
             )
         if change.approved_at is not None:
@@ -108,7 +108,11 @@ class ApproveAddressChange(people.ApproveAddressChange, UseCase):
         }
 
     def _change(self) -> AddressChange | None:
-        return AddressChange.objects.select_for_update().filter(person_id=self.person, state=_WAITING).first()
+        return (
+            AddressChange.objects.select_for_update()
+            .filter(person_id=self.consumer_id, state=_WAITING)
+            .first()
+        )
 
 
 def _somebody(actor: str) -> int | None:
@@ -148,7 +152,7 @@ class ChangeAddress(people.ChangeAddress, UseCase):
         get_user_model().objects.filter(id=change.user_id).update(**renamed)
         change.state, change.ended_at = AddressChangeState.DONE, doing.recorded_at
         change.save(update_fields=["state", "ended_at"])
-        doing.outcome |= {"user_id": change.user_id, "person_id": change.person_id}
+        doing.outcome |= {"user_id": change.user_id, "consumer_id": change.person_id}
 
 
 def proven(change: AddressChange, at: datetime) -> bool:

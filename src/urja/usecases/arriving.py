@@ -36,9 +36,9 @@ from urja.usecases.reads import point_faults
 class Arrival(agreements.Arrival, UseCase):
     def person_faults(self, doing: Doing) -> Iterator[str]:
         """What is wrong with how somebody is named."""
-        if self.person is not None:
-            if not Person.objects.filter(id=self.person, nameless_at=None).exists():
-                yield no_person(self.person)
+        if self.consumer_id is not None:
+            if not Person.objects.filter(id=self.consumer_id, nameless_at=None).exists():
+                yield no_person(self.consumer_id)
             return
         if self.email or not doing.takes_over:
             yield from who_faults(self.email, self.name, known=doing.find(people_of, self._email) is not None)
@@ -56,8 +56,8 @@ class Arrival(agreements.Arrival, UseCase):
 
     def the_person(self, doing: Doing, bucket: int, **more: Any) -> Person:
         """Whoever it is, made where nobody is known by the address; with `more` that is known of a new one."""
-        if self.person is not None:
-            return Person.objects.get(id=self.person)
+        if self.consumer_id is not None:
+            return Person.objects.get(id=self.consumer_id)
         email = self._email
         known = doing.find(people_of, email) if email else None
         if known is not None:
@@ -186,7 +186,7 @@ def begin(
         "service_point_id": place.id,
         "agreement_id": agreement.id,
         "account_id": account.id,
-        "person_id": customer.id,
+        "consumer_id": customer.id,
         "user_id": customer.user_id,
     }
     return agreement

@@ -91,7 +91,7 @@ class InstallMeter(meters.InstallMeter, UseCase):
         else:
             if place.disconnected_at is not None:
                 yield say(
-                    "connection {place} is permanently disconnected: reopen_connection first", place=place
+                    "connection {place} is permanently disconnected: reopen_service_point first", place=place
                 )
             yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
 

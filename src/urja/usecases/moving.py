@@ -62,7 +62,9 @@ class MoveIn(agreements.MoveIn, Arrival):
     def _place_faults(self, doing: Doing, place: ServicePoint) -> Iterator[str]:
         yield from purpose_faults(place.consumer_number, place.purpose)
         if place.disconnected_at is not None:
-            yield say("connection {place} is permanently disconnected: reopen_connection first", place=place)
+            yield say(
+                "connection {place} is permanently disconnected: reopen_service_point first", place=place
+            )
         newest = current(place)
         if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
             until = (

@@ -18,7 +18,7 @@ from urja.usecases.performing import perform
 from urja.usecases.places import no_place
 
 
-class PutUpTransformer(network.PutUpTransformer, UseCase):
+class AddTransformer(network.AddTransformer, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
             yield say("there is a transformer {code} already", code=self.code)
@@ -45,7 +45,7 @@ class PutNode(UseCase, kw_only=True):
     """A level and a code, such as `feeder F1`."""
     values: dict[str, Any]
     """What its columns are, the licensee by its code; those that are left out stay."""
-    hangs_on: str = ""
+    parent: str = ""
     """What a new one hangs on, such as `substation SS2`."""
     since: datetime | None = None
 
@@ -55,9 +55,9 @@ class PutNode(UseCase, kw_only=True):
             yield say("there is no licensee {licensee}", licensee=licensee)
         if self.since is not None:
             yield from ahead_faults(doing, self.since)
-        if self.hangs_on:
-            level, above = (Level(named.partition(" ")[0]) for named in (self.node, self.hangs_on))
-            yield from _level_faults(level, above) or node_faults(self.hangs_on, None, doing)
+        if self.parent:
+            level, above = (Level(named.partition(" ")[0]) for named in (self.node, self.parent))
+            yield from _level_faults(level, above) or node_faults(self.parent, None, doing)
 
     def carry_out(self, doing: Doing) -> None:
         values = dict(self.values)
@@ -74,11 +74,11 @@ class PutNode(UseCase, kw_only=True):
             id=next_number(), tree=tree_of(Level(level)), level=level, code=code, **values, **doing.stamp
         )
         doing.made(nodes_of, self.node, node)
-        if self.hangs_on:
+        if self.parent:
             NodePeriod.objects.create(
                 id=next_number(),
                 node=node,
-                parent=doing.find(nodes_of, self.hangs_on),
+                parent=doing.find(nodes_of, self.parent),
                 valid_from=self.since or doing.recorded_at,
                 **doing.stamp,
             )
@@ -106,8 +106,8 @@ def _level_faults(level: Level, above: Level) -> list[str]:
 
 class MoveNode(network.MoveNode, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
-        named_faults = [*node_faults(self.node), *node_faults(self.hangs_on)]
-        if not (self.node and self.hangs_on):
+        named_faults = [*node_faults(self.node), *node_faults(self.parent)]
+        if not (self.node and self.parent):
             named_faults.append(
                 say("name what is moved and what it hangs on: each by its level and its code")
             )
@@ -115,7 +115,7 @@ class MoveNode(network.MoveNode, UseCase):
         yield from ahead_faults(doing, self.moved_at)
         if named_faults:
             return
-        node, above = node_of(self.node), node_of(self.hangs_on)
+        node, above = node_of(self.node), node_of(self.parent)
         if faults := _level_faults(Level(node.level), Level(above.level)):
             yield from faults
             return
@@ -133,14 +133,14 @@ class MoveNode(network.MoveNode, UseCase):
         NodePeriod.objects.create(
             id=next_number(),
             node=node,
-            parent=node_of(self.hangs_on),
+            parent=node_of(self.parent),
             valid_from=self.moved_at,
             **doing.stamp,
         )
         doing.outcome["node_id"] = node.id
 
 
-class MoveConnection(network.MoveConnection, UseCase):
+class MoveServicePoint(network.MoveServicePoint, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
@@ -218,14 +218,14 @@ def _move_faults(
         yield say("{what} hangs there since {since} already", what=what, since=now.valid_from.isoformat())
 
 
-def put_up_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
+def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
     """A transformer by its code; the one that is there, where it is there on the same feeder.
 
     Raises TransformerConflict where the code is known on another feeder.
     """
     known = transformer(code)
     if known is None:
-        perform(PutUpTransformer(code=code, feeder=feeder, name=name), recorded_at=recorded_at, actor=actor)
+        perform(AddTransformer(code=code, feeder=feeder, name=name), recorded_at=recorded_at, actor=actor)
         return Node.objects.get(level=Level.TRANSFORMER, code=code)
     hangs_on = (
         NodePeriod.objects.filter(node=known, valid_to=None).values_list("parent__code", flat=True).first()

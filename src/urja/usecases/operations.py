@@ -17,9 +17,9 @@ from urja.usecases.letters import RecordLetter
 from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
 from urja.usecases.mounting import InstallMeter, RemoveMeter
 from urja.usecases.moving import MoveIn, MoveOut, TransferOwnership
-from urja.usecases.network import MoveConnection, MoveNode, PutUpTransformer, put_up_transformer
+from urja.usecases.network import AddTransformer, MoveNode, MoveServicePoint, add_transformer
 from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid
-from urja.usecases.people import CorrectPerson, MakeNameless
+from urja.usecases.people import AnonymiseConsumer, CorrectConsumer
 from urja.usecases.performing import Change, changes_of, perform, rehearse
 from urja.usecases.protection import EndProtection, Protect
 from urja.usecases.proving import TakeNewKeys
@@ -30,7 +30,7 @@ from urja.usecases.supply_life import (
     DisconnectPermanently,
     DisconnectTemporarily,
     Reconnect,
-    ReopenConnection,
+    ReopenServicePoint,
 )
 from urja.usecases.swapping import SwapMeters
 from urja.usecases.terms import ChangeCategory, ChangeLoad, ChangePolicy
@@ -43,9 +43,11 @@ BY_KIND: dict[str, type[UseCase]] = {asked.kind(): globals()[asked.__name__] for
 
 __all__ = [
     "BY_KIND",
+    "AddTransformer",
     "Adopted",
     "Adoption",
     "AgreeInstalments",
+    "AnonymiseConsumer",
     "ApproveAddressChange",
     "AssignWorkOrder",
     "Bill",
@@ -62,8 +64,8 @@ __all__ = [
     "Commission",
     "ConvertToPostpaid",
     "ConvertToPrepaid",
+    "CorrectConsumer",
     "CorrectLastRead",
-    "CorrectPerson",
     "Delivered",
     "DisconnectPermanently",
     "DisconnectTemporarily",
@@ -77,16 +79,14 @@ __all__ = [
     "InstallMeter",
     "IssueDevice",
     "IssueToken",
-    "MakeNameless",
-    "MoveConnection",
     "MoveIn",
     "MoveNode",
     "MoveOut",
+    "MoveServicePoint",
     "NewConnection",
     "NoteDifference",
     "OpenWorkOrder",
     "Protect",
-    "PutUpTransformer",
     "ReadMeters",
     "Readdress",
     "ReceiveDevices",
@@ -95,7 +95,7 @@ __all__ = [
     "RecordDuesPaid",
     "RecordLetter",
     "RemoveMeter",
-    "ReopenConnection",
+    "ReopenServicePoint",
     "ReturnDevice",
     "RevokeToken",
     "RewrapKeys",
@@ -111,6 +111,7 @@ __all__ = [
     "UpsertFromSystem",
     "UseCase",
     "WithdrawWorkOrder",
+    "add_transformer",
     "adopt_meter",
     "changes_of",
     "dismiss",
@@ -118,6 +119,5 @@ __all__ = [
     "hang_network_meter",
     "perform",
     "project_again",
-    "put_up_transformer",
     "rehearse",
 ]

@@ -46,29 +46,29 @@ def language_faults(language: str) -> Iterator[str]:
         )
 
 
-class CorrectPerson(people.CorrectPerson, UseCase):
+class CorrectConsumer(people.CorrectConsumer, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
-        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.consumer_id).first()
         if person is None:
-            yield no_person(self.person)
+            yield no_person(self.consumer_id)
             return
         if person.nameless_at is not None:
             yield say(
                 "person {person} was made nameless on {nameless_at}: there is nothing to put right",
-                person=self.person,
+                person=self.consumer_id,
                 nameless_at=format(person.nameless_at, "%Y-%m-%d"),
             )
-        if self.seen and self.seen != version_of(person):
+        if self.version and self.version != version_of(person):
             yield say(
                 "person {person} has changed since version {seen}: read it again, then correct it",
-                person=self.person,
-                seen=self.seen,
+                person=self.consumer_id,
+                seen=self.version,
             )
         given = self._given()
         if not given:
             yield say("say what to put right: {choices}", choices=", ".join(PERSONAL))
         if "name" in given and not given["name"].strip():
-            yield say("a person has a name; make_nameless takes it away")
+            yield say("a person has a name; anonymise_consumer takes it away")
         if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
             yield say(
                 "a telephone number has 8 to 15 digits, with a plus before them or not; {phone} has not",
@@ -91,9 +91,9 @@ class CorrectPerson(people.CorrectPerson, UseCase):
 
     def write(self, doing: Doing, *, system: str = "") -> None:
         """Change what is new of the person; `system` is the outside one that says it."""
-        person = Person.objects.get(id=self.person)
+        person = Person.objects.get(id=self.consumer_id)
         write_person(doing, person, self._given(), system=system)
-        doing.outcome["person_id"] = person.id
+        doing.outcome["consumer_id"] = person.id
 
     def _given(self) -> dict[str, Any]:
         """What is to be put right, as it is kept."""
@@ -130,36 +130,38 @@ def write_person(doing: Doing, person: Person, values: dict[str, Any], *, system
         get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
 
 
-class MakeNameless(people.MakeNameless, UseCase):
+class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:
-        person = Person.objects.select_for_update(of=("self",)).filter(id=self.person).first()
+        person = Person.objects.select_for_update(of=("self",)).filter(id=self.consumer_id).first()
         if person is None:
-            yield no_person(self.person)
+            yield no_person(self.consumer_id)
             return
         if person.nameless_at is not None:
             yield say(
                 "person {person} was made nameless on {nameless_at}",
-                person=self.person,
+                person=self.consumer_id,
                 nameless_at=format(person.nameless_at, "%Y-%m-%d"),
             )
         for agreement in _standing(person, doing.recorded_at):
             yield say(
                 "person {person} has the supply {service_point} since {valid_from}: it must have ended first",
-                person=self.person,
+                person=self.consumer_id,
                 service_point=agreement.service_point,
                 valid_from=format(agreement.valid_from, "%Y-%m-%d"),
             )
         for held in _employed(person, doing.recorded_at):
             yield say(
-                "person {person} works here as {role}: dismiss them first", person=self.person, role=held.role
+                "person {person} works here as {role}: dismiss them first",
+                person=self.consumer_id,
+                role=held.role,
             )
 
     def carry_out(self, doing: Doing) -> None:
-        person = Person.objects.get(id=self.person)
+        person = Person.objects.get(id=self.consumer_id)
         doing.change(person, name="", email="", phone=None, address="", nameless_at=doing.recorded_at)
         with connection.cursor() as cursor:
             cursor.execute("SELECT registry_forget(%s)", [person.id])
-        doing.outcome["person_id"] = person.id
+        doing.outcome["consumer_id"] = person.id
 
 
 def _standing(person: Person, at: datetime) -> list[Agreement]:

@@ -134,7 +134,7 @@ class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
         doing.outcome["service_point_id"] = place.id
 
 
-class ReopenConnection(connections.ReopenConnection, UseCase):
+class ReopenServicePoint(connections.ReopenServicePoint, UseCase):
     def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
         if not self.note.strip():
             yield say("say why")

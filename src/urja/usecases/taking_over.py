@@ -31,7 +31,7 @@ from urja.usecases.kinds.stock import Delivered
 from urja.usecases.mounting import InstallMeter
 from urja.usecases.moving import MoveIn, purpose_faults
 from urja.usecases.payment_modes import dues_faults
-from urja.usecases.people import CorrectPerson
+from urja.usecases.people import CorrectConsumer
 from urja.usecases.places import places_of
 from urja.usecases.premises import PutPremise
 from urja.usecases.stock import UNIQUE, known_faults, make_devices
@@ -106,14 +106,14 @@ def complexes_of(named: list[tuple[int | None, str]]) -> dict[tuple[int | None, 
     return found
 
 
-class PutPerson(CorrectPerson, kw_only=True):
+class PutPerson(CorrectConsumer, kw_only=True):
     """What an older or outside system says of a person who is known. A first e-mail address is one to sign in with."""
 
     system: str = ""
 
     def carry_out(self, doing: Doing) -> None:
         self.write(doing, system=self.system)
-        person = Person.objects.get(id=self.person)
+        person = Person.objects.get(id=self.consumer_id)
         if person.user_id is None and person.email:
             user = doing.find(users_of, person.email)
             doing.change(

@@ -68,7 +68,7 @@ class RevokeToken(staff.RevokeToken, UseCase):
 
 def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:
     if not scopes:
-        yield say("a key without scopes opens nothing: give it some, such as read:usage_point")
+        yield say("a key without scopes opens nothing: give it some, such as read:service_point")
     for scope in scopes:
         if scope in {"read:*", "write:*"}:
             continue

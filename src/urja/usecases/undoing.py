@@ -82,7 +82,8 @@ class Undo(undoing.Undo, UseCase):
         confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
         if confirmed.exists():
             yield say(
-                "the address that {which} asked for was confirmed: correct_person again instead", which=which
+                "the address that {which} asked for was confirmed: correct_consumer again instead",
+                which=which,
             )
         posted = Instalment.objects.filter(plan_id__in=made.get("registry_instalment_plan", []))
         if posted.exists():

@@ -24,7 +24,7 @@ def test_roles_are_those_of_staff_and_those_of_accounts(database):
     assert {*AccessRole.values} == {"owner", "member"}
 
 
-WITHOUT_A_PLACE = {"close_difference", "note_difference", "put_up_transformer", "upsert_from_system"}
+WITHOUT_A_PLACE = {"close_difference", "note_difference", "add_transformer", "upsert_from_system"}
 """Operations that name nothing which is in an area: for who is employed everywhere."""
 
 
@@ -108,7 +108,7 @@ def numbers(area, at):
 def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
     from urja.apps.identity.queries.roles import Read
 
-    assert numbers(employed(area).area(Read.USAGE_POINT), at) == there
+    assert numbers(employed(area).area(Read.SERVICE_POINT), at) == there
 
 
 def test_two_roles_are_two_areas(trees):
@@ -116,9 +116,9 @@ def test_two_roles_are_two_areas(trees):
 
     employed("section A")
     caller = employed("premise S", "secretary")
-    assert numbers(caller.area(Read.USAGE_POINT), START) == ["1", "3"]
+    assert numbers(caller.area(Read.SERVICE_POINT), START) == ["1", "3"]
     assert numbers(caller.area(Read.AGREEMENT), START) == ["1"]
-    assert caller.area(writing("put_up_transformer")) is not None
+    assert caller.area(writing("add_transformer")) is not None
     assert caller.area(Read.OVERVIEW) is None
 
 

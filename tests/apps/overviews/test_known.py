@@ -24,14 +24,14 @@ def moment(valid_at, known_at):
 def moved(database):
     """A connection that was moved in the past, which was learned a day later and taken back on the next."""
     from urja.apps.network.models import ServicePoint
-    from urja.usecases.operations import MoveConnection, Undo, put_up_transformer
+    from urja.usecases.operations import MoveServicePoint, Undo, add_transformer
 
     for code in ("T1", "T2"):
-        put_up_transformer(code, feeder="F1", recorded_at=START, actor="test")
+        add_transformer(code, feeder="F1", recorded_at=START, actor="test")
     stock(1)
     connect(grid="transformer T1", phase="R")
     hang()
-    entry = do(MoveConnection(consumer_number="C-1", grid="transformer T2", moved_at=MOVED), LEARNED)
+    entry = do(MoveServicePoint(consumer_number="C-1", grid="transformer T2", moved_at=MOVED), LEARNED)
     do(Undo(entry_id=entry.id, reason="another house"), UNDONE)
     return ServicePoint.objects.get(consumer_number="C-1").id
 

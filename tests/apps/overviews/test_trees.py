@@ -38,10 +38,10 @@ def seen(trees):
 @pytest.fixture
 def grid(database):
     """Three transformers on two feeders, with connections on the first."""
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
     for code, feeder in (("T1", "F1"), ("T2", "F1"), ("T3", "F2")):
-        put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
+        add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     for number in range(1, PLACES + 1):
         stock(number)
         connect(f"C-{number}", grid="transformer T1", phase="R")
@@ -59,10 +59,10 @@ def numbers(trees, code):
 
 
 def test_a_connection_that_was_moved_is_known_there_from_then_on_and_until_it_was_undone(grid):
-    from urja.usecases.operations import MoveConnection, Undo
+    from urja.usecases.operations import MoveServicePoint, Undo
 
     moved, learned, undone = START + 2 * HOUR, START + DAY, START + 2 * DAY
-    entry = do(MoveConnection(consumer_number="C-3", grid="transformer T3", moved_at=moved), learned)
+    entry = do(MoveServicePoint(consumer_number="C-3", grid="transformer T3", moved_at=moved), learned)
     do(Undo(entry_id=entry.id, reason="another house"), undone)
     for valid_at, known_at, there in (
         (moved, learned - HOUR, []),
@@ -84,7 +84,7 @@ def test_a_node_takes_what_hangs_below_it_along(grid):
     from urja.usecases.operations import MoveNode
 
     moved, learned = START + 3 * HOUR, START + DAY
-    do(MoveNode(node="transformer T1", hangs_on="feeder F2", moved_at=moved), learned)
+    do(MoveNode(node="transformer T1", parent="feeder F2", moved_at=moved), learned)
     feeders = list(Node.objects.filter(level="feeder").order_by("code"))
 
     def under(valid_at, known_at):
@@ -100,9 +100,9 @@ def test_a_node_takes_what_hangs_below_it_along(grid):
 
 
 def test_what_nobody_knew_of_was_not_there(grid):
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("T9", feeder="F9", recorded_at=START + DAY, actor="test")
+    add_transformer("T9", feeder="F9", recorded_at=START + DAY, actor="test")
     assert then(START + 2 * DAY, START + HOUR).named("T9") == []
     assert [node.code for node in then(START + 2 * DAY, START + DAY).named("T9")] == ["T9"]
     assert [node.code for node in then(START + DAY, START + DAY).roots()] == ["F1", "F2", "F9"]
@@ -115,14 +115,14 @@ def test_a_root_that_hangs_on_something_later_was_a_root(grid):
     """A transformer whose feeder nobody had written down, with a connection below it."""
     from urja.apps.journal.operation import next_number
     from urja.apps.network.models import Node, Placement
-    from urja.usecases.operations import MoveConnection, MoveNode
+    from urja.usecases.operations import MoveNode, MoveServicePoint
 
     stamp = {"recorded_at": START, "actor": "test"}
     for code in ("T4", "T5"):
         Node.objects.create(id=next_number(), tree="grid", level="transformer", code=code, **stamp)
-    do(MoveConnection(consumer_number="C-1", grid="transformer T4", moved_at=START + HOUR), START + HOUR)
+    do(MoveServicePoint(consumer_number="C-1", grid="transformer T4", moved_at=START + HOUR), START + HOUR)
     for code in ("T4", "T5"):
-        do(MoveNode(node=f"transformer {code}", hangs_on="feeder F1", moved_at=START + DAY), START + DAY)
+        do(MoveNode(node=f"transformer {code}", parent="feeder F1", moved_at=START + DAY), START + DAY)
     assert Placement.objects.filter(node__code="T4").count() == 1
     assert [node.code for node in then(START + 2 * HOUR, START + DAY).roots()] == ["F1", "F2", "T4"]
     assert [node.code for node in then(START + DAY, START + DAY).roots()] == ["F1", "F2"]
@@ -156,7 +156,7 @@ def test_the_past_is_what_was_seen_then(grid, seed):
     """
     from urja.apps.journal.errors import RegistryError
     from urja.apps.overviews.queries.trees import TreesNow
-    from urja.usecases.operations import MoveConnection, MoveNode, Undo
+    from urja.usecases.operations import MoveNode, MoveServicePoint, Undo
 
     chance = random.Random(seed)
     looked, entries = [], []
@@ -169,11 +169,9 @@ def test_the_past_is_what_was_seen_then(grid, seed):
             case 1:
                 code = chance.choice(["T1", "T2", "T3"])
                 feeder = chance.choice(["F1", "F2"])
-                operation = MoveNode(
-                    node=f"transformer {code}", hangs_on=f"feeder {feeder}", moved_at=moved_at
-                )
+                operation = MoveNode(node=f"transformer {code}", parent=f"feeder {feeder}", moved_at=moved_at)
             case _:
-                operation = MoveConnection(
+                operation = MoveServicePoint(
                     consumer_number=f"C-{chance.randint(1, PLACES)}",
                     grid=f"transformer T{chance.randint(1, 3)}",
                     phase=chance.choice(["", "R", "Y"]),

@@ -109,10 +109,10 @@ def test_an_order_that_was_carried_out_is_heard_too(connection, database):
 
 def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
     from urja.apps.readings.queries.power import power_of_place
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
     for code, feeder in (("T1", "North"), ("T2", "North"), ("T3", "South")):
-        put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
+        add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     on = ("T1", "T1", "T1", "T2", "T3")
     homes = [adopt(number, transformer=code) for number, code in enumerate(on, 1)]
     for home in homes:

@@ -25,10 +25,10 @@ class Post:
 @pytest.fixture
 def grid(database):
     """Two houses on T1, which is metered; one house on T2, which is not."""
-    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.usecases.operations import Hanging, add_transformer, hang_network_meter
 
     for code in ("T1", "T2"):
-        put_up_transformer(code, feeder="North", recorded_at=START, actor="test")
+        add_transformer(code, feeder="North", recorded_at=START, actor="test")
     houses = [street.adopt(number, transformer="T1" if number < 3 else "T2") for number in (1, 2, 3)]
     meter = hang_network_meter(
         Hanging(
@@ -132,9 +132,9 @@ def test_a_transformer_without_a_meter_or_without_readings_has_no_loss(database,
 
 
 def move(number, at, grid):
-    from urja.usecases.operations import MoveConnection, perform
+    from urja.usecases.operations import MoveServicePoint, perform
 
-    moved = MoveConnection(consumer_number=f"URJ{number:08}", moved_at=at, grid=grid)
+    moved = MoveServicePoint(consumer_number=f"URJ{number:08}", moved_at=at, grid=grid)
     perform(moved, recorded_at=max(at, UNTIL), actor="clerk")
 
 

@@ -15,10 +15,10 @@ ON = (("T1", "North"), ("T1", "North"), ("T1", "North"), ("T2", "North"), ("T2",
 
 @pytest.fixture
 def street(database):
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
     for code, feeder in sorted(set(ON)):
-        put_up_transformer(code, feeder=feeder, recorded_at=START, actor="test")
+        add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     return [adopt(number, transformer=code) for number, (code, _) in enumerate(ON, 1)]
 
 

@@ -55,7 +55,7 @@ def test_the_document_that_comes_with_urja():
         ),
         (Measure("disconnect_temporarily", 0, 1, protected=1), Before(), Need.ACTOR, [Ground.PROTECTED]),
         # kinds
-        (Measure("make_nameless"), Before(), Need.ACTOR, [Ground.KIND]),
+        (Measure("anonymise_consumer"), Before(), Need.ACTOR, [Ground.KIND]),
         (Measure("approve_address_change"), Before(), Need.ACTOR, [Ground.KIND]),
         (Measure("employ", 10_000_00), Before(), Need.SECOND, [Ground.KIND, Ground.MONEY]),
     ],
@@ -71,7 +71,7 @@ def test_caps_of_a_person_who_is_all_the_staff():
     assert (money.ground, money.sum, money.limit) == (Ground.MONEY_OF_ALL, 200_000_01, 200_000_00)
     (cuts,) = beyond_caps(BOOK, Measure("move_out", 0, 1), Before(everybody_disconnections=100))
     assert (cuts.sum, cuts.limit) == (101, 100)
-    assert beyond_caps(BOOK, Measure("make_nameless"), Before(everybody_money_minor=10**12)) == ()
+    assert beyond_caps(BOOK, Measure("anonymise_consumer"), Before(everybody_money_minor=10**12)) == ()
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_caps_of_a_person_who_is_all_the_staff():
         ('everybody = "200000"', 'everybody = "1"', "money.everybody: must not be less"),
         ("actor = 20", "actor = 0", "disconnection.actor: must be a whole number from 1"),
         ('protected = "actor"', 'protected = "nobody"', "disconnection.protected: is 'nobody'"),
-        ('"make_nameless"]', '"Make"]', "operations.actor: 'Make' is no kind"),
-        ('"make_nameless"]', '"employ"]', "operations.second: names employ"),
+        ('"anonymise_consumer"]', '"Make"]', "operations.actor: 'Make' is no kind"),
+        ('"anonymise_consumer"]', '"employ"]', "operations.second: names employ"),
         ("delay_hours = 24", "delay_hours = 0", "alone.delay_hours: must be a whole number from 1"),
         ("expires_hours = 72", "", "waiting.expires_hours: is missing"),
         ("expires_hours", "expire_hours", "waiting.expire_hours: is not known here"),

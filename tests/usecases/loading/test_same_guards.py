@@ -56,9 +56,9 @@ def receive(**asked):
 
 
 def move(**asked):
-    from urja.usecases.operations import MoveConnection
+    from urja.usecases.operations import MoveServicePoint
 
-    return MoveConnection(**{"consumer_number": FIRST, "moved_at": START} | asked)
+    return MoveServicePoint(**{"consumer_number": FIRST, "moved_at": START} | asked)
 
 
 def hang(**asked):
@@ -103,7 +103,7 @@ CASES = {
     "SIM": ("devices", meter(1, sim="8991"), lambda: receive(sim="8991")),
     "moved before": ("placements", {"consumer_number": FIRST, "transformer": "T9"}, lambda: move(grid="transformer T9")),
     "level": ("networks", {"level": "feeder", "code": "F1", "parent": "Z1", "parent_level": "zone", "since": "2026-03-02"},
-              lambda: hang(node="feeder F1", hangs_on="zone Z1")),
+              lambda: hang(node="feeder F1", parent="zone Z1")),
     "no dues": ("balances", {"consumer_number": SECOND, "bill": "X", "due_on": "2026-01-01"}, convert),
 }  # fmt: skip
 

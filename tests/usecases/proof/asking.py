@@ -253,7 +253,7 @@ def _arrival(ask: Asker) -> dict[str, Any]:
             {"email": PEOPLE[1], "name": "Two"},
             {"email": "new@example.org", "name": "New"},
             {"email": "new@example.org", "name": ""},
-            {"person": _person_id(ask)},
+            {"consumer_id": _person_id(ask)},
             {"email": PEOPLE[3], "name": "Nobody"},
         )
     )
@@ -507,7 +507,7 @@ def _move_node(ask: Asker) -> dict[str, Any]:
     now = [one.node for one in ask.model.hangs_on if (one.point, one.ends) == (node, EVER)]
     others = [above for above in ABOVE[node] if above not in now]
     hangs_on = ask.one_of(("moon 1", *ABOVE)) if ask.seldom() or not others else ask.one_of(others)
-    return {"node": node, "hangs_on": hangs_on, "moved_at": ask.at()}
+    return {"node": node, "parent": hangs_on, "moved_at": ask.at()}
 
 
 def _move_connection(ask: Asker) -> dict[str, Any]:
@@ -543,11 +543,11 @@ def _correct_person(ask: Asker) -> dict[str, Any]:
             {},
         ),
     )
-    return {"person": _person_id(ask), **more}
+    return {"consumer_id": _person_id(ask), **more}
 
 
 def _nameless(ask: Asker) -> dict[str, Any]:
-    return {"person": _person_id(ask)}
+    return {"consumer_id": _person_id(ask)}
 
 
 def _employ(ask: Asker) -> dict[str, Any]:
@@ -593,7 +593,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "disconnect_permanently": _end_connection,
     "disconnect_temporarily": _hold,
     "reconnect": _hold,
-    "reopen_connection": _reopen,
+    "reopen_service_point": _reopen,
     "record_letter": _letter,
     "receive_devices": _receive,
     "test_device": _test_device,
@@ -619,11 +619,11 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "change_load": _load,
     "change_category": _category,
     "change_policy": _policy,
-    "put_up_transformer": _transformer,
+    "add_transformer": _transformer,
     "move_node": _move_node,
-    "move_connection": _move_connection,
-    "correct_person": _correct_person,
-    "make_nameless": _nameless,
+    "move_service_point": _move_connection,
+    "correct_consumer": _correct_person,
+    "anonymise_consumer": _nameless,
     "employ": _employ,
     "dismiss": _dismiss,
     "issue_token": _issue_token,
@@ -661,7 +661,7 @@ LIKELY: Final = (
     "move_in",
     "move_out",
     "transfer_ownership",
-    "move_connection",
+    "move_service_point",
     "move_node",
 )
 """Drawn half of the time; any operation else."""

@@ -116,13 +116,13 @@ def new_connection(model: Model, asked: Any) -> None:
             model.placed.append(Placed(asked.consumer_number, tree, node, asked.connected_at, EVER))
 
 
-def put_up_transformer(model: Model, asked: Any) -> None:
+def add_transformer(model: Model, asked: Any) -> None:
     model.hangs_on.append(
         Placed(f"transformer {asked.code}", "feeder", f"feeder {asked.feeder}", model.now, EVER)
     )
 
 
-def move_connection(model: Model, asked: Any) -> None:
+def move_service_point(model: Model, asked: Any) -> None:
     for tree, node in (("administration", asked.administration), ("grid", asked.grid)):
         if node or (tree == "grid" and asked.phase):
             before = _ended(model.placed, asked.consumer_number, asked.moved_at, tree)
@@ -162,7 +162,7 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "disconnect_permanently": disconnect_permanently,
     "disconnect_temporarily": nothing,
     "reconnect": nothing,
-    "reopen_connection": nothing,
+    "reopen_service_point": nothing,
     "receive_devices": nothing,
     "test_device": nothing,
     "issue_device": nothing,
@@ -187,11 +187,11 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "change_load": nothing,
     "change_category": nothing,
     "change_policy": nothing,
-    "put_up_transformer": put_up_transformer,
+    "add_transformer": add_transformer,
     "move_node": move_node,
-    "move_connection": move_connection,
-    "correct_person": nothing,
-    "make_nameless": nothing,
+    "move_service_point": move_service_point,
+    "correct_consumer": nothing,
+    "anonymise_consumer": nothing,
     "employ": nothing,
     "dismiss": nothing,
     "issue_token": nothing,

@@ -52,7 +52,7 @@ rate = "30"
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
     from urja.apps.rulebook.operations import load_tariff
-    from urja.usecases.operations import Hanging, hang_network_meter, put_up_transformer
+    from urja.usecases.operations import Hanging, add_transformer, hang_network_meter
     from urja.usecases.policies import load_bundled_policy
 
     for code in TARIFFS:
@@ -60,7 +60,7 @@ def raise_street() -> None:
     stamp: dict[str, Any] = {"recorded_at": BEGUN, "actor": "proof"}
     for code in POLICIES:
         load_bundled_policy(f"{code}.toml", **stamp)
-    put_up_transformer("T1", feeder="F1", **stamp)
+    add_transformer("T1", feeder="F1", **stamp)
     for number in (1, 2, 3):
         start_wh = Meter.of(number).register_wh(BEGUN)
         adopt(number, valid_from=BEGUN, register_wh=start_wh, transformer="T1", credit_minor=50_000)

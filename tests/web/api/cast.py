@@ -75,9 +75,9 @@ def load_tariff():
 
 def hang_network(number, purpose, premise):
     from urja.apps.network.models import ServicePoint
-    from urja.usecases.operations import put_up_transformer
+    from urja.usecases.operations import add_transformer
 
-    put_up_transformer("T1", feeder="F1", **STAMP)
+    add_transformer("T1", feeder="F1", **STAMP)
     period = hang_source(number, "T1")
     with by_hand():
         ServicePoint.objects.filter(id=period.service_point_id).update(purpose=purpose, premise=premise)

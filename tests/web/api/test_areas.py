@@ -11,8 +11,8 @@ def numbers(program, path, name="consumer_number"):
 
 def test_staff_sees_what_hangs_in_their_area(api):
     clerk, somebody = api("clerk"), api("clerk-n1")
-    assert numbers(clerk, "/usage-points") == ["001", "002", "003", "004", "801", "802"]
-    assert numbers(somebody, "/usage-points") == ["001", "002"]
+    assert numbers(clerk, "/service-points") == ["001", "002", "003", "004", "801", "802"]
+    assert numbers(somebody, "/service-points") == ["001", "002"]
     assert numbers(somebody, "/devices", "serial") == ["001", "002"]
     assert numbers(somebody, "/agreements") == ["001", "002"]
     assert numbers(somebody, "/work-orders") == ["001"]
@@ -28,10 +28,12 @@ def test_of_the_trees_staff_sees_what_leads_to_their_area(api):
     for moment in ("", "?valid_at=2026-03-03T00:00:00Z"):
         whole = clerk.get(f"/nodes/{division['id']}{moment}").json()
         part = somebody.get(f"/nodes/{division['id']}{moment}").json()
-        assert [below["code"] for below in whole["below"]] == ["N1", "S1"]
-        assert [(below["code"], below["connections"]) for below in part["below"]] == [("N1", 2)]
-        assert part["node"]["connections"] == 2 < whole["node"]["connections"]
-        for address in (f"/nodes/{elsewhere['id']}", f"/nodes/{elsewhere['id']}/usage-points"):
+        assert [below["code"] for below in whole["children"]] == ["N1", "S1"]
+        assert [(below["code"], below["consumer_service_points"]) for below in part["children"]] == [
+            ("N1", 2)
+        ]
+        assert part["node"]["consumer_service_points"] == 2 < whole["node"]["consumer_service_points"]
+        for address in (f"/nodes/{elsewhere['id']}", f"/nodes/{elsewhere['id']}/service-points"):
             assert somebody.get(address + moment).status_code == 404
             assert clerk.get(address + moment).status_code == 200
     assert api("consumer").get("/nodes").json()["items"] == []
@@ -43,7 +45,7 @@ def test_a_large_area_is_looked_at_row_by_row_and_gives_the_same(api, who, monke
 
     areas = {"division": "division D", "premise": "premise NEEM"}
     program = api(who, role="clerk", area=areas[who]) if who in areas else api(who)
-    paths = ("/usage-points", "/consumers", "/devices", "/agreements", "/audit", "/work-orders")
+    paths = ("/service-points", "/consumers", "/devices", "/agreements", "/audit", "/work-orders")
     small = [program.get(path).content for path in paths]
     assert all(b'"id"' in content for content in small[:4])
     monkeypatch.setattr(access, "_FEW", 0)
@@ -55,7 +57,7 @@ def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
     addresses = [
         f"/consumers/{society.people['Chetan']}",
         f"/consumers/{society.people['Chetan']}/export",
-        f"/usage-points/{there.service_point_id}",
+        f"/service-points/{there.service_point_id}",
         f"/devices/{there.device_id}",
         f"/agreements/{there.agreement_id}",
         f"/accounts/{there.account_id}/balance",
@@ -69,10 +71,10 @@ def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
     assert [line["path"] for line in refusals] == [
         f"/api/v1{address.partition('?')[0]}" for address in addresses
     ]
-    missing = program.get("/usage-points/77").json()
+    missing = program.get("/service-points/77").json()
     elsewhere = told[2].json()
-    assert missing["detail"] == "there is no usage point 77 for you"
-    assert elsewhere["detail"] == f"there is no usage point {there.service_point_id} for you"
+    assert missing["detail"] == "there is no service point 77 for you"
+    assert elsewhere["detail"] == f"there is no service point {there.service_point_id} for you"
 
 
 def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
@@ -90,12 +92,12 @@ def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
 def test_a_consumer_sees_their_own(api, society):
     own, other = society.flats
     program = api("consumer")
-    assert numbers(program, "/usage-points") == ["001"]
+    assert numbers(program, "/service-points") == ["001"]
     assert numbers(program, "/devices", "serial") == ["001"]
     assert [item["name"] for item in program.get("/consumers").json()["items"]] == ["Asha Devi"]
     assert program.get(f"/accounts/{own.account_id}/balance").status_code == 200
     for address in (
-        f"/consumers/{society.people['Meena']}", f"/usage-points/{other.service_point_id}", f"/devices/{other.device_id}",
+        f"/consumers/{society.people['Meena']}", f"/service-points/{other.service_point_id}", f"/devices/{other.device_id}",
         f"/agreements/{other.agreement_id}", f"/accounts/{other.account_id}/entries",
     ):  # fmt: skip
         assert program.get(address).status_code == 404
@@ -135,8 +137,8 @@ def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
     his = chetan.get(f"/agreements/{there.agreement_id}/readings?{both}").json()["items"]
     assert (len(his), his[-1]["start_at"]) == (48, "2026-03-02T23:30:00+05:30")
     # The meter has measured for both; where it hangs now is hers to know.
-    assert asha.get(f"/devices/{there.device_id}").json()["hangs"]["consumer_number"] == "URJ00000003"
-    assert chetan.get(f"/devices/{there.device_id}").json()["hangs"] is None
+    assert asha.get(f"/devices/{there.device_id}").json()["installation"]["consumer_number"] == "URJ00000003"
+    assert chetan.get(f"/devices/{there.device_id}").json()["installation"] is None
 
 
 def read_by(society, who):
@@ -158,8 +160,8 @@ def test_reading_another_is_written_down(api, society):
     clerk.get(
         f"/agreements/{own.agreement_id}/readings?begins_at=2026-03-02T00:00:00Z&ends_at=2026-03-03T00:00:00Z"
     )
-    clerk.get(f"/consumers?usage_point={own.service_point_id}")
-    clerk.get(f"/usage-points/{own.service_point_id}")
+    clerk.get(f"/consumers?service_point={own.service_point_id}")
+    clerk.get(f"/service-points/{own.service_point_id}")
     assert read_by(society, "clerk@utility.example") == [
         (asha, "GET /consumers/{id}"),
         (asha, "GET /consumers/{id}/export"),
@@ -180,7 +182,7 @@ def test_reading_oneself_is_not(api, society):
 def test_a_programs_reads_are_under_its_key_and_auditors_see_them(api, society):
     program = api("billing", role="revenue_officer")
     program.get(f"/consumers/{society.people['Bina']}")
-    (row,) = api("auditor").get(f"/personal-reads?person={society.people['Bina']}").json()["items"]
+    (row,) = api("auditor").get(f"/personal-reads?consumer={society.people['Bina']}").json()["items"]
     assert (row["user_id"], row["what"]) == (None, "GET /consumers/{id}")
     assert row["token_id"] is not None
 

@@ -14,10 +14,10 @@ def test_a_months_totals_count_nothing_twice(api, society):
         2 * 96 * 100, 96 * 30, 96 * 250, 0,
     )  # fmt: skip
     (tower,) = told["parts"]
-    assert (tower["premise"], tower["energy_wh"], tower["usage_points"]) == (
+    assert (tower["premise"], tower["energy_wh"], tower["service_points"]) == (
         "Tower A", 2 * 96 * 100 + 96 * 30, 3,
     )  # fmt: skip
-    by_number = {one["consumer_number"]: one for one in told["usage_points"]}
+    by_number = {one["consumer_number"]: one for one in told["service_points"]}
     assert {number: one["energy_wh"] for number, one in by_number.items()} == {
         "URJ00000001": 9600, "URJ00000002": 9600, "URJ00000801": 2880, "URJ00000802": 24_000,
     }  # fmt: skip
@@ -28,8 +28,8 @@ def test_a_months_totals_count_nothing_twice(api, society):
 
 def test_a_month_of_which_nothing_is_known(api):
     told = api("secretary").get("/totals?premise=901&month=2025-12").json()
-    assert (told["consumers_wh"], told["unknown"]) == (0, 4)
-    assert {one["energy_wh"] for one in told["usage_points"]} == {None}
+    assert (told["consumers_wh"], told["service_points_without_data"]) == (0, 4)
+    assert {one["energy_wh"] for one in told["service_points"]} == {None}
 
 
 @pytest.mark.parametrize("month", ["2026-13", "2026", "March"])
@@ -89,7 +89,7 @@ def test_the_balance_is_that_of_the_books(api, society):
     assert (told["balance_minor"], told["posted_minor"], told["pending_minor"]) == (
         fresh.balance_minor, fresh.ledger_minor, fresh.pending_minor,
     )  # fmt: skip
-    assert (told["currency"], told["account"]) == ("INR", account)
+    assert (told["currency"], told["account_id"]) == ("INR", account)
 
 
 def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
@@ -168,7 +168,7 @@ def test_everything_of_one_person(api, society):
     asha = society.people["Asha Devi"]
     api("clerk").get(f"/consumers/{asha}")
     told = api("consumer").get(f"/consumers/{asha}/export").json()
-    assert (told["person"]["name"], told["person"]["phone"]) == ("Asha Devi", "9812300001")
+    assert (told["consumer"]["name"], told["consumer"]["phone"]) == ("Asha Devi", "9812300001")
     (account,) = told["accounts"]
     assert account["account_id"] == society.flats[0].account_id
     assert (

@@ -60,7 +60,7 @@ def test_the_examples(environment):
         assert not differs, f"{command}\n{done.stdout}\n{differs}"
 
 
-WORDS = {"state", "type", "status", "rehearsal", "remedy", "faults", "detail", "month", "kind", "currency"}
+WORDS = {"state", "type", "status", "dry_run", "remedy", "faults", "detail", "month", "kind", "currency"}
 """What a sample says of these comes so; of all else the kind of value is compared."""
 
 

@@ -20,7 +20,7 @@ def problem(answer):
 def test_without_a_key_nothing_opens(api):
     program = api("clerk")
     for header in ("", "Basic abc"):
-        answer = program.get("/usage-points", authorization=header)
+        answer = program.get("/service-points", authorization=header)
         kind, detail = problem(answer)
         assert (answer.status_code, kind) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="urja"'
@@ -29,7 +29,7 @@ def test_without_a_key_nothing_opens(api):
 
 @pytest.mark.parametrize("key", ["", "urja_", "x" * 500, "urja_aaaaaaaa_" + "A" * 43])
 def test_what_is_no_key(api, key):
-    answer = api("clerk").get("/usage-points", authorization=f"Bearer {key}")
+    answer = api("clerk").get("/service-points", authorization=f"Bearer {key}")
     assert (answer.status_code, problem(answer)[1]) == (401, "that is no key of ours")
 
 
@@ -67,28 +67,28 @@ def test_who_leaves_keeps_a_key_that_opens_nothing(api):
     from urja.usecases.operations import dismiss
 
     program = api("clerk")
-    assert program.get("/usage-points").status_code == 200
+    assert program.get("/service-points").status_code == 200
     now = datetime(2026, 3, 20, tzinfo=UTC)
     as_owner(lambda: dismiss("clerk@utility.example", "clerk", recorded_at=now, actor="test"))
-    answer = program.get("/usage-points")
+    answer = program.get("/service-points")
     assert answer.status_code == 403
     assert problem(answer)[1].endswith("you are here as nobody")
 
 
 NOT_SO_FAR = (
-    "the key does not reach so far: it has read:usage_point, write:install_meter, and this takes read:device; "
+    "the key does not reach so far: it has read:service_point, write:install_meter, and this takes read:device; "
     "ask for another one"
 )
 
 
 def test_scopes_narrow_what_roles_allow(api, society):
-    program = api("clerk", scopes=["read:usage_point", "write:install_meter"])
-    assert program.get("/usage-points").status_code == 200
+    program = api("clerk", scopes=["read:service_point", "write:install_meter"])
+    assert program.get("/service-points").status_code == 200
     answer = program.get("/devices")
     assert (answer.status_code, problem(answer)) == (403, ("forbidden", NOT_SO_FAR))
     assert program.post("remove_meter", {}).status_code == 403
     assert program.post("install_meter", {}).status_code == 422
-    assert program.get("/me").json()["may"] == ["read:usage_point", "write:install_meter"]
+    assert program.get("/me").json()["permissions"] == ["read:service_point", "write:install_meter"]
 
 
 def test_scopes_do_not_widen(api):
@@ -99,8 +99,8 @@ def test_a_programs_key_has_a_role_in_an_area(api, society):
     program = api("billing", role="clerk", area="section N1")
     me = program.get("/me").json()
     assert (me["user_id"], [one["role"] for one in me["roles"]]) == (None, ["clerk"])
-    assert program.get(f"/usage-points/{society.elsewhere.service_point_id}").status_code == 404
-    assert program.get(f"/usage-points/{society.flats[0].service_point_id}").status_code == 200
+    assert program.get(f"/service-points/{society.elsewhere.service_point_id}").status_code == 404
+    assert program.get(f"/service-points/{society.flats[0].service_point_id}").status_code == 200
 
 
 def test_when_it_was_used_last_is_kept(api):
@@ -121,7 +121,7 @@ def test_a_key_has_so_many_requests_a_minute(api):
         refused = program.get("/me")
         if refused.status_code != 200:
             break
-    assert (refused.status_code, problem(refused)[0]) == (429, "too-many")
+    assert (refused.status_code, problem(refused)[0]) == (429, "too-many-requests")
     assert refused.headers["Retry-After"] == "1"
     assert other.get("/me").status_code == 200
 
@@ -202,11 +202,11 @@ def test_all_workers_of_a_server_share_the_buckets(program, says):
 
 
 def test_there_are_no_cookies(api, society, browser):
-    answer = api("clerk").get("/usage-points")
+    answer = api("clerk").get("/service-points")
     assert not answer.cookies
     assert "Cookie" not in answer.headers["Vary"]
     signed_in = browser(user_id=society.flats[0].user_id)
-    assert signed_in.get("/api/v1/usage-points").status_code == 401
+    assert signed_in.get("/api/v1/service-points").status_code == 401
     own = signed_in.get(f"/api/v1/accounts/{society.flats[0].account_id}/balance")
     assert (own.status_code, own.json()["currency"]) == (200, "INR")
     other = signed_in.get(f"/api/v1/accounts/{society.flats[1].account_id}/balance")
@@ -220,7 +220,7 @@ def test_a_session_writes_nothing(api, society, browser):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/usage-points/abc", "/usage-points/" + "9" * 30, "/operations/x/y"]
+    "path", ["/nothing", "/service-points/abc", "/service-points/" + "9" * 30, "/operations/x/y"]
 )
 def test_what_is_no_address(api, path):
     answer = api("clerk").get(path)
@@ -228,7 +228,7 @@ def test_what_is_no_address(api, path):
 
 
 def test_what_is_not_done_there(api):
-    answer = api("clerk")("DELETE", "/usage-points")
+    answer = api("clerk")("DELETE", "/service-points")
     assert (answer.status_code, problem(answer)[0]) == (405, "method-not-allowed")
     assert answer.headers["Allow"] == "GET, HEAD"
 
@@ -245,7 +245,7 @@ def test_when_the_database_is_away(api, monkeypatch):
 
     monkeypatch.setattr(views.keys, "found", away)
     answer = program.get("/me")
-    assert (answer.status_code, problem(answer)[0]) == (503, "away")
+    assert (answer.status_code, problem(answer)[0]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "15"
 
 

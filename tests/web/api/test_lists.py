@@ -24,7 +24,7 @@ def walk(program, path, limit=2, between=lambda: None):
 @pytest.mark.parametrize(
     "path",
     [
-        "/usage-points",
+        "/service-points",
         "/devices",
         "/consumers",
         "/agreements",
@@ -46,12 +46,12 @@ def test_what_comes_and_goes_meanwhile_neither_repeats_nor_skips(api, society):
     from tests.apps.street import adopt
 
     program = api("clerk")
-    before = [item["id"] for item in program.get("/usage-points?limit=200").json()["items"]]
+    before = [item["id"] for item in program.get("/service-points?limit=200").json()["items"]]
 
     def come():
         as_owner(lambda: [adopt(51, bucket=0), adopt(52, bucket=1023)])
 
-    items, _ = walk(program, "/usage-points", between=come)
+    items, _ = walk(program, "/service-points", between=come)
     seen = [item["id"] for item in items]
     assert len(seen) == len(set(seen))
     assert [number for number in seen if number in before] == before
@@ -78,12 +78,12 @@ def test_entries_go_on_while_new_ones_are_posted(api, society):
 
 def test_a_cursor_is_of_its_list_alone(api):
     program = api("clerk")
-    cursor = program.get("/usage-points?limit=1").json()["next"]
+    cursor = program.get("/service-points?limit=1").json()["next"]
     for path, says in (
         (f"/devices?limit=1&cursor={cursor}", "the cursor is of another list or other filters"),
-        (f"/usage-points?purpose=bulk&cursor={cursor}", "the cursor is of another list or other filters"),
-        ("/usage-points?cursor=abc", "'abc' is no cursor"),
-        ("/usage-points?cursor=%00", "cursor: the character NUL cannot be kept"),
+        (f"/service-points?purpose=bulk&cursor={cursor}", "the cursor is of another list or other filters"),
+        ("/service-points?cursor=abc", "'abc' is no cursor"),
+        ("/service-points?cursor=%00", "cursor: the character NUL cannot be kept"),
     ):
         answer = program.get(path)
         assert answer.status_code == 400
@@ -93,10 +93,10 @@ def test_a_cursor_is_of_its_list_alone(api):
 @pytest.mark.parametrize(
     ("path", "ends"),
     [
-        ("/usage-points?consumer_number=URJ00000002", ["002"]),
-        ("/usage-points?purpose=bulk", ["802"]),
-        ("/usage-points?premise=901", ["001", "002", "801", "802"]),
-        ("/usage-points?premise=902", ["001", "002", "801"]),
+        ("/service-points?consumer_number=URJ00000002", ["002"]),
+        ("/service-points?purpose=bulk", ["802"]),
+        ("/service-points?premise=901", ["001", "002", "801", "802"]),
+        ("/service-points?premise=902", ["001", "002", "801"]),
         ("/agreements?at=2026-02-01T00:00:00Z", []),
         ("/agreements?at=2026-03-02T00:00:00Z", ["001", "002", "003", "004"]),
         # The fourth's meter went, unread: two orders.
@@ -124,7 +124,7 @@ def test_filters_of_people(api, path, names):
 def test_filters_of_records(api, society):
     program, flat = api("auditor"), society.flats[0]
     kinds = [
-        item["kind"] for item in program.get(f"/audit?usage_point={flat.service_point_id}").json()["items"]
+        item["kind"] for item in program.get(f"/audit?service_point={flat.service_point_id}").json()["items"]
     ]
     assert kinds == ["adoption"]
     (entry,) = program.get("/audit?kind=remove_meter").json()["items"]
@@ -148,7 +148,7 @@ def test_filters_of_records(api, society):
     ],
 )
 def test_parameters_that_are_none(api, query, says):
-    answer = api("clerk").get(f"/usage-points?{query}")
+    answer = api("clerk").get(f"/service-points?{query}")
     assert answer.status_code == 400
     assert says in answer.json()["detail"]
 
@@ -161,7 +161,7 @@ def test_an_instant_has_an_offset(api):
 
 def test_what_names_people_is_not_in_the_audit(api, society):
     program = api("auditor")
-    (entry,) = program.get(f"/audit?usage_point={society.flats[0].service_point_id}").json()["items"]
+    (entry,) = program.get(f"/audit?service_point={society.flats[0].service_point_id}").json()["items"]
     assert "Asha" not in program.get(f"/audit/{entry['id']}").content.decode()
     assert entry["content"]["premise_name"] == "Flat 1"
     assert not {"person_name", "email", "phone", "wrapped_guek"} & {*entry["content"]}
@@ -170,7 +170,7 @@ def test_what_names_people_is_not_in_the_audit(api, society):
 def singles(society):
     flat = society.flats[0]
     return [
-        f"/consumers/{society.people['Asha Devi']}", f"/usage-points/{flat.service_point_id}", f"/devices/{flat.device_id}",
+        f"/consumers/{society.people['Asha Devi']}", f"/service-points/{flat.service_point_id}", f"/devices/{flat.device_id}",
         f"/agreements/{flat.agreement_id}", f"/work-orders/{society.work_order}", "/tariffs/1",
         f"/accounts/{flat.account_id}/balance", f"/accounts/{flat.account_id}/entries/1",
     ]  # fmt: skip
@@ -193,7 +193,7 @@ def test_the_version_moves_with_what_is_shown(api, society):
     from urja.apps.network.models import Premise
 
     program, flat = api("clerk"), society.flats[0]
-    path = f"/usage-points/{flat.service_point_id}"
+    path = f"/service-points/{flat.service_point_id}"
     before = program.get(path).headers["ETag"]
 
     def rename():
@@ -205,7 +205,7 @@ def test_the_version_moves_with_what_is_shown(api, society):
 
 
 def test_a_head_is_a_get_without_its_body(api):
-    answer = api("clerk")("HEAD", "/usage-points")
+    answer = api("clerk")("HEAD", "/service-points")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
@@ -216,7 +216,7 @@ def test_single_things_as_they_were_and_were_known(api, society):
     from urja.usecases.operations import ChangeLoad, RemoveMeter, perform
 
     flat, program, later = society.flats[0], api("clerk"), START + timedelta(days=10)
-    number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
+    number = program.get(f"/service-points/{flat.service_point_id}").json()["consumer_number"]
     serial = program.get(f"/devices/{flat.device_id}").json()["serial"]
     agreed = program.get(f"/agreements/{flat.agreement_id}").json()
     was = agreed["terms"][-1]["sanctioned_load_w"]
@@ -242,10 +242,10 @@ def test_single_things_as_they_were_and_were_known(api, society):
         for instants in ({"valid_at": before}, {"valid_at": before, "known_at": before}, {"valid_at": START})
     ]
     assert loads == [[4321], [was], [was]]
-    assert seen(device, valid_at=later).json()["hangs"] is None
-    assert seen(device, valid_at=before).json()["hangs"]["consumer_number"] == number
-    assert seen(device, valid_at=later, known_at=before).json()["hangs"]["consumer_number"] == number
-    place = f"/usage-points/{flat.service_point_id}"
+    assert seen(device, valid_at=later).json()["installation"] is None
+    assert seen(device, valid_at=before).json()["installation"]["consumer_number"] == number
+    assert seen(device, valid_at=later, known_at=before).json()["installation"]["consumer_number"] == number
+    place = f"/service-points/{flat.service_point_id}"
     assert seen(place, valid_at=before).json()["consumer_number"] == number
     ahead = seen(place, known_at=datetime(2199, 1, 1, tzinfo=UTC))
     assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
@@ -259,17 +259,17 @@ def test_both_trees_and_as_they_were_known(api, society):
     """A place that was moved hangs elsewhere from then on, and was known to from when that was written down."""
     from urllib.parse import urlencode
 
-    from urja.usecases.operations import MoveConnection, perform, put_up_transformer
+    from urja.usecases.operations import MoveServicePoint, add_transformer, perform
 
     moved, learned = START + timedelta(hours=2), START + timedelta(days=1)
     program, flat = api("clerk"), society.flats[0]
-    number = program.get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
+    number = program.get(f"/service-points/{flat.service_point_id}").json()["consumer_number"]
     roots = program.get("/nodes").json()["items"]
     assert {one["tree"] for one in roots} <= {"administration", "grid"}
 
     def change():
-        put_up_transformer("T8", feeder="F8", recorded_at=START, actor="test")
-        asked = MoveConnection(consumer_number=number, grid="transformer T8", moved_at=moved)
+        add_transformer("T8", feeder="F8", recorded_at=START, actor="test")
+        asked = MoveServicePoint(consumer_number=number, grid="transformer T8", moved_at=moved)
         perform(asked, recorded_at=learned, actor="test")
 
     as_owner(change)
@@ -279,36 +279,36 @@ def test_both_trees_and_as_they_were_known(api, society):
         return program.get(f"{path}{'&' if '?' in path else '?'}{urlencode(moment)}")
 
     (node,) = program.get("/nodes?code=T8").json()["items"]
-    assert (node["level"], node["connections"], node["dark"]) == ("transformer", 1, 0)
+    assert (node["level"], node["consumer_service_points"], node["disconnected"]) == ("transformer", 1, 0)
     one = f"/nodes/{node['id']}"
     found = program.get(one).json()
     assert [above["code"] for above in found["path"]] == ["F8"]
     (feeder,) = seen("/nodes?code=F8", moved, learned).json()["items"]
-    assert (feeder["connections"], feeder["meters"], feeder["silent"]) == (1, 1, None)
-    below = seen(f"/nodes/{feeder['id']}", moved, learned).json()["below"]
-    assert [(child["code"], child["connections"]) for child in below] == [("T8", 1)]
+    assert (feeder["consumer_service_points"], feeder["meters"], feeder["not_communicating"]) == (1, 1, None)
+    below = seen(f"/nodes/{feeder['id']}", moved, learned).json()["children"]
+    assert [(child["code"], child["consumer_service_points"]) for child in below] == [("T8", 1)]
     for valid_at, known_at, there in (
         (moved, learned, [number]),
         (moved - timedelta(minutes=1), learned, []),
         (moved, learned - timedelta(minutes=1), []),
     ):
-        assert seen(one, valid_at, known_at).json()["node"]["connections"] == len(there)
-        items = seen(f"{one}/usage-points", valid_at, known_at).json()["items"]
+        assert seen(one, valid_at, known_at).json()["node"]["consumer_service_points"] == len(there)
+        items = seen(f"{one}/service-points", valid_at, known_at).json()["items"]
         assert [item["consumer_number"] for item in items] == there
     unknown = seen(one, moved, START - timedelta(days=1))
     assert (unknown.status_code, "by what was known then" in unknown.json()["detail"]) == (404, True)
-    ahead = program.get(f"{one}/usage-points?known_at=2199-01-01T00:00:00Z")
+    ahead = program.get(f"{one}/service-points?known_at=2199-01-01T00:00:00Z")
     assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
 
 
 def test_what_hangs_at_a_node_comes_in_pages(api, society):
     program = api("clerk")
-    placed = program.get(f"/usage-points/{society.flats[0].service_point_id}").json()["placed"]
+    placed = program.get(f"/service-points/{society.flats[0].service_point_id}").json()["placements"]
     (node,) = program.get(f"/nodes?code={placed[0]['code']}").json()["items"]
-    path = f"/nodes/{node['id']}/usage-points"
+    path = f"/nodes/{node['id']}/service-points"
     whole = program.get(f"{path}?limit=200").json()["items"]
     assert len(whole) > 1
     items, pages = walk(program, path, limit=1)
     assert (items, pages) == (whole, len(whole))
-    of_a_list_of_numbers = program.get("/usage-points?limit=1").json()["next"]
+    of_a_list_of_numbers = program.get("/service-points?limit=1").json()["next"]
     assert program.get(f"{path}?cursor={of_a_list_of_numbers}").status_code == 400

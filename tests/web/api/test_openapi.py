@@ -73,7 +73,7 @@ def test_every_reference_leads_somewhere(described):
     text = json.dumps(described)
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
     assert named <= {*described["components"]["schemas"]}
-    assert named >= {"Consumer", "ProblemDocument", "InstallMeter", "Page_UsagePoint_"}
+    assert named >= {"Consumer", "ProblemDocument", "InstallMeter", "Page_ServicePoint_"}
 
 
 def test_it_is_openapi_3_1(described):
@@ -90,7 +90,7 @@ def test_it_is_openapi_3_1(described):
 
 
 def test_the_parameters_are_those_that_are_taken(described, api):
-    about = described["paths"]["/usage-points"]["get"]
+    about = described["paths"]["/service-points"]["get"]
     taken = [one["name"] for one in about["parameters"]]
     assert taken == ["cursor", "limit", "consumer_number", "purpose", "premise"]
     limit = next(one for one in about["parameters"] if one["name"] == "limit")
@@ -127,7 +127,7 @@ def test_the_page_for_people(api, described):
     assert len(ids) == len(set(ids))
     anchors = set(re.findall(r'href="#([^"]+)"', html))
     assert anchors <= set(ids)
-    assert "too-many" in ids
+    assert "too-many-requests" in ids
 
 
 def test_the_style_knows_the_dark(api):

@@ -20,7 +20,7 @@ def test_done_and_told(api, society, stage):
     answer = clerk.post("remove_meter", REMOVAL)
     assert answer.status_code == 200
     told = answer.json()
-    assert (told["state"], told["faults"], told["rehearsal"]) == ("done", [], False)
+    assert (told["state"], told["faults"], told["dry_run"]) == ("done", [], False)
     assert told["outcome"]["device_id"] == society.elsewhere.device_id
     assert "registry_device_period" in {change["table"] for change in told["effects"]["changes"]}
     entry = api("auditor").get(f"/audit/{told['operation_id']}").json()
@@ -31,8 +31,8 @@ def test_done_and_told(api, society, stage):
 
 def test_a_rehearsal_changes_nothing(api, society, stage):
     clerk = api("clerk")
-    told = clerk.post("remove_meter", REMOVAL, query="?rehearse=true").json()
-    assert (told["state"], told["rehearsal"], told["operation_id"], told["outcome"]) == (
+    told = clerk.post("remove_meter", REMOVAL, query="?dry_run=true").json()
+    assert (told["state"], told["dry_run"], told["operation_id"], told["outcome"]) == (
         "done",
         True,
         None,
@@ -113,15 +113,15 @@ def test_the_same_key_for_something_else_is_refused(api, stage):
     clerk = api("clerk")
     clerk.post("remove_meter", REMOVAL, key="k")
     other = clerk.post("remove_meter", REMOVAL | {"register_wh": 5}, key="k")
-    assert (other.status_code, other.json()["type"]) == (422, "/api/v1/#key-reused")
-    rehearsed = clerk.post("remove_meter", REMOVAL, key="k", query="?rehearse=true")
+    assert (other.status_code, other.json()["type"]) == (422, "/api/v1/#idempotency-key-reused")
+    rehearsed = clerk.post("remove_meter", REMOVAL, key="k", query="?dry_run=true")
     assert rehearsed.status_code == 422
     # Another's key is another key.
     assert api("clerk").post("remove_meter", REMOVAL, key="k").status_code == 409
 
 
 @pytest.mark.parametrize(
-    ("key", "kind"), [("", "key-missing"), ("a b", "bad-request"), ("x" * 61, "bad-request")]
+    ("key", "kind"), [("", "idempotency-key-missing"), ("a b", "bad-request"), ("x" * 61, "bad-request")]
 )
 def test_keys_that_are_none(api, key, kind):
     answer = api("clerk").post("remove_meter", REMOVAL, key=key)
@@ -184,7 +184,7 @@ def test_what_is_not_json_or_too_large(api):
         {"a": 1},
         headers={"authorization": f"Bearer {clerk.key}", "idempotency-key": "k"},
     )
-    assert (form.status_code, form.json()["type"]) == (415, "/api/v1/#not-json")
+    assert (form.status_code, form.json()["type"]) == (415, "/api/v1/#unsupported-media-type")
     large = clerk.post("undo", b'"' + b"x" * (1024 * 1024) + b'"')
     assert (large.status_code, large.json()["type"]) == (413, "/api/v1/#too-large")
 
@@ -215,11 +215,11 @@ def test_a_person_is_corrected_under_the_version_that_was_read(api, society, sta
     answer = clerk(
         "PATCH", f"/consumers/{bina}", {"phone": "98123-00002"}, if_match=tag, idempotency_key="k1"
     )
-    assert (answer.status_code, answer.json()["kind"]) == (200, "correct_person")
+    assert (answer.status_code, answer.json()["kind"]) == (200, "correct_consumer")
     known, newer = consumer(clerk, bina)
     assert known["phone"] == "9812300002"
     stale = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k2")
-    assert (stale.status_code, stale.json()["type"]) == (412, "/api/v1/#changed")
+    assert (stale.status_code, stale.json()["type"]) == (412, "/api/v1/#precondition-failed")
     assert (
         clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=newer, idempotency_key="k3").status_code
         == 200
@@ -228,7 +228,7 @@ def test_a_person_is_corrected_under_the_version_that_was_read(api, society, sta
 
 def test_a_change_between_looking_and_doing_is_refused(api, society):
     """The stage looks at the version too: what the web saw may be old by then."""
-    from urja.usecases.operations import CorrectPerson, perform
+    from urja.usecases.operations import CorrectConsumer, perform
     from urja.web.api import operating
 
     clerk, bina = api("clerk"), society.people["Bina"]
@@ -236,7 +236,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
     ask = operating.journal.ask
 
     def meanwhile(*given, **named):
-        correction = CorrectPerson(person=bina, name="Somebody else's")
+        correction = CorrectConsumer(consumer_id=bina, name="Somebody else's")
         as_owner(lambda: perform(correction, recorded_at=named["requested_at"], actor="test").id)
         return ask(*given, **named)
 
@@ -250,11 +250,11 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
 @pytest.mark.parametrize(
     ("body", "headers", "kind"),
     [
-        ({"name": "B"}, {"idempotency_key": "k"}, "version-missing"),
-        ({"name": "B"}, {"if_match": "*"}, "key-missing"),
+        ({"name": "B"}, {"idempotency_key": "k"}, "precondition-required"),
+        ({"name": "B"}, {"if_match": "*"}, "idempotency-key-missing"),
         ({"colour": "B"}, {"if_match": "*", "idempotency_key": "k"}, "invalid"),
         (b"{", {"if_match": "*", "idempotency_key": "k"}, "bad-request"),
-        ({"name": "B"}, {"if_match": '"x"', "idempotency_key": "k"}, "changed"),
+        ({"name": "B"}, {"if_match": '"x"', "idempotency_key": "k"}, "precondition-failed"),
     ],
 )
 def test_corrections_that_are_none(api, society, body, headers, kind):
@@ -268,7 +268,9 @@ def without_passkeys():
     from urja.apps.approvals import thresholds
     from urja.core.approvals import bundled_thresholds
 
-    text = bundled_thresholds().replace('actor = ["approve_address_change", "make_nameless"]', "actor = []")
+    text = bundled_thresholds().replace(
+        'actor = ["approve_address_change", "anonymise_consumer"]', "actor = []"
+    )
     thresholds.load(text.replace("default-1", "ours-1"), recorded_at=house.NOW, actor="test")
 
 
@@ -280,7 +282,7 @@ def test_an_administrator_makes_somebody_nameless(api, society, stage):
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
     dev, admin = society.people["Dev"], api("administrator")
-    refused = admin.post("make_nameless", {"person": dev})
+    refused = admin.post("anonymise_consumer", {"consumer_id": dev})
     assert refused.status_code == 409
     assert "it must have ended first" in refused.json()["faults"][0]
 
@@ -291,10 +293,11 @@ def test_an_administrator_makes_somebody_nameless(api, society, stage):
 
     as_owner(end)
     assert (
-        "this needs your passkey" in admin.post("make_nameless", {"person": dev}, key="k3").json()["detail"]
+        "this needs your passkey"
+        in admin.post("anonymise_consumer", {"consumer_id": dev}, key="k3").json()["detail"]
     )
     as_owner(without_passkeys)
-    assert admin.post("make_nameless", {"person": dev}, key="k2").status_code == 200
+    assert admin.post("anonymise_consumer", {"consumer_id": dev}, key="k2").status_code == 200
     known, _ = consumer(admin, dev)
     assert (known["name"], known["email"], known["phone"]) == ("", "", None)
-    assert known["nameless_at"] == "2026-03-20T13:42:00+05:30"
+    assert known["anonymised_at"] == "2026-03-20T13:42:00+05:30"

@@ -12,7 +12,7 @@ def load_policies():
 
 
 def asked(api, flat, **more):
-    number = api("clerk").get(f"/usage-points/{flat.service_point_id}").json()["consumer_number"]
+    number = api("clerk").get(f"/service-points/{flat.service_point_id}").json()["consumer_number"]
     return {"consumer_number": number, "effective_on": "2026-03-10", "reason": "agreed"} | more
 
 
@@ -26,7 +26,7 @@ def test_it_is_given_shown_and_taken_away(api, society, stage):
 
     assert shown() == [""]
     content = asked(api, flat, policy="demo")
-    rehearsed = api("clerk").post("change_policy", content, query="?rehearse=true").json()
+    rehearsed = api("clerk").post("change_policy", content, query="?dry_run=true").json()
     assert (rehearsed["state"], rehearsed["effects"]["postings"], shown()) == ("done", [], [""])
     assert api("revenue_officer").post("change_policy", content, key="k2").status_code == 200
     assert shown() == ["", "demo"]

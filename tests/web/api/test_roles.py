@@ -17,8 +17,8 @@ def reads(society):
     flat = society.flats[0]
     day = "begins_at=2026-03-01T18:30:00Z&ends_at=2026-03-02T18:30:00Z"
     return {
-        Read.PERSON: f"/consumers/{society.people['Asha Devi']}",
-        Read.USAGE_POINT: f"/usage-points/{flat.service_point_id}",
+        Read.CONSUMER: f"/consumers/{society.people['Asha Devi']}",
+        Read.SERVICE_POINT: f"/service-points/{flat.service_point_id}",
         Read.DEVICE: f"/devices/{flat.device_id}",
         Read.AGREEMENT: f"/agreements/{flat.agreement_id}",
         Read.LOAD_CURVE: f"/agreements/{flat.agreement_id}/readings?{day}",
@@ -51,7 +51,7 @@ def test_reads(society, api, role):
     seen = {act: program.get(address) for act, address in reads(society).items()}
     # A household member is another person than the owner: theirs is themselves.
     if role == "member":
-        seen["read:person"] = program.get("/consumers/950")
+        seen["read:consumer"] = program.get("/consumers/950")
     assert {act: answer.status_code for act, answer in seen.items()} == {
         act: 200 if role in TABLE[act] else 403 for act in seen
     }

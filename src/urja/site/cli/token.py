@@ -31,7 +31,7 @@ def token() -> None:
 @click.option(
     "--scopes",
     required=True,
-    help="What it may at most, by commas: read:usage_point,write:install_meter, read:*, write:*.",
+    help="What it may at most, by commas: read:service_point,write:install_meter, read:*, write:*.",
 )
 @click.option(
     "--expires",

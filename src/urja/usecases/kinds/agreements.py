@@ -11,7 +11,7 @@ from urja.apps.journal.operation import Operation
 class Arrival(Operation, kw_only=True):
     """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
 
-    person: int | None = None
+    consumer_id: int | None = None
     """Number of a person who is known; else they are found by the e-mail address, or made."""
     name: str = ""
     email: str = ""

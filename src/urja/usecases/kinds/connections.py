@@ -73,7 +73,7 @@ class DisconnectPermanently(Operation, kw_only=True):
     note: str = ""
 
 
-class ReopenConnection(Operation, kw_only=True):
+class ReopenServicePoint(Operation, kw_only=True):
     """A connection that had ended may be supplied again: a meter, its commissioning and somebody's moving in follow."""
 
     consumer_number: str

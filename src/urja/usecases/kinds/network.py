@@ -8,7 +8,7 @@ from urja.apps.journal.operation import Operation
 PHASES: Final = ("", "R", "Y", "B", "RYB")
 
 
-class PutUpTransformer(Operation, kw_only=True):
+class AddTransformer(Operation, kw_only=True):
     """A transformer on a feeder; the feeder too, where nobody has heard of it."""
 
     code: str
@@ -23,12 +23,12 @@ class MoveNode(Operation, kw_only=True):
 
     node: str
     """A level and a code, such as `feeder F1`."""
-    hangs_on: str
+    parent: str
     """What it hangs on from then on, such as `substation SS2`."""
     moved_at: datetime
 
 
-class MoveConnection(Operation, kw_only=True):
+class MoveServicePoint(Operation, kw_only=True):
     """A service point to another section, another transformer or pole, or another phase: from an instant on."""
 
     consumer_number: str

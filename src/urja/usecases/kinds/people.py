@@ -8,13 +8,13 @@ from urja.apps.journal.operation import Operation
 from urja.base.sentences import say
 
 
-class CorrectPerson(Operation, kw_only=True):
+class CorrectConsumer(Operation, kw_only=True):
     """Put right what is known of a person. What is left out stays.
 
     A new e-mail address is what they sign in with once it is confirmed, at the new one and at the old (`addresses`).
     """
 
-    person: int
+    consumer_id: int
     name: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
     phone: str | UnsetType | None = UNSET
@@ -22,11 +22,11 @@ class CorrectPerson(Operation, kw_only=True):
     language: str | UnsetType = UNSET
     address: str | UnsetType = UNSET
     """Where letters go, if not to the premise."""
-    seen: str = ""
+    version: str = ""
     """The version that was looked at (`version` of the person): where it is another one by now, nothing is done."""
 
 
-class MakeNameless(Operation, kw_only=True):
+class AnonymiseConsumer(Operation, kw_only=True):
     """Take away for good what names a person: here, in the history, and in what was asked for; they sign in no more.
 
     Their accounts, money and readings stay as they are, under a number that leads to nobody.
@@ -34,16 +34,16 @@ class MakeNameless(Operation, kw_only=True):
 
     undoable: ClassVar[bool] = False
 
-    person: int
+    consumer_id: int
 
 
 class ApproveAddressChange(Operation, kw_only=True):
     """Stand in for the old address, where it is lost: a second person has seen who asks. It counts after a delay."""
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("correct_person with the address they have takes back what waits")
+    instead: ClassVar[str] = say("correct_consumer with the address they have takes back what waits")
 
-    person: int
+    consumer_id: int
     email: str
     """The new address, as it was asked for."""
     evidence: str
@@ -55,7 +55,7 @@ class ChangeAddress(Operation, kw_only=True):
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say(
-        "correct_person asks for the address of before, which is confirmed as any other"
+        "correct_consumer asks for the address of before, which is confirmed as any other"
     )
 
     address_change: int

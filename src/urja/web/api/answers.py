@@ -37,7 +37,7 @@ class Protection(Shown, frozen=True, kw_only=True):
     valid_to: datetime | None
 
 
-class AccountOfPerson(Shown, frozen=True, kw_only=True):
+class ConsumerAccount(Shown, frozen=True, kw_only=True):
     """An account that a person may see, as owner or member of the household."""
 
     account_id: int
@@ -54,11 +54,11 @@ class Consumer(Shown, frozen=True, kw_only=True):
     language: str
     address: str
     """Where letters go, if not to the premise."""
-    nameless_at: datetime | None
+    anonymised_at: datetime | None
     """When what named them was taken away."""
     consents: list[Consent]
     protections: list[Protection]
-    accounts: list[AccountOfPerson]
+    accounts: list[ConsumerAccount]
 
 
 class Correction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,8 +86,8 @@ class Premise(Shown, frozen=True, kw_only=True):
     """The premise that it is a part of: a flat's tower, a tower's society."""
 
 
-class Placed(Shown, frozen=True, kw_only=True):
-    """Where a usage point hangs in the administration or the grid, now."""
+class Placement(Shown, frozen=True, kw_only=True):
+    """Where a service point hangs in the administration or the grid, now."""
 
     tree: str
     level: str
@@ -96,7 +96,7 @@ class Placed(Shown, frozen=True, kw_only=True):
     valid_from: datetime
 
 
-class UsagePoint(Shown, frozen=True, kw_only=True):
+class ServicePoint(Shown, frozen=True, kw_only=True):
     """A connection. The consumer number is its own."""
 
     id: int
@@ -105,7 +105,7 @@ class UsagePoint(Shown, frozen=True, kw_only=True):
     purpose: str
     disconnected_at: datetime | None
     premise: Premise
-    placed: list[Placed]
+    placements: list[Placement]
 
 
 class NodeName(Shown, frozen=True, kw_only=True):
@@ -121,14 +121,14 @@ class NodeName(Shown, frozen=True, kw_only=True):
 class Node(NodeName, frozen=True, kw_only=True):
     """A place in the administration or the grid, with what hangs under it, at itself or further below."""
 
-    connections: int
-    """Consumers' usage points."""
-    other_usage_points: int
+    consumer_service_points: int
+    """Consumers' service points."""
+    other_service_points: int
     """The utility's own, common areas, bulk supplies ..."""
     meters: int
-    silent: int | None
+    not_communicating: int | None
     """Supplies of which nothing has come in for a day. Known of now alone: null of another moment."""
-    dark: int | None
+    disconnected: int | None
     """Supplies that are disconnected: whose relay the meter has confirmed to be open; null of another moment."""
     no_power: int | None
     """Connected supplies whose meter has no power; null of another moment."""
@@ -147,13 +147,13 @@ class NodeInTree(Shown, frozen=True, kw_only=True):
 
     node: Node
     path: list[NodeName]
-    below: list[Node]
+    children: list[Node]
 
 
-class HangingAtNode(Shown, frozen=True, kw_only=True):
-    """A usage point that hangs at a node itself."""
+class NodeServicePoint(Shown, frozen=True, kw_only=True):
+    """A service point that hangs at a node itself."""
 
-    usage_point_id: int
+    service_point_id: int
     consumer_number: str
     premise: str
     purpose: str
@@ -162,10 +162,10 @@ class HangingAtNode(Shown, frozen=True, kw_only=True):
     """Of its meter; empty without one."""
 
 
-class Hanging(Shown, frozen=True, kw_only=True):
+class Installation(Shown, frozen=True, kw_only=True):
     """Where a device hangs, and as what."""
 
-    usage_point_id: int
+    service_point_id: int
     consumer_number: str
     role: str
     valid_from: datetime
@@ -195,7 +195,7 @@ class Device(Shown, frozen=True, kw_only=True):
     """For staff; to consumers null."""
     address: str | None
     """Where a meter is that does not dial: `host:port`, or its place on a line of HDLC; for staff."""
-    hangs: Hanging | None
+    installation: Installation | None
 
 
 class Terms(Shown, frozen=True, kw_only=True):
@@ -213,13 +213,13 @@ class Terms(Shown, frozen=True, kw_only=True):
 
 
 class Agreement(Shown, frozen=True, kw_only=True):
-    """Who pays for a usage point, for a time."""
+    """Who pays for a service point, for a time."""
 
     id: int
     account_id: int
-    usage_point_id: int
+    service_point_id: int
     consumer_number: str
-    customer_id: int | None
+    consumer_id: int | None
     billing_day: int | None
     """On which day of a month its billing periods begin; null where its tariff says so."""
     valid_from: datetime
@@ -266,9 +266,9 @@ class Power(Shown, frozen=True, kw_only=True):
     """`powered`, `no_power` (at the meter), `disconnected` (by its relay) or `not_heard_from`."""
     since: datetime | None
     """Since when it is so; null while powered, and where it is not known."""
-    heard_at: datetime | None
+    last_heard_at: datetime | None
     """Of a powered supply the instant of the evidence."""
-    because: list[str]
+    reasons: list[str]
     """Why it is disconnected: what holds it off."""
     at_meter: str
     """`powered`, `no_power` or `not_heard_from`, also where the relay is open."""
@@ -279,7 +279,7 @@ class Power(Shown, frozen=True, kw_only=True):
 class Balance(Shown, frozen=True, kw_only=True):
     """What is left on an account now: the one figure that pages, alerts and decisions use."""
 
-    account: int
+    account_id: int
     balance_minor: int
     currency: str
     as_of: datetime | None
@@ -369,10 +369,10 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     notes: list[str]
 
 
-class PlaceOfTotals(Shown, frozen=True, kw_only=True):
-    """What one usage point has taken in a month."""
+class ServicePointTotals(Shown, frozen=True, kw_only=True):
+    """What one service point has taken in a month."""
 
-    usage_point_id: int
+    service_point_id: int
     consumer_number: str
     purpose: str
     premise_id: int
@@ -383,14 +383,14 @@ class PlaceOfTotals(Shown, frozen=True, kw_only=True):
     estimated_wh: int
 
 
-class PartOfTotals(Shown, frozen=True, kw_only=True):
+class PremiseTotals(Shown, frozen=True, kw_only=True):
     """What the consumers and the common areas of a part (a tower) have taken together."""
 
     premise_id: int
     premise: str
     kind: str
     energy_wh: int
-    usage_points: int
+    service_points: int
 
 
 class Totals(Shown, frozen=True, kw_only=True):
@@ -403,10 +403,10 @@ class Totals(Shown, frozen=True, kw_only=True):
     common_area_wh: int
     bulk_wh: int
     dg_wh: int
-    unknown: int
-    """Usage points of which nothing is known; they are in no sum."""
-    parts: list[PartOfTotals]
-    usage_points: list[PlaceOfTotals]
+    service_points_without_data: int
+    """Service points of which nothing is known; they are in no sum."""
+    parts: list[PremiseTotals]
+    service_points: list[ServicePointTotals]
 
 
 class WorkOrder(Shown, frozen=True, kw_only=True):
@@ -415,14 +415,14 @@ class WorkOrder(Shown, frozen=True, kw_only=True):
     id: int
     kind: str
     state: str
-    usage_point_id: int
+    service_point_id: int
     consumer_number: str
     device_id: int | None
     assignee_id: int | None
     opened_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
-    asked: dict[str, Any]
+    instructions: dict[str, Any]
     result: dict[str, Any]
     operation_id: int | None
 
@@ -436,7 +436,7 @@ class MeterJob(Shown, frozen=True, kw_only=True):
     arguments: dict[str, Any]
     reason: str
     actor: str
-    asked_at: datetime
+    requested_at: datetime
     expires_at: datetime
     """What is not sent by then is not sent any more."""
     cancelled_at: datetime | None
@@ -450,12 +450,12 @@ class MeterResult(Shown, frozen=True, kw_only=True):
     """A row of a meter job: one meter, and what came of it."""
 
     row: int
-    named: str
+    requested_as: str
     """The meter as the request named it."""
     state: str
     device_id: int | None
     serial: str
-    usage_point_id: int | None
+    service_point_id: int | None
     consumer_number: str
     sent_at: datetime | None
     ended_at: datetime | None
@@ -479,7 +479,7 @@ class AuditEntry(Shown, frozen=True, kw_only=True):
     actor: str
     recorded_at: datetime
     undone_by: int | None
-    usage_point_id: int | None
+    service_point_id: int | None
 
 
 class PersonalRead(Shown, frozen=True, kw_only=True):
@@ -488,7 +488,7 @@ class PersonalRead(Shown, frozen=True, kw_only=True):
     id: int
     user_id: int | None
     token_id: int | None
-    person_id: int
+    consumer_id: int
     what: str
     read_at: datetime
 
@@ -510,19 +510,19 @@ class TariffDocument(Shown, frozen=True, kw_only=True):
     text: str
 
 
-class RequestOfOperation(Shown, frozen=True, kw_only=True):
+class OperationRequest(Shown, frozen=True, kw_only=True):
     """An operation that was asked for, and what became of it."""
 
     id: int
     kind: str
     state: str
     """`waiting`, `done` or `refused`."""
-    rehearsal: bool
+    dry_run: bool
     requested_at: datetime
     answered_at: datetime | None
     faults: list[str]
     operation_id: int | None
-    """Its entry in the audit; null of a rehearsal."""
+    """Its entry in the audit; null of a dry run."""
     outcome: dict[str, Any]
     """The keys of what it made."""
     effects: dict[str, Any]
@@ -563,10 +563,10 @@ class Me(Shown, frozen=True, kw_only=True):
     token: str | None
     """The prefix of the key."""
     scopes: list[str]
-    per_minute: int
+    requests_per_minute: int
     expires_at: datetime | None
     roles: list[RoleHeld]
-    may: list[str]
+    permissions: list[str]
     """What the roles and the scopes allow together."""
 
 
@@ -614,7 +614,7 @@ class Export(Shown, frozen=True, kw_only=True):
     """Everything that is kept of a person."""
 
     exported_at: datetime
-    person: Consumer
+    consumer: Consumer
     last_signed_in_at: datetime | None
     protections: list[Evidence]
     accounts: list[ExportedAccount]

@@ -104,9 +104,9 @@ def totals(ask: Ask) -> answers.Totals:
         common_area_wh=summed("common_area"),
         bulk_wh=summed("bulk"),
         dg_wh=summed("dg"),
-        unknown=sum(1 for point in points if used[point.id].energy_wh is None),
+        service_points_without_data=sum(1 for point in points if used[point.id].energy_wh is None),
         parts=_parts(premise, points, used),
-        usage_points=[_place_of_totals(point, used[point.id]) for point in points],
+        service_points=[_place_of_totals(point, used[point.id]) for point in points],
     )
 
 
@@ -118,8 +118,8 @@ def _premise(ask: Ask, premise_id: int) -> Premise:
 
 def _parts(
     premise: Premise, points: list[ServicePoint], used: dict[int, MonthOfPlace]
-) -> list[answers.PartOfTotals]:
-    """The premises right below, each with what is in it: each usage point is in one of them or in none."""
+) -> list[answers.PremiseTotals]:
+    """The premises right below, each with what is in it: each service point is in one of them or in none."""
     above = dict(
         Premise.objects.filter(areas.premises(Area(premises=frozenset({premise.id})))).values_list(
             "id", "parent_id"
@@ -138,20 +138,20 @@ def _parts(
         if part is not None and point.purpose in {"consumer", "common_area"}:
             wh.setdefault(part, []).append(used[point.id].energy_wh or 0)
     return [
-        answers.PartOfTotals(
+        answers.PremiseTotals(
             premise_id=part.id,
             premise=part.name,
             kind=part.kind,
             energy_wh=sum(wh.get(part.id, [])),
-            usage_points=len(wh.get(part.id, [])),
+            service_points=len(wh.get(part.id, [])),
         )
         for part in Premise.objects.filter(parent=premise).order_by("name", "id")
     ]
 
 
-def _place_of_totals(point: ServicePoint, used: MonthOfPlace) -> answers.PlaceOfTotals:
-    return answers.PlaceOfTotals(
-        usage_point_id=point.id,
+def _place_of_totals(point: ServicePoint, used: MonthOfPlace) -> answers.ServicePointTotals:
+    return answers.ServicePointTotals(
+        service_point_id=point.id,
         consumer_number=point.consumer_number,
         purpose=point.purpose,
         premise_id=point.premise_id,
@@ -170,11 +170,11 @@ def balance(ask: Ask) -> answers.Balance:
     try:
         fresh = billing.fresh_balance(agreement.account_id, ask.now, agreement)
     except UnknownTariffError as error:
-        raise Problem("unpriced", str(error)) from error
+        raise Problem("no-tariff", str(error)) from error
     known = _known(agreement.account_id, ask.now)
     view = standings.standing(known) if known else None
     return answers.Balance(
-        account=agreement.account_id,
+        account_id=agreement.account_id,
         balance_minor=fresh.balance_minor,
         currency=fresh.currency,
         as_of=local(fresh.as_of),
@@ -211,8 +211,8 @@ def _power(agreement: Agreement, known: Known | None, now: datetime) -> answers.
     return answers.Power(
         state=said.state,
         since=local(None if isinstance(power, Powered) else power.since),
-        heard_at=local(power.heard_at if isinstance(power, Powered) else None),
-        because=sorted(relay.holds) if relay else [],
+        last_heard_at=local(power.heard_at if isinstance(power, Powered) else None),
+        reasons=sorted(relay.holds) if relay else [],
         at_meter=powers.shown(meter, now).state,
         sentence=said.text,
     )
@@ -346,7 +346,7 @@ def export(ask: Ask) -> answers.Export:
     reads = PersonalRead.objects.filter(person=person).order_by("id")
     return answers.Export(
         exported_at=local(ask.now),
-        person=resources.consumer_of(person),
+        consumer=resources.consumer_of(person),
         last_signed_in_at=local(signed_in),
         protections=[
             answers.Evidence(

@@ -56,7 +56,7 @@ def _job_of(ask: Ask, job: Job) -> answers.MeterJob:
         arguments=job.arguments,
         reason=job.reason,
         actor=job.actor,
-        asked_at=local(job.asked_at),
+        requested_at=local(job.asked_at),
         expires_at=local(job.expires_at),
         cancelled_at=local(job.cancelled_at),
         ended_at=local(job.ended_at),
@@ -68,11 +68,11 @@ def _result_of(task: Task, said: dict[str, object] | None) -> answers.MeterResul
     command = task.command
     return answers.MeterResult(
         row=task.position,
-        named=task.named,
+        requested_as=task.named,
         state=task.state,
         device_id=task.device_id,
         serial=task.device.serial if task.device else "",
-        usage_point_id=task.service_point_id,
+        service_point_id=task.service_point_id,
         consumer_number=task.service_point.consumer_number if task.service_point else "",
         sent_at=local(task.sent_at),
         ended_at=local(task.ended_at),

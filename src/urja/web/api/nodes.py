@@ -35,7 +35,7 @@ def node(ask: Ask) -> answers.NodeInTree:
     return answers.NodeInTree(
         node=_node_of(ask, found, trees.counts([found], among).get(found.id, Counts())),
         path=[_name_of(above) for above in trees.path(found)],
-        below=_nodes_of(ask, trees, trees.children(found), among),
+        children=_nodes_of(ask, trees, trees.children(found), among),
     )
 
 
@@ -44,7 +44,7 @@ class HangingQuery(ListQuery, frozen=True, kw_only=True):
     known_at: KnownAt | None = None
 
 
-def hanging(ask: Ask) -> answers.Page[answers.HangingAtNode]:
+def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     """What hangs at a node itself, by consumer number."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_places(ask.area, ask.now)
     after = last_seen(ask, str) or ""
@@ -54,9 +54,9 @@ def hanging(ask: Ask) -> answers.Page[answers.HangingAtNode]:
     )
 
 
-def _hanging_of(one: Hanging) -> answers.HangingAtNode:
-    return answers.HangingAtNode(
-        usage_point_id=one.service_point_id,
+def _hanging_of(one: Hanging) -> answers.NodeServicePoint:
+    return answers.NodeServicePoint(
+        service_point_id=one.service_point_id,
         consumer_number=one.consumer_number,
         premise=one.premise,
         purpose=one.purpose,
@@ -94,11 +94,11 @@ def _node_of(ask: Ask, found: Node, counts: Counts) -> answers.Node:
         level=found.level,
         code=found.code,
         name=found.name,
-        connections=counts.connections,
-        other_usage_points=counts.others,
+        consumer_service_points=counts.connections,
+        other_service_points=counts.others,
         meters=counts.meters,
-        silent=counts.silent if now else None,
-        dark=counts.disconnected if now else None,
+        not_communicating=counts.silent if now else None,
+        disconnected=counts.disconnected if now else None,
         no_power=counts.no_power if now else None,
         not_heard_from=counts.not_heard_from if now else None,
     )

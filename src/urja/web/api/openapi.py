@@ -17,7 +17,7 @@ from urja.web.api.table import ROUTES
 PREFIX: Final = "/api/v1"
 _REF: Final = "#/components/schemas/{name}"
 _EVERYWHERE: Final = (
-    "bad-request", "unauthenticated", "forbidden", "method-not-allowed", "too-many", "failed", "away",
+    "bad-request", "unauthenticated", "forbidden", "method-not-allowed", "too-many-requests", "internal-error", "unavailable",
 )  # fmt: skip
 
 _HEADERS: Final[dict[str, tuple[str, str]]] = {
@@ -223,6 +223,6 @@ def _problem(kind: str) -> dict[str, Any]:
         "title": about.title,
         "status": about.status,
         "detail": "what stands against this very request",
-        "instance": f"{PREFIX}/usage-points",
+        "instance": f"{PREFIX}/service-points",
         "remedy": about.remedy,
     }

@@ -20,7 +20,7 @@ from urja.base.sentences import in_english
 from urja.usecases import judging
 from urja.usecases.kinds import BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
-from urja.usecases.kinds.people import CorrectPerson
+from urja.usecases.kinds.people import CorrectConsumer
 from urja.web.api import answers, resources
 from urja.web.api.lists import local, refused
 from urja.web.api.problems import Problem
@@ -34,7 +34,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,60}")
 
 
 class OperationQuery(Query, frozen=True, kw_only=True):
-    rehearse: bool = False
+    dry_run: bool = False
     """Only say what it would do; nothing changes."""
 
 
@@ -57,10 +57,10 @@ def kind_of(kind: str) -> type[Operation]:
     return known
 
 
-def operate(ask: Ask) -> answers.RequestOfOperation:
+def operate(ask: Ask) -> answers.OperationRequest:
     """Ask for an operation."""
     known = kind_of(ask.parts["kind"])
-    return ask_for(ask, decoded(ask, known), rehearsal=ask.query.rehearse)
+    return ask_for(ask, decoded(ask, known), rehearsal=ask.query.dry_run)
 
 
 def decoded(ask: Ask, known: type[Operation]) -> Operation:
@@ -85,7 +85,7 @@ def _plain(body: bytes) -> Any:
         ) from None
 
 
-def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.RequestOfOperation:
+def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.OperationRequest:
     """Judge, record, wait; raises a problem where it is refused."""
     key = idempotency_key(ask)
     try:
@@ -103,7 +103,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
         )
     except Refused:
         raise Problem(
-            "key-reused", f"the Idempotency-Key {key} stands for another request of yours"
+            "idempotency-key-reused", f"the Idempotency-Key {key} stands for another request of yours"
         ) from None
     return _answer(ask, journal.wait_for(request.id, WAIT_S))
 
@@ -112,7 +112,9 @@ def idempotency_key(ask: Ask) -> str:
     """The header of that name; raises a problem where it is missing or not a word."""
     key = ask.request.headers.get("Idempotency-Key", "")
     if not key:
-        raise Problem("key-missing", "send an Idempotency-Key: a word of your own for this request")
+        raise Problem(
+            "idempotency-key-missing", "send an Idempotency-Key: a word of your own for this request"
+        )
     if not _KEY.fullmatch(key):
         raise Problem("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
     return key
@@ -122,7 +124,7 @@ _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
 """To be asked again later; what waits for passkeys is approved on the console."""
 
 
-def _answer(ask: Ask, request: Requested) -> answers.RequestOfOperation:
+def _answer(ask: Ask, request: Requested) -> answers.OperationRequest:
     if request.state == RequestState.REFUSED:
         raise Problem(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
@@ -133,7 +135,7 @@ def _answer(ask: Ask, request: Requested) -> answers.RequestOfOperation:
     return request_of(request)
 
 
-def request(ask: Ask) -> answers.RequestOfOperation:
+def request(ask: Ask) -> answers.OperationRequest:
     """What has become of a request of one's own."""
     found = queries.request_of(ask.parts["id"], ask.caller.actor)
     if found is None:
@@ -143,13 +145,13 @@ def request(ask: Ask) -> answers.RequestOfOperation:
     return request_of(found)
 
 
-def request_of(found: Requested) -> answers.RequestOfOperation:
+def request_of(found: Requested) -> answers.OperationRequest:
     done = queries.operation(found.operation_id)
-    return answers.RequestOfOperation(
+    return answers.OperationRequest(
         id=found.id,
         kind=found.kind,
         state=found.state,
-        rehearsal=found.rehearsal,
+        dry_run=found.rehearsal,
         requested_at=local(found.requested_at),
         answered_at=local(found.answered_at),
         faults=in_english(found.faults),
@@ -159,18 +161,20 @@ def request_of(found: Requested) -> answers.RequestOfOperation:
     )
 
 
-def correct(ask: Ask) -> answers.RequestOfOperation:
-    """`correct_person` in the form of a change to a consumer that was read."""
+def correct(ask: Ask) -> answers.OperationRequest:
+    """`correct_consumer` in the form of a change to a consumer that was read."""
     person = resources.person_of(ask)
     if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
-        raise Problem("changed", f"consumer {person.id} is not as it was under the version that you name")
+        raise Problem(
+            "precondition-failed", f"consumer {person.id} is not as it was under the version that you name"
+        )
     try:
         given = msgspec.convert(_plain(ask.body), answers.Correction)
     except msgspec.ValidationError as error:
         raise Problem("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
-    corrected = CorrectPerson(
-        person=person.id,
-        seen=version_of(person),
+    corrected = CorrectConsumer(
+        consumer_id=person.id,
+        version=version_of(person),
         **{
             name: value
             for name in given.__struct_fields__

@@ -20,22 +20,22 @@ class Kind:
 
 KINDS: Final = {
     "bad-request": Kind(400, "The request is not understood", "put right what the detail names"),
-    "key-missing": Kind(400, "There is no Idempotency-Key", "send one, and the same again when you repeat a request"),
+    "idempotency-key-missing": Kind(400, "There is no Idempotency-Key", "send one, and the same again when you repeat a request"),
     "unauthenticated": Kind(401, "No key opens this", "send Authorization: Bearer with a key that still holds"),
     "forbidden": Kind(403, "It is not for you", "ask somebody with the role or a key with the scope that the detail names"),
     "not-found": Kind(404, "It does not exist for you", "look for the number or address; what is outside your area is not there either"),
     "method-not-allowed": Kind(405, "That is not done here", "use a method that the header Allow names"),
     "refused": Kind(409, "The registry refuses", "each fault says what stands against it"),
-    "unpriced": Kind(409, "Nobody knows the price", "wait until the utility has loaded the tariff or put the terms right; what is posted can be read"),
-    "changed": Kind(412, "It has changed since", "read it again, and decide by what it is now"),
+    "no-tariff": Kind(409, "Nobody knows the price", "wait until the utility has loaded the tariff or put the terms right; what is posted can be read"),
+    "precondition-failed": Kind(412, "It has changed since", "read it again, and decide by what it is now"),
     "too-large": Kind(413, "That is too much at once", "send less"),
-    "not-json": Kind(415, "That is not JSON", "send Content-Type: application/json"),
+    "unsupported-media-type": Kind(415, "That is not JSON", "send Content-Type: application/json"),
     "invalid": Kind(422, "The content is not as it is described", "put right what each fault names; the document openapi.json describes it"),
-    "key-reused": Kind(422, "The Idempotency-Key was used for something else", "use a new key for a new request"),
-    "version-missing": Kind(428, "There is no If-Match", "read it, and send its ETag with the change"),
-    "too-many": Kind(429, "Too many requests", "wait for as many seconds as Retry-After says"),
-    "failed": Kind(500, "A mistake of ours", "it is in our log; repeating will hardly help"),
-    "away": Kind(503, "The database is away", "ask again in as many seconds as Retry-After says"),
+    "idempotency-key-reused": Kind(422, "The Idempotency-Key was used for something else", "use a new key for a new request"),
+    "precondition-required": Kind(428, "There is no If-Match", "read it, and send its ETag with the change"),
+    "too-many-requests": Kind(429, "Too many requests", "wait for as many seconds as Retry-After says"),
+    "internal-error": Kind(500, "A mistake of ours", "it is in our log; repeating will hardly help"),
+    "unavailable": Kind(503, "The database is away", "ask again in as many seconds as Retry-After says"),
 }  # fmt: skip
 
 

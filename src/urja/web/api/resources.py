@@ -41,7 +41,7 @@ def _few(ask: Ask) -> areas.Few:
 class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
     email: str | None = None
     phone: Annotated[str | None, Meta(description="with its digits alone")] = None
-    usage_point: Annotated[Number | None, Meta(description="whoever has or had this usage point")] = None
+    service_point: Annotated[Number | None, Meta(description="whoever has or had this service point")] = None
 
 
 def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
@@ -51,8 +51,8 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
         rows = rows.filter(email__iexact=query.email)
     if query.phone is not None:
         rows = rows.filter(phone=query.phone)
-    if query.usage_point is not None:
-        there = Agreement.objects.filter(service_point_id=query.usage_point)
+    if query.service_point is not None:
+        there = Agreement.objects.filter(service_point_id=query.service_point)
         rows = rows.filter(
             Q(id__in=there.exclude(customer=None).values("customer_id"))
             | Q(accesses__account_id__in=there.values("account_id"))
@@ -93,7 +93,7 @@ def consumer_of(person: Person) -> answers.Consumer:
         phone=person.phone,
         language=person.language,
         address=person.address,
-        nameless_at=local(person.nameless_at),
+        anonymised_at=local(person.nameless_at),
         consents=[
             answers.Consent(
                 purpose=one.purpose, given_at=local(one.given_at), withdrawn_at=local(one.withdrawn_at)
@@ -105,7 +105,7 @@ def consumer_of(person: Person) -> answers.Consumer:
             for one in person.protections.all()
         ],
         accounts=[
-            answers.AccountOfPerson(account_id=one.account_id, role=one.role) for one in person.accesses.all()
+            answers.ConsumerAccount(account_id=one.account_id, role=one.role) for one in person.accesses.all()
         ],
     )
 
@@ -113,14 +113,14 @@ def consumer_of(person: Person) -> answers.Consumer:
 # -- places and devices ----------------------------------------------------------------------------------------
 
 
-class UsagePointsQuery(ListQuery, frozen=True, kw_only=True):
+class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     consumer_number: str | None = None
     purpose: str | None = None
     premise: Annotated[Number | None, Meta(description="of this premise and its parts")] = None
 
 
-def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
-    query: UsagePointsQuery = ask.query
+def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
+    query: ServicePointsQuery = ask.query
     rows = _places().filter(areas.places(ask.area, ask.now, few=_few(ask)))
     if query.consumer_number is not None:
         rows = rows.filter(consumer_number=query.consumer_number)
@@ -128,19 +128,19 @@ def usage_points(ask: Ask) -> answers.Page[answers.UsagePoint]:
         rows = rows.filter(purpose=query.purpose)
     if query.premise is not None:
         rows = rows.filter(areas.premises(Area(premises=frozenset({query.premise})), "premise_id"))
-    return page(ask, rows, lambda found: [usage_point_of(place, place.hangs_at) for place in found])
+    return page(ask, rows, lambda found: [service_point_of(place, place.hangs_at) for place in found])
 
 
-def usage_point(ask: Ask) -> answers.UsagePoint:
-    named = f"usage point {ask.parts['id']}"
+def service_point(ask: Ask) -> answers.ServicePoint:
+    named = f"service point {ask.parts['id']}"
     found = one(ask, _places().filter(id=ask.parts["id"]), areas.places(ask.area, ask.now), named)
     at = moment_of(ask)
     if at is None:
-        return usage_point_of(found, found.hangs_at)
+        return service_point_of(found, found.hangs_at)
     then = known.place(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
-    return usage_point_of(then.service_point, then.placements)
+    return service_point_of(then.service_point, then.placements)
 
 
 def _places() -> QuerySet[ServicePoint]:
@@ -150,16 +150,16 @@ def _places() -> QuerySet[ServicePoint]:
     )
 
 
-def usage_point_of(place: ServicePoint, placements: Iterable[Placement]) -> answers.UsagePoint:
-    return answers.UsagePoint(
+def service_point_of(place: ServicePoint, placements: Iterable[Placement]) -> answers.ServicePoint:
+    return answers.ServicePoint(
         id=place.id,
         consumer_number=place.consumer_number,
         commodity=place.commodity,
         purpose=place.purpose,
         disconnected_at=local(place.disconnected_at),
         premise=premise_of(place.premise),
-        placed=[
-            answers.Placed(
+        placements=[
+            answers.Placement(
                 tree=one.tree,
                 level=one.node.level,
                 code=one.node.code,
@@ -187,7 +187,7 @@ def premise_of(premise: Premise) -> answers.Premise:
 
 class DevicesQuery(ListQuery, frozen=True, kw_only=True):
     serial: str | None = None
-    usage_point: Annotated[Number | None, Meta(description="that hang at this usage point now")] = None
+    service_point: Annotated[Number | None, Meta(description="that hang at this service point now")] = None
 
 
 class StockQuery(ListQuery, frozen=True, kw_only=True):
@@ -212,8 +212,8 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
     )
     if query.serial is not None:
         rows = rows.filter(serial=query.serial)
-    if query.usage_point is not None:
-        hanging = _mounted().filter(service_point_id=query.usage_point)
+    if query.service_point is not None:
+        hanging = _mounted().filter(service_point_id=query.service_point)
         rows = rows.filter(id__in=hanging.values("device_id"))
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
@@ -271,7 +271,7 @@ def device_of(ask: Ask, found: Device, hanging: DevicePeriod | None, at: datetim
         nameplate=found.nameplate,
         sim=found.sim if staff else None,
         address=found.address if staff else None,
-        hangs=_hanging_of(hanging) if hanging is not None and mine else None,
+        installation=_hanging_of(hanging) if hanging is not None and mine else None,
     )
 
 
@@ -284,9 +284,9 @@ def _own(ask: Ask, place: int, at: datetime) -> bool:
     )
 
 
-def _hanging_of(period: DevicePeriod) -> answers.Hanging:
-    return answers.Hanging(
-        usage_point_id=period.service_point_id,
+def _hanging_of(period: DevicePeriod) -> answers.Installation:
+    return answers.Installation(
+        service_point_id=period.service_point_id,
         consumer_number=period.service_point.consumer_number,
         role=DeviceRole(period.role).name.lower(),
         valid_from=local(period.valid_from),
@@ -301,9 +301,9 @@ def _hanging_of(period: DevicePeriod) -> answers.Hanging:
 
 
 class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
-    usage_point: Number | None = None
+    service_point: Number | None = None
     account: Number | None = None
-    customer: Number | None = None
+    consumer: Number | None = None
     at: Annotated[datetime, Meta(tz=True, description="that held at this instant")] | None = None
 
 
@@ -311,9 +311,9 @@ def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
     query: AgreementsQuery = ask.query
     rows = _agreements().filter(areas.agreements(ask.area, ask.now, _few(ask)))
     given = {
-        "service_point_id": query.usage_point,
+        "service_point_id": query.service_point,
         "account_id": query.account,
-        "customer_id": query.customer,
+        "customer_id": query.consumer,
     }
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     if query.at is not None:
@@ -346,9 +346,9 @@ def agreement_of(found: Agreement) -> answers.Agreement:
     return answers.Agreement(
         id=found.id,
         account_id=found.account_id,
-        usage_point_id=found.service_point_id,
+        service_point_id=found.service_point_id,
         consumer_number=found.service_point.consumer_number,
-        customer_id=found.customer_id,
+        consumer_id=found.customer_id,
         billing_day=found.billing_day,
         valid_from=local(found.valid_from),
         valid_to=local(found.valid_to),
@@ -374,7 +374,7 @@ def agreement_of(found: Agreement) -> answers.Agreement:
 class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
     kind: str | None = None
-    usage_point: Number | None = None
+    service_point: Number | None = None
     assignee: Annotated[Number | None, Meta(description="number of the user")] = None
 
 
@@ -386,7 +386,7 @@ def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     given = {
         "state": query.state,
         "kind": query.kind,
-        "service_point_id": query.usage_point,
+        "service_point_id": query.service_point,
         "assignee_id": query.assignee,
     }
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
@@ -404,14 +404,14 @@ def work_order_of(order: WorkOrder) -> answers.WorkOrder:
         id=order.id,
         kind=order.kind,
         state=order.state,
-        usage_point_id=order.service_point_id,
+        service_point_id=order.service_point_id,
         consumer_number=order.service_point.consumer_number,
         device_id=order.device_id,
         assignee_id=order.assignee_id,
         opened_at=local(order.opened_at),
         due_at=local(order.due_at),
         closed_at=local(order.closed_at),
-        asked=order.asked,
+        instructions=order.asked,
         result=order.result,
         operation_id=order.operation_id,
     )
@@ -419,7 +419,7 @@ def work_order_of(order: WorkOrder) -> answers.WorkOrder:
 
 class AuditQuery(ListQuery, frozen=True, kw_only=True):
     kind: str | None = None
-    usage_point: Number | None = None
+    service_point: Number | None = None
     actor: str | None = None
 
 
@@ -427,7 +427,7 @@ def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     query: AuditQuery = ask.query
     found = journal.operations(
         areas.places(ask.area, ask.now, "service_point_id", _few(ask)),
-        {"kind": query.kind, "service_point_id": query.usage_point, "actor": query.actor},
+        {"kind": query.kind, "service_point_id": query.service_point, "actor": query.actor},
         before=last_seen(ask, int),
         limit=query.limit + 1,
     )
@@ -459,7 +459,7 @@ def audit_entry_of(entry: Done) -> answers.AuditEntry:
         actor=entry.actor,
         recorded_at=local(entry.recorded_at),
         undone_by=entry.undone_by_id,
-        usage_point_id=entry.service_point_id,
+        service_point_id=entry.service_point_id,
     )
 
 
@@ -470,7 +470,7 @@ def _without_names(content: Any) -> Any:
 
 
 class PersonalReadsQuery(ListQuery, frozen=True, kw_only=True):
-    person: Number | None = None
+    consumer: Number | None = None
     user: Number | None = None
     token: Number | None = None
 
@@ -480,7 +480,7 @@ def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
     rows = PersonalRead.objects.all()
     if not ask.area.everywhere:
         rows = rows.filter(person__in=Person.objects.filter(areas.people(ask.area, ask.now)))
-    given = {"person_id": query.person, "user_id": query.user, "token_id": query.token}
+    given = {"person_id": query.consumer, "user_id": query.user, "token_id": query.token}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, personal_reads_of, newest_first=True)
 
@@ -491,7 +491,7 @@ def personal_reads_of(found: Iterable[PersonalRead]) -> list[answers.PersonalRea
             id=one.id,
             user_id=one.user_id,
             token_id=one.token_id,
-            person_id=one.person_id,
+            consumer_id=one.person_id,
             what=one.what,
             read_at=local(one.read_at),
         )
@@ -537,7 +537,7 @@ def me(ask: Ask) -> answers.Me:
         user_id=caller.user_id,
         token=token.prefix,
         scopes=list(token.scopes),
-        per_minute=token.per_minute,
+        requests_per_minute=token.per_minute,
         expires_at=local(token.expires_at),
         roles=[
             answers.RoleHeld(
@@ -549,7 +549,7 @@ def me(ask: Ask) -> answers.Me:
             )
             for role, area in caller.grants
         ],
-        may=[str(act) for act in TABLE if caller.area(act) is not None],
+        permissions=[str(act) for act in TABLE if caller.area(act) is not None],
     )
 
 

@@ -5,12 +5,20 @@ from typing import Any, Final
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.proofs import queries as proofs
 from urja.usecases.kinds import Operation
-from urja.usecases.kinds.people import CorrectPerson
+from urja.usecases.kinds.people import CorrectConsumer
 from urja.web.api import answers, books, meter_jobs, nodes, operating, resources
 from urja.web.api.lists import MomentQuery
 from urja.web.api.routes import Handler, ListQuery, Query, Route
 
-_WRITE: Final = ("key-missing", "refused", "invalid", "key-reused", "not-json", "too-large", "not-found")
+_WRITE: Final = (
+    "idempotency-key-missing",
+    "refused",
+    "invalid",
+    "idempotency-key-reused",
+    "unsupported-media-type",
+    "too-large",
+    "not-found",
+)
 _ONE: Final = ("not-found",)
 
 
@@ -34,31 +42,31 @@ def _single(
 
 
 PEOPLE, PLACES, METERS, SUPPLY, MONEY, WORK, RECORDS, DOING, SELF = (
-    "People", "Usage points", "Devices", "Agreements and readings", "Money", "Work orders", "Records", "Operations",
+    "People", "Service points", "Devices", "Agreements and readings", "Money", "Work orders", "Records", "Operations",
     "Yourself",
 )  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/me", "me", SELF, "Who asks, and what they may", answers.Me, resources.me, None),
     _list("/consumers", "consumers", PEOPLE, "People, with what names them", answers.Page[answers.Consumer],
-        resources.consumers, Read.PERSON, resources.ConsumersQuery),
-    _single("/consumers/{id}", "consumer", PEOPLE, "A person", answers.Consumer, resources.consumer, Read.PERSON),
+        resources.consumers, Read.CONSUMER, resources.ConsumersQuery),
+    _single("/consumers/{id}", "consumer", PEOPLE, "A person", answers.Consumer, resources.consumer, Read.CONSUMER),
     Route("PATCH", "/consumers/{id}", "correct-consumer", PEOPLE, "Put right what is known of a person",
-        answers.RequestOfOperation, operating.correct, writing(CorrectPerson.kind()), body=answers.Correction,
-        statuses=(*_WRITE, "changed", "version-missing"), needs_key=True, needs_version=True, accepted=True),
+        answers.OperationRequest, operating.correct, writing(CorrectConsumer.kind()), body=answers.Correction,
+        statuses=(*_WRITE, "precondition-failed", "precondition-required"), needs_key=True, needs_version=True, accepted=True),
     _single("/consumers/{id}/export", "export", PEOPLE, "Everything that is kept of a person", answers.Export,
-        books.export, Read.PERSON),
-    _list("/usage-points", "usage-points", PLACES, "Connections", answers.Page[answers.UsagePoint],
-        resources.usage_points, Read.USAGE_POINT, resources.UsagePointsQuery),
-    _single("/usage-points/{id}", "usage-point", PLACES, "A connection", answers.UsagePoint, resources.usage_point,
-        Read.USAGE_POINT, MomentQuery),
+        books.export, Read.CONSUMER),
+    _list("/service-points", "service-points", PLACES, "Connections", answers.Page[answers.ServicePoint],
+        resources.service_points, Read.SERVICE_POINT, resources.ServicePointsQuery),
+    _single("/service-points/{id}", "service-point", PLACES, "A connection", answers.ServicePoint, resources.service_point,
+        Read.SERVICE_POINT, MomentQuery),
     Route("GET", "/nodes", "nodes", PLACES, "The roots of administration and grid, or the nodes of a code", answers.Nodes,
         nodes.nodes, Read.DEVICE, nodes.NodesQuery),
     _single("/nodes/{id}", "node", PLACES, "A node of either tree, with those above and below it", answers.NodeInTree,
         nodes.node, Read.DEVICE, MomentQuery),
-    Route("GET", "/nodes/{id}/usage-points", "hanging", PLACES, "What hangs at a node itself",
-        answers.Page[answers.HangingAtNode], nodes.hanging, Read.DEVICE, nodes.HangingQuery, statuses=_ONE),
-    Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and usage point",
+    Route("GET", "/nodes/{id}/service-points", "hanging", PLACES, "What hangs at a node itself",
+        answers.Page[answers.NodeServicePoint], nodes.hanging, Read.DEVICE, nodes.HangingQuery, statuses=_ONE),
+    Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and service point",
         answers.Totals, books.totals, Read.TOTALS, books.TotalsQuery, statuses=_ONE),
     _list("/devices", "devices", METERS, "Meters that hang somewhere", answers.Page[answers.Device],
         resources.devices, Read.DEVICE, resources.DevicesQuery),
@@ -73,7 +81,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/agreements/{id}/readings", "readings", SUPPLY, "Its intervals, up to 31 days at a time",
         answers.Readings, books.readings, Read.LOAD_CURVE, books.ReadingsQuery, statuses=_ONE, tagged=True),
     Route("GET", "/accounts/{id}/balance", "balance", MONEY, "What is left on an account", answers.Balance,
-        books.balance, Read.LEDGER, statuses=(*_ONE, "unpriced"), tagged=True, own_session=True),
+        books.balance, Read.LEDGER, statuses=(*_ONE, "no-tariff"), tagged=True, own_session=True),
     Route("GET", "/accounts/{id}/entries", "entries", MONEY, "Its postings, newest first",
         answers.Page[answers.Entry], books.entries, Read.LEDGER, ListQuery, statuses=_ONE),
     Route("GET", "/accounts/{id}/entries/{seq}", "entry", MONEY, "A posting with its arithmetic",
@@ -91,10 +99,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         Read.WORK_ORDERS),
     Route("GET", "/operations", "operations", DOING, "The operations that there are, and who may",
         answers.Operations, resources.operations, None),
-    Route("POST", "/operations/{kind}", "operate", DOING, "Ask for an operation", answers.RequestOfOperation,
+    Route("POST", "/operations/{kind}", "operate", DOING, "Ask for an operation", answers.OperationRequest,
         operating.operate, operating.ANY, operating.OperationQuery, body=Operation, parts=(("kind", str),),
         statuses=_WRITE, needs_key=True, accepted=True),
-    _single("/requests/{id}", "request", DOING, "What has become of a request of yours", answers.RequestOfOperation,
+    _single("/requests/{id}", "request", DOING, "What has become of a request of yours", answers.OperationRequest,
         operating.request, None),
     _list("/meter-jobs", "meter-jobs", DOING, "What was asked of meters, newest first",
         answers.Page[answers.MeterJob], meter_jobs.meter_jobs, Read.METER_JOBS, meter_jobs.MeterJobsQuery),

@@ -60,7 +60,7 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
         except (OperationalError, InterfaceError) as error:
             log.warning("database away", path=request.path, error=str(error).strip())
             away = {"Retry-After": str(RETRY_AFTER_S)}
-            return Problem("away", "the database does not answer", headers=away).response(request.path)
+            return Problem("unavailable", "the database does not answer", headers=away).response(request.path)
 
     return view
 
@@ -104,7 +104,7 @@ def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpRe
         body=_body(request) if route.body is not None else b"",
     )
     if route.needs_version and "If-Match" not in request.headers:
-        raise Problem("version-missing", "read it first, and send its ETag as If-Match")
+        raise Problem("precondition-required", "read it first, and send its ETag as If-Match")
     return _response(ask, route.handler(ask))
 
 
@@ -132,7 +132,7 @@ def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, 
     wait_s = LIMITS.take(token.id, token.per_minute, time.monotonic())
     if wait_s:
         raise Problem(
-            "too-many",
+            "too-many-requests",
             f"this key may ask {token.per_minute} times a minute; there is room again in {wait_s} s",
             headers={"Retry-After": str(wait_s)},
         )
@@ -180,7 +180,7 @@ def _query(route: Route, request: HttpRequest) -> Any:
 
 def _body(request: HttpRequest) -> bytes:
     if request.content_type != "application/json":
-        raise Problem("not-json", f"the content is {request.content_type or 'of no type'}")
+        raise Problem("unsupported-media-type", f"the content is {request.content_type or 'of no type'}")
     try:
         body = request.body
     except RequestDataTooBig:

@@ -60,7 +60,7 @@ EVERYDAY: Final = frozenset(
         "commission",
         "install_meter",
         "issue_device",
-        "move_connection",
+        "move_service_point",
         "move_node",
         "new_connection",
         "note_difference",

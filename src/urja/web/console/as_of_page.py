@@ -92,7 +92,7 @@ def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
 
 def _resident(agreement: Agreement, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
     name = _("Agreement %(number)s") % {"number": agreement.id}
-    if agreement.customer_id is not None and caller.area(Read.PERSON) is not None:
+    if agreement.customer_id is not None and caller.area(Read.CONSUMER) is not None:
         note_reads(caller, [agreement.customer_id], "console connection as of", now)
         person = known.person(agreement.customer_id, at)
         name = name if person is None else called(person)

@@ -166,7 +166,7 @@ def connection_page(
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
         meters=_meters(place, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
-        told=_told(last, now) if last and Read.PERSON in may and Read.AGREEMENT in may else None,
+        told=_told(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
         life=life_of(place, caller, may, now, kind, before),
         actions=_actions(place, caller),
@@ -236,7 +236,7 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
 
 def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[int, list[str]]:
     """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
-    if caller.area(Read.PERSON) is None:
+    if caller.area(Read.CONSUMER) is None:
         return {}
     ids = [one.account_id for one in agreements]
     customers = [one.customer_id for one in agreements if one.customer_id is not None]

@@ -82,6 +82,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "old_email": _("e-mail so far"),
     "parent_id": _("under"),
     "payment_mode": _("payment mode"),
+    "consumer_id": _("person"),
     "person_id": _("person"),
     "phase": _("phase"),
     "phone": _("telephone"),

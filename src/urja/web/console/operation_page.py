@@ -189,7 +189,9 @@ def answered(request: Requested, caller: Caller) -> OperationPage:
     """What became of a request, with the form as it was typed."""
     operation = BY_KIND[request.kind]
     filled = inputs(operation, typed_of(operation, request.content), {})
-    return _page(operation, filled, list(request.faults), request, names=caller.area(Read.PERSON) is not None)
+    return _page(
+        operation, filled, list(request.faults), request, names=caller.area(Read.CONSUMER) is not None
+    )
 
 
 def _page(

@@ -139,7 +139,7 @@ def when(typed: Mapping[str, str], now: datetime) -> When:
 def trees_page(caller: Caller, at: When, now: datetime) -> TreesPage:
     """The roots of both trees, as far as the caller's area reaches."""
     trees = trees_at(at.at, now)
-    roots, among = trees.roots(), areas.all_places(caller.must(Read.USAGE_POINT), now)
+    roots, among = trees.roots(), areas.all_places(caller.must(Read.SERVICE_POINT), now)
     return TreesPage(
         when=at,
         trees=[
@@ -156,7 +156,7 @@ def trees_page(caller: Caller, at: When, now: datetime) -> TreesPage:
 
 def node_page(level: str, code: str, caller: Caller, at: When, now: datetime, after: str) -> NodePage | None:
     """What hangs under a node; None where there was none, or nothing of it is in the caller's area, then or now."""
-    trees, among = trees_at(at.at, now), areas.all_places(caller.must(Read.USAGE_POINT), now)
+    trees, among = trees_at(at.at, now), areas.all_places(caller.must(Read.SERVICE_POINT), now)
     then = _named(trees, level, code)
     node = then or _named(TreesNow(now), level, code)
     if node is None or not within(node, among, trees, TreesNow(now)):

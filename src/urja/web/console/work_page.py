@@ -254,7 +254,7 @@ def order_page(
 
 def _people(order: WorkOrder, caller: Caller, now: datetime) -> list[str]:
     """Whoever lives there now, with their telephone; written down as read."""
-    if caller.area(Read.PERSON) is None or not order.unfinished:
+    if caller.area(Read.CONSUMER) is None or not order.unfinished:
         return []
     here = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=now), service_point_id=order.service_point_id, valid_from__lte=now

@@ -28,9 +28,9 @@ class Role(StrEnum):
 class Read(StrEnum):
     """What can be read, as tokens and the table name it."""
 
-    PERSON = "read:person"
+    CONSUMER = "read:consumer"
     """Name, telephone number, e-mail and postal address; also all of it in one file."""
-    USAGE_POINT = "read:usage_point"
+    SERVICE_POINT = "read:service_point"
     DEVICE = "read:device"
     AGREEMENT = "read:agreement"
     LOAD_CURVE = "read:load_curve"
@@ -60,8 +60,8 @@ _AT_THE_BOX: Final[frozenset[Role]] = frozenset()
 """Nobody by a request: what gives rights or carries keys is done by a command at the box alone."""
 
 TABLE: Final[dict[str, frozenset[Role]]] = {
-    Read.PERSON: _roles("consumer member clerk field_engineer revenue_officer auditor administrator"),
-    Read.USAGE_POINT: _EVERYBODY,
+    Read.CONSUMER: _roles("consumer member clerk field_engineer revenue_officer auditor administrator"),
+    Read.SERVICE_POINT: _EVERYBODY,
     Read.DEVICE: _roles(
         "consumer member clerk field_engineer control_room revenue_officer auditor administrator"
     ),
@@ -86,9 +86,9 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:correct_last_read": _roles("clerk"),
     "write:change_ratio": _roles("clerk field_engineer"),
     "write:swap_meters": _roles("clerk"),
-    "write:put_up_transformer": _roles("clerk administrator"),
+    "write:add_transformer": _roles("clerk administrator"),
     "write:move_node": _roles("clerk administrator"),
-    "write:move_connection": _roles("clerk field_engineer"),
+    "write:move_service_point": _roles("clerk field_engineer"),
     "write:change_load": _roles("clerk revenue_officer"),
     "write:change_category": _roles("clerk revenue_officer"),
     # A category lets its policy govern too: who may give the one may give the other.
@@ -112,7 +112,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:disconnect_temporarily": _roles("clerk control_room"),
     "write:reconnect": _roles("clerk control_room"),
     "write:disconnect_permanently": _roles("clerk"),
-    "write:reopen_connection": _roles("clerk"),
+    "write:reopen_service_point": _roles("clerk"),
     "write:undo": _roles("clerk administrator"),
     "write:receive_devices": _AT_THE_BOX,
     "write:test_device": _roles("clerk field_engineer"),
@@ -132,12 +132,12 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:close_work_order": _roles("clerk field_engineer"),
     "write:note_difference": _roles("revenue_officer"),
     "write:close_difference": _roles("revenue_officer"),
-    "write:correct_person": _roles("clerk administrator"),
+    "write:correct_consumer": _roles("clerk administrator"),
     # Not the clerk's: of two who stand for a lost mailbox one has another desk.
     "write:approve_address_change": _roles("revenue_officer administrator"),
     "write:change_address": _AT_THE_BOX,
     "write:readdress": _AT_THE_BOX,
-    "write:make_nameless": _roles("administrator"),
+    "write:anonymise_consumer": _roles("administrator"),
     "write:employ": _AT_THE_BOX,
     "write:dismiss": _AT_THE_BOX,
     "write:issue_token": _AT_THE_BOX,

@@ -180,7 +180,7 @@ def _quoted(word: str) -> str:
 
 def _look(sought: _Sought, caller: Caller, at: datetime, limit: int, *, nearly: bool) -> Hits:
     hits = Hits(nearly)
-    places, people, devices = (caller.area(act) for act in (Read.USAGE_POINT, Read.PERSON, Read.DEVICE))
+    places, people, devices = (caller.area(act) for act in (Read.SERVICE_POINT, Read.CONSUMER, Read.DEVICE))
     if places is not None:
         hits.connections = _connections(sought, Reach.of(places, at), limit)
     if people is not None:

@@ -17,7 +17,7 @@ from urja.usecases.loading.asking import hanging
 from urja.usecases.loading.asking.owning import Owning
 from urja.usecases.loading.staging import Load, Row
 from urja.usecases.moving import MoveIn
-from urja.usecases.network import MoveConnection, licensees_of
+from urja.usecases.network import MoveServicePoint, licensees_of
 from urja.usecases.places import places_of
 from urja.usecases.premises import PutPremise, premises_of
 from urja.usecases.taking_over import PutPerson, TakeOver, complexes_of
@@ -219,7 +219,7 @@ def _hang(doing: Doing, row: Row, place: ServicePoint) -> Iterator[UseCase]:
             "phase": f"it hangs on phase {now.phase or '(unknown)'}",
         }.get(name, f"it hangs on {now.node}")
         row.fault(name, said, "hang it elsewhere with a file of placements, which says since when")
-    yield MoveConnection(
+    yield MoveServicePoint(
         consumer_number=place.consumer_number, moved_at=row["since"] or doing.recorded_at, **moved
     )
 
@@ -253,7 +253,7 @@ def _person(load: Load, doing: Doing, row: Row, agreement: Agreement | None) -> 
         row.fault(
             "person_name",
             f"the connection is {holder.name}'s",
-            "a change of consumer is done by the operations move_out and move_in, a change of name by correct_person",
+            "a change of consumer is done by the operations move_out and move_in, a change of name by correct_consumer",
         )
     return person
 
@@ -293,7 +293,7 @@ def _put_person(load: Load, doing: Doing, row: Row, person: Person) -> Iterator[
                     "another row says another thing of the same person",
                     "make them the same, or give the people numbers or e-mail addresses of their own",
                 )
-    yield PutPerson(person=person.id, system=load.map.system, **new)
+    yield PutPerson(consumer_id=person.id, system=load.map.system, **new)
 
 
 def _is_of(doing: Doing, made: Any, table: str) -> bool:
@@ -323,7 +323,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
     return MoveIn(
         consumer_number=row["consumer_number"],
         at=row["since"],
-        person=number,
+        consumer_id=number,
         name=row["person_name"],
         email=row["email"] or "",
         phone=row["phone"],

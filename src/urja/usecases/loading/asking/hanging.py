@@ -64,7 +64,7 @@ def placements(place: ServicePoint) -> dict[str, Placement]:
 
 
 def differing(place: ServicePoint | None, row: Row) -> dict[str, Any]:
-    """What a row says otherwise than it is, as `MoveConnection` names it. On a pole of its transformer it stays."""
+    """What a row says otherwise than it is, as `MoveServicePoint` names it. On a pole of its transformer it stays."""
     here = {} if place is None else placements(place)
     moved = {}
     now = here.get(Tree.ADMINISTRATION)

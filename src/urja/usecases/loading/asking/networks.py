@@ -25,14 +25,14 @@ def asked(load: Load, doing: Doing, row: Row) -> Iterator[UseCase]:
     values = load.said(row, _COLUMNS)
     known = doing.find(nodes_of, named)
     if known is None:
-        yield PutNode(node=named, values=values, hangs_on=above or "", since=since)
+        yield PutNode(node=named, values=values, parent=above or "", since=since)
         return
     yield PutNode(node=named, values=values)
     now = NodePeriod.objects.filter(node=known, valid_to=None).select_related("parent").first()
     if above is not None and (now is None or str(now.parent) != above):
         if now is not None and row["since"] is None:
             row.fault("since", f"it hangs on {now.parent.code}", "say since when it hangs elsewhere")
-        yield MoveNode(node=named, hangs_on=above, moved_at=since)
+        yield MoveNode(node=named, parent=above, moved_at=since)
 
 
 def _named(row: Row) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from urja.apps.journal.operation import Doing, UseCase
 from urja.usecases.loading.asking import hanging
 from urja.usecases.loading.staging import Load, Row
-from urja.usecases.network import MoveConnection
+from urja.usecases.network import MoveServicePoint
 from urja.usecases.places import places_of
 
 
@@ -19,6 +19,6 @@ def asked(load: Load, doing: Doing, row: Row) -> Iterator[UseCase]:  # noqa: ARG
     place = doing.find(places_of, row["consumer_number"])
     moved = hanging.differing(place, row)
     if place is None or moved:
-        yield MoveConnection(
+        yield MoveServicePoint(
             consumer_number=row["consumer_number"], moved_at=row["since"] or doing.recorded_at, **moved
         )

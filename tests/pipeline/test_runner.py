@@ -142,7 +142,7 @@ async def _readiness(port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         return None
-    writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+    writer.write(b"GET /readyz HTTP/1.0\r\n\r\n")
     body = (await reader.read()).split(b"\r\n\r\n", 1)[1]
     writer.close()
     await writer.wait_closed()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from urja.base.clock import Clock
-from urja.base.http import StatusServer
+from urja.base.http import serving_status
 from urja.base.settings import Settings
 
 
@@ -15,7 +15,7 @@ async def steady(settings: Settings, arguments: dict[str, Any], clock: Clock) ->
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     status = {"zone": settings.utility.timezone, "business": clock.now().isoformat(), "speed": clock.speed}
-    async with StatusServer(list, lambda: status, port=arguments["port"]):
+    async with serving_status(list, lambda: status, port=arguments["port"]):
         await stop.wait()
     await asyncio.to_thread(Path(arguments["farewell"]).write_text, "stopped in order")
 
@@ -28,7 +28,7 @@ def hopeless(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> N
 async def deaf(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
     """Answer, and ignore SIGTERM."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
-    async with StatusServer(list, port=arguments["port"]):
+    async with serving_status(list, port=arguments["port"]):
         await asyncio.Event().wait()
 
 
@@ -36,5 +36,5 @@ async def moody(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -
     """Die at once while a file is there, saying why; else answer on a port."""
     if await asyncio.to_thread(Path(arguments["mood"]).exists):
         raise RuntimeError("not in the mood")
-    async with StatusServer(list, port=arguments["port"]):
+    async with serving_status(list, port=arguments["port"]):
         await asyncio.Event().wait()

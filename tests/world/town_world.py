@@ -20,6 +20,7 @@ import msgspec
 from tests.world.world import KEK, MONDAY, ZONE, Ground, Trouble, World
 
 from urja.base.clock import Anchor, write_anchor
+from urja.base.http import listening
 from urja.base.ids import BUCKETS
 from urja.base.settings import ChannelSettings, MessagesSettings, UtilitySettings
 from urja.cosem.security import wrap_key
@@ -41,7 +42,7 @@ from urja.meter.world import Transformer
 from urja.sandbox.arguments import parse
 from urja.sandbox.gateway.arguments import GatewayArguments
 from urja.sandbox.gateway.gateway import Gateway
-from urja.sandbox.service import _listening, running
+from urja.sandbox.service import running
 from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.service import SmsService
 
@@ -283,7 +284,8 @@ class TownWorld(World):
 
         self._tell_time()
         async with contextlib.AsyncExitStack() as stack:
-            web = await stack.enter_async_context(_listening(get_asgi_application(), "127.0.0.1", 0))
+            port = await stack.enter_async_context(listening(get_asgi_application(), "127.0.0.1", 0))
+            web = f"http://127.0.0.1:{port}"
             gateway_given = parse(
                 self._arguments("gateway", f"{web}/hooks/payments/razorpay/", WEBHOOKS, payments=PAYMENTS),
                 GatewayArguments,

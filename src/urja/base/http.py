@@ -1,126 +1,116 @@
-"""A tiny HTTP endpoint on the loopback for processes that have no web server: is it up, is it ready, how is it.
+"""HTTP within an event loop of ours: applications on a socket, and the endpoint of processes that have no web server.
 
 `/healthz` says that the event loop turns; `/readyz` whether the process can do its work, and what it waits
-for if not; `/metrics` is Prometheus' text; `/status` is JSON for `urja status`. GET only, one request a
-connection, everything bounded: it is for a supervisor and a scraper.
+for if not; `/metrics` is Prometheus' text; `/status` is JSON for `urja status`. It is for a supervisor and a scraper.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+import uvicorn
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
-_REQUEST_LIMIT: Final = 8192
-_REQUEST_TIMEOUT_S: Final = 5.0
-_JSON: Final = "application/json"
+_GRACE_S: Final = 2
+"""How long open requests may take to end when the server stops."""
 
 WaitingFor = Callable[[], list[str]]
 """What the process still waits for, in words; an empty list means ready."""
 
 
-class StatusServer:
-    """The endpoint of one process.
+@contextlib.asynccontextmanager
+async def serving_status(
+    waiting_for: WaitingFor,
+    status: Callable[[], Mapping[str, Any]] = dict,
+    *,
+    port: int,
+    registry: CollectorRegistry = REGISTRY,
+) -> AsyncIterator[int]:
+    """Serve the endpoint of a process on the loopback; yields the port. Raises OSError where it is taken.
 
     `waiting_for` is called for each `/readyz`, `status` for each `/status`; both must return at once.
     """
 
-    def __init__(
-        self,
-        waiting_for: WaitingFor,
-        status: Callable[[], Mapping[str, Any]] = dict,
-        *,
-        port: int,
-        host: str = "127.0.0.1",
-        registry: CollectorRegistry = REGISTRY,
-    ) -> None:
-        self._waiting_for = waiting_for
-        self._status = status
-        self._host = host
-        self._port = port
-        self._registry = registry
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
 
-    @property
-    def port(self) -> int:
-        """The port it listens on; the kernel's choice where 0 was asked for."""
-        assert self._server is not None, "not started"
-        return int(self._server.sockets[0].getsockname()[1])
+    async def readyz(_: Request) -> Response:
+        waits = waiting_for()
+        code = HTTPStatus.SERVICE_UNAVAILABLE if waits else HTTPStatus.OK
+        return _json({"ready": not waits, "waiting_for": waits}, code)
 
-    async def start(self) -> None:
-        """Begin to listen; raises OSError where the port is taken."""
-        self._server = await asyncio.start_server(
-            self._serve, self._host, self._port, limit=_REQUEST_LIMIT, reuse_address=True
-        )
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    async def stop(self) -> None:
-        """Stop listening and drop open connections."""
-        if self._server is not None:
-            self._server.close()
-            for writer in tuple(self._open):
-                writer.transport.abort()
-            await self._server.wait_closed()
-            self._server = None
+    async def figures(_: Request) -> Response:
+        return _json(status())
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
+    async def unknown(_: Request, _error: Exception) -> Response:
+        return PlainTextResponse(", ".join(answers) + "\n", HTTPStatus.NOT_FOUND)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            async with asyncio.timeout(_REQUEST_TIMEOUT_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._answer(head))
-                await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            # A caller that goes away or never finishes its request: there is nobody to answer.
-            return
-        finally:
-            self._open.discard(writer)
-            writer.close()
-
-    def _answer(self, head: bytes) -> bytes:
-        parts = head.split(b"\r\n", 1)[0].split(b" ")
-        if len(parts) != 3:
-            return _response(HTTPStatus.BAD_REQUEST, b"not an HTTP request\n")
-        if parts[0] != b"GET":
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, b"GET only\n")
-        match parts[1].split(b"?", 1)[0]:
-            case b"/healthz":
-                return _response(HTTPStatus.OK, b"ok\n")
-            case b"/readyz":
-                return self._readiness()
-            case b"/metrics":
-                return _response(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4)
-            case b"/status":
-                return _response(HTTPStatus.OK, _encode(self._status()), _JSON)
-            case _:
-                return _response(HTTPStatus.NOT_FOUND, b"/healthz, /readyz, /metrics, /status\n")
-
-    def _readiness(self) -> bytes:
-        waiting_for = self._waiting_for()
-        status = HTTPStatus.SERVICE_UNAVAILABLE if waiting_for else HTTPStatus.OK
-        return _response(status, _encode({"ready": not waiting_for, "waiting_for": waiting_for}), _JSON)
+    answers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/status": figures}
+    routes = [Route(path, answer) for path, answer in answers.items()]
+    app = Starlette(routes=routes, exception_handlers={404: unknown})
+    async with listening(app, "127.0.0.1", port, access_log=False) as taken:
+        yield taken
 
 
-def _encode(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, default=str).encode() + b"\n"
+def _json(document: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(document, default=str) + "\n", status, media_type="application/json")
 
 
-def _response(status: HTTPStatus, body: bytes, content_type: str = "text/plain; charset=utf-8") -> bytes:
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\nCache-Control: no-store\r\n\r\n"
+class _Server(uvicorn.Server):
+    """uvicorn within an event loop of ours, which minds the signals itself."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp, host: str, port: int, *, access_log: bool = True) -> AsyncIterator[int]:
+    """Serve an application on a socket; yields the port. Raises OSError where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        # The log is set up by urja.base.log; uvicorn's lines, access included, go through it.
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
     )
-    return head.encode("ascii") + body
+    # Said to the constructor it would hold for every server of the process.
+    config.access_log = access_log
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]), name="web")
+    waiting = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        yield listener.getsockname()[1]
+    finally:
+        waiting.cancel()
+        server.should_exit = True
+        await serving

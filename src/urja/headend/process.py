@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from urja.base.clock import Clock
-from urja.base.http import StatusServer
+from urja.base.http import serving_status
 from urja.base.secrets import HeadendSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
@@ -316,6 +316,6 @@ async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock)
 async def _serve(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
     headend = await HeadEnd.connected(settings, secrets, clock)
     # The status first: a head end that cannot learn its meters says so.
-    status = StatusServer(headend.waiting_for, headend.status, port=settings.headend.status_port)
+    status = serving_status(headend.waiting_for, headend.status, port=settings.headend.status_port)
     async with status, headend.started():
         await asyncio.Event().wait()

@@ -21,7 +21,7 @@ import structlog
 import uvloop
 
 from urja.base.clock import AnchoredClock, Clock
-from urja.base.http import StatusServer
+from urja.base.http import serving_status
 from urja.base.json_files import UNREADABLE, DamagedFileError
 from urja.base.meter_address import GatewayLink
 from urja.meter.control import serve_control
@@ -275,7 +275,7 @@ class Fleet:
             control = await serve_control(self, self._control_path)
             stack.callback(control.close)
             if self.file.status_port is not None:
-                await stack.enter_async_context(StatusServer(list, self.status, port=self.file.status_port))
+                await stack.enter_async_context(serving_status(list, self.status, port=self.file.status_port))
             listening = [s for s in self.stations.values() if s.meter.identity.listen is not None]
             for station in listening:
                 if station.meter.identity.place is None:

@@ -20,7 +20,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from urja.base.clock import Clock
-from urja.base.http import StatusServer
+from urja.base.http import serving_status
 from urja.base.secrets import PipelineSecrets
 from urja.pipeline.django_thread import DjangoThread
 from urja.pipeline.stage import Report, Stage
@@ -165,7 +165,7 @@ async def run_pipeline(given: Given) -> None:
             return begun
 
         port = given.settings.pipeline.status_port
-        await stack.enter_async_context(StatusServer(waiting_for, status, port=port))
+        await stack.enter_async_context(serving_status(waiting_for, status, port=port))
         broker = await _connected(given.secrets, stopping)
         if broker is None:
             return

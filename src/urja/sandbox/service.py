@@ -4,25 +4,21 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from urja.base.clock import Clock
-from urja.base.http import StatusServer
+from urja.base.http import listening, serving_status
 from urja.sandbox.arguments import ServiceArguments
 from urja.sandbox.outbox import Outbox
 
 _LOOK_AGAIN_S: Final = 0.5
 """The longest sleep of the clockwork: business time may be set or change its speed meanwhile."""
 _SHORTEST_S: Final = 0.01
-_GRACE_S: Final = 2
-"""How long open requests may take to end when the service stops."""
 
 
 class Service(Protocol):
@@ -85,8 +81,8 @@ async def running(
     """
     with contextlib.closing(service):
         async with (
-            _listening(service.app, given.host, given.port) as url,
-            StatusServer(list, service.status, port=given.ready_port) as status,
+            listening(service.app, given.host, given.port) as port,
+            serving_status(list, service.status, port=given.ready_port) as ready_port,
             asyncio.TaskGroup() as group,
         ):
             tasks: list[asyncio.Task[None]] = []
@@ -96,7 +92,8 @@ async def running(
                     group.create_task(service.outbox.keep_sending(), name="webhooks"),
                 ]
             try:
-                yield Running(url, status.port)
+                host = f"[{given.host}]" if ":" in given.host else given.host
+                yield Running(f"http://{host}:{port}", ready_port)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -117,49 +114,3 @@ def _until_next_s(service: Service) -> float:
         return _LOOK_AGAIN_S
     ahead_s = (due_at - service.clock.now()).total_seconds() / speed
     return min(max(ahead_s, _SHORTEST_S), _LOOK_AGAIN_S)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn within an event loop of ours, which minds the signals itself."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """The application served on a socket; yields its address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        # The log is set up by urja.base.log; uvicorn's lines, access included, go through it.
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve([listener]), name="web")
-    waiting = asyncio.create_task(server.listening.wait())
-    try:
-        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            serving.result()
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
-        yield f"http://{shown}:{listener.getsockname()[1]}"
-    finally:
-        waiting.cancel()
-        server.should_exit = True
-        await serving

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from urja.base.clock import Clock
-from urja.base.http import StatusServer
+from urja.base.http import serving_status
 from urja.base.settings import Settings
 from urja.sandbox.residents.resident import Counts, Person, Resident
 
@@ -50,7 +50,7 @@ async def run(_settings: Settings, arguments: dict[str, Any], clock: Clock) -> N
             "failures": counts.failures,
         }
 
-    async with StatusServer(list, status, port=given.ready_port), asyncio.TaskGroup() as town:
+    async with serving_status(list, status, port=given.ready_port), asyncio.TaskGroup() as town:
         lives = [town.create_task(_live(person, given, counts, clock, door)) for person in given.people]
         await stop.wait()
         for life in lives:

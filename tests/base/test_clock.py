@@ -15,8 +15,6 @@ def test_business_time_is_a_line_through_its_anchor(tmp_path):
     assert clock.now() == START
     wall[0] += 30
     assert clock.now() == START + timedelta(minutes=30)
-    assert clock.wall_delay(START + timedelta(hours=1)) == pytest.approx(30.0)
-    assert clock.wall_delay(START) == 0.0
 
 
 def test_a_new_anchor_is_seen_by_a_running_process(tmp_path):
@@ -27,7 +25,6 @@ def test_a_new_anchor_is_seen_by_a_running_process(tmp_path):
     write_anchor(path, read_anchor(path).moved_to(50.0, speed=0.0))
     assert clock.speed == 0.0
     assert clock.now().timestamp() == 50.0
-    assert clock.wall_delay(datetime.fromtimestamp(51, UTC)) == float("inf")
 
 
 def test_real_time_is_the_line_of_slope_one():

@@ -26,21 +26,14 @@ def test_shards_are_even_contiguous_ranges():
 
 
 @given(st.integers(0, 2**42 - 1), st.integers(0, 2**64))
-def test_a_correlation_survives_being_read_out(unix_ms, entropy):
+def test_a_correlation_is_thirteen_characters(unix_ms, entropy):
     correlation = ids.new_correlation(unix_ms, entropy)
     assert 0 <= correlation < 2**63
     text = ids.format_correlation(correlation)
     assert len(text) == 13
-    assert ids.parse_correlation(text.upper()) == correlation
 
 
 @given(st.integers(0, 2**42 - 2), st.integers(0, 2**21 - 1), st.integers(0, 2**21 - 1))
 def test_correlations_sort_by_time(unix_ms, first, second):
     earlier, later = ids.new_correlation(unix_ms, first), ids.new_correlation(unix_ms + 1, second)
     assert ids.format_correlation(earlier) < ids.format_correlation(later)
-
-
-@pytest.mark.parametrize("text", ["", "0" * 12, "u" * 13, "z" * 13, "hello, world!"])
-def test_what_is_not_a_correlation_says_so(text):
-    with pytest.raises(ValueError, match="not a correlation id"):
-        ids.parse_correlation(text)

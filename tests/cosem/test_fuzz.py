@@ -132,7 +132,7 @@ def check_frame(frame):
     try:
         # With and without a title: what is missing, and what is refused before it is missed, are ways of their own.
         shown(frame, Opener(Keys(GUEK, GAK, TITLE if len(frame) % 2 else None)))
-        for codec in (hdlc.Splitter(), mbus.Splitter()):
+        for codec in (hdlc.Splitter(),):
             codec.feed(frame)
         wrapper.Splitter().feed(frame)
     except CosemError:

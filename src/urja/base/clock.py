@@ -117,14 +117,6 @@ class AnchoredClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._refresh().business_at(self._wall()), UTC)
 
-    def wall_delay(self, until: datetime) -> float:
-        """Wall seconds until a business instant; zero if it has passed, infinite if time stands still."""
-        ahead = (until - self.now()).total_seconds()
-        if ahead <= 0:
-            return 0.0
-        speed = self._refresh().speed
-        return ahead / speed if speed > 0 else float("inf")
-
 
 class WallClock:
     """Business time is wall time: a tool that runs alone, without a data directory."""

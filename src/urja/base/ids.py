@@ -48,19 +48,3 @@ def new_correlation(unix_ms: int, entropy: int) -> Correlation:
 def format_correlation(correlation: int) -> str:
     """Thirteen characters that can be read out over a telephone (Crockford's base 32, sortable by time)."""
     return "".join(_CROCKFORD[correlation >> shift & 31] for shift in range(60, -1, -5))
-
-
-def parse_correlation(text: str) -> Correlation:
-    """The inverse of `format_correlation`; raises ValueError for anything it would not print."""
-    try:
-        digits = [_CROCKFORD.index(character) for character in text.strip().lower()]
-    except ValueError:
-        raise ValueError(f"{text!r} is not a correlation id: a character outside {_CROCKFORD}") from None
-    if len(digits) != 13:
-        raise ValueError(f"{text!r} is not a correlation id: it has {len(digits)} characters, not 13")
-    value = 0
-    for digit in digits:
-        value = value << 5 | digit
-    if value >= 1 << 63:
-        raise ValueError(f"{text!r} is not a correlation id: beyond 63 bits")
-    return Correlation(value)

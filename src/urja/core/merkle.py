@@ -6,7 +6,7 @@ index * 2**level on. A log stores these as it grows and changes none of them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 EMPTY_ROOT: Final = hashlib.sha256().digest()
@@ -54,14 +54,6 @@ class Frontier:
         for peak in reversed(rest):
             root = node_hash(peak, root)
         return root
-
-
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over leaf hashes."""
-    tree = Frontier()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
 
 
 def peaks(size: int) -> list[tuple[int, int]]:

@@ -72,11 +72,6 @@ def exact(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def parse_exact(text: str) -> Fraction:
-    """The inverse of `exact`."""
-    return Fraction(text)
-
-
 _MOST_DIGITS = 18
 _LONGEST_SHOWN = 60
 

@@ -78,58 +78,6 @@ def decode_telegram(buf: bytes | bytearray, offset: int = 0, *, checked: bool = 
     return Telegram(control, address, sequence, final, source, destination, body[_HEADER:]), end + 2
 
 
-class Splitter:
-    """Finds telegrams in a stream of bytes, and its way back after garbage; holds less than one telegram."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self.discarded = 0
-        """Bytes that belonged to no telegram."""
-        self.last_error: DecodeError | None = None
-        """Why something that began like a telegram was none. Its offset counts from that beginning."""
-
-    def feed(self, data: bytes | bytearray | memoryview) -> list[Telegram]:
-        """Take bytes, give the telegrams they complete. Never raises: noise on a line is normal."""
-        self._buffer += data
-        return self._scan(ended=False)
-
-    def finish(self) -> list[Telegram]:
-        """No more bytes will come: telegrams hidden behind a beginning that was never completed."""
-        return self._scan(ended=True)
-
-    def _scan(self, *, ended: bool) -> list[Telegram]:
-        buffer = self._buffer
-        telegrams: list[Telegram] = []
-        pos = 0
-        while True:
-            start = buffer.find(START, pos)
-            self.discarded += (len(buffer) if start < 0 else start) - pos
-            pos = len(buffer) if start < 0 else start
-            if start < 0 or not (ended or _complete(buffer, pos)):
-                break
-            try:
-                telegram, end = decode_telegram(buffer[pos : pos + 261])
-            except DecodeError as error:
-                self.last_error = error
-                self.discarded += 1
-                pos += 1
-                continue
-            telegrams.append(telegram)
-            pos += end
-        del buffer[:pos]
-        return telegrams
-
-
-def _complete(buffer: bytearray, pos: int) -> bool:
-    """Whether enough has come to judge what begins here."""
-    left = len(buffer) - pos
-    if left < 4:
-        # Shorter than a header, but already not one?
-        return left >= 3 and buffer[pos + 1] != buffer[pos + 2]
-    header = buffer[pos + 1] == buffer[pos + 2] and buffer[pos + 3] == START
-    return not header or left >= buffer[pos + 1] + 6
-
-
 @dataclass(slots=True)
 class Reassembler:
     """Joins telegrams into APDUs; holds at most `limits.max_apdu` bytes."""

@@ -11,12 +11,6 @@ from urja.apps.commissioning.kinds import UNFINISHED
 from urja.apps.commissioning.models import Call, PushLayout
 from urja.cosem.pushlist import PushList
 
-
-def calls_of(device_period_id: int) -> QuerySet[Call]:
-    """Every call of a meter at its place, newest first."""
-    return Call.objects.filter(device_period_id=device_period_id).order_by("-asked_at", "-id")
-
-
 _DUE = """
 (SELECT c.id FROM commissioning_call c
     LEFT JOIN registry_device_period p ON p.id = c.device_period_id AND p.valid_to IS NULL

@@ -18,7 +18,7 @@ from typing import assert_never
 from urja.core.calendar import Period
 from urja.core.rating.bills import Bill, Stretch, Version, bills_of, within, without_doubles
 from urja.core.rating.parts import minimum_parts, percent_parts, round_off_parts, slab_parts, time_parts
-from urja.core.rating.shapes import ZERO, LineTarget, Part, RatingError, Target, Terms, Use
+from urja.core.rating.shapes import ZERO, LineTarget, RatingError, Target, Terms, Use
 from urja.core.rating.tariff import Line, Minimum, Percent, PerTime, RoundOff, Slabs, bases_of, order_of
 
 
@@ -150,18 +150,16 @@ def _since(stretch: Stretch, now: LineTarget, before: LineTarget | None) -> Line
     if stretch.charged == stretch.days:
         return now
     old = {part.key: part for part in before.parts} if before else {}
-    parts = [_grown(part, old.pop(part.key, None)) for part in now.parts]
-    parts += [replace(part, quantity=-part.quantity, amount=-part.amount) for part in old.values()]
-    amount = now.amount_minor - (before.amount_minor if before else 0)
-    return LineTarget(
-        now.name,
-        now.title,
-        amount,
-        tuple(replace(part, weights=within(part.weights, stretch.elapsed)) for part in parts if part.amount),
+    grown = [
+        (part, part.amount - old.pop(part.key).amount if part.key in old else part.amount)
+        for part in now.parts
+    ]
+    grown += [(part, -part.amount) for part in old.values()]
+    parts = (
+        replace(part, amount=amount, weights=within(part.weights, stretch.elapsed))
+        for part, amount in grown
+        if amount
     )
-
-
-def _grown(part: Part, old: Part | None) -> Part:
-    if old is None:
-        return part
-    return replace(part, quantity=part.quantity - old.quantity, amount=part.amount - old.amount)
+    return LineTarget(
+        now.name, now.title, now.amount_minor - (before.amount_minor if before else 0), tuple(parts)
+    )

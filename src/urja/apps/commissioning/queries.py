@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import msgspec
 from django.db import connection
-from django.db.models import QuerySet
 
 from urja.apps.assets.queries import Uncommissioned, uncommissioned
 from urja.apps.commissioning.kinds import UNFINISHED

@@ -38,6 +38,33 @@ def test_a_template_of_another_part_is_seen():
     }
 
 
+WRITES = re.compile(
+    r"\b(INSERT INTO|UPDATE|DELETE FROM|FOR UPDATE|nextval)\b|\)\.(update|delete)\(|\.(bulk_\w+|create|save)\("
+)
+
+
+def test_overviews_only_read():
+    """They may name every owner's models, as they read what belongs together."""
+    written = {
+        path.name
+        for path in (ROOT / "src/urja/apps/overviews").rglob("*.py")
+        if WRITES.search(path.read_text())
+    }
+    assert written == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Person.objects.create(name='')",
+        "Person.objects.filter(id=1).update(name='')",
+        "UPDATE registry_person SET",
+    ],
+)
+def test_a_write_in_overviews_is_seen(line):
+    assert WRITES.search(line)
+
+
 def test_kinds_of_operations_load_without_their_doing():
     """The web imports them: no table and no use case comes with them."""
     code = (

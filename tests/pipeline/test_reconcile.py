@@ -313,7 +313,7 @@ def test_a_difference_that_a_clerk_has_closed_stays_closed(till, run, reconciler
 
 
 def test_a_difference_that_comes_again_is_open_again_with_what_was_said_of_it(till, run):
-    from urja.apps.payments import differences
+    from urja.apps.payments import differences, queries
     from urja.apps.payments.models import Payment, SettlementRow, Unmatched
 
     [payment] = pay(till, 20_000)
@@ -325,9 +325,9 @@ def test_a_difference_that_comes_again_is_open_again_with_what_was_said_of_it(ti
         run()
         assert kept() == [(payment, "settled_uncredited", 20_000)] * expected
         found = Unmatched.objects.get()
-        if not differences.notes(found):
+        if not queries.notes(found):
             differences.annotate(found, "asked the bank", at=till.shop.now, actor="user 1", operation_id=1)
-    assert [note["text"] for note in differences.notes(Unmatched.objects.get())] == ["asked the bank"]
+    assert [note["text"] for note in queries.notes(Unmatched.objects.get())] == ["asked the bank"]
 
 
 def test_a_row_that_is_told_otherwise_later_is_kept_and_the_first_stands(till, run, reconciler, monkeypatch):

@@ -88,7 +88,7 @@ def test_a_number_is_given_once(trees):
 def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
     from urja.apps.assets.models import Seal
     from urja.apps.work.models import WorkOrder
-    from urja.apps.work.operations import add_photo
+    from urja.apps.work.requests import add_photo
 
     number = connect().outcome["work_order_id"]
     meter = stock(1)

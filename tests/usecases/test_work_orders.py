@@ -57,8 +57,8 @@ def employ(email, role="field_engineer"):
 def test_an_order_from_the_call_to_the_visit(home):
     from urja.apps.assets.models import Seal
     from urja.apps.journal.models import AuditEntry
-    from urja.apps.work.operations import add_photo
     from urja.apps.work.queries import of_fitter
+    from urja.apps.work.requests import add_photo
     from urja.usecases.operations import AssignWorkOrder
 
     fitter = employ("anil@utility.example")
@@ -209,7 +209,7 @@ def test_an_exchange_and_a_removal_close_their_orders(home):
 def test_the_pipelines_role_can_do_all_of_it(database, home):
     from django.db import connections
 
-    from urja.apps.work.operations import add_photo
+    from urja.apps.work.requests import add_photo
     from urja.usecases.operations import AssignWorkOrder, WithdrawWorkOrder
 
     employ("anil@utility.example")

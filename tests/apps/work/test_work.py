@@ -112,10 +112,10 @@ def test_the_database_refuses_a_step_back(database, home, end, change, says):
 
 
 def test_the_web_reads_orders_and_adds_photographs_and_no_more(database, home):
-    from urja.apps.work import operations
+    from urja.apps.work import requests
 
     order = weld(home)
-    operations.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
+    requests.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
     with database.connect("urja_web") as connection:
         assert connection.execute("SELECT state FROM work_order").fetchall() == [("open",)]
         connection.execute(
@@ -138,12 +138,12 @@ class TestPhotos:
         ("content", "kind"), [(JPEG, "image/jpeg"), (JPEG + bytes(3), "image/jpeg"), (png(), "image/png")]
     )
     def test_pictures_are_taken(self, home, content, kind):
-        from urja.apps.work import operations, queries
+        from urja.apps.work import queries, requests
 
         order = weld(home)
-        photo = operations.add_photo(order.id, content, recorded_at=START, actor="anil")
+        photo = requests.add_photo(order.id, content, recorded_at=START, actor="anil")
         assert (photo.kind, bytes(queries.photo(photo.id).content)) == (kind, content)
-        assert operations.add_photo(order.id, content, recorded_at=START, actor="anil").id == photo.id
+        assert requests.add_photo(order.id, content, recorded_at=START, actor="anil").id == photo.id
         assert [one.id for one in queries.photos_of(order.id)] == [photo.id]
 
     @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ class TestPhotos:
         ],
     )
     def test_others_are_refused_in_a_sentence(self, home, content, says):
-        from urja.apps.work import operations
+        from urja.apps.work import requests
         from urja.apps.work.errors import NoPhoto
 
         order = weld(home)
         with pytest.raises(NoPhoto, match=says):
-            operations.add_photo(order.id, content, recorded_at=START, actor="anil")
+            requests.add_photo(order.id, content, recorded_at=START, actor="anil")
 
     def test_the_database_refuses_what_a_web_server_forgets_to(self, database, home):
         order = weld(home)
@@ -180,18 +180,18 @@ class TestPhotos:
                     connection.execute(insert, [order.id, content])
 
     def test_eight_are_enough_and_none_comes_after_the_end(self, home):
-        from urja.apps.work import operations
+        from urja.apps.work import operations, requests
         from urja.apps.work.errors import NoPhoto
 
         order = weld(home)
         for number in range(8):
-            operations.add_photo(order.id, png(number + 1), recorded_at=START, actor="anil")
+            requests.add_photo(order.id, png(number + 1), recorded_at=START, actor="anil")
         with pytest.raises(NoPhoto, match="has 8 photos already"):
-            operations.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
+            requests.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
         other = to_the_place(home)
         operations.withdraw(other.id, START, "no need")
         with pytest.raises(NoPhoto, match="no unfinished work order"):
-            operations.add_photo(other.id, JPEG, recorded_at=START, actor="anil")
+            requests.add_photo(other.id, JPEG, recorded_at=START, actor="anil")
 
 
 def test_two_who_close_one_order_close_it_once(database, home):

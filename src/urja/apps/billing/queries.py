@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Q
 
-from urja.apps.billing import arrears, usage
+from urja.apps.billing import arrears, plans, usage
 from urja.apps.billing.arrears import LINE
 from urja.apps.billing.balances import Balance, fresh_balance
+from urja.apps.billing.models import InstalmentPlan
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
@@ -157,6 +159,20 @@ class Why:
 def held_back(agreement: Agreement, now: datetime) -> bool:
     """Whether nothing can be calculated or decided for an agreement, as no tariff says what its use costs."""
     return usage.unratable(agreement, now) != ""
+
+
+type PlanRow = InstalmentPlan
+
+
+def plan(account_id: int, at: datetime) -> PlanRow | None:
+    """The plan of instalments that holds for an account at an instant."""
+    return next(iter(plans.plans_at([account_id], at)), None)
+
+
+def unended_plans(account_id: int, at: datetime) -> list[PlanRow]:
+    """The plan of instalments that holds, or is to, for an account."""
+    unended = Q(valid_to=None) | Q(valid_to__gt=at)
+    return list(InstalmentPlan.objects.filter(unended, account_id=account_id).order_by("valid_from"))
 
 
 def dues(account_id: int) -> Sequence[Due]:

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q
 
-from urja.apps.notices import channels
+from urja.apps.notices import channels, wording
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
+
+type NoticeRow = Notice
 
 
 def latest_messages(limit: int = 20) -> list[Message]:
@@ -26,6 +28,11 @@ def notices_of_many(account_ids: Sequence[int], since: datetime | None = None) -
     """The notices of many accounts since an instant, oldest first; without their texts' parameters."""
     found = Notice.objects.filter(account_id__in=account_ids).order_by("requested_at", "id")
     return list(found if since is None else found.filter(requested_at__gte=since))
+
+
+def text_kind(kind: str) -> str:
+    """The kind of text for a kind of notice: the warnings of all thresholds read alike."""
+    return wording.text_kind(kind)
 
 
 def letter(account_id: int, reference: str) -> Notice | None:

@@ -5,9 +5,9 @@ somebody has closed stays closed, whatever reports say later.
 """
 
 from datetime import datetime
-from typing import Any
 
 from urja.apps.payments.models import Unmatched
+from urja.apps.payments.queries import notes
 
 
 def held(difference_id: int) -> Unmatched | None:
@@ -31,11 +31,6 @@ def close(difference: Unmatched, text: str, *, at: datetime, actor: str, operati
 def reopen(difference_id: int) -> None:
     """It was closed by mistake: somebody has to look again. What was said about it stays."""
     Unmatched.objects.filter(id=difference_id).update(closed_at=None)
-
-
-def notes(difference: Unmatched) -> list[dict[str, Any]]:
-    """What was said about it, oldest first: `at`, `by`, `text`, `operation`."""
-    return list(difference.detail.get("notes", ()))
 
 
 def _say(difference: Unmatched, text: str, at: datetime, actor: str, operation_id: int) -> None:

@@ -1,16 +1,14 @@
 """The writing side of the work orders. What somebody does with one is an operation of the registry (`CloseWorkOrder`)."""
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from urja.apps.work.errors import NoPhoto
 from urja.apps.work.kinds import UNFINISHED, WorkOrderKind, WorkOrderState
-from urja.apps.work.models import MOST_PHOTOS, Photo, WorkOrder
-from urja.apps.work.photos import kind_of
-from urja.base.ids import bucket_of, compose_id
+from urja.apps.work.models import WorkOrder
+from urja.apps.work.numbers import next_id
+from urja.base.ids import bucket_of
 
 
 def open_order(
@@ -28,7 +26,7 @@ def open_order(
         WorkOrder.objects.bulk_create(
             [
                 WorkOrder(
-                    id=_next_id(bucket_of(service_point_id)),
+                    id=next_id(bucket_of(service_point_id)),
                     kind=kind,
                     device_id=device_id,
                     service_point_id=service_point_id,
@@ -83,38 +81,5 @@ def forget(work_order_id: int) -> None:
     _unfinished(work_order_id).delete()
 
 
-def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, actor: str) -> Photo:
-    """Keep a photograph of an unfinished order; the one that is there where it is the same.
-
-    Raises NoPhoto for what is no picture, too large, one too many, or of an order that has ended.
-    """
-    kind, digest = kind_of(content), hashlib.sha256(content).hexdigest()
-    with transaction.atomic():
-        order = WorkOrder.objects.filter(id=work_order_id).first()
-        if order is None or not order.unfinished:
-            raise NoPhoto(f"there is no unfinished work order {work_order_id}")
-        known = Photo.objects.filter(work_order_id=work_order_id)
-        same = known.filter(sha256=digest).first()
-        if same is not None:
-            return same
-        if known.count() >= MOST_PHOTOS:
-            raise NoPhoto(f"work order {work_order_id} has {MOST_PHOTOS} photos already")
-        return Photo.objects.create(
-            id=_next_id(bucket_of(work_order_id)),
-            work_order_id=work_order_id,
-            kind=kind,
-            content=content,
-            sha256=digest,
-            recorded_at=recorded_at,
-            actor=actor,
-        )
-
-
 def _unfinished(work_order_id: int) -> Any:
     return WorkOrder.objects.filter(id=work_order_id, state__in=UNFINISHED)
-
-
-def _next_id(bucket: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('work_number')")
-        return compose_id(bucket, cursor.fetchone()[0])

@@ -18,6 +18,12 @@ def open_orders() -> QuerySet[WorkOrder]:
     return orders().filter(closed_at=None).order_by("opened_at", "id")
 
 
+def open_at(service_point_id: int) -> list[WorkOrder]:
+    """What somebody must go and do at a place, oldest first."""
+    found = WorkOrder.objects.filter(service_point_id=service_point_id, closed_at=None)
+    return list(found.order_by("opened_at", "id"))
+
+
 def of_fitter(user_id: int) -> QuerySet[WorkOrder]:
     """What somebody was given and has not ended, what is due first in front."""
     return open_orders().filter(assignee_id=user_id).order_by("due_at", "opened_at", "id")
@@ -27,9 +33,10 @@ def order(work_order_id: int) -> WorkOrder | None:
     return orders().filter(id=work_order_id).first()
 
 
-def photos_of(work_order_id: int) -> QuerySet[Photo]:
+def photos_of(work_order_id: int) -> list[Photo]:
     """An order's photographs without their bytes, oldest first."""
-    return Photo.objects.filter(work_order_id=work_order_id).defer("content").order_by("recorded_at", "id")
+    found = Photo.objects.filter(work_order_id=work_order_id).defer("content")
+    return list(found.order_by("recorded_at", "id"))
 
 
 def photo(photo_id: int) -> Photo | None:

@@ -119,7 +119,7 @@ def close(
 def _kept(box: "Administration", number: int, file: Path) -> int:
     """The number of a photograph, recorded for the order."""
     from urja.apps.work.errors import WorkError
-    from urja.apps.work.operations import add_photo
+    from urja.apps.work.requests import add_photo
 
     try:
         return add_photo(number, file.read_bytes(), recorded_at=box.clock.now(), actor=ACTOR).id

@@ -8,16 +8,18 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps.billing import queries as billing
-from urja.apps.billing.plans import plans_at
-from urja.apps.contracts.models import Agreement
 from urja.apps.contracts.queries import agreement_at, with_terms
-from urja.apps.identity.models import AccountAccess, PersonalRead
-from urja.apps.identity.queries.access import Area
+from urja.apps.identity.models import PersonalRead
 from urja.apps.identity.requests import note_reads
-from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices.queries import written_to
-from urja.apps.overviews.queries import areas
-from urja.apps.people.models import Person
+from urja.apps.overviews.queries import areas, paging, premises, registry
+from urja.apps.overviews.queries.registry import (
+    AccessRow,
+    AgreementRow,
+    PersonRow,
+    PremiseRow,
+    ServicePointRow,
+)
 from urja.apps.proofs import queries as proofs
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.queries.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
@@ -71,7 +73,7 @@ def readings(ask: Ask) -> answers.Readings:
     )
 
 
-def _note(ask: Ask, agreement: Agreement) -> None:
+def _note(ask: Ask, agreement: AgreementRow) -> None:
     """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
         note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
@@ -89,8 +91,7 @@ def totals(ask: Ask) -> answers.Totals:
     query: TotalsQuery = ask.query
     premise = _premise(ask, query.premise)
     month = date.fromisoformat(f"{query.month}-01")
-    under = areas.premises(Area(premises=frozenset({premise.id})), "premise_id")
-    points = list(ServicePoint.objects.filter(under).select_related("premise").order_by("consumer_number"))
+    points = premises.service_points(premise.id, "consumer_number")
     used = {one.service_point_id: one for one in month_by_place([point.id for point in points], month)}
 
     def summed(*purposes: str) -> int:
@@ -110,21 +111,21 @@ def totals(ask: Ask) -> answers.Totals:
     )
 
 
-def _premise(ask: Ask, premise_id: int) -> Premise:
-    rows = Premise.objects.filter(id=premise_id)
-    inside = Q() if areas.holds_premise(ask.area, premise_id, ask.now) else Q(pk__in=[])
-    return lists.one(ask, rows, inside, f"premise {premise_id}")
+def _premise(ask: Ask, premise_id: int) -> PremiseRow:
+    inside = areas.holds_premise(ask.area, premise_id, ask.now)
+    found = premises.premise(premise_id)
+    if found is None or not inside:
+        if found is not None:
+            lists.refused(ask)
+        raise ask.missing(f"premise {premise_id}")
+    return found
 
 
 def _parts(
-    premise: Premise, points: list[ServicePoint], used: dict[int, MonthOfPlace]
+    premise: PremiseRow, points: list[ServicePointRow], used: dict[int, MonthOfPlace]
 ) -> list[answers.PremiseTotals]:
     """The premises right below, each with what is in it: each service point is in one of them or in none."""
-    above = dict(
-        Premise.objects.filter(areas.premises(Area(premises=frozenset({premise.id})))).values_list(
-            "id", "parent_id"
-        )
-    )
+    above = premises.parents(premise.id)
 
     def part_of(premise_id: int) -> int | None:
         at: int | None = premise_id
@@ -145,11 +146,11 @@ def _parts(
             energy_wh=sum(wh.get(part.id, [])),
             service_points=len(wh.get(part.id, [])),
         )
-        for part in Premise.objects.filter(parent=premise).order_by("name", "id")
+        for part in premises.parts(premise.id)
     ]
 
 
-def _place_of_totals(point: ServicePoint, used: MonthOfPlace) -> answers.ServicePointTotals:
+def _place_of_totals(point: ServicePointRow, used: MonthOfPlace) -> answers.ServicePointTotals:
     return answers.ServicePointTotals(
         service_point_id=point.id,
         consumer_number=point.consumer_number,
@@ -193,14 +194,15 @@ def balance(ask: Ask) -> answers.Balance:
 
 
 def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
-    for plan in plans_at([account_id], now):
-        return answers.Instalments(
-            every=plan.every, amount_minor=plan.amount_minor, valid_from=local(plan.valid_from)
-        )
-    return None
+    plan = billing.plan(account_id, now)
+    if plan is None:
+        return None
+    return answers.Instalments(
+        every=plan.every, amount_minor=plan.amount_minor, valid_from=local(plan.valid_from)
+    )
 
 
-def _power(agreement: Agreement, known: Known | None, now: datetime) -> answers.Power | None:
+def _power(agreement: AgreementRow, known: Known | None, now: datetime) -> answers.Power | None:
     meter = power_of_place(agreement.service_point_id, now)
     if meter is None:
         return None
@@ -220,21 +222,16 @@ def _power(agreement: Agreement, known: Known | None, now: datetime) -> answers.
 
 def _known(account_id: int, now: datetime) -> Known | None:
     """As the portal says it to whoever signs in for the account."""
-    user = (
-        AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
-        .order_by("recorded_at", "id")
-        .values_list("person__user_id", flat=True)
-        .first()
-    )
+    user = registry.user_of(account_id)
     card = None if user is None else account_of(user, account_id, now)
     return None if card is None else standings.known_of(card, now)
 
 
-def _account(ask: Ask) -> Agreement:
+def _account(ask: Ask) -> AgreementRow:
     """The agreement of an account in the area: of now, or its last; whose it is is written down."""
-    rows = Agreement.objects.filter(account_id=ask.parts["id"])
+    rows = registry.agreements(Q(), account_id=ask.parts["id"])
     lists.one(ask, rows, areas.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
-    agreement = agreement_at(ask.parts["id"], ask.now) or rows.order_by("valid_from")[0]
+    agreement = agreement_at(ask.parts["id"], ask.now) or paging.page(rows, 1, key="valid_from")[0]
     _note(ask, agreement)
     return agreement
 
@@ -357,15 +354,13 @@ def export(ask: Ask) -> answers.Export:
             )
             for one in person.protections.all()
         ],
-        accounts=[
-            _exported_account(one, person) for one in person.accesses.select_related("account").order_by("id")
-        ],
+        accounts=[_exported_account(one, person) for one in person.accesses.all()],
         read_by=resources.personal_reads_of(reads),
     )
 
 
-def _exported_account(held: AccountAccess, person: Person) -> answers.ExportedAccount:
-    agreements = Agreement.objects.filter(account_id=held.account_id).select_related("service_point__premise")
+def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAccount:
+    agreements = registry.agreements(Q(), account_id=held.account_id)
     return answers.ExportedAccount(
         account_id=held.account_id,
         role=held.role,
@@ -376,7 +371,7 @@ def _exported_account(held: AccountAccess, person: Person) -> answers.ExportedAc
                 premise=one.service_point.premise.name,
                 readings=f"/api/v1/agreements/{one.id}/readings",
             )
-            for one in with_terms(agreements.order_by("valid_from"))
+            for one in with_terms(agreements.select_related("service_point__premise").order_by("valid_from"))
         ],
         entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
         messages=[

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from msgspec import Meta
 
+from urja.apps.overviews.queries import paging
 from urja.apps.overviews.queries.known import Moment, NotKnownYet
 from urja.web.api import answers, cursors
 from urja.web.api.problems import Problem
@@ -25,19 +26,18 @@ def local(at: datetime | None) -> Any:
     return None if at is None else at.astimezone(zone())
 
 
-def page[M, A](
+def page[M: Model, A](
     ask: Ask,
-    rows: QuerySet[Any, M],
+    rows: QuerySet[M],
     shape: Callable[[list[M]], list[A]],
     *,
     key: str = "id",
     newest_first: bool = False,
 ) -> answers.Page[A]:
     """A page of rows in the order of a key that never changes."""
-    last = last_seen(ask, int)
-    if last is not None:
-        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": last})
-    found = list(rows.order_by(f"-{key}" if newest_first else key)[: ask.query.limit + 1])
+    found = paging.page(
+        rows, ask.query.limit + 1, key=key, after=last_seen(ask, int), newest_first=newest_first
+    )
     return page_of(ask, found, shape, lambda row: getattr(row, key))
 
 
@@ -60,12 +60,12 @@ def page_of[M, A](
     )
 
 
-def one[M](ask: Ask, rows: QuerySet[Any, M], inside: Q, thing: str) -> M:
+def one[M: Model](ask: Ask, rows: QuerySet[M], inside: Q, thing: str) -> M:
     """The one row in the area. What is elsewhere is not there either, and the refusal is logged."""
-    found = rows.filter(inside).first()
+    found, exists = paging.one(rows, inside)
     if found is not None:
         return found
-    if rows.exists():
+    if exists:
         refused(ask)
     raise ask.missing(thing)
 

@@ -1,8 +1,5 @@
 """Jobs of meters: how far they are, and what each meter has said. They are asked for as operations."""
 
-from django.db.models import Q
-
-from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.overviews.queries import meter_jobs as seen
 from urja.base.sentences import from_plain
 from urja.web.api import answers
@@ -16,9 +13,7 @@ class MeterJobsQuery(ListQuery, frozen=True, kw_only=True):
 
 def meter_jobs(ask: Ask) -> answers.Page[answers.MeterJob]:
     query: MeterJobsQuery = ask.query
-    rows = seen.jobs_seen(ask.area, ask.now)
-    if query.kind is not None:
-        rows = rows.filter(kind=query.kind)
+    rows = seen.jobs(query.kind).filter(seen.seen_in(ask.area, ask.now))
     return page(ask, rows, lambda found: [_job_of(ask, job) for job in found], newest_first=True)
 
 
@@ -33,23 +28,21 @@ class MeterResultsQuery(ListQuery, frozen=True, kw_only=True):
 def meter_results(ask: Ask) -> answers.Page[answers.MeterResult]:
     query: MeterResultsQuery = ask.query
     job = _job(ask)
-    rows = seen.tasks_seen(job, ask.caller, ask.area, ask.now)
-    if query.state is not None:
-        rows = rows.filter(state=query.state)
+    rows = seen.tasks_seen(job, ask.caller, ask.area, ask.now, state=query.state)
 
-    def shape(found: list[Task]) -> list[answers.MeterResult]:
+    def shape(found: list[seen.TaskRow]) -> list[answers.MeterResult]:
         said = seen.results(job, found, ask.caller, ask.what, ask.now)
         return [_result_of(task, said.get(task.id)) for task in found]
 
     return page(ask, rows, shape, key="position")
 
 
-def _job(ask: Ask) -> Job:
-    inside = Q(id__in=seen.jobs_seen(ask.area, ask.now).values("id"))
-    return one(ask, Job.objects.filter(id=ask.parts["id"]), inside, f"meter job {ask.parts['id']}")
+def _job(ask: Ask) -> seen.JobRow:
+    inside = seen.seen_in(ask.area, ask.now)
+    return one(ask, seen.jobs().filter(id=ask.parts["id"]), inside, f"meter job {ask.parts['id']}")
 
 
-def _job_of(ask: Ask, job: Job) -> answers.MeterJob:
+def _job_of(ask: Ask, job: seen.JobRow) -> answers.MeterJob:
     return answers.MeterJob(
         id=job.id,
         kind=job.kind,
@@ -64,7 +57,7 @@ def _job_of(ask: Ask, job: Job) -> answers.MeterJob:
     )
 
 
-def _result_of(task: Task, said: dict[str, object] | None) -> answers.MeterResult:
+def _result_of(task: seen.TaskRow, said: dict[str, object] | None) -> answers.MeterResult:
     command = task.command
     return answers.MeterResult(
         row=task.position,

@@ -9,9 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from urja.apps.network.models import Node
 from urja.apps.overviews.queries import areas
-from urja.apps.overviews.queries.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
+from urja.apps.overviews.queries.trees import Counts, Hanging, NodeOfTree, Trees, TreesNow, trees_at, within
 from urja.web.api import answers
 from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
@@ -65,7 +64,7 @@ def _hanging_of(one: Hanging) -> answers.NodeServicePoint:
     )
 
 
-def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> Node:
+def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> NodeOfTree:
     """The node of a route, in the caller's area."""
     found = trees.node(ask.parts["id"])
     if found is None:
@@ -78,7 +77,7 @@ def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> Node:
 
 
 def _nodes_of(
-    ask: Ask, trees: Trees, found: Sequence[Node], among: Sequence[int] | None
+    ask: Ask, trees: Trees, found: Sequence[NodeOfTree], among: Sequence[int] | None
 ) -> list[answers.Node]:
     counts = trees.counts(found, among)
     return [
@@ -86,7 +85,7 @@ def _nodes_of(
     ]
 
 
-def _node_of(ask: Ask, found: Node, counts: Counts) -> answers.Node:
+def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
     now = moment_of(ask) is None
     return answers.Node(
         id=found.id,
@@ -104,5 +103,5 @@ def _node_of(ask: Ask, found: Node, counts: Counts) -> answers.Node:
     )
 
 
-def _name_of(found: Node) -> answers.NodeName:
+def _name_of(found: NodeOfTree) -> answers.NodeName:
     return answers.NodeName(id=found.id, tree=found.tree, level=found.level, code=found.code, name=found.name)

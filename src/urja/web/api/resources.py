@@ -7,24 +7,28 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Q
 from msgspec import Meta
 
-from urja.apps.assets.kinds import DeviceRole, Stock
-from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.contracts.models import Agreement
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.queries import with_terms
-from urja.apps.identity.models import AccountAccess, PersonalRead
-from urja.apps.identity.queries.access import Area
+from urja.apps.identity.models import PersonalRead
 from urja.apps.identity.queries.roles import TABLE, who_may, writing
 from urja.apps.identity.requests import note_reads
 from urja.apps.journal import queries as journal
 from urja.apps.journal.queries import Done
-from urja.apps.network.models import Placement, Premise, ServicePoint
-from urja.apps.overviews.queries import areas, known
-from urja.apps.people.models import Consent, Person, Protection
-from urja.apps.rulebook.models import TariffVersion
-from urja.apps.work.models import WorkOrder
+from urja.apps.overviews.queries import areas, known, registry
+from urja.apps.overviews.queries.registry import (
+    AgreementRow,
+    DevicePeriodRow,
+    DeviceRow,
+    PersonRow,
+    PlacementRow,
+    PremiseRow,
+    ServicePointRow,
+    WorkOrderRow,
+)
+from urja.apps.rulebook.queries import tariffs as tariff_versions
 from urja.usecases import kinds
 from urja.web.api import answers
 from urja.web.api.lists import Number, last_seen, local, moment_of, one, page, page_of, refused
@@ -46,19 +50,14 @@ class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
 
 def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
     query: ConsumersQuery = ask.query
-    rows = _people().filter(areas.people(ask.area, ask.now, _few(ask)))
-    if query.email is not None:
-        rows = rows.filter(email__iexact=query.email)
-    if query.phone is not None:
-        rows = rows.filter(phone=query.phone)
-    if query.service_point is not None:
-        there = Agreement.objects.filter(service_point_id=query.service_point)
-        rows = rows.filter(
-            Q(id__in=there.exclude(customer=None).values("customer_id"))
-            | Q(accesses__account_id__in=there.values("account_id"))
-        ).distinct()
+    rows = registry.people(
+        areas.people(ask.area, ask.now, _few(ask)),
+        email=query.email,
+        phone=query.phone,
+        service_point_id=query.service_point,
+    )
 
-    def shape(found: list[Person]) -> list[answers.Consumer]:
+    def shape(found: list[PersonRow]) -> list[answers.Consumer]:
         note_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
         return [consumer_of(person) for person in found]
 
@@ -71,21 +70,13 @@ def consumer(ask: Ask) -> answers.Consumer:
     return consumer_of(person)
 
 
-def person_of(ask: Ask) -> Person:
+def person_of(ask: Ask) -> PersonRow:
     """The person of a route, in the caller's area."""
-    rows = _people().filter(id=ask.parts["id"])
+    rows = registry.people(Q(), id_=ask.parts["id"])
     return one(ask, rows, areas.people(ask.area, ask.now), f"consumer {ask.parts['id']}")
 
 
-def _people() -> QuerySet[Person]:
-    return Person.objects.prefetch_related(
-        Prefetch("consents", Consent.objects.order_by("id")),
-        Prefetch("protections", Protection.objects.order_by("id")),
-        Prefetch("accesses", AccountAccess.objects.order_by("id")),
-    )
-
-
-def consumer_of(person: Person) -> answers.Consumer:
+def consumer_of(person: PersonRow) -> answers.Consumer:
     return answers.Consumer(
         id=person.id,
         name=person.name,
@@ -121,19 +112,20 @@ class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
 
 def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
     query: ServicePointsQuery = ask.query
-    rows = _places().filter(areas.places(ask.area, ask.now, few=_few(ask)))
-    if query.consumer_number is not None:
-        rows = rows.filter(consumer_number=query.consumer_number)
-    if query.purpose is not None:
-        rows = rows.filter(purpose=query.purpose)
-    if query.premise is not None:
-        rows = rows.filter(areas.premises(Area(premises=frozenset({query.premise})), "premise_id"))
+    rows = registry.service_points(
+        areas.places(ask.area, ask.now, few=_few(ask)),
+        consumer_number=query.consumer_number,
+        purpose=query.purpose,
+        premise_id=query.premise,
+    )
     return page(ask, rows, lambda found: [service_point_of(place, place.hangs_at) for place in found])
 
 
 def service_point(ask: Ask) -> answers.ServicePoint:
     named = f"service point {ask.parts['id']}"
-    found = one(ask, _places().filter(id=ask.parts["id"]), areas.places(ask.area, ask.now), named)
+    found = one(
+        ask, registry.service_points(Q(), id_=ask.parts["id"]), areas.places(ask.area, ask.now), named
+    )
     at = moment_of(ask)
     if at is None:
         return service_point_of(found, found.hangs_at)
@@ -143,14 +135,7 @@ def service_point(ask: Ask) -> answers.ServicePoint:
     return service_point_of(then.service_point, then.placements)
 
 
-def _places() -> QuerySet[ServicePoint]:
-    hanging = Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
-    return ServicePoint.objects.select_related("premise").prefetch_related(
-        Prefetch("placements", hanging, to_attr="hangs_at")
-    )
-
-
-def service_point_of(place: ServicePoint, placements: Iterable[Placement]) -> answers.ServicePoint:
+def service_point_of(place: ServicePointRow, placements: Iterable[PlacementRow]) -> answers.ServicePoint:
     return answers.ServicePoint(
         id=place.id,
         consumer_number=place.consumer_number,
@@ -171,7 +156,7 @@ def service_point_of(place: ServicePoint, placements: Iterable[Placement]) -> an
     )
 
 
-def premise_of(premise: Premise) -> answers.Premise:
+def premise_of(premise: PremiseRow) -> answers.Premise:
     return answers.Premise(
         id=premise.id,
         code=premise.code,
@@ -198,34 +183,24 @@ class StockQuery(ListQuery, frozen=True, kw_only=True):
     held_by: str | None = None
 
 
-_SHOWN = (
-    "id", "serial", "device_type", "stock", "held_by", "firmware", "interval_s", "max_power_w", "load_switch",
-    "forward_only", "nameplate", "sim", "address",
-)  # fmt: skip
-"""Not the wrapped keys: the web's role cannot read them, and has no use for them."""
-
-
 def devices(ask: Ask) -> answers.Page[answers.Device]:
     query: DevicesQuery = ask.query
-    rows = _devices().filter(
-        areas.devices(ask.area, ask.now, _few(ask)), id__in=_mounted().values("device_id")
+    rows = registry.installed(
+        areas.devices(ask.area, ask.now, _few(ask)),
+        serial=query.serial,
+        service_point_id=query.service_point,
     )
-    if query.serial is not None:
-        rows = rows.filter(serial=query.serial)
-    if query.service_point is not None:
-        hanging = _mounted().filter(service_point_id=query.service_point)
-        rows = rows.filter(id__in=hanging.values("device_id"))
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
 def device(ask: Ask) -> answers.Device:
     """A device that hangs, or has hung, in the area."""
     named = f"device {ask.parts['id']}"
-    found = one(ask, _devices().filter(id=ask.parts["id"]), areas.devices(ask.area, ask.now), named)
+    found = one(ask, registry.device(ask.parts["id"]), areas.devices(ask.area, ask.now), named)
     at = moment_of(ask)
     if at is None:
         return _device_now(ask, found)
-    then = next(iter(known.rows(Device, [found.id], at.known_at)), None)
+    then = known.device(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
     return device_of(ask, then, known.hanging(found.id, at), at.valid_at)
@@ -234,27 +209,15 @@ def device(ask: Ask) -> answers.Device:
 def stock(ask: Ask) -> answers.Page[answers.Device]:
     """Devices that hang nowhere: stock is the whole utility's."""
     query: StockQuery = ask.query
-    rows = _devices().exclude(stock=Stock.INSTALLED)
-    for name in ("serial", "stock", "held_by"):
-        if getattr(query, name) is not None:
-            rows = rows.filter(**{name: getattr(query, name)})
+    rows = registry.in_stock(serial=query.serial, stock=query.stock, held_by=query.held_by)
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
-
-
-def _mounted() -> QuerySet[DevicePeriod]:
-    return DevicePeriod.objects.filter(valid_to=None)
-
-
-def _devices() -> QuerySet[Device]:
-    hanging = _mounted().select_related("service_point")
-    return Device.objects.only(*_SHOWN).prefetch_related(Prefetch("periods", hanging, to_attr="hanging"))
 
 
 def _device_now(ask: Ask, found: Any) -> answers.Device:
     return device_of(ask, found, next(iter(found.hanging), None), ask.now)
 
 
-def device_of(ask: Ask, found: Device, hanging: DevicePeriod | None, at: datetime) -> answers.Device:
+def device_of(ask: Ask, found: DeviceRow, hanging: DevicePeriodRow | None, at: datetime) -> answers.Device:
     staff = bool(ask.area.everywhere or ask.area.nodes or ask.area.premises)
     mine = staff or (hanging is not None and _own(ask, hanging.service_point_id, at))
     return answers.Device(
@@ -277,14 +240,10 @@ def device_of(ask: Ask, found: Device, hanging: DevicePeriod | None, at: datetim
 
 def _own(ask: Ask, place: int, at: datetime) -> bool:
     """Where a meter hangs by then is nothing to somebody whom it measured at another time."""
-    return (
-        Agreement.objects.filter(service_point_id=place, account_id__in=ask.area.accounts)
-        .filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
-        .exists()
-    )
+    return registry.held(place, ask.area.accounts, at)
 
 
-def _hanging_of(period: DevicePeriod) -> answers.Installation:
+def _hanging_of(period: DevicePeriodRow) -> answers.Installation:
     return answers.Installation(
         service_point_id=period.service_point_id,
         consumer_number=period.service_point.consumer_number,
@@ -309,15 +268,13 @@ class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
 
 def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
     query: AgreementsQuery = ask.query
-    rows = _agreements().filter(areas.agreements(ask.area, ask.now, _few(ask)))
-    given = {
-        "service_point_id": query.service_point,
-        "account_id": query.account,
-        "customer_id": query.consumer,
-    }
-    rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
-    if query.at is not None:
-        rows = rows.filter(Q(valid_to=None) | Q(valid_to__gt=query.at), valid_from__lte=query.at)
+    rows = registry.agreements(
+        areas.agreements(ask.area, ask.now, _few(ask)),
+        service_point_id=query.service_point,
+        account_id=query.account,
+        customer_id=query.consumer,
+        at=query.at,
+    )
     return page(ask, rows, lambda found: [agreement_of(one) for one in with_terms(found)])
 
 
@@ -332,17 +289,13 @@ def agreement(ask: Ask) -> answers.Agreement:
     return agreement_of(then)
 
 
-def agreement_in_area(ask: Ask) -> Agreement:
+def agreement_in_area(ask: Ask) -> AgreementRow:
     """The agreement of a route, in the caller's area."""
-    rows = _agreements().filter(id=ask.parts["id"])
+    rows = registry.agreements(Q(), id_=ask.parts["id"])
     return one(ask, rows, areas.agreements(ask.area, ask.now), f"agreement {ask.parts['id']}")
 
 
-def _agreements() -> QuerySet[Agreement]:
-    return Agreement.objects.select_related("service_point")
-
-
-def agreement_of(found: Agreement) -> answers.Agreement:
+def agreement_of(found: AgreementRow) -> answers.Agreement:
     return answers.Agreement(
         id=found.id,
         account_id=found.account_id,
@@ -380,26 +333,23 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
 
 def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     query: WorkOrdersQuery = ask.query
-    rows = WorkOrder.objects.select_related("service_point").filter(
-        areas.places(ask.area, ask.now, "service_point_id", _few(ask))
+    rows = registry.work_orders(
+        areas.places(ask.area, ask.now, "service_point_id", _few(ask)),
+        state=query.state,
+        kind=query.kind,
+        service_point_id=query.service_point,
+        assignee_id=query.assignee,
     )
-    given = {
-        "state": query.state,
-        "kind": query.kind,
-        "service_point_id": query.service_point,
-        "assignee_id": query.assignee,
-    }
-    rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, lambda found: [work_order_of(order) for order in found])
 
 
 def work_order(ask: Ask) -> answers.WorkOrder:
-    rows = WorkOrder.objects.select_related("service_point").filter(id=ask.parts["id"])
+    rows = registry.work_orders(Q(), id_=ask.parts["id"])
     inside = areas.places(ask.area, ask.now, "service_point_id")
     return work_order_of(one(ask, rows, inside, f"work order {ask.parts['id']}"))
 
 
-def work_order_of(order: WorkOrder) -> answers.WorkOrder:
+def work_order_of(order: WorkOrderRow) -> answers.WorkOrder:
     return answers.WorkOrder(
         id=order.id,
         kind=order.kind,
@@ -479,7 +429,7 @@ def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
     query: PersonalReadsQuery = ask.query
     rows = PersonalRead.objects.all()
     if not ask.area.everywhere:
-        rows = rows.filter(person__in=Person.objects.filter(areas.people(ask.area, ask.now)))
+        rows = rows.filter(person__in=registry.people(areas.people(ask.area, ask.now)).values("id"))
     given = {"person_id": query.consumer, "user_id": query.user, "token_id": query.token}
     rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
     return page(ask, rows, personal_reads_of, newest_first=True)
@@ -504,20 +454,18 @@ class TariffsQuery(ListQuery, frozen=True, kw_only=True):
 
 
 def tariffs(ask: Ask) -> answers.Page[answers.Tariff]:
-    rows = TariffVersion.objects.defer("text")
-    if ask.query.code is not None:
-        rows = rows.filter(code=ask.query.code)
+    rows = tariff_versions.versions(ask.query.code)
     return page(ask, rows, lambda found: [_tariff_of(version) for version in found])
 
 
 def tariff(ask: Ask) -> answers.TariffDocument:
-    found = TariffVersion.objects.filter(id=ask.parts["id"]).first()
+    found = tariff_versions.version(ask.parts["id"])
     if found is None:
         raise ask.missing(f"tariff {ask.parts['id']}")
     return answers.TariffDocument(tariff=_tariff_of(found), text=found.text)
 
 
-def _tariff_of(version: TariffVersion) -> answers.Tariff:
+def _tariff_of(version: tariff_versions.VersionRow) -> answers.Tariff:
     return answers.Tariff(
         id=version.id,
         code=version.code,

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.identity.queries.access import Caller
-from urja.apps.identity.queries.accounts import accesses_of
+from urja.apps.identity.queries.accounts import has_account
 from urja.apps.identity.queries.roles import Read, writing
 from urja.usecases.kinds import ALL
 from urja.web.shared import metrics, second_factor, sign_in
@@ -141,5 +141,5 @@ def show(
 ) -> HttpResponse:
     """A page of the console with the way to the others."""
     nav = [(f"console:{name}", label) for name, label, may in PAGES if may(caller)]
-    at_home = accesses_of(caller.user_id).exists() if caller.user_id is not None else False
+    at_home = has_account(caller.user_id) if caller.user_id is not None else False
     return render(request, template, {**context, "nav": nav, "at_home": at_home}, status=status)

@@ -9,14 +9,12 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from urja.apps.assets.models import DevicePeriod
-from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import note_reads
-from urja.apps.network.models import Placement, ServicePoint
 from urja.apps.overviews.queries import known
 from urja.apps.overviews.queries.known import Moment, Placed
+from urja.apps.overviews.queries.registry import AgreementRow, DevicePeriodRow, PlacementRow, ServicePointRow
 from urja.web.console import wording
 from urja.web.console.as_of import AsOfForm, banner_of, form_of
 from urja.web.console.connection_page import calendar_in_words, called, terms_in_words
@@ -43,7 +41,7 @@ class AsOfPage:
     parts: list[Part]
 
 
-def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
+def as_of_page(place: ServicePointRow, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
     """The page; whose personal data it shows is written down."""
     form, at = form_of(typed, now)
     then = None if at is None else known.place(place.id, at)
@@ -58,7 +56,9 @@ def as_of_page(place: ServicePoint, caller: Caller, typed: Mapping[str, str], no
     )
 
 
-def _parts(place: ServicePoint, then: Placed | None, at: Moment, caller: Caller, now: datetime) -> list[Part]:
+def _parts(
+    place: ServicePointRow, then: Placed | None, at: Moment, caller: Caller, now: datetime
+) -> list[Part]:
     if then is None:
         return [Part(_("Connection"), [], _("Nobody knew of this connection then."))]
     parts = [
@@ -72,14 +72,14 @@ def _parts(place: ServicePoint, then: Placed | None, at: Moment, caller: Caller,
     return parts
 
 
-def _placed(placement: Placement) -> tuple[str, list[str]]:
+def _placed(placement: PlacementRow) -> tuple[str, list[str]]:
     node = placement.node
     phase = _("phase %(phase)s") % {"phase": placement.phase} if placement.phase else ""
     since = span(placement.valid_from, placement.valid_to)
     return f"{wording.level(node.level)} {node.code}", list(filter(None, (phase, since)))
 
 
-def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
+def _hung(period: DevicePeriodRow) -> tuple[str, list[str]]:
     facts = [wording.device_role(period.role), span(period.valid_from, period.valid_to)]
     if period.ratio_primary != period.ratio_secondary:
         facts.append(
@@ -90,7 +90,7 @@ def _hung(period: DevicePeriod) -> tuple[str, list[str]]:
     return period.device.serial, facts
 
 
-def _resident(agreement: Agreement, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
+def _resident(agreement: AgreementRow, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
     name = _("Agreement %(number)s") % {"number": agreement.id}
     if agreement.customer_id is not None and caller.area(Read.CONSUMER) is not None:
         note_reads(caller, [agreement.customer_id], "console connection as of", now)

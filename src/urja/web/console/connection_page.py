@@ -6,26 +6,28 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language, gettext as _
 
-from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
-from urja.apps.billing.models import InstalmentPlan
 from urja.apps.books import queries as books
-from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import note_reads
 from urja.apps.network import queries as network
-from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import queries as notices
-from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries import connections
+from urja.apps.overviews.queries.connections import ConfigurationRow
 from urja.apps.overviews.queries.lifeline import Before
-from urja.apps.people.models import Person
+from urja.apps.overviews.queries.registry import (
+    AgreementRow,
+    DevicePeriodRow,
+    PersonRow,
+    PremiseRow,
+    ServicePointRow,
+    TermsRow,
+)
 from urja.apps.readings import queries as readings
 from urja.apps.readings.queries import unread
 from urja.apps.readings.queries.power import power_of_place
@@ -136,20 +138,19 @@ class ConnectionPage:
     """What the caller may do here, each with its form."""
 
 
-def place_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePoint | None:
+def place_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePointRow | None:
     """A connection, where the caller may read that of it."""
     area = caller.area(act)
     if area is None:
         return None
-    found = ServicePoint.objects.filter(areas.places(area, now), consumer_number=number)
-    return found.select_related("premise__parent__parent", "licensee").first()
+    return connections.connection(number, area, now)
 
 
 def connection_page(
-    place: ServicePoint, caller: Caller, now: datetime, kind: str, before: Before | None
+    place: ServicePointRow, caller: Caller, now: datetime, kind: str, before: Before | None
 ) -> ConnectionPage:
     """The page; whose personal data it shows is written down."""
-    agreements = _agreements(place)
+    agreements = connections.agreements(place.id)
     current = next((one for one in agreements if _holds(one.valid_from, one.valid_to, now)), None)
     last = current or (agreements[0] if agreements else None)
     may = {act for act in Read if caller.area(act) is not None}
@@ -173,7 +174,7 @@ def connection_page(
     )
 
 
-def _actions(place: ServicePoint, caller: Caller) -> list[tuple[str, str]]:
+def _actions(place: ServicePointRow, caller: Caller) -> list[tuple[str, str]]:
     return sorted(
         (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{urlencode({name: number})}")
         for name, number in (("consumer_number", place.consumer_number), ("meters", place.consumer_number))
@@ -182,21 +183,21 @@ def _actions(place: ServicePoint, caller: Caller) -> list[tuple[str, str]]:
     )
 
 
-def geo(premise: Premise) -> str:
+def geo(premise: PremiseRow) -> str:
     """Where a place is, as a map on a telephone takes it (RFC 5870); empty where nobody has written it down."""
     if premise.latitude is None or premise.longitude is None:
         return ""
     return f"geo:{premise.latitude},{premise.longitude}?q={premise.latitude},{premise.longitude}"
 
 
-def _around(premise: Premise) -> Iterable[str]:
+def _around(premise: PremiseRow) -> Iterable[str]:
     around = premise.parent
     while around is not None:
         yield around.name
         around = around.parent
 
 
-def _remarks(place: ServicePoint) -> list[str]:
+def _remarks(place: ServicePointRow) -> list[str]:
     remarks = []
     if place.purpose != "consumer":
         remarks.append(wording.purpose(place.purpose))
@@ -215,12 +216,7 @@ def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> boo
 # -- who lives there -----------------------------------------------------------------------------------------
 
 
-def _agreements(place: ServicePoint) -> list[Agreement]:
-    found = Agreement.objects.filter(service_point=place).order_by("-valid_from")
-    return contracts.with_terms(found.select_related("customer", "service_point__premise"))
-
-
-def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> list[Resident]:
+def _residents(agreements: list[AgreementRow], caller: Caller, now: datetime) -> list[Resident]:
     people = _people(agreements, caller, now)
     return [
         Resident(
@@ -234,18 +230,13 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
     ]
 
 
-def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[int, list[str]]:
+def _people(agreements: list[AgreementRow], caller: Caller, now: datetime) -> dict[int, list[str]]:
     """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
     if caller.area(Read.CONSUMER) is None:
         return {}
     ids = [one.account_id for one in agreements]
     customers = [one.customer_id for one in agreements if one.customer_id is not None]
-    found = list(
-        Person.objects.filter(Q(accesses__account_id__in=ids) | Q(id__in=customers))
-        .prefetch_related("accesses")
-        .distinct()
-        .order_by("id")
-    )
+    found = connections.people_of(ids, customers)
     note_reads(caller, [person.id for person in found], "console connection", now)
     shown = {}
     for one in agreements:
@@ -261,22 +252,22 @@ def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[
     return shown
 
 
-def called(person: Person) -> str:
+def called(person: PersonRow) -> str:
     return person.name or _("Person %(number)s, made nameless") % {"number": person.id}
 
 
-def _reached(person: Person) -> str:
+def _reached(person: PersonRow) -> str:
     return " · ".join(filter(None, (called(person), person.phone, person.email, person.address)))
 
 
-def calendar_in_words(agreement: Agreement) -> list[str]:
+def calendar_in_words(agreement: AgreementRow) -> list[str]:
     """Where an agreement has a billing calendar of its own, what it is."""
     if agreement.billing_day is None:
         return []
     return [_("billing periods begin on day %(day)s of a month") % {"day": agreement.billing_day}]
 
 
-def terms_in_words(terms: AgreementTerms) -> str:
+def terms_in_words(terms: TermsRow) -> str:
     parts = [
         terms.tariff_code,
         _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
@@ -292,7 +283,7 @@ def terms_in_words(terms: AgreementTerms) -> str:
 # -- supply --------------------------------------------------------------------------------------------------
 
 
-def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> SupplyView:
+def _supply(current: AgreementRow | None, service_point_id: int, now: datetime) -> SupplyView:
     standing = supply.standing(current.account_id) if current else None
     state, words, power = _power(standing, service_point_id, now)
     if current is None:
@@ -335,7 +326,7 @@ def _power(standing: StandingNow | None, service_point_id: int, now: datetime) -
     return view.state, wording.power(view.state), view.text
 
 
-def _governed(current: Agreement | None, now: datetime) -> str:
+def _governed(current: AgreementRow | None, now: datetime) -> str:
     policies = book()
     if current is None or not policies:
         return ""
@@ -354,33 +345,14 @@ def _governed(current: Agreement | None, now: datetime) -> str:
 # -- meters --------------------------------------------------------------------------------------------------
 
 
-_OF_A_PERIOD: Final = (
-    "service_point_id",
-    "role",
-    "valid_from",
-    "valid_to",
-    "commissioned_at",
-    "taken_over_at",
-    "ratio_primary",
-    "ratio_secondary",
-    *(f"device__{name}" for name in ("serial", "device_type", "firmware", "load_switch")),
-)
-"""The web may not read all that is known of a device."""
-
-
-def _meters(place: ServicePoint, caller: Caller, now: datetime) -> list[MeterView]:
-    periods = list(
-        DevicePeriod.objects.filter(service_point=place)
-        .select_related("device")
-        .only(*_OF_A_PERIOD)
-        .order_by("-valid_from", "role")
-    )
+def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[MeterView]:
+    periods = connections.meters(place.id)
     waiting = {(one.device_id, one.removed_at): one for one in unread.at_place(place.id)}
     hanging = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_heard(place.id, hanging)
     told = readings.unconfirmed_until(hanging)
-    items = Configuration.objects.filter(device_id__in=hanging).order_by("item")
-    seals = Seal.objects.filter(device_id__in=hanging, removed_at=None).order_by("applied_at", "id")
+    items = connections.configuration(hanging)
+    seals = connections.seals(hanging)
     return [
         MeterView(
             serial=period.device.serial,
@@ -421,7 +393,7 @@ def _unread(waits: unread.Unread | None, caller: Caller, now: datetime) -> dict[
 
 
 def _facts(
-    period: DevicePeriod, heard_at: datetime | None, told_at: datetime | None, now: datetime
+    period: DevicePeriodRow, heard_at: datetime | None, told_at: datetime | None, now: datetime
 ) -> list[str]:
     device = period.device
     facts = [device.device_type]
@@ -448,7 +420,7 @@ def _facts(
     return facts
 
 
-def _item(item: Configuration) -> Item:
+def _item(item: ConfigurationRow) -> Item:
     desired, actual = (wording.configuration(value or "") or "–" for value in (item.desired, item.actual))
     return Item(
         name=wording.configuration(item.item),
@@ -461,7 +433,7 @@ def _item(item: Configuration) -> Item:
 # -- money ---------------------------------------------------------------------------------------------------
 
 
-def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyView:
+def _money(place: ServicePointRow, agreement: AgreementRow, now: datetime) -> MoneyView:
     reckoned = _reckoned(agreement, now)
     currency = books.currencies([agreement.account_id])[agreement.account_id]
     return MoneyView(
@@ -490,17 +462,11 @@ def _money(place: ServicePoint, agreement: Agreement, now: datetime) -> MoneyVie
             )
             for one in billing.dues(agreement.account_id)
         ]
-        + [(_("Paid off"), _plan(one, currency)) for one in _plans(agreement, now)],
+        + [(_("Paid off"), _plan(one, currency)) for one in billing.unended_plans(agreement.account_id, now)],
     )
 
 
-def _plans(agreement: Agreement, now: datetime) -> QuerySet[InstalmentPlan]:
-    """The plan of instalments that holds, or is to."""
-    unended = Q(valid_to=None) | Q(valid_to__gt=now)
-    return InstalmentPlan.objects.filter(unended, account_id=agreement.account_id).order_by("valid_from")
-
-
-def _plan(plan: InstalmentPlan, currency: str) -> str:
+def _plan(plan: billing.PlanRow, currency: str) -> str:
     words = (
         _("%(amount)s of it each day; first instalment for %(day)s")
         if plan.every == Every.DAY
@@ -519,7 +485,7 @@ class _Reckoned:
     parts: list[tuple[str, str]]
 
 
-def _reckoned(agreement: Agreement, now: datetime) -> _Reckoned:
+def _reckoned(agreement: AgreementRow, now: datetime) -> _Reckoned:
     try:
         balance = billing.fresh_balance(agreement.account_id, now, agreement)
     except UnknownTariffError:
@@ -543,7 +509,7 @@ def _reckoned(agreement: Agreement, now: datetime) -> _Reckoned:
     )
 
 
-def card_of(place: ServicePoint, account_id: int) -> AccountCard:
+def card_of(place: ServicePointRow, account_id: int) -> AccountCard:
     """An account as its arithmetic's page shows it, leading back to the connection."""
     return AccountCard(
         id=account_id,
@@ -556,16 +522,16 @@ def card_of(place: ServicePoint, account_id: int) -> AccountCard:
     )
 
 
-def _told(agreement: Agreement, now: datetime) -> list[notice_words.MessageView]:
+def _told(agreement: AgreementRow, now: datetime) -> list[notice_words.MessageView]:
     return notice_words.views(notices.written_to(agreement.account_id, MESSAGES), now)
 
 
-def _work(place: ServicePoint, now: datetime) -> list[tuple[str, str, str]]:
+def _work(place: ServicePointRow, now: datetime) -> list[tuple[str, str, str]]:
     return [
         (
             wording.work(order.kind),
             _("since %(moment)s") % {"moment": moment_of(order.opened_at, now)},
             wording.work_state(order.state),
         )
-        for order in work.open_orders().select_related(None).filter(service_point=place)
+        for order in work.open_at(place.id)
     ]

@@ -10,10 +10,9 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
-from urja.apps.assets.models import Device
 from urja.apps.books import queries as books
-from urja.apps.contracts.models import Agreement
-from urja.apps.network.models import Node, Premise, ServicePoint
+from urja.apps.overviews.queries.connections import consumer_number
+from urja.apps.overviews.queries.names import names_in
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording
@@ -178,12 +177,7 @@ def _meters(found: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _asked(one: Mapping[str, Any]) -> str:
-    number = (
-        ServicePoint.objects.filter(id=one["service_point_id"])
-        .values_list("consumer_number", flat=True)
-        .first()
-    )
-    names = {"number": number or "", "reason": wording.hold(one["reason"])}
+    names = {"number": consumer_number(one["service_point_id"]), "reason": wording.hold(one["reason"])}
     if one["action"] == "hold":
         return gettext("%(number)s is to be disconnected: %(reason)s.") % names
     return gettext("%(number)s is reconnected when no other reason is left than: %(reason)s.") % names
@@ -198,35 +192,19 @@ class _Called:
     @classmethod
     def of(cls, changes: Iterable[Mapping[str, Any]]) -> "_Called":
         rows = [row for change in changes for row in (change["before"], change["after"]) if row]
-        ids = {
-            column: {row[column] for row in rows if row.get(column) is not None}
-            for column in (
-                "device_id",
-                "service_point_id",
-                "premise_id",
-                "node_id",
-                "parent_id",
-                "agreement_id",
-            )
+        found = names_in(rows)
+        nodes = {id_: f"{wording.level(level)} {code}" for id_, (level, code) in found.nodes.items()}
+        named = {
+            "device_id": found.serials,
+            "service_point_id": found.consumer_numbers,
+            "premise_id": found.premises,
+            "node_id": nodes,
+            "parent_id": found.premises | nodes,
+            "agreement_id": {
+                id_: gettext("of %(number)s") % {"number": number} for id_, number in found.agreements.items()
+            },
         }
-        nodes = Node.objects.filter(id__in=ids["node_id"] | ids["parent_id"])
-        names: dict[tuple[str, int], str] = {}
-        for id_, serial in Device.objects.filter(id__in=ids["device_id"]).values_list("id", "serial"):
-            names["device_id", id_] = serial
-        for id_, number in ServicePoint.objects.filter(id__in=ids["service_point_id"]).values_list(
-            "id", "consumer_number"
-        ):
-            names["service_point_id", id_] = number
-        for id_, name in Premise.objects.filter(id__in=ids["premise_id"] | ids["parent_id"]).values_list(
-            "id", "name"
-        ):
-            names["premise_id", id_] = names["parent_id", id_] = name
-        for id_, level, code in nodes.values_list("id", "level", "code"):
-            names["node_id", id_] = names["parent_id", id_] = f"{wording.level(level)} {code}"
-        for id_, number in Agreement.objects.filter(id__in=ids["agreement_id"]).values_list(
-            "id", "service_point__consumer_number"
-        ):
-            names["agreement_id", id_] = gettext("of %(number)s") % {"number": number}
+        names = {(column, id_): name for column, of in named.items() for id_, name in of.items()}
         # What is made along with the row that names it is not there yet.
         for row in rows:
             for column, own in (("device_id", "serial"), ("service_point_id", "consumer_number")):

@@ -12,9 +12,9 @@ from urja.apps.books import queries as books
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.meter_types.queries import event_names
-from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries import lifeline
 from urja.apps.overviews.queries.lifeline import Before, Kind, Line
+from urja.apps.overviews.queries.registry import ServicePointRow
 from urja.core.policy import Reason
 from urja.usecases.kinds import BY_KIND
 from urja.web.console import wording
@@ -74,7 +74,7 @@ def entry_address(number: str, account_id: int, seq: int) -> str:
 
 
 def life_of(
-    place: ServicePoint, caller: Caller, may: set[Read], now: datetime, kind: str, before: Before | None
+    place: ServicePointRow, caller: Caller, may: set[Read], now: datetime, kind: str, before: Before | None
 ) -> Life:
     """The lines of the kinds that the caller may read, the newest first; `before` begins behind a line."""
     seen = [one for one in Kind if FOR[one] in may]
@@ -109,7 +109,7 @@ def _names(lines: list[Line]) -> _Names:
     )
 
 
-def _line(line: Line, place: ServicePoint, now: datetime, names: _Names, *, undoes: bool) -> LineView:
+def _line(line: Line, place: ServicePointRow, now: datetime, names: _Names, *, undoes: bool) -> LineView:
     title, detail = _SAID[line.kind](line, now, names)
     href = ""
     if line.kind is Kind.PAYMENT and line.detail["seq"] is not None:

@@ -13,9 +13,8 @@ from django.utils.translation import gettext as _
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.meter_jobs.kinds import TaskState
-from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.meter_jobs.queries import csv_of
-from urja.apps.overviews.queries import meter_jobs as seen
+from urja.apps.overviews.queries import meter_jobs as seen, paging
 from urja.base.sentences import from_plain
 from urja.web.console import wording
 from urja.web.console.colleagues import names_of
@@ -101,10 +100,8 @@ class JobPage:
 def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
     """The jobs with a meter in the caller's area, newest first."""
     area = caller.must(Read.METER_JOBS)
-    found = seen.jobs_seen(area, now).order_by("-id")
-    if before is not None:
-        found = found.filter(id__lt=before)
-    jobs = list(found[: JOBS_AT_ONCE + 1])
+    rows = seen.jobs().filter(seen.seen_in(area, now))
+    jobs = paging.page(rows, JOBS_AT_ONCE + 1, after=before, newest_first=True)
     shown = jobs[:JOBS_AT_ONCE]
     called = names_of(job.actor for job in shown)
     return JobsPage(
@@ -166,28 +163,26 @@ def answers(job_id: int, caller: Caller, now: datetime, chosen: str, after: int 
 
 def _part(
     job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None
-) -> tuple[Job, QuerySet[Task], list[Task], bool] | None:
+) -> tuple[seen.JobRow, QuerySet[seen.TaskRow], list[seen.TaskRow], bool] | None:
     """A job, all its rows that the caller may see, those of one page, and whether more follow."""
     area = caller.must(Read.METER_JOBS)
-    job = seen.jobs_seen(area, now).filter(id=job_id).first()
+    job, _exists = paging.one(seen.jobs().filter(id=job_id), seen.seen_in(area, now))
     if job is None:
         return None
     tasks = seen.tasks_seen(job, caller, area, now)
     wanted = tasks.filter(state=chosen) if chosen in TaskState else tasks
-    if after is not None:
-        wanted = wanted.filter(position__gt=after)
-    found = list(wanted[: ROWS_AT_ONCE + 1])
+    found = paging.page(wanted, ROWS_AT_ONCE + 1, key="position", after=after)
     return job, tasks, found[:ROWS_AT_ONCE], len(found) > ROWS_AT_ONCE
 
 
-def title_of(job: Job) -> str:
+def title_of(job: seen.JobRow) -> str:
     """What is asked of the meters."""
     what = job.arguments.get("what")
     title = wording.operation(job.kind)
     return f"{title}: {wording.choice(what)}" if what else title
 
 
-def _facts(job: Job) -> list[tuple[str, str]]:
+def _facts(job: seen.JobRow) -> list[tuple[str, str]]:
     called = names_of([job.actor, job.cancelled_by])
     facts = [
         (_("Asked for by"), called.get(job.actor, job.actor)),
@@ -227,7 +222,7 @@ def _address(at: str, **parts: Any) -> str:
     return f"{at}?{urlencode({name: value for name, value in parts.items() if value})}"
 
 
-def _row(task: Task, said: Mapping[str, Any] | None, caller: Caller) -> Row:
+def _row(task: seen.TaskRow, said: Mapping[str, Any] | None, caller: Caller) -> Row:
     number = task.service_point.consumer_number if task.service_point else ""
     at = task.ended_at or task.sent_at
     return Row(
@@ -244,7 +239,7 @@ def _row(task: Task, said: Mapping[str, Any] | None, caller: Caller) -> Row:
     )
 
 
-def _detail(task: Task, said: Mapping[str, Any] | None) -> str:
+def _detail(task: seen.TaskRow, said: Mapping[str, Any] | None) -> str:
     if task.result and said is None:
         return _("What the meter said is shown to whoever may read load curves.")
     if task.detail:

@@ -21,7 +21,7 @@ from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
-from urja.apps.network.models import ServicePoint
+from urja.apps.overviews.queries import connections
 from urja.usecases.judging import judge
 from urja.usecases.kinds import ALL, BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
@@ -235,6 +235,4 @@ def _job(request: Requested) -> int | None:
 def _place(request: Requested) -> str:
     """The page of the connection that it was about, where it named one that there is."""
     number = request.content.get("consumer_number")
-    return (
-        address_of(number) if number and ServicePoint.objects.filter(consumer_number=number).exists() else ""
-    )
+    return address_of(number) if number and connections.exists(number) else ""

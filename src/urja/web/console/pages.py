@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
-from urja.apps.payments import differences, queries as payments
+from urja.apps.overviews.queries import work_orders
+from urja.apps.payments import queries as payments
 from urja.apps.proofs import queries as proofs
 from urja.apps.readings import queries as readings
 from urja.apps.readings.queries.overview import (
@@ -24,7 +24,6 @@ from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Dark, PlannedCut, Switched, flags
 from urja.apps.supply.queries.flags import Flag
 from urja.apps.supply.queries.power import PowerBehind, PowerCounts, power_by_transformer
-from urja.apps.work import queries as work_orders
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.search_page import address_of
@@ -335,29 +334,16 @@ def _dark(one: Dark, now: datetime) -> Waiting:
 
 def _persons(now: datetime) -> list[Waiting]:
     """What is flagged first, then errands to switch by hand, then the meters that wait for a hand on their button."""
-    orders = (
-        work_orders.open_orders()
-        .exclude(kind__in=[kind.value for kind in flags.BY_ORDER])
-        .select_related(None)
-        .values_list(
-            "id",
-            "kind",
-            "service_point__premise__name",
-            Coalesce("device__serial", "service_point__consumer_number"),
-            "opened_at",
-            "asked",
-        )
-    )
     work = [
         Waiting(
-            place,
-            number,
-            wording.work(kind),
-            _moment(at, now),
-            _ground(asked),
-            reverse("console:work-order", args=[id_]),
+            one.premise,
+            one.number,
+            wording.work(one.kind),
+            _moment(one.opened_at, now),
+            _ground(one.asked),
+            reverse("console:work-order", args=[one.id]),
         )
-        for id_, kind, place, number, at, asked in orders[:ROWS]
+        for one in work_orders.errands(ROWS, but_for=[kind.value for kind in flags.BY_ORDER])
     ]
     hands = [
         Waiting(
@@ -389,9 +375,9 @@ def _lost(detail: dict[str, Any]) -> str:
     }
 
 
-def unmatched(one: payments.Unmatched, now: datetime) -> Unmatched:
+def unmatched(one: payments.DifferenceRow, now: datetime) -> Unmatched:
     """A line of money that no rule settles."""
-    said = differences.notes(one)
+    said = payments.notes(one)
     return Unmatched(
         payment=one.payment_id,
         order=str(one.order_id or one.detail.get("provider_order_id") or ""),

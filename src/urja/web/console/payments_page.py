@@ -13,8 +13,7 @@ from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
-from urja.apps.payments import differences, queries as payments
-from urja.apps.payments.models import Unmatched
+from urja.apps.payments import queries as payments
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.money import CloseDifference, NoteDifference
 from urja.web.console import pages, wording
@@ -67,7 +66,7 @@ class DifferencePage:
 
 
 def difference_page(
-    found: Unmatched,
+    found: payments.DifferenceRow,
     caller: Caller,
     now: datetime,
     *,
@@ -101,7 +100,7 @@ def may_write(caller: Caller) -> bool:
     return caller.area(writing(NoteDifference.kind())) is not None
 
 
-def _closed(found: Unmatched, now: datetime) -> str:
+def _closed(found: payments.DifferenceRow, now: datetime) -> str:
     if found.closed_at is None:
         return ""
     text = gettext("Gone of itself %(moment)s") if "gone_at" in found.detail else gettext("Closed %(moment)s")
@@ -162,8 +161,8 @@ def _told(name: str, value: Any, now: datetime) -> str:
     return str(value)
 
 
-def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
-    said = differences.notes(found)
+def _notes(found: payments.DifferenceRow, now: datetime) -> list[NoteView]:
+    said = payments.notes(found)
     called = names_of({one["by"] for one in said})
     return [
         NoteView(
@@ -177,7 +176,7 @@ def _notes(found: Unmatched, now: datetime) -> list[NoteView]:
 
 
 def ask(
-    found: Unmatched, text: str, caller: Caller, now: datetime, *, closing: bool
+    found: payments.DifferenceRow, text: str, caller: Caller, now: datetime, *, closing: bool
 ) -> Requested | list[str]:
     """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
     operation, said = (CloseDifference, "reason") if closing else (NoteDifference, "note")

@@ -9,7 +9,6 @@ from urja.apps.journal import requests
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
-from urja.apps.payments.models import Unmatched
 from urja.web.console import operation_page, payments_page as pages
 from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show
 from urja.web.console.operation_page import named_request
@@ -53,7 +52,7 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
     return show(request, caller, TEMPLATE, {"page": page})
 
 
-def _said(request: HttpRequest, caller: Caller, found: Unmatched) -> HttpResponse:
+def _said(request: HttpRequest, caller: Caller, found: payments.DifferenceRow) -> HttpResponse:
     kind = "close_difference" if "close" in request.POST else "note_difference"
     first = fresh_factor_first(request, kind, pages.address_of(found.id))
     if first is not None:

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
+from urja.apps.overviews.queries.connections import was_paid_by
 from urja.apps.overviews.queries.lifeline import Before
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
@@ -67,7 +67,7 @@ def entry(
 ) -> HttpResponse:
     """The arithmetic of a posting, as its consumer sees it."""
     place = place_of(consumer_number, caller, Read.LEDGER, business_now())
-    if place is None or not Agreement.objects.filter(service_point=place, account_id=account_id).exists():
+    if place is None or not was_paid_by(place.id, account_id):
         raise refused(request)
     page = entry_page(card_of(place, account_id), seq)
     if page is None:

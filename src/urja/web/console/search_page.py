@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import note_reads
-from urja.apps.network.models import ServicePoint
-from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries import connections
+from urja.apps.overviews.queries.registry import AgreementRow, DeviceRow, PersonRow, ServicePointRow
 from urja.apps.overviews.queries.searching import Hit, Matched, search
-from urja.apps.people.models import Person
 from urja.web.console import wording
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -87,7 +83,7 @@ def _group(name: str, title: str, found: list[Found], *, more: bool = False) -> 
     return Group(name, title, found[:LIMIT], more or len(found) >= LIMIT)
 
 
-def _connection(hit: Hit[ServicePoint]) -> Found:
+def _connection(hit: Hit[ServicePointRow]) -> Found:
     place = hit.found
     purpose = "" if place.purpose == "consumer" else wording.purpose(place.purpose)
     return Found(
@@ -114,7 +110,7 @@ def matched(by: Matched) -> str:
     }[by]
 
 
-def _people(hits: Iterable[Hit[Person]], caller: Caller, now: datetime) -> list[Found]:
+def _people(hits: Iterable[Hit[PersonRow]], caller: Caller, now: datetime) -> list[Found]:
     people = [hit.found for hit in hits]
     places = _places_of(people, caller, now)
     return [
@@ -128,29 +124,20 @@ def _people(hits: Iterable[Hit[Person]], caller: Caller, now: datetime) -> list[
     ]
 
 
-def _places_of(people: list[Person], caller: Caller, now: datetime) -> dict[int, list[Place]]:
+def _places_of(people: list[PersonRow], caller: Caller, now: datetime) -> dict[int, list[Place]]:
     """The connections that people have or had, within the caller's area."""
     area = caller.area(Read.AGREEMENT)
     places: dict[int, list[Place]] = defaultdict(list)
     if area is None or not people:
         return places
     ids = [person.pk for person in people]
-    found = (
-        Agreement.objects.filter(areas.agreements(area, now))
-        .filter(Q(customer_id__in=ids) | Q(account__accesses__person_id__in=ids))
-        .select_related("service_point__premise")
-        .prefetch_related("account__accesses")
-        .distinct()
-        .order_by("valid_from", "id")
-    )
-    for agreement in found:
-        own = {agreement.customer_id, *(one.person_id for one in agreement.account.accesses.all())}
-        for person_id in own & set(ids):
+    for agreement, own in connections.agreements_of(ids, area, now):
+        for person_id in own:
             places[person_id].append(_lived(agreement))
     return places
 
 
-def _lived(agreement: Agreement) -> Place:
+def _lived(agreement: AgreementRow) -> Place:
     place = agreement.service_point
     ended = agreement.valid_to
     remark = (
@@ -162,17 +149,12 @@ def _lived(agreement: Agreement) -> Place:
     return Place(place.consumer_number, called, address_of(place.consumer_number), remark)
 
 
-def _meters(hits: list[Hit[Device]]) -> list[Found]:
-    hanging = {
-        period.device_id: period.service_point
-        for period in DevicePeriod.objects.filter(
-            device_id__in=[hit.found.pk for hit in hits], valid_to=None
-        ).select_related("service_point__premise")
-    }
+def _meters(hits: list[Hit[DeviceRow]]) -> list[Found]:
+    hanging = connections.hanging([hit.found.pk for hit in hits])
     return [_meter(hit, hanging.get(hit.found.pk)) for hit in hits]
 
 
-def _meter(hit: Hit[Device], place: ServicePoint | None) -> Found:
+def _meter(hit: Hit[DeviceRow], place: ServicePointRow | None) -> Found:
     device = hit.found
     return Found(
         title=device.serial,

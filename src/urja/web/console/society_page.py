@@ -12,11 +12,11 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.identity.queries.access import Area, Caller
+from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.network.kinds import PremiseKind, Purpose
-from urja.apps.network.models import Premise, ServicePoint
-from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries import areas, premises
+from urja.apps.overviews.queries.registry import PremiseRow, ServicePointRow
 from urja.apps.readings.queries.intervals import month_by_place
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording
@@ -72,20 +72,17 @@ class SocietyPage:
 def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
     """The societies and complexes that the caller sees totals of."""
     area = caller.must(Read.TOTALS)
-    whole = Premise.objects.filter(kind__in=WHOLE).order_by("name", "id")
-    if not area.everywhere and not area.nodes:
-        whole = whole.filter(areas.premises(area))
-    seen = [one for one in whole[:MOST_SOCIETIES] if areas.holds_premise(area, one.id, now)]
+    seen = premises.wholes(WHOLE, area, now, MOST_SOCIETIES)
     return [
         SocietyLink(one.name, wording.premise(one.kind), reverse("console:society", args=[one.id]))
         for one in seen
     ]
 
 
-def society_of(premise_id: int, caller: Caller, now: datetime) -> Premise | None:
+def society_of(premise_id: int, caller: Caller, now: datetime) -> PremiseRow | None:
     """A premise, where the caller sees its totals."""
     area = caller.must(Read.TOTALS)
-    found = Premise.objects.filter(id=premise_id).first()
+    found = premises.premise(premise_id)
     return found if found is not None and areas.holds_premise(area, premise_id, now) else None
 
 
@@ -99,14 +96,9 @@ def month_of(text: str, now: datetime) -> date:
     return asked if this.year - 100 < asked.year and asked <= this else this
 
 
-def society_page(premise: Premise, month: date, now: datetime) -> SocietyPage:
+def society_page(premise: PremiseRow, month: date, now: datetime) -> SocietyPage:
     months = _months(month)
-    inside = Area(premises=frozenset({premise.id}))
-    points = list(
-        ServicePoint.objects.filter(areas.premises(inside, "premise_id"))
-        .select_related("premise")
-        .order_by("premise__name", "consumer_number")
-    )
+    points = premises.service_points(premise.id, "premise__name", "consumer_number")
     ids = [point.id for point in points]
     by_month = [{one.service_point_id: one for one in month_by_place(ids, each)} for each in months]
     used = {id_: [of[id_].energy_wh for of in by_month] for id_ in ids}
@@ -157,7 +149,7 @@ def _shown(name: str, use: list[int | None], number: str = "") -> UseRow:
     return UseRow(name, number, ["–" if wh is None else formats.kilowatt_hours(wh) for wh in use])
 
 
-def _sums(points: list[ServicePoint], used: _Used) -> list[UseRow]:
+def _sums(points: list[ServicePointRow], used: _Used) -> list[UseRow]:
     """What came in and what was taken out of it."""
     of: dict[str, list[int]] = defaultdict(list)
     for point in points:
@@ -181,15 +173,14 @@ def _sums(points: list[ServicePoint], used: _Used) -> list[UseRow]:
     return rows
 
 
-def _parts(premise: Premise, points: list[ServicePoint], used: _Used) -> list[PartView]:
+def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> list[PartView]:
     """By tower; what hangs right under the society is a part of its own."""
-    below = Premise.objects.filter(areas.premises(Area(premises=frozenset({premise.id}))))
-    above = dict(below.values_list("id", "parent_id"))
-    members: dict[int, list[ServicePoint]] = defaultdict(list)
+    above = premises.parents(premise.id)
+    members: dict[int, list[ServicePointRow]] = defaultdict(list)
     for point in points:
         if point.purpose in {Purpose.CONSUMER, Purpose.COMMON_AREA}:
             members[_part_of(point.premise_id, premise.id, above)].append(point)
-    names = dict(Premise.objects.filter(id__in=members).values_list("id", "name"))
+    names = premises.names(members)
     return [
         PartView(
             id=part,

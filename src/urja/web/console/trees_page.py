@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.network.kinds import Level, Tree
-from urja.apps.network.models import Node
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.known import Moment
-from urja.apps.overviews.queries.trees import Counts, Hanging, Trees, TreesNow, trees_at, within
+from urja.apps.overviews.queries.trees import Counts, Hanging, NodeOfTree, Trees, TreesNow, trees_at, within
 from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, transformer_balance
 from urja.web.console import wording
 from urja.web.console.as_of import FIELDS, AsOfForm, banner_of, form_of
@@ -179,7 +178,7 @@ def node_page(level: str, code: str, caller: Caller, at: When, now: datetime, af
     )
 
 
-def _actions(node: Node, caller: Caller) -> list[tuple[str, str]]:
+def _actions(node: NodeOfTree, caller: Caller) -> list[tuple[str, str]]:
     query = urlencode({"under": f"{node.level} {node.code}"})
     return sorted(
         (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{query}")
@@ -187,11 +186,11 @@ def _actions(node: Node, caller: Caller) -> list[tuple[str, str]]:
     )
 
 
-def _named(trees: Trees, level: str, code: str) -> Node | None:
+def _named(trees: Trees, level: str, code: str) -> NodeOfTree | None:
     return next((one for one in trees.named(code) if one.level == level), None)
 
 
-def _more(node: Node, found: list[Hanging], at: When) -> str:
+def _more(node: NodeOfTree, found: list[Hanging], at: When) -> str:
     """Where the connections after those of this page are; empty where there are none."""
     if len(found) <= PLACES:
         return ""
@@ -199,14 +198,14 @@ def _more(node: Node, found: list[Hanging], at: When) -> str:
     return f"{_href(node, at)}{'?' if at.now else '&'}{after}"
 
 
-def _rows(nodes: list[Node], trees: Trees, at: When, among: Sequence[int] | None) -> list[NodeRow]:
+def _rows(nodes: list[NodeOfTree], trees: Trees, at: When, among: Sequence[int] | None) -> list[NodeRow]:
     """Nodes with what hangs under them; who may not see everything sees those alone that have something of theirs."""
     found = trees.counts(nodes, among)
     shown = nodes if among is None else [node for node in nodes if node.id in found]
     return [_row(node, found.get(node.id, Counts()), at) for node in shown]
 
 
-def _row(node: Node, counts: Counts, at: When) -> NodeRow:
+def _row(node: NodeOfTree, counts: Counts, at: When) -> NodeRow:
     return NodeRow(
         label=_called(node),
         name=node.name,
@@ -217,15 +216,15 @@ def _row(node: Node, counts: Counts, at: When) -> NodeRow:
     )
 
 
-def _called(node: Node) -> str:
+def _called(node: NodeOfTree) -> str:
     return _("%(level)s %(code)s") % {"level": wording.level(node.level), "code": node.code}
 
 
-def _href(node: Node, at: When) -> str:
+def _href(node: NodeOfTree, at: When) -> str:
     return reverse("console:node", args=[node.level, node.code]) + at.query
 
 
-def _loss(node: Node, now: datetime) -> LossView | None:
+def _loss(node: NodeOfTree, now: datetime) -> LossView | None:
     balance = next(iter(transformer_balance(now - BALANCE_OVER, now, node.code)), None)
     percent = balance.loss_percent if balance is not None and balance.metered else None
     if balance is None or percent is None:

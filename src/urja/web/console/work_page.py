@@ -6,22 +6,18 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.assets.models import Seal
-from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.identity.requests import note_reads
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
-from urja.apps.overviews.queries import areas
-from urja.apps.people.models import Person
-from urja.apps.work import operations as work, queries as orders
+from urja.apps.overviews.queries import connections, work_orders
+from urja.apps.overviews.queries.registry import WorkOrderRow
+from urja.apps.work import queries as orders, requests as work
 from urja.apps.work.errors import NoPhoto
-from urja.apps.work.models import WorkOrder
 from urja.core.policy import Reason
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.meters import CorrectLastRead
@@ -37,21 +33,6 @@ from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 MOST_ORDERS: Final = 100
-_DEVICE: Final = ("serial", "device_type", "firmware")
-_OF_AN_ORDER: Final = (
-    "kind",
-    "state",
-    "assignee_id",
-    "opened_at",
-    "due_at",
-    "closed_at",
-    "asked",
-    "result",
-    "service_point__consumer_number",
-    "service_point__premise",
-    *(f"device__{name}" for name in _DEVICE),
-)
-"""The web may not read all that is known of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,43 +112,28 @@ class OrderPage:
 
 def work_page(caller: Caller, which: str, now: datetime) -> WorkPage:
     """What the caller was given, what is open in their area, and what was done last."""
-    there = _there(caller, now)
-    shelves: dict[str, tuple[str, QuerySet[WorkOrder]]] = {
-        "mine": (_("Mine"), there.filter(closed_at=None, assignee_id=caller.user_id)),
-        "open": (_("All open"), there.filter(closed_at=None)),
-        "done": (_("Done"), there.exclude(closed_at=None)),
-    }
+    area, user = caller.must(Read.WORK_ORDERS), caller.user_id
+    shelves = {"mine": _("Mine"), "open": _("All open"), "done": _("Done")}
+    counts = {shelf: work_orders.count(shelf, area, user, now) for shelf in ("mine", "open")}
     if which not in shelves:
-        which = "mine" if shelves["mine"][1].exists() else "open"
-    found = shelves[which][1]
-    found = found.order_by("-closed_at") if which == "done" else found.order_by("due_at", "opened_at", "id")
-    shown = list(
-        found.select_related("device", "service_point__premise").only(*_OF_AN_ORDER)[: MOST_ORDERS + 1]
-    )
+        which = "mine" if counts["mine"] else "open"
+    shown = work_orders.orders(which, area, user, now, MOST_ORDERS + 1)
     return WorkPage(
         tabs=[
-            Tab(label, f"?which={name}", name == which, orders_of.count() if name != "done" else 0)
-            for name, (label, orders_of) in shelves.items()
+            Tab(label, f"?which={shelf}", shelf == which, counts.get(shelf, 0))
+            for shelf, label in shelves.items()
         ],
         orders=[_card(order, caller, now) for order in shown[:MOST_ORDERS]],
         more=len(shown) > MOST_ORDERS,
     )
 
 
-def _there(caller: Caller, now: datetime) -> QuerySet[WorkOrder]:
-    """The orders of an area, and those that somebody was given wherever they are."""
-    area = caller.must(Read.WORK_ORDERS)
-    there = WorkOrder.objects.filter(areas.places(area, now, "service_point_id"))
-    return there if area.everywhere else there | WorkOrder.objects.filter(assignee_id=caller.user_id)
-
-
-def order_of(order_id: int, caller: Caller, now: datetime) -> WorkOrder | None:
+def order_of(order_id: int, caller: Caller, now: datetime) -> WorkOrderRow | None:
     """An order that the caller may see; another does not exist."""
-    found = _there(caller, now).filter(id=order_id)
-    return found.select_related("device", "service_point__premise").only(*_OF_AN_ORDER).first()
+    return work_orders.order(order_id, caller.must(Read.WORK_ORDERS), caller.user_id, now)
 
 
-def _card(order: WorkOrder, caller: Caller, now: datetime) -> OrderCard:
+def _card(order: WorkOrderRow, caller: Caller, now: datetime) -> OrderCard:
     place = order.service_point
     return OrderCard(
         what=wording.work(order.kind),
@@ -188,15 +154,15 @@ def _card(order: WorkOrder, caller: Caller, now: datetime) -> OrderCard:
     )
 
 
-def _opened(order: WorkOrder, now: datetime) -> str:
+def _opened(order: WorkOrderRow, now: datetime) -> str:
     return _("since %(moment)s") % {"moment": moment_of(order.opened_at, now)}
 
 
-def _due(order: WorkOrder, now: datetime) -> str:
+def _due(order: WorkOrderRow, now: datetime) -> str:
     return _("due %(moment)s") % {"moment": moment_of(order.due_at, now)} if order.due_at else ""
 
 
-def _ended(order: WorkOrder, now: datetime) -> str:
+def _ended(order: WorkOrderRow, now: datetime) -> str:
     if order.closed_at is None:
         return ""
     return _("%(state)s %(moment)s") % {
@@ -205,7 +171,7 @@ def _ended(order: WorkOrder, now: datetime) -> str:
     }
 
 
-def _late(order: WorkOrder, now: datetime) -> bool:
+def _late(order: WorkOrderRow, now: datetime) -> bool:
     return order.closed_at is None and order.due_at is not None and order.due_at < now
 
 
@@ -213,11 +179,16 @@ def _late(order: WorkOrder, now: datetime) -> bool:
 
 
 def order_page(
-    order: WorkOrder, caller: Caller, now: datetime, typed: CloseForm | None = None, *, waiting: bool = False
+    order: WorkOrderRow,
+    caller: Caller,
+    now: datetime,
+    typed: CloseForm | None = None,
+    *,
+    waiting: bool = False,
 ) -> OrderPage:
     """All that somebody needs who goes there."""
     place, premise, device = order.service_point, order.service_point.premise, order.device
-    seals = Seal.objects.filter(device_id=order.device_id, removed_at=None).order_by("applied_at", "id")
+    seals = [] if order.device_id is None else connections.seals([order.device_id])
     by = _by(order, caller)
     may_close = order.unfinished and by is None and caller.area(writing("close_work_order")) is not None
     return OrderPage(
@@ -238,7 +209,7 @@ def order_page(
         assignee=_assignee(order, caller),
         meter=[] if device is None else [name for name in (device.device_type, device.firmware) if name],
         serial="" if device is None else device.serial,
-        seals=list(seals.values_list("number", flat=True)),
+        seals=[seal.number for seal in seals],
         photos=[
             PhotoView(reverse("console:photo", args=[photo.id]), moment_of(photo.recorded_at, now))
             for photo in orders.photos_of(order.id)
@@ -252,18 +223,11 @@ def order_page(
     )
 
 
-def _people(order: WorkOrder, caller: Caller, now: datetime) -> list[str]:
+def _people(order: WorkOrderRow, caller: Caller, now: datetime) -> list[str]:
     """Whoever lives there now, with their telephone; written down as read."""
     if caller.area(Read.CONSUMER) is None or not order.unfinished:
         return []
-    here = Agreement.objects.filter(
-        Q(valid_to=None) | Q(valid_to__gt=now), service_point_id=order.service_point_id, valid_from__lte=now
-    )
-    found = list(
-        Person.objects.filter(accesses__account_id__in=here.values("account_id"), nameless_at=None)
-        .distinct()
-        .order_by("id")
-    )
+    found = connections.living_there(order.service_point_id, now)
     note_reads(caller, [person.id for person in found], "console work order", now)
     return [" · ".join(filter(None, (person.name, person.phone))) for person in found]
 
@@ -310,7 +274,7 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _assignee(order: WorkOrder, caller: Caller) -> str:
+def _assignee(order: WorkOrderRow, caller: Caller) -> str:
     if order.assignee_id is None:
         return ""
     if order.assignee_id == caller.user_id:
@@ -319,7 +283,7 @@ def _assignee(order: WorkOrder, caller: Caller) -> str:
     return names_of([actor]).get(actor, "")
 
 
-def _result(order: WorkOrder, now: datetime) -> list[str]:
+def _result(order: WorkOrderRow, now: datetime) -> list[str]:
     if order.unfinished:
         return []
     result = order.result
@@ -339,7 +303,7 @@ _PREFILLED: Final = {
 }
 
 
-def _by(order: WorkOrder, caller: Caller) -> Choice | None:
+def _by(order: WorkOrderRow, caller: Caller) -> Choice | None:
     kind = BY_OPERATION.get(order.kind)
     if "unread_since" in order.asked:
         kind = CorrectLastRead.kind()
@@ -353,7 +317,7 @@ def _by(order: WorkOrder, caller: Caller) -> Choice | None:
     return _choice(kind, {name: known[name] for name in _PREFILLED[kind] if known[name]})
 
 
-def _others(order: WorkOrder, caller: Caller) -> list[Choice]:
+def _others(order: WorkOrderRow, caller: Caller) -> list[Choice]:
     """What whoever sends people may do with an order."""
     if not order.unfinished:
         return []
@@ -374,7 +338,7 @@ def _choice(kind: str, given: Mapping[str, str]) -> Choice:
 # -- done ----------------------------------------------------------------------------------------------------
 
 
-def keep_photos(order: WorkOrder, files: Iterable[Any], caller: Caller, now: datetime) -> list[str]:
+def keep_photos(order: WorkOrderRow, files: Iterable[Any], caller: Caller, now: datetime) -> list[str]:
     """Keep what was photographed; sentences about what is none."""
     faults = []
     for file in files:
@@ -386,7 +350,7 @@ def keep_photos(order: WorkOrder, files: Iterable[Any], caller: Caller, now: dat
 
 
 def close_order(
-    order: WorkOrder,
+    order: WorkOrderRow,
     typed: Mapping[str, str],
     removed: Iterable[str],
     faults: list[str],

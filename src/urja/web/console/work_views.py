@@ -10,8 +10,8 @@ from urja.apps.identity.queries.roles import Read
 from urja.apps.journal import requests
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
+from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders
-from urja.apps.work.models import WorkOrder
 from urja.web.console import operation_page, work_page as pages
 from urja.web.console.access import refused, show, who_may
 from urja.web.console.operation_page import named_request
@@ -73,14 +73,14 @@ def photo(request: HttpRequest, caller: Caller, photo_id: int) -> HttpResponse:
     return HttpResponse(bytes(found.content), content_type=found.kind)
 
 
-def _order(request: HttpRequest, caller: Caller, order_id: int) -> WorkOrder:
+def _order(request: HttpRequest, caller: Caller, order_id: int) -> WorkOrderRow:
     found = pages.order_of(order_id, caller, business_now())
     if found is None:
         raise refused(request)
     return found
 
 
-def _close(request: HttpRequest, caller: Caller, found: WorkOrder) -> HttpResponse:
+def _close(request: HttpRequest, caller: Caller, found: WorkOrderRow) -> HttpResponse:
     now = business_now()
     if pages.order_page(found, caller, now).close is None:
         raise refused(request)

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
 from urja.apps.payments.kinds import OrderState, PaymentState
-from urja.apps.payments.models import Order, Payment
 from urja.apps.payments.requests import wall_ms
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Relit
@@ -63,7 +62,7 @@ def _long_lit(relit: Relit) -> bool:
     return wall_ms() - relit.lit.wall_ms > SHOWN_MS
 
 
-def of_order(order: Order, now: datetime, *, came_back: bool) -> ChainView:
+def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> ChainView:
     """What became of an order. `came_back`: the payer comes from the gateway's page, which is being asked."""
     live = reverse("portal:order-live", args=[order.account_id, order.id])
     payment = payments.attempt_of(order)
@@ -94,7 +93,9 @@ def of_order(order: Order, now: datetime, *, came_back: bool) -> ChainView:
             assert_never(state)
 
 
-def _unpaid(order: Order, payment: Payment | None, live: str, *, came_back: bool) -> ChainView:
+def _unpaid(
+    order: payments.OrderRow, payment: payments.PaymentRow | None, live: str, *, came_back: bool
+) -> ChainView:
     state = payment.state if payment else ""
     if state == PaymentState.AUTHORISED:
         text = _(
@@ -125,7 +126,7 @@ def _not_placed(live: str) -> ChainView:
     return ChainView(_("Not paid"), text, "bad", [], SOON, live, go_on=True)
 
 
-def _reversed(order: Order, live: str) -> ChainView:
+def _reversed(order: payments.OrderRow, live: str) -> ChainView:
     steps = _steps(
         [(_("Paid"), order.paid_at), (_("Credited"), order.credited_at), (_("Taken back"), order.ended_at)]
     )
@@ -133,7 +134,7 @@ def _reversed(order: Order, live: str) -> ChainView:
     return ChainView(_("Payment taken back"), text, "bad", steps, "", live)
 
 
-def _credited(order: Order, live: str) -> ChainView:
+def _credited(order: payments.OrderRow, live: str) -> ChainView:
     steps = _steps([(_("Paid"), order.paid_at), (_("Credited"), order.credited_at)])
     if order.credited_at is None:
         return ChainView(

@@ -15,9 +15,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from urja.apps.payments import queries as payments, requests
-from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.apps.payments.kinds import OrderState
-from urja.apps.payments.models import Order
 from urja.apps.payments.queries import gateways
 from urja.web.portal import chain as chains, paying
 from urja.web.portal.access import account_or_404
@@ -49,14 +47,14 @@ def leads_to_the_gateway(view: View) -> View:
     return handle
 
 
-def _config() -> PaymentsConfig:
+def _config() -> gateways.PaymentsConfig:
     config = gateways.config()
     if config is None:
         raise Http404
     return config
 
 
-def _gateway_of(order: Order) -> GatewayConfig:
+def _gateway_of(order: payments.OrderRow) -> gateways.GatewayConfig:
     """The gateway that an order is paid by; it may be configured no more."""
     found = _config().gateway(order.provider)
     if found is None:
@@ -148,15 +146,15 @@ def order_live(request: HttpRequest, account_id: int, order_id: int) -> HttpResp
     return render(request, "portal/chain.html", context)
 
 
-def _chain(found: Order, *, came_back: bool) -> chains.ChainView:
+def _chain(found: payments.OrderRow, *, came_back: bool) -> chains.ChainView:
     return chains.of_order(found, business_now(), came_back=came_back)
 
 
-def _amount(found: Order) -> str:
+def _amount(found: payments.OrderRow) -> str:
     return paying.formats.money(found.amount_minor, found.currency)
 
 
-def _order_or_404(request: HttpRequest, account_id: int, order_id: int) -> Order:
+def _order_or_404(request: HttpRequest, account_id: int, order_id: int) -> payments.OrderRow:
     """An order of an account of this person; another's does not exist."""
     account_or_404(request, account_id, business_now())
     _config()

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
-from urja.apps.payments.config import GatewayConfig, PaymentsConfig
 from urja.apps.payments.queries import gateways
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
@@ -62,7 +61,7 @@ class Method:
 
 
 def pay_page(
-    card: AccountCard, config: PaymentsConfig, now: datetime, asked: str | None, method: str | None
+    card: AccountCard, config: gateways.PaymentsConfig, now: datetime, asked: str | None, method: str | None
 ) -> PayPage:
     """The page with the amount that was asked for, or the one that suits the account."""
     by_method = config.by_method()
@@ -98,14 +97,14 @@ def pay_page(
     )
 
 
-def _methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]:
+def _methods(by_method: Mapping[str, gateways.GatewayConfig], chosen: str) -> list[Method]:
     if len({gateway.name for gateway in by_method.values()}) == 1:
         return []
     labels = {"upi": _("UPI"), "card": _("Card"), "wallet": _("Wallet")}
     return [Method(name, labels[name], name == chosen) for name in by_method]
 
 
-def _where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
+def _where(config: gateways.PaymentsConfig, by_method: Mapping[str, gateways.GatewayConfig]) -> str:
     if len(config.gateways) == 1 and by_method.keys() == {"upi", "card", "wallet"}:
         return _("You pay on the page of the payment service: by UPI, card or wallet.")
     return _("You pay on the page of the payment service.")
@@ -128,7 +127,7 @@ def minor(rupees: str) -> int | None:
     return int(whole) * 100 + int(rest.ljust(2, "0"))
 
 
-def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
+def amount_error(amount_minor: int | None, config: gateways.PaymentsConfig) -> str:
     """Why an amount cannot be paid; empty where it can."""
     if amount_minor is None:
         return _("Please write an amount in rupees, such as 250.")

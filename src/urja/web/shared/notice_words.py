@@ -7,8 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from urja.apps.notices.kinds import Failure, NoticeState
-from urja.apps.notices.models import Notice
-from urja.apps.notices.wording import text_kind
+from urja.apps.notices.queries import NoticeRow, text_kind
 from urja.core.policy import LETTER
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -30,12 +29,12 @@ class MessageView:
     """`yes`, `no` or `open`; the sentence in `state` says the same in words."""
 
 
-def views(found: Iterable[Notice], now: datetime) -> list[MessageView]:
+def views(found: Iterable[NoticeRow], now: datetime) -> list[MessageView]:
     """Messages as they are shown."""
     return [_view(notice, now) for notice in found]
 
 
-def _view(notice: Notice, now: datetime) -> MessageView:
+def _view(notice: NoticeRow, now: datetime) -> MessageView:
     return MessageView(
         title=title_of(notice.kind),
         at=_moment(notice.requested_at, now),
@@ -70,7 +69,7 @@ def _moment(at: datetime, now: datetime) -> str:
     return formats.moment(at.astimezone(zone()), now.date())
 
 
-def _state(notice: Notice, now: datetime) -> str:
+def _state(notice: NoticeRow, now: datetime) -> str:
     if notice.state == NoticeState.FAILED:
         return _not_sent(notice)
     if notice.state == NoticeState.REQUESTED or notice.sent_at is None:
@@ -89,7 +88,7 @@ def _state(notice: Notice, now: datetime) -> str:
     return _("Sent to %(number)s: %(moment)s. No receipt yet.") % said
 
 
-def _not_sent(notice: Notice) -> str:
+def _not_sent(notice: NoticeRow) -> str:
     number = {"number": _hidden(notice.recipient)}
     return {
         Failure.NO_NUMBER: _("Not sent: we have no telephone number of yours"),

@@ -14,6 +14,11 @@ def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
     )
 
 
+def has_account(user_id: int) -> bool:
+    """Whether a person may see any account."""
+    return accesses_of(user_id).exists()
+
+
 def access_to(user_id: int, account_id: int) -> AccountAccess | None:
     """A person's access to one account; none where they have no business there."""
     return accesses_of(user_id).filter(account_id=account_id).first()

@@ -108,6 +108,11 @@ def meters(service_point_ids: Iterable[int], at: Moment) -> list[DevicePeriod]:
     return sorted(periods, key=lambda one: one.role)
 
 
+def device(device_id: int, at: Moment) -> Device | None:
+    """A device; none where nobody knew of it."""
+    return next(iter(rows(Device, [device_id], at.known_at)), None)
+
+
 def hanging(device_id: int, at: Moment) -> DevicePeriod | None:
     """Where a device hangs, with the connection."""
     periods = rows(DevicePeriod, [device_id], at.known_at, "device_id")

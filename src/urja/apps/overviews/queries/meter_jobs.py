@@ -18,25 +18,39 @@ from urja.apps.identity.requests import note_reads
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.paging import given
 
 CURVES: Final = frozenset({"block"})
 """What is read that shows when somebody uses how much."""
 
 
-def jobs_seen(area: Area, at: datetime) -> QuerySet[Job]:
+type JobRow = Job
+type TaskRow = Task
+
+
+def jobs(kind: str | None = None) -> QuerySet[Job]:
+    """The jobs of a kind, or all."""
+    return Job.objects.filter(given(kind=kind))
+
+
+def seen_in(area: Area, at: datetime) -> Q:
     """The jobs with a meter in an area."""
     if area.everywhere:
-        return Job.objects.all()
+        return Q()
     there = Task.objects.filter(areas.places(area, at, "service_point_id"), job=OuterRef("pk"))
-    return Job.objects.filter(Exists(there))
+    return Q(Exists(there))
 
 
-def tasks_seen(job: Job, caller: Caller, area: Area, at: datetime) -> QuerySet[Task]:
+def tasks_seen(
+    job: Job, caller: Caller, area: Area, at: datetime, *, state: str | None = None
+) -> QuerySet[Task]:
     """The rows of a job in an area, in the order of its list."""
     seen = areas.places(area, at, "service_point_id")
     if job.actor == caller.actor and not area.everywhere:
         seen |= Q(service_point=None)
-    rows = Task.objects.filter(seen, job=job).select_related("device", "service_point", "command")
+    rows = Task.objects.filter(seen, given(state=state), job=job).select_related(
+        "device", "service_point", "command"
+    )
     # The web's role may not read all of a device: its keys are nobody's.
     return rows.only(*_SHOWN).order_by("position")
 

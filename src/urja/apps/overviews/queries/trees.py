@@ -25,6 +25,8 @@ from urja.apps.overviews.queries.known import Moment
 from urja.apps.readings.queries.overview import SILENT_AFTER
 from urja.apps.supply.queries.power import STATES_OF_PLACES
 
+type NodeOfTree = Node
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -19,6 +19,10 @@ from urja.apps.payments.models import (
     Unmatched,
 )
 from urja.apps.payments.queries import gateways
+
+type DifferenceRow = Unmatched
+type OrderRow = Order
+type PaymentRow = Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,11 @@ def unmatched() -> list[Unmatched]:
 def difference(difference_id: int) -> Unmatched | None:
     """Money that no rule settles, whether it is closed or not."""
     return Unmatched.objects.filter(id=difference_id).first()
+
+
+def notes(difference: DifferenceRow) -> list[dict[str, Any]]:
+    """What was said about it, oldest first: `at`, `by`, `text`, `operation`."""
+    return list(difference.detail.get("notes", ()))
 
 
 def closed_by_people(limit: int) -> list[Unmatched]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib import resources
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.models import TariffVersion
@@ -76,6 +77,20 @@ def in_force(code: str, day: date) -> Tariff | None:
         return versions_in_force(code, day, day + ONE_DAY)[-1]
     except UnknownTariffError:
         return None
+
+
+type VersionRow = TariffVersion
+
+
+def versions(code: str | None = None) -> QuerySet[VersionRow]:
+    """The versions of a code or of all, without their texts."""
+    rows = TariffVersion.objects.defer("text")
+    return rows if code is None else rows.filter(code=code)
+
+
+def version(id_: int) -> VersionRow | None:
+    """One version, with its text."""
+    return TariffVersion.objects.filter(id=id_).first()
 
 
 def bundled_tariffs() -> dict[str, str]:

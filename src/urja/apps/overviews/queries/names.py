@@ -1,0 +1,44 @@
+"""What things are called whose numbers stand in rows that were changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from urja.apps.assets.models import Device
+from urja.apps.contracts.models import Agreement
+from urja.apps.network.models import Node, Premise, ServicePoint
+
+COLUMNS: Final = ("device_id", "service_point_id", "premise_id", "node_id", "parent_id", "agreement_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Each kind of thing by its number. A parent is a premise or a node."""
+
+    serials: dict[int, str]
+    consumer_numbers: dict[int, str]
+    premises: dict[int, str]
+    nodes: dict[int, tuple[str, str]]
+    """Level and code."""
+    agreements: dict[int, str]
+    """By the consumer number."""
+
+
+def names_in(rows: Iterable[Mapping[str, Any]]) -> Names:
+    """The names of all that the columns of some rows refer to."""
+    found = list(rows)
+    ids: dict[str, set[int]] = {
+        column: {row[column] for row in found if row.get(column) is not None} for column in COLUMNS
+    }
+    devices = Device.objects.filter(id__in=ids["device_id"])
+    points = ServicePoint.objects.filter(id__in=ids["service_point_id"])
+    premises = Premise.objects.filter(id__in=ids["premise_id"] | ids["parent_id"])
+    nodes = Node.objects.filter(id__in=ids["node_id"] | ids["parent_id"])
+    agreements = Agreement.objects.filter(id__in=ids["agreement_id"])
+    return Names(
+        serials=dict(devices.values_list("id", "serial")),
+        consumer_numbers=dict(points.values_list("id", "consumer_number")),
+        premises=dict(premises.values_list("id", "name")),
+        nodes={id_: (level, code) for id_, level, code in nodes.values_list("id", "level", "code")},
+        agreements=dict(agreements.values_list("id", "service_point__consumer_number")),
+    )

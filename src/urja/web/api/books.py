@@ -8,11 +8,11 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps.billing import queries as billing
-from urja.apps.contracts.queries import agreement_at, with_terms
+from urja.apps.contracts.queries import agreement_at
 from urja.apps.identity.models import PersonalRead
 from urja.apps.identity.requests import note_reads
 from urja.apps.notices.queries import written_to
-from urja.apps.overviews.queries import areas, paging, premises, registry
+from urja.apps.overviews.queries import areas, connections, paging, premises, registry
 from urja.apps.overviews.queries.registry import (
     AccessRow,
     AgreementRow,
@@ -360,7 +360,6 @@ def export(ask: Ask) -> answers.Export:
 
 
 def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAccount:
-    agreements = registry.agreements(Q(), account_id=held.account_id)
     return answers.ExportedAccount(
         account_id=held.account_id,
         role=held.role,
@@ -371,7 +370,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
                 premise=one.service_point.premise.name,
                 readings=f"/api/v1/agreements/{one.id}/readings",
             )
-            for one in with_terms(agreements.select_related("service_point__premise").order_by("valid_from"))
+            for one in connections.agreements_of_account(held.account_id)
         ],
         entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
         messages=[

@@ -37,7 +37,13 @@ def consumer_number(service_point_id: int) -> str:
 def agreements(service_point_id: int) -> list[Agreement]:
     """The agreements of a connection with their terms and customers, the newest first."""
     found = Agreement.objects.filter(service_point_id=service_point_id).order_by("-valid_from")
-    return with_terms(found.select_related("customer", "service_point__premise"))
+    return with_terms(list(found.select_related("customer", "service_point__premise")))
+
+
+def agreements_of_account(account_id: int) -> list[Agreement]:
+    """The agreements of an account with their terms and premises, the oldest first."""
+    found = Agreement.objects.filter(account_id=account_id).order_by("valid_from")
+    return with_terms(list(found.select_related("service_point__premise")))
 
 
 def was_paid_by(service_point_id: int, account_id: int) -> bool:

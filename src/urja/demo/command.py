@@ -451,8 +451,8 @@ class _Street:
     def _figures(self) -> dict[str, int]:
         with self._connect() as connection:
             row = connection.execute(
-                "SELECT (SELECT count(*) FROM readings_interval) + (SELECT count(*) FROM readings_register), "
-                "(SELECT coalesce(sum(energy_wh), 0) FROM readings_accrual), (SELECT count(*) FROM ledger_entry)"
+                "SELECT (SELECT count(*) FROM readings.interval) + (SELECT count(*) FROM readings.register), "
+                "(SELECT coalesce(sum(energy_wh), 0) FROM readings.accrual), (SELECT count(*) FROM books.entry)"
             ).fetchone()
         assert row is not None
         return dict(zip(("readings", "energy_wh", "entries"), map(int, row), strict=True))

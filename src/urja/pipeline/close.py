@@ -17,7 +17,7 @@ from typing import Self
 from django.db import connection, transaction
 
 from urja.apps.billing import posting as billing, queries, usage
-from urja.apps.books import posting as books
+from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
@@ -71,8 +71,8 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
     today = local_day(now, usage.zone())
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.id, c.closed_through FROM registry_agreement a "  # noqa: S608 - a constant
-            "LEFT JOIN ledger_close c ON c.agreement_id = a.id "
+            "SELECT a.id, c.closed_through FROM contracts.agreement a "  # noqa: S608 - a constant
+            "LEFT JOIN billing.close c ON c.agreement_id = a.id "
             "WHERE a.valid_from < %(now)s AND CASE WHEN a.valid_to <= %(now)s "
             f"THEN coalesce(c.closed_through < {ended.LAST_DAY}, true) "
             "ELSE a.valid_from < %(midnight)s AND coalesce(c.closed_through < %(yesterday)s, true) END",
@@ -114,7 +114,7 @@ def _close_bucket(
     while due:
         day = min(first for _, first in due.values())
         with transaction.atomic():
-            books.hold_bucket(bucket)
+            locking.hold_bucket(bucket)
             members = [agreement for agreement, first in due.values() if first == day]
             through = queries.closed_through([agreement.id for agreement in members])
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]

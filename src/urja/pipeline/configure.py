@@ -35,18 +35,18 @@ LOOKED_BACK: Final = timedelta(days=7)
 _DUE = """
 SELECT c.device_id, p.service_point_id, g.account_id, c.item, c.desired, last.state, last.ended_at, last.detail,
     w.id
-FROM registry_configuration c
-JOIN registry_device d ON d.id = c.device_id
-JOIN registry_device_period p ON p.device_id = c.device_id AND p.valid_to IS NULL
-LEFT JOIN registry_agreement g ON g.service_point_id = p.service_point_id
+FROM assets.configuration c
+JOIN assets.device d ON d.id = c.device_id
+JOIN assets.device_period p ON p.device_id = c.device_id AND p.valid_to IS NULL
+LEFT JOIN contracts.agreement g ON g.service_point_id = p.service_point_id
     AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 LEFT JOIN LATERAL (
-    SELECT k.state, k.ended_at, k.detail FROM commands_command k
+    SELECT k.state, k.ended_at, k.detail FROM commands.command k
     WHERE k.device_id = c.device_id AND k.issued_at >= c.desired_at
         AND k.kind = CASE c.item WHEN 'load_limit_w' THEN 'set_load_limit' ELSE 'set_' || c.item END
     ORDER BY k.sequence DESC LIMIT 1
 ) last ON true
-LEFT JOIN work_order w ON w.device_id = c.device_id AND w.kind = 'configure' AND w.closed_at IS NULL
+LEFT JOIN work.order w ON w.device_id = c.device_id AND w.kind = 'configure' AND w.closed_at IS NULL
 WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
     AND (c.item <> 'load_limit_w' OR d.load_switch)
     AND (last.state IS NULL OR last.state = 'confirmed'

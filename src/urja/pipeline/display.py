@@ -19,6 +19,7 @@ from urja.apps.billing.usage import unratable
 from urja.apps.commands import operations as commands
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.queries import tariffs
+from urja.apps.supply import standings
 from urja.core.calendar import local_day, midnight
 from urja.pipeline.stage import Report
 
@@ -36,19 +37,19 @@ SELECT p.device_id, s.service_point_id, s.account_id, s.agreement_id,
         WHEN credit.posted_at > last.issued_at THEN 'a credit was posted'
         WHEN s.since_at > last.issued_at THEN 'the standing has changed'
         ELSE 'a day has passed' END
-FROM supply_state s
-JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.valid_to IS NULL
+FROM supply.state s
+JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.valid_to IS NULL
 LEFT JOIN LATERAL (
-    SELECT c.issued_at FROM commands_command c WHERE c.device_id = p.device_id AND c.kind = 'write_balance'
+    SELECT c.issued_at FROM commands.command c WHERE c.device_id = p.device_id AND c.kind = 'write_balance'
     ORDER BY c.sequence DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
     SELECT r.posted_at, r.amount_minor, r.correlation,
         -- What goes to arrears of it is posted right after it.
         coalesce(share.balance_after_minor, e.balance_after_minor) AS balance_minor
-    FROM ledger_credit_request r
-    JOIN ledger_entry e ON e.bucket = r.account_id >> 40 AND e.account_id = r.account_id AND e.seq = r.posted_seq
-    LEFT JOIN ledger_entry share ON share.bucket = e.bucket AND share.account_id = e.account_id
+    FROM books.credit_request r
+    JOIN books.entry e ON e.bucket = r.account_id >> 40 AND e.account_id = r.account_id AND e.seq = r.posted_seq
+    LEFT JOIN books.entry share ON share.bucket = e.bucket AND share.account_id = e.account_id
         AND share.seq = e.seq + 1 AND share.idempotency_key = 'arrears:' || r.id
     WHERE r.account_id = s.account_id ORDER BY r.posted_seq DESC LIMIT 1
 ) credit ON true
@@ -57,17 +58,17 @@ WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint
         OR s.since_at > last.issued_at)
     AND s.account_id <> ALL(%(in_hand)s::bigint[])
     AND NOT EXISTS (
-        SELECT FROM supply_relight r LEFT JOIN commands_command c ON c.id = r.command_id
+        SELECT FROM supply.relight r LEFT JOIN commands.command c ON c.id = r.command_id
         WHERE r.account_id = s.account_id AND r.closed_at IS NULL AND c.ended_at IS NULL
     )
 ORDER BY s.account_id LIMIT %(limit)s
 """
 
 _NEWS = """
-SELECT account_id FROM supply_decision WHERE id > %(decision)s
-UNION SELECT account_id FROM ledger_credit_request WHERE posted_at >= %(since)s
+SELECT account_id FROM supply.decision WHERE id > %(decision)s
+UNION SELECT account_id FROM books.credit_request WHERE posted_at >= %(since)s
 -- What was put off because light was on its way.
-UNION SELECT account_id FROM supply_relight WHERE closed_at IS NULL OR closed_at >= %(since)s
+UNION SELECT account_id FROM supply.relight WHERE closed_at IS NULL OR closed_at >= %(since)s
 """
 
 
@@ -114,7 +115,7 @@ class Display:
         """Give the commands that are due at `now`. A second run at the same time gives none."""
         today = midnight(local_day(now, self._zone), self._zone)
         mark = _newest_decision()
-        in_hand = _in_hand()
+        in_hand = standings.credited()
         whole = self._whole_day != today
         due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
         given = self._give(due, now, wall_ms)
@@ -154,15 +155,8 @@ class Display:
 
 def _newest_decision() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM supply_decision")
+        cursor.execute("SELECT coalesce(max(id), 0) FROM supply.decision")
         return int(cursor.fetchone()[0])
-
-
-def _in_hand() -> list[int]:
-    """Accounts with a credit that `decide` has not looked at."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT account_id FROM supply_changed WHERE what LIKE 'supply_credit_%'")
-        return [account_id for (account_id,) in cursor.fetchall()]
 
 
 def _due(today: datetime, accounts: Iterable[int] | None, in_hand: Sequence[int]) -> list[_Due]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from urja.apps.billing import posting as billing, usage
-from urja.apps.books import posting as books
+from urja.apps.books import locking, operations as books, posting
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.unread import UNREAD
@@ -28,37 +28,37 @@ LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)
 """The last local day of agreement `a` (`usage.last_day`)."""
 
 _MOVED = f"""
-SELECT a.id FROM registry_agreement a JOIN ledger_close c ON c.agreement_id = a.id
+SELECT a.id FROM contracts.agreement a JOIN billing.close c ON c.agreement_id = a.id
 WHERE a.valid_to <= %(now)s AND c.closed_through >= {LAST_DAY}
     AND (c.ended_at IS DISTINCT FROM a.valid_to OR (c.provisional AND (EXISTS (
-        SELECT FROM readings_accrual r WHERE r.agreement_id = a.id AND r.latest
+        SELECT FROM readings.accrual r WHERE r.agreement_id = a.id AND r.latest
             AND (r.anchor_at >= r.closes_at OR (r.watermark_at >= r.closes_at AND a.valid_to <= %(late)s)))
         OR (a.valid_to <= %(late)s AND {settling.UNMETERED.format(at="a.valid_to")})) AND NOT EXISTS (
-        SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND {UNREAD})))
+        SELECT FROM assets.device_period p WHERE p.service_point_id = a.service_point_id AND {UNREAD})))
 ORDER BY a.id
 """  # noqa: S608 - constants of this package
 
 _CHANGED = """
-SELECT c.agreement_id FROM ledger_close c JOIN registry_agreement a ON a.id = c.agreement_id
+SELECT c.agreement_id FROM billing.close c JOIN contracts.agreement a ON a.id = c.agreement_id
 WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >= %(oldest)s AND (
     EXISTS (
-        SELECT FROM ledger_rated r LEFT JOIN readings_accrual x
+        SELECT FROM billing.rated r LEFT JOIN readings.accrual x
             ON x.agreement_id = r.agreement_id AND x.period = r.period_start
         WHERE r.agreement_id = a.id AND (x.energy_wh <> r.energy_wh OR extract(day FROM r.period_start) <> 1
             OR jsonb_array_length(r.uses) > 1)
     )
     OR EXISTS (
-        SELECT FROM registry_agreement_terms t WHERE t.agreement_id = a.id AND (
+        SELECT FROM contracts.terms t WHERE t.agreement_id = a.id AND (
             t.recorded_at >= c.closed_at
-            OR EXISTS (SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms'
+            OR EXISTS (SELECT FROM journal.history h WHERE h.table_name = %(terms)s
                 AND h.row_id = t.id AND h.known_to >= c.closed_at)
-            OR EXISTS (SELECT FROM tariffs_version v WHERE v.code = t.tariff_code AND v.loaded_at >= c.closed_at)
+            OR EXISTS (SELECT FROM rulebook.tariff_version v WHERE v.code = t.tariff_code AND v.loaded_at >= c.closed_at)
         )
     )
     OR EXISTS (
-        SELECT FROM registry_agreement b WHERE b.service_point_id = a.service_point_id AND (
+        SELECT FROM contracts.agreement b WHERE b.service_point_id = a.service_point_id AND (
             b.recorded_at >= c.closed_at
-            OR EXISTS (SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement'
+            OR EXISTS (SELECT FROM journal.history h WHERE h.table_name = %(agreement)s
                 AND h.row_id = b.id AND h.known_to >= c.closed_at)
         )
     )
@@ -81,16 +81,16 @@ def settle(now: datetime, cutoff: timedelta) -> Settled:
     moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
     for bucket, ids in groupby(moved, key=bucket_of):
         with transaction.atomic():
-            books.hold_bucket(bucket)
+            locking.hold_bucket(bucket)
             _settle_all(bucket, list(ids), now, cutoff, done)
     today = local_day(now, usage.zone())
     for bucket in _buckets_to_look_through(today):
         with transaction.atomic():
-            books.hold_bucket(bucket)
+            locking.hold_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
             unmetered.look(bucket, now)
             unread.look(bucket, now, cutoff)
-            billing.record_look_through(bucket, today)
+            books.record_look_through(bucket, today)
     return done
 
 
@@ -104,7 +104,7 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
     settled = settling.corrections_after_the_end(
         members, local_day(now, usage.zone()), f":ended:{now.isoformat()}"
     )
-    done.entries += len(books.post_entries(bucket, settled.drafts, now))
+    done.entries += len(posting.post_entries(bucket, settled.drafts, now))
     billing.record_rated(settled.rated)
     billing.record_closes(_closes(members, now, cutoff), now)
 
@@ -124,14 +124,18 @@ def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> l
 
 def _buckets_to_look_through(today: date) -> list[int]:
     return _ids(
-        "SELECT bucket FROM ledger_bucket WHERE coalesce(looked_through < %(today)s, true) ORDER BY bucket",
+        "SELECT bucket FROM books.bucket WHERE coalesce(looked_through < %(today)s, true) ORDER BY bucket",
         {"today": today},
     )
 
 
+_KEPT_OF: Final = {"agreement": "registry_agreement", "terms": "registry_agreement_terms"}
+"""What the history calls the tables that `_CHANGED` looks up."""
+
+
 def _changed(bucket: int, today: date) -> list[int]:
     oldest = midnight(usage.oldest_corrected(today), usage.zone())
-    return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest})
+    return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, **_KEPT_OF})
 
 
 def _ids(statement: str, parameters: dict[str, Any]) -> list[int]:

@@ -34,7 +34,7 @@ def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
             "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.import_wh, r.kind, r.status, r.source, "
             "r.version, r.correlation FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) "
             "AS p (service_point_id, device_id, instant) CROSS JOIN LATERAL ("
-            "  SELECT * FROM readings_register r WHERE r.service_point_id = p.service_point_id "
+            "  SELECT * FROM readings.register r WHERE r.service_point_id = p.service_point_id "
             "  AND r.device_id = p.device_id AND r.kind = ANY(%s) AND r.read_at <= p.instant "
             "  ORDER BY read_at DESC, version DESC, kind LIMIT 1) r",
             [
@@ -90,7 +90,7 @@ def meters(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, Any]]]:
             settings.URJA_TIMEZONE,
         )
         cursor.execute(
-            "SELECT id, serial FROM registry_device WHERE id = ANY(%s)", [[part.device_id for part in parts]]
+            "SELECT id, serial FROM assets.device WHERE id = ANY(%s)", [[part.device_id for part in parts]]
         )
         serials = dict(cursor.fetchall())
     points = [
@@ -110,7 +110,7 @@ def _exchanged(energies: Sequence[PeriodEnergy]) -> list[PeriodEnergy]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT s.agreement_id FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
-            "AS s (agreement_id, service_point_id, from_at, to_at) JOIN registry_device_period p "
+            "AS s (agreement_id, service_point_id, from_at, to_at) JOIN assets.device_period p "
             "ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL "
             "AND p.valid_from > s.from_at AND p.valid_from < s.to_at",
             [
@@ -153,14 +153,14 @@ def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Block
             "coalesce(array_agg(DISTINCT b.correlation) FILTER (WHERE b.start_at >= %s AND b.correlation <> 0), '{}') "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
             "AS s (agreement_id, service_point_id, from_at, to_at) "
-            "JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
+            "JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
             "AND p.in_service_at IS NOT NULL AND p.valid_from < s.to_at "
-            "JOIN readings_interval b "
+            "JOIN readings.interval b "
             "ON b.service_point_id = s.service_point_id AND b.device_id = p.device_id AND b.channel_set = %s "
             "AND b.start_at >= s.from_at AND b.start_at < s.to_at "
             "AND b.start_at >= greatest(p.valid_from, p.in_service_at) "
             "AND b.start_at < coalesce(p.valid_to, 'infinity') "
-            "WHERE NOT EXISTS (SELECT FROM readings_interval n WHERE n.service_point_id = b.service_point_id "
+            "WHERE NOT EXISTS (SELECT FROM readings.interval n WHERE n.service_point_id = b.service_point_id "
             "AND n.device_id = b.device_id AND n.channel_set = b.channel_set AND n.start_at = b.start_at "
             "AND n.version > b.version) GROUP BY s.agreement_id",
             [

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, posting as billing, usage
+from urja.apps.billing import arrears, plans, posting as billing, usage
 from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
 from urja.core.arrears import due_day
@@ -28,12 +28,12 @@ AT_ONCE: Final = 5000
 
 _NEXT: Final = """
 SELECT p.id, p.account_id, p.every, p.amount_minor, p.valid_to, posted.first, posted.number, c.closed_through
-FROM registry_instalment_plan p
-JOIN registry_agreement g ON g.account_id = p.account_id
-JOIN ledger_close c ON c.agreement_id = g.id
+FROM billing.instalment_plan p
+JOIN contracts.agreement g ON g.account_id = p.account_id
+JOIN billing.close c ON c.agreement_id = g.id
 CROSS JOIN LATERAL (
     SELECT (p.valid_from AT TIME ZONE %(zone)s)::date AS first, count(*)::int AS number
-    FROM ledger_instalment i WHERE i.plan_id = p.id
+    FROM billing.instalment i WHERE i.plan_id = p.id
 ) posted
 CROSS JOIN LATERAL (
     -- As `core.arrears.due_day` has it.
@@ -87,11 +87,7 @@ def _due(which: str, **parameters: Any) -> list[_Due]:
 def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
     """Look once more under the plans' locks, then post; where nothing is owed any more a plan ends."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT FROM registry_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-                [plan_ids],
-            )
+        plans.hold(plan_ids)
         due = _due("AND p.id = ANY(%(plans)s) ORDER BY p.id", plans=plan_ids)
         wanted = [
             (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due

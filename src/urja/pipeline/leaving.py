@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from urja.apps.billing import arrears, operations, posting as billing, usage
 from urja.apps.billing.kinds import FinalSettlement, FinalWay
-from urja.apps.books import operations as books, posting as entries
+from urja.apps.books import locking, operations as books
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 
@@ -26,13 +26,13 @@ AT_ONCE: Final = 500
 
 _DUE = """
 SELECT f.id, a.id, a.balance_minor, a.last_seq
-FROM ledger_final_settlement f
-JOIN ledger_account a ON a.id = f.account_id
-JOIN registry_agreement g ON g.id = f.agreement_id
-JOIN ledger_close c ON c.agreement_id = f.agreement_id
+FROM billing.final_settlement f
+JOIN books.account a ON a.id = f.account_id
+JOIN contracts.agreement g ON g.id = f.agreement_id
+JOIN billing.close c ON c.agreement_id = f.agreement_id
     AND c.ended_at = g.valid_to AND c.closed_through >= f.last_day AND NOT c.provisional
-WHERE NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
-    AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+WHERE NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND (f.settled_at IS NULL OR a.balance_minor > 0)
 """
 
@@ -63,8 +63,8 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
     with transaction.atomic(), connection.cursor() as cursor:
         # In the order in which the share of a recharge takes them: the bills, the bucket, the account.
         arrears.held([account_id])
-        entries.hold_bucket(bucket_of(account_id))
-        cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
+        locking.hold_bucket(bucket_of(account_id))
+        locking.hold_account(account_id)
         cursor.execute(f"{_DUE} AND f.id = %s", [final_id])
         row = cursor.fetchone()
         if row is None:

@@ -27,22 +27,22 @@ _OUTPUT: Final = {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
 """The output state of the disconnect control (IEC 62056-6-2, 4.5.8)."""
 
 _UNASKED: Final = """
-SELECT p.device_id, p.service_point_id FROM registry_device_period p JOIN registry_device d ON d.id = p.device_id
-WHERE p.valid_to IS NULL AND d.load_switch AND NOT EXISTS (SELECT FROM commands_command c
+SELECT p.device_id, p.service_point_id FROM assets.device_period p JOIN assets.device d ON d.id = p.device_id
+WHERE p.valid_to IS NULL AND d.load_switch AND NOT EXISTS (SELECT FROM commands.command c
     WHERE c.device_id = p.device_id AND c.kind = 'read_object' AND c.reason = %(reason)s)
 ORDER BY p.device_id LIMIT %(limit)s
 """
 
 _DIFFERENT: Final = """
-SELECT c.device_id, c.service_point_id, c.evidence->'value' = 'true'::jsonb FROM commands_command c
-LEFT JOIN LATERAL (SELECT kind, state, sequence FROM commands_command
+SELECT c.device_id, c.service_point_id, c.evidence->'value' = 'true'::jsonb FROM commands.command c
+LEFT JOIN LATERAL (SELECT kind, state, sequence FROM commands.command
     WHERE device_id = c.device_id AND kind IN ('connect', 'disconnect')
         AND state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person')
     ORDER BY sequence DESC LIMIT 1) s ON true
 WHERE c.kind = 'read_object' AND c.reason = %(reason)s AND c.state = 'confirmed'
     AND coalesce(s.sequence < c.sequence, true) AND s.state IS DISTINCT FROM 'waiting_for_person'
     AND c.evidence->'value' = to_jsonb(coalesce(s.kind, 'connect') <> 'connect')
-    AND NOT EXISTS (SELECT FROM work_order w WHERE w.device_id = c.device_id AND w.kind = 'inspect'
+    AND NOT EXISTS (SELECT FROM work.order w WHERE w.device_id = c.device_id AND w.kind = 'inspect'
         AND (w.closed_at IS NULL OR w.asked->>'restore' = %(restore)s))
 ORDER BY c.device_id
 """

@@ -32,7 +32,7 @@ def end_of(agreement: Agreement, day: date) -> datetime:
 
 
 UNMETERED = """
-NOT EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = a.service_point_id AND p.role = 1
+NOT EXISTS (SELECT FROM assets.device_period p WHERE p.service_point_id = a.service_point_id AND p.role = 1
     AND p.in_service_at IS NOT NULL AND greatest(p.valid_from, p.in_service_at) < {at}
     AND coalesce(p.valid_to, 'infinity') > a.valid_from
     AND (coalesce(p.valid_to, 'infinity') >= {at} OR {unread}))
@@ -84,7 +84,7 @@ def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.id FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (id, at) "  # noqa: S608 - a constant
-            f"JOIN registry_agreement a ON a.id = given.id WHERE {UNMETERED.format(at='given.at')}",
+            f"JOIN contracts.agreement a ON a.id = given.id WHERE {UNMETERED.format(at='given.at')}",
             [[a.id for a in members], [end_of(a, day) for a in members]],
         )
         return {id_ for (id_,) in cursor.fetchall()}
@@ -222,7 +222,7 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions "
-            "FROM ledger_rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
+            "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
             [agreement_ids, usage.oldest_corrected(day)],
         )
         return [

@@ -16,19 +16,19 @@ from urja.apps.work.kinds import WorkOrderKind
 log = structlog.get_logger()
 
 _HANGS: Final = """
-EXISTS (SELECT FROM registry_device_period p WHERE p.service_point_id = {place} AND p.role = 1
+EXISTS (SELECT FROM assets.device_period p WHERE p.service_point_id = {place} AND p.role = 1
     AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
 """
 _IN_FORCE: Final = "a.valid_from <= %(now)s AND coalesce(a.valid_to, 'infinity') > %(now)s"
 
 _UNTOLD = f"""
 SELECT found.service_point_id, found.since FROM (
-    SELECT a.service_point_id, greatest(a.valid_from, (SELECT max(p.valid_to) FROM registry_device_period p
+    SELECT a.service_point_id, greatest(a.valid_from, (SELECT max(p.valid_to) FROM assets.device_period p
         WHERE p.service_point_id = a.service_point_id AND p.role = 1 AND p.valid_to <= %(now)s)) AS since
-    FROM registry_agreement a WHERE a.id >= %(first)s AND a.id < %(end)s AND {_IN_FORCE}
+    FROM contracts.agreement a WHERE a.id >= %(first)s AND a.id < %(end)s AND {_IN_FORCE}
         AND NOT {_HANGS.format(place="a.service_point_id")}
 ) found WHERE NOT EXISTS (
-    SELECT FROM work_order w WHERE w.service_point_id = found.service_point_id AND (
+    SELECT FROM work.order w WHERE w.service_point_id = found.service_point_id AND (
         -- Told before, also where somebody has closed it; or somebody is on the way with a meter.
         (w.kind = 'inspect' AND (w.asked->>'unmetered_since')::timestamptz = found.since)
         OR (w.kind IN ('install', 'exchange') AND w.closed_at IS NULL))
@@ -36,10 +36,10 @@ SELECT found.service_point_id, found.since FROM (
 """  # noqa: S608 - constants of this module
 
 _MENDED = f"""
-SELECT w.id, {_HANGS.format(place="w.service_point_id")} FROM work_order w
+SELECT w.id, {_HANGS.format(place="w.service_point_id")} FROM work.order w
 WHERE w.id >= %(first)s AND w.id < %(end)s AND w.kind = 'inspect' AND w.closed_at IS NULL
     AND w.asked ? 'unmetered_since' AND ({_HANGS.format(place="w.service_point_id")}
-        OR NOT EXISTS (SELECT FROM registry_agreement a WHERE a.service_point_id = w.service_point_id AND {_IN_FORCE}))
+        OR NOT EXISTS (SELECT FROM contracts.agreement a WHERE a.service_point_id = w.service_point_id AND {_IN_FORCE}))
 ORDER BY 1
 """  # noqa: S608 - constants of this module
 

@@ -16,7 +16,7 @@ from urja.apps.work.kinds import WorkOrderKind
 log = structlog.get_logger()
 
 _TOLD: Final = """
-SELECT id, device_id, (asked->>'unread_since')::timestamptz, closed_at IS NULL FROM work_order
+SELECT id, device_id, (asked->>'unread_since')::timestamptz, closed_at IS NULL FROM work.order
 WHERE id >= %s AND id < %s AND kind = 'inspect' AND asked ? 'unread_since'
 """
 

@@ -48,8 +48,8 @@ class _Check:
 
 
 _LIVING: Final = """
-    registry_service_point s
-    JOIN registry_agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
+    network.service_point s
+    JOIN contracts.agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
         AND coalesce(a.valid_to, 'infinity') > %(at)s
 """
 
@@ -63,7 +63,7 @@ _CHECKS: Final = (
         FROM (
             SELECT DISTINCT ON (c.id) s.consumer_number AS number, lower(c.name) AS name, c.phone,
                 lower(coalesce(nullif(c.address, ''), p.address)) AS address
-            FROM {_LIVING} JOIN registry_person c ON c.id = a.customer_id JOIN registry_premise p ON p.id = s.premise_id
+            FROM {_LIVING} JOIN people.person c ON c.id = a.customer_id JOIN network.premise p ON p.id = s.premise_id
             WHERE c.phone IS NOT NULL ORDER BY c.id, s.consumer_number
         ) person
         WHERE address <> '' GROUP BY name, phone, address HAVING count(*) > 1
@@ -95,9 +95,9 @@ _CHECKS: Final = (
         """
         SELECT t.code, 'no meter hangs on transformer ' || t.code
             || CASE t.feeder WHEN '' THEN '' ELSE ' of feeder ' || t.feeder END
-        FROM registry_transformer t
+        FROM network.transformer t
         WHERE NOT EXISTS (
-            SELECT FROM registry_fed_by f JOIN registry_device_period m ON m.service_point_id = f.service_point_id
+            SELECT FROM network.fed_by f JOIN assets.device_period m ON m.service_point_id = f.service_point_id
                 AND m.valid_to IS NULL WHERE f.transformer_id = t.id)
         """,
     ),
@@ -106,11 +106,11 @@ _CHECKS: Final = (
         "hang it on its transformer with a file of placements",
         """
         SELECT s.consumer_number, 'connection ' || s.consumer_number || ' hangs on no transformer'
-        FROM registry_service_point s
+        FROM network.service_point s
         WHERE s.purpose IN ('consumer', 'common_area', 'bulk') AND s.commodity = 'electricity'
             AND s.disconnected_at IS NULL
-            AND EXISTS (SELECT FROM registry_node WHERE level = 'transformer')
-            AND NOT EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = s.id AND p.tree = 'grid'
+            AND EXISTS (SELECT FROM network.node WHERE level = 'transformer')
+            AND NOT EXISTS (SELECT FROM network.placement p WHERE p.service_point_id = s.id AND p.tree = 'grid'
                 AND p.valid_to IS NULL)
         """,
     ),
@@ -119,10 +119,10 @@ _CHECKS: Final = (
         "give it to a section with a file of placements",
         """
         SELECT s.consumer_number, 'connection ' || s.consumer_number || ' belongs to no section'
-        FROM registry_service_point s
+        FROM network.service_point s
         WHERE s.purpose IN ('consumer', 'common_area', 'bulk') AND s.disconnected_at IS NULL
-            AND EXISTS (SELECT FROM registry_node WHERE level = 'section')
-            AND NOT EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = s.id
+            AND EXISTS (SELECT FROM network.node WHERE level = 'section')
+            AND NOT EXISTS (SELECT FROM network.placement p WHERE p.service_point_id = s.id
                 AND p.tree = 'administration' AND p.valid_to IS NULL)
         """,
     ),
@@ -133,10 +133,10 @@ _CHECKS: Final = (
         SELECT s.consumer_number, 'meter ' || d.serial || ' at ' || s.consumer_number || ' is for '
             || CASE WHEN d.device_type = ANY (%(single)s) THEN 'one phase, and the connection has three'
                ELSE 'three phases, and the connection has ' || f.phase || ' alone' END
-        FROM registry_fed_by f
-        JOIN registry_service_point s ON s.id = f.service_point_id
-        JOIN registry_device_period m ON m.service_point_id = s.id AND m.valid_to IS NULL
-        JOIN registry_device d ON d.id = m.device_id
+        FROM network.fed_by f
+        JOIN network.service_point s ON s.id = f.service_point_id
+        JOIN assets.device_period m ON m.service_point_id = s.id AND m.valid_to IS NULL
+        JOIN assets.device d ON d.id = m.device_id
         WHERE f.phase <> '' AND d.device_type = ANY (%(known)s)
             AND (d.device_type = ANY (%(single)s)) <> (f.phase <> 'RYB')
         """,
@@ -147,7 +147,7 @@ _CHECKS: Final = (
         """
         SELECT d.serial, 'meter ' || d.serial || CASE d.stock WHEN 'installed' THEN ' is installed and hangs nowhere'
             ELSE ' is ' || d.stock || ' in the stock''s words and hangs at a connection' END
-        FROM registry_device d LEFT JOIN registry_device_period p ON p.device_id = d.id AND p.valid_to IS NULL
+        FROM assets.device d LEFT JOIN assets.device_period p ON p.device_id = d.id AND p.valid_to IS NULL
         WHERE (d.stock = 'installed') <> (p.id IS NOT NULL)
         """,
     ),
@@ -157,7 +157,7 @@ _CHECKS: Final = (
         f"""
         SELECT s.consumer_number, 'somebody has connection ' || s.consumer_number || ', and no meter hangs there'
         FROM {_LIVING}
-        WHERE NOT EXISTS (SELECT FROM registry_device_period m WHERE m.service_point_id = s.id AND m.role = 1
+        WHERE NOT EXISTS (SELECT FROM assets.device_period m WHERE m.service_point_id = s.id AND m.role = 1
             AND m.valid_to IS NULL)
         """,
     ),
@@ -168,8 +168,8 @@ NAMES: Final = tuple(check.name for check in _CHECKS)
 _LOCATED: Final = """
     located AS (
         SELECT 'premise ' || coalesce(code, nullif(name, ''), id::text) AS name, latitude, longitude
-        FROM registry_premise WHERE latitude IS NOT NULL
-        UNION ALL SELECT level || ' ' || code, latitude, longitude FROM registry_node
+        FROM network.premise WHERE latitude IS NOT NULL
+        UNION ALL SELECT level || ' ' || code, latitude, longitude FROM network.node
         WHERE latitude IS NOT NULL AND longitude IS NOT NULL
     )
 """

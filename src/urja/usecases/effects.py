@@ -260,16 +260,16 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
 _OWNERS = """
 SELECT i.device_id, i.start_at, g.id, (i.import_wh * p.ratio_primary / p.ratio_secondary)::bigint
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS s (service_point_id, since)
-JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1
+JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1
     AND coalesce(p.valid_to, 'infinity') > s.since
-JOIN readings_interval i ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id
+JOIN readings.interval i ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id
     AND i.channel_set = 1 AND i.start_at >= greatest(s.since, p.valid_from)
     AND i.start_at + make_interval(secs => i.length_s) <= coalesce(p.valid_to, 'infinity')
-LEFT JOIN registry_agreement g ON g.service_point_id = s.service_point_id AND p.in_service_at IS NOT NULL
+LEFT JOIN contracts.agreement g ON g.service_point_id = s.service_point_id AND p.in_service_at IS NOT NULL
     AND greatest(g.valid_from, p.in_service_at) <= i.start_at
     AND coalesce(g.valid_to, 'infinity') >= i.start_at + make_interval(secs => i.length_s)
 WHERE NOT EXISTS (
-    SELECT FROM readings_interval n WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id
+    SELECT FROM readings.interval n WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id
         AND n.channel_set = 1 AND n.start_at = i.start_at AND n.version > i.version)
 """
 

@@ -21,8 +21,8 @@ def settle(moment: Moment) -> int:
 
 
 _PROVEN: Final = """
-SELECT k.device_id, k.number FROM registry_new_keys k WHERE EXISTS (
-    SELECT FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys' AND c.state = 'confirmed'
+SELECT k.device_id, k.number FROM assets.new_keys k WHERE EXISTS (
+    SELECT FROM commands.command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys' AND c.state = 'confirmed'
         AND (c.arguments->>'number')::bigint = k.number)
 ORDER BY k.device_id LIMIT 500
 """

@@ -19,12 +19,13 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
 from urja.apps.assets.projecting import project_anew
+from urja.apps.journal import revision
 from urja.apps.journal.errors import Refused, sentence_of
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Doing, UseCase, next_number
-from urja.apps.journal.ownership import owned_by_others
 from urja.apps.readings.operations import reassess
 from urja.base.sentences import say
+from urja.usecases.ownership import owned_by_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,32 +204,40 @@ def _do_part(doing: Doing, asked: Asked) -> list[str]:
     return faults
 
 
+_KEPT_OF = {
+    "agreement": "registry_agreement",
+    "device": "registry_device",
+    "device_period": "registry_device_period",
+    "node_period": "registry_node_period",
+    "placement": "registry_placement",
+}
+"""What the history calls the tables that the next statement looks up."""
 _TOUCHED = """
 WITH period AS (
-    SELECT service_point_id, device_id, valid_from FROM registry_device_period WHERE operation_id = ANY(%(ids)s)
+    SELECT service_point_id, device_id, valid_from FROM assets.device_period WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT p.service_point_id, p.device_id, p.valid_from
-    FROM registry_history h JOIN registry_device_period p ON p.id = h.row_id
-    WHERE h.operation_id = ANY(%(ids)s) AND h.table_name = 'registry_device_period'
+    FROM journal.history h JOIN assets.device_period p ON p.id = h.row_id
+    WHERE h.operation_id = ANY(%(ids)s) AND h.table_name = %(device_period)s
     UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'device_id')::bigint, (row->>'valid_from')::timestamptz
-    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device_period'
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(device_period)s
 ), agreement AS (
-    SELECT service_point_id, valid_from FROM registry_agreement WHERE operation_id = ANY(%(ids)s)
+    SELECT service_point_id, valid_from FROM contracts.agreement WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'valid_from')::timestamptz
-    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_agreement'
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(agreement)s
 ), placed AS (
-    SELECT service_point_id FROM registry_placement WHERE operation_id = ANY(%(ids)s)
+    SELECT service_point_id FROM network.placement WHERE operation_id = ANY(%(ids)s)
     UNION ALL SELECT (row->>'service_point_id')::bigint
-    FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_placement'
-    UNION ALL SELECT p.service_point_id FROM registry_placement p WHERE p.node_id IN (
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(placement)s
+    UNION ALL SELECT p.service_point_id FROM network.placement p WHERE p.node_id IN (
         -- What hangs on a pole is fed by the transformer that the pole hangs on.
-        SELECT node_id FROM registry_node_period WHERE operation_id = ANY(%(ids)s)
+        SELECT node_id FROM network.node_period WHERE operation_id = ANY(%(ids)s)
         UNION ALL SELECT (row->>'node_id')::bigint
-        FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_node_period')
+        FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(node_period)s)
 ), device AS (
     SELECT device_id AS id FROM period
-    UNION SELECT id FROM registry_device WHERE operation_id = ANY(%(ids)s)
-    UNION SELECT row_id FROM registry_history WHERE operation_id = ANY(%(ids)s) AND table_name = 'registry_device'
-    UNION SELECT m.device_id FROM placed p JOIN registry_device_period m USING (service_point_id)
+    UNION SELECT id FROM assets.device_for_pipeline WHERE operation_id = ANY(%(ids)s)
+    UNION SELECT row_id FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(device)s
+    UNION SELECT m.device_id FROM placed p JOIN assets.device_period m USING (service_point_id)
 )
 SELECT
     (SELECT coalesce(jsonb_object_agg(service_point_id, since), '{}') FROM (
@@ -242,13 +251,13 @@ SELECT
 def _follow_up(doing: Doing) -> None:
     """What ingest, the head end and the accruals must learn, in the transaction of the change."""
     with connection.cursor() as cursor:
-        cursor.execute(_TOUCHED, {"ids": [doing.id, doing.undoes]})
+        cursor.execute(_TOUCHED, {"ids": [doing.id, doing.undoes], **_KEPT_OF})
         periods, devices = cursor.fetchone()
         since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
         for place, at in doing.reassess_from.items():
             since[place] = min(at, since.get(place, at))
         doing.touched, doing.touched_devices = since, list(devices)
-        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+        revision.advance(cursor)
         project_anew(devices)
         reassess(cursor, since, doing.recorded_at, settings.URJA_TIMEZONE)
 
@@ -276,8 +285,8 @@ def _addresses_asked_for(operation_id: int) -> list[Change]:
     """The change of a sign-in address that an operation asked for or approved: it is in no history, for it only waits."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM registry_address_change c "
-            "JOIN registry_operation o ON c.id = (o.outcome->>'address_change_id')::bigint WHERE o.id = %s",
+            "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM identity.address_change c "
+            "JOIN journal.operation o ON c.id = (o.outcome->>'address_change_id')::bigint WHERE o.id = %s",
             [operation_id],
         )
         return [
@@ -300,7 +309,7 @@ def _put_back(operation_id: int) -> list[tuple[str, int]]:
     """Rows that an undoing has put back; they bear the number of the operation that once made them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT h.table_name, h.row_id FROM registry_history h JOIN registry_operation o ON o.id = h.operation_id "
+            "SELECT h.table_name, h.row_id FROM journal.history h JOIN journal.operation o ON o.id = h.operation_id "
             "WHERE o.undone_by_id = %s AND h.action = 'deleted'",
             [operation_id],
         )
@@ -311,7 +320,7 @@ def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
     """Rows as they were before an operation, by table and key."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM registry_history "
+            "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM journal.history "
             "WHERE operation_id = %s ORDER BY table_name, row_id, id",
             [operation_id],
         )

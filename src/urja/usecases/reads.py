@@ -23,10 +23,10 @@ class Read:
 
 
 _NEAREST = """
-(SELECT read_at, import_wh, 'before' FROM readings_register
+(SELECT read_at, import_wh, 'before' FROM readings.register
     WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind <> 6 AND read_at < %(at)s
     ORDER BY read_at DESC, version DESC LIMIT 1)
-UNION ALL (SELECT read_at, import_wh, 'after' FROM readings_register
+UNION ALL (SELECT read_at, import_wh, 'after' FROM readings.register
     WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind <> 6 AND read_at > %(at)s
     ORDER BY read_at, version DESC LIMIT 1)
 """
@@ -76,13 +76,13 @@ def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: 
 
 
 _ANCHORS = """
-SELECT (SELECT max(read_at) FROM readings_register WHERE service_point_id = %(place)s AND device_id = %(device)s
+SELECT (SELECT max(read_at) FROM readings.register WHERE service_point_id = %(place)s AND device_id = %(device)s
         AND kind IN (2, 3, 5) AND read_at <= %(at)s),
-    (SELECT min(read_at) FROM readings_register WHERE service_point_id = %(place)s AND device_id = %(device)s
+    (SELECT min(read_at) FROM readings.register WHERE service_point_id = %(place)s AND device_id = %(device)s
         AND kind IN (2, 3, 5) AND read_at > %(at)s)
 """
 _BLOCKS = """
-SELECT DISTINCT ON (start_at) start_at, start_at + make_interval(secs => length_s) FROM readings_interval
+SELECT DISTINCT ON (start_at) start_at, start_at + make_interval(secs => length_s) FROM readings.interval
 WHERE service_point_id = %(place)s AND device_id = %(device)s AND channel_set = 1
     AND start_at >= %(since)s AND start_at <= %(at)s
 ORDER BY start_at, version DESC

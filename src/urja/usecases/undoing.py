@@ -169,7 +169,7 @@ def _steps(operation_id: int) -> list[_Step]:
     """What stood before each of an operation's changes, the last one first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT table_name, row_id, row::text, action = 'deleted' FROM registry_history "
+            "SELECT table_name, row_id, row::text, action = 'deleted' FROM journal.history "
             "WHERE operation_id = %s ORDER BY id DESC",
             [operation_id],
         )
@@ -178,13 +178,13 @@ def _steps(operation_id: int) -> list[_Step]:
 
 _LATER = """
 WITH own AS (
-    SELECT table_name, row_id, max(id) AS last FROM registry_history WHERE operation_id = %(id)s GROUP BY 1, 2
+    SELECT table_name, row_id, max(id) AS last FROM journal.history WHERE operation_id = %(id)s GROUP BY 1, 2
     UNION ALL SELECT table_name, row_id, 0
     FROM unnest(%(tables)s::text[], %(rows)s::bigint[]) AS made (table_name, row_id)
 )
 SELECT DISTINCT o.id, o.kind FROM own
-JOIN registry_history h ON h.table_name = own.table_name AND h.row_id = own.row_id AND h.id > own.last
-JOIN registry_operation o ON o.id = h.operation_id
+JOIN journal.history h ON h.table_name = own.table_name AND h.row_id = own.row_id AND h.id > own.last
+JOIN journal.operation o ON o.id = h.operation_id
 WHERE o.id <> %(id)s AND o.undone_by_id IS NULL AND o.kind <> 'undo'
 """
 
@@ -207,7 +207,7 @@ def _standing_on(operation_id: int, made: dict[str, list[int]]) -> list[tuple[in
         cursor.execute(_REFERENCES, [list(made), list(RECORDED_TABLES)])
         for table, column, referred in cursor.fetchall():
             cursor.execute(
-                f"SELECT DISTINCT o.id, o.kind FROM {table} t JOIN registry_operation o ON o.id = t.operation_id "
+                f"SELECT DISTINCT o.id, o.kind FROM {table} t JOIN journal.operation o ON o.id = t.operation_id "
                 f"WHERE t.{column} = ANY(%s) AND o.id <> %s",
                 [made[referred], operation_id],
             )

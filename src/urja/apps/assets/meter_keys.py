@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import transaction
+from django.db import connection, transaction
 
 from urja.apps.assets.models import Device, NewKeys
 from urja.apps.assets.projecting import project_anew
@@ -28,6 +28,12 @@ def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
         )
         for row in NewKeys.objects.filter(device_id__in=list(device_ids))
     }
+
+
+def hold_all() -> None:
+    """Let nothing else write a key of any meter until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE registry_device, registry_new_keys IN SHARE ROW EXCLUSIVE MODE")
 
 
 def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:

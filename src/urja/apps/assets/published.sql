@@ -6,11 +6,15 @@ FROM registry_device;
 
 CREATE VIEW assets.device_period WITH (security_invoker) AS
 SELECT id, device_id, service_point_id, role, valid_from, valid_to, ratio_primary, ratio_secondary, commissioned_at,
-    taken_over_at, operation_id
-FROM registry_device_period;
+    taken_over_at, p.in_service_at, operation_id
+FROM registry_device_period p;
 
 CREATE VIEW assets.configuration WITH (security_invoker) AS
 SELECT id, device_id, item, desired, desired_at, actual, actual_at FROM registry_configuration;
+
+-- What the web has no right to: what a meter is called on the wire, and which operation wrote it down.
+CREATE VIEW assets.device_for_pipeline WITH (security_invoker) AS
+SELECT id, system_title, operation_id FROM registry_device;
 
 -- That keys were made, not the keys.
 CREATE VIEW assets.new_keys WITH (security_invoker) AS

@@ -205,7 +205,7 @@ def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
             "SELECT e.credit, e.percent, e.policy, r.id, r.bill, r.due_on, "
             "sum(p.surcharge_minor)::bigint, sum(p.principal_minor)::bigint FROM ("
             "SELECT account_id, seq, (inputs->>'credit')::bigint AS credit, (inputs->>'percent')::int AS percent, "
-            "inputs->>'policy' AS policy FROM ledger_entry "
+            "inputs->>'policy' AS policy FROM books.entry "
             "WHERE bucket = ANY(%(buckets)s) AND account_id = ANY(%(accounts)s) AND line = %(line)s) e "
             "JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
             "JOIN registry_arrear r ON r.id = p.arrear_id WHERE e.credit = ANY(%(credits)s) "
@@ -258,9 +258,4 @@ def record(posted: Sequence[tuple[int, Share]]) -> None:
     for _, share in posted:
         if share.credit_id is not None:
             moved[share.credit_id] = moved.get(share.credit_id, 0) + share.amount_minor
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE ledger_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
-            "FROM unnest(%s::bigint[], %s::bigint[]) m (id, amount_minor) WHERE c.id = m.id",
-            [list(moved), list(moved.values())],
-        )
+    books.move_arrears(moved)

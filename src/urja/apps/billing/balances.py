@@ -118,38 +118,38 @@ INSTALMENT_OF_A_DAY = """coalesce((
 _STORED = f"""
 SELECT a.id, a.balance_minor, a.last_seq, a.currency,
     coalesce((
-        SELECT sum(c.amount_minor) FROM ledger_credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL
+        SELECT sum(c.amount_minor) FROM books.credit_request c WHERE c.account_id = a.id AND c.posted_at IS NULL
     ), 0)::bigint,
     d.closed_through,
     CASE WHEN d.provisional THEN (
-        SELECT greatest(-sum(e.amount_minor), 0)::bigint FROM ledger_entry e
+        SELECT greatest(-sum(e.amount_minor), 0)::bigint FROM books.entry e
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
     cost.minor, cost.days, {INSTALMENT_OF_A_DAY}, newest.*, done.billed_end, done.versions,
     CASE WHEN done.billed_end IS NULL THEN (
-        SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e
+        SELECT -sum(e.amount_minor)::bigint FROM books.entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
     ) END
 FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
     AS given (account_id, agreement_id, by_month)
-JOIN ledger_account a ON a.id = given.account_id
+JOIN books.account a ON a.id = given.account_id
 LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
     -- Days of which the use is known: a silent meter goes on to be charged its fixed charges, which are no day's cost.
     WITH recent AS (
         SELECT service_date, amount_minor FROM (
-            SELECT service_date, amount_minor FROM ledger_entry
+            SELECT service_date, amount_minor FROM books.entry
             WHERE bucket = a.bucket AND account_id = a.id AND origin = 'engine' ORDER BY seq DESC LIMIT 200
         ) newest WHERE service_date < (
-            SELECT (max(r.watermark_at) AT TIME ZONE %(zone)s)::date FROM readings_accrual r
+            SELECT (max(r.watermark_at) AT TIME ZONE %(zone)s)::date FROM readings.accrual r
             WHERE r.agreement_id = given.agreement_id)
     )
     SELECT -sum(amount_minor)::bigint AS minor, count(DISTINCT service_date) AS days FROM recent
     WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int
 ) cost
 LEFT JOIN LATERAL (
-    SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual r
+    SELECT {PERIOD_ENERGY_COLUMNS} FROM readings.accrual r
     WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
 ) newest ON true
 -- A period that was rated to its end from the energy that is accrued now, at one price: of what lies before a change
@@ -234,7 +234,7 @@ def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT asked.agreement_id, asked.first, ("
-            "  SELECT -sum(e.amount_minor)::bigint FROM ledger_entry e WHERE e.origin = 'engine' "
+            "  SELECT -sum(e.amount_minor)::bigint FROM books.entry e WHERE e.origin = 'engine' "
             "  AND e.agreement_id = asked.agreement_id AND e.period_start = asked.first"
             ") FROM unnest(%s::bigint[], %s::date[]) AS asked (agreement_id, first)",
             [[agreement_id for agreement_id, _ in periods], [first for _, first in periods]],

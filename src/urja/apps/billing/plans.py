@@ -1,8 +1,9 @@
-"""Plans of instalments that hold for accounts."""
+"""Plans of instalments: which hold for accounts, and their locks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 
 from urja.apps.billing.models import InstalmentPlan
@@ -12,3 +13,12 @@ def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
     """The plans of instalments that hold for accounts at an instant."""
     held = InstalmentPlan.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
     return list(held.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("id"))
+
+
+def hold(plan_ids: Sequence[int]) -> None:
+    """Let nothing else change these plans, or post what is due of them, until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM registry_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [list(plan_ids)],
+        )

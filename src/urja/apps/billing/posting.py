@@ -216,9 +216,3 @@ def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
                 for close in closes
             ],
         )
-
-
-def record_look_through(bucket: int, day: date) -> None:
-    """Note that the ended agreements of a bucket were looked through on a local day."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE ledger_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])

@@ -198,16 +198,16 @@ def final_balance(agreement: Agreement) -> int | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.balance_minor FROM ledger_account a JOIN ledger_close c ON c.agreement_id = %(agreement)s "
+            "SELECT a.balance_minor FROM books.account a JOIN ledger_close c ON c.agreement_id = %(agreement)s "
             "WHERE a.id = %(account)s AND c.ended_at = %(ended)s AND NOT c.provisional AND NOT EXISTS ("
-            "  SELECT FROM ledger_rated r JOIN readings_accrual x ON x.agreement_id = r.agreement_id "
+            "  SELECT FROM ledger_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
             "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
             "AND NOT EXISTS (SELECT FROM ledger_rated r WHERE r.agreement_id = c.agreement_id "
             "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.energy_wh) <> ("
-            "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings_accrual x WHERE x.agreement_id = c.agreement_id)) "
-            "AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
-            "AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
+            "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
+            "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
+            "AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
             {
                 "agreement": agreement.id,
                 "account": agreement.account_id,
@@ -224,7 +224,7 @@ def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
             "WHERE EXISTS (SELECT FROM ledger_close c WHERE c.agreement_id = given.id) "
-            "OR EXISTS (SELECT FROM ledger_entry e WHERE e.agreement_id = given.id AND e.origin = 'engine') ORDER BY id",
+            "OR EXISTS (SELECT FROM books.entry e WHERE e.agreement_id = given.id AND e.origin = 'engine') ORDER BY id",
             [list(agreement_ids)],
         )
         return [agreement_id for (agreement_id,) in cursor.fetchall()]
@@ -234,7 +234,7 @@ def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[in
     """What the engine has charged for a period, in minor units, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, line, -sum(amount_minor) FROM ledger_entry WHERE origin = 'engine' "
+            "SELECT agreement_id, line, -sum(amount_minor) FROM books.entry WHERE origin = 'engine' "
             "AND agreement_id = ANY(%s) AND period_start = %s GROUP BY agreement_id, line",
             [list(agreement_ids), period_start],
         )
@@ -248,7 +248,7 @@ def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[
     """What the engine's last posting on each line of a period was made from."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM ledger_entry "
+            "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM books.entry "
             "WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
             "ORDER BY agreement_id, line, seq DESC",
             [list(agreement_ids), period_start],
@@ -258,10 +258,10 @@ def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[
 
 _ENTRY = (
     "e.account_id, e.seq, e.line, coalesce(e.inputs->>'title', e.line), e.origin, e.amount_minor, "
-    "e.balance_after_minor, (SELECT a.currency FROM ledger_account a WHERE a.id = %(account)s), "
+    "e.balance_after_minor, (SELECT a.currency FROM books.account a WHERE a.id = %(account)s), "
     "coalesce(e.service_date, e.accounting_month), e.posted_at, e.accounting_month"
 )
-_OF_ACCOUNT = "FROM ledger_entry e WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s"
+_OF_ACCOUNT = "FROM books.entry e WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s"
 
 
 _LAST = 2**63 - 1

@@ -240,7 +240,7 @@ def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:
     """Accrued energy by agreement and calendar month: a cheap look for what has changed since it was rated."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period, energy_wh FROM readings_accrual WHERE agreement_id = ANY(%s)",
+            "SELECT agreement_id, period, energy_wh FROM readings.accrual WHERE agreement_id = ANY(%s)",
             [list(agreement_ids)],
         )
         return {(agreement_id, period): energy for agreement_id, period, energy in cursor.fetchall()}

@@ -1,7 +1,7 @@
 """Accounts are opened; credits and debits are requested, for the pipeline to post."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -129,6 +129,22 @@ def hold_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:
     """Of these credits those of which something stands against arrears, held until the transaction ends."""
     held = CreditRequest.objects.select_for_update(no_key=True)
     return list(held.filter(id__in=list(credit_ids), arrears_minor__gt=0).order_by("id"))
+
+
+def move_arrears(amounts_minor: Mapping[int, int]) -> None:
+    """Add to what of each credit, by its number, has gone to old dues; less than zero takes it back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ledger_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
+            "FROM unnest(%s::bigint[], %s::bigint[]) m (id, amount_minor) WHERE c.id = m.id",
+            [list(amounts_minor), list(amounts_minor.values())],
+        )
+
+
+def record_look_through(bucket: int, day: date) -> None:
+    """Note that what has ended in a bucket was looked through on a local day."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])
 
 
 def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:

@@ -282,12 +282,3 @@ def mark_posted[Request: (CreditRequest, DebitRequest)](
 def clearing_account(kind: str) -> str:
     """The contra account of a kind of credit: what came in and is owed on."""
     return f"clearing:{kind}"
-
-
-def hold_bucket(bucket: int) -> None:
-    """Let nobody else post in a bucket until the transaction ends: a difference is read, then posted."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ledger_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket]
-        )
-        cursor.execute("SELECT FROM ledger_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])

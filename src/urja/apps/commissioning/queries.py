@@ -12,9 +12,9 @@ from urja.cosem.pushlist import PushList
 
 _DUE = """
 (SELECT c.id FROM commissioning_call c
-    LEFT JOIN registry_device_period p ON p.id = c.device_period_id AND p.valid_to IS NULL
+    LEFT JOIN assets.device_period p ON p.id = c.device_period_id AND p.valid_to IS NULL
     WHERE c.state = 'calling' AND c.ended_at IS NULL AND (p.id IS NULL OR NOT EXISTS (
-        SELECT FROM jsonb_each_text(c.commands) asked JOIN commands_command m ON m.id = asked.value::bigint
+        SELECT FROM jsonb_each_text(c.commands) asked JOIN commands.command m ON m.id = asked.value::bigint
         WHERE m.ended_at IS NULL)))
 UNION ALL (SELECT id FROM commissioning_call WHERE state = 'asked' AND ended_at IS NULL ORDER BY id
     LIMIT least(%(begun)s, greatest(0, %(calling)s - (

@@ -7,3 +7,7 @@ SELECT id, operation_id, table_name, row_id, action, row, known_to FROM registry
 
 CREATE VIEW journal.revision WITH (security_invoker) AS
 SELECT revision FROM registry_revision;
+
+-- What an outside system calls an object here, and which attributes of it that system owns.
+CREATE VIEW journal.external WITH (security_invoker) AS
+SELECT id, system, kind, external_id, object_id, owned FROM registry_external;

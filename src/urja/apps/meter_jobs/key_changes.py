@@ -65,10 +65,10 @@ ASKED_AGAIN_AFTER: Final = timedelta(days=1)
 
 
 _UNHEARD: Final = """
-SELECT k.device_id, k.number, p.service_point_id FROM registry_new_keys k
-JOIN registry_device_period p ON p.device_id = k.device_id AND p.valid_to IS NULL
+SELECT k.device_id, k.number, p.service_point_id FROM assets.new_keys k
+JOIN assets.device_period p ON p.device_id = k.device_id AND p.valid_to IS NULL
 JOIN LATERAL (
-    SELECT c.state, c.ended_at FROM commands_command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys'
+    SELECT c.state, c.ended_at FROM commands.command c WHERE c.device_id = k.device_id AND c.kind = 'change_keys'
         AND (c.arguments->>'number')::bigint = k.number
     ORDER BY c.sequence DESC LIMIT 1
 ) last ON true

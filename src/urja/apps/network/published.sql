@@ -9,10 +9,11 @@ CREATE VIEW network.node WITH (security_invoker) AS
 SELECT id, tree, level, code, name, licensee_id, rating_va, latitude, longitude FROM registry_node;
 
 CREATE VIEW network.node_period WITH (security_invoker) AS
-SELECT id, node_id, parent_id, valid_from, valid_to FROM registry_node_period;
+SELECT id, node_id, parent_id, valid_from, valid_to, operation_id FROM registry_node_period;
 
 CREATE VIEW network.placement WITH (security_invoker) AS
-SELECT id, service_point_id, node_id, tree, tree_number, phase, valid_from, valid_to FROM registry_placement;
+SELECT id, service_point_id, node_id, tree, tree_number, phase, valid_from, valid_to, operation_id
+FROM registry_placement;
 
 CREATE VIEW network.transformer WITH (security_invoker) AS
 SELECT id, code, name, feeder FROM registry_transformer;

@@ -33,7 +33,7 @@ def entry_leaf(account_id: int, seq: int, entry_hash: bytes, currency: str) -> b
 
 
 _ENTRIES: Final = """
-SELECT e.batch, e.account_id, e.seq, e.hash, a.currency FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+SELECT e.batch, e.account_id, e.seq, e.hash, a.currency FROM books.entry e JOIN books.account a ON a.id = e.account_id
 WHERE e.bucket = %(bucket)s AND e.batch <= %(to)s AND (e.batch, e.account_id, e.seq) > (%(batch)s, %(account)s, %(seq)s)
 ORDER BY e.batch, e.account_id, e.seq LIMIT %(limit)s
 """
@@ -107,7 +107,7 @@ _READS: Final = " UNION ALL ".join(
     [
         _digest(
             "blocks",
-            "readings_interval WHERE recorded_in = %(period)s",
+            "readings.interval WHERE recorded_in = %(period)s",
             "start_at",
             "service_point_id, device_id, channel_set, start_at, version",
             "import_wh, import_vah, export_wh, export_vah, health, correlation, received_at, length_s, voltage_cv, "
@@ -115,15 +115,15 @@ _READS: Final = " UNION ALL ".join(
         ),
         _digest(
             "registers",
-            f"(SELECT {_REGISTER} FROM readings_register WHERE recorded_in = %(period)s "  # noqa: S608 - constants
-            f"UNION ALL SELECT {_REGISTER} FROM readings_withdrawal WHERE recorded_in = %(period)s) r",
+            f"(SELECT {_REGISTER} FROM readings.register WHERE recorded_in = %(period)s "  # noqa: S608 - constants
+            f"UNION ALL SELECT {_REGISTER} FROM readings.withdrawal WHERE recorded_in = %(period)s) r",
             "read_at",
             "service_point_id, device_id, read_at, kind, version, received_at, import_wh",
             "import_vah, export_wh, export_vah, correlation, status, source, clock_status",
         ),
         _digest(
             "withdrawals",
-            "readings_withdrawal WHERE withdrawn_in = %(period)s",
+            "readings.withdrawal WHERE withdrawn_in = %(period)s",
             "read_at",
             "service_point_id, device_id, read_at, kind, version, id",
             "import_wh, recorded_in, withdrawn_at",

@@ -13,6 +13,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from urja.apps.books import locking
 from urja.apps.proofs import digests
 from urja.core import heads, merkle
 from urja.core.calendar import ONE_DAY, midnight
@@ -55,7 +56,7 @@ def add_entries(period: Period, zone: ZoneInfo) -> int:
     end = midnight(period.day + ONE_DAY, zone)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT b.bucket FROM ledger_bucket b WHERE NOT EXISTS (SELECT FROM proofs_leaf l "
+            "SELECT b.bucket FROM books.bucket b WHERE NOT EXISTS (SELECT FROM proofs_leaf l "
             "WHERE l.period = %s AND l.kind = 'entries' AND l.bucket = b.bucket) ORDER BY 1",
             [period.number],
         )
@@ -65,16 +66,15 @@ def add_entries(period: Period, zone: ZoneInfo) -> int:
 
 def _add_bucket(period: Period, bucket: int, end: datetime) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever posts here holds this row until the batch is committed.
-        cursor.execute("SELECT last_batch FROM ledger_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
-        (last,) = cursor.fetchone()
+        # A posting holds its bucket until the batch is committed.
+        last = locking.hold_bucket(bucket)
         cursor.execute(
             "SELECT coalesce(max(to_batch), 0) FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s",
             [bucket],
         )
         (after,) = cursor.fetchone()
         cursor.execute(
-            "SELECT min(batch) - 1 FROM ledger_entry WHERE bucket = %s AND batch > %s AND posted_at >= %s",
+            "SELECT min(batch) - 1 FROM books.entry WHERE bucket = %s AND batch > %s AND posted_at >= %s",
             [bucket, after, end],
         )
         (before_midnight,) = cursor.fetchone()

@@ -38,8 +38,8 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
         proven = list[ProvenEntry]()
         trees: dict[int, _Tree] = {}
         cursor.execute(
-            f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM ledger_entry e "  # noqa: S608
-            "JOIN ledger_account a ON a.id = e.account_id "
+            f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM books.entry e "  # noqa: S608
+            "JOIN books.account a ON a.id = e.account_id "
             "WHERE e.bucket = %s AND e.account_id = %s AND e.seq = ANY(%s) ORDER BY e.seq",
             [bucket, account_id, list(seqs)],
         )
@@ -73,7 +73,7 @@ def sealed(account_id: int, before: int | None = None, limit: int = MOST) -> lis
     bucket = bucket_of(account_id)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT seq FROM ledger_entry WHERE bucket = %(bucket)s AND account_id = %(account)s "
+            "SELECT seq FROM books.entry WHERE bucket = %(bucket)s AND account_id = %(account)s "
             "AND (%(before)s::bigint IS NULL OR seq < %(before)s) AND batch <= ("
             "  SELECT coalesce(max(l.to_batch), 0) FROM proofs_leaf l WHERE l.kind = 'entries' AND l.bucket = %(bucket)s"
             "  AND l.index < (SELECT coalesce(max(size), 0) FROM proofs_head)) ORDER BY seq DESC LIMIT %(limit)s",

@@ -47,13 +47,13 @@ ENERGY = """
                 (d.period + interval '1 month')::timestamp AT TIME ZONE %(zone)s,
                 d.until_at
             ) AS closes_at
-        FROM due d JOIN registry_agreement a ON a.id = d.agreement_id
+        FROM due d JOIN contracts.agreement a ON a.id = d.agreement_id
     ),
     segment AS (
         SELECT s.*, p.device_id, p.ratio_primary::bigint AS ratio_primary, p.ratio_secondary::bigint AS ratio_secondary,
             greatest(s.opened_at, p.valid_from, p.in_service_at) AS from_at,
             least(s.closes_at, coalesce(p.valid_to, 'infinity')) AS to_at
-        FROM span s JOIN registry_device_period p
+        FROM span s JOIN assets.device_period p
             ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL
             AND greatest(p.valid_from, p.in_service_at) < s.closes_at
             AND coalesce(p.valid_to, 'infinity') > greatest(s.opened_at, p.in_service_at)
@@ -219,8 +219,8 @@ _RECOMPUTE = f"""
         UNION
         SELECT a.agreement_id, a.period, 'infinity'
         FROM touched t
-        JOIN registry_agreement own ON own.id = t.agreement_id
-        JOIN registry_agreement g ON g.service_point_id = own.service_point_id
+        JOIN contracts.agreement own ON own.id = t.agreement_id
+        JOIN contracts.agreement g ON g.service_point_id = own.service_point_id
         JOIN readings_accrual a ON a.agreement_id = g.id
         WHERE a.closes_at >= t.instant OR a.watermark_at < a.closes_at
     ),
@@ -238,7 +238,7 @@ _ONE_LATEST = """
     FROM (
         SELECT agreement_id, max(period) AS period FROM readings_accrual
         WHERE agreement_id IN (
-            SELECT g.id FROM registry_agreement own JOIN registry_agreement g USING (service_point_id)
+            SELECT g.id FROM contracts.agreement own JOIN contracts.agreement g USING (service_point_id)
             WHERE own.id = ANY (%(agreements)s)
         )
         GROUP BY agreement_id
@@ -302,10 +302,10 @@ def resting_on(
     """
     cursor.execute(
         "SELECT DISTINCT g.id, r.at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS r (place, device, at)"
-        " JOIN registry_agreement g ON g.service_point_id = r.place"
+        " JOIN contracts.agreement g ON g.service_point_id = r.place"
         " WHERE (coalesce(g.valid_to, 'infinity') >= r.at OR EXISTS ("
         "  SELECT FROM readings_accrual a WHERE a.agreement_id = g.id AND a.watermark_at < a.closes_at))"
-        " AND EXISTS (SELECT FROM registry_device_period p"
+        " AND EXISTS (SELECT FROM assets.device_period p"
         "  WHERE p.service_point_id = r.place AND p.device_id = r.device AND p.role = 1)",
         [list(places), list(devices), list(instants)],
     )

@@ -80,8 +80,8 @@ _LIST = """
                 )
             ) AS from_at,
             least(%(horizon)s, coalesce(p.valid_to, 'infinity')) AS to_at
-        FROM registry_device_period p
-        JOIN registry_device d ON d.id = p.device_id
+        FROM assets.device_period p
+        JOIN assets.device d ON d.id = p.device_id
         LEFT JOIN readings_coverage c ON c.device_period_id = p.id
     ),
     expected AS MATERIALIZED (
@@ -208,7 +208,7 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
     elif profile == "daily":
         cursor.execute(
             "UPDATE readings_coverage c SET daily_to_at = greatest(c.daily_to_at, least(%s, %s))"
-            " FROM registry_device_period p WHERE p.id = c.device_period_id AND p.device_id = %s"
+            " FROM assets.device_period p WHERE p.id = c.device_period_id AND p.device_id = %s"
             " AND p.valid_from <= %s",
             [to_at, now - SLOW_CLOCK, device_id, to_at],
         )
@@ -237,7 +237,7 @@ def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
             SELECT p.id, p.service_point_id, p.device_id,
                 greatest(coalesce(c.daily_to_at, p.valid_from), %(last)s - %(depth)s::interval) AS after_at,
                 least(%(last)s, coalesce(p.valid_to, 'infinity')) AS last_at
-            FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id
+            FROM assets.device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id
             WHERE coalesce(c.daily_to_at, p.valid_from) < least(%(last)s, coalesce(p.valid_to, 'infinity'))
         ),
         unread AS (
@@ -299,11 +299,11 @@ def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -
 _WANTED = """
     WITH hanging AS (
         -- A meter that was taken away does not answer; what it has not sent stays listed.
-        SELECT device_id FROM registry_device_period WHERE valid_to IS NULL
+        SELECT device_id FROM assets.device_period WHERE valid_to IS NULL
     ),
     need (device_id, service_point_id, profile, rank, from_at, to_at) AS (
         SELECT p.device_id, p.service_point_id, 'daily', 1, c.daily_to_at, %(last)s
-        FROM readings_coverage c JOIN registry_device_period p ON p.id = c.device_period_id
+        FROM readings_coverage c JOIN assets.device_period p ON p.id = c.device_period_id
         WHERE c.daily_to_at < least(%(last)s, coalesce(p.valid_to, 'infinity'))
             AND p.device_id IN (SELECT device_id FROM hanging)
         UNION ALL
@@ -324,7 +324,7 @@ _WANTED = """
         UNION ALL
         SELECT t.device_id, p.service_point_id, 'tamper-events', 4,
             greatest(p.valid_from, t.read_to_at - %(overlap)s::interval), %(ahead)s
-        FROM readings_tamper_count t JOIN registry_device_period p ON p.device_id = t.device_id AND p.valid_to IS NULL
+        FROM readings_tamper_count t JOIN assets.device_period p ON p.device_id = t.device_id AND p.valid_to IS NULL
         WHERE t.told <> t.read
     ),
     asked AS (
@@ -353,7 +353,7 @@ _WANTED = """
     SELECT a.request_id, n.service_point_id, a.device_id, d.system_title, a.profile, a.from_at, a.to_at,
         a.not_after_at
     FROM asked a
-    JOIN registry_device d ON d.id = a.device_id
+    JOIN assets.device_for_pipeline d ON d.id = a.device_id
     JOIN LATERAL (
         SELECT n.service_point_id FROM need n WHERE n.device_id = a.device_id AND n.profile = a.profile LIMIT 1
     ) n ON true

@@ -101,7 +101,7 @@ def reassess(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone:
         " %(since)s::timestamptz[]) AS s (place, since)"
         # Whole months are forgotten: also who has left in the first of them is made anew.
         " CROSS JOIN LATERAL (SELECT date_trunc('month', s.since, %(zone)s) AS at) forgotten"
-        " JOIN registry_agreement a ON a.service_point_id = s.place"
+        " JOIN contracts.agreement a ON a.service_point_id = s.place"
         " AND coalesce(a.valid_to, 'infinity') >= forgotten.at"
         " CROSS JOIN LATERAL (SELECT m AT TIME ZONE %(zone)s AS begins FROM generate_series("
         " date_trunc('month', greatest(a.valid_from, forgotten.at) AT TIME ZONE %(zone)s),"
@@ -205,7 +205,7 @@ def _recompute_at(cursor: Cursor, points: Sequence[tuple[int, datetime]], zone: 
     places, instants = zip(*points, strict=True)
     cursor.execute(
         "SELECT a.id, p.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p (service_point_id, at)"
-        " JOIN registry_agreement a ON a.service_point_id = p.service_point_id"
+        " JOIN contracts.agreement a ON a.service_point_id = p.service_point_id"
         " AND a.valid_from <= p.at AND coalesce(a.valid_to, 'infinity') > p.at",
         [list(places), list(instants)],
     )

@@ -45,13 +45,13 @@ _PERIODS = f"""
         CASE WHEN p.role <> {BILLING} THEN 0 WHEN p.commissioned_at IS NULL THEN {FOREVER}
             ELSE floor(extract(epoch FROM p.commissioned_at))::bigint END,
         d.interval_s::bigint, d.max_power_w::bigint
-    FROM registry_device_period p JOIN registry_device d ON d.id = p.device_id
+    FROM assets.device_period p JOIN assets.device d ON d.id = p.device_id
     ORDER BY 1, 2
 """
 _AGREEMENTS = f"""
     SELECT service_point_id, floor(extract(epoch FROM valid_from))::bigint,
         coalesce(ceil(extract(epoch FROM valid_to))::bigint, {FOREVER}), id
-    FROM registry_agreement ORDER BY 1, 2
+    FROM contracts.agreement ORDER BY 1, 2
 """
 
 Integers = NDArray[np.int64]
@@ -110,8 +110,8 @@ class Places:
 
 def current_revision(cursor: Cursor) -> int:
     """The counter that every change of the registry moves."""
-    row = cursor.execute("SELECT revision FROM registry_revision").fetchone()
-    assert row is not None, "registry_revision has its one row from the migration on"
+    row = cursor.execute("SELECT revision FROM journal.revision").fetchone()
+    assert row is not None, "journal.revision has its one row from the migration on"
     return int(row[0])
 
 

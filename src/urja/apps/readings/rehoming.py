@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from urja.apps.journal import revision
 from urja.apps.readings.accrual import Cursor, lock_shards
 from urja.stream.records import Source
 
@@ -128,7 +129,7 @@ def hold(cursor: Cursor, *places: int) -> None:
 
     The revision first, as whoever changes the registry takes both in this order.
     """
-    cursor.execute("SELECT revision FROM registry_revision FOR UPDATE")
+    revision.hold(cursor)
     lock_shards(cursor, places)
 
 

@@ -44,14 +44,14 @@ WITH metered AS (
         p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, d.interval_s,
         CASE WHEN p.in_service_at IS NULL THEN 'infinity' ELSE greatest(p.valid_from, p.in_service_at) END
             AS billed_from
-    FROM registry_device_period p
-    JOIN registry_device d ON d.id = p.device_id
-    JOIN registry_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
+    FROM assets.device_period p
+    JOIN assets.device d ON d.id = p.device_id
+    JOIN network.service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
     WHERE p.role = 1 AND p.valid_from < %(to)s AND coalesce(p.valid_to, 'infinity') > %(from)s
         AND (%(place)s::bigint IS NULL OR p.service_point_id = %(place)s::bigint)
 ),
 agreed AS (
-    SELECT service_point_id, range_agg(tstzrange(valid_from, valid_to)) AS times FROM registry_agreement
+    SELECT service_point_id, range_agg(tstzrange(valid_from, valid_to)) AS times FROM contracts.agreement
     WHERE service_point_id IN (SELECT service_point_id FROM metered) GROUP BY service_point_id
 ),
 span AS (
@@ -70,9 +70,9 @@ changed AS (
     SELECT service_point_id, valid_from AS at FROM metered
     UNION SELECT service_point_id, valid_to FROM metered
     UNION SELECT service_point_id, billed_from FROM metered
-    UNION SELECT service_point_id, valid_from FROM registry_agreement
+    UNION SELECT service_point_id, valid_from FROM contracts.agreement
         WHERE service_point_id IN (SELECT service_point_id FROM metered)
-    UNION SELECT service_point_id, valid_to FROM registry_agreement
+    UNION SELECT service_point_id, valid_to FROM contracts.agreement
         WHERE service_point_id IN (SELECT service_point_id FROM metered)
 ),
 cut AS (

@@ -58,20 +58,20 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     last.amount_minor, last.posted_at,
     {_STOOD},
     protected.kinds, protected.changes_at,
-    (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM ledger_arrear_left r
+    (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM billing.arrear_left r
         WHERE r.account_id = given.account_id),
     (SELECT jsonb_build_array(p.every, p.amount_minor, p.valid_from,
-            (SELECT count(*) FROM ledger_instalment i WHERE i.plan_id = p.id))
-        FROM registry_instalment_plan p WHERE p.account_id = given.account_id
+            (SELECT count(*) FROM billing.instalment i WHERE i.plan_id = p.id))
+        FROM billing.instalment_plan p WHERE p.account_id = given.account_id
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
 FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])
     AS given (account_id, service_point_id, customer_id)
-LEFT JOIN registry_device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
+LEFT JOIN assets.device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
-LEFT JOIN registry_device d ON d.id = m.device_id
+LEFT JOIN assets.device d ON d.id = m.device_id
 LEFT JOIN supply_state s ON s.account_id = given.account_id
 LEFT JOIN LATERAL (
-    SELECT q.amount_minor, q.posted_at FROM ledger_credit_request q
+    SELECT q.amount_minor, q.posted_at FROM books.credit_request q
     WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind NOT IN {NOT_PAID_IN}
     ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
 ) last ON true
@@ -80,7 +80,7 @@ CROSS JOIN LATERAL (
             AS kinds,
         least(min(q.valid_from) FILTER (WHERE q.valid_from > %(now)s),
             min(q.valid_to) FILTER (WHERE q.valid_to > %(now)s)) AS changes_at
-    FROM registry_protection q WHERE q.person_id = given.customer_id
+    FROM people.protection q WHERE q.person_id = given.customer_id
 ) protected
 """  # noqa: S608 - constants and the names of models
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import transaction
 
+from urja.apps.books import locking
 from urja.apps.supply import switching
 from urja.apps.supply.queries import facts
 from urja.apps.supply.queries.facts import Known
@@ -67,7 +68,7 @@ def _cut(known: Known, moment: Moment) -> Counter[str]:
     if CREDIT in known.facts.holds and _is_open(known.errand, OFF):
         return Counter()
     with transaction.atomic():
-        switching.lock(known.account_id)
+        locking.hold_account(known.account_id)
         again = facts.of_account(known.account_id, moment.now, moment.health)
         if again is None or again.unposted:
             return Counter()

@@ -101,8 +101,8 @@ def _judge(now: datetime, recovery: Open | None) -> dict[str, Any]:
 def _collected(now: datetime, young_from: datetime) -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*), count(*) FILTER (WHERE r.latest_end_at > %(young)s) FROM registry_agreement a "
-            "LEFT JOIN readings_accrual r ON r.agreement_id = a.id AND r.latest "
+            "SELECT count(*), count(*) FILTER (WHERE r.latest_end_at > %(young)s) FROM contracts.agreement a "
+            "LEFT JOIN readings.accrual r ON r.agreement_id = a.id AND r.latest "
             "WHERE a.valid_from <= %(now)s AND (a.valid_to IS NULL OR a.valid_to > %(now)s)",
             {"now": now, "young": young_from},
         )

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from django.db import connection, transaction
 
+from urja.apps.commands import operations as commands
 from urja.apps.supply.models import Recovery
 from urja.base.restored import Restored
 
@@ -51,7 +52,7 @@ def record(restored: Sequence[Restored]) -> int:
                 " FROM pg_sequences WHERE schemaname = current_schema() AND data_type = 'bigint'::regtype",
                 [NUMBERS_LEFT_OUT],
             )
-            cursor.execute("UPDATE commands_device SET last_sequence = last_sequence + %s", [ORDERS_LEFT_OUT])
+        commands.leave_out_sequences(ORDERS_LEFT_OUT)
     return len(new)
 
 

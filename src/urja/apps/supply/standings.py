@@ -19,10 +19,10 @@ _SEEN = (
 
 _DUE = f"""
 WITH due AS MATERIALIZED (
-SELECT g.account_id FROM registry_agreement g
-JOIN ledger_account a ON a.id = g.account_id
+SELECT g.account_id FROM contracts.agreement g
+JOIN books.account a ON a.id = g.account_id
 LEFT JOIN supply_state s ON s.account_id = g.account_id
-LEFT JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
+LEFT JOIN readings.accrual r ON r.agreement_id = g.id AND r.latest
 WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
     AND (s.account_id IS NULL OR s.agreement_id <> g.id OR s.look_again_at <= %(now)s OR NOT ({_SEEN}))
 )
@@ -62,6 +62,13 @@ def changes(limit: int) -> Changes:
     return Changes(tuple(row[0] for row in rows), frozenset(row[1] for row in rows), credited)
 
 
+def credited() -> list[int]:
+    """Accounts with a credit that no decision has looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT account_id FROM supply_changed WHERE what LIKE 'supply_credit_%'")
+        return [account_id for (account_id,) in cursor.fetchall()]
+
+
 def settle(changes: Changes) -> None:
     """Take what was looked at out of the inbox; what came meanwhile has numbers of its own."""
     if changes.ids:
@@ -80,7 +87,7 @@ def with_cuts_under_way() -> list[int]:
     """Accounts whose cut is ordered and not at its end."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT w.account_id FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "
+            "SELECT DISTINCT w.account_id FROM commands.command c JOIN supply_switching w ON w.command_id = c.id "
             "WHERE c.state IN ('queued', 'sent', 'acknowledged') AND c.kind = 'disconnect'"
         )
         return [account_id for (account_id,) in cursor.fetchall()]

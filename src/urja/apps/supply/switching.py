@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from urja.apps.books import locking
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command
 from urja.apps.rulebook.queries.policies import Book, name_of
@@ -57,7 +58,7 @@ def apply_orders(moment: Moment, limit: int = 500) -> set[int]:
             Order.objects.filter(id=order.id).update(applied_at=moment.now)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id FROM registry_agreement WHERE service_point_id = ANY(%s) AND valid_from <= %s "
+            "SELECT account_id FROM contracts.agreement WHERE service_point_id = ANY(%s) AND valid_from <= %s "
             "AND (valid_to IS NULL OR valid_to > %s)",
             [list(places), moment.now, moment.now],
         )
@@ -83,7 +84,7 @@ def order_cut(account_id: int, transformer: str, moment: Moment) -> Command | No
     is not known.
     """
     with transaction.atomic():
-        lock(account_id)
+        locking.hold_account(account_id)
         known = known_facts.of_account(account_id, moment.now, moment.health)
         if known is None or known.unposted or known.device_id is None:
             return None
@@ -144,12 +145,6 @@ def call_back(known: Known, moment: Moment, why: str) -> bool:
         if known.facts.supply != "off":
             release(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
     return superseded.on_its_way
-
-
-def lock(account_id: int) -> None:
-    """Hold the account against postings, and against the recording of a credit."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM ledger_account WHERE id = %s FOR UPDATE", [account_id])
 
 
 def _issue(

@@ -27,18 +27,18 @@ LOOKED_BACK: Final = timedelta(days=30)
 
 _NEW = """
 SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
-FROM readings_event e JOIN registry_device_period p ON p.device_id = e.device_id
+FROM readings.event e JOIN assets.device_period p ON p.device_id = e.device_id
     AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
 JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
 WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
-    SELECT FROM work_order w WHERE w.device_id = e.device_id AND w.kind = known.kind
+    SELECT FROM work.order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
     AND NOT (e.source = %(pulled)s AND EXISTS (
-        SELECT FROM readings_event told JOIN readings_event breath USING (device_id, occurred_at)
+        SELECT FROM readings.event told JOIN readings.event breath USING (device_id, occurred_at)
         WHERE told.device_id = e.device_id AND told.code = e.code AND told.source = %(pushed)s
             AND told.occurred_at > e.occurred_at AND told.received_at <= e.received_at
             AND breath.code = 102 AND NOT EXISTS (
-                SELECT FROM readings_event between_them WHERE between_them.device_id = e.device_id
+                SELECT FROM readings.event between_them WHERE between_them.device_id = e.device_id
                     AND between_them.code = 102 AND between_them.occurred_at > e.occurred_at
                     AND between_them.occurred_at < told.occurred_at)))
 ORDER BY e.device_id, e.code, e.occurred_at

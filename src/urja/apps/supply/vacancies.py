@@ -33,19 +33,19 @@ SELECT h.service_point_id, p.device_id, d.load_switch, coalesce(f.transformer, '
 FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reasons,
         bool_or(reason = ANY(%(unbound)s)) AS unbound FROM supply_hold
     WHERE released_at IS NULL AND reason <> 'credit' GROUP BY 1) h
-JOIN registry_device_period p ON p.service_point_id = h.service_point_id AND p.role = 1 AND p.valid_to IS NULL
-JOIN registry_device d ON d.id = p.device_id
-JOIN LATERAL (SELECT id, account_id, valid_to FROM registry_agreement
+JOIN assets.device_period p ON p.service_point_id = h.service_point_id AND p.role = 1 AND p.valid_to IS NULL
+JOIN assets.device d ON d.id = p.device_id
+JOIN LATERAL (SELECT id, account_id, valid_to FROM contracts.agreement
     WHERE service_point_id = h.service_point_id ORDER BY valid_from DESC LIMIT 1) g ON g.valid_to <= %(now)s
-JOIN ledger_account a ON a.id = g.account_id
+JOIN books.account a ON a.id = g.account_id
 JOIN LATERAL (SELECT coalesce(nullif(t.policy, ''),
         (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = t.category),
         (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = '')) AS code
-    FROM registry_agreement_terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from DESC LIMIT 1) governing ON true
-LEFT JOIN registry_fed_by f ON f.service_point_id = h.service_point_id
-LEFT JOIN LATERAL (SELECT kind, state, ended_at FROM commands_command
+    FROM contracts.terms t WHERE t.agreement_id = g.id ORDER BY t.valid_from DESC LIMIT 1) governing ON true
+LEFT JOIN network.fed_by f ON f.service_point_id = h.service_point_id
+LEFT JOIN LATERAL (SELECT kind, state, ended_at FROM commands.command
     WHERE device_id = p.device_id AND kind IN ('connect', 'disconnect') ORDER BY sequence DESC LIMIT 1) c ON true
-LEFT JOIN LATERAL (SELECT kind, state FROM work_order
+LEFT JOIN LATERAL (SELECT kind, state FROM work.order
     WHERE device_id = p.device_id AND kind IN ('switch_off_by_hand', 'switch_on_by_hand')
     ORDER BY opened_at DESC, id DESC LIMIT 1) w ON true
 WHERE (h.unbound OR governing.code = ANY(%(open)s)) AND CASE WHEN d.load_switch

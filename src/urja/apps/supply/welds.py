@@ -31,8 +31,8 @@ def look(known: Sequence[Known], now: datetime) -> int:
         cursor.execute(
             "SELECT given.device_id, min(r.import_wh), max(r.import_wh), min(r.read_at), max(r.read_at) "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS given (device_id, place_id, cut_at) "
-            "JOIN readings_register r ON r.service_point_id = given.place_id AND r.device_id = given.device_id "
-            "AND r.kind <> 6 AND r.read_at > greatest(given.cut_at, (SELECT max(w.closed_at) FROM work_order w "
+            "JOIN readings.register r ON r.service_point_id = given.place_id AND r.device_id = given.device_id "
+            "AND r.kind <> 6 AND r.read_at > greatest(given.cut_at, (SELECT max(w.closed_at) FROM work.order w "
             "  WHERE w.device_id = given.device_id AND w.kind = 'weld_or_bypass')) GROUP BY given.device_id "
             "HAVING count(DISTINCT r.read_at) >= 2 AND max(r.import_wh) > min(r.import_wh)",
             [

@@ -157,14 +157,14 @@ class Rotation:
 
     def retire(self) -> None:
         """The last look at every key, with all who write held off, and the old key's end."""
-        from django.db import connection, transaction
+        from django.db import transaction
 
+        from urja.apps.assets import meter_keys
         from urja.apps.assets.models import Device, NewKeys
 
         new = KekStore(self.vault.admin.kek)
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("LOCK TABLE registry_device, registry_new_keys IN SHARE ROW EXCLUSIVE MODE")
+            meter_keys.hold_all()
             for model in (Device, NewKeys):
                 columns = wrapped_columns(model)
                 for row in model.objects.values_list(*columns).iterator():

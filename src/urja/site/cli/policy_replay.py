@@ -213,7 +213,7 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
         cursor.execute(
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
             "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s) "
-            "FROM ledger_entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
+            "FROM books.entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
             [list(NOT_PAID_IN), end],
         )
         for account_id, rows in groupby(cursor, key=lambda row: row[0]):
@@ -227,11 +227,11 @@ def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int,
     """Terms by account, with the load of its last agreement before `end`; nothing of its past yet."""
     rows = connection.execute(
         "SELECT DISTINCT ON (a.id) a.id, m.sanctioned_load_w, m.category, "
-        "m.payment_mode = 'prepaid', array(SELECT DISTINCT p.kind FROM registry_protection p "
+        "m.payment_mode = 'prepaid', array(SELECT DISTINCT p.kind FROM people.protection p "
         "  WHERE p.person_id = g.customer_id AND p.valid_from < %s AND coalesce(p.valid_to, 'infinity') >= %s), "
-        "m.converted_at FROM ledger_account a "
-        "JOIN registry_agreement g ON g.account_id = a.id AND g.valid_from < %s "
-        "JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from < %s "
+        "m.converted_at FROM books.account a "
+        "JOIN contracts.agreement g ON g.account_id = a.id AND g.valid_from < %s "
+        "JOIN contracts.terms m ON m.agreement_id = g.id AND m.valid_from < %s "
         "WHERE a.kind = 'consumer' AND a.currency = %s ORDER BY a.id, g.valid_from DESC, m.valid_from DESC",
         [end, end, end, end, currency],
     )
@@ -252,9 +252,9 @@ def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int,
 def _confirmed_cuts(connection: Connection, begin: datetime, end: datetime) -> dict[int, list[Happened]]:
     """Cuts by account: the command's own, or the one that the service point was let to. Without operators' orders."""
     rows = connection.execute(
-        "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at, s.reason FROM commands_command c "
-        "LEFT JOIN supply_switching s ON s.command_id = c.id "
-        "LEFT JOIN registry_agreement g ON c.account_id IS NULL AND g.service_point_id = c.service_point_id "
+        "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at, s.reason FROM commands.command c "
+        "LEFT JOIN supply.switching s ON s.command_id = c.id "
+        "LEFT JOIN contracts.agreement g ON c.account_id IS NULL AND g.service_point_id = c.service_point_id "
         "AND g.valid_from <= c.ended_at AND (g.valid_to IS NULL OR g.valid_to > c.ended_at) "
         "WHERE c.kind = 'disconnect' AND c.state = 'confirmed' AND c.ended_at >= %s AND c.ended_at < %s "
         "AND coalesce(s.cause, 'credit') = 'credit' AND coalesce(c.account_id, g.account_id) IS NOT NULL "

@@ -22,36 +22,36 @@ from urja.core.power import Heard
 
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
-    EXISTS (SELECT FROM supply_relight r WHERE r.account_id = x.account_id),
+    EXISTS (SELECT FROM supply.relight r WHERE r.account_id = x.account_id),
     device.interval_s, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
-        g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM tariffs_version v),
+        g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM rulebook.tariff_version v),
         array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh), 0)
-            FROM readings_accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
-        (SELECT max(c.id) FROM supply_changed c WHERE c.account_id = x.account_id),
+            FROM readings.accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
+        (SELECT max(c.id) FROM supply.changed c WHERE c.account_id = x.account_id),
         state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp, told.until_at
     ), 0)
-FROM registry_person i
-JOIN registry_account_access x ON x.person_id = i.id
-JOIN ledger_account a ON a.id = x.account_id
+FROM people.person i
+JOIN identity.account_access x ON x.person_id = i.id
+JOIN books.account a ON a.id = x.account_id
 LEFT JOIN LATERAL (
-    SELECT n.* FROM registry_agreement n
+    SELECT n.* FROM contracts.agreement n
     WHERE n.account_id = a.id AND n.valid_from <= %(now)s ORDER BY n.valid_from DESC LIMIT 1
 ) g ON true
-LEFT JOIN ledger_close d ON d.agreement_id = g.id
-LEFT JOIN registry_service_point s ON s.id = g.service_point_id
-LEFT JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN registry_device_period m ON m.service_point_id = g.service_point_id
+LEFT JOIN billing.close d ON d.agreement_id = g.id
+LEFT JOIN network.service_point s ON s.id = g.service_point_id
+LEFT JOIN network.premise p ON p.id = s.premise_id
+LEFT JOIN assets.device_period m ON m.service_point_id = g.service_point_id
     AND m.role = {DeviceRole.BILLING.value} AND m.valid_to IS NULL
-LEFT JOIN registry_device device ON device.id = m.device_id
+LEFT JOIN assets.device device ON device.id = m.device_id
 {HEARD}
-LEFT JOIN supply_state state ON state.account_id = x.account_id
+LEFT JOIN supply.state state ON state.account_id = x.account_id
 LEFT JOIN LATERAL (
-    SELECT o.id, o.state FROM payments_order o WHERE o.account_id = x.account_id
+    SELECT o.id, o.state FROM payments.order o WHERE o.account_id = x.account_id
     ORDER BY o.created_at DESC, o.id DESC LIMIT 1
 ) latest ON true
 LEFT JOIN LATERAL (
-    SELECT max(u.start_at + make_interval(secs => u.length_s)) AS until_at FROM readings_unconfirmed u
+    SELECT max(u.start_at + make_interval(secs => u.length_s)) AS until_at FROM readings.unconfirmed u
     WHERE u.service_point_id = g.service_point_id AND u.start_at >= coalesce(ac.latest_end_at, g.valid_from)
 ) told ON true
 WHERE i.user_id = %(user)s AND (%(account)s::bigint IS NULL OR x.account_id = %(account)s::bigint)

@@ -33,7 +33,7 @@ NODES_UNDER = """
 WITH RECURSIVE node AS (
     SELECT unnest(%s::bigint[]) AS id
     UNION
-    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
+    SELECT p.node_id FROM network.node_period p JOIN node ON node.id = p.parent_id
     WHERE p.valid_from <= %s AND coalesce(p.valid_to, 'infinity') > %s
 ) SELECT id FROM node
 """
@@ -43,13 +43,13 @@ _PREMISES = """
 WITH RECURSIVE premise AS (
     SELECT unnest(%s::bigint[]) AS id
     UNION
-    SELECT m.id FROM registry_premise m JOIN premise ON premise.id = m.parent_id
+    SELECT m.id FROM network.premise m JOIN premise ON premise.id = m.parent_id
 ) SELECT id FROM premise
 """
 
 
 _DEVICES_OF_ACCOUNTS = """
-SELECT p.device_id FROM registry_device_period p JOIN registry_agreement a ON a.service_point_id = p.service_point_id
+SELECT p.device_id FROM assets.device_period p JOIN contracts.agreement a ON a.service_point_id = p.service_point_id
 WHERE a.account_id = ANY(%s)
     AND p.valid_from < coalesce(a.valid_to, 'infinity') AND a.valid_from < coalesce(p.valid_to, 'infinity')
 """
@@ -108,9 +108,9 @@ def _first(area: Area, at: datetime, limit: int | None) -> list[int]:
 
 _FIRST = f"""
 WITH under AS ({NODES_UNDER}), within AS ({_PREMISES})
-SELECT service_point_id FROM registry_placement
+SELECT service_point_id FROM network.placement
 WHERE tree = 'administration' AND node_id IN (TABLE under) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s
-UNION ALL SELECT id FROM registry_service_point WHERE premise_id IN (TABLE within)
+UNION ALL SELECT id FROM network.service_point WHERE premise_id IN (TABLE within)
 LIMIT %s
 """  # noqa: S608
 
@@ -158,10 +158,10 @@ class Reach:
 
 
 _WITHIN = """
-SELECT service_point_id FROM registry_placement
+SELECT service_point_id FROM network.placement
 WHERE service_point_id = ANY(%(ids)s) AND tree = 'administration' AND node_id = ANY(%(nodes)s)
     AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
-UNION SELECT id FROM registry_service_point WHERE id = ANY(%(ids)s) AND premise_id = ANY(%(premises)s)
+UNION SELECT id FROM network.service_point WHERE id = ANY(%(ids)s) AND premise_id = ANY(%(premises)s)
 """
 
 

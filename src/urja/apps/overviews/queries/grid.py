@@ -25,14 +25,14 @@ class Supply:
 
 _SUPPLIES = """
 SELECT d.serial, d.id, s.id, s.consumer_number, p.name, coalesce(t.transformer, ''), coalesce(t.feeder, ''), g.account_id,
-    coalesce((SELECT u.email FROM registry_account_access x JOIN registry_person u ON u.id = x.person_id
+    coalesce((SELECT u.email FROM identity.account_access x JOIN people.person u ON u.id = x.person_id
         WHERE x.account_id = g.account_id ORDER BY x.recorded_at, x.id LIMIT 1), '')
-FROM registry_device_period m
-JOIN registry_device d ON d.id = m.device_id
-JOIN registry_service_point s ON s.id = m.service_point_id
-JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN registry_fed_by t ON t.service_point_id = s.id
-LEFT JOIN registry_agreement g ON g.service_point_id = s.id
+FROM assets.device_period m
+JOIN assets.device d ON d.id = m.device_id
+JOIN network.service_point s ON s.id = m.service_point_id
+JOIN network.premise p ON p.id = s.premise_id
+LEFT JOIN network.fed_by t ON t.service_point_id = s.id
+LEFT JOIN contracts.agreement g ON g.service_point_id = s.id
     AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
 WHERE m.valid_from <= %(at)s AND coalesce(m.valid_to, 'infinity') > %(at)s
     AND (%(serial)s::text IS NULL OR d.serial = %(serial)s::text)

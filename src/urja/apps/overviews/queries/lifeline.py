@@ -49,7 +49,7 @@ class Before:
     key: str
 
 
-_ACCOUNTS: Final = "(SELECT account_id FROM registry_agreement WHERE service_point_id = %(place)s)"
+_ACCOUNTS: Final = "(SELECT account_id FROM contracts.agreement WHERE service_point_id = %(place)s)"
 
 _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
     # Time, what, key, detail; and where they come from.
@@ -59,7 +59,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "o.kind",
             "lpad(o.id::text, 20, '0')",
             "jsonb_build_object('id', o.id, 'actor', o.actor, 'undone_by', o.undone_by_id)",
-            "registry_operation o WHERE o.service_point_id = %(place)s",
+            "journal.operation o WHERE o.service_point_id = %(place)s",
         )
     ],
     Kind.EVENT: [
@@ -69,8 +69,8 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "e.device_id || ':' || e.code || ':' || e.state",
             "jsonb_build_object('serial', d.serial, 'type', d.device_type)",
             (
-                "registry_device_period p JOIN registry_device d ON d.id = p.device_id "
-                "JOIN readings_event e ON e.device_id = p.device_id AND e.occurred_at >= p.valid_from "
+                "assets.device_period p JOIN assets.device d ON d.id = p.device_id "
+                "JOIN readings.event e ON e.device_id = p.device_id AND e.occurred_at >= p.valid_from "
                 "AND e.occurred_at < coalesce(p.valid_to, 'infinity') WHERE p.service_point_id = %(place)s"
             ),
         )
@@ -82,7 +82,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "c.id::text",
             "jsonb_build_object('state', c.state, 'ended_at', c.ended_at, 'cause', w.cause, 'reason', w.reason)",
             (
-                "commands_command c LEFT JOIN supply_switching w ON w.command_id = c.id "
+                "commands.command c LEFT JOIN supply.switching w ON w.command_id = c.id "
                 "WHERE c.service_point_id = %(place)s AND c.kind IN ('connect', 'disconnect')"
             ),
         )
@@ -93,7 +93,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "c.kind",
             "c.id::text",
             "jsonb_build_object('state', c.state, 'ended_at', c.ended_at)",
-            "commands_command c WHERE c.service_point_id = %(place)s AND c.kind NOT IN ('connect', 'disconnect')",
+            "commands.command c WHERE c.service_point_id = %(place)s AND c.kind NOT IN ('connect', 'disconnect')",
         )
     ],
     Kind.DECISION: [
@@ -102,7 +102,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "s.standing",
             "s.id::text",
             "jsonb_build_object('reason', s.reason)",
-            f"supply_decision s WHERE s.account_id IN {_ACCOUNTS}",
+            f"supply.decision s WHERE s.account_id IN {_ACCOUNTS}",
         )
     ],
     Kind.PAYMENT: [
@@ -114,7 +114,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
                 "jsonb_build_object('amount_minor', m.amount_minor, 'reference', m.reference, 'account_id', m.account_id, "
                 "'seq', m.posted_seq)"
             ),
-            f"ledger_credit_request m WHERE m.account_id IN {_ACCOUNTS}",
+            f"books.credit_request m WHERE m.account_id IN {_ACCOUNTS}",
         ),
         (
             "requested_at",
@@ -124,7 +124,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
                 "jsonb_build_object('amount_minor', -m.amount_minor, 'reference', m.reference, 'account_id', m.account_id, "
                 "'seq', m.posted_seq)"
             ),
-            f"ledger_debit_request m WHERE m.account_id IN {_ACCOUNTS}",
+            f"books.debit_request m WHERE m.account_id IN {_ACCOUNTS}",
         ),
     ],
     Kind.NOTICE: [
@@ -133,7 +133,7 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "n.kind",
             "n.id::text",
             "jsonb_build_object('state', n.state)",
-            f"notices_notice n WHERE n.account_id IN {_ACCOUNTS}",
+            f"notices.notice n WHERE n.account_id IN {_ACCOUNTS}",
         )
     ],
     Kind.WORK: [
@@ -142,14 +142,14 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
             "w.kind",
             "w.id || ':opened'",
             "jsonb_build_object('id', w.id, 'state', 'open')",
-            "work_order w WHERE w.service_point_id = %(place)s",
+            "work.order w WHERE w.service_point_id = %(place)s",
         ),
         (
             "closed_at",
             "w.kind",
             "w.id || ':closed'",
             "jsonb_build_object('id', w.id, 'state', w.state)",
-            "work_order w WHERE w.service_point_id = %(place)s AND w.closed_at IS NOT NULL",
+            "work.order w WHERE w.service_point_id = %(place)s AND w.closed_at IS NOT NULL",
         ),
     ],
 }

@@ -255,9 +255,9 @@ def _living_in(ids: list[int], reach: Reach) -> list[int]:
 
 
 _SUPPLIES_OF: Final = """
-SELECT customer_id, service_point_id FROM registry_agreement WHERE customer_id = ANY(%(ids)s)
+SELECT customer_id, service_point_id FROM contracts.agreement WHERE customer_id = ANY(%(ids)s)
 UNION SELECT x.person_id, g.service_point_id
-FROM registry_account_access x JOIN registry_agreement g ON g.account_id = x.account_id
+FROM identity.account_access x JOIN contracts.agreement g ON g.account_id = x.account_id
 WHERE x.person_id = ANY(%(ids)s)
 """
 _NUMBERS: Final = "SELECT id FROM {table} WHERE {column} = ANY(%s) ORDER BY {column} LIMIT {most}"
@@ -354,13 +354,13 @@ def _is_of_a_name(lexeme: str) -> bool:
 
 
 _AREA: Final = """
-SELECT service_point_id AS id FROM registry_placement WHERE tree = 'administration' AND node_id = ANY(%(nodes)s)
+SELECT service_point_id AS id FROM network.placement WHERE tree = 'administration' AND node_id = ANY(%(nodes)s)
     AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
-UNION SELECT id FROM registry_service_point WHERE premise_id = ANY(%(premises)s)
+UNION SELECT id FROM network.service_point WHERE premise_id = ANY(%(premises)s)
 """
-_HANGS_IN: Final = """EXISTS (SELECT FROM registry_placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
+_HANGS_IN: Final = """EXISTS (SELECT FROM network.placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
     AND p.node_id = ANY(%(nodes)s) AND p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s)"""
-_STANDS_IN: Final = """EXISTS (SELECT FROM registry_service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
+_STANDS_IN: Final = """EXISTS (SELECT FROM network.service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
 
 
 def _in_area(reach: Reach) -> dict[str, str]:
@@ -376,50 +376,50 @@ def _in_area(reach: Reach) -> dict[str, str]:
 # OFFSET 0 keeps the planner from reading whole tables for a few thousand rows, of which a few are wanted.
 _PEOPLE_BY_WORDS: Final = f"""
 WITH named AS MATERIALIZED (
-    SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
+    SELECT b.id FROM people.person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
 SELECT found, CASE WHEN cardinality(found) < {{limit}} THEN (SELECT count(*) FROM named) ELSE 0 END FROM (SELECT ARRAY(
     SELECT named.id FROM named, LATERAL (
-        (SELECT FROM registry_agreement g WHERE g.customer_id = named.id AND {{of_agreement}} OFFSET 0)
-        UNION ALL (SELECT FROM registry_account_access x JOIN registry_agreement g ON g.account_id = x.account_id
+        (SELECT FROM contracts.agreement g WHERE g.customer_id = named.id AND {{of_agreement}} OFFSET 0)
+        UNION ALL (SELECT FROM identity.account_access x JOIN contracts.agreement g ON g.account_id = x.account_id
         WHERE x.person_id = named.id AND {{of_agreement}} OFFSET 0)
         LIMIT 1) living LIMIT {{limit}}) AS found OFFSET 0) AS first
 """
 _PEOPLE_EVERYWHERE: Final = f"""
-SELECT ARRAY(SELECT b.id FROM registry_person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}}), 0
+SELECT ARRAY(SELECT b.id FROM people.person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}}), 0
 """
 _PEOPLE_OF_AREA: Final = f"""
 WITH place AS MATERIALIZED ({_AREA})
-(SELECT b.id FROM place JOIN registry_agreement g ON g.service_point_id = place.id
-JOIN registry_person b ON b.id = g.customer_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
-UNION (SELECT b.id FROM place JOIN registry_agreement g ON g.service_point_id = place.id
-JOIN registry_account_access x ON x.account_id = g.account_id
-JOIN registry_person b ON b.id = x.person_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+(SELECT b.id FROM place JOIN contracts.agreement g ON g.service_point_id = place.id
+JOIN people.person b ON b.id = g.customer_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
+UNION (SELECT b.id FROM place JOIN contracts.agreement g ON g.service_point_id = place.id
+JOIN identity.account_access x ON x.account_id = g.account_id
+JOIN people.person b ON b.id = x.person_id WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{limit}})
 LIMIT {{limit}}
 """
 _PLACES_BY_WORDS: Final = f"""
 WITH named AS MATERIALIZED (
-    SELECT b.id FROM registry_premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
+    SELECT b.id FROM network.premise b WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
 SELECT found, CASE WHEN cardinality(found) < {{limit}} THEN (SELECT count(*) FROM named) ELSE 0 END FROM (SELECT ARRAY(
     SELECT place.id FROM named, LATERAL (
-        SELECT s.id FROM registry_service_point s WHERE s.premise_id = named.id AND {{of_place}} OFFSET 0) place
+        SELECT s.id FROM network.service_point s WHERE s.premise_id = named.id AND {{of_place}} OFFSET 0) place
     LIMIT {{limit}}) AS found OFFSET 0) AS first
 """
 """Those in an area, as many as are wanted; and where they are fewer, how many there are of the name."""
 _PLACES_IN_WHOLES: Final = f"""
 WITH RECURSIVE whole AS MATERIALIZED (
-    SELECT b.id, {_PREMISE[1]} AS words FROM registry_premise b WHERE {_WHOLE[1]} @@ %(whole)s::tsquery LIMIT {MOST_WHOLES}
+    SELECT b.id, {_PREMISE[1]} AS words FROM network.premise b WHERE {_WHOLE[1]} @@ %(whole)s::tsquery LIMIT {MOST_WHOLES}
 ), part AS (
     TABLE whole
     UNION ALL SELECT b.id, part.words || {_PREMISE[1]} FROM part, LATERAL (
-        SELECT * FROM registry_premise m WHERE m.parent_id = part.id OFFSET 0) b
+        SELECT * FROM network.premise m WHERE m.parent_id = part.id OFFSET 0) b
 )
 SELECT place.id FROM part, LATERAL (
-    SELECT s.id FROM registry_service_point s WHERE s.premise_id = part.id AND {{of_place}} OFFSET 0) place
+    SELECT s.id FROM network.service_point s WHERE s.premise_id = part.id AND {{of_place}} OFFSET 0) place
 WHERE part.words @@ %(words)s::tsquery LIMIT {{limit}}
 """
 _PLACES_OF_AREA: Final = f"""
-SELECT s.id FROM ({_AREA}) place JOIN registry_service_point s ON s.id = place.id
-JOIN registry_premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{limit}}
+SELECT s.id FROM ({_AREA}) place JOIN network.service_point s ON s.id = place.id
+JOIN network.premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::tsquery LIMIT {{limit}}
 """
 
 

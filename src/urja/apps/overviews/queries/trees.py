@@ -97,18 +97,18 @@ _COUNTS: Final = f"""
 WITH RECURSIVE below AS (
     SELECT id AS top, id AS node FROM unnest(%(nodes)s::bigint[]) AS top (id)
     UNION ALL
-    SELECT b.top, p.node_id FROM registry_node_period p JOIN below b ON p.parent_id = b.node
+    SELECT b.top, p.node_id FROM network.node_period p JOIN below b ON p.parent_id = b.node
     WHERE p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
 ), place AS (
     SELECT b.top, p.service_point_id, s.purpose FROM below b
-    JOIN registry_placement p ON p.node_id = b.node
-    JOIN registry_service_point s ON s.id = p.service_point_id
+    JOIN network.placement p ON p.node_id = b.node
+    JOIN network.service_point s ON s.id = p.service_point_id
     WHERE p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
         AND (s.disconnected_at IS NULL OR s.disconnected_at > %(now)s)
         AND (%(among)s::bigint[] IS NULL OR p.service_point_id = ANY(%(among)s::bigint[]))
 ), {STATES_OF_PLACES}, agreed AS (
     SELECT p.top, g.id, g.account_id, g.valid_from, g.service_point_id FROM place p
-    JOIN registry_agreement g ON g.service_point_id = p.service_point_id
+    JOIN contracts.agreement g ON g.service_point_id = p.service_point_id
     WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 ), counted AS (
     SELECT top, count(*) FILTER (WHERE purpose = 'consumer') AS connections,
@@ -116,7 +116,7 @@ WITH RECURSIVE below AS (
     FROM place GROUP BY top
 ), metered AS (
     SELECT p.top, count(*) AS meters FROM place p
-    JOIN registry_device_period m ON m.service_point_id = p.service_point_id
+    JOIN assets.device_period m ON m.service_point_id = p.service_point_id
     WHERE m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s GROUP BY p.top
 ), faring AS (
     SELECT g.top, count(*) FILTER (WHERE s.state = 'disconnected') AS disconnected,
@@ -125,11 +125,11 @@ WITH RECURSIVE below AS (
         count(*) FILTER (WHERE greatest(a.latest_end_at, g.valid_from) <= %(silent)s) AS silent
     FROM agreed g
     LEFT JOIN state s ON s.service_point_id = g.service_point_id
-    LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
+    LEFT JOIN readings.accrual a ON a.agreement_id = g.id AND a.latest
     GROUP BY g.top
 ), money AS (
     SELECT g.top, sum(greatest(l.balance_minor, 0)) AS credit, sum(greatest(-l.balance_minor, 0)) AS owed
-    FROM (SELECT DISTINCT top, account_id FROM agreed) g JOIN ledger_account l ON l.id = g.account_id GROUP BY g.top
+    FROM (SELECT DISTINCT top, account_id FROM agreed) g JOIN books.account l ON l.id = g.account_id GROUP BY g.top
 )
 SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.silent, 0), coalesce(f.disconnected, 0),
     coalesce(f.no_power, 0), coalesce(f.not_heard_from, 0),
@@ -140,16 +140,16 @@ FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN faring f USING (top) LE
 
 _HANGING: Final = f"""
 WITH place AS (
-    SELECT service_point_id FROM registry_placement
+    SELECT service_point_id FROM network.placement
     WHERE node_id = %(node)s AND valid_from <= %(now)s AND coalesce(valid_to, 'infinity') > %(now)s
 ), {STATES_OF_PLACES}
 SELECT s.id, s.consumer_number, b.name, s.purpose, p.phase, coalesce(d.serial, ''), coalesce(state.state, ''), state.since
-FROM registry_placement p
-JOIN registry_service_point s ON s.id = p.service_point_id
-JOIN registry_premise b ON b.id = s.premise_id
-LEFT JOIN registry_device_period m ON m.service_point_id = s.id AND m.role IN (1, 4)
+FROM network.placement p
+JOIN network.service_point s ON s.id = p.service_point_id
+JOIN network.premise b ON b.id = s.premise_id
+LEFT JOIN assets.device_period m ON m.service_point_id = s.id AND m.role IN (1, 4)
     AND m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s
-LEFT JOIN registry_device d ON d.id = m.device_id
+LEFT JOIN assets.device d ON d.id = m.device_id
 LEFT JOIN state ON state.service_point_id = s.id
 WHERE p.node_id = %(node)s AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
     AND (s.disconnected_at IS NULL OR s.disconnected_at > %(now)s)

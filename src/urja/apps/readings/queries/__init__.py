@@ -214,7 +214,7 @@ _BLOCKS = """
     FROM (
         SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at,
             i.import_wh * p.ratio_primary / p.ratio_secondary AS import_wh, i.status
-        FROM registry_device_period p JOIN readings_interval i
+        FROM assets.device_period p JOIN readings_interval i
             ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
             AND i.start_at >= greatest(p.valid_from, p.in_service_at)
             AND i.start_at < coalesce(p.valid_to, 'infinity')
@@ -228,7 +228,7 @@ _BLOCKS = """
 _REGISTERS = """
     SELECT DISTINCT ON (r.read_at, p.id) p.id, (extract(epoch FROM r.read_at) * 1000000)::bigint,
         r.import_wh * p.ratio_primary / p.ratio_secondary
-    FROM registry_device_period p JOIN readings_register r
+    FROM assets.device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
         AND r.read_at >= greatest(p.valid_from, p.in_service_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
     WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.in_service_at IS NOT NULL

@@ -33,7 +33,7 @@ class Interval:
 _INTERVALS = """
 SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.length_s,
     i.import_wh * p.ratio_primary / p.ratio_secondary, i.export_wh * p.ratio_primary / p.ratio_secondary, i.status, i.device_id
-FROM registry_device_period p JOIN readings_interval i
+FROM assets.device_period p JOIN readings_interval i
     ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
     AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
 WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.in_service_at IS NOT NULL
@@ -70,7 +70,7 @@ class MonthOfPlace:
 # A consumer's month is what accrues, whoever lived there; what carries no agreement is the sum of its blocks.
 _MONTHS = f"""
 WITH place AS (
-    SELECT id, purpose = 'consumer' AS agreed FROM registry_service_point WHERE id = ANY(%(places)s)
+    SELECT id, purpose = 'consumer' AS agreed FROM network.service_point WHERE id = ANY(%(places)s)
 ), accrued AS (
     SELECT a.service_point_id, sum({ENERGY_WH.format("a")})::bigint AS wh,
         sum(a.estimated_wh * a.ratio_primary / a.ratio_secondary)::bigint AS estimated_wh
@@ -79,7 +79,7 @@ WITH place AS (
 ), shown AS (
     SELECT DISTINCT ON (i.service_point_id, i.start_at, i.device_id) i.service_point_id, i.status,
         i.import_wh * p.ratio_primary / p.ratio_secondary AS wh
-    FROM place JOIN registry_device_period p ON p.service_point_id = place.id AND p.role = ANY(%(roles)s)
+    FROM place JOIN assets.device_period p ON p.service_point_id = place.id AND p.role = ANY(%(roles)s)
         AND p.in_service_at IS NOT NULL
     JOIN readings_interval i
         ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1

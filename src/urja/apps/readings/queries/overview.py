@@ -83,11 +83,11 @@ WITH RECURSIVE fed AS (
     SELECT p.service_point_id, t.id AS transformer_id, t.code AS transformer, tstzrange(
             greatest(p.valid_from, up.valid_from),
             least(coalesce(p.valid_to, 'infinity'), coalesce(up.valid_to, 'infinity'))) AS during
-    FROM registry_placement p
-    JOIN registry_node n ON n.id = p.node_id
-    LEFT JOIN registry_node_period up ON n.level = 'pole' AND up.node_id = n.id
+    FROM network.placement p
+    JOIN network.node n ON n.id = p.node_id
+    LEFT JOIN network.node_period up ON n.level = 'pole' AND up.node_id = n.id
         AND up.valid_from < coalesce(p.valid_to, 'infinity') AND coalesce(up.valid_to, 'infinity') > p.valid_from
-    JOIN registry_node t ON t.id = CASE n.level WHEN 'pole' THEN up.parent_id ELSE n.id END AND t.level = 'transformer'
+    JOIN network.node t ON t.id = CASE n.level WHEN 'pole' THEN up.parent_id ELSE n.id END AND t.level = 'transformer'
     WHERE p.tree = 'grid' AND p.valid_from < %(ends)s AND coalesce(p.valid_to, 'infinity') > %(begins)s
         AND (%(only)s::text IS NULL OR t.code = %(only)s::text)
 ), chosen AS (
@@ -96,20 +96,20 @@ WITH RECURSIVE fed AS (
     SELECT f.transformer_id, m.service_point_id, m.device_id, s.premise_id, s.purpose,
         m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer,
         f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) AS during
-    FROM registry_device_period m
+    FROM assets.device_period m
     JOIN fed f ON f.service_point_id = m.service_point_id
-    JOIN registry_service_point s ON s.id = m.service_point_id
+    JOIN network.service_point s ON s.id = m.service_point_id
     WHERE f.during && tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity'))
         AND f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) && tstzrange(%(begins)s, %(ends)s)
         AND (m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
             -- Of a bulk supply that nobody is billed by the one that measures what goes in.
             OR (s.purpose = %(bulk)s AND m.role = %(source)s AND NOT EXISTS (
-                SELECT FROM registry_device_period b WHERE b.service_point_id = m.service_point_id
+                SELECT FROM assets.device_period b WHERE b.service_point_id = m.service_point_id
                     AND b.role = %(billing)s AND b.valid_from < coalesce(m.valid_to, 'infinity')
                     AND coalesce(b.valid_to, 'infinity') > m.valid_from)))
 ), inside (bulk_id, premise_id) AS (
     SELECT service_point_id, premise_id FROM chosen WHERE purpose = %(bulk)s
-    UNION SELECT i.bulk_id, p.id FROM inside i JOIN registry_premise p ON p.parent_id = i.premise_id
+    UNION SELECT i.bulk_id, p.id FROM inside i JOIN network.premise p ON p.parent_id = i.premise_id
 ), hidden AS (
     -- A bulk supply's meter has counted what its flats take: as long as it hangs it speaks for them.
     SELECT c.transformer_id, c.service_point_id, range_agg(b.during) AS during
@@ -159,7 +159,7 @@ SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), c
     max(i.start_at + i.length_s * interval '1 second'),
     coalesce(sum(i.supplied_wh), 0)::bigint, coalesce(sum(i.consumed_wh), 0)::bigint,
     coalesce(sum(i.length_s), 0)::bigint
-FROM registry_transformer t
+FROM network.transformer t
 LEFT JOIN place p ON p.transformer_id = t.id
 LEFT JOIN complete i ON i.transformer_id = t.id
 WHERE %(only)s::text IS NULL OR t.code = %(only)s::text
@@ -205,7 +205,7 @@ class Losing:
 
 _LOSING = f"""{_INTERVALS}
 SELECT t.code, t.feeder, i.start_at, i.length_s, i.supplied_wh::bigint, (i.supplied_wh - i.consumed_wh)::bigint
-FROM complete i JOIN registry_transformer t ON t.id = i.transformer_id
+FROM complete i JOIN network.transformer t ON t.id = i.transformer_id
 WHERE 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
     AND 3600 * (i.supplied_wh - i.consumed_wh) > %(watts)s * i.length_s
 ORDER BY t.code, i.start_at
@@ -250,11 +250,11 @@ class Silent:
 
 _SILENT = """
 SELECT d.serial, p.name, since.at
-FROM registry_device_period m
-JOIN registry_device d ON d.id = m.device_id
-JOIN registry_service_point s ON s.id = m.service_point_id
-JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN registry_agreement g ON g.service_point_id = s.id AND m.role = %(billing)s
+FROM assets.device_period m
+JOIN assets.device d ON d.id = m.device_id
+JOIN network.service_point s ON s.id = m.service_point_id
+JOIN network.premise p ON p.id = s.premise_id
+LEFT JOIN contracts.agreement g ON g.service_point_id = s.id AND m.role = %(billing)s
     AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
 -- Of a meter that somebody pays for the accrual knows it; of the others the intervals are asked.
@@ -310,7 +310,7 @@ SELECT count(*) FILTER (WHERE heard AND ended > %(hour)s),
     count(*) FILTER (WHERE heard IS NOT TRUE)
 FROM (
     SELECT a.latest_end_at AS ended, a.latest_end_at > g.valid_from AS heard
-    FROM registry_agreement g LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
+    FROM contracts.agreement g LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
     WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 ) supply
 """

@@ -11,10 +11,10 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.core.power import AtMeter, Heard, at_meter, is_overdue, outage_since
 
 HEARD: Final = f"""
-LEFT JOIN readings_heard h ON h.device_id = m.device_id
-LEFT JOIN registry_agreement ag ON ag.service_point_id = m.service_point_id AND m.role = {DeviceRole.BILLING.value}
+LEFT JOIN readings.heard h ON h.device_id = m.device_id
+LEFT JOIN contracts.agreement ag ON ag.service_point_id = m.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND ag.valid_from <= %(now)s AND coalesce(ag.valid_to, 'infinity') > %(now)s
-LEFT JOIN readings_accrual ac ON ac.agreement_id = ag.id AND ac.latest AND ac.latest_end_at > ag.valid_from
+LEFT JOIN readings.accrual ac ON ac.agreement_id = ag.id AND ac.latest AND ac.latest_end_at > ag.valid_from
 """
 """Of a device period `m`: what its meter told of power, and how far its intervals have come in where somebody pays."""
 
@@ -28,9 +28,9 @@ HEARD_AT: Final = f"CASE WHEN {LAST_GASP} THEN h.heard_at ELSE greatest(h.heard_
 
 _BEHIND: Final = f"""
 SELECT f.transformer_id = own.transformer_id, {HEARD_AT} AS heard_at, {LAST_GASP}
-FROM registry_fed_by own
-JOIN registry_fed_by f ON f.feeder = own.feeder
-JOIN registry_device_period m ON m.service_point_id = f.service_point_id AND m.valid_to IS NULL
+FROM network.fed_by own
+JOIN network.fed_by f ON f.feeder = own.feeder
+JOIN assets.device_period m ON m.service_point_id = f.service_point_id AND m.valid_to IS NULL
 {HEARD}
 WHERE own.service_point_id = %(place)s AND coalesce(h.heard_at, ac.latest_end_at) IS NOT NULL
 """
@@ -52,8 +52,8 @@ def power_at(service_point_id: int, heard: Heard | None, interval: timedelta, no
 
 
 _BILLING_METER: Final = f"""
-SELECT d.interval_s, {HEARD_AT}, {LAST_GASP} FROM registry_device_period m
-JOIN registry_device d ON d.id = m.device_id
+SELECT d.interval_s, {HEARD_AT}, {LAST_GASP} FROM assets.device_period m
+JOIN assets.device d ON d.id = m.device_id
 {HEARD}
 WHERE m.service_point_id = %(place)s AND m.role = {DeviceRole.BILLING.value} AND m.valid_to IS NULL
 """

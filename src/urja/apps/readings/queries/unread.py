@@ -20,9 +20,9 @@ _MONTH: Final = f"date_trunc('month', (p.valid_to - interval '1 microsecond') AT
 UNREAD: Final = f"""
 (p.role = 1 AND p.in_service_at IS NOT NULL AND p.valid_to <= coalesce(a.valid_to, 'infinity')
     AND greatest(p.valid_from, p.in_service_at, a.valid_from) < p.valid_to
-    AND NOT EXISTS (SELECT FROM readings_register r WHERE r.service_point_id = p.service_point_id
+    AND NOT EXISTS (SELECT FROM readings.register r WHERE r.service_point_id = p.service_point_id
         AND r.device_id = p.device_id AND r.kind IN (2, 3, 5) AND r.read_at >= p.valid_to)
-    AND NOT EXISTS (SELECT FROM readings_accrual x WHERE x.agreement_id = a.id AND x.period = {_MONTH}
+    AND NOT EXISTS (SELECT FROM readings.accrual x WHERE x.agreement_id = a.id AND x.period = {_MONTH}
         AND x.watermark_at >= p.valid_to))
 """
 """Whether a device period `p` at the place of an agreement `a` has ended in its time, and the register is not known.
@@ -48,9 +48,9 @@ _FIND: Final = f"""
 SELECT p.service_point_id, p.device_id, a.id, d.serial, p.valid_to,
     (SELECT x.watermark_at FROM readings_accrual x WHERE x.agreement_id = a.id AND x.period <= {_MONTH}
         ORDER BY x.period DESC LIMIT 1)
-FROM registry_device_period p
-JOIN registry_device d ON d.id = p.device_id
-JOIN registry_agreement a ON a.service_point_id = p.service_point_id
+FROM assets.device_period p
+JOIN assets.device d ON d.id = p.device_id
+JOIN contracts.agreement a ON a.service_point_id = p.service_point_id
 WHERE {{where}} AND {UNREAD} ORDER BY p.valid_to, p.id
 """
 

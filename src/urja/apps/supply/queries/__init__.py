@@ -212,19 +212,19 @@ SELECT at, kind, what, detail FROM (
     UNION ALL
     SELECT n.requested_at, 'notice', n.kind,
         jsonb_build_object('delivered_at', n.delivered_at, 'state', n.state, 'params', n.params), 2
-    FROM notices_notice n WHERE n.account_id = %(account)s
+    FROM notices.notice n WHERE n.account_id = %(account)s
     UNION ALL
     SELECT c.requested_at, 'recharge', c.kind,
         jsonb_build_object('amount_minor', c.amount_minor, 'posted_at', c.posted_at), 0
-    FROM ledger_credit_request c WHERE c.account_id = %(account)s
+    FROM books.credit_request c WHERE c.account_id = %(account)s
     UNION ALL
     SELECT m.issued_at, 'command', m.kind,
         jsonb_build_object('state', m.state, 'command_id', m.id, 'ended_at', m.ended_at, 'detail', m.detail), 3
-    FROM commands_command m WHERE m.account_id = %(account)s
+    FROM commands.command m WHERE m.account_id = %(account)s
     UNION ALL
     SELECT m.ended_at, 'command', m.kind || ' ' || m.state,
         jsonb_build_object('state', m.state, 'command_id', m.id, 'detail', m.detail), 4
-    FROM commands_command m WHERE m.account_id = %(account)s AND m.ended_at IS NOT NULL
+    FROM commands.command m WHERE m.account_id = %(account)s AND m.ended_at IS NOT NULL
 ) lines ORDER BY at DESC, place DESC LIMIT %(limit)s
 """
 
@@ -248,10 +248,10 @@ SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.c
         WHEN r.outcome = 'lit' THEN r.closed_at END,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_wall_ms END,
     r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, r.outcome
-FROM supply_relight r JOIN ledger_credit_request q ON q.id = r.credit_id
+FROM supply_relight r JOIN books.credit_request q ON q.id = r.credit_id
 LEFT JOIN LATERAL (
     -- A connect that came to nothing is followed by another one: the chain goes on with the newest.
-    SELECT m.* FROM commands_command m JOIN supply_switching w ON w.command_id = m.id
+    SELECT m.* FROM commands.command m JOIN supply_switching w ON w.command_id = m.id
     WHERE w.account_id = r.account_id AND m.id >= r.command_id AND m.kind = 'connect'
         AND (r.closed_at IS NULL OR m.issued_at <= r.closed_at)
     ORDER BY m.sequence DESC LIMIT 1
@@ -284,9 +284,9 @@ def _chain(row: tuple[Any, ...]) -> Relit:
 
 
 _HOUSE = """
-    JOIN registry_service_point p ON p.id = s.service_point_id
-    JOIN registry_premise b ON b.id = p.premise_id
-    LEFT JOIN registry_fed_by t ON t.service_point_id = p.id
+    JOIN network.service_point p ON p.id = s.service_point_id
+    JOIN network.premise b ON b.id = p.premise_id
+    LEFT JOIN network.fed_by t ON t.service_point_id = p.id
 """
 
 
@@ -310,7 +310,7 @@ def today(now: datetime) -> Today:
         cursor.execute(
             "SELECT s.command_id, s.account_id, p.consumer_number, b.name, s.kind, s.cause, s.reason, "
             f"s.ordered_at, c.state, c.ended_at FROM supply_switching s {_HOUSE} "
-            "JOIN commands_command c ON c.id = s.command_id WHERE s.ordered_at >= %s AND s.ordered_at < %s "
+            "JOIN commands.command c ON c.id = s.command_id WHERE s.ordered_at >= %s AND s.ordered_at < %s "
             "ORDER BY s.ordered_at DESC, s.command_id DESC",
             [begins, ends],
         )
@@ -332,7 +332,7 @@ LEFT JOIN LATERAL (
     SELECT min(paid_at) AS paid_at FROM supply_relight WHERE account_id = s.account_id AND closed_at IS NULL
 ) r ON true
 LEFT JOIN LATERAL (
-    SELECT m.* FROM commands_command m JOIN supply_switching w ON w.command_id = m.id
+    SELECT m.* FROM commands.command m JOIN supply_switching w ON w.command_id = m.id
     WHERE w.account_id = s.account_id ORDER BY m.id DESC LIMIT 1
 ) c ON true
 """
@@ -377,10 +377,10 @@ SELECT array(SELECT h.reason::text FROM supply_hold h
     (SELECT coalesce(nullif(t.policy, ''),
             (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = t.category),
             (SELECT s.code FROM rulebook.policy_assignment s WHERE s.category = ''))
-        FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
+        FROM contracts.agreement g JOIN contracts.terms t ON t.agreement_id = g.id
         WHERE g.service_point_id = %(place)s ORDER BY g.valid_from DESC, t.valid_from DESC LIMIT 1),
     coalesce((SELECT c.kind = 'disconnect' AND c.state NOT IN ('failed', 'expired', 'superseded')
-        FROM commands_command c WHERE c.service_point_id = %(place)s AND c.kind IN ('connect', 'disconnect')
+        FROM commands.command c WHERE c.service_point_id = %(place)s AND c.kind IN ('connect', 'disconnect')
         ORDER BY c.sequence DESC LIMIT 1), false)
 """
 

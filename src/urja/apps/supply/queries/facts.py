@@ -387,7 +387,7 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
             "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
             "  SELECT id, account_id, amount_minor, requested_at, correlation, posted_at, posted_seq, "
             "  arrears_minor "
-            "  FROM ledger_credit_request r WHERE r.account_id = given.id "
+            "  FROM books.credit_request r WHERE r.account_id = given.id "
             "  ORDER BY requested_at DESC, id DESC LIMIT 50) c ORDER BY c.account_id, c.requested_at, c.id",
             [list(account_ids)],
         )
@@ -406,8 +406,8 @@ def _turned_on(obeyed: Iterable[Command]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT w.device_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS w (device_id, since_at) "
-            "JOIN registry_device_period p ON p.device_id = w.device_id AND p.valid_to IS NULL "
-            "WHERE EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = p.service_point_id "
+            "JOIN assets.device_period p ON p.device_id = w.device_id AND p.valid_to IS NULL "
+            "WHERE EXISTS (SELECT FROM readings.interval i WHERE i.service_point_id = p.service_point_id "
             "AND i.device_id = w.device_id AND i.channel_set = 1 AND i.start_at >= w.since_at AND i.import_wh > 0)",
             [list(waiting), list(waiting.values())],
         )

@@ -39,59 +39,59 @@ class Happening:
 
 _HAPPENINGS = """
 WITH supply AS (
-    SELECT DISTINCT ON (account_id) account_id, service_point_id FROM registry_agreement
+    SELECT DISTINCT ON (account_id) account_id, service_point_id FROM contracts.agreement
     WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
     ORDER BY account_id, valid_from DESC
 ), happened AS (
     (SELECT issued_at AS at, 'order' AS kind, kind AS what, service_point_id, jsonb_build_object('state', state) AS detail
-        FROM commands_command
+        FROM commands.command
         WHERE kind <> 'write_balance' AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
         ORDER BY issued_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT ended_at, 'outcome', kind, service_point_id, jsonb_build_object('state', state, 'error', last_error)
-        FROM commands_command
+        FROM commands.command
         -- That displays are written is of interest at a house; of many it would be all that happens.
         WHERE ended_at IS NOT NULL
             AND (service_point_id = %(place)s::bigint OR %(place)s::bigint IS NULL AND kind <> 'write_balance')
         ORDER BY ended_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT c.requested_at, 'paid', c.kind, s.service_point_id, jsonb_build_object('amount_minor', c.amount_minor)
-        FROM ledger_credit_request c JOIN supply s USING (account_id)
+        FROM books.credit_request c JOIN supply s USING (account_id)
         ORDER BY c.requested_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT c.posted_at, 'credited', c.kind, s.service_point_id, jsonb_build_object('amount_minor', c.amount_minor)
-        FROM ledger_credit_request c JOIN supply s USING (account_id)
+        FROM books.credit_request c JOIN supply s USING (account_id)
         WHERE c.posted_at IS NOT NULL ORDER BY c.posted_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT n.requested_at, 'notice', n.kind, s.service_point_id, jsonb_build_object('state', n.state)
-        FROM notices_notice n JOIN supply s USING (account_id) ORDER BY n.requested_at DESC LIMIT %(limit)s)
+        FROM notices.notice n JOIN supply s USING (account_id) ORDER BY n.requested_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT d.decided_at, 'standing', d.standing, s.service_point_id, d.reason
         FROM supply_decision d JOIN supply s USING (account_id) ORDER BY d.decided_at DESC LIMIT %(limit)s)
     UNION ALL
     -- Where the meter hangs by what is known now; with the event stands where it was believed to hang when it came.
     (SELECT e.occurred_at, 'event', e.code::text, t.service_point_id, jsonb_build_object('state', e.state)
-        FROM readings_event e JOIN registry_device_period t ON t.device_id = e.device_id
+        FROM readings.event e JOIN assets.device_period t ON t.device_id = e.device_id
             AND t.valid_from <= e.occurred_at AND coalesce(t.valid_to, 'infinity') > e.occurred_at
         WHERE %(place)s::bigint IS NULL OR t.service_point_id = %(place)s::bigint
         ORDER BY e.occurred_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT opened_at, 'work', kind, service_point_id, '{}'::jsonb
-        FROM work_order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
+        FROM work.order WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
         ORDER BY opened_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT recorded_at, 'operation', kind, service_point_id, '{}'::jsonb
-        FROM registry_operation WHERE service_point_id IS NOT NULL AND kind NOT IN ('adoption', 'hanging', 'open_work_order')
+        FROM journal.operation WHERE service_point_id IS NOT NULL AND kind NOT IN ('adoption', 'hanging', 'open_work_order')
             AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
         ORDER BY id DESC LIMIT %(limit)s)
 )
 SELECT h.at, h.kind, h.what, h.service_point_id, coalesce(d.serial, ''), coalesce(p.name, ''), h.detail
 FROM (SELECT * FROM happened ORDER BY at DESC LIMIT %(limit)s) h
-LEFT JOIN registry_service_point s ON s.id = h.service_point_id
-LEFT JOIN registry_premise p ON p.id = s.premise_id
-LEFT JOIN LATERAL (SELECT device_id FROM registry_device_period m WHERE m.service_point_id = s.id AND m.valid_to IS NULL
+LEFT JOIN network.service_point s ON s.id = h.service_point_id
+LEFT JOIN network.premise p ON p.id = s.premise_id
+LEFT JOIN LATERAL (SELECT device_id FROM assets.device_period m WHERE m.service_point_id = s.id AND m.valid_to IS NULL
     ORDER BY m.role LIMIT 1) m ON true
-LEFT JOIN registry_device d ON d.id = m.device_id
+LEFT JOIN assets.device d ON d.id = m.device_id
 ORDER BY h.at DESC, h.kind
 """
 
@@ -128,16 +128,16 @@ class Loop:
 
 _LOOP = """
 SELECT
-    (SELECT max(latest_end_at) FILTER (WHERE latest_end_at > opened_at) FROM readings_accrual WHERE latest),
-    (SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual WHERE latest),
+    (SELECT max(latest_end_at) FILTER (WHERE latest_end_at > opened_at) FROM readings.accrual WHERE latest),
+    (SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings.accrual WHERE latest),
     coalesce(sum(a.last_seq), 0)::bigint, coalesce(sum(a.balance_minor), 0)::bigint,
-    (SELECT count(*) FROM ledger_credit_request WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
-    (SELECT coalesce(sum(amount_minor), 0)::bigint FROM ledger_credit_request
+    (SELECT count(*) FROM books.credit_request WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
+    (SELECT coalesce(sum(amount_minor), 0)::bigint FROM books.credit_request
         WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
-    (SELECT count(*) FROM commands_command WHERE ended_at IS NULL),
-    (SELECT count(*) FROM commands_command WHERE ended_at >= %(since)s AND kind IN ('connect', 'disconnect')
+    (SELECT count(*) FROM commands.command WHERE ended_at IS NULL),
+    (SELECT count(*) FROM commands.command WHERE ended_at >= %(since)s AND kind IN ('connect', 'disconnect')
         AND state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person'))
-FROM ledger_account a WHERE EXISTS (SELECT FROM registry_agreement g WHERE g.account_id = a.id)
+FROM books.account a WHERE EXISTS (SELECT FROM contracts.agreement g WHERE g.account_id = a.id)
 """
 
 

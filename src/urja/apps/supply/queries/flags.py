@@ -9,8 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+import msgspec
+from django.db import connection
+
 from urja.apps.readings.queries import overview
-from urja.apps.work import queries as work
 
 
 class FlagKind(StrEnum):
@@ -48,17 +50,24 @@ def flagged(now: datetime) -> list[Flag]:
     return sorted(found, key=lambda flag: (flag.since_at, flag.kind, flag.subject))
 
 
+_ORDERS: Final = """
+SELECT o.kind, d.serial, b.name, o.opened_at, o.asked
+FROM work.order o
+JOIN network.service_point s ON s.id = o.service_point_id
+JOIN network.premise b ON b.id = s.premise_id
+LEFT JOIN assets.device d ON d.id = o.device_id
+WHERE o.closed_at IS NULL AND o.kind = ANY(%s)
+"""
+
+
 def _by_order() -> list[Flag]:
-    orders = (
-        work.open_orders()
-        .filter(kind__in=[kind.value for kind in BY_ORDER])
-        .select_related(None)
-        .values_list("kind", "device__serial", "service_point__premise__name", "opened_at", "asked")
-    )
-    return [
-        Flag(FlagKind(kind), serial, premise, _since(detail) or opened_at, detail)
-        for kind, serial, premise, opened_at, detail in orders
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_ORDERS, [[kind.value for kind in BY_ORDER]])
+        return [
+            Flag(FlagKind(kind), serial, premise, _since(asked) or opened_at, asked)
+            for kind, serial, premise, opened_at, text in cursor.fetchall()
+            for asked in [msgspec.json.decode(text)]
+        ]
 
 
 def _since(detail: dict[str, Any]) -> datetime | None:

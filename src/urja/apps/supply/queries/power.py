@@ -19,9 +19,9 @@ _STATES: Final = f"""
 meter AS MATERIALIZED (
     SELECT m.service_point_id, m.role, d.interval_s, f.transformer, f.feeder, {HEARD_AT} AS heard_at,
         {LAST_GASP} AS last_gasp
-    FROM registry_device_period m
-    JOIN registry_device d ON d.id = m.device_id
-    LEFT JOIN registry_fed_by f ON f.service_point_id = m.service_point_id
+    FROM assets.device_period m
+    JOIN assets.device d ON d.id = m.device_id
+    LEFT JOIN network.fed_by f ON f.service_point_id = m.service_point_id
     {HEARD}
     WHERE m.valid_to IS NULL {{of_meters}}
 ), failed AS (
@@ -42,9 +42,9 @@ meter AS MATERIALIZED (
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer = m.transformer),
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer IS NULL)
         ) AS failed_at
-    FROM registry_agreement g
+    FROM contracts.agreement g
     LEFT JOIN meter m ON m.service_point_id = g.service_point_id AND m.role = {DeviceRole.BILLING.value}
-    LEFT JOIN supply_state st ON st.account_id = g.account_id AND st.agreement_id = g.id
+    LEFT JOIN supply.state st ON st.account_id = g.account_id AND st.agreement_id = g.id
     WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s {{of_agreements}}
 ), state AS (
     SELECT service_point_id, transformer, feeder, CASE
@@ -66,8 +66,8 @@ instant of the evidence (`since`): of a disconnected one that of its meter's new
 STATES_OF_PLACES: Final = f"""
 around AS MATERIALIZED (
     SELECT service_point_id FROM place
-    UNION SELECT beside.service_point_id FROM registry_fed_by beside WHERE beside.feeder IN (
-        SELECT own.feeder FROM registry_fed_by own JOIN place USING (service_point_id))
+    UNION SELECT beside.service_point_id FROM network.fed_by beside WHERE beside.feeder IN (
+        SELECT own.feeder FROM network.fed_by own JOIN place USING (service_point_id))
 ), {
     _STATES.format(
         of_meters="AND m.service_point_id IN (SELECT service_point_id FROM around)",

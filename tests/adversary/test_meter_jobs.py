@@ -77,7 +77,7 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
     from urja.apps.identity.queries.access import caller_of_user
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, Placement
-    from urja.usecases.judging import judge
+    from urja.apps.overviews.queries.judging import judge
     from urja.usecases.operations import ReadMeters, employ
 
     stamp = {"recorded_at": START, "actor": "test"}

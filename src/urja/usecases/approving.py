@@ -29,6 +29,7 @@ from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
 from urja.apps.journal.queries import requested
+from urja.apps.overviews.queries import judging
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
 from urja.core.approvals import (
@@ -43,7 +44,7 @@ from urja.core.approvals import (
 )
 from urja.core.calendar import local_day, midnight
 from urja.core.units import major
-from urja.usecases import judging, requests as usecases
+from urja.usecases import requests as usecases
 from urja.usecases.effects import Effects
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.measuring import measure, measure_of

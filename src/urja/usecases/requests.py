@@ -13,8 +13,8 @@ from urja.apps.journal.answering import answer
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import AuditEntry, Request
+from urja.apps.overviews.queries import judging
 from urja.base.sentences import Sentence, to_plain
-from urja.usecases import judging
 from urja.usecases.effects import Effects, effects
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import BY_KIND, UseCase, changes_of, perform

@@ -30,7 +30,7 @@ WITHOUT_A_PLACE = {"close_difference", "note_difference", "add_transformer", "up
 
 def test_every_operation_says_where_it_is(database):
     from urja.apps.identity.queries.roles import who_may, writing
-    from urja.usecases.judging import NAMES
+    from urja.apps.overviews.queries.judging import NAMES
     from urja.usecases.kinds import ALL
 
     by_request = [operation for operation in ALL if who_may(writing(operation.kind()))]
@@ -145,7 +145,7 @@ def test_who_is_dismissed_may_no_more(trees):
 )
 def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
     from urja.apps.identity.errors import OutOfArea
-    from urja.usecases.judging import judge
+    from urja.apps.overviews.queries.judging import judge
     from urja.usecases.operations import RemoveMeter
 
     caller = employed(area)
@@ -157,11 +157,49 @@ def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outs
         judge(caller, removal, START)
 
 
+def test_each_name_is_where_its_supply_is(trees):
+    from urja.apps.identity.queries.roles import writing
+    from urja.apps.journal.models import AuditEntry
+    from urja.apps.overviews.queries.judging import LISTS, NAMES
+    from urja.apps.people.models import Person
+    from urja.apps.work.kinds import WorkOrderKind
+    from urja.apps.work.models import WorkOrder
+
+    area = employed("section A").area(writing("move_out"))
+
+    def named(supply, code):
+        number = f"URJ{trees.index(supply) + 1:08}"
+        order = WorkOrder.objects.create(
+            id=supply.device_id,
+            kind=WorkOrderKind.MAGNET,
+            service_point_id=supply.service_point_id,
+            opened_at=START,
+        )
+        return {
+            "consumer_number": number,
+            "serial": number,
+            "consumer_id": Person.objects.get(user_id=supply.user_id).id,
+            "transfer_to": supply.account_id,
+            "node": f"section {code}",
+            "under": f"section {code}",
+            "work_order_id": order.id,
+            "entry_id": AuditEntry.objects.get(kind="adoption", service_point_id=supply.service_point_id).id,
+        }
+
+    for supply, code, inside in ((trees[0], "A", True), (trees[1], "B", False)):
+        found = {name: NAMES[name](area, key, START) for name, key in named(supply, code).items()}
+        assert found == dict.fromkeys(found, inside)
+        assert LISTS["meters"](area, [f"URJ{trees.index(supply) + 1:08}"], START) is inside
+    nowhere = {"consumer_number": "x", "serial": "x", "consumer_id": 1, "transfer_to": 1, "node": "section X"}
+    nowhere |= {"under": "section X", "work_order_id": 1, "entry_id": 10**9, "job_id": 1, "premise_code": "x"}
+    assert {name for name, key in nowhere.items() if NAMES[name](area, key, START) is not None} == set()
+
+
 def test_a_meter_in_stock_is_nowhere(trees):
     from tests.apps.street import remove
 
     from urja.apps.identity.errors import OutOfArea
-    from urja.usecases.judging import judge
+    from urja.apps.overviews.queries.judging import judge
     from urja.usecases.operations import InstallMeter
 
     remove(2, LATER)

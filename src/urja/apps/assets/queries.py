@@ -1,6 +1,6 @@
 """Devices in stock and on walls, and what was written of them to the broker's key-value store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,12 @@ def _described(versions: dict[int, int]) -> list[Described]:
 
 def _bytes(value: memoryview | bytes | None) -> bytes | None:
     return None if value is None else bytes(value)
+
+
+def places_of(serials: Iterable[str]) -> list[int]:
+    """The service points where meters of these serial numbers are installed."""
+    installed = DevicePeriod.objects.filter(device__serial__in=list(serials), valid_to=None)
+    return list(installed.values_list("service_point_id", flat=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
 from urja.apps.meter_jobs.models import Task
 
-__all__ = ["csv_of", "under_way", "unfinished"]
+__all__ = ["csv_of", "places_of", "under_way", "unfinished"]
 
 
 def unfinished() -> int:
@@ -21,3 +21,9 @@ def under_way(kind: str, device_ids: Iterable[int]) -> dict[int, int]:
             job__kind=kind, job__ended_at=None, state__in=UNFINISHED, device_id__in=list(device_ids)
         ).values_list("device_id", "job_id")
     )
+
+
+def places_of(job_id: int) -> list[int]:
+    """The service points of the meters that a job asks."""
+    tasks = Task.objects.filter(job_id=job_id, service_point_id__isnull=False)
+    return list(tasks.values_list("service_point_id", flat=True))

@@ -4,13 +4,25 @@ from collections.abc import Iterable
 
 from django.db import connection
 
-from urja.apps.network.models import ServicePoint
+from urja.apps.network.models import Premise, ServicePoint
 
 
 def consumer_numbers(service_point_ids: Iterable[int]) -> dict[int, str]:
     """The consumer number of each service point."""
     places = ServicePoint.objects.filter(id__in=list(service_point_ids))
     return dict(places.values_list("id", "consumer_number"))
+
+
+def numbered(consumer_numbers: Iterable[str]) -> list[int]:
+    """The service points that have these consumer numbers."""
+    return list(
+        ServicePoint.objects.filter(consumer_number__in=list(consumer_numbers)).values_list("id", flat=True)
+    )
+
+
+def premise_of(code: str) -> int | None:
+    """The premise of a code."""
+    return Premise.objects.filter(code=code).values_list("id", flat=True).first()
 
 
 def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:

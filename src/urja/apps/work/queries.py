@@ -33,6 +33,13 @@ def order(work_order_id: int) -> WorkOrder | None:
     return orders().filter(id=work_order_id).first()
 
 
+def places_of(work_order_ids: Iterable[int]) -> list[int]:
+    """The service points of some orders."""
+    return list(
+        WorkOrder.objects.filter(id__in=list(work_order_ids)).values_list("service_point_id", flat=True)
+    )
+
+
 def photos_of(work_order_id: int) -> list[Photo]:
     """An order's photographs without their bytes, oldest first."""
     found = Photo.objects.filter(work_order_id=work_order_id).defer("content")

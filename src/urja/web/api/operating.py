@@ -15,9 +15,9 @@ from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
+from urja.apps.overviews.queries import judging
 from urja.apps.people.queries import version_of
 from urja.base.sentences import in_english
-from urja.usecases import judging
 from urja.usecases.kinds import BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.kinds.people import CorrectConsumer

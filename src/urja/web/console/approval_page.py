@@ -21,9 +21,9 @@ from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.errors import Refused
 from urja.apps.journal.queries import Requested
+from urja.apps.overviews.queries.judging import fault_of_actor
 from urja.base import passkey
 from urja.core.approvals import Need
-from urja.usecases.judging import fault_of_actor
 from urja.usecases.kinds import BY_KIND
 from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording

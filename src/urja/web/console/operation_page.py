@@ -22,7 +22,7 @@ from urja.apps.journal.errors import Refused
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import connections
-from urja.usecases.judging import judge
+from urja.apps.overviews.queries.judging import judge
 from urja.usecases.kinds import ALL, BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording

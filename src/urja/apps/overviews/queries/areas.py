@@ -214,6 +214,33 @@ def holds_premise(area: Area, premise_id: int, at: datetime) -> bool | None:
     return lies_in(ServicePoint.objects.filter(within), places(area, at))
 
 
+def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
+    """Whether a person has or had a supply in an area; None where they have none anywhere."""
+    with connection.cursor() as cursor:
+        among = {"person": person_id, "nodes": list(area.nodes), "premises": list(area.premises), "at": at}
+        cursor.execute(_PERSON, among)
+        supplied, inside = cursor.fetchone()
+    return (area.everywhere or area.person_id == person_id or inside) if supplied else None
+
+
+_PERSON = """
+SELECT EXISTS (SELECT FROM contracts.agreement WHERE customer_id = %(person)s)
+        OR EXISTS (SELECT FROM identity.account_access WHERE person_id = %(person)s),
+    registry_person_in_area(%(person)s, %(nodes)s::bigint[], %(premises)s::bigint[], %(at)s)
+"""
+
+
+def holds_account(area: Area, account_id: int, at: datetime) -> bool | None:
+    """Whether an account's agreements are all in an area; None where it has none."""
+    return lies_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
+
+
+def holds(area: Area, service_point_ids: Iterable[int], at: datetime) -> bool | None:
+    """Whether service points are all in an area of the staff's; None where there are none."""
+    ids = set(service_point_ids)
+    return Reach.of(area, at).within(ids) == ids if ids else None
+
+
 def lies_in(things: QuerySet[Any], condition: Q) -> bool | None:
     """None where there is no such thing, or none that hangs anywhere."""
     ids = set(things.values_list("pk", flat=True))

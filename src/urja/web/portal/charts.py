@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 PLOT_PX = 104
 TOP_PX = 18
 AXIS_PX = 20
@@ -43,16 +45,22 @@ class Bar:
     """One interval in the picture and in the table."""
 
     label: str
-    tick: str
-    begun: bool
-    """An interval that lies ahead is left blank without remark, and is not listed in the table."""
-    kwh: str
-    """Empty where nothing has been read."""
+    value: str
+    """Its kilowatt-hours, or that nothing has been read yet."""
+    text: str
+    """Label, value and unit."""
+    known: bool
     estimated: bool
     x: str
     width: str
-    middle: str
     rects: tuple[Rect, ...]
+
+
+class Tick(NamedTuple):
+    """A label under the axis."""
+
+    x: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class Chart:
     scale_kwh: str
     """The top of the scale."""
     bars: tuple[Bar, ...]
+    """An interval that lies ahead has none: it is left blank, and is not listed in the table."""
+    ticks: tuple[Tick, ...]
     any_estimated: bool
     any_missing: bool
     height_px: int = BASELINE_PX + AXIS_PX
@@ -91,24 +101,33 @@ def chart(uses: Sequence[Use], begun: range) -> Chart:
     top_wh = ceiling(max((use.energy_wh or 0 for use in uses), default=0))
     width = 100 / max(len(uses), 1)
     bars = tuple(
-        Bar(
-            label=use.label,
-            tick=use.tick,
-            begun=number in begun,
-            kwh="" if use.energy_wh is None else kwh_text(use.energy_wh),
-            estimated=bool(use.estimated_wh),
-            x=f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%",
-            width=f"{width * BAR_SHARE:.2f}%",
-            middle=f"{width * number + width / 2:.2f}%",
-            rects=_rects(use, top_wh, current=bool(begun) and number == begun[-1]),
-        )
+        _bar(use, number, width, top_wh, current=bool(begun) and number == begun[-1])
         for number, use in enumerate(uses)
+        if use.energy_wh is not None or number in begun
     )
     return Chart(
         scale_kwh=kwh_text(top_wh),
         bars=bars,
+        ticks=tuple(
+            Tick(f"{width * number + width / 2:.2f}%", use.tick) for number, use in enumerate(uses) if use.tick
+        ),
         any_estimated=any(bar.estimated for bar in bars),
-        any_missing=any(bar.begun and not bar.kwh for bar in bars),
+        any_missing=not all(bar.known for bar in bars),
+    )
+
+
+def _bar(use: Use, number: int, width: float, top_wh: int, *, current: bool) -> Bar:
+    known = use.energy_wh is not None
+    value = kwh_text(use.energy_wh) if use.energy_wh is not None else _("no reading yet")
+    return Bar(
+        label=use.label,
+        value=value,
+        text=f"{use.label}: {value} {_('kWh')}" if known else f"{use.label}: {value}",
+        known=known,
+        estimated=bool(use.estimated_wh),
+        x=f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%",
+        width=f"{width * BAR_SHARE:.2f}%",
+        rects=_rects(use, top_wh, current=current),
     )
 
 

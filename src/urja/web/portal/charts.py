@@ -109,7 +109,9 @@ def chart(uses: Sequence[Use], begun: range) -> Chart:
         scale_kwh=kwh_text(top_wh),
         bars=bars,
         ticks=tuple(
-            Tick(f"{width * number + width / 2:.2f}%", use.tick) for number, use in enumerate(uses) if use.tick
+            Tick(f"{width * number + width / 2:.2f}%", use.tick)
+            for number, use in enumerate(uses)
+            if use.tick
         ),
         any_estimated=any(bar.estimated for bar in bars),
         any_missing=not all(bar.known for bar in bars),

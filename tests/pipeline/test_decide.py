@@ -236,9 +236,10 @@ class Place:
         return found.standing, found.reason.key
 
     def notices(self, house=0):
-        from urja.apps.notices.queries import notices_of
+        from urja.apps.notices.models import Notice
 
-        return [notice.kind for notice in notices_of(self.houses[house].account_id)]
+        told = Notice.objects.filter(account_id=self.houses[house].account_id)
+        return [notice.kind for notice in told.order_by("requested_at", "id")]
 
     def holds(self, house=0):
         from urja.apps.supply.models import Hold

@@ -19,11 +19,12 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.conf import settings
 
-from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command, State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import book
 from urja.apps.supply import by_hand, relights, standings, switching, tampers, vacancies, welds
+from urja.apps.supply.account_facts import SwitchCommand
 from urja.apps.supply.health import judged, recovering
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.queries import facts
@@ -349,7 +350,7 @@ def _may_be_cut(known: Known) -> bool:
     return not latest.finished or (latest.sent_at is not None and _came_to_nothing(latest))
 
 
-def _came_to_nothing(command: Command) -> bool:
+def _came_to_nothing(command: SwitchCommand) -> bool:
     return command.state in (CommandState.FAILED, CommandState.EXPIRED, CommandState.SUPERSEDED)
 
 

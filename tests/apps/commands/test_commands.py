@@ -204,8 +204,6 @@ def test_queries(home):
     record(report(cut, "confirmed"))
     back = issue(home, "connect")
     issue(home, "read_object")
-    assert queries.latest_supply([home.device_id, 1]) == {home.device_id: back}
-    assert queries.last_carried_out([home.device_id]) == {home.device_id: cut}
     assert [command.kind for command in queries.unfinished([home.device_id])] == ["connect", "read_object"]
     assert list(queries.unfinished(kind="connect")) == [back]
     assert queries.waiting_for_person() == []

@@ -36,15 +36,14 @@ def _newest(account_ids: Iterable[int], at: datetime) -> QuerySet[Agreement]:
 
 
 def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
-    """The agreements with their terms and where they follow another, each fetched for all at once."""
+    """The agreements with their terms and where they follow another, fetched for all at once."""
     found = list(agreements)
     terms: dict[int, list[AgreementTerms]] = {agreement.id: [] for agreement in found}
-    for row in AgreementTerms.objects.filter(agreement_id__in=terms).order_by("agreement_id", "valid_from"):
+    for row in AgreementTerms.objects.raw(_TERMS, {"agreements": list(terms)}):
         terms[row.agreement_id].append(row)
-    follows = _follows(list(terms))
     for agreement in found:
         agreement.all_terms = tuple(terms[agreement.id])
-        agreement.follows_at = follows[agreement.id]
+        agreement.follows_at = agreement.all_terms[0].follows_at
     return found
 
 
@@ -55,13 +54,11 @@ FOLLOWS = (
 """`Agreement.follows_at`, for a statement that asks for more than this."""
 
 
-def _follows(agreement_ids: list[int]) -> dict[int, datetime | None]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT a.id, {FOLLOWS.format(agreement='a')} FROM registry_agreement a WHERE a.id = ANY(%s)",  # noqa: S608
-            [agreement_ids],
-        )
-        return dict(cursor.fetchall())
+_TERMS = f"""
+SELECT t.*, {FOLLOWS.format(agreement="a")} AS follows_at
+FROM registry_agreement a JOIN registry_agreement_terms t ON t.agreement_id = a.id
+WHERE a.id = ANY(%(agreements)s) ORDER BY t.agreement_id, t.valid_from
+"""  # noqa: S608 - constants
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:

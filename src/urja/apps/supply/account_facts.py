@@ -1,4 +1,6 @@
-"""What there is one of for each account: its meter, its last recharge, what was decided last, arrears and plan."""
+"""What there is one of for each account: its meter, the commands to its switch, its last recharge, what was decided last,
+arrears and plan.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.books.kinds import NOT_PAID_IN
+from urja.apps.commands.kinds import CARRIED_OUT, SUPPLY_KINDS, TERMINAL
 from urja.apps.contracts.kinds import Agreement
 from urja.core.arrears import due_day
 from urja.core.calendar import ONE_DAY, local_day, midnight
@@ -28,6 +31,24 @@ class Stood:
     below_cut_since: datetime | None
     paid_first_at: datetime | None
     paid_due_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchCommand:
+    """A command to a load switch, as far as decisions look at it."""
+
+    id: int
+    device_id: int
+    kind: str
+    state: str
+    issued_at: datetime
+    issued_wall_ms: int
+    sent_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in TERMINAL
 
 
 _STOOD = "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_first_at, s.paid_due_minor"
@@ -51,6 +72,25 @@ class AccountFacts:
     """When it begins or ends next, as far as is known."""
     arrears_minor: int
     instalment: Instalment | None
+    holds: frozenset[str]
+    """Why the supply is held off."""
+    latest: SwitchCommand | None
+    """The newest command to the load switch, whatever became of it."""
+    latest_cause: str
+    """Why it was given; empty where it was not by a decision."""
+    latest_ledger_seq: int
+    """The account's last entry when it was given."""
+    obeyed: SwitchCommand | None
+    """The newest that the meter has carried out."""
+
+
+def _newest(and_where: str = "") -> str:
+    """The newest command to a meter's load switch, in the order of `SwitchCommand`."""
+    return f"""
+    SELECT c.id, c.device_id, c.kind, c.state, c.issued_at, c.issued_wall_ms, c.sent_at, c.ended_at
+    FROM commands.command c WHERE c.device_id = m.device_id AND c.kind IN {SUPPLY_KINDS} {and_where}
+    ORDER BY c.sequence DESC LIMIT 1
+"""  # noqa: S608 - constants
 
 
 _STATEMENT = f"""
@@ -63,7 +103,10 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
     (SELECT jsonb_build_array(p.every, p.amount_minor, p.valid_from,
             (SELECT count(*) FROM billing.instalment i WHERE i.plan_id = p.id))
         FROM billing.instalment_plan p WHERE p.account_id = given.account_id
-        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
+        AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s),
+    array(SELECT h.reason::text FROM supply_hold h
+        WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
+    w.cause, w.ledger_seq, latest.*, obeyed.*
 FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])
     AS given (account_id, service_point_id, customer_id)
 LEFT JOIN assets.device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
@@ -82,6 +125,9 @@ CROSS JOIN LATERAL (
             min(q.valid_to) FILTER (WHERE q.valid_to > %(now)s)) AS changes_at
     FROM people.protection q WHERE q.person_id = given.customer_id
 ) protected
+LEFT JOIN LATERAL ({_newest()}) latest ON true
+LEFT JOIN supply_switching w ON w.command_id = latest.id
+LEFT JOIN LATERAL ({_newest("AND c.state = ANY(%(carried_out)s)")}) obeyed ON true
 """  # noqa: S608 - constants and the names of models
 
 
@@ -95,13 +141,15 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
                 "places": [agreement.service_point_id for agreement in agreements],
                 "customers": [agreement.customer_id for agreement in agreements],
                 "now": now,
+                "carried_out": list(CARRIED_OUT),
             },
         )
         return {row[0]: _facts(row) for row in cursor.fetchall()}
 
 
 def _facts(row: Sequence[Any]) -> AccountFacts:
-    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:]
+    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:16]
+    (holds, cause, ledger_seq), latest, obeyed = row[16:19], row[19:27], row[27:]
     return AccountFacts(
         *own,
         stood=Stood(*stood) if stood[0] is not None else None,
@@ -109,6 +157,11 @@ def _facts(row: Sequence[Any]) -> AccountFacts:
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
         instalment=_instalment(*json.loads(plan)) if plan else None,
+        holds=frozenset(holds),
+        latest=SwitchCommand(*latest) if latest[0] is not None else None,
+        latest_cause=cause or "",
+        latest_ledger_seq=ledger_seq or 0,
+        obeyed=SwitchCommand(*obeyed) if obeyed[0] is not None else None,
     )
 
 

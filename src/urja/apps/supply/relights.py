@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from urja.apps.commands.kinds import Command
+from urja.apps.supply.account_facts import SwitchCommand
 from urja.apps.supply.models import Relight
 from urja.apps.supply.queries.facts import Credit, Known
 from urja.apps.supply.standings import Decided
@@ -40,7 +41,7 @@ def _matters(known: Known) -> bool:
     )
 
 
-def _row(credit: Credit, connect: Command | None, moment: Moment, paid_wall_ms: int) -> Relight:
+def _row(credit: Credit, connect: SwitchCommand | None, moment: Moment, paid_wall_ms: int) -> Relight:
     """A connect is under way where the payment brought the light back before it was captured, or the policy did."""
     return Relight(
         credit_id=credit.id,

@@ -9,23 +9,6 @@ from urja.apps.commands.kinds import SUPPLY_KINDS, UNFINISHED, State
 from urja.apps.commands.models import Command
 
 
-def latest_supply(device_ids: Iterable[int]) -> dict[int, Command]:
-    """The newest command to the load switch of each device that was given one, whatever became of it."""
-    return {command.device_id: command for command in _newest(device_ids)}
-
-
-def last_carried_out(device_ids: Iterable[int]) -> dict[int, Command]:
-    """The newest command to the load switch that each device has obeyed: what its switch was left in."""
-    obeyed = [State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON]
-    return {command.device_id: command for command in _newest(device_ids).filter(state__in=obeyed)}
-
-
-def _newest(device_ids: Iterable[int]) -> QuerySet[Command]:
-    """The newest command to each device's load switch."""
-    given = Command.objects.filter(device_id__in=list(device_ids), kind__in=SUPPLY_KINDS)
-    return given.order_by("device_id", "-sequence").distinct("device_id")
-
-
 def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None) -> QuerySet[Command]:
     """Commands that have not ended, by device and in their order."""
     found = Command.objects.filter(state__in=UNFINISHED).order_by("device_id", "sequence")

@@ -45,15 +45,17 @@ def authorised_of(
     """
     since = exhausted_since or {}
     found: dict[int, list[Authorised]] = defaultdict(list)
-    waiting = Payment.objects.filter(
-        account_id__in=account_ids, authorised_at__isnull=False, credit_id=None
-    ).order_by("authorised_at", "id")
-    for payment in waiting:
-        assert payment.authorised_at is not None
-        spell = since.get(payment.account_id)
-        if payment.state == PaymentState.AUTHORISED or (spell is not None and payment.authorised_at >= spell):
-            failed = payment.state in (PaymentState.FAILED, PaymentState.REFUNDED)
-            found[payment.account_id].append(Authorised(payment.amount_minor, payment.authorised_at, failed))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id, state, amount_minor, authorised_at FROM payments_payment "
+            "WHERE account_id = ANY(%s) AND authorised_at IS NOT NULL AND credit_id IS NULL ORDER BY authorised_at, id",
+            [list(account_ids)],
+        )
+        for account_id, state, amount_minor, at in cursor.fetchall():
+            spell = since.get(account_id)
+            if state == PaymentState.AUTHORISED or (spell is not None and at >= spell):
+                failed = state in (PaymentState.FAILED, PaymentState.REFUNDED)
+                found[account_id].append(Authorised(amount_minor, at, failed))
     return dict(found)
 
 

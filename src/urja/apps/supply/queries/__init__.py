@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.rulebook.queries.policies import book
-from urja.apps.supply.models import HealthReport, Hold
+from urja.apps.supply.models import Hold
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
@@ -398,8 +398,11 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
 
 def health() -> Health:
     """The last judgement; all well before the first."""
-    judged = HealthReport.objects.order_by("-at", "-id").first()
-    return Health(judged.collection, judged.payments, judged.messaging) if judged else Health()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT collection, payments, messaging FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
+        )
+        return Health(*cursor.fetchone() or ())
 
 
 def _zone() -> ZoneInfo:

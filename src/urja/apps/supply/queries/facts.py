@@ -17,18 +17,14 @@ from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable
-from urja.apps.commands import queries as commands
-from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command, State as CommandState
+from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
-from urja.apps.notices import queries as notices
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import Book, book
-from urja.apps.supply.account_facts import Stood, account_facts
-from urja.apps.supply.models import Switching
-from urja.apps.supply.queries import holds
+from urja.apps.supply.account_facts import Stood, SwitchCommand, account_facts
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
@@ -83,11 +79,11 @@ class Known:
     balance: Balance
     stood: Stood | None
     """What was decided last; none before the first decision."""
-    latest: Command | None
+    latest: SwitchCommand | None
     """The newest command to the load switch, whatever became of it."""
     latest_cause: str
     """Why it was given; empty where it was not by `decide`."""
-    obeyed: Command | None
+    obeyed: SwitchCommand | None
     """The newest that the meter has carried out."""
     credits: tuple[Credit, ...]
     """Those that wait to be posted, and those posted since the newest switching, oldest first."""
@@ -99,13 +95,13 @@ class Known:
     """When terms or a protected status begin or end next, as far as is known."""
 
     @property
-    def pending_cut(self) -> Command | None:
+    def pending_cut(self) -> SwitchCommand | None:
         """A cut that is not at its end."""
         latest = self.latest
         return latest if latest and latest.kind == DISCONNECT and not latest.finished else None
 
     @property
-    def pending_connect(self) -> Command | None:
+    def pending_connect(self) -> SwitchCommand | None:
         latest = self.latest
         return latest if latest and latest.kind == CONNECT and not latest.finished else None
 
@@ -205,22 +201,17 @@ class _Loader:
             accounts, {id_: stood.below_cut_since for id_, stood in self.stood.items()}
         )
         self.balances = fresh_balances(agreements, now)
-        self.holds = holds(own.service_point_id for own in self.own.values())
-        self.devices = {own.service_point_id: own.device_id for own in self.own.values() if own.device_id}
-        self.latest = commands.latest_supply(self.devices.values())
-        self.obeyed = commands.last_carried_out(self.devices.values())
         self.switchless = {
             own.device_id for own in self.own.values() if own.device_id and not own.load_switch
         }
         self.errands = work.switched_by_hand(self.switchless) if self.switchless else {}
-        self.switchings = _switchings(self.latest.values())
         self.recharges = {
             account_id: (own.recharged_minor, own.recharged_at)
             for account_id, own in self.own.items()
             if own.recharged_minor is not None and own.recharged_at is not None
         }
         self.notices = self._notices(accounts)
-        self.turned_on = _turned_on(self.obeyed.values())
+        self.turned_on = _turned_on(own.obeyed for own in self.own.values() if own.obeyed)
 
     def known(self, held: set[str] | None = None) -> list[Known]:
         found = []
@@ -239,26 +230,24 @@ class _Loader:
         return found
 
     def _known(self, agreement: Agreement, policy: Policy) -> Known:
-        account_id, place = agreement.account_id, agreement.service_point_id
-        device_id = self.devices.get(place)
-        latest = self.latest.get(device_id) if device_id else None
-        obeyed = self.obeyed.get(device_id) if device_id else None
-        switching = self.switchings.get(latest.id) if latest else None
-        seq = switching.ledger_seq if switching else 0
+        account_id = agreement.account_id
+        own = self.own[account_id]
         return Known(
             account_id=account_id,
             agreement=agreement,
-            device_id=device_id,
+            device_id=own.device_id,
             policy=policy,
-            facts=self._facts(agreement, policy, self._supply(device_id, obeyed)),
+            facts=self._facts(agreement, policy, self._supply(own.device_id, own.obeyed)),
             balance=self.balances[account_id],
-            stood=self.stood.get(account_id),
-            latest=latest,
-            latest_cause=switching.cause if switching else "",
-            obeyed=obeyed,
-            credits=tuple(c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > seq),
-            by_hand=device_id in self.switchless,
-            errand=self.errands.get(device_id) if device_id else None,
+            stood=own.stood,
+            latest=own.latest,
+            latest_cause=own.latest_cause,
+            obeyed=own.obeyed,
+            credits=tuple(
+                c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > own.latest_ledger_seq
+            ),
+            by_hand=own.device_id in self.switchless,
+            errand=self.errands.get(own.device_id) if own.device_id else None,
             changes_at=self._changes_at(agreement),
         )
 
@@ -298,13 +287,13 @@ class _Loader:
             instalment=own.instalment,
             flags=own.flags,
             supply=supply,
-            holds=frozenset(self.holds.get(agreement.service_point_id, ())),
+            holds=own.holds,
             notices=tuple(self.notices.get(account_id, ())),
             authorised=self._under_way(account_id),
             health=self.health,
         )
 
-    def _supply(self, device_id: int | None, obeyed: Command | None) -> str:
+    def _supply(self, device_id: int | None, obeyed: SwitchCommand | None) -> str:
         """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
         if device_id in self.switchless:
             return _left_by_hand(self.errands.get(device_id))
@@ -346,19 +335,22 @@ class _Loader:
     def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
         """All since the last recharge, or since the credit ran out where that was earlier."""
         found: dict[int, list[NoticeFact]] = defaultdict(list)
-        since = {account_id: self._noticed_since(account_id) for account_id in told}
-        for notice in notices.notices_of_many(told, min(since.values())):
-            mistaken = notice.channel == LETTER and notice.state == NoticeState.FAILED
-            if notice.requested_at >= since[notice.account_id] and not mistaken:
-                found[notice.account_id].append(
-                    NoticeFact(
-                        notice.kind,
-                        notice.requested_at,
-                        notice.delivered_at,
-                        notice.sent_at,
-                        notice.channel,
-                    )
-                )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT n.account_id, n.kind, n.requested_at, n.delivered_at, n.sent_at, n.channel "
+                "FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (account_id, since_at) "
+                "JOIN notices.notice n ON n.account_id = given.account_id AND n.requested_at >= given.since_at "
+                # A letter that was entered by mistake tells of nothing.
+                "WHERE NOT (n.channel = %s AND n.state = %s) ORDER BY n.requested_at, n.id",
+                [
+                    list(told),
+                    [self._noticed_since(account_id) for account_id in told],
+                    LETTER,
+                    NoticeState.FAILED,
+                ],
+            )
+            for account_id, *notice in cursor.fetchall():
+                found[account_id].append(NoticeFact(*notice))
         return found
 
     def _noticed_since(self, account_id: int) -> datetime:
@@ -372,12 +364,6 @@ def _left_by_hand(errand: WorkOrder | None) -> str:
     if errand is None:
         return "on"
     return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
-
-
-def _switchings(given: Iterable[Command]) -> dict[int, Switching]:
-    """Why each of the commands was given, where it was by a decision."""
-    ids = [command.id for command in given]
-    return {found.command_id: found for found in Switching.objects.filter(command_id__in=ids)}
 
 
 def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
@@ -398,7 +384,7 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     return found
 
 
-def _turned_on(obeyed: Iterable[Command]) -> set[int]:
+def _turned_on(obeyed: Iterable[SwitchCommand]) -> set[int]:
     """Devices that waited for a person and through which energy has flowed since."""
     waiting = {c.device_id: c.ended_at for c in obeyed if c.state == CommandState.WAITING_FOR_PERSON}
     if not waiting:

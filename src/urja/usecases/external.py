@@ -5,7 +5,7 @@ else that would change it is refused. The same message twice changes nothing.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from urja.apps.identity.queries.identities import staff_address_faults, taken_faults
 from urja.apps.journal.models import External
-from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
+from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import Licensee, Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
@@ -22,9 +22,8 @@ from urja.usecases.arriving import person_of
 from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
 from urja.usecases.loading.forms import Bad, Ways
-from urja.usecases.network import licensees_of
+from urja.usecases.ownership import licensee_faults, remember
 from urja.usecases.people import staff_faults, write_person
-from urja.usecases.places import places_of
 from urja.usecases.premises import PutPremise
 
 _MODELS: dict[str, type[Model]] = {"person": Person, "premise": Premise, "service_point": ServicePoint}
@@ -218,45 +217,6 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
             return linked
         number = self._said("consumer_number")
         return ServicePoint.objects.filter(consumer_number=number).first() if number else None
-
-
-class PutLicensee(UseCase, kw_only=True):
-    """Which licensee supplies a connection, as an older or outside system says it."""
-
-    consumer_number: str
-    licensee: str
-    """Its code."""
-
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from licensee_faults(doing, self.licensee)
-
-    def carry_out(self, doing: Doing) -> None:
-        place = doing.find(places_of, self.consumer_number)
-        licensee = doing.find(licensees_of, self.licensee)
-        if place is not None and place.licensee != licensee:
-            doing.change(place, licensee=licensee)
-
-
-def licensee_faults(doing: Doing, code: str) -> Iterator[str]:
-    """Why nobody is called so."""
-    if code and doing.find(licensees_of, code) is None:
-        yield say("there is no licensee {licensee}", licensee=code)
-
-
-def remember(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
-    """Keep by what number a system knows an object, and which of its columns it owns; whether that was new."""
-    owned = sorted(owned)
-    link, made = External.objects.get_or_create(
-        system=system,
-        kind=kind,
-        external_id=external_id,
-        defaults={"id": next_number(), "object_id": object_id, "owned": owned},
-    )
-    if not made and (link.object_id != object_id or not set(owned) <= set(link.owned)):
-        link.object_id, link.owned = object_id, sorted({*link.owned, *owned})
-        link.save(update_fields=["object_id", "owned"])
-        return True
-    return made
 
 
 _COLUMN = {"licensee": "licensee_id", "premise": "premise_id"}

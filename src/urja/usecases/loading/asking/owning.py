@@ -7,7 +7,7 @@ from urja.apps.journal.models import External
 from urja.apps.journal.operation import Doing, UseCase
 from urja.base.sentences import say
 from urja.usecases.arriving import current
-from urja.usecases.external import remember
+from urja.usecases.ownership import remember
 from urja.usecases.places import places_of
 from urja.usecases.premises import premises_of
 

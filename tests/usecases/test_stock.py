@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.db import IntegrityError
 from tests.apps.street import START, adopt, by_hand, install, remove
@@ -135,45 +134,6 @@ def test_the_database_keeps_stock_and_places_together(database):
     period.id, period.valid_from, period.valid_to = 1, START + timedelta(days=2), None
     with pytest.raises(IntegrityError, match="is removed in the stock's words"):
         period.save(force_insert=True)
-
-
-def test_by_statement_is_stricter_and_no_way_round(database):
-    """A transaction that is judged statement by statement must have everything in order at each one's end."""
-    made = adopt(1)
-    with database.connect(autocommit=False) as connection:
-        connection.execute("SELECT set_config('urja.by_statement', 'on', true)")
-        agreement = (
-            "INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, valid_to, recorded_at, actor)"
-            f" VALUES (1, {made.service_point_id}, {made.account_id}, '2000-01-01', '2001-01-01', now(), 'x')"
-        )
-        device = (
-            "INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,"
-            " max_power_w, stock, recorded_at, actor) VALUES (1, 'x', 'x', 't', '', '', 1800, 1, 'installed', now(), 'x')"
-        )
-        for wrong in (agreement, device):
-            with pytest.raises(psycopg.errors.CheckViolation), connection.transaction():
-                connection.execute(wrong)
-        connection.rollback()
-
-
-def test_an_agreement_at_a_place_of_the_networks_is_refused_by_statement_too(database):
-    made = adopt(1)
-    with by_hand():
-        from urja.apps.contracts.models import Agreement, AgreementTerms
-        from urja.apps.network.models import ServicePoint
-
-        AgreementTerms.objects.all().delete()
-        Agreement.objects.all().delete()
-        ServicePoint.objects.update(purpose="bulk")
-    with database.connect(autocommit=False) as connection:
-        connection.execute("SELECT set_config('urja.by_statement', 'on', true)")
-        with pytest.raises(psycopg.errors.CheckViolation) as refused:
-            connection.execute(
-                "INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)"
-                " VALUES (1, %s, %s, now(), now(), 'x')",
-                [made.service_point_id, made.account_id],
-            )
-    assert refused.value.diag.constraint_name == "registry_consumers_only"
 
 
 def test_the_list_says_where_each_is(perform):

@@ -115,6 +115,29 @@ class NewConnection(connections.NewConnection, UseCase):
         )
 
 
+class PutLicensee(UseCase, kw_only=True):
+    """Which licensee supplies a connection, as an older or outside system says it."""
+
+    consumer_number: str
+    licensee: str
+    """Its code."""
+
+    def faults(self, doing: Doing) -> Iterator[str]:
+        yield from licensee_faults(doing, self.licensee)
+
+    def carry_out(self, doing: Doing) -> None:
+        place = doing.find(places_of, self.consumer_number)
+        licensee = doing.find(network.licensees_of, self.licensee)
+        if place is not None and place.licensee != licensee:
+            doing.change(place, licensee=licensee)
+
+
+def licensee_faults(doing: Doing, code: str) -> Iterator[str]:
+    """Why nobody is called so."""
+    if code and doing.find(network.licensees_of, code) is None:
+        yield say("there is no licensee {licensee}", licensee=code)
+
+
 def _choice_faults(what: str, given: str, choices: tuple[str, ...] | list[str]) -> Iterator[str]:
     if given not in choices:
         yield say(

@@ -19,10 +19,11 @@ from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases.arriving import person_of
+from urja.usecases.connections import licensee_faults
 from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
 from urja.usecases.loading.forms import Bad, Ways
-from urja.usecases.ownership import licensee_faults, remember
+from urja.usecases.ownership import remember
 from urja.usecases.people import staff_faults, write_person
 from urja.usecases.premises import PutPremise
 

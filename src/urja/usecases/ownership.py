@@ -1,7 +1,11 @@
 """Whose an attribute is: what an outside system owns, nobody else changes here."""
 
+from collections.abc import Iterable
+
 from django.db import connection
 
+from urja.apps.journal.models import External
+from urja.apps.journal.operation import next_number
 from urja.base.sentences import say
 
 _KEPT_OF = {
@@ -39,3 +43,19 @@ def owned_by_others(operation_id: int, system: str) -> list[str]:
             )
             for owner, kind, number, attribute in cursor.fetchall()
         ]
+
+
+def remember(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
+    """Keep by what number a system knows an object, and which of its columns it owns; whether that was new."""
+    owned = sorted(owned)
+    link, made = External.objects.get_or_create(
+        system=system,
+        kind=kind,
+        external_id=external_id,
+        defaults={"id": next_number(), "object_id": object_id, "owned": owned},
+    )
+    if not made and (link.object_id != object_id or not set(owned) <= set(link.owned)):
+        link.object_id, link.owned = object_id, sorted({*link.owned, *owned})
+        link.save(update_fields=["object_id", "owned"])
+        return True
+    return made

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from urja.apps.books.chain import content_hash
 from urja.apps.books.errors import IdempotencyError, LedgerError
@@ -104,25 +103,6 @@ def request_debit(
         ),
         content,
     )
-
-
-def request_opening_credits(
-    cursor: CursorWrapper, asked: str, parameters: Mapping[str, Any], requested_at: datetime
-) -> int:
-    """As `request_credit` of the kind `opening-credit`, for many: `asked` is a query of agreement, account and amount
-    in minor units, none of which has one yet. Returns how many they are.
-    """
-    # The hash is that of `content_hash`, so that asking again for the same is a replay here as there.
-    cursor.execute(
-        # The query is one of the loader's own; what a file says travels in tables.
-        "INSERT INTO ledger_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, input_hash,"  # noqa: S608
-        " correlation, requested_at) SELECT account >> 40 << 40 | nextval('ledger_number'), account, amount,"
-        " 'opening-credit', '', 'opening-credit:' || agreement, sha256(convert_to('{\"account\":' || account ||"
-        ' \',"amount_minor":\' || amount || \',"kind":"opening-credit","reference":""}\', \'UTF8\')), 0,'
-        f" %(requested_at)s FROM ({asked}) c (agreement, account, amount)",
-        {**parameters, "requested_at": requested_at},
-    )
-    return int(cursor.rowcount)
 
 
 def hold_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
@@ -50,21 +49,6 @@ def record_installation(
     stored = cursor.fetchone()
     assert stored is not None, "an aggregate gives one row"
     return int(stored[0])
-
-
-def record_installations(cursor: Cursor, reads: str, parameters: Mapping[str, Any]) -> int:
-    """As `record_installation`, of meters that are new at their places: `reads` is a query of service point, device,
-    instant and Wh, and `parameters` are its own, with `at`, when all that was recorded. Returns how many they are.
-    """
-    cursor.execute(
-        # The query is one of the loader's own; what a file says travels in tables.
-        "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"  # noqa: S608
-        " kind, version, status, source, clock_status, recorded_in)"
-        f" SELECT place, device, read_at, wh, 0, %(at)s, {RegisterKind.INSTALLATION:d}, 1, {Status.MEASURED:d},"
-        f" {Source.INSTALLATION:d}, 0, (SELECT readings_period()) FROM ({reads}) r (place, device, read_at, wh)",
-        dict(parameters),
-    )
-    return cursor.rowcount
 
 
 def withdraw_installation(

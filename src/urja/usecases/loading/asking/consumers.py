@@ -11,13 +11,12 @@ from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.usecases.agreed import holds_at, newest_of
 from urja.usecases.arriving import people_of
-from urja.usecases.connections import NewConnection
+from urja.usecases.connections import NewConnection, PutLicensee
 from urja.usecases.loading.asking import hanging
 from urja.usecases.loading.asking.owning import Owning
 from urja.usecases.loading.staging import Load, Row
 from urja.usecases.moving import MoveIn
 from urja.usecases.network import MoveServicePoint, licensees_of
-from urja.usecases.ownership import PutLicensee
 from urja.usecases.places import places_of
 from urja.usecases.premises import PutPremise, premises_of
 from urja.usecases.taking_over import PutPerson, TakeOver, complexes_of

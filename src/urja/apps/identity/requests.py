@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from urja.apps.identity.models import PersonalRead
+from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.models import AddressAnswer, PersonalRead, SignIn, Token
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.operation import next_number
 
@@ -21,3 +22,35 @@ def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetim
         )
         for person_id in sorted(set(person_ids) - {caller.person_id})
     )
+
+
+def note_sign_in(
+    kind: SignInKind,
+    *,
+    at: datetime,
+    user_id: int | None,
+    address_digest: bytes,
+    ip: str | None,
+    network: str,
+    device_digest: bytes,
+) -> None:
+    """Write down what happened at the door."""
+    SignIn.objects.create(
+        at=at,
+        kind=kind,
+        user_id=user_id,
+        address_digest=address_digest,
+        ip=ip,
+        network=network,
+        device_digest=device_digest,
+    )
+
+
+def answer_address(word: str, at: datetime) -> None:
+    """Write down a word that somebody brought from a mail about a sign-in address; the pipeline judges it."""
+    AddressAnswer.objects.create(word=word, received_at=at)
+
+
+def note_use(token_id: int, at: datetime) -> None:
+    """Write down when a key was used last, to the minute."""
+    Token.objects.filter(id=token_id).update(last_used_at=at.replace(second=0, microsecond=0))

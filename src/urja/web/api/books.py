@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.queries import agreement_at
-from urja.apps.identity.models import PersonalRead
+from urja.apps.identity.queries import personal_reads
 from urja.apps.identity.requests import note_reads
 from urja.apps.notices.queries import written_to
 from urja.apps.overviews.queries import areas, connections, paging, premises, registry
@@ -340,7 +340,6 @@ def export(ask: Ask) -> answers.Export:
         if person.user_id is None
         else get_user_model().objects.values_list("last_login", flat=True).get(id=person.user_id)
     )
-    reads = PersonalRead.objects.filter(person=person).order_by("id")
     return answers.Export(
         exported_at=local(ask.now),
         consumer=resources.consumer_of(person),
@@ -355,7 +354,7 @@ def export(ask: Ask) -> answers.Export:
             for one in person.protections.all()
         ],
         accounts=[_exported_account(one, person) for one in person.accesses.all()],
-        read_by=resources.personal_reads_of(reads),
+        read_by=resources.personal_reads_of(personal_reads.of_person(person.id)),
     )
 
 

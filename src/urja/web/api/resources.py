@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.queries import with_terms
-from urja.apps.identity.models import PersonalRead
+from urja.apps.identity.queries import personal_reads as reads
+from urja.apps.identity.queries.personal_reads import PersonalReadRow
 from urja.apps.identity.queries.roles import TABLE, who_may, writing
 from urja.apps.identity.requests import note_reads
 from urja.apps.journal import queries as journal
@@ -427,15 +428,18 @@ class PersonalReadsQuery(ListQuery, frozen=True, kw_only=True):
 
 def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
     query: PersonalReadsQuery = ask.query
-    rows = PersonalRead.objects.all()
-    if not ask.area.everywhere:
-        rows = rows.filter(person__in=registry.people(areas.people(ask.area, ask.now)).values("id"))
-    given = {"person_id": query.consumer, "user_id": query.user, "token_id": query.token}
-    rows = rows.filter(**{name: value for name, value in given.items() if value is not None})
-    return page(ask, rows, personal_reads_of, newest_first=True)
+    found = reads.of_people(
+        areas.people(ask.area, ask.now, path="person_id"),
+        person_id=query.consumer,
+        user_id=query.user,
+        token_id=query.token,
+        before=last_seen(ask, int),
+        limit=query.limit + 1,
+    )
+    return page_of(ask, found, personal_reads_of, lambda one: one.id)
 
 
-def personal_reads_of(found: Iterable[PersonalRead]) -> list[answers.PersonalRead]:
+def personal_reads_of(found: Iterable[PersonalReadRow]) -> list[answers.PersonalRead]:
     return [
         answers.PersonalRead(
             id=one.id,

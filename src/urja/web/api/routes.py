@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from msgspec import Meta, Struct
 
-from urja.apps.identity.models import Token
 from urja.apps.identity.queries.access import Area, Caller
+from urja.apps.identity.queries.keys import TokenRow
 from urja.web.api.problems import Problem
 
 type Handler = Callable[["Ask"], Any]
@@ -76,7 +76,7 @@ class Ask:
     route: Route
     request: HttpRequest
     caller: Caller
-    token: Token | None
+    token: TokenRow | None
     area: Area
     """Where the caller may what the route does."""
     now: datetime

@@ -17,9 +17,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from urja.apps.identity.errors import NotAllowed
-from urja.apps.identity.models import Token
 from urja.apps.identity.queries import keys
 from urja.apps.identity.queries.access import Area, Caller, caller_of_token, caller_of_user
+from urja.apps.identity.queries.keys import TokenRow
+from urja.apps.identity.requests import note_use
 from urja.base.sentences import in_english
 from urja.base.storable import faults_of
 from urja.web.api import operating
@@ -120,7 +121,7 @@ def _response(ask: Ask, answer: Any) -> HttpResponse:
 # -- who asks ------------------------------------------------------------------------------------------------------
 
 
-def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, Token | None]:
+def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, TokenRow | None]:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if not scheme and route.own_session and request.user.is_authenticated:
         return caller_of_user(request.user.pk, now), None
@@ -139,7 +140,7 @@ def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, 
     return caller_of_token(token, now), token
 
 
-def _token(text: str) -> Token:
+def _token(text: str) -> TokenRow:
     token = keys.found(text)
     wall = datetime.now(UTC)
     if token is None:
@@ -153,7 +154,7 @@ def _token(text: str) -> Token:
         why = f"whose key {token.prefix} is may not sign in any more"
     else:
         if token.last_used_at is None or wall - token.last_used_at >= USE_NOTED:
-            Token.objects.filter(id=token.id).update(last_used_at=wall.replace(second=0, microsecond=0))
+            note_use(token.id, wall)
         return token
     log.warning("key refused", why=why)
     raise Problem("unauthenticated", f"{why}: ask for another one")

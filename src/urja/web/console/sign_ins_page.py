@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _
 
 from urja.apps.identity.kinds import SignInKind
-from urja.apps.identity.models import SignIn
+from urja.apps.identity.queries import sign_ins
 from urja.web.console.colleagues import names_of
 from urja.web.console.moments import moment_of
 
@@ -50,12 +50,7 @@ class SignInsPage:
 
 def sign_ins_page(now: datetime, network: str, before: int | None) -> SignInsPage:
     """A page of the door's book."""
-    rows = SignIn.objects.order_by("-id")
-    if network:
-        rows = rows.filter(network=network)
-    if before is not None:
-        rows = rows.filter(id__lt=before)
-    found = list(rows[: PAGE + 1])
+    found = sign_ins.latest(network, before, PAGE + 1)
     shown = found[:PAGE]
     names = names_of({f"user {one.user_id}" for one in shown if one.user_id is not None})
     lines = [

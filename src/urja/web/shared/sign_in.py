@@ -9,7 +9,6 @@ networks delays nobody: the codes of that address become so long that it is hope
 import math
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -18,13 +17,14 @@ import structlog
 from django.conf import settings
 from django.core import signing
 from django.db import connection, transaction
-from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
 from urja.apps.identity.kinds import SignInKind
-from urja.apps.identity.models import SignIn
+from urja.apps.identity.queries import sign_ins
+from urja.apps.identity.queries.sign_ins import Event
+from urja.apps.identity.requests import note_sign_in
 from urja.base.networks import address_of
 from urja.web.shared.client import place_of
 
@@ -53,16 +53,6 @@ STAFF_SESSION: Final = timedelta(hours=12)
 _BROWSER: Final = "sign_in_browser"
 """In the session: the number of the browser that asked."""
 _SALT: Final = "urja.web.sign-in"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One row of the door's book, as far as limits go by it."""
-
-    at: datetime
-    kind: str
-    network: str
-    device: bytes | None
 
 
 def delay_s(events: Iterable[Event], now: datetime) -> int:
@@ -132,9 +122,9 @@ def limit_session(request: HttpRequest) -> None:
 def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> None:
     """Write down what has happened: in the table, and in the log under the client's address."""
     ip = request.META.get("REMOTE_ADDR", "")
-    SignIn.objects.create(
+    note_sign_in(
+        kind,
         at=datetime.now(UTC),
-        kind=kind,
         user_id=None if user is None else user.pk,
         address_digest=digest_of(address),
         ip=ip if address_of(ip) is not None else None,
@@ -176,13 +166,7 @@ def try_code(request: HttpRequest, address: str, since: datetime) -> bool:
     To be called, and what is tried to be noted, in one transaction: then tries at once are counted one by one.
     """
     _one_at_a_time(address)
-    wrong = SignIn.objects.filter(
-        address_digest=digest_of(address),
-        device_digest=_device(request),
-        kind=SignInKind.WRONG_CODE,
-        at__gte=since,
-    )
-    return wrong.count() < TRIES
+    return sign_ins.wrong_codes(digest_of(address), _device(request), since) < TRIES
 
 
 def guessed_at(events: Iterable[Event]) -> bool:
@@ -200,14 +184,7 @@ def guessed_at_address(address: str) -> bool:
 
 def _events(address: str, now: datetime) -> list[Event]:
     """What happened with an address in the last day; when its browsers signed in, for as long as they are known."""
-    rows = SignIn.objects.filter(
-        Q(at__gt=now - COUNTED) | Q(kind=SignInKind.SIGNED_IN, at__gt=now - DEVICE_AGE),
-        address_digest=digest_of(address),
-    ).order_by("id")
-    return [
-        Event(at, kind, network, None if device is None else bytes(device))
-        for at, kind, network, device in rows.values_list("at", "kind", "network", "device_digest")
-    ]
+    return sign_ins.events(digest_of(address), now - COUNTED, now - DEVICE_AGE)
 
 
 def _known(events: Iterable[Event]) -> set[bytes | None]:
@@ -226,10 +203,7 @@ def _here(events: list[Event], request: HttpRequest) -> list[Event]:
 
 def _wait_of_place(request: HttpRequest, now: datetime) -> int:
     network = place_of(request.META.get("REMOTE_ADDR", ""))
-    asked = SignIn.objects.filter(
-        network=network, at__gt=now - timedelta(minutes=1), kind=SignInKind.ASKED
-    ).order_by("at")
-    times = list(asked.values_list("at", flat=True))
+    times = sign_ins.asked_from(network, now - timedelta(minutes=1))
     if len(times) < PLACE_PER_MINUTE:
         return 0
     return max(1, 60 - int((now - times[-PLACE_PER_MINUTE]).total_seconds()))

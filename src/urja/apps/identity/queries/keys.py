@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from urja.apps.identity.models import Token
 
+type TokenRow = Token
+
 _SECRET_BYTES = 32
 _TEXT = re.compile(r"urja_(?P<prefix>[a-z2-7]{8})_(?P<secret>[A-Za-z0-9_-]{43})")
 

@@ -175,18 +175,18 @@ def agreements(area: Area, at: datetime, few: Few = None) -> Q:
     return found
 
 
-def people(area: Area, at: datetime, few: Few = None) -> Q:
+def people(area: Area, at: datetime, few: Few = None, path: str = "id") -> Q:
     """Who has or had a supply in an area; of one's own accounts only oneself."""
     if area.everywhere:
         return Q()
-    found = Q(id=area.person_id)
+    found = Q(**{path: area.person_id})
     if few is not None:
         there = Agreement.objects.filter(service_point_id__in=few)
         seen = AccountAccess.objects.filter(account_id__in=there.values("account_id"))
-        found |= Q(id__in=there.exclude(customer=None).values("customer_id"))
-        found |= Q(id__in=seen.values("person_id"))
+        found |= Q(**{f"{path}__in": there.exclude(customer=None).values("customer_id")})
+        found |= Q(**{f"{path}__in": seen.values("person_id")})
     elif area.nodes or area.premises:
-        found |= _each(area, at, "id", "registry_person_in_area")
+        found |= _each(area, at, path, "registry_person_in_area")
     return found
 
 

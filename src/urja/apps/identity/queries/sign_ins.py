@@ -1,0 +1,59 @@
+"""What happened at the door: what limits are counted by, and what auditors see."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.models import SignIn
+
+type SignInRow = SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the door's book, as far as limits go by it."""
+
+    at: datetime
+    kind: str
+    network: str
+    device: bytes | None
+
+
+def events(address_digest: bytes, since: datetime, signed_in_since: datetime) -> list[Event]:
+    """What happened with an address since an instant, in its order, and sign-ins since an earlier one."""
+    rows = SignIn.objects.filter(
+        Q(at__gt=since) | Q(kind=SignInKind.SIGNED_IN, at__gt=signed_in_since),
+        address_digest=address_digest,
+    ).order_by("id")
+    return [
+        Event(at, kind, network, None if device is None else bytes(device))
+        for at, kind, network, device in rows.values_list("at", "kind", "network", "device_digest")
+    ]
+
+
+def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) -> int:
+    """How many wrong codes came for an address from a browser since an instant."""
+    return SignIn.objects.filter(
+        address_digest=address_digest,
+        device_digest=device_digest,
+        kind=SignInKind.WRONG_CODE,
+        at__gte=since,
+    ).count()
+
+
+def asked_from(network: str, since: datetime) -> list[datetime]:
+    """When codes were asked for from a network since an instant, the oldest first."""
+    asked = SignIn.objects.filter(network=network, at__gt=since, kind=SignInKind.ASKED)
+    return list(asked.order_by("at").values_list("at", flat=True))
+
+
+def latest(network: str, before: int | None, limit: int) -> list[SignIn]:
+    """What happened last, from one network or from all (empty), before a row of it where one is given."""
+    rows = SignIn.objects.order_by("-id")
+    if network:
+        rows = rows.filter(network=network)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows[:limit])

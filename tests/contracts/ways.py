@@ -40,10 +40,12 @@ class Ways:
             sys.setprofile(None)
 
     def _look(self, frame: FrameType, event: str, _argument: object) -> None:
-        if event != "call" or not _counts(module := _module(frame)):
+        if event != "call" or not _counts(_module(frame)):
             return
+        if _imports(frame):
+            return
+        module, *waiting = [one for one in _stack(frame) if _counts(one)]
         self.modules.add(module)
-        waiting = list(_waiting(frame))
         if waiting and waiting[0] != module:
             crossing = (waiting[0], module)
             self.crossings.add(crossing)
@@ -59,13 +61,22 @@ def _counts(module: str) -> bool:
     return module.startswith("urja.") and not module.startswith("urja.base")
 
 
-def _waiting(frame: FrameType) -> Iterator[str]:
-    """The modules of `urja` down the stack, the nearest first."""
-    below = frame.f_back
-    while below is not None:
-        if _counts(module := _module(below)):
-            yield module
-        below = below.f_back
+def _imports(frame: FrameType) -> bool:
+    """Whether a module is being imported: that is done once, by the first that needs it."""
+    above: FrameType | None = frame
+    while above is not None:
+        if above.f_code.co_name == "<module>" and _counts(_module(above)):
+            return True
+        above = above.f_back
+    return False
+
+
+def _stack(frame: FrameType) -> Iterator[str]:
+    """The modules of the calls, the innermost first."""
+    above: FrameType | None = frame
+    while above is not None:
+        yield _module(above)
+        above = above.f_back
 
 
 def main() -> int:

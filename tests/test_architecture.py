@@ -4,6 +4,8 @@ Who may import whom is tested in `contracts/test_imports.py`.
 """
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -93,6 +95,52 @@ def test_each_kind_has_its_doing(database_template):
         assert does.faults is not UseCase.faults
         assert does.carry_out is not UseCase.carry_out
         assert not issubclass(asked, UseCase)
+
+
+MANAGER = re.compile(r"\.(?:objects|_default_manager|_base_manager)\b")
+WITHOUT_OWNER = re.compile(r"(?:get_user_model\(\)|Authenticator)\.objects\b")
+"""Who signs in and with which second factor: Django's tables and allauth's, which no app owns."""
+
+
+def asks_a_manager(source: str) -> bool:
+    """Whether a module goes to a table of an app by itself."""
+    return MANAGER.search(WITHOUT_OWNER.sub("", source)) is not None
+
+
+def test_the_web_asks_no_manager():
+    """It gets rows from queries, and has their types' names for its own functions."""
+    modules = [path for path in WEB.rglob("*.py") if "migrations" not in path.parts]
+    assert {str(path.relative_to(WEB)) for path in modules if asks_a_manager(path.read_text())} == set()
+
+
+@pytest.mark.parametrize("line", ["keys.Token.objects.all()", "type(row)._default_manager.update(x=1)"])
+def test_a_manager_in_the_web_is_seen(line):
+    assert asks_a_manager(f"get_user_model().objects.get()\n{line}")
+
+
+def tables_held() -> set[str]:
+    """The models of apps that a module of the web has under a name, where another module happens to import them."""
+    from django.db.models.base import ModelBase
+
+    import urja.web
+
+    names = [found.name for found in pkgutil.walk_packages(urja.web.__path__, "urja.web.")]
+    return {
+        f"{module}.{name}"
+        for module in names
+        if "migrations" not in module
+        for name, value in vars(importlib.import_module(module)).items()
+        if isinstance(value, ModelBase) and value.__module__.startswith("urja.apps.")
+    }
+
+
+def test_the_web_holds_no_table(database_template, monkeypatch):
+    from urja.apps.identity.queries import keys
+    from urja.web.shared import clock
+
+    assert tables_held() == set()
+    monkeypatch.setattr(clock, "Token", keys.Token, raising=False)
+    assert tables_held() == {"urja.web.shared.clock.Token"}
 
 
 WITHOUT_DJANGO = """

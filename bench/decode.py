@@ -51,7 +51,7 @@ class Fleet:
 
     def push_meters(self) -> PushMeters:
         layouts = LayoutSet.of(self.type)
-        meters = PushMeters()
+        meters = PushMeters(0x9E3779B97F4A7C15)
         for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True)):
             meters.put(title, keys, layouts, number)
         return meters

@@ -69,6 +69,11 @@ def test_use_cases_may_name_the_tables_of_models(crossings):
     }
 
 
+def test_overviews_read_the_tables_of_models_and_write_none(crossings):
+    assert not crossings("urja.apps.overviews.planted", "SELECT 1 FROM payments_refund")
+    assert crossings("urja.apps.overviews.planted", "DELETE FROM payments_refund WHERE false")
+
+
 def test_helpers_execute_for_their_caller(crossings):
     from urja.apps.notices.models import Message
     from urja.apps.partial_insert import insert

@@ -11,12 +11,12 @@ from urja.cosem.companion import (
     TypeFiles,
     build_device_type,
     device_types,
-    find_device_type,
     load_companion,
     load_device_type,
     read_type_folder,
 )
 from urja.cosem.layout import LayoutSet
+from urja.meter.device_types import find_device_type
 
 
 def built(folder):

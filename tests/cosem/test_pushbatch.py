@@ -17,7 +17,7 @@ KEYS = [SuiteKeys(bytes([number] * 16), bytes([100 + number] * 16)) for number i
 
 
 def of_all():
-    known = PushMeters()
+    known = PushMeters(0x9E3779B97F4A7C15)
     for number, (title, keys) in enumerate(zip(TITLES, KEYS, strict=True)):
         known.put(title, keys, PUSHES, 1000 + number)
     return known
@@ -206,7 +206,7 @@ def test_meters_of_several_types_in_one_batch(meters):
 
 def test_a_push_meter_needs_an_authentication_key():
     with pytest.raises(LocalError, match="authentication key"):
-        PushMeters().put(TITLES[0], SuiteKeys(bytes(16)), PUSHES, 1)
+        PushMeters(0x9E3779B97F4A7C15).put(TITLES[0], SuiteKeys(bytes(16)), PUSHES, 1)
 
 
 def test_the_listed_pushes_are_those_of_the_type():

@@ -95,10 +95,11 @@ def bring(word):
 
 def run(mail, at=LATER):
     """The stage, in the pipeline's rights."""
-    from urja.pipeline.addresses import carry_out, take_answers, write
+    from urja.apps.identity.address_changes import take_answers
+    from urja.pipeline.addresses import AT_ONCE, carry_out, write
 
     with in_the_rights_of("urja_pipeline"):
-        take_answers(at)
+        take_answers(at, AT_ONCE)
         carry_out(at)
         write(mail.sender, at)
 

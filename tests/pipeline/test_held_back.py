@@ -80,6 +80,7 @@ def test_its_recharge_is_confirmed_by_what_is_posted(place):
     """Nobody can say what was used since in money, and the stage that tells people goes on."""
     from urja.apps.notices import delivery
     from urja.apps.notices.models import Notice
+    from urja.apps.supply.queries import is_disconnected
 
     run(place, place.at(1, 9))
     notice = Notice.objects.create(
@@ -88,7 +89,7 @@ def test_its_recharge_is_confirmed_by_what_is_posted(place):
         params={"amount_minor": 30_000},
         requested_at=place.now,
     )
-    delivery.find_words(place.now, "urja.example/pay", 10)
+    delivery.find_words(place.now, "urja.example/pay", is_disconnected, 10)
     notice.refresh_from_db()
     assert "₹300" in notice.text
 

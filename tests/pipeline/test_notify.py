@@ -292,10 +292,11 @@ async def test_a_signed_receipt_that_says_nothing_is_set_aside(open_desk):
 
 async def test_a_receipt_may_be_quicker_than_the_answer(open_desk):
     from urja.apps.notices import delivery
+    from urja.apps.supply.queries import is_disconnected
 
     async with open_desk() as desk:
         id_ = await desk.ask_for()
-        await desk.stage._in_thread(delivery.find_words, desk.clock.now(), "", 10)
+        await desk.stage._in_thread(delivery.find_words, desk.clock.now(), "", is_disconnected, 10)
         await desk.knock(*signed(id_, "delivered", at=desk.clock.now()))
 
         await desk.run()

@@ -12,7 +12,7 @@ from urja.base.keystore import KeyNotOpened
 from urja.cosem.security import KekStore
 from urja.headend.kek_file import FollowedKeys
 from urja.site.cli import master_key
-from urja.site.cli.master_key import Rotation, wrapped_columns
+from urja.site.cli.master_key import Rotation
 from urja.site.exits import Refusal
 from urja.site.supervisor.secrets import Vault
 
@@ -76,7 +76,11 @@ def opened_by(kek):
     store = KekStore(kek)
     rows = [*Device.objects.order_by("id"), *NewKeys.objects.all()]
     return [
-        [store.unwrap(bytes(value)) for name in wrapped_columns(type(row)) if (value := getattr(row, name))]
+        [
+            store.unwrap(bytes(value))
+            for name, value in vars(row).items()
+            if name.startswith("wrapped_") and value
+        ]
         for row in rows
     ]
 
@@ -164,7 +168,11 @@ def _opened(store):
 
     rows = [*Device.objects.order_by("id"), *NewKeys.objects.all()]
     return [
-        [store.unwrap(bytes(value)) for name in wrapped_columns(type(row)) if (value := getattr(row, name))]
+        [
+            store.unwrap(bytes(value))
+            for name, value in vars(row).items()
+            if name.startswith("wrapped_") and value
+        ]
         for row in rows
     ]
 

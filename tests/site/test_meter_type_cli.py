@@ -8,8 +8,8 @@ from tests.cosem.meter_types import TYPE, write_type
 
 from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification
-from urja.cosem.companion import find_device_type
 from urja.cosem.obis import Obis
+from urja.meter.device_types import find_device_type
 
 
 def urja(*arguments):

@@ -100,9 +100,10 @@ class PushMeters:
     needs of its meters is taken by indexing. Rows are not used again; a meter with a new key has a new one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: int) -> None:
+        """`entropy` are 64 bits that no sender knows."""
         self.windows = Windows()
-        self._row_of = TitleIndex()
+        self._row_of = TitleIndex(entropy)
         self._layout_sets: list[LayoutSet] = []
         self._numbers: dict[LayoutSet, int] = {}
         self._encrypt = np.empty(_FIRST_ROOM, object)

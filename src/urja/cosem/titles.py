@@ -4,7 +4,6 @@ A hash table with open addressing in two arrays: a look-up is a multiplication a
 together, and what it touches is a few bytes a meter, where a dict's entries, keys and values lie scattered.
 """
 
-import random
 from typing import Final
 
 import numpy as np
@@ -25,10 +24,11 @@ _MASK: Final = (1 << 64) - 1
 class TitleIndex:
     """Numbers, from 0, by system title (8 bytes)."""
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: int) -> None:
+        """`entropy` are 64 bits that no sender knows."""
         self._numbers: dict[bytes, int] = {}
         # Titles are chosen by whoever sends them; the factor is ours, so nobody can choose where they fall.
-        self._factor = random.SystemRandom().getrandbits(64) | 1
+        self._factor = entropy | 1
         self._clear(_FIRST_BITS)
 
     def __len__(self) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.db import transaction
 
 from urja.apps.assets import queries as registry
-from urja.apps.rulebook.operations import load_tariff
 from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 from urja.base.ids import BUCKETS
 from urja.base.keystore import KeyStore
@@ -28,6 +27,7 @@ from urja.usecases.operations import (
     perform,
 )
 from urja.usecases.policies import load_policy
+from urja.usecases.tariffs import load_tariffs
 
 POLICY: Final = "demo"
 ACTOR: Final = "urja demo"
@@ -50,7 +50,7 @@ def move_in(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, no
 
 
 def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
-    load_tariff(bundled_tariffs()[f"{TARIFF}.toml"], now)
+    load_tariffs([bundled_tariffs()[f"{TARIFF}.toml"]], now)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
     buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
     stamp: dict[str, Any] = {"recorded_at": now, "actor": ACTOR}

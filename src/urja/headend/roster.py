@@ -5,6 +5,7 @@ id, shard, window group) lies in arrays by slot, so that a batch is placed by in
 """
 
 import hashlib
+import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -140,9 +141,9 @@ class Roster:
         self._untyped: dict[bytes, DeviceEntry] = {}
         """Meters whose type cannot be used: they wait for it."""
         self._key_maker = key_maker
-        self.pushes = PushMeters()
+        self.pushes = PushMeters(secrets.randbits(64))
         """What the push decoder finds meters in."""
-        self.next_pushes = PushMeters()
+        self.next_pushes = PushMeters(secrets.randbits(64))
         """The same under the keys that meters are being given."""
         self.meters: dict[bytes, Meter] = {}
         self.by_slot: list[Meter] = []
@@ -353,7 +354,7 @@ class Roster:
     def without_window(self, title: bytes) -> PushMeters:
         """A known meter with an empty window: for a frame whose age an operator vouches for."""
         meter = self.meters[title]
-        alone = PushMeters()
+        alone = PushMeters(secrets.randbits(64))
         tagless = _may_lack_tag(meter.compiled)
         alone.put(title, meter.keys, meter.compiled.layouts, meter.slot, unauthenticated=tagless)
         return alone

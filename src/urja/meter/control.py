@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
@@ -26,13 +26,33 @@ from urja.meter.inputs import (
 from urja.meter.link import FOR_EVER_S
 from urja.meter.relay import Order
 from urja.meter.station import Station
-
-if TYPE_CHECKING:
-    from urja.meter.fleet import Fleet
+from urja.meter.town import Town
 
 log = structlog.get_logger()
 
 _HOOK_LIMIT_W: Final = 100_000
+
+
+class Fleet(Protocol):
+    """What is controlled (`urja.meter.fleet.Fleet`)."""
+
+    town: Town
+
+    def now(self) -> datetime: ...
+    def wake(self) -> None: ...
+    def flush(self) -> None: ...
+    def status(self) -> dict[str, Any]: ...
+    def totals(self) -> list[dict[str, Any]]: ...
+    def chosen(
+        self,
+        serials: list[str] | None = None,
+        transformers: list[str] | None = None,
+        feeders: list[str] | None = None,
+    ) -> list[Station]: ...
+    def exchange(self, old: str, new: str) -> dict[str, Any]: ...
+    def next_boundary(self) -> datetime: ...
+    async def close_at(self, instant: datetime) -> None: ...
+    def reopen(self) -> None: ...
 
 
 class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +76,7 @@ class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not (self.serials is None and self.transformers is None and self.feeders is None)
 
 
-async def serve_control(fleet: "Fleet", path: Path) -> asyncio.Server:
+async def serve_control(fleet: Fleet, path: Path) -> asyncio.Server:
     """Listen for orders: one JSON object a line, one answer a line."""
     _remove_stale(path)
 
@@ -80,7 +100,7 @@ def _remove_stale(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def answer_line(fleet: "Fleet", line: bytes) -> dict[str, Any]:
+async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
     """Carry out one order; what is wrong with it is said in the answer."""
     try:
         order = msgspec.json.decode(line, type=ControlOrder)
@@ -92,7 +112,7 @@ async def answer_line(fleet: "Fleet", line: bytes) -> dict[str, Any]:
     return {"ok": True, **(answer or {})}
 
 
-type _Act = Callable[["Fleet", ControlOrder], Any]
+type _Act = Callable[[Fleet, ControlOrder], Any]
 
 
 def _order_named(name: str) -> _Act:
@@ -102,39 +122,39 @@ def _order_named(name: str) -> _Act:
         raise ValueError(f"{name!r} is none of {', '.join(sorted(_ORDERS))}") from None
 
 
-def _chosen(fleet: "Fleet", order: ControlOrder) -> list[Station]:
+def _chosen(fleet: Fleet, order: ControlOrder) -> list[Station]:
     return fleet.chosen(order.serials, order.transformers, order.feeders)
 
 
 # --- looking ----------------------------------------------------------------------------------------------
 
 
-def _status(fleet: "Fleet", _order: ControlOrder) -> dict[str, Any]:
+def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
     fleet.flush()
     return fleet.status()
 
 
-def _totals(fleet: "Fleet", _order: ControlOrder) -> dict[str, Any]:
+def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
     fleet.flush()
     return {"totals": fleet.totals()}
 
 
-def _houses(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _houses(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     return {"houses": [fleet.town.house(station) for station in _touched(fleet, order)]}
 
 
-def _transformers(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _transformers(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     names = order.transformers
     _touched(fleet, ControlOrder("transformers"))
     return {"transformers": fleet.town.transformers(names)}
 
 
-def _display(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _display(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     stations = _touched(fleet, order)
     return {"displays": {station.meter.identity.serial: station.meter.display() for station in stations}}
 
 
-def _touched(fleet: "Fleet", order: ControlOrder) -> list[Station]:
+def _touched(fleet: Fleet, order: ControlOrder) -> list[Station]:
     """The stations an order names, brought to the present."""
     stations = _chosen(fleet, order)
     for station in stations:
@@ -146,19 +166,19 @@ def _touched(fleet: "Fleet", order: ControlOrder) -> list[Station]:
 
 
 def _each(act: Callable[[Station], None]) -> _Act:
-    def carry_out(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
         return _to_each(fleet, order, act)
 
     return carry_out
 
 
-def _to_each(fleet: "Fleet", order: ControlOrder, act: Callable[[Station], None]) -> dict[str, Any]:
+def _to_each(fleet: Fleet, order: ControlOrder, act: Callable[[Station], None]) -> dict[str, Any]:
     for station in _chosen(fleet, order):
         act(station)
     return _concerned(fleet, order)
 
 
-def _concerned(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     """The answer to an order that was carried out: for how many meters it was. They may want to be woken anew."""
     fleet.wake()
     return {"meters": len(_chosen(fleet, order))}
@@ -167,7 +187,7 @@ def _concerned(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
 def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
     """An order by which something happens to meters; what it is must be clear before the first is touched."""
 
-    def carry_out(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
         inputs = input_of(order)
 
         def act(station: Station) -> None:
@@ -179,7 +199,7 @@ def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
     return carry_out
 
 
-def _outages(fleet: "Fleet", order: ControlOrder) -> list[tuple[str, list[Station]]]:
+def _outages(fleet: Fleet, order: ControlOrder) -> list[tuple[str, list[Station]]]:
     """The reasons that an order to cut or restore is about, each with the stations it concerns."""
     found = [(f"transformer {name}", fleet.chosen(transformers=[name])) for name in order.transformers or ()]
     found += [(f"feeder {name}", fleet.chosen(feeders=[name])) for name in order.feeders or ()]
@@ -188,14 +208,14 @@ def _outages(fleet: "Fleet", order: ControlOrder) -> list[tuple[str, list[Statio
     return found
 
 
-def _cut(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _cut(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     for reason, stations in _outages(fleet, order):
         for station in stations:
             station.cut_power(reason)
     return _concerned(fleet, order)
 
 
-def _restore(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _restore(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     if not order.names_meters:
         return _to_each(fleet, order, Station.restore_power)
     for reason, stations in _outages(fleet, order):
@@ -204,13 +224,13 @@ def _restore(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
     return _concerned(fleet, order)
 
 
-def _drift(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     if not -100_000 <= order.ppm <= 100_000:
         raise ValueError("ppm must be within 100000 either way")
     return _to_each(fleet, order, lambda station: station.meter.drift_clock(fleet.now(), order.ppm))
 
 
-def _set_faults(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     rates = (order.rates or FaultRates()).check()
 
     def act(station: Station) -> None:
@@ -219,7 +239,7 @@ def _set_faults(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
     return _to_each(fleet, order, act)
 
 
-def _unreachable(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _unreachable(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     until_s = FOR_EVER_S
     if order.minutes is not None:
         if not 0 < order.minutes <= 60 * 24 * 366:
@@ -253,7 +273,7 @@ def _watts(order: ControlOrder, least: int, most: int) -> int:
     return order.watts
 
 
-def _exchange(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     if order.serials is None or len(order.serials) != 2:
         raise ValueError("serials are two: the meter that is taken away, and the one that comes in its place")
     answer = fleet.exchange(*order.serials)
@@ -261,7 +281,7 @@ def _exchange(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
     return answer
 
 
-async def _close(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
+async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     instant = order.at or fleet.next_boundary()
     if instant.tzinfo is None:
         raise ValueError("at needs a time zone")
@@ -269,7 +289,7 @@ async def _close(fleet: "Fleet", order: ControlOrder) -> dict[str, Any]:
     return {**fleet.status(), "totals": fleet.totals()}
 
 
-def _reopen(fleet: "Fleet", _order: ControlOrder) -> dict[str, Any]:
+def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
     fleet.reopen()
     return {}
 

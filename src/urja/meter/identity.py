@@ -7,9 +7,10 @@ from typing import Self
 import msgspec
 
 from urja.base.meter_address import BehindLink, GatewayLink, parse_meter_address
-from urja.cosem.companion import CompanionError, DeviceType, find_device_type
+from urja.cosem.companion import CompanionError, DeviceType
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, SuiteKeys
+from urja.meter.device_types import find_device_type
 from urja.meter.link import link_problems
 from urja.meter.world import Surroundings
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, AccessSelection, Conformance, EntryAccess, RangeAccess
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import BILLING_DATE, Column, DeviceType, TextDisplay, find_device_type
+from urja.cosem.companion import BILLING_DATE, Column, DeviceType, TextDisplay
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
 from urja.meter.buffers import ProfileBuffer
+from urja.meter.device_types import find_device_type
 from urja.meter.engine import EVENT_COLUMNS, Engine, billing_profile, shown_value
 from urja.meter.events import STATUS_WORD_BITS, EventCode, Log
 from urja.meter.inputs import SetBillingDay, SetControlMode, SetLoadLimit

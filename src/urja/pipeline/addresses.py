@@ -13,17 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import transaction
 
-from urja.apps.identity.kinds import AddressChangeState
-from urja.apps.identity.models import AddressAnswer, AddressChange, SignIn
+from urja.apps.identity import address_changes as changes, sign_ins
+from urja.apps.identity.kinds import AddressChange, AddressChangeState
 from urja.apps.journal.errors import Refused
 from urja.apps.notices.letters import letter
 from urja.base.sentences import in_english
@@ -40,8 +38,6 @@ FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 600.0
 SIGN_INS_KEPT: Final = timedelta(days=365)
 """Longer than a browser is known for."""
-
-_WAITING = AddressChangeState.WAITING
 
 type Send = Callable[[str, str, str], None]
 """Recipient, subject and body; raises OSError where it cannot be sent now."""
@@ -71,7 +67,7 @@ class Addresses:
 
     def run_once(self, now: datetime) -> Report:
         """Judge what was brought, do what is confirmed, send what is due."""
-        done = take_answers(now) + carry_out(now)
+        done = changes.take_answers(now, AT_ONCE) + carry_out(now)
         if time.monotonic() < self._mail_again_s:
             return Report(done, detail="mails cannot be sent")
         try:
@@ -86,41 +82,15 @@ class Addresses:
         return Report(done)
 
 
-def take_answers(now: datetime) -> int:
-    """Judge the words that were brought; how many."""
-    with transaction.atomic():
-        answers = list(AddressAnswer.objects.order_by("id")[:AT_ONCE])
-        for answer in answers:
-            _judge(sha256(answer.word.encode()).digest(), now)
-        AddressAnswer.objects.filter(id__in=[answer.id for answer in answers]).delete()
-    return len(answers)
-
-
-def _judge(digest: bytes, now: datetime) -> None:
-    waiting = AddressChange.objects.select_for_update().filter(state=_WAITING)
-    if (change := waiting.filter(new_digest=digest).first()) is not None:
-        change.new_confirmed_at = change.new_confirmed_at or now
-    elif (change := waiting.filter(old_digest=digest).first()) is not None:
-        change.old_confirmed_at = change.old_confirmed_at or now
-    elif (change := waiting.filter(refusal_digest=digest).first()) is not None:
-        change.state, change.ended_at = AddressChangeState.REFUSED, now
-    else:
-        log.warning("a word that confirms nothing")
-        return
-    change.save(update_fields=["new_confirmed_at", "old_confirmed_at", "state", "ended_at"])
-    log.info("address answered", change=change.id, user=change.user_id, state=change.state)
-
-
 def carry_out(now: datetime) -> int:
     """Change the addresses that are confirmed, and end what has expired; how many."""
     done = 0
-    for change in AddressChange.objects.filter(state=_WAITING).order_by("id"):
+    for change in changes.waiting():
         if proven(change, now):
             _change(change, now)
             done += 1
         elif change.asked_at + EXPIRES_AFTER <= now:
-            expired = AddressChange.objects.filter(id=change.id, state=_WAITING)
-            expired.update(state=AddressChangeState.EXPIRED, ended_at=now)
+            changes.end(change.id, AddressChangeState.EXPIRED, now)
             done += 1
     return done
 
@@ -133,28 +103,26 @@ def _change(change: AddressChange, now: datetime) -> None:
         perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"address:{change.id}")
     except Refused as refused:
         log.warning("address not changed", change=change.id, faults=in_english(refused.faults))
-        impossible = AddressChange.objects.filter(id=change.id, state=_WAITING)
-        impossible.update(state=AddressChangeState.IMPOSSIBLE, ended_at=now)
+        changes.end(change.id, AddressChangeState.IMPOSSIBLE, now)
     else:
         log.info("address changed", change=change.id, user=change.user_id)
 
 
 def write(sender: Sender, now: datetime) -> int:
     """Send the mails that are due; how many changes were written about. Raises OSError where one cannot be sent."""
-    changes = AddressChange.objects.select_related("person").order_by("id")
     done = 0
-    for change in changes.filter(state=_WAITING, mailed_at=None)[:AT_ONCE]:
+    for change in changes.to_mail(AT_ONCE):
         _ask_both(sender, change, now)
         done += 1
-    for change in changes.filter(state=_WAITING, approved_at__isnull=False, approval_told_at=None)[:AT_ONCE]:
+    for change in changes.to_tell_of_approval(AT_ONCE):
         _tell(sender, change, "address_approved", change.old_email)
-        AddressChange.objects.filter(id=change.id).update(approval_told_at=now)
+        changes.approval_told(change.id, now)
         done += 1
-    for change in changes.filter(state=AddressChangeState.DONE, end_told_at=None)[:AT_ONCE]:
+    for change in changes.to_tell_of_end(AT_ONCE):
         if change.old_email:  # who was made nameless meanwhile is not written to
             for email in (change.old_email, change.new_email):
                 _tell(sender, change, "address_done", email)
-        AddressChange.objects.filter(id=change.id).update(end_told_at=now)
+        changes.end_told(change.id, now)
         done += 1
     return done
 
@@ -162,22 +130,18 @@ def write(sender: Sender, now: datetime) -> int:
 def _ask_both(sender: Sender, change: AddressChange, now: datetime) -> None:
     """Mail both addresses their words. The digests come first: a word that is sent and not kept confirms nothing."""
     new, old, refusal = (secrets.token_urlsafe(32) for _ in range(3))
-    AddressChange.objects.filter(id=change.id).update(
-        new_digest=sha256(new.encode()).digest(),
-        old_digest=sha256(old.encode()).digest(),
-        refusal_digest=sha256(refusal.encode()).digest(),
-    )
+    changes.keep_words(change.id, new=new, old=old, refusal=refusal)
     base = f"{sender.public_url.rstrip('/')}/address"
     _tell(
         sender, change, "address_old", change.old_email, f"{base}/confirm/{old}/", f"{base}/refuse/{refusal}/"
     )
     _tell(sender, change, "address_new", change.new_email, f"{base}/confirm/{new}/")
-    AddressChange.objects.filter(id=change.id).update(mailed_at=now)
+    changes.mailed(change.id, now)
 
 
 def forget_sign_ins(wall_now: datetime) -> Report:
     """Delete what happened at the door longer ago than it is kept. It was stamped by the wall clock."""
-    return Report(SignIn.objects.filter(at__lt=wall_now - SIGN_INS_KEPT).delete()[0])
+    return Report(sign_ins.forget(wall_now - SIGN_INS_KEPT))
 
 
 def _tell(

@@ -19,6 +19,7 @@ import structlog
 from urja.apps.notices import channels, delivery
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.port import MessageRefused, Messenger, ServiceAway
+from urja.apps.supply.queries import is_disconnected
 from urja.pipeline.stage import InThread, Report
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ class Notify:
     async def run_once(self, now: datetime) -> Report:
         """Apply receipts, send what is requested, ask after what is silent, at the business instant `now`."""
         done = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
-        done += await self._in_thread(delivery.find_words, now, self._recharge_at, AT_ONCE)
+        done += await self._in_thread(delivery.find_words, now, self._recharge_at, is_disconnected, AT_ONCE)
         speaking = [service for service in self._services if self._monotonic() >= service.back_at_s]
         done += sum(await asyncio.gather(*(self._speak(service, now) for service in speaking)))
         waiting = await self._in_thread(delivery.waiting)
@@ -74,7 +75,9 @@ class Notify:
         return await self._send(service, now) + await self._ask(service, now)
 
     async def _send(self, service: _Service, now: datetime) -> int:
-        ready, ended = await self._in_thread(delivery.outgoing, service.channel.name, now, AT_ONCE)
+        ready, ended = await self._in_thread(
+            delivery.outgoing, service.channel.name, now, is_disconnected, AT_ONCE
+        )
         taken = partial(delivery.taken, reports=service.channel.reports)
 
         async def hand_over(message: delivery.Outgoing) -> bool:

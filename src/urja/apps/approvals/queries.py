@@ -48,6 +48,20 @@ class Passkey:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPasskey:
+    """A passkey with whose it is."""
+
+    number: int
+    """By which it is revoked at the box."""
+    email: str
+    name: str
+    credential_id: bytes
+    public_key: bytes
+    enrolled_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the pipeline has said of an authenticator's answer."""
 
@@ -118,6 +132,22 @@ def passkeys_of(user_id: int) -> list[Passkey]:
             revoked_at=one.revoked_at,
         )
         for one in Credential.objects.filter(user_id=user_id).order_by("id")
+    ]
+
+
+def all_passkeys() -> list[HeldPasskey]:
+    """Everybody's passkeys, also those that were revoked."""
+    return [
+        HeldPasskey(
+            number=one.pk,
+            email=one.user.email,
+            name=one.name,
+            credential_id=bytes(one.credential_id),
+            public_key=bytes(one.public_key),
+            enrolled_at=one.enrolled_at,
+            revoked_at=one.revoked_at,
+        )
+        for one in Credential.objects.select_related("user").order_by("id")
     ]
 
 

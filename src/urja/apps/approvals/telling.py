@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage, mailers
-from django.db.models import Q
 
 from urja.apps.approvals.models import Waiting
-from urja.apps.identity.models import Employment
+from urja.apps.identity.queries.access import staff_addresses
 
 
 def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
@@ -16,10 +15,6 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
 
     It names no consumer: what is asked for is shown to those who may see it.
     """
-    held = Employment.objects.filter(
-        Q(valid_to=None) | Q(valid_to__gt=now), valid_from__lte=now, user__is_active=True
-    )
-    addresses = held.exclude(user__email="").order_by("user__email").values_list("user__email", flat=True)
     request = waiting.request
     hours = round(delay / timedelta(hours=1))
     body = (
@@ -31,7 +26,7 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
         "If nobody here asked for it, cancel it and look at who is signed in.\n"
     )
     subject = f"Urja: {request.kind} will be done in {hours} hours"
-    messages = [EmailMessage(subject, body, to=[address]) for address in addresses.distinct()]
+    messages = [EmailMessage(subject, body, to=[address]) for address in staff_addresses(now)]
     # Waited for: what cannot be sent is tried again, and no delay begins before it was.
     return mailers["relay"].send_messages(messages) or 0
 

@@ -1,12 +1,16 @@
 """The reading side of the meter jobs. Who may see what of them is `urja.apps.overviews.queries.meter_jobs`."""
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
-from urja.apps.meter_jobs.models import Task
+from urja.apps.meter_jobs.models import Job, Task
 
-__all__ = ["csv_of", "places_of", "under_way", "unfinished"]
+__all__ = ["Asked", "Progress", "csv_of", "jobs_of", "places_of", "tasks_of", "under_way", "unfinished"]
 
 
 def unfinished() -> int:
@@ -27,3 +31,59 @@ def places_of(job_id: int) -> list[int]:
     """The service points of the meters that a job asks."""
     tasks = Task.objects.filter(job_id=job_id, service_point_id__isnull=False)
     return list(tasks.values_list("service_point_id", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is."""
+
+    job_id: int
+    asked_at: datetime
+    actor: str
+    reason: str
+    ended_at: datetime | None
+    states: Counter[str]
+    """How many of its tasks are in each state."""
+
+
+def jobs_of(kind: str, limit: int, job_id: int | None = None) -> list[Progress]:
+    """The newest jobs of a kind, newest first, or one of them."""
+    found = Job.objects.filter(kind=kind).order_by("-id")
+    return [
+        Progress(
+            job_id=job.id,
+            asked_at=job.asked_at,
+            actor=job.actor,
+            reason=job.reason,
+            ended_at=job.ended_at,
+            states=Counter(Task.objects.filter(job=job).values_list("state", flat=True)),
+        )
+        for job in (found if job_id is None else found.filter(id=job_id))[:limit]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A task of a job, and what stands against it."""
+
+    named: str
+    state: str
+    progress: dict[str, Any]
+    detail: str
+    """As it is stored (`urja.base.sentences.from_plain`)."""
+    trouble: str
+    """What the last attempt met, while it is under way."""
+
+
+def tasks_of(job_id: int) -> list[Asked]:
+    """The tasks of a job in the order of its list."""
+    return [
+        Asked(
+            named=task.named,
+            state=task.state,
+            progress=task.progress,
+            detail=task.detail,
+            trouble="" if task.command is None or task.ended_at is not None else task.command.last_error,
+        )
+        for task in Task.objects.filter(job_id=job_id).select_related("command").order_by("position")
+    ]

@@ -19,11 +19,6 @@ MOST_TOGETHER: Final = 512 << 10
 """Bytes of the versions of one name that are in force together: half of the broker's largest message."""
 
 
-def loaded_already(files: TypeFiles) -> bool:
-    """Whether these very files are a stored version."""
-    return MeterTypeVersion.objects.filter(sha256=files.sha256).exists()
-
-
 def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterTypeVersion:
     """Store files as a version of their type; loading the same again changes nothing.
 

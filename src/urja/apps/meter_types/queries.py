@@ -118,3 +118,8 @@ def event_names(name: str) -> dict[int, str]:
         for code, event in known.companion.events.items()
         if code not in known.meant and standard.get(code) != event
     }
+
+
+def is_loaded(sha256: str) -> bool:
+    """Whether the files of this hash are a stored version."""
+    return MeterTypeVersion.objects.filter(sha256=sha256).exists()

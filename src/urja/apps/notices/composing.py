@@ -1,5 +1,6 @@
 """What a notice says and to whom: asked of the other apps when it is about to be sent, then kept with it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -7,22 +8,20 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Case, Value, When
 
 from urja.apps.billing import queries as billing
 from urja.apps.billing.usage import unratable
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.identity.kinds import AccessRole
-from urja.apps.identity.models import AccountAccess
+from urja.apps.identity.queries.accounts import people_of
 from urja.apps.network import queries as network
 from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice
-from urja.apps.people.models import Person
+from urja.apps.people import queries as persons
+from urja.apps.people.kinds import Person
 from urja.apps.readings import queries as readings
-from urja.apps.supply.models import State
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
 USUAL_DAYS: Final = 7
@@ -30,6 +29,10 @@ USUAL_DAYS: Final = 7
 
 AFTER_RECHARGE: Final = ("recharge", "lit", "press", "dues")
 """Kinds that a recharge does not make untrue."""
+
+
+type IsDisconnected = Callable[[int], bool]
+"""Whether the supply of an account is disconnected: the stage asks `supply`, which stands above notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Worded:
     channel: ChannelConfig | None
 
 
-def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
+def word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected) -> Worded:
     """The text of a notice at the business instant `now`."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     person, channel = recipient(notice)
@@ -50,7 +53,7 @@ def word(notice: Notice, now: datetime, recharge_at: str) -> Worded:
     agreement = contracts.agreement_at(notice.account_id, now)
     said = wording.text(
         notice.kind,
-        _params(notice, agreement, now, zone),
+        _params(notice, agreement, now, zone, is_disconnected),
         now=now.astimezone(zone),
         language=language,
         usual_wh=usual_wh(agreement, now, zone) if agreement else None,
@@ -71,7 +74,7 @@ def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
     Owners come before members. A warning that a cut may have to rest on goes by a channel that tells of its delivery,
     where somebody can be reached by one; else the settings' preference decides.
     """
-    people = _people(notice.account_id)
+    people = people_of(notice.account_id)
     preferred = channels.configured()
     if notice.kind not in AFTER_RECHARGE:
         preferred = tuple(sorted(preferred, key=lambda channel: not channel.reports))
@@ -86,28 +89,16 @@ def address(person: Person, medium: str) -> str:
     """Where a person is reached: of e-mail addresses that by which one signs in, for it was proved."""
     if medium == "sms":
         return person.phone or ""
-    signs_in_with = Person.objects.filter(id=person.id).values_list("user__email", flat=True).first()
-    return signs_in_with or person.email
+    return persons.signs_in_with(person.id) or person.email
 
 
-def _people(account_id: int) -> list[Person]:
-    owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
-    accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")
-    return [access.person for access in accesses.order_by(owners_first, "id")]
-
-
-def is_outdated(notice: Notice) -> bool:
+def is_outdated(notice: Notice, is_disconnected: IsDisconnected) -> bool:
     """Whether a warning is untrue by now: a recharge was posted since, or the supply is disconnected already."""
     if notice.kind in AFTER_RECHARGE:
         return False
-    return books.is_credited_since(notice.account_id, notice.requested_at) or _is_disconnected(
+    return books.is_credited_since(notice.account_id, notice.requested_at) or is_disconnected(
         notice.account_id
     )
-
-
-def _is_disconnected(account_id: int) -> bool:
-    """By what the meter has confirmed, as it was known when the account was decided last."""
-    return State.objects.filter(account_id=account_id, supply="off").exists()
 
 
 def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
@@ -126,7 +117,13 @@ def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
     return round(sum(known) / len(known)) if known and sum(known) > 0 else None
 
 
-def _params(notice: Notice, agreement: Agreement | None, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+def _params(
+    notice: Notice,
+    agreement: Agreement | None,
+    now: datetime,
+    zone: ZoneInfo,
+    is_disconnected: IsDisconnected,
+) -> dict[str, Any]:
     """The notice's own, and for those that no policy asked for, what stands on the account now."""
     if notice.kind not in AFTER_RECHARGE:
         return dict(notice.params)
@@ -138,7 +135,7 @@ def _params(notice: Notice, agreement: Agreement | None, now: datetime, zone: Zo
         **notice.params,
     }
     # Until when credit lasts is said of a supply that uses it.
-    if days_left is not None and balance_minor > 0 and not _is_disconnected(notice.account_id):
+    if days_left is not None and balance_minor > 0 and not is_disconnected(notice.account_id):
         lasts = timedelta(seconds=min(int(days_left * 86_400), 10 * 365 * 86_400))
         params["ends_at"] = (now + lasts).astimezone(zone).isoformat(timespec="seconds")
     return params

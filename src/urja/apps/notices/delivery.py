@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from urja.apps.notices import channels
-from urja.apps.notices.composing import is_outdated, word
+from urja.apps.notices.composing import IsDisconnected, is_outdated, word
 from urja.apps.notices.kinds import Failure, NoticeState
 from urja.apps.notices.models import Notice, Receipt
 from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
@@ -59,13 +59,13 @@ class Awaited:
     provider_id: str
 
 
-def find_words(now: datetime, recharge_at: str, limit: int) -> int:
+def find_words(now: datetime, recharge_at: str, is_disconnected: IsDisconnected, limit: int) -> int:
     """Give the next notices their words, a person and a channel; how many were ended because there is none."""
     waiting = Notice.objects.filter(state=NoticeState.REQUESTED)
     names = [channel.name for channel in channels.configured()]
     ended = 0
     for notice in waiting.filter(text="").order_by("id")[:limit]:
-        _word(notice, now, recharge_at)
+        _word(notice, now, recharge_at, is_disconnected)
         if not notice.service:
             ended += _fail(notice.id, Failure.NO_NUMBER if names else Failure.NO_SERVICE, now)
     for notice in waiting.exclude(text="").exclude(service__in=names)[:limit]:
@@ -73,14 +73,16 @@ def find_words(now: datetime, recharge_at: str, limit: int) -> int:
     return ended
 
 
-def outgoing(service: str, now: datetime, limit: int) -> tuple[list[Outgoing], int]:
+def outgoing(
+    service: str, now: datetime, is_disconnected: IsDisconnected, limit: int
+) -> tuple[list[Outgoing], int]:
     """The next messages to hand to a channel; and how many were ended because they are too late."""
     due = Notice.objects.filter(
         Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED, service=service
     )
     ready, ended = [], 0
     for notice in due.order_by(F("due_at").asc(nulls_first=True), "id")[:limit]:
-        failure = _hindrance(notice, now)
+        failure = _hindrance(notice, now, is_disconnected)
         if failure:
             ended += _fail(notice.id, failure, now)
         else:
@@ -88,19 +90,19 @@ def outgoing(service: str, now: datetime, limit: int) -> tuple[list[Outgoing], i
     return ready, ended
 
 
-def _word(notice: Notice, now: datetime, recharge_at: str) -> None:
+def _word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected) -> None:
     """Words are found once: the service takes another text under the same reference for another message."""
-    worded = word(notice, now, recharge_at)
+    worded = word(notice, now, recharge_at, is_disconnected)
     notice.text, notice.language, notice.recipient = worded.text, worded.language, worded.to
     if worded.channel is not None:
         notice.channel, notice.service = worded.channel.medium, worded.channel.name
     notice.save(update_fields=["text", "language", "recipient", "channel", "service"])
 
 
-def _hindrance(notice: Notice, now: datetime) -> Failure | None:
+def _hindrance(notice: Notice, now: datetime, is_disconnected: IsDisconnected) -> Failure | None:
     if notice.requested_at + SEND_WITHIN <= now:
         return Failure.NOT_TAKEN
-    return Failure.OUTDATED if is_outdated(notice) else None
+    return Failure.OUTDATED if is_outdated(notice, is_disconnected) else None
 
 
 def taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:

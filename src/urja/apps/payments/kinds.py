@@ -95,3 +95,14 @@ class Received(Protocol):
     order_id: int | None
     headers: Mapping[str, str]
     body: bytes
+
+
+class Difference(Protocol):
+    """What does not fit the books and waits for a clerk (`models.Unmatched`)."""
+
+    payment_id: str
+    order_id: str
+    amount_minor: int
+    reason: str
+    seen_at: datetime
+    detail: str

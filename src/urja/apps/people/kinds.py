@@ -1,4 +1,6 @@
-"""Kinds of protection."""
+"""Kinds of protection, and what other apps see of a person."""
+
+from typing import Protocol
 
 from django.db.models import TextChoices
 
@@ -8,3 +10,14 @@ class ProtectionKind(TextChoices):
 
     MEDICAL = "medical"
     NEVER_CUT = "never_cut"
+
+
+class Person(Protocol):
+    """Somebody, or a firm, that a supply is agreed with (`models.Person`)."""
+
+    id: int
+    user_id: int | None
+    name: str
+    email: str
+    phone: str | None
+    language: str

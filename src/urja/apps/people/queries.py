@@ -7,6 +7,12 @@ from urja.apps.people.models import Person
 PERSONAL = ("name", "email", "phone", "language", "address")
 
 
+def signs_in_with(person_id: int) -> str:
+    """The e-mail address that a person signs in with; empty where there is none."""
+    found = Person.objects.filter(id=person_id).values_list("user__email", flat=True).first()
+    return found or ""
+
+
 def version_of(person: Person) -> str:
     """Another one whenever what is known of a person has changed."""
     known = [getattr(person, name) for name in (*PERSONAL, "nameless_at")]

@@ -1,7 +1,7 @@
 """Companion standards as data: what an IS 15959 meter's objects, columns, events and bits mean.
 
-`load_device_type("urja-d1")` gives a shipped `DeviceType` with its profiles and pushes, `find_device_type` one from a
-folder too; `load_companion()` the object map; `name_object(obis)` words for any electricity, gas or abstract code.
+`load_device_type("urja-d1")` gives a shipped `DeviceType` with its profiles and pushes, `build_device_type` one of files from
+elsewhere; `load_companion()` the object map; `name_object(obis)` words for any electricity, gas or abstract code.
 """
 
 from urja.cosem.companion.lists import push_list
@@ -25,7 +25,6 @@ from urja.cosem.companion.naming import generic_name, name_object
 from urja.cosem.companion.type_builder import (
     build_device_type,
     device_types,
-    find_device_type,
     load_device_type,
     read_type_folder,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "TypeFiles",
     "build_device_type",
     "device_types",
-    "find_device_type",
     "generic_name",
     "load_companion",
     "load_device_type",

@@ -11,7 +11,6 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -164,15 +163,6 @@ def load_device_type(name: str) -> DeviceType:
     if name not in device_types():
         raise CompanionError([f"there is no meter type {name!r}; shipped are {', '.join(device_types())}"])
     return build_device_type(read_type_folder(_shipped_folder().joinpath(name)))
-
-
-@cache
-def find_device_type(name: str) -> DeviceType:
-    """The type of a shipped name, or of a folder: what contains a slash is one. Raises CompanionError.
-
-    For commands and the simulated meter. The head end knows types by name alone and opens no path.
-    """
-    return load_device_type(name) if "/" not in name else build_device_type(read_type_folder(Path(name)))
 
 
 def read_type_folder(folder: Traversable) -> TypeFiles:

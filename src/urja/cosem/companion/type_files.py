@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -102,7 +101,8 @@ def read_files(folder: Traversable) -> TypeFiles:
 
 
 def _text(entry: Traversable) -> str:
-    if isinstance(entry, Path) and entry.is_symlink():
+    # What lies in a package has no links, and cannot be asked.
+    if getattr(entry, "is_symlink", bool)():
         raise CompanionError([f"{entry.name}: is a link: put the file itself into the folder"])
     if not entry.is_file():
         raise CompanionError([f"{entry.name}: is no file: put a text file there"])

@@ -103,8 +103,7 @@ def waiting(data: Path, as_json: bool) -> None:
 
 
 def _waiting(zone: ZoneInfo) -> list[dict[str, Any]]:
-    from urja.apps.approvals.kinds import OPEN
-    from urja.apps.approvals.models import Waiting
+    from urja.apps.approvals.queries import open_approvals
     from urja.base.sentences import in_english
 
     def local(at: datetime | None) -> str | None:
@@ -112,7 +111,7 @@ def _waiting(zone: ZoneInfo) -> list[dict[str, Any]]:
 
     return [
         {
-            "request": one.pk,
+            "request": one.request.id,
             "kind": one.request.kind,
             "actor": one.request.actor,
             "content": one.request.content,
@@ -121,5 +120,5 @@ def _waiting(zone: ZoneInfo) -> list[dict[str, Any]]:
             "expires_at": local(one.expires_at),
             "due_at": local(one.due_at),
         }
-        for one in Waiting.objects.filter(state__in=OPEN).select_related("request").order_by("pk")
+        for one in open_approvals()
     ]

@@ -89,19 +89,19 @@ def _installed(data: Path) -> tuple[Path, list[Approver]]:
 
 
 def _passkeys(email: str, origin: str, now: datetime) -> list[Approver]:
-    from urja.apps.approvals.models import Credential
+    from urja.apps.approvals.queries import all_passkeys
 
-    found = Credential.objects.filter(user__email__iexact=email.strip(), revoked_at=None)
     return [
         Approver(
-            person=one.user.email.lower(),
-            credential_id=bytes(one.credential_id),
-            public_key=bytes(one.public_key),
+            person=one.email.lower(),
+            credential_id=one.credential_id,
+            public_key=one.public_key,
             origin=origin,
             rp_id=host_of(origin),
             installed_at=now,
         )
-        for one in found.select_related("user").order_by("id")
+        for one in all_passkeys()
+        if one.revoked_at is None and one.email.lower() == email.strip().lower()
     ]
 
 

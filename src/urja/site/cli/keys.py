@@ -1,7 +1,6 @@
 """`urja keys`: give meters new keys, and see how far that is."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -12,7 +11,7 @@ from urja.site.cli.staff import done, opened
 from urja.site.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from urja.apps.meter_jobs.models import Job, Task
+    from urja.apps.meter_jobs.queries import Asked, Progress
 
 ACTOR: Final = "urja keys"
 KIND: Final = "change_keys"
@@ -77,21 +76,19 @@ def change(
 def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     """How far a change of keys is: each meter of JOB, or a line for each of the last twenty."""
     opened(data)
-    from urja.apps.assets.models import NewKeys
-    from urja.apps.meter_jobs.models import Job
+    from urja.apps.assets import meter_keys
+    from urja.apps.meter_jobs.queries import jobs_of, tasks_of
 
-    found = Job.objects.filter(kind=KIND).order_by("-id")
     if job is None:
         told: dict[str, Any] = {
-            "jobs": [_job(one) for one in found[:20]],
-            "unproven": NewKeys.objects.count(),
+            "jobs": [_job(one) for one in jobs_of(KIND, 20)],
+            "unproven": meter_keys.count_waiting(),
         }
-    elif (one := found.filter(id=job).first()) is None:
+    elif not (found := jobs_of(KIND, 1, job)):
         raise Refusal(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
     else:
-        tasks = one.tasks.select_related("command").order_by("position")
-        told = _job(one) | {
-            "meters": [_meter(task) for task in tasks if not failed or task.state != "done"],
+        told = _job(found[0]) | {
+            "meters": [_meter(task) for task in tasks_of(job) if not failed or task.state != "done"],
         }
     click.echo(json.dumps(told, default=str, ensure_ascii=False) if as_json else _sentences(told))
 
@@ -153,28 +150,25 @@ _WORDS: Final = {"done": "proven"}
 """How a task's state is said of keys, where it has another word."""
 
 
-def _job(job: "Job") -> dict[str, Any]:
-    states = Counter(job.tasks.values_list("state", flat=True))
+def _job(job: "Progress") -> dict[str, Any]:
     return {
-        "job": job.id,
+        "job": job.job_id,
         "asked_at": job.asked_at,
         "actor": job.actor,
         "reason": job.reason,
         "ended_at": job.ended_at,
-        "states": {_WORDS.get(state, state): count for state, count in sorted(states.items())},
+        "states": {_WORDS.get(state, state): count for state, count in sorted(job.states.items())},
     }
 
 
-def _meter(task: "Task") -> dict[str, Any]:
+def _meter(task: "Asked") -> dict[str, Any]:
     from urja.base.sentences import from_plain
 
-    command = task.command
-    trouble = "" if command is None or task.ended_at is not None else command.last_error
     return {
         "meter": task.named,
         "state": _WORDS.get(task.state, task.state),
         "step": task.progress.get("step", ""),
-        "detail": str(from_plain(task.detail)) or trouble,
+        "detail": str(from_plain(task.detail)) or task.trouble,
     }
 
 

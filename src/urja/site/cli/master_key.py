@@ -22,8 +22,7 @@ from urja.site.supervisor.secrets import ADMIN_FILE, HEADEND_FILE, Vault, new_ke
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.db.models import Model
-
+    from urja.apps.assets.wrapped_keys import Columns
     from urja.usecases.kinds.meters import Rewrapped
 
 AT_ONCE: Final = 500
@@ -102,51 +101,44 @@ class Rotation:
 
     def _next(self, after: int) -> tuple[int, "list[Rewrapped]"]:
         """The last device of the next bundle (0 at the end), and those of it whose keys are not under the new key."""
-        from urja.apps.assets.models import Device, NewKeys
+        from urja.apps.assets import wrapped_keys
         from urja.usecases.kinds.meters import Rewrapped
 
-        devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:AT_ONCE])
-        ids = [device.id for device in devices]
-        waiting = {
-            row.device_id: row for row in NewKeys.objects.select_for_update().filter(device_id__in=ids)
-        }
+        held = wrapped_keys.hold_next(after, AT_ONCE)
         found = [
             Rewrapped(
-                device_id=device.id,
-                own=dict(self._anew(device)),
-                new=dict(self._anew(waiting[device.id])) if device.id in waiting else {},
+                device_id=keys.device_id,
+                own=dict(self._anew(keys.device_id, keys.own)),
+                new=dict(self._anew(keys.device_id, keys.new)),
             )
-            for device in devices
+            for keys in held
         ]
-        return (ids[-1] if ids else 0), [one for one in found if one.own or one.new]
+        return (held[-1].device_id if held else 0), [one for one in found if one.own or one.new]
 
-    def _anew(self, row: "Model") -> Iterator[tuple[str, bytes]]:
+    def _anew(self, device_id: int, wrapped: "Columns") -> Iterator[tuple[str, bytes]]:
         """The columns that the new key does not open, wrapped with it; raises Refusal where the old one does not either."""
         new, both = (
             KekStore(self.vault.admin.kek),
             KekStore(self.vault.admin.kek, self.vault.admin.retiring_kek),
         )
-        for column in wrapped_columns(type(row)):
-            value = getattr(row, column)
-            if value is None or opens(new, bytes(value)):
+        for column, value in wrapped.items():
+            if opens(new, value):
                 continue
             try:
-                yield column, new.wrap(both.unwrap(bytes(value)))
+                yield column, new.wrap(both.unwrap(value))
             except KeyNotOpened:
                 raise Refusal(
                     Exit.FAILED,
-                    f"{column} of device {row.pk} opens with neither key: load it anew with its file of keys, then start "
+                    f"{column} of device {device_id} opens with neither key: load it anew with its file of keys, then start "
                     "this again. Both keys stay in force until then",
                 ) from None
 
     def follow(self) -> None:
         """Wait until the pipeline has brought everything to the head ends; raises Refusal where it does not in time."""
-        from django.db.models import F
-
-        from urja.apps.assets.models import Projection
+        from urja.apps.assets.queries import count_due_entries
 
         end_s = time.monotonic() + self.wait_s
-        while left := Projection.objects.filter(version__gt=F("projected_version")).count():
+        while left := count_due_entries():
             if time.monotonic() >= end_s:
                 raise Refusal(
                     Exit.UNAVAILABLE,
@@ -159,26 +151,16 @@ class Rotation:
         """The last look at every key, with all who write held off, and the old key's end."""
         from django.db import transaction
 
-        from urja.apps.assets import meter_keys
-        from urja.apps.assets.models import Device, NewKeys
+        from urja.apps.assets import wrapped_keys
 
         new = KekStore(self.vault.admin.kek)
         with transaction.atomic():
-            meter_keys.hold_all()
-            for model in (Device, NewKeys):
-                columns = wrapped_columns(model)
-                for row in model.objects.values_list(*columns).iterator():
-                    if not all(value is None or opens(new, bytes(value)) for value in row):
-                        raise Refusal(
-                            Exit.FAILED,
-                            "keys came meanwhile that the old key has wrapped: start this again. Both keys stay in force",
-                        )
+            if not all(opens(new, key) for key in wrapped_keys.hold_all()):
+                raise Refusal(
+                    Exit.FAILED,
+                    "keys came meanwhile that the old key has wrapped: start this again. Both keys stay in force",
+                )
             retire(self.vault)
-
-
-def wrapped_columns(model: "type[Model]") -> list[str]:
-    """The columns that hold wrapped keys, by their name."""
-    return [field.name for field in model._meta.concrete_fields if field.name.startswith("wrapped_")]  # noqa: SLF001
 
 
 def opens(store: KekStore, wrapped: bytes) -> bool:

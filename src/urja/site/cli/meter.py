@@ -83,7 +83,7 @@ def serve(
     the seed: this meter is for a bench.
     """
     from urja.base.meter_address import parse_serial_link
-    from urja.cosem.companion import find_device_type
+    from urja.meter.device_types import find_device_type
     from urja.meter.identity import seeded
     from urja.meter.serve import serve as serve_meter, serve_bus
 

@@ -87,12 +87,12 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
     from django.db import DatabaseError, transaction
 
     from urja.apps.meter_types.errors import MeterTypeError
-    from urja.apps.meter_types.operations import load_type, loaded_already
+    from urja.apps.meter_types.queries import is_loaded
+    from urja.usecases.meter_types import load_types
 
-    now = box.clock.now()
     try:
         with transaction.atomic():
-            fresh = [source for source in sources.values() if not loaded_already(source)]
+            fresh = [source for source in sources.values() if not is_loaded(source.sha256)]
             effects = [line for source in fresh for line in _effects(build_device_type(source))]
             for line in effects:
                 click.echo(line)
@@ -101,7 +101,7 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
                     Exit.FAILED,
                     "nothing was loaded: meters that are there would be read by it; give --yes where that is meant",
                 )
-            stored = [load_type(source, loaded_at=now, actor=_actor()) for source in sources.values()]
+            stored = load_types(sources.values(), loaded_at=box.clock.now(), actor=_actor())
     except MeterTypeError as error:
         raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:

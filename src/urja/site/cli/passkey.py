@@ -31,12 +31,12 @@ def invite(data: Path, email: str, hours: int) -> None:
     """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
     box = opened(data)
     from urja.apps.approvals import passkeys
-    from urja.apps.identity.queries.access import employments
+    from urja.apps.identity.queries.access import works_here
     from urja.usecases.staff import user_of
 
     now = box.clock.now()
     user = user_of(email)
-    if user is None or not employments(user.pk, now).exists():
+    if user is None or not works_here(user.pk, now):
         raise Refusal(Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first")
     click.echo(passkeys.invite(user, now=now, lasts=timedelta(hours=hours), actor="urja passkey invite"))
     click.echo(
@@ -70,20 +70,20 @@ def list_(data: Path, everything: bool, as_json: bool) -> None:
 
 
 def _passkeys(*, everything: bool) -> list[dict[str, Any]]:
-    from urja.apps.approvals.models import Credential
+    from urja.apps.approvals.queries import all_passkeys
     from urja.base.passkey import fingerprint
 
-    found = Credential.objects.select_related("user").order_by("id")
     return [
         {
-            "id": one.pk,
-            "email": one.user.email,
+            "id": one.number,
+            "email": one.email,
             "name": one.name,
-            "fingerprint": fingerprint(bytes(one.public_key)),
+            "fingerprint": fingerprint(one.public_key),
             "enrolled_at": one.enrolled_at.isoformat(),
             "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
         }
-        for one in (found if everything else found.filter(revoked_at=None))
+        for one in all_passkeys()
+        if everything or one.revoked_at is None
     ]
 
 

@@ -13,7 +13,7 @@ from urja.site.cli.options import data_option
 from urja.site.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from urja.apps.payments.models import Unmatched
+    from urja.apps.payments.kinds import Difference
     from urja.apps.payments.queries import Settlement
 
 
@@ -81,7 +81,7 @@ def _settlement(one: "Settlement", *, with_rows: bool) -> dict[str, Any]:
     return shown
 
 
-def _difference(one: "Unmatched") -> dict[str, Any]:
+def _difference(one: "Difference") -> dict[str, Any]:
     return {
         "entity_id": one.payment_id,
         "order_id": one.order_id,

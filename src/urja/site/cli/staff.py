@@ -1,6 +1,7 @@
 """`urja staff`: who works here, as what and where."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from urja.site.cli.options import data_option
 from urja.site.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from urja.apps.journal.models import AuditEntry
+    from urja.apps.journal.queries import Done
     from urja.site.admin import Administration
     from urja.usecases.operations import UseCase
 
@@ -87,8 +88,7 @@ def forget_factors(data: Path, email: str) -> None:
     opened(data)
     from allauth.mfa.models import Authenticator
 
-    from urja.apps.identity.kinds import SignInKind
-    from urja.apps.identity.models import SignIn
+    from urja.apps.identity import sign_ins
     from urja.apps.identity.queries.identities import user_of
     from urja.base.clock import WallClock
 
@@ -96,13 +96,7 @@ def forget_factors(data: Path, email: str) -> None:
     if user is None:
         raise Refusal(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
     removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
-    SignIn.objects.create(
-        at=WallClock().now(),
-        kind=SignInKind.FACTOR_REMOVED,
-        user_id=user.pk,
-        address_digest=bytes(32),  # the web's key, under which addresses are kept, is not here
-        network="the machine itself",
-    )
+    sign_ins.note_factor_removed(user.pk, WallClock().now())
     click.echo(f"{email} has no second factor any more ({removed} removed)")
 
 
@@ -123,34 +117,20 @@ def list_(data: Path, everybody: bool, as_json: bool) -> None:
         click.echo(f"{one['email']:<32} {one['role']:<16} {one['area']:<24} since {one['from']}{until}")
 
 
-def _employments(now: Any, *, everybody: bool) -> list[dict[str, Any]]:
-    from django.db.models import Q
+def _employments(now: datetime, *, everybody: bool) -> list[dict[str, Any]]:
+    from urja.apps.identity.queries.staff import staff_at
 
-    from urja.apps.identity.models import Employment
-
-    employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
-    if not everybody:
-        employed = employed.filter(Q(valid_to=None) | Q(valid_to__gt=now))
     return [
         {
-            "email": one.user.email,
-            "name": one.user.first_name,
+            "email": one.email,
+            "name": one.name,
             "role": one.role,
-            "area": area_of(one),
+            "area": one.area,
             "from": one.valid_from.isoformat(),
             "to": one.valid_to.isoformat() if one.valid_to else None,
         }
-        for one in employed
+        for one in staff_at(None if everybody else now)
     ]
-
-
-def area_of(held: Any) -> str:
-    """An area in the words that the options take."""
-    if held.node is not None:
-        return str(held.node)
-    if held.premise is not None:
-        return f"premise {held.premise.code or held.premise_id}"
-    return "everywhere"
 
 
 def opened(data: Path) -> "Administration":
@@ -162,7 +142,7 @@ def opened(data: Path) -> "Administration":
     return box
 
 
-def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditEntry":
+def done(box: "Administration", operation: "UseCase", actor: str) -> "Done":
     """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 

@@ -251,18 +251,12 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError, transaction
 
-    from urja.apps.billing.repricing import charges_since, repriced
     from urja.apps.rulebook.errors import TariffConflictError, UnlikeVersionError
-    from urja.apps.rulebook.operations import load_tariff
+    from urja.usecases.tariffs import load_tariffs
 
-    codes = sorted({document.code for document in documents})
-    first = min(document.valid_from for document in documents)
-    now = box.clock.now()
     try:
         with transaction.atomic():
-            before = charges_since(codes, first, now)
-            stored = [load_tariff(text, now) for text in texts.values()]
-            found = repriced(before, charges_since(codes, first, now), first)
+            stored, found = load_tariffs(list(texts.values()), box.clock.now())
             for currency, each in found.items():
                 click.echo(_told(each, currency, documents))
             if found and not yes:

@@ -1,6 +1,7 @@
 """`urja token`: keys to the API."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.cli.staff import area_of, done, opened
+from urja.site.cli.staff import done, opened
 
 ACTOR = "urja token"
 DEFAULT_DAYS = 90
@@ -115,23 +116,14 @@ def list_(data: Path, as_json: bool) -> None:
 
 
 def _tokens() -> list[dict[str, Any]]:
-    from urja.apps.identity.models import Token
+    from urja.apps.identity.queries.keys import issued
 
     return [
         {
-            "prefix": one.prefix,
-            "name": one.name,
-            "user": one.user.email if one.user else None,
-            "role": one.role,
-            "area": None if one.user else area_of(one),
-            "scopes": one.scopes,
-            "per_minute": one.per_minute,
-            **{
-                name: value.isoformat() if (value := getattr(one, name)) else None
-                for name in ("expires_at", "revoked_at", "last_used_at")
-            },
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(one).items()
         }
-        for one in Token.objects.select_related("user", "node", "premise").order_by("id")
+        for one in issued()
     ]
 
 

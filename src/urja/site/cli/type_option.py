@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from urja.cosem.companion import CompanionError, DeviceType, device_types, find_device_type
+from urja.cosem.companion import CompanionError, DeviceType, device_types
+from urja.meter.device_types import find_device_type
 
 
 class TypePlace(click.ParamType[str]):

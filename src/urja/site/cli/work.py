@@ -1,6 +1,7 @@
 """`urja work`: what somebody must go and do, and what they found."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from urja.site.cli.staff import done, opened
 from urja.site.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from urja.apps.work.models import WorkOrder
     from urja.site.admin import Administration
 
 ACTOR = "urja work"
@@ -31,16 +31,12 @@ def work() -> None:
 def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) -> None:
     """What somebody must go and do, oldest first; with --all everything, newest first."""
     opened(data)
-    from urja.apps.work import queries
+    from urja.apps.overviews.queries import work_orders
     from urja.apps.work.kinds import WorkOrderKind
 
     if kind is not None and kind not in WorkOrderKind.values:
         raise Refusal(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")
-    orders = queries.orders() if ended else queries.open_orders()
-    orders = orders.select_related("device", "service_point__premise", "assignee")
-    if kind is not None:
-        orders = orders.filter(kind=kind)
-    found = [_shown(order) for order in orders[:limit]]
+    found = [asdict(order) for order in work_orders.everywhere(limit, kind=kind, ended=ended)]
     if as_json:
         click.echo(json.dumps({"work_orders": found}, ensure_ascii=False, default=str))
     elif not found:
@@ -127,20 +123,3 @@ def _kept(box: "Administration", number: int, file: Path) -> int:
         raise Refusal(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
     except WorkError as error:
         raise Refusal(Exit.FAILED, f"nothing was done: {file}: {error}") from error
-
-
-def _shown(order: "WorkOrder") -> dict[str, Any]:
-    return {
-        "id": order.id,
-        "kind": order.kind,
-        "state": order.state,
-        "consumer_number": order.service_point.consumer_number,
-        "premise": order.service_point.premise.name,
-        "serial": order.device.serial if order.device else None,
-        "assignee": order.assignee.email if order.assignee else None,
-        "opened_at": order.opened_at,
-        "due_at": order.due_at,
-        "closed_at": order.closed_at,
-        "asked": order.asked,
-        "result": order.result,
-    }

@@ -157,6 +157,20 @@ def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
     ).order_by("id")
 
 
+def works_here(user_id: int, at: datetime) -> bool:
+    """Whether somebody is employed as anything at an instant."""
+    return employments(user_id, at).exists()
+
+
+def staff_addresses(at: datetime) -> list[str]:
+    """The addresses that whoever works here at an instant signs in with, each once."""
+    held = Employment.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at, user__is_active=True
+    )
+    addresses = held.exclude(user__email="").order_by("user__email").values_list("user__email", flat=True)
+    return list(addresses.distinct())
+
+
 def _area(held: Employment | Token) -> Area:
     if held.node_id is not None:
         return Area(nodes=frozenset({held.node_id}))

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models.functions import Upper
 
 from urja.apps.identity.models import Employment
-from urja.apps.people.models import Person
+from urja.apps.people.kinds import Person
 from urja.base.sentences import say
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

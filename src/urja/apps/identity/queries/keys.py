@@ -6,8 +6,10 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from urja.apps.identity.models import Token
+from urja.apps.identity.queries.staff import area_named
 
 type TokenRow = Token
 
@@ -42,6 +44,43 @@ def found(text: str) -> Token | None:
     if token is None or not hmac.compare_digest(bytes(token.digest), _digest(secret)):
         return None
     return token
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key as it is kept: what it may, and whose it is."""
+
+    prefix: str
+    name: str
+    user: str | None
+    """The address of a person whose own it is; none of a program's."""
+    role: str | None
+    area: str | None
+    """Where a program's may, as commands take it."""
+    scopes: list[str]
+    per_minute: int
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+def issued() -> list[Issued]:
+    """Every key, the oldest first."""
+    return [
+        Issued(
+            prefix=one.prefix,
+            name=one.name,
+            user=one.user.email if one.user else None,
+            role=one.role,
+            area=None if one.user else area_named(one),
+            scopes=one.scopes,
+            per_minute=one.per_minute,
+            expires_at=one.expires_at,
+            revoked_at=one.revoked_at,
+            last_used_at=one.last_used_at,
+        )
+        for one in Token.objects.select_related("user", "node", "premise").order_by("id")
+    ]
 
 
 def _digest(secret: bytes) -> bytes:

@@ -47,6 +47,25 @@ def order(order_id: int, area: Area, user_id: int | None, at: datetime) -> WorkO
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A work order, with where and about which meter it is."""
+
+    id: int
+    kind: str
+    state: str
+    consumer_number: str
+    premise: str
+    serial: str | None
+    assignee: str | None
+    """The address of whoever was given it."""
+    opened_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    asked: dict[str, Any]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Errand:
     """What somebody must go and do."""
 
@@ -71,6 +90,33 @@ def errands(limit: int, *, but_for: Iterable[str]) -> list[Errand]:
         "asked",
     )
     return [Errand(*row) for row in rows[:limit]]
+
+
+def everywhere(limit: int, *, kind: str | None = None, ended: bool = False) -> list[Order]:
+    """Open orders, the oldest first; with those that have ended the newest first."""
+    found = WorkOrder.objects.select_related("device", "service_point__premise", "assignee")
+    found = (
+        found.order_by("-opened_at", "-id")
+        if ended
+        else found.filter(closed_at=None).order_by("opened_at", "id")
+    )
+    return [
+        Order(
+            id=one.id,
+            kind=one.kind,
+            state=one.state,
+            consumer_number=one.service_point.consumer_number,
+            premise=one.service_point.premise.name,
+            serial=one.device.serial if one.device else None,
+            assignee=one.assignee.email if one.assignee else None,
+            opened_at=one.opened_at,
+            due_at=one.due_at,
+            closed_at=one.closed_at,
+            asked=one.asked,
+            result=one.result,
+        )
+        for one in (found if kind is None else found.filter(kind=kind))[:limit]
+    ]
 
 
 def _shelf(shelf: str, area: Area, user_id: int | None, at: datetime) -> QuerySet[WorkOrder]:

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.rulebook.queries.policies import book
-from urja.apps.supply.models import Hold
+from urja.apps.supply.models import Hold, State
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
@@ -160,6 +160,11 @@ def holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
     for hold in Hold.objects.filter(service_point_id__in=list(service_point_ids), released_at=None):
         found[hold.service_point_id].add(hold.reason)
     return found
+
+
+def is_disconnected(account_id: int) -> bool:
+    """Whether the meter has confirmed that a supply is off, as it was known when the account was decided last."""
+    return State.objects.filter(account_id=account_id, supply="off").exists()
 
 
 def standing(account_id: int) -> StandingNow | None:

@@ -1,0 +1,51 @@
+"""Keys of devices as they are kept, wrapped: for the change of the key that wraps them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Model
+
+from urja.apps.assets.models import Device, NewKeys
+
+type Columns = dict[str, bytes]
+"""Wrapped keys by the name of their column."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKeys:
+    """The wrapped keys of a device, and of those that it is being given."""
+
+    device_id: int
+    own: Columns
+    new: Columns
+
+
+def hold_next(after: int, limit: int) -> list[WrappedKeys]:
+    """The keys of the next devices after one, held until the transaction ends."""
+    devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:limit])
+    held = NewKeys.objects.select_for_update().filter(device_id__in=[device.id for device in devices])
+    waiting = {row.device_id: row for row in held}
+    return [
+        WrappedKeys(device.id, _wrapped(device), _wrapped(waiting[device.id]) if device.id in waiting else {})
+        for device in devices
+    ]
+
+
+def _wrapped(row: Model) -> Columns:
+    values = {column: getattr(row, column) for column in _columns(type(row))}
+    return {column: bytes(value) for column, value in values.items() if value is not None}
+
+
+def _columns(model: type[Model]) -> list[str]:
+    """The columns that hold wrapped keys, by their name."""
+    return [field.name for field in model._meta.concrete_fields if field.name.startswith("wrapped_")]  # noqa: SLF001
+
+
+def hold_all() -> Iterator[bytes]:
+    """Every wrapped key; all who write keys are held off until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE registry_device, registry_new_keys IN SHARE ROW EXCLUSIVE MODE")
+    for model in (Device, NewKeys):
+        for row in model.objects.values_list(*_columns(model)).iterator():
+            yield from (bytes(value) for value in row if value is not None)

@@ -1,0 +1,94 @@
+"""Steps of a change of the address that somebody signs in with: what was brought, mailed and told, and its end."""
+
+from datetime import datetime
+from hashlib import sha256
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+
+from urja.apps.identity.kinds import AddressChangeState
+from urja.apps.identity.models import AddressAnswer, AddressChange
+
+log = structlog.get_logger()
+
+_WAITING = AddressChangeState.WAITING
+
+
+def take_answers(now: datetime, limit: int) -> int:
+    """Judge the words that were brought; how many."""
+    with transaction.atomic():
+        answers = list(AddressAnswer.objects.order_by("id")[:limit])
+        for answer in answers:
+            _judge(sha256(answer.word.encode()).digest(), now)
+        AddressAnswer.objects.filter(id__in=[answer.id for answer in answers]).delete()
+    return len(answers)
+
+
+def _judge(digest: bytes, now: datetime) -> None:
+    waiting = AddressChange.objects.select_for_update().filter(state=_WAITING)
+    if (change := waiting.filter(new_digest=digest).first()) is not None:
+        change.new_confirmed_at = change.new_confirmed_at or now
+    elif (change := waiting.filter(old_digest=digest).first()) is not None:
+        change.old_confirmed_at = change.old_confirmed_at or now
+    elif (change := waiting.filter(refusal_digest=digest).first()) is not None:
+        change.state, change.ended_at = AddressChangeState.REFUSED, now
+    else:
+        log.warning("a word that confirms nothing")
+        return
+    change.save(update_fields=["new_confirmed_at", "old_confirmed_at", "state", "ended_at"])
+    log.info("address answered", change=change.id, user=change.user_id, state=change.state)
+
+
+def waiting() -> list[AddressChange]:
+    """The changes that wait, in their order."""
+    return list(AddressChange.objects.filter(state=_WAITING).order_by("id"))
+
+
+def end(change_id: int, state: AddressChangeState, now: datetime) -> None:
+    """A change that waits comes to its end."""
+    AddressChange.objects.filter(id=change_id, state=_WAITING).update(state=state, ended_at=now)
+
+
+def to_mail(limit: int) -> list[AddressChange]:
+    """The changes whose words were not mailed yet, with the person."""
+    return list(_with_person().filter(state=_WAITING, mailed_at=None)[:limit])
+
+
+def to_tell_of_approval(limit: int) -> list[AddressChange]:
+    """The changes whose approval the old address was not told of yet, with the person."""
+    approved = _with_person().filter(state=_WAITING, approved_at__isnull=False, approval_told_at=None)
+    return list(approved[:limit])
+
+
+def to_tell_of_end(limit: int) -> list[AddressChange]:
+    """The changes that were done and whose addresses were not told yet, with the person."""
+    return list(_with_person().filter(state=AddressChangeState.DONE, end_told_at=None)[:limit])
+
+
+def _with_person() -> QuerySet[AddressChange]:
+    return AddressChange.objects.select_related("person").order_by("id")
+
+
+def keep_words(change_id: int, *, new: str, old: str, refusal: str) -> None:
+    """Keep the digests of the words that confirm or refuse a change."""
+    AddressChange.objects.filter(id=change_id).update(
+        new_digest=sha256(new.encode()).digest(),
+        old_digest=sha256(old.encode()).digest(),
+        refusal_digest=sha256(refusal.encode()).digest(),
+    )
+
+
+def mailed(change_id: int, now: datetime) -> None:
+    """Both addresses have their words."""
+    AddressChange.objects.filter(id=change_id).update(mailed_at=now)
+
+
+def approval_told(change_id: int, now: datetime) -> None:
+    """The old address was told of the approval."""
+    AddressChange.objects.filter(id=change_id).update(approval_told_at=now)
+
+
+def end_told(change_id: int, now: datetime) -> None:
+    """The addresses were told that the change is done."""
+    AddressChange.objects.filter(id=change_id).update(end_told_at=now)

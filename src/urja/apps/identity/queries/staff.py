@@ -1,0 +1,48 @@
+"""Who works here, as what and where."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from urja.apps.identity.models import Employment, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Employed:
+    """A role that somebody has or had."""
+
+    email: str
+    name: str
+    role: str
+    area: str
+    """As commands take it."""
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+def staff_at(at: datetime | None) -> list[Employed]:
+    """Who works here at an instant or later, or who ever has; by address."""
+    employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
+    if at is not None:
+        employed = employed.filter(Q(valid_to=None) | Q(valid_to__gt=at))
+    return [
+        Employed(
+            email=one.user.email,
+            name=one.user.first_name,
+            role=one.role,
+            area=area_named(one),
+            valid_from=one.valid_from,
+            valid_to=one.valid_to,
+        )
+        for one in employed
+    ]
+
+
+def area_named(held: Employment | Token) -> str:
+    """An area in the words that commands take."""
+    if held.node is not None:
+        return str(held.node)
+    if held.premise is not None:
+        return f"premise {held.premise.code or held.premise_id}"
+    return "everywhere"

@@ -1,0 +1,27 @@
+"""Tariffs are loaded, and what that charges anew is seen."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from urja.apps.billing.repricing import Repriced, charges_since, repriced
+from urja.apps.rulebook import operations as rulebook
+from urja.apps.rulebook.models import TariffVersion
+from urja.core.rating import parse_tariff
+
+
+def load_tariffs(
+    texts: Sequence[str], loaded_at: datetime
+) -> tuple[list[TariffVersion], dict[str, Repriced]]:
+    """Store documents as versions of their tariffs; with what the next close charges anew because of them, by currency.
+
+    Raises as `rulebook.operations.load_tariff`.
+    """
+    documents = [parse_tariff(text) for text in texts]
+    codes = sorted({document.code for document in documents})
+    first = min(document.valid_from for document in documents)
+    with transaction.atomic():
+        before = charges_since(codes, first, loaded_at)
+        stored = [rulebook.load_tariff(text, loaded_at) for text in texts]
+        return stored, repriced(before, charges_since(codes, first, loaded_at), first)

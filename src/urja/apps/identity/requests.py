@@ -32,7 +32,7 @@ def note_sign_in(
     address_digest: bytes,
     ip: str | None,
     network: str,
-    device_digest: bytes,
+    device_digest: bytes | None,
 ) -> None:
     """Write down what happened at the door."""
     SignIn.objects.create(

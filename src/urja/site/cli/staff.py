@@ -88,15 +88,24 @@ def forget_factors(data: Path, email: str) -> None:
     opened(data)
     from allauth.mfa.models import Authenticator
 
-    from urja.apps.identity import sign_ins
+    from urja.apps.identity.kinds import SignInKind
     from urja.apps.identity.queries.identities import user_of
+    from urja.apps.identity.requests import note_sign_in
     from urja.base.clock import WallClock
 
     user = user_of(email)
     if user is None:
         raise Refusal(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
     removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
-    sign_ins.note_factor_removed(user.pk, WallClock().now())
+    note_sign_in(
+        SignInKind.FACTOR_REMOVED,
+        at=WallClock().now(),
+        user_id=user.pk,
+        address_digest=bytes(32),  # the web's key, under which addresses are kept, is not here
+        ip=None,
+        network="the machine itself",
+        device_digest=None,
+    )
     click.echo(f"{email} has no second factor any more ({removed} removed)")
 
 

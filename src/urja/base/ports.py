@@ -15,19 +15,18 @@ _BELOW_OUTGOING: Final = range(10_000, 32_000)
 _in_turn: Final = itertools.cycle(random.sample(_BELOW_OUTGOING, len(_BELOW_OUTGOING)))
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port() -> int:
     """A port that nobody listens on now, over TCP or UDP; never the same one twice in a row of calls."""
     for port in itertools.islice(_in_turn, len(_BELOW_OUTGOING)):
-        if all(_is_free(host, port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
             return port
-    raise OSError(f"no port from {_BELOW_OUTGOING.start} to {_BELOW_OUTGOING.stop - 1} is free on {host}")
+    raise OSError(f"no port from {_BELOW_OUTGOING.start} to {_BELOW_OUTGOING.stop - 1} is free")
 
 
-def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
         try:
-            probe.bind((host, port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
     return True

@@ -1,10 +1,13 @@
 """Reads the tables of a document and collects what is wrong in them, each with its place."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 MISSING: Final = object()
 """The default of what has to be given."""
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,21 @@ class TableReader:
             self.fault(f"must be text, not {value!r}", key)
             return ""
         return value or ""
+
+    def identifier(self, key: str) -> str:
+        """A name for programs: it stands in addresses, rows and commands."""
+        text = self.text(key)
+        if text and not _IDENTIFIER.fullmatch(text):
+            self.fault(
+                f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key
+            )
+        return text
+
+    def currency(self) -> str:
+        currency = self.text("currency")
+        if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+            self.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
+        return currency
 
     def tables(self, key: str, each: str = "") -> list[Self]:
         """The tables of a list; where `each` says what they are, it has at least one."""

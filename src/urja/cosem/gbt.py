@@ -92,7 +92,7 @@ class Reassembler:
         self._next = 1
 
 
-def split(apdu: bytes, block_size: int, *, window: int = 0) -> Iterator[GeneralBlockTransfer]:
+def split(apdu: bytes, block_size: int) -> Iterator[GeneralBlockTransfer]:
     """The blocks of an APDU, `block_size` bytes of data each, streamed (no block waits for an acknowledgement).
 
     Raises LocalError for sizes that cannot be.
@@ -103,4 +103,4 @@ def split(apdu: bytes, block_size: int, *, window: int = 0) -> Iterator[GeneralB
     for number in range(1, count + 1):
         part = apdu[(number - 1) * block_size : number * block_size]
         last = number == count
-        yield GeneralBlockTransfer(last, not last, window, number, 0, part)
+        yield GeneralBlockTransfer(last, not last, 0, number, 0, part)

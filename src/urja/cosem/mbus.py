@@ -16,6 +16,7 @@ SEND_USER_DATA: Final = 0x53
 """C field: SND-UD."""
 BROADCAST: Final = 0xFF
 """A field: broadcast without an answer."""
+_METER, _CUSTOMER = 1, 0x67
 
 _FINAL, _SEQUENCE = 0x10, 0x0F
 _HEADER: Final = 5
@@ -115,24 +116,17 @@ class Reassembler:
         self._next = 0
 
 
-def split(
-    apdu: bytes,
-    *,
-    source: int = 1,
-    destination: int = 0x67,
-    control: int = SEND_USER_DATA,
-    address: int = BROADCAST,
-) -> list[Telegram]:
-    """The telegrams that carry an APDU."""
+def split(apdu: bytes) -> list[Telegram]:
+    """The telegrams that carry an APDU, as meters push it to whoever reads their customer port."""
     starts = range(0, max(len(apdu), 1), MAX_DATA)
     return [
         Telegram(
-            control,
-            address,
+            SEND_USER_DATA,
+            BROADCAST,
             number & _SEQUENCE,
             start == starts[-1],
-            source,
-            destination,
+            _METER,
+            _CUSTOMER,
             apdu[start : start + MAX_DATA],
         )
         for number, start in enumerate(starts)

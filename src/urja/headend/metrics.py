@@ -1,5 +1,7 @@
 """What the head end counts, in Prometheus' terms. One set per process, or per test with its own registry."""
 
+from functools import partial
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -7,146 +9,102 @@ class Metrics:
     """Counters of the push path and of sessions."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self.received = Counter(
-            "urja_headend_pushes_received",
-            "Pushes taken from sockets, by transport.",
-            ["transport"],
-            registry=registry,
+        count, gauge, histogram = (partial(kind, registry=registry) for kind in (Counter, Gauge, Histogram))
+        self.received = count(
+            "urja_headend_pushes_received", "Pushes taken from sockets, by transport.", ["transport"]
         )
-        self.accepted = Counter(
-            "urja_headend_pushes_accepted",
-            "Pushes whose records the broker has acknowledged.",
-            registry=registry,
+        self.accepted = count(
+            "urja_headend_pushes_accepted", "Pushes whose records the broker has acknowledged."
         )
-        self.records = Counter(
-            "urja_headend_records",
-            "Records acknowledged by the broker, by kind.",
-            ["kind"],
-            registry=registry,
-        )
-        self.duplicates = Counter(
-            "urja_headend_duplicates", "Pushes seen before, or still in flight: ignored.", registry=registry
-        )
-        self.unauthenticated = Counter(
+        self.records = count("urja_headend_records", "Records acknowledged by the broker, by kind.", ["kind"])
+        self.duplicates = count("urja_headend_duplicates", "Pushes seen before, or still in flight: ignored.")
+        self.unauthenticated = count(
             "urja_headend_pushes_unauthenticated",
             "Pushes without a tag, of types that send none: neither accepted nor billed.",
-            registry=registry,
         )
-        self.quarantined = Counter(
-            "urja_headend_quarantined", "Frames set aside, by reason.", ["reason"], registry=registry
-        )
-        self.quarantine_overflow = Counter(
+        self.quarantined = count("urja_headend_quarantined", "Frames set aside, by reason.", ["reason"])
+        self.quarantine_overflow = count(
             "urja_headend_quarantine_overflow",
             "Frames that found no room in quarantine, or were pushed out by newer ones of their source, by standing.",
             ["standing"],
-            registry=registry,
         )
-        self.rolled_back = Counter(
-            "urja_headend_pushes_rolled_back",
-            "Pushes that were not stored and may come again.",
-            registry=registry,
+        self.rolled_back = count(
+            "urja_headend_pushes_rolled_back", "Pushes that were not stored and may come again."
         )
-        self.publish_retries = Counter(
-            "urja_headend_publish_retries", "Batches published again, by cause.", ["cause"], registry=registry
+        self.publish_retries = count(
+            "urja_headend_publish_retries", "Batches published again, by cause.", ["cause"]
         )
-        self.udp_dropped = Counter(
-            "urja_headend_udp_dropped",
-            "Datagrams lost: by us while held back, or by the kernel.",
-            ["by"],
-            registry=registry,
+        self.udp_dropped = count(
+            "urja_headend_udp_dropped", "Datagrams lost: by us while held back, or by the kernel.", ["by"]
         )
-        self.refused_connections = Counter(
+        self.refused_connections = count(
             "urja_headend_refused_connections",
             "Connections of no known meter that were closed because there was no more room.",
-            registry=registry,
         )
-        self.unreadable = Gauge(
+        self.unreadable = gauge(
             "urja_headend_unreadable_entries",
             "Entries of the registry's projection, and meter types, that are refused: not the pipeline's, older, or unreadable.",
-            registry=registry,
         )
-        self.without_window = Gauge(
+        self.without_window = gauge(
             "urja_headend_meters_without_window",
             "Meters whose replay window could not be read and whose counter is not proven since: their pushes wait.",
-            registry=registry,
         )
-        self.faults = Counter(
+        self.faults = count(
             "urja_headend_faults",
             "Exceptions of our own over bytes or answers of one connection, which ended that connection or exchange.",
-            registry=registry,
         )
-        self.resumed = Counter(
-            "urja_headend_resumed",
-            "Permanent tasks that met an exception and resumed, by task.",
-            ["task"],
-            registry=registry,
+        self.resumed = count(
+            "urja_headend_resumed", "Permanent tasks that met an exception and resumed, by task.", ["task"]
         )
-        self.connections = Gauge("urja_headend_connections", "Open TCP connections.", registry=registry)
-        self.greetings = Counter(
-            "urja_headend_greetings",
-            "Nameless connections asked who they are: told, or why not.",
-            ["result"],
-            registry=registry,
+        self.connections = gauge("urja_headend_connections", "Open TCP connections.")
+        self.greetings = count(
+            "urja_headend_greetings", "Nameless connections asked who they are: told, or why not.", ["result"]
         )
-        self.held_back = Gauge(
-            "urja_headend_held_back",
-            "1 while the sockets are not read because the stream is full or away.",
-            registry=registry,
+        self.held_back = gauge(
+            "urja_headend_held_back", "1 while the sockets are not read because the stream is full or away."
         )
-        self.meters = Gauge("urja_headend_meters", "Meters known from the registry.", registry=registry)
-        self.reads = Counter(
-            "urja_headend_reads",
-            "Read requests, by profile and result.",
-            ["profile", "result"],
-            registry=registry,
+        self.meters = gauge("urja_headend_meters", "Meters known from the registry.")
+        self.reads = count(
+            "urja_headend_reads", "Read requests, by profile and result.", ["profile", "result"]
         )
-        self.commands = Counter(
+        self.commands = count(
             "urja_headend_commands",
             "Orders by kind and how they ended; `again` counts attempts that will be repeated.",
             ["kind", "result"],
-            registry=registry,
         )
-        self.round_trips = Counter(
+        self.round_trips = count(
             "urja_headend_round_trips",
             "Requests to meters in sessions, each followed by a wait for its answer, by purpose.",
             ["purpose"],
-            registry=registry,
         )
-        self.command_round_trips = Histogram(
+        self.command_round_trips = histogram(
             "urja_headend_command_round_trips",
             "Round trips of an order until it ended, by kind.",
             ["kind"],
             buckets=(1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 40, 80),
-            registry=registry,
         )
-        self.counter_steps = Counter(
+        self.counter_steps = count(
             "urja_headend_counter_steps",
             "Times that a meter was said to have seen counters beyond all that are reserved, and was followed.",
-            registry=registry,
         )
-        self.orders_refused = Counter(
+        self.orders_refused = count(
             "urja_headend_orders_refused",
             "Orders that are not the pipeline's (forged), or copies of old ones (replayed).",
             ["why"],
-            registry=registry,
         )
-        self.cuts_held_back = Counter(
-            "urja_headend_cuts_held_back", "Times that a cut waited for the pace of cuts.", registry=registry
+        self.cuts_held_back = count(
+            "urja_headend_cuts_held_back", "Times that a cut waited for the pace of cuts."
         )
-        self.cuts_held = Gauge(
-            "urja_headend_cuts_held",
-            "Cuts above a ceiling, held until approvers release them.",
-            registry=registry,
+        self.cuts_held = gauge(
+            "urja_headend_cuts_held", "Cuts above a ceiling, held until approvers release them."
         )
-        self.releases = Counter(
+        self.releases = count(
             "urja_headend_releases",
             "Releases of held cuts: accepted at once or after a delay, or refused.",
             ["result"],
-            registry=registry,
         )
-        self.acknowledged_s = Histogram(
+        self.acknowledged_s = histogram(
             "urja_headend_acknowledged_seconds",
             "From the first push of a batch to the broker's acknowledgement.",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-            registry=registry,
         )

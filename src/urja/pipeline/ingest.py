@@ -65,9 +65,7 @@ class Ingester:
         self._prepared: psycopg.Connection | None = None
         self._careful = 0
 
-    def apply(
-        self, batches: Sequence[Batch], now: datetime, *, consumer: str = INGEST, sequence: int = 0
-    ) -> Outcome:
+    def apply(self, batches: Sequence[Batch], now: datetime, *, sequence: int = 0) -> Outcome:
         """Validate, store and accrue all records of the batches in one transaction; safe to repeat."""
         connection = self._session.get()
         with connection.cursor() as cursor:
@@ -81,7 +79,7 @@ class Ingester:
                     # are placed again.
                     if self._places is not None and self._places.revision == current_revision(cursor):
                         outcome = self._store(cursor, placed, now)
-                        staging.move_cursor(cursor, consumer, READINGS, sequence, now)
+                        staging.move_cursor(cursor, INGEST, READINGS, sequence, now)
                         return outcome
 
     def _prepare(self, connection: psycopg.Connection, cursor: psycopg.Cursor) -> None:

@@ -17,7 +17,6 @@ from urja.core.policy.reading import Reader
 from urja.core.reading import Fault
 
 FORMAT: Final = 1
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
 
 
@@ -100,13 +99,10 @@ def bundled_thresholds() -> str:
 def _read(top: Reader, text: str) -> Thresholds:
     if top.take("format") not in (FORMAT, None):
         top.fault(f"must be {FORMAT}", "format")
-    version = top.text("version")
-    if version and not _IDENTIFIER.fullmatch(version):
-        top.fault("must be letters, digits and . _ - only", "version")
     decimals = top.whole("decimals", 2, high=4)
     disconnection = top.table("disconnection")
     found = Thresholds(
-        version=version,
+        version=top.identifier("version"),
         title=top.text("title"),
         valid_from=top.day("valid_from"),
         sha256=hashlib.sha256(text.encode()).hexdigest(),

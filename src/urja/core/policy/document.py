@@ -37,7 +37,6 @@ _CALENDAR_CYCLE_DAYS: Final = 28 * 366
 _LONGEST_SERVING: Final = timedelta(days=60)
 """Notices that take longer to be served hold a cut as if for ever."""
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
 
 
@@ -204,10 +203,10 @@ def parse_policy(text: str) -> Policy:
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     decimals = reader.whole("decimals", 2, high=4)
     policy = Policy(
-        code=_identifier(reader, "code"),
-        version=_identifier(reader, "version"),
+        code=reader.identifier("code"),
+        version=reader.identifier("version"),
         title=reader.text("title"),
-        currency=_currency(reader),
+        currency=reader.currency(),
         decimals=decimals,
         valid_from=reader.day("valid_from"),
         modelled_on=reader.text("modelled_on", ""),
@@ -225,20 +224,6 @@ def parse_policy(text: str) -> Policy:
     if faults:
         raise PolicyError(faults)
     return policy
-
-
-def _identifier(reader: Reader, key: str) -> str:
-    text = reader.text(key)
-    if text and not _IDENTIFIER.fullmatch(text):
-        reader.fault(f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key)
-    return text
-
-
-def _currency(reader: Reader) -> str:
-    currency = reader.text("currency")
-    if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        reader.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
-    return currency
 
 
 def _warnings(reader: Reader, decimals: int) -> Warnings:

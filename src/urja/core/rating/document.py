@@ -5,7 +5,6 @@ that whoever types an order into a file mends it in one go.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -43,7 +42,6 @@ from urja.core.units import MINOR, Step, exact as _plain
 
 FORMAT = 1
 """The document format that this module reads."""
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
 _MOST_LINES = 100
 _NOT_YET = "what a document cannot say yet is in docs/money.md"
@@ -78,10 +76,10 @@ def parse_tariff(text: str) -> Tariff:
     lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
     on_change, round_units = _on_change(reader)
     tariff = Tariff(
-        code=_identifier(reader, "code"),
-        version=_identifier(reader, "version"),
+        code=reader.identifier("code"),
+        version=reader.identifier("version"),
         title=reader.text("title"),
-        currency=_currency(reader),
+        currency=reader.currency(),
         exponent=exponent,
         valid_from=valid_from or date.min,
         period_starts_on=_starts_on(reader),
@@ -97,20 +95,6 @@ def parse_tariff(text: str) -> Tariff:
     if faults:
         raise TariffError(faults)
     return tariff
-
-
-def _identifier(reader: Reader, key: str) -> str:
-    text = reader.text(key)
-    if text and not _IDENTIFIER.fullmatch(text):
-        reader.fault(f"must be letters, digits, dots, dashes and underscores, at most 64, not {text!r}", key)
-    return text
-
-
-def _currency(reader: Reader) -> str:
-    currency = reader.text("currency")
-    if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        reader.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
-    return currency
 
 
 def _exponent(reader: Reader) -> int:
@@ -137,7 +121,7 @@ def _on_change(reader: Reader) -> tuple[OnChange, Step | None]:
 
 
 def _line(reader: Reader, minor: int) -> Line | None:
-    name = _identifier(reader, "name")
+    name = reader.identifier("name")
     if name:
         reader.where = f"line {name}"
     title = reader.text("title", name)

@@ -2,9 +2,8 @@
 
 A statement belongs to the nearest frame in `urja` when it is executed. So this sees what the source does not show
 (`sql.py`): what a queryset joins, where it is evaluated, and statements that are put together from names. A table may
-be named by an owner that has it in `sql_debt.txt`, that has a foreign key to it, or that imports models of the table's
-owner as the contract `models` allows or lists, or that has a line in `executed_debt.txt`. Processes that tests start are
-not watched.
+be named by an owner that has it in `sql_debt.txt`, that has a foreign key to it, or that the contract `models` lets import
+all models, or that has a line in `executed_debt.txt`. Processes that tests start are not watched.
 """
 
 import configparser
@@ -23,9 +22,9 @@ from tests.contracts.tables import PLAIN, ROOT, free, named_in, owner, owners
 DEBT = Path(__file__).parent / "executed_debt.txt"
 """The crossings that stand beside those of `sql.DEBT`, a line each: `owner -> table`."""
 HEAD = """\
-# Owners whose executed statements name a table of another's, where neither sql_debt.txt, nor a foreign key, nor an import
-# of models that .importlinter allows or lists says so. A crossing that is not listed fails the test that executes it; a
-# listed one that a whole run has not seen fails the run: lines go, none is added.
+# Owners whose executed statements name a table of another's, where neither sql_debt.txt, nor a foreign key, nor the right
+# to import all models says so. A crossing that is not listed fails the test that executes it; a listed one that a whole
+# run has not seen fails the run: lines go, none is added.
 """
 CACHED = "contracts/executed"
 """The crossings that the last run has seen, in pytest's cache."""
@@ -104,13 +103,12 @@ def _owner_of(file: str) -> str | None:
 
 
 def implied(crossing: sql.Crossing) -> bool:
-    """Whether a foreign key, a use case's right or the debt in the source or in imports says so already."""
+    """Whether a foreign key, a right to all models or the debt in the source says so already."""
     by, table = crossing
     return (
         crossing in _in_the_source()
         or crossing in _foreign_keys()
-        or (by, owners().get(table)) in _importers_of_models()
-        or (by in _contract("allowed_importers") and table not in _WITHOUT_MODEL)
+        or (by in _importers_of_models() and table not in _WITHOUT_MODEL)
     )
 
 
@@ -139,16 +137,10 @@ def _foreign_keys() -> frozenset[sql.Crossing]:
 
 
 @cache
-def _contract(option: str) -> list[str]:
+def _importers_of_models() -> list[str]:
     settings = configparser.ConfigParser()
     settings.read(ROOT / ".importlinter")
-    return settings["importlinter:contract:models"].get(option, "").split()
-
-
-@cache
-def _importers_of_models() -> frozenset[tuple[str, str]]:
-    words = _contract("ignore_imports")
-    return frozenset(zip(map(owner, words[::3]), map(owner, words[2::3]), strict=True))
+    return settings["importlinter:contract:models"]["allowed_importers"].split()
 
 
 def pytest_configure() -> None:

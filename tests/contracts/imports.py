@@ -1,5 +1,6 @@
 """The project's imports as one graph, and the contracts of `.importlinter`, to be checked on it or on an altered copy."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 from functools import cache
 
@@ -12,6 +13,8 @@ from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
 from tests.contracts.tables import ROOT
 from tests.contracts.types import OnlyContract, PrivateContract
+
+Import = tuple[str, str]
 
 SETTINGS = ROOT / ".importlinter"
 
@@ -46,5 +49,27 @@ def contract(options: dict) -> Contract:
 
 
 def check(name: str, imports: grimp.ImportGraph) -> ContractCheck:
-    """The result of one contract; a listed import that the graph has not raises `MissingImport`."""
+    """The result of one contract."""
     return contract(settings()[name]).check(deepcopy(imports), verbose=False)
+
+
+def breaking(check: ContractCheck) -> Iterable[Import]:
+    """What the check of any type of contract names as one import too many."""
+    for imports in check.metadata.get("cycle_breakers_by_package", {}).values():
+        yield from imports
+    for module in check.metadata.get("illegal_imports", ()):
+        yield from _links(module.illegal_links)
+    yield from _links(check.metadata)
+
+
+def _links(found: object) -> Iterable[Import]:
+    match found:
+        case {"importer": importer, "imported": imported, "line_numbers": _}:
+            yield importer, imported
+        case dict():
+            yield from _links([*found.values()])
+        case list():
+            for part in found:
+                yield from _links(part)
+        case _:
+            pass

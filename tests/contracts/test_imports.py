@@ -1,4 +1,4 @@
-"""Each import contract is kept, and is seen to fail on planted violations and on a debt line that is no longer owed."""
+"""Each import contract is kept without exceptions, and is seen to fail on planted violations."""
 
 import shutil
 import subprocess
@@ -6,9 +6,7 @@ import sys
 from copy import deepcopy
 
 import pytest
-from importlinter.domain.helpers import MissingImport
-from tests.contracts.debt import breaking, debt, with_debt
-from tests.contracts.imports import SETTINGS, check, graph, settings
+from tests.contracts.imports import SETTINGS, breaking, check, graph, settings
 
 IMPORTS = [
     ("layers", "urja.apps.supply.planted", "urja.pipeline.decide"),
@@ -90,22 +88,9 @@ def test_a_new_package_without_a_layer_breaks_its_contract(contract, module):
     assert check(contract, planted).metadata["undeclared_modules"] == {module}
 
 
-@pytest.mark.parametrize("contract", [name for name in settings() if settings()[name].get("ignore_imports")])
-def test_a_crossing_that_is_gone_leaves_the_list(contract):
-    importer, imported = settings()[contract]["ignore_imports"][0].split(" -> ")
-    without = deepcopy(graph())
-    without.remove_import(importer=importer, imported=imported)
-    with pytest.raises(MissingImport, match=f"{importer} -> {imported}"):
-        check(contract, without)
-
-
-@pytest.mark.parametrize("contract", [name for name in settings() if settings()[name].get("ignore_imports")])
-def test_the_list_is_what_the_command_would_write(contract):
-    """Exact edges, sorted, one a line: no wildcard that would let new ones in."""
-    listed = settings()[contract]["ignore_imports"]
-    assert listed == debt(settings()[contract], graph())
-    text = SETTINGS.read_text()
-    assert with_debt(with_debt(text, contract, []), contract, listed) == text
+def test_no_contract_has_exceptions():
+    """There was a list of crossings that stood; it is empty, and none is begun anew."""
+    assert not [name for name, options in settings().items() if "ignore_imports" in options]
 
 
 def test_a_planted_file_breaks_the_command(tmp_path):

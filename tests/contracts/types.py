@@ -1,7 +1,6 @@
 """Two kinds of import contract that import-linter has not: a package's own modules, and a list of what may be imported."""
 
 from importlinter import Contract, ContractCheck, fields, output
-from importlinter.application import contract_utils
 from importlinter.contracts.protected import ProtectedContract
 from importlinter.domain.helpers import module_expressions_to_modules
 from importlinter.domain.imports import Module
@@ -42,12 +41,8 @@ class OnlyContract(Contract):
     source_modules = fields.ListField(subfield=fields.ModuleExpressionField())
     allowed_modules = fields.ListField(subfield=fields.ModuleExpressionField())
     among_packages = fields.ListField(subfield=fields.ModuleField(), required=False, default=[])
-    ignore_imports = fields.SetField(subfield=fields.ImportExpressionField(), required=False)
 
     def check(self, graph, verbose):
-        removed = contract_utils.remove_ignored_imports_and_report(
-            graph, self.ignore_imports, contract_utils.AlertLevel.ERROR
-        )
         allowed = {
             name
             for module in module_expressions_to_modules(graph, self.allowed_modules)
@@ -71,12 +66,7 @@ class OnlyContract(Contract):
                     for imported in graph.find_modules_directly_imported_by(importer) - own - allowed
                     if not among or any(Module(imported).is_in_package(part) for part in among)
                 ]
-        return ContractCheck(
-            kept=not links,
-            warnings=list(removed.warnings),
-            ignored_import_count=removed.ignored_import_count,
-            metadata={"illegal_links": links},
-        )
+        return ContractCheck(kept=not links, metadata={"illegal_links": links})
 
     def render_broken_contract(self, check):
         for link in check.metadata["illegal_links"]:

@@ -15,6 +15,13 @@ SELECT id, account_id, amount_minor, every, valid_from, valid_to FROM registry_i
 CREATE VIEW billing.instalment WITH (security_invoker) AS
 SELECT id, plan_id, account_id, due_on, seq FROM ledger_instalment;
 
+CREATE VIEW billing.deposit WITH (security_invoker) AS
+SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM registry_deposit;
+
+-- Old bills as they came.
+CREATE VIEW billing.arrear WITH (security_invoker) AS
+SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM registry_arrear;
+
 -- What is left of each old bill when what was paid of it is taken off.
 CREATE VIEW billing.arrear_left WITH (security_invoker) AS
 SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM ledger_arrear_left;

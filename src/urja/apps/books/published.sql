@@ -8,7 +8,8 @@ SELECT account_id, seq, bucket, contra_id, amount_minor, balance_after_minor, or
 FROM ledger_entry;
 
 CREATE VIEW books.credit_request WITH (security_invoker) AS
-SELECT id, account_id, amount_minor, arrears_minor, kind, reference, correlation, requested_at, posted_at, posted_seq
+SELECT id, account_id, amount_minor, arrears_minor, kind, reference, idempotency_key, correlation, requested_at,
+    posted_at, posted_seq
 FROM ledger_credit_request;
 
 CREATE VIEW books.debit_request WITH (security_invoker) AS

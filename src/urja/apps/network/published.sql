@@ -1,4 +1,7 @@
 -- What other apps may read of places and of the two trees.
+CREATE VIEW network.licensee WITH (security_invoker) AS
+SELECT id, code, name, commodity FROM registry_licensee;
+
 CREATE VIEW network.premise WITH (security_invoker) AS
 SELECT id, parent_id, code, kind, name, address, pin_code, latitude, longitude FROM registry_premise;
 

@@ -1,14 +1,18 @@
 """What a load has made and changed, and what ingest, the head end and the accruals must learn of it."""
 
-# ruff: noqa: S608  (names of tables are those of a constant)
-
 from collections import Counter
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 
+from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.assets.projecting import anew
+from urja.apps.billing.models import Arrear, Deposit
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity.models import AccountAccess, AddressChange
+from urja.apps.journal import revision
+from urja.apps.network.models import Node, NodePeriod, Placement, Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.apps.readings.operations import reassess
 from urja.usecases.loading.staging import Load
@@ -16,11 +20,23 @@ from urja.usecases.loading.staging import Load
 _PLACES: Final = 20_000
 """Connections whose energy is evaluated at a time."""
 
-_MADE: Final = (
-    "premise", "service_point", "node", "node_period", "placement", "device", "device_period", "seal", "person",
-    "agreement", "account_access", "address_change", "arrear", "deposit",
-)  # fmt: skip
-"""Tables of the registry whose rows bear the number of the operation that made them."""
+_MADE: Final = {
+    "premise": Premise,
+    "service_point": ServicePoint,
+    "node": Node,
+    "node_period": NodePeriod,
+    "placement": Placement,
+    "device": Device,
+    "device_period": DevicePeriod,
+    "seal": Seal,
+    "person": Person,
+    "agreement": Agreement,
+    "account_access": AccountAccess,
+    "address_change": AddressChange,
+    "arrear": Arrear,
+    "deposit": Deposit,
+}
+"""What bears the number of the operation that made it."""
 
 _ASKED: Final = {
     "read": "register: new",
@@ -30,7 +46,7 @@ _ASKED: Final = {
 }
 
 _CHANGED: Final = """
-SELECT table_name, count(DISTINCT row_id) FROM registry_history
+SELECT table_name, count(DISTINCT row_id) FROM journal.history
 WHERE operation_id = %(id)s AND (row->>'operation_id')::bigint IS DISTINCT FROM %(id)s GROUP BY 1 ORDER BY 1
 """
 
@@ -38,9 +54,8 @@ WHERE operation_id = %(id)s AND (row->>'operation_id')::bigint IS DISTINCT FROM 
 def counts(load: Load, asked: Counter[str]) -> dict[str, int]:
     """How many rows of each table were made and changed; `asked` is what was asked of others."""
     found: dict[str, int] = {}
-    for table in _MADE:
-        load.cursor.execute(f"SELECT count(*) FROM registry_{table} WHERE operation_id = %s", [load.doing.id])
-        found[f"{table}: new"] = load.cursor.fetchone()[0]
+    for name, model in _MADE.items():
+        found[f"{name}: new"] = model.objects.filter(operation_id=load.doing.id).count()
     load.cursor.execute(_CHANGED, {"id": load.doing.id})
     found |= {f"{table}: changed": count for table, count in load.cursor.fetchall()}
     users = Person.objects.filter(operation_id=load.doing.id, user__date_joined=load.doing.recorded_at)
@@ -52,11 +67,11 @@ def counts(load: Load, asked: Counter[str]) -> dict[str, int]:
 _TOUCHED: Final = """
 CREATE TEMP TABLE load_touched ON COMMIT DROP AS
 SELECT place, min(since) AS since FROM (
-    SELECT service_point_id AS place, valid_from AS since FROM registry_agreement WHERE operation_id = %(id)s
+    SELECT service_point_id AS place, valid_from AS since FROM contracts.agreement WHERE operation_id = %(id)s
     UNION ALL
-    SELECT service_point_id, valid_from FROM registry_device_period WHERE operation_id = %(id)s
+    SELECT service_point_id, valid_from FROM assets.device_period WHERE operation_id = %(id)s
 ) t
-WHERE EXISTS (SELECT FROM readings_register r WHERE r.service_point_id = t.place)
+WHERE EXISTS (SELECT FROM readings.register r WHERE r.service_point_id = t.place)
 GROUP BY place
 """
 """Connections whose energy is another's or nobody's any more, or is known for the first time. Where no meter was
@@ -64,19 +79,19 @@ ever read there is nothing to evaluate.
 """
 
 _PROJECTED: Final = anew("""(
-    SELECT id FROM registry_device WHERE operation_id = %(id)s
-    UNION SELECT row_id FROM registry_history
-        WHERE operation_id = %(id)s AND table_name = 'registry_device'
-    UNION SELECT device_id FROM registry_device_period WHERE operation_id = %(id)s
-    UNION SELECT m.device_id FROM registry_placement p JOIN registry_device_period m USING (service_point_id)
+    SELECT id FROM assets.device_for_pipeline WHERE operation_id = %(id)s
+    UNION SELECT row_id FROM journal.history
+        WHERE operation_id = %(id)s AND table_name = %(device)s
+    UNION SELECT device_id FROM assets.device_period WHERE operation_id = %(id)s
+    UNION SELECT m.device_id FROM network.placement p JOIN assets.device_period m USING (service_point_id)
         WHERE p.operation_id = %(id)s
 ) touched""")
 
 
 def follow(load: Load) -> None:
     """The revision, the key-value store's entries, the accruals."""
-    which = {"id": load.doing.id}
-    load.cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+    which = {"id": load.doing.id, "device": "registry_device"}
+    revision.advance(load.cursor)
     load.cursor.execute(_PROJECTED, which)
     load.cursor.execute(_TOUCHED, which)
     load.cursor.execute("CREATE INDEX ON load_touched (place)")

@@ -245,7 +245,7 @@ def _read_at(period: DevicePeriod, at: Any) -> int | None:
     """The register as it was read when the meter was put in or taken away."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT import_wh FROM readings_register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "
+            "SELECT import_wh FROM readings.register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "
             "AND kind = 5 ORDER BY version DESC LIMIT 1",
             [period.service_point_id, period.device_id, at],
         )

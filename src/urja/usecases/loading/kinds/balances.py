@@ -38,13 +38,13 @@ class Balances(Kind):
             CASE WHEN e.place IS NULL OR e.place = 1 THEN c.amount_minor END AS credit,
             CASE WHEN e.place IS NULL OR e.place = 1 THEN d.amount_minor END AS deposit,
             CASE WHEN e.place IS NULL OR e.place = 1 THEN d.taken_at END AS deposit_taken_at
-        FROM registry_service_point s
-        JOIN registry_agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
+        FROM network.service_point s
+        JOIN contracts.agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
             AND coalesce(a.valid_to, 'infinity') > %(at)s
-        LEFT JOIN (SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY bill) AS place FROM registry_arrear) e
+        LEFT JOIN (SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY bill) AS place FROM billing.arrear) e
             ON e.account_id = a.account_id
-        LEFT JOIN ledger_credit_request c ON c.idempotency_key = 'opening-credit:' || a.id
-        LEFT JOIN LATERAL (SELECT amount_minor, taken_at FROM registry_deposit WHERE agreement_id = a.id
+        LEFT JOIN books.credit_request c ON c.idempotency_key = 'opening-credit:' || a.id
+        LEFT JOIN LATERAL (SELECT amount_minor, taken_at FROM billing.deposit WHERE agreement_id = a.id
             ORDER BY taken_at, id LIMIT 1) d ON true
         WHERE e.id IS NOT NULL OR c.id IS NOT NULL OR d.amount_minor IS NOT NULL
         ORDER BY s.consumer_number, e.bill

@@ -101,26 +101,26 @@ class Consumers(Kind):
             c.name AS person_name, x.external_id AS person_id, c.email, c.phone, c.language, c.address AS postal_address,
             a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.policy,
             t.payment_mode, t.metering_mode, a.billing_day
-        FROM registry_service_point s
-        JOIN registry_premise p ON p.id = s.premise_id
-        LEFT JOIN registry_premise up ON up.id = p.parent_id
-        LEFT JOIN registry_premise top ON top.id = up.parent_id
-        LEFT JOIN registry_licensee l ON l.id = s.licensee_id
-        LEFT JOIN registry_placement admin ON admin.service_point_id = s.id AND admin.tree = 'administration'
+        FROM network.service_point s
+        JOIN network.premise p ON p.id = s.premise_id
+        LEFT JOIN network.premise up ON up.id = p.parent_id
+        LEFT JOIN network.premise top ON top.id = up.parent_id
+        LEFT JOIN network.licensee l ON l.id = s.licensee_id
+        LEFT JOIN network.placement admin ON admin.service_point_id = s.id AND admin.tree = 'administration'
             AND admin.valid_to IS NULL
-        LEFT JOIN registry_node section ON section.id = admin.node_id AND section.level = 'section'
-        LEFT JOIN registry_placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
+        LEFT JOIN network.node section ON section.id = admin.node_id AND section.level = 'section'
+        LEFT JOIN network.placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
             AND grid.valid_to IS NULL
-        LEFT JOIN registry_node hung ON hung.id = grid.node_id
-        LEFT JOIN registry_node pole ON pole.id = hung.id AND hung.level = 'pole'
-        LEFT JOIN registry_node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
-        LEFT JOIN registry_node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
+        LEFT JOIN network.node hung ON hung.id = grid.node_id
+        LEFT JOIN network.node pole ON pole.id = hung.id AND hung.level = 'pole'
+        LEFT JOIN network.node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
+        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
             AND transformer.level = 'transformer'
-        LEFT JOIN registry_agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
+        LEFT JOIN contracts.agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
             AND coalesce(a.valid_to, 'infinity') > %(at)s
-        LEFT JOIN registry_person c ON c.id = a.customer_id
-        LEFT JOIN registry_external x ON x.system = %(system)s AND x.kind = 'person' AND x.object_id = c.id
-        LEFT JOIN LATERAL (SELECT * FROM registry_agreement_terms WHERE agreement_id = a.id
+        LEFT JOIN people.person c ON c.id = a.customer_id
+        LEFT JOIN journal.external x ON x.system = %(system)s AND x.kind = 'person' AND x.object_id = c.id
+        LEFT JOIN LATERAL (SELECT * FROM contracts.terms WHERE agreement_id = a.id
             ORDER BY valid_from DESC LIMIT 1) t ON true
         ORDER BY s.consumer_number
     """

@@ -84,23 +84,25 @@ class Devices(Kind):
         return 0 if at is None else int(datetime.fromisoformat(at).timestamp())
 
     exported: ClassVar[str] = f"""
-        SELECT d.serial, d.system_title, d.device_type AS type, d.wrapped_guek AS guek, d.wrapped_gak AS gak,
-            d.wrapped_hls_secret AS hls_secret, d.wrapped_master AS master_key,
+        SELECT d.serial, t.system_title, d.device_type AS type, k.wrapped_guek AS guek, k.wrapped_gak AS gak,
+            k.wrapped_hls_secret AS hls_secret, k.wrapped_master AS master_key,
             d.max_power_w, d.interval_s, d.load_switch, d.forward_only, d.address, d.sim, d.firmware,
             d.nameplate->>'manufacturer' AS manufacturer, d.nameplate->>'year' AS year, d.nameplate->>'rating' AS rating,
             d.nameplate->>'category' AS category,
-            (SELECT string_agg(number, ';' ORDER BY number) FROM registry_seal
+            (SELECT string_agg(number, ';' ORDER BY number) FROM assets.seal
                 WHERE device_id = d.id AND removed_at IS NULL) AS seals,
             d.stock, d.held_by, s.consumer_number, (ARRAY{list(ROLES)})[p.role] AS role, p.valid_from AS installed_at,
-            (SELECT import_wh FROM readings_register g WHERE g.service_point_id = p.service_point_id
+            (SELECT import_wh FROM readings.register g WHERE g.service_point_id = p.service_point_id
                 AND g.device_id = p.device_id AND g.read_at = p.valid_from AND g.kind = 5
                 ORDER BY version DESC LIMIT 1) AS register_wh,
             p.ratio_primary, p.ratio_secondary, p.valid_to AS removed_at,
-            (SELECT import_wh FROM readings_register g WHERE g.service_point_id = p.service_point_id
+            (SELECT import_wh FROM readings.register g WHERE g.service_point_id = p.service_point_id
                 AND g.device_id = p.device_id AND g.read_at = p.valid_to AND g.kind = 5
                 ORDER BY version DESC LIMIT 1) AS last_register_wh
-        FROM registry_device d
-        LEFT JOIN registry_device_period p ON p.device_id = d.id
-        LEFT JOIN registry_service_point s ON s.id = p.service_point_id
+        FROM assets.device d
+        JOIN assets.device_for_pipeline t ON t.id = d.id
+        JOIN assets.wrapped_keys k ON k.device_id = d.id
+        LEFT JOIN assets.device_period p ON p.device_id = d.id
+        LEFT JOIN network.service_point s ON s.id = p.service_point_id
         ORDER BY d.serial, p.valid_from
     """

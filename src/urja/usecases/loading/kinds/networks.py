@@ -52,9 +52,9 @@ class Networks(Kind):
     exported: ClassVar[str] = f"""
         SELECT d.level, d.code, d.name, u.code AS parent, u.level AS parent_level, p.valid_from AS since,
             l.code AS licensee, d.latitude, d.longitude, d.rating_va
-        FROM registry_node d
-        LEFT JOIN registry_node_period p ON p.node_id = d.id AND p.valid_to IS NULL
-        LEFT JOIN registry_node u ON u.id = p.parent_id
-        LEFT JOIN registry_licensee l ON l.id = d.licensee_id
+        FROM network.node d
+        LEFT JOIN network.node_period p ON p.node_id = d.id AND p.valid_to IS NULL
+        LEFT JOIN network.node u ON u.id = p.parent_id
+        LEFT JOIN network.licensee l ON l.id = d.licensee_id
         ORDER BY array_position(ARRAY{list(LEVELS)}, d.level::text), d.code
     """

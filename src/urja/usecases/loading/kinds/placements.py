@@ -29,16 +29,16 @@ class Placements(Kind):
     exported: ClassVar[str] = """
         SELECT s.consumer_number, section.code AS section, transformer.code AS transformer, pole.code AS pole,
             nullif(grid.phase, '') AS phase, greatest(admin.valid_from, grid.valid_from) AS since
-        FROM registry_service_point s
-        LEFT JOIN registry_placement admin ON admin.service_point_id = s.id AND admin.tree = 'administration'
+        FROM network.service_point s
+        LEFT JOIN network.placement admin ON admin.service_point_id = s.id AND admin.tree = 'administration'
             AND admin.valid_to IS NULL
-        LEFT JOIN registry_node section ON section.id = admin.node_id AND section.level = 'section'
-        LEFT JOIN registry_placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
+        LEFT JOIN network.node section ON section.id = admin.node_id AND section.level = 'section'
+        LEFT JOIN network.placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
             AND grid.valid_to IS NULL
-        LEFT JOIN registry_node hung ON hung.id = grid.node_id
-        LEFT JOIN registry_node pole ON pole.id = hung.id AND hung.level = 'pole'
-        LEFT JOIN registry_node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
-        LEFT JOIN registry_node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
+        LEFT JOIN network.node hung ON hung.id = grid.node_id
+        LEFT JOIN network.node pole ON pole.id = hung.id AND hung.level = 'pole'
+        LEFT JOIN network.node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
+        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
             AND transformer.level = 'transformer'
         WHERE admin.id IS NOT NULL OR grid.id IS NOT NULL
         ORDER BY s.consumer_number

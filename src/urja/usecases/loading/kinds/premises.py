@@ -40,6 +40,6 @@ class Premises(Kind):
         SELECT coalesce(p.code, 'premise:' || p.id) AS code, p.kind, p.name,
             CASE WHEN u.id IS NOT NULL THEN coalesce(u.code, 'premise:' || u.id) END AS parent,
             p.address, p.pin_code, p.latitude, p.longitude
-        FROM registry_premise p LEFT JOIN registry_premise u ON u.id = p.parent_id
+        FROM network.premise p LEFT JOIN network.premise u ON u.id = p.parent_id
         ORDER BY 1
     """

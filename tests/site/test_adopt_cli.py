@@ -152,7 +152,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"link": "tcp://10.20.0.9:4060", "address": "3"}, "address=16 to 16381, is needed"),
         ({"link": "tcp://10.20.0.9:4060"}, "address=16 to 16381, is needed"),
         ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters kept of it"),
-        ({"consumer_number": "C" * 40}, "a text is longer than the 32 characters kept of it"),
+        ({"consumer_number": "C" * 40}, "a consumer number has 1 to 32 characters"),
         ({"billing_day": 31}, "billing periods begin on a day from 1 to 28 of a month, not on 31"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"tariff": "nothing"}, "'nothing'"),
@@ -192,5 +192,5 @@ def test_a_file_that_is_no_list_of_meters(run):
 def test_a_consumer_number_that_somebody_has(run):
     run(*options(consumer_number="C-1"))
     other = {"serial": "OTHER", "system_title": "5552410000000002", "consumer_number": "C-1"}
-    with pytest.raises(Refusal, match="nothing was adopted: there is another with consumer_number C-1"):
+    with pytest.raises(Refusal, match="nothing was adopted: there is a connection C-1 already"):
         run(*options(**other))

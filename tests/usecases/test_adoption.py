@@ -131,7 +131,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
     with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
         # Terms are looked for at the transaction's end; here only the agreements matter.
         for connection in (one, two):
-            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover_new")
+            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover")
             connection.commit()
         one.execute(insert, [1, made.service_point_id, made.account_id, later])
         pid = two.info.backend_pid

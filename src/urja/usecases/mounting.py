@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod, Seal
@@ -130,6 +130,29 @@ class InstallMeter(meters.InstallMeter, UseCase):
             )
         doing.service_point_id = place.id
         doing.outcome |= {"service_point_id": place.id, "device_id": device.id, "device_period_id": period.id}
+
+
+def hang_as_said(
+    doing: Doing,
+    place: ServicePoint,
+    device: Device,
+    role: DeviceRole,
+    since: datetime,
+    register_wh: int,
+    **more: Any,
+) -> None:
+    """Keep that a meter hangs somewhere since an instant, and what it read then: as an older system says, uncommissioned."""
+    DevicePeriod.objects.create(
+        id=next_id(bucket_of(place.id)),
+        service_point=place,
+        device=device,
+        role=role,
+        valid_from=since,
+        taken_over_at=since,
+        **more,
+        **doing.stamp,
+    )
+    read_register(doing, place, device, since, register_wh)
 
 
 class RemoveMeter(meters.RemoveMeter, UseCase):

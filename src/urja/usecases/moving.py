@@ -57,7 +57,8 @@ class MoveIn(agreements.MoveIn, Arrival):
         """What stands against who comes, since when and on which terms, wherever it is."""
         yield from ahead_faults(doing, self.at)
         yield from self.person_faults(doing)
-        yield from self._terms_faults(doing)
+        yield from self.terms_faults()
+        yield from self._rule_faults(doing)
 
     def _place_faults(self, doing: Doing, place: ServicePoint) -> Iterator[str]:
         yield from purpose_faults(place.consumer_number, place.purpose)
@@ -86,7 +87,8 @@ class MoveIn(agreements.MoveIn, Arrival):
             yield from point_faults(place.id, period.device, self.at, self.register_wh)
             yield from load_faults(period.device, self.sanctioned_load_w)
 
-    def _terms_faults(self, doing: Doing) -> Iterator[str]:
+    def terms_faults(self) -> Iterator[str]:
+        """What nobody can agree to."""
         if self.sanctioned_load_w <= 0:
             yield say(
                 "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
@@ -111,6 +113,9 @@ class MoveIn(agreements.MoveIn, Arrival):
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
             yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
         yield from billing_day_faults(self.billing_day)
+
+    def _rule_faults(self, doing: Doing) -> Iterator[str]:
+        """Why no tariff or policy would govern it."""
         # What an older system has rated so far, this one rates from now on.
         day = local_day(doing.recorded_at if doing.takes_over else self.at, zone())
         yield from doing.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
@@ -123,7 +128,9 @@ class MoveIn(agreements.MoveIn, Arrival):
         self.begin_at(doing, place)
         outside.release(doing, place.id, VACANT, "somebody has moved in")
 
-    def begin_at(self, doing: Doing, place: ServicePoint, **more: Any) -> Agreement:
+    def begin_at(
+        self, doing: Doing, place: ServicePoint, *, converted_at: datetime | None = None, **more: Any
+    ) -> Agreement:
         """Let the agreement begin: whoever it is has supply there from then on; with `more` that is known of them."""
         keep_register(doing, place, self.at, self.register_wh)
         terms = {
@@ -133,6 +140,7 @@ class MoveIn(agreements.MoveIn, Arrival):
             "policy": self.policy,
             "payment_mode": self.payment_mode,
             "metering_mode": self.metering_mode,
+            "converted_at": converted_at,
         }
         person = self.the_person(doing, bucket_of(place.id), **more)
         agreement = begin(doing, place, self.at, person, self.currency, terms, billing_day=self.billing_day)

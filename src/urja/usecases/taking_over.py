@@ -13,7 +13,7 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from urja.apps.assets.kinds import DeviceRole, Stock
-from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.assets.models import Device
 from urja.apps.billing.models import Arrear, ArrearPayment, Deposit
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.identities import users_of
@@ -28,7 +28,7 @@ from urja.usecases.arriving import make_user
 from urja.usecases.connections import NewConnection
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.kinds.stock import Delivered
-from urja.usecases.mounting import InstallMeter
+from urja.usecases.mounting import InstallMeter, hang_as_said
 from urja.usecases.moving import MoveIn, purpose_faults
 from urja.usecases.payment_modes import dues_faults
 from urja.usecases.people import CorrectConsumer
@@ -184,19 +184,17 @@ class TakeOverMeter(UseCase, kw_only=True):
             doing.change(device, stock=Stock.INSTALLED, held_by="")
         if self.install is not None and place is not None:
             install = self.install
-            DevicePeriod.objects.create(
-                id=next_id(bucket_of(place.id)),
-                service_point=place,
-                device=device,
-                role=DeviceRole[install.role.upper()],
+            hang_as_said(
+                doing,
+                place,
+                device,
+                DeviceRole[install.role.upper()],
+                install.installed_at,
+                install.register_wh,
+                valid_to=self.removed_at,
                 ratio_primary=install.ratio_primary,
                 ratio_secondary=install.ratio_secondary,
-                valid_from=install.installed_at,
-                valid_to=self.removed_at,
-                taken_over_at=install.installed_at,
-                **doing.stamp,
             )
-            outside.read_register(doing, place, device, install.installed_at, install.register_wh)
             if self.removed_at is not None and self.last_register_wh is not None:
                 outside.read_register(doing, place, device, self.removed_at, self.last_register_wh)
         put_seals(

@@ -260,5 +260,5 @@ def test_an_instant_without_an_offset_is_no_instant(database):
 def test_a_number_that_is_too_long_is_a_sentence(database):
     from urja.apps.journal.errors import Refused
 
-    with pytest.raises(Refused, match="longer than the 32 characters kept"):
-        adopt(1, consumer_number="9" * 33)
+    with pytest.raises(Refused, match="longer than the 200 characters kept"):
+        adopt(1, person_name="9" * 201)

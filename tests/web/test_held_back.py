@@ -89,7 +89,7 @@ def test_a_program_is_told_who_has_to_do_something(unpriced, browser):
     answer = browser(user_id=unpriced.owner_id).get(f"/api/v1/accounts/{unpriced.account_id}/balance")
     assert answer.status_code == 409
     told = answer.json()
-    assert told["type"].endswith("#unpriced")
+    assert told["type"].endswith("#no-tariff")
     assert "no version of tariff 'nobody-knows' is in force" in told["detail"]
     assert "until the utility has loaded the tariff" in told["remedy"]
 

@@ -406,8 +406,8 @@ def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
     assert told["power"] == {
         "state": "powered",
         "since": None,
-        "heard_at": "2026-03-20T13:30:00+05:30",
-        "because": [],
+        "last_heard_at": "2026-03-20T13:30:00+05:30",
+        "reasons": [],
         "at_meter": "powered",
         "sentence": "Powered: the meter was heard today, 13:30.",
     }

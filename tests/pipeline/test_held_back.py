@@ -130,8 +130,8 @@ async def test_the_stages_say_so_where_an_operator_looks_and_log_it_once(place):
     from urja.pipeline.stage import Stage
 
     clock, thread = SteppedClock(place.at(2, 9)), DjangoThread()
-    closing = Loop(Stage("post", thread.runs(post.run_once), 1.0), clock)
-    deciding = Loop(Stage("decide", thread.runs(Decide(60.0).run_once), 1.0), clock)
+    closing = Loop(Stage("post", "main", 1.0, thread.runs(post.run_once)), clock)
+    deciding = Loop(Stage("decide", "main", 1.0, thread.runs(Decide(60.0).run_once)), clock)
 
     async def detail(loop):
         await loop.once()

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
@@ -47,7 +48,7 @@ async def test_what_is_away_is_waited_for(runner, stepped_clock, monkeypatch):
     stage = Failing(
         [psycopg.OperationalError("the server is gone\nmore"), OSError("no"), TimeoutError()], stopping
     )
-    loop = runner.Loop(Stage("failing", stage.run_once, 1.0), stepped_clock)
+    loop = runner.Loop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
     seen = []
     monkeypatch.setattr(runner.Progress, "failed", _seen(seen, runner.Progress.failed))
     await loop.run(stopping)
@@ -67,7 +68,7 @@ def _seen(seen, original):
 async def test_a_mistake_of_ours_is_not_caught(runner, stepped_clock):
     stopping = asyncio.Event()
     stage = Failing([AssertionError("ours")], stopping)
-    loop = runner.Loop(Stage("failing", stage.run_once, 1.0), stepped_clock)
+    loop = runner.Loop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
     with pytest.raises(AssertionError):
         await loop.run(stopping)
 
@@ -157,3 +158,32 @@ def _energy(database):
 def _posted(database):
     with database.connect() as connection:
         return connection.execute("SELECT count(posted_at) FROM ledger_credit_request").fetchone()[0]
+
+
+class Silent:
+    """A broker that nobody asks anything."""
+
+    async def consume(self, _stream):
+        return None
+
+
+async def test_what_people_wait_for_waits_for_no_close(database, tmp_path, stepped_clock):
+    from urja.pipeline.django_thread import DjangoThread
+    from urja.pipeline.stages import Given, stages
+
+    secrets = PipelineSecrets(
+        broker_url="",
+        broker_user="",
+        broker_password="",
+        database=database.conninfo("urja_pipeline"),
+        signing_key=bytes(32),
+        roots_key=bytes(32),
+    )
+    given = Given(Settings(), secrets, stepped_clock, tmp_path, lambda _proven: {}, [])
+    async with AsyncExitStack() as stack:
+        table = await stages(given, Silent(), DjangoThread, stack)
+    thread = {stage.name: stage.thread for stage in table}
+    assert len(thread) == len(table)
+    awaited = {"ingest", "decide", "dispatch", "register", "approve", "notify", "addresses"}
+    slow = {thread[name] for name in ("post", "gaps", "meter_jobs", "seal", "prove")}
+    assert not slow & {thread[name] for name in awaited}

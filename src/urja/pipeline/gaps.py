@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge
 from urja.apps.readings import gaps, operations, staging, unconfirmed
 from urja.apps.readings.gaps import DAILY_GRACE, Wanted
 from urja.base.ids import bucket_of, new_correlation, shard_of
-from urja.pipeline.stage import Report, Session, settled
+from urja.pipeline.stage import InThread, Report, Session, settled
 from urja.stream.consumer import Consumer
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
@@ -46,17 +46,19 @@ class Gaps:
         outcomes: Consumer[ReadOutcome] | None,
         zone: str,
         *,
+        in_thread: InThread = asyncio.to_thread,
         outstanding: int = OUTSTANDING,
     ) -> None:
         self._session = session
         self._requests = requests
         self._outcomes = outcomes
         self._zone = ZoneInfo(zone)
+        self._in_thread = in_thread
         self._outstanding = outstanding
 
     async def run_once(self, now: datetime) -> Report:
         noted = await self._settle(now)
-        found, closed, asked = await asyncio.to_thread(self._look, now)
+        found, closed, asked = await self._in_thread(self._look, now)
         await self._publish(asked, now)
         if found or closed or asked:
             log.info("gaps", found=found, closed=closed, asked=len(asked))
@@ -76,7 +78,7 @@ class Gaps:
                     error=outcome.error,
                     correlation=outcome.correlation,
                 )
-            return await asyncio.to_thread(self._note, outcomes, now) if outcomes else 0
+            return await self._in_thread(self._note, outcomes, now) if outcomes else 0
 
     def _note(self, outcomes: Sequence[ReadOutcome], now: datetime) -> int:
         connection = self._session.get()
@@ -125,7 +127,7 @@ class Gaps:
                 await self._requests.publish_request(request, shard_of(bucket_of(want.service_point_id)))
             except StreamError:
                 unpublished = [other.request_id for other in asked[number:]]
-                await asyncio.to_thread(self._withdraw, unpublished, now + timedelta(minutes=1))
+                await self._in_thread(self._withdraw, unpublished, now + timedelta(minutes=1))
                 raise
             _ASKED.labels(want.profile).inc()
             log.info(

@@ -25,7 +25,7 @@ from urja.apps.readings.places import Placed, Places, current_revision
 from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
 from urja.core import vee
-from urja.pipeline.stage import Report, Session, settled
+from urja.pipeline.stage import InThread, Report, Session, settled
 from urja.stream.codec import Batch
 from urja.stream.consumer import Consumer
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, RegisterKind, Source
@@ -293,11 +293,18 @@ class Ingest:
     """The stage: takes batches from the stream, applies them, acknowledges them after the commit."""
 
     def __init__(
-        self, consumer: Consumer[Batch], ingester: Ingester, clock: Clock, *, wait_s: float = 1.0
+        self,
+        consumer: Consumer[Batch],
+        ingester: Ingester,
+        clock: Clock,
+        *,
+        in_thread: InThread = asyncio.to_thread,
+        wait_s: float = 1.0,
     ) -> None:
         self._consumer = consumer
         self._ingester = ingester
         self._clock = clock
+        self._in_thread = in_thread
         self._wait_s = wait_s
 
     async def run_once(self, now: datetime) -> Report:
@@ -307,7 +314,7 @@ class Ingest:
         last = max(delivery.sequence for delivery in deliveries)
         async with settled(deliveries) as batches:
             # Waiting took time, and a push that came meanwhile is not from the future.
-            outcome = await asyncio.to_thread(
+            outcome = await self._in_thread(
                 self._ingester.apply, batches, max(now, self._clock.now()), sequence=last
             )
             _report(batches, outcome)

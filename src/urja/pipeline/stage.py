@@ -28,15 +28,20 @@ class Report:
     """Of each account that is held back: why, and what to do; None where the run did not look at all accounts."""
 
 
+type RunOnce = Callable[[datetime], Awaitable[Report]]
+"""Does what there is to do at a business instant. Any failure leaves everything as it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step of the pipeline: it takes what has been recorded since, and records what follows from it."""
 
     name: str
-    run_once: Callable[[datetime], Awaitable[Report]]
-    """Does what there is to do at a business instant. Any failure leaves everything as it was."""
+    thread: str
+    """Where it asks the database."""
     rest_s: float
     """Pause after a run that found nothing to do."""
+    run_once: RunOnce
 
 
 class InThread(Protocol):

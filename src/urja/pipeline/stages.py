@@ -1,13 +1,13 @@
-"""The stages of the pipeline: each with the thread that it asks the database in, and how long it rests.
+"""The stages of the pipeline, in one table: on which thread each asks the database, and how long it rests.
 
-A stage that is written `thread.runs(...)` is synchronous and runs there as a whole; others wait for the broker or for a
-service in the event loop, and are given the thread. Stages of one thread take turns.
+A thread holds one connection, and the stages of one thread take turns. A stage that is written `on.runs(...)` is synchronous
+and runs in its thread as a whole; others wait for the broker or for a service in the event loop, and are given the thread.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -36,7 +36,7 @@ from urja.pipeline.quarantine_fill import QuarantineFill
 from urja.pipeline.reconcile import Reconciler
 from urja.pipeline.release_cuts import ReleaseCuts
 from urja.pipeline.seal import Sealer
-from urja.pipeline.stage import Session, Stage, with_wall
+from urja.pipeline.stage import Report, RunOnce, Session, Stage, with_wall
 from urja.stream.broker import Broker
 from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS
 
@@ -45,6 +45,10 @@ AWAITED_REST_S: Final = 0.1
 JOBS_REST_S: Final = 0.25
 WATCH_REST_S: Final = 10.0
 FORGET_REST_S: Final = 3600.0
+
+
+type Row = tuple[str, str, float, Callable[[DjangoThread], RunOnce]]
+"""A stage's name, its thread, its rest, and how it is made on that thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,62 +71,82 @@ async def stages(
     """All stages. `thread` gives the thread of a name; what stages open themselves is closed with the stack."""
     settings, clock, key = given.settings, given.clock, given.secrets.signing_key
     zone, rest_s = ZoneInfo(settings.utility.timezone), settings.pipeline.interval_s
-    sessions = [Session(given.secrets.database), Session(given.secrets.database)]
-    for session in sessions:
-        stack.callback(session.close)
-    main, people, jobs, mail = thread("main"), thread("people"), thread("jobs"), thread("mail")
-    commands = thread("commands")
-    ingest = Ingest(await broker.consume(READINGS), Ingester(sessions[0], zone.key), clock)
-    gaps = Gaps(sessions[1], broker, await broker.consume(OUTCOMES), zone.key)
-    project = Project(broker, zone.key, signing_key=key, in_thread=main)
+    readings, outcomes = await broker.consume(READINGS), await broker.consume(OUTCOMES)
     progress = await broker.consume(PROGRESS)
-    dispatch = Dispatch(broker, progress, clock, signing_key=key, in_thread=commands)
-    notify = Notify(thread("notify"), recharge_at=settings.messages.recharge_at)
-    stack.push_async_callback(notify.close)
-    change_addresses = Addresses(Sender(settings.utility.name, settings.web.public_origin))
-    sealer = Sealer(zone, given.secrets.roots_key, given.heads)
+    sender = Sender(settings.utility.name, settings.web.public_origin)
     cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
     kept = timedelta(days=settings.pipeline.meter_jobs_kept_days)
-    return [
+    sealer, prover = Sealer(zone, given.secrets.roots_key, given.heads), Prover(zone, given.laws)
+    gaps_rest_s = max(rest_s, _look_every_s(clock.speed))
+
+    def session() -> Session:
+        opened = Session(given.secrets.database)
+        stack.callback(opened.close)
+        return opened
+
+    def ingest(on: DjangoThread) -> RunOnce:
+        return Ingest(readings, Ingester(session(), zone.key), clock, in_thread=on).run_once
+
+    def gaps(on: DjangoThread) -> RunOnce:
+        return Gaps(session(), broker, outcomes, zone.key, in_thread=on).run_once
+
+    def project(on: DjangoThread) -> RunOnce:
+        return Project(broker, zone.key, signing_key=key, in_thread=on).run_once
+
+    def dispatch(on: DjangoThread) -> RunOnce:
+        return Dispatch(broker, progress, clock, signing_key=key, in_thread=on).run_once
+
+    def notify(on: DjangoThread) -> RunOnce:
+        stage = Notify(on, recharge_at=settings.messages.recharge_at)
+        stack.push_async_callback(stage.close)
+        return stage.run_once
+
+    table: list[Row] = [
         # Waiting for messages is its rest.
-        Stage("ingest", ingest.run_once, 0.0),
-        Stage("gaps", gaps.run_once, max(rest_s, _look_every_s(clock.speed))),
-        Stage("project", project.run_once, rest_s),
-        Stage("quarantine", QuarantineFill(broker, main).run_once, WATCH_REST_S),
-        Stage("disk", main.runs(DiskRoom(given.places, settings.disk).run_once), WATCH_REST_S),
-        Stage("post", main.runs(partial(post.run_once, cutoff=cutoff)), rest_s),
-        Stage("display", main.runs(with_wall(Display(zone).run_once)), rest_s),
-        Stage("configure", main.runs(with_wall(Configure().run_once)), rest_s),
+        ("ingest", "ingest", 0.0, ingest),
+        ("gaps", "gaps", gaps_rest_s, gaps),
+        ("project", "main", rest_s, project),
+        ("quarantine", "main", WATCH_REST_S, lambda on: QuarantineFill(broker, on).run_once),
+        ("disk", "main", WATCH_REST_S, lambda on: on.runs(DiskRoom(given.places, settings.disk).run_once)),
+        ("post", "main", rest_s, lambda on: on.runs(partial(post.run_once, cutoff=cutoff))),
+        ("display", "main", rest_s, lambda on: on.runs(with_wall(Display(zone).run_once))),
+        ("configure", "main", rest_s, lambda on: on.runs(with_wall(Configure().run_once))),
         # Neither a payment nor a command waits for a day's close.
-        Stage("decide", thread("decide").runs(Decide(rest_s).run_once), AWAITED_REST_S),
-        Stage("dispatch", dispatch.run_once, AWAITED_REST_S),
-        Stage("releases", ReleaseCuts(broker, commands).run_once, rest_s),
+        ("decide", "decide", AWAITED_REST_S, lambda on: on.runs(Decide(rest_s).run_once)),
+        ("dispatch", "commands", AWAITED_REST_S, dispatch),
+        ("releases", "commands", rest_s, lambda on: ReleaseCuts(broker, on).run_once),
         # Nothing waits for a gateway, nor one gateway for another, nor for a message service or a mail relay.
-        *(stage for name in gateways.names() for stage in _of_gateway(name, given, thread)),
-        Stage("notify", notify.run_once, rest_s),
-        Stage("approve", thread("approve").runs(approve.run_once), AWAITED_REST_S),
-        Stage("addresses", mail.runs(change_addresses.run_once), rest_s),
-        Stage("forget_sign_ins", mail.runs(lambda _now: forget_sign_ins(WallClock().now())), FORGET_REST_S),
+        *(row for name in gateways.names() for row in _of_gateway(name, given)),
+        ("notify", "notify", rest_s, notify),
+        ("approve", "approve", AWAITED_REST_S, lambda on: on.runs(approve.run_once)),
+        ("addresses", "mail", rest_s, lambda on: on.runs(Addresses(sender).run_once)),
+        ("forget_sign_ins", "mail", FORGET_REST_S, lambda on: on.runs(_forget_sign_ins)),
         # A request from a page waits for other requests alone, and not for jobs over thousands of meters.
-        Stage("register", people.runs(register.run_once), AWAITED_REST_S),
-        Stage("commission", people.runs(with_wall(commission.run_once)), AWAITED_REST_S),
-        Stage("meter_jobs", jobs.runs(with_wall(meter_jobs.run_once)), JOBS_REST_S),
-        Stage("forget_meter_jobs", jobs.runs(partial(meter_jobs.forget, kept=kept)), FORGET_REST_S),
+        ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
+        ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall(commission.run_once))),
+        ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall(meter_jobs.run_once))),
+        ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.forget, kept=kept))),
         # What goes over a day's rows takes its time.
-        Stage("seal", thread("seal").runs(sealer.run_once), rest_s),
-        Stage("prove", thread("prove").runs(Prover(zone, given.laws).run_once), rest_s),
+        ("seal", "seal", rest_s, lambda on: on.runs(sealer.run_once)),
+        ("prove", "prove", rest_s, lambda on: on.runs(prover.run_once)),
     ]
+    return [Stage(name, on, pause_s, make(thread(on))) for name, on, pause_s, make in table]
 
 
-def _of_gateway(name: str, given: Given, thread: Callable[[str], DjangoThread]) -> Iterator[Stage]:
+def _of_gateway(name: str, given: Given) -> Iterator[Row]:
     settings, speed = given.settings, given.clock.speed
     within = timedelta(days=settings.payments.settled_within_days)
     zone = ZoneInfo(settings.utility.timezone)
     collector = Collector(clients.gateway(name), speed)
     reconciler = Reconciler(clients.gateway(name), zone, within, speed)
     collect, reconcile = f"collect:{name}", f"reconcile:{name}"
-    yield Stage(collect, thread(collect).runs(collector.run_once), AWAITED_REST_S)
-    yield Stage(reconcile, thread(reconcile).runs(reconciler.run_once), settings.pipeline.interval_s)
+    yield collect, collect, AWAITED_REST_S, lambda on: on.runs(collector.run_once)
+    yield reconcile, reconcile, settings.pipeline.interval_s, lambda on: on.runs(reconciler.run_once)
+
+
+def _forget_sign_ins(_now: datetime) -> Report:
+    """By the wall's clock: they are stamped by it."""
+    return forget_sign_ins(WallClock().now())
 
 
 def _look_every_s(speed: float) -> float:

@@ -622,29 +622,29 @@ def test_a_connect_that_fails_is_given_again(house):
 
 
 def test_a_register_that_runs_on_after_a_cut_is_a_work_order(house):
-    from urja.apps.work.queries import open_orders
+    from urja.apps.overviews.queries.work_orders import everywhere
 
     cut(house)
     house.read(house.at(1, 10, 30), 40_000)
     house.now = house.at(1, 11)
     house.use(0)
     house.go()
-    assert not open_orders()
+    assert not everywhere(9)
     house.read(house.at(1, 11, 30), 40_200)
     house.now = house.at(1, 12)
     house.use(0)
     house.go()
-    (order,) = open_orders()
+    (order,) = everywhere(9)
     assert (order.kind, order.asked["advance_wh"]) == ("weld_or_bypass", 200)
     house.now = house.at(1, 12, 30)
     house.use(0)
     house.go()
-    assert len(open_orders()) == 1
+    assert len(everywhere(9)) == 1
 
 
 def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house):
+    from urja.apps.overviews.queries.work_orders import everywhere
     from urja.apps.work.operations import close
-    from urja.apps.work.queries import open_orders
 
     cut(house)
     house.now = house.at(1, 12)
@@ -652,19 +652,19 @@ def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house
     house.read(house.at(1, 10, 30), 40_000)
     house.read(house.at(1, 11, 30), 40_200)
     house.go()
-    (order,) = open_orders()
+    (order,) = everywhere(9)
     assert close(order.id, house.at(1, 12, 10))
     for minute, wh in ((20, 40_250), (50, 40_250)):
         house.now = house.at(1, 12, minute)
         house.use(0)
         house.read(house.now, wh)
         house.go()
-        assert not open_orders()
+        assert not everywhere(9)
     house.read(house.at(1, 13, 20), 40_300)
     house.now = house.at(1, 13, 30)
     house.use(0)
     house.go()
-    assert open_orders()[0].asked["advance_wh"] == 50
+    assert everywhere(9)[0].asked["advance_wh"] == 50
 
 
 def test_the_chain_from_paid_to_lit(house):

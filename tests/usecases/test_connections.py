@@ -29,7 +29,7 @@ def refused(says, **more):
 def test_a_connection_stands_in_both_trees_and_waits_for_a_meter(trees):
     from urja.apps.network import queries
     from urja.apps.network.models import Placement, ServicePoint
-    from urja.apps.work.queries import open_orders
+    from urja.apps.overviews.queries.work_orders import everywhere
 
     made = connect(
         administration="section North-2",
@@ -46,8 +46,8 @@ def test_a_connection_stands_in_both_trees_and_waits_for_a_meter(trees):
         ("administration", "North-2", ""),
         ("grid", "T1", "R"),
     }
-    (order,) = open_orders()
-    assert (order.kind, order.device, order.due_at) == ("install", None, START + DAY)
+    (order,) = everywhere(9)
+    assert (order.kind, order.serial, order.due_at) == ("install", None, START + DAY)
     assert (order.id, order.asked["note"]) == (made["work_order_id"], "by the well")
 
 

@@ -46,12 +46,13 @@ def look(now):
     ("code", "kind"), [(251, "cover_opened"), (201, "magnet"), (203, "neutral_disturbed")]
 )
 def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code, kind):
-    from urja.apps.work import operations, queries
+    from urja.apps.overviews.queries.work_orders import everywhere
+    from urja.apps.work import operations
 
     told(database, house, code, START + HOUR)
     assert (look(START + 2 * HOUR), look(START + 2 * HOUR)) == (1, 0)
     assert flags(START + 3 * HOUR) == [(kind, "URJ00000001", START + HOUR)]
-    [order] = queries.open_orders()
+    [order] = everywhere(9)
     assert operations.close(order.id, START + 4 * HOUR)
     assert look(START + 5 * HOUR) == 0
     assert flags(START + 5 * HOUR) == []
@@ -61,13 +62,14 @@ def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code
 
 
 def test_pushes_that_cannot_be_taken_send_somebody_once(database, house):
-    from urja.apps.work import operations, queries
+    from urja.apps.overviews.queries.work_orders import everywhere
+    from urja.apps.work import operations
 
     told(database, house, OwnEvent.PUSH_MISFIT, START + HOUR)
     told(database, house, OwnEvent.PUSH_IMPLAUSIBLE, START + HOUR)
     look(START + 2 * HOUR)
-    [order] = queries.open_orders()
-    assert (order.kind, order.device.serial) == ("check_pushes", "URJ00000001")
+    [order] = everywhere(9)
+    assert (order.kind, order.serial) == ("check_pushes", "URJ00000001")
     assert operations.close(order.id, START + 4 * HOUR)
     assert look(START + 5 * HOUR) == 0
     told(database, house, OwnEvent.PUSH_MISFIT, START + 6 * HOUR)
@@ -82,11 +84,12 @@ def test_that_a_magnet_went_or_a_switch_moved_flags_nobody(database, house):
 
 def test_a_tamper_that_was_heard_of_after_the_visit_is_another_ones_errand(database, house):
     """The meter's alert waited for its link: who was there had not been told of it."""
-    from urja.apps.work import operations, queries
+    from urja.apps.overviews.queries.work_orders import everywhere
+    from urja.apps.work import operations
 
     told(database, house, 251, START + HOUR)
     look(START + HOUR)
-    [order] = queries.open_orders()
+    [order] = everywhere(9)
     operations.close(order.id, START + 4 * HOUR)
     told(database, house, 251, START + 3 * HOUR, received_at=START + 6 * HOUR)
     assert look(START + 6 * HOUR) == 1
@@ -103,13 +106,14 @@ def test_a_tamper_in_the_dark_that_the_first_breath_told_is_no_other_one_in_the_
     database, house, breaths, errands
 ):
     """Unless power was back between the two: then the breath told of another one."""
-    from urja.apps.work import operations, queries
+    from urja.apps.overviews.queries.work_orders import everywhere
+    from urja.apps.work import operations
 
     for hours in breaths:
         told(database, house, 102, START + hours * HOUR)
     told(database, house, 251, START + 3 * HOUR)
     assert look(START + 3 * HOUR) == 1
-    [order] = queries.open_orders()
+    [order] = everywhere(9)
     operations.close(order.id, START + 4 * HOUR)
     told(database, house, 251, START + HOUR, received_at=START + 5 * HOUR, source=Source.PULL)
     assert look(START + 5 * HOUR) == errands

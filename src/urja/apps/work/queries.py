@@ -8,29 +8,10 @@ from urja.apps.work.kinds import UNFINISHED, WorkOrderKind
 from urja.apps.work.models import Photo, WorkOrder
 
 
-def orders() -> QuerySet[WorkOrder]:
-    """All orders with meter, place and assignee's key, newest first."""
-    return WorkOrder.objects.select_related("device", "service_point__premise").order_by("-opened_at", "-id")
-
-
-def open_orders() -> QuerySet[WorkOrder]:
-    """What somebody must go and do, oldest first."""
-    return orders().filter(closed_at=None).order_by("opened_at", "id")
-
-
 def open_at(service_point_id: int) -> list[WorkOrder]:
     """What somebody must go and do at a place, oldest first."""
     found = WorkOrder.objects.filter(service_point_id=service_point_id, closed_at=None)
     return list(found.order_by("opened_at", "id"))
-
-
-def of_fitter(user_id: int) -> QuerySet[WorkOrder]:
-    """What somebody was given and has not ended, what is due first in front."""
-    return open_orders().filter(assignee_id=user_id).order_by("due_at", "opened_at", "id")
-
-
-def order(work_order_id: int) -> WorkOrder | None:
-    return orders().filter(id=work_order_id).first()
 
 
 def places_of(work_order_ids: Iterable[int]) -> list[int]:

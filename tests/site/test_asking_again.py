@@ -94,7 +94,7 @@ async def test_a_question_waits_for_the_database_and_leaves_no_broken_connection
         assert (await asked[1])["entries"] == 0
 
 
-@pytest.mark.parametrize("after", ["load_tariff", "employ"])
+@pytest.mark.parametrize("after", ["load_tariffs", "employ"])
 async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
     street, postgres, killed, monkeypatch, after
 ):

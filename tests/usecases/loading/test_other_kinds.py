@@ -266,6 +266,18 @@ def test_no_key_is_shown(loaded, tmp_path):
     assert "deadbeef" not in repr(KEYS)
 
 
+def test_a_fault_shows_what_the_file_has_and_no_key(loaded):
+    rows = [
+        meter(1, **hangs(f"100100000{n}", f"2026-03-0{n}", removed_at=f"2026-03-0{n + 1}")) for n in (2, 3)
+    ]
+    loaded.clock.advance(timedelta(days=20))
+    rows[1] |= {"guek": "dd" * 16, "firmware": "2.0"}
+    report = loaded("devices", rows)
+    assert {(one.field, one.value) for one in report.first} == {("guek", ""), ("firmware", "2.0")}
+    later = loaded("balances", [{"consumer_number": "1001000002", "deposit_taken_at": "2026-03-05"}])
+    assert [(one.field, one.value) for one in later.first] == [("deposit_taken_at", "2026-03-05")]
+
+
 def test_other_keys_are_a_change_that_the_history_keeps_wrapped(loaded):
     from urja.apps.assets.models import Device
     from urja.apps.journal.models import History

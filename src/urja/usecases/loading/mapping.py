@@ -16,7 +16,7 @@ Every fault of a map is said with its line, all at once.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
@@ -87,6 +87,11 @@ class Source:
         if self.field.required:
             read = _required(read, self.field.form.expected(ways))
         return read
+
+    def as_written(self, zone: ZoneInfo) -> Callable[[Any], str]:
+        """A value as the column writes it, in the registry's own words."""
+        write = self.field.form.writer(self.ways(zone, None))
+        return lambda value: "" if value is None else write(value)
 
     def writer(self, zone: ZoneInfo, keys: KeyStore | None) -> Writer:
         """From a value of the database to a cell: the opposite of `reader`."""

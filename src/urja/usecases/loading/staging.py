@@ -5,7 +5,7 @@ with the file.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -55,6 +55,8 @@ class Row:
     n: int
     values: dict[str, Any]
     """By field, as far as the map covers them."""
+    shown: Mapping[str, Callable[[Any], str]]
+    """How the file writes each, but for keys, which are shown nowhere."""
     faults: list[Fault] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Any:
@@ -62,8 +64,9 @@ class Row:
 
     def fault(self, name: str, sentence: str, remedy: str) -> None:
         """What stands against it that only a file can have."""
-        value = self.values.get(name)
-        self.faults.append(Fault(self.n, name, "" if value is None else str(value), sentence, remedy))
+        self.faults.append(
+            Fault(self.n, name, self.shown.get(name, lambda _: "")(self.values.get(name)), sentence, remedy)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,12 @@ def stretches(load: Load) -> Iterator[list[Row]]:
     """The rows without faults so far, in their order, some at a time."""
     sources = load.map.sources
     last = (-(10**18), -1)
+    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    shown = {
+        source.field.name: source.as_written(zone)
+        for source in sources
+        if not isinstance(source.field.form, Key)
+    }
     while True:
         load.cursor.execute(
             "SELECT place, n, cells FROM load_row r WHERE (place, n) > (%s, %s) "
@@ -195,14 +204,10 @@ def stretches(load: Load) -> Iterator[list[Row]]:
                     source.field.name: None if text is None else source.field.form.value(text)
                     for source, text in zip(sources, json.loads(cells), strict=True)
                 },
+                shown,
             )
             for _, n, cells in found
         ]
-
-
-def secrets(the_map: "Map") -> frozenset[str]:
-    """Fields whose cells stand in no message."""
-    return frozenset(one.name for one in the_map.kind.fields if isinstance(one.form, Key))
 
 
 def faults_by_row(connection: Any) -> Iterator[tuple[int, list[Fault]]]:

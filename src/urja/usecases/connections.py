@@ -39,17 +39,7 @@ class NewConnection(connections.NewConnection, UseCase):
 
     def hanging_faults(self, doing: Doing) -> Iterator[str]:
         """Why it cannot be a licensee's, or hang where it would."""
-        if self.licensee:
-            licensee = doing.find(network.licensees_of, self.licensee)
-            if licensee is None:
-                yield say("there is no licensee {licensee}", licensee=self.licensee)
-            elif licensee.commodity != self.commodity:
-                yield say(
-                    "licensee {licensee} supplies {supplied}, not {commodity}",
-                    licensee=self.licensee,
-                    supplied=licensee.commodity,
-                    commodity=self.commodity,
-                )
+        yield from licensee_faults(doing, self.licensee, self.commodity)
         yield from network.node_faults(self.administration, Tree.ADMINISTRATION, doing)
         yield from network.node_faults(self.grid, Tree.GRID, doing)
 
@@ -123,7 +113,9 @@ class PutLicensee(UseCase, kw_only=True):
     """Its code."""
 
     def faults(self, doing: Doing) -> Iterator[str]:
-        yield from licensee_faults(doing, self.licensee)
+        place = doing.find(places_of, self.consumer_number)
+        if place is not None:
+            yield from licensee_faults(doing, self.licensee, place.commodity)
 
     def carry_out(self, doing: Doing) -> None:
         place = doing.find(places_of, self.consumer_number)
@@ -132,10 +124,20 @@ class PutLicensee(UseCase, kw_only=True):
             doing.change(place, licensee=licensee)
 
 
-def licensee_faults(doing: Doing, code: str) -> Iterator[str]:
-    """Why nobody is called so."""
-    if code and doing.find(network.licensees_of, code) is None:
+def licensee_faults(doing: Doing, code: str, commodity: str) -> Iterator[str]:
+    """Why a commodity is not a licensee's; an empty code is nobody's."""
+    if not code:
+        return
+    licensee = doing.find(network.licensees_of, code)
+    if licensee is None:
         yield say("there is no licensee {licensee}", licensee=code)
+    elif licensee.commodity != commodity:
+        yield say(
+            "licensee {licensee} supplies {supplied}, not {commodity}",
+            licensee=code,
+            supplied=licensee.commodity,
+            commodity=commodity,
+        )
 
 
 def _choice_faults(what: str, given: str, choices: tuple[str, ...] | list[str]) -> Iterator[str]:

@@ -16,10 +16,10 @@ from urja.apps.journal.models import External
 from urja.apps.journal.operation import Doing, UseCase, next_id
 from urja.apps.network.models import Licensee, Premise, ServicePoint
 from urja.apps.people.models import Person
-from urja.base.ids import BUCKETS, bucket_of
+from urja.base.ids import BUCKETS
 from urja.base.sentences import say
 from urja.usecases.arriving import person_of
-from urja.usecases.connections import licensee_faults
+from urja.usecases.connections import NewConnection, licensee_faults
 from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
 from urja.usecases.loading.forms import Bad, Ways
@@ -126,7 +126,9 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
                     external=known.external_id,
                     system=self.system,
                 )
-        yield from licensee_faults(doing, self._said("licensee") or "")
+        new = self._connection(doing)
+        commodity = new.commodity if place is None else place.commodity
+        yield from licensee_faults(doing, new.licensee, commodity)
         yield from self._faults_of_its_premise(place)
 
     def _faults_of_its_premise(self, place: ServicePoint | None) -> Iterator[str]:
@@ -175,13 +177,19 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
                 premise = Premise.objects.create(
                     id=next_id(secrets.randbelow(BUCKETS)), name="", **doing.stamp
                 )
-            place = ServicePoint.objects.create(
-                id=next_id(bucket_of(premise.pk)), premise=premise, **values, **doing.stamp
-            )
+            place = self._connection(doing).connect(doing, premise)
         else:
             self._change(doing, place, values)
         doing.service_point_id = place.id
         return place
+
+    def _connection(self, doing: Doing) -> NewConnection:
+        """A service point that is new here."""
+        return NewConnection(
+            consumer_number=self._said("consumer_number") or "",
+            connected_at=doing.recorded_at,
+            **{name: said for name in ("commodity", "purpose", "licensee") if (said := self._said(name))},
+        )
 
     def _change(self, doing: Doing, row: Model, values: dict[str, Any]) -> None:
         """Change what is new of it."""

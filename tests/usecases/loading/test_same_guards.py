@@ -108,6 +108,28 @@ CASES = {
 }  # fmt: skip
 
 
+def test_a_licensee_of_another_commodity_is_refused_by_every_writer(loaded):
+    """Files and outside systems did not ask what a licensee supplies."""
+    from urja.apps.journal.errors import Refused
+    from urja.apps.network.models import Licensee, Utility
+    from urja.usecases.operations import UpsertFromSystem, perform
+
+    made = {"recorded_at": START, "actor": "test"}
+    utility = Utility.objects.create(id=1, name="Utility", **made)
+    Licensee.objects.create(id=2, utility=utility, commodity="gas", code="G", name="Gas", **made)
+    said = "licensee G supplies gas, not electricity"
+    for number in ("7", FIRST):
+        assert [
+            one.sentence for one in loaded("consumers", [{"consumer_number": number, "licensee": "G"}]).first
+        ] == [said]
+    attributes = {"consumer_number": "7", "licensee": "G"}
+    system = UpsertFromSystem(system="sap", object="service_point", external_id="7", attributes=attributes)
+    for operation in (connect(licensee="G"), system):
+        with pytest.raises(Refused) as refused:
+            perform(operation, recorded_at=loaded.clock.now(), actor="test")
+        assert refused.value.faults == [said]
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_row_is_refused_as_the_operation_is(loaded, case):
     from urja.apps.journal.errors import Refused

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.ordering import in_shares
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
@@ -30,13 +31,14 @@ pytest_plugins = ["tests.contracts.executed"]
 PASSWORD = "only-for-tests"
 _TEMPLATE = "urja_template"
 _ROOM_BYTES = 2 << 30
-_LONG = ("tests/world/", "tests/bench/", "tests/browser/")
 _numbers = itertools.count(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)  # after what is left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest tests first: one of them alone at the end leaves the other workers idle."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = in_shares(items, [item.nodeid for item in items], workers)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

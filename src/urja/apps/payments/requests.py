@@ -1,7 +1,6 @@
 """What the web records: orders, returns from the gateway's page, and webhooks. It verifies and decides nothing."""
 
 import secrets
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ from urja.apps.payments.config import PaymentsConfig
 from urja.apps.payments.errors import AmountRefusedError
 from urja.apps.payments.kinds import InboxSource
 from urja.apps.payments.models import Inbox, Order
+from urja.base.clock import wall_now_ms
 from urja.base.ids import bucket_of, compose_id, new_correlation
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ def open_order(
         amount_minor=amount_minor,
         currency=currency,
         provider=gateway,
-        correlation=new_correlation(wall_ms(), secrets.randbits(21)),
+        correlation=new_correlation(wall_now_ms(), secrets.randbits(21)),
         created_at=now,
     )
     return Order.objects.get(id=order_id)
@@ -78,11 +78,7 @@ def _record(provider: str, source: InboxSource, body: bytes, now: datetime, **mo
         source=source,
         body=body,
         received_at=now,
-        received_wall_ms=wall_ms(),
+        received_wall_ms=wall_now_ms(),
         **more,
     )
     return kept == 1
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
 from urja.apps.payments.kinds import OrderState, PaymentState
-from urja.apps.payments.requests import wall_ms
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import Relit
+from urja.base.clock import wall_now_ms
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -59,7 +59,7 @@ def of_account(account_id: int, now: datetime) -> ChainView | None:
 def _long_lit(relit: Relit) -> bool:
     if relit.lit.wall_ms is None:
         return relit.outcome == "lit" or relit.lit.at is not None
-    return wall_ms() - relit.lit.wall_ms > SHOWN_MS
+    return wall_now_ms() - relit.lit.wall_ms > SHOWN_MS
 
 
 def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> ChainView:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from urja.apps.books.kinds import NOT_PAID_IN
 from urja.core.policy import (
     Decision,
     Facts,
@@ -207,6 +206,9 @@ def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> F
 
 def histories(connection: Connection, currency: str, begin: datetime, end: datetime) -> Iterator[History]:
     """Every consumer's account in a currency, with its postings before `end`. Reads in one transaction."""
+    # What other apps name of the books needs Django; to check a document does not.
+    from urja.apps.books.kinds import NOT_PAID_IN
+
     with connection.transaction(), connection.cursor(name="postings") as cursor:
         cuts = _confirmed_cuts(connection, begin, end)
         accounts = _accounts(connection, currency, end)

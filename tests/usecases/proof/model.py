@@ -132,8 +132,8 @@ def move_service_point(model: Model, asked: Any) -> None:
 
 def move_node(model: Model, asked: Any) -> None:
     _ended(model.hangs_on, asked.node, asked.moved_at)
-    level = asked.hangs_on.split()[0]
-    model.hangs_on.append(Placed(asked.node, level, asked.hangs_on, asked.moved_at, EVER))
+    level = asked.parent.split()[0]
+    model.hangs_on.append(Placed(asked.node, level, asked.parent, asked.moved_at, EVER))
 
 
 def _ended(placed: list[Placed], what: str, at: datetime, tree: str | None = None) -> Placed | None:

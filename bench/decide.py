@@ -44,8 +44,8 @@ def measure(cluster, options) -> dict:
     owner = prepare(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
         seed(connection, options.meters)
-        connection.execute("ALTER TABLE registry_agreement_terms DISABLE TRIGGER registry_remember")
-        connection.execute("UPDATE registry_agreement_terms SET tariff_code = 'demo-domestic'")
+        connection.execute("ALTER TABLE contracts_agreement_terms DISABLE TRIGGER journal_remember")
+        connection.execute("UPDATE contracts_agreement_terms SET tariff_code = 'demo-domestic'")
         connection.execute("UPDATE readings_accrual SET watermark_at = %s, latest_end_at = %s", [NOW, NOW])
         load_rules()
         from urja.pipeline import decide
@@ -103,7 +103,7 @@ def everybody_stands(connection: psycopg.Connection) -> None:
         "policy, supply, balance_minor, limit_minor, seen_seq, seen_watermark_at, seen_energy_wh) "
         "SELECT g.account_id, g.service_point_id, g.id, s.standing, s.reason, s.decided_at, s.since_at, s.policy, "
         "s.supply, s.balance_minor, s.limit_minor, a.last_seq, r.watermark_at, r.energy_wh "
-        "FROM registry_agreement g JOIN ledger_account a ON a.id = g.account_id "
+        "FROM contracts_agreement g JOIN books_account a ON a.id = g.account_id "
         "JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest "
         "CROSS JOIN (SELECT * FROM supply_state LIMIT 1) s ON CONFLICT DO NOTHING"
     )

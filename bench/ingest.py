@@ -131,22 +131,22 @@ def seed(connection: psycopg.Connection, meters: int) -> None:
 
 
 SEED = """
-    INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
-    INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
+    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
+    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
         SELECT key, key, 'electricity', n::text, since, 'bench' FROM n;
-    INSERT INTO registry_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
+    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
             max_power_w, recorded_at, actor)
         SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
         FROM n;
-    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
+    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
             recorded_at, actor)
         SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
-    INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
+    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
         SELECT key, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, since FROM n;
-    INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
+    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
         SELECT key, key, key, since, since, 'bench' FROM n;
-    INSERT INTO registry_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
+    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
             actor)
         SELECT key, key, 't', 5000, since, since, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,

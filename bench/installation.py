@@ -274,21 +274,21 @@ def _adopt(running: Installation, dark: int) -> None:
 
 
 ADOPTION = """
-    INSERT INTO registry_premise (id, name, recorded_at, actor) SELECT key, 'p', %(at)s, 'bench' FROM n;
-    INSERT INTO registry_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
+    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', %(at)s, 'bench' FROM n;
+    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
         SELECT key, key, 'electricity', serial, %(at)s, 'bench' FROM n;
-    INSERT INTO registry_device (id, serial, system_title, device_type, load_switch, wrapped_guek, wrapped_gak,
+    INSERT INTO assets_device (id, serial, system_title, device_type, load_switch, wrapped_guek, wrapped_gak,
             interval_s, max_power_w, recorded_at, actor)
         SELECT key, serial, title, 'urja-d1', true, guek, gak, 1800, 15000, %(at)s, 'bench' FROM n;
-    INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
+    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
             recorded_at, actor)
         SELECT key, key, key, 1, %(at)s, %(at)s, %(at)s, 'bench' FROM n;
-    INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
+    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
         SELECT key, n %% 1024, 'consumer', '', 'INR', 0, 0, %(chain)s, 0, %(at)s FROM n;
-    INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
+    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
         SELECT key, key, key, %(at)s, %(at)s, 'bench' FROM n;
-    INSERT INTO registry_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
+    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
             actor)
         SELECT key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
@@ -299,9 +299,9 @@ ADOPTION = """
         SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,
             (date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
             %(start)s - used_wh, 0, %(at)s, %(start)s, 0, 0, %(at)s, %(at)s, true FROM n;
-    INSERT INTO registry_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n;
-    UPDATE registry_revision SET revision = revision + 1;
-    SELECT setval('registry_number', (SELECT max(n) + 1 FROM n)), setval('ledger_number', (SELECT max(n) + 1 FROM n))
+    INSERT INTO assets_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n;
+    UPDATE journal_revision SET revision = revision + 1;
+    SELECT setval('journal_number', (SELECT max(n) + 1 FROM n)), setval('books_number', (SELECT max(n) + 1 FROM n))
 """
 
 
@@ -326,7 +326,7 @@ async def _raise_fleet(running: Installation) -> None:
     for child in running.outside.children(box.settings, running.vault, box.data.meters, 1):
         if child.name == "gateway":
             await box.add(_without_faults(child))
-    unprojected = "SELECT count(*) FROM registry_projection WHERE version > projected_version"
+    unprojected = "SELECT count(*) FROM assets_projection WHERE version > projected_version"
     await running.until("projection", lambda: running.scalar(unprojected) == 0)
     await box.add(
         ExtraChild(FLEET, "urja.demo.command:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)

@@ -131,10 +131,10 @@ def write_file(path: Path, rows: int) -> None:
 
 def make_network(connection: psycopg.Connection, rows: int) -> None:
     connection.execute(
-        "INSERT INTO registry_node (id, tree, level, code, name, recorded_at, actor) "
-        "SELECT nextval('registry_number'), 'administration', 'section', 'S' || n, '', %(now)s, 'bench' "
+        "INSERT INTO network_node (id, tree, level, code, name, recorded_at, actor) "
+        "SELECT nextval('journal_number'), 'administration', 'section', 'S' || n, '', %(now)s, 'bench' "
         "FROM generate_series(0, %(rows)s / %(per_section)s) n UNION ALL "
-        "SELECT nextval('registry_number'), 'grid', 'transformer', 'T' || n, '', %(now)s, 'bench' "
+        "SELECT nextval('journal_number'), 'grid', 'transformer', 'T' || n, '', %(now)s, 'bench' "
         "FROM generate_series(0, %(rows)s / %(per_transformer)s) n",
         {"now": NOW, "rows": rows, "per_section": PER_SECTION, "per_transformer": PER_TRANSFORMER},
     )

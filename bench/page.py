@@ -227,46 +227,46 @@ class Copier:
             username=text,
             email=f"{text} || '@example.org'",
         )
-        self.copy("registry_premise", f"id = {house.premise_id}", count, id=self.key(0))
+        self.copy("network_premise", f"id = {house.premise_id}", count, id=self.key(0))
         self.copy(
-            "registry_service_point",
+            "network_service_point",
             f"id = {house.service_point_id}",
             count,
             id=self.key(1),
             consumer_number=text,
         )
         self.copy(
-            "registry_device",
+            "assets_device",
             f"id = {house.device_id}",
             count,
             id=self.key(2),
             serial=text,
             system_title="decode(lpad(to_hex(g.k), 16, '0'), 'hex')",
         )
-        self.copy("registry_device_period", f"device_id = {house.device_id}", count, id=self.key(5))
-        self.copy("registry_person", f"user_id = {house.user_id}", count, id=self.key(8), user_id=user)
-        self.copy("registry_agreement", f"id = {house.agreement_id}", count, id=self.key(3))
-        self.copy("registry_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=self.key(9))
-        self.copy("ledger_account", f"id = {house.account_id}", count, id=self.key(4), bucket=bucket)
+        self.copy("assets_device_period", f"device_id = {house.device_id}", count, id=self.key(5))
+        self.copy("people_person", f"user_id = {house.user_id}", count, id=self.key(8), user_id=user)
+        self.copy("contracts_agreement", f"id = {house.agreement_id}", count, id=self.key(3))
+        self.copy("contracts_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=self.key(9))
+        self.copy("books_account", f"id = {house.account_id}", count, id=self.key(4), bucket=bucket)
         self.copy(
-            "registry_account_access",
+            "identity_account_access",
             f"account_id = {house.account_id}",
             count,
             id=self.key(6),
             person_id=self.key(8),
         )
-        for table in ("ledger_close", "ledger_rated", "readings_accrual"):
+        for table in ("billing_close", "billing_rated", "readings_accrual"):
             self.copy(table, f"agreement_id = {house.agreement_id}", count)
         self.copy("supply_state", f"account_id = {house.account_id}", count)
         self.copy(
-            "ledger_credit_request",
+            "books_credit_request",
             f"account_id = {house.account_id}",
             count,
             id=self.key(7),
             idempotency_key="m.idempotency_key || ':' || g.k",
         )
         entries = self.copy(
-            "ledger_entry",
+            "books_entry",
             f"account_id = {house.account_id}",
             count,
             bucket=bucket,

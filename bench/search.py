@@ -245,16 +245,16 @@ def consumers(count: int) -> Iterator[dict[str, Any]]:
 
 
 COLUMNS = {
-    "registry_premise": "id, name, address, pin_code, recorded_at, actor",
-    "registry_service_point": "id, premise_id, commodity, consumer_number, recorded_at, actor",
-    "registry_person": "id, name, phone, language, email, address, recorded_at, actor",
-    "ledger_account": "id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch, opened_at",
-    "registry_agreement": "id, service_point_id, account_id, customer_id, valid_from, recorded_at, actor",
-    "registry_device": (
+    "network_premise": "id, name, address, pin_code, recorded_at, actor",
+    "network_service_point": "id, premise_id, commodity, consumer_number, recorded_at, actor",
+    "people_person": "id, name, phone, language, email, address, recorded_at, actor",
+    "books_account": "id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch, opened_at",
+    "contracts_agreement": "id, service_point_id, account_id, customer_id, valid_from, recorded_at, actor",
+    "assets_device": (
         "id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s, max_power_w, stock, recorded_at, actor"
     ),
-    "registry_device_period": "id, service_point_id, device_id, role, valid_from, recorded_at, actor",
-    "registry_placement": "id, service_point_id, tree, node_id, phase, valid_from, recorded_at, actor",
+    "assets_device_period": "id, service_point_id, device_id, role, valid_from, recorded_at, actor",
+    "network_placement": "id, service_point_id, tree, node_id, phase, valid_from, recorded_at, actor",
 }
 
 
@@ -262,12 +262,12 @@ def rows(id_: int, one: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     stamp = (NOW - timedelta(days=365), "bench")
     since = (NOW - timedelta(days=365), *stamp)
     return {
-        "registry_premise": (id_, one["address"].partition(",")[0], one["address"], one["pin"], *stamp),
-        "registry_service_point": (id_, id_, "electricity", one["number"], *stamp),
-        "registry_person": (id_, one["name"], one["phone"], "en", "", "", *stamp),
-        "ledger_account": (id_, 0, "consumer", "", "INR", 0, 0, bytes(32), 0, stamp[0]),
-        "registry_agreement": (id_, id_, id_, id_, *since),
-        "registry_device": (
+        "network_premise": (id_, one["address"].partition(",")[0], one["address"], one["pin"], *stamp),
+        "network_service_point": (id_, id_, "electricity", one["number"], *stamp),
+        "people_person": (id_, one["name"], one["phone"], "en", "", "", *stamp),
+        "books_account": (id_, 0, "consumer", "", "INR", 0, 0, bytes(32), 0, stamp[0]),
+        "contracts_agreement": (id_, id_, id_, id_, *since),
+        "assets_device": (
             id_,
             one["serial"],
             id_.to_bytes(8, "big"),
@@ -279,8 +279,8 @@ def rows(id_: int, one: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
             "installed",
             *stamp,
         ),
-        "registry_device_period": (id_, id_, id_, 1, *since),
-        "registry_placement": (id_, id_, "administration", id_ % SECTIONS + 1, "", *since),
+        "assets_device_period": (id_, id_, id_, 1, *since),
+        "network_placement": (id_, id_, "administration", id_ % SECTIONS + 1, "", *since),
     }
 
 
@@ -290,7 +290,7 @@ def fill(cluster: Cluster, count: int) -> float:
     in_words = 0.0
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(
-            "INSERT INTO registry_node (id, tree, level, code, name, recorded_at, actor) "
+            "INSERT INTO network_node (id, tree, level, code, name, recorded_at, actor) "
             "SELECT n, 'administration', 'section', 'S' || n, '', %s, 'bench' FROM generate_series(1, %s) n",
             [NOW, SECTIONS],
         )
@@ -305,7 +305,7 @@ def fill(cluster: Cluster, count: int) -> float:
             with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                 for number, one in enumerate(consumers(count), 1):
                     copy.write_row(rows(number, one)[table])
-            if table in {"registry_person", "registry_premise"}:
+            if table in {"people_person", "network_premise"}:
                 in_words += time.perf_counter() - began
         connection.execute("VACUUM ANALYZE")
     return in_words
@@ -410,10 +410,10 @@ def main() -> None:
                         "SELECT c, pg_relation_size(c::regclass) FROM unnest(%s::text[]) c",
                         [
                             [
-                                "registry_person_words",
-                                "registry_premise_words",
-                                "registry_person",
-                                "registry_premise",
+                                "people_person_words",
+                                "network_premise_words",
+                                "people_person",
+                                "network_premise",
                             ]
                         ],
                     ).fetchall()

@@ -106,29 +106,29 @@ def multiply(cluster: Cluster, house: Any, wanted: int) -> int:
         copier = Copier(connection, house)
         model = list(_entries_of(connection, house.account_id))
         count = -(-wanted // len(model))
-        for table, slot in (("registry_premise", 0), ("registry_service_point", 1), ("registry_device", 2)):
+        for table, slot in (("network_premise", 0), ("network_service_point", 1), ("assets_device", 2)):
             changed = {"id": copier.key(slot)}
-            if table == "registry_service_point":
+            if table == "network_service_point":
                 changed["consumer_number"] = "g.k::text"
-            if table == "registry_device":
+            if table == "assets_device":
                 changed |= {
                     "serial": "g.k::text",
                     "system_title": "decode(lpad(to_hex(g.k), 16, '0'), 'hex')",
                 }
             copier.copy(table, f"id = {copier.keys[list(copier.keys)[slot]][1]}", count, **changed)
-        copier.copy("registry_device_period", f"device_id = {house.device_id}", count, id=copier.key(5))
-        copier.copy("registry_agreement", f"id = {house.agreement_id}", count, id=copier.key(3))
+        copier.copy("assets_device_period", f"device_id = {house.device_id}", count, id=copier.key(5))
+        copier.copy("contracts_agreement", f"id = {house.agreement_id}", count, id=copier.key(3))
         copier.copy(
-            "registry_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=copier.key(9)
+            "contracts_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=copier.key(9)
         )
         copier.copy(
-            "ledger_credit_request",
+            "books_credit_request",
             f"account_id = {house.account_id}",
             count,
             id=copier.key(7),
             idempotency_key="m.idempotency_key || ':' || g.k",
         )
-        for table in ("ledger_close", "ledger_rated", "readings_accrual"):
+        for table in ("billing_close", "billing_rated", "readings_accrual"):
             copier.copy(table, f"agreement_id = {house.agreement_id}", count)
         copier.copy("readings_register", f"device_id = {house.device_id}", count)
         # Without half-hours an accrual ends with its last register.
@@ -141,7 +141,7 @@ def multiply(cluster: Cluster, house: Any, wanted: int) -> int:
 
 
 def _entries_of(connection: psycopg.Connection, account_id: int) -> Iterator[dict[str, Any]]:
-    found = connection.execute("SELECT * FROM ledger_entry WHERE account_id = %s ORDER BY seq", [account_id])
+    found = connection.execute("SELECT * FROM books_entry WHERE account_id = %s ORDER BY seq", [account_id])
     names = [column.name for column in found.description or ()]
     for row in found:
         yield dict(zip(names, row, strict=True))
@@ -155,7 +155,7 @@ def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, 
 
     heads = []
     with connection.cursor() as cursor:
-        with cursor.copy(f"COPY ledger_entry ({', '.join(model[0])}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY books_entry ({', '.join(model[0])}) FROM STDIN") as copy:
             for k in range(1, count + 1):
                 keys = {slot: connection_key(k, slot) for slot in (3, 4, 7)}
                 previous = bytes(32)
@@ -179,9 +179,9 @@ def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, 
             for head in heads:
                 copy.write_row(head)
         cursor.execute(
-            "INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
+            "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
             " opened_at) SELECT h.id, h.bucket, 'consumer', '', a.currency, a.balance_minor, a.last_seq, h.hash,"
-            f" a.last_batch, a.opened_at FROM head h, ledger_account a WHERE a.id = {copier.house.account_id}"
+            f" a.last_batch, a.opened_at FROM head h, books_account a WHERE a.id = {copier.house.account_id}"
         )
 
 
@@ -194,11 +194,11 @@ def connection_key(k: int, slot: int) -> int:
 
 def _balance(connection: psycopg.Connection) -> None:
     connection.execute(
-        "UPDATE ledger_account a SET balance_minor = s.total FROM (SELECT contra_id, -sum(amount_minor) AS total"
-        " FROM ledger_entry GROUP BY 1) s WHERE s.contra_id = a.id"
+        "UPDATE books_account a SET balance_minor = s.total FROM (SELECT contra_id, -sum(amount_minor) AS total"
+        " FROM books_entry GROUP BY 1) s WHERE s.contra_id = a.id"
     )
     connection.execute(
-        "INSERT INTO ledger_bucket (bucket, last_batch) SELECT bucket, max(batch) FROM ledger_entry GROUP BY 1"
+        "INSERT INTO books_bucket (bucket, last_batch) SELECT bucket, max(batch) FROM books_entry GROUP BY 1"
         " ON CONFLICT (bucket) DO UPDATE SET last_batch = excluded.last_batch"
     )
 

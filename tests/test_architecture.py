@@ -60,7 +60,7 @@ def test_overviews_only_read():
     [
         "Person.objects.create(name='')",
         "Person.objects.filter(id=1).update(name='')",
-        "UPDATE registry_person SET",
+        "UPDATE people_person SET",
     ],
 )
 def test_a_write_in_overviews_is_seen(line):

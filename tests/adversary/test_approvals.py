@@ -109,8 +109,8 @@ def nothing_is_done(request):
         ),
         "DELETE FROM approvals_measured",
         "UPDATE approvals_measured SET money_minor = 0",
-        "UPDATE registry_request SET content = '{}'",
-        "UPDATE registry_request SET state = 'waiting'",
+        "UPDATE journal_request SET content = '{}'",
+        "UPDATE journal_request SET state = 'waiting'",
     ],
 )
 def test_the_web_writes_no_passkey_no_nonce_and_no_verdict(waiting, thief, statement):
@@ -243,7 +243,7 @@ def test_what_was_changed_while_it_waited_is_not_done(waiting, thief, database):
     answer = anita.passkey.approve(challenge(request))
     with database.connect() as owner:
         owner.execute(
-            "UPDATE registry_request SET content = jsonb_set(content, '{credit_minor}', '99999900') WHERE id = %s",
+            "UPDATE journal_request SET content = jsonb_set(content, '{credit_minor}', '99999900') WHERE id = %s",
             [request.pk],
         )
     insert(thief, request, anita.id, answer)
@@ -266,8 +266,8 @@ def record(thief, operation, actor, **more):
         **more,
     }
     thief.execute(
-        f"INSERT INTO registry_request (id, {', '.join(columns)})"
-        f" VALUES (nextval('registry_number'), {', '.join(['%s'] * len(columns))})",
+        f"INSERT INTO journal_request (id, {', '.join(columns)})"
+        f" VALUES (nextval('journal_number'), {', '.join(['%s'] * len(columns))})",
         list(columns.values()),
     )
 

@@ -186,7 +186,7 @@ def test_the_format_of_the_data_directory(tmp_path, content):
     file = damage_file(tmp_path / "VERSION", content)
     with pytest.raises(Refusal) as refused:
         DataDirectory(tmp_path).claim()
-    assert refused.value.code is Exit.NEWER_VERSION
+    assert refused.value.code is Exit.OTHER_VERSION
     assert str(tmp_path) in str(refused.value)
     assert file.read_bytes() == content
 

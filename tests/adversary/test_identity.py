@@ -1,6 +1,6 @@
 """A clerk, or the thief of a clerk's session or key, and the thief of the web's database role want to be somebody else.
 
-What a clerk asks for goes the way of every request of the web: `registry_request`, then the stage `register`.
+What a clerk asks for goes the way of every request of the web: `journal_request`, then the stage `register`.
 """
 
 from datetime import timedelta
@@ -148,10 +148,10 @@ def test_neither_adoption_nor_a_file_reaches_them(works_here):
         "DELETE FROM account_emailaddress",
         "INSERT INTO account_emailconfirmation SELECT FROM account_emailaddress",
         (
-            "INSERT INTO registry_employment (id, user_id, role, valid_from, recorded_at, actor)"
+            "INSERT INTO identity_employment (id, user_id, role, valid_from, recorded_at, actor)"
             " SELECT 1, id, 'administrator', now(), now(), '' FROM auth_user"
         ),
-        "UPDATE registry_person SET user_id = NULL",
+        "UPDATE people_person SET user_id = NULL",
         "INSERT INTO auth_user_groups SELECT FROM auth_user",
         "INSERT INTO auth_user_user_permissions SELECT FROM auth_user",
     ],
@@ -172,7 +172,7 @@ def test_the_webs_role_writes_of_the_door_what_is_now_and_small(database):
     """It can add what did not happen; it cannot date it back, hide what happened, or fill the disk with one row."""
     adopt(1)
     insert = (
-        "INSERT INTO registry_sign_in (at, kind, user_id, address_digest, network, device_digest) "
+        "INSERT INTO identity_sign_in (at, kind, user_id, address_digest, network, device_digest) "
         "SELECT '2020-01-01', 'signed_in', id, %s, 'x', %s FROM auth_user"
     )
     with database.connect("urja_web") as thief:
@@ -181,7 +181,7 @@ def test_the_webs_role_writes_of_the_door_what_is_now_and_small(database):
             with pytest.raises(psycopg.errors.CheckViolation):
                 thief.execute(insert, digests)
     with database.connect() as owner:
-        assert owner.execute("SELECT at > now() - interval '1 minute' FROM registry_sign_in").fetchall() == [
+        assert owner.execute("SELECT at > now() - interval '1 minute' FROM identity_sign_in").fetchall() == [
             (True,)
         ]
 

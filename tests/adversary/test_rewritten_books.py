@@ -57,7 +57,7 @@ class Books:
         from urja.apps.books.chain import HASHED, entry_hash, parse_json
 
         rows = self.superuser.execute(
-            f"SELECT {', '.join(HASHED)} FROM ledger_entry ORDER BY account_id, seq"
+            f"SELECT {', '.join(HASHED)} FROM books_entry ORDER BY account_id, seq"
         ).fetchall()
         heads_of: dict[int, tuple[int, bytes, int]] = {}
         for values in rows:
@@ -67,18 +67,18 @@ class Books:
             row["balance_after_minor"] = balance + row["amount_minor"]
             hashed = entry_hash(previous, row)
             self.superuser.execute(
-                "UPDATE ledger_entry SET previous_hash = %s, hash = %s, balance_after_minor = %s"
+                "UPDATE books_entry SET previous_hash = %s, hash = %s, balance_after_minor = %s"
                 " WHERE account_id = %s AND seq = %s",
                 [previous, hashed, row["balance_after_minor"], row["account_id"], row["seq"]],
             )
             heads_of[row["account_id"]] = (row["seq"], hashed, row["balance_after_minor"])
         for account, (seq, hashed, balance) in heads_of.items():
             self.superuser.execute(
-                "UPDATE ledger_account SET last_seq = %s, last_hash = %s, balance_minor = %s WHERE id = %s",
+                "UPDATE books_account SET last_seq = %s, last_hash = %s, balance_minor = %s WHERE id = %s",
                 [seq, hashed, balance, account],
             )
         self.superuser.execute(
-            "UPDATE ledger_account a SET balance_minor = coalesce((SELECT -sum(amount_minor) FROM ledger_entry e"
+            "UPDATE books_account a SET balance_minor = coalesce((SELECT -sum(amount_minor) FROM books_entry e"
             " WHERE e.contra_id = a.id), 0) WHERE kind = 'contra'"
         )
 
@@ -134,8 +134,8 @@ def test_books_that_were_left_alone_hold(sealed):
 
 def test_an_entry_rewritten_with_its_chain_is_found(sealed):
     """The chain, the balances and the sums hold again; the payment's law is content with the other amount, too."""
-    sealed.superuser.execute("UPDATE ledger_entry SET amount_minor = 80000 WHERE line = 'recharge'")
-    sealed.superuser.execute("UPDATE ledger_credit_request SET amount_minor = 80000 WHERE kind = 'recharge'")
+    sealed.superuser.execute("UPDATE books_entry SET amount_minor = 80000 WHERE line = 'recharge'")
+    sealed.superuser.execute("UPDATE books_credit_request SET amount_minor = 80000 WHERE kind = 'recharge'")
     sealed.superuser.execute("UPDATE payments_payment SET amount_minor = 80000")
     sealed.chain_again()
     assert sealed.other_laws() == ["roots"]
@@ -148,8 +148,8 @@ def test_an_entry_rewritten_with_its_chain_is_found(sealed):
 
 
 def test_who_rewrites_the_log_as_well_needs_the_key(sealed):
-    sealed.superuser.execute("UPDATE ledger_entry SET amount_minor = 80000 WHERE line = 'recharge'")
-    sealed.superuser.execute("UPDATE ledger_credit_request SET amount_minor = 80000 WHERE kind = 'recharge'")
+    sealed.superuser.execute("UPDATE books_entry SET amount_minor = 80000 WHERE line = 'recharge'")
+    sealed.superuser.execute("UPDATE books_credit_request SET amount_minor = 80000 WHERE kind = 'recharge'")
     sealed.superuser.execute("UPDATE payments_payment SET amount_minor = 80000")
     sealed.chain_again()
     sealed.seal_again(bytes(32))
@@ -160,9 +160,9 @@ def test_who_rewrites_the_log_as_well_needs_the_key(sealed):
 
 
 def test_an_erased_end_is_found(sealed):
-    sealed.superuser.execute("DELETE FROM ledger_entry WHERE service_date = '2026-03-03'")
+    sealed.superuser.execute("DELETE FROM books_entry WHERE service_date = '2026-03-03'")
     sealed.chain_again()
-    sealed.superuser.execute("DELETE FROM ledger_rated")
+    sealed.superuser.execute("DELETE FROM billing_rated")
     found = sealed.broken(against=False)
     assert found[0] == (
         "entries of bucket 7 posted up to 2026-03-04 are not those that were signed: 3 were signed, 0 stand there"

@@ -79,7 +79,7 @@ def test_no_address_shows_the_victim_s_account_to_another_consumer(home, thief):
 def test_the_thief_s_own_account_leads_to_no_posting_or_order_of_another(home, thief, database_of):
     with database_of("urja_owner") as connection:
         (own,) = connection.execute(
-            "SELECT a.account_id FROM registry_account_access a JOIN registry_person p ON p.id = a.person_id"
+            "SELECT a.account_id FROM identity_account_access a JOIN people_person p ON p.id = a.person_id"
             " WHERE p.user_id = %s",
             [home.outsider_id],
         ).fetchone()

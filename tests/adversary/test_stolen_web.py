@@ -44,7 +44,7 @@ def refused(thief: psycopg.Connection, statement: str, values: tuple = ()) -> No
 def test_a_credit_cannot_be_requested(thief, house):
     refused(
         thief,
-        "INSERT INTO ledger_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, "
+        "INSERT INTO books_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, "
         "input_hash, correlation, requested_at) VALUES (%s, %s, 1000000, 'recharge', '', 'mint', '\\x00', 0, %s)",
         (house.account_id + 1, house.account_id, START),
     )
@@ -121,7 +121,7 @@ def test_a_forged_webhook_and_anothers_payment_credit_nothing(till, database):
         )
     till.collect()
     with database.connect() as owner:
-        credited = owner.execute("SELECT account_id, sum(amount_minor) FROM ledger_credit_request "
+        credited = owner.execute("SELECT account_id, sum(amount_minor) FROM books_credit_request "
                                  "WHERE kind = 'recharge' GROUP BY 1").fetchall()  # fmt: skip
         verdicts = owner.execute("SELECT verdict FROM payments_inbox ORDER BY id").fetchall()
     assert credited == [(anothers.account_id, 20_000)]
@@ -186,13 +186,13 @@ def test_a_forged_receipt_delivers_no_notice(thief, house, database):
 )
 def test_an_operation_is_asked_for_and_not_answered(thief, column, value):
     request = (
-        "INSERT INTO registry_request (id, kind, content, rehearsal, actor, requested_at{more}) "
-        "VALUES (nextval('registry_number'), 'undo', '{{}}', false, 'somebody', now(){values})"
+        "INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at{more}) "
+        "VALUES (nextval('journal_number'), 'undo', '{{}}', false, 'somebody', now(){values})"
     )
     refused(thief, request.format(more=f", {column}", values=f", {value}"))
     thief.execute(request.format(more="", values="").encode())
-    assert thief.execute("SELECT state, faults, effects FROM registry_request").fetchall() == [
+    assert thief.execute("SELECT state, faults, effects FROM journal_request").fetchall() == [
         ("waiting", [], {})
     ]
-    refused(thief, f"UPDATE registry_request SET {column} = {value}")
-    refused(thief, "DELETE FROM registry_request")
+    refused(thief, f"UPDATE journal_request SET {column} = {value}")
+    refused(thief, "DELETE FROM journal_request")

@@ -25,12 +25,11 @@ _PLAIN: Final = "─"
 
 def picture() -> str:
     """Every table by its subject, with those that its rows name; `═` is a relation that holds for a time."""
-    models = list(apps.get_app_config("registry").get_models())
     lines = []
     for app, title in SUBJECTS:
         lines += [
             title,
-            *(_line(model) for model in models if model.__module__ == f"urja.apps.{app}.models"),
+            *map(_line, apps.get_app_config(app).get_models()),
             "",
         ]
     return "\n".join(lines).rstrip()
@@ -58,4 +57,4 @@ def _relation(field: "ForeignKey[Any, Any]") -> str:
 
 
 def _table(model: Any) -> str:
-    return str(model._meta.db_table).removeprefix("registry_")
+    return str(model._meta.db_table).removeprefix(f"{model._meta.app_label}_")

@@ -213,7 +213,7 @@ def commissioned(period, billed_from, now=START):
 
     with by_hand(), connection.cursor() as cursor:
         type(period).objects.filter(id=period.id).update(commissioned_at=billed_from)
-        cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+        cursor.execute("UPDATE journal_revision SET revision = revision + 1")
         reassess(cursor, {period.service_point_id: period.valid_from}, now, ZONE)
 
 

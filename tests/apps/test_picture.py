@@ -13,10 +13,11 @@ def test_the_docs_show_the_model_as_it_is(database_template):
 
 def test_every_table_is_in_it(database_template):
     from django.apps import apps
-    from tests.apps.model_picture import picture
+    from tests.apps.model_picture import SUBJECTS, picture
 
     drawn = {line.split()[0] for line in picture().splitlines() if line.startswith("  ")}
     assert drawn == {
-        model._meta.db_table.removeprefix("registry_")
-        for model in apps.get_app_config("registry").get_models()
+        model._meta.db_table.removeprefix(f"{app}_")
+        for app, _ in SUBJECTS
+        for model in apps.get_app_config(app).get_models()
     }

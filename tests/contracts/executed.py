@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from tests.contracts import sql
 from tests.contracts.crossings import keys
-from tests.contracts.tables import PLAIN, ROOT, free, named_in, owner, owners
+from tests.contracts.tables import ROOT, free, named_in, owner, owners, without_model
 
 DEBT = Path(__file__).parent / "executed_debt.txt"
 """The crossings that stand beside those of `sql.DEBT`, a line each: `owner -> table`."""
@@ -32,7 +32,6 @@ UNLISTED = """\
 Statements that name a table of another owner. Ask its queries for values, or have it publish a view. Only for what stood
 before and was moved, list it with `python -m tests.contracts.debt`.
 """
-_WITHOUT_MODEL = {table for tables in PLAIN.values() for table in tables}
 _READS_ALONE = {"urja.apps.overviews"}
 _FOR_THEIR_CALLER = {
     "urja.apps.journal.operation",
@@ -114,7 +113,7 @@ def implied(crossing: sql.Crossing) -> bool:
     return (
         crossing in _in_the_source()
         or crossing in _foreign_keys()
-        or (by in _importers_of_models() and table not in _WITHOUT_MODEL)
+        or (by in _importers_of_models() and table not in without_model())
     )
 
 

@@ -1,4 +1,4 @@
-"""Which app or package each table belongs to: a model's table to the model's app, others by the list below.
+"""Which app or package each table belongs to: that of its model, or of the migration whose SQL makes it.
 
 Views are not listed: what an app publishes (`contracts.agreement`: a name with a dot), any other may read. Nor are
 tables of Django and its libraries.
@@ -10,38 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Tables without a model, made by SQL in migrations.
-PLAIN = {
-    "urja.apps.commands": ["commands_device"],
-    "urja.apps.billing": ["ledger_close", "ledger_rated"],
-    "urja.apps.books": ["ledger_bucket", "ledger_entry"],
-    "urja.apps.proofs": ["proofs_head", "proofs_laws", "proofs_leaf", "proofs_node", "proofs_period"],
-    "urja.apps.readings": [
-        "readings_accrual",
-        "readings_alarm",
-        "readings_coverage",
-        "readings_edit",
-        "readings_estimate",
-        "readings_event",
-        "readings_exception",
-        "readings_gap",
-        "readings_heard",
-        "readings_interval",
-        "readings_pull",
-        "readings_register",
-        "readings_tamper_count",
-        "readings_unconfirmed",
-        "readings_withdrawal",
-        "stream_cursor",
-    ],
-    "urja.apps.journal": ["registry_revision"],
-    "urja.apps.supply": ["supply_changed"],
-    "urja.web": ["web_cache"],
-}
+_MADE = r"^CREATE (?:UNLOGGED )?TABLE (\w+)"
 
 
 def owner(module: str) -> str:
-    """The app a module belongs to, or its top-level package: `urja.apps.ledger`, `urja.web`."""
+    """The app a module belongs to, or its top-level package: `urja.apps.books`, `urja.web`."""
     parts = module.split(".")
     return ".".join(parts[: 3 if parts[:2] == ["urja", "apps"] else 2])
 
@@ -69,7 +42,21 @@ def _owners() -> dict[str, str]:
         for model in apps.get_models(include_auto_created=True)
         if model._meta.app_config.name.startswith("urja.")
     }
-    return {table: app for app, tables in PLAIN.items() for table in tables} | modelled
+    return without_model() | modelled
+
+
+@cache
+def without_model() -> dict[str, str]:
+    """The owner of each table that the SQL of a migration makes."""
+    return {
+        table: app for app, text in sql_of_migrations() for table in re.findall(_MADE, text, re.MULTILINE)
+    }
+
+
+def sql_of_migrations() -> list[tuple[str, str]]:
+    """Each file of SQL that a migration runs, with its owner."""
+    files = sorted((ROOT / "src").glob("urja/**/migrations/*.sql"))
+    return [(owner(".".join(file.relative_to(ROOT / "src").parts)), file.read_text()) for file in files]
 
 
 _WORD = re.compile("[a-z_]+")

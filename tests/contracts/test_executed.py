@@ -42,24 +42,24 @@ def crossings(database):
 def test_a_statement_across_owners_is_seen_where_it_is_executed(crossings):
     joined = "SELECT 1 FROM notices_notice JOIN payments_refund ON false"
     assert crossings("urja.apps.notices.planted", joined) == {("urja.apps.notices", "payments_refund")}
-    assert crossings("urja.web.planted", "SELECT 1 FROM ledger_entry") == {("urja.web", "ledger_entry")}
+    assert crossings("urja.web.planted", "SELECT 1 FROM books_entry") == {("urja.web", "books_entry")}
     assert crossings("urja.pipeline.planted", b"SELECT 1 FROM proofs_leaf") == {
         ("urja.pipeline", "proofs_leaf")
     }
 
 
 def test_own_tables_views_laws_and_listed_debt_pass(crossings):
-    assert not crossings("urja.apps.ledger.planted", "SELECT 1 FROM ledger_entry")
+    assert not crossings("urja.apps.books.planted", "SELECT 1 FROM books_entry")
     assert not crossings("urja.web.planted", "SELECT 1 FROM billing.arrear_left")
-    assert not crossings("urja.laws.planted", "SELECT 1 FROM ledger_entry")
+    assert not crossings("urja.laws.planted", "SELECT 1 FROM books_entry")
     assert not crossings("urja.web.planted", "SELECT 1 FROM django_session")
 
 
 def test_a_key_allows_the_table_that_it_names_and_no_other(crossings):
-    joined = "SELECT 1 FROM work_order JOIN registry_service_point ON false"
+    joined = "SELECT 1 FROM work_order JOIN network_service_point ON false"
     assert not crossings("urja.apps.work.planted", joined)
-    further = "SELECT 1 FROM work_order JOIN registry_node ON false"
-    assert crossings("urja.apps.work.planted", further) == {("urja.apps.work", "registry_node")}
+    further = "SELECT 1 FROM work_order JOIN network_node ON false"
+    assert crossings("urja.apps.work.planted", further) == {("urja.apps.work", "network_node")}
 
 
 def test_use_cases_may_name_the_tables_of_models(crossings):

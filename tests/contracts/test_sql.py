@@ -4,7 +4,7 @@ import pytest
 from tests.contracts import sql
 from tests.contracts.crossings import keys
 from tests.contracts.imports import settings
-from tests.contracts.tables import free, owners
+from tests.contracts.tables import free, named_in, owners, sql_of_migrations
 
 pytestmark = pytest.mark.usefixtures("database_template")
 
@@ -28,33 +28,59 @@ def test_a_crossing_in_sql_is_listed_and_a_listed_one_stands():
     assert sql.listed() == sorted(found)
 
 
-def test_foreign_keys_point_down_the_layers_of_the_apps():
-    """They name their table as text where an import would be a circle, so that no contract of imports sees them."""
+def test_tables_carry_the_name_of_their_owner():
+    assert not [
+        table for table, app in owners().items() if not table.startswith(f"{app.rpartition('.')[2]}_")
+    ]
+
+
+@pytest.fixture
+def height() -> dict[str, int]:
+    """How high each app stands."""
     layers = settings()["apps"]["layers"]
-    height = {
+    return {
         f"urja.apps.{app.strip(' ()')}": -number
         for number, layer in enumerate(layers)
         for app in layer.split("|")
     }
+
+
+def test_foreign_keys_point_down_the_layers_of_the_apps(height):
+    """They name their table as text where an import would be a circle, so that no contract of imports sees them."""
     up = {(one, other) for one, other in keys() if height[owners()[one]] <= height[owners()[other]]}
     assert not up
 
 
-PLANTED = 'ACCOUNTS = """SELECT a.id FROM ledger_account a"""'
+UP = {("urja.apps.readings", "proofs_period")}
+"""Each transaction that stores reads asks which period of the signed log is open."""
+
+
+def test_functions_triggers_and_views_name_tables_of_their_app_and_below_it(height):
+    """In the SQL of migrations, where neither imports nor statements in Python tell of it."""
+    up = {
+        (app, table)
+        for app, text in sql_of_migrations()
+        for table in named_in(text)
+        if owners()[table] != app and height[app] <= height[owners()[table]]
+    }
+    assert up == UP
+
+
+PLANTED = 'ACCOUNTS = """SELECT a.id FROM books_account a"""'
 
 
 @pytest.mark.parametrize(
     ("module", "source", "seen"),
     [
-        ("urja.apps.notices.planted", PLANTED, ["ledger_account"]),
-        ("urja.web.planted", 'run(f"SELECT {columns} FROM ledger_account WHERE {rule}")', ["ledger_account"]),
+        ("urja.apps.notices.planted", PLANTED, ["books_account"]),
+        ("urja.web.planted", 'run(f"SELECT {columns} FROM books_account WHERE {rule}")', ["books_account"]),
         ("urja.apps.books.planted", PLANTED, []),
-        ("urja.web.planted", 'WORDS = {"ledger_account": "account"}', []),
-        ("urja.web.planted", '"""About FROM ledger_account."""', []),
+        ("urja.web.planted", 'WORDS = {"books_account": "account"}', []),
+        ("urja.web.planted", '"""About FROM books_account."""', []),
         (
             "urja.apps.notices.planted",
-            'OWED = "SELECT FROM billing.close JOIN ledger_close"',
-            ["ledger_close"],
+            'OWED = "SELECT FROM billing.close JOIN billing_close"',
+            ["billing_close"],
         ),
         ("urja.apps.notices.planted", 'CLOSED = "SELECT closed_through FROM billing.close"', []),
     ],

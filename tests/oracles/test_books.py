@@ -8,11 +8,11 @@ from tests.oracles import story
 from tests.oracles.outline import renumbered
 
 BOOKS = (
-    "ledger_account", "ledger_entry", "ledger_rated", "ledger_close", "ledger_credit_request", "ledger_debit_request",
-    "ledger_arrear_payment", "ledger_instalment", "ledger_final_settlement", "readings_accrual", "supply_decision",
+    "books_account", "books_entry", "billing_rated", "billing_close", "books_credit_request", "books_debit_request",
+    "billing_arrear_payment", "billing_instalment", "billing_final_settlement", "readings_accrual", "supply_decision",
     "supply_state", "supply_hold", "supply_order", "supply_switching", "supply_relight", "notices_notice",
-    "commands_command", "commissioning_call", "registry_operation", "registry_history", "registry_agreement",
-    "registry_agreement_terms", "registry_device_period", "registry_person", "work_order",
+    "commands_command", "commissioning_call", "journal_operation", "journal_history", "contracts_agreement",
+    "contracts_agreement_terms", "assets_device_period", "people_person", "work_order",
 )  # fmt: skip
 LEFT_OUT = re.compile(r"wall_ms$|(^|_)hash$|^signature$|^wrapped_|^cause_correlation$")
 """Times of the wall; hashes, which rest on ids and have a file of their own; keys; what is drawn."""
@@ -35,7 +35,7 @@ def laws_and_heads(connection, now) -> str:
     findings = examine(connection, now, street.ZONE)
     laws = [f"{found.law}: {'; '.join(found.contradictions) or 'holds'}" for found in findings]
     chains = connection.execute(
-        "SELECT bucket, kind || ' ' || code || ' ' || last_seq || ' ' || encode(last_hash, 'hex') FROM ledger_account"
+        "SELECT bucket, kind || ' ' || code || ' ' || last_seq || ' ' || encode(last_hash, 'hex') FROM books_account"
     ).fetchall()
     heads = connection.execute("SELECT body FROM proofs_head ORDER BY number").fetchall()
     lines = [

@@ -24,16 +24,16 @@ def test_database(oracle, migrated, of):
 
 PLANTED = [
     ("ALTER TABLE notices_message ALTER recipient DROP NOT NULL, ALTER recipient TYPE text", "+notices_message.recipient text"),
-    ("ALTER TABLE ledger_entry ALTER seq SET DEFAULT 7", "+ledger_entry.seq bigint NOT NULL DEFAULT 7"),
-    ("ALTER TABLE ledger_credit_request DROP CONSTRAINT ledger_credit_is_positive", "-constraint ledger_credit_request"),
+    ("ALTER TABLE books_entry ALTER seq SET DEFAULT 7", "+books_entry.seq bigint NOT NULL DEFAULT 7"),
+    ("ALTER TABLE books_credit_request DROP CONSTRAINT books_credit_is_positive", "-constraint books_credit_request"),
     ("DROP INDEX commands_expiring", "-index CREATE INDEX commands_expiring"),
-    ("DROP TRIGGER ledger_entry_chain ON ledger_entry", "-CREATE TRIGGER ledger_entry_chain AFTER INSERT"),
-    ("ALTER TABLE ledger_entry SET (fillfactor = 50)", "+relation ledger_entry: table, with fillfactor=50"),
-    ("ALTER FUNCTION ledger_refuse_change() SECURITY DEFINER", "+ SECURITY DEFINER"),
+    ("DROP TRIGGER books_entry_chain ON books_entry", "-CREATE TRIGGER books_entry_chain AFTER INSERT"),
+    ("ALTER TABLE books_entry SET (fillfactor = 50)", "+relation books_entry: table, with fillfactor=50"),
+    ("ALTER FUNCTION books_refuse_change() SECURITY DEFINER", "+ SECURITY DEFINER"),
     ("CREATE VIEW mine AS SELECT 1 AS one", "+CREATE VIEW mine AS"),
     ("CREATE SCHEMA mine CREATE TABLE more (n int)", "+mine.more.n integer"),
     ("ALTER VIEW books.entry SET (security_invoker = false)", "+relation books.entry: view, replica identity n, with security_invoker=false"),
-    ("GRANT UPDATE (balance_minor) ON ledger_account TO urja_web", "+urja_web may UPDATE on ledger_account(balance_minor)"),
+    ("GRANT UPDATE (balance_minor) ON books_account TO urja_web", "+urja_web may UPDATE on books_account(balance_minor)"),
 ]  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_a_planted_change_is_told(migrated, change, told):
 
 def test_made_up_names_and_the_order_of_columns_make_no_difference(migrated):
     before = database_text.tables(migrated)
-    migrated.execute("ALTER TABLE registry_device RENAME CONSTRAINT registry_device_pkey TO old_device_pkey")
+    migrated.execute("ALTER TABLE assets_device RENAME CONSTRAINT assets_device_pkey TO old_device_pkey")
     migrated.execute(
         "ALTER TABLE auth_group RENAME CONSTRAINT auth_group_name_key TO auth_group_name_1a2b3c4d_uniq"
     )

@@ -265,18 +265,18 @@ def test_a_stolen_web_neither_sees_the_words_nor_writes_a_confirmation(person, m
     run(mail)
     with database.connect("urja_web") as thief:
         for statement in (
-            "SELECT * FROM registry_address_change",
-            "UPDATE registry_address_change SET old_confirmed_at = now(), new_confirmed_at = now()",
-            "SELECT word FROM registry_address_answer",
-            "DELETE FROM registry_address_answer",
+            "SELECT * FROM identity_address_change",
+            "UPDATE identity_address_change SET old_confirmed_at = now(), new_confirmed_at = now()",
+            "SELECT word FROM identity_address_answer",
+            "DELETE FROM identity_address_answer",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 thief.execute(statement)
         with database.connect() as owner:
-            digests = owner.execute("SELECT new_digest, old_digest FROM registry_address_change").fetchone()
+            digests = owner.execute("SELECT new_digest, old_digest FROM identity_address_change").fetchone()
         for digest in digests:
             thief.execute(
-                "INSERT INTO registry_address_answer (word, received_at) VALUES (%s, now())", [digest.hex()]
+                "INSERT INTO identity_address_answer (word, received_at) VALUES (%s, now())", [digest.hex()]
             )
     run(mail)
     assert (address(person), state()) == (OLD, "waiting"), "the digest is not the word"

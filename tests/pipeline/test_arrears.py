@@ -99,7 +99,7 @@ def left(house, number=0):
 
 def book(house, number=0):
     rows = house.connection.execute(
-        "SELECT line, amount_minor FROM ledger_entry WHERE account_id = %s ORDER BY seq",
+        "SELECT line, amount_minor FROM books_entry WHERE account_id = %s ORDER BY seq",
         [house.houses[number].account_id],
     )
     return [f"{line} {amount}" for line, amount in rows]
@@ -297,8 +297,8 @@ def test_what_is_paid_of_arrears_is_only_ever_added_to(house):
     pay(house, 10_000)
     post(house)
     for statement in (
-        "UPDATE ledger_arrear_payment SET principal_minor = 0",
-        "DELETE FROM ledger_arrear_payment",
+        "UPDATE billing_arrear_payment SET principal_minor = 0",
+        "DELETE FROM billing_arrear_payment",
     ):
         with pytest.raises(psycopg.IntegrityError, match="never changed or deleted"):
             house.connection.execute(statement)

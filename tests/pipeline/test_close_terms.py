@@ -144,7 +144,7 @@ def test_a_home_that_was_a_shop_from_the_beginning(town):
     town.run(3)
     assert town.charged() == {"energy": 3 * 800, "fixed": 3 * 1000, "duty": 0}
     contras = town.connection.execute(
-        "SELECT DISTINCT c.code FROM ledger_entry e JOIN ledger_account c ON c.id = e.contra_id WHERE line = 'duty'"
+        "SELECT DISTINCT c.code FROM books_entry e JOIN books_account c ON c.id = e.contra_id WHERE line = 'duty'"
     ).fetchall()
     assert contras == [("duty:duty",)]
     assert all(town.laws().values())

@@ -36,7 +36,7 @@ def to_prepaid(n, **more):
 
 def charged(house):
     (found,) = house.connection.execute(
-        "SELECT count(*) FROM ledger_entry WHERE origin = 'engine' AND line = 'energy'"
+        "SELECT count(*) FROM books_entry WHERE origin = 'engine' AND line = 'energy'"
     ).fetchone()
     return found
 

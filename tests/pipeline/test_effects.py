@@ -45,7 +45,7 @@ class Street:
         return {
             (agreement, period, line): int(minor)
             for agreement, period, line, minor in self.connection.execute(
-                "SELECT agreement_id, period_start, line, sum(amount_minor) FROM ledger_entry"
+                "SELECT agreement_id, period_start, line, sum(amount_minor) FROM books_entry"
                 " WHERE origin = 'engine' GROUP BY 1, 2, 3"
             )
         }
@@ -79,7 +79,7 @@ def _engine():
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, line, sum(amount_minor)::bigint FROM ledger_entry"
+            "SELECT agreement_id, period_start, line, sum(amount_minor)::bigint FROM books_entry"
             " WHERE origin = 'engine' GROUP BY 1, 2, 3"
         )
         return {row[:3]: row[3] for row in cursor.fetchall()}
@@ -117,7 +117,7 @@ def test_what_a_swap_would_post_is_what_is_posted(houses):
     # Nothing was done.
     assert houses.charged() == before
     assert houses.connection.execute(
-        "SELECT count(*) FROM registry_operation WHERE kind = 'swap_meters'"
+        "SELECT count(*) FROM journal_operation WHERE kind = 'swap_meters'"
     ).fetchone() == (0,)
     assert found.intervals_moved == 2 * 48 * LAST
     assert {one.agreement_id: (one.before_wh, one.after_wh) for one in found.intervals} == {
@@ -230,7 +230,7 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
         reason="burnt",
     )
     kept = json.loads(json.dumps(rehearsed(operation).to_builtins()))
-    assert {change["table"] for change in kept["changes"]} == {"registry_device", "registry_device_period"}
+    assert {change["table"] for change in kept["changes"]} == {"assets_device", "assets_device_period"}
     assert "wrapped" not in json.dumps(kept)
     assert kept["postings"] == []
     assert set(kept) == {

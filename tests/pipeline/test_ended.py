@@ -105,7 +105,7 @@ def charged(id_):
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT line, -sum(amount_minor)::int FROM ledger_entry WHERE agreement_id = %s GROUP BY line",
+            "SELECT line, -sum(amount_minor)::int FROM books_entry WHERE agreement_id = %s GROUP BY line",
             [id_],
         )
         return dict(cursor.fetchall())
@@ -250,7 +250,7 @@ def test_a_month_that_is_no_longer_the_agreements_is_taken_back_whole(town):
     end(town.adopted.agreement_id, gone, known_at=town.midnight(32) + CUT)
     post(town.midnight(32) + 2 * CUT)
     assert town.connection.execute(
-        "SELECT period_start, -sum(amount_minor)::int FROM ledger_entry GROUP BY 1 ORDER BY 1"
+        "SELECT period_start, -sum(amount_minor)::int FROM books_entry GROUP BY 1 ORDER BY 1"
     ).fetchall() == [
         (date(2026, 3, 1), 29 * 300 + 870 + 30 * 500),
         (date(2026, 4, 1), 0),

@@ -45,7 +45,7 @@ class House:
         return {
             f"{day:%d %b}": int(amount)
             for day, amount in self.connection.execute(
-                "SELECT service_date, -sum(amount_minor) FROM ledger_entry WHERE line = %s"
+                "SELECT service_date, -sum(amount_minor) FROM books_entry WHERE line = %s"
                 " GROUP BY service_date ORDER BY service_date",
                 [line],
             )
@@ -126,7 +126,7 @@ def test_an_estimated_last_read_is_shown_as_such_and_put_right_by_a_new_entry(bo
         "estimated",
         "estimate",
     )
-    before = house.connection.execute("SELECT seq, amount_minor FROM ledger_entry ORDER BY seq").fetchall()
+    before = house.connection.execute("SELECT seq, amount_minor FROM books_entry ORDER BY seq").fetchall()
     perform(
         CorrectLastRead(serial="URJ00000001", register_wh=17_000, reason="laboratory"),
         recorded_at=START + 2 * DAY,
@@ -134,7 +134,7 @@ def test_an_estimated_last_read_is_shown_as_such_and_put_right_by_a_new_entry(bo
     )
     house.read(3, 1_000, new)
     house.close(3)
-    after = house.connection.execute("SELECT seq, amount_minor FROM ledger_entry ORDER BY seq").fetchall()
+    after = house.connection.execute("SELECT seq, amount_minor FROM books_entry ORDER BY seq").fetchall()
     assert after[: len(before)] == before
     # 7 kWh through the old meter and 1 through the new one, at 3 rupees.
     assert sum(house.charged().values()) == 2_400

@@ -28,7 +28,7 @@ def set_tariff(place, house, code):
         place.connection.execute("SET LOCAL urja.operation = 1")
         place.connection.execute("SET LOCAL urja.known_at = '2026-03-02 00:00Z'")
         place.connection.execute(
-            "UPDATE registry_agreement_terms SET tariff_code = %s WHERE agreement_id = %s",
+            "UPDATE contracts_agreement_terms SET tariff_code = %s WHERE agreement_id = %s",
             [code, place.houses[house].agreement_id],
         )
 
@@ -53,7 +53,7 @@ def standings():
 
 def closed(place):
     """Accounts with a day that was charged."""
-    charged = place.connection.execute("SELECT account_id FROM ledger_entry WHERE origin = 'engine'")
+    charged = place.connection.execute("SELECT account_id FROM books_entry WHERE origin = 'engine'")
     return {account_id for (account_id,) in charged.fetchall()}
 
 

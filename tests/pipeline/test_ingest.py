@@ -108,7 +108,7 @@ def test_blocks_registers_and_events_of_many_meters(ingester, connection):
     assert connection.execute("SELECT code, service_point_id FROM readings_event").fetchall() == [
         (251, homes[0].service_point_id)
     ]
-    assert connection.execute("SELECT consumer, stream, sequence FROM stream_cursor").fetchall() == [
+    assert connection.execute("SELECT consumer, stream, sequence FROM readings_cursor").fetchall() == [
         ("ingest", "READINGS", 7)
     ]
 

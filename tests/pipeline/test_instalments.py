@@ -59,7 +59,7 @@ def close(house, through):
 def dues(house):
     """Entries on old dues as day and amount."""
     rows = house.connection.execute(
-        "SELECT service_date, amount_minor FROM ledger_entry WHERE line = 'arrears' ORDER BY seq"
+        "SELECT service_date, amount_minor FROM books_entry WHERE line = 'arrears' ORDER BY seq"
     )
     return [f"{day:%d %b} {amount}" for day, amount in rows]
 

@@ -211,13 +211,13 @@ async def test_neither_the_web_nor_the_pipeline_puts_other_keys_in_their_place(t
                 connection.rollback() if not connection.get_autocommit() else None
                 cursor.execute("RESET ROLE")
 
-    forbidden = ["UPDATE registry_new_keys SET wrapped_guek = '\\x00'"]
+    forbidden = ["UPDATE assets_new_keys SET wrapped_guek = '\\x00'"]
     if role == "urja_web":
         forbidden += [
-            "SELECT wrapped_guek FROM registry_new_keys",
-            "SELECT wrapped_master FROM registry_device",
-            f"INSERT INTO registry_new_keys VALUES ({house.adopted.device_id}, 1, '', '', '', now())",
-            "DELETE FROM registry_new_keys",
+            "SELECT wrapped_guek FROM assets_new_keys",
+            "SELECT wrapped_master FROM assets_device",
+            f"INSERT INTO assets_new_keys VALUES ({house.adopted.device_id}, 1, '', '', '', now())",
+            "DELETE FROM assets_new_keys",
         ]
     for statement in forbidden:
         with pytest.raises(ProgrammingError, match="permission denied"):

@@ -208,7 +208,7 @@ MUTATIONS = (
 
 @pytest.mark.parametrize(("mutation", "law"), MUTATIONS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
-    for table in ("ledger_account", "ledger_entry"):
+    for table in ("books_account", "books_entry"):
         town.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     with monkeypatch.context() as patch:
         mutation(patch)
@@ -227,8 +227,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
 
 def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
     live(town)
-    town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
-    town.connection.execute("UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2")
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    town.connection.execute("UPDATE books_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2")
     assert town.laws() == {**dict.fromkeys(town.laws(), True), "chains": False}
 
 
@@ -261,9 +261,9 @@ def test_what_an_earlier_run_has_proven_is_not_gone_through_again(town, tmp_path
         return [finding.law for finding in found if not finding.holds]
 
     assert [broken(head) for head in (0, 1, 2)] == [[], [], []]
-    town.connection.execute("ALTER TABLE ledger_entry DISABLE TRIGGER USER")
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
     town.connection.execute(
-        "UPDATE ledger_entry SET inputs = inputs || '{\"energy_wh\": 1}'"
+        "UPDATE books_entry SET inputs = inputs || '{\"energy_wh\": 1}'"
         " WHERE service_date = '2026-03-02' AND line = 'fixed'"
     )
     assert [broken(head) for head in (0, 1, 2)] == [["chains"], ["chains"], []]

@@ -52,7 +52,7 @@ class Place:
 
     def _entries(self, condition):
         return self.meter.connection.execute(
-            f"SELECT amount_minor FROM ledger_entry WHERE account_id = %s AND {condition} ORDER BY seq",
+            f"SELECT amount_minor FROM books_entry WHERE account_id = %s AND {condition} ORDER BY seq",
             [self.first.account_id],
         ).fetchall()
 

@@ -27,7 +27,7 @@ class Calendar(Town):
     def by_period(self):
         """What was charged, by the day on which the period begins, and line."""
         rows = self.connection.execute(
-            "SELECT period_start, line, -sum(amount_minor)::int FROM ledger_entry WHERE origin = 'engine' "
+            "SELECT period_start, line, -sum(amount_minor)::int FROM books_entry WHERE origin = 'engine' "
             "GROUP BY 1, 2 ORDER BY 1, 2"
         ).fetchall()
         found = {}
@@ -38,7 +38,7 @@ class Calendar(Town):
     def rated(self):
         """Of each period the billed days."""
         rows = self.connection.execute(
-            "SELECT period_start, billed_first, billed_end FROM ledger_rated ORDER BY 1"
+            "SELECT period_start, billed_first, billed_end FROM billing_rated ORDER BY 1"
         ).fetchall()
         return [f"{start:%d %b}: {first:%d %b} to {end:%d %b}" for start, first, end in rows]
 
@@ -203,7 +203,7 @@ def test_a_law_sees_a_period_that_is_not_by_the_agreements_calendar(town):
     town.register(1, 11)
     town.run(1)
     assert town.laws()["terms"]
-    town.connection.execute("UPDATE ledger_rated SET period_start = '2026-03-01'")
+    town.connection.execute("UPDATE billing_rated SET period_start = '2026-03-01'")
     assert not town.laws()["terms"]
 
 
@@ -248,5 +248,5 @@ def test_by_whatever_day_both_raters_agree_and_the_books_add_up(
             assert {int(line[:2]) for line in town.rated()} == {own}
             assert town.run(45, CUT + DAY / 4).entries == 0
             assert date(2026, 4, 15) in {
-                day for (day,) in connection.execute("SELECT closed_through FROM ledger_close")
+                day for (day,) in connection.execute("SELECT closed_through FROM billing_close")
             }

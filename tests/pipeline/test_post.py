@@ -91,14 +91,14 @@ class Town:
 
     def book(self):
         rows = self.connection.execute(
-            "SELECT service_date, line, amount_minor, balance_after_minor FROM ledger_entry ORDER BY seq"
+            "SELECT service_date, line, amount_minor, balance_after_minor FROM books_entry ORDER BY seq"
         ).fetchall()
         return [f"{day:%d %b} {line:14} {amount:>6} {after:>6}" for day, line, amount, after in rows]
 
     def charged(self):
         return dict(
             self.connection.execute(
-                "SELECT line, -sum(amount_minor)::int FROM ledger_entry WHERE origin = 'engine' GROUP BY line"
+                "SELECT line, -sum(amount_minor)::int FROM books_entry WHERE origin = 'engine' GROUP BY line"
             ).fetchall()
         )
 
@@ -106,7 +106,7 @@ class Town:
         """What a line has charged, by the beginning of the billing period."""
         return dict(
             self.connection.execute(
-                "SELECT period_start, -sum(amount_minor)::int FROM ledger_entry"
+                "SELECT period_start, -sum(amount_minor)::int FROM books_entry"
                 " WHERE origin = 'engine' AND line = %s GROUP BY period_start",
                 [line],
             ).fetchall()
@@ -115,13 +115,15 @@ class Town:
     def previewed(self):
         """What `urja tariff rate` says of the one rated period, from the energies that the books say it has."""
         first, end, through, uses = self.connection.execute(
-            "SELECT billed_first, billed_end, through, uses FROM ledger_rated"
+            "SELECT billed_first, billed_end, through, uses FROM billing_rated"
         ).fetchone()
         known = list(accumulate(wh for _, _, wh in uses))
         with TemporaryDirectory() as folder:
             files = []
             for number, (text,) in enumerate(
-                self.connection.execute("SELECT text FROM tariffs_version ORDER BY valid_from, id").fetchall()
+                self.connection.execute(
+                    "SELECT text FROM rulebook_tariff_version ORDER BY valid_from, id"
+                ).fetchall()
             ):
                 files.append(Path(folder) / f"{number}.toml")
                 files[-1].write_text(text)

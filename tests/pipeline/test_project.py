@@ -243,8 +243,8 @@ def test_versions_grow_also_over_a_registry_of_an_earlier_day(written, store, da
     """And over a row that was deleted and made again: head ends know the versions of before."""
     highest = max(entry.version for entry in store.devices)
     with database.connect("urja_owner") as connection:
-        connection.execute("UPDATE registry_projection SET version = 3, projected_version = 3")
-        connection.execute("DELETE FROM registry_projection WHERE device_id % 2 = 0")
+        connection.execute("UPDATE assets_projection SET version = 3, projected_version = 3")
+        connection.execute("DELETE FROM assets_projection WHERE device_id % 2 = 0")
     from urja.apps.assets.models import Device
     from urja.apps.assets.projecting import project_anew
 
@@ -270,7 +270,7 @@ def test_what_an_earlier_version_wrote_unsigned_is_written_anew(written, store):
     unsigned = {entry.device_id: digest_of(messages.encode(entry)) for entry in store.devices}
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE registry_projection SET digest = %s WHERE device_id = %s",
+            "UPDATE assets_projection SET digest = %s WHERE device_id = %s",
             [(digest, device_id) for device_id, digest in unsigned.items()],
         )
     assert {row.digest for row in queries.projected()} == set(unsigned.values())
@@ -393,6 +393,6 @@ def test_who_alters_it_again_and_again_is_an_alarm_until_it_ends(written, store)
 
 def test_the_pipelines_role_may_do_what_the_stage_does(database):
     with database.connect("urja_pipeline") as connection:
-        connection.execute("UPDATE registry_projection SET version = version + 1")
-        connection.execute("UPDATE registry_projection SET projected_version = version")
-        connection.execute("SELECT wrapped_guek FROM registry_device")
+        connection.execute("UPDATE assets_projection SET version = version + 1")
+        connection.execute("UPDATE assets_projection SET projected_version = version")
+        connection.execute("SELECT wrapped_guek FROM assets_device")

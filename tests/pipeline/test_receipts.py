@@ -62,7 +62,7 @@ def test_what_is_not_sealed_or_not_there_has_no_proof(sealed):
     town, _ = sealed  # noqa: F811
     account = town.adopted.account_id
     (last,) = town.connection.execute(
-        "SELECT last_seq FROM ledger_account WHERE id = %s", [account]
+        "SELECT last_seq FROM books_account WHERE id = %s", [account]
     ).fetchone()
     assert receipt_of(account, last) is None
     assert receipt_of(account, 99) is None

@@ -65,8 +65,8 @@ def test_a_request_is_done_and_says_what_it_has_changed(database):
     assert run() == 1
     assert (answered(request).state, request.faults, request.answered_at) == ("done", [], LATER)
     changed = {change["table"]: change for change in request.effects["changes"]}
-    assert changed["registry_device"]["after"]["stock"] == "removed"
-    assert "wrapped_guek" not in changed["registry_device"]["after"]
+    assert changed["assets_device"]["after"]["stock"] == "removed"
+    assert "wrapped_guek" not in changed["assets_device"]["after"]
     assert operations() == [("remove_meter", CLERK)]
     assert request.operation_id is not None
     assert run() == 0
@@ -80,8 +80,8 @@ def test_a_rehearsal_changes_nothing(database):
     run()
     assert (answered(request).state, request.operation_id) == ("done", None)
     assert {change["table"] for change in request.effects["changes"]} == {
-        "registry_device",
-        "registry_device_period",
+        "assets_device",
+        "assets_device_period",
     }
     assert operations() == []
     assert Device.objects.get().stock == "installed"
@@ -286,7 +286,7 @@ def test_who_waits_hears_at_once(database):
     with database.connect() as watcher:
         # It listens before it looks, so from here on nothing can be missed.
         while not watcher.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE 'SELECT%%registry_request%%' "
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE 'SELECT%%journal_request%%' "
             "AND state = 'idle'",
             [database.name],
         ).fetchone():

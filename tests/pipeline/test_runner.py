@@ -157,7 +157,7 @@ def _energy(database):
 
 def _posted(database):
     with database.connect() as connection:
-        return connection.execute("SELECT count(posted_at) FROM ledger_credit_request").fetchone()[0]
+        return connection.execute("SELECT count(posted_at) FROM books_credit_request").fetchone()[0]
 
 
 class Silent:

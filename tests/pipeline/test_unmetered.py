@@ -15,7 +15,7 @@ def closed():
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT closed_through, provisional FROM ledger_close")
+        cursor.execute("SELECT closed_through, provisional FROM billing_close")
         return cursor.fetchall()[0]
 
 

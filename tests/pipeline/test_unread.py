@@ -171,7 +171,7 @@ def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_post
 
     def charged():
         rows = place.meter.connection.execute(
-            "SELECT line, sum(amount_minor)::bigint FROM ledger_entry "
+            "SELECT line, sum(amount_minor)::bigint FROM books_entry "
             "WHERE origin = 'engine' AND account_id = %s GROUP BY 1",
             [place.first.account_id],
         )

@@ -27,38 +27,38 @@ def differences(database, expected):
 
 CHANGES = [
     (
-        "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only",
-        "ledger_entry_append_only on ledger_entry, DISABLED",
+        "ALTER TABLE books_entry DISABLE TRIGGER books_entry_append_only",
+        "books_entry_append_only on books_entry, DISABLED",
     ),
-    ("DROP TRIGGER ledger_entry_chain ON ledger_entry", "missing: trigger ledger_entry_chain"),
-    ("ALTER TABLE ledger_entry DISABLE TRIGGER ALL", "ledger_entry_chain on ledger_entry, DISABLED"),
+    ("DROP TRIGGER books_entry_chain ON books_entry", "missing: trigger books_entry_chain"),
+    ("ALTER TABLE books_entry DISABLE TRIGGER ALL", "books_entry_chain on books_entry, DISABLED"),
     (
-        "CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        "not of the source: function ledger_refuse_change()",
+        "CREATE OR REPLACE FUNCTION books_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "not of the source: function books_refuse_change()",
     ),
     (
         "CREATE FUNCTION mine() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
         "not of the source: everybody may EXECUTE on function mine()",
     ),
-    ("GRANT INSERT ON ledger_entry TO urja_web", "not of the source: urja_web may INSERT on ledger_entry"),
+    ("GRANT INSERT ON books_entry TO urja_web", "not of the source: urja_web may INSERT on books_entry"),
     (
-        "GRANT UPDATE (balance_minor) ON ledger_account TO urja_web",
-        "not of the source: urja_web may UPDATE on ledger_account(balance_minor)",
+        "GRANT UPDATE (balance_minor) ON books_account TO urja_web",
+        "not of the source: urja_web may UPDATE on books_account(balance_minor)",
     ),
     (
-        "GRANT SELECT ON registry_device TO PUBLIC",
-        "not of the source: everybody may SELECT on registry_device",
+        "GRANT SELECT ON assets_device TO PUBLIC",
+        "not of the source: everybody may SELECT on assets_device",
     ),
     (
-        "GRANT SELECT ON ledger_entry TO urja_web WITH GRANT OPTION",
-        "not of the source: urja_web may SELECT on ledger_entry and grant it",
+        "GRANT SELECT ON books_entry TO urja_web WITH GRANT OPTION",
+        "not of the source: urja_web may SELECT on books_entry and grant it",
     ),
-    ("REVOKE SELECT ON ledger_entry FROM urja_web", "missing: urja_web may SELECT on ledger_entry"),
+    ("REVOKE SELECT ON books_entry FROM urja_web", "missing: urja_web may SELECT on books_entry"),
     ("GRANT CREATE ON SCHEMA public TO urja_web", "not of the source: urja_web may CREATE on schema public"),
-    ("ALTER TABLE ledger_entry ENABLE ROW LEVEL SECURITY", "ledger_entry belongs to urja_owner, by row"),
+    ("ALTER TABLE books_entry ENABLE ROW LEVEL SECURITY", "books_entry belongs to urja_owner, by row"),
     (
-        "CREATE POLICY mine ON ledger_entry USING (account_id = 1)",
-        "not of the source: policy mine on ledger_entry",
+        "CREATE POLICY mine ON books_entry USING (account_id = 1)",
+        "not of the source: policy mine on books_entry",
     ),
     (
         "CREATE RULE nothing AS ON INSERT TO payments_refund DO INSTEAD NOTHING",
@@ -69,12 +69,12 @@ CHANGES = [
         "not of the source: by default urja_owner grants",
     ),
     (
-        "ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_bucket_idempotency_key_key",
-        "missing: constraint ledger_entry_bucket_idempotency_key_key on ledger_entry: UNIQUE (bucket, idempotency_key)",
+        "ALTER TABLE books_entry DROP CONSTRAINT books_entry_bucket_idempotency_key_key",
+        "missing: constraint books_entry_bucket_idempotency_key_key on books_entry: UNIQUE (bucket, idempotency_key)",
     ),
     (
-        "ALTER TABLE ledger_credit_request DROP CONSTRAINT ledger_credit_is_positive",
-        "missing: constraint ledger_credit_is_positive on ledger_credit_request",
+        "ALTER TABLE books_credit_request DROP CONSTRAINT books_credit_is_positive",
+        "missing: constraint books_credit_is_positive on books_credit_request",
     ),
     (
         "DROP INDEX readings_exception_once",
@@ -93,15 +93,15 @@ def test_a_change_is_found(database, expected, change, told):
 
 def test_what_a_superuser_changes_is_found(database, expected):
     with database.connect("urja_admin") as connection:
-        connection.execute("ALTER TABLE ledger_entry OWNER TO urja_web")
+        connection.execute("ALTER TABLE books_entry OWNER TO urja_web")
         connection.execute("GRANT urja_owner TO urja_web")
     try:
         found = differences(database, expected)
     finally:
         with database.connect("urja_admin") as connection:
             connection.execute("REVOKE urja_owner FROM urja_web")
-            connection.execute("ALTER TABLE ledger_entry OWNER TO urja_owner")
-    assert any("ledger_entry belongs to urja_web" in line for line in found)
+            connection.execute("ALTER TABLE books_entry OWNER TO urja_owner")
+    assert any("books_entry belongs to urja_web" in line for line in found)
     assert any("urja_web is a member of urja_owner" in line for line in found)
 
 
@@ -130,7 +130,7 @@ def test_the_pipeline_sees_what_the_owner_sees(database, expected):
 def test_a_scratch_database_is_made_of_the_source_alone(postgres, database, expected):
     """As a start of a new version does beside a database that somebody has changed."""
     with database.connect() as connection:
-        connection.execute("DROP TRIGGER ledger_entry_chain ON ledger_entry")
+        connection.execute("DROP TRIGGER books_entry_chain ON books_entry")
     with site_database.scratch(postgres.conninfo(), database.conninfo()) as owner:
         assert catalogue.made_from_source(owner) == expected
     with database.connect() as connection:

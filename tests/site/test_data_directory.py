@@ -49,9 +49,21 @@ def test_a_newer_format_is_left_alone(data):
     data.release()
     (data.path / "VERSION").write_text(f"{FORMAT + 1}\n")
     newer = refused(data)
-    assert newer.code is Exit.NEWER_VERSION
+    assert newer.code is Exit.OTHER_VERSION
     assert "written by a newer Urja" in str(newer)
     assert DataDirectory(data.path).holder() is None
+
+
+def test_a_format_from_before_the_tables_began_anew_is_left_alone(data):
+    data.claim()
+    data.release()
+    (data.path / "VERSION").write_text("1\n")
+    (data.path / "clock.json").write_text("{}")
+    before = {path: path.stat().st_mtime_ns for path in data.path.rglob("*") if path.name != "lock"}
+    older = refused(data)
+    assert older.code is Exit.OTHER_VERSION
+    assert "Run that version on it, or start this one on another directory with --data" in str(older)
+    assert {path: path.stat().st_mtime_ns for path in data.path.rglob("*") if path.name != "lock"} == before
 
 
 def test_a_damaged_version_is_named(data):

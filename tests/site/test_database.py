@@ -12,11 +12,11 @@ from urja.site import database as site_database
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
 ENTRY = """
-INSERT INTO ledger_entry
+INSERT INTO books_entry
 SELECT bucket, account_id, seq + 1, contra_id, amount_minor, balance_after_minor + amount_minor, origin, line,
     agreement_id, period_start, service_date, posted_at, accounting_month, batch + 1, inputs, 'forged', input_hash,
     hash, hash
-FROM ledger_entry
+FROM books_entry
 """
 
 
@@ -53,15 +53,15 @@ def test_the_web_inserts_no_entry(posted):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE ledger_entry SET amount_minor = 1",
-        "DELETE FROM ledger_entry",
-        "TRUNCATE ledger_entry",
-        "DROP TABLE ledger_entry",
-        "ALTER TABLE ledger_entry DISABLE TRIGGER ALL",
-        "DELETE FROM ledger_account",
+        "UPDATE books_entry SET amount_minor = 1",
+        "DELETE FROM books_entry",
+        "TRUNCATE books_entry",
+        "DROP TABLE books_entry",
+        "ALTER TABLE books_entry DISABLE TRIGGER ALL",
+        "DELETE FROM books_account",
         "DELETE FROM readings_interval",
         "UPDATE readings_interval SET version = 9",
-        "UPDATE registry_history SET row = '{}'",
+        "UPDATE journal_history SET row = '{}'",
         "CREATE TABLE mine (n int)",
         "SET session_replication_role = replica",
     ],
@@ -71,8 +71,8 @@ def test_nobody_who_works_changes_what_was_recorded(posted, role, statement):
 
 
 def test_the_web_changes_no_balance_and_sees_no_keys(posted):
-    refuses(posted, "urja_web", "UPDATE ledger_account SET balance_minor = 0")
-    refuses(posted, "urja_web", "SELECT wrapped_guek FROM registry_device")
+    refuses(posted, "urja_web", "UPDATE books_account SET balance_minor = 0")
+    refuses(posted, "urja_web", "SELECT wrapped_guek FROM assets_device")
 
 
 def test_the_pipeline_may_not_be_the_owner_and_is_the_partitions_role_only_when_it_asks(database):
@@ -90,16 +90,16 @@ def test_the_head_end_has_no_role(database):
 
 def test_even_the_owner_changes_no_entry_by_mistake(posted):
     with posted.connect() as connection, pytest.raises(psycopg.errors.IntegrityError, match="never changed"):
-        connection.execute("UPDATE ledger_entry SET amount_minor = 1")
+        connection.execute("UPDATE books_entry SET amount_minor = 1")
 
 
 def test_a_right_that_no_app_names_any_more_is_taken_away(database):
     with database.connect() as connection:
-        connection.execute("GRANT ALL ON ledger_entry TO urja_web")
-        connection.execute("GRANT SELECT (wrapped_guek) ON registry_device TO urja_web")
+        connection.execute("GRANT ALL ON books_entry TO urja_web")
+        connection.execute("GRANT SELECT (wrapped_guek) ON assets_device TO urja_web")
     site_database.apply_grants(database.conninfo())
     refuses(database, "urja_web", ENTRY)
-    refuses(database, "urja_web", "SELECT wrapped_guek FROM registry_device")
+    refuses(database, "urja_web", "SELECT wrapped_guek FROM assets_device")
 
 
 def test_every_table_is_the_owners_and_every_grant_is_repeatable(database):
@@ -121,7 +121,7 @@ def test_models_and_migrations_agree(database):
 
     shown = io.StringIO()
     try:
-        call_command("makemigrations", check=True, dry_run=True, stdout=shown)
+        call_command("makemigrations", check=True, dry_run=True, verbosity=3, stdout=shown)
     except SystemExit:
         pytest.fail(shown.getvalue())
 
@@ -146,21 +146,21 @@ def test_an_entry_between_two_currencies_is_refused(posted):
     """Also where every balance moves as it should: by the pipeline's role, and by the owner's."""
     with posted.connect() as connection:
         connection.execute(
-            "INSERT INTO ledger_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
-            " opened_at) SELECT id + 1000, bucket, kind, code, 'NPR', 0, 0, last_hash, 0, opened_at FROM ledger_account"
+            "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
+            " opened_at) SELECT id + 1000, bucket, kind, code, 'NPR', 0, 0, last_hash, 0, opened_at FROM books_account"
             " WHERE kind = 'contra'"
         )
     for role in ("urja_pipeline", "urja_owner"):
         with posted.connect(role, autocommit=False) as connection:
             connection.execute(
-                ENTRY.replace("contra_id,", "(SELECT id FROM ledger_account WHERE currency = 'NPR'),", 1)
+                ENTRY.replace("contra_id,", "(SELECT id FROM books_account WHERE currency = 'NPR'),", 1)
             )
             connection.execute(
-                "UPDATE ledger_account a SET balance_minor = e.balance_after_minor, last_seq = e.seq, last_hash = e.hash,"
-                " last_batch = e.batch FROM ledger_entry e WHERE e.account_id = a.id AND e.seq = 2"
+                "UPDATE books_account a SET balance_minor = e.balance_after_minor, last_seq = e.seq, last_hash = e.hash,"
+                " last_batch = e.batch FROM books_entry e WHERE e.account_id = a.id AND e.seq = 2"
             )
             connection.execute(
-                "UPDATE ledger_account a SET balance_minor = -e.amount_minor, last_batch = e.batch FROM ledger_entry e"
+                "UPDATE books_account a SET balance_minor = -e.amount_minor, last_batch = e.batch FROM books_entry e"
                 " WHERE e.contra_id = a.id AND e.seq = 2"
             )
             with pytest.raises(psycopg.errors.IntegrityError, match=r"in INR has a contra account in NPR"):
@@ -172,4 +172,4 @@ def test_an_account_stays_in_its_currency(posted):
         posted.connect() as connection,
         pytest.raises(psycopg.errors.IntegrityError, match="does not become one in NPR"),
     ):
-        connection.execute("UPDATE ledger_account SET currency = 'NPR' WHERE kind = 'consumer'")
+        connection.execute("UPDATE books_account SET currency = 'NPR' WHERE kind = 'consumer'")

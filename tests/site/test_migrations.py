@@ -1,46 +1,135 @@
-"""A data directory made by the first set of migrations, holding data, is brought to today's by a start."""
+"""A database that the first set of migrations made, holding a street's five days, is brought to a later one by a start."""
 
-import subprocess
-import sys
+import hashlib
+import re
+from datetime import UTC, datetime
+from pathlib import Path
 
-import msgspec
 import psycopg
-from tests.site import first_set
-from tests.site.test_up import running
+import pytest
+from django.test import override_settings
+from tests.apps import street
+from tests.conftest import Database
+from tests.site.first_set import rows
+from tests.site.test_up import run_up
 
-from urja.base.settings import Settings
-from urja.site.data_directory import DataDirectory
-from urja.site.supervisor.postgres import socket_directory
-from urja.site.supervisor.secrets import Vault
+from urja.laws.verify import examine
+from urja.site import database as site_database
+from urja.site.exits import Exit, Refusal
+
+FIRST_SET = Path(__file__).parent / "first_set"
+ROWS = FIRST_SET / "rows.txt"
+NOW = datetime(2026, 3, 6, 14, 30, tzinfo=UTC)
+"""When the rows were frozen, in business time."""
 
 
-def connect(data: DataDirectory) -> psycopg.Connection:
-    settings = msgspec.json.decode(data.settings_file.read_bytes(), type=Settings)
-    sockets = socket_directory(data.postgres / "run")
-    return psycopg.connect(Vault.open(data.secrets).for_admin(settings, sockets).database_owner)
+def files() -> dict[str, str]:
+    """The files of the first set, each with its SHA-256 when it was frozen."""
+    return dict(line.split() for line in (FIRST_SET / "digests.txt").read_text().splitlines())
 
 
-def test_a_start_upgrades_it_and_keeps_its_data(box_tmp):
-    data = DataDirectory(box_tmp / "first")
-    made = subprocess.run(
-        [sys.executable, first_set.__file__, str(data.path)], capture_output=True, text=True
-    )
-    assert made.returncode == 0, made.stderr
-    with running(data.path), connect(data) as connection:
-        applied = connection.execute(
-            "SELECT app, name FROM django_migrations WHERE app = ANY(%s)", [list(first_set.FIRST_SET)]
-        ).fetchall()
-        kept = connection.execute(
-            "SELECT account.currency, request.amount_minor, request.reference, request.posted_at "
-            "FROM ledger_credit_request request JOIN ledger_account account ON account.id = request.account_id"
-        ).fetchall()
-        # What later migrations made is there, and the grants reach it.
-        may_insert = connection.execute(
-            "SELECT has_table_privilege(role, 'ledger_entry', 'INSERT') "
-            "FROM unnest(ARRAY['urja_pipeline', 'urja_web']) AS role"
-        ).fetchall()
-    assert kept == [("INR", 50_000, "first set", None)]
-    assert len(applied) > len(first_set.FIRST_SET), (
-        "there is nothing to upgrade: the first set is all there is"
-    )
-    assert may_insert == [(True,), (False,)]
+def first_set() -> dict[str, str]:
+    """The last migration of each app in the first set."""
+    return dict(re.findall(r"(\w+)/migrations/(\w+)\.py", "\n".join(sorted(files()))))
+
+
+def test_the_first_set_stays_as_it_is():
+    """Databases were made by it: what changes is another migration."""
+    source = Path(__file__).parents[2] / "src" / "urja"
+    today = {name: hashlib.sha256((source / name).read_bytes()).hexdigest() for name in files()}
+    assert today == files()
+
+
+@pytest.fixture
+def older(postgres, database_template):
+    """A database as the first set made it, with the frozen rows; Django's connection points at it."""
+    from django.apps import apps
+    from django.core.management import call_command
+    from django.db import connections
+
+    database = Database(postgres, "first_set")
+    site_database.create_database(postgres.conninfo(), database.name)
+    connections.close_all()
+    connections["default"].settings_dict["NAME"] = database.name
+    for config in apps.get_app_configs():
+        if (Path(config.path) / "migrations").is_dir() and not config.name.startswith("urja."):
+            call_command("migrate", config.label, verbosity=0)
+    for label, migration in first_set().items():
+        call_command("migrate", label, migration, verbosity=0)
+    with database.connect("urja_admin") as admin:
+        admin.execute("SELECT readings_make_days('2026-03-01', '2026-03-31')")
+        rows.load(admin, ROWS.read_text())
+    yield database
+    connections.close_all()
+    connections["default"].settings_dict["NAME"] = database_template
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute("DROP DATABASE first_set WITH (FORCE)")
+
+
+def may(connection, role: str, right: str, table: str) -> bool:
+    return connection.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, right]).fetchone()[0]
+
+
+def test_a_later_migration_keeps_the_data_of_the_first_set(older):
+    frozen = ROWS.read_text()
+    with older.connect() as connection:
+        assert rows.dump(connection) == frozen
+        connection.execute("GRANT INSERT ON books_entry TO urja_web")
+
+    with override_settings(MIGRATION_MODULES={"books": "tests.site.first_set.planted"}):
+        site_database.migrate(older.conninfo())
+
+    with older.connect() as connection:
+        assert rows.dump(connection, rows.tables_in(frozen)) == frozen
+        opened = connection.execute("SELECT DISTINCT opened_by FROM books_account").fetchall()
+        planted, posted = connection.execute(
+            "SELECT (SELECT sum(entries) FROM books_planted), (SELECT count(*) FROM books_entry)"
+        ).fetchone()
+        assert (opened, planted) == ([("first set",)], posted)
+        assert posted > 0
+        # Rights and views are those of the source again, also of a table that a migration has changed under a view.
+        assert may(connection, "urja_pipeline", "INSERT", "books_entry")
+        assert not may(connection, "urja_web", "INSERT", "books_entry")
+        assert not may(connection, "urja_web", "SELECT", "books_planted")
+        assert connection.execute("SELECT count(*) FROM books.entry").fetchone() == (posted,)
+        # So are the rules, and the laws hold.
+        with pytest.raises(psycopg.errors.IntegrityError, match="never changed"):
+            connection.execute("UPDATE books_entry SET amount_minor = 1")
+        findings = examine(connection, NOW, street.ZONE)
+    assert {found.law: found.contradictions for found in findings if found.contradictions} == {}
+
+
+def test_a_database_from_before_the_tables_began_anew_is_refused_untouched(postgres, older):
+    with older.connect() as connection:
+        connection.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('ledger', '0001_initial', now())"
+        )
+        before = rows.dump(connection)
+    with pytest.raises(Refusal, match="the database first_set was written by an earlier Urja") as refused:
+        site_database.check_its_tables(postgres.conninfo(), older.name)
+    assert refused.value.code is Exit.OTHER_VERSION
+    with older.connect() as connection:
+        assert rows.dump(connection) == before
+
+
+def test_a_start_says_so_before_it_changes_a_role(postgres, box_tmp):
+    """An outside database of an earlier Urja: one sentence, exit code 78, and the passwords of its roles as they were."""
+    name = "earlier"
+    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    with psycopg.connect(postgres.conninfo(dbname=name), autocommit=True) as earlier:
+        earlier.execute(
+            "CREATE TABLE django_migrations (app text); INSERT INTO django_migrations VALUES ('registry')"
+        )
+    try:
+        with psycopg.connect(postgres.conninfo()) as admin:
+            roles = admin.execute("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1").fetchall()
+        done = run_up(box_tmp / "new", URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME=name)
+        assert done.returncode == Exit.OTHER_VERSION, done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(f"urja: the database {name} was written by an earlier Urja")
+        with psycopg.connect(postgres.conninfo()) as admin:
+            assert admin.execute("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1").fetchall() == roles
+    finally:
+        with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

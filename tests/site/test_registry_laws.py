@@ -107,9 +107,9 @@ def test_wrong_code_breaks_them(connection, monkeypatch, break_it, law, words):
 @pytest.mark.parametrize(
     ("table", "constraint", "words"),
     [
-        ("registry_device_period", "registry_one_device_per_role", "has two meters for one use"),
-        ("registry_device_period", "registry_device_in_one_place", "hangs at two places"),
-        ("registry_agreement", "registry_one_agreement", "has two agreements"),
+        ("assets_device_period", "assets_one_device_per_role", "has two meters for one use"),
+        ("assets_device_period", "assets_device_in_one_place", "hangs at two places"),
+        ("contracts_agreement", "contracts_one_agreement", "has two agreements"),
     ],
 )
 def test_a_database_without_its_constraints_breaks_them(connection, table, constraint, words):
@@ -119,9 +119,9 @@ def test_a_database_without_its_constraints_breaks_them(connection, table, const
     first, second = adopt(1), adopt(2)
     connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
     with street.by_hand():
-        if constraint == "registry_one_agreement":
+        if constraint == "contracts_one_agreement":
             Agreement.objects.filter(id=second.agreement_id).update(service_point_id=first.service_point_id)
-        elif constraint == "registry_one_device_per_role":
+        elif constraint == "assets_one_device_per_role":
             DevicePeriod.objects.filter(device_id=second.device_id).update(
                 service_point_id=first.service_point_id
             )

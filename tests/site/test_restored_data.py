@@ -12,6 +12,7 @@ from tests.site.test_box import settings
 
 from urja.base.clock import REAL_TIME, Anchor, write_anchor
 from urja.site.cli.restored import restored
+from urja.site.data_directory import FORMAT
 from urja.site.exits import Exit, Refusal
 from urja.site.supervisor import business_time, restored_data
 from urja.site.supervisor.box import HEADEND, Box
@@ -79,7 +80,7 @@ def told(data, since):
 
 
 def test_an_operator_says_that_only_the_database_was_put_back(directory):
-    (directory / "VERSION").write_text("1\n")
+    (directory / "VERSION").write_text(f"{FORMAT}\n")
     write_anchor(directory / "clock.json", REAL_TIME)
     done = told(directory, "2026-03-02T09:00+05:30")
     assert done.exit_code == 0, done.output
@@ -91,7 +92,7 @@ def test_an_operator_says_that_only_the_database_was_put_back(directory):
     ("since", "words"), [("yesterday", "no time"), ("2026-03-02", "no time"), ("2999-01-01T00:00Z", "future")]
 )
 def test_a_time_that_cannot_be_the_copys_is_refused(directory, since, words):
-    (directory / "VERSION").write_text("1\n")
+    (directory / "VERSION").write_text(f"{FORMAT}\n")
     write_anchor(directory / "clock.json", REAL_TIME)
     done = told(directory, since)
     assert isinstance(done.exception, Refusal)
@@ -100,7 +101,7 @@ def test_a_time_that_cannot_be_the_copys_is_refused(directory, since, words):
 
 
 def test_on_a_line_of_its_own_the_restore_is_at_the_time_that_stood_still(directory):
-    (directory / "VERSION").write_text("1\n")
+    (directory / "VERSION").write_text(f"{FORMAT}\n")
     morning = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
     began_s = int(time.time()) - 60 + 0.0006
     write_anchor(directory / "clock.json", Anchor(began_s, morning.timestamp(), 60.0))

@@ -117,6 +117,6 @@ def test_every_row_has_a_right(given):
 
 def test_a_new_right_is_seen(database):
     with database.connect() as connection:
-        connection.execute("GRANT UPDATE (phone) ON registry_person TO urja_web")
+        connection.execute("GRANT UPDATE (phone) ON people_person TO urja_web")
         rights = set(of_roles(connection))
-    assert rights - set(written()) >= {("urja_web", "UPDATE", "registry_person(phone)")}
+    assert rights - set(written()) >= {("urja_web", "UPDATE", "people_person(phone)")}

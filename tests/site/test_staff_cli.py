@@ -103,7 +103,7 @@ def test_a_key_is_shown_once_and_its_hash_is_kept(box, database):
     assert keys.found("something") is None
     secret = text.rsplit("_", 1)[1] if text.count("_") == 2 else text[14:]
     with database.connect() as connection:
-        kept = connection.execute("SELECT to_jsonb(t)::text FROM registry_token t").fetchone()[0]
+        kept = connection.execute("SELECT to_jsonb(t)::text FROM identity_token t").fetchone()[0]
     assert secret not in kept
     assert "digest" not in AuditEntry.objects.get(kind="issue_token").content
     assert f"{found.prefix}  billing" in run(token, "list")

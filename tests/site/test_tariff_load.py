@@ -71,14 +71,15 @@ def new(tmp_path):
 
 def versions(town):
     return [
-        version for (version,) in town.connection.execute("SELECT version FROM tariffs_version ORDER BY 1")
+        version
+        for (version,) in town.connection.execute("SELECT version FROM rulebook_tariff_version ORDER BY 1")
     ]
 
 
 def charged(town):
     return dict(
         town.connection.execute(
-            "SELECT account_id, -sum(amount_minor)::int FROM ledger_entry WHERE origin = 'engine' GROUP BY 1"
+            "SELECT account_id, -sum(amount_minor)::int FROM books_entry WHERE origin = 'engine' GROUP BY 1"
         ).fetchall()
     )
 

@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from tests.site.test_postgres import wait_gone
 
 from urja.site.admin import Administration
+from urja.site.data_directory import FORMAT
 from urja.site.exits import Exit
 from urja.site.supervisor.postgres import Cluster, find_binaries
 from urja.stream.broker import connect
@@ -160,14 +161,14 @@ def test_a_data_directory_of_a_newer_version(box_tmp):
     data.mkdir()
     (data / "VERSION").write_text("99\n")
     done = run_up(data)
-    assert (done.returncode, done.stderr.count("\n")) == (Exit.NEWER_VERSION, 1)
+    assert (done.returncode, done.stderr.count("\n")) == (Exit.OTHER_VERSION, 1)
 
 
 @pytest.mark.parametrize("name", ["clock.json", "heartbeat"])
 def test_a_damaged_clock(box_tmp, name):
     data = box_tmp / "data"
     data.mkdir()
-    (data / "VERSION").write_text("1\n")
+    (data / "VERSION").write_text(f"{FORMAT}\n")
     (data / "clock.json").write_text('{"wall_s": 1.0, "business_s": 2.0, "speed": 3.0}')
     (data / name).write_text("{")
     refused = run_up(data)

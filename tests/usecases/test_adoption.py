@@ -68,7 +68,7 @@ def test_a_failing_adoption_leaves_nothing(database):
 
 
 PERIOD = (
-    "INSERT INTO registry_device_period (id, service_point_id, device_id, role, valid_from, valid_to, recorded_at,"
+    "INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, valid_to, recorded_at,"
     " actor) VALUES (%s, %s, %s, %s, %s, %s, now(), 'test')"
 )
 
@@ -76,9 +76,9 @@ PERIOD = (
 @pytest.mark.parametrize(
     ("place", "device", "role", "refused"),
     [
-        ("first", "second", 1, "registry_one_device_per_role"),
+        ("first", "second", 1, "assets_one_device_per_role"),
         ("first", "second", 2, None),
-        ("second", "first", 2, "registry_device_in_one_place"),
+        ("second", "first", 2, "assets_device_in_one_place"),
     ],
 )
 def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, device, role, refused):
@@ -93,7 +93,7 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
         if refused is None:
             with by_hand(), django_connection.cursor() as cursor:
                 cursor.execute(PERIOD, after)
-                cursor.execute("UPDATE registry_device SET stock = 'installed' WHERE id = %s", [row[2]])
+                cursor.execute("UPDATE assets_device SET stock = 'installed' WHERE id = %s", [row[2]])
             return
         with pytest.raises(psycopg.errors.ExclusionViolation, match=refused):
             connection.execute(PERIOD, after)
@@ -120,7 +120,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
 
     made = adopt(1)
     insert = (
-        "INSERT INTO registry_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)"
+        "INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)"
         " VALUES (%s, %s, %s, %s, now(), 'test')"
     )
     later = START + timedelta(days=1)
@@ -131,7 +131,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
     with database.connect(autocommit=False) as one, database.connect(autocommit=False) as two:
         # Terms are looked for at the transaction's end; here only the agreements matter.
         for connection in (one, two):
-            connection.execute("ALTER TABLE registry_agreement DISABLE TRIGGER registry_terms_cover")
+            connection.execute("ALTER TABLE contracts_agreement DISABLE TRIGGER contracts_terms_cover")
             connection.commit()
         one.execute(insert, [1, made.service_point_id, made.account_id, later])
         pid = two.info.backend_pid
@@ -152,7 +152,7 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
                 assert thread.is_alive()
         one.commit()
         thread.join()
-    assert outcome == ["registry_one_agreement"]
+    assert outcome == ["contracts_one_agreement"]
 
 
 def test_a_change_during_projection_stays_due(database):

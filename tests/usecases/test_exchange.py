@@ -207,7 +207,7 @@ def test_what_is_refused(connection, changes, sentence):
     with pytest.raises(Refused, match=sentence):
         exchange(**values)
     assert energy(connection) == before
-    assert home.device_id == connection.execute("SELECT device_id FROM registry_device_period").fetchone()[0]
+    assert home.device_id == connection.execute("SELECT device_id FROM assets_device_period").fetchone()[0]
 
 
 def test_a_meter_that_only_counts_forward_is_no_meter_for_net_metering(connection):

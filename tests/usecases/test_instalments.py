@@ -120,7 +120,7 @@ def test_the_database_refuses_two_at_once(house):
     do(agree())
     plan = InstalmentPlan.objects.get()
     plan.id += 1
-    with pytest.raises(IntegrityError, match="registry_one_instalment_plan"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="billing_one_instalment_plan"), transaction.atomic():
         plan.save(force_insert=True)
 
 
@@ -185,7 +185,7 @@ def test_a_rehearsal_says_what_it_would_make(house):
     found = effects(agree(), recorded_at=NOW, actor="officer")
     (change,) = found.changes
     assert (change.table, change.before, change.after["amount_minor"]) == (
-        "registry_instalment_plan",
+        "billing_instalment_plan",
         None,
         1_000,
     )

@@ -201,7 +201,7 @@ class TestTheWayBack:
             assert AgreementTerms.objects.get().sanctioned_load_w == 7000
             do(Undo(entry_id=changed.id, reason="a mistake"))
             now = state(connection)
-            assert now["registry_agreement_terms"] == before["registry_agreement_terms"]
+            assert now["contracts_agreement_terms"] == before["contracts_agreement_terms"]
 
     def test_a_row_that_was_deleted_before_there_was_such_a_column(self, house, database):
         from urja.usecases.operations import MoveOut, Undo
@@ -225,9 +225,9 @@ class TestTheWayBack:
 def _forget_the_column(database):
     """The history as it was written by a version that had none."""
     with database.connect() as owner:
-        owner.execute("ALTER TABLE registry_history DISABLE TRIGGER USER")
-        owner.execute("UPDATE registry_history SET row = row - 'policy' - 'billing_day'")
-        owner.execute("ALTER TABLE registry_history ENABLE TRIGGER USER")
+        owner.execute("ALTER TABLE journal_history DISABLE TRIGGER USER")
+        owner.execute("UPDATE journal_history SET row = row - 'policy' - 'billing_day'")
+        owner.execute("ALTER TABLE journal_history ENABLE TRIGGER USER")
 
 
 def test_no_money_moves(database):

@@ -84,7 +84,7 @@ def balance(house):
 
     post_credits(NOW)
     return house.connection.execute(
-        "SELECT balance_minor FROM ledger_account WHERE kind = 'consumer'"
+        "SELECT balance_minor FROM books_account WHERE kind = 'consumer'"
     ).fetchone()[0]
 
 

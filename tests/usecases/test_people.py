@@ -55,7 +55,7 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
         "person1@example.org",
         "asha@example.org",
     )
-    (shown,) = [one for one in changes_of(entry.id) if one.table == "registry_address_change"]
+    (shown,) = [one for one in changes_of(entry.id) if one.table == "identity_address_change"]
     assert shown.to_json()["after"] == {
         "person_id": person.id,
         "old_email": "person1@example.org",
@@ -226,7 +226,7 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
             held = {finding.law: finding.holds for finding in examine(connection, LATER, street.ZONE)}
             rows = [
                 connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1").fetchall()
-                for table in ("ledger_entry", "ledger_account", "readings_interval", "readings_accrual")
+                for table in ("books_entry", "books_account", "readings_interval", "readings_accrual")
             ]
         return held, rows
 
@@ -258,12 +258,12 @@ def test_the_pipeline_cannot_change_what_was_asked_for_otherwise(database, moved
     *_, person = moved_away
     with database.connect("urja_pipeline") as connection:
         with pytest.raises(psycopg.errors.RaiseException, match="is not nameless"):
-            connection.execute("SELECT registry_forget(%s)", [person.id])
+            connection.execute("SELECT notices_forget(%s)", [person.id])
         connection.execute("SET urja.forgetting = 'yes'")
         with pytest.raises(psycopg.errors.RaiseException, match="only ever added to"):
-            connection.execute("UPDATE registry_operation SET content = '{}'")
+            connection.execute("UPDATE journal_operation SET content = '{}'")
     with database.connect("urja_web") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("SELECT registry_forget(%s)", [person.id])
+        connection.execute("SELECT notices_forget(%s)", [person.id])
 
 
 def test_the_pipelines_rights_are_enough(database, moved_away):

@@ -1,11 +1,8 @@
-"""Protected people: on what evidence, from when and until when; and what the old marks have become."""
+"""Protected people: on what evidence, from when and until when."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.db import connection, transaction
-from tests.apps import street
 from tests.apps.street import START, adopt, protect
 from tests.usecases.test_terms import NOW, do, refusal
 
@@ -74,71 +71,3 @@ def test_what_stands_against_it(database, operation, sentence):
     adopt()
     protect(1, kind="never_cut")
     assert refusal(operation()) == [sentence]
-
-
-def carry_over():
-    """As the upgrade does it, with the old table in its place again."""
-    upgrade = import_module("urja.apps.supply.migrations.0006_registry")
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(upgrade._CARRY_OVER)
-
-
-@pytest.fixture
-def old_marks(database):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE supply_terms (account_id bigint PRIMARY KEY, category text, flags jsonb, "
-            "converted_at timestamptz, arrears_minor bigint, recorded_at timestamptz, actor text)"
-        )
-
-    def mark(account_id, category="", flags="[]", converted_at=None, arrears_minor=0):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO supply_terms VALUES (%s, %s, %s, %s, %s, %s, 'clerk')",
-                [account_id, category, flags, converted_at, arrears_minor, NOW],
-            )
-
-    return mark
-
-
-def test_the_old_marks_are_in_the_registry_after_an_upgrade(old_marks):
-    from urja.apps.billing.models import Arrear
-    from urja.apps.contracts.models import AgreementTerms
-    from urja.apps.people.models import Protection
-
-    plain, marked = adopt(1), adopt(2)
-    old_marks(plain.account_id)
-    old_marks(marked.account_id, "poor", '["medical", "never_cut"]', START - timedelta(days=3), 4_500)
-    carry_over()
-    terms = AgreementTerms.objects.order_by("agreement_id").values_list("category", "converted_at")
-    assert list(terms) == [("", None), ("poor", START - timedelta(days=3))]
-    found = Protection.objects.order_by("kind").values_list("person__email", "kind", "valid_from", "valid_to")
-    assert list(found) == [
-        ("person2@example.org", "medical", NOW, None),
-        ("person2@example.org", "never_cut", NOW, None),
-    ]
-    assert list(Arrear.objects.values_list("account_id", "principal_minor", "surcharge_minor")) == [
-        (marked.account_id, 4_500, 0)
-    ]
-
-
-def test_who_is_marked_and_nameless_stops_the_upgrade(old_marks):
-    from django.db.utils import DatabaseError
-
-    from urja.apps.contracts.models import Agreement
-
-    adopted = adopt(1)
-    with street.by_hand():
-        Agreement.objects.update(customer=None)
-    old_marks(adopted.account_id, flags='["medical"]')
-    with pytest.raises(DatabaseError, match="is marked as protected and has no customer"):
-        carry_over()
-
-
-def test_an_upgrade_without_marks_does_nothing(old_marks):
-    from urja.apps.journal.models import AuditEntry
-
-    adopt(1)
-    before = AuditEntry.objects.count()
-    carry_over()
-    assert AuditEntry.objects.count() == before

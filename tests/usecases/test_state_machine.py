@@ -29,7 +29,8 @@ from tests.usecases.proof.truth import BEGUN, DAY, midnight, told
 from tests.usecases.test_undoing import state
 
 LAST = BEGUN + 9 * DAY
-NO_SENTENCES = ("violates", "constraint", 'relation "', "Traceback", "DETAIL", "duplicate key", "registry_")
+TABLES = ("network_", "assets_", "people_", "identity_", "contracts_", "billing_", "journal_", "books_")
+NO_SENTENCES = ("violates", "constraint", 'relation "', "Traceback", "DETAIL", "duplicate key", *TABLES)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.ingester = Ingester(session, street.ZONE)
         self.now = BEGUN + 36 * HALF_HOUR
         self.turn = 0
-        self.devices = dict(self.connection.execute("SELECT serial, id FROM registry_device").fetchall())
+        self.devices = dict(self.connection.execute("SELECT serial, id FROM assets_device").fetchall())
         self.serials = {number: serial for serial, number in self.devices.items()}
         self.books = Books.read(self.connection)
         first = self.books
@@ -222,7 +223,7 @@ class Machine(RuleBasedStateMachine):
 
     def _points(self) -> dict[int, str]:
         return dict(
-            self.connection.execute("SELECT id, consumer_number FROM registry_service_point").fetchall()
+            self.connection.execute("SELECT id, consumer_number FROM network_service_point").fetchall()
         )
 
     # -- how --------------------------------------------------------------------------------------------------

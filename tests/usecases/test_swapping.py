@@ -73,7 +73,7 @@ def test_swapped_back_and_forth_everything_is_as_it_was(connection):
     assert [one.device_id, two.device_id] == [
         row[0]
         for row in connection.execute(
-            "SELECT device_id FROM registry_device_period ORDER BY service_point_id"
+            "SELECT device_id FROM assets_device_period ORDER BY service_point_id"
         ).fetchall()
     ]
 

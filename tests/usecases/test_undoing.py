@@ -66,12 +66,12 @@ def test_the_history_of_both_stays(connection):
     adopt(1, called=False)
     removal = remove(1, LATER)
     undone = undo(removal.id)
-    told = connection.execute("SELECT operation_id, table_name FROM registry_history ORDER BY id").fetchall()
+    told = connection.execute("SELECT operation_id, table_name FROM journal_history ORDER BY id").fetchall()
     assert told == [
-        (removal.id, "registry_device_period"),
-        (removal.id, "registry_device"),
-        (undone.id, "registry_device"),
-        (undone.id, "registry_device_period"),
+        (removal.id, "assets_device_period"),
+        (removal.id, "assets_device"),
+        (undone.id, "assets_device"),
+        (undone.id, "assets_device_period"),
     ]
 
 
@@ -99,8 +99,8 @@ def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeyp
     changes = rehearse(Undo(entry_id=forgotten.id, reason="no"), recorded_at=LATER, actor="test")
     shown = {(one.table, one.before and "was", one.after and "is") for one in changes}
     assert shown == {
-        ("registry_agreement_terms", "was", None),
-        ("registry_agreement_terms", None, "is"),
+        ("contracts_agreement_terms", "was", None),
+        ("contracts_agreement_terms", None, "is"),
     }
     assert state(connection) != before
     undo(forgotten.id)
@@ -116,11 +116,11 @@ def test_what_was_done_before_a_column_existed(connection):
     out = MoveOut(consumer_number="URJ00000001", at=LATER, register_wh=12_000)
     entry = perform(out, recorded_at=LATER, actor="clerk")
     with connection.transaction():
-        connection.execute("ALTER TABLE registry_history DISABLE TRIGGER USER")
+        connection.execute("ALTER TABLE journal_history DISABLE TRIGGER USER")
         changed = connection.execute(
-            "UPDATE registry_history SET row = row - 'billing_day' WHERE table_name = 'registry_agreement'"
+            "UPDATE journal_history SET row = row - 'billing_day' WHERE table_name = 'contracts_agreement'"
         )
-        connection.execute("ALTER TABLE registry_history ENABLE TRIGGER USER")
+        connection.execute("ALTER TABLE journal_history ENABLE TRIGGER USER")
     assert changed.rowcount == 1
     undo(entry.id)
     assert state(connection) == before
@@ -134,11 +134,11 @@ def test_ingest_and_the_head_end_learn_of_it(connection):
     removal = remove(1, LATER)
     (away,) = projection.due_projections(10)
     assets.mark_projected([(away, b"digest")])
-    revision = connection.execute("SELECT revision FROM registry_revision").fetchone()[0]
+    revision = connection.execute("SELECT revision FROM journal_revision").fetchone()[0]
     undo(removal.id)
     (back,) = projection.due_projections(10)
     assert (away.active, back.active) == (False, True)
-    assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] == revision + 1
+    assert connection.execute("SELECT revision FROM journal_revision").fetchone()[0] == revision + 1
 
 
 @pytest.mark.parametrize("posted", [False, True])

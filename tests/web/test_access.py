@@ -73,10 +73,10 @@ def test_the_web_can_neither_post_nor_open_an_account_to_anybody(home, web_role)
     from django.db import ProgrammingError, connection
 
     for statement in (
-        "INSERT INTO ledger_entry DEFAULT VALUES",
-        "UPDATE ledger_account SET balance_minor = 1",
-        "INSERT INTO registry_account_access DEFAULT VALUES",
-        "SELECT wrapped_guek FROM registry_device",
+        "INSERT INTO books_entry DEFAULT VALUES",
+        "UPDATE books_account SET balance_minor = 1",
+        "INSERT INTO identity_account_access DEFAULT VALUES",
+        "SELECT wrapped_guek FROM assets_device",
     ):
         with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
             cursor.execute(statement)

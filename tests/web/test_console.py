@@ -72,7 +72,7 @@ def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someon
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "INSERT INTO supply_relight (credit_id, account_id, paid_at, paid_wall_ms, seen_at, seen_wall_ms, outcome)"
-            " SELECT id, account_id, %s, 1, %s, 1, '' FROM ledger_credit_request WHERE account_id = %s",
+            " SELECT id, account_id, %s, 1, %s, 1, '' FROM books_credit_request WHERE account_id = %s",
             [town_cast.NOW, town_cast.NOW, house.account_id],
         )
     views._drawn.clear()
@@ -123,7 +123,7 @@ def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     with connected_as("urja_owner"), database.connect() as owner:
         user = get_user_model().objects.create_user("operator", "operator@example.org")
         owner.execute(
-            "INSERT INTO registry_employment (id, user_id, role, valid_from, recorded_at, actor) "
+            "INSERT INTO identity_employment (id, user_id, role, valid_from, recorded_at, actor) "
             "VALUES (1, %(user)s, 'control_room', %(at)s, %(at)s, 'test')",
             {"user": user.pk, "at": town_cast.NOW},
         )
@@ -193,7 +193,7 @@ def test_the_web_cannot_give_the_role(someone):
     from django.db import ProgrammingError, connection
 
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
-        cursor.execute("INSERT INTO registry_employment DEFAULT VALUES")
+        cursor.execute("INSERT INTO identity_employment DEFAULT VALUES")
 
 
 def test_the_control_room_in_hindi(someone, at_noon):
@@ -306,7 +306,7 @@ def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, databas
     with database_of_town("urja_owner") as owner:
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         owner.execute(
-            "UPDATE registry_person p SET user_id = %s FROM registry_account_access x "
+            "UPDATE people_person p SET user_id = %s FROM identity_account_access x "
             "WHERE x.person_id = p.id AND x.account_id = %s",
             [at_noon.operator_id, at_noon.adopted[0].account_id],
         )

@@ -29,22 +29,22 @@ def told(at_noon, database_of_town, staff):
             [house.service_point_id, house.device_id, town_cast.NOW - timedelta(minutes=50), town_cast.NOW],
         )
         owner.execute(
-            "INSERT INTO registry_seal (id, device_id, number, place, applied_at, recorded_at, actor) "
+            "INSERT INTO assets_seal (id, device_id, number, place, applied_at, recorded_at, actor) "
             "VALUES (1, %(device)s, 'S-77', 'cover', %(at)s, %(at)s, 'test')",
             {"device": house.device_id, "at": town_cast.START},
         )
         owner.execute(
-            "INSERT INTO registry_configuration (id, device_id, item, desired, actual, recorded_at, actor) "
+            "INSERT INTO assets_configuration (id, device_id, item, desired, actual, recorded_at, actor) "
             "VALUES (1, %(device)s, 'load_limit_w', '3000', '5000', %(at)s, 'test')",
             {"device": house.device_id, "at": town_cast.START},
         )
         owner.execute(
-            "INSERT INTO registry_arrear (id, account_id, bill, due_on, principal_minor, surcharge_minor, recorded_at, actor) "
+            "INSERT INTO billing_arrear (id, account_id, bill, due_on, principal_minor, surcharge_minor, recorded_at, actor) "
             "VALUES (1, %s, 'B-9', '2026-01-10', 120050, 5000, %s, 'test')",
             [house.account_id, town_cast.START],
         )
         owner.execute(
-            "INSERT INTO registry_instalment_plan (id, account_id, every, amount_minor, valid_from, recorded_at, actor) "
+            "INSERT INTO billing_instalment_plan (id, account_id, every, amount_minor, valid_from, recorded_at, actor) "
             "VALUES (1, %(account)s, 'day', 5000, %(at)s, %(at)s, 'test')",
             {"account": house.account_id, "at": town_cast.START},
         )
@@ -65,8 +65,8 @@ def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, co
 
 def test_sums_are_in_the_currency_of_the_account(told, colleague, database_of_town):
     with database_of_town("urja_owner") as owner:
-        owner.execute("ALTER TABLE ledger_account DISABLE TRIGGER USER")
-        owner.execute("UPDATE ledger_account SET currency = 'KWD' WHERE id = %s", [told.account_id])
+        owner.execute("ALTER TABLE books_account DISABLE TRIGGER USER")
+        owner.execute("UPDATE books_account SET currency = 'KWD' WHERE id = %s", [told.account_id])
     page = colleague("clerk").get(PAGE)
     money = section(page, "money")
     assert "KWD 120.050 and KWD 5.000 surcharge" in money
@@ -90,7 +90,7 @@ def test_events_of_a_loaded_type_have_its_words(told, colleague, database_of_tow
                 [town_cast.START.isoformat()],
             )
             owner.execute(
-                "UPDATE registry_device SET device_type = 'acme-m7-fw3' WHERE id = %s", [told.device_id]
+                "UPDATE assets_device SET device_type = 'acme-m7-fw3' WHERE id = %s", [told.device_id]
             )
         for code in (191, 830, -1060):
             owner.execute(
@@ -135,7 +135,7 @@ def test_a_billing_calendar_of_its_own_stands_with_the_agreement(told, colleague
             "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
             [town_cast.START.isoformat()],
         )
-        owner.execute("UPDATE registry_agreement SET billing_day = 12 WHERE id = %s", [told.agreement_id])
+        owner.execute("UPDATE contracts_agreement SET billing_day = 12 WHERE id = %s", [told.agreement_id])
     people = section(colleague("clerk").get(PAGE), "people")
     assert "now since 2 March 2026 · billing periods begin on day 12 of a month" in people
     then = text_of(colleague("clerk").get(f"{PAGE}?valid_at=2026-03-03T12:00"))
@@ -325,7 +325,7 @@ def test_what_holds_off_a_supply_that_nobody_has_is_shown(told, colleague, datab
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "INSERT INTO supply_hold (service_point_id, reason, placed_at, placed_by, note, released_by) "
-            "SELECT id, 'vacant', %s, 'clerk', '', '' FROM registry_service_point WHERE consumer_number = 'URJ00000901'",
+            "SELECT id, 'vacant', %s, 'clerk', '', '' FROM network_service_point WHERE consumer_number = 'URJ00000901'",
             [town_cast.NOW],
         )
     text = text_of(colleague("administrator").get("/console/connections/URJ00000901/"))

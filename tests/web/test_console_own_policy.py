@@ -82,7 +82,7 @@ def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_tow
     with database_of_town("urja_owner") as owner, owner.transaction():
         owner.execute("SET LOCAL urja.operation = 1")
         owner.execute("SET LOCAL urja.known_at = '2026-03-02 00:00Z'")
-        owner.execute("UPDATE registry_agreement_terms SET policy = 'nobody-knows'")
+        owner.execute("UPDATE contracts_agreement_terms SET policy = 'nobody-knows'")
     said = "No policy that is in force governs this supply: it is neither warned, cut nor restored."
     assert said in section(colleague("clerk").get(PAGE), "supply")
 
@@ -93,6 +93,6 @@ def test_what_was_done_before_there_was_such_a_column_did_not_change_it(staff):
 
     before = {"id": 7, "sanctioned_load_w": 5000}
     after = before | {"sanctioned_load_w": 7000, "policy": ""}
-    change = {"table": "registry_agreement_terms", "row_id": 7, "before": before, "after": after}
+    change = {"table": "contracts_agreement_terms", "row_id": 7, "before": before, "after": after}
     (row,) = effects({"changes": [change]}, names=True).rows
     assert row.lines == ["sanctioned load: 5 kW → 7 kW"]

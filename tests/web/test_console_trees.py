@@ -18,7 +18,7 @@ def on_poles(staff, at_noon, database_of_town):
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         for number, phase in enumerate("RY"):
             owner.execute(
-                "UPDATE registry_placement SET phase = %s WHERE tree = 'grid' AND service_point_id = %s",
+                "UPDATE network_placement SET phase = %s WHERE tree = 'grid' AND service_point_id = %s",
                 [phase, at_noon.adopted[number].service_point_id],
             )
 
@@ -184,7 +184,7 @@ def test_money_of_an_account_with_two_supplies_counts_once(posted, at_noon, coll
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         one, other = at_noon.adopted[0], at_noon.adopted[1]
         owner.execute(
-            "UPDATE registry_agreement SET account_id = %s WHERE account_id = %s",
+            "UPDATE contracts_agreement SET account_id = %s WHERE account_id = %s",
             [one.account_id, other.account_id],
         )
     text = text_of(colleague("clerk").get("/console/trees/section/NORTH/"))
@@ -211,7 +211,7 @@ def test_what_has_ended_hangs_no_more(staff, at_noon, colleague, database_of_tow
     with database_of_town("urja_owner") as owner:
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         owner.execute(
-            "UPDATE registry_service_point SET disconnected_at = %s WHERE consumer_number = 'URJ00000003'",
+            "UPDATE network_service_point SET disconnected_at = %s WHERE consumer_number = 'URJ00000003'",
             [START],
         )
     assert "Section NORTH Section North 2 2" in text_of(

@@ -32,7 +32,7 @@ def given(staff, at_noon, database_of_town):
             [house.device_id, house.service_point_id, staff["fitter_north"]],
         )
         owner.execute(
-            "INSERT INTO registry_seal (id, device_id, number, place, applied_at, recorded_at, actor) "
+            "INSERT INTO assets_seal (id, device_id, number, place, applied_at, recorded_at, actor) "
             "VALUES (1, %s, 'S-77', 'cover', '2026-03-01 18:30Z', '2026-03-01 18:30Z', 'test')",
             [house.device_id],
         )
@@ -156,8 +156,8 @@ def test_an_order_about_a_meter_that_nobody_read_leads_to_its_last_read(given, c
         owner.execute(
             "INSERT INTO work_order (id, kind, device_id, service_point_id, state, opened_at, asked, result) SELECT "
             "3, 'inspect', device_id, service_point_id, 'open', '2026-03-02 06:00Z', "
-            """'{"unread_since": "2026-03-02T05:00:00+00:00"}', '{}' FROM registry_device_period d """
-            "WHERE device_id = (SELECT id FROM registry_device WHERE serial = 'URJ00000002')"
+            """'{"unread_since": "2026-03-02T05:00:00+00:00"}', '{}' FROM assets_device_period d """
+            "WHERE device_id = (SELECT id FROM assets_device WHERE serial = 'URJ00000002')"
         )
     client = colleague("clerk")
     page = client.get(ORDER)

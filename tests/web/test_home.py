@@ -54,7 +54,7 @@ def test_an_agreement_with_its_own_calendar_shows_its_billing_period(home, brows
             owner.execute(
                 "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', now()::text, true)"
             )
-            owner.execute("UPDATE registry_agreement SET billing_day = %s", [day])
+            owner.execute("UPDATE contracts_agreement SET billing_day = %s", [day])
 
     begins_on(5)
     page = browser(user_id=home.owner_id).get("/")
@@ -163,8 +163,8 @@ def test_readings_that_nothing_has_confirmed_are_told_and_not_counted(
         pipeline.execute(
             "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, correlation,"
             " received_at) SELECT m.device_id, a.latest_end_at, a.service_point_id, 1800, 900000, 1, now()"
-            " FROM readings_accrual a JOIN registry_agreement g ON g.id = a.agreement_id"
-            " JOIN registry_device_period m ON m.service_point_id = a.service_point_id AND m.valid_to IS NULL"
+            " FROM readings_accrual a JOIN contracts_agreement g ON g.id = a.agreement_id"
+            " JOIN assets_device_period m ON m.service_point_id = a.service_point_id AND m.valid_to IS NULL"
             " WHERE a.latest AND g.account_id = %s",
             [home.account_id],
         )

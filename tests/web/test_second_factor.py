@@ -164,7 +164,7 @@ def test_factors_that_come_and_go_are_written_down(colleague, database_of_town):
     give(clerk, secret)
     assert clerk.post(f"{FACTOR}app/remove/").status_code == 302
     with database_of_town("urja_owner") as owner:
-        kinds = [kind for (kind,) in owner.execute("SELECT kind FROM registry_sign_in ORDER BY id")]
+        kinds = [kind for (kind,) in owner.execute("SELECT kind FROM identity_sign_in ORDER BY id")]
     assert kinds == [
         "factor_added",
         "factor_added",

@@ -174,7 +174,7 @@ def test_a_word_from_a_mail_is_written_down_when_the_button_is_pressed(browser, 
 
     def words():
         with database.connect() as owner:
-            return owner.execute("SELECT word FROM registry_address_answer").fetchall()
+            return owner.execute("SELECT word FROM identity_address_answer").fetchall()
 
     assert words() == []
     assert "Thank you" in text_of(client.post(f"/address/{kind}/{WORD}/"))

@@ -44,9 +44,9 @@ def wrong_code():
 def later(database, seconds):
     """What has happened lies so much further back."""
     with database.connect() as owner:
-        owner.execute("ALTER TABLE registry_sign_in DISABLE TRIGGER registry_sign_ins_stay")
-        owner.execute("UPDATE registry_sign_in SET at = at - make_interval(secs => %s)", [seconds])
-        owner.execute("ALTER TABLE registry_sign_in ENABLE TRIGGER registry_sign_ins_stay")
+        owner.execute("ALTER TABLE identity_sign_in DISABLE TRIGGER identity_sign_ins_stay")
+        owner.execute("UPDATE identity_sign_in SET at = at - make_interval(secs => %s)", [seconds])
+        owner.execute("ALTER TABLE identity_sign_in ENABLE TRIGGER identity_sign_ins_stay")
     yield
 
 
@@ -327,7 +327,7 @@ def test_what_happens_at_the_door_is_written_down_with_where_it_came_from(browse
         ask(browser(), "nobody@example.org", peer="2001:db8::1")
     with database.connect() as owner:
         rows = owner.execute(
-            "SELECT kind, user_id, host(ip), network FROM registry_sign_in ORDER BY id"
+            "SELECT kind, user_id, host(ip), network FROM identity_sign_in ORDER BY id"
         ).fetchall()
     here, there = ("198.51.100.2", "198.51.100.2"), ("2001:db8::1", "2001:db8::/64")
     assert rows == [
@@ -345,6 +345,6 @@ def test_the_web_removes_and_changes_nothing_of_it(browser, person, database):
 
     ask(browser())
     with database.connect("urja_web") as thief:
-        for statement in ("DELETE FROM registry_sign_in", "UPDATE registry_sign_in SET network = ''"):
+        for statement in ("DELETE FROM identity_sign_in", "UPDATE identity_sign_in SET network = ''"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 thief.execute(statement)

@@ -36,7 +36,7 @@ CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER no_room BEFORE INSERT ON readings_interval EXECUTE FUNCTION no_room();
 CREATE TRIGGER no_room BEFORE INSERT ON readings_register EXECUTE FUNCTION no_room();
-CREATE TRIGGER no_room BEFORE INSERT ON ledger_entry EXECUTE FUNCTION no_room();
+CREATE TRIGGER no_room BEFORE INSERT ON books_entry EXECUTE FUNCTION no_room();
 """
 """PostgreSQL's own answer on a full disk, by its own error code; the disk of the tests is everybody's."""
 EMPTY: Final = "DROP FUNCTION no_room() CASCADE"

@@ -152,7 +152,7 @@ def midnights_taken_for_read(patch: Patch) -> None:
     def cover_all(cursor, last_midnight, _zone):
         cursor.execute(
             "INSERT INTO readings_coverage (device_period_id, daily_to_at)"
-            " SELECT id, %s FROM registry_device_period WHERE true"
+            " SELECT id, %s FROM assets_device_period WHERE true"
             " ON CONFLICT (device_period_id) DO UPDATE SET daily_to_at = excluded.daily_to_at",
             [last_midnight],
         )
@@ -246,7 +246,7 @@ async def test_with_the_code_as_it_is_every_law_holds(ground, monkeypatch, weath
 )
 async def test_wrong_code_breaks_its_law(ground, monkeypatch, mutation, weather, law):
     with ground.database.connect() as connection:
-        for table in ("ledger_account", "ledger_entry"):
+        for table in ("books_account", "books_entry"):
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     findings = await two_days(ground, weather, monkeypatch, mutation)
     assert findings.laws[law] is False, findings.laws

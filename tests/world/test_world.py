@@ -38,10 +38,10 @@ async def lived(ground, days, *, stride=1, **world) -> tuple[World, dict[str, bo
 
 
 MONEY = """
-SELECT serial || ' ' || line || ': ' || count(*) || ' entries, ' || sum(amount_minor) FROM ledger_entry entry
-JOIN registry_agreement agreement ON agreement.id = agreement_id
-JOIN registry_device_period period USING (service_point_id)
-JOIN registry_device device ON device.id = device_id
+SELECT serial || ' ' || line || ': ' || count(*) || ' entries, ' || sum(amount_minor) FROM books_entry entry
+JOIN contracts_agreement agreement ON agreement.id = agreement_id
+JOIN assets_device_period period USING (service_point_id)
+JOIN assets_device device ON device.id = device_id
 GROUP BY serial, line ORDER BY 1
 """
 BY_TIME = {"pushes_accepted", "readings_stored"}

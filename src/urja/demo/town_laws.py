@@ -116,8 +116,8 @@ def _credits(connection: Connection) -> dict[str, list[tuple[int, bool]]]:
     """Amount and whether it is posted, of each credit of a recharge, by the gateway's payment id."""
     credited: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     for key, amount, posted in connection.execute(
-        "SELECT c.idempotency_key, c.amount_minor, e.seq IS NOT NULL FROM ledger_credit_request c "
-        "LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40 AND e.origin = 'credit' "
+        "SELECT c.idempotency_key, c.amount_minor, e.seq IS NOT NULL FROM books_credit_request c "
+        "LEFT JOIN books_entry e ON e.bucket = c.id >> 40 AND e.origin = 'credit' "
         "AND (e.inputs->>'request')::bigint = c.id AND e.amount_minor = c.amount_minor "
         "WHERE c.kind = 'recharge'"
     ):
@@ -140,8 +140,8 @@ def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator
     """Every posted debit counts, also one that Urja's own record of the refund does not lead to."""
     returned: dict[str | None, int] = dict(
         connection.execute(
-            "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM ledger_debit_request d "
-            "JOIN ledger_entry e ON e.bucket = d.id >> 40 AND e.origin = 'credit' "
+            "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM books_debit_request d "
+            "JOIN books_entry e ON e.bucket = d.id >> 40 AND e.origin = 'credit' "
             "AND (e.inputs->>'debit')::bigint = d.id "
             "LEFT JOIN payments_refund r ON d.idempotency_key = r.provider || ':' || r.refund_id "
             "LEFT JOIN payments_payment p ON p.id = r.payment_id "
@@ -162,7 +162,7 @@ def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Itera
     last = dict(
         connection.execute(
             "SELECT DISTINCT ON (c.device_id) d.serial, c.kind FROM commands_command c "
-            "JOIN registry_device d ON d.id = c.device_id "
+            "JOIN assets_device d ON d.id = c.device_id "
             "WHERE c.kind IN ('connect', 'disconnect') AND c.state IN ('confirmed', 'connected_load_unproven') "
             "ORDER BY c.device_id, c.sequence DESC"
         ).fetchall()
@@ -194,7 +194,7 @@ def _disobeyed(
     """
     rows = connection.execute(
         "SELECT c.id, c.kind, d.serial, c.state, c.detail, c.issued_at, c.expires_at FROM commands_command c "
-        "JOIN registry_device d ON d.id = c.device_id "
+        "JOIN assets_device d ON d.id = c.device_id "
         "WHERE c.kind IN ('connect', 'disconnect') AND c.expires_at < %s "
         "AND c.state NOT IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') "
         "AND (c.state <> 'superseded' OR c.ended_at >= c.expires_at) ORDER BY c.id",
@@ -216,9 +216,9 @@ def _dark(
     rows = connection.execute(
         "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
         "FROM supply_relight r JOIN supply_state s ON s.account_id = r.account_id "
-        "JOIN registry_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
+        "JOIN assets_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
         "  AND p.valid_to IS NULL "
-        "JOIN registry_device d ON d.id = p.device_id LEFT JOIN commands_command c ON c.id = r.command_id "
+        "JOIN assets_device d ON d.id = p.device_id LEFT JOIN commands_command c ON c.id = r.command_id "
         "WHERE r.outcome IN ('', 'lit') AND r.paid_at + %(promised)s < %(now)s "
         "AND coalesce(r.closed_at, 'infinity') > r.paid_at + %(promised)s ORDER BY r.credit_id",
         {"promised": promised, "now": now},

@@ -30,10 +30,10 @@ type Connection = psycopg.Connection[Any]
 _APPROVED: Final = """
 SELECT w.request_id, w.need, w.nonce, w.content_sha256, split_part(r.actor, ' ', 2)::bigint AS actor,
     a.user_id AS first, s.user_id AS second, w.told_at, w.due_at, w.ended_at,
-    EXISTS (SELECT FROM registry_device_period p WHERE p.in_service_at < w.ended_at) AS supplied,
+    EXISTS (SELECT FROM assets_device_period p WHERE p.in_service_at < w.ended_at) AS supplied,
     w.actor_credential_id, w.second_credential_id
 FROM approvals_waiting w
-JOIN registry_request r ON r.id = w.request_id
+JOIN journal_request r ON r.id = w.request_id
 LEFT JOIN approvals_credential a ON a.id = w.actor_credential_id
 LEFT JOIN approvals_credential s ON s.id = w.second_credential_id
 WHERE w.state = 'done' ORDER BY 1
@@ -46,7 +46,7 @@ WHERE n.waiting_id = %s AND c.id = %s AND n.action = 'approve' AND n.state = 'ac
 _PERFORMED: Final = """
 SELECT r.id, r.kind, m.actor, m.done_at, m.money_minor, m.disconnections, m.meters, w.request_id IS NOT NULL
 FROM approvals_measured m
-JOIN registry_request r ON r.id = m.request_id
+JOIN journal_request r ON r.id = m.request_id
 LEFT JOIN approvals_waiting w ON w.request_id = r.id AND w.state = 'done'
 ORDER BY 4, 1
 """

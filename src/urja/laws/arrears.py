@@ -15,21 +15,21 @@ import psycopg
 
 type Connection = psycopg.Connection[Any]
 
-_LEARNT: Final = """EXISTS (SELECT FROM registry_arrear r LEFT JOIN registry_history h
-    ON h.table_name = 'registry_arrear' AND h.row_id = r.id
+_LEARNT: Final = """EXISTS (SELECT FROM billing_arrear r LEFT JOIN journal_history h
+    ON h.table_name = 'billing_arrear' AND h.row_id = r.id
     WHERE r.account_id = {of}.account_id AND {at} IN (r.recorded_at, h.known_to))
 """
 """What was learnt of a bill at the very instant of a posting is before it or after it."""
 
 _PLANNED: Final = """
     SELECT FROM (
-        SELECT p.valid_from, p.valid_to, p.recorded_at FROM registry_instalment_plan p
-        WHERE p.account_id = c.account_id AND NOT EXISTS (SELECT FROM registry_history h
-            WHERE h.table_name = 'registry_instalment_plan' AND h.row_id = p.id AND h.known_to > c.posted_at)
+        SELECT p.valid_from, p.valid_to, p.recorded_at FROM billing_instalment_plan p
+        WHERE p.account_id = c.account_id AND NOT EXISTS (SELECT FROM journal_history h
+            WHERE h.table_name = 'billing_instalment_plan' AND h.row_id = p.id AND h.known_to > c.posted_at)
         UNION ALL
         (SELECT DISTINCT ON (h.row_id) (h.row->>'valid_from')::timestamptz, (h.row->>'valid_to')::timestamptz,
             (h.row->>'recorded_at')::timestamptz
-        FROM registry_history h WHERE h.table_name = 'registry_instalment_plan' AND h.known_to > c.posted_at
+        FROM journal_history h WHERE h.table_name = 'billing_instalment_plan' AND h.known_to > c.posted_at
             AND (h.row->>'account_id')::bigint = c.account_id
         ORDER BY h.row_id, h.known_to, h.id)
     ) p WHERE p.recorded_at <= c.posted_at AND p.valid_from <= c.posted_at
@@ -38,56 +38,56 @@ _PLANNED: Final = """
 
 _RECHARGES: Final = f"""
 SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.posted_at,
-    coalesce((SELECT sum(d.amount_minor) FROM ledger_debit_request d
+    coalesce((SELECT sum(d.amount_minor) FROM books_debit_request d
         WHERE d.credit_id = c.id AND d.posted_at IS NOT NULL), 0)::bigint,
-    (SELECT array_agg(e.seq ORDER BY e.seq) FROM ledger_entry e WHERE e.bucket = c.id >> 40
+    (SELECT array_agg(e.seq ORDER BY e.seq) FROM books_entry e WHERE e.bucket = c.id >> 40
         AND e.account_id = c.account_id AND e.line = 'arrears' AND (e.inputs->>'credit')::bigint = c.id),
-    (SELECT e.inputs->>'policy' FROM ledger_entry e WHERE e.bucket = c.id >> 40
+    (SELECT e.inputs->>'policy' FROM books_entry e WHERE e.bucket = c.id >> 40
         AND e.idempotency_key = 'arrears:' || c.id),
-    (SELECT v.code || ' ' || v.version FROM supply_policy_version v
+    (SELECT v.code || ' ' || v.version FROM rulebook_policy_version v
         WHERE v.recorded_at <= c.posted_at AND v.valid_from <= (c.posted_at AT TIME ZONE %(zone)s)::date
         AND v.code = (SELECT coalesce(nullif(t.policy, ''),
-                (SELECT s.code FROM supply_policy_assignment s WHERE s.category = t.category),
-                (SELECT s.code FROM supply_policy_assignment s WHERE s.category = ''))
-            FROM registry_agreement g JOIN registry_agreement_terms t ON t.agreement_id = g.id
+                (SELECT s.code FROM rulebook_policy_assignment s WHERE s.category = t.category),
+                (SELECT s.code FROM rulebook_policy_assignment s WHERE s.category = ''))
+            FROM contracts_agreement g JOIN contracts_agreement_terms t ON t.agreement_id = g.id
             WHERE g.account_id = c.account_id AND g.valid_from <= c.posted_at
             AND t.valid_from <= c.posted_at ORDER BY t.valid_from DESC LIMIT 1)
         ORDER BY v.valid_from DESC, v.id DESC LIMIT 1),
     EXISTS ({_PLANNED})
-FROM ledger_credit_request c
+FROM books_credit_request c
 WHERE c.kind IN ('recharge', 'payment') AND c.posted_at IS NOT NULL
-    AND EXISTS (SELECT FROM registry_arrear r WHERE r.account_id = c.account_id)
+    AND EXISTS (SELECT FROM billing_arrear r WHERE r.account_id = c.account_id)
     AND NOT {_LEARNT.format(of="c", at="c.posted_at")}
     -- So it is with a plan; and one that an undoing has put back was away meanwhile.
-    AND NOT EXISTS (SELECT FROM registry_instalment_plan p
+    AND NOT EXISTS (SELECT FROM billing_instalment_plan p
         WHERE p.account_id = c.account_id AND p.recorded_at = c.posted_at)
-    AND NOT EXISTS (SELECT FROM registry_history h WHERE h.table_name = 'registry_instalment_plan'
+    AND NOT EXISTS (SELECT FROM journal_history h WHERE h.table_name = 'billing_instalment_plan'
         AND (h.row->>'account_id')::bigint = c.account_id
         AND (h.known_to = c.posted_at OR (h.action = 'deleted' AND h.known_to < c.posted_at)))
 ORDER BY c.account_id, c.posted_seq
 """  # noqa: S608 - a constant of this module
 
 _FINALS: Final = f"""
-SELECT e.account_id, e.seq, e.posted_at, e.balance_after_minor - e.amount_minor FROM ledger_entry e
+SELECT e.account_id, e.seq, e.posted_at, e.balance_after_minor - e.amount_minor FROM books_entry e
 WHERE e.line = 'arrears' AND e.inputs ? 'final' AND NOT {_LEARNT.format(of="e", at="e.posted_at")}
 ORDER BY e.account_id, e.seq
 """  # noqa: S608 - a constant of this module
 
 _KEPT: Final = """
-SELECT f.account_id, a.balance_minor FROM ledger_final_settlement f JOIN ledger_account a ON a.id = f.account_id
+SELECT f.account_id, a.balance_minor FROM billing_final_settlement f JOIN books_account a ON a.id = f.account_id
 WHERE f.settled_at IS NOT NULL AND a.balance_minor > 0
-    AND EXISTS (SELECT FROM ledger_arrear_left r WHERE r.account_id = a.id AND r.principal_minor + r.surcharge_minor > 0)
-    AND NOT EXISTS (SELECT FROM ledger_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
-    AND NOT EXISTS (SELECT FROM ledger_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND EXISTS (SELECT FROM billing_arrear_left r WHERE r.account_id = a.id AND r.principal_minor + r.surcharge_minor > 0)
+    AND NOT EXISTS (SELECT FROM books_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM books_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     -- What was posted since waits for the next run.
-    AND NOT EXISTS (SELECT FROM ledger_entry e WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.seq = a.last_seq
+    AND NOT EXISTS (SELECT FROM books_entry e WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.seq = a.last_seq
         AND e.posted_at > f.settled_at)
 ORDER BY 1
 """
 
 _WENT: Final = f"""
-SELECT d.account_id, d.posted_seq, d.requested_at, d.amount_minor FROM ledger_final_settlement f
-JOIN ledger_debit_request d ON d.account_id = f.account_id AND d.idempotency_key LIKE 'final:' || f.id || ':%'
+SELECT d.account_id, d.posted_seq, d.requested_at, d.amount_minor FROM billing_final_settlement f
+JOIN books_debit_request d ON d.account_id = f.account_id AND d.idempotency_key LIKE 'final:' || f.id || ':%'
 WHERE d.posted_at IS NOT NULL AND NOT {_LEARNT.format(of="d", at="d.requested_at")}
 ORDER BY 1, 2
 """  # noqa: S608 - a constant of this module
@@ -96,15 +96,15 @@ ORDER BY 1, 2
 _PLANS: Final = """
 SELECT p.id, p.account_id, p.every, p.amount_minor, (p.valid_from AT TIME ZONE %(zone)s)::date,
     coalesce(((p.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date + 1, '9999-12-31'),
-    coalesce((SELECT max(c.closed_through) FROM registry_agreement g JOIN ledger_close c ON c.agreement_id = g.id
+    coalesce((SELECT max(c.closed_through) FROM contracts_agreement g JOIN billing_close c ON c.agreement_id = g.id
         WHERE g.account_id = p.account_id), '0001-01-01')
-FROM registry_instalment_plan p ORDER BY p.id
+FROM billing_instalment_plan p ORDER BY p.id
 """
 
 _INSTALMENTS: Final = f"""
 SELECT i.plan_id, i.due_on, i.seq, e.posted_at, {_LEARNT.format(of="e", at="e.posted_at")}
-FROM ledger_instalment i
-JOIN ledger_entry e ON e.bucket = i.account_id >> 40 AND e.account_id = i.account_id AND e.seq = i.seq
+FROM billing_instalment i
+JOIN books_entry e ON e.bucket = i.account_id >> 40 AND e.account_id = i.account_id AND e.seq = i.seq
     AND e.line = 'arrears' AND (e.inputs->>'plan')::bigint = i.plan_id
 ORDER BY i.plan_id, i.due_on
 """  # noqa: S608 - a constant of this module
@@ -113,18 +113,18 @@ _OWED: Final = """
 SELECT r.id, r.due_on,
     coalesce((was.row->>'surcharge_minor')::bigint, r.surcharge_minor) - coalesce(paid.surcharge, 0),
     coalesce((was.row->>'principal_minor')::bigint, r.principal_minor) - coalesce(paid.principal, 0)
-FROM registry_arrear r
-LEFT JOIN LATERAL (SELECT h.row FROM registry_history h WHERE h.table_name = 'registry_arrear' AND h.row_id = r.id
+FROM billing_arrear r
+LEFT JOIN LATERAL (SELECT h.row FROM journal_history h WHERE h.table_name = 'billing_arrear' AND h.row_id = r.id
     AND h.known_to > %(known_at)s ORDER BY h.known_to, h.id LIMIT 1) was ON true
 LEFT JOIN LATERAL (SELECT sum(p.surcharge_minor)::bigint AS surcharge, sum(p.principal_minor)::bigint AS principal
-    FROM ledger_arrear_payment p WHERE p.arrear_id = r.id AND p.seq < %(seq)s) paid ON true
+    FROM billing_arrear_payment p WHERE p.arrear_id = r.id AND p.seq < %(seq)s) paid ON true
 WHERE r.account_id = %(account)s
     AND coalesce((was.row->>'recorded_at')::timestamptz, r.recorded_at) < %(known_at)s
 ORDER BY r.due_on, r.id
 """
 
 _PAID: Final = """
-SELECT arrear_id, sum(surcharge_minor)::bigint, sum(principal_minor)::bigint FROM ledger_arrear_payment
+SELECT arrear_id, sum(surcharge_minor)::bigint, sum(principal_minor)::bigint FROM billing_arrear_payment
 WHERE account_id = %(account)s AND seq = ANY(%(seqs)s) GROUP BY arrear_id
 HAVING sum(surcharge_minor) <> 0 OR sum(principal_minor) <> 0
 """
@@ -134,7 +134,9 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
     """What contradicts it: of each recharge by itself, then of the bills and entries together."""
     percents = {
         f"{code} {version}": int(tomllib.loads(text).get("payments", {}).get("arrears_percent", 0))
-        for code, version, text in connection.execute("SELECT code, version, text FROM supply_policy_version")
+        for code, version, text in connection.execute(
+            "SELECT code, version, text FROM rulebook_policy_version"
+        )
     }
     for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
         credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs, planned = row
@@ -236,28 +238,28 @@ def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, t
 def _loose(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
         "SELECT e.account_id, e.seq, e.amount_minor, coalesce(sum(p.surcharge_minor + p.principal_minor), 0)::bigint "
-        "FROM ledger_entry e LEFT JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
+        "FROM books_entry e LEFT JOIN billing_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
         "WHERE e.line = 'arrears' GROUP BY 1, 2, 3 "
         "HAVING -e.amount_minor <> coalesce(sum(p.surcharge_minor + p.principal_minor), 0) ORDER BY 1, 2"
     )
     for account, seq, amount, paid in rows:
         yield f"entry {seq} of account {account} is {amount} and has paid {paid} of bills"
     rows = connection.execute(
-        "SELECT e.account_id, e.seq FROM ledger_entry e LEFT JOIN ledger_instalment i "
+        "SELECT e.account_id, e.seq FROM books_entry e LEFT JOIN billing_instalment i "
         "ON i.account_id = e.account_id AND i.seq = e.seq AND i.plan_id = (e.inputs->>'plan')::bigint "
         "WHERE e.line = 'arrears' AND e.inputs ? 'plan' AND i.id IS NULL ORDER BY 1, 2"
     )
     for account, seq in rows:
         yield f"entry {seq} of account {account} is an instalment that no plan knows"
     rows = connection.execute(
-        "SELECT p.account_id, p.seq FROM ledger_arrear_payment p LEFT JOIN ledger_entry e "
+        "SELECT p.account_id, p.seq FROM billing_arrear_payment p LEFT JOIN books_entry e "
         "ON e.bucket = p.account_id >> 40 AND e.account_id = p.account_id AND e.seq = p.seq AND e.line = 'arrears' "
         "WHERE e.seq IS NULL ORDER BY 1, 2"
     )
     for account, seq in rows:
         yield f"entry {seq} of account {account} is no posting on arrears and pays bills"
     rows = connection.execute(
-        "SELECT account_id, bill, surcharge_minor, principal_minor FROM ledger_arrear_left "
+        "SELECT account_id, bill, surcharge_minor, principal_minor FROM billing_arrear_left "
         "WHERE least(surcharge_minor, principal_minor) < 0 ORDER BY 1, 2"
     )
     for account, bill, surcharge, principal in rows:

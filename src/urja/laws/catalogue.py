@@ -162,7 +162,9 @@ def source_digest() -> str:
     digest = hashlib.sha256()
     files = [Path(__file__), Path(__file__).parents[1] / "site" / "database.py"]
     for config in apps.get_app_configs():
-        files += sorted(Path(config.path).glob("migrations/*.py"))
+        files += sorted(
+            path for path in Path(config.path).glob("migrations/*") if path.suffix in {".py", ".sql"}
+        )
         files += sorted(Path(config.path).glob("published.sql"))
         files += sorted(Path(config.path).glob("grants.py"))
     for file in files:

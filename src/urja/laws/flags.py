@@ -92,7 +92,7 @@ def _switched_off(connection: Connection) -> dict[str, list[Span]]:
     """By serial, when the meter's switch was off for all that is confirmed: from a cut to the next connect's issue."""
     rows = connection.execute(
         "SELECT d.serial, c.kind, extract(epoch FROM c.issued_at)::bigint, extract(epoch FROM c.ended_at)::bigint, "
-        "c.state FROM commands_command c JOIN registry_device d ON d.id = c.device_id "
+        "c.state FROM commands_command c JOIN assets_device d ON d.id = c.device_id "
         "WHERE c.kind IN ('connect', 'disconnect') ORDER BY d.serial, c.sequence"
     ).fetchall()
     found: dict[str, list[Span]] = defaultdict(list)
@@ -107,7 +107,7 @@ def _looked_at(connection: Connection) -> set[Named]:
     """Where somebody has been: what is closed was flagged, and is not any more."""
     return set(
         connection.execute(
-            "SELECT w.kind, d.serial FROM work_order w JOIN registry_device d ON d.id = w.device_id "
+            "SELECT w.kind, d.serial FROM work_order w JOIN assets_device d ON d.id = w.device_id "
             "WHERE w.closed_at IS NOT NULL"
         ).fetchall()
     )

@@ -12,10 +12,10 @@ type Connection = psycopg.Connection[Any]
 
 _UNPAID: Final = """
 SELECT e.account_id, e.seq, e.amount_minor, a.currency
-FROM ledger_entry e
-JOIN ledger_account a ON a.id = e.account_id
-JOIN ledger_account x ON x.id = e.contra_id AND x.code IN ('clearing:recharge', 'clearing:payment')
-LEFT JOIN ledger_credit_request c ON c.id = (e.inputs->>'request')::bigint AND c.account_id = e.account_id
+FROM books_entry e
+JOIN books_account a ON a.id = e.account_id
+JOIN books_account x ON x.id = e.contra_id AND x.code IN ('clearing:recharge', 'clearing:payment')
+LEFT JOIN books_credit_request c ON c.id = (e.inputs->>'request')::bigint AND c.account_id = e.account_id
 LEFT JOIN payments_payment p ON p.credit_id = c.id AND c.idempotency_key = p.provider || ':' || p.payment_id
     AND p.account_id = e.account_id AND p.amount_minor = e.amount_minor AND p.currency = a.currency
     AND p.captured_at IS NOT NULL
@@ -26,10 +26,10 @@ ORDER BY 1, 2
 
 _REVENUE: Final = """
 WITH booked AS (
-    SELECT a.currency, c.amount_minor AS amount FROM ledger_credit_request c JOIN ledger_account a ON a.id = c.account_id
+    SELECT a.currency, c.amount_minor AS amount FROM books_credit_request c JOIN books_account a ON a.id = c.account_id
         WHERE c.kind = 'recharge'
     UNION ALL
-    SELECT a.currency, -d.amount_minor FROM ledger_debit_request d JOIN ledger_account a ON a.id = d.account_id
+    SELECT a.currency, -d.amount_minor FROM books_debit_request d JOIN books_account a ON a.id = d.account_id
         WHERE d.reverses = 'recharge'
 ),
 disputed AS (

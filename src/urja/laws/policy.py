@@ -14,11 +14,11 @@ type Rows = Callable[[str, Mapping[str, Any]], list[Row]]
 
 _GOVERNING: Final = """
 SELECT v.code || ' ' || v.version AS policy
-FROM registry_agreement g
-CROSS JOIN LATERAL registry_known('agreement_terms', 'agreement_id', ARRAY[g.id], %(known)s) AS t (terms)
-LEFT JOIN LATERAL (SELECT s.code, s.recorded_at FROM supply_policy_assignment s
+FROM contracts_agreement g
+CROSS JOIN LATERAL contracts_known('contracts_agreement_terms', 'agreement_id', ARRAY[g.id], %(known)s) AS t (terms)
+LEFT JOIN LATERAL (SELECT s.code, s.recorded_at FROM rulebook_policy_assignment s
     WHERE s.category IN (terms->>'category', '') ORDER BY s.category DESC LIMIT 1) assigned ON true
-CROSS JOIN LATERAL (SELECT v.code, v.version FROM supply_policy_version v
+CROSS JOIN LATERAL (SELECT v.code, v.version FROM rulebook_policy_version v
     WHERE v.code = coalesce(nullif(terms->>'policy', ''), assigned.code)
         AND v.recorded_at <= %(known)s AND v.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date
     ORDER BY v.valid_from DESC, v.id DESC LIMIT 1) v
@@ -26,7 +26,7 @@ WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid
     AND (terms->>'valid_from')::timestamptz <= %(at)s
     AND coalesce((terms->>'valid_to')::timestamptz, 'infinity') > %(at)s
     -- Nobody decides about an account without a price.
-    AND EXISTS (SELECT FROM tariffs_version p WHERE p.code = terms->>'tariff_code'
+    AND EXISTS (SELECT FROM rulebook_tariff_version p WHERE p.code = terms->>'tariff_code'
         AND p.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date)
     -- What was assigned before is not kept.
     AND (terms->>'policy' <> '' OR assigned.recorded_at <= %(known)s)

@@ -70,9 +70,9 @@ class _Metered:
 _METERED: Final = """
 SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.in_service_at, p.valid_to,
     p.ratio_primary, p.ratio_secondary, r.read_at, r.import_wh
-FROM registry_device_period p
-JOIN registry_device d ON d.id = p.device_id
-JOIN registry_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
+FROM assets_device_period p
+JOIN assets_device d ON d.id = p.device_id
+JOIN network_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
 LEFT JOIN LATERAL (
     SELECT DISTINCT ON (read_at) read_at, import_wh FROM readings_register
     WHERE service_point_id = p.service_point_id AND device_id = p.device_id AND kind IN (2, 3, 5)
@@ -87,7 +87,7 @@ _USED: Final = """
 SELECT g.service_point_id, a.opened_at, a.closes_at, a.watermark_at, a.energy_wh,
     a.carried_wh + a.anchor_wh * a.ratio_primary / a.ratio_secondary
         - a.opening_wh * a.ratio_primary / a.ratio_secondary
-FROM readings_accrual a JOIN registry_agreement g ON g.id = a.agreement_id
+FROM readings_accrual a JOIN contracts_agreement g ON g.id = a.agreement_id
 """
 """Energy of each agreement and period: all of it, and that up to the last register."""
 
@@ -149,16 +149,16 @@ WITH listed AS (
 interval AS (
     SELECT DISTINCT i.service_point_id, i.device_id, i.start_at, i.start_at + make_interval(secs => i.length_s) AS end_at
     FROM readings_interval i
-    JOIN registry_service_point s ON s.id = i.service_point_id AND s.purpose = 'consumer'
-    JOIN registry_device_period p ON p.service_point_id = i.service_point_id AND p.device_id = i.device_id
+    JOIN network_service_point s ON s.id = i.service_point_id AND s.purpose = 'consumer'
+    JOIN assets_device_period p ON p.service_point_id = i.service_point_id AND p.device_id = i.device_id
         AND p.role = 1 AND i.start_at < coalesce(p.valid_to, 'infinity')
         AND i.start_at + make_interval(secs => i.length_s) > p.valid_from
     WHERE i.channel_set = 1
 )
 SELECT d.serial, i.start_at, owners.count, listed.count
-FROM interval i JOIN registry_device d ON d.id = i.device_id
+FROM interval i JOIN assets_device d ON d.id = i.device_id
 CROSS JOIN LATERAL (
-    SELECT count(*) FROM registry_agreement g JOIN registry_device_period p
+    SELECT count(*) FROM contracts_agreement g JOIN assets_device_period p
         ON p.service_point_id = g.service_point_id AND p.device_id = i.device_id AND p.role = 1
         AND p.in_service_at IS NOT NULL
     WHERE g.service_point_id = i.service_point_id
@@ -221,8 +221,8 @@ def examine_truth(
 
 _PLACES: Final = """
 SELECT s.consumer_number, s.id, array_agg(DISTINCT d.serial)
-FROM registry_device_period p JOIN registry_service_point s ON s.id = p.service_point_id
-JOIN registry_device d ON d.id = p.device_id
+FROM assets_device_period p JOIN network_service_point s ON s.id = p.service_point_id
+JOIN assets_device d ON d.id = p.device_id
 WHERE p.role = 1 AND s.purpose = 'consumer' AND p.valid_from <= %s
     -- What nobody could read is estimated until somebody reads it after all: till then it is not to the Wh.
     AND NOT EXISTS (
@@ -233,7 +233,7 @@ GROUP BY s.id ORDER BY 1
 """
 
 _OWED: Final = """
-SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings_accrual r JOIN registry_agreement g ON g.id = r.agreement_id
+SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings_accrual r JOIN contracts_agreement g ON g.id = r.agreement_id
 WHERE g.service_point_id = %s
 """
 
@@ -290,16 +290,16 @@ def listed_wh(
 
 _AT_ONCE: Final = """
 SELECT s.consumer_number || ' has two meters for one use', other.valid_from
-FROM registry_device_period one JOIN registry_device_period other USING (service_point_id, role)
-JOIN registry_service_point s ON s.id = service_point_id
+FROM assets_device_period one JOIN assets_device_period other USING (service_point_id, role)
+JOIN network_service_point s ON s.id = service_point_id
 WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
 UNION ALL SELECT d.serial || ' hangs at two places', other.valid_from
-FROM registry_device_period one JOIN registry_device_period other USING (device_id)
-JOIN registry_device d ON d.id = device_id
+FROM assets_device_period one JOIN assets_device_period other USING (device_id)
+JOIN assets_device d ON d.id = device_id
 WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
 UNION ALL SELECT s.consumer_number || ' has two agreements', other.valid_from
-FROM registry_agreement one JOIN registry_agreement other USING (service_point_id)
-JOIN registry_service_point s ON s.id = service_point_id
+FROM contracts_agreement one JOIN contracts_agreement other USING (service_point_id)
+JOIN network_service_point s ON s.id = service_point_id
 WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
 """
 
@@ -310,15 +310,15 @@ def _unwritten(connection: Connection) -> Iterator[str]:
     for table in RECORDED_TABLES:
         rows = connection.execute(
             SQL(
-                "SELECT t.id, t.operation_id FROM {} t LEFT JOIN registry_operation o ON o.id = t.operation_id "
+                "SELECT t.id, t.operation_id FROM {} t LEFT JOIN journal_operation o ON o.id = t.operation_id "
                 "WHERE o.id IS NULL ORDER BY 1 LIMIT 20"
             ).format(Identifier(table))
         )
         for row_id, operation in rows.fetchall():
             yield f"{table} {row_id} was made by operation {operation}, which is not written down"
     for table, row_id, operation in connection.execute(
-        "SELECT h.table_name, h.row_id, h.operation_id FROM registry_history h "
-        "LEFT JOIN registry_operation o ON o.id = h.operation_id WHERE o.id IS NULL ORDER BY h.id LIMIT 20"
+        "SELECT h.table_name, h.row_id, h.operation_id FROM journal_history h "
+        "LEFT JOIN journal_operation o ON o.id = h.operation_id WHERE o.id IS NULL ORDER BY h.id LIMIT 20"
     ).fetchall():
         yield f"{table} {row_id} was changed by operation {operation}, which is not written down"
 

@@ -82,9 +82,9 @@ def examine(
             "energy_rated_wh": rated_wh,
             "energy_unassigned_wh": nobodys_wh,
             "intervals_missing": comparison.missing,
-            "ledger_entries": _count(connection, "ledger_entry"),
+            "ledger_entries": _count(connection, "books_entry"),
             "ledger_sum_minor": _scalar(
-                connection, "SELECT coalesce(sum(balance_minor), 0)::bigint FROM ledger_account"
+                connection, "SELECT coalesce(sum(balance_minor), 0)::bigint FROM books_account"
             ),
         },
         laws={check.law: check.holds for check in checks},
@@ -105,7 +105,7 @@ def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tup
     """What keeps the books from being complete up to `horizon`, in words with their numbers."""
     midnights = [
         midnight
-        for (valid_from,) in connection.execute("SELECT valid_from FROM registry_agreement").fetchall()
+        for (valid_from,) in connection.execute("SELECT valid_from FROM contracts_agreement").fetchall()
         for midnight in midnights_between(valid_from, horizon, zone)
     ]
     last = max(midnights, default=None)
@@ -123,15 +123,15 @@ _AWAITED: Final = (
         "intervals are missing",
         # What a meter that was taken away has not sent will not come.
         (
-            "SELECT count(*) FROM readings_gap g JOIN registry_device_period p USING (device_id) "
+            "SELECT count(*) FROM readings_gap g JOIN assets_device_period p USING (device_id) "
             "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s"
         ),
     ),
     (
         "accruals are behind",
         (
-            "SELECT count(*) FROM registry_agreement a LEFT JOIN readings_accrual r "
-            "ON r.agreement_id = a.id AND r.latest LEFT JOIN registry_device d ON d.id = r.device_id "
+            "SELECT count(*) FROM contracts_agreement a LEFT JOIN readings_accrual r "
+            "ON r.agreement_id = a.id AND r.latest LEFT JOIN assets_device d ON d.id = r.device_id "
             "WHERE a.valid_from < %(horizon)s "
             "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true) "
             # Of an interval that somebody has cut by moving in or hanging a meter nothing is known to its end.
@@ -139,8 +139,8 @@ _AWAITED: Final = (
             "OR r.watermark_at > r.anchor_at, true)"
         ),
     ),
-    ("credits wait to be posted", "SELECT count(*) FROM ledger_credit_request WHERE posted_at IS NULL"),
-    ("debits wait to be posted", "SELECT count(*) FROM ledger_debit_request WHERE posted_at IS NULL"),
+    ("credits wait to be posted", "SELECT count(*) FROM books_credit_request WHERE posted_at IS NULL"),
+    ("debits wait to be posted", "SELECT count(*) FROM books_debit_request WHERE posted_at IS NULL"),
     ("webhooks wait", "SELECT count(*) FROM payments_inbox WHERE processed_at IS NULL"),
     ("commands have no end", "SELECT count(*) FROM commands_command WHERE ended_at IS NULL"),
 )
@@ -149,7 +149,7 @@ _AWAITED_AFTER_MIDNIGHT: Final = (
         # Read, or asked for: a meter that was dark at midnight may have no row of it.
         "meters' midnights are neither read nor asked for",
         (
-            "SELECT count(*) FROM registry_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
+            "SELECT count(*) FROM assets_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
             "WHERE p.valid_to IS NULL AND p.valid_from < %(last)s "
             "AND coalesce(c.daily_to_at, p.valid_from) < %(last)s"
         ),
@@ -157,7 +157,7 @@ _AWAITED_AFTER_MIDNIGHT: Final = (
     (
         "accounts' days are not closed",
         (
-            "SELECT count(*) FROM registry_agreement a LEFT JOIN ledger_close c ON c.agreement_id = a.id "
+            "SELECT count(*) FROM contracts_agreement a LEFT JOIN billing_close c ON c.agreement_id = a.id "
             "WHERE a.valid_from < %(last)s AND CASE WHEN a.valid_to <= %(last)s "
             "THEN c.ended_at IS DISTINCT FROM a.valid_to ELSE coalesce(c.closed_through < %(day)s, true) END"
         ),

@@ -12,12 +12,12 @@ import psycopg
 type Connection = psycopg.Connection[Any]
 
 _ENDED: Final = """
-SELECT f.account_id, d.serial, p.service_point_id, p.device_id, p.valid_to FROM ledger_final_settlement f
-JOIN registry_agreement a ON a.id = f.agreement_id
-JOIN registry_device_period p ON p.service_point_id = a.service_point_id AND p.role = 1
+SELECT f.account_id, d.serial, p.service_point_id, p.device_id, p.valid_to FROM billing_final_settlement f
+JOIN contracts_agreement a ON a.id = f.agreement_id
+JOIN assets_device_period p ON p.service_point_id = a.service_point_id AND p.role = 1
     AND p.in_service_at < p.valid_to AND p.valid_to > a.valid_from AND p.valid_to <= a.valid_to
-JOIN registry_device d ON d.id = p.device_id
-WHERE f.settled_at IS NOT NULL AND NOT EXISTS (SELECT FROM registry_operation o
+JOIN assets_device d ON d.id = p.device_id
+WHERE f.settled_at IS NOT NULL AND NOT EXISTS (SELECT FROM journal_operation o
     WHERE o.service_point_id = a.service_point_id AND o.recorded_at >= f.settled_at)
 ORDER BY f.account_id, p.valid_to
 """

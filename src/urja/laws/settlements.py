@@ -121,9 +121,9 @@ def _unbooked(connection: Connection) -> Iterator[str]:
     found = connection.execute(
         "SELECT r.kind, r.entity_id, r.settlement_id, r.amount_minor, coalesce(c.amount_minor, d.amount_minor) "
         "FROM payments_settlement_row r "
-        "LEFT JOIN ledger_credit_request c ON r.kind = 'payment' "
+        "LEFT JOIN books_credit_request c ON r.kind = 'payment' "
         "AND c.idempotency_key = r.provider || ':' || r.entity_id "
-        "LEFT JOIN ledger_debit_request d ON r.kind IN ('refund', 'dispute') "
+        "LEFT JOIN books_debit_request d ON r.kind IN ('refund', 'dispute') "
         "AND d.idempotency_key = r.provider || ':' || r.entity_id "
         "WHERE coalesce(c.amount_minor, d.amount_minor) IS DISTINCT FROM r.amount_minor AND NOT EXISTS ("
         "SELECT FROM payments_unmatched u WHERE u.provider = r.provider AND u.payment_id = r.entity_id "
@@ -134,11 +134,11 @@ def _unbooked(connection: Connection) -> Iterator[str]:
 
 
 _CREDITS: Final = (
-    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM ledger_credit_request "
+    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM books_credit_request "
     "WHERE kind = 'recharge' GROUP BY 1"
 )
 _DEBITS: Final = (
-    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM ledger_debit_request "
+    "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM books_debit_request "
     "WHERE reverses = 'recharge' GROUP BY 1"
 )
 

@@ -166,7 +166,7 @@ class _Books:
         """What was to be done at once then has been done by now."""
         self.rules = {
             f"{row['code']} {row['version']}": _Rules(tomllib.loads(row["text"]))
-            for row in self.rows("SELECT code, version, text FROM supply_policy_version")
+            for row in self.rows("SELECT code, version, text FROM rulebook_policy_version")
         }
         # Each disconnection with the reasons that held the supply off when it was given, as the set of holds tells them.
         self.disconnections = self.rows(
@@ -239,11 +239,11 @@ def _below_the_limit(books: _Books) -> Iterator[str]:
     for cut in books.cuts:
         day = books.local(cut["issued_at"]).date()
         (row,) = books.rows(
-            "SELECT (SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entry e "
+            "SELECT (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e "
             "  WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s AND (e.origin <> 'engine' "
             "    AND e.posted_at <= %(at)s OR e.origin = 'engine' AND e.service_date <= %(day)s)) AS left_minor, "
-            "(SELECT bool_and(c.closed_through >= %(day)s) FROM ledger_close c "
-            "  JOIN registry_agreement a ON a.id = c.agreement_id WHERE a.account_id = %(account)s) AS closed",
+            "(SELECT bool_and(c.closed_through >= %(day)s) FROM billing_close c "
+            "  JOIN contracts_agreement a ON a.id = c.agreement_id WHERE a.account_id = %(account)s) AS closed",
             {
                 "account": cut["account_id"],
                 "bucket": cut["account_id"] >> 40,
@@ -259,7 +259,7 @@ def _below_the_limit(books: _Books) -> Iterator[str]:
 def _no_credit(books: _Books) -> Iterator[str]:
     for cut in books.cuts:
         for credit in books.rows(
-            "SELECT id, requested_at, posted_at FROM ledger_credit_request WHERE account_id = %s ORDER BY id",
+            "SELECT id, requested_at, posted_at FROM books_credit_request WHERE account_id = %s ORDER BY id",
             [cut["account_id"]],
         ):
             recorded, posted = credit["requested_at"], credit["posted_at"]
@@ -279,7 +279,7 @@ def _noticed(books: _Books) -> Iterator[str]:
             "SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s "
             # A letter that was entered by mistake counts until that was said.
             "AND (channel <> 'letter' OR ended_at IS NULL OR ended_at >= %(issued)s) AND requested_at >= coalesce("
-            "  (SELECT max(posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s "
+            "  (SELECT max(posted_at) FROM books_credit_request c WHERE c.account_id = %(account)s "
             "    AND c.kind NOT IN ('set-apart', 'deposit') "
             "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
             {"account": cut["account_id"], "issued": cut["issued_at"], "since": spell},
@@ -319,13 +319,13 @@ def _times_served(words: Mapping[str, Any], of_kind: list[Row], by: datetime) ->
 
 _IN_FORCE = "g.account_id = %(account)s AND g.valid_from <= %(issued)s AND coalesce(g.valid_to, 'infinity') > %(issued)s"
 _PROTECTED = (
-    "SELECT p.kind FROM registry_agreement g JOIN registry_protection p ON p.person_id = g.customer_id "  # noqa: S608
+    "SELECT p.kind FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "  # noqa: S608
     f"WHERE {_IN_FORCE} AND p.valid_from <= %(issued)s AND coalesce(p.valid_to, 'infinity') > %(issued)s "
     "AND p.recorded_at <= %(issued)s ORDER BY 1"
 )
 _AGREED = (
-    "SELECT t.payment_mode, t.converted_at FROM registry_agreement g "  # noqa: S608
-    f"JOIN registry_agreement_terms t ON t.agreement_id = g.id WHERE {_IN_FORCE} "
+    "SELECT t.payment_mode, t.converted_at FROM contracts_agreement g "  # noqa: S608
+    f"JOIN contracts_agreement_terms t ON t.agreement_id = g.id WHERE {_IN_FORCE} "
     "AND t.valid_from <= %(issued)s AND coalesce(t.valid_to, 'infinity') > %(issued)s AND t.recorded_at <= %(issued)s"
 )
 
@@ -395,7 +395,7 @@ def _holds(books: _Books) -> Iterator[str]:
         "AND (h.released_at IS NULL OR h.released_at > c.issued_at) "
         # What protection binds holds nobody off who is protected.
         "AND (h.reason = ANY(%(unbound)s) OR NOT EXISTS ("
-        "  SELECT FROM registry_agreement g JOIN registry_protection p ON p.person_id = g.customer_id "
+        "  SELECT FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "
         "  WHERE g.service_point_id = c.service_point_id AND g.valid_from <= c.issued_at "
         "  AND coalesce(g.valid_to, 'infinity') > c.issued_at AND p.valid_from <= c.issued_at "
         "  AND coalesce(p.valid_to, 'infinity') > c.issued_at)) ORDER BY c.id",
@@ -412,10 +412,10 @@ def _told(books: _Books) -> Iterator[str]:
     from urja.core.policy import Reason, sentence
 
     for row in books.rows(
-        "SELECT g.account_id, s.reason FROM registry_agreement g "
+        "SELECT g.account_id, s.reason FROM contracts_agreement g "
         "LEFT JOIN supply_state s ON s.account_id = g.account_id "
         "WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s) "
-        "AND EXISTS (SELECT FROM supply_policy_version) ORDER BY 1",
+        "AND EXISTS (SELECT FROM rulebook_policy_version) ORDER BY 1",
         {"now": books.long_ago},
     ):
         if row["reason"] is None:
@@ -458,7 +458,7 @@ def _cut_when_due(books: _Books) -> Iterator[str]:
 def _current(books: _Books) -> dict[str, _Rules]:
     """The version in force of each policy, by code."""
     rows = books.rows(
-        "SELECT DISTINCT ON (code) code, version FROM supply_policy_version WHERE valid_from <= %s "
+        "SELECT DISTINCT ON (code) code, version FROM rulebook_policy_version WHERE valid_from <= %s "
         "ORDER BY code, valid_from DESC, id DESC",
         [books.local(books.now).date()],
     )
@@ -480,23 +480,23 @@ def _last_window(books: _Books, rules: _Rules) -> tuple[datetime, datetime] | No
 
 
 _DUE = """
-SELECT g.account_id, coalesce(t.transformer, '') AS transformer FROM registry_agreement g
-JOIN registry_service_point p ON p.id = g.service_point_id
-JOIN registry_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
-JOIN registry_device v ON v.id = d.device_id AND v.load_switch
-LEFT JOIN registry_fed_by t ON t.service_point_id = p.id
-JOIN registry_agreement_terms m ON m.agreement_id = g.id AND m.valid_from <= %(opens)s
+SELECT g.account_id, coalesce(t.transformer, '') AS transformer FROM contracts_agreement g
+JOIN network_service_point p ON p.id = g.service_point_id
+JOIN assets_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
+JOIN assets_device v ON v.id = d.device_id AND v.load_switch
+LEFT JOIN network_fed_by t ON t.service_point_id = p.id
+JOIN contracts_agreement_terms m ON m.agreement_id = g.id AND m.valid_from <= %(opens)s
     AND coalesce(m.valid_to, 'infinity') >= %(closes)s AND m.payment_mode = 'prepaid'
 JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest
-LEFT JOIN ledger_close k ON k.agreement_id = g.id
+LEFT JOIN billing_close k ON k.agreement_id = g.id
 WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
-    AND coalesce(nullif(m.policy, ''), (SELECT s.code FROM supply_policy_assignment s WHERE s.category = m.category),
-        (SELECT s.code FROM supply_policy_assignment s WHERE s.category = '')) = %(code)s
-    AND NOT EXISTS (SELECT FROM registry_protection q WHERE q.person_id = g.customer_id
+    AND coalesce(nullif(m.policy, ''), (SELECT s.code FROM rulebook_policy_assignment s WHERE s.category = m.category),
+        (SELECT s.code FROM rulebook_policy_assignment s WHERE s.category = '')) = %(code)s
+    AND NOT EXISTS (SELECT FROM people_protection q WHERE q.person_id = g.customer_id
         AND q.valid_from < %(closes)s AND coalesce(q.valid_to, 'infinity') > %(opens)s)
     AND (m.converted_at IS NULL OR m.converted_at + make_interval(days => %(conversion)s) <= %(opens)s)
     -- What was posted by the opening already leaves less than the limit; what was used since only takes more away.
-    AND (SELECT coalesce(sum(e.amount_minor), 0) FROM ledger_entry e WHERE e.bucket = (g.account_id >> 40)::smallint
+    AND (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e WHERE e.bucket = (g.account_id >> 40)::smallint
         AND e.account_id = g.account_id AND e.posted_at <= %(opens)s) < %(floor)s
     AND (k.closed_at IS NULL OR k.closed_at <= %(opens)s OR NOT k.provisional)
     AND NOT coalesce(k.provisional, false)
@@ -506,7 +506,7 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         AND l.decided_at > %(opens)s - make_interval(days => %(grace)s)
         AND l.standing IN ('fine', 'grace', 'protected', 'suspended') AND l.reason->>'key' NOT LIKE 'protected%%'
         AND l.reason->>'key' <> 'holiday')
-    AND NOT EXISTS (SELECT FROM ledger_credit_request c WHERE c.account_id = g.account_id
+    AND NOT EXISTS (SELECT FROM books_credit_request c WHERE c.account_id = g.account_id
         AND (c.posted_at IS NULL OR c.posted_at > %(opens)s - make_interval(days => %(grace)s)))
     AND NOT EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = p.id AND h.placed_at < %(closes)s
         AND (h.released_at IS NULL OR h.released_at > %(opens)s) AND h.reason <> 'credit')
@@ -522,7 +522,7 @@ ORDER BY 1
 _SINCE_THE_LAST_CREDIT = """
 SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s
     AND (channel <> 'letter' OR ended_at IS NULL) AND requested_at >= coalesce(
-        (SELECT max(c.posted_at) FROM ledger_credit_request c WHERE c.account_id = %(account)s), '-infinity')
+        (SELECT max(c.posted_at) FROM books_credit_request c WHERE c.account_id = %(account)s), '-infinity')
 """
 
 
@@ -574,11 +574,11 @@ SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.ended_at, g.id AS agreement_
     coalesce((SELECT w.policy FROM supply_switching w WHERE w.command_id = c.id), '') AS policy,
     array(SELECT h.reason::text FROM supply_hold h WHERE h.service_point_id = c.service_point_id
         AND h.released_at IS NULL) AS held_for,
-    (SELECT min(greatest(p.valid_from, p.recorded_at)) FROM registry_protection p WHERE p.person_id = g.customer_id
+    (SELECT min(greatest(p.valid_from, p.recorded_at)) FROM people_protection p WHERE p.person_id = g.customer_id
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s) AS protected_at,
-    (SELECT max(k.closed_at) FROM ledger_close k WHERE k.agreement_id = g.id AND k.provisional) AS provisional_at
+    (SELECT max(k.closed_at) FROM billing_close k WHERE k.agreement_id = g.id AND k.provisional) AS provisional_at
 FROM commands_command c
-JOIN registry_agreement g ON g.service_point_id = c.service_point_id AND g.valid_from <= %(now)s AND g.valid_to IS NULL
+JOIN contracts_agreement g ON g.service_point_id = c.service_point_id AND g.valid_from <= %(now)s AND g.valid_to IS NULL
 WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC
 """
 
@@ -615,7 +615,7 @@ def _light(books: _Books) -> Iterator[str]:
     rows = books.rows(
         "SELECT DISTINCT ON (c.device_id) c.kind, c.state, c.issued_at, c.sent_at, c.expires_at, c.ended_at, w.account_id, "
         "w.policy, "
-        "(SELECT max(q.posted_at) FROM ledger_credit_request q WHERE q.account_id = w.account_id) AS credited_at, "
+        "(SELECT max(q.posted_at) FROM books_credit_request q WHERE q.account_id = w.account_id) AS credited_at, "
         "EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = c.service_point_id AND h.released_at IS NULL "
         "  AND h.reason <> 'credit') AS held "
         "FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "

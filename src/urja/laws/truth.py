@@ -120,13 +120,13 @@ _REGISTERS = """
 """
 _ASKED = """
     SELECT p.device_id, max(extract(epoch FROM c.daily_to_at)::bigint)
-    FROM registry_device_period p JOIN readings_coverage c ON c.device_period_id = p.id
+    FROM assets_device_period p JOIN readings_coverage c ON c.device_period_id = p.id
     WHERE c.daily_to_at IS NOT NULL GROUP BY 1
 """
 _DEVICES = """
     SELECT d.id, d.serial, bool_or(p.role = 1), extract(epoch FROM min(p.valid_from))::bigint,
         CASE WHEN bool_and(p.valid_to IS NOT NULL) THEN ceil(extract(epoch FROM max(p.valid_to)))::bigint END
-    FROM registry_device d JOIN registry_device_period p ON p.device_id = d.id GROUP BY d.id
+    FROM assets_device d JOIN assets_device_period p ON p.device_id = d.id GROUP BY d.id
 """
 _INSTALLATION = 5
 

@@ -78,7 +78,7 @@ def examine(
     covered = root_law.covered(connection, proven)
     buckets = [
         (bucket, covered.get(bucket, 0))
-        for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM ledger_account ORDER BY 1")
+        for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM books_account ORDER BY 1")
     ]
     checks: list[tuple[str, str, Iterable[str]]] = [
         ("balances", "the stored balance of each account is the sum of its entries", _balances(connection)),
@@ -175,10 +175,10 @@ def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
 
 def _balances(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
-        "WITH legs AS (SELECT account_id AS id, amount_minor AS amount FROM ledger_entry "
-        "UNION ALL SELECT contra_id, -amount_minor FROM ledger_entry), "
+        "WITH legs AS (SELECT account_id AS id, amount_minor AS amount FROM books_entry "
+        "UNION ALL SELECT contra_id, -amount_minor FROM books_entry), "
         "sums AS (SELECT id, sum(amount) AS total FROM legs GROUP BY id) "
-        "SELECT coalesce(a.id, s.id), a.balance_minor, coalesce(s.total, 0) FROM ledger_account a "
+        "SELECT coalesce(a.id, s.id), a.balance_minor, coalesce(s.total, 0) FROM books_account a "
         "FULL JOIN sums s ON s.id = a.id WHERE a.balance_minor IS DISTINCT FROM coalesce(s.total, 0) ORDER BY 1"
     )
     for account_id, stored, total in rows:
@@ -187,7 +187,7 @@ def _balances(connection: Connection) -> Iterator[str]:
 
 def _sum_zero(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT currency, sum(balance_minor) FROM ledger_account GROUP BY currency HAVING sum(balance_minor) <> 0"
+        "SELECT currency, sum(balance_minor) FROM books_account GROUP BY currency HAVING sum(balance_minor) <> 0"
     )
     for currency, total in rows:
         yield f"all accounts in {currency} come to {total}"
@@ -200,7 +200,7 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     heads = {
         account_id: (seq, bytes(last_hash), balance)
         for account_id, seq, last_hash, balance in connection.execute(
-            "SELECT id, last_seq, last_hash, balance_minor FROM ledger_account "
+            "SELECT id, last_seq, last_hash, balance_minor FROM books_account "
             "WHERE kind = 'consumer' AND bucket = %(bucket)s",
             given,
         )
@@ -208,14 +208,14 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     reached = {
         account_id: (seq, bytes(last_hash), balance)
         for account_id, seq, last_hash, balance in connection.execute(
-            "SELECT DISTINCT ON (account_id) account_id, seq, hash, balance_after_minor FROM ledger_entry "
+            "SELECT DISTINCT ON (account_id) account_id, seq, hash, balance_after_minor FROM books_entry "
             "WHERE bucket = %(bucket)s AND batch <= %(proven)s ORDER BY account_id, seq DESC",
             given,
         )
     }
     with connection.transaction(), connection.cursor(name="chains") as cursor:
         cursor.execute(
-            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM ledger_entry "  # noqa: S608
+            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM books_entry "  # noqa: S608
             "WHERE bucket = %(bucket)s AND batch > %(proven)s ORDER BY account_id, seq",
             given,
         )
@@ -237,7 +237,7 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
 
 def _arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT account_id, seq, amount_minor, total FROM ledger_entry CROSS JOIN LATERAL ("
+        "SELECT account_id, seq, amount_minor, total FROM books_entry CROSS JOIN LATERAL ("
         "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
         "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
         "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq",
@@ -248,7 +248,7 @@ def _arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[st
 
 
 _CHARGED_SINCE: Final = """
-SELECT DISTINCT agreement_id FROM ledger_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine'
+SELECT DISTINCT agreement_id FROM books_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine'
 """
 
 
@@ -258,7 +258,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
     given = {"bucket": bucket, "proven": proven}
     charged: dict[tuple[int, date], dict[str, int]] = {}
     for agreement_id, period_start, line, total in connection.execute(
-        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM ledger_entry "  # noqa: S608
+        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM books_entry "  # noqa: S608
         f"WHERE bucket = %(bucket)s AND origin = 'engine' AND agreement_id IN ({_CHARGED_SINCE}) GROUP BY 1, 2, 3",
         given,
     ):
@@ -303,11 +303,11 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
     """Of a bucket: all, or where a part of it is proven those of agreements that were charged since."""
     texts: dict[str, list[tuple[str, str]]] = {}
     for code, version, sha256, text in connection.execute(
-        "SELECT code, version, sha256, text FROM tariffs_version ORDER BY valid_from, id"
+        "SELECT code, version, sha256, text FROM rulebook_tariff_version ORDER BY valid_from, id"
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
     rows = connection.execute(
-        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM ledger_rated "  # noqa: S608 - a constant
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM billing_rated "  # noqa: S608 - a constant
         "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
         f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
         given,
@@ -329,7 +329,7 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
 
 
 def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
-    """What stands in `ledger_rated.versions`: since when which tariff and load hold, with the names of its versions."""
+    """What stands in `billing_rated.versions`: since when which tariff and load hold, with the names of its versions."""
     for each in rated.removeprefix(_by_day(rated)).split("; "):
         since, code, load_w, *named = each.split(" ")
         yield date.fromisoformat(since), code, int(load_w), named
@@ -356,19 +356,19 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
         "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
         "ORDER BY t.valid_from), (a.valid_from AT TIME ZONE %(zone)s)::date = r.billed_first AND EXISTS ("
-        "  SELECT FROM registry_agreement b WHERE b.service_point_id = a.service_point_id "
+        "  SELECT FROM contracts_agreement b WHERE b.service_point_id = a.service_point_id "
         "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s) "
-        "FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
-        "JOIN registry_agreement a ON a.id = r.agreement_id "
-        "JOIN registry_agreement_terms t ON t.agreement_id = r.agreement_id "
+        "FROM billing_rated r JOIN billing_close c USING (agreement_id) "
+        "JOIN contracts_agreement a ON a.id = r.agreement_id "
+        "JOIN contracts_agreement_terms t ON t.agreement_id = r.agreement_id "
         "WHERE r.billed_first < r.billed_end AND NOT EXISTS ("
-        "  SELECT FROM registry_agreement late WHERE late.service_point_id = a.service_point_id "
+        "  SELECT FROM contracts_agreement late WHERE late.service_point_id = a.service_point_id "
         "  AND (late.recorded_at > c.closed_at OR EXISTS ("
-        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement' AND h.row_id = late.id "
+        "    SELECT FROM journal_history h WHERE h.table_name = 'contracts_agreement' AND h.row_id = late.id "
         "    AND h.known_to > c.closed_at))) AND NOT EXISTS ("
-        "  SELECT FROM registry_agreement_terms late WHERE late.agreement_id = r.agreement_id "
+        "  SELECT FROM contracts_agreement_terms late WHERE late.agreement_id = r.agreement_id "
         "  AND (late.recorded_at > c.closed_at OR EXISTS ("
-        "    SELECT FROM registry_history h WHERE h.table_name = 'registry_agreement_terms' AND h.row_id = late.id "
+        "    SELECT FROM journal_history h WHERE h.table_name = 'contracts_agreement_terms' AND h.row_id = late.id "
         "    AND h.known_to > c.closed_at))) "
         "GROUP BY 1, 2, a.id ORDER BY 1, 2",
         {"zone": zone},
@@ -389,8 +389,8 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
 
 def _calendars(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
-        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, a.billing_day FROM ledger_rated r "
-        "JOIN registry_agreement a ON a.id = r.agreement_id "
+        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, a.billing_day FROM billing_rated r "
+        "JOIN contracts_agreement a ON a.id = r.agreement_id "
         "WHERE extract(day FROM r.period_start) <> a.billing_day OR (r.billed_first < r.billed_end AND ("
         "  r.billed_first < r.period_start OR r.billed_end > r.period_start + interval '1 month')) ORDER BY 1, 2"
     )
@@ -400,8 +400,8 @@ def _calendars(connection: Connection) -> Iterator[str]:
             f"its periods begin on {'a day of its tariff' if own is None else f'day {own}'}"
         )
     rows = connection.execute(
-        "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM ledger_rated r "
-        "JOIN ledger_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
+        "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM billing_rated r "
+        "JOIN billing_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
         "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end ORDER BY 1, 2, 3"
     )
     for agreement_id, start, later, day in rows:
@@ -419,14 +419,14 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
         "  SELECT r.agreement_id, r.period_start, r.energy_wh, c.closed_at, a.service_point_id, "
         "  greatest(a.valid_from, r.period_start::timestamp AT TIME ZONE %(zone)s) AS from_at, "
         "  least(coalesce(a.valid_to, 'infinity'), r.through::timestamp AT TIME ZONE %(zone)s) AS to_at "
-        "  FROM ledger_rated r JOIN ledger_close c USING (agreement_id) "
-        "  JOIN registry_agreement a ON a.id = r.agreement_id "
+        "  FROM billing_rated r JOIN billing_close c USING (agreement_id) "
+        "  JOIN contracts_agreement a ON a.id = r.agreement_id "
         "  WHERE r.through = c.closed_through + 1 AND r.billed_first < r.billed_end AND NOT c.provisional), "
         "metered AS ("
         "  SELECT closed.*, p.device_id, p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, "
         "  greatest(from_at, p.valid_from, p.in_service_at) AS begins_at, "
         "  least(to_at, coalesce(p.valid_to, 'infinity')) AS ends_at "
-        "  FROM closed JOIN registry_device_period p ON p.service_point_id = closed.service_point_id AND p.role = 1 "
+        "  FROM closed JOIN assets_device_period p ON p.service_point_id = closed.service_point_id AND p.role = 1 "
         "  AND p.in_service_at IS NOT NULL AND greatest(p.valid_from, p.in_service_at) < to_at "
         "  AND coalesce(p.valid_to, 'infinity') > greatest(from_at, p.in_service_at)), "
         "reads AS ("
@@ -460,7 +460,7 @@ def _debits(connection: Connection) -> Iterator[str]:
 
 _CREDITS: Final = """
 SELECT c.id, c.amount_minor, c.posted_at IS NOT NULL, count(e.seq), coalesce(sum(e.amount_minor), 0)
-FROM ledger_credit_request c LEFT JOIN ledger_entry e ON e.bucket = c.id >> 40
+FROM books_credit_request c LEFT JOIN books_entry e ON e.bucket = c.id >> 40
     AND e.origin = 'credit' AND (e.inputs->>'request')::bigint = c.id AND e.account_id = c.account_id
 GROUP BY c.id
 HAVING count(e.seq) <> (c.posted_at IS NOT NULL)::int
@@ -471,7 +471,7 @@ ORDER BY 1
 
 _DEBITS: Final = """
 SELECT d.id, d.amount_minor, d.posted_at IS NOT NULL, count(e.seq), coalesce(-sum(e.amount_minor), 0)
-FROM ledger_debit_request d LEFT JOIN ledger_entry e ON e.bucket = d.id >> 40
+FROM books_debit_request d LEFT JOIN books_entry e ON e.bucket = d.id >> 40
     AND e.origin = 'credit' AND (e.inputs->>'debit')::bigint = d.id AND e.account_id = d.account_id
 GROUP BY d.id
 HAVING count(e.seq) <> (d.posted_at IS NOT NULL)::int

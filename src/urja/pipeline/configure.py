@@ -1,6 +1,6 @@
 """The pipeline's stage `configure`: a meter is told to be what it is wanted to be, and what it confirms is noted.
 
-What is wanted stands in `registry_configuration`: operations write it there, and terms that begin at a midnight do.
+What is wanted stands in `assets_configuration`: operations write it there, and terms that begin at a midnight do.
 Each wish is a command that the head end reads back; one that the meter does not take is somebody's way there, and is
 tried again after a day. A load limit goes only to a meter that has a switch to keep it with; where there is none,
 the sanctioned load is a figure for the bill.

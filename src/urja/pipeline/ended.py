@@ -129,7 +129,7 @@ def _buckets_to_look_through(today: date) -> list[int]:
     )
 
 
-_KEPT_OF: Final = {"agreement": "registry_agreement", "terms": "registry_agreement_terms"}
+_KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agreement_terms"}
 """What the history calls the tables that `_CHANGED` looks up."""
 
 

@@ -20,8 +20,8 @@ from typing import Final
 from urja.site.exits import Exit, Refusal, disk_full, refusal_for
 
 _FORMAT_DIGITS: Final = 6
-FORMAT: Final = 1
-"""Format of the directory. A new table is a migration; this moves when files move."""
+FORMAT: Final = 2
+"""Format of the directory. A new table is a migration; this moves when files move, and has moved when tables began anew."""
 
 _ROOM_BYTES: Final = 200 << 20
 """What PostgreSQL, its log and the stream need to start at all."""
@@ -178,12 +178,14 @@ class DataDirectory:
         text = self._version_file.read_text("utf-8", "replace").strip()
         if not (text.isascii() and text.isdigit() and len(text) <= _FORMAT_DIGITS):
             raise Refusal(
-                Exit.NEWER_VERSION,
+                Exit.OTHER_VERSION,
                 f"{self._version_file} holds {text[:40]!r}, not a format number: restore it from a backup",
             )
+        if int(text) < FORMAT:
+            raise older_tables(str(self.path), "start this one on another directory with --data")
         if int(text) > FORMAT:
             raise Refusal(
-                Exit.NEWER_VERSION,
+                Exit.OTHER_VERSION,
                 f"{self.path} was written by a newer Urja (format {text}, this one knows {FORMAT}): "
                 "run that version, or start this one on another directory with --data",
             )
@@ -203,6 +205,15 @@ class DataDirectory:
         for place in self.places:
             if place.exists() and shutil.disk_usage(place).free < _ROOM_BYTES:
                 raise disk_full(place)
+
+
+def older_tables(where: str, instead: str) -> Refusal:
+    """The sentence for data from before the tables began anew; there is no way from those tables to these."""
+    return Refusal(
+        Exit.OTHER_VERSION,
+        f"{where} was written by an earlier Urja, from before the tables began anew: this one cannot read it and has "
+        f"changed nothing in it. Run that version on it, or {instead}",
+    )
 
 
 def write_private(path: Path, content: bytes) -> None:

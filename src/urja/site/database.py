@@ -18,10 +18,27 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from urja.site.data_directory import older_tables
+
 LOGIN_ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web")
 PARTITIONS_ROLE: Final = "urja_partitions"
 _MIGRATION_LOCK: Final = 0x75726A61
 """Advisory lock: two starts on one external database migrate one after the other."""
+
+
+def check_its_tables(admin_conninfo: str, name: str) -> None:
+    """Raise `Refusal` for a database whose tables are those from before they began anew; it is only read."""
+    with psycopg.connect(admin_conninfo, autocommit=True) as admin:
+        if admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount == 0:
+            return
+    with psycopg.connect(admin_conninfo, dbname=name, autocommit=True) as connection:
+        if connection.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
+            return
+        older = "SELECT FROM django_migrations WHERE app IN ('registry', 'ledger') LIMIT 1"
+        if connection.execute(older).rowcount:
+            raise older_tables(
+                f"the database {name}", "give this one another with database.dsn or database.name"
+            )
 
 
 def create_roles(admin_conninfo: str, passwords: dict[str, str]) -> None:

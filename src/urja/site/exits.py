@@ -28,8 +28,8 @@ class Exit(IntEnum):
     """Another supervisor holds the data directory; or none does, where one is needed."""
     NO_PERMISSION = 77
     """The data directory cannot be read or written."""
-    NEWER_VERSION = 78
-    """The data directory was written by a newer Urja."""
+    OTHER_VERSION = 78
+    """The data directory or the database was written by a newer Urja, or by one whose tables this one does not know."""
 
 
 class Refusal(Exception):  # noqa: N818 - a decision, not a mistake

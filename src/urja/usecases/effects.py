@@ -168,9 +168,9 @@ def effects(operation: UseCase, *, recorded_at: datetime, actor: str) -> Effects
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _WHOSE = {
-    "registry_device_period": "service_point_id",
-    "registry_agreement": "service_point_id",
-    "registry_agreement_terms": "agreement_id",
+    "assets_device_period": "service_point_id",
+    "contracts_agreement": "service_point_id",
+    "contracts_agreement_terms": "agreement_id",
 }
 """Tables of periods that energy and money rest on, and what they are of."""
 

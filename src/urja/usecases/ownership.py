@@ -9,9 +9,9 @@ from urja.apps.journal.operation import next_number
 from urja.base.sentences import say
 
 _KEPT_OF = {
-    "person": "registry_person",
-    "premise": "registry_premise",
-    "service_point": "registry_service_point",
+    "person": "people_person",
+    "premise": "network_premise",
+    "service_point": "network_service_point",
 }
 """What the history calls the tables of what an outside system may own attributes of."""
 _TOUCHED = """

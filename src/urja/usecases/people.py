@@ -160,7 +160,7 @@ class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
         person = Person.objects.get(id=self.consumer_id)
         doing.change(person, name="", email="", phone=None, address="", nameless_at=doing.recorded_at)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT registry_forget(%s)", [person.id])
+            cursor.execute("SELECT notices_forget(%s)", [person.id])
         doing.outcome["consumer_id"] = person.id
 
 

@@ -205,11 +205,11 @@ def _do_part(doing: Doing, asked: Asked) -> list[str]:
 
 
 _KEPT_OF = {
-    "agreement": "registry_agreement",
-    "device": "registry_device",
-    "device_period": "registry_device_period",
-    "node_period": "registry_node_period",
-    "placement": "registry_placement",
+    "agreement": "contracts_agreement",
+    "device": "assets_device",
+    "device_period": "assets_device_period",
+    "node_period": "network_node_period",
+    "placement": "network_placement",
 }
 """What the history calls the tables that the next statement looks up."""
 _TOUCHED = """
@@ -291,7 +291,7 @@ def _addresses_asked_for(operation_id: int) -> list[Change]:
         )
         return [
             Change(
-                "registry_address_change",
+                "identity_address_change",
                 row_id,
                 None,
                 {
@@ -328,25 +328,25 @@ def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 RECORDED_TABLES = (
-    "registry_utility",
-    "registry_licensee",
-    "registry_premise",
-    "registry_service_point",
-    "registry_node",
-    "registry_node_period",
-    "registry_placement",
-    "registry_device",
-    "registry_device_period",
-    "registry_seal",
-    "registry_person",
-    "registry_consent",
-    "registry_protection",
-    "registry_account_access",
-    "registry_employment",
-    "registry_agreement",
-    "registry_agreement_terms",
-    "registry_deposit",
-    "registry_arrear",
-    "registry_instalment_plan",
+    "network_utility",
+    "network_licensee",
+    "network_premise",
+    "network_service_point",
+    "network_node",
+    "network_node_period",
+    "network_placement",
+    "assets_device",
+    "assets_device_period",
+    "assets_seal",
+    "people_person",
+    "people_consent",
+    "people_protection",
+    "identity_account_access",
+    "identity_employment",
+    "contracts_agreement",
+    "contracts_agreement_terms",
+    "billing_deposit",
+    "billing_arrear",
+    "billing_instalment_plan",
 )
 """In the order in which their rows can be made: each names only rows of tables before it."""

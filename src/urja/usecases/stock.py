@@ -4,7 +4,7 @@
                     ◀─ returned ─┘                    └─▶ scrapped
 
 A meter is *installed* exactly while it hangs somewhere; the database holds the stock and the meter's periods to each
-other (migration 0008), so that no meter is in two places.
+other (migration `assets.0002_rules`), so that no meter is in two places.
 """
 
 import secrets

@@ -54,13 +54,13 @@ class Undo(undoing.Undo, UseCase):
                 kind=kind,
                 which=which,
             )
-        for agreement_id in charged_agreements(made.get("registry_agreement", [])):
+        for agreement_id in charged_agreements(made.get("contracts_agreement", [])):
             yield say(
                 "days of agreement {agreement_id} are charged already: end it by move_out instead",
                 agreement_id=agreement_id,
             )
         known = Projection.objects.filter(
-            device_id__in=made.get("registry_device", []), projected_version__gt=0
+            device_id__in=made.get("assets_device", []), projected_version__gt=0
         )
         for serial in known.values_list("device__serial", flat=True):
             yield say(
@@ -72,7 +72,7 @@ class Undo(undoing.Undo, UseCase):
                 account=final.account_id,
                 settled_at=final.settled_at,
             )
-        paid = ArrearPayment.objects.filter(arrear_id__in=made.get("registry_arrear", []))
+        paid = ArrearPayment.objects.filter(arrear_id__in=made.get("billing_arrear", []))
         for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
             yield say(
                 "payments here have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
@@ -85,7 +85,7 @@ class Undo(undoing.Undo, UseCase):
                 "the address that {which} asked for was confirmed: correct_consumer again instead",
                 which=which,
             )
-        posted = Instalment.objects.filter(plan_id__in=made.get("registry_instalment_plan", []))
+        posted = Instalment.objects.filter(plan_id__in=made.get("billing_instalment_plan", []))
         if posted.exists():
             yield say(
                 "instalments of the plan that {which} made are posted: end it by end_instalments instead",
@@ -105,7 +105,7 @@ class Undo(undoing.Undo, UseCase):
         doing.undoes = entry.id
         doing.service_point_id = entry.service_point_id
         made = _made_by(entry.id)
-        Projection.objects.filter(device_id__in=made.get("registry_device", [])).delete()
+        Projection.objects.filter(device_id__in=made.get("assets_device", [])).delete()
         with connection.cursor() as cursor:
             for table in reversed(RECORDED_TABLES):
                 if table in made:
@@ -117,7 +117,7 @@ class Undo(undoing.Undo, UseCase):
         withdraw_asked_by(entry.id, doing.recorded_at)
         outside.take_back(doing, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
-            if order.service_point_id in made.get("registry_service_point", ()):
+            if order.service_point_id in made.get("network_service_point", ()):
                 work.forget(order.id)
             else:
                 work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")

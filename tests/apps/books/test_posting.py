@@ -49,10 +49,10 @@ def book(database) -> str:
     """The bucket's book as a little ledger: entries, then balances."""
     with database.connect() as connection:
         entries = connection.execute(
-            "SELECT seq, line, amount_minor, balance_after_minor FROM ledger_entry ORDER BY account_id, seq"
+            "SELECT seq, line, amount_minor, balance_after_minor FROM books_entry ORDER BY account_id, seq"
         ).fetchall()
         balances = connection.execute(
-            "SELECT coalesce(nullif(code, ''), 'consumer'), balance_minor FROM ledger_account ORDER BY 1, id"
+            "SELECT coalesce(nullif(code, ''), 'consumer'), balance_minor FROM books_account ORDER BY 1, id"
         ).fetchall()
     lines = [f"{seq} {line:8} {amount:>7} -> {after:>7}" for seq, line, amount, after in entries]
     return "\n".join([*lines, *(f"{name:17} {balance:>7}" for name, balance in balances)])
@@ -145,9 +145,9 @@ def test_many_post_at_once(database, ledger):
         list(pool.map(post, range(8)))
     with database.connect() as connection:
         found = connection.execute(
-            "SELECT balance_minor, last_seq FROM ledger_account WHERE kind = 'consumer'"
+            "SELECT balance_minor, last_seq FROM books_account WHERE kind = 'consumer'"
         ).fetchall()
-        total = connection.execute("SELECT sum(balance_minor) FROM ledger_account").fetchone()
+        total = connection.execute("SELECT sum(balance_minor) FROM books_account").fetchone()
     assert found == [(-40, 40), (-40, 40)]
     assert total == (0,)
 
@@ -170,27 +170,27 @@ def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE ledger_entry SET amount_minor = -1",
-        "DELETE FROM ledger_entry",
-        "TRUNCATE ledger_entry",
-        "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE kind = 'consumer'",
-        "UPDATE ledger_account SET balance_minor = balance_minor + 1 WHERE kind = 'contra'",
-        "UPDATE ledger_account SET last_seq = last_seq + 1 WHERE kind = 'consumer'",
-        "UPDATE ledger_account SET last_hash = decode(repeat('11', 32), 'hex') WHERE kind = 'consumer'",
+        "UPDATE books_entry SET amount_minor = -1",
+        "DELETE FROM books_entry",
+        "TRUNCATE books_entry",
+        "UPDATE books_account SET balance_minor = balance_minor + 1 WHERE kind = 'consumer'",
+        "UPDATE books_account SET balance_minor = balance_minor + 1 WHERE kind = 'contra'",
+        "UPDATE books_account SET last_seq = last_seq + 1 WHERE kind = 'consumer'",
+        "UPDATE books_account SET last_hash = decode(repeat('11', 32), 'hex') WHERE kind = 'consumer'",
         (
-            "INSERT INTO ledger_account SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
-            "FROM ledger_account WHERE kind = 'consumer'"
+            "INSERT INTO books_account SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
+            "FROM books_account WHERE kind = 'consumer'"
         ),
         # An entry whose balances nobody moved, and one that breaks the chain.
         (
-            "INSERT INTO ledger_entry SELECT bucket, account_id, seq + 1, contra_id, amount_minor, "
+            "INSERT INTO books_entry SELECT bucket, account_id, seq + 1, contra_id, amount_minor, "
             "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
-            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM ledger_entry"
+            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM books_entry"
         ),
         (
-            "INSERT INTO ledger_entry SELECT bucket, account_id, seq + 2, contra_id, amount_minor, "
+            "INSERT INTO books_entry SELECT bucket, account_id, seq + 2, contra_id, amount_minor, "
             "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
-            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM ledger_entry"
+            "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM books_entry"
         ),
     ],
 )
@@ -207,12 +207,12 @@ def test_who_may_write(database, ledger):
     """The web reads and requests no credit; the pipeline posts and does not change."""
     account = opened(ledger)
     ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
-    copied = "INSERT INTO ledger_entry SELECT * FROM ledger_entry"
+    copied = "INSERT INTO books_entry SELECT * FROM books_entry"
     refused = {
-        "urja_web": [copied, "UPDATE ledger_account SET balance_minor = 0", "DELETE FROM ledger_credit_request",
-                     "INSERT INTO ledger_credit_request SELECT * FROM ledger_credit_request"],
-        "urja_pipeline": ["UPDATE ledger_entry SET amount_minor = 0", "DELETE FROM ledger_entry",
-                          "UPDATE ledger_account SET kind = 'contra'"],
+        "urja_web": [copied, "UPDATE books_account SET balance_minor = 0", "DELETE FROM books_credit_request",
+                     "INSERT INTO books_credit_request SELECT * FROM books_credit_request"],
+        "urja_pipeline": ["UPDATE books_entry SET amount_minor = 0", "DELETE FROM books_entry",
+                          "UPDATE books_account SET kind = 'contra'"],
     }  # fmt: skip
     for role, statements in refused.items():
         with database.connect(role) as connection:

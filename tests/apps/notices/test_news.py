@@ -143,7 +143,7 @@ def test_each_role_can_do_its_part_and_no_more(account, database):
 
     pay(account, "sandbox:pay_1")
     with database.connect("urja_pipeline") as pipeline:
-        pipeline.execute("UPDATE ledger_credit_request SET posted_at = %s", [NOW])
+        pipeline.execute("UPDATE books_credit_request SET posted_at = %s", [NOW])
     assert kinds() == ["recharge"]
     with database.connect("urja_web") as web:
         receipt = "INSERT INTO notices_receipt (provider, digest, body, headers, received_at) VALUES ('x', '', '', '{}', now())"

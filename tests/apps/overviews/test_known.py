@@ -91,8 +91,8 @@ def test_a_row_that_was_away_for_a_while(database):
     AuditEntry.objects.create(id=1, kind="test", recorded_at=LEARNED, undone_by=undoing, **stamp)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO registry_history (table_name, row_id, action, row, known_to, operation_id) "
-            "SELECT 'registry_node', id, 'deleted', to_jsonb(n), %s, 1 FROM registry_node n",
+            "INSERT INTO journal_history (table_name, row_id, action, row, known_to, operation_id) "
+            "SELECT 'network_node', id, 'deleted', to_jsonb(n), %s, 1 FROM network_node n",
             [LEARNED],
         )
 
@@ -129,8 +129,8 @@ def test_no_keys_and_no_other_tables(moved):
     assert device.serial == "URJ00000001"
     assert not bytes(device.wrapped_guek)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT registry_known('device', 'id', %s, %s)::text", [[device.id], UNDONE])
+        cursor.execute("SELECT contracts_known('assets_device', 'id', %s, %s)::text", [[device.id], UNDONE])
         assert "wrapped" not in cursor.fetchone()[0]
-        for table, by in (("token", "id"), ("person", "name")):
+        for table, by in (("identity_token", "id"), ("people_person", "name")):
             with transaction.atomic(), pytest.raises(DatabaseError, match="nobody asks what was known"):
-                cursor.execute("SELECT registry_known(%s, %s, '{1}', now())", [table, by])
+                cursor.execute("SELECT contracts_known(%s, %s, '{1}', now())", [table, by])

@@ -46,7 +46,7 @@ def moved(home):
         from django.db import connection
 
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+            cursor.execute("UPDATE journal_revision SET revision = revision + 1")
             reassess(cursor, {home.service_point_id: START}, NOW, ZONE)
     return after.id
 

@@ -89,7 +89,9 @@ def test_versions_in_force(tariffs):
         found("2023-01-01", "2023-02-01")
 
 
-@pytest.mark.parametrize("statement", ["UPDATE tariffs_version SET text = ''", "DELETE FROM tariffs_version"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE rulebook_tariff_version SET text = ''", "DELETE FROM rulebook_tariff_version"]
+)
 def test_a_version_is_never_changed(database, tariffs, statement):
     tariffs[0].load_tariff(document(), NOW)
     with pytest.raises(psycopg.errors.IntegrityError), database.connect() as connection:

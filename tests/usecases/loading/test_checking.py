@@ -119,7 +119,7 @@ def test_a_meter_in_the_stock_and_on_a_wall(load, look, database):
 
     adopt(1, valid_from=load.clock.now())
     with database.connect() as owner:
-        owner.execute("ALTER TABLE registry_device DISABLE TRIGGER registry_stock_agrees")
+        owner.execute("ALTER TABLE assets_device DISABLE TRIGGER assets_stock_agrees")
     with by_hand():
         Device.objects.update(stock="issued")
     assert look()["stock_and_wall"] == [

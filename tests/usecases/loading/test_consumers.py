@@ -71,7 +71,7 @@ def test_the_example_makes_premises_people_agreements_and_accesses(load, databas
     }
     assert entry.outcome["rows"] == 3
     with database.connect() as connection:
-        assert connection.execute("SELECT revision FROM registry_revision").fetchone()[0] > 0
+        assert connection.execute("SELECT revision FROM journal_revision").fetchone()[0] > 0
 
 
 def test_the_same_file_again_changes_nothing_and_says_so(load):
@@ -102,14 +102,14 @@ def test_a_changed_row_changes_what_the_map_covers_and_no_more(load):
             }
         ],
     )
-    assert report.counts == {"registry_premise: changed": 1, "registry_person: changed": 1}
+    assert report.counts == {"premise: changed": 1, "person: changed": 1}
     meera = Person.objects.get(name="Meera Devi")
     assert (meera.phone, meera.email) == ("9812399999", "meera@example.org")
     premise = ServicePoint.objects.get(consumer_number="1001000001").premise
     assert (premise.address, premise.pin_code) == ("18 Station Road", "226001")
     assert set(History.objects.values_list("table_name", flat=True)) == {
-        "registry_premise",
-        "registry_person",
+        "network_premise",
+        "people_person",
     }
 
 

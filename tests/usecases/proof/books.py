@@ -130,9 +130,7 @@ class Books:
                 Terms(id_, begins, ends or EVER, *more)
                 for id_, begins, ends, *more in connection.execute(_TERMS)
             ),
-            dict(
-                connection.execute("SELECT consumer_number, purpose FROM registry_service_point").fetchall()
-            ),
+            dict(connection.execute("SELECT consumer_number, purpose FROM network_service_point").fetchall()),
             tuple(Block(*row) for row in connection.execute(_BLOCKS)),
             dict(anchors),
             *(
@@ -151,42 +149,44 @@ class Books:
 
 _HUNG = """
 SELECT s.consumer_number, p.role, p.valid_from, p.valid_to, d.serial, p.ratio_primary, p.ratio_secondary, p.commissioned_at
-FROM registry_device_period p JOIN registry_service_point s ON s.id = p.service_point_id
-JOIN registry_device d ON d.id = p.device_id ORDER BY 1, 2, 3
+FROM assets_device_period p JOIN network_service_point s ON s.id = p.service_point_id
+JOIN assets_device d ON d.id = p.device_id ORDER BY 1, 2, 3
 """
 _AGREED = """
 SELECT s.consumer_number, a.valid_from, a.valid_to, a.id
-FROM registry_agreement a JOIN registry_service_point s ON s.id = a.service_point_id ORDER BY 1, 2
+FROM contracts_agreement a JOIN network_service_point s ON s.id = a.service_point_id ORDER BY 1, 2
 """
 _TERMS = """
-SELECT agreement_id, valid_from, valid_to, tariff_code, sanctioned_load_w FROM registry_agreement_terms ORDER BY 1, 2
+SELECT agreement_id, valid_from, valid_to, tariff_code, sanctioned_load_w FROM contracts_agreement_terms ORDER BY 1, 2
 """
 _BLOCKS = """
 SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at) s.consumer_number, d.serial, i.start_at, i.import_wh
-FROM readings_interval i JOIN registry_service_point s ON s.id = i.service_point_id
-JOIN registry_device d ON d.id = i.device_id ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
+FROM readings_interval i JOIN network_service_point s ON s.id = i.service_point_id
+JOIN assets_device d ON d.id = i.device_id ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
 """
 _ANCHORS = """
 SELECT DISTINCT ON (r.service_point_id, r.device_id, r.read_at) s.consumer_number, d.serial, r.read_at, r.import_wh, r.status
-FROM readings_register r JOIN registry_service_point s ON s.id = r.service_point_id
-JOIN registry_device d ON d.id = r.device_id
+FROM readings_register r JOIN network_service_point s ON s.id = r.service_point_id
+JOIN assets_device d ON d.id = r.device_id
 WHERE r.kind IN (2, 3, 5) ORDER BY r.service_point_id, r.device_id, r.read_at, r.version DESC, r.kind
 """
 _PLACED = """
 SELECT s.consumer_number, p.tree, n.level || ' ' || n.code, p.valid_from, p.valid_to
-FROM registry_placement p JOIN registry_service_point s ON s.id = p.service_point_id JOIN registry_node n ON n.id = p.node_id
+FROM network_placement p JOIN network_service_point s ON s.id = p.service_point_id JOIN network_node n ON n.id = p.node_id
 """
 _HANGS_ON = """
 SELECT c.level || ' ' || c.code, n.level, n.level || ' ' || n.code, p.valid_from, p.valid_to
-FROM registry_node_period p JOIN registry_node c ON c.id = p.node_id JOIN registry_node n ON n.id = p.parent_id
+FROM network_node_period p JOIN network_node c ON c.id = p.node_id JOIN network_node n ON n.id = p.parent_id
 """
 _RECORDED = (
-    "premise", "service_point", "node", "node_period", "placement", "device", "device_period", "seal", "person",
-    "consent", "protection", "account_access", "employment", "agreement", "agreement_terms", "deposit", "arrear",
+    "network_premise", "network_service_point", "network_node", "network_node_period", "network_placement",
+    "assets_device", "assets_device_period", "assets_seal", "people_person", "people_consent", "people_protection",
+    "identity_account_access", "identity_employment", "contracts_agreement", "contracts_agreement_terms",
+    "billing_deposit", "billing_arrear",
 )  # fmt: skip
 _STRAY = " UNION ALL ".join(
-    f"SELECT '{table}', t.id, t.operation_id FROM registry_{table} t "
-    "WHERE t.operation_id IS NOT NULL AND NOT EXISTS (SELECT FROM registry_operation o WHERE o.id = t.operation_id)"
+    f"SELECT '{table}', t.id, t.operation_id FROM {table} t "
+    "WHERE t.operation_id IS NOT NULL AND NOT EXISTS (SELECT FROM journal_operation o WHERE o.id = t.operation_id)"
     for table in _RECORDED
 )
 

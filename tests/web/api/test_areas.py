@@ -189,7 +189,7 @@ def test_a_programs_reads_are_under_its_key_and_auditors_see_them(api, society):
 
 def test_nothing_is_answered_that_was_not_written_down(api, society, owner_of):
     clerk = api("clerk")
-    owner_of.execute("REVOKE INSERT ON registry_personal_read FROM urja_web")
+    owner_of.execute("REVOKE INSERT ON identity_personal_read FROM urja_web")
     assert clerk.get(f"/consumers/{society.people['Bina']}").status_code == 500
 
 

@@ -252,6 +252,6 @@ def test_when_the_database_is_away(api, monkeypatch):
 def test_the_web_can_make_no_key(api):
     from django.db import ProgrammingError, connection
 
-    for statement in ("INSERT INTO registry_token DEFAULT VALUES", "UPDATE registry_token SET scopes = '[]'"):
+    for statement in ("INSERT INTO identity_token DEFAULT VALUES", "UPDATE identity_token SET scopes = '[]'"):
         with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
             cursor.execute(statement)

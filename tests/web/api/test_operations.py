@@ -22,7 +22,7 @@ def test_done_and_told(api, society, stage):
     told = answer.json()
     assert (told["state"], told["faults"], told["dry_run"]) == ("done", [], False)
     assert told["outcome"]["device_id"] == society.elsewhere.device_id
-    assert "registry_device_period" in {change["table"] for change in told["effects"]["changes"]}
+    assert "assets_device_period" in {change["table"] for change in told["effects"]["changes"]}
     entry = api("auditor").get(f"/audit/{told['operation_id']}").json()
     me = clerk.get("/me").json()["user_id"]
     assert (entry["kind"], entry["actor"].startswith(f"user {me} token ")) == ("remove_meter", True)

@@ -38,9 +38,6 @@ class Invitation(models.Model):
     used_at = models.DateTimeField(null=True)
     actor = models.CharField(max_length=100)
 
-    class Meta:
-        db_table = "approvals_invitation"
-
     def __str__(self) -> str:
         return f"invitation {self.pk}"
 
@@ -59,7 +56,6 @@ class Enrolment(models.Model):
     judged_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "approvals_enrolment"
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(state="waiting"), name="approvals_enrolment_waiting"),
         ]
@@ -81,9 +77,6 @@ class Credential(models.Model):
     invitation = models.OneToOneField(Invitation, on_delete=models.PROTECT, related_name="+")
     revoked_at = models.DateTimeField(null=True)
 
-    class Meta:
-        db_table = "approvals_credential"
-
     def __str__(self) -> str:
         return f"passkey {self.pk}"
 
@@ -92,7 +85,7 @@ class Waiting(models.Model):
     """An operation that waits for passkeys, with the nonce and the hash that they have to be given over."""
 
     request = models.OneToOneField(
-        "registry.Request", primary_key=True, on_delete=models.PROTECT, related_name="approval"
+        "journal.Request", primary_key=True, on_delete=models.PROTECT, related_name="approval"
     )
     need = models.SmallIntegerField(choices=[(need.value, need.name.lower()) for need in Need])
     nonce = models.BinaryField(max_length=32)
@@ -112,7 +105,6 @@ class Waiting(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "approvals_waiting"
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], condition=Q(ended_at=None), name="approvals_waiting_open"),
         ]
@@ -151,7 +143,6 @@ class Answer(models.Model):
     judged_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "approvals_answer"
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(state="waiting"), name="approvals_answer_waiting"),
         ]
@@ -172,7 +163,6 @@ class Measured(models.Model):
     meters = models.IntegerField(default=0, db_default=0)
 
     class Meta:
-        db_table = "approvals_measured"
         indexes: ClassVar = [models.Index(fields=["done_at", "actor"], name="approvals_measured_when")]
 
     def __str__(self) -> str:

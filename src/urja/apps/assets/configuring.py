@@ -64,5 +64,5 @@ def found(device_id: int, item: ConfigurationItem, value: str, *, at: datetime, 
 
 def _next_id(device_id: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('registry_number')")
+        cursor.execute("SELECT nextval('journal_number')")
         return compose_id(bucket_of(device_id), int(cursor.fetchone()[0]))

@@ -47,11 +47,9 @@ class Device(Recorded):
     """Whether it counts energy that flows back as energy drawn: no meter for a net-metered agreement."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_device"
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(interval_s__in=[900, 1800, 3600]), name="registry_interval"),
-            models.CheckConstraint(condition=Q(max_power_w__gt=0), name="registry_max_power"),
+            models.CheckConstraint(condition=Q(interval_s__in=[900, 1800, 3600]), name="assets_interval"),
+            models.CheckConstraint(condition=Q(max_power_w__gt=0), name="assets_max_power"),
         ]
 
     def __str__(self) -> str:
@@ -74,8 +72,7 @@ class NewKeys(models.Model):
     made_at = models.DateTimeField()
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_new_keys"
+        db_table = "assets_new_keys"
 
     def __str__(self) -> str:
         return f"new keys {self.number} of device {self.device_id}"
@@ -91,7 +88,7 @@ class DevicePeriod(Period):
 
     id = models.BigIntegerField(primary_key=True)
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, related_name="device_periods"
+        "network.ServicePoint", on_delete=models.PROTECT, related_name="device_periods"
     )
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="periods")
     role = models.SmallIntegerField(choices=DeviceRole)
@@ -102,15 +99,14 @@ class DevicePeriod(Period):
     taken_over_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_device_period"
+        db_table = "assets_device_period"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_device_period"),
+            ends_after_it_begins("assets_device_period"),
             models.CheckConstraint(
-                condition=Q(ratio_primary__gt=0, ratio_secondary__gt=0), name="registry_ratio"
+                condition=Q(ratio_primary__gt=0, ratio_secondary__gt=0), name="assets_ratio"
             ),
-            one_at_a_time("registry_one_device_per_role", same("service_point"), same("role", "int4range")),
-            one_at_a_time("registry_device_in_one_place", same("device")),
+            one_at_a_time("assets_one_device_per_role", same("service_point"), same("role", "int4range")),
+            one_at_a_time("assets_device_in_one_place", same("device")),
         ]
 
     def __str__(self) -> str:
@@ -134,11 +130,9 @@ class Seal(Recorded):
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_seal"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(removed_at=None) | Q(removed_at__gte=F("applied_at")), name="registry_seal_times"
+                condition=Q(removed_at=None) | Q(removed_at__gte=F("applied_at")), name="assets_seal_times"
             ),
         ]
 
@@ -158,10 +152,8 @@ class Configuration(Recorded):
     actual_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_configuration"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["device", "item"], name="registry_one_configuration"),
+            models.UniqueConstraint(fields=["device", "item"], name="assets_one_configuration"),
         ]
 
     def __str__(self) -> str:
@@ -182,13 +174,11 @@ class Projection(models.Model):
     """Of the entry that was last written (`urja.stream.contents`); empty before."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_projection"
         indexes: ClassVar = [
             models.Index(
                 fields=["device"],
                 condition=Q(version__gt=F("projected_version")),
-                name="registry_projection_due",
+                name="assets_projection_due",
             ),
         ]
 

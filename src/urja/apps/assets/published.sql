@@ -2,27 +2,27 @@
 CREATE VIEW assets.device WITH (security_invoker) AS
 SELECT id, serial, device_type, address, sim, firmware, nameplate, interval_s, max_power_w, load_switch, forward_only,
     stock, held_by, recorded_at
-FROM registry_device;
+FROM assets_device;
 
 CREATE VIEW assets.device_period WITH (security_invoker) AS
 SELECT id, device_id, service_point_id, role, valid_from, valid_to, ratio_primary, ratio_secondary, commissioned_at,
     taken_over_at, p.in_service_at, operation_id
-FROM registry_device_period p;
+FROM assets_device_period p;
 
 CREATE VIEW assets.seal WITH (security_invoker) AS
-SELECT id, device_id, number, place, applied_at, removed_at FROM registry_seal;
+SELECT id, device_id, number, place, applied_at, removed_at FROM assets_seal;
 
 CREATE VIEW assets.configuration WITH (security_invoker) AS
-SELECT id, device_id, item, desired, desired_at, actual, actual_at FROM registry_configuration;
+SELECT id, device_id, item, desired, desired_at, actual, actual_at FROM assets_configuration;
 
 -- What the web has no right to: what a meter is called on the wire, and which operation wrote it down.
 CREATE VIEW assets.device_for_pipeline WITH (security_invoker) AS
-SELECT id, system_title, operation_id FROM registry_device;
+SELECT id, system_title, operation_id FROM assets_device;
 
 -- Keys as they lie in the store, wrapped, for an export of all meters: not for the web.
 CREATE VIEW assets.wrapped_keys WITH (security_invoker) AS
-SELECT id AS device_id, wrapped_guek, wrapped_gak, wrapped_hls_secret, wrapped_master FROM registry_device;
+SELECT id AS device_id, wrapped_guek, wrapped_gak, wrapped_hls_secret, wrapped_master FROM assets_device;
 
 -- That keys were made, not the keys.
 CREATE VIEW assets.new_keys WITH (security_invoker) AS
-SELECT device_id, number, made_at FROM registry_new_keys;
+SELECT device_id, number, made_at FROM assets_new_keys;

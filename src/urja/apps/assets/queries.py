@@ -22,7 +22,7 @@ def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
     """Note which version of each device is in the store, and its digest; a change made meanwhile stays due."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE registry_projection p SET projected_version = d.version, digest = d.digest"
+            "UPDATE assets_projection p SET projected_version = d.version, digest = d.digest"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[]) AS d(device_id, version, digest)"
             " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
             [
@@ -50,7 +50,7 @@ def projected() -> list[Projected]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d.id, encode(d.system_title, 'hex'), p.digest, p.version > p.projected_version "
-            "FROM registry_projection p JOIN registry_device d ON d.id = p.device_id"
+            "FROM assets_projection p JOIN assets_device d ON d.id = p.device_id"
         )
         return [Projected(device_id, key, bytes(digest), due) for device_id, key, digest, due in cursor]
 

@@ -45,7 +45,7 @@ def _columns(model: type[Model]) -> list[str]:
 def hold_all() -> Iterator[bytes]:
     """Every wrapped key; all who write keys are held off until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE registry_device, registry_new_keys IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE assets_device, assets_new_keys IN SHARE ROW EXCLUSIVE MODE")
     for model in (Device, NewKeys):
         for row in model.objects.values_list(*_columns(model)).iterator():
             yield from (bytes(value) for value in row if value is not None)

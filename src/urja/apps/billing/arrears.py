@@ -1,8 +1,8 @@
 """Arrears: what is still owed of each bill, and the share of a recharge that goes to them.
 
 What a bill was owed when the account came here stands in the registry and is not touched by recharges. Each payment of
-it is a row of `ledger_arrear_payment` beside the ledger's entry; what is left is the difference (the view
-`ledger_arrear_left`). So a recharge that is reversed gives its bills back what it had paid of them, and whatever a file
+it is a row of `billing_arrear_payment` beside the ledger's entry; what is left is the difference (the view
+`billing_arrear_left`). So a recharge that is reversed gives its bills back what it had paid of them, and whatever a file
 or a deposit says of a bill meanwhile stays true.
 """
 
@@ -62,7 +62,7 @@ def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
     """What is still owed of the bills of accounts, the oldest first; bills of which nothing is owed are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id, id, bill, due_on, surcharge_minor, principal_minor FROM ledger_arrear_left "
+            "SELECT account_id, id, bill, due_on, surcharge_minor, principal_minor FROM billing_arrear_left "
             "WHERE account_id = ANY(%s) AND principal_minor + surcharge_minor > 0 ORDER BY due_on, id",
             [list(account_ids)],
         )
@@ -76,7 +76,7 @@ def held(account_ids: Iterable[int]) -> dict[int, list[Due]]:
     """As `left`, and nobody else sets anything against them until the transaction ends."""
     ids = sorted(set(account_ids))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM registry_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
+        cursor.execute("SELECT FROM billing_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
     return left(ids)
 
 
@@ -207,8 +207,8 @@ def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
             "SELECT account_id, seq, (inputs->>'credit')::bigint AS credit, (inputs->>'percent')::int AS percent, "
             "inputs->>'policy' AS policy FROM books.entry "
             "WHERE bucket = ANY(%(buckets)s) AND account_id = ANY(%(accounts)s) AND line = %(line)s) e "
-            "JOIN ledger_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
-            "JOIN registry_arrear r ON r.id = p.arrear_id WHERE e.credit = ANY(%(credits)s) "
+            "JOIN billing_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
+            "JOIN billing_arrear r ON r.id = p.arrear_id WHERE e.credit = ANY(%(credits)s) "
             "GROUP BY e.credit, e.percent, e.policy, r.id ORDER BY r.due_on, r.id",
             {
                 "buckets": sorted({account_id >> 40 for account_id in accounts.values()}),

@@ -108,9 +108,9 @@ class _Stored:
 
 
 INSTALMENT_OF_A_DAY = """coalesce((
-    SELECT least(p.amount_minor, (SELECT sum(r.principal_minor + r.surcharge_minor) FROM ledger_arrear_left r
+    SELECT least(p.amount_minor, (SELECT sum(r.principal_minor + r.surcharge_minor) FROM billing_arrear_left r
         WHERE r.account_id = p.account_id))
-    FROM registry_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
+    FROM billing_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
 ), 0)::bigint"""
 """What old dues take of account `a` with each day by the plan that holds, in minor units."""
@@ -134,7 +134,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
 FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
     AS given (account_id, agreement_id, by_month)
 JOIN books.account a ON a.id = given.account_id
-LEFT JOIN ledger_close d ON d.agreement_id = given.agreement_id
+LEFT JOIN billing_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
     -- Days of which the use is known: a silent meter goes on to be charged its fixed charges, which are no day's cost.
     WITH recent AS (
@@ -154,7 +154,7 @@ LEFT JOIN LATERAL (
 ) newest ON true
 -- A period that was rated to its end from the energy that is accrued now, at one price: of what lies before a change
 -- of price the accrual does not say.
-LEFT JOIN ledger_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
+LEFT JOIN billing_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
     AND done.through = done.billed_end
     AND done.energy_wh = {ENERGY_WH.format("newest")} AND jsonb_array_length(done.uses) = 1
 ORDER BY a.id, newest.period

@@ -13,19 +13,17 @@ class Deposit(Recorded):
     """A security deposit: taken, and returned or set against what is owed."""
 
     id = models.BigIntegerField(primary_key=True)
-    agreement = models.ForeignKey("registry.Agreement", on_delete=models.PROTECT, related_name="deposits")
+    agreement = models.ForeignKey("contracts.Agreement", on_delete=models.PROTECT, related_name="deposits")
     amount_minor = models.BigIntegerField()
     taken_at = models.DateTimeField()
     returned_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_deposit"
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_deposit_amount"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_deposit_amount"),
             models.CheckConstraint(
                 condition=Q(returned_at=None) | Q(returned_at__gte=F("taken_at")),
-                name="registry_deposit_times",
+                name="billing_deposit_times",
             ),
         ]
 
@@ -37,19 +35,17 @@ class Arrear(Recorded):
     """What was owed by a bill before the account came here: principal and surcharge apart, with its due date."""
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="arrears")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="arrears")
     bill = models.CharField(max_length=32)
     due_on = models.DateField()
     principal_minor = models.BigIntegerField()
     surcharge_minor = models.BigIntegerField(default=0)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_arrear"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "bill"], name="registry_one_arrear"),
+            models.UniqueConstraint(fields=["account", "bill"], name="billing_one_arrear"),
             models.CheckConstraint(
-                condition=Q(principal_minor__gte=0, surcharge_minor__gte=0), name="registry_arrear_amounts"
+                condition=Q(principal_minor__gte=0, surcharge_minor__gte=0), name="billing_arrear_amounts"
             ),
         ]
 
@@ -64,17 +60,16 @@ class InstalmentPlan(Period):
     """
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="instalment_plans")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="instalment_plans")
     every = models.CharField(max_length=8, choices=Every)
     amount_minor = models.BigIntegerField()
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_instalment_plan"
+        db_table = "billing_instalment_plan"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_instalment_plan"),
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="registry_instalment_amount"),
-            one_at_a_time("registry_one_instalment_plan", same("account")),
+            ends_after_it_begins("billing_instalment_plan"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_instalment_amount"),
+            one_at_a_time("billing_one_instalment_plan", same("account")),
         ]
 
     def __str__(self) -> str:
@@ -84,18 +79,17 @@ class InstalmentPlan(Period):
 class ArrearPayment(models.Model):
     """What an entry of the line `arrears` has paid of a bill; negative where a reversal gave it back. Only added to."""
 
-    arrear = models.ForeignKey("registry.Arrear", on_delete=models.PROTECT, related_name="payments")
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    arrear = models.ForeignKey("billing.Arrear", on_delete=models.PROTECT, related_name="payments")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
     """Of the entry."""
     surcharge_minor = models.BigIntegerField()
     principal_minor = models.BigIntegerField()
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_arrear_payment"
+        db_table = "billing_arrear_payment"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "seq", "arrear"], name="ledger_arrear_paid_once"),
+            models.UniqueConstraint(fields=["account", "seq", "arrear"], name="billing_arrear_paid_once"),
         ]
 
     def __str__(self) -> str:
@@ -108,18 +102,16 @@ class Instalment(models.Model):
     A plan has one for each due day from its first on, without a hole, until nothing is owed or it has ended.
     """
 
-    plan = models.ForeignKey("registry.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey("billing.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
     """Of the entry."""
     due_on = models.DateField()
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_instalment"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["plan", "due_on"], name="ledger_instalment_once"),
-            models.UniqueConstraint(fields=["account", "seq"], name="ledger_instalment_entry"),
+            models.UniqueConstraint(fields=["plan", "due_on"], name="billing_instalment_once"),
+            models.UniqueConstraint(fields=["account", "seq"], name="billing_instalment_entry"),
         ]
 
     def __str__(self) -> str:
@@ -134,11 +126,11 @@ class FinalSettlement(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     agreement_id = models.BigIntegerField(unique=True)
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="final_settlements")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="final_settlements")
     last_day = models.DateField()
     """The last local day that is the agreement's."""
     way = models.CharField(max_length=16, choices=FinalWay)
-    to_account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, null=True, related_name="+")
+    to_account = models.ForeignKey("books.Account", on_delete=models.PROTECT, null=True, related_name="+")
     asked_at = models.DateTimeField()
     operation_id = models.BigIntegerField()
     """The operation of the registry that has ended the agreement."""
@@ -148,18 +140,17 @@ class FinalSettlement(models.Model):
     """What went that way so far."""
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_final_settlement"
+        db_table = "billing_final_settlement"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(way=FinalWay.TRANSFER, to_account__isnull=False)
                 | models.Q(way=FinalWay.REFUND, to_account=None),
-                name="ledger_final_transfer_goes_somewhere",
+                name="billing_final_transfer_goes_somewhere",
             ),
-            models.CheckConstraint(condition=models.Q(amount_minor__gte=0), name="ledger_final_amount"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gte=0), name="billing_final_amount"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["operation_id"], name="ledger_final_operation"),
+            models.Index(fields=["operation_id"], name="billing_final_operation"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,6 @@ def hold(plan_ids: Sequence[int]) -> None:
     """Let nothing else change these plans, or post what is due of them, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT FROM registry_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            "SELECT FROM billing_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
             [list(plan_ids)],
         )

@@ -172,7 +172,7 @@ def record_rated(rated: Iterable[Rated]) -> None:
     """Keep what periods were rated from, beside the postings of the same transaction."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ledger_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
             "through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
             "versions = excluded.versions",
@@ -207,7 +207,7 @@ def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
     """Note how far agreements are closed."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO ledger_close (agreement_id, closed_through, closed_at, provisional, ended_at) "
+            "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional, ended_at) "
             "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
             "closed_through = excluded.closed_through, closed_at = excluded.closed_at, "
             "provisional = excluded.provisional, ended_at = excluded.ended_at",

@@ -1,27 +1,27 @@
 -- What other apps may read of closes, dues and what was rated.
 CREATE VIEW billing.close WITH (security_invoker) AS
-SELECT agreement_id, closed_through, closed_at, ended_at, provisional FROM ledger_close;
+SELECT agreement_id, closed_through, closed_at, ended_at, provisional FROM billing_close;
 
 CREATE VIEW billing.rated WITH (security_invoker) AS
-SELECT agreement_id, period_start, through, billed_first, billed_end, energy_wh, uses, versions FROM ledger_rated;
+SELECT agreement_id, period_start, through, billed_first, billed_end, energy_wh, uses, versions FROM billing_rated;
 
 CREATE VIEW billing.final_settlement WITH (security_invoker) AS
 SELECT id, agreement_id, account_id, to_account_id, way, last_day, amount_minor, asked_at, settled_at, operation_id
-FROM ledger_final_settlement;
+FROM billing_final_settlement;
 
 CREATE VIEW billing.instalment_plan WITH (security_invoker) AS
-SELECT id, account_id, amount_minor, every, valid_from, valid_to FROM registry_instalment_plan;
+SELECT id, account_id, amount_minor, every, valid_from, valid_to FROM billing_instalment_plan;
 
 CREATE VIEW billing.instalment WITH (security_invoker) AS
-SELECT id, plan_id, account_id, due_on, seq FROM ledger_instalment;
+SELECT id, plan_id, account_id, due_on, seq FROM billing_instalment;
 
 CREATE VIEW billing.deposit WITH (security_invoker) AS
-SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM registry_deposit;
+SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM billing_deposit;
 
 -- Old bills as they came.
 CREATE VIEW billing.arrear WITH (security_invoker) AS
-SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM registry_arrear;
+SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM billing_arrear;
 
 -- What is left of each old bill when what was paid of it is taken off.
 CREATE VIEW billing.arrear_left WITH (security_invoker) AS
-SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM ledger_arrear_left;
+SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM billing_arrear_left;

@@ -184,7 +184,7 @@ def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
     """The last closed local day of each agreement that has one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, closed_through FROM ledger_close WHERE agreement_id = ANY(%s)",
+            "SELECT agreement_id, closed_through FROM billing_close WHERE agreement_id = ANY(%s)",
             [list(agreement_ids)],
         )
         return dict(cursor.fetchall())
@@ -198,12 +198,12 @@ def final_balance(agreement: Agreement) -> int | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.balance_minor FROM books.account a JOIN ledger_close c ON c.agreement_id = %(agreement)s "
+            "SELECT a.balance_minor FROM books.account a JOIN billing_close c ON c.agreement_id = %(agreement)s "
             "WHERE a.id = %(account)s AND c.ended_at = %(ended)s AND NOT c.provisional AND NOT EXISTS ("
-            "  SELECT FROM ledger_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
+            "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
             "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
-            "AND NOT EXISTS (SELECT FROM ledger_rated r WHERE r.agreement_id = c.agreement_id "
+            "AND NOT EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = c.agreement_id "
             "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.energy_wh) <> ("
             "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
             "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
@@ -223,7 +223,7 @@ def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
-            "WHERE EXISTS (SELECT FROM ledger_close c WHERE c.agreement_id = given.id) "
+            "WHERE EXISTS (SELECT FROM billing_close c WHERE c.agreement_id = given.id) "
             "OR EXISTS (SELECT FROM books.entry e WHERE e.agreement_id = given.id AND e.origin = 'engine') ORDER BY id",
             [list(agreement_ids)],
         )

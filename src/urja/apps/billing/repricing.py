@@ -64,7 +64,7 @@ def _rated(
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.period_start, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "
-            "FROM ledger_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
+            "FROM billing_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
             "  SELECT FROM contracts.terms t WHERE t.agreement_id = r.agreement_id "
             "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, r.agreement_id >> 40 ORDER BY 1, 2",
             [first, usage.oldest_corrected(closing), list(codes)],

@@ -26,17 +26,15 @@ class Account(models.Model):
     opened_at = models.DateTimeField()
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_account"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["bucket", "code", "currency"],
                 condition=models.Q(kind="contra"),
-                name="ledger_one_contra_per_bucket",
+                name="books_one_contra_per_bucket",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="consumer", code="") | (models.Q(kind="contra") & ~models.Q(code="")),
-                name="ledger_contra_has_code",
+                name="books_contra_has_code",
             ),
         ]
 
@@ -63,14 +61,13 @@ class CreditRequest(models.Model):
     """What of it stands against arrears (`ledger.arrears`)."""
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_credit_request"
+        db_table = "books_credit_request"
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="ledger_credit_is_positive"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="books_credit_is_positive"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="ledger_credit_unposted"),
-            models.Index(fields=["posted_at"], name="ledger_credit_posted"),
+            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="books_credit_unposted"),
+            models.Index(fields=["posted_at"], name="books_credit_posted"),
         ]
 
     def __str__(self) -> str:
@@ -99,13 +96,12 @@ class DebitRequest(models.Model):
     posted_seq = models.BigIntegerField(null=True)
 
     class Meta:
-        app_label = "ledger"
-        db_table = "ledger_debit_request"
+        db_table = "books_debit_request"
         constraints: ClassVar = [
-            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="ledger_debit_is_positive"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="books_debit_is_positive"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="ledger_debit_unposted"),
+            models.Index(fields=["id"], condition=models.Q(posted_at=None), name="books_debit_unposted"),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from urja.base.ids import bucket_of, compose_id
 
 def _next_ids(bucket: int, count: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('ledger_number') FROM generate_series(1, %s)", [count])
+        cursor.execute("SELECT nextval('books_number') FROM generate_series(1, %s)", [count])
         return [compose_id(bucket, number) for (number,) in cursor.fetchall()]
 
 
@@ -115,7 +115,7 @@ def move_arrears(amounts_minor: Mapping[int, int]) -> None:
     """Add to what of each credit, by its number, has gone to old dues; less than zero takes it back."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE ledger_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
+            "UPDATE books_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
             "FROM unnest(%s::bigint[], %s::bigint[]) m (id, amount_minor) WHERE c.id = m.id",
             [list(amounts_minor), list(amounts_minor.values())],
         )
@@ -124,7 +124,7 @@ def move_arrears(amounts_minor: Mapping[int, int]) -> None:
 def record_look_through(bucket: int, day: date) -> None:
     """Note that what has ended in a bucket was looked through on a local day."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE ledger_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])
+        cursor.execute("UPDATE books_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])
 
 
 def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:

@@ -113,7 +113,7 @@ def _begin_batch(bucket: int) -> int:
     """Number the batch; the row stays locked, so that runs on one bucket follow each other."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO ledger_bucket AS b (bucket, last_batch) VALUES (%s, 1) "
+            "INSERT INTO books_bucket AS b (bucket, last_batch) VALUES (%s, 1) "
             "ON CONFLICT (bucket) DO UPDATE SET last_batch = b.last_batch + 1 RETURNING last_batch",
             [bucket],
         )
@@ -124,7 +124,7 @@ def _replays(bucket: int, drafts: Sequence[Draft]) -> dict[str, Posted]:
     by_key = {draft.idempotency_key: draft for draft in drafts}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id, seq, idempotency_key, input_hash FROM ledger_entry "
+            "SELECT account_id, seq, idempotency_key, input_hash FROM books_entry "
             "WHERE bucket = %s AND idempotency_key = ANY(%s)",
             [bucket, list(by_key)],
         )
@@ -144,7 +144,7 @@ def _lock(
     _open_contras(bucket, ids[0], codes, opened_at)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, code, currency, balance_minor, last_seq, last_hash FROM ledger_account "
+            "SELECT id, code, currency, balance_minor, last_seq, last_hash FROM books_account "
             "WHERE bucket = %s AND (id = ANY(%s) OR code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
             [bucket, ids, codes],
         )
@@ -214,7 +214,7 @@ def _append(
 def _insert(rows: list[dict[str, Any]]) -> None:
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY ledger_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
+        cursor.copy(f"COPY books_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
     ):
         for row in rows:
             values = {**row, "inputs": json.dumps(row["inputs"], ensure_ascii=False)}
@@ -224,7 +224,7 @@ def _insert(rows: list[dict[str, Any]]) -> None:
 def _store_heads(heads: list[_Head], batch: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE ledger_account a SET balance_minor = h.balance, last_seq = h.seq, last_hash = h.hash, "
+            "UPDATE books_account a SET balance_minor = h.balance, last_seq = h.seq, last_hash = h.hash, "
             "last_batch = %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[]) "
             "AS h (id, balance, seq, hash) WHERE a.id = h.id",
             [

@@ -18,13 +18,11 @@ class Command(models.Model):
     """One command to one meter. Its key carries the bucket of its service point."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, related_name="commands")
+    device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="commands")
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, related_name="commands"
+        "network.ServicePoint", on_delete=models.PROTECT, related_name="commands"
     )
-    account = models.ForeignKey(
-        "ledger.Account", on_delete=models.PROTECT, null=True, related_name="commands"
-    )
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, null=True, related_name="commands")
     kind = models.CharField(max_length=32)
     """A module of `urja.headend.commands`."""
     arguments = models.JSONField(default=dict)
@@ -58,7 +56,6 @@ class Command(models.Model):
     """Whether the broker is known to have its order."""
 
     class Meta:
-        db_table = "commands_command"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["device", "sequence"], name="commands_one_sequence"),
             models.CheckConstraint(

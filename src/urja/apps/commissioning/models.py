@@ -12,11 +12,9 @@ class Call(models.Model):
     """One commissioning of a meter at its place: what it was asked, what it said, and what that means."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey(
-        "registry.Device", on_delete=models.PROTECT, related_name="commissioning_calls"
-    )
+    device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="commissioning_calls")
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, related_name="commissioning_calls"
+        "network.ServicePoint", on_delete=models.PROTECT, related_name="commissioning_calls"
     )
     device_period_id = models.BigIntegerField()
     """The meter's time at this place; a number, for an installation that was a mistake is undone after a call."""
@@ -36,7 +34,6 @@ class Call(models.Model):
     """The operation that has put the meter into service."""
 
     class Meta:
-        db_table = "commissioning_call"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["device_period_id"], condition=Q(ended_at=None), name="commissioning_one_call"
@@ -60,7 +57,7 @@ class PushLayout(models.Model):
     """What a meter has told of its pushes, with which firmware, and when. Rows are added; the newest counts."""
 
     id = models.BigIntegerField(primary_key=True)
-    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, related_name="push_layouts")
+    device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="push_layouts")
     call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="push_layouts")
     firmware = models.CharField(max_length=32)
     read_at = models.DateTimeField()

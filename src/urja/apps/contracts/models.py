@@ -20,25 +20,23 @@ class Agreement(Period):
 
     id = models.BigIntegerField(primary_key=True)
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, related_name="agreements"
+        "network.ServicePoint", on_delete=models.PROTECT, related_name="agreements"
     )
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="agreements")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="agreements")
     customer = models.ForeignKey(
-        "registry.Person", on_delete=models.PROTECT, null=True, related_name="agreements"
+        "people.Person", on_delete=models.PROTECT, null=True, related_name="agreements"
     )
     billing_day = models.SmallIntegerField(null=True)
     """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_agreement"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_agreement"),
+            ends_after_it_begins("contracts_agreement"),
             models.CheckConstraint(
                 condition=Q(billing_day__isnull=True) | Q(billing_day__range=(1, 28)),
-                name="registry_agreement_billing_day",
+                name="contracts_agreement_billing_day",
             ),
-            one_at_a_time("registry_one_agreement", same("service_point")),
+            one_at_a_time("contracts_one_agreement", same("service_point")),
         ]
 
     def __str__(self) -> str:
@@ -76,7 +74,7 @@ class AgreementTerms(Period):
     tariff_code = models.CharField(max_length=64)
     sanctioned_load_w = models.IntegerField()
     category = models.CharField(max_length=32, blank=True, default="", db_default="")
-    """Which policy document governs it (`supply_policy_assignment`); empty for the default."""
+    """Which policy document governs it (`rulebook_policy_assignment`); empty for the default."""
     policy = models.CharField(max_length=64, blank=True, default="", db_default="")
     """The code of the policy that governs it whatever its category; empty where the category says so."""
     payment_mode = models.CharField(
@@ -89,12 +87,11 @@ class AgreementTerms(Period):
     )
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_agreement_terms"
+        db_table = "contracts_agreement_terms"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_agreement_terms"),
-            models.CheckConstraint(condition=Q(sanctioned_load_w__gt=0), name="registry_terms_load"),
-            one_at_a_time("registry_terms_one_at_a_time", same("agreement")),
+            ends_after_it_begins("contracts_agreement_terms"),
+            models.CheckConstraint(condition=Q(sanctioned_load_w__gt=0), name="contracts_terms_load"),
+            one_at_a_time("contracts_terms_one_at_a_time", same("agreement")),
         ]
 
     def __str__(self) -> str:

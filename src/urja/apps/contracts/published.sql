@@ -1,9 +1,9 @@
 -- What other apps may read of agreements.
 CREATE VIEW contracts.agreement WITH (security_invoker) AS
 SELECT id, account_id, service_point_id, customer_id, valid_from, valid_to, billing_day, operation_id, recorded_at
-FROM registry_agreement;
+FROM contracts_agreement;
 
 CREATE VIEW contracts.terms WITH (security_invoker) AS
 SELECT id, agreement_id, valid_from, valid_to, tariff_code, category, sanctioned_load_w, payment_mode, metering_mode,
     policy, converted_at, operation_id, recorded_at
-FROM registry_agreement_terms;
+FROM contracts_agreement_terms;

@@ -48,7 +48,7 @@ def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
 
 
 FOLLOWS = (
-    "(SELECT max(before.valid_to) FROM registry_agreement before "
+    "(SELECT max(before.valid_to) FROM contracts_agreement before "
     "WHERE before.service_point_id = {agreement}.service_point_id AND before.valid_to <= {agreement}.valid_from)"
 )
 """`Agreement.follows_at`, for a statement that asks for more than this."""
@@ -56,7 +56,7 @@ FOLLOWS = (
 
 _TERMS = f"""
 SELECT t.*, {FOLLOWS.format(agreement="a")} AS follows_at
-FROM registry_agreement a JOIN registry_agreement_terms t ON t.agreement_id = a.id
+FROM contracts_agreement a JOIN contracts_agreement_terms t ON t.agreement_id = a.id
 WHERE a.id = ANY(%(agreements)s) ORDER BY t.agreement_id, t.valid_from
 """  # noqa: S608 - constants
 
@@ -65,7 +65,7 @@ def policies_of_their_own(now: datetime) -> dict[str, int]:
     """How many agreements have a policy of their own at an instant, by its code."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT policy, count(*) FROM registry_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "
+            "SELECT policy, count(*) FROM contracts_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "
             "AND coalesce(valid_to, 'infinity') > %(now)s GROUP BY 1 ORDER BY 1",
             {"now": now},
         )

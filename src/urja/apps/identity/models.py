@@ -18,7 +18,7 @@ class AddressChange(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, null=True, related_name="+")
+    person = models.ForeignKey("people.Person", on_delete=models.PROTECT, null=True, related_name="+")
     old_email = models.CharField(max_length=254)
     new_email = models.CharField(max_length=254)
     system = models.CharField(max_length=32, blank=True, default="")
@@ -44,13 +44,12 @@ class AddressChange(models.Model):
     end_told_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_address_change"
+        db_table = "identity_address_change"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["user"],
                 condition=Q(state=AddressChangeState.WAITING),
-                name="registry_one_address_change",
+                name="identity_one_address_change",
             ),
         ]
 
@@ -65,8 +64,7 @@ class AddressAnswer(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_address_answer"
+        db_table = "identity_address_answer"
 
     def __str__(self) -> str:
         return f"answer {self.id}"
@@ -76,15 +74,14 @@ class AccountAccess(Recorded):
     """A person who may see an account. They sign in, and are written to, as the person says."""
 
     id = models.BigIntegerField(primary_key=True)
-    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="accesses")
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="accesses")
+    person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="accesses")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="accesses")
     role = models.CharField(max_length=16, choices=AccessRole)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_account_access"
+        db_table = "identity_account_access"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["person", "account"], name="registry_one_access"),
+            models.UniqueConstraint(fields=["person", "account"], name="identity_one_access"),
         ]
 
     def __str__(self) -> str:
@@ -97,20 +94,18 @@ class Employment(Period):
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="employments")
     role = models.CharField(max_length=16, choices=StaffRole)
-    node = models.ForeignKey("registry.Node", on_delete=models.PROTECT, null=True, related_name="+")
-    premise = models.ForeignKey("registry.Premise", on_delete=models.PROTECT, null=True, related_name="+")
+    node = models.ForeignKey("network.Node", on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey("network.Premise", on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_employment"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_employment"),
+            ends_after_it_begins("identity_employment"),
             models.CheckConstraint(
                 condition=~Q(role=StaffRole.SECRETARY) | Q(premise__isnull=False),
-                name="registry_secretary_of_a_society",
+                name="identity_secretary_of_a_society",
             ),
             models.CheckConstraint(
-                condition=Q(node=None) | Q(premise=None), name="registry_employment_one_area"
+                condition=Q(node=None) | Q(premise=None), name="identity_employment_one_area"
             ),
         ]
 
@@ -123,19 +118,18 @@ class PersonalRead(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    token = models.ForeignKey("registry.Token", on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.ForeignKey("identity.Token", on_delete=models.PROTECT, null=True, related_name="+")
     """The key that was used; one that is a program's stands alone."""
-    person = models.ForeignKey("registry.Person", on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
     what = models.CharField(max_length=100)
     """The page or the resource."""
     read_at = models.DateTimeField()
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_personal_read"
+        db_table = "identity_personal_read"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(user__isnull=False) | Q(token__isnull=False), name="registry_read_by_somebody"
+                condition=Q(user__isnull=False) | Q(token__isnull=False), name="identity_read_by_somebody"
             ),
         ]
 
@@ -156,8 +150,8 @@ class Token(Recorded):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="tokens"
     )
     role = models.CharField(max_length=16, choices=StaffRole, null=True)  # noqa: DJ001 - none where it is a person's
-    node = models.ForeignKey("registry.Node", on_delete=models.PROTECT, null=True, related_name="+")
-    premise = models.ForeignKey("registry.Premise", on_delete=models.PROTECT, null=True, related_name="+")
+    node = models.ForeignKey("network.Node", on_delete=models.PROTECT, null=True, related_name="+")
+    premise = models.ForeignKey("network.Premise", on_delete=models.PROTECT, null=True, related_name="+")
     scopes = models.JSONField()
     """`read:load_curve`, `write:*` ...: it may no more than these, whatever its roles may."""
     per_minute = models.IntegerField()
@@ -169,23 +163,21 @@ class Token(Recorded):
     """By the wall clock, to the minute."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_token"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=(Q(user=None) & Q(role__isnull=False)) | (Q(user__isnull=False) & Q(role=None)),
-                name="registry_token_of_one",
+                name="identity_token_of_one",
             ),
             models.CheckConstraint(
                 condition=Q(node=None, premise=None)
                 | (Q(role__isnull=False) & (Q(node=None) | Q(premise=None))),
-                name="registry_token_one_area",
+                name="identity_token_one_area",
             ),
             models.CheckConstraint(
                 condition=Q(role=None) | ~Q(role=StaffRole.SECRETARY) | Q(premise__isnull=False),
-                name="registry_token_secretary_of_a_society",
+                name="identity_token_secretary_of_a_society",
             ),
-            models.CheckConstraint(condition=Q(per_minute__gt=0), name="registry_token_per_minute"),
+            models.CheckConstraint(condition=Q(per_minute__gt=0), name="identity_token_per_minute"),
         ]
 
     def __str__(self) -> str:
@@ -211,12 +203,11 @@ class SignIn(models.Model):
     """A browser that has signed in with the address before; None of any other."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_sign_in"
+        db_table = "identity_sign_in"
         indexes: ClassVar = [
-            models.Index(fields=["address_digest", "at"], name="registry_sign_in_address"),
-            models.Index(fields=["network", "at"], name="registry_sign_in_network"),
-            models.Index(fields=["at"], name="registry_sign_in_at"),
+            models.Index(fields=["address_digest", "at"], name="identity_sign_in_address"),
+            models.Index(fields=["network", "at"], name="identity_sign_in_network"),
+            models.Index(fields=["at"], name="identity_sign_in_at"),
         ]
 
     def __str__(self) -> str:

@@ -23,21 +23,21 @@ class Refused(RegistryError):
 
 
 _SENTENCES = {
-    "registry_one_device_per_role": say("another device hangs there in this role at that time"),
-    "registry_device_in_one_place": say("the device hangs somewhere else at that time"),
-    "registry_one_agreement": say("another agreement holds there at that time"),
-    "registry_terms_one_at_a_time": say("other terms hold at that time"),
-    "registry_one_instalment_plan": say("another plan of instalments holds at that time"),
-    "registry_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
-    "registry_terms_load": say("a sanctioned load is more than 0 W"),
-    "registry_person_phone_is_a_number": say(
+    "assets_one_device_per_role": say("another device hangs there in this role at that time"),
+    "assets_device_in_one_place": say("the device hangs somewhere else at that time"),
+    "contracts_one_agreement": say("another agreement holds there at that time"),
+    "contracts_terms_one_at_a_time": say("other terms hold at that time"),
+    "billing_one_instalment_plan": say("another plan of instalments holds at that time"),
+    "contracts_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
+    "contracts_terms_load": say("a sanctioned load is more than 0 W"),
+    "people_person_phone_is_a_number": say(
         "a telephone number has 8 to 15 digits, with a plus before them or not"
     ),
-    "registry_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
-    "registry_one_placement": say("the service point hangs somewhere else in that tree at that time"),
-    "registry_one_parent": say("it hangs on something else at that time"),
-    "registry_stock_agrees": say("a device is installed exactly while it hangs somewhere"),
-    "registry_trees_grow_down": say("a node hangs on one of a level above its own, in its own tree"),
+    "contracts_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
+    "network_one_placement": say("the service point hangs somewhere else in that tree at that time"),
+    "network_one_parent": say("it hangs on something else at that time"),
+    "assets_stock_agrees": say("a device is installed exactly while it hangs somewhere"),
+    "network_trees_grow_down": say("a node hangs on one of a level above its own, in its own tree"),
 }
 
 

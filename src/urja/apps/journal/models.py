@@ -11,7 +11,7 @@ from urja.apps.journal.kinds import HistoryAction, RequestState
 
 class AuditEntry(models.Model):
     """One operation on the registry. Rows that it made name it; rows that it changed are in
-    `registry_history` as they were before. Never changed, but for the operation that has undone it.
+    `journal_history` as they were before. Never changed, but for the operation that has undone it.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -29,8 +29,7 @@ class AuditEntry(models.Model):
     """The connection whose story it belongs to, where there is one."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_operation"
+        db_table = "journal_operation"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
@@ -48,11 +47,9 @@ class History(models.Model):
     operation_id = models.BigIntegerField()
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_history"
         indexes: ClassVar = [
-            models.Index(fields=["table_name", "row_id", "known_to"], name="registry_history_row"),
-            models.Index(fields=["operation_id"], name="registry_history_operation"),
+            models.Index(fields=["table_name", "row_id", "known_to"], name="journal_history_row"),
+            models.Index(fields=["operation_id"], name="journal_history_operation"),
         ]
 
     def __str__(self) -> str:
@@ -81,10 +78,8 @@ class Request(models.Model):
     effects = models.JSONField(default=dict)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_request"
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=Q(state="waiting"), name="registry_request_waiting"),
+            models.Index(fields=["id"], condition=Q(state="waiting"), name="journal_request_waiting"),
         ]
 
     def __str__(self) -> str:
@@ -104,12 +99,10 @@ class External(models.Model):
     """Attributes that only the system may change."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_external"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["system", "kind", "external_id"], name="registry_one_external"),
+            models.UniqueConstraint(fields=["system", "kind", "external_id"], name="journal_one_external"),
             models.UniqueConstraint(
-                fields=["system", "kind", "object_id"], name="registry_one_external_object"
+                fields=["system", "kind", "object_id"], name="journal_one_external_object"
             ),
         ]
 

@@ -158,5 +158,5 @@ def numbers_ahead() -> Iterator[None]:
 
 def _draw(count: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('registry_number') FROM generate_series(1, %s)", [count])
+        cursor.execute("SELECT nextval('journal_number') FROM generate_series(1, %s)", [count])
         return [int(number) for (number,) in cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 Periods are half-open, `[valid_from, valid_to)`, with an empty upper bound while they last: what is *valid for* when.
 What was *known at* an instant is kept beside it: `recorded_at` says since when a row stands there, and a trigger puts
-the state before each change into `registry_history` (migration 0005). That two periods do not overlap is the
+the state before each change into `journal_history` (migration `journal.0002_rules`). That two periods do not overlap is the
 database's to say, also between two transactions that do not see each other: exclusion constraints on
 `int8range(id, id, '[]')`, which the core GiST operator classes index, so that no extension is needed. Keys carry
 the bucket of their premise in the upper bits (`urja.base.ids`).
@@ -49,7 +49,7 @@ class Recorded(models.Model):
     recorded_at = models.DateTimeField()
     actor = models.CharField(max_length=100)
     operation_id = models.BigIntegerField(null=True, db_index=True)
-    """The operation that made the row (`registry_operation`); none before there were operations."""
+    """The operation that made the row (`journal_operation`); none before there were operations."""
 
     class Meta:
         abstract = True

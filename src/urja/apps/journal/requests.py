@@ -1,6 +1,6 @@
 """Operations that are asked for through the web, which records them and does nothing itself.
 
-    ask ─▶ registry_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
+    ask ─▶ journal_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
                                   └─▶ waits for approval ─▶ the stage `approve` performs it (`urja.apps.approvals`)
 
 The stage's side, `urja.usecases.requests`, judges once more whether the asker may.
@@ -20,7 +20,7 @@ from urja.apps.journal.queries import Requested, requested
 from urja.apps.partial_insert import insert
 from urja.base.sentences import say
 
-ANSWERED: Final = "registry_answered"
+ANSWERED: Final = "journal_answered"
 """Channel on which the number of an answered request is told."""
 
 

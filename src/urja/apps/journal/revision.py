@@ -5,9 +5,9 @@ from django.db.backends.utils import CursorWrapper as Cursor
 
 def hold(cursor: Cursor) -> None:
     """Let no other operation be written down until the transaction ends."""
-    cursor.execute("SELECT revision FROM registry_revision FOR UPDATE")
+    cursor.execute("SELECT revision FROM journal_revision FOR UPDATE")
 
 
 def advance(cursor: Cursor) -> None:
     """Tell the readers that the registry has changed."""
-    cursor.execute("UPDATE registry_revision SET revision = revision + 1")
+    cursor.execute("UPDATE journal_revision SET revision = revision + 1")

@@ -16,7 +16,7 @@ class Job(models.Model):
     """What was asked for, by whom, and until when."""
 
     id = models.BigIntegerField(primary_key=True)
-    """The number of the operation that asked for it (`registry_operation`)."""
+    """The number of the operation that asked for it (`journal_operation`)."""
     kind = models.CharField(max_length=32)
     """The kind of that operation: `read_meters`, `set_clocks` ..."""
     arguments = models.JSONField(default=dict)
@@ -34,7 +34,6 @@ class Job(models.Model):
     """When its last task ended."""
 
     class Meta:
-        db_table = "meter_jobs_job"
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(meters__gt=0), name="meter_jobs_has_meters"),
         ]
@@ -55,9 +54,9 @@ class Task(models.Model):
     """Its place in the list that was given, from 1."""
     named = models.CharField(max_length=64)
     """The meter as the request named it: a serial or a consumer number."""
-    device = models.ForeignKey("registry.Device", on_delete=models.PROTECT, null=True, related_name="+")
+    device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, null=True, related_name="+")
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, null=True, related_name="+"
+        "network.ServicePoint", on_delete=models.PROTECT, null=True, related_name="+"
     )
     state = models.CharField(max_length=16, choices=TaskState, default=TaskState.WAITING)
     command = models.ForeignKey("commands.Command", on_delete=models.PROTECT, null=True, related_name="+")
@@ -72,7 +71,6 @@ class Task(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "meter_jobs_task"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["job", "position"], name="meter_jobs_one_position"),
             models.CheckConstraint(

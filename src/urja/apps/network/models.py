@@ -17,10 +17,6 @@ class Utility(Recorded):
     code = models.CharField(max_length=32, unique=True)
     name = models.CharField(max_length=200)
 
-    class Meta:
-        app_label = "registry"
-        db_table = "registry_utility"
-
     def __str__(self) -> str:
         return self.code
 
@@ -35,10 +31,8 @@ class Licensee(Recorded):
     name = models.CharField(max_length=200)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_licensee"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["utility", "commodity"], name="registry_one_licensee"),
+            models.UniqueConstraint(fields=["utility", "commodity"], name="network_one_licensee"),
         ]
 
     def __str__(self) -> str:
@@ -63,13 +57,11 @@ class Premise(Recorded):
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_premise"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(latitude=None, longitude=None)
                 | Q(latitude__range=(-90, 90), longitude__range=(-180, 180)),
-                name="registry_premise_is_on_earth",
+                name="network_premise_is_on_earth",
             ),
         ]
 
@@ -96,8 +88,7 @@ class ServicePoint(Recorded):
     """Since when the connection is permanently disconnected: nothing is metered or agreed there any more."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_service_point"
+        db_table = "network_service_point"
 
     def __str__(self) -> str:
         return self.consumer_number
@@ -118,10 +109,8 @@ class Node(Recorded):
     """What a transformer can carry."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_node"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["level", "code"], name="registry_one_node"),
+            models.UniqueConstraint(fields=["level", "code"], name="network_one_node"),
             models.CheckConstraint(
                 condition=models.Q(
                     *[
@@ -130,7 +119,7 @@ class Node(Recorded):
                     ],
                     _connector=Q.OR,
                 ),
-                name="registry_level_of_its_tree",
+                name="network_level_of_its_tree",
             ),
         ]
 
@@ -146,12 +135,11 @@ class NodePeriod(Period):
     parent = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="child_periods")
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_node_period"
+        db_table = "network_node_period"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_node_period"),
-            models.CheckConstraint(condition=~Q(node=F("parent")), name="registry_node_not_its_own_parent"),
-            one_at_a_time("registry_one_parent", same("node")),
+            ends_after_it_begins("network_node_period"),
+            models.CheckConstraint(condition=~Q(node=F("parent")), name="network_node_not_its_own_parent"),
+            one_at_a_time("network_one_parent", same("node")),
         ]
 
     def __str__(self) -> str:
@@ -169,12 +157,10 @@ class Placement(Period):
     """`R`, `Y`, `B`, or `RYB` for three phases; empty where nobody knows, and in the administration."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_placement"
         constraints: ClassVar = [
-            ends_after_it_begins("registry_placement"),
-            models.CheckConstraint(condition=Q(phase__in=["", "R", "Y", "B", "RYB"]), name="registry_phase"),
-            one_at_a_time("registry_one_placement", same("service_point"), same("tree_number", "int4range")),
+            ends_after_it_begins("network_placement"),
+            models.CheckConstraint(condition=Q(phase__in=["", "R", "Y", "B", "RYB"]), name="network_phase"),
+            one_at_a_time("network_one_placement", same("service_point"), same("tree_number", "int4range")),
         ]
 
     tree_number = models.GeneratedField(

@@ -19,10 +19,10 @@ _UNDER: Final = """
 WITH RECURSIVE node AS (
     SELECT %(node)s::bigint AS id
     UNION
-    SELECT p.node_id FROM registry_node_period p JOIN node ON node.id = p.parent_id
+    SELECT p.node_id FROM network_node_period p JOIN node ON node.id = p.parent_id
     WHERE p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s
 )
-SELECT service_point_id FROM registry_placement
+SELECT service_point_id FROM network_placement
 WHERE tree = %(tree)s AND node_id IN (TABLE node) AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
 """
 

@@ -29,7 +29,7 @@ def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
     """The code of the transformer that feeds each service point; none where it is not known."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT service_point_id, transformer FROM registry_fed_by WHERE service_point_id = ANY(%s)",
+            "SELECT service_point_id, transformer FROM network_fed_by WHERE service_point_id = ANY(%s)",
             [list(service_point_ids)],
         )
         return dict(cursor.fetchall())
@@ -39,8 +39,8 @@ def areas_of(service_point_ids: Iterable[int]) -> dict[int, str]:
     """Level and code of the node that each service point belongs to in the administration; none where it has none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.service_point_id, n.level || ' ' || n.code FROM registry_placement p"
-            " JOIN registry_node n ON n.id = p.node_id"
+            "SELECT p.service_point_id, n.level || ' ' || n.code FROM network_placement p"
+            " JOIN network_node n ON n.id = p.node_id"
             " WHERE p.tree = 'administration' AND p.valid_to IS NULL AND p.service_point_id = ANY(%s)",
             [list(service_point_ids)],
         )

@@ -4,7 +4,6 @@ GRANTS: dict[str, list[str]] = {
     "urja_web": [
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_web",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_web",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON web_cache TO urja_web",
         "GRANT SELECT ON notices_notice TO urja_web",
         "GRANT INSERT (provider, digest, body, headers, received_at) ON notices_receipt TO urja_web",
     ],
@@ -17,5 +16,6 @@ GRANTS: dict[str, list[str]] = {
         # Forged ones go; the others stay, as what a notice's delivery rests on.
         "GRANT SELECT, DELETE ON notices_receipt TO urja_pipeline",
         "GRANT UPDATE (applied_at, outcome) ON notices_receipt TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION notices_forget TO urja_pipeline",
     ],
 }

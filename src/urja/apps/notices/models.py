@@ -10,7 +10,7 @@ from urja.apps.notices.kinds import Failure, NoticeState
 class Notice(models.Model):
     """Something that an account is told. The same dedupe key is the same notice: it is asked for once."""
 
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="notices")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="notices")
     kind = models.CharField(max_length=32)
     """As policies name it: `low-30`, `days-3`, `below-100`, `zero`, `cut`; or `letter`."""
     params = models.JSONField(default=dict)
@@ -42,7 +42,6 @@ class Notice(models.Model):
     """When it is to be sent, or asked after, next; none at once while it is requested."""
 
     class Meta:
-        db_table = "notices_notice"
         indexes: ClassVar = [
             models.Index(fields=["account", "-requested_at"], name="notices_notice_account"),
             models.Index(
@@ -77,7 +76,6 @@ class Receipt(models.Model):
     """`delivered`, `failed`; `nothing` where the notice had its end; `unknown` and `unreadable` where there is none."""
 
     class Meta:
-        db_table = "notices_receipt"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["provider", "digest"], name="notices_receipt_once"),
         ]

@@ -22,7 +22,7 @@ class Order(models.Model):
     """An amount that somebody wants to pay towards an account."""
 
     id = models.BigIntegerField(primary_key=True)
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     user_id = models.BigIntegerField(null=True)
     """Who asked for it."""
     amount_minor = models.BigIntegerField()
@@ -48,7 +48,6 @@ class Order(models.Model):
     last_error = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
-        db_table = "payments_order"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "provider_order_id"], name="payments_order_of_provider"
@@ -100,7 +99,6 @@ class Payment(models.Model):
     """When the gateway paid it out to us, by a row of its report that fits."""
 
     class Meta:
-        db_table = "payments_payment"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["provider", "payment_id"], name="payments_payment_id"),
         ]
@@ -137,7 +135,6 @@ class Refund(models.Model):
     """When the gateway took it from what it pays out to us."""
 
     class Meta:
-        db_table = "payments_refund"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["provider", "refund_id"], name="payments_refund_id"),
         ]
@@ -171,7 +168,6 @@ class Inbox(models.Model):
     `ignored` (of a known kind, and nothing to ask about), `unknown_kind`, `unreadable`."""
 
     class Meta:
-        db_table = "payments_inbox"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "order_id"],
@@ -202,7 +198,6 @@ class Unmatched(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "payments_unmatched"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["provider", "payment_id", "reason", "amount_minor"], name="payments_unmatched_once"

@@ -31,16 +31,14 @@ class Person(Recorded):
     """When what could name them was taken away."""
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_person"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(phone=None) | Q(phone__regex=PHONE), name="registry_person_phone_is_a_number"
+                condition=Q(phone=None) | Q(phone__regex=PHONE), name="people_person_phone_is_a_number"
             ),
         ]
-        # Words of the name are indexed too, by an expression (migration 0010).
+        # Words of the name are indexed too, by an expression (migration `people.0002_rules`).
         indexes: ClassVar = [
-            models.Index(fields=["phone"], condition=Q(phone__isnull=False), name="registry_person_phone"),
+            models.Index(fields=["phone"], condition=Q(phone__isnull=False), name="people_person_phone"),
         ]
 
     def __str__(self) -> str:
@@ -58,11 +56,9 @@ class Consent(Recorded):
     withdrawn_at = models.DateTimeField(null=True)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_consent"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["person", "purpose"], condition=Q(withdrawn_at=None), name="registry_one_consent"
+                fields=["person", "purpose"], condition=Q(withdrawn_at=None), name="people_one_consent"
             ),
         ]
 
@@ -79,9 +75,7 @@ class Protection(Period):
     evidence = models.CharField(max_length=300)
 
     class Meta:
-        app_label = "registry"
-        db_table = "registry_protection"
-        constraints: ClassVar = [ends_after_it_begins("registry_protection")]
+        constraints: ClassVar = [ends_after_it_begins("people_protection")]
 
     def __str__(self) -> str:
         return f"{self.kind} of person {self.person_id}"

@@ -1,6 +1,6 @@
 -- What other apps may read of persons.
 CREATE VIEW people.person WITH (security_invoker) AS
-SELECT id, name, address, phone, email, language, user_id, nameless_at FROM registry_person;
+SELECT id, name, address, phone, email, language, user_id, nameless_at FROM people_person;
 
 CREATE VIEW people.protection WITH (security_invoker) AS
-SELECT id, person_id, kind, valid_from, valid_to FROM registry_protection;
+SELECT id, person_id, kind, valid_from, valid_to FROM people_protection;

@@ -7,6 +7,6 @@ GRANTS: dict[str, list[str]] = {
     "urja_pipeline": [
         f"GRANT SELECT ON {_LOG} TO urja_pipeline",
         "GRANT INSERT ON proofs_leaf, proofs_node, proofs_head, proofs_laws TO urja_pipeline",
-        "GRANT EXECUTE ON FUNCTION proofs_cut, readings_period TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION proofs_cut TO urja_pipeline",
     ],
 }

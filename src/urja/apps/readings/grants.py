@@ -8,12 +8,12 @@ partitions belong to `urja_partitions`, a role without a login, whose one functi
 _MEASURED = "readings_interval, readings_edit, readings_register, readings_estimate, readings_event, readings_exception"
 _WORK = (
     "readings_gap, readings_coverage, readings_pull, readings_accrual, readings_tamper_count, readings_heard, "
-    "readings_alarm, stream_cursor"
+    "readings_alarm, readings_cursor"
 )
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, readings_alarm, stream_cursor TO urja_web",
+        f"GRANT SELECT ON {_MEASURED}, readings_gap, readings_accrual, readings_heard, readings_alarm, readings_cursor TO urja_web",
         "GRANT SELECT ON readings_unconfirmed TO urja_web",
     ],
     "urja_pipeline": [
@@ -25,7 +25,7 @@ GRANTS: dict[str, list[str]] = {
         # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
         "GRANT DELETE ON readings_accrual TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",
-        "GRANT EXECUTE ON FUNCTION readings_make_days, readings_withdraw_installation TO urja_pipeline",
+        "GRANT EXECUTE ON FUNCTION readings_make_days, readings_period, readings_withdraw_installation TO urja_pipeline",
     ],
     # `apply_grants` takes everything away from this role first; the schema right is not a table's.
     "urja_partitions": ["GRANT CREATE ON SCHEMA public TO urja_partitions"],

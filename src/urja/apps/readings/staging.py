@@ -513,8 +513,8 @@ def note_tampers(cursor: Cursor, rows: Rows) -> None:
 def move_cursor(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
     """Note how far a consumer of a stream has come. For people: what is stored is decided by content."""
     cursor.execute(
-        "INSERT INTO stream_cursor (consumer, stream, sequence, moved_at) VALUES (%s, %s, %s, %s)"
+        "INSERT INTO readings_cursor (consumer, stream, sequence, moved_at) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (consumer, stream) DO UPDATE"
-        " SET sequence = greatest(stream_cursor.sequence, excluded.sequence), moved_at = excluded.moved_at",
+        " SET sequence = greatest(readings_cursor.sequence, excluded.sequence), moved_at = excluded.moved_at",
         [consumer, stream, sequence, now],
     )

@@ -1,6 +1,6 @@
 """Rights of each PostgreSQL role on tariffs and policies: both read; documents are loaded by the owner's commands."""
 
-_ALL = "tariffs_version, supply_policy_version, supply_policy_assignment"
+_ALL = "rulebook_tariff_version, rulebook_policy_version, rulebook_policy_assignment"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [f"GRANT SELECT ON {_ALL} TO urja_web"],

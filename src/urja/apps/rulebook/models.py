@@ -18,9 +18,9 @@ class TariffVersion(models.Model):
     loaded_at = models.DateTimeField()
 
     class Meta:
-        db_table = "tariffs_version"
+        db_table = "rulebook_tariff_version"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["code", "version"], name="tariffs_one_text_per_version"),
+            models.UniqueConstraint(fields=["code", "version"], name="rulebook_one_text_per_version"),
         ]
 
     def __str__(self) -> str:
@@ -39,10 +39,9 @@ class PolicyVersion(models.Model):
     actor = models.CharField(max_length=100)
 
     class Meta:
-        app_label = "supply"
-        db_table = "supply_policy_version"
+        db_table = "rulebook_policy_version"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["code", "version"], name="supply_policy_one_text"),
+            models.UniqueConstraint(fields=["code", "version"], name="rulebook_policy_one_text"),
         ]
 
     def __str__(self) -> str:
@@ -58,8 +57,7 @@ class PolicyAssignment(models.Model):
     actor = models.CharField(max_length=100)
 
     class Meta:
-        app_label = "supply"
-        db_table = "supply_policy_assignment"
+        db_table = "rulebook_policy_assignment"
 
     def __str__(self) -> str:
         return f"{self.category or 'everybody'}: {self.code}"

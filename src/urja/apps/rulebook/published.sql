@@ -1,6 +1,6 @@
 -- What other apps may read of tariffs, and of which policy governs whom.
 CREATE VIEW rulebook.tariff_version WITH (security_invoker) AS
-SELECT id, code, version, valid_from, text, sha256, loaded_at FROM tariffs_version;
+SELECT id, code, version, valid_from, text, sha256, loaded_at FROM rulebook_tariff_version;
 
 CREATE VIEW rulebook.policy_assignment WITH (security_invoker) AS
-SELECT category, code FROM supply_policy_assignment;
+SELECT category, code FROM rulebook_policy_assignment;

@@ -27,7 +27,7 @@ class OrderAction(models.TextChoices):
 class Order(models.Model):
     """An operator's order: a record that the stage `decide` acts on, so that it passes the same guards."""
 
-    service_point = models.ForeignKey("registry.ServicePoint", on_delete=models.PROTECT, related_name="+")
+    service_point = models.ForeignKey("network.ServicePoint", on_delete=models.PROTECT, related_name="+")
     action = models.CharField(max_length=16, choices=OrderAction)
     hold = models.CharField(max_length=16)
     note = models.TextField(blank=True, default="")
@@ -36,7 +36,6 @@ class Order(models.Model):
     applied_at = models.DateTimeField(null=True)
 
     class Meta:
-        db_table = "supply_order"
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(applied_at=None), name="supply_order_waiting"),
         ]
@@ -54,7 +53,7 @@ class Order(models.Model):
 class Hold(models.Model):
     """One reason why a supply is held off. Supply returns when the set of open ones is empty."""
 
-    service_point = models.ForeignKey("registry.ServicePoint", on_delete=models.PROTECT, related_name="holds")
+    service_point = models.ForeignKey("network.ServicePoint", on_delete=models.PROTECT, related_name="holds")
     reason = models.CharField(max_length=16)
     placed_at = models.DateTimeField()
     placed_by = models.CharField(max_length=100)
@@ -63,7 +62,6 @@ class Hold(models.Model):
     released_by = models.CharField(max_length=100, blank=True, default="")
 
     class Meta:
-        db_table = "supply_hold"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["service_point", "reason"], condition=Q(released_at=None), name="supply_hold_once"
@@ -82,7 +80,7 @@ class State(models.Model):
     """Where an account stands: the last decision, and what of the books it has seen."""
 
     account = models.OneToOneField(
-        "ledger.Account", primary_key=True, on_delete=models.PROTECT, related_name="+"
+        "books.Account", primary_key=True, on_delete=models.PROTECT, related_name="+"
     )
     service_point_id = models.BigIntegerField(db_index=True)
     agreement_id = models.BigIntegerField()
@@ -113,7 +111,6 @@ class State(models.Model):
     seen_energy_wh = models.BigIntegerField(null=True)
 
     class Meta:
-        db_table = "supply_state"
         indexes: ClassVar = [
             models.Index(
                 fields=["look_again_at"], condition=Q(look_again_at__isnull=False), name="supply_state_due"
@@ -132,7 +129,7 @@ class State(models.Model):
 class Decision(models.Model):
     """One line for each change of an account's standing or of its reason: what the story is told from."""
 
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField()
     standing = models.CharField(max_length=16)
     reason = models.JSONField()
@@ -140,7 +137,6 @@ class Decision(models.Model):
     balance_minor = models.BigIntegerField()
 
     class Meta:
-        db_table = "supply_decision"
         indexes: ClassVar = [models.Index(fields=["account", "-id"], name="supply_decision_account")]
 
     def __str__(self) -> str:
@@ -153,7 +149,7 @@ class Switching(models.Model):
     command_id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=16)
     cause = models.CharField(max_length=16, choices=Cause)
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     service_point_id = models.BigIntegerField()
     transformer = models.CharField(max_length=32, blank=True, default="")
     ordered_at = models.DateTimeField()
@@ -170,7 +166,6 @@ class Switching(models.Model):
     evidence = models.JSONField(default=dict)
 
     class Meta:
-        db_table = "supply_switching"
         indexes: ClassVar = [
             models.Index(fields=["transformer", "kind", "-ordered_at"], name="supply_switching_transformer"),
             models.Index(fields=["account", "-ordered_at"], name="supply_switching_account"),
@@ -187,9 +182,9 @@ class Relight(models.Model):
     """
 
     credit = models.OneToOneField(
-        "ledger.CreditRequest", primary_key=True, on_delete=models.PROTECT, related_name="+"
+        "books.CreditRequest", primary_key=True, on_delete=models.PROTECT, related_name="+"
     )
-    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     paid_at = models.DateTimeField()
     paid_wall_ms = models.BigIntegerField()
     seen_at = models.DateTimeField()
@@ -205,7 +200,6 @@ class Relight(models.Model):
     """`lit`, `never_dark`, `waiting_for_person`; empty while under way."""
 
     class Meta:
-        db_table = "supply_relight"
         indexes: ClassVar = [
             models.Index(fields=["account", "-paid_at"], name="supply_relight_account"),
             models.Index(fields=["account"], condition=Q(closed_at=None), name="supply_relight_open"),
@@ -229,9 +223,6 @@ class Recovery(models.Model):
     """When each load switch had been asked for its state."""
     ended_at = models.DateTimeField(null=True)
     """From when on people may be disconnected again."""
-
-    class Meta:
-        db_table = "supply_recovery"
 
     def __str__(self) -> str:
         return f"restore of {self.since_at}: {'ended' if self.ended_at else 'open'}"

@@ -35,7 +35,7 @@ The limit stands outside: the planner would take it for a reason to go through a
 
 
 CREDIT_RECORDED = "supply_credit_recorded"
-"""The trigger that tells of a new credit (migration 0002)."""
+"""The trigger that tells of a new credit (migration `supply.0002_rules`)."""
 
 
 @dataclass(frozen=True, slots=True)

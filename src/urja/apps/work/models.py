@@ -23,10 +23,10 @@ class WorkOrder(models.Model):
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32, choices=WorkOrderKind)
     service_point = models.ForeignKey(
-        "registry.ServicePoint", on_delete=models.PROTECT, related_name="work_orders"
+        "network.ServicePoint", on_delete=models.PROTECT, related_name="work_orders"
     )
     device = models.ForeignKey(
-        "registry.Device", on_delete=models.PROTECT, null=True, related_name="work_orders"
+        "assets.Device", on_delete=models.PROTECT, null=True, related_name="work_orders"
     )
     """The meter that it is about; none where there is none yet."""
     state = models.CharField(max_length=16, choices=WorkOrderState, default=WorkOrderState.OPEN)
@@ -96,7 +96,6 @@ class Photo(models.Model):
     actor = models.CharField(max_length=100)
 
     class Meta:
-        db_table = "work_photo"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["work_order", "sha256"], name="work_photo_once"),
         ]

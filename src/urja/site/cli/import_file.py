@@ -143,7 +143,7 @@ def _sentences(
         good = report.rows - report.faulty
         yield f"{good} rows {would}loaded" + ("" if dry_run else f" (operation {report.operation_id})")
         for what, count in report.counts.items():
-            yield f"  {what.removeprefix('registry_')}: {count}"
+            yield f"  {what}: {count}"
     elif not report.rows:
         yield "there is no row below the names of the columns: nothing is loaded"
     else:

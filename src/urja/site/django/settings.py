@@ -15,11 +15,9 @@ CSRF_TRUSTED_ORIGINS = list(_options.trusted_origins)
 URJA_APPS = [
     name
     for name in (
-        "urja.apps.registry",
         "urja.apps.journal",
         "urja.apps.people",
         "urja.apps.network",
-        "urja.apps.ledger",
         "urja.apps.books",
         "urja.apps.rulebook",
         "urja.apps.meter_types",

@@ -428,6 +428,8 @@ class Box:
             asyncio.Event(),
         )
         code = await child.run_once()
+        if code == Exit.OTHER_VERSION:
+            raise Refusal(Exit.OTHER_VERSION, child.last_words().removeprefix("urja: "))
         if code != 0:
             raise child.refusal()
 

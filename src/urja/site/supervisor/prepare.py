@@ -30,6 +30,7 @@ def run_prepare(start: Start, secrets: AdminSecrets, _clock: Clock) -> None:
 def prepare_database(start: Start, secrets: AdminSecrets) -> None:
     """Roles with their passwords, the database, its tables and who may touch them."""
     name = start.settings.database.name
+    database.check_its_tables(secrets.database_admin, name)
     vault = Vault.open(start.data_directory.secrets)
     database.create_roles(secrets.database_admin, vault.role_passwords())
     new = database.create_database(secrets.database_admin, name)

@@ -57,7 +57,7 @@ def counts(load: Load, asked: Counter[str]) -> dict[str, int]:
     for name, model in _MADE.items():
         found[f"{name}: new"] = model.objects.filter(operation_id=load.doing.id).count()
     load.cursor.execute(_CHANGED, {"id": load.doing.id})
-    found |= {f"{table}: changed": count for table, count in load.cursor.fetchall()}
+    found |= {f"{table.partition('_')[2]}: changed": count for table, count in load.cursor.fetchall()}
     users = Person.objects.filter(operation_id=load.doing.id, user__date_joined=load.doing.recorded_at)
     found |= {"account: new": found["agreement: new"], "user: new": users.count()}
     found |= {said: asked[what] for what, said in _ASKED.items()}
@@ -90,7 +90,7 @@ _PROJECTED: Final = anew("""(
 
 def follow(load: Load) -> None:
     """The revision, the key-value store's entries, the accruals."""
-    which = {"id": load.doing.id, "device": "registry_device"}
+    which = {"id": load.doing.id, "device": "assets_device"}
     revision.advance(load.cursor)
     load.cursor.execute(_PROJECTED, which)
     load.cursor.execute(_TOUCHED, which)

@@ -20,25 +20,25 @@ from urja.web.shared import formats, ledger_words as money_words, notice_words
 from urja.web.shared.clock import zone
 
 TABLES: Final[dict[str, Promise]] = {
-    "registry_premise": _("Premise"),
-    "registry_service_point": _("Connection"),
-    "registry_node": _("Node"),
-    "registry_node_period": _("Where a node hangs"),
-    "registry_placement": _("Where a connection hangs"),
-    "registry_device": _("Meter"),
-    "registry_device_period": _("Meter at a connection"),
-    "registry_seal": _("Seal"),
-    "registry_configuration": _("Configuration"),
-    "registry_person": _("Person"),
-    "registry_address_change": _("New sign-in address, once it is confirmed"),
-    "registry_consent": _("Consent"),
-    "registry_protection": _("Protection"),
-    "registry_account_access": _("Access to an account"),
-    "registry_agreement": _("Agreement"),
-    "registry_agreement_terms": _("Terms of an agreement"),
-    "registry_deposit": _("Deposit"),
-    "registry_arrear": _("Old dues"),
-    "registry_instalment_plan": _("Plan of instalments"),
+    "network_premise": _("Premise"),
+    "network_service_point": _("Connection"),
+    "network_node": _("Node"),
+    "network_node_period": _("Where a node hangs"),
+    "network_placement": _("Where a connection hangs"),
+    "assets_device": _("Meter"),
+    "assets_device_period": _("Meter at a connection"),
+    "assets_seal": _("Seal"),
+    "assets_configuration": _("Configuration"),
+    "people_person": _("Person"),
+    "identity_address_change": _("New sign-in address, once it is confirmed"),
+    "people_consent": _("Consent"),
+    "people_protection": _("Protection"),
+    "identity_account_access": _("Access to an account"),
+    "contracts_agreement": _("Agreement"),
+    "contracts_agreement_terms": _("Terms of an agreement"),
+    "billing_deposit": _("Deposit"),
+    "billing_arrear": _("Old dues"),
+    "billing_instalment_plan": _("Plan of instalments"),
 }
 
 COLUMNS: Final[dict[str, Promise]] = {
@@ -218,8 +218,8 @@ class _Called:
 
 def _row(change: Mapping[str, Any], called: _Called, *, names: bool) -> Row:
     before, after, table = change["before"], change["after"], change["table"]
-    title = wording.said(TABLES.get(table), table.removeprefix("registry_")).capitalize()
-    if table in ("registry_person", "registry_address_change") and not names:
+    title = wording.said(TABLES.get(table), table.partition("_")[2]).capitalize()
+    if table in ("people_person", "identity_address_change") and not names:
         return Row(title, _what(before, after), [])
     if before is None or after is None:
         kept = [

@@ -1,6 +1,6 @@
 """An operation on a screen: what is asked for, what it would do, and that it is done.
 
-    what is typed ─▶ a rehearsal (`registry_request`) ─▶ its effects in words ─▶ the request itself ─▶ done, or refused
+    what is typed ─▶ a rehearsal (`journal_request`) ─▶ its effects in words ─▶ the request itself ─▶ done, or refused
 
 Every step is a page with an address of its own, so that it can be loaded again, and nothing that was typed is lost:
 the form is filled from the request.

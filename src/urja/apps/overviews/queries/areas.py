@@ -117,7 +117,7 @@ LIMIT %s
 
 def _staffed(area: Area, at: datetime, path: str, few: Few = None) -> Q:
     """Service points under nodes and in premises: by their numbers, or each by where it hangs."""
-    return Q(**{f"{path}__in": few}) if few is not None else _each(area, at, path, "registry_in_area")
+    return Q(**{f"{path}__in": few}) if few is not None else _each(area, at, path, "network_in_area")
 
 
 def _each(area: Area, at: datetime, path: str, function: str) -> Q:
@@ -186,7 +186,7 @@ def people(area: Area, at: datetime, few: Few = None, path: str = "id") -> Q:
         found |= Q(**{f"{path}__in": there.exclude(customer=None).values("customer_id")})
         found |= Q(**{f"{path}__in": seen.values("person_id")})
     elif area.nodes or area.premises:
-        found |= _each(area, at, path, "registry_person_in_area")
+        found |= _each(area, at, path, "contracts_person_in_area")
     return found
 
 
@@ -226,7 +226,7 @@ def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
 _PERSON = """
 SELECT EXISTS (SELECT FROM contracts.agreement WHERE customer_id = %(person)s)
         OR EXISTS (SELECT FROM identity.account_access WHERE person_id = %(person)s),
-    registry_person_in_area(%(person)s, %(nodes)s::bigint[], %(premises)s::bigint[], %(at)s)
+    contracts_person_in_area(%(person)s, %(nodes)s::bigint[], %(premises)s::bigint[], %(at)s)
 """
 
 

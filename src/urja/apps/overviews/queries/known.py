@@ -48,10 +48,11 @@ class Moment:
 
 def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: str = "id") -> list[M]:
     """Rows as they were known: by their own keys, or by those of what they are of. They are read and never saved."""
-    table = model._meta.db_table.removeprefix("registry_")  # noqa: SLF001 - Django's own documented interface
+    table = model._meta.db_table  # noqa: SLF001 - Django's own documented interface
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT registry_known(%s, %s, %s, %s)::text", [table, by, sorted(set(ids)), known_at.isoformat()]
+            "SELECT contracts_known(%s, %s, %s, %s)::text",
+            [table, by, sorted(set(ids)), known_at.isoformat()],
         )
         found = [msgspec.json.decode(row) for (row,) in cursor.fetchall()]
     return [_row(model, values) for values in found]

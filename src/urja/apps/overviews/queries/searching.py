@@ -90,7 +90,7 @@ class _Sought:
     """Of each word what it may be, as lexemes of a `tsquery`."""
 
 
-# Words are the same here as in the index (`registry_words`, migration 0010).
+# Words are the same here as in the index (`journal_words`, migration `journal.0002_rules`).
 _BETWEEN_WORDS: Final = re.compile(r"[\s!-/:-@\[-`{-~]+")
 _WITHIN_NUMBERS: Final = re.compile(r"[\s()-]+")
 _PHONE: Final = re.compile(r"\+?[0-9]{8,15}")
@@ -197,7 +197,7 @@ MOST_WHOLES: Final = 20
 
 
 def _connections(sought: _Sought, reach: Reach, limit: int) -> list[Hit[ServicePoint]]:
-    ids = _of_number("registry_service_point", "consumer_number", sought)
+    ids = _of_number("network_service_point", "consumer_number", sought)
     by = dict.fromkeys(_first(ids, reach.within(ids), limit), Matched.NUMBER)
     at_them: list[int] = []
     for words in _queries(_PREMISE, sought.words):
@@ -228,7 +228,7 @@ def _people(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Person]]:
 
 def _meters(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Device]]:
     """Of an area those that hang in it; those in stock are for who may everywhere."""
-    ids = _of_number("registry_device", "serial", sought)
+    ids = _of_number("assets_device", "serial", sought)
     if ids and not reach.everywhere:
         hanging = DevicePeriod.objects.filter(device_id__in=ids, valid_to=None)
         places = dict(hanging.values_list("device_id", "service_point_id"))
@@ -280,9 +280,9 @@ def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
     return list(dict.fromkeys(id_ for (id_,) in found))
 
 
-_PERSON: Final = ("registry_person", "registry_words(b.name)")
-_PREMISE: Final = ("registry_premise", "registry_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
-_WHOLE: Final = ("registry_premise", f"b.kind IN ('society', 'complex') AND {_PREMISE[1]}")
+_PERSON: Final = ("people_person", "journal_words(b.name)")
+_PREMISE: Final = ("network_premise", "journal_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
+_WHOLE: Final = ("network_premise", f"b.kind IN ('society', 'complex') AND {_PREMISE[1]}")
 """Tables with what is indexed of them."""
 _OCCURS: Final = (
     "SELECT lexeme FROM unnest(%s::text[]) lexeme WHERE EXISTS (SELECT FROM {} b WHERE {} @@ lexeme::tsquery)"

@@ -222,25 +222,25 @@ class TreesNow:
 
 _COUNTS_THEN: Final = """
 WITH below AS MATERIALIZED (
-    SELECT top, node_id FROM registry_below(%(nodes)s::bigint[], %(valid_at)s, %(known_at)s)
+    SELECT top, node_id FROM network_below(%(nodes)s::bigint[], %(valid_at)s, %(known_at)s)
 )
 SELECT b.top, count(*) FILTER (WHERE p.purpose = 'consumer'), count(*) FILTER (WHERE p.purpose <> 'consumer'),
     sum(p.meters)::bigint
 FROM below b
-JOIN registry_placed(ARRAY(SELECT DISTINCT node_id FROM below), %(valid_at)s, %(known_at)s) p USING (node_id)
+JOIN assets_placed(ARRAY(SELECT DISTINCT node_id FROM below), %(valid_at)s, %(known_at)s) p USING (node_id)
 WHERE %(among)s::bigint[] IS NULL OR p.service_point_id = ANY(%(among)s::bigint[])
 GROUP BY b.top
 """
 
 _HANGING_THEN: Final = """
-SELECT service_point_id, phase FROM registry_placed(ARRAY[%(node)s::bigint], %(valid_at)s, %(known_at)s)
+SELECT service_point_id, phase FROM assets_placed(ARRAY[%(node)s::bigint], %(valid_at)s, %(known_at)s)
 WHERE consumer_number > %(after)s
     AND (%(among)s::bigint[] IS NULL OR service_point_id = ANY(%(among)s::bigint[]))
 ORDER BY consumer_number LIMIT %(limit)s
 """
 
-_ROOTS_THEN: Final = "SELECT registry_roots(%(valid_at)s, %(known_at)s)"
-_NAMED_THEN: Final = "SELECT node_id FROM registry_nodes(%(valid_at)s, %(known_at)s, %(code)s)"
+_ROOTS_THEN: Final = "SELECT network_roots(%(valid_at)s, %(known_at)s)"
+_NAMED_THEN: Final = "SELECT node_id FROM network_nodes(%(valid_at)s, %(known_at)s, %(code)s)"
 
 
 _SHOWN: Final = (DeviceRole.BILLING, DeviceRole.SOURCE)

@@ -81,7 +81,7 @@ def book() -> Book:
     """The stored documents as they are now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM supply_policy_version),"
-            " (SELECT jsonb_object_agg(category, code) FROM supply_policy_assignment)"
+            "SELECT (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM rulebook_policy_version),"
+            " (SELECT jsonb_object_agg(category, code) FROM rulebook_policy_assignment)"
         )
         return _book(*cursor.fetchone())

@@ -25,7 +25,9 @@ def _parsed(sha256: str) -> Tariff:
 def _texts_of(code: str) -> list[str]:
     """The hashes of a code's versions, in the order they apply."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sha256 FROM tariffs_version WHERE code = %s ORDER BY valid_from, id", [code])
+        cursor.execute(
+            "SELECT sha256 FROM rulebook_tariff_version WHERE code = %s ORDER BY valid_from, id", [code]
+        )
         return [sha256 for (sha256,) in cursor.fetchall()]
 
 

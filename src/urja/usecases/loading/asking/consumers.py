@@ -170,7 +170,7 @@ def _check_part(row: Row, premise: Premise, part_of: int | None) -> None:
 def _check_premise(load: Load, doing: Doing, row: Row, premise: Premise) -> None:
     for name, column in _PREMISE.items():
         differs = load.covers(name) and load.value(row, name) != getattr(premise, column)
-        if differs and _is_of(doing, premise, "registry_premise"):
+        if differs and _is_of(doing, premise, "network_premise"):
             row.fault(name, "another row says another thing of the same premise", "make them the same")
 
 
@@ -284,7 +284,7 @@ def _put_person(load: Load, doing: Doing, row: Row, person: Person) -> Iterator[
     new = {column: value for column, value in said.items() if value != getattr(person, column)}
     if not new:
         return
-    if _is_of(doing, person, "registry_person"):
+    if _is_of(doing, person, "people_person"):
         for name, column in _PERSON.items():
             if column in new:
                 row.fault(

@@ -1,1 +1,0 @@
-"""Migrations and grants of the tables `ledger_…`, which belong to `urja.apps.books` and `urja.apps.billing`."""

@@ -1,0 +1,8 @@
+"""Rights of each PostgreSQL role on this app's tables: the web shows people; operations of the pipeline write them."""
+
+_ALL = "people_person, people_consent, people_protection"
+
+GRANTS: dict[str, list[str]] = {
+    "urja_web": [f"GRANT SELECT ON {_ALL} TO urja_web"],
+    "urja_pipeline": [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_ALL} TO urja_pipeline"],
+}

@@ -1,0 +1,12 @@
+"""The signed log: periods, leaves, complete subtrees, heads; and what the laws' daily runs have found."""
+
+from django.db import migrations
+
+from urja.base.sql_beside import sql_beside
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+
+    operations = [migrations.RunSQL(sql_beside(__file__))]

@@ -11,7 +11,7 @@ from tests.pipeline.test_decide import HOUR, MINUTE, Place
 from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
 from tests.usecases.life import do
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 
 DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ def order(house, reason):
 
 @pytest.mark.parametrize("reason", ["dispute", "credit", "ended", "Safety", ""])
 def test_no_other_word_is_a_reason(house, reason):
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         order(house, reason)
 
 
@@ -51,7 +51,7 @@ def test_no_order_darkens_a_night_or_a_sunday(house, reason):
 @pytest.mark.parametrize("reason", ["overload", "tamper", "vacant"])
 def test_no_order_darkens_a_protected_home(house, reason):
     protect(1, at=house.now)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         order(house, reason)
 
 

@@ -32,7 +32,7 @@ from urja.site.admin import Administration
 from urja.site.cli import main as cli, status
 from urja.site.cli.verify import heads_in
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time
 from urja.site.supervisor.secrets import Vault
 
@@ -73,7 +73,7 @@ def test_secrets_are_not_made_anew_and_not_told(tmp_path, name, damage):
     Vault.open(tmp_path)
     whole = {other: (tmp_path / other).read_bytes() for other in SECRET_FILES}
     file = damage_file(tmp_path / name, damage)
-    with pytest.raises(Refusal, match=rf"{name} is damaged .*restore it from a backup") as refused:
+    with pytest.raises(CommandError, match=rf"{name} is damaged .*restore it from a backup") as refused:
         Vault.open(tmp_path)
     assert refused.value.code is Exit.USAGE
     assert not any(
@@ -93,7 +93,7 @@ def test_a_secret_that_is_missing_is_not_made_anew(tmp_path, name):
         file.write_bytes(msgspec.json.encode(left))
         try:
             Vault.open(tmp_path)
-        except Refusal:
+        except CommandError:
             assert msgspec.json.decode(file.read_bytes()) == left
         else:
             assert field in LATER
@@ -111,7 +111,7 @@ def test_a_key_of_another_length_is_damage(tmp_path, name, field):
     file = tmp_path / name
     whole = msgspec.json.decode(file.read_bytes())
     file.write_bytes(msgspec.json.encode(whole | {field: "AAAA"}))
-    with pytest.raises(Refusal, match=rf"{name} is damaged .*\$.{field}"):
+    with pytest.raises(CommandError, match=rf"{name} is damaged .*\$.{field}"):
         Vault.open(tmp_path)
 
 
@@ -119,7 +119,7 @@ def test_the_administrator_s_file_alone_that_is_gone_is_not_made_anew(tmp_path):
     """A new key-encryption key would open no meter's keys."""
     Vault.open(tmp_path)
     (tmp_path / "admin.json").unlink()
-    with pytest.raises(Refusal, match="it is missing"):
+    with pytest.raises(CommandError, match="it is missing"):
         Vault.open(tmp_path)
     assert not (tmp_path / "admin.json").exists()
 
@@ -130,7 +130,7 @@ def test_secrets_that_were_cut_off_are_not_made_anew(tmp_path, name):
     file = tmp_path / name
     cut = file.read_bytes()[: file.stat().st_size // 2]
     file.write_bytes(cut)
-    with pytest.raises(Refusal, match="is damaged"):
+    with pytest.raises(CommandError, match="is damaged"):
         Vault.open(tmp_path)
     assert file.read_bytes() == cut
 
@@ -184,7 +184,7 @@ def test_the_format_of_the_data_directory(tmp_path, content):
     first.claim()
     first.release()
     file = damage_file(tmp_path / "VERSION", content)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandError) as refused:
         DataDirectory(tmp_path).claim()
     assert refused.value.code is Exit.OTHER_VERSION
     assert str(tmp_path) in str(refused.value)
@@ -216,10 +216,10 @@ async def test_what_the_supervisor_has_written_down(tmp_path, name, damage):
     # Settings all have defaults: an object that names none of them is one that changes none.
     if name == "settings.json" and damage in (GARBAGE["nothing in it"], MORE["other types"]):
         pytest.skip("an object")
-    with pytest.raises(Refusal, match=rf"{name} is damaged .*start it again"):
+    with pytest.raises(CommandError, match=rf"{name} is damaged .*start it again"):
         await status.gather(directory)
     if name == "settings.json":
-        with pytest.raises(Refusal, match=rf"{name} is damaged .*start it again"):
+        with pytest.raises(CommandError, match=rf"{name} is damaged .*start it again"):
             Administration.of(tmp_path)
     directory.release()
 
@@ -247,7 +247,7 @@ def test_the_key_encryption_key_that_a_running_head_end_reads_again_stays(tmp_pa
 
 def test_heads_of_the_log(tmp_path, damage):
     file = damage_file(tmp_path / "2026-04-01.json", damage)
-    with pytest.raises(Refusal, match=r"no signed head|has no heads"):
+    with pytest.raises(CommandError, match=r"no signed head|has no heads"):
         heads_in(file)
 
 

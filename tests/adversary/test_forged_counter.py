@@ -32,13 +32,13 @@ from urja.cosem.association_base import Association
 from urja.cosem.security import MAX_COUNTER
 from urja.cosem.wrapper import Frame
 from urja.headend.counters import BLOCK, LOST, STEP, ReservedCounters
-from urja.headend.failures import SessionFailed
+from urja.headend.failures import SessionFailedError
 from urja.headend.line import WrapperLine
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal
 from urja.meter.model import Role
 from urja.meter.session import Sessions
-from urja.stream.errors import RevisionConflict
+from urja.stream.errors import RevisionConflictError
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -209,7 +209,7 @@ class Store:
 
     async def put(self, _bucket: str, _name: str, value: bytes, revision: int) -> None:
         if revision != self.revision:
-            raise RevisionConflict("another has written")
+            raise RevisionConflictError("another has written")
         self.value, self.revision = value, self.revision + 1
 
 
@@ -253,7 +253,7 @@ async def _play(events) -> None:
         block = None if what == "asked" else await counters.known("m")
         try:
             first, limit = block or await counters.above("m", claim)
-        except SessionFailed:
+        except SessionFailedError:
             continue
         taken = range(first, min(first + length, limit))
         assert used.isdisjoint(taken)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.apps.street import START, adopt
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 
 LATER = START + timedelta(days=3)
 ADMINISTRATOR = "admin@utility.example"
@@ -118,7 +118,7 @@ def test_no_outside_system_says_who_works_here_is_a_person_of_its_own(works_here
 
 
 def test_neither_adoption_nor_a_file_reaches_them(works_here):
-    with pytest.raises(Refused, match="works or worked here"):
+    with pytest.raises(RefusedError, match="works or worked here"):
         adopt(3, email=ADMINISTRATOR)
 
 

@@ -73,7 +73,7 @@ def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # n
 
 def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
     """A session that is taken over asks no further than its person may, by list and by node alike."""
-    from urja.apps.identity.errors import OutOfArea
+    from urja.apps.identity.errors import OutOfAreaError
     from urja.apps.identity.queries.access import caller_of_user
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, Placement
@@ -101,7 +101,7 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
         {"under": "section B"},
         {"under": "section C"},
     ):
-        with pytest.raises(OutOfArea):
+        with pytest.raises(OutOfAreaError):
             judge(caller, ReadMeters(reason="x", **elsewhere), START)
 
 

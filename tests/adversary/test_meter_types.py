@@ -16,7 +16,7 @@ from tests.headend.pushing import NINE
 from tests.headend.test_meter_types import TypedMeter, given, sent, signed, until
 
 from urja.stream import messages
-from urja.stream.errors import NotPermitted, StreamError, StreamFull
+from urja.stream.errors import NotPermittedError, StreamError, StreamFullError
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.subjects import TYPES
 
@@ -128,9 +128,9 @@ async def test_a_thief_who_fills_the_bucket_stops_no_other_write(admin, pipeline
     """What the stage `project` meets then: the type is refused, a meter is written."""
     folder = write_type(tmp_path / "m7")
     for size in (900_000, 5_000):
-        with pytest.raises(StreamFull):
+        with pytest.raises(StreamFullError):
             await fill(pipeline, size)
-    with pytest.raises(StreamFull):
+    with pytest.raises(StreamFullError):
         await pipeline.put_type("acme-m7-fw3", signed(folder))
     assert await put_device(pipeline, TypedMeter(folder).entry()) > 0
 
@@ -140,7 +140,7 @@ async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):
 
     broker = await nats_server.connect(User.HEADEND)
     try:
-        with pytest.raises((NotPermitted, StreamError)):
+        with pytest.raises((NotPermittedError, StreamError)):
             await asyncio.wait_for(broker.put_type("acme-m7-fw3", signed(write_type(tmp_path / "m7"))), 10)
     finally:
         await broker.close()

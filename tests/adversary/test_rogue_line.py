@@ -14,7 +14,7 @@ from tests.headend.test_hdlc_line import Street
 
 from urja.base.meter_address import BehindLink, GatewayLink
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
 from urja.meter.hdlc_bus import HdlcBus
 
@@ -145,7 +145,7 @@ async def test_a_gateway_that_babbles_ends_the_session_and_holds_no_memory(flood
         async with line_to(lambda: Rogue(FLOODS[flood], again_s=0.005)) as line:
             line.send(16, b"request")
             began_s = loop.time()
-            with pytest.raises(SessionFailed) as failed:
+            with pytest.raises(SessionFailedError) as failed:
                 async with asyncio.timeout(30):
                     await line.receive(16)
             took_s = loop.time() - began_s

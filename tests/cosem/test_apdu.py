@@ -77,7 +77,7 @@ from urja.cosem.apdu import (
     WriteResponse,
     decode_apdu,
 )
-from urja.cosem.errors import AuthenticationFailed, DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import AuthenticationError, DecodeError, LimitExceededError, LocalError
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.ciphered import CIPHERED_TAGS, DEDICATED_TAG_OF, GLOBAL_TAG_OF
@@ -345,7 +345,7 @@ def test_what_is_wrong_and_where(raw, offset):
 
 
 def test_an_apdu_beyond_the_limit():
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         decode_apdu(bytes(100), limits=axdr.Limits(max_apdu=99))
 
 
@@ -386,7 +386,7 @@ def test_general_glo():
     assert anonymous.open(KEYS, TITLE) == push
     with pytest.raises(LocalError):
         anonymous.open(KEYS)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         sealed.open(SuiteKeys(bytes(16), bytes(16)))
 
 

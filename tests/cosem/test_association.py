@@ -73,16 +73,16 @@ from urja.cosem.association import (
 from urja.cosem.association_auth import SCHEMES, Proof
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import (
-    AssociationRejected,
-    AuthenticationFailed,
+    AssociationRejectedError,
+    AuthenticationError,
     CosemError,
     DecodeError,
-    LimitExceeded,
+    LimitExceededError,
     LocalError,
     PeerError,
-    ReplayDetected,
-    ServiceRejected,
-    UnexpectedApdu,
+    ReplayError,
+    ServiceRejectedError,
+    UnexpectedApduError,
 )
 from urja.cosem.security import AUTHENTICATED, AUTHENTICATED_ENCRYPTED, ENCRYPTED, SuiteKeys
 
@@ -128,7 +128,7 @@ def test_older_mechanisms_authenticate_both_ends(mechanism, ciphered):
 @pytest.mark.parametrize("mechanism", OLDER)
 def test_older_mechanisms_refuse_another_secret(mechanism):
     wire = Wire(config(CLIENT_TITLE, mechanism, secret=b"another"), config(SERVER_TITLE, mechanism))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.say(wire.client.associate())
     assert (wire.client.state, wire.server.state) == (State.IDLE, State.IDLE)
 
@@ -140,7 +140,7 @@ def test_a_server_that_gives_our_own_challenge_back_learns_no_answer_to_it(mecha
     ours = decode_apdu(wire.client.associate()).authentication_value
     wire = Wire.of(mechanism, False)
     wire.server._entropy = lambda _size: ours
-    with pytest.raises(AuthenticationFailed, match="our own challenge"):
+    with pytest.raises(AuthenticationError, match="our own challenge"):
         wire.say(wire.client.associate())
 
 
@@ -176,7 +176,7 @@ def test_every_input_in_every_state(state, passed):
         return
     with pytest.raises(LocalError):
         next_state(state, passed, ours=True)
-    with pytest.raises(UnexpectedApdu):
+    with pytest.raises(UnexpectedApduError):
         next_state(state, passed, ours=False)
 
 
@@ -207,7 +207,7 @@ def test_a_whole_conversation(mechanism, ciphered, general_protection):
     (read,) = wire.say(wire.client.get(CLOCK))
     assert read.data == VALUE
     (missing,) = wire.say(wire.client.get(PROFILE, EntryAccess(1, 2)))
-    with pytest.raises(ServiceRejected) as caught:
+    with pytest.raises(ServiceRejectedError) as caught:
         _ = missing.data
     assert caught.value.result is AccessResult.OBJECT_UNDEFINED
 
@@ -226,7 +226,7 @@ def test_a_whole_conversation(mechanism, ciphered, general_protection):
     assert done.data == long
     (done,) = wire.say(wire.client.action(RECONNECT))
     assert done.result is ActionResult.SUCCESS
-    with pytest.raises(ServiceRejected):
+    with pytest.raises(ServiceRejectedError):
         _ = done.data
 
     assert wire.say(wire.client.release()) == [Released()]
@@ -337,7 +337,7 @@ def test_an_answer_in_general_blocks():
 
 def refused(client_config, server_config, **sides):
     wire = Wire(client_config, server_config, **sides)
-    with pytest.raises(AssociationRejected) as caught:
+    with pytest.raises(AssociationRejectedError) as caught:
         wire.say(wire.client.associate())
     assert wire.client.state is wire.server.state is State.IDLE
     assert any(isinstance(event, Fault) for event in wire.heard)
@@ -387,7 +387,7 @@ def test_a_replayed_aarq_is_refused():
     aarq = wire.log[0][1]
     wire.server.lost()
     fault, reply = wire.server.receive(aarq)
-    assert isinstance(fault.error, ReplayDetected)
+    assert isinstance(fault.error, ReplayError)
     assert decode_apdu(reply.apdu).result == 1
 
 
@@ -398,7 +398,7 @@ def test_initiate_refusals_name_the_initiate_error():
         assert isinstance(fault.error, PeerError)
         client = ClientAssociation(config(CLIENT_TITLE))
         client.associate()
-        with pytest.raises(AssociationRejected, match="initiate error 6"):
+        with pytest.raises(AssociationRejectedError, match="initiate error 6"):
             client.receive(reply.apdu)
 
 
@@ -407,7 +407,7 @@ def test_gmac_with_the_wrong_key_is_refused_by_the_server():
         config(CLIENT_TITLE, Mechanism.HLS_GMAC, keys=SuiteKeys(bytes(16), bytes(16))),
         config(SERVER_TITLE, Mechanism.HLS_GMAC),
     )
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.say(wire.client.associate())
     assert wire.client.state is wire.server.state is State.IDLE
     assert not any(isinstance(event, Associated) for event in wire.heard)
@@ -420,7 +420,7 @@ def test_a_server_that_proves_the_wrong_thing_is_refused_by_the_client():
     (pass4, _) = wire.server.receive(pass3.apdu)
     answer = decode_apdu(pass4.apdu)
     forged = ActionResponseNormal(answer.invoke, answer.result, axdr.octets(bytes(17)))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.client.receive(forged.encode())
     assert wire.client.state is State.IDLE
 
@@ -433,7 +433,7 @@ def test_a_server_that_proves_nothing_is_refused_by_the_client(returned):
     wire = Wire.of(Mechanism.HLS_GMAC)
     (challenge,) = wire.server.receive(wire.client.associate())
     wire.client.receive(challenge.apdu)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.client.receive(ActionResponseNormal(0xC1, ActionResult.SUCCESS, returned).encode())
     assert wire.client.state is State.IDLE
 
@@ -443,13 +443,13 @@ def test_a_server_that_gives_no_challenge_is_refused():
     plain = Wire.of()
     (accepted, _) = plain.server.receive(plain.client.associate())
     wire.client.associate()
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.client.receive(accepted.apdu)
 
 
 def test_our_own_title_reflected_is_refused():
     wire = Wire(config(CLIENT_TITLE, Mechanism.LLS, True), config(CLIENT_TITLE, Mechanism.LLS, True))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.say(wire.client.associate())
 
 
@@ -457,7 +457,7 @@ def test_no_request_before_the_proof():
     wire = Wire.of(Mechanism.HLS_GMAC)
     wire.server.receive(wire.client.associate())
     fault, reply = wire.server.receive(GetRequestNormal(0xC1, CLOCK).encode())
-    assert isinstance(fault.error, UnexpectedApdu)
+    assert isinstance(fault.error, UnexpectedApduError)
     assert decode_apdu(reply.apdu) == ExceptionResponse(
         StateError.SERVICE_NOT_ALLOWED, ServiceError.OPERATION_NOT_POSSIBLE
     )
@@ -473,7 +473,7 @@ def test_a_replayed_request_is_refused_and_the_expected_counter_told():
     wire.say(request)
     expected = wire.server.peer_counter + 1
     fault, reply = wire.server.receive(request)
-    assert isinstance(fault.error, ReplayDetected)
+    assert isinstance(fault.error, ReplayError)
     assert (fault.error.counter, fault.error.expected) == (expected - 1, expected)
     assert decode_apdu(reply.apdu) == ExceptionResponse(
         StateError.SERVICE_NOT_ALLOWED, ServiceError.INVOCATION_COUNTER_ERROR, expected
@@ -487,7 +487,7 @@ def test_a_replayed_response_is_refused():
     wire.say(wire.client.get(CLOCK))
     old = wire.log[-1][1]
     wire.client.get(CLOCK)
-    with pytest.raises(ReplayDetected):
+    with pytest.raises(ReplayError):
         wire.client.receive(old)
     assert wire.client.state is State.AWAITING
 
@@ -503,7 +503,7 @@ def test_a_replayed_proof_is_refused():
     same.lost()
     same.receive(aarq)
     fault, reply = same.receive(pass3.apdu)
-    assert isinstance(fault.error, ReplayDetected)
+    assert isinstance(fault.error, ReplayError)
     assert decode_apdu(reply.apdu).result is ActionResult.READ_WRITE_DENIED
     assert same.state is State.IDLE
 
@@ -534,12 +534,12 @@ def test_reserved_counters_run_out_and_are_extended():
 def test_plain_services_in_a_ciphered_association_are_refused_by_both():
     wire = associated(Mechanism.LLS, True)
     fault, reply = wire.server.receive(GetRequestNormal(0xC1, CLOCK).encode())
-    assert isinstance(fault.error, AuthenticationFailed)
+    assert isinstance(fault.error, AuthenticationError)
     assert decode_apdu(reply.apdu).service_error is ServiceError.DECIPHERING_ERROR
     wire.client.get(CLOCK)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.client.receive(GetResponseNormal(0xC1, VALUE).encode())
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         wire.client.receive(DataNotification(1, None, VALUE).encode())
 
 
@@ -549,7 +549,7 @@ def test_ciphered_services_in_a_plain_association_are_refused():
         KEYS, CLIENT_TITLE, 1, AUTHENTICATED_ENCRYPTED, GetRequestNormal(0xC1, CLOCK).encode()
     )
     fault, _ = wire.server.receive(sealed.encode())
-    assert isinstance(fault.error, UnexpectedApdu)
+    assert isinstance(fault.error, UnexpectedApduError)
 
 
 @pytest.mark.parametrize("control", [AUTHENTICATED, ENCRYPTED])
@@ -558,7 +558,7 @@ def test_weaker_protection_than_agreed_is_refused(control):
     request = GetRequestNormal(0xC1, CLOCK).encode()
     sealed = GlobalCiphered.protect(KEYS, CLIENT_TITLE, 1000, control, request)
     fault, _ = wire.server.receive(sealed.encode())
-    assert isinstance(fault.error, AuthenticationFailed)
+    assert isinstance(fault.error, AuthenticationError)
     assert wire.server.peer_counter < 1000
 
 
@@ -566,10 +566,10 @@ def test_another_title_or_a_dedicated_key_is_refused():
     wire = associated(Mechanism.LLS, True)
     request = GetRequestNormal(0xC1, CLOCK).encode()
     other = GeneralGloCiphered.protect(KEYS, b"OTHER001", 1000, AUTHENTICATED_ENCRYPTED, request)
-    assert isinstance(wire.server.receive(other.encode())[0].error, AuthenticationFailed)
+    assert isinstance(wire.server.receive(other.encode())[0].error, AuthenticationError)
     ours = GlobalCiphered.protect(KEYS, CLIENT_TITLE, 1001, AUTHENTICATED_ENCRYPTED, request)
     dedicated = GlobalCiphered(0xD0, ours.control, ours.counter, ours.payload)
-    assert isinstance(wire.server.receive(dedicated.encode())[0].error, UnexpectedApdu)
+    assert isinstance(wire.server.receive(dedicated.encode())[0].error, UnexpectedApduError)
     assert isinstance(wire.server.receive(ours.encode())[0], GetRequested)
 
 
@@ -603,7 +603,7 @@ def test_a_dedicated_key_protects_requests_and_answers(general):
         answer = decode_apdu(wire.server.respond_get(asked.ref, VALUE))
         assert type(answer) is type(sealed)
         assert decode_apdu(answer.open(DEDICATED, SERVER_TITLE)).result == VALUE
-    assert isinstance(wire.server.receive(sealed.encode())[0].error, ReplayDetected)
+    assert isinstance(wire.server.receive(sealed.encode())[0].error, ReplayError)
     assert wire.say(wire.client.get(CLOCK))[0].data == VALUE  # under the global key too, and so answered
 
 
@@ -618,10 +618,10 @@ def test_a_dedicated_key_ends_with_its_association_and_must_have_its_length():
     sealed = GlobalCiphered.protect(
         DEDICATED, CLIENT_TITLE, 9, AUTHENTICATED_ENCRYPTED, request, dedicated=True
     )
-    assert isinstance(wire.server.receive(sealed.encode())[0].error, UnexpectedApdu)
+    assert isinstance(wire.server.receive(sealed.encode())[0].error, UnexpectedApduError)
     short = Wire.of(Mechanism.LLS, True)
     short.client._initiate = lambda: InitiateRequest(client.config.conformance, 1024, b"short")
-    with pytest.raises(AssociationRejected):
+    with pytest.raises(AssociationRejectedError):
         short.say(short.client.associate())
 
 
@@ -639,7 +639,7 @@ def test_a_forged_counter_does_not_move_the_window():
     wire = associated(Mechanism.LLS, True)
     before = wire.server.peer_counter
     forged = GlobalCiphered(0xC8, AUTHENTICATED_ENCRYPTED, 0xFFFF_FFFF, bytes(40))
-    assert isinstance(wire.server.receive(forged.encode())[0].error, AuthenticationFailed)
+    assert isinstance(wire.server.receive(forged.encode())[0].error, AuthenticationError)
     assert wire.server.peer_counter == before
     wire.objects[CLOCK] = VALUE
     assert wire.say(wire.client.get(CLOCK))[0].data == VALUE
@@ -787,7 +787,7 @@ def test_a_new_request_gives_up_a_long_get():
 def test_a_repeated_block_is_not_taken_twice():
     wire = wire_in(State.TRANSFERRING)
     first = GetResponseWithBlock(INVOKE, False, 1, b"\x09")
-    with pytest.raises(UnexpectedApdu):
+    with pytest.raises(UnexpectedApduError):
         wire.client.receive(first.encode())
 
 
@@ -796,7 +796,7 @@ def test_a_long_get_is_bounded():
     wire.client.get(CLOCK)
     for number in (1, 2):
         wire.client.receive(GetResponseWithBlock(INVOKE, False, number, bytes(400)).encode())
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         wire.client.receive(GetResponseWithBlock(INVOKE, False, 3, bytes(400)).encode())
 
 
@@ -813,10 +813,10 @@ def test_a_long_set_gone_wrong_is_given_up():
     (taken,) = server.receive(first.encode())
     assert decode_apdu(taken.apdu) == SetResponseBlock(INVOKE, 1)
     fault, _ = server.receive(SetRequestBlock(INVOKE, Block(True, 3, b"")).encode())
-    assert isinstance(fault.error, UnexpectedApdu)
+    assert isinstance(fault.error, UnexpectedApduError)
     assert server.state is State.READY
     fault, _ = server.receive(SetRequestBlock(INVOKE, Block(True, 2, b"")).encode())
-    assert isinstance(fault.error, UnexpectedApdu)
+    assert isinstance(fault.error, UnexpectedApduError)
     server.receive(first.encode())
     fault, _ = server.receive(SetRequestBlock(INVOKE, Block(True, 2, b"\x07")).encode())
     assert isinstance(fault.error, DecodeError)
@@ -828,7 +828,7 @@ def test_a_long_set_takes_no_block_after_its_last():
     server.receive(SetRequestFirstBlock(INVOKE, CLOCK, Block(False, 1, b"\x11")).encode())
     (request,) = server.receive(SetRequestBlock(INVOKE, Block(True, 2, b"\x05")).encode())
     fault, _ = server.receive(SetRequestBlock(INVOKE, Block(True, 3, b"\x05")).encode())
-    assert isinstance(fault.error, UnexpectedApdu)
+    assert isinstance(fault.error, UnexpectedApduError)
     answer = decode_apdu(server.respond_set(request.ref, AccessResult.SUCCESS))
     assert answer.block_number == 2
 
@@ -849,16 +849,16 @@ def test_a_stale_or_foreign_reference_is_our_fault():
 def test_an_answer_to_another_request_is_refused():
     wire = associated()
     wire.client.get(CLOCK)
-    with pytest.raises(UnexpectedApdu):
+    with pytest.raises(UnexpectedApduError):
         wire.client.receive(GetResponseNormal(0xC9, VALUE).encode())
-    with pytest.raises(UnexpectedApdu):
+    with pytest.raises(UnexpectedApduError):
         wire.client.receive(SetResponseNormal(INVOKE, AccessResult.SUCCESS).encode())
 
 
 def test_an_exception_ends_the_request():
     wire = associated()
     wire.client.get(CLOCK)
-    with pytest.raises(ServiceRejected):
+    with pytest.raises(ServiceRejectedError):
         wire.client.receive(ExceptionResponse(StateError.SERVICE_UNKNOWN, ServiceError.OTHER_REASON).encode())
     assert wire.client.state is State.READY
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from urja.cosem import axdr
 from urja.cosem.axdr import BitString, CompactArray, Data, Limits, Tag, TypeDescription
-from urja.cosem.errors import CosemError, DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import CosemError, DecodeError, LimitExceededError, LocalError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDate, CosemDateTime, CosemTime
 
@@ -195,7 +195,7 @@ def test_compact_array_that_ends_inside_an_element():
 def test_a_small_compact_array_cannot_make_millions_of_elements():
     # array of 65535 of array of 65535 of null-data: no byte per element.
     bomb = bytes.fromhex("13" + "01ffff" * 3 + "00" + "01" + "00")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         axdr.decode_all(bomb)
 
 
@@ -208,19 +208,19 @@ def test_a_compact_array_may_have_as_many_elements_as_the_limit_and_not_one_more
 def _fits(data: bytes, most: int) -> bool:
     try:
         axdr.decode_all(data, limits=Limits(max_elements=most))
-    except LimitExceeded:
+    except LimitExceededError:
         return False
     return True
 
 
 def test_depth_and_elements_are_bounded():
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         axdr.decode_all(bytes.fromhex("0201" * 33 + "00"))
     assert axdr.decode_all(bytes.fromhex("0201" * 32 + "00"))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         axdr.decode_all(axdr.encode(axdr.array(*[axdr.null()] * 10)), limits=Limits(max_elements=10))
     deep_type = bytes.fromhex("13" + "0201" * 40 + "1100")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         axdr.decode_all(deep_type)
 
 
@@ -229,7 +229,7 @@ def test_a_described_structure_may_be_as_deep_as_the_limit_and_not_deeper():
     data = bytes.fromhex("13" + "0201020111" + "01" + "05")
     for most in range(8):
         if most < 4:
-            with pytest.raises(LimitExceeded):
+            with pytest.raises(LimitExceededError):
                 axdr.decode_all(data, limits=Limits(max_depth=most))
         else:
             assert axdr.decode_all(data, limits=Limits(max_depth=most)).tag is Tag.COMPACT_ARRAY

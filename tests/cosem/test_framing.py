@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from urja.cosem import gbt, hdlc, mbus, wrapper
 from urja.cosem.apdu import decode_apdu
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import AuthenticationFailed, DecodeError, LimitExceeded, LocalError, PeerError
+from urja.cosem.errors import AuthenticationError, DecodeError, LimitExceededError, LocalError, PeerError
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, LinkParameters
 from urja.cosem.opening import Keys, Opener
 
@@ -50,7 +50,7 @@ def test_wrapper_gives_what_came_before_the_garbage_then_fails():
 def test_wrapper_refuses_other_versions_and_long_apdus():
     with pytest.raises(DecodeError):
         wrapper.Splitter().feed(b"GET / HTTP/1.1\r\n")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         wrapper.Splitter(max_apdu=10).feed(wrapper.Frame(1, 1, bytes(11)).encode())
     with pytest.raises(LocalError):
         wrapper.Frame(1, 1, bytes(0x10000)).encode()
@@ -194,7 +194,7 @@ def test_hdlc_segments_are_bounded():
     reassembler = hdlc.Reassembler(Limits(max_apdu=10))
     frame = HdlcFrame(Address(1), Address(2), Control(Kind.INFORMATION), bytes(6), segmented=True)
     assert reassembler.push(frame) is None
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         reassembler.push(frame)
     assert reassembler.push(HdlcFrame(Address(1), Address(2), Control(Kind.RECEIVE_READY))) is None
 
@@ -249,7 +249,7 @@ def test_a_lost_telegram_is_seen():
         reassembler.push(second)
     small = mbus.Reassembler(Limits(max_apdu=300))
     small.push(first)
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         small.push(second)
 
 
@@ -304,7 +304,7 @@ def test_block_transfer_gaps_repeats_and_limits():
         reassembler.push(three)
     small = gbt.Reassembler(Limits(max_apdu=15))
     small.push(one)
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         small.push(two)
     with pytest.raises(DecodeError):
         gbt.Reassembler().push(gbt.GeneralBlockTransfer(True, False, 0, 1, 0, b""))
@@ -415,7 +415,7 @@ def test_a_layer_that_does_not_open_names_the_fault():
     (untitled,) = opened(sealed, Keys(bytes(16), bytes(16)))
     assert "system title" in untitled.missing
     (wrong,) = opened(sealed, Keys(bytes(16), bytes(16), bytes(8)))
-    assert isinstance(wrong.error, AuthenticationFailed)
+    assert isinstance(wrong.error, AuthenticationError)
     only_encrypted = bytes.fromhex("db08 4b464d6750000009 0a 20 00000023 88d5ab4f97".replace(" ", ""))
     (nonsense,) = opened(only_encrypted, Keys(bytes(16), bytes(16)))
     assert "wrong key" in str(nonsense.error)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from urja.cosem import security
-from urja.cosem.errors import AuthenticationFailed, DecodeError, LocalError
+from urja.cosem.errors import AuthenticationError, DecodeError, LocalError
 from urja.cosem.security import (
     AUTHENTICATED,
     AUTHENTICATED_ENCRYPTED,
@@ -48,7 +48,7 @@ def test_round_trip(plain, counter, control):
 def test_any_changed_bit_is_seen(plain, data, control):
     sealed = bytearray(security.seal(KEYS, TITLE, 7, control, plain))
     sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         security.open_(KEYS, TITLE, 7, control, bytes(sealed))
 
 
@@ -63,7 +63,7 @@ def test_wrong_key_title_counter_or_control():
         (KEYS, TITLE, 7, SecurityControl(broadcast=True)),
     ]
     for arguments in wrong:
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             security.open_(*arguments, sealed)
 
 
@@ -142,7 +142,7 @@ def test_gmac_of_the_green_book():
     assert reply.hex().upper() == "10000000011A52FE7DD3E72748973C1E28"
     assert security.verify_gmac_reply(KEYS, title, challenge, reply) == 1
     for wrong in (reply[:-1], b"\x30" + reply[1:], reply[:-1] + b"\x00"):
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             security.verify_gmac_reply(KEYS, title, challenge, wrong)
 
 
@@ -152,9 +152,9 @@ def test_key_wrap_of_rfc_3394():
     wrapped = security.wrap_key(kek, key)
     assert wrapped.hex().upper() == "1FA68B0A8112B447AEF34BD8FB5A7B829D3E862371D2CFE5"
     assert security.unwrap_key(kek, wrapped) == key
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         security.unwrap_key(bytes(16), wrapped)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         security.unwrap_key(kek, wrapped[:-1])
     with pytest.raises(LocalError):
         security.wrap_key(kek, b"short")

@@ -18,7 +18,7 @@ from urja.cosem.apdu import (
     decode_apdu,
 )
 from urja.cosem.association import Mechanism
-from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError
+from urja.cosem.errors import AuthenticationError, CosemError, DecodeError
 from urja.cosem.opening import Keys, Opener, packets
 from urja.cosem.security import SuiteKeys, gmac_reply
 from urja.cosem.time import CosemDateTime
@@ -178,7 +178,7 @@ def test_action_response_with_data():
 @pytest.mark.parametrize("name", [name for name in FRAMES if "guek" in VECTORS[name]])
 def test_a_wrong_key_is_seen(name):
     vector = VECTORS[name] | {"guek": "00" * 16}
-    with pytest.raises((AuthenticationFailed, DecodeError)) as caught:
+    with pytest.raises((AuthenticationError, DecodeError)) as caught:
         plain(vector)
     assert caught.value.offset is not None
 

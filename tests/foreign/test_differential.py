@@ -10,7 +10,7 @@ from tests.foreign.isolated import DLMS_COSEM, ForeignError, python_with, starte
 from tests.meter.helpers import HOUR, MIDNIGHT_S, make_meter, moment
 
 from urja.cosem import apdu, axdr, security
-from urja.cosem.errors import AuthenticationFailed, PeerError
+from urja.cosem.errors import AuthenticationError, PeerError
 from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
 from urja.site.cli.decode import decode
@@ -119,7 +119,7 @@ def test_neither_opens_what_was_changed(peer):
     def check(question, text, data):
         sealed = bytearray(security.seal(*_ours(question), BOTH, text))
         sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationError):
             security.open_(*_ours(question), BOTH, bytes(sealed))
         with pytest.raises(ForeignError, match="DecryptionError"):
             peer.ask(do="open", control=0x30, text=sealed.hex(), **question)

@@ -20,7 +20,7 @@ from urja.headend import greeting, orders as carrying
 from urja.headend.memory import REMEMBERED
 from urja.headend.orders import Orders
 from urja.stream import Broker, User, connect
-from urja.stream.errors import NotPermitted
+from urja.stream.errors import NotPermittedError
 from urja.stream.orders import Progress, SignedOrder
 
 MINUTE = dt.timedelta(minutes=1)
@@ -290,7 +290,7 @@ class TestStolenPassword:
     async def test_the_head_ends_password_orders_nothing(self, nats_server, admin, house):
         thief = await connect(nats_server.url, User.HEADEND, PASSWORDS[User.HEADEND], "thief")
         order = house.order("disconnect")
-        with structlog.testing.capture_logs() as logs, pytest.raises(NotPermitted):
+        with structlog.testing.capture_logs() as logs, pytest.raises(NotPermittedError):
             await thief.publish_order(order, SignedOrder.of(order, bytes(32)), 4)
         [refused] = [line for line in logs if line["event"] == "broker refuses a subject"]
         assert (refused["user"], refused["subject"].startswith("urja.commands.")) == ("headend", True)

@@ -17,7 +17,7 @@ from urja.base.ports import free_port
 from urja.base.serial_port import SerialPort
 from urja.cosem.association import AssociationConfig, ClientAssociation
 from urja.cosem.obis import CosemAttribute
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_line import HdlcLine, LinkConnection, timing_of
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import PUBLIC_SAP, Session
@@ -302,7 +302,7 @@ async def test_sessions_beyond_a_few_are_sent_away_and_switching_is_not(links, s
         async with line_in_use(links, street):
             waiting = [asyncio.create_task(session(urgent=False)) for _ in range(MOST_WAITING)]
             await asyncio.sleep(0)
-            with pytest.raises(SessionFailed) as refused:
+            with pytest.raises(SessionFailedError) as refused:
                 await session(urgent=False)
             waiting.append(asyncio.create_task(session(urgent=True)))
             await asyncio.sleep(0)
@@ -325,7 +325,7 @@ async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, ste
         before = bus.frames
         with monkeypatch.context() as patch:
             wait_less(patch, 0.3)
-            with pytest.raises(SessionFailed, match="timeout: no answer to a request for a link"):
+            with pytest.raises(SessionFailedError, match="timeout: no answer to a request for a link"):
                 await open_one()
         return bus.frames - before
 
@@ -342,7 +342,7 @@ async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, ste
 async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, street, monkeypatch):
     monkeypatch.setattr("urja.headend.shared_links.WAIT_S", 0.05)
     async with street.standing(), line_in_use(links, street):
-        with pytest.raises(SessionFailed, match="other meters held") as busy:
+        with pytest.raises(SessionFailedError, match="other meters held") as busy:
             async with line_in_use(links, street):
                 pass
     assert busy.value.kind is FailureKind.BUSY
@@ -363,7 +363,7 @@ async def test_a_gateway_with_room_for_one_is_left_and_called_again(links, stree
 
 
 async def test_a_gateway_that_is_not_there_is_unreachable(street):
-    with pytest.raises(SessionFailed) as failed:
+    with pytest.raises(SessionFailedError) as failed:
         await LinkConnection.open(parse_meter_address(f"{street.link}?address=17").link)
     assert failed.value.kind is FailureKind.UNREACHABLE
 
@@ -371,7 +371,7 @@ async def test_a_gateway_that_is_not_there_is_unreachable(street):
 async def test_a_serial_port_in_use_by_another_program_is_unreachable(street):
     with PseudoTerminal(HdlcBus({}, lambda: 0.0)) as device:
         held = await LinkConnection.open(SerialLink(device))
-        with pytest.raises(SessionFailed, match="in use by another program"):
+        with pytest.raises(SessionFailedError, match="in use by another program"):
             await LinkConnection.open(SerialLink(device))
         held.close()
         again = await LinkConnection.open(SerialLink(device))
@@ -406,9 +406,9 @@ async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(street
 async def test_a_device_file_that_is_no_serial_port_is_left_alone(tmp_path):
     victim = tmp_path / "ttyS0"
     victim.write_bytes(b"precious")
-    with pytest.raises(SessionFailed, match="no serial port"):
+    with pytest.raises(SessionFailedError, match="no serial port"):
         await LinkConnection.open(SerialLink(str(victim)))
     assert victim.read_bytes() == b"precious"
-    with pytest.raises(SessionFailed) as gone:
+    with pytest.raises(SessionFailedError) as gone:
         await LinkConnection.open(SerialLink(os.devnull + "x"))
     assert gone.value.kind is FailureKind.UNREACHABLE

@@ -21,7 +21,7 @@ from urja.headend.process import HeadEnd
 from urja.headend.sealed_state import Seal
 from urja.meter.events import EventCode, Log
 from urja.meter.identity import seeded
-from urja.meter.model import Refused
+from urja.meter.model import RefusedError
 from urja.stream import User
 from urja.stream.messages import NextKeys
 from urja.stream.signing import public_key
@@ -308,7 +308,7 @@ class TestSecret:
         def transfer_keys(wrapped):
             if next(breaks, False):
                 house.station.drop_link()
-                raise Refused(AccessResult.TEMPORARY_FAILURE)
+                raise RefusedError(AccessResult.TEMPORARY_FAILURE)
             take(wrapped)
 
         house.meter.transfer_keys = transfer_keys

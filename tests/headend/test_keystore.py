@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import urja
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.headend.new_keys import KeyMaker
 from urja.headend.roster import Roster
 from urja.headend.sealed_state import Seal
@@ -27,7 +27,7 @@ class Vault:
 
     def unwrap(self, wrapped):
         if wrapped not in self.kept:
-            raise KeyNotOpened("nobody knows this handle")
+            raise KeyNotOpenedError("nobody knows this handle")
         return self.kept[wrapped]
 
 

@@ -14,7 +14,7 @@ from tests.stream.servers import PASSWORDS
 
 from urja.site.admin import Administration
 from urja.site.cli.headend import quarantine
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.stream import User
 from urja.stream.quarantine import Quarantined
 
@@ -69,15 +69,15 @@ async def test_a_strangers_push_is_listed_shown_adopted_and_replayed(
 
 
 async def test_what_is_not_there_is_said(command, admin):
-    assert isinstance((await command("show", "u17")).exception, Refusal)
-    assert isinstance((await command("replay")).exception, Refusal)
+    assert isinstance((await command("show", "u17")).exception, CommandError)
+    assert isinstance((await command("replay")).exception, CommandError)
     assert (await command("list", "--json")).stdout.strip() == "[]"
 
 
 async def test_without_a_broker_the_command_says_so(command, nats_server, monkeypatch):
     nats_server.kill()
     refused = (await command("list")).exception
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, CommandError)
     assert refused.code == Exit.UNAVAILABLE
 
 
@@ -126,7 +126,7 @@ async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp
     for item in KEPT:
         assert await admin.quarantine(item)
     asked = await command("purge", *options)
-    assert isinstance(asked.exception, Refusal)
+    assert isinstance(asked.exception, CommandError)
     count = f"{len(purged)} frame{'' if len(purged) == 1 else 's'}"
     assert f"{count} would be deleted for good" in str(asked.exception)
     assert len([one async for one in admin.quarantined()]) == len(KEPT)
@@ -144,5 +144,5 @@ async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp
 @pytest.mark.parametrize("options", [[], ["--all", "--reason", "garbage"]])
 async def test_a_purge_says_what_is_to_go(command, admin, options):
     await admin.quarantine(KEPT[0])
-    assert isinstance((await command("purge", *options, "--yes")).exception, Refusal)
+    assert isinstance((await command("purge", *options, "--yes")).exception, CommandError)
     assert len([one async for one in admin.quarantined()]) == 1

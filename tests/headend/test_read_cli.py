@@ -19,7 +19,7 @@ from urja.meter.meter import Meter
 from urja.meter.serve import serve_bus_until
 from urja.meter.station import Station
 from urja.site.cli.headend import headend
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @contextmanager
@@ -86,8 +86,8 @@ def run(meter: Identity, *arguments: str, keys: bool = True):
     return CliRunner().invoke(headend, ["read", "--host", host, "--port", port, *secrets, *arguments])
 
 
-def refusal(result) -> Refusal:
-    assert isinstance(result.exception, Refusal), result.output
+def refusal(result) -> CommandError:
+    assert isinstance(result.exception, CommandError), result.output
     return result.exception
 
 

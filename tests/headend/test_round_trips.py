@@ -9,7 +9,7 @@ from tests.headend.ordering import Desk, House, put_device
 from urja.base.ports import free_port
 from urja.cosem.acse import ApplicationContext, AssociationResult, Diagnostic
 from urja.cosem.apdu import Aare
-from urja.cosem.errors import ReplayDetected
+from urja.cosem.errors import ReplayError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame
 from urja.headend.line import WrapperLine
@@ -173,7 +173,7 @@ def _mute_to_old_counters(monkeypatch) -> None:
     def mute(sessions, frame):
         answers = receive(sessions, frame)
         faults = sessions._faults
-        return [] if any(isinstance(fault, ReplayDetected) for fault in faults) else answers
+        return [] if any(isinstance(fault, ReplayError) for fault in faults) else answers
 
     monkeypatch.setattr(Sessions, "receive", mute)
 

@@ -23,7 +23,7 @@ from urja.meter.faults import FaultPlan
 from urja.meter.identity import Identity, seeded
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
-from urja.meter.model import ByRange, Catalogue, Refused
+from urja.meter.model import ByRange, Catalogue, RefusedError
 from urja.meter.station import Station
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.records import EventState, RegisterKind, Source
@@ -116,9 +116,9 @@ class Lacking:
 
     def read(self, meter, role, target, selection=None):
         if target[1] == self._obis:
-            raise Refused(AccessResult.OBJECT_UNDEFINED)
+            raise RefusedError(AccessResult.OBJECT_UNDEFINED)
         if target[1] == self._whole and isinstance(selection, ByRange):
-            raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
+            raise RefusedError(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
         return self._catalogue.read(meter, role, target, selection)
 
 

@@ -9,7 +9,7 @@ from tests.meter.wire import SAPS, client_for, entropy
 
 from urja.cosem.apdu import AccessResult
 from urja.cosem.association import Associated, GetResult, NeedsSend
-from urja.cosem.errors import ServiceRejected
+from urja.cosem.errors import ServiceRejectedError
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter, check_sequence
 from urja.cosem.hdlc_link import ApduArrived, ClientLink, EndReason, LinkEnded
 from urja.cosem.obis import CosemAttribute
@@ -125,7 +125,7 @@ async def test_the_association_ends_with_its_link(bus, stations):
     utility.hang_up()
     again = Caller(bus, meter, 17, Role.UTILITY)
     again.association = utility.association
-    with pytest.raises(ServiceRejected, match="SERVICE_NOT_ALLOWED"):
+    with pytest.raises(ServiceRejectedError, match="SERVICE_NOT_ALLOWED"):
         again.ask(request)
 
 

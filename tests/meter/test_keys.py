@@ -10,7 +10,7 @@ from urja.base.clock import SteppedClock
 from urja.cosem import axdr
 from urja.cosem.apdu import ActionResult, DataNotification, GeneralGloCiphered, decode_apdu
 from urja.cosem.association import AssociationConfig, ClientAssociation, Mechanism
-from urja.cosem.errors import AssociationRejected, AuthenticationFailed, PeerError
+from urja.cosem.errors import AssociationRejectedError, AuthenticationError, PeerError
 from urja.cosem.obis import CosemMethod
 from urja.cosem.security import SuiteKeys, wrap_key
 from urja.meter.events import EventCode, Log
@@ -68,7 +68,7 @@ def test_both_keys_are_changed_at_once_and_the_change_is_in_the_log():
 
 def test_the_old_keys_open_no_association_after_that():
     meter, wire = changed()
-    with pytest.raises(AssociationRejected):
+    with pytest.raises(AssociationRejectedError):
         FakeWire(meter, Role.UTILITY, client(meter.identity.keys, counter=90), wire.sessions).associate()
 
 
@@ -83,7 +83,7 @@ def test_a_new_encryption_key_begins_its_counters_anew():
     [push] = meter.advance(moment(MIDNIGHT_S + 5 * HOUR + 1800))[:1]
     assert push.counter == 1
     assert isinstance(open_push(SuiteKeys(NEW.guek, meter.keys.gak), push), DataNotification)
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(AuthenticationError):
         open_push(meter.identity.keys, push)
 
 
@@ -191,7 +191,7 @@ def test_another_hls_secret_opens_the_association_from_then_on():
     assert done.result is ActionResult.SUCCESS
     assert wire.get(1, "0.0.96.1.0.255", 2).value, "the association that it came by goes on"
     by(new, counter=50).associate()
-    with pytest.raises((AssociationRejected, PeerError)):
+    with pytest.raises((AssociationRejectedError, PeerError)):
         by(old, counter=90).associate()
     assert [row[2] for row in meter.engine.logs[Log.TRANSACTION].by_entry(1, 0)] == [
         EventCode.HLS_SECRET_CHANGED

@@ -7,7 +7,7 @@ from urja.cosem.companion import BILLING_DATE, load_companion
 from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
-from urja.meter.model import Refused, Role
+from urja.meter.model import RefusedError, Role
 from urja.meter.objects import NEVER, clock_data, selection_of
 from urja.meter.relay import ControlState
 
@@ -28,7 +28,7 @@ def read(meter, role, what, access=None):
 
 
 def refusal(call, *args):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         call(*args)
     return refused.value.reason
 

@@ -6,7 +6,7 @@ from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, ActionResult, CaptureObject, EntryAccess, RangeAccess, decode_apdu
 from urja.cosem.association import Associated, AssociationConfig, Mechanism
 from urja.cosem.axdr import Data
-from urja.cosem.errors import AssociationRejected, PeerError, ServiceRejected
+from urja.cosem.errors import AssociationRejectedError, PeerError, ServiceRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame
@@ -127,7 +127,7 @@ def test_wrong_password_wrong_key_wrong_mechanism_are_rejected():
     ]
     for role, config in attempts:
         wire = FakeWire(meter, role, client=client_for(meter, role, counter=100, config=config))
-        with pytest.raises((AssociationRejected, ServiceRejected, PeerError)):
+        with pytest.raises((AssociationRejectedError, ServiceRejectedError, PeerError)):
             wire.run(wire.client.associate())
         assert wire.sessions.take_faults()
 

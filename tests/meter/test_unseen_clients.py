@@ -27,7 +27,7 @@ from urja.cosem.apdu import (
 )
 from urja.cosem.association import ActionResult as ActionDone, AssociationConfig, Mechanism, SetResult, State
 from urja.cosem.axdr import Tag
-from urja.cosem.errors import AssociationRejected
+from urja.cosem.errors import AssociationRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod, Obis
 from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
@@ -267,13 +267,13 @@ def test_one_connection_bears_refusals_and_then_the_right_one(meter):
     }
     for config in wrong.values():
         wire = FakeWire(meter, Role.UTILITY, client_for(meter, Role.UTILITY, config=config), sessions)
-        with pytest.raises(AssociationRejected) as refused:
+        with pytest.raises(AssociationRejectedError) as refused:
             wire.associate()
         assert refused.value.result == AssociationResult.REJECTED_PERMANENT
         assert refused.value.diagnostic != Diagnostic.NULL
     wire = FakeWire(meter, Role.UTILITY, None, sessions).associate()
     stale = FakeWire(meter, Role.UTILITY, client_for(meter, Role.UTILITY, counter=1), sessions)
-    with pytest.raises(AssociationRejected):
+    with pytest.raises(AssociationRejectedError):
         stale.associate()
     again = FakeWire(meter, Role.UTILITY, client_for(meter, Role.UTILITY), sessions).associate()
     assert again.get(3, "1.0.1.8.0.255", 2).tag is Tag.UINT32

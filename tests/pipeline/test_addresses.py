@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from tests.apps.street import START, adopt
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 
 LATER = START + timedelta(days=3)
 DAY = timedelta(days=1)
@@ -168,13 +168,13 @@ def test_where_the_old_address_is_lost_a_second_person_and_a_delay_stand_for_it(
     run(mail)
     bring(mail.word(NEW))
     for same in ("user 7", "user 7 token 9"):
-        with pytest.raises(Refused, match="a second person does"):
+        with pytest.raises(RefusedError, match="a second person does"):
             approve(person, actor=same)
-    with pytest.raises(Refused, match="not a program's key"):
+    with pytest.raises(RefusedError, match="not a program's key"):
         approve(person, actor="token 5")
-    with pytest.raises(Refused, match="nobody approves a change of their own address"):
+    with pytest.raises(RefusedError, match="nobody approves a change of their own address"):
         approve(person, actor=f"user {person.user_id}")
-    with pytest.raises(Refused, match="is another address than"):
+    with pytest.raises(RefusedError, match="is another address than"):
         approve(person, actor="user 8", email="thief@example.org")
     approve(person, actor="user 8")
     run(mail)

@@ -179,7 +179,7 @@ def test_whenever_terms_change_every_days_books_are_right(postgres, database_tem
     """Changes on some days, known on others: after each close the second rater says the same, and rows sum up."""
     from tests.conftest import database as fixture
 
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     for fresh in fixture.__wrapped__(postgres, database_template):
         load_both()
@@ -194,7 +194,7 @@ def test_whenever_terms_change_every_days_books_are_right(postgres, database_tem
                             else change_category(what, effective, what)
                         )
                         # Terms that follow are not run over, and what changes nothing is refused.
-                        with suppress(Refused):
+                        with suppress(RefusedError):
                             agree(change, n)
                 town.register(n, 10 + 7.3 * n)
                 town.run(n)

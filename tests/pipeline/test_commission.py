@@ -47,9 +47,9 @@ def failed(call):
 
 
 def refused(says, at=NOW, number=1, **more):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(RefusedError, match=says):
         call(number, at, **more)
 
 
@@ -202,7 +202,7 @@ def test_a_meter_that_is_taken_away_meanwhile_is_given_up(hung):
 
 
 def test_a_wrong_installation_is_undone_after_a_failed_call_and_not_in_service(hung):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.journal.models import AuditEntry
     from urja.usecases.operations import Undo
 
@@ -214,7 +214,7 @@ def test_a_wrong_installation_is_undone_after_a_failed_call_and_not_in_service(h
     do(Undo(entry_id=installation.id, reason="another meter hangs there"), NOW)
     hang(1, NOW)
     assert commissioned(1, NOW + HOUR).state == "passed"
-    with pytest.raises(Refused, match=r"\(record_commissioning\) came after"):
+    with pytest.raises(RefusedError, match=r"\(record_commissioning\) came after"):
         do(Undo(entry_id=AuditEntry.objects.filter(kind="install_meter").last().id, reason="x"), NOW)
 
 

@@ -415,9 +415,9 @@ def test_an_operators_hold_switches_off_at_any_hour(house):
 
 
 def test_credit_is_nobodys_hold_to_place(house):
-    from urja.apps.supply.errors import UnknownHold
+    from urja.apps.supply.errors import UnknownHoldError
 
-    with pytest.raises(UnknownHold):
+    with pytest.raises(UnknownHoldError):
         house.order("hold", "credit")
 
 

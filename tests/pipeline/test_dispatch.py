@@ -18,7 +18,7 @@ from urja.cosem.security import wrap_key
 from urja.headend.process import HeadEnd
 from urja.meter.world import RelayOptions
 from urja.stream import User, connect, ensure_streams
-from urja.stream.errors import BrokerUnavailable
+from urja.stream.errors import BrokerUnavailableError
 from urja.stream.signing import public_key
 
 HOUR = timedelta(hours=1)
@@ -242,14 +242,14 @@ async def test_a_broker_away_leaves_commands_to_go_out_later(town):
 
         async def publish_order(self, order, signed, shard):
             if self.away:
-                raise BrokerUnavailable("away")
+                raise BrokerUnavailableError("away")
             self.published += 1
             return await town.broker.publish_order(order, signed, shard)
 
     sink = Sink()
     stage = await town.stage(sink)
     cut = await town.issue(house, "disconnect")
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailableError):
         await stage.run_once(town.clock.now())
     assert (await town.state(cut), cut.published) == ("sent", False)
     sink.away = False

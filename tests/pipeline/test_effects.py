@@ -240,7 +240,7 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
 
 
 def test_what_is_refused_is_refused(houses):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match="only since"):
+    with pytest.raises(RefusedError, match="only since"):
         rehearsed(swap(START - DAY))

@@ -24,7 +24,7 @@ from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.site import admin
 from urja.site.cli import adopt as adopt_cli, meter_type as meter_type_cli
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 from urja.stream import User, connect, ensure_streams
 from urja.stream.records import EventState
 from urja.stream.subjects import READINGS
@@ -105,7 +105,7 @@ async def test_from_a_folder_to_rows(town, stepped_clock):
 
     folder, identity = town.identity.device_type, town.identity
     # Nothing of it is in the package.
-    with pytest.raises(Refusal, match="there is no meter type 'acme-m7-fw3'"):
+    with pytest.raises(CommandError, match="there is no meter type 'acme-m7-fw3'"):
         await town.command(adopt_cli.adopt, *adoption(identity))
     assert "good: acme-m7-fw3 1" in await town.command(meter_type_cli.meter_type, "check", folder)
     assert "is in force" in await town.command(meter_type_cli.meter_type, "load", folder)

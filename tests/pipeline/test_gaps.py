@@ -11,7 +11,7 @@ from tests.pipeline.test_ingest import event_batch, register_batch
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingester
 from urja.pipeline.stage import Session
-from urja.stream.errors import StreamFull
+from urja.stream.errors import StreamFullError
 from urja.stream.messages import ReadOutcome
 from urja.stream.records import RegisterKind
 
@@ -25,7 +25,7 @@ class Asked:
 
     async def publish_request(self, request, shard):
         if self.full:
-            raise StreamFull("full")
+            raise StreamFullError("full")
         self.requests.append(request)
         return len(self.requests)
 
@@ -145,7 +145,7 @@ async def test_what_nobody_answers_is_asked_again_after_its_time(town):
 async def test_a_full_stream_leaves_the_request_to_be_asked_again(town):
     town.store(0, 2)
     town.asked.full = True
-    with pytest.raises(StreamFull):
+    with pytest.raises(StreamFullError):
         await town.stage.run_once(at(4))
     town.asked.full = False
     await town.stage.run_once(at(4) + timedelta(minutes=2))

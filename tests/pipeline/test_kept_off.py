@@ -8,7 +8,7 @@ from tests.apps.street import START, adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, authorise, cut
 from tests.usecases.life import do
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 
 DAY = timedelta(days=1)
 SERVED = """
@@ -262,7 +262,7 @@ def test_what_stands_against_a_letter(worded):
         ("at most 100 characters", {"reference": "7" * 101}),
         ("nobody had an agreement", {"reference": "RL 2", "posted_at": START - DAY}),
     ]:
-        with pytest.raises(Refused, match=says):
+        with pytest.raises(RefusedError, match=says):
             post_letter(worded, **more)
 
 

@@ -359,18 +359,18 @@ async def test_a_meter_that_took_its_keys_unheard_is_asked_again_a_day_later(tow
 
 
 async def test_a_meter_is_given_keys_by_one_job_at_a_time(town):  # noqa: F811
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     house = await town.raise_house()
     await with_master(town, house)
     job = await ask_for_keys(town, house)
-    with pytest.raises(Refused, match=f"row 1: the meter is being given new keys by job {job.id}"):
+    with pytest.raises(RefusedError, match=f"row 1: the meter is being given new keys by job {job.id}"):
         await ask_for_keys(town, house)
 
 
 async def test_a_meter_without_a_master_key_is_refused_with_its_sentence(town):  # noqa: F811
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     house = await town.raise_house()
-    with pytest.raises(Refused, match="row 1: the meter's master key is not known"):
+    with pytest.raises(RefusedError, match="row 1: the meter's master key is not known"):
         await ask_for_keys(town, house)

@@ -210,7 +210,7 @@ def test_killed_while_it_settles_nothing_goes_twice(place, monkeypatch):
 
 def test_undone_before_it_is_settled_and_not_after(place):
     from urja.apps.billing.models import FinalSettlement
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import Undo
 
     entry = place.leave(register_wh=12_400)
@@ -218,7 +218,7 @@ def test_undone_before_it_is_settled_and_not_after(place):
     assert not FinalSettlement.objects.exists()
     again = place.leave(at=NOON + timedelta(minutes=30), register_wh=12_500)
     post(NEXT)
-    with pytest.raises(Refused, match="was settled on"):
+    with pytest.raises(RefusedError, match="was settled on"):
         do(Undo(entry_id=again.id, reason="x"), NEXT)
 
 

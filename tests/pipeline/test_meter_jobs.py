@@ -33,9 +33,9 @@ def ask(now=NOW, *, kind="read_meters", **more):
 
 
 def refused(*says, now=NOW, **more):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         ask(now, **more)
     assert [str(fault) for fault in caught.value.faults] == list(says)
 

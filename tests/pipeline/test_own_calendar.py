@@ -223,7 +223,7 @@ def test_by_whatever_day_both_raters_agree_and_the_books_add_up(
     """Terms change on some days, are known at others; of some midnights nothing is read for weeks."""
     from tests.conftest import database as fixture
 
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     for fresh in fixture.__wrapped__(postgres, database_template):
         load_both(shops)
@@ -233,7 +233,7 @@ def test_by_whatever_day_both_raters_agree_and_the_books_add_up(
             for look, n in enumerate((6, 17, 31, 45)):
                 for known, effective, what, kilowatts in changes:
                     if known == look:
-                        with suppress(Refused):
+                        with suppress(RefusedError):
                             agree(
                                 change_load(kilowatts * 1000, effective)
                                 if what == "load"

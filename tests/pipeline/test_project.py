@@ -14,7 +14,7 @@ from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
 from urja.stream import messages
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
-from urja.stream.errors import BrokerUnavailable, StreamFull
+from urja.stream.errors import BrokerUnavailableError, StreamFullError
 from urja.stream.signing import public_key
 
 SIGNING_KEY = bytes(range(32))
@@ -34,7 +34,7 @@ class Store:
 
     async def put_device(self, key, signed):
         if self.away:
-            raise BrokerUnavailable("away")
+            raise BrokerUnavailableError("away")
         return self.write(key, messages.encode(signed))
 
     async def delete_device(self, key):
@@ -76,9 +76,9 @@ class Store:
 
     async def put_type(self, name, signed):
         if self.away:
-            raise BrokerUnavailable("away")
+            raise BrokerUnavailableError("away")
         if name in self.refuses_types:
-            raise StreamFull("maximum bytes exceeded (10077)")
+            raise StreamFullError("maximum bytes exceeded (10077)")
         self.types.append(signed.verified(self.verify_key))
         return len(self.types)
 
@@ -191,7 +191,7 @@ def test_a_broker_away_leaves_the_meters_due(database, store):
     adopt(1)
     stage = project(store)
     store.away = True
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailableError):
         run(stage)
     store.away = False
     assert run(stage).done == 1

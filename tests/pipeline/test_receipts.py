@@ -13,7 +13,7 @@ from tests.pipeline.test_seal import exported, new_sealer
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
 from urja.site.cli.verify import verify
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 MINUTES = timedelta(minutes=10)
 
@@ -155,6 +155,6 @@ def test_a_file_that_is_none_is_said_to_be_none(sealed, tmp_path, monkeypatch, a
     (tmp_path / "head.json").write_text("{}")
     (tmp_path / "good.json").write_bytes(msgspec.json.encode(receipt_of(town.adopted.account_id, 2)))
     said = CliRunner().invoke(verify, arguments)
-    assert isinstance(said.exception, Refusal)
+    assert isinstance(said.exception, CommandError)
     assert said.exception.code == Exit.USAGE
     assert told in str(said.exception)

@@ -164,7 +164,7 @@ def test_two_clerks_one_meter_in_two_transactions(database):
     from django.db import connections, transaction
     from tests.apps.street import install
 
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     adopt(2)
@@ -177,7 +177,7 @@ def test_two_clerks_one_meter_in_two_transactions(database):
     def bharat():
         try:
             install(3, LATER, place=2)
-        except Refused as error:
+        except RefusedError as error:
             told.extend(error.faults)
         finally:
             connections.close_all()
@@ -195,14 +195,14 @@ def test_two_clerks_one_meter_in_two_transactions(database):
 
 
 def test_a_key_asks_once(database):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     first = ask(idempotency_key="k")
     assert ask(idempotency_key="k").id == first.id
     run()
     assert ask(idempotency_key="k").state == "done"
-    with pytest.raises(Refused, match="the key k was used for another request"):
+    with pytest.raises(RefusedError, match="the key k was used for another request"):
         ask(removal(2), idempotency_key="k")
 
 

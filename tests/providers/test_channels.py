@@ -137,21 +137,21 @@ async def test_the_same_reference_is_one_message_to_its_reader(opened):
 
 
 async def test_what_it_will_not_take_is_refused_for_good(opened):
-    from urja.apps.notices.port import MessageRefused
+    from urja.apps.notices.port import MessageRefusedError
 
     async with opened() as (bench, messenger):
         bench.refuse()
-        with pytest.raises(MessageRefused):
+        with pytest.raises(MessageRefusedError):
             await messenger.send(Note(bench.bad_recipient, "text", "subject", "7"))
         assert bench.arrived() == []
 
 
 async def test_a_service_that_is_away_may_be_tried_again(opened):
-    from urja.apps.notices.port import ServiceAway
+    from urja.apps.notices.port import ServiceAwayError
 
     async with opened() as (bench, messenger):
         bench.be_away()
-        with pytest.raises(ServiceAway):
+        with pytest.raises(ServiceAwayError):
             await messenger.send(Note(bench.to, "text", "subject", "7"))
 
 
@@ -168,7 +168,7 @@ async def test_only_a_signed_receipt_of_a_channel_that_reports_is_taken(opened):
     from asgiref.sync import sync_to_async
 
     from urja.apps.notices import channels
-    from urja.apps.notices.port import Outcome, UnreadableReceipt
+    from urja.apps.notices.port import Outcome, UnreadableReceiptError
 
     async with opened() as (bench, _messenger):
         name = bench.channel.name
@@ -192,7 +192,7 @@ async def test_only_a_signed_receipt_of_a_channel_that_reports_is_taken(opened):
             assert not receipts.is_genuine(secrets, headers, body + b" ")
             assert not receipts.is_genuine({}, headers, body)
             for unreadable in (b"", b"{", b"[]", b"\xff", b'{"ref": 7}'):
-                with pytest.raises(UnreadableReceipt):
+                with pytest.raises(UnreadableReceiptError):
                     receipts.read(unreadable)
 
 

@@ -6,7 +6,7 @@ import pytest
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import GatewaySettings, PaymentsSettings
 from urja.site.cli.options import load_settings
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 from urja.site.supervisor.secrets import Vault
 
 GATEWAY = (
@@ -61,7 +61,7 @@ def test_several_gateways_in_the_order_of_the_file(load):
     ],
 )
 def test_what_is_wrong_is_said(load, text, said):
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(CommandError, match=said):
         load(text)
 
 

@@ -10,7 +10,7 @@ from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.cli import adopt as adopt_cli
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 KEK = bytes(range(16))
 GOOD = {
@@ -51,7 +51,7 @@ def run(database, stepped_clock, monkeypatch):
 
     def invoke(*arguments, stdin=None):
         result = CliRunner().invoke(adopt_cli.adopt, arguments, input=stdin)
-        if isinstance(result.exception, Refusal):
+        if isinstance(result.exception, CommandError):
             raise result.exception
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.stdout
@@ -81,7 +81,7 @@ def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     from urja.apps.assets.models import Device
     from urja.apps.commissioning.projection import due_projections
 
-    with pytest.raises(Refusal, match="a urja-d1-aes opens its association by an HLS secret: give it"):
+    with pytest.raises(CommandError, match="a urja-d1-aes opens its association by an HLS secret: give it"):
         run(*options(type="urja-d1-aes"))
     run(*options(type="urja-d1-aes", hls_secret="ab" * 16))
     assert KekStore(KEK).unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"\xab" * 16
@@ -161,7 +161,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
 def test_bad_input_gets_a_sentence_and_changes_nothing(run, change, sentence):
     from urja.apps.network.models import Premise
 
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandError) as refused:
         run(*options(**change))
     assert sentence in str(refused.value)
     assert "nothing was adopted" in str(refused.value)
@@ -170,7 +170,7 @@ def test_bad_input_gets_a_sentence_and_changes_nothing(run, change, sentence):
 
 
 def test_what_is_missing_is_named(run):
-    with pytest.raises(Refusal, match="missing: --gak, --register-wh") as refused:
+    with pytest.raises(CommandError, match="missing: --gak, --register-wh") as refused:
         run(*(part for part in options() if part not in ("--gak", GOOD["gak"], "--register-wh", "10000")))
     assert refused.value.code is Exit.USAGE
 
@@ -179,18 +179,18 @@ def test_one_bad_meter_in_a_file_leaves_the_others_out_too(run):
     from urja.apps.network.models import Premise
 
     meters = [GOOD, GOOD | {"serial": "OTHER"}]
-    with pytest.raises(Refusal, match="that of meter URJ00000001"):
+    with pytest.raises(CommandError, match="that of meter URJ00000001"):
         run("--from-json", "-", stdin=json.dumps(meters))
     assert Premise.objects.count() == 0
 
 
 def test_a_file_that_is_no_list_of_meters(run):
-    with pytest.raises(Refusal, match="not a list of meters"):
+    with pytest.raises(CommandError, match="not a list of meters"):
         run("--from-json", "-", stdin='{"serial": 1}')
 
 
 def test_a_consumer_number_that_somebody_has(run):
     run(*options(consumer_number="C-1"))
     other = {"serial": "OTHER", "system_title": "5552410000000002", "consumer_number": "C-1"}
-    with pytest.raises(Refusal, match="nothing was adopted: there is a connection C-1 already"):
+    with pytest.raises(CommandError, match="nothing was adopted: there is a connection C-1 already"):
         run(*options(**other))

@@ -13,7 +13,7 @@ from urja.core.approvals import bundled_thresholds
 from urja.site.admin import Administration
 from urja.site.cli.approvals import approvals
 from urja.site.cli.passkey import passkey
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def box(database, monkeypatch):
 
 def run(command, *arguments, exit_code=0):
     done = CliRunner().invoke(command, [str(one) for one in arguments])
-    if isinstance(done.exception, Refusal):
+    if isinstance(done.exception, CommandError):
         raise done.exception
     assert done.exit_code == exit_code, done.output
     return done.stdout
@@ -49,15 +49,15 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
     assert "approves nothing any more" in run(passkey, "revoke", row["id"])
     assert run(passkey, "list").startswith("There are no passkeys.")
     assert "revoked 2026-03-03" in run(passkey, "list", "--all")
-    with pytest.raises(Refusal, match="was revoked on 2026-03-03"):
+    with pytest.raises(CommandError, match="was revoked on 2026-03-03"):
         run(passkey, "revoke", row["id"])
-    with pytest.raises(Refusal, match="there is no passkey 99"):
+    with pytest.raises(CommandError, match="there is no passkey 99"):
         run(passkey, "revoke", 99)
 
 
 def test_only_who_works_here_is_invited(box):
     home()
-    with pytest.raises(Refusal, match=r"person1@example\.org does not work here"):
+    with pytest.raises(CommandError, match=r"person1@example\.org does not work here"):
         run(passkey, "invite", "person1@example.org")
 
 
@@ -68,12 +68,12 @@ def test_thresholds_are_checked_loaded_and_shown(box, tmp_path):
     bad.write_text(good.read_text().replace("expires_hours = 72", ""))
     assert "good: ours-1 from 2026-01-01" in run(approvals, "check", good)
     assert "waiting.expires_hours: is missing" in run(approvals, "check", bad, exit_code=2)
-    with pytest.raises(Refusal, match="expires_hours: is missing"):
+    with pytest.raises(CommandError, match="expires_hours: is missing"):
         run(approvals, "load", bad)
     assert run(approvals, "load", good) == run(approvals, "load", good)
     assert run(approvals, "show") == good.read_text()
     good.write_text(good.read_text().replace('"500"', '"501"'))
-    with pytest.raises(Refusal, match="thresholds ours-1 are stored with another text"):
+    with pytest.raises(CommandError, match="thresholds ours-1 are stored with another text"):
         run(approvals, "load", good)
 
 

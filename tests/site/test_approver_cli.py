@@ -9,7 +9,7 @@ from tests.site.test_approvals_cli import box  # noqa: F401 - a fixture
 
 from urja.base.approvers import read_approvers
 from urja.site.cli.approver import approver
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def run(box, tmp_path):  # noqa: F811
 
     def call(*arguments, answer="", exit_code=0):
         done = CliRunner().invoke(approver, [*arguments, "--data", str(tmp_path)], input=answer)
-        if isinstance(done.exception, Refusal):
+        if isinstance(done.exception, CommandError):
             raise done.exception
         assert done.exit_code == exit_code, done.output
         return done.stdout
@@ -62,11 +62,11 @@ def test_a_fingerprint_that_nobody_confirms_is_not_installed(run):
 def test_who_cannot_be_installed_is_said(run):
     Person("anita", enrolled=False)
     with pytest.raises(
-        Refusal, match=r"anita@urja\.example has no passkey: give them a code with urja passkey"
+        CommandError, match=r"anita@urja\.example has no passkey: give them a code with urja passkey"
     ):
         run("install", "anita@urja.example", "--yes")
-    with pytest.raises(Refusal, match=r"bharat@urja\.example is not installed"):
+    with pytest.raises(CommandError, match=r"bharat@urja\.example is not installed"):
         run("remove", "bharat@urja.example")
     run.file.write_text("{")
-    with pytest.raises(Refusal, match="cannot be read"):
+    with pytest.raises(CommandError, match="cannot be read"):
         run("list")

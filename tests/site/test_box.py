@@ -17,7 +17,7 @@ from urja.base.settings import load
 from urja.laws.outages import read_outages
 from urja.site.cli import status
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import box as supervisor, probes
 from urja.site.supervisor.box import WEB, Box, ExtraChild, check_ports, resolve_ports
 
@@ -100,7 +100,7 @@ async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
     hopeless = ExtraChild("hopeless", "tests.site.box_children:hopeless", {"what": "flour"}, ready_port=1)
     box = Box(data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[])
     with pytest.raises(
-        Refusal, match=r"hopeless keeps stopping \(2 times in a row\): .*no flour in the house"
+        CommandError, match=r"hopeless keeps stopping \(2 times in a row\): .*no flour in the house"
     ) as no:
         await box.start()
     assert no.value.code is Exit.SOFTWARE
@@ -146,7 +146,7 @@ async def test_a_box_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its
     await asyncio.wait_for(box.wait_failed(), 30)
     await until(lambda: box.failing() is not None)
     os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(Refusal, match="moody keeps stopping") as refused:
+    with pytest.raises(CommandError, match="moody keeps stopping") as refused:
         await asyncio.wait_for(running, 60)
     assert refused.value.code is Exit.SOFTWARE
 
@@ -192,6 +192,6 @@ def test_the_head_ends_port_is_checked_in_both_transports(kind):
         if kind == socket.SOCK_STREAM:
             taken.listen()
         wanted = settings(URJA_HEADEND_PORT=str(taken.getsockname()[1]), URJA_HEADEND_HOSTS="127.0.0.1")
-        with pytest.raises(Refusal, match=r"headend\.port"):
+        with pytest.raises(CommandError, match=r"headend\.port"):
             check_ports(resolve_ports(wanted), ["headend"])
         check_ports(resolve_ports(wanted), ["web"])

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from urja.site.cli.main import COMMANDS, urja
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 
 def test_help_lists_every_command_and_hides_the_supervisors():
@@ -71,6 +71,6 @@ def test_numbers_that_nothing_can_be_reckoned_with_are_refused(arguments):
 
 def test_a_report_without_a_place_is_refused_before_the_town_is_raised(tmp_path):
     done = CliRunner().invoke(urja, ["demo", "--for", "1", "--report", str(tmp_path / "nowhere" / "r.json")])
-    assert isinstance(done.exception, Refusal)
+    assert isinstance(done.exception, CommandError)
     assert "the directory that it would be in is not there" in str(done.exception)
     assert "Raising" not in done.output

@@ -10,7 +10,7 @@ from tests.usecases.life import answer
 
 from urja.site.admin import Administration
 from urja.site.cli.commission import commission
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 NOON = START + timedelta(hours=12)
 
@@ -23,7 +23,7 @@ def box(database, monkeypatch):
 
 def run(*arguments):
     done = CliRunner().invoke(commission, arguments)
-    if isinstance(done.exception, Refusal):
+    if isinstance(done.exception, CommandError):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -50,11 +50,11 @@ def test_what_cannot_be_called_is_told_and_the_others_are():
     adopt(1, called=False)
     adopt(3)
     with pytest.raises(
-        Refusal, match=r"(?s)1 will be called, but:.*URJ00000003: meter URJ00000003 is in service"
+        CommandError, match=r"(?s)1 will be called, but:.*URJ00000003: meter URJ00000003 is in service"
     ):
         run("URJ00000001", "URJ00000003")
     assert run("URJ00000003", "--again") == "1 will be called\n"
-    with pytest.raises(Refusal, match="give serial numbers, or --all"):
+    with pytest.raises(CommandError, match="give serial numbers, or --all"):
         run()
 
 

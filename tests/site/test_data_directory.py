@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from urja.site.data_directory import FORMAT, DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def data(tmp_path):
 
 
 def refused(data):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(CommandError) as caught:
         data.claim()
     return caught.value
 

@@ -13,7 +13,7 @@ from urja.cosem.security import KekStore
 from urja.site import admin
 from urja.site.cli.export_file import export
 from urja.site.cli.import_file import KIND_NAMES, import_file
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @dataclass
@@ -37,7 +37,7 @@ def run(database, stepped_clock, monkeypatch):
 
     def invoke(command, *arguments, code=Exit.OK):
         result = CliRunner().invoke(command, [str(one) for one in arguments])
-        if isinstance(result.exception, Refusal):
+        if isinstance(result.exception, CommandError):
             raise result.exception
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         assert result.exit_code == code, result.output
@@ -78,11 +78,13 @@ def test_examples_load_and_go_out_again(run, tmp_path):
     run(export, "devices", out.with_name("secret.csv"), "--with-keys")
     assert "000102030405060708090a0b0c0d0e0f" in out.with_name("secret.csv").read_text()
     assert out.with_name("secret.csv").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Refusal, match=r"names gak and guek and .*: keys are written only with --with-keys"):
+    with pytest.raises(
+        CommandError, match=r"names gak and guek and .*: keys are written only with --with-keys"
+    ):
         run(export, "devices", out, "--map", tmp_path / "devices.toml")
-    with pytest.raises(Refusal, match="is a map of devices, not of premises"):
+    with pytest.raises(CommandError, match="is a map of devices, not of premises"):
         run(export, "premises", out, "--map", tmp_path / "devices.toml")
-    with pytest.raises(Refusal, match="is there already"):
+    with pytest.raises(CommandError, match="is there already"):
         run(import_file, "--example", "premises", "--to", tmp_path)
     run(export, "premises", tmp_path / "book", "--format", "xlsx")
     assert (tmp_path / "book.xlsx").read_bytes()[:2] == b"PK"
@@ -153,26 +155,26 @@ def test_what_cannot_be_read_is_a_refusal(run, faulty, file, the_map, sentence):
         faulty[0].write_bytes(file.encode("latin-1"))
     if the_map is not None:
         faulty[2].write_text(the_map)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CommandError) as refused:
         run(import_file, *faulty)
     assert sentence in str(refused.value)
     assert refused.value.code is Exit.USAGE
 
 
 def test_a_file_and_a_map_are_needed(run, faulty):
-    with pytest.raises(Refusal, match="give a file and --map"):
+    with pytest.raises(CommandError, match="give a file and --map"):
         run(import_file, faulty[0])
-    with pytest.raises(Refusal, match="another file than the one"):
+    with pytest.raises(CommandError, match="another file than the one"):
         run(import_file, *faulty, "--faults", faulty[0])
     text = faulty[0].with_suffix(".xlsx")
     text.write_text("no workbook")
-    with pytest.raises(Refusal, match="is not an Excel workbook"):
+    with pytest.raises(CommandError, match="is not an Excel workbook"):
         run(import_file, text, *faulty[1:])
 
 
 def test_a_directory_that_is_not_there_is_no_place_for_an_export(run, tmp_path):
     with pytest.raises(
-        Refusal, match="cannot be made, as the directory that it would be in is not there"
+        CommandError, match="cannot be made, as the directory that it would be in is not there"
     ) as refused:
         run(export, "premises", tmp_path / "nowhere" / "premises.csv")
     assert refused.value.code is Exit.OS_ERROR

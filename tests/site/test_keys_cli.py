@@ -13,7 +13,7 @@ from urja.cosem.security import KekStore
 from urja.headend.sealed_state import Seal
 from urja.site.admin import Administration
 from urja.site.cli.keys import keys
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 from urja.site.supervisor.secrets import Vault
 
 NOON = START + timedelta(hours=12)
@@ -31,7 +31,7 @@ def box(database, monkeypatch):
 
 def run(*arguments, given=None):
     done = CliRunner().invoke(keys, arguments, input=given)
-    if isinstance(done.exception, Refusal):
+    if isinstance(done.exception, CommandError):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -59,15 +59,15 @@ def test_keys_are_asked_for_and_followed(box):
 
 
 def test_what_cannot_be_given_keys_is_said(box):
-    with pytest.raises(Refusal, match="row 2: the meter's master key is not known"):
+    with pytest.raises(CommandError, match="row 2: the meter's master key is not known"):
         run("change", "--meters", "-", "--reason", "x", given="URJ00000001\nURJ00000002\n")
     told = run(
         "change", "--meters", "-", "--reason", "x", "--good-rows-only", given="URJ00000001\nURJ00000002\n"
     )
     assert told.endswith("1 meters, 1 left out.\n")
-    with pytest.raises(Refusal, match="one of both"):
+    with pytest.raises(CommandError, match="one of both"):
         run("change", "--reason", "x")
-    with pytest.raises(Refusal, match="there is no change of keys 5"):
+    with pytest.raises(CommandError, match="there is no change of keys 5"):
         run("status", "5")
 
 
@@ -83,14 +83,14 @@ def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, 
     monkeypatch.setattr(Administration, "of", lambda _data: box)
     adopt(1, wrapped_guek=store.wrap(bytes(16)), wrapped_gak=store.wrap(bytes(16)))
     device = Device.objects.get()
-    with pytest.raises(Refusal, match="is not being given keys"):
+    with pytest.raises(CommandError, match="is not being given keys"):
         run("forget", "URJ00000001")
     for maker, stays in ((Seal(vault.headend.seal_key), True), (Seal(bytes(16)), False)):
         made = KeyMaker(store, maker).make(bytes(device.system_title), 7)
         names = ("number", "wrapped_guek", "wrapped_gak", "seal")
         NewKeys.objects.create(device=device, made_at=NOON, **{name: getattr(made, name) for name in names})
         if stays:
-            with pytest.raises(Refusal, match="it may have taken them"):
+            with pytest.raises(CommandError, match="it may have taken them"):
                 run("forget", "URJ00000001")
             NewKeys.objects.update(wrapped_guek=device.wrapped_guek, wrapped_gak=device.wrapped_gak)
             NewKeys.objects.all().delete()

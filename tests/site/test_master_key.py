@@ -8,12 +8,12 @@ import pytest
 from tests.apps.street import START, adopt
 from tests.headend.test_key_change import MAKER
 
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.security import KekStore
 from urja.headend.kek_file import FollowedKeys
 from urja.site.cli import master_key
 from urja.site.cli.master_key import Rotation
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 from urja.site.supervisor.secrets import Vault
 
 NOON = START + dt.timedelta(hours=12)
@@ -96,7 +96,7 @@ def test_every_key_is_wrapped_anew_and_the_old_one_retired(rotate, vault):
     assert after.admin.kek == after.headend.kek != vault.admin.kek
     assert (after.admin.retiring_kek, after.headend.retiring_kek) == (b"", b"")
     assert opened_by(after.admin.kek) == ALL_KEYS
-    with pytest.raises(KeyNotOpened):
+    with pytest.raises(KeyNotOpenedError):
         opened_by(vault.admin.kek)
     entries = AuditEntry.objects.filter(kind="rewrap_keys")
     assert [entry.content for entry in entries.order_by("id")] == [
@@ -194,14 +194,14 @@ def _die(_self):
 
 def test_both_keys_stay_while_the_projection_does_not_follow(rotate, vault, monkeypatch):
     monkeypatch.setattr(master_key.time, "sleep", lambda _s: None)
-    with pytest.raises(Refusal, match="5 meters wait to be brought to the head ends"):
+    with pytest.raises(CommandError, match="5 meters wait to be brought to the head ends"):
         rotate(wait_s=0.01)
     assert Vault.open(vault.directory).headend.retiring_kek == vault.admin.kek
 
 
 def test_both_keys_stay_while_one_opens_with_neither(rotate, vault):
     adopt(9, wrapped_guek=KekStore(bytes(16)).wrap(GUEK))
-    with pytest.raises(Refusal, match=r"wrapped_guek of device .* opens with neither key"):
+    with pytest.raises(CommandError, match=r"wrapped_guek of device .* opens with neither key"):
         rotate()
     assert Vault.open(vault.directory).admin.retiring_kek == vault.admin.kek
 
@@ -218,7 +218,7 @@ def test_a_key_that_comes_at_the_last_moment_is_not_lost(rotate, vault, monkeypa
         follow(self)
 
     monkeypatch.setattr(Rotation, "follow", adopt_and_follow)
-    with pytest.raises(Refusal, match="keys came meanwhile"):
+    with pytest.raises(CommandError, match="keys came meanwhile"):
         rotate()
     monkeypatch.setattr(Rotation, "follow", follow)
     rotate()
@@ -250,7 +250,7 @@ def test_a_running_head_end_follows_the_file(vault):
     assert store.wrap(GUEK) == anew
     master_key.retire(begun)
     store._looked_s = float("-inf")
-    with pytest.raises(KeyNotOpened):
+    with pytest.raises(KeyNotOpenedError):
         store.unwrap(wrapped)
     file.write_text("{")
     store._looked_s = float("-inf")

@@ -10,7 +10,7 @@ from tests.cosem.meter_types import PROFILES, TYPE, write_type
 from urja.base.settings import Settings
 from urja.site import admin
 from urja.site.cli.meter_type import meter_type
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 SECOND = TYPE.replace('version = "1"', 'version = "2"').replace("2026-01-01", "2026-05-01")
 
@@ -30,7 +30,7 @@ def run(database, stepped_clock, monkeypatch):
 
     def invoke(*arguments):
         result = CliRunner().invoke(meter_type, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, Refusal | SystemExit), (
+        assert result.exception is None or isinstance(result.exception, CommandError | SystemExit), (
             result.exception
         )
         return result

@@ -15,7 +15,7 @@ from tests.site.test_up import run_up
 
 from urja.laws.verify import examine
 from urja.site import database as site_database
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 FIRST_SET = Path(__file__).parent / "first_set"
 ROWS = FIRST_SET / "rows.txt"
@@ -105,7 +105,9 @@ def test_a_database_from_before_the_tables_began_anew_is_refused_untouched(postg
             "INSERT INTO django_migrations (app, name, applied) VALUES ('ledger', '0001_initial', now())"
         )
         before = rows.dump(connection)
-    with pytest.raises(Refusal, match="the database first_set was written by an earlier Urja") as refused:
+    with pytest.raises(
+        CommandError, match="the database first_set was written by an earlier Urja"
+    ) as refused:
         site_database.check_its_tables(postgres.conninfo(), older.name)
     assert refused.value.code is Exit.OTHER_VERSION
     with older.connect() as connection:

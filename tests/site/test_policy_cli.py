@@ -17,7 +17,7 @@ from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.cli.policy import policy, replay_all
 from urja.site.cli.policy_replay import Happened, History, Posting, replay
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 IST = ZoneInfo("Asia/Kolkata")
 DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"
@@ -182,7 +182,7 @@ def test_replay_from_the_database(database):
     with database.connect() as connection:
         outcome = replay_all(connection, PLAIN, month_of(start.date()), IST, now)
         later = Period(now.date() + timedelta(days=1), now.date() + timedelta(days=2))
-        with pytest.raises(Refusal, match="has not begun"):
+        with pytest.raises(CommandError, match="has not begun"):
             replay_all(connection, PLAIN, later, IST, now)
     told = outcome.as_json("hi")
     assert (told["accounts"], told["notices"]) == (3, 3)
@@ -211,7 +211,7 @@ def asked(database, monkeypatch, stepped_clock):
 
     def ask(*arguments):
         done = CliRunner().invoke(policy, arguments)
-        if isinstance(done.exception, Refusal):
+        if isinstance(done.exception, CommandError):
             return done.exception.code, str(done.exception)
         assert done.exception is None
         return done.exit_code, done.output

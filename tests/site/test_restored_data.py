@@ -13,7 +13,7 @@ from tests.site.test_box import settings
 from urja.base.clock import REAL_TIME, Anchor, write_anchor
 from urja.site.cli.restored import restored
 from urja.site.data_directory import FORMAT
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time, restored_data
 from urja.site.supervisor.box import HEADEND, Box
 from urja.site.supervisor.restored_data import SILENT_S, sign_of_restore
@@ -70,7 +70,7 @@ def test_what_was_noticed_is_kept(tmp_path):
         timedelta(hours=2),
     ]
     (tmp_path / "restored.json").write_text("[{}]")
-    with pytest.raises(Refusal, match="urja restored --since") as no:
+    with pytest.raises(CommandError, match="urja restored --since") as no:
         restored_data.read(tmp_path / "restored.json")
     assert no.value.code is Exit.USAGE
 
@@ -95,7 +95,7 @@ def test_a_time_that_cannot_be_the_copys_is_refused(directory, since, words):
     (directory / "VERSION").write_text(f"{FORMAT}\n")
     write_anchor(directory / "clock.json", REAL_TIME)
     done = told(directory, since)
-    assert isinstance(done.exception, Refusal)
+    assert isinstance(done.exception, CommandError)
     assert words in str(done.exception)
     assert restored_data.read(directory / "restored.json") == []
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from urja.base.settings import load
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 from urja.site.supervisor.process import Start, start_payload
 from urja.site.supervisor.secrets import Vault
 
@@ -61,7 +61,7 @@ def test_a_dsn_elsewhere_carries_each_roles_own_login(tmp_path, vault):
 
 def test_a_damaged_file_is_named_without_its_content(tmp_path, vault):
     (tmp_path / "admin.json").write_text('{"kek": 5, "broker_password": "hunter2"}')
-    with pytest.raises(Refusal, match=r"admin\.json is damaged") as refused:
+    with pytest.raises(CommandError, match=r"admin\.json is damaged") as refused:
         Vault.open(tmp_path)
     assert "hunter2" not in str(refused.value)
 

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from urja.base.settings import SettingsError, describe, load, load_with_origins, mask_password
 from urja.site.cli.main import urja
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 FAULTY = """\
 nonsense = 3
@@ -117,6 +117,6 @@ def test_config_check_and_show(tmp_path, monkeypatch):
     ]
     (tmp_path / "urja.toml").write_text("[web]\nport = 80800\nthreads = -1\n")
     bad = CliRunner().invoke(urja, ["config", "check"])
-    assert isinstance(bad.exception, Refusal)
+    assert isinstance(bad.exception, CommandError)
     assert bad.exception.code is Exit.USAGE
     assert "2 faults" in str(bad.exception)

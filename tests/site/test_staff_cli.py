@@ -11,7 +11,7 @@ from tests.apps.street import START, adopt, by_hand
 from urja.site.admin import Administration
 from urja.site.cli.staff import staff
 from urja.site.cli.token import token
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def box(database, monkeypatch):
 
 def run(command, *arguments):
     done = CliRunner().invoke(command, arguments)
-    if isinstance(done.exception, Refusal):
+    if isinstance(done.exception, CommandError):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -73,15 +73,15 @@ def test_a_role_in_an_area(box):
     ],
 )
 def test_who_cannot_be_employed(box, options, why):
-    with pytest.raises(Refusal, match=why):
+    with pytest.raises(CommandError, match=why):
         run(staff, "add", "a@example.org", "--name", "A", *options)
 
 
 def test_twice_is_once_too_often(box):
     run(staff, "add", "a@example.org", "--name", "A", "--role", "clerk")
-    with pytest.raises(Refusal, match="is employed as clerk there already"):
+    with pytest.raises(CommandError, match="is employed as clerk there already"):
         run(staff, "add", "A@example.org", "--name", "A", "--role", "clerk")
-    with pytest.raises(Refusal, match="is not employed as auditor everywhere"):
+    with pytest.raises(CommandError, match="is not employed as auditor everywhere"):
         run(staff, "end", "a@example.org", "--role", "auditor")
 
 
@@ -115,9 +115,9 @@ def test_a_key_is_revoked(box):
     run(token, "revoke", prefix)
     (row,) = json.loads(run(token, "list", "--json"))["tokens"]
     assert row["revoked_at"] == START.isoformat()
-    with pytest.raises(Refusal, match=f"key {prefix} was revoked on 2026-03-01"):
+    with pytest.raises(CommandError, match=f"key {prefix} was revoked on 2026-03-01"):
         run(token, "revoke", prefix)
-    with pytest.raises(Refusal, match="there is no key aaaaaaaa"):
+    with pytest.raises(CommandError, match="there is no key aaaaaaaa"):
         run(token, "revoke", "aaaaaaaa")
 
 
@@ -134,7 +134,7 @@ def test_a_key_is_revoked(box):
     ],
 )
 def test_keys_that_are_not_made(box, options, why):
-    with pytest.raises(Refusal, match=why):
+    with pytest.raises(CommandError, match=why):
         run(token, "new", "--name", "x", *options)
 
 
@@ -162,7 +162,7 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
 
 
 def test_an_address_too_long_to_be_kept(box):
-    with pytest.raises(Refusal, match="a text is longer than the 150 characters kept of it"):
+    with pytest.raises(CommandError, match="a text is longer than the 150 characters kept of it"):
         run(staff, "add", f"a@{'b' * 200}.example", "--name", "A", "--role", "clerk")
 
 
@@ -177,7 +177,7 @@ def test_an_address_and_a_name_are_changed_by_a_command_and_the_address_is_confi
     user = get_user_model().objects.get()
     assert (user.email, user.first_name) == ("meera@example.org", "Meera Devi")
     assert AddressChange.objects.get().new_email == "devi@example.org"
-    with pytest.raises(Refusal, match="nobody with the address x@"):
+    with pytest.raises(CommandError, match="nobody with the address x@"):
         run(staff, "change", "x@example.org", "--name", "X")
 
 
@@ -193,5 +193,5 @@ def test_lost_factors_are_forgotten(box):
     assert "(1 removed)" in run(staff, "forget-factors", "Meera@example.org")
     assert not Authenticator.objects.exists()
     assert SignIn.objects.get().kind == "factor_removed"
-    with pytest.raises(Refusal, match="nobody signs in with x@"):
+    with pytest.raises(CommandError, match="nobody signs in with x@"):
         run(staff, "forget-factors", "x@example.org")

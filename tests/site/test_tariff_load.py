@@ -12,7 +12,7 @@ from tests.pipeline.test_post import TARIFF, Town, load as load_tariff
 from urja.base.settings import Settings
 from urja.site import admin
 from urja.site.cli.tariff import tariff
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 DAY = timedelta(days=1)
 
@@ -52,7 +52,9 @@ def street_of_three(database, monkeypatch):
 
 def load(*arguments):
     result = CliRunner().invoke(tariff, ["load", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, Refusal | SystemExit), result.exception
+    assert result.exception is None or isinstance(result.exception, CommandError | SystemExit), (
+        result.exception
+    )
     return result
 
 
@@ -88,7 +90,7 @@ def test_a_version_for_past_days_shows_what_it_changes_and_asks(street_of_three,
     """5 kWh cost 5.00 more, with the duty 5.25; 10 + 20 kWh cost 10.00 less, with the duty 10.50."""
     town, (first, second, third), _ = street_of_three
     refused = load(new())
-    assert isinstance(refused.exception, Refusal)
+    assert isinstance(refused.exception, CommandError)
     assert refused.exception.code == Exit.FAILED
     assert "--yes" in str(refused.exception)
     assert refused.stdout == (
@@ -128,7 +130,7 @@ def test_a_change_to_come_that_cuts_the_period_moves_what_was_charged(street_of_
     path = new("2026-03-22", rate="3.00", second="5.00")
     path.write_text(path.read_text().replace("[[line]]", 'on_change = "by-reads"\n[[line]]', 1))
     told = load(path)
-    assert isinstance(told.exception, Refusal)
+    assert isinstance(told.exception, CommandError)
     # 3 1/3 kWh of its 30 at 5.00 instead of 3.00, with the duty.
     assert told.stdout == (
         "1 account charged anew for days that are past, by 7.00 INR together; "

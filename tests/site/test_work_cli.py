@@ -12,7 +12,7 @@ from tests.apps.work.test_work import JPEG
 from urja.base.settings import Settings
 from urja.site.admin import Administration
 from urja.site.cli.work import work
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 NOON = START + timedelta(hours=12)
 
@@ -34,7 +34,7 @@ def number(database, monkeypatch):
 
 def run(*arguments):
     done = CliRunner().invoke(work, arguments)
-    if isinstance(done.exception, Refusal):
+    if isinstance(done.exception, CommandError):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -46,7 +46,7 @@ def test_it_is_listed_given_and_closed(number, tmp_path):
     (line,) = run("list").splitlines()
     assert line.split()[:5] == [str(number), "weld_or_bypass", "open", "URJ00000001", "URJ00000001"]
     assert run("list", "--kind", "install") == "Nobody has to go anywhere.\n"
-    with pytest.raises(Refusal, match=r"a kind is .*weld_or_bypass.*, not 'wled'"):
+    with pytest.raises(CommandError, match=r"a kind is .*weld_or_bypass.*, not 'wled'"):
         run("list", "--kind", "wled")
     employ("anil@utility.example", "Anil", "field_engineer", recorded_at=START, actor="test")
     assert run("assign", str(number), "anil@utility.example") == (
@@ -84,14 +84,14 @@ def test_what_is_refused_leaves_nothing(number, tmp_path):
     page.write_bytes(b"<html>")
     photo = tmp_path / "weld.jpg"
     photo.write_bytes(JPEG)
-    with pytest.raises(Refusal, match="a JPEG or a PNG picture"):
+    with pytest.raises(CommandError, match="a JPEG or a PNG picture"):
         run("close", str(number), "--note", "x", "--photo", str(page))
-    with pytest.raises(Refusal, match="cannot be read: No such file"):
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
         run("close", str(number), "--note", "x", "--photo", str(tmp_path / "none.jpg"))
-    with pytest.raises(Refusal, match=r"nothing was done:\n  meter URJ00000001 read 10000 Wh"):
+    with pytest.raises(CommandError, match=r"nothing was done:\n  meter URJ00000001 read 10000 Wh"):
         run("close", str(number), "--note", "x", "--register-wh", "5", "--photo", str(photo))
-    with pytest.raises(Refusal, match="has not come yet"):
+    with pytest.raises(CommandError, match="has not come yet"):
         run("close", str(number), "--note", "x", "--at", "2030-01-01T00:00")
     assert not Photo.objects.exists()
-    with pytest.raises(Refusal, match="there is no work order 7"):
+    with pytest.raises(CommandError, match="there is no work order 7"):
         run("close", "7", "--note", "x")

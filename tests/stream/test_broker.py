@@ -13,11 +13,11 @@ from urja.stream import Broker, Kind, User, connect, ensure_streams, subjects as
 from urja.stream.contents import Contents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import (
-    BrokerRefused,
-    BrokerUnavailable,
-    NotPermitted,
-    RevisionConflict,
-    StreamFull,
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    NotPermittedError,
+    RevisionConflictError,
+    StreamFullError,
 )
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.quarantine import PER_SOURCE, Quarantined, Standing
@@ -126,7 +126,7 @@ async def test_a_full_stream_refuses_and_loses_nothing(headend: Broker, pipeline
         while stored < 100:
             await headend.publish_batch(Kind.BLOCK, 0, blocks(8000), stored)
             stored += 1
-    except StreamFull:
+    except StreamFullError:
         pass
     assert 0 < stored < 100
     consumer = await pipeline.consume("READINGS")
@@ -138,7 +138,7 @@ async def test_a_full_stream_refuses_and_loses_nothing(headend: Broker, pipeline
         try:
             await headend.publish_batch(Kind.BLOCK, 0, blocks(8000), 1)
             break
-        except StreamFull:
+        except StreamFullError:
             await asyncio.sleep(0.02)
     else:
         pytest.fail("the stream did not take new batches after it was drained")
@@ -152,7 +152,7 @@ async def test_shards_can_be_divided_among_ingest_processes(admin: Broker, heade
     upper = await pipeline.consume("READINGS", names.ingest_durable(range(4, 16)))
     assert [delivery.shard for delivery in await lower.fetch()] == [3]
     assert [delivery.shard for delivery in await upper.fetch()] == [4]
-    with pytest.raises(BrokerRefused):
+    with pytest.raises(BrokerRefusedError):
         await pipeline.consume("READINGS")
 
 
@@ -171,39 +171,39 @@ async def test_requests_and_outcomes_travel_both_ways(headend: Broker, pipeline:
 
 class TestRights:
     async def test_head_end_cannot_ask_for_reads(self, headend: Broker):
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await headend.publish_request(request(), 0)
 
     async def test_head_end_cannot_write_the_projection(self, headend: Broker):
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await put_device(headend, entry())
 
     async def test_pipeline_cannot_publish_readings(self, pipeline: Broker):
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await pipeline.publish_batch(Kind.BLOCK, 0, blocks(1), 1)
 
     async def test_pipeline_cannot_move_windows_or_counters(self, pipeline: Broker):
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await pipeline.put(names.WINDOWS, "0", b"")
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await pipeline.put(names.COUNTERS, TITLE.hex(), b"1", 0)
 
     @pytest.mark.parametrize("user", [User.HEADEND, User.PIPELINE])
     async def test_only_the_admin_makes_streams_and_reads_quarantine(self, nats_server, admin, user):
         broker = await nats_server.connect(user)
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await broker._request("$JS.API.STREAM.DELETE.READINGS", b"", None)
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await broker._request("$JS.API.STREAM.MSG.GET.QUARANTINE_UNKNOWN", b"{}", None)
         await broker.close()
 
     async def test_nobody_comes_in_with_a_wrong_password(self, nats_server):
-        with pytest.raises(NotPermitted, match="refuses user admin"):
+        with pytest.raises(NotPermittedError, match="refuses user admin"):
             await connect(nats_server.url, User.ADMIN, "wrong", "intruder")
 
 
 async def test_a_broker_that_is_not_there_is_named():
-    with pytest.raises(BrokerUnavailable, match="no broker at"):
+    with pytest.raises(BrokerUnavailableError, match="no broker at"):
         await connect("nats://127.0.0.1:1", User.ADMIN, "secret", "early", within_s=0.1)
 
 
@@ -250,7 +250,7 @@ async def test_what_a_head_end_has_found_reaches_the_pipeline(headend: Broker, p
     )
     await headend.tell_contents(found)
     assert await pipeline.told_contents() == [found]
-    with pytest.raises(NotPermitted):
+    with pytest.raises(NotPermittedError):
         await pipeline.tell_contents(found)
 
 
@@ -271,7 +271,7 @@ async def test_following_survives_a_killed_broker(nats_server, headend: Broker, 
         try:
             await put_device(pipeline, entry(3))
             break
-        except BrokerUnavailable:
+        except BrokerUnavailableError:
             await asyncio.sleep(0.05)
     [change] = await asyncio.wait_for(waiting, 20)
     assert verified(change) == entry(3)
@@ -283,7 +283,7 @@ async def test_a_killed_broker_fails_what_waits_and_keeps_what_it_acknowledged(
     for number in range(20):
         await headend.publish_batch(Kind.BLOCK, 0, blocks(100), number)
     nats_server.kill()
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailableError):
         await headend.publish_batch(Kind.BLOCK, 0, blocks(100), 20)
     await nats_server.start()
     await asyncio.wait_for(pipeline.wait_connected(), 20)
@@ -296,7 +296,7 @@ async def test_a_counter_moves_only_from_the_revision_that_was_read(headend: Bro
     assert await headend.get(names.COUNTERS, "ab") == (None, 0)
     revision = await headend.put(names.COUNTERS, "ab", b"1000", 0)
     assert await headend.get(names.COUNTERS, "ab") == (b"1000", revision)
-    with pytest.raises(RevisionConflict):
+    with pytest.raises(RevisionConflictError):
         await headend.put(names.COUNTERS, "ab", b"2000", 0)
     await headend.put(names.COUNTERS, "ab", b"2000", revision)
 
@@ -442,10 +442,10 @@ async def test_making_the_streams_again_changes_nothing(admin: Broker, headend: 
 async def test_a_pull_while_the_broker_is_away_fails_at_once(nats_server, pipeline: Broker):
     consumer = await pipeline.consume("READINGS")
     nats_server.kill()
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailableError):
         await consumer.fetch(wait_s=20.0)
     async with asyncio.timeout(1.0):
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(BrokerUnavailableError):
             await consumer.fetch(wait_s=20.0)
 
 

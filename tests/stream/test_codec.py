@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from urja.stream.codec import decode_batch, encode_batch
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 from urja.stream.messages import DeviceEntry, decode
 from urja.stream.quarantine import Quarantined
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
@@ -32,14 +32,14 @@ def test_an_instant_that_no_calendar_has_is_poison(kind, dtype, instant):
     for name in INSTANTS.keys() & set(dtype.names):
         records = any_records(dtype, 3, seed=4)
         records[name][1] = instant if name != "received_at" else np.clip(instant, -(2**53), 2**53) * 1000
-        with pytest.raises(PoisonMessage, match=f"{name} of .* is no instant"):
+        with pytest.raises(PoisonMessageError, match=f"{name} of .* is no instant"):
             decode_batch(*encode_batch(kind, records, 1))
 
 
 @pytest.mark.parametrize("correlation", [-1, 2**63])
 def test_a_correlation_that_is_none_is_poison(correlation):
     headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
-    with pytest.raises(PoisonMessage, match="correlation"):
+    with pytest.raises(PoisonMessageError, match="correlation"):
         decode_batch(headers | {"Urja-Correlation": str(correlation)}, payload)
 
 
@@ -66,7 +66,7 @@ def test_a_batch_comes_back(kind, dtype):
 )
 def test_a_header_that_lies_is_poison(change):
     headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
-    with pytest.raises(PoisonMessage):
+    with pytest.raises(PoisonMessageError):
         decode_batch(headers | change, payload)
 
 
@@ -83,7 +83,7 @@ def test_a_batch_that_waited_over_an_upgrade_is_read():
     assert not found.flags.writeable
     assert all(np.array_equal(found[name], register[name]) for name in fields)
     assert found["tamper_count"].tolist() == [NULL] * 3
-    with pytest.raises(PoisonMessage, match="3 register records take"):
+    with pytest.raises(PoisonMessageError, match="3 register records take"):
         decode_batch(headers, register.tobytes())
     for kind, dtype in ((Kind.BLOCK, BLOCK), (Kind.EVENT, EVENT)):
         headers, payload = encode_batch(kind, np.ones(2, dtype), 5)
@@ -92,12 +92,12 @@ def test_a_batch_that_waited_over_an_upgrade_is_read():
 
 def test_a_version_of_tomorrow_is_named():
     headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
-    with pytest.raises(PoisonMessage, match="codec version 3; this reader knows 1, 2"):
+    with pytest.raises(PoisonMessageError, match="codec version 3; this reader knows 1, 2"):
         decode_batch(headers | {"Urja-Codec": "3"}, payload)
 
 
 def test_no_headers_are_poison():
-    with pytest.raises(PoisonMessage):
+    with pytest.raises(PoisonMessageError):
         decode_batch(None, b"")
 
 
@@ -107,7 +107,7 @@ def test_another_dtype_is_our_mistake():
 
 
 def test_an_unreadable_message_names_its_field():
-    with pytest.raises(PoisonMessage, match="device_id"):
+    with pytest.raises(PoisonMessageError, match="device_id"):
         decode(b'{"device_id": "x"}', DeviceEntry)
 
 

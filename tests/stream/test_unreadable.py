@@ -13,7 +13,7 @@ from urja.stream import Broker, Kind, messages
 from urja.stream.codec import decode_batch, encode_batch
 from urja.stream.contents import Contents, digests_of_parts
 from urja.stream.devices import SignedDevice
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.orders import Order, Progress, SignedOrder
@@ -130,7 +130,7 @@ def judged(payload: bytes, kind: type[msgspec.Struct]) -> bool:
     """Whether it is a message; what is one can be stored."""
     try:
         message = messages.decode(payload, kind)
-    except PoisonMessage as refused:
+    except PoisonMessageError as refused:
         said = str(refused)
     else:
         said = ""
@@ -229,7 +229,7 @@ def test_headers_of_a_batch_that_lie_are_refused_in_words(headers):
     good, payload = encode_batch(Kind.BLOCK, blocks(1), 1)
     try:
         decode_batch(good | headers, payload)
-    except PoisonMessage:
+    except PoisonMessageError:
         return
 
 

@@ -45,24 +45,24 @@ def test_a_person_with_two_supplies_is_one_person(database):
 
 def test_the_same_meter_twice_changes_nothing(database):
     from urja.apps.network.models import Premise
-    from urja.usecases.errors import AlreadyAdopted, MeterConflict
+    from urja.usecases.errors import AlreadyAdoptedError, MeterConflictError
 
     adopt(1)
-    with pytest.raises(AlreadyAdopted):
+    with pytest.raises(AlreadyAdoptedError):
         adopt(1)
-    with pytest.raises(MeterConflict, match="known with system title"):
+    with pytest.raises(MeterConflictError, match="known with system title"):
         adopt(1, system_title=b"OTHER001")
-    with pytest.raises(MeterConflict, match="that of meter URJ00000001"):
+    with pytest.raises(MeterConflictError, match="that of meter URJ00000001"):
         adopt(1, serial="SOMETHING")
     assert Premise.objects.count() == 1
 
 
 def test_a_failing_adoption_leaves_nothing(database):
     from urja.apps.books.models import Account
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.network.models import Premise
 
-    with pytest.raises(Refused, match="more than 0 W"):
+    with pytest.raises(RefusedError, match="more than 0 W"):
         adopt(1, sanctioned_load_w=0)
     assert Premise.objects.count() == Account.objects.count() == 0
 
@@ -100,17 +100,17 @@ def test_periods_of_one_role_or_one_device_do_not_overlap(database, place, devic
 
 
 def test_a_period_may_begin_where_another_ends(database):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     adopt(2)
     end = START + timedelta(days=10)
     remove(2, end)
-    with pytest.raises(Refused, match="another device hangs there"):
+    with pytest.raises(RefusedError, match="another device hangs there"):
         install(2, end, place=1)
     remove(1, end)
     install(2, end, place=1)
-    with pytest.raises(Refused, match="hangs nowhere"):
+    with pytest.raises(RefusedError, match="hangs nowhere"):
         remove(1, end)
 
 

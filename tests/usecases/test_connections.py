@@ -20,9 +20,9 @@ def trees(database):
 
 
 def refused(says, **more):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(RefusedError, match=says):
         connect(**more)
 
 
@@ -104,7 +104,7 @@ def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
 
 
 def test_what_cannot_be_hung(trees):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import InstallMeter
 
     connect()
@@ -117,7 +117,7 @@ def test_what_cannot_be_hung(trees):
         photos=(4,),
         seals=("S", "S"),
     )
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         do(operation, START + HOUR)
     assert len(refused.value.faults) == 4
     for fault, says in zip(
@@ -127,7 +127,7 @@ def test_what_cannot_be_hung(trees):
 
 
 def test_undoing_goes_back_step_by_step(trees):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.network.models import Premise, ServicePoint
     from urja.apps.work.models import WorkOrder
     from urja.usecases.operations import Undo
@@ -136,10 +136,10 @@ def test_undoing_goes_back_step_by_step(trees):
     with_meter = connect("C-2", premise_name="Other")
     stock(1)
     installation = hang(1, place="C-2")
-    with pytest.raises(Refused, match=rf"operation {installation.id} \(install_meter\) came after"):
+    with pytest.raises(RefusedError, match=rf"operation {installation.id} \(install_meter\) came after"):
         do(Undo(entry_id=with_meter.id, reason="x"))
     do(Undo(entry_id=installation.id, reason="the wrong house"), START + DAY)
-    with pytest.raises(Refused, match="is done: somebody has been there"):
+    with pytest.raises(RefusedError, match="is done: somebody has been there"):
         do(Undo(entry_id=with_meter.id, reason="x"))
     do(Undo(entry_id=connection.id, reason="never asked for"), START + DAY)
     assert (ServicePoint.objects.get().consumer_number, Premise.objects.count()) == ("C-2", 1)

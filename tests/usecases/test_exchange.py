@@ -198,13 +198,13 @@ def test_an_exchange_is_undone(connection):
     ],
 )
 def test_what_is_refused(connection, changes, sentence):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     home = adopt(1, register_wh=1_000)
     in_stock(2)
     before = energy(connection)
     values = {"old": 1, "new": 2, "at": AT, "old_wh": 2_000} | changes
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(RefusedError, match=sentence):
         exchange(**values)
     assert energy(connection) == before
     assert home.device_id == connection.execute("SELECT device_id FROM assets_device_period").fetchone()[0]
@@ -212,11 +212,11 @@ def test_what_is_refused(connection, changes, sentence):
 
 def test_a_meter_that_only_counts_forward_is_no_meter_for_net_metering(connection):
     from urja.apps.contracts.models import AgreementTerms
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1, register_wh=1_000)
     in_stock(2, forward_only=True)
     with street.by_hand():
         AgreementTerms.objects.update(metering_mode="net")
-    with pytest.raises(Refused, match="counts both ways"):
+    with pytest.raises(RefusedError, match="counts both ways"):
         exchange(1, 2, AT, old_wh=2_000)

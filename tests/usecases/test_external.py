@@ -51,17 +51,17 @@ def test_a_person_is_made_changed_and_said_again(say):
 
 
 def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.people.models import Person
     from urja.usecases.operations import CorrectConsumer
 
     person = say("person", "4711", name="Meera Devi").outcome["person_id"]
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         perform(CorrectConsumer(consumer_id=person, name="Mira Devi", phone="98123 45678"))
     assert refused.value.faults == ["the name of person 4711 is owned by sap-isu: change it there"]
     assert Person.objects.get().phone is None, "nothing has changed"
     perform(CorrectConsumer(consumer_id=person, phone="98123 45678"))
-    with pytest.raises(Refused, match="the name of person 4711 is owned by sap-isu"):
+    with pytest.raises(RefusedError, match="the name of person 4711 is owned by sap-isu"):
         say("person", "99", system="crm", name="Somebody Else") and say_same(person, "crm")
     assert Person.objects.get(id=person).name == "Meera Devi"
 
@@ -79,7 +79,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     from django.contrib.auth import get_user_model
 
     from urja.apps.identity.models import AddressChange
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.people.models import Person
     from urja.usecases.operations import AnonymiseConsumer
 
@@ -93,7 +93,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     assert AddressChange.objects.count() == 1, "said again it waits on"
     assert get_user_model().objects.get().email == "person1@example.org", "until it is confirmed"
     stranger = say("person", "2", name="Stranger").outcome["person_id"]
-    with pytest.raises(Refused, match=r"somebody else signs in with person1@example\.org"):
+    with pytest.raises(RefusedError, match=r"somebody else signs in with person1@example\.org"):
         say("person", "2", email="person1@example.org")
     perform(AnonymiseConsumer(consumer_id=stranger))
     assert Person.objects.get(id=stranger).name == ""
@@ -102,11 +102,11 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
 
 
 def test_a_service_point_at_its_premise(say):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.network.models import ServicePoint
     from urja.base.ids import bucket_of
 
-    with pytest.raises(Refused, match="has not said anything of a premise P1 yet"):
+    with pytest.raises(RefusedError, match="has not said anything of a premise P1 yet"):
         say("service_point", "A1", consumer_number="1", premise="P1")
     say("premise", "P1", name="17", latitude="26.8467", longitude="80.9462")
     say("service_point", "A1", consumer_number="1", premise="P1", purpose="consumer")
@@ -117,11 +117,11 @@ def test_a_service_point_at_its_premise(say):
         "26.846700",
     )
     assert bucket_of(place.id) == place.premise.bucket
-    with pytest.raises(Refused, match="A1 is connection 1: a connection keeps its number"):
+    with pytest.raises(RefusedError, match="A1 is connection 1: a connection keeps its number"):
         say("service_point", "A1", consumer_number="2")
-    with pytest.raises(Refused, match="connection 1 has the purpose consumer, and keeps it"):
+    with pytest.raises(RefusedError, match="connection 1 has the purpose consumer, and keeps it"):
         say("service_point", "A1", purpose="bulk")
-    with pytest.raises(Refused, match="connection 1 is A1 in sap-isu already"):
+    with pytest.raises(RefusedError, match="connection 1 is A1 in sap-isu already"):
         say("service_point", "A2", consumer_number="1")
 
 
@@ -148,8 +148,8 @@ def test_a_connection_that_is_there_is_taken_over_by_its_number(say):
     ],
 )
 def test_what_cannot_be_said(say, kind, attributes, sentence):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         say(kind, "1", **attributes)
     assert sentence in str(refused.value)

@@ -55,9 +55,9 @@ def moving_out(**more):
 
 
 def refused(operation, *says, at=NOON):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedError) as refusal:
         do(operation, at)
     text = "; ".join(refusal.value.faults)
     for one in says:

@@ -59,9 +59,9 @@ def move(now=START + DAY, **more):
 
 
 def refused(says, ask, *given, **more):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(RefusedError, match=says):
         ask(*given, **more)
 
 

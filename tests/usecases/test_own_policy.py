@@ -160,9 +160,9 @@ class TestWhoeverComes:
         )
 
     def test_an_adoption(self, loaded):
-        from urja.apps.journal.errors import Refused
+        from urja.apps.journal.errors import RefusedError
 
-        with pytest.raises(Refused, match="there is no policy 'kind'"):
+        with pytest.raises(RefusedError, match="there is no policy 'kind'"):
             adopt(1, policy="kind")
         adopt(1, policy="gentle")
         assert own() == [("02 Mar", "gentle")]

@@ -80,24 +80,24 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
     ],
 )
 def test_what_cannot_be_put_right(database, given, why):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import CorrectConsumer
 
     person = person_of(adopt(1))
     adopt(2)
-    with pytest.raises(Refused, match=why):
+    with pytest.raises(RefusedError, match=why):
         perform(CorrectConsumer(consumer_id=person.id, **given))
 
 
 def test_of_two_who_looked_at_the_same_one_is_told(database):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.people.queries import version_of
     from urja.usecases.operations import CorrectConsumer
 
     person = person_of(adopt(1))
     seen = version_of(person)
     perform(CorrectConsumer(consumer_id=person.id, name="First", version=seen))
-    with pytest.raises(Refused, match="read it again"):
+    with pytest.raises(RefusedError, match="read it again"):
         perform(CorrectConsumer(consumer_id=person.id, name="Second", version=seen))
 
 
@@ -239,12 +239,12 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
 
 
 def test_who_has_a_supply_or_works_here_keeps_their_name(database):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import AnonymiseConsumer, Employ
 
     person = person_of(adopt(1))
     perform(Employ(email=person.email, name="Person 1", role="clerk"))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         perform(AnonymiseConsumer(consumer_id=person.id))
     assert refused.value.faults == [
         f"person {person.id} has the supply URJ00000001 since 2026-03-01: it must have ended first",

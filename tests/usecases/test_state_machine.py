@@ -127,13 +127,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def somebody_rehearses(self, data: st.DataObject) -> None:
-        from urja.apps.journal.errors import Refused
+        from urja.apps.journal.errors import RefusedError
         from urja.usecases.operations import rehearse
 
         before, operation = _state(self.connection), self._drawn(data)
         try:
             rehearse(operation, recorded_at=self.now, actor="proof")
-        except Refused as refused:
+        except RefusedError as refused:
             self._in_sentences(operation, refused)
         assert _differing(before, _state(self.connection)) == {}, f"rehearsing {operation} changes something"
 
@@ -242,12 +242,12 @@ class Machine(RuleBasedStateMachine):
         return operation
 
     def _perform(self, operation: Any) -> Done | None:
-        from urja.apps.journal.errors import Refused
+        from urja.apps.journal.errors import RefusedError
         from urja.usecases.operations import perform
 
         try:
             entry = perform(operation, recorded_at=self.now, actor="proof")
-        except Refused as refused:
+        except RefusedError as refused:
             self._in_sentences(operation, refused)
             self.seen.update([f"{operation.kind()} is refused"])
             return None
@@ -257,14 +257,14 @@ class Machine(RuleBasedStateMachine):
         return done
 
     def _undo(self, done: Done) -> bool:
-        from urja.apps.journal.errors import Refused
+        from urja.apps.journal.errors import RefusedError
         from urja.usecases.operations import Undo, perform
 
         note(f"{self.now:%d %H:%M:%S} undo {done.operation}")
         undo = Undo(entry_id=done.entry_id, reason="a mistake")
         try:
             perform(undo, recorded_at=self.now, actor="proof")
-        except Refused as refused:
+        except RefusedError as refused:
             self._in_sentences(undo, refused)
             self.seen.update([f"undoing {done.operation.kind()} is refused"])
             return False

@@ -44,7 +44,7 @@ def state(number):
 
 
 def test_a_life_from_delivery_to_scrapping(perform):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     entry = receive(perform, delivered(2), delivered(3))
@@ -65,7 +65,7 @@ def test_a_life_from_delivery_to_scrapping(perform):
     assert state(1) == ("removed", "Store 4"), "what hung somewhere is tested before it hangs again"
     perform("TestDevice", serial="URJ00000001", tested_at=START, passed=False, note="relay is welded")
     assert state(1) == ("removed", "Store 4")
-    with pytest.raises(Refused, match="an account waits for its last register: correct_last_read first"):
+    with pytest.raises(RefusedError, match="an account waits for its last register: correct_last_read first"):
         perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
     perform("CorrectLastRead", serial="URJ00000001", estimated=True, reason="the display is dead")
     perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
@@ -89,21 +89,21 @@ def test_a_life_from_delivery_to_scrapping(perform):
     ],
 )  # fmt: skip
 def test_each_step_has_its_place(perform, name, fields, sentence):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     receive(perform, delivered(2))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         perform(name, **fields)
     assert sentence in str(refused.value)
 
 
 def test_a_delivery_of_known_meters_is_refused_whole(perform):
     from urja.apps.assets.models import Device
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         receive(
             perform,
             delivered(1),

@@ -206,20 +206,22 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     ],
 )
 def test_what_is_refused(connection, changes, sentence):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     adopt(2, bucket=9)
-    with pytest.raises(Refused, match=sentence):
+    with pytest.raises(RefusedError, match=sentence):
         swap(**changes)
 
 
 def test_it_is_not_undone_but_swapped_again(connection):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import Undo, perform
 
     for number in (1, 2):
         lived(connection, adopt(number, register_wh=1_000), 1_000, 100)
     undo = Undo(entry_id=swap().id, reason="it was right before")
-    with pytest.raises(Refused, match="is not undone: swap the two meters again, from the same instant on"):
+    with pytest.raises(
+        RefusedError, match="is not undone: swap the two meters again, from the same instant on"
+    ):
         perform(undo, recorded_at=NOW, actor="test")

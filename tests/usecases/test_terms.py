@@ -77,9 +77,9 @@ def wished(item="load_limit_w"):
 
 
 def refusal(operation):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         do(operation)
     return refused.value.faults
 

@@ -159,9 +159,9 @@ def test_money_is_answered_by_money(connection, posted):
 
 class TestRefusals:
     def refused(self, entry_id, says, **more):
-        from urja.apps.journal.errors import Refused
+        from urja.apps.journal.errors import RefusedError
 
-        with pytest.raises(Refused, match=says):
+        with pytest.raises(RefusedError, match=says):
             undo(entry_id, **more)
 
     def test_what_is_not_there_and_what_has_no_reason(self, connection):
@@ -221,7 +221,7 @@ def test_two_at_once_undo_once(database, connection):
 
     from django.db import connections, transaction
 
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
     adopt(1)
     removal = remove(1, LATER)
@@ -230,7 +230,7 @@ def test_two_at_once_undo_once(database, connection):
     def second():
         try:
             undo(removal.id)
-        except Refused as error:
+        except RefusedError as error:
             outcome.append(error.faults)
         finally:
             connections.close_all()
@@ -258,7 +258,7 @@ def test_an_instant_without_an_offset_is_no_instant(database):
 
 
 def test_a_number_that_is_too_long_is_a_sentence(database):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match="longer than the 200 characters kept"):
+    with pytest.raises(RefusedError, match="longer than the 200 characters kept"):
         adopt(1, person_name="9" * 201)

@@ -22,9 +22,9 @@ def do(operation, at=NOON, actor="clerk"):
 
 
 def refused(operation, says, at=NOON):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(RefusedError, match=says):
         do(operation, at)
 
 

@@ -18,7 +18,7 @@ from tests.world.world import CALM, MONDAY, Trouble, World
 
 from urja.meter.faults import FaultRates
 from urja.stream import Broker, User
-from urja.stream.errors import BrokerRefused
+from urja.stream.errors import BrokerRefusedError
 from urja.stream.records import Source
 
 type Patch = pytest.MonkeyPatch
@@ -49,7 +49,7 @@ def every_third_push_batch_is_refused(patch: Patch) -> None:
 
     async def publish_or_refuse(self, kind, shard, records, *rest):
         if self._user == User.HEADEND and records["source"][0] == Source.PUSH and next(turns) % 3 == 0:
-            raise BrokerRefused("not this one")
+            raise BrokerRefusedError("not this one")
         return await publish(self, kind, shard, records, *rest)
 
     patch.setattr(Broker, "publish_batch", publish_or_refuse)

@@ -7,7 +7,7 @@ Imports and exports, the commands at the box and the head end wrap and open keys
 from typing import Protocol
 
 
-class KeyNotOpened(Exception):  # noqa: N818 - says what happened
+class KeyNotOpenedError(Exception):
     """The store does not open this key: another one has wrapped it, or it is damaged."""
 
 

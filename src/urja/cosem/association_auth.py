@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from urja.cosem import security
 from urja.cosem.acse import Mechanism
-from urja.cosem.errors import AuthenticationFailed, LocalError
+from urja.cosem.errors import AuthenticationError, LocalError
 from urja.cosem.security import SuiteKeys
 
 MIN_CHALLENGE: Final = 8
@@ -96,7 +96,7 @@ def _by_computing_it(
 
     def verify(proof: Proof, answer: bytes) -> None:
         if not hmac.compare_digest(prove(proof, 0), answer):
-            raise AuthenticationFailed("the answer to the challenge is wrong")
+            raise AuthenticationError("the answer to the challenge is wrong")
 
     return Scheme(mechanism, prove=prove, verify=verify, names_no_end=names_no_end)
 

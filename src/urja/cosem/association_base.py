@@ -25,7 +25,13 @@ from urja.cosem.apdu import (
 from urja.cosem.association_auth import MAX_CHALLENGE, MIN_CHALLENGE, SCHEMES, Proof, Scheme
 from urja.cosem.association_table import Input, State, next_state
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import AuthenticationFailed, LimitExceeded, LocalError, ReplayDetected, UnexpectedApdu
+from urja.cosem.errors import (
+    AuthenticationError,
+    LimitExceededError,
+    LocalError,
+    ReplayError,
+    UnexpectedApduError,
+)
 from urja.cosem.gbt import Reassembler
 from urja.cosem.obis import CosemMethod
 from urja.cosem.security import SecurityControl, SuiteKeys
@@ -212,7 +218,7 @@ class Association:
             apdu = decode_apdu(whole, limits=self.config.limits)
         plain = self._unprotect_service(apdu)
         if isinstance(plain, GeneralBlockTransfer | GlobalCiphered | GeneralGloCiphered):
-            raise UnexpectedApdu("protection or block transfer inside each other")
+            raise UnexpectedApduError("protection or block transfer inside each other")
         return plain
 
     def _unprotect_service(self, apdu: Apdu) -> Apdu:
@@ -222,23 +228,23 @@ class Association:
         if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
             return decode_apdu(self._open(apdu), limits=self.config.limits)
         if self.config.ciphered and not isinstance(apdu, _UNPROTECTED):
-            raise AuthenticationFailed(f"an unprotected {type(apdu).__name__} in a ciphered association")
+            raise AuthenticationError(f"an unprotected {type(apdu).__name__} in a ciphered association")
         return apdu
 
     def _open(self, apdu: GlobalCiphered | GeneralGloCiphered) -> bytes:
         if not self.config.ciphered:
-            raise UnexpectedApdu("a ciphered APDU in an association without ciphering")
+            raise UnexpectedApduError("a ciphered APDU in an association without ciphering")
         dedicated = under_dedicated_key(apdu)
         keys = self._dedicated_keys if dedicated else self._keys()
         if keys is None:
-            raise UnexpectedApdu("a dedicated key is used, and none was agreed")
+            raise UnexpectedApduError("a dedicated key is used, and none was agreed")
         agreed = self.config.control
         if not apdu.control.covers(agreed) or apdu.control.suite != agreed.suite or apdu.control.broadcast:
-            raise AuthenticationFailed("the protection is not what was agreed", offset=None)
+            raise AuthenticationError("the protection is not what was agreed", offset=None)
         if self.peer_system_title is None:
-            raise UnexpectedApdu("a ciphered APDU before the peer gave its system title")
+            raise UnexpectedApduError("a ciphered APDU before the peer gave its system title")
         if isinstance(apdu, GeneralGloCiphered) and apdu.system_title not in (b"", self.peer_system_title):
-            raise AuthenticationFailed("the APDU is under another system title than the association")
+            raise AuthenticationError("the APDU is under another system title than the association")
         plain = apdu.open(keys, self.peer_system_title)
         if dedicated:
             # Each key has its own counter; a dedicated key begins, and ends, with its association.
@@ -292,7 +298,7 @@ class Association:
         counter = scheme.verify(proof, answer)
         if counter is not None:
             if counter <= floor:
-                raise ReplayDetected(
+                raise ReplayError(
                     f"invocation counter {counter} of the challenge's answer does not advance from {floor}",
                     counter=counter,
                     expected=floor + 1,
@@ -315,7 +321,7 @@ class Association:
 def _advanced(last: int, counter: int) -> int:
     """Associations are strict: each counter is above all before it; ReplayDetected otherwise."""
     if counter <= last:
-        raise ReplayDetected(
+        raise ReplayError(
             f"invocation counter {counter} does not advance from {last}", counter=counter, expected=last + 1
         )
     return counter
@@ -332,9 +338,9 @@ class Incoming:
     def push(self, number: int, data: bytes) -> None:
         """Take the block that is due; raises UnexpectedApdu for another, LimitExceeded for too much."""
         if number != self.last_number + 1:
-            raise UnexpectedApdu(f"block {number} came where block {self.last_number + 1} is due")
+            raise UnexpectedApduError(f"block {number} came where block {self.last_number + 1} is due")
         if len(self._parts) + len(data) > self._limits.max_apdu:
-            raise LimitExceeded(f"a long transfer beyond {self._limits.max_apdu} bytes")
+            raise LimitExceededError(f"a long transfer beyond {self._limits.max_apdu} bytes")
         self._parts += data
         self.last_number = number
 

@@ -60,13 +60,13 @@ from urja.cosem.association_events import (
 from urja.cosem.association_table import Input, State
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import (
-    AssociationRejected,
-    AuthenticationFailed,
+    AssociationRejectedError,
+    AuthenticationError,
     DecodeError,
     LocalError,
     PeerError,
-    ServiceRejected,
-    UnexpectedApdu,
+    ServiceRejectedError,
+    UnexpectedApduError,
 )
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.xdlms import action, get, set_
@@ -212,12 +212,12 @@ class ClientAssociation(Association):
             self._move(Input.ACCEPTED, ours=False)
             return [self._associated()]
         if not aare.authentication_value:
-            raise AuthenticationFailed(
+            raise AuthenticationError(
                 "the server gives no challenge, though high level security was asked for"
             )
         if self.config.scheme.names_no_end and aare.authentication_value == self._own_challenge:
             # Our answer would be the very proof that the server owes us.
-            raise AuthenticationFailed("the server gives our own challenge back")
+            raise AuthenticationError("the server gives our own challenge back")
         self._peer_challenge = aare.authentication_value
         request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._prove()))
         reply = self._protect_service(request.encode())
@@ -228,7 +228,7 @@ class ClientAssociation(Association):
         if len(title) != 8:
             raise DecodeError(f"the server's system title has {len(title)} bytes, not 8")
         if self.config.system_title == title:
-            raise AuthenticationFailed("the server answers under our own system title")
+            raise AuthenticationError("the server answers under our own system title")
         self.peer_system_title = title
 
     def _reject(self, aare: Aare) -> None:
@@ -241,7 +241,7 @@ class ClientAssociation(Association):
         error = _service_error(aare.user_information)
         if error is not None:
             reason += f"; initiate error {error.kind}.{error.code}"
-        raise AssociationRejected(
+        raise AssociationRejectedError(
             f"the server refuses the association: {reason}", result=aare.result, diagnostic=aare.diagnostic
         )
 
@@ -250,7 +250,9 @@ class ClientAssociation(Association):
             raise DecodeError("the AARE carries no initiate response")
         initiate = self._unprotect(decode_apdu(aare.user_information, limits=self.config.limits))
         if not isinstance(initiate, InitiateResponse):
-            raise UnexpectedApdu(f"the AARE carries a {type(initiate).__name__}, not an initiate response")
+            raise UnexpectedApduError(
+                f"the AARE carries a {type(initiate).__name__}, not an initiate response"
+            )
         return initiate
 
     def _associated(self) -> Associated:
@@ -259,12 +261,12 @@ class ClientAssociation(Association):
     def _on_proof(self, response: Apdu, floor: int) -> list[ClientEvent]:
         """Pass 4: the server's answer to our challenge."""
         if not isinstance(response, ActionResponseNormal):
-            raise UnexpectedApdu(f"a {type(response).__name__} where the answer to the challenge is due")
+            raise UnexpectedApduError(f"a {type(response).__name__} where the answer to the challenge is due")
         try:
             if response.result is not apdu.ActionResult.SUCCESS:
-                raise AuthenticationFailed(f"the server refuses our proof: {response.result.name}")
+                raise AuthenticationError(f"the server refuses our proof: {response.result.name}")
             if not isinstance(response.data, Data) or response.data.tag is not Tag.OCTET_STRING:
-                raise AuthenticationFailed("the server proves nothing")
+                raise AuthenticationError("the server proves nothing")
             self._verify(response.data.value, floor)
         except PeerError:
             self._move(Input.DISPROVED, ours=False)
@@ -285,7 +287,7 @@ class ClientAssociation(Association):
         names = f"{exception.state_error.name}, {exception.service_error.name}"
         if exception.expected_counter is not None:
             names += f", it expects {exception.expected_counter}"
-        raise ServiceRejected(f"the server answers with an exception: {names}", result=exception)
+        raise ServiceRejectedError(f"the server answers with an exception: {names}", result=exception)
 
     # --- services -------------------------------------------------------------------------------------
 
@@ -319,9 +321,9 @@ class ClientAssociation(Association):
         self._require(Input.RESPONSE, ours=False)
         handler = self._RESPONSES.get((self._service, type(plain)))
         if handler is None:
-            raise UnexpectedApdu(f"a {type(plain).__name__} as the answer to {self._service.value}")
+            raise UnexpectedApduError(f"a {type(plain).__name__} as the answer to {self._service.value}")
         if (plain.invoke ^ self._invoke_id) & INVOKE_ID_MASK:
-            raise UnexpectedApdu(f"an answer to request {plain.invoke & INVOKE_ID_MASK}, not ours")
+            raise UnexpectedApduError(f"an answer to request {plain.invoke & INVOKE_ID_MASK}, not ours")
         return handler(self, plain)
 
     def _done(self, event: ClientEvent) -> list[ClientEvent]:
@@ -370,7 +372,9 @@ class ClientAssociation(Association):
         """The server acknowledged a block of ours and wants the next."""
         outgoing = self._outgoing
         if outgoing is None or response.block_number != outgoing.last_number or outgoing.finished:
-            raise UnexpectedApdu(f"an acknowledgement of block {response.block_number}, which is not due")
+            raise UnexpectedApduError(
+                f"an acknowledgement of block {response.block_number}, which is not due"
+            )
         block = outgoing.next()
         setting = isinstance(response, SetResponseBlock)
         request = (

@@ -5,7 +5,7 @@ from enum import Enum
 
 from urja.cosem import apdu
 from urja.cosem.axdr import Data
-from urja.cosem.errors import PeerError, ServiceRejected
+from urja.cosem.errors import PeerError, ServiceRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.xdlms.codes import AccessResult, Conformance
 from urja.cosem.xdlms.selection import Access, AccessSelection
@@ -89,7 +89,7 @@ class ActionResult:
     def data(self) -> Data:
         """The return parameters; raises ServiceRejected where there are none or the action failed."""
         if self.result is not apdu.ActionResult.SUCCESS:
-            raise ServiceRejected(f"the action failed: {self.result.name}", result=self.result)
+            raise ServiceRejectedError(f"the action failed: {self.result.name}", result=self.result)
         return _value(AccessResult.OTHER_REASON if self.returned is None else self.returned)
 
 
@@ -193,5 +193,5 @@ ServerEvent = (
 
 def _value(result: Data | AccessResult) -> Data:
     if isinstance(result, AccessResult):
-        raise ServiceRejected(f"the server answers {result.name}", result=result)
+        raise ServiceRejectedError(f"the server answers {result.name}", result=result)
     return result

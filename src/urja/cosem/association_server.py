@@ -73,14 +73,14 @@ from urja.cosem.association_events import (
 from urja.cosem.association_table import Input, State
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import (
-    AssociationRejected,
-    AuthenticationFailed,
+    AssociationRejectedError,
+    AuthenticationError,
     DecodeError,
-    LimitExceeded,
+    LimitExceededError,
     LocalError,
     PeerError,
-    ReplayDetected,
-    UnexpectedApdu,
+    ReplayError,
+    UnexpectedApduError,
 )
 from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.cosem.xdlms import get, set_
@@ -141,9 +141,9 @@ class ServerAssociation(Association):
             return self._on_proof(plain, floor)
         handler = self._REQUESTS.get(type(plain))
         if handler is None:
-            raise UnexpectedApdu(f"a {type(plain).__name__} is not a server's to receive")
+            raise UnexpectedApduError(f"a {type(plain).__name__} is not a server's to receive")
         if self.state in (State.IDLE, State.RELEASING):
-            raise UnexpectedApdu(f"a {type(plain).__name__} without an association")
+            raise UnexpectedApduError(f"a {type(plain).__name__} without an association")
         return handler(self, plain)
 
     def _unprotect_service(self, apdu: Apdu) -> Apdu:
@@ -196,16 +196,18 @@ class ServerAssociation(Association):
     def _check_authentication(self, value: bytes) -> None:
         scheme = self.config.scheme
         if scheme.password and not hmac.compare_digest(value, self.config.secret):
-            raise AuthenticationFailed("the password is wrong")
+            raise AuthenticationError("the password is wrong")
         if scheme.challenges and not MIN_CHALLENGE <= len(value) <= MAX_CHALLENGE:
-            raise AuthenticationFailed(f"a challenge of {len(value)} bytes")
+            raise AuthenticationError(f"a challenge of {len(value)} bytes")
 
     def _open_initiate(self, aarq: Aarq) -> InitiateRequest:
         if aarq.user_information is None:
             raise DecodeError("the AARQ carries no initiate request")
         initiate = self._unprotect(decode_apdu(aarq.user_information, limits=self.config.limits))
         if not isinstance(initiate, InitiateRequest):
-            raise UnexpectedApdu(f"the AARQ carries a {type(initiate).__name__}, not an initiate request")
+            raise UnexpectedApduError(
+                f"the AARQ carries a {type(initiate).__name__}, not an initiate request"
+            )
         if initiate.dedicated_key is not None and self.config.ciphered:
             self._dedicated_keys = self._agreed(initiate.dedicated_key)
         return initiate
@@ -242,9 +244,9 @@ class ServerAssociation(Association):
     def _refusal(self, error: PeerError) -> Aare:
         diagnostic = Diagnostic.NO_REASON_GIVEN
         information = None
-        if isinstance(error, AssociationRejected):
+        if isinstance(error, AssociationRejectedError):
             diagnostic = Diagnostic(error.diagnostic)
-        elif isinstance(error, AuthenticationFailed):
+        elif isinstance(error, AuthenticationError):
             diagnostic = Diagnostic.AUTHENTICATION_FAILURE
         elif isinstance(error, _InitiateRefusedError):
             information = ConfirmedServiceError(*_INITIATE, error.code).encode()
@@ -262,10 +264,10 @@ class ServerAssociation(Association):
     def _on_proof(self, plain: Apdu, floor: int) -> list[ServerEvent]:
         """Pass 3: the client's answer to our challenge; pass 4 goes back."""
         if not isinstance(plain, ActionRequestNormal) or not _is_reply_to_hls(plain):
-            raise UnexpectedApdu(f"a {type(plain).__name__} before the client has proved itself")
+            raise UnexpectedApduError(f"a {type(plain).__name__} before the client has proved itself")
         try:
             if plain.parameters is None or plain.parameters.tag is not Tag.OCTET_STRING:
-                raise AuthenticationFailed("the client proves nothing")
+                raise AuthenticationError("the client proves nothing")
             self._verify(plain.parameters.value, floor)
         except PeerError as error:
             refusal = ActionResponseNormal(plain.invoke, apdu.ActionResult.READ_WRITE_DENIED)
@@ -356,7 +358,7 @@ class ServerAssociation(Association):
         begun = isinstance(self._request, ActionRequestFirstBlock)
         expected = self.state is State.TRANSFERRING and self._incoming is not None
         if not expected or begun != isinstance(request, ActionRequestBlock):
-            raise UnexpectedApdu("a block of a long request that was not begun")
+            raise UnexpectedApduError("a block of a long request that was not begun")
         return self._take_block(request)
 
     def _take_block(self, request: Any) -> list[ServerEvent]:
@@ -531,18 +533,20 @@ def _is_reply_to_hls(request: ActionRequestNormal) -> bool:
 
 
 def _refuse(message: str, diagnostic: Diagnostic) -> NoReturn:
-    raise AssociationRejected(message, result=AssociationResult.REJECTED_PERMANENT, diagnostic=diagnostic)
+    raise AssociationRejectedError(
+        message, result=AssociationResult.REJECTED_PERMANENT, diagnostic=diagnostic
+    )
 
 
 def _exception_for(error: PeerError) -> ExceptionResponse:
     allowed, unknown = StateError.SERVICE_NOT_ALLOWED, StateError.SERVICE_UNKNOWN
-    if isinstance(error, ReplayDetected):
+    if isinstance(error, ReplayError):
         expected = min(error.expected, 0xFFFF_FFFF)
         return ExceptionResponse(allowed, ServiceError.INVOCATION_COUNTER_ERROR, expected)
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, AuthenticationError):
         return ExceptionResponse(allowed, ServiceError.DECIPHERING_ERROR)
-    if isinstance(error, UnexpectedApdu):
+    if isinstance(error, UnexpectedApduError):
         return ExceptionResponse(allowed, ServiceError.OPERATION_NOT_POSSIBLE)
-    if isinstance(error, LimitExceeded):
+    if isinstance(error, LimitExceededError):
         return ExceptionResponse(allowed, ServiceError.PDU_TOO_LONG)
     return ExceptionResponse(unknown, ServiceError.OTHER_REASON)

@@ -8,7 +8,7 @@ reduced to what an end of the conversation can observe).
 from enum import Enum
 from typing import Final
 
-from urja.cosem.errors import LocalError, UnexpectedApdu
+from urja.cosem.errors import LocalError, UnexpectedApduError
 
 
 class State(Enum):
@@ -93,7 +93,7 @@ def next_state(state: State, passed: Input, *, ours: bool) -> State:
     following = TRANSITIONS.get((state, passed))
     if following is not None:
         return following
-    error = LocalError if ours else UnexpectedApdu
+    error = LocalError if ours else UnexpectedApduError
     raise error(f"{passed.value} has no place while the association is {state.value}")
 
 

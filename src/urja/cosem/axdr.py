@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDate, CosemDateTime, CosemTime
 
@@ -55,7 +55,7 @@ class Tag(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a decoder is willing to hold for one peer. Beyond it: `LimitExceeded`."""
+    """What a decoder is willing to hold for one peer. Beyond it: `LimitExceededError`."""
 
     max_depth: int = 32
     """Nesting of arrays and structures."""
@@ -180,7 +180,7 @@ class _Decoder:
         """The value behind a tag that was read before (or, in compact arrays, described before)."""
         self._left -= 1
         if self._left < 0:
-            raise LimitExceeded("more elements than we accept in one value", offset=pos)
+            raise LimitExceededError("more elements than we accept in one value", offset=pos)
         fixed = _FIXED[tag]
         if fixed is not None:
             known, unpack_from, size = fixed
@@ -223,7 +223,7 @@ class _Decoder:
                 f"{count} elements are announced, {self._end - pos} bytes are left", offset=start
             )
         if depth >= self._max_depth:
-            raise LimitExceeded(f"nested deeper than {self._max_depth}", offset=start)
+            raise LimitExceededError(f"nested deeper than {self._max_depth}", offset=start)
         if self._untagged and count == 2 and self._descriptor_at(pos):
             return self._described(pos, depth)
         items = []
@@ -253,7 +253,7 @@ class _Decoder:
         """TypeDescription (IEC 62056-6-2, 4.1.5): arrays carry a 16-bit count, structures a length."""
         self._left -= 1
         if self._left < 0 or depth >= self._max_depth:
-            raise LimitExceeded("a type description beyond our limits", offset=pos)
+            raise LimitExceededError("a type description beyond our limits", offset=pos)
         if pos >= self._end:
             raise DecodeError("the data end where a type description is due", offset=pos)
         tag = self._buf[pos]
@@ -283,9 +283,9 @@ class _Decoder:
             return self.content(kind.tag, pos, depth)
         self._left -= 1
         if self._left < 0:
-            raise LimitExceeded("more elements than we accept in one value", offset=pos)
+            raise LimitExceededError("more elements than we accept in one value", offset=pos)
         if depth >= self._max_depth:
-            raise LimitExceeded(f"nested deeper than {self._max_depth}", offset=pos)
+            raise LimitExceededError(f"nested deeper than {self._max_depth}", offset=pos)
         members = kind.members * kind.count if kind.tag is Tag.ARRAY else kind.members
         items = []
         for member in members:

@@ -1,4 +1,3 @@
-# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
 """Errors of the DLMS/COSEM core: ours or the peer's, each with the byte at which it showed.
 
 Whatever bytes arrive, the core raises nothing but `CosemError`. A `LocalError` means that our own caller
@@ -34,15 +33,15 @@ class DecodeError(PeerError):
     """Bytes that are not what the standard says should stand here."""
 
 
-class LimitExceeded(DecodeError):
+class LimitExceededError(DecodeError):
     """Well-formed so far, but longer, deeper or more numerous than we are willing to hold."""
 
 
-class AuthenticationFailed(PeerError):
+class AuthenticationError(PeerError):
     """A tag, a password or a challenge's answer is wrong, or the protection is weaker than agreed."""
 
 
-class ReplayDetected(PeerError):
+class ReplayError(PeerError):
     """An invocation counter that does not advance. `counter` is what came, `expected` the least accepted."""
 
     def __init__(self, message: str, *, counter: int, expected: int, offset: int | None = None) -> None:
@@ -51,7 +50,7 @@ class ReplayDetected(PeerError):
         self.expected = expected
 
 
-class ServiceRejected(PeerError):
+class ServiceRejectedError(PeerError):
     """The peer answered a service with an error. `result` is its code: an enum of `urja.cosem.apdu`."""
 
     def __init__(self, message: str, *, result: object, offset: int | None = None) -> None:
@@ -59,7 +58,7 @@ class ServiceRejected(PeerError):
         self.result = result
 
 
-class AssociationRejected(PeerError):
+class AssociationRejectedError(PeerError):
     """The peer refused the association. `result` and `diagnostic` are the codes of its AARE."""
 
     def __init__(
@@ -70,5 +69,5 @@ class AssociationRejected(PeerError):
         self.diagnostic = diagnostic
 
 
-class UnexpectedApdu(PeerError):
+class UnexpectedApduError(PeerError):
     """An APDU that is right by itself and has no place in the present state."""

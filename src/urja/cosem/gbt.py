@@ -6,7 +6,7 @@ from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError, PeerError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError, PeerError
 from urja.cosem.xdlms.cursor import Cursor
 
 TAG: Final = 0xE0
@@ -71,7 +71,7 @@ class Reassembler:
             raise PeerError(f"block {block.number} came where block {expected} is due")
         if len(self._parts) + len(block.data) > self._limits.max_apdu:
             self.reset()
-            raise LimitExceeded(f"a block transfer beyond {self._limits.max_apdu} bytes")
+            raise LimitExceededError(f"a block transfer beyond {self._limits.max_apdu} bytes")
         self._parts += block.data
         self._next += 1
         if not block.last:

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError
 from urja.cosem.xdlms.cursor import Cursor
 
 FLAG: Final = 0x7E
@@ -284,7 +284,7 @@ class Reassembler:
             return None
         if len(self._parts) + len(frame.information) > self.limits.max_apdu:
             self._parts.clear()
-            raise LimitExceeded(f"segments of more than {self.limits.max_apdu} bytes")
+            raise LimitExceededError(f"segments of more than {self.limits.max_apdu} bytes")
         self._parts += frame.information
         if frame.segmented:
             return None

@@ -13,7 +13,7 @@ from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError
 from urja.cosem.hdlc import (
     LLC_COMMAND,
     LLC_RESPONSE,
@@ -358,7 +358,7 @@ class ClientLink:
         if control.kind is Kind.INFORMATION:
             try:
                 taken, apdu = self._numbered.take(frame)
-            except LimitExceeded as error:
+            except LimitExceededError as error:
                 return [self._end(EndReason.REJECTED, str(error))]
             if apdu is not None:
                 events.append(ApduArrived(apdu))
@@ -514,7 +514,7 @@ class ServerLink:
                 return self._reject(frame, _TOO_LONG, f"{len(frame.information)} bytes of information")
             try:
                 _, apdu = numbered.take(frame)
-            except LimitExceeded as error:
+            except LimitExceededError as error:
                 return self._reject(frame, _TOO_LONG, str(error))
             if apdu is not None:
                 events.append(ApduArrived(apdu))

@@ -8,7 +8,7 @@ from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Limits
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError, PeerError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError, PeerError
 
 START: Final = 0x68
 STOP: Final = 0x16
@@ -101,7 +101,7 @@ class Reassembler:
             raise PeerError(f"telegram {telegram.sequence} came where telegram {expected} is due")
         if len(self._parts) + len(telegram.data) > self.limits.max_apdu:
             self.reset()
-            raise LimitExceeded(f"telegrams of more than {self.limits.max_apdu} bytes")
+            raise LimitExceededError(f"telegrams of more than {self.limits.max_apdu} bytes")
         self._parts += telegram.data
         self._next += 1
         if not telegram.final:

@@ -22,7 +22,7 @@ from urja.cosem.apdu import (
     decode_apdu,
     under_dedicated_key,
 )
-from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, PeerError
+from urja.cosem.errors import AuthenticationError, CosemError, DecodeError, PeerError
 from urja.cosem.gbt import GeneralBlockTransfer
 from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.telegram import check_telegram, is_telegram
@@ -280,9 +280,9 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
     if not control.authenticated or keys.gak is not None:
         try:
             inner = security.open_(keys, title, apdu.counter, control, payload, header)
-        except AuthenticationFailed as error:
+        except AuthenticationError as error:
             tag_at = size - security.TAG_LENGTH
-            raise AuthenticationFailed(
+            raise AuthenticationError(
                 "wrong key, or changed bytes: the authentication tag does not fit", offset=tag_at
             ) from error
         verified = True if control.authenticated else None

@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.axdr import encode_length
 from urja.cosem.errors import (
-    AuthenticationFailed,
+    AuthenticationError,
     CosemError,
     DecodeError,
     LocalError,
     PeerError,
-    ReplayDetected,
+    ReplayError,
 )
 from urja.cosem.layout import (
     Bytes,
@@ -589,7 +589,7 @@ def _decode_unauthenticated(batch: PushBatch, meters: PushMeters, push: _Unauthe
     [(layouts, _)] = meters.by_layouts(row)
     done = layouts.decode([push.plaintext])
     for fault in done.errors.values():
-        error = AuthenticationFailed(f"no tag, and no push of its type: {fault}", offset=push.start)
+        error = AuthenticationError(f"no tag, and no push of its type: {fault}", offset=push.start)
         batch.reject(push.index, Reason.UNPROTECTED, error)
     verdict = window.check(push.counter)
     if done.parts and verdict is not Verdict.FRESH:
@@ -608,7 +608,7 @@ def _reject_unknown(batch: PushBatch, index: int, title: bytes) -> None:
 
 
 def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) -> None:
-    error = AuthenticationFailed(
+    error = AuthenticationError(
         f"security control is 0x{control:02x}; pushes need 0x{_CONTROL:02x}, authenticated and encrypted by suite 0",
         offset=start - _CONTENT_HEAD,
     )
@@ -618,7 +618,7 @@ def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) 
 def _reject_replay(
     batch: PushBatch, index: int, counter: int, verdict: Verdict, highest: int, start: int
 ) -> None:
-    error = ReplayDetected(
+    error = ReplayError(
         f"invocation counter {counter} is {verdict.value}",
         counter=counter,
         expected=max(0, highest - WIDTH + 1),
@@ -628,5 +628,5 @@ def _reject_replay(
 
 
 def _reject_key(batch: PushBatch, index: int, title: bytes) -> None:
-    error = AuthenticationFailed(f"the tag does not fit the keys of meter {title.hex()}")
+    error = AuthenticationError(f"the tag does not fit the keys of meter {title.hex()}")
     batch.reject(index, Reason.WRONG_KEY, error)

@@ -16,8 +16,8 @@ from typing import Final, Self
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from urja.base.keystore import KeyNotOpened
-from urja.cosem.errors import AuthenticationFailed, CosemError, DecodeError, LocalError
+from urja.base.keystore import KeyNotOpenedError
+from urja.cosem.errors import AuthenticationError, CosemError, DecodeError, LocalError
 
 TAG_LENGTH: Final = 12
 KEY_LENGTH: Final = 16
@@ -162,7 +162,7 @@ def open_(
         plaintext = text
         expected = gcm.encrypt(vector, b"", header + text)[:TAG_LENGTH]
     if not hmac.compare_digest(expected, tag):
-        raise AuthenticationFailed(
+        raise AuthenticationError(
             "the authentication tag does not fit the key, the title or the bytes", offset=len(text)
         )
     return plaintext
@@ -186,10 +186,10 @@ def verify_gmac_reply(keys: SuiteKeys, system_title: bytes, challenge: bytes, re
     Raises AuthenticationFailed where it is not the answer to `challenge`.
     """
     if len(reply) != 5 + TAG_LENGTH or reply[0] != AUTHENTICATED.to_byte():
-        raise AuthenticationFailed("the answer to the challenge is not a GMAC of suite 0")
+        raise AuthenticationError("the answer to the challenge is not a GMAC of suite 0")
     counter = int.from_bytes(reply[1:5])
     if not hmac.compare_digest(gmac(keys, system_title, counter, challenge), reply[5:]):
-        raise AuthenticationFailed("the answer to the challenge is wrong")
+        raise AuthenticationError("the answer to the challenge is wrong")
     return counter
 
 
@@ -206,7 +206,7 @@ def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
     try:
         return keywrap.aes_key_unwrap(kek, wrapped)
     except keywrap.InvalidUnwrap as error:
-        raise AuthenticationFailed("the wrapped key does not open with this key-encryption key") from error
+        raise AuthenticationError("the wrapped key does not open with this key-encryption key") from error
     except ValueError as error:
         raise LocalError(f"cannot unwrap the key: {error}") from error
 
@@ -229,11 +229,11 @@ class KekStore:
             return unwrap_key(self.kek, wrapped)
         except CosemError as error:
             if not self.retiring:
-                raise KeyNotOpened(str(error)) from error
+                raise KeyNotOpenedError(str(error)) from error
         try:
             return unwrap_key(self.retiring, wrapped)
         except CosemError as error:
-            raise KeyNotOpened(str(error)) from error
+            raise KeyNotOpenedError(str(error)) from error
 
 
 def _require_suite(control: SecurityControl, keys: SuiteKeys, error: type[LocalError | DecodeError]) -> None:

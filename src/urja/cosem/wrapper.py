@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from urja.cosem.errors import DecodeError, LimitExceeded, LocalError
+from urja.cosem.errors import DecodeError, LimitExceededError, LocalError
 
 VERSION: Final = 1
 HEADER_LENGTH: Final = 8
@@ -76,7 +76,9 @@ class Splitter:
             while len(self._buffer) - pos >= HEADER_LENGTH:
                 source, destination, size = _header(self._buffer, pos)
                 if size > self._max_apdu:
-                    raise LimitExceeded(f"an APDU of {size} bytes, {self._max_apdu} are accepted", offset=6)
+                    raise LimitExceededError(
+                        f"an APDU of {size} bytes, {self._max_apdu} are accepted", offset=6
+                    )
                 end = pos + HEADER_LENGTH + size
                 if end > len(self._buffer):
                     break

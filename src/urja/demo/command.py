@@ -49,7 +49,7 @@ from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_flee
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site.cli.options import FiniteRange, load_settings
-from urja.site.exits import Exit, Refusal, refusal_for
+from urja.site.exits import CommandError, Exit, refusal_for
 from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, is_free
 from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
@@ -333,7 +333,7 @@ class _Street:
         kept = read_fleet_file(self.fleet_file)
         if [meter.serial for meter in kept.meters] != [meter.serial for meter in self.town.meters]:
             houses = sum(not meter.boxed for meter in kept.meters) - len(kept.transformers)
-            raise Refusal(
+            raise CommandError(
                 Exit.USAGE,
                 f"{self.box.data.path} holds another town, of {houses} houses: give its --meters and "
                 "--seed, or another --data",

@@ -67,7 +67,7 @@ class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame: str = ""
 
 
-class _Refused(ValueError):  # noqa: N818 - an answer to the caller, not an error of ours
+class _RefusedError(ValueError):
     """An order that is not carried out; the message says why."""
 
 
@@ -145,7 +145,7 @@ class TownControl:
         try:
             order = msgspec.json.decode(line, type=_Order)
             return {"ok": True, **await self._act_named(order.do)(order)}
-        except (msgspec.DecodeError, _Refused) as error:
+        except (msgspec.DecodeError, _RefusedError) as error:
             return {"ok": False, "error": str(error)}
 
     # -- orders -------------------------------------------------------------------------------------------
@@ -154,20 +154,20 @@ class TownControl:
         try:
             return self._acts[name]
         except KeyError:
-            raise _Refused(f"{name!r} is none of {', '.join(sorted(self._acts))}") from None
+            raise _RefusedError(f"{name!r} is none of {', '.join(sorted(self._acts))}") from None
 
     async def _fleet(self, order: _Order) -> dict[str, Any]:
         if order.order.get("do") not in FLEET_ORDERS:
-            raise _Refused(f"the fleet's order is none of {', '.join(sorted(FLEET_ORDERS))}")
+            raise _RefusedError(f"the fleet's order is none of {', '.join(sorted(FLEET_ORDERS))}")
         try:
             async with asyncio.timeout(_ANSWER_S):
                 return await self._ask_fleet(order.order)
-        except _Refused:
+        except _RefusedError:
             raise
         except TimeoutError:
-            raise _Refused("the fleet does not answer") from None
+            raise _RefusedError("the fleet does not answer") from None
         except (OSError, ValueError) as error:
-            raise _Refused(f"the fleet is away: {error}") from error
+            raise _RefusedError(f"the fleet is away: {error}") from error
 
     async def _ask_fleet(self, order: dict[str, Any]) -> dict[str, Any]:
         reader, writer = await asyncio.open_unix_connection(str(self._fleet_socket), limit=_LINE_LIMIT)
@@ -180,12 +180,12 @@ class TownControl:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
         if not answer.pop("ok"):
-            raise _Refused(str(answer["error"]))
+            raise _RefusedError(str(answer["error"]))
         return answer
 
     async def _kill(self, order: _Order) -> dict[str, Any]:
         if order.name not in MORTAL:
-            raise _Refused(f"{order.name!r} is none of {', '.join(sorted(MORTAL))}")
+            raise _RefusedError(f"{order.name!r} is none of {', '.join(sorted(MORTAL))}")
         log.warning("killed from the town's page", process=order.name)
         self._box.kill(order.name)
         return {"name": order.name}
@@ -195,9 +195,9 @@ class TownControl:
 
     async def _steer_gateway(self, order: _Order) -> dict[str, Any]:
         if order.what not in GATEWAY_ORDERS:
-            raise _Refused(f"{order.what!r} is none of {', '.join(sorted(GATEWAY_ORDERS))}")
+            raise _RefusedError(f"{order.what!r} is none of {', '.join(sorted(GATEWAY_ORDERS))}")
         if self._gateway is None:
-            raise _Refused("this town has no payment gateway")
+            raise _RefusedError("this town has no payment gateway")
         login = (self._gateway.key_id, self._gateway.key_secret)
         try:
             async with httpx.AsyncClient(base_url=self._gateway.url, auth=login, timeout=_ANSWER_S) as client:
@@ -208,15 +208,15 @@ class TownControl:
                 response.raise_for_status()
                 return {"gateway": response.json()}
         except httpx.HTTPError as error:
-            raise _Refused(f"the gateway's control does not answer: {type(error).__name__}") from error
+            raise _RefusedError(f"the gateway's control does not answer: {type(error).__name__}") from error
 
     async def _decode(self, order: _Order) -> dict[str, Any]:
         if len(order.frame) > _FRAME_DIGITS:
-            raise _Refused(f"a frame of more than {_FRAME_DIGITS} characters")
+            raise _RefusedError(f"a frame of more than {_FRAME_DIGITS} characters")
         try:
             capture = from_hex(order.frame)
         except ValueError as error:
-            raise _Refused(str(error)) from error
+            raise _RefusedError(str(error)) from error
         opened = self._opened(capture)
         faults = [f"error in {one.where}: {one.error}" for one in opened if one.error is not None]
         tree = "\n\n".join("\n".join(as_tree(one)) for one in opened)
@@ -231,7 +231,7 @@ class TownControl:
         try:
             return list(Opener(keys).open(capture))
         except LocalError as error:
-            raise _Refused(str(error)) from error
+            raise _RefusedError(str(error)) from error
 
     def _keys_for(self, opened: Opened) -> Keys | None:
         if self._keys is None or opened.missing is None:
@@ -249,7 +249,7 @@ def keys_of_fleet(fleet_file: Path) -> Callable[[bytes], Keys | None]:
             try:
                 fleet = read_fleet_file(fleet_file)
             except (FleetError, OSError) as error:
-                raise _Refused(f"the meters' keys cannot be read: {error}") from None
+                raise _RefusedError(f"the meters' keys cannot be read: {error}") from None
             for meter in fleet.meters:
                 known[meter.title] = Keys(meter.keys.guek, meter.keys.gak, meter.title)
         return known.get(title)

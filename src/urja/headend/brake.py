@@ -22,7 +22,7 @@ from urja.base.restored import Restored
 from urja.base.settings import HeadendSettings
 from urja.headend.brake_state import BrakeState, Cut
 from urja.headend.sealed_state import SealedState, UnsealedError
-from urja.stream.errors import RevisionConflict
+from urja.stream.errors import RevisionConflictError
 from urja.stream.orders import Order
 
 log = structlog.get_logger()
@@ -233,7 +233,7 @@ class Brake:
         self._known = None
         try:
             self._known = state, await self._state.put(_NAME, msgspec.msgpack.encode(state), revision)
-        except RevisionConflict:
+        except RevisionConflictError:
             return False
         return True
 

@@ -17,11 +17,11 @@ import structlog
 
 from urja.base.restored import Restored
 from urja.cosem.security import MAX_COUNTER
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal, UnsealedError
 from urja.stream import Broker
-from urja.stream.errors import RevisionConflict
+from urja.stream.errors import RevisionConflictError
 from urja.stream.subjects import COUNTERS
 
 log = structlog.get_logger()
@@ -139,7 +139,7 @@ class ReservedCounters:
             state = self._seal.close(f"counters/{name}", self._written(start + BLOCK))
             try:
                 await self._broker.put(COUNTERS, name, state, revision)
-            except RevisionConflict:
+            except RevisionConflictError:
                 continue
             self._left[name] = (start + BLOCK, start + BLOCK)
             return start, start + BLOCK
@@ -183,8 +183,8 @@ class ReservedCounters:
         return max(reserved, min(last_seen + 1, reserved + STEP)) + (LOST if lost else 0)
 
 
-def _used_up(where: str) -> SessionFailed:
-    return SessionFailed(FailureKind.REFUSED, f"{where}: the keys must be changed")
+def _used_up(where: str) -> SessionFailedError:
+    return SessionFailedError(FailureKind.REFUSED, f"{where}: the keys must be changed")
 
 
 class LoneCounters:

@@ -4,12 +4,12 @@ from enum import StrEnum
 
 from urja.cosem.acse import AssociationResult, Diagnostic
 from urja.cosem.errors import (
-    AssociationRejected,
-    AuthenticationFailed,
+    AssociationRejectedError,
+    AuthenticationError,
     CosemError,
     LocalError,
-    ReplayDetected,
-    ServiceRejected,
+    ReplayError,
+    ServiceRejectedError,
 )
 
 
@@ -52,7 +52,7 @@ _TRANSIENT = frozenset(
 )
 
 
-class SessionFailed(Exception):  # noqa: N818 - it says what is the case
+class SessionFailedError(Exception):
     """A session, or one read in it, failed. `transient` failures are worth another attempt."""
 
     def __init__(self, kind: FailureKind, message: str) -> None:
@@ -67,21 +67,21 @@ class SessionFailed(Exception):  # noqa: N818 - it says what is the case
         return str(self.args[0]) if self.kind is FailureKind.OURS else f"{self.kind}: {self.args[0]}"
 
 
-def from_cosem(error: CosemError) -> SessionFailed:
+def from_cosem(error: CosemError) -> SessionFailedError:
     """The failure that an error of the protocol core amounts to."""
     match error:
-        case AuthenticationFailed() | ReplayDetected():
+        case AuthenticationError() | ReplayError():
             kind = FailureKind.WRONG_KEY
-        case AssociationRejected(diagnostic=Diagnostic.AUTHENTICATION_FAILURE):
+        case AssociationRejectedError(diagnostic=Diagnostic.AUTHENTICATION_FAILURE):
             # What a meter says that could not open our bytes, or found our proof wrong.
             kind = FailureKind.WRONG_KEY
-        case AssociationRejected(result=AssociationResult.REJECTED_TRANSIENT):
+        case AssociationRejectedError(result=AssociationResult.REJECTED_TRANSIENT):
             # Another client holds a meter that takes one at a time.
             kind = FailureKind.BUSY
-        case ServiceRejected() | AssociationRejected():
+        case ServiceRejectedError() | AssociationRejectedError():
             kind = FailureKind.REFUSED
         case LocalError():
             kind = FailureKind.OURS
         case _:
             kind = FailureKind.PROTOCOL
-    return SessionFailed(kind, str(error))
+    return SessionFailedError(kind, str(error))

@@ -24,7 +24,7 @@ import structlog
 from urja.cosem.association import AssociationConfig, ClientAssociation
 from urja.cosem.axdr import Tag
 from urja.cosem.obis import CosemAttribute
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.gate import Gate, MeterConnection
 from urja.headend.line import WrapperLine
 from urja.headend.metrics import Metrics
@@ -142,7 +142,7 @@ class Greeter:
     async def _ask(self, connection: MeterConnection) -> None:
         try:
             serial = await _read_serial(connection)
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             self._metrics.greetings.labels(failure.kind.value).inc()
             if connection.transport is None:
                 return
@@ -174,15 +174,15 @@ def _is_free(connection: MeterConnection) -> bool:
 
 async def _read_serial(connection: MeterConnection) -> str:
     if connection.on_answer is not None:
-        raise SessionFailed(FailureKind.BUSY, "a session has begun on it")
+        raise SessionFailedError(FailureKind.BUSY, "a session has begun on it")
     with WrapperLine(connection, SERVER_SAP, _ANSWER_S) as line:
         public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         value = await public.get(_SERIAL)
         await public.close()
     if value.tag not in (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING):
-        raise SessionFailed(FailureKind.PROTOCOL, f"a serial number that is {value.tag.name}")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"a serial number that is {value.tag.name}")
     serial = value.value if isinstance(value.value, str) else value.value.decode("ascii", "replace")
     if len(serial) > _LONGEST_SERIAL:
-        raise SessionFailed(FailureKind.PROTOCOL, f"a serial number of {len(serial)} characters")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"a serial number of {len(serial)} characters")
     return serial

@@ -25,7 +25,7 @@ from urja.cosem.hdlc_link import (
     LinkEvent,
     Timing,
 )
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.line import ANSWER_S, CONNECT_S
 
 _MOST_FRAMES: Final = 64
@@ -68,12 +68,14 @@ class LinkConnection(asyncio.Protocol):
                     assert_never(link)
         except TimeoutError:
             message = f"{link.name} did not answer within {within_s:g} s"
-            raise SessionFailed(FailureKind.UNREACHABLE, message) from None
+            raise SessionFailedError(FailureKind.UNREACHABLE, message) from None
         except BlockingIOError:
             message = f"{link.name} is in use by another program"
-            raise SessionFailed(FailureKind.UNREACHABLE, message) from None
+            raise SessionFailedError(FailureKind.UNREACHABLE, message) from None
         except OSError as error:
-            raise SessionFailed(FailureKind.UNREACHABLE, f"{link.name}: {error.strerror or error}") from error
+            raise SessionFailedError(
+                FailureKind.UNREACHABLE, f"{link.name}: {error.strerror or error}"
+            ) from error
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -93,7 +95,7 @@ class LinkConnection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes; raises SessionFailed (cut) where the way is gone."""
         if self.lost or self._transport is None or self._transport.is_closing():
-            raise SessionFailed(FailureKind.CUT, "the connection to the meter's line was lost")
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
         if data:
             self._transport.write(data)
 
@@ -108,7 +110,7 @@ class LinkConnection(asyncio.Protocol):
         came = list(self._frames)
         self._frames.clear()
         if not came and self.lost:
-            raise SessionFailed(FailureKind.CUT, "the connection to the meter's line was lost")
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
         return came
 
     def close(self) -> None:
@@ -152,7 +154,7 @@ class HdlcLine:
         if link is None or link.is_over:
             return
         # Where the way is gone the link is gone with it, and what the session found out counts.
-        with contextlib.suppress(SessionFailed):
+        with contextlib.suppress(SessionFailedError):
             if kind is None or issubclass(kind, Exception):
                 await self._release()
             else:
@@ -176,7 +178,7 @@ class HdlcLine:
             link.send(self._unsent.popleft(), self._now_s())
         while not self._arrived:
             if link.is_over:
-                raise SessionFailed(FailureKind.CUT, "the link to the meter is down")
+                raise SessionFailedError(FailureKind.CUT, "the link to the meter is down")
             link.poll(self._now_s())
             await self._turn(link)
         return self._arrived.popleft()
@@ -215,7 +217,7 @@ class HdlcLine:
                 case LinkEnded(reason, why):
                     self.is_silent |= reason is EndReason.SILENT and not self._was_up
                     if not ending:
-                        raise SessionFailed(_FAILURES[reason], why)
+                        raise SessionFailedError(_FAILURES[reason], why)
                 case LinkConnected():
                     self._was_up, self.is_silent = True, False
                 case _:

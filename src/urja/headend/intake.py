@@ -36,7 +36,7 @@ from urja.headend.rejections import IGNORED, Rejections, title_of
 from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
 from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker
-from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
+from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
 from urja.stream.quarantine import Quarantined
 
 log = structlog.get_logger()
@@ -352,8 +352,8 @@ class Intake:
                         message.kind, message.shard, message.records, correlation, message_id
                     )
                     break
-                except (StreamFull, BrokerUnavailable) as error:
-                    cause = "full" if isinstance(error, StreamFull) else "away"
+                except (StreamFullError, BrokerUnavailableError) as error:
+                    cause = "full" if isinstance(error, StreamFullError) else "away"
                     self._metrics.publish_retries.labels(cause).inc()
                     self._refused.add(message_id)
                     self._reconsider()

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from urja.base.json_files import UNREADABLE
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.errors import CosemError
 from urja.cosem.security import KekStore
 
@@ -43,7 +43,7 @@ class FollowedKeys:
     def unwrap(self, wrapped: bytes) -> bytes:
         try:
             return self._current().unwrap(wrapped)
-        except KeyNotOpened:
+        except KeyNotOpenedError:
             # The file may have changed within the pause.
             self._looked_s = float("-inf")
             return self._current().unwrap(wrapped)

@@ -10,7 +10,7 @@ from typing import Protocol, Self, cast
 
 from urja.cosem.errors import DecodeError
 from urja.cosem.wrapper import Frame, Splitter
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 
 ANSWER_S = 10.0
 """How long a meter may take for one answer."""
@@ -62,7 +62,7 @@ class WrapperLine:
         try:
             self.carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
         except ConnectionError as error:
-            raise SessionFailed(FailureKind.CUT, str(error)) from error
+            raise SessionFailedError(FailureKind.CUT, str(error)) from error
 
     async def receive(self, client_sap: int) -> bytes:
         """The next APDU for a client SAP; raises SessionFailed (timeout, cut).
@@ -74,11 +74,11 @@ class WrapperLine:
                 while True:
                     frame = await self._answers.get()
                     if frame is None:
-                        raise SessionFailed(FailureKind.CUT, "the meter's connection was lost")
+                        raise SessionFailedError(FailureKind.CUT, "the meter's connection was lost")
                     if frame.destination == client_sap:
                         return frame.apdu
         except TimeoutError:
-            raise SessionFailed(FailureKind.TIMEOUT, f"no answer within {self._answer_s:g} s") from None
+            raise SessionFailedError(FailureKind.TIMEOUT, f"no answer within {self._answer_s:g} s") from None
 
 
 class DialledConnection(asyncio.Protocol):
@@ -139,9 +139,9 @@ async def dial(
                 lambda: DialledConnection(on_push, push_sap), host, port
             )
     except TimeoutError:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.UNREACHABLE, f"{host} port {port} did not answer within {within_s:g} s"
         ) from None
     except OSError as error:
-        raise SessionFailed(FailureKind.UNREACHABLE, f"{host} port {port}: {error}") from error
+        raise SessionFailedError(FailureKind.UNREACHABLE, f"{host} port {port}: {error}") from error
     return connection

@@ -15,7 +15,7 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.headend.sealed_state import SealedState, UnsealedError
-from urja.stream.errors import PoisonMessage, RevisionConflict, StreamError
+from urja.stream.errors import PoisonMessageError, RevisionConflictError, StreamError
 
 log = structlog.get_logger()
 
@@ -108,7 +108,7 @@ class Losses:
             try:
                 value, revision = await self._state.get(_KEY)
                 self.found = {} if value is None else msgspec.json.decode(value, type=_Found)
-            except (PoisonMessage, msgspec.MsgspecError) as error:
+            except (PoisonMessageError, msgspec.MsgspecError) as error:
                 log.error("the list of losses cannot be read", why=str(error))  # noqa: TRY400
                 revision = error.revision if isinstance(error, UnsealedError) else revision
                 loss = self.found.get("losses", Loss(self._clock.now()))
@@ -121,7 +121,7 @@ class Losses:
         """Whether it was written; where not, another was faster."""
         try:
             await self._state.put(_KEY, msgspec.json.encode(found), revision)
-        except RevisionConflict:
+        except RevisionConflictError:
             return False
         self.found = found
         return True

@@ -17,7 +17,7 @@ import structlog
 from urja.base.clock import Clock
 from urja.headend.sealed_state import SealedState, UnsealedError
 from urja.stream import messages
-from urja.stream.errors import PoisonMessage, RevisionConflict
+from urja.stream.errors import PoisonMessageError, RevisionConflictError
 from urja.stream.orders import Order, Progress
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ class Memories:
             try:
                 value, revision = await self._state.get(key)
                 memory = Remembered() if value is None else messages.decode(value, Remembered)
-            except PoisonMessage as error:
+            except PoisonMessageError as error:
                 log.error("the memory of a meter's orders cannot be read", system_title=key, why=str(error))  # noqa: TRY400
                 await self._lost(key)
                 self._known[key] = (
@@ -121,7 +121,7 @@ class Memories:
         _, revision = self._known.pop(key)
         try:
             revision = await self._state.put(key, messages.encode(memory), revision)
-        except RevisionConflict:
+        except RevisionConflictError:
             return False
         self._known[key] = (memory, revision)
         return True

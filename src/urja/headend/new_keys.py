@@ -9,7 +9,7 @@ import hmac
 import secrets
 from typing import Final
 
-from urja.base.keystore import KeyNotOpened, KeyStore
+from urja.base.keystore import KeyNotOpenedError, KeyStore
 from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.headend.sealed_state import Seal
 from urja.stream.messages import NextKeys
@@ -43,7 +43,7 @@ class KeyMaker:
         guek, gak = self.store.unwrap(made.wrapped_guek), self.store.unwrap(made.wrapped_gak)
         secret = None if made.wrapped_hls_secret is None else self.store.unwrap(made.wrapped_hls_secret)
         if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak, secret)):
-            raise KeyNotOpened("no head end has made these keys for this meter")
+            raise KeyNotOpenedError("no head end has made these keys for this meter")
         return SuiteKeys(guek, gak), secret
 
     def _tag(self, title: bytes, number: int, guek: bytes, gak: bytes, secret: bytes | None) -> bytes:

@@ -23,7 +23,7 @@ from urja.base.clock import Clock
 from urja.base.restored import Restored
 from urja.headend import commands, releases
 from urja.headend.brake import Brake, Held, Later, Passed, Place, area_of, takes_supply
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.memory import Memories
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyMaker
@@ -36,7 +36,7 @@ from urja.headend.work import Outcome, Work
 from urja.stream import Broker
 from urja.stream.consumer import Consumer, Delivery
 from urja.stream.definitions import ORDER_ACK_S
-from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
+from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
 from urja.stream.orders import HELD, Order, Progress, ProgressState, SignedOrder
 from urja.stream.quarantine import Quarantined
 from urja.stream.signing import ForgedError
@@ -199,7 +199,7 @@ class Orders:
                     await self._take(consumer)
                 finally:
                     await consumer.close()
-            except (BrokerUnavailable, StreamFull) as error:
+            except (BrokerUnavailableError, StreamFullError) as error:
                 log.warning("orders cannot be taken", why=str(error))
                 await asyncio.sleep(0.5)
                 await self._broker.wait_connected()
@@ -378,7 +378,7 @@ class Orders:
                 # It came when the session was already closing.
                 self._start(lane)
 
-    async def _attempt(self, lane: _Lane) -> SessionFailed | None:
+    async def _attempt(self, lane: _Lane) -> SessionFailedError | None:
         """Carry out what is there; the failure that ended the session, if one did."""
         lane.absent = False
         lane.trips, lane.attributed = RoundTrips(), 0
@@ -397,8 +397,8 @@ class Orders:
                         await self._one(lane, current, meter, session)
                         current = await self._next(lane)
         except TimeoutError:
-            return SessionFailed(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
-        except SessionFailed as failure:
+            return SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
+        except SessionFailedError as failure:
             if first is not None:
                 # Where none was begun, they are of the association that did not come about.
                 lane.attribute(first)
@@ -408,7 +408,7 @@ class Orders:
     def _meter(self, order: Order) -> Meter:
         meter = self._roster.meters.get(order.system_title)
         if meter is None:
-            raise SessionFailed(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
         return meter
 
     async def _next(self, lane: _Lane) -> _Waiting | None:
@@ -513,14 +513,14 @@ class Orders:
                 outcome = await commands.execute(work)
             finally:
                 lane.attribute(held)
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             if failure.kind not in _OF_ONE_ORDER:
                 raise
             await self._failed(lane, held, failure)
             return
         await self._end(lane, held, outcome)
 
-    async def _all_again(self, lane: _Lane, failure: SessionFailed) -> None:
+    async def _all_again(self, lane: _Lane, failure: SessionFailedError) -> None:
         """The session was lost, or none came about: that is every waiting order's failure."""
         lane.absent = failure.kind is FailureKind.UNREACHABLE
         if lane.absent:
@@ -532,7 +532,7 @@ class Orders:
                     # Should the meter come before its time, it is begun with at once.
                     held.not_before_s = 0.0
 
-    async def _failed(self, lane: _Lane, held: _Waiting, failure: SessionFailed) -> None:
+    async def _failed(self, lane: _Lane, held: _Waiting, failure: SessionFailedError) -> None:
         """Try again later, or let it end."""
         retry = RETRIES.get(failure.kind)
         times = held.failures[failure.kind] = held.failures.get(failure.kind, 0) + 1

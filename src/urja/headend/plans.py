@@ -12,14 +12,14 @@ from typing import Final
 import structlog
 
 from urja.base.clock import Clock
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.metrics import Metrics
 from urja.headend.pulls import Pulls
 from urja.headend.reach import Reach
 from urja.headend.roster import Roster
 from urja.stream import Broker
 from urja.stream.consumer import Consumer, Delivery
-from urja.stream.errors import BrokerUnavailable, StreamError, StreamFull
+from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
 from urja.stream.messages import ReadOutcome, ReadRequest
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ class Plans:
                     await self._take(consumer)
                 finally:
                     await consumer.close()
-            except (BrokerUnavailable, StreamFull) as error:
+            except (BrokerUnavailableError, StreamFullError) as error:
                 log.warning("requests cannot be taken", why=str(error))
                 await asyncio.sleep(0.5)
                 await self._broker.wait_connected()
@@ -102,15 +102,17 @@ class Plans:
             async with asyncio.timeout(SESSION_S):
                 rows = await self._read(request)
         except TimeoutError:
-            await self._again(delivery, SessionFailed(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s"))
-        except SessionFailed as failure:
+            await self._again(
+                delivery, SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
+            )
+        except SessionFailedError as failure:
             if failure.transient:
                 await self._again(delivery, failure)
             else:
                 await self._settle(delivery, ok=False, error=str(failure))
         except StreamError as error:
             log.warning("read not published", correlation=request.correlation, why=str(error))
-            await self._again(delivery, SessionFailed(FailureKind.CUT, "the broker is away"))
+            await self._again(delivery, SessionFailedError(FailureKind.CUT, "the broker is away"))
         else:
             await self._settle(delivery, ok=True, rows=rows)
 
@@ -138,7 +140,7 @@ class Plans:
             rows=rows,
         )
 
-    async def _again(self, delivery: Delivery[ReadRequest], failure: SessionFailed) -> None:
+    async def _again(self, delivery: Delivery[ReadRequest], failure: SessionFailedError) -> None:
         delay_s = min(2.0 ** min(delivery.attempt, 10), _LONGEST_DELAY_S)
         self._metrics.reads.labels(delivery.body.profile, "again").inc()
         log.info(
@@ -149,7 +151,7 @@ class Plans:
     async def _read(self, request: ReadRequest) -> int:
         meter = self._roster.meters.get(request.system_title)
         if meter is None:
-            raise SessionFailed(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
         window = (request.from_at, request.to_at)
         async with self._reach.session(meter) as session:
             pulled = await self._pulls.pull(session, meter, request.profile, window, request.correlation)

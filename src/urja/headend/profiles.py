@@ -19,7 +19,7 @@ from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.selection import CaptureObject, RangeAccess
 from urja.headend import placing
-from urja.headend.failures import FailureKind, SessionFailed, from_cosem
+from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
 from urja.headend.placing import BLOCK_FIELDS, REGISTER_FIELDS, EventFact, Mask
 from urja.headend.session import Session
 from urja.stream.codec import Records
@@ -95,7 +95,7 @@ async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObje
     """Attribute 3 of a profile."""
     data = await session.get(CosemAttribute.of(_PROFILE, obis, 3))
     if data.tag is not Tag.ARRAY:
-        raise SessionFailed(FailureKind.PROTOCOL, f"capture_objects of {obis} are {data.tag.name}")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"capture_objects of {obis} are {data.tag.name}")
     try:
         return tuple(CaptureObject.from_data(element) for element in data.value)
     except CosemError as error:
@@ -107,7 +107,7 @@ async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemA
     try:
         objects = await read_capture_objects(session, scaler_obis)
         rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, scaler_obis, 2)))
-    except SessionFailed as failure:
+    except SessionFailedError as failure:
         if failure.kind is FailureKind.REFUSED:
             return {}
         raise
@@ -136,10 +136,10 @@ def rows_of(buffer: Data) -> list[Sequence[Data]]:
     elif buffer.tag is Tag.ARRAY:
         rows = buffer.value
     else:
-        raise SessionFailed(FailureKind.PROTOCOL, f"a profile's buffer is {buffer.tag.name}")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"a profile's buffer is {buffer.tag.name}")
     for row in rows:
         if row.tag is not Tag.STRUCTURE:
-            raise SessionFailed(FailureKind.PROTOCOL, f"a profile's row is {row.tag.name}")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"a profile's row is {row.tag.name}")
     return [row.value for row in rows]
 
 
@@ -170,7 +170,7 @@ async def read_rows(
     rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, shape.obis, 2), access))
     for row in rows:
         if len(row) != len(shape.columns):
-            raise SessionFailed(
+            raise SessionFailedError(
                 FailureKind.PROTOCOL,
                 f"a row of {shape.obis} has {len(row)} columns, not {len(shape.columns)}",
             )
@@ -322,7 +322,7 @@ def event_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType
         None,
     )
     if index is None:
-        raise SessionFailed(FailureKind.PROTOCOL, f"the log {shape.obis} captures no event code")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the log {shape.obis} captures no event code")
     facts = []
     for row, at_s, status in zip(stamped.rows, stamped.at_s, stamped.status, strict=True):
         if not _fits(row[index]):

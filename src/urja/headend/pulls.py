@@ -14,7 +14,7 @@ from urja.cosem import axdr
 from urja.cosem.axdr import Data
 from urja.cosem.companion import DeviceType
 from urja.headend import placing
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.metrics import Metrics
 from urja.headend.placing import ENERGY_PAIRS, stamp
 from urja.headend.profiles import (
@@ -91,7 +91,7 @@ class Pulls:
         device_type = meter.compiled.device_type
         known = device_type.profiles.get(profile)
         if known is None:
-            raise SessionFailed(
+            raise SessionFailedError(
                 FailureKind.OURS, f"meters of the type {device_type.name} have no profile {profile}"
             )
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
@@ -164,12 +164,12 @@ class Pulls:
         device_type = meter.compiled.device_type
         found: list[Records] = []
         buffers: list[Buffer] = []
-        refused: SessionFailed | None = None
+        refused: SessionFailedError | None = None
         for obis in logs:
             try:
                 shape = await self._shape(session, meter, obis, None)
                 rows = await _read_log(session, device_type, shape, window)
-            except SessionFailed as failure:
+            except SessionFailedError as failure:
                 if failure.kind is not FailureKind.REFUSED:
                     raise
                 refused = failure
@@ -197,7 +197,7 @@ async def _read_log(
     """The rows of an event log; all of them where the meter takes no range there (IS 15959 asks for entries only)."""
     try:
         return await read_rows(session, device_type, shape, window)
-    except SessionFailed as failure:
+    except SessionFailedError as failure:
         if failure.kind is not FailureKind.REFUSED:
             raise
         return await read_rows(session, device_type, shape, None)
@@ -206,5 +206,5 @@ async def _read_log(
 def _clock_index(shape: ProfileShape) -> int:
     index = shape.clock_index
     if index is None:
-        raise SessionFailed(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
     return index

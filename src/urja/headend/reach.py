@@ -15,7 +15,7 @@ from urja.base.restored import Restored
 from urja.base.settings import HeadendSettings
 from urja.cosem.association import ClientAssociation
 from urja.headend.counters import ReservedCounters
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.gate import Gate, MeterConnection
 from urja.headend.greeting import Greeter
 from urja.headend.kept_associations import Kept, KeptAssociations
@@ -112,7 +112,7 @@ class Reach:
             ):
                 try:
                     yield session
-                except SessionFailed as failure:
+                except SessionFailedError as failure:
                     if failure.kind is FailureKind.TIMEOUT and session.unanswered:
                         self.kept.is_silent(title)
                     raise
@@ -158,7 +158,7 @@ class Reach:
                 opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
                 try:
                     session = await stack.enter_async_context(opening)
-                except SessionFailed as failure:
+                except SessionFailedError as failure:
                     if failure.kind not in _OTHER_KEYS or way is ways[-1]:
                         raise
                     continue
@@ -218,7 +218,7 @@ class Reach:
     async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
         revision = await self._broker.take_lease(key, self._owner)
         if revision is None:
-            raise SessionFailed(FailureKind.ELSEWHERE, f"another head end is in session with {what}")
+            raise SessionFailedError(FailureKind.ELSEWHERE, f"another head end is in session with {what}")
         try:
             yield
         finally:
@@ -266,12 +266,12 @@ class Reach:
             with WrapperLine(carrier, server_sap) as line:
                 yield line
             proven = True
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             # Out of step or silent: the next session begins with a fresh connection.
             if claimed is not None:
                 carrier.close()
                 # It need not be the meter that has failed: this says nothing against an order to it.
-                raise SessionFailed(
+                raise SessionFailedError(
                     FailureKind.UNREACHABLE, f"who claims to be the meter: {failure}"
                 ) from failure
             if failure.kind in _SPOILS:
@@ -301,7 +301,7 @@ class Reach:
         if dialled_in is not None:
             return dialled_in
         if address is None:
-            raise SessionFailed(FailureKind.UNREACHABLE, "the meter has not dialled in")
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter has not dialled in")
         push_sap = meter.compiled.device_type.associations.push_sap
         on_push = self._gate.pushes_of(f"{address.host}:{address.port}")
         return await dial(address.host, address.port, on_push, push_sap)
@@ -314,7 +314,7 @@ def _address(meter: Meter) -> MeterAddress | None:
     try:
         return parse_meter_address(meter.entry.address)
     except ValueError as error:
-        raise SessionFailed(FailureKind.OURS, str(error)) from error
+        raise SessionFailedError(FailureKind.OURS, str(error)) from error
 
 
 _OTHER_KEYS = frozenset(
@@ -356,7 +356,7 @@ def client_of(meter: Meter, title: bytes) -> Client:
     """
     saps = meter.compiled.device_type.associations
     if saps.needs_secret and meter.hls_secret is None:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.OURS,
             f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
             "none of this meter is known: load it with a file of devices",

@@ -12,7 +12,7 @@ from typing import Final
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import DeviceType, name_object
 from urja.cosem.obis import CosemAttribute, Obis
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.profiles import clock_range, read_capture_objects, rows_of
 from urja.headend.session import Session
 
@@ -77,7 +77,7 @@ async def find_class(session: Session, obis: Obis, device_type: DeviceType) -> i
     for element in listed.value if listed.tag is Tag.ARRAY else ():
         if element.tag is Tag.STRUCTURE and len(element.value) >= 3 and element.value[2].value == bytes(obis):
             return int(element.value[0].value)
-    raise SessionFailed(
+    raise SessionFailedError(
         FailureKind.REFUSED, f"the meter has no object {obis} for this client; give --class if it is hidden"
     )
 
@@ -92,7 +92,7 @@ async def read(
     if (attribute.class_id, attribute.attribute) == (_PROFILE, 2):
         return await _read_table(session, attribute, device_type, window)
     if window is not None:
-        raise SessionFailed(FailureKind.OURS, "a range of time is for the buffer of a profile (class 7)")
+        raise SessionFailedError(FailureKind.OURS, "a range of time is for the buffer of a profile (class 7)")
     wanted = [attribute, *_scaler_of(attribute)]
     value, *unit = await session.get_each(wanted) if len(wanted) > 1 else [None]
     if value is None:
@@ -120,7 +120,7 @@ async def _read_table(
     rows = rows_of(await session.get(attribute, access))
     for row in rows:
         if len(row) != len(columns):
-            raise SessionFailed(
+            raise SessionFailedError(
                 FailureKind.PROTOCOL, f"a row has {len(row)} values for {len(columns)} columns"
             )
     name = name_object(attribute.obis, device_type.companion)

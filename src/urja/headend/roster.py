@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from urja.base.ids import BUCKETS, shard_of
-from urja.base.keystore import KeyNotOpened, KeyStore
+from urja.base.keystore import KeyNotOpenedError, KeyStore
 from urja.cosem.errors import CosemError, LocalError
 from urja.cosem.pushbatch import PushMeters
 from urja.cosem.security import MAX_COUNTER, SuiteKeys
@@ -249,7 +249,7 @@ class Roster:
             keys = SuiteKeys(self._keys.unwrap(entry.wrapped_guek), self._keys.unwrap(entry.wrapped_gak))
             wrapped = entry.wrapped_hls_secret
             secret = None if wrapped is None else self._keys.unwrap(wrapped)
-        except (CosemError, KeyNotOpened) as error:
+        except (CosemError, KeyNotOpenedError) as error:
             self._forget(title)
             self.unusable[title] = str(error)
             log.warning("a meter cannot be used", system_title=key, why=str(error))
@@ -326,7 +326,7 @@ class Roster:
     def _opened(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None] | None:
         try:
             return self._key_maker.open(title, made)
-        except KeyNotOpened as error:
+        except KeyNotOpenedError as error:
             # The keys before are still good, so the meter goes on; these are not to be sent to it.
             log.error("new keys of a meter cannot be used", system_title=title.hex(), why=str(error))  # noqa: TRY400
             return None

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from urja.stream import Broker
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 from urja.stream.subjects import ORDERS
 
 _PURPOSE: Final = b"urja head end state 1"
@@ -64,7 +64,7 @@ class SealedState:
         return await self._broker.put(ORDERS, name, self._seal.close(f"orders/{name}", value), revision)
 
 
-class UnsealedError(PoisonMessage):
+class UnsealedError(PoisonMessageError):
     """A value that no head end has written; `revision` is what replaces it must name."""
 
     def __init__(self, name: str, revision: int) -> None:

@@ -31,12 +31,12 @@ from urja.cosem.association import (
 )
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import Associations
-from urja.cosem.errors import CosemError, PeerError, ServiceRejected
+from urja.cosem.errors import CosemError, PeerError, ServiceRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.xdlms.selection import Access
 from urja.headend.counters import Counters
-from urja.headend.failures import FailureKind, SessionFailed, from_cosem
+from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
 from urja.headend.line import Line
 from urja.headend.round_trips import Purpose, RoundTrips
 
@@ -98,7 +98,7 @@ def utility_client(saps: Associations, title: bytes) -> Client:
 
 
 class Session:
-    """An open association. Errors of the protocol become `SessionFailed`."""
+    """An open association. Errors of the protocol become `SessionFailedError`."""
 
     key_id: bytes = b""
     """Which of the meter's pairs of keys it was opened under."""
@@ -135,13 +135,13 @@ class Session:
         try:
             event = await self._service(lambda association: association.get(attribute, access))
             value = event.data if isinstance(event, GetResult) else None
-        except ServiceRejected as error:
+        except ServiceRejectedError as error:
             what = f"{attribute.obis} attribute {attribute.attribute} of class {attribute.class_id}"
-            raise SessionFailed(FailureKind.REFUSED, f"{what}: {error}") from error
+            raise SessionFailedError(FailureKind.REFUSED, f"{what}: {error}") from error
         except CosemError as error:
             raise from_cosem(error) from error
         if value is None:
-            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers a GET")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"{type(event).__name__} answers a GET")
         return value
 
     async def get_each(self, attributes: Sequence[CosemAttribute]) -> list[Data | None]:
@@ -158,7 +158,7 @@ class Session:
             except CosemError as error:
                 raise from_cosem(error) from error
             if not isinstance(event, GetListResult) or len(event.results) != len(part):
-                raise SessionFailed(FailureKind.PROTOCOL, "a list of reads is not answered one by one")
+                raise SessionFailedError(FailureKind.PROTOCOL, "a list of reads is not answered one by one")
             found += [None if isinstance(result, AccessResult) else result for result in event.results]
         return found
 
@@ -169,7 +169,7 @@ class Session:
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, SetResult):
-            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers a SET")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"{type(event).__name__} answers a SET")
         _require_written(attribute, event.result)
 
     async def set_each(self, values: Mapping[CosemAttribute, Data]) -> None:
@@ -187,7 +187,7 @@ class Session:
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, SetListResult) or len(event.results) != len(values):
-            raise SessionFailed(FailureKind.PROTOCOL, "a list of writes is not answered one by one")
+            raise SessionFailedError(FailureKind.PROTOCOL, "a list of writes is not answered one by one")
         for attribute, result in zip(values, event.results, strict=True):
             _require_written(attribute, result)
 
@@ -198,7 +198,7 @@ class Session:
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, ActionDone):
-            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers an ACTION")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"{type(event).__name__} answers an ACTION")
         if event.result is not ActionResult.SUCCESS:
             what = f"method {method.method} of {method.obis}"
             raise _refusal(event.result.name, what, busy=event.result is ActionResult.TEMPORARY_FAILURE)
@@ -206,7 +206,7 @@ class Session:
     async def _get_or_none(self, attribute: CosemAttribute) -> Data | None:
         try:
             return await self.get(attribute)
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             if failure.kind is FailureKind.REFUSED:
                 return None
             raise
@@ -218,7 +218,7 @@ class Session:
         except CosemError as error:
             raise from_cosem(error) from error
         if not isinstance(event, Associated):
-            raise SessionFailed(FailureKind.PROTOCOL, f"{type(event).__name__} answers an AARQ")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"{type(event).__name__} answers an AARQ")
 
     async def close(self) -> None:
         """Release, as far as the meter still listens: a session that failed is not made to fail twice."""
@@ -226,7 +226,7 @@ class Session:
             return
         try:
             await self._exchange(self.association.release(), Purpose.RELEASE)
-        except (CosemError, SessionFailed):
+        except (CosemError, SessionFailedError):
             # The meter drops the association when a new one opens.
             self.association.lost()
 
@@ -270,9 +270,9 @@ def _require_written(attribute: CosemAttribute, result: AccessResult) -> None:
         raise _refusal(result.name, what, busy=result is AccessResult.TEMPORARY_FAILURE)
 
 
-def _refusal(result: str, what: str, *, busy: bool) -> SessionFailed:
+def _refusal(result: str, what: str, *, busy: bool) -> SessionFailedError:
     kind = FailureKind.BUSY if busy else FailureKind.REFUSED
-    return SessionFailed(kind, f"{what}: {result.lower().replace('_', ' ')}")
+    return SessionFailedError(kind, f"{what}: {result.lower().replace('_', ' ')}")
 
 
 class Peer:
@@ -301,7 +301,7 @@ class Peer:
             return await self._associate(line, trips, await self._above(await self._last_seen(line, trips)))
         try:
             return await self._associate(line, trips, block)
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             if failure.kind not in _MAY_BE_THE_COUNTER:
                 # Some meters drop what comes under a counter that they have seen, without a word.
                 self._counters.doubt(self._name)
@@ -363,11 +363,11 @@ class Peer:
         given = self._client.first_counter
         return given - 1 if given is not None else await read_counter(line, self._client, trips)
 
-    async def _asked_why(self, line: Line, trips: RoundTrips, refusal: SessionFailed) -> int:
+    async def _asked_why(self, line: Line, trips: RoundTrips, refusal: SessionFailedError) -> int:
         """The meter's own counter, after a refusal; the refusal itself where the meter does not tell it."""
         try:
             return await read_counter(line, self._client, trips)
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             if failure.transient:
                 raise
             raise refusal from failure
@@ -395,7 +395,7 @@ async def open_session(
     taken = False
     try:
         yield session
-    except SessionFailed as failure:
+    except SessionFailedError as failure:
         # A meter that only said no still has its association open; with the others there is nobody to ask.
         if failure.kind in (FailureKind.REFUSED, FailureKind.OURS):
             await session.close()
@@ -412,7 +412,7 @@ async def open_session(
 def _require_title(answering: bytes | None, wanted: bytes) -> None:
     if answering not in (None, wanted):
         shown = answering.hex() if answering else "none"
-        raise SessionFailed(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
+        raise SessionFailedError(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
 
 
 async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
@@ -422,12 +422,12 @@ async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
     """
     obis = client.counter_obis or _COUNTER_OBIS.get(client.sap)
     if obis is None:
-        raise SessionFailed(FailureKind.OURS, f"no counter object is known for client SAP {client.sap}")
+        raise SessionFailedError(FailureKind.OURS, f"no counter object is known for client SAP {client.sap}")
     association = ClientAssociation(AssociationConfig())
     public = Session(line, association, client.public_sap, trips, Purpose.COUNTER)
     await public.open()
     value = await public.get(CosemAttribute.of(1, obis, 2))
     await public.close()
     if value.tag not in (Tag.UINT32, Tag.UINT16, Tag.UINT64, Tag.UINT8):
-        raise SessionFailed(FailureKind.PROTOCOL, f"the invocation counter is {value.tag.name}")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the invocation counter is {value.tag.name}")
     return int(value.value)

@@ -15,7 +15,7 @@ import structlog
 
 from urja.headend.metrics import Metrics
 from urja.stream import Broker
-from urja.stream.errors import BrokerRefused, BrokerUnavailable
+from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError
 from urja.stream.quarantine import PER_SOURCE, Quarantined
 
 log = structlog.get_logger()
@@ -124,10 +124,10 @@ class SettingAside:
                 share = await self._share(item)
                 kept = await self._broker.quarantine(item)
                 break
-            except BrokerUnavailable:
+            except BrokerUnavailableError:
                 await self._broker.wait_connected()
                 await asyncio.sleep(0.1)
-            except BrokerRefused as error:
+            except BrokerRefusedError as error:
                 log.error("the broker refuses a frame for quarantine", source=item.source, why=str(error))  # noqa: TRY400
                 self._overflows(item)
                 return False

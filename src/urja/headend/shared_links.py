@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from urja.base.meter_address import BehindLink
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
 
 WAIT_S: Final = 45.0
@@ -43,7 +43,7 @@ class _Queue:
             return
         queue = self._urgent if urgent else self._others
         if not urgent and len(queue) >= MOST_WAITING:
-            raise SessionFailed(FailureKind.BUSY, f"{len(queue)} sessions wait for {self._name}")
+            raise SessionFailedError(FailureKind.BUSY, f"{len(queue)} sessions wait for {self._name}")
         turn = asyncio.get_running_loop().create_future()
         queue.append(turn)
         try:
@@ -52,7 +52,7 @@ class _Queue:
         except TimeoutError:
             self._give_up(queue, turn)
             message = f"other meters held {self._name} for {WAIT_S:g} s"
-            raise SessionFailed(FailureKind.BUSY, message) from None
+            raise SessionFailedError(FailureKind.BUSY, message) from None
         except asyncio.CancelledError:
             self._give_up(queue, turn)
             raise
@@ -97,7 +97,7 @@ class SharedLink:
                 finally:
                     self._note(meter, is_silent=line.is_silent)
             spoilt = False
-        except SessionFailed as failure:
+        except SessionFailedError as failure:
             # Silence is the meter's, not the line's; frames that come late are told apart by their addresses.
             spoilt = failure.kind in (FailureKind.CUT, FailureKind.UNREACHABLE)
             raise

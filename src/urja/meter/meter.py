@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.cosem import axdr
 from urja.cosem.apdu import AccessResult, DataNotification, GeneralGloCiphered
 from urja.cosem.axdr import Data, Tag
@@ -47,7 +47,7 @@ from urja.meter.inputs import (
 )
 from urja.meter.lives import house
 from urja.meter.load import Source
-from urja.meter.model import Refused, Role
+from urja.meter.model import RefusedError, Role
 from urja.meter.objects import (
     DISPLAY_OBJECTS,
     SETTING_EVENTS,
@@ -248,7 +248,7 @@ class Meter:
     def _unwrapped(self, wrapped: bytes) -> bytes:
         key = KekStore(bytes.fromhex(self.identity.master_key)).unwrap(wrapped)
         if len(key) != KEY_LENGTH:
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         return key
 
     def _store(self, obis: Obis, data: Data) -> None:
@@ -292,18 +292,18 @@ class Meter:
     def change_secret(self, secret: bytes) -> None:
         """Take another HLS secret; Refused where this meter has none, or it is of another length."""
         if len(secret) != len(self.hls_secret) or not secret:
-            raise Refused(AccessResult.OTHER_REASON)
+            raise RefusedError(AccessResult.OTHER_REASON)
         self.happen(ChangeSecret(secret.hex()))
 
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
         """All of the keys or none; Refused where one is not wrapped with the master key, or is of another kind."""
         if not self.identity.master_key or set(wrapped) - {_GUEK, _GAK}:
-            raise Refused(AccessResult.OTHER_REASON)
+            raise RefusedError(AccessResult.OTHER_REASON)
         try:
             for one in wrapped.values():
                 self._unwrapped(one)
-        except KeyNotOpened:
-            raise Refused(AccessResult.OTHER_REASON) from None
+        except KeyNotOpenedError:
+            raise RefusedError(AccessResult.OTHER_REASON) from None
         self.happen(
             TransferKeys(
                 **{

@@ -32,7 +32,7 @@ UTILITY: Final = frozenset({Role.UTILITY})
 NOBODY: Final[frozenset[Role]] = frozenset()
 
 
-class Refused(Exception):  # noqa: N818 - a verdict that travels to the client, not a fault of ours
+class RefusedError(Exception):
     """The request cannot be met; `reason` goes on the wire."""
 
     def __init__(self, reason: AccessResult) -> None:
@@ -166,9 +166,9 @@ class Catalogue:
         """The object; Refused where there is none of that name, or it is of another class."""
         entry = self._current[role] if obis == CURRENT_ASSOCIATION else self._objects.get(obis)
         if entry is None:
-            raise Refused(AccessResult.OBJECT_UNDEFINED)
+            raise RefusedError(AccessResult.OBJECT_UNDEFINED)
         if entry.class_id != class_id:
-            raise Refused(AccessResult.OBJECT_CLASS_INCONSISTENT)
+            raise RefusedError(AccessResult.OBJECT_CLASS_INCONSISTENT)
         return entry
 
     def read(
@@ -182,11 +182,11 @@ class Catalogue:
         class_id, obis, number = target
         attribute = self._attribute(class_id, obis, number, role)
         if role not in attribute.readers:
-            raise Refused(AccessResult.READ_WRITE_DENIED)
+            raise RefusedError(AccessResult.READ_WRITE_DENIED)
         if selection is None:
             return attribute.read(meter)
         if attribute.select is None:
-            raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
+            raise RefusedError(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
         return attribute.select(meter, selection)
 
     def write(self, meter: MeterState, role: Role, target: tuple[int, Obis, int], data: Data) -> None:
@@ -194,7 +194,7 @@ class Catalogue:
         class_id, obis, number = target
         attribute = self._attribute(class_id, obis, number, role)
         if attribute.write is None or role not in attribute.writers:
-            raise Refused(AccessResult.READ_WRITE_DENIED)
+            raise RefusedError(AccessResult.READ_WRITE_DENIED)
         attribute.write(meter, data)
 
     def invoke(
@@ -204,17 +204,17 @@ class Catalogue:
         class_id, obis, number = target
         method = self.find(class_id, obis, role).methods.get(number)
         if method is None:
-            raise Refused(AccessResult.OBJECT_UNAVAILABLE)
+            raise RefusedError(AccessResult.OBJECT_UNAVAILABLE)
         if role not in method.callers:
-            raise Refused(AccessResult.READ_WRITE_DENIED)
+            raise RefusedError(AccessResult.READ_WRITE_DENIED)
         return method.invoke(meter, parameter)
 
     def _attribute(self, class_id: int, obis: Obis, number: int, role: Role) -> Attribute:
         entry = self.find(class_id, obis, role)
         if role not in entry.visible_to():
             # A client without rights learns no more than that: the object may be there or not.
-            raise Refused(AccessResult.READ_WRITE_DENIED)
+            raise RefusedError(AccessResult.READ_WRITE_DENIED)
         attribute = entry.attribute(number)
         if attribute is None:
-            raise Refused(AccessResult.OBJECT_UNAVAILABLE)
+            raise RefusedError(AccessResult.OBJECT_UNAVAILABLE)
         return attribute

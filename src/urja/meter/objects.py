@@ -35,7 +35,7 @@ from urja.meter.model import (
     MeterState,
     Method,
     Reader,
-    Refused,
+    RefusedError,
     Role,
     Selection,
     Writer,
@@ -66,7 +66,7 @@ def moment_of(device_type: DeviceType, data: Data) -> datetime:
     if data.tag is Tag.OCTET_STRING and len(value) == 12:
         value = CosemDateTime.from_bytes(value)
     if not isinstance(value, CosemDateTime):
-        raise Refused(AccessResult.TYPE_UNMATCHED)
+        raise RefusedError(AccessResult.TYPE_UNMATCHED)
     return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
 
 
@@ -79,7 +79,7 @@ def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
     if isinstance(asked, EntryAccess):
         return ByEntry(asked.from_entry, asked.to_entry, asked.from_column, asked.to_column)
     if not isinstance(asked, RangeAccess) or asked.restricting.attribute.class_id != 8:
-        raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
+        raise RefusedError(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
     return ByRange(
         int(moment_of(device_type, asked.from_value).timestamp()),
         int(moment_of(device_type, asked.to_value).timestamp()),
@@ -222,7 +222,7 @@ def _picked_columns(columns: tuple[Column, ...], selection: Selection) -> list[i
     try:
         return [places[column] for column in selection.columns]
     except KeyError:
-        raise Refused(AccessResult.SCOPE_OF_ACCESS_VIOLATED) from None
+        raise RefusedError(AccessResult.SCOPE_OF_ACCESS_VIOLATED) from None
 
 
 def _buffered(
@@ -326,7 +326,7 @@ def _stored(obis: str, initial: Data) -> CosemObject:
     def write(meter: MeterState, data: Data) -> None:
         fits = data.tag is initial.tag and _size(data) == _size(initial)
         if not fits:
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         meter.store(name, data)
 
     return _data(obis, lambda meter: meter.settings.get(name, initial), write=write)
@@ -337,7 +337,9 @@ def _clock(device_type: DeviceType) -> CosemObject:
 
     def shift(meter: MeterState, seconds: Data | None) -> None:
         if seconds is None or seconds.tag is not Tag.INT16 or not -900 <= seconds.value <= 900:
-            raise Refused(AccessResult.TYPE_UNMATCHED)  # shift_time takes -900..900 s (IEC 62056-6-2, 4.5.1)
+            raise RefusedError(
+                AccessResult.TYPE_UNMATCHED
+            )  # shift_time takes -900..900 s (IEC 62056-6-2, 4.5.1)
         meter.set_clock(datetime.fromtimestamp(meter.engine.shown_s + seconds.value, UTC))
 
     return CosemObject(
@@ -379,7 +381,7 @@ def _register(column: Column) -> CosemObject:
 def _load_switch() -> CosemObject:
     def set_mode(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag.ENUM or not 0 <= data.value <= 6:
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         meter.happen(SetControlMode(data.value))
 
     return CosemObject(
@@ -401,7 +403,7 @@ def _load_switch() -> CosemObject:
 def _limiter(column: Column) -> CosemObject:
     def set_limit(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag(column.tag):
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         meter.happen(SetLoadLimit(data.value))
 
     def limit(meter: MeterState) -> Data:
@@ -436,9 +438,9 @@ def _billing_schedule() -> CosemObject:
             ((time, date),) = ([part.value for part in entry.value] for entry in data.value)
             year_month, day, weekday = date[:3], date[3], date[4]
         except (TypeError, ValueError, AttributeError, IndexError):
-            raise Refused(AccessResult.TYPE_UNMATCHED) from None
+            raise RefusedError(AccessResult.TYPE_UNMATCHED) from None
         if time != bytes(4) or year_month != b"\xff\xff\xff" or weekday != 0xFF or not 1 <= day <= 28:
-            raise Refused(AccessResult.OTHER_REASON)
+            raise RefusedError(AccessResult.OTHER_REASON)
         meter.happen(SetBillingDay(day))
 
     return CosemObject(
@@ -460,10 +462,10 @@ def _transfer_keys(meter: MeterState, data: Data | None) -> None:
     for item in items:
         pair = item.value if item.tag is Tag.STRUCTURE else ()
         if [part.tag for part in pair] != [Tag.ENUM, Tag.OCTET_STRING] or pair[0].value in wrapped:
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         wrapped[pair[0].value] = pair[1].value
     if not wrapped:
-        raise Refused(AccessResult.TYPE_UNMATCHED)
+        raise RefusedError(AccessResult.TYPE_UNMATCHED)
     meter.transfer_keys(wrapped)
 
 
@@ -558,7 +560,7 @@ def _oid(*last: int) -> bytes:
 def _change_secret(meter: MeterState, data: Data | None) -> None:
     """Method 2, change_HLS_secret: the new one, protected by the association that it comes by."""
     if data is None or data.tag is not Tag.OCTET_STRING:
-        raise Refused(AccessResult.TYPE_UNMATCHED)
+        raise RefusedError(AccessResult.TYPE_UNMATCHED)
     meter.change_secret(data.value)
 
 
@@ -812,7 +814,7 @@ def _text(display: TextDisplay) -> CosemObject:
     def write(meter: MeterState, data: Data) -> None:
         fits = data.tag is Tag.OCTET_STRING and len(data.value) <= display.characters
         if not fits or not all(0x20 <= byte < 0x7F for byte in data.value):
-            raise Refused(AccessResult.TYPE_UNMATCHED)
+            raise RefusedError(AccessResult.TYPE_UNMATCHED)
         meter.store(name, data)
 
     return _data(display.obis, lambda meter: meter.settings.get(name, axdr.octets(b"")), write=write)

@@ -26,7 +26,7 @@ from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.wrapper import Frame
 from urja.cosem.xdlms.selection import Access, to_selection
 from urja.meter.meter import Meter
-from urja.meter.model import Refused, Role, Selection
+from urja.meter.model import RefusedError, Role, Selection
 from urja.meter.objects import CONFORMANCE, selection_of
 
 MAX_PDU: Final = 1024
@@ -160,7 +160,7 @@ class Sessions:
             wire = to_selection(access)
             selection = None if wire is None else self._selection(wire)
             return meter.catalogue.read(meter, role, _target(attribute), selection)
-        except Refused as refused:
+        except RefusedError as refused:
             return refused.reason
 
     def _selection(self, access: AccessSelection) -> Selection:
@@ -168,13 +168,13 @@ class Sessions:
             return selection_of(self._meter.identity.type, access)
         except PeerError:
             # A descriptor that is none: the service is answered, the association goes on.
-            raise Refused(AccessResult.TYPE_UNMATCHED) from None
+            raise RefusedError(AccessResult.TYPE_UNMATCHED) from None
 
     def _write(self, role: Role, attribute: CosemAttribute, value: Data) -> AccessResult:
         meter = self._meter
         try:
             meter.catalogue.write(meter, role, _target(attribute), value)
-        except Refused as refused:
+        except RefusedError as refused:
             return refused.reason
         except PeerError:
             return AccessResult.TYPE_UNMATCHED
@@ -185,7 +185,7 @@ class Sessions:
         target = (event.method.class_id, event.method.obis, event.method.method)
         try:
             return ActionResult.SUCCESS, meter.catalogue.invoke(meter, role, target, event.parameters)
-        except Refused as refused:
+        except RefusedError as refused:
             # Both enumerations number these reasons alike (IEC 62056-5-3, 9.5).
             return ActionResult(int(refused.reason)), None
 

@@ -22,7 +22,7 @@ from django.core.mail import send_mail
 
 from urja.apps.identity import address_changes as changes, sign_ins
 from urja.apps.identity.kinds import AddressChange, AddressChangeState
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.notices.letters import letter
 from urja.base.sentences import in_english
 from urja.core.policy.wording import DEFAULT_LANGUAGE
@@ -101,7 +101,7 @@ def _change(change: AddressChange, now: datetime) -> None:
     )
     try:
         perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"address:{change.id}")
-    except Refused as refused:
+    except RefusedError as refused:
         log.warning("address not changed", change=change.id, faults=in_english(refused.faults))
         changes.end(change.id, AddressChangeState.IMPOSSIBLE, now)
     else:

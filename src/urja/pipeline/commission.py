@@ -16,7 +16,7 @@ from urja.apps.assets.queries import lasting_period
 from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
 from urja.apps.commissioning.kinds import Call, CallState
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
 from urja.cosem.companion import DeviceType
@@ -88,7 +88,7 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
     )
     try:
         entry = perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"commissioning:{call.id}")
-    except Refused as refused:
+    except RefusedError as refused:
         # Somebody has changed the registry meanwhile: it says what stands against it, and is asked for again.
         says = "; ".join(refused.faults)
         outcomes = [*outcomes, Outcome(Check.REGISTRY, passed=False, found=call.device.serial, says=says)]

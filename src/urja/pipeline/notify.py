@@ -18,7 +18,7 @@ import structlog
 
 from urja.apps.notices import channels, delivery
 from urja.apps.notices.config import ChannelConfig
-from urja.apps.notices.port import MessageRefused, Messenger, ServiceAway
+from urja.apps.notices.port import MessageRefusedError, Messenger, ServiceAwayError
 from urja.apps.supply.queries import is_disconnected
 from urja.pipeline.stage import InThread, Report
 
@@ -83,10 +83,10 @@ class Notify:
         async def hand_over(message: delivery.Outgoing) -> bool:
             try:
                 provider_id = await service.messenger.send(message)
-            except MessageRefused as error:
+            except MessageRefusedError as error:
                 log.warning("message refused", notice=message.notice_id, error=str(error))
                 await self._in_thread(delivery.refused, message.notice_id, str(error), now)
-            except ServiceAway as error:
+            except ServiceAwayError as error:
                 await self._in_thread(delivery.missed, message.notice_id, str(error), now)
                 return False
             else:
@@ -101,11 +101,11 @@ class Notify:
         async def ask(message: delivery.Awaited) -> bool:
             try:
                 answer = await service.messenger.ask(message.provider_id)
-            except MessageRefused as error:
+            except MessageRefusedError as error:
                 # It does not know the message any more; a receipt may still come.
                 log.warning("message unknown to its service", notice=message.notice_id, error=str(error))
                 await self._in_thread(delivery.ask_later, message.notice_id, now)
-            except ServiceAway:
+            except ServiceAwayError:
                 return False
             else:
                 await self._in_thread(delivery.told, message.notice_id, answer, now)

@@ -27,7 +27,7 @@ from urja.pipeline.stage import InThread, Report
 from urja.stream import messages
 from urja.stream.contents import PARTS, Contents, digest_of, digests_of_parts, part_of
 from urja.stream.devices import SignedDevice
-from urja.stream.errors import BrokerUnavailable, StreamError
+from urja.stream.errors import BrokerUnavailableError, StreamError
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.usecases import operations
 
@@ -140,7 +140,7 @@ class Project:
             try:
                 entry = TypeEntry(name=name, written_us=written_us, versions=versions)
                 await self._store.put_type(name, SignedType.of(entry, self._signing_key))
-            except BrokerUnavailable:
+            except BrokerUnavailableError:
                 raise
             except StreamError as refusal:
                 # Such as a bucket that is full: this type's meters wait, and it is tried again; all else goes on.

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from urja.base.json_files import DamagedFileError
 from urja.sandbox.book import Book
-from urja.sandbox.http import Guard, Refused, json_of, refusal
+from urja.sandbox.http import Guard, RefusedError, json_of, refusal
 from urja.sandbox.outbox import Outbox
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class Control:
         try:
             silence = msgspec.convert(given.get("what", Silence.EVERYTHING), Silence)
         except msgspec.ValidationError:
-            raise Refused("what must be webhooks or everything", field="what") from None
+            raise RefusedError("what must be webhooks or everything", field="what") from None
         self.turn(silence)
         return await self._state(request)
 
@@ -87,7 +87,7 @@ class SilenceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         silent = self._control.silence is Silence.EVERYTHING
         if scope["type"] == "http" and silent and not scope["path"].startswith(_ALWAYS):
-            answer = refusal(Refused("the service does not answer", status=503, reason="server_error"))
+            answer = refusal(RefusedError("the service does not answer", status=503, reason="server_error"))
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)

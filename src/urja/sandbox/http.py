@@ -17,7 +17,7 @@ _BODY_LIMIT: Final = 64 * 1024
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the caller, not an error of ours
+class RefusedError(Exception):
     """A request that is answered with an error: HTTP status, and what is wrong in the caller's terms."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Refused(Exception):  # noqa: N818 - an answer to the caller, not an error 
         self.reason = reason
 
 
-def refusal(refused: Refused) -> Response:
+def refusal(refused: RefusedError) -> Response:
     """The answer to a refused request, in the form of Razorpay's errors."""
     error: dict[str, Any] = {
         "code": "BAD_REQUEST_ERROR" if refused.status < 500 else "SERVER_ERROR",
@@ -52,18 +52,18 @@ def refusal(refused: Refused) -> Response:
 
 
 async def refused_handler(_request: Request, error: Exception) -> Response:
-    """Starlette's handler of `Refused`."""
-    assert isinstance(error, Refused)
+    """Starlette's handler of `RefusedError`."""
+    assert isinstance(error, RefusedError)
     return refusal(error)
 
 
 async def http_error_handler(_request: Request, error: Exception) -> Response:
     """Starlette's handler of an unknown path or method, in the same form."""
     assert isinstance(error, HTTPException)
-    return refusal(Refused(error.detail, status=error.status_code, reason="NA"))
+    return refusal(RefusedError(error.detail, status=error.status_code, reason="NA"))
 
 
-HANDLERS: Final[dict[Any, Any]] = {Refused: refused_handler, HTTPException: http_error_handler}
+HANDLERS: Final[dict[Any, Any]] = {RefusedError: refused_handler, HTTPException: http_error_handler}
 
 
 class Guard:
@@ -92,7 +92,7 @@ class Guard:
         except ValueError:
             given = b""
         if not hmac.compare_digest(given, self._expected):
-            raise Refused("Authentication failed", status=401, reason="NA")
+            raise RefusedError("Authentication failed", status=401, reason="NA")
 
 
 def loopback(endpoint: Endpoint) -> Endpoint:
@@ -100,7 +100,7 @@ def loopback(endpoint: Endpoint) -> Endpoint:
 
     async def guarded(request: Request) -> Response:
         if request.client is None or not is_loopback(request.client.host):
-            raise Refused("only from this machine", status=403, reason="NA")
+            raise RefusedError("only from this machine", status=403, reason="NA")
         return await endpoint(request)
 
     return guarded
@@ -119,30 +119,30 @@ def is_loopback(host: str) -> bool:
 
 
 async def body_of(request: Request) -> bytes:
-    """The body; raises `Refused` beyond 64 KiB."""
+    """The body; raises `RefusedError` beyond 64 KiB."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > _BODY_LIMIT:
-            raise Refused("the body is too large", status=413)
+            raise RefusedError("the body is too large", status=413)
     return bytes(body)
 
 
 async def json_of(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, `{}` where it is empty; raises `Refused` for anything else."""
+    """The body as a JSON object, `{}` where it is empty; raises `RefusedError` for anything else."""
     body = await body_of(request)
     if not body:
         return {}
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise Refused(f"the body is not a JSON object: {error}") from None
+        raise RefusedError(f"the body is not a JSON object: {error}") from None
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The body as a form; of a repeated field the last. Raises `Refused` for anything else."""
+    """The body as a form; of a repeated field the last. Raises `RefusedError` for anything else."""
     body = await body_of(request)
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=32))
     except ValueError as error:
-        raise Refused(f"the body is not a form: {error}") from None
+        raise RefusedError(f"the body is not a form: {error}") from None

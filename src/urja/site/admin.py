@@ -14,7 +14,7 @@ from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal, refusal_for
+from urja.site.exits import CommandError, Exit, refusal_for
 from urja.site.supervisor.postgres import socket_directory
 from urja.site.supervisor.secrets import Vault
 
@@ -32,10 +32,10 @@ class Administration:
 
     @classmethod
     def of(cls, data: Path) -> "Administration":
-        """Of the box that runs on this data directory; raises `Refusal` if none does or it may not be read."""
+        """Of the box that runs on this data directory; raises `CommandError` if none does or it may not be read."""
         directory = DataDirectory(data)
         if directory.holder() is None:
-            raise Refusal(
+            raise CommandError(
                 Exit.ALREADY_RUNNING,
                 f"no Urja runs on {directory.path}: start one with urja up --data {directory.path}",
             )
@@ -44,11 +44,11 @@ class Administration:
             vault = Vault.open(directory.secrets)
             clock = AnchoredClock(directory.clock)
         except FileNotFoundError:
-            raise Refusal(
+            raise CommandError(
                 Exit.ALREADY_RUNNING, f"Urja is only just starting on {directory.path}: ask again"
             ) from None
         except DamagedFileError as error:
-            raise Refusal(Exit.USAGE, str(error)) from None
+            raise CommandError(Exit.USAGE, str(error)) from None
         except OSError as error:
             raise refusal_for(error, directory.path) from error
         sockets = socket_directory(directory.postgres / "run")

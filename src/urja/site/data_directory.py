@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from urja.site.exits import Exit, Refusal, disk_full, refusal_for
+from urja.site.exits import CommandError, Exit, disk_full, refusal_for
 
 _FORMAT_DIGITS: Final = 6
 FORMAT: Final = 2
@@ -106,7 +106,7 @@ class DataDirectory:
     def claim(self) -> None:
         """Create the directory or check that it can be used, and lock it until `release` or death.
 
-        Raises `Refusal`: no rights, no room, a newer format, or another supervisor.
+        Raises `CommandError`: no rights, no room, a newer format, or another supervisor.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ class DataDirectory:
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
             os.close(descriptor)
-            raise Refusal(
+            raise CommandError(
                 Exit.ALREADY_RUNNING,
                 f"Urja already runs on {self.path} (process {holder or 'unknown'}): "
                 "stop it first, or give this one a directory of its own with --data",
@@ -177,14 +177,14 @@ class DataDirectory:
             return
         text = self._version_file.read_text("utf-8", "replace").strip()
         if not (text.isascii() and text.isdigit() and len(text) <= _FORMAT_DIGITS):
-            raise Refusal(
+            raise CommandError(
                 Exit.OTHER_VERSION,
                 f"{self._version_file} holds {text[:40]!r}, not a format number: restore it from a backup",
             )
         if int(text) < FORMAT:
             raise older_tables(str(self.path), "start this one on another directory with --data")
         if int(text) > FORMAT:
-            raise Refusal(
+            raise CommandError(
                 Exit.OTHER_VERSION,
                 f"{self.path} was written by a newer Urja (format {text}, this one knows {FORMAT}): "
                 "run that version, or start this one on another directory with --data",
@@ -195,7 +195,7 @@ class DataDirectory:
         foreign = sorted({entry.name for entry in self.path.iterdir()} - {"lock", "urja.toml", "lost+found"})
         if foreign:
             self._lock_file.unlink()
-            raise Refusal(
+            raise CommandError(
                 Exit.USAGE,
                 f"{self.path} holds other files ({', '.join(foreign[:3])}) and no VERSION of ours: "
                 "choose an empty directory with --data",
@@ -207,9 +207,9 @@ class DataDirectory:
                 raise disk_full(place)
 
 
-def older_tables(where: str, instead: str) -> Refusal:
+def older_tables(where: str, instead: str) -> CommandError:
     """The sentence for data from before the tables began anew; there is no way from those tables to these."""
-    return Refusal(
+    return CommandError(
         Exit.OTHER_VERSION,
         f"{where} was written by an earlier Urja, from before the tables began anew: this one cannot read it and has "
         f"changed nothing in it. Run that version on it, or {instead}",

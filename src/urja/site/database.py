@@ -27,7 +27,7 @@ _MIGRATION_LOCK: Final = 0x75726A61
 
 
 def check_its_tables(admin_conninfo: str, name: str) -> None:
-    """Raise `Refusal` for a database whose tables are those from before they began anew; it is only read."""
+    """Raise `CommandError` for a database whose tables are those from before they began anew; it is only read."""
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
         if admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount == 0:
             return

@@ -32,7 +32,7 @@ class Exit(IntEnum):
     """The data directory or the database was written by a newer Urja, or by one whose tables this one does not know."""
 
 
-class Refusal(Exception):  # noqa: N818 - a decision, not a mistake
+class CommandError(Exception):
     """A command cannot go on; the message is for the person at the terminal."""
 
     def __init__(self, code: Exit, message: str) -> None:
@@ -40,32 +40,34 @@ class Refusal(Exception):  # noqa: N818 - a decision, not a mistake
         self.code = code
 
 
-def refusal_for(error: OSError, path: Path) -> Refusal:
+def refusal_for(error: OSError, path: Path) -> CommandError:
     """What to tell a person about an error of the file system at `path`."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return disk_full(path)
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return Refusal(
+            return CommandError(
                 Exit.NO_PERMISSION,
                 f"{path} cannot be used ({error.strerror}): give this user rights to it, or choose another "
                 "place with --data",
             )
         case errno.ENOTDIR | errno.EEXIST:
-            return Refusal(Exit.NO_PERMISSION, f"{path} is not a directory: choose another place with --data")
+            return CommandError(
+                Exit.NO_PERMISSION, f"{path} is not a directory: choose another place with --data"
+            )
         case errno.ENOENT if not path.parent.is_dir():
-            return Refusal(
+            return CommandError(
                 Exit.OS_ERROR,
                 f"{path} cannot be made, as the directory that it would be in is not there: make that first, or "
                 "choose another place",
             )
         case _:
-            return Refusal(Exit.OS_ERROR, f"{path}: {error.strerror or error}")
+            return CommandError(Exit.OS_ERROR, f"{path}: {error.strerror or error}")
 
 
-def disk_full(path: Path) -> Refusal:
+def disk_full(path: Path) -> CommandError:
     """The sentence for ENOSPC, wherever it showed itself."""
-    return Refusal(
+    return CommandError(
         Exit.DISK_FULL,
         f"the disk that holds {path} is full: free some space and start again; what was accepted is kept",
     )

@@ -14,7 +14,7 @@ from urja.stream.connection import as_stream_errors
 from urja.stream.consumer import Consumer
 from urja.stream.contents import Contents
 from urja.stream.devices import SignedDevice
-from urja.stream.errors import BrokerRefused, RevisionConflict
+from urja.stream.errors import BrokerRefusedError, RevisionConflictError
 from urja.stream.messages import ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType
 from urja.stream.orders import Order, Progress, SignedOrder
@@ -87,7 +87,7 @@ class Broker(Buckets, QuarantineStore):
             try:
                 await self.jetstream.consumer_info(stream, durable)
             except nats.js.errors.NotFoundError as error:
-                raise BrokerRefused(f"stream {stream} has no consumer {durable!r}") from error
+                raise BrokerRefusedError(f"stream {stream} has no consumer {durable!r}") from error
             pull = await self._pull(stream, durable)
         return Consumer(self, pull, decode, stream, durable)
 
@@ -145,12 +145,12 @@ class Broker(Buckets, QuarantineStore):
             holder, revision = await self.get(names.LEASES, key)
             if holder not in (None, b"", owner.encode()):
                 return None
-            with contextlib.suppress(RevisionConflict):
+            with contextlib.suppress(RevisionConflictError):
                 return await self.put(names.LEASES, key, owner.encode(), revision)
 
     async def free_lease(self, key: str, revision: int) -> None:
         """Give a lease back. One that has run out, or is another's by now, is left alone."""
-        with contextlib.suppress(RevisionConflict):
+        with contextlib.suppress(RevisionConflictError):
             await self.put(names.LEASES, key, b"", revision)
 
     # -- cuts above the ceilings ------------------------------------------------------------------------

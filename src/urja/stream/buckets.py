@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from urja.stream import messages
 from urja.stream.connection import NATS_ERRORS, Connection, as_stream_errors
 from urja.stream.contents import digest_of
-from urja.stream.errors import BrokerRefused, BrokerUnavailable, PoisonMessage, StreamFull
+from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError, PoisonMessageError, StreamFullError
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class Buckets(Connection):
         if headers.get("Status") == "404":
             return None, 0
         if "Status" in headers:
-            raise BrokerRefused(f"{subject}: {headers.get('Status')} {headers.get('Description', '')}")
+            raise BrokerRefusedError(f"{subject}: {headers.get('Status')} {headers.get('Description', '')}")
         return answer.data, int(headers["Nats-Sequence"])
 
     async def put(
@@ -67,7 +67,7 @@ class Buckets(Connection):
             value, _ = await self.get(bucket, key)
             try:
                 told += [] if value is None else [messages.decode(value, kind)]
-            except PoisonMessage as error:
+            except PoisonMessageError as error:
                 log.warning("what a head end tells cannot be read", bucket=bucket, key=key, error=str(error))
         return told
 
@@ -85,7 +85,7 @@ class Buckets(Connection):
                 digests[key] = digest_of(message.data)
             left = message.metadata.num_pending
         if left:
-            raise BrokerUnavailable(f"{left} entries of the bucket {bucket!r} were not given")
+            raise BrokerUnavailableError(f"{left} entries of the bucket {bucket!r} were not given")
         return sequence, digests
 
     async def _follow[S: msgspec.Struct](
@@ -106,7 +106,7 @@ class Buckets(Connection):
                     if pending == 0 and not announced:
                         announced = True
                         yield None
-            except (BrokerUnavailable, StreamFull) as error:
+            except (BrokerUnavailableError, StreamFullError) as error:
                 log.warning("following a bucket is interrupted", bucket=bucket, error=str(error))
                 # A broker that accepts connections may need a moment before JetStream answers.
                 await asyncio.sleep(0.2)
@@ -133,7 +133,7 @@ class Buckets(Connection):
                         continue
                     for message in taken:
                         if message.metadata.sequence.consumer != expected:
-                            raise BrokerUnavailable("a change was lost on the way")
+                            raise BrokerUnavailableError("a change was lost on the way")
                         expected += 1
                     tail = taken[-1].metadata
                     yield (
@@ -144,7 +144,7 @@ class Buckets(Connection):
             finally:
                 with contextlib.suppress(*NATS_ERRORS):
                     await pull.close()
-        raise BrokerUnavailable("the connection broke")
+        raise BrokerUnavailableError("the connection broke")
 
 
 def _is_deleted(message: Msg) -> bool:
@@ -157,5 +157,5 @@ def _change[S: msgspec.Struct](message: Msg, kind: type[S]) -> Change[S]:
         return Change(key, None)
     try:
         return Change(key, messages.decode(message.data, kind))
-    except PoisonMessage as error:
+    except PoisonMessageError as error:
         return Change(key, None, fault=str(error))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 from urja.stream.records import DTYPES, EARLIER, NULL
 from urja.stream.subjects import Kind
 
@@ -63,15 +63,17 @@ def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
         count = int(fields[HEADER_COUNT])
         correlation = int(fields[HEADER_CORRELATION])
     except (KeyError, ValueError) as error:
-        raise PoisonMessage(f"a batch without readable headers ({error!r})") from error
+        raise PoisonMessageError(f"a batch without readable headers ({error!r})") from error
     if version != CODEC_VERSION and version not in EARLIER:
         known = ", ".join(map(str, [*EARLIER, CODEC_VERSION]))
-        raise PoisonMessage(f"codec version {version}; this reader knows {known}")
+        raise PoisonMessageError(f"codec version {version}; this reader knows {known}")
     dtype = EARLIER.get(version, DTYPES).get(kind, DTYPES[kind])
     if count < 0 or len(payload) != count * dtype.itemsize:
-        raise PoisonMessage(f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}")
+        raise PoisonMessageError(
+            f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}"
+        )
     if not 0 <= correlation <= _LARGEST:
-        raise PoisonMessage(f"a correlation of {correlation}")
+        raise PoisonMessageError(f"a correlation of {correlation}")
     records = _in_todays_layout(np.frombuffer(payload, dtype), DTYPES[kind])
     _check_instants(records)
     return Batch(kind, correlation, records)
@@ -83,7 +85,7 @@ def _check_instants(records: Records) -> None:
         if name in (records.dtype.names or ()):
             outside = (records[name] < _FIRST_S * per_second) | (records[name] > _LAST_S * per_second)
             if outside.any():
-                raise PoisonMessage(f"{name} of {records[name][outside][0]} is no instant")
+                raise PoisonMessageError(f"{name} of {records[name][outside][0]} is no instant")
 
 
 def _in_todays_layout(records: Records, dtype: np.dtype[np.void]) -> Records:

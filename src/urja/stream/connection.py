@@ -22,12 +22,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from urja.stream.errors import (
-    BrokerRefused,
-    BrokerUnavailable,
-    NotPermitted,
-    RevisionConflict,
+    BrokerRefusedError,
+    BrokerUnavailableError,
+    NotPermittedError,
+    RevisionConflictError,
     StreamError,
-    StreamFull,
+    StreamFullError,
 )
 from urja.stream.pulling import Pull
 from urja.stream.server import inbox_prefix
@@ -80,12 +80,12 @@ class _StreamInfo(msgspec.Struct):
 def _refusal(error: _ErrorBody) -> StreamError:
     text = f"{error.description} ({error.err_code})"
     if error.err_code == _STORE_FAILED or error.err_code in _NO_RESOURCES:
-        return StreamFull(text)
+        return StreamFullError(text)
     if error.err_code in _WRONG_LAST_SEQUENCE:
-        return RevisionConflict(text)
+        return RevisionConflictError(text)
     if error.code == 503:
-        return BrokerUnavailable(text)
-    return BrokerRefused(text)
+        return BrokerUnavailableError(text)
+    return BrokerRefusedError(text)
 
 
 NATS_ERRORS: Final = (nats.errors.Error, OSError, TimeoutError)
@@ -101,9 +101,9 @@ def as_stream_errors() -> Iterator[None]:
         body = _ErrorBody(error.code or 503, error.err_code or 0, error.description or str(error))
         raise _refusal(body) from error
     except nats.errors.MaxPayloadError as error:
-        raise BrokerRefused(str(error)) from error
+        raise BrokerRefusedError(str(error)) from error
     except NATS_ERRORS as error:
-        raise BrokerUnavailable(str(error) or type(error).__name__) from error
+        raise BrokerUnavailableError(str(error) or type(error).__name__) from error
 
 
 class Connection:
@@ -134,9 +134,11 @@ class Connection:
                 await self._client.close()
                 cause = self._last_error or error
                 if "authorization" in str(cause).lower():
-                    raise NotPermitted(f"the broker at {url} refuses user {self._user}") from error
+                    raise NotPermittedError(f"the broker at {url} refuses user {self._user}") from error
                 if asyncio.get_running_loop().time() > deadline:
-                    raise BrokerUnavailable(f"no broker at {url} within {within_s:g} s: {cause}") from error
+                    raise BrokerUnavailableError(
+                        f"no broker at {url} within {within_s:g} s: {cause}"
+                    ) from error
                 await asyncio.sleep(0.2)
         self.jetstream = self._client.jetstream(timeout=_ANSWER_S)
         await self._client.subscribe(f"{self._inbox}*", cb=self._on_answer)
@@ -180,7 +182,7 @@ class Connection:
         for subject, future in list(self._waiting.values()):
             # The client library gives the server's text in lower case.
             if subject.lower() == denied[1].lower() and not future.done():
-                future.set_exception(NotPermitted(f"user {self._user} may not publish to {subject}"))
+                future.set_exception(NotPermittedError(f"user {self._user} may not publish to {subject}"))
 
     async def _on_disconnected(self) -> None:
         self._up.clear()
@@ -195,7 +197,7 @@ class Connection:
     def _fail_waiting(self, why: str) -> None:
         for _, future in list(self._waiting.values()):
             if not future.done():
-                future.set_exception(BrokerUnavailable(why))
+                future.set_exception(BrokerUnavailableError(why))
 
     async def _on_reconnected(self) -> None:
         self._up.set()
@@ -222,7 +224,7 @@ class Connection:
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
         if not self._up.is_set():
-            raise BrokerUnavailable("the broker is away")
+            raise BrokerUnavailableError("the broker is away")
         reply = f"{self._inbox}{next(self._tokens)}"
         future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self._waiting[reply] = (subject, future)
@@ -234,7 +236,7 @@ class Connection:
         finally:
             self._waiting.pop(reply, None)
         if answer.headers and answer.headers.get("Status") == "503":
-            raise BrokerUnavailable(f"nobody answers on {subject}: the stream is not ready")
+            raise BrokerUnavailableError(f"nobody answers on {subject}: the stream is not ready")
         return answer
 
     async def _publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
@@ -242,7 +244,7 @@ class Connection:
         try:
             body = msgspec.json.decode(answer.data, type=_PublishAnswer)
         except msgspec.MsgspecError as error:
-            raise BrokerRefused(f"unreadable answer on {subject}: {answer.data[:100]!r}") from error
+            raise BrokerRefusedError(f"unreadable answer on {subject}: {answer.data[:100]!r}") from error
         if body.error is not None:
             raise _refusal(body.error)
         return body.seq
@@ -251,13 +253,13 @@ class Connection:
         """What a pull brings; BrokerUnavailable as soon as the connection breaks, or at once where it has."""
         if not self._up.is_set():
             fetch.close()
-            raise BrokerUnavailable("the broker is away")
+            raise BrokerUnavailableError("the broker is away")
         pulling = asyncio.ensure_future(fetch)
         losing = asyncio.ensure_future(self._lost.wait())
         try:
             await asyncio.wait({pulling, losing}, return_when=asyncio.FIRST_COMPLETED)
             if not pulling.done():
-                raise BrokerUnavailable("the connection broke")
+                raise BrokerUnavailableError("the connection broke")
             return pulling.result()
         finally:
             losing.cancel()

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from urja.stream import subjects as names
 from urja.stream.connection import NATS_ERRORS, as_stream_errors
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 from urja.stream.pulling import Pull
 from urja.stream.quarantine import Quarantined
 from urja.stream.quarantine_store import QuarantineStore
@@ -74,7 +74,7 @@ class Consumer[T]:
         try:
             body = self._decode(message)
             shard = int(message.subject.rsplit(".", 1)[1])
-        except (PoisonMessage, ValueError) as error:
+        except (PoisonMessageError, ValueError) as error:
             await self._set_aside(message, str(error))
             return None
         return Delivery(body, metadata.sequence.stream, shard, metadata.num_delivered, message)

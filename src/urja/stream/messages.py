@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from urja.base.ids import BUCKETS, shard_of
 from urja.cosem.pushlist import PushList
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 
 _FIRST_YEAR: Final = 1
 _LAST_YEAR: Final = 9999
@@ -114,7 +114,7 @@ def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
         message = msgspec.json.decode(payload, type=kind)
         _check(message)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise PoisonMessage(f"not a {kind.__name__}: {error}") from error
+        raise PoisonMessageError(f"not a {kind.__name__}: {error}") from error
     return message
 
 

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from urja.stream.errors import BrokerRefused, BrokerUnavailable
+from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError
 
 _NANOSECONDS: Final = 1_000_000_000
 _ANSWER_S: Final = 5.0
@@ -65,7 +65,7 @@ class Pull:
             except TimeoutError as error:
                 if taken:
                     return taken
-                raise BrokerUnavailable("a pull request was not answered") from error
+                raise BrokerUnavailableError("a pull request was not answered") from error
             status = (message.headers or {}).get("Status")
             if status is None:
                 taken.append(message)
@@ -79,6 +79,6 @@ def _check(status: str, message: Msg) -> None:
     """404 and 408 end a request in the ordinary way; 409 does too, unless the consumer is gone."""
     description = (message.headers or {}).get("Description", "")
     if status == "503":
-        raise BrokerUnavailable("the consumer does not answer yet")
+        raise BrokerUnavailableError("the consumer does not answer yet")
     if status == "409" and _GONE in description:
-        raise BrokerRefused(description)
+        raise BrokerRefusedError(description)

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 
 from urja.stream import subjects as names
 from urja.stream.connection import Connection, as_stream_errors
-from urja.stream.errors import BrokerUnavailable, StreamFull
+from urja.stream.errors import BrokerUnavailableError, StreamFullError
 from urja.stream.quarantine import PER_SOURCE, Fill, Quarantined, Standing, of_subject
 
 _PATIENCE_S: Final = 2.0
@@ -52,7 +52,7 @@ class QuarantineStore(Connection):
             headers["Nats-Msg-Id"] = f"frame-{item.correlation}"
         try:
             await self._publish(item.subject, item.frame, headers)
-        except StreamFull:
+        except StreamFullError:
             return False
         return True
 
@@ -113,7 +113,7 @@ class QuarantineStore(Connection):
         while True:
             try:
                 return (await self._request(names.REPLAY, item.frame, item.headers())).data
-            except BrokerUnavailable:
+            except BrokerUnavailableError:
                 if time.monotonic() > patience_ends_s:
                     raise
                 await asyncio.sleep(_PATIENCE_S / 20)

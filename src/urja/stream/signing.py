@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from urja.stream import messages
-from urja.stream.errors import PoisonMessage
+from urja.stream.errors import PoisonMessageError
 
 
 class ForgedError(Exception):
@@ -48,7 +48,7 @@ class Signed[T: msgspec.Struct](msgspec.Struct, frozen=True, kw_only=True):
             raise ForgedError("the signature is not the pipeline's") from None
         try:
             message: T = messages.decode(self.payload, self.kind)  # type: ignore[assignment]
-        except PoisonMessage as error:
+        except PoisonMessageError as error:
             raise ForgedError(f"signed, and no {self.kind.__name__}: {error}") from error
         return message
 

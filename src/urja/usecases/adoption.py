@@ -21,7 +21,7 @@ from urja.base.ids import BUCKETS
 from urja.core.calendar import local_day
 from urja.usecases import network
 from urja.usecases.connections import NewConnection
-from urja.usecases.errors import AlreadyAdopted, MeterConflict, TransformerConflict
+from urja.usecases.errors import AlreadyAdoptedError, MeterConflictError, TransformerConflictError
 from urja.usecases.kinds import agreements, meters
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.mounting import hang_as_said, register_faults
@@ -144,16 +144,16 @@ def hang_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> 
 
 def _refuse_known(adoption: Hanging) -> None:
     if adoption.transformer is not None and network.transformer(adoption.transformer) is None:
-        raise TransformerConflict(f"there is no transformer {adoption.transformer}")
+        raise TransformerConflictError(f"there is no transformer {adoption.transformer}")
     by_serial = Device.objects.filter(serial=adoption.serial).first()
     by_title = Device.objects.filter(system_title=adoption.system_title).first()
     if by_serial is None and by_title is None:
         return
     if by_serial == by_title:
-        raise AlreadyAdopted(f"meter {adoption.serial} is adopted already")
+        raise AlreadyAdoptedError(f"meter {adoption.serial} is adopted already")
     if by_serial is not None:
-        raise MeterConflict(
+        raise MeterConflictError(
             f"meter {adoption.serial} is known with system title {bytes(by_serial.system_title).hex()}, "
             f"not {adoption.system_title.hex()}"
         )
-    raise MeterConflict(f"system title {adoption.system_title.hex()} is that of meter {by_title}")
+    raise MeterConflictError(f"system title {adoption.system_title.hex()} is that of meter {by_title}")

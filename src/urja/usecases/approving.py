@@ -25,7 +25,7 @@ from urja.apps.approvals.models import Answer, Credential, Measured, Waiting
 from urja.apps.approvals.passkeys import active, said_of, site
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.journal import answering
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
 from urja.apps.journal.queries import requested
@@ -77,7 +77,7 @@ def holds(request: Request, operation: UseCase, now: datetime) -> bool:
     why = [_why(one, book) for one in needed.reached]
     fault = _actor_cannot(request.actor)
     if fault is not None:
-        raise Refused([*why, fault])
+        raise RefusedError([*why, fault])
     Waiting.objects.create(
         request=request,
         need=needed.need,
@@ -335,7 +335,7 @@ def _may(user_id: int, request: Request, now: datetime) -> str | None:
     """Why a person may not do an operation, and so not approve it."""
     try:
         operation = decode(request.kind, request.content, BY_KIND)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.faults[0]
     return judging.fault_of_actor(f"user {user_id}", operation, now)
 
@@ -364,7 +364,9 @@ def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
 
 def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> None:
     if passkey.digest(content_of(requested(request))) != bytes(waiting.content_sha256):
-        raise Refused([say("it is not what was asked for any more: its content was changed while it waited")])
+        raise RefusedError(
+            [say("it is not what was asked for any more: its content was changed while it waited")]
+        )
     _refuse_revoked([waiting.actor_credential, waiting.second_credential])
     operation = usecases.judged(request, now)
     measured = measure(operation, actor=request.actor, now=now)
@@ -388,7 +390,7 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
 
 def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
     if any(one is not None and one.revoked_at is not None for one in credentials):
-        raise Refused([say("a passkey that had approved it was revoked meanwhile: ask for it again")])
+        raise RefusedError([say("a passkey that had approved it was revoked meanwhile: ask for it again")])
 
 
 def _others(request: Request, operation: UseCase, now: datetime) -> bool:
@@ -404,7 +406,7 @@ def _alone(waiting: Waiting, book: Thresholds, measured: Measure, before: Before
         words = say(
             "without a second person there are caps a day, also after a delay: let another one enrol a passkey"
         )
-        raise Refused([*(_cap(one, book) for one in beyond), words])
+        raise RefusedError([*(_cap(one, book) for one in beyond), words])
     if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
         # Nothing is supplied yet: whoever sets up an installation alone waits for nobody.
         return True
@@ -430,7 +432,7 @@ def _end(
     request: Request, waiting: Waiting, state: WaitingState, faults: list[Sentence], now: datetime
 ) -> None:
     def act() -> None:
-        raise Refused(list(faults))
+        raise RefusedError(list(faults))
 
     answering.answer(request, now, act)
     _close(waiting, state, now)

@@ -22,7 +22,7 @@ from urja.usecases.arriving import person_of
 from urja.usecases.connections import NewConnection, licensee_faults
 from urja.usecases.kinds import connections
 from urja.usecases.loading import KINDS, Field
-from urja.usecases.loading.forms import Bad, Ways
+from urja.usecases.loading.forms import FieldValueError, Ways
 from urja.usecases.ownership import remember
 from urja.usecases.people import staff_faults, write_person
 from urja.usecases.premises import PutPremise
@@ -244,7 +244,7 @@ _WAYS = Ways(ZoneInfo("UTC"))
 def _fault_of(known: Field, text: str | None) -> str | None:
     try:
         known.form.reader(_WAYS)(text)
-    except Bad as bad:
+    except FieldValueError as bad:
         return say("{sentence}; {remedy}", sentence=bad.sentence, remedy=bad.remedy)
     return None
 

@@ -23,7 +23,7 @@ from urja.base.keystore import KeyStore
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.loading import Map
-from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W, Bad, tidy
+from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W, FieldValueError, tidy
 
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
@@ -35,7 +35,7 @@ _TAKEN: Final = frozenset(
 _NAMEPLATE: Final = ("manufacturer", "year", "rating", "category")
 
 
-class BadKeyFile(Exception):  # noqa: N818 - what a file is
+class KeyFileError(Exception):
     """A key file that cannot be used; every fault in a sentence of its own."""
 
     def __init__(self, *faults: str) -> None:
@@ -56,23 +56,23 @@ class Opener:
         try:
             read = load_pem_x509_certificate(certificate)
         except ValueError:
-            raise BadKeyFile("the certificate is not a certificate in PEM form") from None
+            raise KeyFileError("the certificate is not a certificate in PEM form") from None
         try:
             key = load_pem_private_key(private_key, passphrase)
         except TypeError:
-            raise BadKeyFile(
+            raise KeyFileError(
                 "the private key has no passphrase, and one is given"
                 if passphrase is not None
                 else "the private key is closed with a passphrase: give it"
             ) from None
         except (ValueError, UnsupportedAlgorithm):
-            raise BadKeyFile(
+            raise KeyFileError(
                 "the private key cannot be read: it is not PEM, or the passphrase is another"
             ) from None
         if not isinstance(key, RSAPrivateKey):
-            raise BadKeyFile("the private key is not an RSA key: envelopes are closed for RSA keys")
+            raise KeyFileError("the private key is not an RSA key: envelopes are closed for RSA keys")
         if key.public_key() != read.public_key():
-            raise BadKeyFile("the private key is not that of the certificate")
+            raise KeyFileError("the private key is not that of the certificate")
         return cls(read, key)
 
 
@@ -86,24 +86,24 @@ def opened(content: bytes, opener: Opener | None) -> bytes:
     if not is_envelope(content):
         return content
     if opener is None:
-        raise BadKeyFile(
+        raise KeyFileError(
             "the file is a PKCS#7 envelope: give the certificate and the private key that open it"
         )
     match = _PEM.search(content)
     try:
         der = content if match is None else base64.b64decode(b"".join(match[2].split()), validate=True)
     except binascii.Error:
-        raise BadKeyFile("the envelope is damaged: between its lines is no base64") from None
+        raise KeyFileError("the envelope is damaged: between its lines is no base64") from None
     try:
         found = pkcs7.pkcs7_decrypt_der(der, opener.certificate, opener.private_key, [])
     except UnsupportedAlgorithm:
-        raise BadKeyFile(
+        raise KeyFileError(
             "the envelope is closed by an algorithm that is not known here: ask for RSA with AES-128 or AES-256 in CBC mode"
         ) from None
     except ValueError as error:
-        raise BadKeyFile(_why(str(error))) from None
+        raise KeyFileError(_why(str(error))) from None
     if found[:1] == b"\x30" and found[1:2] >= b"\x80":
-        raise BadKeyFile(
+        raise KeyFileError(
             "in the envelope is a signed message, not a CSV: ask for the CSV itself in the envelope"
         )
     return found
@@ -123,7 +123,7 @@ def heading(content: bytes) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadKeyFile("the content is not a CSV in utf-8: give a map that says its encoding") from None
+        raise KeyFileError("the content is not a CSV in utf-8: give a map that says its encoding") from None
     return [tidy(cell) for cell in next(csv.reader(text.splitlines()), [])]
 
 
@@ -133,10 +133,10 @@ def delivered(
     """The meters of an opened key file, of `types`, their keys wrapped at once; raises BadKeyFile with every fault."""
     foreign = sorted(the_map.covered - _TAKEN)
     if foreign:
-        raise BadKeyFile(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
+        raise KeyFileError(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
     missing = [name for name in _NEEDED if name not in the_map.covered]
     if missing:
-        raise BadKeyFile(f"the map does not say where {', '.join(missing)} stand")
+        raise KeyFileError(f"the map does not say where {', '.join(missing)} stand")
     faults: list[str] = []
     found: list[Delivered] = []
     for number, values in _rows(content, the_map, keys, faults):
@@ -153,9 +153,9 @@ def delivered(
         else:
             found.append(_meter(values, types[kind]))
     if faults:
-        raise BadKeyFile(*faults)
+        raise KeyFileError(*faults)
     if not found:
-        raise BadKeyFile("the file has no meters")
+        raise KeyFileError("the file has no meters")
     return found
 
 
@@ -192,11 +192,11 @@ def _rows(
         rows = list(csv.reader(io.StringIO(text), delimiter=the_map.delimiter, strict=True))
     except (UnicodeDecodeError, csv.Error):
         # Their messages quote what they have read.
-        raise BadKeyFile(f"the content is not a CSV in {the_map.encoding}") from None
+        raise KeyFileError(f"the content is not a CSV in {the_map.encoding}") from None
     heading = [tidy(cell) for cell in rows[the_map.header - 1]] if len(rows) >= the_map.header else []
     lacking = [s.column for s in the_map.sources if s.column is not None and s.column not in heading]
     if lacking:
-        raise BadKeyFile(f"the content has no column {', '.join(map(repr, lacking))}")
+        raise KeyFileError(f"the content has no column {', '.join(map(repr, lacking))}")
     # The zone is asked of instants alone, and a key file has none.
     readers = [(source, source.reader(ZoneInfo("UTC"), keys)) for source in the_map.sources]
     for number, cells in enumerate(rows[the_map.header :], the_map.header + 1):
@@ -208,7 +208,7 @@ def _rows(
             cell = source.value if place is None else cells[place] if place < len(cells) else ""
             try:
                 text_of = read(cell)
-            except Bad as bad:
+            except FieldValueError as bad:
                 faults.append(f"row {number}: {source.field.name}: {bad.sentence}; {bad.remedy}")
                 break
             if text_of is None and source.field.name in _NEEDED:

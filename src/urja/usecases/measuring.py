@@ -14,7 +14,7 @@ from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Deposit
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.models import AuditEntry
 from urja.apps.payments import differences
 from urja.apps.people.models import Protection
@@ -180,7 +180,7 @@ def _undone(operation: Undo) -> UseCase | None:
         return None
     try:
         return decode(entry.kind, entry.content, BY_KIND)
-    except Refused:
+    except RefusedError:
         return None
 
 

@@ -11,7 +11,7 @@ from urja.apps.network.kinds import LEVELS, Level, Tree
 from urja.apps.network.models import Licensee, Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.usecases.errors import TransformerConflict
+from urja.usecases.errors import TransformerConflictError
 from urja.usecases.kinds import network
 from urja.usecases.mounting import ahead_faults
 from urja.usecases.performing import perform
@@ -231,7 +231,7 @@ def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: date
         NodePeriod.objects.filter(node=known, valid_to=None).values_list("parent__code", flat=True).first()
     )
     if hangs_on != feeder:
-        raise TransformerConflict(f"transformer {code} hangs on feeder {hangs_on}, not on {feeder}")
+        raise TransformerConflictError(f"transformer {code} hangs on feeder {hangs_on}, not on {feeder}")
     return known
 
 

@@ -20,7 +20,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from urja.apps.assets.projecting import project_anew
 from urja.apps.journal import revision
-from urja.apps.journal.errors import Refused, sentence_of
+from urja.apps.journal.errors import RefusedError, sentence_of
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Doing, UseCase, next_number
 from urja.apps.readings.operations import reassess
@@ -88,7 +88,7 @@ def do(operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key
         doing = Doing(next_number(), actor, recorded_at)
         faults = list(operation.faults(doing))
         if faults:
-            raise Refused(faults)
+            raise RefusedError(faults)
         try:
             with transaction.atomic():
                 entry = AuditEntry.objects.create(
@@ -101,7 +101,7 @@ def do(operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key
                 )
                 _carry_out(operation, doing)
         except (IntegrityError, DataError) as error:
-            raise Refused([sentence_of(error)]) from error
+            raise RefusedError([sentence_of(error)]) from error
         entry.outcome = doing.outcome | ({"outside": doing.outside} if doing.outside else {})
         entry.service_point_id = doing.service_point_id
         entry.save(update_fields=["outcome", "service_point_id"])
@@ -119,7 +119,7 @@ def rehearse(operation: UseCase, *, recorded_at: datetime, actor: str) -> list[C
 
 def _replay(known: AuditEntry, operation: UseCase) -> AuditEntry:
     if known.kind != operation.kind() or known.content != operation.content():
-        raise Refused(
+        raise RefusedError(
             [
                 say(
                     "the key {idempotency_key} was used for another operation ({known})",
@@ -154,7 +154,7 @@ def writing(doing: Doing) -> Iterator[None]:
 def _judge(doing: Doing, owner: str) -> None:
     """What waits for the transaction's end is judged here, while the answer can still be a sentence."""
     if faults := owned_by_others(doing.id, owner):
-        raise Refused(faults)
+        raise RefusedError(faults)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -177,7 +177,7 @@ def attempt(doing: Doing, many: Sequence[Asked], owner: str = "") -> list[tuple[
             return done
     except (IntegrityError, DataError) as error:
         refused = [sentence_of(error)]
-    except Refused as error:
+    except RefusedError as error:
         refused = error.faults
     # Nothing of it has happened. Which of them it is, halves tell.
     doing.found.clear()
@@ -195,7 +195,7 @@ def _wait_again() -> None:
 def _do_part(doing: Doing, asked: Asked) -> list[str]:
     try:
         operations = asked(doing)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.faults
     faults = [fault for operation in operations for fault in operation.faults(doing)]
     if not faults:

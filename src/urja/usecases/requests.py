@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from urja.apps.journal.answering import answer
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import AuditEntry, Request
 from urja.apps.overviews.queries import judging
@@ -62,7 +62,7 @@ def judged(request: Request, now: datetime) -> UseCase:
     operation = decode(request.kind, request.content, BY_KIND)
     fault = judging.fault_of_actor(request.actor, operation, now)
     if fault is not None:
-        raise Refused([fault])
+        raise RefusedError([fault])
     return operation
 
 

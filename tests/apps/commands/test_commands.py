@@ -188,11 +188,11 @@ def test_what_may_not_have_been_published_goes_out_again_with_the_same_signature
 
 
 def test_nonsense_is_not_issued(home):
-    from urja.apps.commands.errors import NotIssuable
+    from urja.apps.commands.errors import NotIssuableError
 
-    with pytest.raises(NotIssuable):
+    with pytest.raises(NotIssuableError):
         issue(home, expires_at=START)
-    with pytest.raises(NotIssuable):
+    with pytest.raises(NotIssuableError):
         issue(home, kind="")
 
 

@@ -144,14 +144,14 @@ def test_who_is_dismissed_may_no_more(trees):
     ],
 )
 def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
-    from urja.apps.identity.errors import OutOfArea
+    from urja.apps.identity.errors import OutOfAreaError
     from urja.apps.overviews.queries.judging import judge
     from urja.usecases.operations import RemoveMeter
 
     caller = employed(area)
     removal = RemoveMeter(serial=serial, removed_at=LATER)
     if outside:
-        with pytest.raises(OutOfArea):
+        with pytest.raises(OutOfAreaError):
             judge(caller, removal, START)
     else:
         judge(caller, removal, START)
@@ -198,7 +198,7 @@ def test_each_name_is_where_its_supply_is(trees):
 def test_a_meter_in_stock_is_nowhere(trees):
     from tests.apps.street import remove
 
-    from urja.apps.identity.errors import OutOfArea
+    from urja.apps.identity.errors import OutOfAreaError
     from urja.apps.overviews.queries.judging import judge
     from urja.usecases.operations import InstallMeter
 
@@ -212,7 +212,7 @@ def test_a_meter_in_stock_is_nowhere(trees):
 
     judge(caller, install(2, 1), START)
     for elsewhere in (install(2, 2), install(3, 1)):
-        with pytest.raises(OutOfArea):
+        with pytest.raises(OutOfAreaError):
             judge(caller, elsewhere, START)
 
 

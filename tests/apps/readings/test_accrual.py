@@ -149,13 +149,13 @@ def test_an_estimate_is_counted_and_gives_way(connection):
 
 
 def test_an_edit_needs_something_to_edit(connection):
-    from urja.apps.readings.errors import NoSuchInterval
+    from urja.apps.readings.errors import UnknownIntervalError
 
     home = adopt()
     key = operations.IntervalKey(home.service_point_id, home.device_id, at(0))
     how = {"actor": "clerk", "recorded_at": at(1), "zone": ZONE}
     with connection.cursor() as cursor:
-        with pytest.raises(NoSuchInterval):
+        with pytest.raises(UnknownIntervalError):
             operations.edit_interval(cursor, key, import_wh=1, reason="x", **how)
         with pytest.raises(ValueError, match="reason"):
             operations.edit_interval(cursor, key, import_wh=1, reason=" ", **how)

@@ -159,10 +159,10 @@ class TestPhotos:
     )
     def test_others_are_refused_in_a_sentence(self, home, content, says):
         from urja.apps.work import requests
-        from urja.apps.work.errors import NoPhoto
+        from urja.apps.work.errors import PhotoError
 
         order = weld(home)
-        with pytest.raises(NoPhoto, match=says):
+        with pytest.raises(PhotoError, match=says):
             requests.add_photo(order.id, content, recorded_at=START, actor="anil")
 
     def test_the_database_refuses_what_a_web_server_forgets_to(self, database, home):
@@ -181,16 +181,16 @@ class TestPhotos:
 
     def test_eight_are_enough_and_none_comes_after_the_end(self, home):
         from urja.apps.work import operations, requests
-        from urja.apps.work.errors import NoPhoto
+        from urja.apps.work.errors import PhotoError
 
         order = weld(home)
         for number in range(8):
             requests.add_photo(order.id, png(number + 1), recorded_at=START, actor="anil")
-        with pytest.raises(NoPhoto, match="has 8 photos already"):
+        with pytest.raises(PhotoError, match="has 8 photos already"):
             requests.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
         other = to_the_place(home)
         operations.withdraw(other.id, START, "no need")
-        with pytest.raises(NoPhoto, match="no unfinished work order"):
+        with pytest.raises(PhotoError, match="no unfinished work order"):
             requests.add_photo(other.id, JPEG, recorded_at=START, actor="anil")
 
 

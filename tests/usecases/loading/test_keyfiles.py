@@ -14,7 +14,7 @@ from tests.usecases.loading.filing import KEYS
 
 from urja.site import admin
 from urja.site.cli.stock import stock
-from urja.site.exits import Refusal
+from urja.site.exits import CommandError
 
 SECRET = "deadbeef" * 4
 CSV = (
@@ -84,7 +84,7 @@ def run(database, stepped_clock, monkeypatch):
 
     def invoke(*arguments):
         result = CliRunner().invoke(stock, [str(one) for one in arguments])
-        if isinstance(result.exception, Refusal):
+        if isinstance(result.exception, CommandError):
             raise result.exception
         assert result.exception is None, result.output
         return result.output
@@ -115,7 +115,7 @@ def test_a_delivery_is_received_open_or_closed(run, pairs, tmp_path, encoding):
     )
     assert (other.load_switch, other.interval_s, other.max_power_w) == (False, 1800, 14_400)
     assert SECRET not in str(AuditEntry.objects.get().content)
-    with pytest.raises(Refusal, match="serial number M1 is known already"):
+    with pytest.raises(CommandError, match="serial number M1 is known already"):
         receive(run, file, *options)
 
 
@@ -126,7 +126,9 @@ def test_a_delivery_of_hls_mechanism_2_says_its_secrets(run, tmp_path):
     file = tmp_path / "keys"
     row = f"M1,0000000000000001,urja-d1-aes,{SECRET},{'11' * 16}"
     file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},\n")
-    with pytest.raises(Refusal, match="row 2: hls_secret: it is empty, and meters of type urja-d1-aes open"):
+    with pytest.raises(
+        CommandError, match="row 2: hls_secret: it is empty, and meters of type urja-d1-aes open"
+    ):
         receive(run, file)
     file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},1A2b3C4d5E6f7G8h\n")
     receive(run, file)
@@ -139,7 +141,7 @@ def test_a_key_with_a_passphrase_and_an_envelope_that_openssl_calls_cms(run, pai
     file.write_bytes(envelope(pairs["utility"], encoding=PEM).replace(b"PKCS7", b"CMS"))
     passphrase.write_bytes(PASSPHRASE + b"\n")
     closed = pairs["utility"].options(pairs["utility"].closed_key)
-    with pytest.raises(Refusal, match="closed with a passphrase: give it"):
+    with pytest.raises(CommandError, match="closed with a passphrase: give it"):
         receive(run, file, *closed)
     assert receive(run, file, *closed, "--passphrase-file", passphrase).startswith("2 meters received")
 
@@ -207,7 +209,7 @@ def test_what_is_wrong_is_said_without_a_byte_of_it(run, pairs, tmp_path, name):
     content, options, sentence = wrong(pairs, tmp_path)[name]
     file = tmp_path / "keys"
     file.write_bytes(content)
-    with pytest.raises(Refusal, match=sentence) as refused:
+    with pytest.raises(CommandError, match=sentence) as refused:
         receive(run, file, *options)
     assert "deadbeef" not in str(refused.value)
     assert Device.objects.count() == 0
@@ -222,7 +224,7 @@ def test_a_manufacturers_own_columns_by_a_map(run, tmp_path):
     )
     assert receive(run, file, "--map", the_map) == "1 meters received into Store 4\n"
     the_map.write_text(the_map.read_text() + 'consumer_number = "Meter No"\n')
-    with pytest.raises(Refusal, match="a key file does not say consumer_number"):
+    with pytest.raises(CommandError, match="a key file does not say consumer_number"):
         receive(run, file, "--map", the_map)
 
 
@@ -232,7 +234,7 @@ def test_the_commands_of_a_store(run, tmp_path):
     receive(run, file)
     assert run("test", "M1", "M2", "--passed") == "2 meters: test_device\n"
     assert run("issue", "M1", "--fitter", "Arun") == "1 meter: issue_device\n"
-    with pytest.raises(Refusal, match="meter M2 is tested"):
+    with pytest.raises(CommandError, match="meter M2 is tested"):
         run("return", "M1", "M2", "--store", "Store 5")
     assert run("list").splitlines() == [
         "1 tested, 1 issued", "M1  urja-d1  issued  Arun", "M2  urja-dt  tested  Store 4",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from urja.usecases.loading import KINDS, BadMap, as_toml, canonical, parse
+from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical, parse
 from urja.usecases.loading.forms import Numbers
 
 MANY = """kind = "consumers"
@@ -57,7 +57,7 @@ def test_the_map_of_an_example_can_be_followed(name):
     ],
 )  # fmt: skip
 def test_every_fault_has_its_line(text, faults):
-    with pytest.raises(BadMap) as bad:
+    with pytest.raises(MappingFileError) as bad:
         parse(text)
     assert len(bad.value.faults) == len(faults), bad.value.faults
     for said, expected in zip(bad.value.faults, faults, strict=True):
@@ -122,11 +122,11 @@ def test_a_cell_is_tidied_without_breaking_a_script():
 def test_days_and_instants(written_as, cell, read):
     from zoneinfo import ZoneInfo
 
-    from urja.usecases.loading.forms import Bad, Instant, Ways
+    from urja.usecases.loading.forms import FieldValueError, Instant, Ways
 
     reader = Instant().reader(Ways(ZoneInfo("Asia/Kolkata"), date=written_as))
     if read.startswith("it is"):
-        with pytest.raises(Bad, match=read):
+        with pytest.raises(FieldValueError, match=read):
             reader(cell)
     else:
         assert reader(cell) == read

@@ -3,7 +3,7 @@
 import pytest
 from tests.usecases.loading.filing import KEYS, example, read, write
 
-from urja.usecases.loading import KINDS, BadMap, as_toml, canonical, parse
+from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical, parse
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ tariff_code = { column = "Tariff", values = { "DS-II" = "demo-domestic" } }
     assert exporting.export(the_map, out, at=load.clock.now()) == 1
     assert out.read_text("cp1252") == text
     with pytest.raises(
-        BadMap, match="line 13: the table of values for tariff_code has no word for 'demo-domestic'"
+        MappingFileError, match="line 13: the table of values for tariff_code has no word for 'demo-domestic'"
     ):
         exporting.export(
             parse('kind = "consumers"\n' + "\n" * 9 + '[fields]\nconsumer_number = "No"\n'

@@ -110,7 +110,7 @@ CASES = {
 
 def test_a_licensee_of_another_commodity_is_refused_by_every_writer(loaded):
     """Files and outside systems did not ask what a licensee supplies."""
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.apps.network.models import Licensee, Utility
     from urja.usecases.operations import UpsertFromSystem, perform
 
@@ -125,14 +125,14 @@ def test_a_licensee_of_another_commodity_is_refused_by_every_writer(loaded):
     attributes = {"consumer_number": "7", "licensee": "G"}
     system = UpsertFromSystem(system="sap", object="service_point", external_id="7", attributes=attributes)
     for operation in (connect(licensee="G"), system):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusedError) as refused:
             perform(operation, recorded_at=loaded.clock.now(), actor="test")
         assert refused.value.faults == [said]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_row_is_refused_as_the_operation_is(loaded, case):
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import perform
 
     kind, given, operation = CASES[case]
@@ -140,7 +140,7 @@ def test_a_row_is_refused_as_the_operation_is(loaded, case):
         loaded("devices", [{"serial": "URJ00000001", "sim": "8991"}])
     if case == "purpose":
         loaded("consumers", [{"consumer_number": "B", "purpose": "bulk"}])
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         perform(operation(), recorded_at=loaded.clock.now(), actor="test")
     report = loaded(kind, [given])
     said = {one.sentence.replace("connection 7 ", "connection B ") for one in report.first}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from openpyxl import Workbook
 
-from urja.usecases.loading.tables import BadFile, created, opened
+from urja.usecases.loading.tables import FileFormatError, created, opened
 
 
 def rows_of(path):
@@ -108,5 +108,5 @@ def test_a_workbook_that_lies_about_a_part_is_refused(tmp_path):
     size = sheet.file_size.to_bytes(4, "little")
     at = data.rindex(size)
     path.write_bytes(data[:at] + (20).to_bytes(4, "little") + data[at + 4 :])
-    with pytest.raises(BadFile, match="damaged"):
+    with pytest.raises(FileFormatError, match="damaged"):
         rows_of(path)

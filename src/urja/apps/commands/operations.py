@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from urja.apps.commands.errors import NotIssuable
+from urja.apps.commands.errors import NotIssuableError
 from urja.apps.commands.kinds import DISCONNECT, MAKE_KEYS, SUPPLY_KINDS, TERMINAL, UNFINISHED, State
 from urja.apps.commands.models import Command
 from urja.base.ids import bucket_of, compose_id
@@ -35,7 +35,7 @@ def issue(
     as superseded and are not begun any more. Raises NotIssuable where it would expire before it is given.
     """
     if not kind or expires_at <= issued_at:
-        raise NotIssuable(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")
+        raise NotIssuableError(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")
     with transaction.atomic():
         sequence = _next_sequence(device_id)
         if kind in SUPPLY_KINDS:

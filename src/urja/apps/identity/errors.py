@@ -4,7 +4,7 @@ from urja.apps.journal.errors import RegistryError
 from urja.base.sentences import Sentence
 
 
-class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.journal.errors`
+class NotAllowedError(RegistryError):
     """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
 
     def __init__(self, says: Sentence) -> None:
@@ -12,5 +12,5 @@ class NotAllowed(RegistryError):  # noqa: N818 - as `urja.apps.journal.errors`
         self.says = says
 
 
-class OutOfArea(RegistryError):  # noqa: N818
+class OutOfAreaError(RegistryError):
     """The thing is not where the caller may: to them it does not exist."""

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
 from urja.apps.journal.requests import ANSWERED
@@ -27,7 +27,7 @@ def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
     try:
         with transaction.atomic():
             act()
-    except Refused as refused:
+    except RefusedError as refused:
         request.state, request.faults = RequestState.REFUSED, refused.faults
     except (OperationalError, InterfaceError):
         raise

@@ -1,7 +1,5 @@
 """What an operation is refused by, in sentences for the person who asked."""
 
-# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
-
 import re
 from typing import Any
 
@@ -14,7 +12,7 @@ class RegistryError(Exception):
     """The caller asked for something that the registry does not do."""
 
 
-class Refused(RegistryError):
+class RefusedError(RegistryError):
     """An operation that a guard refuses: every fault in a sentence of its own."""
 
     def __init__(self, faults: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
 from urja.apps.journal.operation import Operation, next_number
@@ -53,7 +53,7 @@ def ask(
     known = Request.objects.get(idempotency_key=idempotency_key)
     same = (known.kind, known.content, known.rehearsal, known.actor)
     if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):
-        raise Refused(
+        raise RefusedError(
             [
                 say(
                     "the key {idempotency_key} was used for another request ({known})",

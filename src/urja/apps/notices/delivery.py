@@ -17,7 +17,7 @@ from urja.apps.notices import channels
 from urja.apps.notices.composing import IsDisconnected, is_outdated, word
 from urja.apps.notices.kinds import Failure, NoticeState
 from urja.apps.notices.models import Notice, Receipt
-from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceipt
+from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceiptError
 from urja.apps.notices.wording import subject
 
 log = structlog.get_logger()
@@ -217,7 +217,7 @@ def _genuine(receipt: Receipt) -> Receipts | None:
 def _apply(receipts: Receipts, service: str, body: bytes, now: datetime) -> str:
     try:
         answer = receipts.read(body)
-    except UnreadableReceipt:
+    except UnreadableReceiptError:
         return "unreadable"
     notice_id = _notice_id(answer.ref)
     # A channel tells of its own messages alone: who holds one's secret delivers no notice of another's.

@@ -16,11 +16,11 @@ class MessageError(Exception):
     """A message could not be handed over."""
 
 
-class ServiceAway(MessageError):  # noqa: N818 - a state of the service, not of the program
+class ServiceAwayError(MessageError):
     """The service does not answer, or not now; the same may be tried again later."""
 
 
-class MessageRefused(MessageError):  # noqa: N818 - named for what it says
+class MessageRefusedError(MessageError):
     """The service does not take this message, and trying again would not help."""
 
 
@@ -77,7 +77,7 @@ class Messenger(Protocol):
         ...
 
 
-class UnreadableReceipt(ValueError):  # noqa: N818 - named for what it says
+class UnreadableReceiptError(ValueError):
     """A receipt that was signed and says nothing that can be understood."""
 
 

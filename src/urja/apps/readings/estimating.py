@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from urja.apps.readings.accrual import Cursor
-from urja.apps.readings.errors import NothingKnown
+from urja.apps.readings.errors import NothingKnownError
 from urja.stream.records import RegisterKind
 
 LOOKED_BACK: Final = timedelta(days=28)
@@ -89,7 +89,7 @@ def estimate_register(
     )
     row = cursor.fetchone()
     if row is None:
-        raise NothingKnown(f"no register of device {device_id} was read up to {at.isoformat()}")
+        raise NothingKnownError(f"no register of device {device_id} was read up to {at.isoformat()}")
     anchor_at, anchor_wh, first_at, first_wh, block_wh, block_s, least_wh = row
     unknown_s = max(int((at - anchor_at).total_seconds()) - block_s, 0)
     mean_wh, mean_s = block_wh, block_s

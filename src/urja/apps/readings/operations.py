@@ -8,7 +8,7 @@ import numpy as np
 
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import Cursor
-from urja.apps.readings.errors import NoSuchInterval
+from urja.apps.readings.errors import UnknownIntervalError
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, ClosedBy, Status
 from urja.stream.records import RegisterKind, Source
 
@@ -144,7 +144,7 @@ def edit_interval(
     )
     stored = cursor.fetchone()
     if stored is None:
-        raise NoSuchInterval(f"device {key.device_id} has no interval at {key.start_at}")
+        raise UnknownIntervalError(f"device {key.device_id} has no interval at {key.start_at}")
     cursor.execute(
         "INSERT INTO readings_edit (service_point_id, device_id, channel_set, start_at, version, reason, actor,"
         " recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from urja.apps.supply.errors import UnknownHold
+from urja.apps.supply.errors import UnknownHoldError
 from urja.apps.supply.models import ORDERED, Order, OrderAction
 
 
@@ -29,7 +29,7 @@ def _order(
     action: OrderAction, service_point_id: int, reason: str, actor: str, requested_at: datetime, note: str
 ) -> Order:
     if reason not in ORDERED:
-        raise UnknownHold(f"no supply is held off for {reason!r}; known: {', '.join(ORDERED)}")
+        raise UnknownHoldError(f"no supply is held off for {reason!r}; known: {', '.join(ORDERED)}")
     return Order.objects.create(
         service_point_id=service_point_id,
         action=action,

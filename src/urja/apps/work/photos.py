@@ -6,7 +6,7 @@ A browser shows it under the type that is found here and no other, so a page or 
 import struct
 from typing import Final
 
-from urja.apps.work.errors import NoPhoto
+from urja.apps.work.errors import PhotoError
 from urja.apps.work.kinds import PhotoKind
 from urja.apps.work.models import MOST_PHOTO_BYTES
 
@@ -19,18 +19,18 @@ _JPEG_END: Final = b"\xff\xd9"
 def kind_of(content: bytes) -> PhotoKind:
     """JPEG or PNG; raises NoPhoto for anything else, for half of one, and for more than `MOST_PHOTO_BYTES`."""
     if not content:
-        raise NoPhoto("the file is empty")
+        raise PhotoError("the file is empty")
     if len(content) > MOST_PHOTO_BYTES:
-        raise NoPhoto(
+        raise PhotoError(
             f"a photo has at most {MOST_PHOTO_BYTES // 1024} kB, not {len(content) // 1024}: take a smaller one"
         )
     if content.startswith(_JPEG):
         # Some cameras write zeros after the end.
         if content.rstrip(b"\0").endswith(_JPEG_END):
             return PhotoKind.JPEG
-        raise NoPhoto("the picture has no end: send it again")
+        raise PhotoError("the picture has no end: send it again")
     if content.startswith(_PNG) and content[12:16] == b"IHDR":
         if content.endswith(_PNG_END):
             return PhotoKind.PNG
-        raise NoPhoto("the picture has no end: send it again")
-    raise NoPhoto("a photo is a JPEG or a PNG picture")
+        raise PhotoError("the picture has no end: send it again")
+    raise PhotoError("a photo is a JPEG or a PNG picture")

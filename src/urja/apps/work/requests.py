@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from urja.apps.work.errors import NoPhoto
+from urja.apps.work.errors import PhotoError
 from urja.apps.work.models import MOST_PHOTOS, Photo, WorkOrder
 from urja.apps.work.numbers import next_id
 from urja.apps.work.photos import kind_of
@@ -21,13 +21,13 @@ def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, acto
     with transaction.atomic():
         order = WorkOrder.objects.filter(id=work_order_id).first()
         if order is None or not order.unfinished:
-            raise NoPhoto(f"there is no unfinished work order {work_order_id}")
+            raise PhotoError(f"there is no unfinished work order {work_order_id}")
         known = Photo.objects.filter(work_order_id=work_order_id)
         same = known.filter(sha256=digest).first()
         if same is not None:
             return same
         if known.count() >= MOST_PHOTOS:
-            raise NoPhoto(f"work order {work_order_id} has {MOST_PHOTOS} photos already")
+            raise PhotoError(f"work order {work_order_id} has {MOST_PHOTOS} photos already")
         return Photo.objects.create(
             id=next_id(bucket_of(work_order_id)),
             work_order_id=work_order_id,

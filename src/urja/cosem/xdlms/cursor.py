@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Limits
-from urja.cosem.errors import DecodeError, LimitExceeded
+from urja.cosem.errors import DecodeError, LimitExceededError
 from urja.cosem.obis import CosemAttribute, CosemMethod, Obis
 
 
@@ -15,7 +15,7 @@ class Cursor:
 
     def __init__(self, buf: bytes, pos: int = 0, limits: Limits = axdr.DEFAULT_LIMITS) -> None:
         if len(buf) > limits.max_apdu:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 f"an APDU of {len(buf)} bytes, at most {limits.max_apdu} are accepted", offset=0
             )
         self.buf = buf
@@ -76,7 +76,7 @@ class Cursor:
         if count > self.left:
             raise DecodeError(f"{count} {what} are announced, {self.left} bytes are left", offset=start)
         if count > self.limits.max_elements:
-            raise LimitExceeded(f"{count} {what}, we accept {self.limits.max_elements}", offset=start)
+            raise LimitExceededError(f"{count} {what}, we accept {self.limits.max_elements}", offset=start)
         return count
 
     def octets(self, what: str) -> bytes:

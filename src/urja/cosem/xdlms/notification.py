@@ -5,7 +5,7 @@ from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.errors import DecodeError, LimitExceeded
+from urja.cosem.errors import DecodeError, LimitExceededError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.cursor import Cursor
@@ -92,7 +92,7 @@ def _decode_body(cursor: Cursor) -> Data:
     try:
         value = cursor.data()
         cursor.finish("notification body")
-    except LimitExceeded:
+    except LimitExceededError:
         raise
     except DecodeError as strict:
         value = _decode_untagged(cursor, start, strict)

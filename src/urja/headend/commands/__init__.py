@@ -2,7 +2,7 @@
 
 A module has `Arguments`, a msgspec Struct that says what the command takes, and
 `async def execute(work: Work, arguments: Arguments) -> Outcome`. Whatever goes wrong with the meter it leaves as
-`SessionFailed`: the kind of failure says whether and when it is tried again. It may be called again for the same
+`SessionFailedError`: the kind of failure says whether and when it is tried again. It may be called again for the same
 order after a crash or a lost answer, so it says what is to be, not what is to change.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -40,9 +40,11 @@ async def execute(work: Work) -> Outcome:
     """Carry an order out; raises SessionFailed, and StreamError where records could not be published."""
     command = _COMMANDS.get(work.order.kind)
     if command is None:
-        raise SessionFailed(FailureKind.OURS, f"no command is called {work.order.kind!r}: {', '.join(KINDS)}")
+        raise SessionFailedError(
+            FailureKind.OURS, f"no command is called {work.order.kind!r}: {', '.join(KINDS)}"
+        )
     try:
         arguments = msgspec.convert(work.order.arguments, command.arguments, strict=False)
     except msgspec.ValidationError as error:
-        raise SessionFailed(FailureKind.OURS, f"{work.order.kind}: {error}") from error
+        raise SessionFailedError(FailureKind.OURS, f"{work.order.kind}: {error}") from error
     return await command.execute(work, arguments)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.obis import CosemAttribute, CosemMethod
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Work
 
 _CLASS: Final = 70
@@ -74,7 +74,7 @@ class Control:
 async def move(work: Work, method: CosemMethod) -> Control:
     """Give the order, and read back what became of it."""
     if not work.meter.compiled.device_type.relay:
-        raise SessionFailed(FailureKind.OURS, f"a {work.meter.entry.device_type} has no load switch")
+        raise SessionFailedError(FailureKind.OURS, f"a {work.meter.entry.device_type} has no load switch")
     # Both methods take integer(0), IEC 62056-6-2, 4.5.8.3.
     await work.session.action(method, axdr.int8(0))
     await work.acknowledged()
@@ -86,9 +86,9 @@ async def read(work: Work) -> Control:
     registers = [CosemAttribute.of(3, obis, attribute) for obis in _LOAD.values() for attribute in (2, 3)]
     output, state, mode, *load = await work.session.get_each([_OUTPUT, _STATE, _MODE, *registers])
     if output is None or output.tag is not Tag.BOOLEAN or state is None or state.tag is not Tag.ENUM:
-        raise SessionFailed(FailureKind.PROTOCOL, "the load switch does not tell its state")
+        raise SessionFailedError(FailureKind.PROTOCOL, "the load switch does not tell its state")
     if state.value not in set(ControlState):
-        raise SessionFailed(FailureKind.PROTOCOL, f"{state.value} is no state of a load switch")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"{state.value} is no state of a load switch")
     import_wh, power_w, current_a = (_scaled(*load[at : at + 2]) for at in (0, 2, 4))
     return Control(
         output=output.value,

@@ -9,7 +9,7 @@ from urja.cosem.companion import DeviceType
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Work
 
 
@@ -27,16 +27,16 @@ def instant(device_type: DeviceType, data: Data) -> datetime:
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
         if not isinstance(value, CosemDateTime):
-            raise SessionFailed(FailureKind.PROTOCOL, f"a clock that is {data.tag.name}")
+            raise SessionFailedError(FailureKind.PROTOCOL, f"a clock that is {data.tag.name}")
         return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
     except CosemError as error:
-        raise SessionFailed(FailureKind.PROTOCOL, f"an unreadable clock: {error}") from error
+        raise SessionFailedError(FailureKind.PROTOCOL, f"an unreadable clock: {error}") from error
 
 
 def amount(minor: int) -> Data:
     """Money in the currency's minor unit (double-long, IS 15959-2); raises SessionFailed (ours) beyond it."""
     if not -(2**31) <= minor < 2**31:
-        raise SessionFailed(FailureKind.OURS, f"{minor} does not fit the meter's display")
+        raise SessionFailedError(FailureKind.OURS, f"{minor} does not fit the meter's display")
     return axdr.int32(minor)
 
 
@@ -49,4 +49,4 @@ async def write_all(work: Work, values: Mapping[str, Data]) -> None:
     for (attribute, value), found in zip(wanted.items(), reads, strict=True):
         if found is None or found.value != value.value:
             shown = "nothing" if found is None else found.value
-            raise SessionFailed(FailureKind.DISOBEYED, f"{attribute.obis} was written and reads {shown}")
+            raise SessionFailedError(FailureKind.DISOBEYED, f"{attribute.obis} was written and reads {shown}")

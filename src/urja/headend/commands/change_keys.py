@@ -10,11 +10,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.cosem import axdr
 from urja.cosem.obis import CosemMethod
 from urja.cosem.security import KekStore
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 _TRANSFER: Final = CosemMethod.of(64, "0.0.43.0.3.255", 2)
@@ -33,23 +33,25 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     meter, waiting = work.meter, work.meter.next
     offered = meter.entry.next_keys
     if waiting is None and offered is not None and offered.number == arguments.number:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.OURS,
             f"the keys {arguments.number} cannot be used: no head end has made them for this meter, or the key that wraps "
             "them is another",
         )
     if waiting is None or waiting.number != arguments.number:
-        raise SessionFailed(FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet")
+        raise SessionFailedError(
+            FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet"
+        )
     if work.session.key_id == waiting.key_id:
         return Outcome(evidence={"number": waiting.number})
     if meter.entry.wrapped_master is None:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"
         )
     try:
         master = KekStore(work.key_maker.store.unwrap(meter.entry.wrapped_master))
-    except KeyNotOpened as error:
-        raise SessionFailed(FailureKind.OURS, f"the meter's master key: {error}") from error
+    except KeyNotOpenedError as error:
+        raise SessionFailedError(FailureKind.OURS, f"the meter's master key: {error}") from error
     if waiting.hls_secret is not None and not work.session.by_new_secret:
         # Method 2 of the utility's own association, change_HLS_secret (class 15).
         own = CosemMethod.of(15, "0.0.40.0.0.255", 2)
@@ -64,4 +66,4 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     )
     await work.acknowledged()
     # What comes after the answer is under the new keys: this association is over.
-    raise SessionFailed(FailureKind.NEW_KEYS, "transferred, to be proven")
+    raise SessionFailedError(FailureKind.NEW_KEYS, "transferred, to be proven")

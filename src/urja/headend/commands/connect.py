@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from urja.headend.commands import _control
 from urja.headend.commands._control import ControlState
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -25,7 +25,7 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
     if control.state is ControlState.READY:
         return Outcome("waiting_for_person", "the button at the meter is to be pressed", evidence)
     if not control.closed:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.DISOBEYED, f"told to connect, the meter is {control.state.name.lower()}"
         )
     if control.mode == _control.ALWAYS_CONNECTED and not control.load_proven:

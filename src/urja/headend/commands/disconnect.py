@@ -7,7 +7,7 @@ contacts or of a wire around the meter.
 from msgspec import Struct
 
 from urja.headend.commands import _control
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -26,6 +26,6 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
             "control mode 0: no order moves this load switch; set its mode first",
             control.evidence(),
         )
-    raise SessionFailed(
+    raise SessionFailedError(
         FailureKind.DISOBEYED, f"told to disconnect, the meter is {control.state.name.lower()}"
     )

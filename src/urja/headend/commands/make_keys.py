@@ -6,7 +6,7 @@ same step, keys that were lost on the way to the database would lock everybody o
 
 from msgspec import Struct, to_builtins
 
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -18,12 +18,12 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
     """Raises SessionFailed (ours) where the meter's master key is not known, or keys wait to be sent already."""
     entry = work.meter.entry
     if entry.wrapped_master is None:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"
         )
     if work.meter.next is not None:
         # It may have taken them: others would make it forget the ones that are known.
-        raise SessionFailed(FailureKind.OURS, "the meter has new keys already that it is yet to prove")
+        raise SessionFailedError(FailureKind.OURS, "the meter has new keys already that it is yet to prove")
     with_secret = entry.wrapped_hls_secret is not None
     made = work.key_maker.make(entry.system_title, work.order.command_id, with_secret=with_secret)
     return Outcome(evidence={"new_keys": to_builtins(made)})

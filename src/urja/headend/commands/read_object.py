@@ -9,7 +9,7 @@ from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
 from urja.headend import reading
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -27,12 +27,12 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     try:
         obis = Obis.parse(arguments.obis)
     except CosemError as error:
-        raise SessionFailed(FailureKind.OURS, str(error)) from error
+        raise SessionFailedError(FailureKind.OURS, str(error)) from error
     class_id = arguments.class_id
     if class_id is None:
         class_id = await reading.find_class(work.session, obis, device_type)
     if (class_id, arguments.attribute) == (7, 2):
-        raise SessionFailed(FailureKind.OURS, "the buffer of a profile is read by read_profile")
+        raise SessionFailedError(FailureKind.OURS, "the buffer of a profile is read by read_profile")
     found = await reading.read(work.session, CosemAttribute(class_id, obis, arguments.attribute), device_type)
     assert isinstance(found, reading.SingleValue)
     scaled = found.quantity.scaled(found.value)

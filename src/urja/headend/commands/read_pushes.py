@@ -11,7 +11,7 @@ from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.pushlist import PROFILE_BUFFER, Pushed, PushList
 from urja.cosem.xdlms.selection import CaptureObject
-from urja.headend.failures import FailureKind, SessionFailed, from_cosem
+from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
 from urja.headend.profiles import read_capture_objects, read_scaler_units
 from urja.headend.session import Session
 from urja.headend.work import Outcome, Work
@@ -44,7 +44,7 @@ async def _object_list(session: Session, obis: str) -> list[Pushed]:
     """Attribute 2 of a push setup; what a later version of the class adds to an entry restricts it and is left out."""
     data = await session.get(CosemAttribute.of(_PUSH_SETUP, obis, 2))
     if data.tag is not Tag.ARRAY:
-        raise SessionFailed(FailureKind.PROTOCOL, f"the push object list of {obis} is {data.tag.name}")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the push object list of {obis} is {data.tag.name}")
     try:
         return [_pushed(CaptureObject.from_data(_four(entry))) for entry in data.value]
     except CosemError as error:

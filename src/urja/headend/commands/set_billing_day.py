@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from urja.cosem import axdr
 from urja.cosem.obis import CosemAttribute
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 _EXECUTION_TIME: Final = CosemAttribute.of(22, "0.0.15.0.0.255", 4)
@@ -31,7 +31,7 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     await work.acknowledged()
     reads = await work.session.get(_EXECUTION_TIME)
     if reads != wanted:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.DISOBEYED, f"{_EXECUTION_TIME.obis} was written day {arguments.day} and reads {reads}"
         )
     return Outcome(evidence={"day": arguments.day})

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from urja.cosem.obis import CosemAttribute
 from urja.headend.commands._writing import instant, moment
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 _CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
@@ -48,7 +48,7 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     # It took the time up to (taken - told) after it was named, and was read between asking and now.
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
-        raise SessionFailed(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
+        raise SessionFailedError(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
     return Outcome(
         evidence={
             "was_off_s": round(was_off.total_seconds()),

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 _OBIS: Final = "0.0.17.0.0.255"
@@ -34,13 +34,15 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     """The threshold counts as the register that is watched does. Raises SessionFailed where it is not taken."""
     was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
     if was is None or monitored is None:
-        raise SessionFailed(FailureKind.REFUSED, f"{_OBIS}: the meter tells of no load limit")
+        raise SessionFailedError(FailureKind.REFUSED, f"{_OBIS}: the meter tells of no load limit")
     value = _in_steps(arguments.watts, await _step_w(work, monitored), was.tag)
     await work.session.set(_NORMAL, Data(was.tag, value))
     await work.acknowledged()
     reads = await work.session.get(_NORMAL)
     if reads.value != value:
-        raise SessionFailed(FailureKind.DISOBEYED, f"{_OBIS} was written {value} and reads {reads.value}")
+        raise SessionFailedError(
+            FailureKind.DISOBEYED, f"{_OBIS} was written {value} and reads {reads.value}"
+        )
     return Outcome(evidence={"watts": arguments.watts})
 
 
@@ -50,10 +52,10 @@ async def _step_w(work: Work, monitored: Data) -> Fraction:
     try:
         register = CosemAttribute.of(class_id, obis, 3)
     except CosemError as error:
-        raise SessionFailed(FailureKind.PROTOCOL, f"the load limit watches nothing: {error}") from error
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the load limit watches nothing: {error}") from error
     scaler, unit = _parts(await work.session.get(register), 2)
     if unit != _WATT:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.OURS, f"the load limit watches {register.obis} in unit {unit}, not in W"
         )
     return Fraction(10) ** scaler
@@ -61,12 +63,14 @@ async def _step_w(work: Work, monitored: Data) -> Fraction:
 
 def _parts(data: Data, count: int) -> tuple[Any, ...]:
     if data.tag is not Tag.STRUCTURE or len(data.value) != count:
-        raise SessionFailed(FailureKind.PROTOCOL, f"{data.tag.name} where a structure of {count} belongs")
+        raise SessionFailedError(
+            FailureKind.PROTOCOL, f"{data.tag.name} where a structure of {count} belongs"
+        )
     return tuple(part.value for part in data.value)
 
 
 def _in_steps(watts: int, step_w: Fraction, tag: Tag) -> int:
     value = watts / step_w
     if value.denominator != 1 or tag not in _BITS or value >= 1 << _BITS[tag]:
-        raise SessionFailed(FailureKind.OURS, f"{watts} W cannot be told in {tag.name} by {step_w} W")
+        raise SessionFailedError(FailureKind.OURS, f"{watts} W cannot be told in {tag.name} by {step_w} W")
     return int(value)

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from urja.cosem import axdr
 from urja.headend.commands._writing import write_all
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.work import Outcome, Work
 
 
@@ -21,9 +21,9 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     device_type = work.meter.compiled.device_type
     display = device_type.display
     if display is None:
-        raise SessionFailed(FailureKind.REFUSED, f"meters of type {device_type.name} show no text")
+        raise SessionFailedError(FailureKind.REFUSED, f"meters of type {device_type.name} show no text")
     if len(arguments.text) > display.characters:
-        raise SessionFailed(
+        raise SessionFailedError(
             FailureKind.REFUSED,
             f"the display shows {display.characters} characters, and the text has {len(arguments.text)}",
         )

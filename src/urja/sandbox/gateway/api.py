@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from urja.sandbox.gateway import disputes, entities, orders, payments, qr_codes, refunds, settlements
 from urja.sandbox.gateway.desk import Desk, currency, find, money
-from urja.sandbox.http import Guard, Refused, json_of
+from urja.sandbox.http import Guard, RefusedError, json_of
 
 Entity = Callable[[sqlite3.Row], dict[str, Any]]
 _Handler = Callable[[Desk, Request], Awaitable[Any]]
@@ -72,7 +72,7 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or int(text) > most:
-        raise Refused(f"The {name} must be an integer between 0 and {most}.", field=name)
+        raise RefusedError(f"The {name} must be an integer between 0 and {most}.", field=name)
     return int(text)
 
 
@@ -141,7 +141,7 @@ async def _refunds_of_payment(desk: Desk, request: Request) -> Any:
 async def _refund_of_payment(desk: Desk, request: Request) -> Any:
     refund = find(desk.book, "refunds", request.path_params["refund_id"])
     if refund["payment_id"] != _id(request):
-        raise Refused("The id provided does not exist", field="id")
+        raise RefusedError("The id provided does not exist", field="id")
     return entities.refund(refund)
 
 

@@ -15,7 +15,7 @@ from urja.base.settings import UtilitySettings
 from urja.sandbox.book import Book
 from urja.sandbox.faults import draw
 from urja.sandbox.gateway.arguments import GatewayArguments
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 from urja.sandbox.outbox import Outbox
 
 _BASE62: Final = string.digits + string.ascii_letters
@@ -121,29 +121,29 @@ class Desk:
 
 
 def find(book: Book, table: str, identifier: str) -> sqlite3.Row:
-    """The row with an identifier; raises `Refused`, in Razorpay's words, where there is none."""
+    """The row with an identifier; raises `RefusedError`, in Razorpay's words, where there is none."""
     row = book.one(f"SELECT * FROM {table} WHERE id = ?", identifier)  # noqa: S608 - our own names
     if row is None:
-        raise Refused("The id provided does not exist", field="id")
+        raise RefusedError("The id provided does not exist", field="id")
     return row
 
 
 def money(given: dict[str, Any], name: str = "amount", *, least: int = 100, most: int = 50_000_000) -> int:
-    """A whole number of paise from a request; raises `Refused` for anything else."""
+    """A whole number of paise from a request; raises `RefusedError` for anything else."""
     value = given.get(name)
     if type(value) is not int:
-        raise Refused(f"The {name} must be an integer.", field=name)
+        raise RefusedError(f"The {name} must be an integer.", field=name)
     if value < least:
-        raise Refused(f"The {name} must be at least {least} paise.", field=name)
+        raise RefusedError(f"The {name} must be at least {least} paise.", field=name)
     if value > most:
-        raise Refused(f"The {name} exceeds the maximum amount allowed.", field=name)
+        raise RefusedError(f"The {name} exceeds the maximum amount allowed.", field=name)
     return value
 
 
 def currency(given: dict[str, Any]) -> str:
-    """The currency of a request; raises `Refused` for any but rupees."""
+    """The currency of a request; raises `RefusedError` for any but rupees."""
     if given.get("currency", "INR") != "INR":
-        raise Refused("Currency is not supported", field="currency")
+        raise RefusedError("Currency is not supported", field="currency")
     return "INR"
 
 
@@ -153,7 +153,7 @@ def text(given: dict[str, Any], name: str, limit: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > limit:
-        raise Refused(f"The {name} may not be greater than {limit} characters.", field=name)
+        raise RefusedError(f"The {name} may not be greater than {limit} characters.", field=name)
     return value
 
 
@@ -161,7 +161,7 @@ def notes(given: dict[str, Any]) -> str:
     """The notes of a request as JSON: at most 15, of at most 256 characters each."""
     value = given.get("notes") or {}
     if not isinstance(value, dict) or len(value) > 15:
-        raise Refused("Number of fields in notes should be less than or equal to 15", field="notes")
+        raise RefusedError("Number of fields in notes should be less than or equal to 15", field="notes")
     if any(not isinstance(note, str | int) or len(str(note)) > 256 for note in value.values()):
-        raise Refused("A note may not be greater than 256 characters.", field="notes")
+        raise RefusedError("A note may not be greater than 256 characters.", field="notes")
     return json.dumps({key: str(note) for key, note in value.items()})

@@ -10,7 +10,7 @@ import msgspec
 
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk, PaymentFate, find
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 RESPOND_WITHIN_S: Final = 7 * 86_400
 
@@ -48,11 +48,11 @@ def decide(desk: Desk, dispute_id: str) -> None:
 
 
 def accept(desk: Desk, dispute_id: str) -> dict[str, Any]:
-    """The merchant gives in; raises `Refused` for what is decided."""
+    """The merchant gives in; raises `RefusedError` for what is decided."""
     with desk.book.transaction():
         dispute = find(desk.book, "disputes", dispute_id)
         if dispute["status"] != "open":
-            raise Refused("Action not allowed: the dispute is already closed")
+            raise RefusedError("Action not allowed: the dispute is already closed")
         _end(desk, dispute, won=False)
         return entities.dispute(find(desk.book, "disputes", dispute_id))
 

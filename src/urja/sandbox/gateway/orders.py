@@ -7,7 +7,7 @@ import structlog
 
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk, currency, find, money, notes, text
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
 
 def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:
     if known["amount"] != amount:
-        raise Refused("The receipt belongs to an order of another amount.", field="receipt")
+        raise RefusedError("The receipt belongs to an order of another amount.", field="receipt")
     return entities.order(known)
 
 

@@ -19,7 +19,7 @@ from urja.sandbox.gateway.cards import CARDS, method_of
 from urja.sandbox.gateway.desk import Desk, find
 from urja.sandbox.gateway.payments import Method
 from urja.sandbox.gateway.texts import TEXTS
-from urja.sandbox.http import Refused, form_of, is_loopback
+from urja.sandbox.http import RefusedError, form_of, is_loopback
 from urja.sandbox.outbox import sign
 from urja.sandbox.page import LANGUAGES, html_page, language_of, rupees
 
@@ -94,7 +94,7 @@ def routes(desk: Desk) -> list[Route]:
             try:
                 callback = _callback(desk, request)
                 return await handler(_Visit(desk, request, visit.language, callback))
-            except Refused as refused:
+            except RefusedError as refused:
                 return _refused(visit, refused)
 
         return Route(path, endpoint, methods=[method])
@@ -111,7 +111,7 @@ def routes(desk: Desk) -> list[Route]:
 
 
 def _callback(desk: Desk, request: Request) -> str | None:
-    """Where to send the payer back; raises `Refused` for an address that nobody allowed (an open redirect)."""
+    """Where to send the payer back; raises `RefusedError` for an address that nobody allowed (an open redirect)."""
     url = request.query_params.get("callback_url")
     if not url:
         return None
@@ -119,18 +119,18 @@ def _callback(desk: Desk, request: Request) -> str | None:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise Refused("callback_url is not an address", field="callback_url") from None
+        raise RefusedError("callback_url is not an address", field="callback_url") from None
     ours = is_loopback(host) or host == request.url.hostname
     origin = f"{parts.scheme}://{parts.netloc}"
     allowed = ours or origin in {allowed.rstrip("/") for allowed in desk.given.callback_origins}
     if parts.scheme not in {"http", "https"} or not _AUTHORITY.fullmatch(parts.netloc) or not allowed:
-        raise Refused(
+        raise RefusedError(
             "callback_url is not an address to which this gateway may send people", field="callback_url"
         )
     return url
 
 
-def _refused(visit: _Visit, refused: Refused) -> Response:
+def _refused(visit: _Visit, refused: RefusedError) -> Response:
     body = (
         f'<div class="notice bad"><strong>{visit.text("cannot")}</strong>{escape(refused.description)}</div>'
     )
@@ -350,7 +350,7 @@ async def _pay_qr(visit: _Visit) -> Response:
     amount = None if row["fixed_amount"] else _paise(form.get("amount", ""))
     try:
         payment = payments.attempt_qr(visit.desk, row["id"], _UPI, amount)
-    except Refused as refused:
+    except RefusedError as refused:
         if refused.field != "amount":
             raise
         return _see(visit.path(f"/qr/{row['id']}", problem="bad_amount"))

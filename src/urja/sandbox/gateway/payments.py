@@ -15,7 +15,7 @@ import structlog
 from urja.sandbox.faults import draw
 from urja.sandbox.gateway import entities, orders, qr_codes
 from urja.sandbox.gateway.desk import Desk, PaymentFate, find
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 log = structlog.get_logger()
 
@@ -59,17 +59,17 @@ class Method:
 
 
 def attempt_order(desk: Desk, order_id: str, method: Method) -> sqlite3.Row:
-    """Pay an order: the payment as it stands at once. Raises `Refused` for an order that is paid."""
+    """Pay an order: the payment as it stands at once. Raises `RefusedError` for an order that is paid."""
     with desk.book.transaction():
         order = find(desk.book, "orders", order_id)
         if order["status"] == "paid":
-            raise Refused("The order is already paid", field="order_id")
+            raise RefusedError("The order is already paid", field="order_id")
         orders.mark_attempted(desk, order_id)
         return _attempt(desk, method, order["amount"], order_id=order_id)
 
 
 def attempt_qr(desk: Desk, qr_id: str, method: Method, amount: int | None) -> sqlite3.Row:
-    """Pay by a QR code; `amount` counts only where the code fixes none. Raises `Refused` for a closed one."""
+    """Pay by a QR code; `amount` counts only where the code fixes none. Raises `RefusedError` for a closed one."""
     with desk.book.transaction():
         due = qr_codes.amount_due(desk, qr_id, amount)
         return _attempt(desk, method, due, qr_id=qr_id)
@@ -160,17 +160,19 @@ def _captures(desk: Desk, payment: sqlite3.Row) -> bool:
 
 
 def capture(desk: Desk, payment_id: str, amount: int) -> sqlite3.Row:
-    """The merchant takes an authorised payment; raises `Refused` where that cannot be."""
+    """The merchant takes an authorised payment; raises `RefusedError` where that cannot be."""
     with desk.book.transaction():
         payment = find(desk.book, "payments", payment_id)
         if payment["captured"]:
-            raise Refused("This payment has already been captured")
+            raise RefusedError("This payment has already been captured")
         if payment["status"] != "authorized":
-            raise Refused("Only payments which have been authorized and not yet captured can be captured")
+            raise RefusedError(
+                "Only payments which have been authorized and not yet captured can be captured"
+            )
         if amount != payment["amount"]:
-            raise Refused("Capture amount must be equal to the amount authorized", field="amount")
+            raise RefusedError("Capture amount must be equal to the amount authorized", field="amount")
         if find(desk.book, "orders", payment["order_id"])["status"] == "paid":
-            raise Refused("The order is already paid")
+            raise RefusedError("The order is already paid")
         return _capture(desk, payment)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk, find, money, notes, text
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 _LATEST_S: Final = 1 << 32
 """The latest time at which a code may close, in Unix seconds."""
@@ -14,10 +14,10 @@ _LATEST_S: Final = 1 << 32
 def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     """A new code."""
     if given.get("type") != "upi_qr":
-        raise Refused("The type must be upi_qr.", field="type")
+        raise RefusedError("The type must be upi_qr.", field="type")
     usage = given.get("usage")
     if usage not in ("single_use", "multiple_use"):
-        raise Refused("The usage must be single_use or multiple_use.", field="usage")
+        raise RefusedError("The usage must be single_use or multiple_use.", field="usage")
     fixed = given.get("fixed_amount") is True
     amount = money(given, "payment_amount") if fixed else None
     close_by = _close_by(desk, given)
@@ -46,7 +46,7 @@ def _close_by(desk: Desk, given: dict[str, Any]) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not desk.now_s() < value < _LATEST_S:
-        raise Refused("close_by must be a time in the future, in Unix seconds.", field="close_by")
+        raise RefusedError("close_by must be a time in the future, in Unix seconds.", field="close_by")
     return value
 
 
@@ -61,10 +61,10 @@ def entity(desk: Desk, row: sqlite3.Row) -> dict[str, Any]:
 
 
 def amount_due(desk: Desk, qr_id: str, amount: int | None) -> int:
-    """What a payment by this code comes to; raises `Refused` where the code takes none."""
+    """What a payment by this code comes to; raises `RefusedError` where the code takes none."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["status"] == "closed":
-        raise Refused("The QR code is closed", reason="qr_code_closed")
+        raise RefusedError("The QR code is closed", reason="qr_code_closed")
     if row["fixed_amount"]:
         return int(row["payment_amount"])
     return money({"amount": amount})
@@ -89,7 +89,7 @@ def close(desk: Desk, qr_id: str) -> dict[str, Any]:
     """Close a code on the merchant's request."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["status"] == "closed":
-        raise Refused("The QR code is already closed")
+        raise RefusedError("The QR code is already closed")
     return entity(desk, _close(desk, row, "on_demand"))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from urja.sandbox.gateway import entities, payments
 from urja.sandbox.gateway.desk import Desk, find, money, notes, text
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 PROCESS_AFTER_S: Final = 60
 """Business seconds from a refund's creation until the bank has it."""
@@ -40,22 +40,26 @@ def create(desk: Desk, payment_id: str, given: dict[str, Any], key: str | None) 
 
 def _known(desk: Desk, key: str, digest: str) -> sqlite3.Row | None:
     if len(key) not in _KEY_LENGTHS:
-        raise Refused("The refund idempotency key must have at least 10 characters", field="idempotency_key")
+        raise RefusedError(
+            "The refund idempotency key must have at least 10 characters", field="idempotency_key"
+        )
     known = desk.book.one("SELECT * FROM refunds WHERE idempotency_key = ?", key)
     if known is not None and known["request_hash"] != digest:
-        raise Refused("Different request body sent for the same refund idempotency key")
+        raise RefusedError("Different request body sent for the same refund idempotency key")
     return known
 
 
 def _amount(payment: sqlite3.Row, given: dict[str, Any]) -> int:
     if not payment["captured"]:
-        raise Refused("The payment status should be captured for action to be taken")
+        raise RefusedError("The payment status should be captured for action to be taken")
     left: int = payment["amount"] - payment["amount_refunded"]
     if left == 0:
-        raise Refused("The payment has been fully refunded already")
+        raise RefusedError("The payment has been fully refunded already")
     amount = money(given) if given.get("amount") is not None else left
     if amount > left:
-        raise Refused("The total refund amount is greater than the refund payment amount", field="amount")
+        raise RefusedError(
+            "The total refund amount is greater than the refund payment amount", field="amount"
+        )
     return amount
 
 

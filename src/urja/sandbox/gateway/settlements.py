@@ -11,7 +11,7 @@ from typing import Any, Final
 from urja.sandbox.faults import draw
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.desk import Desk
-from urja.sandbox.http import Refused
+from urja.sandbox.http import RefusedError
 
 _REPORT: Final = """
 SELECT s.*, p.order_id, p.method, o.receipt AS order_receipt
@@ -118,9 +118,9 @@ def _period(query: dict[str, str]) -> str:
     try:
         first = date(int(query["year"]), int(query["month"]), int(query.get("day", "1")))
     except KeyError as error:
-        raise Refused(f"The {error.args[0]} field is required.", field=error.args[0]) from None
+        raise RefusedError(f"The {error.args[0]} field is required.", field=error.args[0]) from None
     except ValueError as error:
-        raise Refused(f"year, month and day must be a date: {error}", field="year") from None
+        raise RefusedError(f"year, month and day must be a date: {error}", field="year") from None
     return first.isoformat() if "day" in query else f"{first:%Y-%m}-%"
 
 

@@ -24,7 +24,7 @@ from urja.sandbox import outbox, page
 from urja.sandbox.book import Book
 from urja.sandbox.control import Control, SilenceMiddleware
 from urja.sandbox.faults import draw
-from urja.sandbox.http import HANDLERS, Guard, Refused, json_of, loopback
+from urja.sandbox.http import HANDLERS, Guard, RefusedError, json_of, loopback
 from urja.sandbox.outbox import Headers, Outbox
 from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.parts import parts_of
@@ -132,13 +132,13 @@ class SmsService:
         given = await json_of(request)
         to, text, ref = _text(given, "to", 16), _text(given, "text", _TEXT_LIMIT), _text(given, "ref", 100)
         if not _NUMBER.fullmatch(to):
-            raise Refused("to must be a telephone number of 8 to 15 digits", field="to")
+            raise RefusedError("to must be a telephone number of 8 to 15 digits", field="to")
         with self._book.transaction():
             known = self._book.one("SELECT * FROM messages WHERE ref = ?", ref)
             if known is None:
                 known = self._accept(to, text, ref)
         if (known["recipient"], known["text"]) != (to, text):
-            raise Refused("another message was sent under this ref", status=409, field="ref")
+            raise RefusedError("another message was sent under this ref", status=409, field="ref")
         return JSONResponse(_answer(known), 202)
 
     def _accept(self, to: str, text: str, ref: str) -> sqlite3.Row:
@@ -178,7 +178,7 @@ class SmsService:
     async def _one(self, request: Request) -> Response:
         row = self._book.one("SELECT * FROM messages WHERE id = ?", request.path_params["id"])
         if row is None:
-            raise Refused("there is no such message", status=404, field="id")
+            raise RefusedError("there is no such message", status=404, field="id")
         return JSONResponse(_answer(row))
 
     async def _show(self, request: Request) -> Response:
@@ -264,7 +264,7 @@ def _full(row: sqlite3.Row) -> dict[str, Any]:
 def _text(given: dict[str, Any], name: str, limit: int) -> str:
     value = given.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > limit:
-        raise Refused(f"{name} must be a text of 1 to {limit} characters", field=name)
+        raise RefusedError(f"{name} must be a text of 1 to {limit} characters", field=name)
     return value
 
 
@@ -272,5 +272,5 @@ def _count(text: str | None, default: int) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Refused("count and after must be whole numbers")
+        raise RefusedError("count and after must be whole numbers")
     return int(text)

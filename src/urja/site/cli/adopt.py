@@ -17,7 +17,7 @@ from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -113,7 +113,7 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
     """
     named = {key: value for key, value in given.items() if value is not None}
     if file is not None and named:
-        raise Refusal(Exit.USAGE, "--from-json describes the meters; leave the other options out")
+        raise CommandError(Exit.USAGE, "--from-json describes the meters; leave the other options out")
     meters = _from_file(file) if file is not None else [_from_options(named)]
     _refuse(fault for number, meter in enumerate(meters) for fault in _faults(meter, number, len(meters)))
     administration = Administration.of(data)
@@ -138,7 +138,7 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
 def _refuse(faults: Iterator[str]) -> None:
     told = list(faults)
     if told:
-        raise Refusal(Exit.USAGE, "\n  ".join(["nothing was adopted:", *told]))
+        raise CommandError(Exit.USAGE, "\n  ".join(["nothing was adopted:", *told]))
 
 
 def _from_options(named: dict[str, Any]) -> Meter:
@@ -148,7 +148,7 @@ def _from_options(named: dict[str, Any]) -> Meter:
         if field.required and field.name not in named
     ]
     if missing:
-        raise Refusal(Exit.USAGE, f"missing: {', '.join(missing)}")
+        raise CommandError(Exit.USAGE, f"missing: {', '.join(missing)}")
     return Meter(**named)
 
 
@@ -157,10 +157,10 @@ def _from_file(file: Path) -> list[Meter]:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return msgspec.json.decode(content, type=list[Meter])
     except OSError as error:
-        raise Refusal(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
+        raise CommandError(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:
         # msgspec names the field and the expected type, never a value: no key is shown.
-        raise Refusal(Exit.USAGE, f"{file} is not a list of meters: {error}") from error
+        raise CommandError(Exit.USAGE, f"{file} is not a list of meters: {error}") from error
 
 
 def _which(meter: Meter, number: int, count: int) -> str:
@@ -226,7 +226,7 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
     from urja.apps.journal.errors import RegistryError
     from urja.apps.rulebook.errors import UnknownTariffError
     from urja.apps.rulebook.queries import tariffs
-    from urja.usecases.errors import AlreadyAdopted
+    from urja.usecases.errors import AlreadyAdoptedError
     from urja.usecases.operations import adopt_meter
 
     now = administration.clock.now()
@@ -240,14 +240,14 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
                 tariffs.versions_in_force(meter.tariff, day, day)
                 adoption = _adoption(meter, types[meter.type], administration, since)
                 adopt_meter(adoption, recorded_at=now, actor="urja meter adopt")
-            except AlreadyAdopted:
+            except AlreadyAdoptedError:
                 known += 1
             except UnknownTariffError as error:
-                raise Refusal(
+                raise CommandError(
                     Exit.FAILED, f"nothing was adopted: {error}; load one with urja tariff load"
                 ) from error
             except RegistryError as error:
-                raise Refusal(Exit.FAILED, f"nothing was adopted: {error}") from error
+                raise CommandError(Exit.FAILED, f"nothing was adopted: {error}") from error
     return known
 
 

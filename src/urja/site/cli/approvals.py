@@ -14,7 +14,7 @@ import click
 
 from urja.core.approvals import ThresholdsError, parse_thresholds
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -59,11 +59,11 @@ def load(file: Path, data: Path) -> None:
         found = thresholds.load(text, recorded_at=box.clock.now(), actor="urja approvals load")
     except ThresholdsError as error:
         lines = "\n  ".join(str(fault) for fault in error.faults)
-        raise Refusal(Exit.USAGE, f"{file} is none of thresholds:\n  {lines}") from None
+        raise CommandError(Exit.USAGE, f"{file} is none of thresholds:\n  {lines}") from None
     except thresholds.ThresholdsConflictError as error:
-        raise Refusal(Exit.USAGE, f"{error}: give it another version") from None
+        raise CommandError(Exit.USAGE, f"{error}: give it another version") from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     click.echo(f"{found.version} is in force from {found.valid_from}")
 
 

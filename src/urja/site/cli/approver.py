@@ -16,7 +16,7 @@ from urja.base.passkey import fingerprint, host_of
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.group()
@@ -37,7 +37,7 @@ def install(data: Path, email: str, yes: bool) -> None:
     file, known = _installed(data)
     found = _passkeys(email, box.settings.web.public_origin, box.clock.now())
     if not found:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE,
             f"{email} has no passkey: give them a code with urja passkey invite {email}, then again",
         )
@@ -73,7 +73,7 @@ def remove(data: Path, email: str) -> None:
     file, known = _installed(data)
     left = [one for one in known if one.person != email.strip().lower()]
     if len(left) == len(known):
-        raise Refusal(Exit.USAGE, f"{email} is not installed: see urja approver list")
+        raise CommandError(Exit.USAGE, f"{email} is not installed: see urja approver list")
     write_private(file, encode_approvers(left))
     click.echo(f"{email} is removed; {_sentence(len({one.person for one in left}))}")
 
@@ -81,11 +81,11 @@ def remove(data: Path, email: str) -> None:
 def _installed(data: Path) -> tuple[Path, list[Approver]]:
     file = DataDirectory(data).secrets / APPROVERS_FILE
     if not file.parent.is_dir():
-        raise Refusal(Exit.USAGE, f"{data} is no data directory of Urja's: give it by --data")
+        raise CommandError(Exit.USAGE, f"{data} is no data directory of Urja's: give it by --data")
     try:
         return file, read_approvers(file)
     except ApproversError as error:
-        raise Refusal(Exit.FAILED, str(error)) from None
+        raise CommandError(Exit.FAILED, str(error)) from None
 
 
 def _passkeys(email: str, origin: str, now: datetime) -> list[Approver]:

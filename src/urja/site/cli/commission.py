@@ -6,7 +6,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.command()
@@ -24,10 +24,10 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
     What a meter pushes is billed only once it has passed. A few hundred are called at once, the others wait their turn.
     """
     if bool(serials) == everyone:
-        raise Refusal(Exit.USAGE, "give serial numbers, or --all")
+        raise CommandError(Exit.USAGE, "give serial numbers, or --all")
     box = opened(data)
     from urja.apps.commissioning import queries
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import Commission, perform
 
     wanted = list(serials) or [meter.serial for meter in queries.uncalled()]
@@ -39,10 +39,10 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
                 recorded_at=box.clock.now(),
                 actor="urja meter commission",
             )
-        except Refused as error:
+        except RefusedError as error:
             refused += [f"{serial}: {fault}" for fault in error.faults]
     if refused:
-        raise Refusal(
+        raise CommandError(
             Exit.FAILED, "\n  ".join([f"{len(wanted) - len(refused)} will be called, but:", *refused])
         )
     click.echo(f"{len(wanted)} will be called")

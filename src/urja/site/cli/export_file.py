@@ -7,7 +7,7 @@ import click
 
 from urja.site.cli.import_file import KIND_NAMES, map_of
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal, refusal_for
+from urja.site.exits import CommandError, Exit, refusal_for
 
 if TYPE_CHECKING:
     from urja.usecases.loading import Map
@@ -32,14 +32,14 @@ def export(
 ) -> None:
     """Write consumers, premises, networks, placements, devices or balances to the file OUT."""
     if out.suffix.lower() not in {".csv", ".xlsx"} and form is None:
-        raise Refusal(Exit.USAGE, f"{out} ends in neither .csv nor .xlsx: say --format")
+        raise CommandError(Exit.USAGE, f"{out} ends in neither .csv nor .xlsx: say --format")
     if form is not None and out.suffix.lower() != f".{form}":
         out = out.with_name(f"{out.name}.{form}")
     from urja.site.admin import Administration
 
     administration = Administration.of(data)
     administration.setup_django()
-    from urja.usecases.loading import KINDS, BadMap, as_toml, canonical
+    from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical
     from urja.usecases.loading.exporting import export as write
     from urja.usecases.loading.forms import Key
 
@@ -57,18 +57,18 @@ def export(
             click.echo(f"wrote {beside}")
     except OSError as error:
         raise refusal_for(error, out) from error
-    except BadMap as bad:
-        raise Refusal(Exit.USAGE, f"{map_file}: {bad}") from None
+    except MappingFileError as bad:
+        raise CommandError(Exit.USAGE, f"{map_file}: {bad}") from None
     click.echo(f"wrote {rows} rows to {out}")
 
 
 def _given(path: Path, kind: str, keys: set[str] | None) -> "Map":
     the_map = map_of(path)
     if the_map.kind.name != kind:
-        raise Refusal(Exit.USAGE, f"{path} is a map of {the_map.kind.name}, not of {kind}")
+        raise CommandError(Exit.USAGE, f"{path} is a map of {the_map.kind.name}, not of {kind}")
     named = sorted((keys or set()) & the_map.covered)
     if named:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"{path} names {' and '.join(named)}: keys are written only with --with-keys"
         )
     return the_map

@@ -27,7 +27,7 @@ from urja.cosem.readings import plain
 from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.headend.counters import LoneCounters
-from urja.headend.failures import FailureKind, SessionFailed
+from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_line import HdlcLine, LinkConnection
 from urja.headend.intake import ReplayAnswer
 from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
@@ -47,9 +47,9 @@ from urja.site.admin import Administration
 from urja.site.cli.options import FiniteRange, data_option
 from urja.site.cli.type_option import TypeParam
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.stream.broker import Broker, connect
-from urja.stream.errors import BrokerUnavailable, StreamError
+from urja.stream.errors import BrokerUnavailableError, StreamError
 from urja.stream.quarantine import Quarantined, Reason
 from urja.stream.quarantine_store import Kept
 from urja.stream.subjects import POISON, REFUSED_ORDERS
@@ -238,26 +238,26 @@ def read_command(
 
     try:
         result = asyncio.run(work())
-    except SessionFailed as failure:
+    except SessionFailedError as failure:
         code = _EXITS.get(failure.kind, Exit.FAILED)
-        raise Refusal(code, f"{failure} ({_ADVICE[failure.kind]})") from None
+        raise CommandError(code, f"{failure} ({_ADVICE[failure.kind]})") from None
     click.echo(_document(result) if as_json else _text(result))
 
 
 def _meter_address(host: str | None, port: int, link: str | None, physical: int | None) -> MeterAddress:
     if (host is None) == (link is None):
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, "say where the meter is: --host, or --link with --address behind a line of HDLC"
         )
     if host is not None:
         if physical is not None:
-            raise Refusal(Exit.USAGE, "--address is for a meter behind a --link")
+            raise CommandError(Exit.USAGE, "--address is for a meter behind a --link")
         return Listening(host, port)
     assert link is not None
     try:
         return parse_meter_address(behind_link(link, physical))
     except ValueError as error:
-        raise Refusal(Exit.USAGE, str(error)) from None
+        raise CommandError(Exit.USAGE, str(error)) from None
 
 
 @asynccontextmanager
@@ -287,7 +287,7 @@ def _client(
     title: bytes | None,
 ) -> Client:
     if (guek is None) != (gak is None):
-        raise Refusal(Exit.USAGE, "give both keys, --guek and --gak, or neither")
+        raise CommandError(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else SuiteKeys(guek, gak)
     # Its counters are the meter's own word: under the head end's title they would be used twice.
     title = title or drawn_title()
@@ -303,10 +303,10 @@ def _client(
         # Meters outside IS 15959-2 take a password in an association without ciphering.
         return replace(fixed, mechanism=Mechanism.LLS, secret=secret.encode())
     if sap == saps.reader_sap:
-        raise Refusal(Exit.USAGE, f"client {sap} needs the meter's password: --secret")
+        raise CommandError(Exit.USAGE, f"client {sap} needs the meter's password: --secret")
     if keys is None:
         if sap == saps.utility_sap:
-            raise Refusal(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
+            raise CommandError(Exit.USAGE, f"client {sap} needs the meter's keys: --guek and --gak")
         return replace(fixed, mechanism=Mechanism.NONE)
     return replace(fixed, mechanism=Mechanism.HLS_GMAC)
 
@@ -320,7 +320,7 @@ def _hls_secret(text: str | None) -> bytes:
         found = b""
     if len(found) != KEY_LENGTH:
         needed = f"{KEY_LENGTH} characters, or {2 * KEY_LENGTH} hexadecimal digits"
-        raise Refusal(Exit.USAGE, f"the type says HLS by a secret of the meter: give --secret, {needed}")
+        raise CommandError(Exit.USAGE, f"the type says HLS by a secret of the meter: give --secret, {needed}")
     return found
 
 
@@ -330,11 +330,11 @@ def _window(
     if from_at is None and to_at is None:
         return None
     if from_at is None or to_at is None:
-        raise Refusal(Exit.USAGE, "a range needs both ends: --from and --to")
+        raise CommandError(Exit.USAGE, "a range needs both ends: --from and --to")
     zone = timezone(timedelta(minutes=deviation_min))
     first, last = from_at.replace(tzinfo=zone), to_at.replace(tzinfo=zone)
     if last < first:
-        raise Refusal(Exit.USAGE, f"the range ends ({to_at}) before it begins ({from_at})")
+        raise CommandError(Exit.USAGE, f"the range ends ({to_at}) before it begins ({from_at})")
     return first.astimezone(UTC), last.astimezone(UTC)
 
 
@@ -565,10 +565,10 @@ def _with_broker_of[T](box: Administration, work: Callable[[Broker], Coroutine[A
 
     try:
         return asyncio.run(run())
-    except BrokerUnavailable as error:
-        raise Refusal(Exit.UNAVAILABLE, f"{error}: is Urja running?") from None
+    except BrokerUnavailableError as error:
+        raise CommandError(Exit.UNAVAILABLE, f"{error}: is Urja running?") from None
     except StreamError as error:
-        raise Refusal(Exit.FAILED, str(error)) from None
+        raise CommandError(Exit.FAILED, str(error)) from None
 
 
 async def _kept(broker: Broker, choice: _Choice = _Choice()) -> list[Kept]:
@@ -628,7 +628,9 @@ def replay_command(
     """
     choice = _Choice(source, title)
     if not names and not choice and not everything:
-        raise Refusal(Exit.USAGE, "say which: names as in urja quarantine list, --title, --source, or --all")
+        raise CommandError(
+            Exit.USAGE, "say which: names as in urja quarantine list, --title, --source, or --all"
+        )
 
     async def work(broker: Broker) -> list[tuple[Kept, ReplayAnswer]]:
         chosen = await _kept(broker, choice)
@@ -679,7 +681,7 @@ def purge_command(
     """Delete frames for good. What the options say together is deleted, and what was deleted is logged."""
     choice = _Choice(source, title, reason, before and before.replace(tzinfo=UTC))
     if bool(choice) == everything:
-        raise Refusal(Exit.USAGE, "say which: --source, --title, --reason, --before, or --all")
+        raise CommandError(Exit.USAGE, "say which: --source, --title, --reason, --before, or --all")
     chosen = _with_broker(data, lambda broker: _kept(broker, choice))
     if not chosen:
         click.echo(f"Nothing of {choice} is in quarantine.")
@@ -687,7 +689,7 @@ def purge_command(
     if not yes:
         for (standing, found), count in sorted(_counted(chosen).items()):
             click.echo(f"{count:>7}  {standing:<8}  {found}")
-        raise Refusal(Exit.USAGE, f"{_frames(len(chosen))} would be deleted for good: say so with --yes")
+        raise CommandError(Exit.USAGE, f"{_frames(len(chosen))} would be deleted for good: say so with --yes")
     dropped = _with_broker(data, lambda broker: broker.drop_quarantined(chosen))
     _log_purge(data, choice, dropped, chosen)
     click.echo(f"{_frames(dropped)} deleted ({choice})")
@@ -720,7 +722,7 @@ def _one(kept: list[Kept], name: str) -> Kept:
     for one in kept:
         if one.name == name:
             return one
-    raise Refusal(Exit.USAGE, f"there is no frame {name} in quarantine; see urja quarantine list")
+    raise CommandError(Exit.USAGE, f"there is no frame {name} in quarantine; see urja quarantine list")
 
 
 def _facts_of(one: Kept) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.usecases.loading import Map
@@ -66,11 +66,11 @@ def import_file(
             click.echo(f"wrote {path}")
         return
     if file is None or map_file is None:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, "give a file and --map MAP.toml; urja import --example consumers writes both"
         )
     if faults is not None and faults.resolve() == file.resolve():
-        raise Refusal(Exit.USAGE, "the file of faults is another file than the one that is loaded")
+        raise CommandError(Exit.USAGE, "the file of faults is another file than the one that is loaded")
     the_map = map_of(map_file)
     from urja.site.admin import Administration
 
@@ -88,18 +88,18 @@ def import_file(
 
 def map_of(path: Path) -> "Map":
     """A map's file, or a refusal with the line of everything that is wrong in it."""
-    from urja.usecases.loading import BadMap, parse
+    from urja.usecases.loading import MappingFileError, parse
 
     try:
         return parse(read_document(path))
-    except BadMap as bad:
-        raise Refusal(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
+    except MappingFileError as bad:
+        raise CommandError(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
 
 
 def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Report":
     from django.db import OperationalError
 
-    from urja.usecases.loading import BadFile, BadMap, running
+    from urja.usecases.loading import FileFormatError, MappingFileError, running
 
     order = running.Order(
         file,
@@ -114,10 +114,10 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
     )
     try:
         return running.load(order)
-    except (BadFile, BadMap) as bad:
-        raise Refusal(Exit.USAGE, f"nothing was loaded: {bad}") from None
+    except (FileFormatError, MappingFileError) as bad:
+        raise CommandError(Exit.USAGE, f"nothing was loaded: {bad}") from None
     except OperationalError as error:
-        raise Refusal(
+        raise CommandError(
             Exit.UNAVAILABLE, f"nothing was loaded: the database broke off ({error}); give the file again"
         ) from error
 
@@ -160,7 +160,7 @@ def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
     rows, the_map = to / f"{kind_name}.csv", to / f"{kind_name}.toml"
     for path in (rows, the_map):
         if path.exists():
-            raise Refusal(Exit.USAGE, f"{path} is there already: give another directory with --to")
+            raise CommandError(Exit.USAGE, f"{path} is there already: give another directory with --to")
     own = loading.canonical(kind, without=frozenset(one.name for one in kind.fields if one.outside))
     with created(rows) as out:
         kept = [place for place, one in enumerate(kind.fields) if not one.outside]

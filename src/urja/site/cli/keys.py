@@ -8,7 +8,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import done, opened
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.meter_jobs.queries import Asked, Progress
@@ -47,7 +47,7 @@ def change(
     """
     named = () if meters is None else tuple(line.strip() for line in meters if line.strip())
     if bool(named) == bool(node):
-        raise Refusal(Exit.USAGE, "name meters by --meters FILE or by --node, one of both")
+        raise CommandError(Exit.USAGE, "name meters by --meters FILE or by --node, one of both")
     box = opened(data)
     from urja.usecases.operations import ChangeKeys
 
@@ -85,7 +85,7 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
             "unproven": meter_keys.count_waiting(),
         }
     elif not (found := jobs_of(KIND, 1, job)):
-        raise Refusal(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
+        raise CommandError(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
     else:
         told = _job(found[0]) | {
             "meters": [_meter(task) for task in tasks_of(job) if not failed or task.state != "done"],
@@ -103,21 +103,23 @@ def forget(data: Path, serial: str) -> None:
     """
     box = opened(data)
     from urja.apps.assets import meter_keys
-    from urja.base.keystore import KeyNotOpened
+    from urja.base.keystore import KeyNotOpenedError
     from urja.headend.new_keys import KeyMaker
     from urja.headend.sealed_state import Seal
 
     found = meter_keys.waiting_of(serial)
     if found is None:
-        raise Refusal(Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some")
+        raise CommandError(
+            Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some"
+        )
     title, made = found
     try:
         KeyMaker(box.keys, Seal(box.seal_key)).open(title, made)
-    except KeyNotOpened as error:
+    except KeyNotOpenedError as error:
         meter_keys.forget(serial)
         click.echo(f"Forgotten: {error}.")
     else:
-        raise Refusal(
+        raise CommandError(
             Exit.FAILED,
             f"a head end has made the keys that meter {serial} is being given, and it may have taken them: they stay until "
             "it has proven them (urja keys change sends them again)",

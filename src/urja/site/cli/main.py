@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import click
 
 from urja.base.json_files import DamagedFileError
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def main() -> None:
     """Entry point: a refusal is one sentence on stderr and its exit code."""
     try:
         urja(prog_name="urja")
-    except Refusal as refusal:
+    except CommandError as refusal:
         click.echo(f"urja: {refusal}", err=True)
         sys.exit(refusal.code)
     except DamagedFileError as error:

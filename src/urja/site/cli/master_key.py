@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from urja.base.keystore import KeyNotOpened
+from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.security import KekStore
 from urja.site.data_directory import write_private
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.secrets import ADMIN_FILE, HEADEND_FILE, Vault, new_kek
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Rotation:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
             if not cursor.fetchone()[0]:
-                raise Refusal(
+                raise CommandError(
                     Exit.ALREADY_RUNNING, "the key-encryption key is being changed by another command"
                 )
             try:
@@ -126,8 +126,8 @@ class Rotation:
                 continue
             try:
                 yield column, new.wrap(both.unwrap(value))
-            except KeyNotOpened:
-                raise Refusal(
+            except KeyNotOpenedError:
+                raise CommandError(
                     Exit.FAILED,
                     f"{column} of device {device_id} opens with neither key: load it anew with its file of keys, then start "
                     "this again. Both keys stay in force until then",
@@ -140,7 +140,7 @@ class Rotation:
         end_s = time.monotonic() + self.wait_s
         while left := count_due_entries():
             if time.monotonic() >= end_s:
-                raise Refusal(
+                raise CommandError(
                     Exit.UNAVAILABLE,
                     f"{left} meters wait to be brought to the head ends: see that the pipeline runs (urja status), then "
                     "start this again. Both keys stay in force until then",
@@ -156,7 +156,7 @@ class Rotation:
         new = KekStore(self.vault.admin.kek)
         with transaction.atomic():
             if not all(opens(new, key) for key in wrapped_keys.hold_all()):
-                raise Refusal(
+                raise CommandError(
                     Exit.FAILED,
                     "keys came meanwhile that the old key has wrapped: start this again. Both keys stay in force",
                 )
@@ -167,6 +167,6 @@ def opens(store: KekStore, wrapped: bytes) -> bool:
     """Whether a store opens a key."""
     try:
         store.unwrap(wrapped)
-    except KeyNotOpened:
+    except KeyNotOpenedError:
         return False
     return True

@@ -8,7 +8,7 @@ import click
 
 from urja.base import log
 from urja.site.cli.type_option import TypePlace
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.group()
@@ -89,7 +89,7 @@ def serve(
 
     log.configure("meter", json=as_json)
     if not hdlc and (count > 1 or pty or serial_port):
-        raise Refusal(Exit.USAGE, "--meters, --pty and --serial-port are for a line of HDLC: add --hdlc")
+        raise CommandError(Exit.USAGE, "--meters, --pty and --serial-port are for a line of HDLC: add --hdlc")
     listens = f"{host}:{port}" if find_device_type(device_type).dials == "listen" else None
     try:
         serial_link = None if serial_port is None else parse_serial_link(serial_port)
@@ -98,7 +98,7 @@ def serve(
             for one in _serials(serial, count)
         ]
     except ValueError as error:
-        raise Refusal(Exit.USAGE, str(error)) from None
+        raise CommandError(Exit.USAGE, str(error)) from None
 
     def announce(facts: dict[str, Any]) -> None:
         click.echo(json.dumps(facts) if as_json else _told(facts))
@@ -111,8 +111,8 @@ def serve(
             serve_meter(identities[0], host, port, days=days, announce=announce)
     except OSError as error:
         if error.filename:
-            raise Refusal(Exit.OS_ERROR, f"cannot open {error.filename}: {error.strerror}") from None
-        raise Refusal(
+            raise CommandError(Exit.OS_ERROR, f"cannot open {error.filename}: {error.strerror}") from None
+        raise CommandError(
             Exit.OS_ERROR,
             f"cannot listen on {host} port {port} ({error.strerror or error}): choose another --port",
         ) from None
@@ -128,9 +128,9 @@ def fleet(fleet_file: Path) -> None:
     try:
         run_fleet(fleet_file)
     except FleetError as error:
-        raise Refusal(Exit.USAGE, str(error)) from None
+        raise CommandError(Exit.USAGE, str(error)) from None
     except OSError as error:
-        raise Refusal(Exit.OS_ERROR, f"the fleet cannot start: {error}") from None
+        raise CommandError(Exit.OS_ERROR, f"the fleet cannot start: {error}") from None
 
 
 def _serials(first: str, count: int) -> list[str]:
@@ -138,7 +138,7 @@ def _serials(first: str, count: int) -> list[str]:
     if count == 1:
         return [first]
     if not first.isdigit():
-        raise Refusal(Exit.USAGE, f"--serial {first} has no number that could follow: give digits only")
+        raise CommandError(Exit.USAGE, f"--serial {first} has no number that could follow: give digits only")
     return [f"{int(first) + number:0{len(first)}}" for number in range(count)]
 
 

@@ -21,7 +21,7 @@ from urja.cosem.companion import (
     read_type_folder,
 )
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 _folders = click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 
@@ -97,15 +97,15 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
             for line in effects:
                 click.echo(line)
             if effects and not yes:
-                raise Refusal(
+                raise CommandError(
                     Exit.FAILED,
                     "nothing was loaded: meters that are there would be read by it; give --yes where that is meant",
                 )
             stored = load_types(sources.values(), loaded_at=box.clock.now(), actor=_actor())
     except MeterTypeError as error:
-        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+        raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     for version in stored:
         is_new = any(source.sha256 == version.sha256 for source in fresh)
         again = "" if is_new else f", loaded {version.loaded_at:%Y-%m-%d} by {version.actor}"
@@ -129,7 +129,7 @@ def list_types(as_json: bool, data: Path) -> None:
     try:
         loaded = versions()
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     if as_json:
         click.echo(json.dumps({"shipped": device_types(), "loaded": loaded}, default=str))
         return
@@ -147,7 +147,7 @@ def _read(folder: Path) -> TypeFiles:
         build_device_type(source)
     except CompanionError as error:
         lines = "\n  ".join(error.problems)
-        raise Refusal(Exit.USAGE, f"{folder} is not a meter type:\n  {lines}") from None
+        raise CommandError(Exit.USAGE, f"{folder} is not a meter type:\n  {lines}") from None
     return source
 
 

@@ -11,7 +11,7 @@ from urja.apps import services
 from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
 from urja.base.settings import Fault, Loaded, SettingsError, load_with_origins, show_value
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 DEFAULT_DATA = Path("urja-data")
 DEFAULT_CONFIG = Path("urja.toml")
@@ -48,11 +48,11 @@ def read_document(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8 and try again"
         ) from None
     except OSError as error:
-        raise Refusal(
+        raise CommandError(
             Exit.NO_PERMISSION, f"{path} cannot be read ({error.strerror}): give this user rights to it"
         ) from error
 
@@ -81,11 +81,11 @@ def check_services(loaded: Loaded) -> Loaded:
 
 
 def load_settings(config_path: Path | None) -> Loaded:
-    """Settings from the named file (or ./urja.toml) and the environment; all faults as one `Refusal`."""
+    """Settings from the named file (or ./urja.toml) and the environment; all faults as one `CommandError`."""
     path = config_path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     try:
         return check_services(load_with_origins(path, os.environ))
     except SettingsError as error:
         count = len(error.faults)
         head = f"the configuration has {count} fault{'s' if count > 1 else ''}:"
-        raise Refusal(Exit.USAGE, "\n  ".join([head, *map(str, error.faults)])) from None
+        raise CommandError(Exit.USAGE, "\n  ".join([head, *map(str, error.faults)])) from None

@@ -9,7 +9,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.group()
@@ -37,7 +37,9 @@ def invite(data: Path, email: str, hours: int) -> None:
     now = box.clock.now()
     user = user_of(email)
     if user is None or not works_here(user.pk, now):
-        raise Refusal(Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first")
+        raise CommandError(
+            Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first"
+        )
     click.echo(passkeys.invite(user, now=now, lasts=timedelta(hours=hours), actor="urja passkey invite"))
     click.echo(
         f"Shown once, good for one passkey within {hours} hours. {email} signs in at "
@@ -98,5 +100,5 @@ def revoke(data: Path, number: int) -> None:
     try:
         found = passkeys.revoke(number, now=box.clock.now())
     except passkeys.PasskeyRefusedError as error:
-        raise Refusal(Exit.FAILED, str(error)) from None
+        raise CommandError(Exit.FAILED, str(error)) from None
     click.echo(f"passkey {number} of {found.user.email} approves nothing any more")

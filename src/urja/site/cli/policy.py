@@ -20,7 +20,7 @@ from urja.core.policy import Policy, PolicyError, parse_policy, sentence
 from urja.core.units import major
 from urja.site.cli.options import data_option, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 _day = click.DateTime(["%Y-%m-%d"])
@@ -36,7 +36,7 @@ def _parse(path: Path, text: str) -> Policy:
         return parse_policy(text)
     except PolicyError as error:
         lines = "\n  ".join(str(fault) for fault in error.faults)
-        raise Refusal(Exit.USAGE, f"{path} is not a policy:\n  {lines}") from None
+        raise CommandError(Exit.USAGE, f"{path} is not a policy:\n  {lines}") from None
 
 
 @policy.command()
@@ -51,7 +51,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
             document = parse_policy(read_document(path))
         except PolicyError as error:
             found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except Refusal as unread:
+        except CommandError as unread:
             found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
         faults[str(path)] = found
         if as_json:
@@ -174,7 +174,9 @@ def replay_command(
     """Say whom a document would have cut between two days, and why, against what happened."""
     period = Period(first.date(), end.date())
     if not period.days:
-        raise Refusal(Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after")
+        raise CommandError(
+            Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after"
+        )
     document = _parse(file, read_document(file))
     from urja.site.admin import Administration
 
@@ -184,7 +186,7 @@ def replay_command(
         with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
             outcome = replay_all(connection, document, period, zone, box.clock.now())
     except psycopg.OperationalError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
     if as_json:
         click.echo(json.dumps(outcome.as_json(language), ensure_ascii=False))
     else:
@@ -197,7 +199,7 @@ def replay_all(
     """Every account from the first day's midnight to the last one's, or to `now` where that is earlier."""
     begin, end = period.bounds(zone)
     if begin >= now:
-        raise Refusal(Exit.USAGE, f"{period.first} has not begun: a replay is of the past")
+        raise CommandError(Exit.USAGE, f"{period.first} has not begun: a replay is of the past")
     end = min(end, now)
     outcome = Outcome(document, period, zone)
     for history in histories(connection, document.currency, begin, end):
@@ -236,9 +238,9 @@ def load(files: Sequence[Path], data: Path) -> None:
                 for text in texts.values()
             ]
     except PolicyConflictError as error:
-        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+        raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
     click.echo(_assigned(box.clock.now()))
@@ -262,9 +264,9 @@ def assign(category: str, code: str, data: Path) -> None:
     try:
         assign_policy(category, code, recorded_at=box.clock.now(), actor="urja policy assign")
     except UnknownPolicyError as error:
-        raise Refusal(Exit.USAGE, f"{error}: load one with urja policy load") from None
+        raise CommandError(Exit.USAGE, f"{error}: load one with urja policy load") from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     click.echo(_assigned(box.clock.now()))
 
 

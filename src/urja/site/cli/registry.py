@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.group()
@@ -41,7 +41,7 @@ def check(limit: int, as_json: bool, data: Path) -> None:
     try:
         results = checking.check(box.clock.now(), bounds=box.settings.utility.bounds, limit=limit)
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
     found = sum(result.count for result in results)
     if as_json:
         click.echo(

@@ -9,7 +9,7 @@ import click
 from urja.base.clock import read_anchor
 from urja.site.cli.options import data_option
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time, restored_data
 
 
@@ -27,7 +27,7 @@ def restored(data: Path, since: str) -> None:
     """
     directory = DataDirectory(data)
     if not directory.clock.exists():
-        raise Refusal(Exit.USAGE, f"{data} is no data directory that has run: give it with --data")
+        raise CommandError(Exit.USAGE, f"{data} is no data directory that has run: give it with --data")
     directory.claim()
     try:
         anchor = read_anchor(directory.clock)
@@ -47,9 +47,9 @@ def _instant(text: str, now: datetime) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"--since {text!r} is no time with its offset from UTC: 2026-03-02T09:00+05:30"
         )
     if at > now:
-        raise Refusal(Exit.USAGE, f"--since {text} is in the future: give the time of the copy")
+        raise CommandError(Exit.USAGE, f"--since {text} is in the future: give the time of the copy")
     return at.astimezone(UTC)

@@ -10,7 +10,7 @@ import click
 
 from urja.core.units import major
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.payments.kinds import Difference
@@ -38,7 +38,7 @@ def show(data: Path, day: datetime | None, limit: int, as_json: bool) -> None:
     try:
         found = _found(day, limit)
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, default=str))
     else:

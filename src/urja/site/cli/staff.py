@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.journal.queries import Done
@@ -95,7 +95,7 @@ def forget_factors(data: Path, email: str) -> None:
 
     user = user_of(email)
     if user is None:
-        raise Refusal(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
+        raise CommandError(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
     removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
     note_sign_in(
         SignInKind.FACTOR_REMOVED,
@@ -155,12 +155,12 @@ def done(box: "Administration", operation: "UseCase", actor: str) -> "Done":
     """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import perform
 
     try:
         return perform(operation, recorded_at=box.clock.now(), actor=actor)
-    except Refused as error:
-        raise Refusal(Exit.FAILED, "\n  ".join(["nothing was done:", *error.faults])) from None
+    except RefusedError as error:
+        raise CommandError(Exit.FAILED, "\n  ".join(["nothing was done:", *error.faults])) from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error

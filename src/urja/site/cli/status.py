@@ -19,7 +19,7 @@ from urja.base.settings import Settings
 from urja.site.admin import RESTART
 from urja.site.cli.options import data_option
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import probes
 
 
@@ -45,21 +45,21 @@ def status(data: Path, as_json: bool) -> None:
 
 
 async def gather(data: DataDirectory) -> dict[str, Any]:
-    """What is known of a running box; raises `Refusal` where none runs."""
+    """What is known of a running box; raises `CommandError` where none runs."""
     holder = data.holder()
     if holder is None:
-        raise Refusal(
+        raise CommandError(
             Exit.ALREADY_RUNNING, f"no Urja runs on {data.path}: start one with urja up --data {data.path}"
         )
     try:
         known = read_json(data.status_file, _Known, RESTART)
         settings = read_json(data.settings_file, Settings, RESTART)
     except FileNotFoundError:
-        raise Refusal(
+        raise CommandError(
             Exit.ALREADY_RUNNING, f"Urja (process {holder}) is only just starting on {data.path}: ask again"
         ) from None
     except DamagedFileError as error:
-        raise Refusal(Exit.USAGE, str(error)) from None
+        raise CommandError(Exit.USAGE, str(error)) from None
     processes = known.processes
     statuses, broker = await asyncio.gather(
         _statuses(processes), probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)

@@ -8,7 +8,7 @@ import click
 
 from urja.site.cli.import_file import map_of
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.site.admin import Administration
@@ -52,7 +52,7 @@ def receive(
     Keys are wrapped at once, and what an envelope holds is written nowhere.
     """
     if (certificate is None) != (private_key is None):
-        raise Refusal(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
+        raise CommandError(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
     box = _box(data)
     from urja.apps.meter_types.queries import known_types
     from urja.usecases import keyfiles
@@ -69,8 +69,8 @@ def receive(
             fields = {one.name for one in KINDS["devices"].fields}
             the_map = canonical(KINDS["devices"], without=frozenset(fields - set(heading)))
         devices = keyfiles.delivered(content, the_map, box.keys, known_types())
-    except keyfiles.BadKeyFile as bad:
-        raise Refusal(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
+    except keyfiles.KeyFileError as bad:
+        raise CommandError(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
     _perform(box, ReceiveDevices(delivery=delivery, store=store, devices=tuple(devices)))
     click.echo(f"{len(devices)} meters received into {store}")
 
@@ -90,7 +90,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Refusal(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
+        raise CommandError(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
 
 
 @stock.command(name="list")
@@ -187,10 +187,10 @@ def _each(box: "Administration", operations: list[Any]) -> None:
 
 
 def _perform(box: "Administration", operation: "UseCase") -> None:
-    from urja.apps.journal.errors import Refused
+    from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import perform
 
     try:
         perform(operation, recorded_at=box.clock.now(), actor="urja stock")
-    except Refused as refused:
-        raise Refusal(Exit.FAILED, "\n  ".join(["nothing was done:", *refused.faults])) from None
+    except RefusedError as refused:
+        raise CommandError(Exit.FAILED, "\n  ".join(["nothing was done:", *refused.faults])) from None

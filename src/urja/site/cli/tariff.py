@@ -26,7 +26,7 @@ from urja.core.rating import (
 )
 from urja.core.units import exact, major
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.billing.repricing import Repriced
@@ -53,7 +53,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
             document = parse_tariff(read_document(path))
         except TariffError as error:
             found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except Refusal as unread:
+        except CommandError as unread:
             found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
         faults[str(path)] = found
         if not as_json:
@@ -103,12 +103,12 @@ def rate(
     versions = _versions(files)
     billed = Period(first.date(), end.date())
     if not billed.days:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"the period from {billed.first} to {billed.end} has no day: --to is the day after"
         )
     passed = Period(billed.first, through.date() if through else billed.end)
     if not billed.first <= passed.end <= billed.end:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"--through {passed.end} is outside the period: give {billed.first} to {billed.end}"
         )
     try:
@@ -116,9 +116,9 @@ def rate(
         uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
         result = target(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:
-        raise Refusal(Exit.USAGE, f"this cannot be rated: {error}") from None
+        raise CommandError(Exit.USAGE, f"this cannot be rated: {error}") from None
     except OverflowError:
-        raise Refusal(
+        raise CommandError(
             Exit.USAGE, f"{billed.end} is too near the end of the calendar: give an earlier --to"
         ) from None
     if as_json:
@@ -135,12 +135,12 @@ def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
         try:
             known[date.fromisoformat(day)] = int(wh)
         except ValueError:
-            raise Refusal(
+            raise CommandError(
                 Exit.USAGE, f"--read {read} is not a day with Wh, such as 2026-04-04=100000"
             ) from None
     for day in known:
         if not passed.first < day < passed.end:
-            raise Refusal(
+            raise CommandError(
                 Exit.USAGE,
                 f"--read {day} is not inside the period: give a day after {passed.first} and before {passed.end}",
             )
@@ -152,17 +152,17 @@ def _parse(path: Path, text: str) -> Tariff:
         return parse_tariff(text)
     except TariffError as error:
         lines = "\n  ".join(str(fault) for fault in error.faults)
-        raise Refusal(Exit.USAGE, f"{path} is not a tariff:\n  {lines}") from None
+        raise CommandError(Exit.USAGE, f"{path} is not a tariff:\n  {lines}") from None
 
 
 def _versions(files: Sequence[Path]) -> list[Tariff]:
     versions = [_parse(path, read_document(path)) for path in files]
     codes = sorted({version.code for version in versions})
     if len(codes) > 1:
-        raise Refusal(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
+        raise CommandError(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
     for version in versions[1:]:
         if why := version.unlike(versions[0]):
-            raise Refusal(
+            raise CommandError(
                 Exit.USAGE, f"version {version.version} cannot follow: {why}; give it a code of its own"
             )
     return versions
@@ -260,15 +260,15 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
             for currency, each in found.items():
                 click.echo(_told(each, currency, documents))
             if found and not yes:
-                raise Refusal(
+                raise CommandError(
                     Exit.FAILED,
                     "nothing was loaded: days that were charged would be charged anew, as shown; "
                     "give --yes where that is meant, or a later valid_from",
                 )
     except (TariffConflictError, UnlikeVersionError) as error:
-        raise Refusal(Exit.USAGE, f"{error}; nothing was loaded") from None
+        raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
 

@@ -15,7 +15,7 @@ from urja.laws import (
 )
 from urja.laws.verify import examine, proven_to
 from urja.site.cli.options import data_option
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 
 @click.command()
@@ -65,7 +65,7 @@ def verify(
         return
     if receipt is not None or head is not None:
         if receipt is None or head is None:
-            raise Refusal(Exit.USAGE, "a receipt is checked by a head: give both --receipt and --head")
+            raise CommandError(Exit.USAGE, "a receipt is checked by a head: give both --receipt and --head")
         check_receipt(receipt, head, key or "", as_json=as_json)
         return
     from urja.site.admin import Administration
@@ -85,7 +85,7 @@ def verify(
                 kept=kept,
             )
     except psycopg.OperationalError as error:
-        raise Refusal(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
+        raise CommandError(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
     if as_json:
         report = {
             "proven": proven,
@@ -113,7 +113,7 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
     try:
         receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
     except UNREADABLE as error:
-        raise Refusal(Exit.USAGE, f"{path} is no receipt: {error}") from None
+        raise CommandError(Exit.USAGE, f"{path} is no receipt: {error}") from None
     try:
         signed = check(receipt, heads_in(head), key)
     except ProofError as error:
@@ -156,7 +156,7 @@ def check_heads(path: Path) -> None:
 
 
 def heads_in(path: Path) -> list[SignedHead]:
-    """The heads in a file, one a line, or in the files of a directory; raises `Refusal` for anything else."""
+    """The heads in a file, one a line, or in the files of a directory; raises `CommandError` for anything else."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     found = []
     for file in files:
@@ -164,9 +164,11 @@ def heads_in(path: Path) -> list[SignedHead]:
             try:
                 found.append(msgspec.json.decode(line, type=SignedHead))
             except UNREADABLE as error:
-                raise Refusal(
+                raise CommandError(
                     Exit.USAGE, f"{file}, line {number}, is no signed head of the log: {error}"
                 ) from None
     if not found:
-        raise Refusal(Exit.USAGE, f"{path} has no heads: give a file of DATA/proofs/heads, or that directory")
+        raise CommandError(
+            Exit.USAGE, f"{path} has no heads: give a file of DATA/proofs/heads, or that directory"
+        )
     return sorted(found, key=lambda signed: signed.head.number)

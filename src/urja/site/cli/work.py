@@ -9,7 +9,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import done, opened
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.site.admin import Administration
@@ -35,7 +35,7 @@ def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) 
     from urja.apps.work.kinds import WorkOrderKind
 
     if kind is not None and kind not in WorkOrderKind.values:
-        raise Refusal(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")
+        raise CommandError(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")
     found = [asdict(order) for order in work_orders.everywhere(limit, kind=kind, ended=ended)]
     if as_json:
         click.echo(json.dumps({"work_orders": found}, ensure_ascii=False, default=str))
@@ -120,6 +120,6 @@ def _kept(box: "Administration", number: int, file: Path) -> int:
     try:
         return add_photo(number, file.read_bytes(), recorded_at=box.clock.now(), actor=ACTOR).id
     except OSError as error:
-        raise Refusal(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
+        raise CommandError(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
     except WorkError as error:
-        raise Refusal(Exit.FAILED, f"nothing was done: {file}: {error}") from error
+        raise CommandError(Exit.FAILED, f"nothing was done: {file}: {error}") from error

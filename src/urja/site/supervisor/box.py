@@ -31,7 +31,7 @@ from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings, mask_password
 from urja.laws.outages import OutageLog
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import Exit, Refusal, disk_full, refusal_for
+from urja.site.exits import CommandError, Exit, disk_full, refusal_for
 from urja.site.supervisor import broker_process, business_time, postgres, probes, restored_data
 from urja.site.supervisor.child import Child, ChildSpec, State
 from urja.site.supervisor.launch import command as launch_command
@@ -167,7 +167,7 @@ class Box:
     # -- life ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start everything, in order; return when all are ready. Raises `Refusal` with all stopped again."""
+        """Start everything, in order; return when all are ready. Raises `CommandError` with all stopped again."""
         self.data.claim()
         try:
             await self._start()
@@ -226,12 +226,12 @@ class Box:
         for child in self._children.values():
             child.kill_for_good()
 
-    async def wait_failed(self) -> Refusal:
+    async def wait_failed(self) -> CommandError:
         """Wait until a child keeps stopping, and return why."""
         await self._failed.wait()
         return next(child for child in self._children.values() if child.keeps_stopping).refusal()
 
-    def failing(self) -> Refusal | None:
+    def failing(self) -> CommandError | None:
         """Why the box is not whole: a child that keeps stopping and is not ready now."""
         for child in self._children.values():
             if child.keeps_stopping and child.state is not State.READY:
@@ -246,7 +246,7 @@ class Box:
                     self.data.clock, self.data.heartbeat, self.settings.clock, time.time()
                 )
             except ValueError as damaged:
-                raise Refusal(Exit.USAGE, str(damaged)) from damaged
+                raise CommandError(Exit.USAGE, str(damaged)) from damaged
         else:
             write_anchor(self.data.clock, anchor)
         return anchor
@@ -257,7 +257,7 @@ class Box:
             sign = restored_data.sign_of_restore(self.data.heartbeat, time.time())
             last_s = business_time.read_heartbeat(self.data.heartbeat).stamp_s
         except ValueError as damaged:
-            raise Refusal(Exit.USAGE, str(damaged)) from damaged
+            raise CommandError(Exit.USAGE, str(damaged)) from damaged
         anchor = self.anchor_clock()
         if sign:
             now = self.clock.now()
@@ -325,7 +325,7 @@ class Box:
         try:
             binaries = postgres.find_binaries(Path(configured) if configured else None)
         except postgres.PostgresError as error:
-            raise Refusal(Exit.UNAVAILABLE, str(error)) from error
+            raise CommandError(Exit.UNAVAILABLE, str(error)) from error
         cluster = postgres.Cluster(
             binaries,
             self.data.postgres,
@@ -348,7 +348,7 @@ class Box:
         except postgres.PostgresError as error:
             if "No space left" in str(error):
                 raise disk_full(self.data.path) from error
-            raise Refusal(Exit.OS_ERROR, str(error)) from error
+            raise CommandError(Exit.OS_ERROR, str(error)) from error
 
     def _nats(self) -> ChildSpec:
         broker = self.settings.broker
@@ -429,7 +429,7 @@ class Box:
         )
         code = await child.run_once()
         if code == Exit.OTHER_VERSION:
-            raise Refusal(Exit.OTHER_VERSION, child.last_words().removeprefix("urja: "))
+            raise CommandError(Exit.OTHER_VERSION, child.last_words().removeprefix("urja: "))
         if code != 0:
             raise child.refusal()
 
@@ -440,13 +440,13 @@ class Box:
                 version = connection.info.server_version // 10_000
         except psycopg.Error as error:
             words = " ".join(str(error).split())
-            raise Refusal(
+            raise CommandError(
                 Exit.UNAVAILABLE,
                 f"the database at {mask_password(dsn)} cannot be reached: {mask_password(words)}. "
                 "Start it, or correct database.dsn; left out, Urja runs a PostgreSQL of its own",
             ) from None
         if version < postgres.MAJOR_VERSION:
-            raise Refusal(
+            raise CommandError(
                 Exit.UNAVAILABLE,
                 f"the database at {mask_password(dsn)} is PostgreSQL {version}; "
                 f"Urja needs {postgres.MAJOR_VERSION} or later",
@@ -486,13 +486,13 @@ def is_free(host: str, port: int) -> bool:
     """Whether somebody could listen on a TCP port now."""
     try:
         _check_port(host, port, socket.SOCK_STREAM, "")
-    except Refusal:
+    except CommandError:
         return False
     return True
 
 
 def check_ports(settings: Settings, processes: Sequence[str]) -> None:
-    """Raise `Refusal` for a port that somebody else listens on, naming the setting that moves it."""
+    """Raise `CommandError` for a port that somebody else listens on, naming the setting that moves it."""
     for section, name in _PORTS:
         if section not in {"broker", *processes}:
             continue
@@ -521,13 +521,13 @@ def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None
     except OSError as error:
         variable = "URJA_" + key.replace(".", "_").upper()
         if error.errno == errno.EADDRINUSE:
-            raise Refusal(
+            raise CommandError(
                 Exit.OS_ERROR,
                 f"port {port} on {host} is taken by another program: stop that one, or choose another "
                 f"with {key} in urja.toml or {variable}",
             ) from None
         if error.errno in {errno.EACCES, errno.EPERM}:
-            raise Refusal(
+            raise CommandError(
                 Exit.NO_PERMISSION,
                 f"this user may not listen on port {port}: choose one above 1023 with {key} or {variable}",
             ) from None
@@ -545,7 +545,7 @@ def _reachable(host: str) -> str:
 async def run(box: Box, announce: Callable[[Box], None]) -> None:
     """Run a box until SIGINT or SIGTERM (a second one kills).
 
-    Raises `Refusal` where it does not start, and at its end where a process keeps stopping then; the others have run on.
+    Raises `CommandError` where it does not start, and at its end where a process keeps stopping then; the others have run on.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

@@ -21,7 +21,7 @@ from typing import Any, Final
 import structlog
 
 from urja.base.settings import SupervisorSettings
-from urja.site.exits import Exit, Refusal, disk_full
+from urja.site.exits import CommandError, Exit, disk_full
 
 log = structlog.get_logger()
 
@@ -122,7 +122,7 @@ class Child:
         return self.state is State.READY and self.health is Health.OK
 
     async def start(self) -> None:
-        """Start it and its keeper; return when it is ready. Raises `Refusal` if it does not come up."""
+        """Start it and its keeper; return when it is ready. Raises `CommandError` if it does not come up."""
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
         failed = asyncio.create_task(self.failed.wait())
         ready = asyncio.create_task(self._ready.wait())
@@ -154,14 +154,14 @@ class Child:
             self.failure = f"{_how(code)}: {self.last_words()}"
         return code
 
-    def refusal(self) -> Refusal:
+    def refusal(self) -> CommandError:
         """Why the box cannot start with this child, or is not whole without it."""
         words = self.failure or self.last_words()
         if any(sign in words for sign in _NO_SPACE):
             return disk_full(self.log_file.parent.parent)
         deaths = self.deaths_in_a_row
         how = f"keeps stopping ({deaths} times in a row)" if deaths > 1 else "did not start"
-        return Refusal(
+        return CommandError(
             Exit.SOFTWARE,
             f"{self.spec.name} {how}: {words}. Its log is {self.log_file}; when the cause is gone, start "
             "again: what was accepted is kept",
@@ -193,7 +193,7 @@ class Child:
                 log.warning("child did not stop in time and is killed", child=self.spec.name)
                 process.kill()
                 await process.wait()
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(CommandError):
             # Why it failed has been told by `wait` of the box; here it only has to be gone.
             await self._task
         self._become(State.STOPPED)

@@ -22,7 +22,7 @@ import msgspec
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.restored import Restored
 from urja.site.data_directory import write_private
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.business_time import read_heartbeat
 
 SILENT_S: Final = 600.0
@@ -48,7 +48,7 @@ def sign_of_restore(heartbeat: Path, wall_s: float) -> str:
 
 
 def read(file: Path) -> list[Restored]:
-    """What was noticed so far, the oldest first; raises `Refusal` for a damaged file."""
+    """What was noticed so far, the oldest first; raises `CommandError` for a damaged file."""
     try:
         return read_json(
             file, list[Restored], "remove it, and say with `urja restored --since` from when the data are"
@@ -56,7 +56,7 @@ def read(file: Path) -> list[Restored]:
     except FileNotFoundError:
         return []
     except DamagedFileError as damaged:
-        raise Refusal(Exit.USAGE, str(damaged)) from None
+        raise CommandError(Exit.USAGE, str(damaged)) from None
 
 
 def note(file: Path, why: str, since_at: datetime, at: datetime) -> Restored:

@@ -25,7 +25,7 @@ from urja.base.restored import Restored
 from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import write_private
-from urja.site.exits import Exit, Refusal
+from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.postgres import SUPERUSER
 from urja.stream.signing import public_key
 
@@ -112,7 +112,7 @@ class Vault:
 
     @classmethod
     def open(cls, directory: Path) -> "Vault":
-        """Read the secrets and make those that are missing; raises `Refusal` for a damaged file."""
+        """Read the secrets and make those that are missing; raises `CommandError` for a damaged file."""
         _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
         _gather(directory)
         _copy(directory / HEADEND_FILE, "kek", "seal_key")
@@ -333,8 +333,8 @@ def _copy(path: Path, source: str, name: str) -> None:
         write_private(path, msgspec.json.encode({**stored, name: stored[source]}))
 
 
-def _damaged(path: Path, what: str) -> Refusal:
-    return Refusal(
+def _damaged(path: Path, what: str) -> CommandError:
+    return CommandError(
         Exit.USAGE,
         f"{path} is damaged ({what}): restore it from a backup; without the key-encryption key in it "
         "the keys of adopted meters cannot be unwrapped",

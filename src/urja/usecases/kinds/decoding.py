@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Operation
 from urja.base.sentences import say
 from urja.base.storable import faults_of
@@ -15,13 +15,13 @@ from urja.base.storable import faults_of
 def decode[Asked: Operation](kind: str, content: Any, known: Mapping[str, type[Asked]]) -> Asked:
     """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
     if kind not in known:
-        raise Refused([say("there is no operation {kind}", kind=repr(kind))])
+        raise RefusedError([say("there is no operation {kind}", kind=repr(kind))])
     try:
         operation = msgspec.convert(content, known[kind])
     except msgspec.ValidationError as error:
-        raise Refused([_fault(str(error))]) from error
+        raise RefusedError([_fault(str(error))]) from error
     if faults := list(faults_of(operation)):
-        raise Refused(faults)
+        raise RefusedError(faults)
     return operation
 
 

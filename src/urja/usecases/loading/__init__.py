@@ -4,8 +4,19 @@ What is here needs no database: kinds of file and maps. `running` loads a file, 
 """
 
 from urja.usecases.loading.kinds import KINDS, Field, Kind
-from urja.usecases.loading.mapping import BadMap, Map, as_toml, canonical, parse
+from urja.usecases.loading.mapping import Map, MappingFileError, as_toml, canonical, parse
 from urja.usecases.loading.staging import Fault
-from urja.usecases.loading.tables import BadFile
+from urja.usecases.loading.tables import FileFormatError
 
-__all__ = ["KINDS", "BadFile", "BadMap", "Fault", "Field", "Kind", "Map", "as_toml", "canonical", "parse"]
+__all__ = [
+    "KINDS",
+    "Fault",
+    "Field",
+    "FileFormatError",
+    "Kind",
+    "Map",
+    "MappingFileError",
+    "as_toml",
+    "canonical",
+    "parse",
+]

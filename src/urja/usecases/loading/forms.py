@@ -1,7 +1,7 @@
 """What a cell may hold: text becomes a value of the database and a value becomes text again, each form in one place.
 
 A reader takes a cell (text, or what a spreadsheet has typed already) and gives its plain text, or None for an empty
-one; `value` says what that means. It raises `Bad` with a sentence and a remedy.
+one; `value` says what that means. It raises `FieldValueError` with a sentence and a remedy.
 """
 
 import re
@@ -22,7 +22,7 @@ Reader = Callable[[Any], str | None]
 Writer = Callable[[Any], str]
 
 
-class Bad(Exception):  # noqa: N818 - what a cell is
+class FieldValueError(Exception):
     """A cell that is not of its form."""
 
     def __init__(self, sentence: str, remedy: str) -> None:
@@ -164,7 +164,7 @@ class Text(Form):
 
         def read(cell: Any) -> str | None:
             if type(cell) is not str and isinstance(cell, int | float) and abs(cell) >= _UNROUNDED:
-                raise Bad(
+                raise FieldValueError(
                     "a spreadsheet keeps 15 digits of a number and this one has more",
                     "format the column as text and write it again",
                 )
@@ -172,13 +172,13 @@ class Text(Form):
             if not text:
                 return None
             if text[0] == "#" and text in _SPREADSHEET_ERRORS:
-                raise Bad(
+                raise FieldValueError(
                     "a formula of the spreadsheet came to an error", "mend the formula, or leave it empty"
                 )
             if len(text) > limit:
-                raise Bad(f"it has {len(text)} characters, {limit} at most fit", "shorten it")
+                raise FieldValueError(f"it has {len(text)} characters, {limit} at most fit", "shorten it")
             if matches is not None and not matches(text):
-                raise Bad(f"it is not {self.sounds}", f"write {self.expected(ways)}")
+                raise FieldValueError(f"it is not {self.sounds}", f"write {self.expected(ways)}")
             return text
 
         return read
@@ -210,7 +210,7 @@ class MeterPlace(Code):
                 try:
                     parse_meter_address(self.value(text))
                 except ValueError as error:
-                    raise Bad(str(error), f"write {self.expected(ways)}") from None
+                    raise FieldValueError(str(error), f"write {self.expected(ways)}") from None
             return text
 
         return read
@@ -240,7 +240,9 @@ class Phone(Form):
             if prefix and not text.startswith("+"):
                 text = prefix + text.lstrip("0")
             if not matches(text):
-                raise Bad("it is not a telephone number", f"write {self.expected(ways)}, or leave it empty")
+                raise FieldValueError(
+                    "it is not a telephone number", f"write {self.expected(ways)}, or leave it empty"
+                )
             return text
 
         return read
@@ -268,7 +270,7 @@ class Choice(Form):
                 return None
             word = known.get(text.casefold())
             if word is None:
-                raise Bad(
+                raise FieldValueError(
                     "it is none of the words that are known",
                     f"write {self.expected(ways)}, or give the map a table of values",
                 )
@@ -302,7 +304,7 @@ class YesNo(Form):
             if not text:
                 return None
             if (word := self._WORDS.get(text.casefold())) is None:
-                raise Bad("it is neither yes nor no", f"write {self.expected(ways)}")
+                raise FieldValueError("it is neither yes nor no", f"write {self.expected(ways)}")
             return word
 
         return read
@@ -344,13 +346,13 @@ class Number(Form):
             try:
                 exact = parse(text) if type(cell) is str else Decimal(repr(cell))
             except (ValueError, InvalidOperation):
-                raise Bad("it is not a number", f"write {self.expected(ways)}") from None
+                raise FieldValueError("it is not a number", f"write {self.expected(ways)}") from None
             scaled = exact * scale
             whole = int(scaled)
             if whole != scaled:
-                raise Bad("it has more decimals than can be kept", f"write {self.expected(ways)}")
+                raise FieldValueError("it has more decimals than can be kept", f"write {self.expected(ways)}")
             if not low <= whole <= high:
-                raise Bad(
+                raise FieldValueError(
                     f"it is outside {self._shown(low, ways)} to {self._shown(high, ways)}",
                     f"write {self.expected(ways)}",
                 )
@@ -406,9 +408,13 @@ class Degrees(Form):
             try:
                 value = parse(text) if type(cell) is str else Decimal(repr(cell))
             except (ValueError, InvalidOperation):
-                raise Bad("it is not a number of degrees", f"write {self.expected(ways)}") from None
+                raise FieldValueError(
+                    "it is not a number of degrees", f"write {self.expected(ways)}"
+                ) from None
             if abs(value) > self.most:
-                raise Bad(f"nothing on earth is beyond {self.most} degrees", f"write {self.expected(ways)}")
+                raise FieldValueError(
+                    f"nothing on earth is beyond {self.most} degrees", f"write {self.expected(ways)}"
+                )
             return f"{value:.6f}"
 
         return read
@@ -494,7 +500,7 @@ def _moments(ways: Ways) -> Callable[[Any], datetime | None]:
         else:
             return None
         if not _YEARS[0] <= found.year <= _YEARS[1]:
-            raise Bad(f"it is a day of the year {found.year}", f"write it like {shown}")
+            raise FieldValueError(f"it is a day of the year {found.year}", f"write it like {shown}")
         return found
 
     return moment
@@ -513,7 +519,7 @@ def _parsed(text: str, written_as: str | None, shown: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise Bad("it is not a date", f"write it like {shown}") from None
+        raise FieldValueError("it is not a date", f"write it like {shown}") from None
 
 
 @dataclass(frozen=True)
@@ -539,9 +545,11 @@ class Bytes(Form):
         try:
             found = bytes.fromhex(text)
         except ValueError:
-            raise Bad("it is not hexadecimal", f"write {self.expected(ways)}") from None
+            raise FieldValueError("it is not hexadecimal", f"write {self.expected(ways)}") from None
         if len(found) != self.length:
-            raise Bad(f"it has {len(found)} bytes, not {self.length}", f"write {self.expected(ways)}")
+            raise FieldValueError(
+                f"it has {len(found)} bytes, not {self.length}", f"write {self.expected(ways)}"
+            )
         return found
 
     def writer(self, ways: Ways) -> Writer:  # noqa: ARG002

@@ -26,9 +26,9 @@ from zoneinfo import ZoneInfo
 from urja.base import toml
 from urja.base.keystore import KeyStore
 from urja.usecases.loading.forms import (
-    Bad,
     Day,
     Degrees,
+    FieldValueError,
     Form,
     Instant,
     Key,
@@ -47,7 +47,7 @@ _FORMATS: Final = {"date", "decimal"}
 _COLUMN: Final = {"column", "value", "values", "default", "date", "decimal", "unit", "prefix"}
 
 
-class BadMap(Exception):  # noqa: N818 - what a map is
+class MappingFileError(Exception):
     """A map that cannot be followed; each fault names its line."""
 
     def __init__(self, faults: list[str]) -> None:
@@ -105,7 +105,7 @@ class Source:
         def write_word(value: Any) -> str:
             text = write(value)
             if text not in words:
-                raise BadMap(
+                raise MappingFileError(
                     [f"line {self.line}: the table of values for {self.field.name} has no word for {text!r}"]
                 )
             return words[text]
@@ -130,7 +130,7 @@ def _by_table(read: Reader, values: Mapping[str, str], line: int) -> Reader:
             return known[text]
         if not text:
             return read("")
-        raise Bad(
+        raise FieldValueError(
             "the table of values does not know it", f"add it to line {line} of the map, or mend the row"
         )
 
@@ -141,7 +141,7 @@ def _required(read: Reader, expected: str) -> Reader:
     def read_something(cell: Any) -> str | None:
         text = read(cell)
         if text is None:
-            raise Bad("it is empty", f"write {expected}")
+            raise FieldValueError("it is empty", f"write {expected}")
         return text
 
     return read_something
@@ -188,11 +188,11 @@ def parse(text: str) -> Map:
     try:
         content = toml.loads(text)
     except toml.TomlError as error:
-        raise BadMap([_located(error, text)]) from None
+        raise MappingFileError([_located(error, text)]) from None
     reading = _Reading(text, content)
     found = reading.map()
     if reading.faults or found is None:
-        raise BadMap([f"line {line}: {sentence}" for line, sentence in sorted(reading.faults)])
+        raise MappingFileError([f"line {line}: {sentence}" for line, sentence in sorted(reading.faults)])
     return found
 
 
@@ -340,7 +340,7 @@ class _Reading:
                 continue
             try:
                 read(text)
-            except Bad as bad:
+            except FieldValueError as bad:
                 self._fault(at, f"{text!r}: {bad.sentence}; {bad.remedy}")
 
     def _date(self, given: Any, at: tuple[str, ...]) -> str | None:

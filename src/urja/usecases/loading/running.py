@@ -19,17 +19,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, transaction
 
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Doing, UseCase, next_number, numbers_ahead
 from urja.base.keystore import KeyStore
 from urja.usecases import checking
 from urja.usecases.checking import Result
 from urja.usecases.loading import following, staging
-from urja.usecases.loading.forms import Bad, Key, Reader, tidy
+from urja.usecases.loading.forms import FieldValueError, Key, Reader, tidy
 from urja.usecases.loading.mapping import Map
 from urja.usecases.loading.staging import Copying, Fault, Load, Row
-from urja.usecases.loading.tables import BadFile, Rows, created, is_excel, opened
+from urja.usecases.loading.tables import FileFormatError, Rows, created, is_excel, opened
 from urja.usecases.performing import attempt, writing
 
 SHOWN: Final = 20
@@ -150,7 +150,7 @@ def _asked(asking: Any, load: Load, row: Row, doing: Doing) -> Sequence[UseCase]
     row.faults.clear()
     operations = list(asking.asked(load, doing, row))
     if row.faults:
-        raise Refused([fault.sentence for fault in row.faults])
+        raise RefusedError([fault.sentence for fault in row.faults])
     return operations
 
 
@@ -229,7 +229,7 @@ def _read_row(copying: Copying, columns: Sequence[_Column], n: int, cells: Seque
         cell = column.fixed if place is None else cells[place] if place < len(cells) else None
         try:
             values.append(column.read(cell))
-        except Bad as bad:
+        except FieldValueError as bad:
             shown = "" if column.secret else tidy(cell)[:_LONGEST]
             copying.fault(Fault(n, column.name, shown, bad.sentence, bad.remedy))
             good = False
@@ -250,7 +250,9 @@ def _places(the_map: Map, rows: Rows, path: Path) -> dict[str, tuple[int, str]]:
     if missing:
         named = [f"{source.column!r} (line {source.line} of the map)" for source in missing]
         has = _some(rows.heading, ", ")
-        raise BadFile(f"{path.name} has no column {_some(named, '; ')}; it has {has}{_elsewhere(rows, path)}")
+        raise FileFormatError(
+            f"{path.name} has no column {_some(named, '; ')}; it has {has}{_elsewhere(rows, path)}"
+        )
     return {
         source.field.name: (where[source.column], source.column)
         for source in the_map.sources
@@ -356,4 +358,4 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}") from error

@@ -14,7 +14,7 @@ from urja.base.csv_texts import with_apostrophe, without_apostrophe
 from urja.usecases.loading.forms import Numbers, tidy, written
 
 
-class BadFile(Exception):  # noqa: N818 - what a file is
+class FileFormatError(Exception):
     """A file that cannot be read as rows."""
 
 
@@ -58,11 +58,13 @@ def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], header
                 names.pop()
             twice = [name for name, often in Counter(names).items() if name and often > 1]
             if twice:
-                raise BadFile(f"{path}: two columns are called {min(twice)!r}: give one of them another name")
+                raise FileFormatError(
+                    f"{path}: two columns are called {min(twice)!r}: give one of them another name"
+                )
             if not names:
-                raise BadFile(f"{path}: row {number} has no columns' names")
+                raise FileFormatError(f"{path}: row {number} has no columns' names")
             return Rows(names, rows, _other_delimiter(cells))
-    raise BadFile(f"{path} has no row {header} with the columns' names")
+    raise FileFormatError(f"{path} has no row {header} with the columns' names")
 
 
 def _other_delimiter(cells: Sequence[Any]) -> str | None:
@@ -79,7 +81,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[i
         with path.open(encoding=codec, newline="") as file:
             yield _csv_rows(path, csv.reader(file, delimiter=delimiter, strict=True))
     except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror}") from error
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -89,12 +91,12 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
         try:
             cells = next(reader, None)
         except UnicodeDecodeError as error:
-            raise BadFile(
+            raise FileFormatError(
                 f"{path}: near row {number} there are bytes that are not {error.encoding}: {_what_it_is(path)}"
             ) from None
         except csv.Error as error:
             # Read leniently, a quote that nobody closes would swallow the rest of the file as one cell.
-            raise BadFile(
+            raise FileFormatError(
                 f"{path}: row {number}: a quote is opened and not closed, or text follows a closed one ({error}); "
                 "a quote inside a text is written twice"
             ) from None
@@ -122,14 +124,14 @@ def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequen
             _check_unpacked(path)
             book = _workbook(file, damaged)
             if sheet is not None and sheet not in book.sheetnames:
-                raise BadFile(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
+                raise FileFormatError(f"{path} has no sheet {sheet!r}, only {', '.join(book.sheetnames)}")
             chosen = book[sheet] if sheet is not None else book.worksheets[0]
             yield enumerate(([_as_shown(cell) for cell in row] for row in chosen.iter_rows()), 1)
     except OSError as error:
-        raise BadFile(f"{path} cannot be read: {error.strerror or error}") from error
+        raise FileFormatError(f"{path} cannot be read: {error.strerror or error}") from error
     except (BadZipFile, ParseError, EOFError) as error:
         # Damage within a sheet shows when its rows are read, that is, while the caller has them.
-        raise BadFile(damaged) from error
+        raise FileFormatError(damaged) from error
 
 
 def _workbook(file: BinaryIO, damaged: str) -> Any:
@@ -139,7 +141,7 @@ def _workbook(file: BinaryIO, damaged: str) -> Any:
     try:
         return load_workbook(file, read_only=True, data_only=True)
     except (InvalidFileException, KeyError) as error:
-        raise BadFile(damaged) from error
+        raise FileFormatError(damaged) from error
 
 
 _UNPACKED_BYTES = 32 << 20
@@ -155,7 +157,7 @@ def _check_unpacked(path: Path) -> None:
             is_sheet = part.filename.startswith("xl/worksheets/")
             room = max(_UNPACKED_BYTES, _UNPACKED_SHARE * part.compress_size if is_sheet else 0)
             if part.file_size > room:
-                raise BadFile(
+                raise FileFormatError(
                     f"{path}: {part.filename} unpacks to {part.file_size >> 20} MB, {room >> 20} MB are read: "
                     "save the sheet as CSV"
                 )

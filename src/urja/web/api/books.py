@@ -32,7 +32,7 @@ from urja.core.power import Powered
 from urja.core.units import exact
 from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
 from urja.web.shared import power_words as powers, standing as standings
 from urja.web.shared.account_card import account_of
@@ -49,7 +49,7 @@ def readings(ask: Ask) -> answers.Readings:
     query: ReadingsQuery = ask.query
     length = query.ends_at - query.begins_at
     if not timedelta(0) < length <= LONGEST:
-        raise Problem(
+        raise ProblemError(
             "bad-request",
             f"from begins_at to ends_at it is up to {LONGEST.days} days, not {length}; ask in parts",
         )
@@ -171,7 +171,7 @@ def balance(ask: Ask) -> answers.Balance:
     try:
         fresh = billing.fresh_balance(agreement.account_id, ask.now, agreement)
     except UnknownTariffError as error:
-        raise Problem("no-tariff", str(error)) from error
+        raise ProblemError("no-tariff", str(error)) from error
     known = _known(agreement.account_id, ask.now)
     view = standings.standing(known) if known else None
     return answers.Balance(

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 
 
 class _Cursor[K](msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +36,7 @@ def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found = msgspec.json.decode(raw, type=_Cursor[key])
     except (binascii.Error, msgspec.MsgspecError, ValueError):
-        raise Problem("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
+        raise ProblemError("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
     if found.list_ != _mark(path, filters):
-        raise Problem("bad-request", "the cursor is of another list or other filters: begin without one")
+        raise ProblemError("bad-request", "the cursor is of another list or other filters: begin without one")
     return found.last

@@ -9,9 +9,9 @@ from django.db.models import Model, Q, QuerySet
 from msgspec import Meta
 
 from urja.apps.overviews.queries import paging
-from urja.apps.overviews.queries.known import Moment, NotKnownYet
+from urja.apps.overviews.queries.known import Moment, NotKnownYetError
 from urja.web.api import answers, cursors
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, ListQuery, Query
 from urja.web.shared import metrics
 from urja.web.shared.clock import zone
@@ -96,5 +96,5 @@ def moment_of(ask: Ask) -> Moment | None:
         return None
     try:
         return Moment.asked(query.valid_at, query.known_at, ask.now)
-    except NotKnownYet as error:
-        raise Problem("bad-request", str(error)) from error
+    except NotKnownYetError as error:
+        raise ProblemError("bad-request", str(error)) from error

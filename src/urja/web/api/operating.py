@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.identity.errors import OutOfArea
+from urja.apps.identity.errors import OutOfAreaError
 from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import queries, requests as journal
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import judging
@@ -23,7 +23,7 @@ from urja.usecases.kinds.decoding import decode
 from urja.usecases.kinds.people import CorrectConsumer
 from urja.web.api import answers, resources
 from urja.web.api.lists import local, refused
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
 from urja.web.api.tags import matches, tag_of
 
@@ -51,7 +51,7 @@ def kind_of(kind: str) -> type[Operation]:
     """The operation of a name; raises a problem."""
     known = BY_KIND.get(kind)
     if known is None:
-        raise Problem(
+        raise ProblemError(
             "not-found", f"there is no operation {kind!r}; GET /api/v1/operations lists what there is"
         )
     return known
@@ -68,8 +68,8 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
     content = _plain(ask.body)
     try:
         return decode(known.kind(), content, BY_KIND)
-    except Refused as error:
-        raise Problem(
+    except RefusedError as error:
+        raise ProblemError(
             "invalid", f"that is no {known.kind()}: {error}", faults=in_english(error.faults)
         ) from None
 
@@ -78,9 +78,9 @@ def _plain(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem("bad-request", f"the body is not JSON: {error}") from None
+        raise ProblemError("bad-request", f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise Problem(
+        raise ProblemError(
             "bad-request", "the body is not JSON that anybody means: it is nested too deep"
         ) from None
 
@@ -90,7 +90,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
     key = idempotency_key(ask)
     try:
         judging.judge(ask.caller, operation, ask.now)
-    except OutOfArea:
+    except OutOfAreaError:
         refused(ask)
         raise ask.missing("such thing as the content names") from None
     try:
@@ -101,8 +101,8 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
             rehearsal=rehearsal,
             idempotency_key=f"{ask.caller.actor}/{key}",
         )
-    except Refused:
-        raise Problem(
+    except RefusedError:
+        raise ProblemError(
             "idempotency-key-reused", f"the Idempotency-Key {key} stands for another request of yours"
         ) from None
     return _answer(ask, journal.wait_for(request.id, WAIT_S))
@@ -112,11 +112,11 @@ def idempotency_key(ask: Ask) -> str:
     """The header of that name; raises a problem where it is missing or not a word."""
     key = ask.request.headers.get("Idempotency-Key", "")
     if not key:
-        raise Problem(
+        raise ProblemError(
             "idempotency-key-missing", "send an Idempotency-Key: a word of your own for this request"
         )
     if not _KEY.fullmatch(key):
-        raise Problem("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
+        raise ProblemError("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
     return key
 
 
@@ -126,7 +126,7 @@ _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
 
 def _answer(ask: Ask, request: Requested) -> answers.OperationRequest:
     if request.state == RequestState.REFUSED:
-        raise Problem(
+        raise ProblemError(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
         )
     if request.state in _UNANSWERED:
@@ -165,13 +165,13 @@ def correct(ask: Ask) -> answers.OperationRequest:
     """`correct_consumer` in the form of a change to a consumer that was read."""
     person = resources.person_of(ask)
     if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
-        raise Problem(
+        raise ProblemError(
             "precondition-failed", f"consumer {person.id} is not as it was under the version that you name"
         )
     try:
         given = msgspec.convert(_plain(ask.body), answers.Correction)
     except msgspec.ValidationError as error:
-        raise Problem("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
+        raise ProblemError("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
     corrected = CorrectConsumer(
         consumer_id=person.id,
         version=version_of(person),

@@ -39,7 +39,7 @@ KINDS: Final = {
 }  # fmt: skip
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a mistake
+class ProblemError(Exception):
     """A request is refused."""
 
     def __init__(

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.identity.queries.keys import TokenRow
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 
 type Handler = Callable[["Ask"], Any]
 
@@ -91,5 +91,5 @@ class Ask:
         """For the book of who has read what."""
         return f"{self.route.method} {self.route.path}"
 
-    def missing(self, thing: str) -> Problem:
-        return Problem("not-found", f"there is no {thing} for you")
+    def missing(self, thing: str) -> ProblemError:
+        return ProblemError("not-found", f"there is no {thing} for you")

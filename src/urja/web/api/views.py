@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from urja.apps.identity.errors import NotAllowed
+from urja.apps.identity.errors import NotAllowedError
 from urja.apps.identity.queries import keys
 from urja.apps.identity.queries.access import Area, Caller, caller_of_token, caller_of_user
 from urja.apps.identity.queries.keys import TokenRow
@@ -25,7 +25,7 @@ from urja.base.sentences import in_english
 from urja.base.storable import faults_of
 from urja.web.api import operating
 from urja.web.api.limits import Limits
-from urja.web.api.problems import Problem
+from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Route
 from urja.web.api.tags import encoded, matches, tag_of
 from urja.web.shared import metrics
@@ -52,16 +52,18 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, **parts: Any) -> HttpResponse:
         try:
             return _served(_route(by_method, request), request, parts)
-        except NotAllowed as error:
+        except NotAllowedError as error:
             metrics.REFUSED.inc()
             log.warning("access refused", path=request.path, why=str(error))
-            return Problem("forbidden", str(error)).response(request.path)
-        except Problem as problem:
+            return ProblemError("forbidden", str(error)).response(request.path)
+        except ProblemError as problem:
             return problem.response(request.path)
         except (OperationalError, InterfaceError) as error:
             log.warning("database away", path=request.path, error=str(error).strip())
             away = {"Retry-After": str(RETRY_AFTER_S)}
-            return Problem("unavailable", "the database does not answer", headers=away).response(request.path)
+            return ProblemError("unavailable", "the database does not answer", headers=away).response(
+                request.path
+            )
 
     return view
 
@@ -69,16 +71,16 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
 @csrf_exempt
 def missing(request: HttpRequest, **_parts: Any) -> HttpResponse:
     """Everything below `/api/` that is no address."""
-    return Problem("not-found", f"{request.path} is no address; /api/v1/ describes those there are").response(
-        request.path
-    )
+    return ProblemError(
+        "not-found", f"{request.path} is no address; /api/v1/ describes those there are"
+    ).response(request.path)
 
 
 def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
     route = by_method.get(request.method or "")
     if route is None:
         allowed = ", ".join(sorted(by_method))
-        raise Problem(
+        raise ProblemError(
             "method-not-allowed",
             f"{request.method} is not done here; {allowed} is",
             headers={"Allow": allowed},
@@ -88,7 +90,7 @@ def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
 
 def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpResponse:
     if "\0" in request.path:
-        raise Problem("not-found", "no address has the character NUL in it")
+        raise ProblemError("not-found", "no address has the character NUL in it")
     now = business_now()
     caller, token = _caller(route, request, now)
     act = operating.act_of(parts["kind"]) if route.act == operating.ANY else route.act
@@ -105,7 +107,7 @@ def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpRe
         body=_body(request) if route.body is not None else b"",
     )
     if route.needs_version and "If-Match" not in request.headers:
-        raise Problem("precondition-required", "read it first, and send its ETag as If-Match")
+        raise ProblemError("precondition-required", "read it first, and send its ETag as If-Match")
     return _response(ask, route.handler(ask))
 
 
@@ -126,13 +128,13 @@ def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, 
     if not scheme and route.own_session and request.user.is_authenticated:
         return caller_of_user(request.user.pk, now), None
     if not scheme:
-        raise Problem("unauthenticated", "there is no key in the request")
+        raise ProblemError("unauthenticated", "there is no key in the request")
     if scheme.lower() != "bearer":
-        raise Problem("unauthenticated", f"a key comes as Authorization: Bearer, not {scheme}")
+        raise ProblemError("unauthenticated", f"a key comes as Authorization: Bearer, not {scheme}")
     token = _token(text.strip())
     wait_s = LIMITS.take(token.id, token.per_minute, time.monotonic())
     if wait_s:
-        raise Problem(
+        raise ProblemError(
             "too-many-requests",
             f"this key may ask {token.per_minute} times a minute; there is room again in {wait_s} s",
             headers={"Retry-After": str(wait_s)},
@@ -145,7 +147,7 @@ def _token(text: str) -> TokenRow:
     wall = datetime.now(UTC)
     if token is None:
         log.warning("key refused", why="unknown")
-        raise Problem("unauthenticated", "that is no key of ours")
+        raise ProblemError("unauthenticated", "that is no key of ours")
     if token.revoked_at is not None:
         why = f"key {token.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
     elif token.expires_at <= wall:
@@ -157,7 +159,7 @@ def _token(text: str) -> TokenRow:
             note_use(token.id, wall)
         return token
     log.warning("key refused", why=why)
-    raise Problem("unauthenticated", f"{why}: ask for another one")
+    raise ProblemError("unauthenticated", f"{why}: ask for another one")
 
 
 # -- what is asked -------------------------------------------------------------------------------------------------
@@ -167,25 +169,25 @@ def _query(route: Route, request: HttpRequest) -> Any:
     given = {}
     for name, values in request.GET.lists():
         if len(values) > 1:
-            raise Problem("bad-request", f"{name} is given {len(values)} times; once is enough")
+            raise ProblemError("bad-request", f"{name} is given {len(values)} times; once is enough")
         given[name] = values[0]
     try:
         query = msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
         known = ", ".join(route.query.__struct_fields__) or "none"
-        raise Problem("bad-request", f"the parameters: {error}; there are: {known}") from None
+        raise ProblemError("bad-request", f"the parameters: {error}; there are: {known}") from None
     if faults := in_english(faults_of(query)):
-        raise Problem("bad-request", f"the parameters: {'; '.join(faults)}")
+        raise ProblemError("bad-request", f"the parameters: {'; '.join(faults)}")
     return query
 
 
 def _body(request: HttpRequest) -> bytes:
     if request.content_type != "application/json":
-        raise Problem("unsupported-media-type", f"the content is {request.content_type or 'of no type'}")
+        raise ProblemError("unsupported-media-type", f"the content is {request.content_type or 'of no type'}")
     try:
         body = request.body
     except RequestDataTooBig:
-        raise Problem("too-large", f"a body has {LARGEST} bytes at most") from None
+        raise ProblemError("too-large", f"a body has {LARGEST} bytes at most") from None
     if len(body) > LARGEST:
-        raise Problem("too-large", f"a body has {LARGEST} bytes at most, not {len(body)}")
+        raise ProblemError("too-large", f"a body has {LARGEST} bytes at most, not {len(body)}")
     return body

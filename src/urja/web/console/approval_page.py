@@ -19,7 +19,7 @@ from urja.apps.approvals import queries
 from urja.apps.approvals.kinds import OPEN, Judged, WaitingState
 from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries.judging import fault_of_actor
 from urja.base import passkey
@@ -130,7 +130,7 @@ def _is_own(one: Approval, caller: Caller) -> bool:
 def _may(request: Requested, caller: Caller, now: datetime) -> bool:
     try:
         operation = decode(request.kind, request.content, BY_KIND)
-    except Refused:
+    except RefusedError:
         return False
     return fault_of_actor(f"user {caller.user_id}", operation, now) is None
 

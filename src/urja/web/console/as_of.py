@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from urja.apps.overviews.queries.known import Moment, NotKnownYet
+from urja.apps.overviews.queries.known import Moment, NotKnownYetError
 from urja.base.storable import is_in_calendar
 from urja.web.console.effect_words import instant
 from urja.web.shared.clock import zone
@@ -48,7 +48,7 @@ def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, Moment |
                     errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
     try:
         at = Moment.asked(found["valid_at"], found["known_at"], now)
-    except NotKnownYet:
+    except NotKnownYetError:
         errors["known_at"] = _("Nobody knows yet what will be known then.")
     form = AsOfForm(typed.get("valid_at", ""), typed.get("known_at", ""), errors)
     return form, None if errors else at

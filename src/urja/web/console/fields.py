@@ -128,7 +128,7 @@ def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
     return simple.get(asked, Kind.LONG if name in LONG_TEXTS else Kind.TEXT), {}
 
 
-class Wrong(ValueError):  # noqa: N818 - as `urja.apps.journal.errors`
+class FieldError(ValueError):
     """What was typed is not what is asked for; the message is a sentence for whoever typed it."""
 
 
@@ -139,7 +139,7 @@ def read(field: Field, text: str) -> Any:
         return bool(text)
     if not text:
         if field.required:
-            raise Wrong(_("This is needed."))
+            raise FieldError(_("This is needed."))
         # What was cleared is none, where there is a value otherwise.
         return UNSET if field.default in (NODEFAULT, UNSET) else field.default
     return _READ[field.kind](field, text)
@@ -147,7 +147,7 @@ def read(field: Field, text: str) -> Any:
 
 def _number(_field: Field, text: str) -> int:
     if not (text.lstrip("-").isdecimal() and text.isascii() and len(text) <= 18):
-        raise Wrong(_("A whole number is needed."))
+        raise FieldError(_("A whole number is needed."))
     return int(text)
 
 
@@ -155,9 +155,9 @@ def _decimal(field: Field, text: str) -> int:
     try:
         value = Decimal(text.replace(",", "")) * field.scale
     except InvalidOperation:
-        raise Wrong(_("A number is needed, such as 12.5.")) from None
+        raise FieldError(_("A number is needed, such as 12.5.")) from None
     if not value.is_finite() or abs(value) > 10**15 or value != value.to_integral_value():
-        raise Wrong(_("There are too many digits after the point."))
+        raise FieldError(_("There are too many digits after the point."))
     return int(value)
 
 
@@ -165,9 +165,9 @@ def _day(_field: Field, text: str) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise Wrong(_("A day is needed, such as 2026-03-31.")) from None
+        raise FieldError(_("A day is needed, such as 2026-03-31.")) from None
     if not is_in_calendar(day):
-        raise Wrong(_("A day is needed, such as 2026-03-31."))
+        raise FieldError(_("A day is needed, such as 2026-03-31."))
     return day.isoformat()
 
 
@@ -175,15 +175,15 @@ def _moment(_field: Field, text: str) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise Wrong(_("A day and a time are needed, such as 2026-03-31 14:30.")) from None
+        raise FieldError(_("A day and a time are needed, such as 2026-03-31 14:30.")) from None
     if not is_in_calendar(at):
-        raise Wrong(_("A day and a time are needed, such as 2026-03-31 14:30."))
+        raise FieldError(_("A day and a time are needed, such as 2026-03-31 14:30."))
     return (at if at.tzinfo else at.replace(tzinfo=zone())).isoformat()
 
 
 def _choice(field: Field, text: str) -> str:
     if text not in field.choices:
-        raise Wrong(_("Choose one of those that are offered."))
+        raise FieldError(_("Choose one of those that are offered."))
     return text
 
 
@@ -200,7 +200,7 @@ def _line(field: Field, line: str) -> dict[str, Any]:
     parts = [part.strip() for part in line.split(",")]
     if len(parts) > len(field.of):
         names = ", ".join(label_of(one.name) for one in field.of)
-        raise Wrong(_("A line has no more than: %(names)s.") % {"names": names})
+        raise FieldError(_("A line has no more than: %(names)s.") % {"names": names})
     parts += [""] * (len(field.of) - len(parts))
     values = {one.name: read(one, part) for one, part in zip(field.of, parts, strict=True)}
     return {name: value for name, value in values.items() if value is not UNSET}
@@ -323,7 +323,7 @@ def content_of(operation: type[Operation], typed: Mapping[str, str]) -> tuple[di
     for field in fields_of(operation):
         try:
             value = read(field, typed.get(field.name, ""))
-        except Wrong as wrong:
+        except FieldError as wrong:
             errors[field.name] = str(wrong)
         else:
             if value is not UNSET:

@@ -14,11 +14,11 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read, writing
 from urja.apps.journal import queries, requests as journal
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import connections
@@ -156,11 +156,11 @@ def judged(
     try:
         asked = decode(operation.kind(), content, BY_KIND)
         judge(caller, asked, now)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused.faults
-    except NotAllowed as error:
+    except NotAllowedError as error:
         return [error.says]
-    except OutOfArea:
+    except OutOfAreaError:
         return [_("Nothing of that name is in your area.")]
     return asked
 

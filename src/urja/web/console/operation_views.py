@@ -5,10 +5,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal import requests
-from urja.apps.journal.errors import Refused
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.web.console import operation_page as pages
@@ -83,7 +83,7 @@ def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
         return first
     try:
         asked = pages.carry_out(rehearsed, caller, business_now())
-    except (Refused, NotAllowed, OutOfArea) as error:
+    except (RefusedError, NotAllowedError, OutOfAreaError) as error:
         # What was allowed when it was rehearsed is not any more.
         raise refused(request) from error
     return _answered(asked)

@@ -17,7 +17,7 @@ from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import connections, work_orders
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders, requests as work
-from urja.apps.work.errors import NoPhoto
+from urja.apps.work.errors import PhotoError
 from urja.core.policy import Reason
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.meters import CorrectLastRead
@@ -344,7 +344,7 @@ def keep_photos(order: WorkOrderRow, files: Iterable[Any], caller: Caller, now: 
     for file in files:
         try:
             work.add_photo(order.id, file.read(), recorded_at=now, actor=caller.actor)
-        except NoPhoto as error:
+        except PhotoError as error:
             faults.append(f"{file.name}: {error}")
     return faults
 

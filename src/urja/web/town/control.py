@@ -1,7 +1,5 @@
 """The way to the demonstration's control (`urja.demo.town_control`): JSON lines over a Unix socket."""
 
-# ruff: noqa: N818  (these names say what happened; that they are errors their base class says)
-
 import json
 import socket
 from collections.abc import Iterable, Iterator
@@ -17,18 +15,18 @@ class ControlError(Exception):
     """An order was not carried out."""
 
 
-class ControlAway(ControlError):
+class ControlAwayError(ControlError):
     """Nobody hears the order: no demonstration runs here, or it is just ending."""
 
 
-class ControlRefused(ControlError):
+class ControlRefusedError(ControlError):
     """The control says no; the message says why."""
 
 
 def ask(do: str, **arguments: Any) -> dict[str, Any]:
     """One order and its answer. Raises ControlAway or ControlRefused."""
     (answer,) = ask_all([{"do": do, **arguments}])
-    if isinstance(answer, ControlRefused):
+    if isinstance(answer, ControlRefusedError):
         raise answer
     return answer
 
@@ -38,29 +36,29 @@ def ask_fleet(do: str, **arguments: Any) -> dict[str, Any]:
     return ask("fleet", order={"do": do, **arguments})
 
 
-def ask_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefused]:
+def ask_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefusedError]:
     """Several orders over one connection; a refused one stands in its place. Raises ControlAway."""
     with _line() as line:
         return [_asked(line, order) for order in orders]
 
 
-def _asked(line: BinaryIO, order: dict[str, Any]) -> dict[str, Any] | ControlRefused:
+def _asked(line: BinaryIO, order: dict[str, Any]) -> dict[str, Any] | ControlRefusedError:
     line.write(json.dumps(order).encode() + b"\n")
     line.flush()
     received = line.readline()
     if not received:
-        raise ControlAway("the control has hung up")
+        raise ControlAwayError("the control has hung up")
     answer: dict[str, Any] = json.loads(received)
     if answer.pop("ok"):
         return answer
-    return ControlRefused(str(answer["error"]))
+    return ControlRefusedError(str(answer["error"]))
 
 
 @contextmanager
 def _line() -> Iterator[BinaryIO]:
     path = settings.URJA_TOWN_CONTROL
     if path is None:
-        raise ControlAway("no control is configured")
+        raise ControlAwayError("no control is configured")
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_TIMEOUT_S)
@@ -68,4 +66,4 @@ def _line() -> Iterator[BinaryIO]:
             with connection.makefile("rwb") as line:
                 yield line
     except OSError as error:
-        raise ControlAway(str(error)) from error
+        raise ControlAwayError(str(error)) from error

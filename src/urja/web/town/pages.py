@@ -56,7 +56,7 @@ def look() -> World:
     ]
     try:
         houses, transformers, status, processes, gateway = map(_answer, control.ask_all(orders))
-    except control.ControlAway as error:
+    except control.ControlAwayError as error:
         return World({}, {}, {}, {}, "", away=str(error))
     return World(
         {house["serial"]: house for house in houses.get("houses", ())},
@@ -67,9 +67,9 @@ def look() -> World:
     )
 
 
-def _answer(answer: dict[str, Any] | control.ControlRefused) -> dict[str, Any]:
+def _answer(answer: dict[str, Any] | control.ControlRefusedError) -> dict[str, Any]:
     """What was refused is not known, and the rest of the page stands."""
-    return {} if isinstance(answer, control.ControlRefused) else answer
+    return {} if isinstance(answer, control.ControlRefusedError) else answer
 
 
 # -- houses ------------------------------------------------------------------------------------------------

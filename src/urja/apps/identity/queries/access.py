@@ -13,7 +13,7 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
-from urja.apps.identity.errors import NotAllowed
+from urja.apps.identity.errors import NotAllowedError
 from urja.apps.identity.kinds import AccessRole
 from urja.apps.identity.models import AccountAccess, Employment, Token
 from urja.apps.identity.queries.roles import Role, may, scope_covers, who_may
@@ -80,7 +80,7 @@ class Caller:
         if area is not None:
             return area
         if self.lacks_scope(act):
-            raise NotAllowed(
+            raise NotAllowedError(
                 say(
                     "the key does not reach so far: it has {scopes}, and this takes {act}; ask for another one",
                     scopes=_listed(self.scopes or ()),
@@ -89,10 +89,10 @@ class Caller:
             )
         able = who_may(act)
         if not able:
-            raise NotAllowed(
+            raise NotAllowedError(
                 say("{act} is done by a command on the machine itself, by nobody from here", act=act)
             )
-        raise NotAllowed(
+        raise NotAllowedError(
             say(
                 "{act} is for {roles}; you are here as {own}",
                 act=act,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from urja.apps.assets import queries as assets
-from urja.apps.identity.errors import NotAllowed, OutOfArea
+from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Area, Caller, caller_of
 from urja.apps.identity.queries.roles import writing
 from urja.apps.journal import queries as journal
@@ -32,7 +32,7 @@ def judge(caller: Caller, operation: Operation, at: datetime) -> None:
         return
     inside = [said for said in _where(operation, area, at) if said is not None]
     if not inside or not all(inside):
-        raise OutOfArea
+        raise OutOfAreaError
 
 
 def fault_of_actor(actor: str, operation: Operation, at: datetime) -> str | None:
@@ -42,9 +42,9 @@ def fault_of_actor(actor: str, operation: Operation, at: datetime) -> str | None
         return say("{actor} is nobody here, or nobody any more", actor=actor or "whoever asked")
     try:
         judge(caller, operation, at)
-    except NotAllowed as error:
+    except NotAllowedError as error:
         return error.says
-    except OutOfArea:
+    except OutOfAreaError:
         return say("what it names is outside of the area of whoever asked")
     return None
 

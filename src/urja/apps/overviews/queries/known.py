@@ -21,7 +21,7 @@ from urja.apps.network.models import Node, Placement, Premise, ServicePoint
 from urja.apps.people.models import Person
 
 
-class NotKnownYet(ValueError):  # noqa: N818 - as `urja.apps.journal.errors`
+class NotKnownYetError(ValueError):
     """What will be known at an instant that is still to come was asked for."""
 
 
@@ -37,7 +37,7 @@ class Moment:
         """Without the second instant it is now, without the first the second; raises NotKnownYet."""
         known_at = known_at or now
         if known_at > now:
-            raise NotKnownYet(f"nobody knows yet what will be known on {known_at.isoformat()}")
+            raise NotKnownYetError(f"nobody knows yet what will be known on {known_at.isoformat()}")
         return cls(valid_at or known_at, known_at)
 
     def holds(self, period: Period) -> bool:

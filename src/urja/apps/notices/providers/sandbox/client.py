@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from urja.apps.notices.port import Message, MessageRefused, Outcome, ServiceAway, Told
+from urja.apps.notices.port import Message, MessageRefusedError, Outcome, ServiceAwayError, Told
 from urja.apps.notices.providers.sandbox.settings import Options
 
 TIMEOUT_S: Final = 5.0
@@ -59,14 +59,14 @@ class Client:
         try:
             response = await self._http.request(method, path, **content)
         except httpx.HTTPError as error:
-            raise ServiceAway(f"{type(error).__name__}: {error}") from error
+            raise ServiceAwayError(f"{type(error).__name__}: {error}") from error
         status = response.status_code
         if status >= 500 or status in _TRY_AGAIN | _OURS:
-            raise ServiceAway(f"answered {status}")
+            raise ServiceAwayError(f"answered {status}")
         if not response.is_success:
-            raise MessageRefused(f"answered {status}: {response.text[:100]}")
+            raise MessageRefusedError(f"answered {status}: {response.text[:100]}")
         try:
             return msgspec.json.decode(response.content, type=_Answer)
         except msgspec.MsgspecError as error:
             # It may have taken the message: the same reference finds out.
-            raise ServiceAway(f"answered {status} with something else ({error})") from error
+            raise ServiceAwayError(f"answered {status} with something else ({error})") from error

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from urja.apps.notices.port import Outcome, Told, UnreadableReceipt
+from urja.apps.notices.port import Outcome, Told, UnreadableReceiptError
 
 _SIGNATURE: Final = "x-sandbox-signature"
 HEADERS: Final = (_SIGNATURE,)
@@ -35,5 +35,5 @@ def read(body: bytes) -> Told:
         receipt = msgspec.json.decode(body, type=_Receipt)
         at = datetime.fromtimestamp(receipt.at, UTC)
     except (msgspec.MsgspecError, OverflowError, OSError, ValueError) as error:
-        raise UnreadableReceipt(str(error)) from error
+        raise UnreadableReceiptError(str(error)) from error
     return Told(receipt.ref, Outcome(receipt.status), at)

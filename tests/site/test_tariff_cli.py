@@ -9,7 +9,7 @@ import pytest
 
 import urja.apps
 
-DELHI = f"{urja.apps.__path__[0]}/tariffs/documents/delhi-domestic-2022.toml"
+DELHI = f"{urja.apps.__path__[0]}/rulebook/documents/delhi-domestic-2022.toml"
 
 
 def urja_tariff(*arguments):

@@ -7,7 +7,7 @@ from fractions import Fraction
 from babel import Locale
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 from django.conf import settings
-from django.utils import dateformat
+from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.core import calendar
@@ -98,17 +98,17 @@ def rate(minor_per_unit: Fraction, currency: str | None = None) -> str:
 
 def day(value: date) -> str:
     """`24 November 2026`, the month in the reader's language."""
-    return dateformat.format(value, "j F Y")
+    return f"{short_day(value)} {value.year}"
 
 
 def short_day(value: date) -> str:
     """`24 November`."""
-    return dateformat.format(value, "j F")
+    return f"{value.day} {MONTHS[value.month]}"
 
 
 def month(value: date) -> str:
     """`November 2026`."""
-    return dateformat.format(value, "F Y")
+    return f"{MONTHS[value.month]} {value.year}"
 
 
 def billing_period(first: date) -> str:
@@ -131,7 +131,7 @@ def clock_second(value: datetime) -> str:
 
 def weekday(value: date) -> str:
     """`Thursday 26 November`."""
-    return dateformat.format(value, "l j F")
+    return f"{WEEKDAYS[value.weekday()]} {short_day(value)}"
 
 
 def weekday_time(value: datetime) -> str:

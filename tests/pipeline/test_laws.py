@@ -139,27 +139,31 @@ def debit_cut_in_half(patch):
 
 
 def debit_never_marked(patch):
-    from urja.apps.billing import posting as operations
+    from urja.apps.books.models import DebitRequest
 
-    numbers, real = itertools.count(), operations._debit_draft
-    patch.setattr(operations.DebitRequest.objects, "bulk_update", lambda *_, **__: None)
-
-    def draft(*arguments):
-        return replace(real(*arguments), idempotency_key=f"debit:{next(numbers)}")
-
-    patch.setattr(operations, "_debit_draft", draft)
+    _never_marked(patch, DebitRequest, "_debit_draft")
 
 
 def credit_never_marked(patch):
+    from urja.apps.books.models import CreditRequest
+
+    _never_marked(patch, CreditRequest, "_credit_draft")
+
+
+def _never_marked(patch, kind, drafting):
     from urja.apps.billing import posting as operations
 
-    numbers, real = itertools.count(), operations._credit_draft
-    patch.setattr(operations.CreditRequest.objects, "bulk_update", lambda *_, **__: None)
+    numbers, draft, mark = itertools.count(), getattr(operations, drafting), operations.mark_posted
 
-    def draft(*arguments):
-        return replace(real(*arguments), idempotency_key=f"credit:{next(numbers)}")
+    def drafted(*arguments):
+        return replace(draft(*arguments), idempotency_key=f"{drafting}:{next(numbers)}")
 
-    patch.setattr(operations, "_credit_draft", draft)
+    def marked(requests, *rest):
+        if not isinstance(requests[0], kind):
+            mark(requests, *rest)
+
+    patch.setattr(operations, drafting, drafted)
+    patch.setattr(operations, "mark_posted", marked)
 
 
 def paid_in_another_currency(patch):

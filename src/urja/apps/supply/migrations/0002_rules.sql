@@ -30,14 +30,20 @@ END $$;
 
 CREATE FUNCTION supply_registry_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    changed jsonb := to_jsonb(coalesce(NEW, OLD));
 BEGIN
-    INSERT INTO supply_changed (account_id, what)
-    SELECT g.account_id, TG_NAME FROM contracts_agreement g
-    WHERE CASE TG_TABLE_NAME
-        WHEN 'contracts_agreement_terms' THEN g.id = (to_jsonb(coalesce(NEW, OLD))->>'agreement_id')::bigint
-        WHEN 'people_protection' THEN g.customer_id = (to_jsonb(coalesce(NEW, OLD))->>'person_id')::bigint
-        ELSE g.account_id = (to_jsonb(coalesce(NEW, OLD))->>'account_id')::bigint
-    END;
+    -- One condition for all three would have a plan that reads every agreement.
+    IF TG_TABLE_NAME = 'contracts_agreement_terms' THEN
+        INSERT INTO supply_changed (account_id, what)
+        SELECT account_id, TG_NAME FROM contracts_agreement WHERE id = (changed->>'agreement_id')::bigint;
+    ELSIF TG_TABLE_NAME = 'people_protection' THEN
+        INSERT INTO supply_changed (account_id, what)
+        SELECT account_id, TG_NAME FROM contracts_agreement WHERE customer_id = (changed->>'person_id')::bigint;
+    ELSE
+        INSERT INTO supply_changed (account_id, what)
+        SELECT account_id, TG_NAME FROM contracts_agreement WHERE account_id = (changed->>'account_id')::bigint;
+    END IF;
     RETURN NULL;
 END $$;
 

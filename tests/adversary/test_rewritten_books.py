@@ -200,9 +200,10 @@ EDITS = [
     ),
     (
         (
-            "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, 1, import_vah, export_wh, export_vah,"
-            " correlation, received_at, kind, version + 1, status, source, clock_status, 1 FROM readings_register"
-            " WHERE import_wh = 18000"
+            "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
+            " export_vah, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
+            " SELECT service_point_id, device_id, read_at, 1, import_vah, export_wh, export_vah, correlation, received_at,"
+            " kind, version + 1, status, source, clock_status, 1 FROM readings_register WHERE import_wh = 18000"
         ),
         (
             "registers of bucket 7 about 2026-03-02 (UTC), recorded up to 2026-03-02, are not those that were signed: "

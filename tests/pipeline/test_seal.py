@@ -167,7 +167,9 @@ def test_a_writer_is_waited_for_and_its_reads_are_in_the_period(town, sealer, da
     """The cut gives up while a transaction that has stored reads is open, and is asked again."""
     with database.connect(autocommit=False) as other:
         other.execute(
-            "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
+            "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
+            " export_vah, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
+            " SELECT service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
             " export_vah, correlation, received_at, kind, version + 1, status, source, clock_status, readings_period()"
             " FROM readings_register"
         )

@@ -178,17 +178,22 @@ def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
         "UPDATE books_account SET last_seq = last_seq + 1 WHERE kind = 'consumer'",
         "UPDATE books_account SET last_hash = decode(repeat('11', 32), 'hex') WHERE kind = 'consumer'",
         (
-            "INSERT INTO books_account SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
+            "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch, opened_at)"
+            " SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
             "FROM books_account WHERE kind = 'consumer'"
         ),
         # An entry whose balances nobody moved, and one that breaks the chain.
         (
-            "INSERT INTO books_entry SELECT bucket, account_id, seq + 1, contra_id, amount_minor, "
+            "INSERT INTO books_entry (bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line,"
+            " agreement_id, period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key,"
+            " input_hash, previous_hash, hash) SELECT bucket, account_id, seq + 1, contra_id, amount_minor, "
             "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
             "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM books_entry"
         ),
         (
-            "INSERT INTO books_entry SELECT bucket, account_id, seq + 2, contra_id, amount_minor, "
+            "INSERT INTO books_entry (bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line,"
+            " agreement_id, period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key,"
+            " input_hash, previous_hash, hash) SELECT bucket, account_id, seq + 2, contra_id, amount_minor, "
             "balance_after_minor + amount_minor, origin, line, agreement_id, period_start, service_date, posted_at, "
             "accounting_month, batch + 1, inputs, 'other', input_hash, hash, hash FROM books_entry"
         ),

@@ -176,7 +176,9 @@ def test_a_check_meter_and_a_common_area_are_nobodys_by_their_nature(connection)
         (
             "metered_is_used_or_listed",
             (
-                "INSERT INTO readings_register SELECT service_point_id, device_id, read_at, import_wh + 1, import_vah,"
+                "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
+                " export_vah, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
+                " SELECT service_point_id, device_id, read_at, import_wh + 1, import_vah,"
                 " export_wh, export_vah, correlation, received_at, kind, version + 1, status, source, clock_status,"
                 " recorded_in"
                 " FROM readings_register WHERE import_wh = 1777"

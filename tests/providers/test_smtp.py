@@ -92,10 +92,10 @@ async def test_a_wrong_password_is_ours_to_put_right_and_ends_no_notice(send, tm
 @pytest.mark.parametrize(
     ("answer", "at", "error"),
     [
-        ("550 no such mailbox", "RCPT", "MessageRefused"),
-        ("451 come back later", "RCPT", "ServiceAway"),
-        ("554 we think not", "DATA", "MessageRefused"),
-        ("452 full", "DATA", "ServiceAway"),
+        ("550 no such mailbox", "RCPT", "MessageRefusedError"),
+        ("451 come back later", "RCPT", "ServiceAwayError"),
+        ("554 we think not", "DATA", "MessageRefusedError"),
+        ("452 full", "DATA", "ServiceAwayError"),
     ],
 )
 async def test_what_a_relay_answers(send, answer, at, error):

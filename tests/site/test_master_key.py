@@ -70,7 +70,7 @@ def rotate(street, vault, monkeypatch):
 
 
 def opened_by(kek):
-    """What is stored, opened with one key alone; raises KeyNotOpened."""
+    """What is stored, opened with one key alone; raises KeyNotOpenedError."""
     from urja.apps.assets.models import Device, NewKeys
 
     store = KekStore(kek)

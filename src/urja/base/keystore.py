@@ -19,5 +19,5 @@ class KeyStore(Protocol):
         ...
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """The key again; raises KeyNotOpened."""
+        """The key again; raises KeyNotOpenedError."""
         ...

@@ -164,7 +164,7 @@ def decode_apdu(buf: bytes | bytearray | memoryview, *, limits: Limits = axdr.DE
     """The APDU that takes all of `buf`.
 
     Ciphered ones come as they are: `open(keys, ...)` gives the plain bytes for another call. Raises
-    DecodeError (with the offset in `buf`) or LimitExceeded.
+    DecodeError (with the offset in `buf`) or LimitExceededError.
     """
     cursor = Cursor(buf if isinstance(buf, bytes) else bytes(buf), 0, limits)
     tag = cursor.byte("APDU tag")

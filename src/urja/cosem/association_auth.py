@@ -36,7 +36,7 @@ class Proof:
 class Scheme:
     """One mechanism.
 
-    `prove(proof, counter)` gives the answer; `verify(proof, answer)` raises AuthenticationFailed or returns
+    `prove(proof, counter)` gives the answer; `verify(proof, answer)` raises AuthenticationError or returns
     the invocation counter inside the answer, None where it has none.
     """
 

@@ -319,7 +319,7 @@ class Association:
 
 
 def _advanced(last: int, counter: int) -> int:
-    """Associations are strict: each counter is above all before it; ReplayDetected otherwise."""
+    """Associations are strict: each counter is above all before it; ReplayError otherwise."""
     if counter <= last:
         raise ReplayError(
             f"invocation counter {counter} does not advance from {last}", counter=counter, expected=last + 1
@@ -336,7 +336,7 @@ class Incoming:
         self.last_number = 0
 
     def push(self, number: int, data: bytes) -> None:
-        """Take the block that is due; raises UnexpectedApdu for another, LimitExceeded for too much."""
+        """Take the block that is due; raises UnexpectedApduError for another, LimitExceededError for too much."""
         if number != self.last_number + 1:
             raise UnexpectedApduError(f"block {number} came where block {self.last_number + 1} is due")
         if len(self._parts) + len(data) > self._limits.max_apdu:

@@ -81,8 +81,8 @@ _BLOCK_HEADER = 32
 class ClientAssociation(Association):
     """One association seen from the client; see `Association` for the counters.
 
-    `receive` raises PeerError for what the server does wrong: a refusal (AssociationRejected,
-    ServiceRejected, AuthenticationFailed) moves the state as the table says, anything else leaves it, and
+    `receive` raises PeerError for what the server does wrong: a refusal (AssociationRejectedError,
+    ServiceRejectedError, AuthenticationError) moves the state as the table says, anything else leaves it, and
     the owner then does best to drop the connection and call `lost()`.
     """
 

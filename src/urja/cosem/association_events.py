@@ -49,7 +49,7 @@ class GetResult:
 
     @property
     def data(self) -> Data:
-        """The value; raises ServiceRejected where the server gave a reason instead."""
+        """The value; raises ServiceRejectedError where the server gave a reason instead."""
         return _value(self.result)
 
 
@@ -87,7 +87,7 @@ class ActionResult:
 
     @property
     def data(self) -> Data:
-        """The return parameters; raises ServiceRejected where there are none or the action failed."""
+        """The return parameters; raises ServiceRejectedError where there are none or the action failed."""
         if self.result is not apdu.ActionResult.SUCCESS:
             raise ServiceRejectedError(f"the action failed: {self.result.name}", result=self.result)
         return _value(AccessResult.OTHER_REASON if self.returned is None else self.returned)

@@ -88,7 +88,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 def next_state(state: State, passed: Input, *, ours: bool) -> State:
     """The state after an input.
 
-    Where there is none: LocalError for an input of `ours`, UnexpectedApdu for one of the peer.
+    Where there is none: LocalError for an input of `ours`, UnexpectedApduError for one of the peer.
     """
     following = TRANSITIONS.get((state, passed))
     if following is not None:

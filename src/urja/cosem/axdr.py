@@ -391,7 +391,7 @@ def decode(
     """Decode one value at `offset`; returns it and the offset behind it.
 
     With `untagged_descriptors` a structure of two may begin with a bare attribute descriptor, as Sagemcom
-    meters of EG.D push it. Raises DecodeError or LimitExceeded with the offset in `buf`.
+    meters of EG.D push it. Raises DecodeError or LimitExceededError with the offset in `buf`.
     """
     raw = buf if isinstance(buf, bytes) else bytes(buf)
     return _Decoder(raw, limits, untagged_descriptors).data(offset, 0)

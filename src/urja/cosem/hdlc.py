@@ -279,7 +279,7 @@ class Reassembler:
     _parts: bytearray = field(default_factory=bytearray)
 
     def push(self, frame: HdlcFrame) -> bytes | None:
-        """Take one frame; returns the APDU that it completes. Raises LimitExceeded, forgetting what it held."""
+        """Take one frame; returns the APDU that it completes. Raises LimitExceededError, forgetting what it held."""
         if frame.control.kind not in _CARRIERS or not frame.information:
             return None
         if len(self._parts) + len(frame.information) > self.limits.max_apdu:

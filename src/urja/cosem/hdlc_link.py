@@ -158,7 +158,7 @@ class _Numbered:
         return count
 
     def take(self, frame: HdlcFrame) -> tuple[bool, bytes | None]:
-        """Whether an I frame is the next one, and the APDU that it completes. Raises LimitExceeded."""
+        """Whether an I frame is the next one, and the APDU that it completes. Raises LimitExceededError."""
         if frame.control.send != self.expected:
             return False, None
         self.expected = (self.expected + 1) & 7

@@ -90,7 +90,7 @@ class Reassembler:
     def push(self, telegram: Telegram) -> bytes | None:
         """Take one telegram; returns the APDU that it completes.
 
-        Number 0 begins anew, unless it is due. Raises PeerError for a gap and LimitExceeded for too much;
+        Number 0 begins anew, unless it is due. Raises PeerError for a gap and LimitExceededError for too much;
         both forget what was gathered.
         """
         if telegram.sequence == 0 and self._next & _SEQUENCE != 0:

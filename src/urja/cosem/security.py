@@ -143,7 +143,7 @@ def open_(
 ) -> bytes:
     """Undo `seal`; `also_authenticated` is what general-ciphering says of its message.
 
-    Raises AuthenticationFailed for a wrong tag, DecodeError for what cannot carry one.
+    Raises AuthenticationError for a wrong tag, DecodeError for what cannot carry one.
     Without the authentication bit nothing is verified: the caller looks at what comes out.
     """
     _require_suite(control, keys, DecodeError)
@@ -183,7 +183,7 @@ def gmac_reply(keys: SuiteKeys, system_title: bytes, invocation_counter: int, ch
 def verify_gmac_reply(keys: SuiteKeys, system_title: bytes, challenge: bytes, reply: bytes) -> int:
     """Check the peer's f(challenge) under the peer's title; returns its invocation counter.
 
-    Raises AuthenticationFailed where it is not the answer to `challenge`.
+    Raises AuthenticationError where it is not the answer to `challenge`.
     """
     if len(reply) != 5 + TAG_LENGTH or reply[0] != AUTHENTICATED.to_byte():
         raise AuthenticationError("the answer to the challenge is not a GMAC of suite 0")
@@ -202,7 +202,7 @@ def wrap_key(kek: bytes, key: bytes) -> bytes:
 
 
 def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
-    """The inverse of `wrap_key`; raises AuthenticationFailed where the check value is wrong."""
+    """The inverse of `wrap_key`; raises AuthenticationError where the check value is wrong."""
     try:
         return keywrap.aes_key_unwrap(kek, wrapped)
     except keywrap.InvalidUnwrap as error:

@@ -92,13 +92,13 @@ class ReservedCounters:
         self._doubted: set[str] = set()
 
     async def known(self, name: str) -> tuple[int, int] | None:
-        """See `Counters`. Raises StreamError, or SessionFailed where the counters are at their end."""
+        """See `Counters`. Raises StreamError, or SessionFailedError where the counters are at their end."""
         if name in self._doubted:
             return None
         return self._rest(name, 0) or await self._reserve(name, None)
 
     async def above(self, name: str, last_seen: int) -> tuple[int, int]:
-        """See `Counters`. Raises StreamError, or SessionFailed where the counters are at their end."""
+        """See `Counters`. Raises StreamError, or SessionFailedError where the counters are at their end."""
         block = self._rest(name, last_seen + 1) or await self._reserve(name, last_seen)
         assert block is not None
         return block

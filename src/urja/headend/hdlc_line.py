@@ -54,7 +54,7 @@ class LinkConnection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, link: Link, within_s: float = CONNECT_S) -> Self:
-        """Connect to a line; raises SessionFailed (unreachable)."""
+        """Connect to a line; raises SessionFailedError (unreachable)."""
         connection = cls()
         try:
             match link:
@@ -93,14 +93,14 @@ class LinkConnection(asyncio.Protocol):
         self._news.set()
 
     def write(self, data: bytes) -> None:
-        """Send bytes; raises SessionFailed (cut) where the way is gone."""
+        """Send bytes; raises SessionFailedError (cut) where the way is gone."""
         if self.lost or self._transport is None or self._transport.is_closing():
             raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
         if data:
             self._transport.write(data)
 
     async def frames(self, until_s: float | None) -> list[HdlcFrame]:
-        """The frames that have come, or none by `until_s`; raises SessionFailed (cut)."""
+        """The frames that have come, or none by `until_s`; raises SessionFailedError (cut)."""
         try:
             async with asyncio.timeout_at(until_s):
                 await self._news.wait()
@@ -172,7 +172,7 @@ class HdlcLine:
         self._unsent.append(apdu)
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailed (timeout, cut, busy, protocol)."""
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut, busy, protocol)."""
         link = await self._link_of(client_sap)
         while self._unsent:
             link.send(self._unsent.popleft(), self._now_s())

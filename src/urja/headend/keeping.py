@@ -25,7 +25,7 @@ KEEP_EVERY_S: Final = 1.0
 
 
 async def restore_windows(broker: Broker, roster: Roster, seal: Seal) -> None:
-    """Read every group's windows; raises BrokerUnavailable."""
+    """Read every group's windows; raises BrokerUnavailableError."""
     states = await asyncio.gather(*(broker.get(WINDOWS, str(group)) for group in range(WINDOW_GROUPS)))
     for group, (sealed, _) in enumerate(states):
         if sealed is None:

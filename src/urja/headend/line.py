@@ -21,11 +21,11 @@ class Line(Protocol):
     """Requests and answers of one session."""
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Send an APDU from a client SAP; raises SessionFailed (cut)."""
+        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
         ...
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailed (timeout, cut)."""
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut)."""
         ...
 
 
@@ -58,14 +58,14 @@ class WrapperLine:
         self.carrier.on_answer = None
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Send an APDU from a client SAP; raises SessionFailed (cut)."""
+        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
         try:
             self.carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
         except ConnectionError as error:
             raise SessionFailedError(FailureKind.CUT, str(error)) from error
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailed (timeout, cut).
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut).
 
         What comes for another SAP is the late answer to a session that has given up: it is dropped.
         """
@@ -131,7 +131,7 @@ async def dial(
     push_sap: int = 0,
     within_s: float = CONNECT_S,
 ) -> DialledConnection:
-    """Connect to a listening meter; raises SessionFailed (unreachable)."""
+    """Connect to a listening meter; raises SessionFailedError (unreachable)."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(within_s):

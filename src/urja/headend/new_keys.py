@@ -39,7 +39,7 @@ class KeyMaker:
         )
 
     def open(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None]:
-        """The pair and the secret; raises KeyNotOpened where no head end has made them for this meter."""
+        """The pair and the secret; raises KeyNotOpenedError where no head end has made them for this meter."""
         guek, gak = self.store.unwrap(made.wrapped_guek), self.store.unwrap(made.wrapped_gak)
         secret = None if made.wrapped_hls_secret is None else self.store.unwrap(made.wrapped_hls_secret)
         if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak, secret)):

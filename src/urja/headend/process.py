@@ -127,7 +127,7 @@ class HeadEnd:
         clock: Clock,
         registry: CollectorRegistry = REGISTRY,
     ) -> "HeadEnd":
-        """A head end with its broker, which does nothing yet. Raises BrokerUnavailable, NotPermitted."""
+        """A head end with its broker, which does nothing yet. Raises BrokerUnavailableError, NotPermittedError."""
         broker = await connect(secrets.broker_url, User.HEADEND, secrets.broker_password, "headend")
         return cls(settings, broker, secrets, clock, registry)
 
@@ -297,7 +297,7 @@ class HeadEnd:
 
 
 async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
-    """The process: run until SIGTERM or SIGINT. Raises BrokerUnavailable, NotPermitted, GateError."""
+    """The process: run until SIGTERM or SIGINT. Raises BrokerUnavailableError, NotPermittedError, GateError."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

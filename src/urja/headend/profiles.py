@@ -58,7 +58,7 @@ class ProfileShape:
 
 
 async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> ProfileShape:
-    """What the meter captures, and by which scalers; raises SessionFailed."""
+    """What the meter captures, and by which scalers; raises SessionFailedError."""
     columns = await read_capture_objects(session, obis)
     registers = [
         column.attribute
@@ -163,7 +163,7 @@ async def read_rows(
     shape: ProfileShape,
     window: tuple[datetime, datetime] | None,
 ) -> list[Sequence[Data]]:
-    """The rows of a profile, by range of its clock where a window is given; raises SessionFailed."""
+    """The rows of a profile, by range of its clock where a window is given; raises SessionFailedError."""
     access = None
     if window is not None and shape.clock_index is not None:
         access = clock_range(device_type, *window)

@@ -71,7 +71,7 @@ class Pulls:
         window: tuple[datetime, datetime],
         correlation: int,
     ) -> Pulled:
-        """A profile's rows stamped within `window`; raises SessionFailed."""
+        """A profile's rows stamped within `window`; raises SessionFailedError."""
         pulled = await self._pull(session, meter, profile, window, correlation)
         pulled.records["device_id"] = meter.entry.device_id
         stamp(pulled.records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
@@ -87,7 +87,7 @@ class Pulls:
         return len(records)
 
     async def whole(self, session: Session, meter: Meter, profile: str) -> Buffer:
-        """All rows of a profile that is shown and not stored: nameplate, billing; raises SessionFailed."""
+        """All rows of a profile that is shown and not stored: nameplate, billing; raises SessionFailedError."""
         device_type = meter.compiled.device_type
         known = device_type.profiles.get(profile)
         if known is None:

@@ -98,7 +98,7 @@ class Reach:
         An urgent one goes first where meters share a line. With `keep`, or in an association that was kept, it is kept
         open for the next one; otherwise it is released on leaving.
 
-        Raises SessionFailed and, where the broker is away or refuses, StreamError.
+        Raises SessionFailedError and, where the broker is away or refuses, StreamError.
         """
         title, client = meter.entry.system_title, client_of(meter, self._title)
         trips = RoundTrips() if trips is None else trips
@@ -308,7 +308,7 @@ class Reach:
 
 
 def _address(meter: Meter) -> MeterAddress | None:
-    """Where the meter is, unless it dials; raises SessionFailed (ours) for a text that says nothing."""
+    """Where the meter is, unless it dials; raises SessionFailedError (ours) for a text that says nothing."""
     if meter.entry.address is None:
         return None
     try:
@@ -352,7 +352,7 @@ def _ways(meter: Meter, client: Client) -> list[_Way]:
 def client_of(meter: Meter, title: bytes) -> Client:
     """The head end's own client under a system title: the utility association of the meter's type.
 
-    Raises SessionFailed where its mechanism takes a secret and none of this meter is known.
+    Raises SessionFailedError where its mechanism takes a secret and none of this meter is known.
     """
     saps = meter.compiled.device_type.associations
     if saps.needs_secret and meter.hls_secret is None:

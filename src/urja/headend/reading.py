@@ -62,7 +62,7 @@ class Table:
 async def find_class(session: Session, obis: Obis, device_type: DeviceType) -> int:
     """The class of an object: from companion data, else from the meter's own list of objects.
 
-    Raises SessionFailed (refused) where neither knows it.
+    Raises SessionFailedError (refused) where neither knows it.
     """
     text = str(obis)
     profiles = {

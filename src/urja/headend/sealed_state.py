@@ -60,7 +60,7 @@ class SealedState:
         return self._seal.open(f"orders/{name}", sealed, revision), revision
 
     async def put(self, name: str, value: bytes, revision: int) -> int:
-        """Write a value that is still at `revision`; the new revision. Raises RevisionConflict where it is not."""
+        """Write a value that is still at `revision`; the new revision. Raises RevisionConflictError where it is not."""
         return await self._broker.put(ORDERS, name, self._seal.close(f"orders/{name}", value), revision)
 
 

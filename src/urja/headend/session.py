@@ -131,7 +131,7 @@ class Session:
         self._reopen = reopen
 
     async def get(self, attribute: CosemAttribute, access: Access | None = None) -> Data:
-        """Read one attribute; SessionFailed (refused) where the meter gives a reason instead."""
+        """Read one attribute; SessionFailedError (refused) where the meter gives a reason instead."""
         try:
             event = await self._service(lambda association: association.get(attribute, access))
             value = event.data if isinstance(event, GetResult) else None
@@ -163,7 +163,7 @@ class Session:
         return found
 
     async def set(self, attribute: CosemAttribute, value: Data) -> None:
-        """Write one attribute; SessionFailed (refused, busy) where the meter does not take it."""
+        """Write one attribute; SessionFailedError (refused, busy) where the meter does not take it."""
         try:
             event = await self._service(lambda association: association.set(attribute, value))
         except CosemError as error:
@@ -173,7 +173,7 @@ class Session:
         _require_written(attribute, event.result)
 
     async def set_each(self, values: Mapping[CosemAttribute, Data]) -> None:
-        """Write several attributes in order, at once where the meter can; SessionFailed where one is not taken."""
+        """Write several attributes in order, at once where the meter can; SessionFailedError where one is not taken."""
         if len(values) < 2 or not self.association.conformance & Conformance.MULTIPLE_REFERENCES:
             for attribute, value in values.items():
                 await self.set(attribute, value)
@@ -192,7 +192,7 @@ class Session:
             _require_written(attribute, result)
 
     async def action(self, method: CosemMethod, parameter: Data | None = None) -> None:
-        """Invoke one method; SessionFailed (refused, busy) where the meter does not carry it out."""
+        """Invoke one method; SessionFailedError (refused, busy) where the meter does not carry it out."""
         try:
             event = await self._service(lambda association: association.action(method, parameter))
         except CosemError as error:
@@ -212,7 +212,7 @@ class Session:
             raise
 
     async def open(self) -> None:
-        """Associate; raises SessionFailed."""
+        """Associate; raises SessionFailedError."""
         try:
             event = await self._exchange(self.association.associate(), Purpose.ASSOCIATION)
         except CosemError as error:
@@ -288,7 +288,7 @@ class Peer:
         self._title = title
 
     async def open(self, line: Line, trips: RoundTrips) -> Session:
-        """An open session; raises SessionFailed and, from the reservation, StreamError.
+        """An open session; raises SessionFailedError and, from the reservation, StreamError.
 
         Where our counter is known it is used. The meter's own is asked for where it is not, and after a refusal, which
         may mean anything: only where the meter's stands above ours was it the counter, and the association is tried
@@ -388,7 +388,7 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """An open session over a line that is held, in a `kept` association where one is given.
 
-    Released on leaving, unless `keep` takes the association. Raises SessionFailed and, from the reservation, StreamError.
+    Released on leaving, unless `keep` takes the association. Raises SessionFailedError and, from the reservation, StreamError.
     """
     trips = RoundTrips() if trips is None else trips
     session = await peer.open(line, trips) if kept is None else peer.resume(line, kept, trips)
@@ -416,7 +416,7 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
 
 
 async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
-    """The invocation counter that the meter last accepted from this client; raises SessionFailed.
+    """The invocation counter that the meter last accepted from this client; raises SessionFailedError.
 
     The public association proves nothing: what a wrong value can do is bounded by `counters`.
     """

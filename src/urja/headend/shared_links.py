@@ -37,7 +37,7 @@ class _Queue:
         return sum(not turn.done() for turn in (*self._urgent, *self._others))
 
     async def take(self, *, urgent: bool) -> None:
-        """Wait for a turn; raises SessionFailed (busy)."""
+        """Wait for a turn; raises SessionFailedError (busy)."""
         if not self.is_held:
             self.is_held = True
             return
@@ -87,7 +87,7 @@ class SharedLink:
 
     @asynccontextmanager
     async def line(self, meter: BehindLink, server_sap: int) -> AsyncIterator[HdlcLine]:
-        """The line to one meter, for whose turn it is; raises SessionFailed (unreachable, and what the line does)."""
+        """The line to one meter, for whose turn it is; raises SessionFailedError (unreachable, and what the line does)."""
         spoilt = True
         try:
             connection = await self._open(meter)
@@ -134,7 +134,7 @@ class SharedLinks:
 
     @asynccontextmanager
     async def turn(self, meter: BehindLink, *, urgent: bool) -> AsyncIterator[SharedLink]:
-        """The line that a meter is behind, for one session; raises SessionFailed (busy)."""
+        """The line that a meter is behind, for one session; raises SessionFailedError (busy)."""
         name = meter.link.name
         link = self._links.setdefault(name, SharedLink(name))
         await link.queue.take(urgent=urgent)

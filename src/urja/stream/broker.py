@@ -37,8 +37,8 @@ class Broker(Buckets, QuarantineStore):
     ) -> int:
         """Store a batch of readings and return its sequence in the stream once it is on disk.
 
-        With a `message_id`, publishing the same batch again after BrokerUnavailable stores it once.
-        Raises StreamFull, BrokerUnavailable, NotPermitted, BrokerRefused.
+        With a `message_id`, publishing the same batch again after BrokerUnavailableError stores it once.
+        Raises StreamFullError, BrokerUnavailableError, NotPermittedError, BrokerRefusedError.
         """
         headers, payload = codec.encode_batch(kind, records, correlation)
         if message_id is not None:
@@ -79,7 +79,7 @@ class Broker(Buckets, QuarantineStore):
     async def consume(self, stream: str, durable: str = "") -> Consumer[Any]:
         """Pull from a durable consumer that `ensure_streams` made; by default the stream's only one.
 
-        Raises BrokerRefused if there is no such consumer.
+        Raises BrokerRefusedError if there is no such consumer.
         """
         default, decode = _READERS[stream]
         durable = durable or default
@@ -168,7 +168,7 @@ class Broker(Buckets, QuarantineStore):
         return await self.put(names.RELEASES, _ASKED, AskedReleases(asked))
 
     async def asked_releases(self) -> list[AskedRelease]:
-        """What is asked for; raises PoisonMessage where it cannot be decoded."""
+        """What is asked for; raises PoisonMessageError where it cannot be decoded."""
         value, _ = await self.get(names.RELEASES, _ASKED)
         return [] if value is None else messages.decode(value, AskedReleases).asked
 
@@ -185,7 +185,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
 async def connect(url: str, user: User | str, password: str, name: str, within_s: float = 15.0) -> Broker:
     """Connect as `user`; `name` is shown in the broker's monitoring.
 
-    Raises BrokerUnavailable if nobody answers within `within_s` seconds, NotPermitted for a wrong password.
+    Raises BrokerUnavailableError if nobody answers within `within_s` seconds, NotPermittedError for a wrong password.
     """
     broker = Broker(User(user), name)
     await broker._open(url, password, within_s)  # noqa: SLF001 - a Broker is made here and nowhere else

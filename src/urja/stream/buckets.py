@@ -55,7 +55,7 @@ class Buckets(Connection):
     async def put(
         self, bucket: str, key: str, value: bytes | msgspec.Struct, at_revision: int | None = None
     ) -> int:
-        """Write a value; the new revision. With `at_revision` only if the key is still at that, else RevisionConflict."""
+        """Write a value; the new revision. With `at_revision` only if the key is still at that, else RevisionConflictError."""
         payload = messages.encode(value) if isinstance(value, msgspec.Struct) else value
         headers = {"Nats-Expected-Last-Subject-Sequence": str(at_revision)}
         return await self._publish(f"$KV.{bucket}.{key}", payload, None if at_revision is None else headers)

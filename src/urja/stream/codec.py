@@ -55,7 +55,7 @@ def encode_batch(kind: Kind, records: Records, correlation: int) -> tuple[dict[s
 
 
 def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
-    """The batch of a message; raises PoisonMessage where headers and bytes do not fit."""
+    """The batch of a message; raises PoisonMessageError where headers and bytes do not fit."""
     fields = headers or {}
     try:
         version = int(fields[HEADER_CODEC])
@@ -80,7 +80,7 @@ def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
 
 
 def _check_instants(records: Records) -> None:
-    """Raise PoisonMessage for an instant that no calendar has: what comes after can put none of them into words."""
+    """Raise PoisonMessageError for an instant that no calendar has: what comes after can put none of them into words."""
     for name, per_second in _INSTANTS.items():
         if name in (records.dtype.names or ()):
             outside = (records[name] < _FIRST_S * per_second) | (records[name] > _LAST_S * per_second)

@@ -212,7 +212,7 @@ class Connection:
         await self._up.wait()
 
     async def close(self) -> None:
-        """Say good-bye; publishes that still wait fail with BrokerUnavailable."""
+        """Say good-bye; publishes that still wait fail with BrokerUnavailableError."""
         self._closing = True
         self._up.clear()
         if not self._client.is_connected:
@@ -250,7 +250,7 @@ class Connection:
         return body.seq
 
     async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
-        """What a pull brings; BrokerUnavailable as soon as the connection breaks, or at once where it has."""
+        """What a pull brings; BrokerUnavailableError as soon as the connection breaks, or at once where it has."""
         if not self._up.is_set():
             fetch.close()
             raise BrokerUnavailableError("the broker is away")

@@ -106,7 +106,7 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
-    """The message in `payload`; raises PoisonMessage saying which field is wrong.
+    """The message in `payload`; raises PoisonMessageError saying which field is wrong.
 
     Whoever reads it may store what is in it: numbers fit 64 bits, text holds no NUL, instants have a time zone.
     """

@@ -43,7 +43,7 @@ class Pull:
     async def fetch(self, max_messages: int, wait_s: float) -> list[Msg]:
         """What is there now, up to `max_messages`; if nothing is, what has come when the first one comes.
 
-        Empty after `wait_s` seconds without a message. BrokerUnavailable, BrokerRefused as everywhere.
+        Empty after `wait_s` seconds without a message. BrokerUnavailableError, BrokerRefusedError as everywhere.
         """
         taken = await self._ask(max_messages, {"no_wait": True}, _ANSWER_S)
         if taken or wait_s <= 0:

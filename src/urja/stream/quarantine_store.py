@@ -107,7 +107,7 @@ class QuarantineStore(Connection):
     async def replay(self, item: Quarantined) -> bytes:
         """Hand a kept frame to a head end and return its answer (admin only).
 
-        A head end that is only just connecting is waited for; after that BrokerUnavailable says that nobody answers.
+        A head end that is only just connecting is waited for; after that BrokerUnavailableError says that nobody answers.
         """
         patience_ends_s = time.monotonic() + _PATIENCE_S
         while True:

@@ -123,8 +123,8 @@ class Adopted:
 def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Adopted:
     """Make a premise with its supply, meter, agreement, account, access and opening credit, or nothing.
 
-    Raises AlreadyAdopted where this meter is there, MeterConflict where its serial number or system title is
-    another's, TransformerConflict where there is no such transformer.
+    Raises AlreadyAdoptedError where this meter is there, MeterConflictError where its serial number or system title is
+    another's, TransformerConflictError where there is no such transformer.
     """
     with transaction.atomic():
         _refuse_known(adoption)

@@ -61,7 +61,7 @@ def summed_as(actor: str) -> str:
 
 
 def holds(request: Request, operation: UseCase, now: datetime) -> bool:
-    """Whether a request has to wait for passkeys; raises Refused where its actor has none.
+    """Whether a request has to wait for passkeys; raises RefusedError where its actor has none.
 
     What need not wait is counted here, in the transaction that performs it.
     """

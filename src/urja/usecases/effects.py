@@ -138,7 +138,7 @@ class Effects:
 
 
 def effects(operation: UseCase, *, recorded_at: datetime, actor: str) -> Effects:
-    """What it would move; nothing is. Raises Refused as `perform` does."""
+    """What it would move; nothing is. Raises RefusedError as `perform` does."""
     with transaction.atomic(), tariffs.remembered():
         with transaction.atomic():
             done = do(operation, recorded_at=recorded_at, actor=actor)

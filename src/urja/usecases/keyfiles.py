@@ -52,7 +52,7 @@ class Opener:
 
     @classmethod
     def of(cls, certificate: bytes, private_key: bytes, passphrase: bytes | None = None) -> "Opener":
-        """From PEM; raises BadKeyFile."""
+        """From PEM; raises KeyFileError."""
         try:
             read = load_pem_x509_certificate(certificate)
         except ValueError:
@@ -82,7 +82,7 @@ def is_envelope(content: bytes) -> bool:
 
 
 def opened(content: bytes, opener: Opener | None) -> bytes:
-    """The CSV that a file is or holds; raises BadKeyFile."""
+    """The CSV that a file is or holds; raises KeyFileError."""
     if not is_envelope(content):
         return content
     if opener is None:
@@ -119,7 +119,7 @@ def _why(said: str) -> str:
 
 
 def heading(content: bytes) -> list[str]:
-    """The columns' names of a key file that comes without a map; raises BadKeyFile."""
+    """The columns' names of a key file that comes without a map; raises KeyFileError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -130,7 +130,7 @@ def heading(content: bytes) -> list[str]:
 def delivered(
     content: bytes, the_map: Map, keys: KeyStore, types: Mapping[str, DeviceType]
 ) -> list[Delivered]:
-    """The meters of an opened key file, of `types`, their keys wrapped at once; raises BadKeyFile with every fault."""
+    """The meters of an opened key file, of `types`, their keys wrapped at once; raises KeyFileError with every fault."""
     foreign = sorted(the_map.covered - _TAKEN)
     if foreign:
         raise KeyFileError(f"a key file does not say {', '.join(foreign)}: leave that out of the map")

@@ -75,7 +75,7 @@ _CUT: Final = (Standing.TO_BE_CUT, Standing.CUT)
 
 
 def measure(operation: UseCase, *, actor: str, now: datetime) -> Measure:
-    """What an operation would do; raises Refused where it could not be done anyway."""
+    """What an operation would do; raises RefusedError where it could not be done anyway."""
     if isinstance(operation, REPRICING):
         return measure_of(operation, effects(operation, recorded_at=now, actor=actor), now)
     return _measured(operation, now, 0, 0)

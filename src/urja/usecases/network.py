@@ -221,7 +221,7 @@ def _move_faults(
 def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
     """A transformer by its code; the one that is there, where it is there on the same feeder.
 
-    Raises TransformerConflict where the code is known on another feeder.
+    Raises TransformerConflictError where the code is known on another feeder.
     """
     known = transformer(code)
     if known is None:

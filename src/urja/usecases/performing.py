@@ -109,7 +109,7 @@ def do(operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key
 
 
 def rehearse(operation: UseCase, *, recorded_at: datetime, actor: str) -> list[Change]:
-    """What it would change, row by row; nothing is. Raises Refused as `perform` does."""
+    """What it would change, row by row; nothing is. Raises RefusedError as `perform` does."""
     with transaction.atomic():
         entry = perform(operation, recorded_at=recorded_at, actor=actor)
         changes = changes_of(entry.id)
@@ -160,7 +160,7 @@ def _judge(doing: Doing, owner: str) -> None:
 
 
 Asked = Callable[[Doing], Sequence[UseCase]]
-"""What one of many asks for, once those before it are done. Raises Refused where it cannot be asked for."""
+"""What one of many asks for, once those before it are done. Raises RefusedError where it cannot be asked for."""
 
 
 def attempt(doing: Doing, many: Sequence[Asked], owner: str = "") -> list[tuple[Doing, list[str]]]:

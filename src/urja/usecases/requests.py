@@ -24,7 +24,7 @@ class Gate(NamedTuple):
     """What stands before an operation is performed (`urja.apps.approvals`)."""
 
     holds: Callable[[Request, UseCase, datetime], bool]
-    """Whether a request has to wait for approval; raises Refused where it cannot get one."""
+    """Whether a request has to wait for approval; raises RefusedError where it cannot get one."""
     foresees: Callable[[Request, UseCase, Effects, datetime], list[Sentence]]
     """Why a request that is rehearsed would have to wait; empty where it would not."""
 
@@ -58,7 +58,7 @@ def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
 
 
 def judged(request: Request, now: datetime) -> UseCase:
-    """The operation of a request, where its actor may have it done; raises Refused."""
+    """The operation of a request, where its actor may have it done; raises RefusedError."""
     operation = decode(request.kind, request.content, BY_KIND)
     fault = judging.fault_of_actor(request.actor, operation, now)
     if fault is not None:
@@ -67,7 +67,7 @@ def judged(request: Request, now: datetime) -> UseCase:
 
 
 def perform_request(request: Request, operation: UseCase, now: datetime) -> None:
-    """Do what a request asks for, once; raises Refused."""
+    """Do what a request asks for, once; raises RefusedError."""
     entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=_key(request))
     request.operation_id = entry.id
     request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}

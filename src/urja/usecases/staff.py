@@ -61,7 +61,7 @@ class Dismiss(staff.Dismiss, UseCase):
 
 
 def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
-    """The user with the role, as `Employ` gives it; who has it already has it. Raises Refused."""
+    """The user with the role, as `Employ` gives it; who has it already has it. Raises RefusedError."""
     with transaction.atomic():
         if not held(email, role, area, recorded_at).exists():
             perform(
@@ -71,7 +71,7 @@ def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: dat
 
 
 def dismiss(email: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> None:
-    """As `Dismiss`; raises Refused where they have no such role."""
+    """As `Dismiss`; raises RefusedError where they have no such role."""
     perform(Dismiss(email=email, role=role, area=area), recorded_at=recorded_at, actor=actor)
 
 

@@ -55,12 +55,12 @@ def test_what_is_written_is_read_again(tmp_path_factory, text):
 PEAK = """
 import resource, sys
 from pathlib import Path
-from urja.usecases.loading.tables import BadFile, opened
+from urja.usecases.loading.tables import FileFormatError, opened
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     with opened(Path(sys.argv[1])) as rows:
         print(sum(1 for _ in rows))
-except BadFile as error:
+except FileFormatError as error:
     print(error)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """

@@ -32,7 +32,7 @@ def issue(
     """Give a command; the stage `dispatch` sends it.
 
     A command to the load switch makes older unfinished ones of the device void, in the same transaction: they end
-    as superseded and are not begun any more. Raises NotIssuable where it would expire before it is given.
+    as superseded and are not begun any more. Raises NotIssuableError where it would expire before it is given.
     """
     if not kind or expires_at <= issued_at:
         raise NotIssuableError(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")

@@ -34,7 +34,7 @@ def ask(
 ) -> Requested:
     """Record that an operation is asked for.
 
-    A key that was used before gives the request that stands under it; raises Refused where that was for something
+    A key that was used before gives the request that stands under it; raises RefusedError where that was for something
     else.
     """
     values = {

@@ -62,7 +62,7 @@ class Message(Protocol):
 
 
 class Messenger(Protocol):
-    """`client.Client(options, secrets)`. Calls raise ServiceAway or MessageRefused where they do not succeed."""
+    """`client.Client(options, secrets)`. Calls raise ServiceAwayError or MessageRefusedError where they do not succeed."""
 
     async def send(self, message: Message) -> str:
         """Hand a message over; the service's name for it. The same `ref` with the same text is one message."""
@@ -92,5 +92,5 @@ class Receipts(Protocol):
         ...
 
     def read(self, body: bytes) -> Told:
-        """What a receipt says; raises UnreadableReceipt."""
+        """What a receipt says; raises UnreadableReceiptError."""
         ...

@@ -81,7 +81,7 @@ def estimate_register(
     """Where a meter's register will have stood at an instant.
 
     `since` is the beginning of the past that may be looked at: nobody's use is estimated from another's. Raises
-    NothingKnown where the register was never read.
+    NothingKnownError where the register was never read.
     """
     cursor.execute(
         _KNOWN,

@@ -121,7 +121,7 @@ def edit_interval(
 
     The one way to change a stored interval. The other values are carried over from the version before, and the
     accrual moves in the same transaction, which is the caller's. With `Status.ESTIMATED` the value gives way to
-    a measurement that comes later; an edited one stands. Raises NoSuchInterval where nothing is stored (a gap is
+    a measurement that comes later; an edited one stands. Raises UnknownIntervalError where nothing is stored (a gap is
     filled by data, not by an edit), ValueError for negative energy or an empty reason.
     """
     if import_wh < 0:

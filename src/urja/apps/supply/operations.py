@@ -14,14 +14,14 @@ from urja.apps.supply.models import ORDERED, Order, OrderAction
 def request_hold(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that a supply be held off (`ORDERED`); the pipeline switches. Raises UnknownHold."""
+    """Order that a supply be held off (`ORDERED`); the pipeline switches. Raises UnknownHoldError."""
     return _order(OrderAction.HOLD, service_point_id, reason, actor, requested_at, note)
 
 
 def request_release(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that one reason be taken away; supply returns when none is left. Raises UnknownHold."""
+    """Order that one reason be taken away; supply returns when none is left. Raises UnknownHoldError."""
     return _order(OrderAction.RELEASE, service_point_id, reason, actor, requested_at, note)
 
 

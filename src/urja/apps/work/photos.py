@@ -17,7 +17,7 @@ _JPEG_END: Final = b"\xff\xd9"
 
 
 def kind_of(content: bytes) -> PhotoKind:
-    """JPEG or PNG; raises NoPhoto for anything else, for half of one, and for more than `MOST_PHOTO_BYTES`."""
+    """JPEG or PNG; raises PhotoError for anything else, for half of one, and for more than `MOST_PHOTO_BYTES`."""
     if not content:
         raise PhotoError("the file is empty")
     if len(content) > MOST_PHOTO_BYTES:

@@ -15,7 +15,7 @@ from urja.base.ids import bucket_of
 def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, actor: str) -> Photo:
     """Keep a photograph of an unfinished order; the one that is there where it is the same.
 
-    Raises NoPhoto for what is no picture, too large, one too many, or of an order that has ended.
+    Raises PhotoError for what is no picture, too large, one too many, or of an order that has ended.
     """
     kind, digest = kind_of(content), hashlib.sha256(content).hexdigest()
     with transaction.atomic():

@@ -93,7 +93,7 @@ class GlobalCiphered:
     def open(self, keys: SuiteKeys, system_title: bytes) -> bytes:
         """The plain APDU; `system_title` is the sender's.
 
-        Raises AuthenticationFailed, or DecodeError where another service comes out than the tag announces
+        Raises AuthenticationError, or DecodeError where another service comes out than the tag announces
         (without authentication that is how a wrong key shows).
         """
         apdu = security.open_(keys, system_title, self.counter, self.control, self.payload)
@@ -146,7 +146,7 @@ class GeneralGloCiphered:
     def open(self, keys: SuiteKeys, system_title: bytes | None = None) -> bytes:
         """The plain APDU. `system_title` is used where the APDU carries none.
 
-        Raises AuthenticationFailed; LocalError where there is no title at all.
+        Raises AuthenticationError; LocalError where there is no title at all.
         """
         title = self.system_title or system_title
         if not title:

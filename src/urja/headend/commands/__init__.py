@@ -37,7 +37,7 @@ KINDS: Final = tuple(sorted(_COMMANDS))
 
 
 async def execute(work: Work) -> Outcome:
-    """Carry an order out; raises SessionFailed, and StreamError where records could not be published."""
+    """Carry an order out; raises SessionFailedError, and StreamError where records could not be published."""
     command = _COMMANDS.get(work.order.kind)
     if command is None:
         raise SessionFailedError(

@@ -82,7 +82,7 @@ async def move(work: Work, method: CosemMethod) -> Control:
 
 
 async def read(work: Work) -> Control:
-    """State and load in one exchange; raises SessionFailed (protocol) where there is no state to read."""
+    """State and load in one exchange; raises SessionFailedError (protocol) where there is no state to read."""
     registers = [CosemAttribute.of(3, obis, attribute) for obis in _LOAD.values() for attribute in (2, 3)]
     output, state, mode, *load = await work.session.get_each([_OUTPUT, _STATE, _MODE, *registers])
     if output is None or output.tag is not Tag.BOOLEAN or state is None or state.tag is not Tag.ENUM:

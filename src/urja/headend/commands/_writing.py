@@ -23,7 +23,7 @@ def moment(device_type: DeviceType, at: datetime) -> Data:
 
 
 def instant(device_type: DeviceType, data: Data) -> datetime:
-    """The instant that a meter tells; raises SessionFailed (protocol) for anything else."""
+    """The instant that a meter tells; raises SessionFailedError (protocol) for anything else."""
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
         if not isinstance(value, CosemDateTime):
@@ -34,14 +34,14 @@ def instant(device_type: DeviceType, data: Data) -> datetime:
 
 
 def amount(minor: int) -> Data:
-    """Money in the currency's minor unit (double-long, IS 15959-2); raises SessionFailed (ours) beyond it."""
+    """Money in the currency's minor unit (double-long, IS 15959-2); raises SessionFailedError (ours) beyond it."""
     if not -(2**31) <= minor < 2**31:
         raise SessionFailedError(FailureKind.OURS, f"{minor} does not fit the meter's display")
     return axdr.int32(minor)
 
 
 async def write_all(work: Work, values: Mapping[str, Data]) -> None:
-    """Write objects in order and read them back, in two exchanges where the meter takes lists; raises SessionFailed (not obeyed) where one is another."""
+    """Write objects in order and read them back, in two exchanges where the meter takes lists; raises SessionFailedError (not obeyed) where one is another."""
     wanted = {CosemAttribute.of(1, obis, 2): value for obis, value in values.items()}
     await work.session.set_each(wanted)
     await work.acknowledged()

@@ -29,7 +29,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed: new keys (to be proven) after the transfer, refused where the meter does not take them."""
+    """Raises SessionFailedError: new keys (to be proven) after the transfer, refused where the meter does not take them."""
     meter, waiting = work.meter, work.meter.next
     offered = meter.entry.next_keys
     if waiting is None and offered is not None and offered.number == arguments.number:

@@ -19,7 +19,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, _arguments: Arguments) -> Outcome:
-    """Raises SessionFailed (not obeyed) where the meter stays disconnected."""
+    """Raises SessionFailedError (not obeyed) where the meter stays disconnected."""
     control = await _control.move(work, _control.RECONNECT)
     evidence = {**control.evidence(), "load_proven": control.load_proven}
     if control.state is ControlState.READY:

@@ -16,7 +16,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, _arguments: Arguments) -> Outcome:
-    """Raises SessionFailed (not obeyed) where the meter stays connected."""
+    """Raises SessionFailedError (not obeyed) where the meter stays connected."""
     control = await _control.move(work, _control.DISCONNECT)
     if control.open:
         return Outcome(evidence=control.evidence())

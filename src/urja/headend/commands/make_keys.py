@@ -15,7 +15,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, _arguments: Arguments) -> Outcome:
-    """Raises SessionFailed (ours) where the meter's master key is not known, or keys wait to be sent already."""
+    """Raises SessionFailedError (ours) where the meter's master key is not known, or keys wait to be sent already."""
     entry = work.meter.entry
     if entry.wrapped_master is None:
         raise SessionFailedError(

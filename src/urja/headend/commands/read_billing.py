@@ -16,6 +16,6 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:  # noqa: ARG001
-    """Raises SessionFailed where the meter has no such profile, or keeps it from us."""
+    """Raises SessionFailedError where the meter has no such profile, or keeps it from us."""
     buffer = await work.pulls.whole(work.session, work.meter, "billing")
     return Outcome(evidence={"shown": [shown(buffer, work.meter.compiled.device_type, MOST_SHOWN)]})

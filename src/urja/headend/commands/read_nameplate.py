@@ -11,6 +11,6 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:  # noqa: ARG001
-    """Raises SessionFailed where the meter keeps it from us."""
+    """Raises SessionFailedError where the meter keeps it from us."""
     buffer = await work.pulls.whole(work.session, work.meter, "nameplate")
     return Outcome(evidence={"shown": [shown(buffer, work.meter.compiled.device_type, 1)]})

@@ -22,7 +22,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed where the meter has no such thing, or keeps it from us."""
+    """Raises SessionFailedError where the meter has no such thing, or keeps it from us."""
     device_type = work.meter.compiled.device_type
     try:
         obis = Obis.parse(arguments.obis)

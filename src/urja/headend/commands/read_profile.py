@@ -27,7 +27,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed, and StreamError where the broker does not take the records."""
+    """Raises SessionFailedError, and StreamError where the broker does not take the records."""
     window = (arguments.from_at, arguments.to_at)
     correlation = work.order.correlation
     pulled = await work.pulls.pull(work.session, work.meter, arguments.profile, window, correlation)

@@ -24,7 +24,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, _arguments: Arguments) -> Outcome:
-    """Raises SessionFailed where the meter does not say what it pushes."""
+    """Raises SessionFailedError where the meter does not say what it pushes."""
     session, device_type = work.session, work.meter.compiled.device_type
     lists = [
         PushList(

@@ -22,7 +22,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed (not obeyed) where the clock shows another time afterwards."""
+    """Raises SessionFailedError (not obeyed) where the clock shows another time afterwards."""
     device_type = work.meter.compiled.device_type
     tolerance = timedelta(seconds=arguments.tolerance_s)
     begun_at = work.clock.now()

@@ -31,7 +31,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """The threshold counts as the register that is watched does. Raises SessionFailed where it is not taken."""
+    """The threshold counts as the register that is watched does. Raises SessionFailedError where it is not taken."""
     was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
     if was is None or monitored is None:
         raise SessionFailedError(FailureKind.REFUSED, f"{_OBIS}: the meter tells of no load limit")

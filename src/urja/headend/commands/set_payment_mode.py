@@ -16,6 +16,6 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed where the meter does not take it."""
+    """Raises SessionFailedError where the meter does not take it."""
     await write_all(work, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
     return Outcome(evidence={"mode": arguments.mode})

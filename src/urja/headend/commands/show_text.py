@@ -17,7 +17,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed where the type has no place for a text, or the meter does not take it."""
+    """Raises SessionFailedError where the type has no place for a text, or the meter does not take it."""
     device_type = work.meter.compiled.device_type
     display = device_type.display
     if display is None:

@@ -27,7 +27,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: Work, arguments: Arguments) -> Outcome:
-    """Raises SessionFailed where the display does not take it."""
+    """Raises SessionFailedError where the display does not take it."""
     device_type = work.meter.compiled.device_type
     values: dict[str, Data] = {}
     if arguments.recharge_minor is not None:

@@ -60,7 +60,7 @@ class Rotation:
     """How long it is waited for the projection to follow."""
 
     def run(self, say: Callable[[str], None]) -> None:
-        """All of it; raises Refusal where another run is under way, or the projection does not follow in time."""
+        """All of it; raises CommandError where another run is under way, or the projection does not follow in time."""
         from django.db import connection
 
         with connection.cursor() as cursor:
@@ -83,7 +83,7 @@ class Rotation:
         say("The new key is in force alone. Backups made before need the secrets that they were made with.")
 
     def rewrap(self) -> int:
-        """Wrap anew what the new key does not open; how many devices that was. Raises Refusal for what neither opens."""
+        """Wrap anew what the new key does not open; how many devices that was. Raises CommandError for what neither opens."""
         from django.db import transaction
 
         from urja.usecases.operations import perform
@@ -116,7 +116,7 @@ class Rotation:
         return (held[-1].device_id if held else 0), [one for one in found if one.own or one.new]
 
     def _anew(self, device_id: int, wrapped: "Columns") -> Iterator[tuple[str, bytes]]:
-        """The columns that the new key does not open, wrapped with it; raises Refusal where the old one does not either."""
+        """The columns that the new key does not open, wrapped with it; raises CommandError where the old one does not either."""
         new, both = (
             KekStore(self.vault.admin.kek),
             KekStore(self.vault.admin.kek, self.vault.admin.retiring_kek),
@@ -134,7 +134,7 @@ class Rotation:
                 ) from None
 
     def follow(self) -> None:
-        """Wait until the pipeline has brought everything to the head ends; raises Refusal where it does not in time."""
+        """Wait until the pipeline has brought everything to the head ends; raises CommandError where it does not in time."""
         from urja.apps.assets.queries import count_due_entries
 
         end_s = time.monotonic() + self.wait_s

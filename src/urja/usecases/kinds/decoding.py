@@ -13,7 +13,7 @@ from urja.base.storable import faults_of
 
 
 def decode[Asked: Operation](kind: str, content: Any, known: Mapping[str, type[Asked]]) -> Asked:
-    """The operation of a name from plain values; raises Refused with the name of the field that is wrong."""
+    """The operation of a name from plain values; raises RefusedError with the name of the field that is wrong."""
     if kind not in known:
         raise RefusedError([say("there is no operation {kind}", kind=repr(kind))])
     try:

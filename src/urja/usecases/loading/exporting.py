@@ -22,7 +22,7 @@ _AT_ONCE = 5_000
 def export(the_map: Map, path: Path, *, at: datetime, keys: KeyStore | None = None) -> int:
     """Write a file of a kind with the map's columns, in the order of its key; how many rows it has.
 
-    What stands in the registry at one instant, however long it takes: one statement reads it all. Raises BadMap where
+    What stands in the registry at one instant, however long it takes: one statement reads it all. Raises MappingFileError where
     a value has no word in the map's table, OSError.
     """
     secret = any(isinstance(source.field.form, Key) for source in the_map.sources)

@@ -184,7 +184,7 @@ def as_toml(the_map: Map) -> str:
 
 
 def parse(text: str) -> Map:
-    """A map from its text; raises BadMap with every fault."""
+    """A map from its text; raises MappingFileError with every fault."""
     try:
         content = toml.loads(text)
     except toml.TomlError as error:

@@ -85,7 +85,7 @@ class Order:
 
 
 def load(order: Order) -> Report:
-    """Load a file; raises BadFile, BadMap."""
+    """Load a file; raises FileFormatError, MappingFileError."""
     sha256 = _sha256(order.path)
     report = Report(order.map.kind.name, order.path.name, sha256)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -242,7 +242,7 @@ _OURS: Final = frozenset({"fault_row", "fault", "remedy"})
 
 
 def _places(the_map: Map, rows: Rows, path: Path) -> dict[str, tuple[int, str]]:
-    """Where each field's column stands; raises BadFile for columns that are not there."""
+    """Where each field's column stands; raises FileFormatError for columns that are not there."""
     where = {name: place for place, name in enumerate(rows.heading)}
     missing = [
         source for source in the_map.sources if source.column is not None and source.column not in where

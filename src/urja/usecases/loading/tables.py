@@ -41,7 +41,7 @@ def is_excel(path: Path) -> bool:
 def opened(
     path: Path, *, header: int = 1, encoding: str = "utf-8", delimiter: str = ",", sheet: str | None = None
 ) -> Iterator[Rows]:
-    """The rows of a file; raises BadFile where there are none to be had."""
+    """The rows of a file; raises FileFormatError where there are none to be had."""
     if is_excel(path):
         with _excel(path, sheet) as rows:
             yield _below_heading(path, rows, header)

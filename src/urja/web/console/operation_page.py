@@ -166,7 +166,7 @@ def judged(
 
 
 def carry_out(rehearsed: Requested, caller: Caller, now: datetime) -> Requested:
-    """Ask for what was rehearsed, as it was; asked twice it is done once. Raises Refused, NotAllowed and OutOfArea."""
+    """Ask for what was rehearsed, as it was; asked twice it is done once. Raises RefusedError, NotAllowedError and OutOfAreaError."""
     asked = decode(rehearsed.kind, rehearsed.content, BY_KIND)
     judge(caller, asked, now)
     return journal.ask(asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}")

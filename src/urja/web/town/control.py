@@ -24,7 +24,7 @@ class ControlRefusedError(ControlError):
 
 
 def ask(do: str, **arguments: Any) -> dict[str, Any]:
-    """One order and its answer. Raises ControlAway or ControlRefused."""
+    """One order and its answer. Raises ControlAwayError or ControlRefusedError."""
     (answer,) = ask_all([{"do": do, **arguments}])
     if isinstance(answer, ControlRefusedError):
         raise answer
@@ -32,12 +32,12 @@ def ask(do: str, **arguments: Any) -> dict[str, Any]:
 
 
 def ask_fleet(do: str, **arguments: Any) -> dict[str, Any]:
-    """One order to the fleet and its answer. Raises ControlAway or ControlRefused."""
+    """One order to the fleet and its answer. Raises ControlAwayError or ControlRefusedError."""
     return ask("fleet", order={"do": do, **arguments})
 
 
 def ask_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefusedError]:
-    """Several orders over one connection; a refused one stands in its place. Raises ControlAway."""
+    """Several orders over one connection; a refused one stands in its place. Raises ControlAwayError."""
     with _line() as line:
         return [_asked(line, order) for order in orders]
 

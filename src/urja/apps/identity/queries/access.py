@@ -75,7 +75,7 @@ class Caller:
         return found
 
     def must(self, act: str) -> Area:
-        """Where they may; raises NotAllowed, which says what is missing."""
+        """Where they may; raises NotAllowedError, which says what is missing."""
         area = self.area(act)
         if area is not None:
             return area

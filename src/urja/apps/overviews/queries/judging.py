@@ -22,7 +22,7 @@ from urja.base.sentences import say
 
 
 def judge(caller: Caller, operation: Operation, at: datetime) -> None:
-    """Raise NotAllowed where no role of the caller may do it, OutOfArea where the things it names are elsewhere.
+    """Raise NotAllowedError where no role of the caller may do it, OutOfAreaError where the things it names are elsewhere.
 
     Who is limited to an area must name something in it and nothing outside; what hangs nowhere, such as a meter in
     stock, is neither. An operation that names no thing there is, is for who may everywhere.

@@ -34,7 +34,7 @@ class Moment:
 
     @classmethod
     def asked(cls, valid_at: datetime | None, known_at: datetime | None, now: datetime) -> "Moment":
-        """Without the second instant it is now, without the first the second; raises NotKnownYet."""
+        """Without the second instant it is now, without the first the second; raises NotKnownYetError."""
         known_at = known_at or now
         if known_at > now:
             raise NotKnownYetError(f"nobody knows yet what will be known on {known_at.isoformat()}")

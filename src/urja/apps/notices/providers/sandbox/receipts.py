@@ -30,7 +30,7 @@ def is_genuine(secrets: Mapping[str, str], headers: Mapping[str, str], body: byt
 
 
 def read(body: bytes) -> Told:
-    """What a receipt says; raises UnreadableReceipt."""
+    """What a receipt says; raises UnreadableReceiptError."""
     try:
         receipt = msgspec.json.decode(body, type=_Receipt)
         at = datetime.fromtimestamp(receipt.at, UTC)

@@ -209,7 +209,7 @@ def test_programs_are_told_the_same(disconnected, browser):
     told = client.get(f"/api/v1/accounts/{disconnected.account_id}/balance").json()
     power = told["power"]
     assert (told["supply"], power["state"], power["at_meter"]) == ("off", "disconnected", "powered")
-    assert (power["because"], power["since"]) == (["credit"], "2026-03-20T11:43:00+05:30")
+    assert (power["reasons"], power["since"]) == (["credit"], "2026-03-20T11:43:00+05:30")
     assert power["sentence"] == "Disconnected since today, 11:43."
     assert "until" not in told["sentence"]
 
@@ -217,7 +217,7 @@ def test_programs_are_told_the_same(disconnected, browser):
 def test_programs_are_told_of_a_failure(without_power, browser):
     told = browser(user_id=without_power.owner_id).get(f"/api/v1/accounts/{without_power.account_id}/balance")
     power = told.json()["power"]
-    assert (power["state"], power["since"], power["heard_at"]) == (
+    assert (power["state"], power["since"], power["last_heard_at"]) == (
         "no_power",
         "2026-03-20T13:33:00+05:30",
         None,

@@ -108,10 +108,16 @@ def _load(order: Order, load: Load, report: Report) -> None:
     order.told(f"{report.rows} rows read")
     _audit(load, report)
     asked_of = Counter[str]()
+    written = planned = 0
     with numbers_ahead(), writing(load.doing):
         for rows in staging.stretches(load):
             asked_of += _do(load, rows)
             order.told(f"written up to row {rows[-1].n}")
+            written += len(rows)
+            if written >= 2 * planned:
+                # Triggers keep their plans, and a plan for a table of a few rows reads it whole, however large it grows.
+                load.cursor.execute("DISCARD PLANS")
+                planned = written
     _tell_faults(order, load, report)
     if report.faulty and not order.good_rows:
         return

@@ -98,5 +98,5 @@ def results(
     living = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), service_point_id__in=shown.values(), valid_from__lte=at
     ).exclude(customer=None)
-    note_reads(caller, living.values_list("customer_id", flat=True), what, at)
+    note_reads(caller, list(living.values_list("customer_id", flat=True)), what, at)
     return {id_: result for id_, result in answered.items() if id_ in shown}

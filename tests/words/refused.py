@@ -1,0 +1,56 @@
+"""The words that the glossary takes out of use, and where they still stand."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.words.texts import ROOT, files, spoken, texts
+
+GLOSSARY = ROOT / "docs" / "glossary.md"
+_HEADING = "## Words out of use"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row of the table: the forms of a word, what is written instead, and phrases in which it is right."""
+
+    forms: re.Pattern[str]
+    instead: str
+    allowed: re.Pattern[str] | None
+
+    def stands_in(self, text: str) -> bool:
+        return self.forms.search(self.allowed.sub("", text) if self.allowed else text) is not None
+
+
+def refused() -> list[Refused]:
+    """The rows of the table in `docs/glossary.md`."""
+    table = GLOSSARY.read_text().partition(_HEADING)[2]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
+    return [_row(*(cell.strip() for cell in row)) for row in rows[1:]]
+
+
+def _row(forms: str, instead: str, allowed: str) -> Refused:
+    return Refused(
+        _any_of(forms.split(", "), r"(?<![\w-])(?:%s)(?![\w-])"),
+        instead,
+        _any_of(allowed.split(", "), "(?:%s)") if allowed else None,
+    )
+
+
+def _any_of(phrases: Iterable[str], pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern % "|".join(re.escape(phrase) for phrase in phrases), re.IGNORECASE)
+
+
+def findings(paths: list[Path]) -> Iterator[str]:
+    """One line for each text in which a word out of use stands, and for each module named by one."""
+    rows = refused()
+    for file in files(paths):
+        if file == GLOSSARY:
+            continue
+        there = [(0, spoken(file.stem)), *texts(file)]
+        for number, text in there:
+            for row in rows:
+                if row.stands_in(text):
+                    place = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+                    yield f"{place}:{number}: {text.strip()[:120]} -> {row.instead}"

@@ -1,0 +1,37 @@
+"""What people read has the words of the glossary, and none that are out of use."""
+
+import pytest
+from tests.words.refused import findings
+from tests.words.texts import ROOT
+
+_READ = ("src", "docs", "tests", "bench", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+
+_OPEN = ("src", "docs", "tests", "bench", "README.md", "CONTRIBUTING.md", "SECURITY.md")
+"""Where words out of use still stand."""
+
+
+@pytest.mark.parametrize("path", [path for path in _READ if path not in _OPEN])
+def test_no_word_out_of_use_stands(path):
+    assert list(findings([ROOT / path])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.html", "<p>Nobody has to go anywhere</p>"),
+        ("hangings.py", ""),
+        ("names.py", "class RelightQueue: ..."),
+        ("comment.py", "x = 1  # is reckoned anew"),
+        ("docstring.py", '"""Rows that are put aside."""'),
+        ("message.po", 'msgstr "वृक्ष"'),
+    ],
+)
+def test_a_word_out_of_use_is_found(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert len(list(findings([tmp_path]))) == 1
+
+
+@pytest.mark.parametrize("text", ["color-scheme: dark", "Silencer", "the hanger", "A recharge is posted"])
+def test_other_words_are_left_alone(tmp_path, text):
+    (tmp_path / "page.html").write_text(text)
+    assert list(findings([tmp_path])) == []

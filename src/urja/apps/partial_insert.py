@@ -1,4 +1,4 @@
-"""Inserts that name some columns only, as a role with rights by column may."""
+"""Inserts with an explicit list of columns, for database roles with rights by column."""
 
 from typing import Any
 
@@ -7,14 +7,15 @@ from django.db.models import Model
 
 
 def insert(model: type[Model], *, ignore_conflicts: bool = False, **values: Any) -> int:
-    """Insert a row that names these columns and no other; how many rows that made (a trigger may take none).
+    """Insert a row with these columns only, and return how many rows were made: 0 or 1.
 
-    A queryset names every column, which a role with rights by column may not.
+    A trigger may refuse a row without an error, such as a receipt beyond the limit. Django's `create` names every
+    column of a model, which a role with rights by column may not.
     """
-    fields = [model._meta.get_field(name) for name in values]  # noqa: SLF001 - Django documents it
+    fields = [model._meta.get_field(name) for name in values]  # noqa: SLF001 - documented by Django
     names, marks = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
     conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    table = model._meta.db_table  # noqa: SLF001 - Django documents it
+    table = model._meta.db_table  # noqa: SLF001 - documented by Django
     saved = [
         field.get_db_prep_save(value, connection)
         for field, value in zip(fields, values.values(), strict=True)

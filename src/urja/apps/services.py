@@ -1,7 +1,7 @@
-"""Outside services as folders: a provider is found by its name, and its parts are the modules of its folder.
+"""Providers of outside services as folders, found by name; the parts of a provider are the modules of its folder.
 
-A name without a dot is a folder of the package's own; a name with dots (`acme.urja_gateway`) is a Python package anywhere that
-Python finds it, so that a provider needs no edit here.
+A name without a dot is a folder that is shipped with Urja. A name with dots (`acme.urja_gateway`) is any Python
+package that can be imported, so that a further provider needs no change here.
 """
 
 import importlib
@@ -14,16 +14,21 @@ import msgspec
 
 
 class UnknownProviderError(LookupError):
-    """No folder has this name, or it lacks one of its files."""
+    """No package has this name, or it lacks one of the modules that a provider needs."""
 
 
 def part(home: str, provider: str, name: str) -> ModuleType:
-    """The module `name` of a provider's folder; `home` is the package that holds the folders we ship."""
+    """Return the module `name` of a provider; `home` is the package with the shipped providers.
+
+    Raises UnknownProviderError where the provider or this module of it is missing, ModuleNotFoundError where the
+    provider itself imports a library that is not installed.
+    """
     module = f"{provider if '.' in provider else f'{home}.{provider}'}.{name}"
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        # What the provider itself lacks, such as a library, is another fault and is told as it is.
+        # Only a missing part of the provider's own name is an unknown provider. A library that it imports and that is
+        # not installed keeps its own error, or the message would blame the wrong thing.
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise UnknownProviderError(
@@ -33,11 +38,14 @@ def part(home: str, provider: str, name: str) -> ModuleType:
 
 
 def shipped(home: str) -> list[str]:
-    """The folders that come with Urja."""
+    """Return the names of the shipped providers in the package `home`."""
     package = importlib.import_module(home)
     return sorted(found.name for found in pkgutil.iter_modules(package.__path__) if found.ispkg)
 
 
 def options(home: str, provider: str, given: Mapping[str, Any]) -> Any:
-    """The options of a provider as its `settings.Options`; raises ValueError that says what is wrong with them."""
+    """Return a provider's options, checked and built as its `settings.Options`.
+
+    Raises msgspec.ValidationError (a ValueError) that says what is wrong with them, and UnknownProviderError.
+    """
     return msgspec.convert(dict(given), part(home, provider, "settings").Options)

@@ -1,1 +1,1 @@
-"""Approvals: operations above dated thresholds wait for passkeys, which the pipeline alone verifies."""
+"""Approvals: operations above dated thresholds need passkeys, which the pipeline alone verifies."""

@@ -1,10 +1,10 @@
-"""The Django application of the approvals."""
+"""Django configuration of the approvals app."""
 
 from django.apps import AppConfig
 
 
 class ApprovalsConfig(AppConfig):
-    """Label `approvals`: table names start with `approvals_`."""
+    """The app with the label `approvals`; its tables are named `approvals_*`."""
 
     name = "urja.apps.approvals"
     label = "approvals"

@@ -1,7 +1,7 @@
-"""Rights of each PostgreSQL role on this app's tables.
+"""Rights of each PostgreSQL role on the tables of approvals.
 
-The web carries bytes: it records answers of authenticators, and reads what it has to show. Passkeys, nonces and what
-became of an answer are the pipeline's to write; invitations and thresholds are the owner's, at the box.
+The web records answers of authenticators and reads what its pages show. Only the pipeline writes passkeys, nonces and
+verdicts. Invitations and thresholds are written by the owner's commands on the machine itself.
 """
 
 _SHOWN = (

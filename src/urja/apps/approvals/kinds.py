@@ -1,4 +1,4 @@
-"""Where an operation stands that needs approval, and what was answered and judged."""
+"""States of operations that need approval, and of the answers to them."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 
 
 class Judged(TextChoices):
-    """What the pipeline said of bytes that the web recorded."""
+    """The pipeline's verdict on an answer or a registration that the web recorded."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -14,11 +14,11 @@ class Judged(TextChoices):
 
 
 class WaitingState(TextChoices):
-    """Where an operation stands that needs approval. The last four are its ends."""
+    """State of an operation that needs approval. The last four are final."""
 
     WAITING = "waiting"
     DELAYED = "delayed"
-    """Its actor, who is all the staff, has approved it: it is done after the delay unless it is cancelled."""
+    """Approved by its actor where no second person has a passkey: done after the delay unless it is cancelled."""
     DONE = "done"
     REFUSED = "refused"
     CANCELLED = "cancelled"
@@ -31,3 +31,4 @@ class Action(TextChoices):
 
 
 OPEN: Final = (WaitingState.WAITING, WaitingState.DELAYED)
+"""States in which an operation is not decided yet."""

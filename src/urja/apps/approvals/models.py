@@ -1,4 +1,4 @@
-"""Passkeys and how they come, operations that wait for them, answers of authenticators, and what was done by hand."""
+"""Thresholds, invitations, passkeys, operations that need approval, and answers of authenticators."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from urja.core.approvals import Need
 
 
 class ThresholdsVersion(models.Model):
-    """A stored document of thresholds; never changed."""
+    """A stored version of the thresholds document; never changed."""
 
     version = models.CharField(max_length=64, unique=True)
     valid_from = models.DateField()
@@ -29,7 +29,7 @@ class ThresholdsVersion(models.Model):
 
 
 class Invitation(models.Model):
-    """A one-time code by which a person may enrol a passkey; what is kept of the code is its hash."""
+    """A one-time code by which a person may enrol one passkey. Only the hash of the code is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     code_sha256 = models.BinaryField(max_length=32, unique=True)
@@ -43,11 +43,11 @@ class Invitation(models.Model):
 
 
 class Enrolment(models.Model):
-    """The answer of an authenticator that was asked to make a passkey, as it came."""
+    """A new passkey as an authenticator and the web returned it, not verified yet."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=60)
-    """What its owner calls it: my telephone."""
+    """The person's own name for it, such as "my telephone"."""
     client_data = models.BinaryField()
     attestation = models.BinaryField()
     asked_at = models.DateTimeField()
@@ -65,12 +65,12 @@ class Enrolment(models.Model):
 
 
 class Credential(models.Model):
-    """A passkey: a public key and whose it is. Made by the pipeline, revoked at the box."""
+    """A passkey: the public key of one user. Created by the pipeline, revoked by a command on the machine itself."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     credential_id = models.BinaryField(unique=True)
     public_key = models.BinaryField()
-    """COSE_Key, CBOR."""
+    """COSE_Key (RFC 9052), encoded in CBOR."""
     sign_count = models.BigIntegerField()
     name = models.CharField(max_length=60)
     enrolled_at = models.DateTimeField()
@@ -82,7 +82,7 @@ class Credential(models.Model):
 
 
 class Waiting(models.Model):
-    """An operation that waits for passkeys, with the nonce and the hash that they have to be given over."""
+    """An operation that needs passkeys, with the nonce and the content hash that they are given over."""
 
     request = models.OneToOneField(
         "journal.Request", primary_key=True, on_delete=models.PROTECT, related_name="approval"
@@ -90,18 +90,18 @@ class Waiting(models.Model):
     need = models.SmallIntegerField(choices=[(need.value, need.name.lower()) for need in Need])
     nonce = models.BinaryField(max_length=32)
     content_sha256 = models.BinaryField(max_length=32)
-    """Of the request as the pipeline first saw it: what was changed since is not performed."""
+    """Hash of the request as the pipeline first saw it. A request with another content is not performed."""
     why = SentencesField(default=list)
-    """Which thresholds it reaches, in sentences."""
+    """The thresholds that it reaches, as sentences."""
     state = models.CharField(max_length=9, choices=WaitingState, default=WaitingState.WAITING)
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     actor_credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, related_name="+")
     second_credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, related_name="+")
     told_at = models.DateTimeField(null=True)
-    """When the staff was told that it is delayed; the delay counts from then on."""
+    """When the notice of the delay was handed to the mail relay; the delay counts from here."""
     due_at = models.DateTimeField(null=True)
-    """When the delay is over."""
+    """When the delay ends and the operation is done."""
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -113,7 +113,7 @@ class Waiting(models.Model):
                 condition=Q(state__in=OPEN, ended_at=None) | (~Q(state__in=OPEN) & Q(ended_at__isnull=False)),
                 name="approvals_ended_when_over",
             ),
-            # Two passkeys of an operation are two passkeys; that they are two people's the pipeline sees to.
+            # The same passkey cannot be counted twice. That the two belong to different people is checked by the pipeline.
             models.CheckConstraint(
                 condition=Q(actor_credential=None)
                 | Q(second_credential=None)
@@ -127,11 +127,11 @@ class Waiting(models.Model):
 
 
 class Answer(models.Model):
-    """What a person said of an operation that waits: an authenticator's answer as it came, or that it be cancelled."""
+    """One person's answer to an operation that needs approval: an authenticator's signature, or a cancellation."""
 
     waiting = models.ForeignKey(Waiting, on_delete=models.PROTECT, related_name="answers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    """Who was signed in. Whose approval it is, the passkey says and not this."""
+    """The user who was signed in. The approving person is the owner of the passkey, which may be another user."""
     action = models.CharField(max_length=7, choices=Action)
     credential_id = models.BinaryField(db_default=b"")
     client_data = models.BinaryField(db_default=b"")
@@ -152,15 +152,18 @@ class Answer(models.Model):
 
 
 class Measured(models.Model):
-    """What an operation did that thresholds count: the sums of a day are made of these."""
+    """What one performed operation counted towards the thresholds; the totals of a day are sums of these rows."""
 
     request_id = models.BigIntegerField(primary_key=True)
     actor = models.CharField(max_length=100)
-    """The person, whichever key they used: `user 17`; or the key of a program: `token 4`."""
+    """`user 17` for a person with whichever token, `token 4` for a program."""
     done_at = models.DateTimeField()
     money_minor = models.BigIntegerField()
+    """Money that it moved, in minor units."""
     disconnections = models.IntegerField()
+    """Supplies that it may have disconnected."""
     meters = models.IntegerField(default=0, db_default=0)
+    """Meters that it sent a command to."""
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["done_at", "actor"], name="approvals_measured_when")]

@@ -1,9 +1,9 @@
-"""Passkeys come by one-time codes from the box and go by a command at the box.
+"""Enrolment of passkeys by one-time codes, and their revocation.
 
     urja passkey invite ─▶ code, on paper or by voice ─▶ page ─▶ authenticator ─▶ enrolment ─▶ pipeline ─▶ credential
 
-The registration is made over a challenge of which the code's hash is part: the pipeline, which alone may read what is
-kept of codes, tries those that the person was given. The web neither needs the code nor can tell whether it is right.
+The registration is made over a challenge that contains the code's hash. Only the pipeline can read the stored hashes;
+it tries each open invitation of the person. The web neither needs the code nor can tell whether it is right.
 """
 
 import hashlib
@@ -26,29 +26,32 @@ ENROLMENT: Final = "urja/passkey-enrolment/1"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CODE_LETTERS: Final = 24
-"""Of 5 bits each: 120 bits that are guessed by nobody, not even by a program that holds the database."""
+"""Letters of 5 bits each: 120 bits, too many to guess even for a program that has the stored hashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where passkeys are used: the name that they are bound to, and the origins that may ask for them."""
+    """Where passkeys are used: the relying party's id that they are bound to, and the origins that may ask for them."""
 
     rp_id: str
     origins: tuple[str, ...]
 
 
 def site() -> Site:
-    """As the installation is configured, `[web] public_url`."""
+    """Return the site of this installation, from the setting `[web] public_url`."""
     origin: str = settings.URJA_PUBLIC_ORIGIN
     return Site(passkey.host_of(origin), (origin,))
 
 
 class PasskeyRefusedError(ValueError):
-    """What stands against an invitation or a revocation, in a sentence."""
+    """An invitation or a revocation that is not possible; the message says why."""
 
 
 def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
-    """A code by which a person may enrol one passkey; it is shown once."""
+    """Create an invitation and return its code, six groups of four letters; the code is not stored.
+
+    `lasts` is how long the code can be used.
+    """
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LETTERS))
     Invitation.objects.create(
         user=user, code_sha256=code_hash(code), invited_at=now, expires_at=now + lasts, actor=actor
@@ -57,21 +60,25 @@ def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
 
 
 def code_hash(code: str) -> bytes:
-    """What is kept of a code, however it was typed."""
+    """Return the SHA-256 of a code; case, spaces, hyphens and letters that are easily misread do not matter."""
     plain = "".join(letter for letter in code.lower() if letter.isalnum())
     return hashlib.sha256(plain.translate(_MISREAD).encode()).digest()
 
 
 _MISREAD: Final = str.maketrans({"o": "0", "i": "1", "l": "1"})
+"""The alphabet has no `o`, `i` and `l`: people read them for `0` and `1`."""
 
 
 def enrolment_challenge(code_sha256: bytes, user_id: int) -> bytes:
-    """What a registration of a person is made over."""
+    """Return the challenge over which a person's registration is made, given the hash of their code."""
     return passkey.challenge(ENROLMENT, code_sha256, {"user": user_id})
 
 
 def revoke(credential_id: int, *, now: datetime) -> Credential:
-    """A passkey approves nothing any more, from now on; raises PasskeyRefusedError."""
+    """Revoke a passkey from now on and return it.
+
+    Raises PasskeyRefusedError where no passkey has this number or it is revoked already.
+    """
     found = Credential.objects.filter(id=credential_id).first()
     if found is None:
         raise PasskeyRefusedError(f"there is no passkey {credential_id}; urja passkey list shows them")
@@ -83,13 +90,13 @@ def revoke(credential_id: int, *, now: datetime) -> Credential:
 
 
 def active(user_id: int | None = None) -> QuerySet[Credential]:
-    """Passkeys that approve, of a person or of everybody."""
+    """Return passkeys that are not revoked, of one person or of all."""
     found = Credential.objects.filter(revoked_at=None).order_by("id")
     return found if user_id is None else found.filter(user_id=user_id)
 
 
 def judge_next_enrolment(now: datetime) -> Enrolment | None:
-    """Verify the oldest registration that waits, and make its passkey; none where none waits."""
+    """Verify the oldest pending registration and create its passkey; return None where none is pending."""
     with transaction.atomic():
         waiting = Enrolment.objects.filter(state=Judged.WAITING).order_by("id")
         asked = waiting.select_for_update(no_key=True).first()
@@ -103,7 +110,7 @@ def judge_next_enrolment(now: datetime) -> Enrolment | None:
 
 
 def _enrolled(asked: Enrolment, now: datetime) -> str | None:
-    """Make the passkey; what stands against it otherwise."""
+    """Create the passkey of a registration; return the fault as a sentence where it is refused."""
     at, fault = site(), None
     invited = Invitation.objects.filter(
         Q(expires_at__gt=now), user_id=asked.user_id, used_at=None
@@ -119,6 +126,8 @@ def _enrolled(asked: Enrolment, now: datetime) -> str | None:
                 origins=at.origins,
             )
         except passkey.PasskeyError as error:
+            # A wrong challenge means that this invitation's code was not used: the next one may match. Any
+            # other fault is the registration's own, and is what the person is told.
             if error.fault is not passkey.Fault.CHALLENGE:
                 fault = said_of(error.fault)
             continue
@@ -142,7 +151,7 @@ def _enrolled(asked: Enrolment, now: datetime) -> str | None:
 
 
 def said_of(fault: passkey.Fault) -> str:
-    """A fault of an authenticator's answer, for the person who gave it."""
+    """Return the sentence that tells a person what is wrong with an authenticator's answer."""
     return _FAULTS[fault]
 
 

@@ -1,4 +1,4 @@
-"""What waits for approval and who has passkeys, for pages."""
+"""Operations that need approval, and people's passkeys, for pages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from urja.base import passkey
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An operation that waits for passkeys or for a delay, or that has."""
+    """An operation that needs or needed approval, as pages show it."""
 
     request: Requested
     asked_by_user_id: int | None
@@ -26,19 +26,19 @@ class Approval:
     expires_at: datetime
     due_at: datetime | None
     content: dict[str, Any]
-    """What is approved."""
+    """The content that the passkeys sign (`challenges.content_of`)."""
     content_sha256: bytes
-    """Of the content that the pipeline first saw."""
+    """Hash of the content that the pipeline first saw; pages show its fingerprint."""
     challenge: bytes
-    """What an authenticator signs."""
+    """What an authenticator signs, 32 bytes."""
     approved_by_actor: str | None
-    """Their name; none until then."""
+    """Name of the actor once they have approved; none before."""
     approved_by_second: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Passkey:
-    """A passkey of a person."""
+    """A passkey of a person. `fingerprint` is of its public key."""
 
     id: bytes
     name: str
@@ -49,10 +49,10 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True)
 class HeldPasskey:
-    """A passkey with whose it is."""
+    """A passkey with its owner, for commands on the machine itself."""
 
     number: int
-    """By which it is revoked at the box."""
+    """The number that `urja passkey revoke` takes."""
     email: str
     name: str
     credential_id: bytes
@@ -63,19 +63,19 @@ class HeldPasskey:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the pipeline has said of an authenticator's answer."""
+    """The pipeline's verdict on a person's last answer or registration; `faults` are sentences."""
 
     state: str
     faults: list[str]
 
 
 def open_approvals() -> list[Approval]:
-    """Operations that wait for passkeys or for a delay, the oldest first."""
+    """Return the operations that are not decided yet, the oldest first."""
     return [_approval(one) for one in _waiting().filter(state__in=OPEN).order_by("asked_at", "pk")]
 
 
 def approval_of(request_id: int) -> Approval | None:
-    """The approval of a request, whether it waits or has ended."""
+    """Return the approval of a request, pending or ended; None where it needed none."""
     found = _waiting().filter(pk=request_id).first()
     return None if found is None else _approval(found)
 
@@ -107,12 +107,12 @@ def _name_of(given: Credential | None) -> str | None:
 
 
 def last_answer(request_id: int, user_id: int) -> Verdict | None:
-    """What became of what a person said last of an operation that waits."""
+    """Return the verdict on a user's last answer to a request; None where they have not answered."""
     return _verdict(Answer.objects.filter(waiting_id=request_id, user_id=user_id))
 
 
 def last_enrolment(user_id: int) -> Verdict | None:
-    """What became of the passkey that a person enrolled last, or tried to."""
+    """Return the verdict on the passkey that a user last tried to enrol; None where there was none."""
     return _verdict(Enrolment.objects.filter(user_id=user_id))
 
 
@@ -122,7 +122,7 @@ def _verdict(said: QuerySet[Any]) -> Verdict | None:
 
 
 def passkeys_of(user_id: int) -> list[Passkey]:
-    """A person's passkeys, also those that were revoked."""
+    """Return a user's passkeys, the revoked ones as well, the oldest first."""
     return [
         Passkey(
             id=bytes(one.credential_id),
@@ -136,7 +136,7 @@ def passkeys_of(user_id: int) -> list[Passkey]:
 
 
 def all_passkeys() -> list[HeldPasskey]:
-    """Everybody's passkeys, also those that were revoked."""
+    """Return the passkeys of all users, the revoked ones as well, the oldest first."""
     return [
         HeldPasskey(
             number=one.pk,
@@ -152,15 +152,15 @@ def all_passkeys() -> list[HeldPasskey]:
 
 
 def active_passkeys(user_id: int) -> list[Passkey]:
-    """A person's passkeys that approve."""
+    """Return a user's passkeys that are not revoked."""
     return [one for one in passkeys_of(user_id) if one.revoked_at is None]
 
 
 def rp_id() -> str:
-    """The name that passkeys are bound to."""
+    """Return the WebAuthn relying party id: the host that passkeys are bound to."""
     return passkeys.site().rp_id
 
 
 def enrolment_challenge(code: str, user_id: int) -> bytes:
-    """What a person's new passkey is made over, with the code that was given to them."""
+    """Return the challenge for a person's new passkey, given the invitation code as they typed it."""
     return passkeys.enrolment_challenge(passkeys.code_hash(code), user_id)

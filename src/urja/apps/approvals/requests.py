@@ -1,4 +1,4 @@
-"""What authenticators answer, recorded as it came: the pipeline verifies it."""
+"""Answers of authenticators as the web records them; the pipeline verifies them."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from urja.base import passkey
 
 
 def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now: datetime) -> None:
-    """Record what an authenticator has signed of an operation that waits."""
+    """Record an authenticator's signature for an operation that needs approval."""
     insert(
         Answer,
         waiting=request_id,
@@ -24,12 +24,12 @@ def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now:
 
 
 def cancel(request_id: int, user_id: int, *, now: datetime) -> None:
-    """Record that an operation that waits is not wanted."""
+    """Record that a person cancels an operation that needs approval."""
     insert(Answer, waiting=request_id, user=user_id, action=Action.CANCEL, given_at=now)
 
 
 def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> None:
-    """Record the passkey that an authenticator has made."""
+    """Record a new passkey as an authenticator has made it."""
     insert(
         Enrolment,
         user=user_id,

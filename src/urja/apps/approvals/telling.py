@@ -1,4 +1,4 @@
-"""Everybody who works here is told of an operation that one person alone will have done after a delay."""
+"""E-mail to all staff about an operation that one person alone has approved."""
 
 from datetime import datetime, timedelta
 
@@ -11,9 +11,10 @@ from urja.apps.identity.queries.access import staff_addresses
 
 
 def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
-    """Send each of the staff a message; how many were sent. Raises OSError where the mail relay takes none.
+    """Send each member of staff an e-mail about a delayed operation; return how many were sent.
 
-    It names no consumer: what is asked for is shown to those who may see it.
+    The text names no consumer: the page shows the content to those who may see it. Raises OSError where the mail
+    relay does not take the messages.
     """
     request = waiting.request
     hours = round(delay / timedelta(hours=1))
@@ -23,15 +24,16 @@ def tell_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
         "Why it needs approval:\n"
         + "".join(f"  - {sentence}\n" for sentence in waiting.why)
         + f"\nSee what it is, or cancel it: {settings.URJA_PUBLIC_ORIGIN}/console/approvals/{request.id}/\n"
-        "If nobody here asked for it, cancel it and look at who is signed in.\n"
+        "If it was not asked for here, cancel it and check who is signed in.\n"
     )
     subject = f"Urja: {request.kind} will be done in {hours} hours"
     messages = [EmailMessage(subject, body, to=[address]) for address in staff_addresses(now)]
-    # Waited for: what cannot be sent is tried again, and no delay begins before it was.
+    # Sent at once and not in the background: the delay counts from here, so it must not begin before the relay has taken
+    # the messages. Where it does not, the stage tries again.
     return mailers["relay"].send_messages(messages) or 0
 
 
 def _actor(waiting: Waiting) -> str:
-    """The address of the person whose passkey has approved it."""
+    """Return the address of the person whose passkey has approved it."""
     found = get_user_model().objects.filter(id=waiting.actor_credential.user_id)
     return str(found.values_list("email", flat=True)[0])

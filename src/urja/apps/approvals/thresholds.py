@@ -1,4 +1,4 @@
-"""The stored documents of thresholds: which one is in force on a day."""
+"""Stored versions of the thresholds document, and the one in force on a day."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -10,13 +10,14 @@ from urja.core.approvals import Thresholds, bundled_thresholds, parse_thresholds
 
 
 class ThresholdsConflictError(ValueError):
-    """A version is stored with another text."""
+    """A version that is stored with another text."""
 
 
 def load(text: str, *, recorded_at: datetime, actor: str) -> Thresholds:
-    """Store a document; loading the same text again changes nothing.
+    """Store a version of the thresholds and return it; loading the same text again changes nothing.
 
-    Raises core.approvals.ThresholdsError with every fault, ThresholdsConflictError where its version is taken.
+    Raises `urja.core.approvals.ThresholdsError` with every fault of the text, and ThresholdsConflictError where the
+    version is stored with another text.
     """
     thresholds = parse_thresholds(text)
     fresh = ThresholdsVersion(
@@ -36,12 +37,12 @@ def load(text: str, *, recorded_at: datetime, actor: str) -> Thresholds:
 
 
 def in_force(day: date) -> Thresholds:
-    """The thresholds of a local day; those that come with Urja where none are loaded for it."""
+    """Return the thresholds in force on a local day: the bundled ones where none are loaded for it."""
     return _parsed(text_in_force(day))
 
 
 def text_in_force(day: date) -> str:
-    """The document of a local day as it was written."""
+    """Return the text of the thresholds document in force on a local day."""
     stored = ThresholdsVersion.objects.filter(valid_from__lte=day).order_by("-valid_from", "-id").first()
     return bundled_thresholds() if stored is None else stored.text
 

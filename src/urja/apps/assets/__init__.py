@@ -1,1 +1,1 @@
-"""Devices: what they are, where they were installed and when, their keys, seals and configuration."""
+"""Meters: their data, installations, keys, seals and configuration."""

@@ -1,7 +1,7 @@
-"""What a meter is told to be and what it says it is: a difference is a command, or somebody's way there.
+"""Desired and actual configuration of meters.
 
-Operations say what is wanted (`desire`); the pipeline's stage `configure` sends what is wanted and notes what the meter has
-confirmed.
+Operations set what is wanted (`set_desired`). The pipeline's stage `configure` sends commands for it and records what
+the meter has confirmed; a difference that no command can remove becomes a work order.
 """
 
 from datetime import datetime
@@ -14,13 +14,15 @@ from urja.base.ids import bucket_of, compose_id
 
 
 def last_said(device_id: int, item: ConfigurationItem) -> str | None:
-    """What a device was told last to be, or says that it is; none where neither is known."""
+    """Return the value that a meter was last asked to have, else the one that it reported; None where neither is
+    known.
+    """
     row = Configuration.objects.filter(device_id=device_id, item=item).first()
     return None if row is None else row.desired or row.actual
 
 
 def billing_device(service_point_id: int, at: datetime) -> int | None:
-    """The device that is billed at a service point at an instant."""
+    """Return the device number of the billing meter at a service point at an instant, or None."""
     return (
         DevicePeriod.objects.filter(
             service_point_id=service_point_id, role=DeviceRole.BILLING, valid_from__lte=at
@@ -34,7 +36,10 @@ def billing_device(service_point_id: int, at: datetime) -> int | None:
 def desire(
     device_id: int, item: ConfigurationItem, value: str | None, *, at: datetime, actor: str
 ) -> str | None:
-    """Let a device be told; what was wanted of it before. `None` is no wish."""
+    """Set the value that a meter is to have for an item, and return the one that was wanted before.
+
+    None as `value` withdraws the wish: the meter stays as it is.
+    """
     made = {"desired": value, "desired_at": at, "recorded_at": at, "actor": actor}
     with transaction.atomic():
         row = Configuration.objects.select_for_update().filter(device_id=device_id, item=item).first()
@@ -48,7 +53,7 @@ def desire(
 
 
 def found(device_id: int, item: ConfigurationItem, value: str, *, at: datetime, actor: str) -> None:
-    """Note what a device says it is."""
+    """Record the value that a meter has reported for an item."""
     updated = Configuration.objects.filter(device_id=device_id, item=item).update(actual=value, actual_at=at)
     if not updated:
         Configuration.objects.create(

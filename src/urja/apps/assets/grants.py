@@ -1,5 +1,7 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows devices, never their keys; operations of the pipeline
-write them. Who adopts meters or loads files uses the owner's role.
+"""Rights of each PostgreSQL role on the tables of meters.
+
+The web reads devices without their keys; operations of the pipeline write them. Commands that adopt meters or load
+files use the owner's role.
 """
 
 _SHOWN = (
@@ -11,15 +13,15 @@ _PUBLIC = "assets_device_period, assets_seal, assets_configuration"
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_PUBLIC} TO urja_web",
-        # Not the wrapped keys: a web server has no use for them.
+        # By column, without the wrapped keys: a stolen web server is not to copy them.
         f"GRANT SELECT ({_SHOWN}) ON assets_device TO urja_web",
-        # What hung where, at the nodes that it is asked about.
+        # Which meters were installed where, at the nodes that the function is asked for.
         "GRANT EXECUTE ON FUNCTION assets_placed TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON assets_device, {_PUBLIC} TO urja_pipeline",
         "GRANT SELECT, INSERT, UPDATE ON assets_projection TO urja_pipeline",
-        # Never put in the place of others: the meter may have taken those.
+        # No UPDATE: new keys are never replaced, because the meter may have taken them already.
         "GRANT SELECT, INSERT, DELETE ON assets_new_keys TO urja_pipeline",
     ],
 }

@@ -1,4 +1,4 @@
-"""What devices are and what is said of them, and what other apps see of one and of its time at a service point."""
+"""States, roles and configuration items of devices, and the parts of their models that other apps use."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,19 +7,19 @@ from django.db.models import IntegerChoices, TextChoices
 
 
 class Stock(TextChoices):
-    """Where a device is in its life. It hangs somewhere exactly while it is installed."""
+    """Where a device is between delivery and scrap. It has an open installation exactly while it is `installed`."""
 
     DELIVERED = "delivered"
     TESTED = "tested"
     ISSUED = "issued"
-    """In the hands of a fitter."""
+    """Handed to a fitter."""
     INSTALLED = "installed"
     REMOVED = "removed"
     SCRAPPED = "scrapped"
 
 
 class DeviceRole(IntegerChoices):
-    """What a device measures at its service point. Only a billing device's registers are rated."""
+    """What a device measures at its service point. Only the registers of a billing device are rated."""
 
     BILLING = 1
     CHECK = 2
@@ -28,7 +28,7 @@ class DeviceRole(IntegerChoices):
 
 
 class ConfigurationItem(TextChoices):
-    """What a meter is told to be. What it is may differ: then a command or a person has to go there."""
+    """A setting of a meter that the utility decides. Desired and actual value may differ for a time."""
 
     PAYMENT_MODE = "payment_mode"
     METERING_MODE = "metering_mode"
@@ -47,7 +47,7 @@ class Device(Protocol):
 
 
 class DevicePeriod(Protocol):
-    """A device at a service point in a role, for a time (`models.DevicePeriod`)."""
+    """The installation of a device at a service point in a role, for a time (`models.DevicePeriod`)."""
 
     id: int
     device_id: int

@@ -1,7 +1,8 @@
-"""Keys that meters are being given: kept from when a head end made them until the meter has proven them.
+"""New keys of meters, from the time a head end made them until the meter has proven them.
 
-Nothing here can open them. They are written before they may be sent, and none is put in the place of another: the meter
-may have taken them unheard. When it has proven them they become the device's own.
+The keys are wrapped and the pipeline cannot open them. They are stored before they are sent, and never replaced by
+others: the meter may have taken them although its answer was lost. Once it has proven them they become the device's
+own (docs/keys.md).
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from urja.stream import messages
 
 
 def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
-    """The new keys that devices are yet to prove."""
+    """Return the new keys of these devices that are not proven yet, by device number."""
     return {
         row.device_id: messages.NextKeys(
             number=row.number,
@@ -31,17 +32,20 @@ def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
 
 
 def count_waiting() -> int:
-    """How many devices are yet to prove new keys."""
+    """Return how many devices have new keys that are not proven yet."""
     return NewKeys.objects.count()
 
 
 def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:
-    """Keep what a head end says it has made for a device; raises msgspec.ValidationError for what is no pair of keys.
+    """Store the new keys that a head end has made for a device; keys that it was given before stay.
 
-    Those that the device has been given before stay. `number` is the command's, whatever was said.
+    `made` is what the head end reported; `number` is the command's and overrides the one reported. Raises
+    msgspec.ValidationError where `made` is not a pair of keys.
     """
     pair = msgspec.convert(made | {"number": number}, messages.NextKeys)
     with transaction.atomic():
+        # get_or_create, never an update: a repeated report must not replace keys that the meter may have
+        # taken.
         _, fresh = NewKeys.objects.get_or_create(
             device_id=device_id,
             defaults={
@@ -58,7 +62,7 @@ def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> Non
 
 
 def have_master_key(device_ids: Iterable[int]) -> set[int]:
-    """Those of the devices whose keys can be changed."""
+    """Return those of the devices whose master key is known, so that their keys can be changed."""
     return set(
         Device.objects.filter(id__in=list(device_ids), wrapped_master__isnull=False).values_list(
             "id", flat=True
@@ -67,18 +71,18 @@ def have_master_key(device_ids: Iterable[int]) -> set[int]:
 
 
 def waiting_of(serial: str) -> tuple[bytes, messages.NextKeys] | None:
-    """The system title of a meter and the new keys that it is yet to prove; none where it is given none."""
+    """Return the system title (8 bytes) of a meter and its unproven keys; None where it has none."""
     device = Device.objects.filter(serial=serial).first()
     made = None if device is None else waiting([device.id]).get(device.id)
     return None if device is None or made is None else (bytes(device.system_title), made)
 
 
 def forget(serial: str) -> None:
-    """Take keys away that no head end has made: they were never sent. Only the owner of the tables can."""
+    """Discard new keys that no head end has made, so that they were never sent. Needs the owner's database role."""
     with transaction.atomic():
         device = Device.objects.select_for_update().get(serial=serial)
         row = NewKeys.objects.filter(device=device)
-        # The trigger keeps what is not the device's own.
+        # The trigger `assets_new_keys_stay` lets a row go only when its keys are the device's own, so they are made that first.
         row.update(wrapped_guek=bytes(device.wrapped_guek), wrapped_gak=bytes(device.wrapped_gak))
         row.delete()
         project_anew([device.id])

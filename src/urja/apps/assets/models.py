@@ -1,4 +1,4 @@
-"""Meters: what they are, where they hang, what they were told to be, and what has sealed them."""
+"""Meters, their keys, installations, seals and configuration."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -11,40 +11,47 @@ from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, on
 
 
 class Device(Recorded):
-    """A meter: what its head end must know to talk to it, and what its readings are judged by.
+    """A meter: what the head end needs to communicate with it, and what its readings are validated by.
 
-    Keys are wrapped (RFC 3394) before they come here; the key that wraps them is not in the database.
+    Keys are wrapped (RFC 3394) before they are stored; the key-encryption key is not in the database.
     """
 
     id = models.BigIntegerField(primary_key=True)
     serial = models.CharField(max_length=32, unique=True)
     system_title = models.BinaryField(max_length=8, unique=True)
+    """8 bytes, unique worldwide (IEC 62056-5-3)."""
     device_type = models.CharField(max_length=64)
     wrapped_guek = models.BinaryField(max_length=24)
+    """Global unicast encryption key, wrapped: 16 bytes and 8 of RFC 3394."""
     wrapped_gak = models.BinaryField(max_length=24)
+    """Global authentication key, wrapped."""
     wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
-    """The secret of the utility association, for a type of HLS mechanism 2; wrapped like the keys."""
+    """Wrapped secret of the utility association, for a type with HLS mechanism 2."""
     wrapped_master = models.BinaryField(max_length=24, null=True)
-    """Wraps new keys on their way to the meter; none where it is not known, and its keys cannot be changed."""
+    """Wrapped master key, with which new keys are wrapped for the meter. None: its keys cannot be changed."""
     address = models.CharField(max_length=80, null=True)  # noqa: DJ001 - none is not an empty address
-    """Where a meter is that does not dial (`urja.base.meter_address`); none where it dials out."""
+    """Where the head end reaches a meter that does not dial out (`urja.base.meter_address`); none where it dials out.
+    """
     sim = models.CharField(max_length=22, null=True, unique=True)  # noqa: DJ001 - none is not an empty number
-    """ICCID of its SIM; none where it has none."""
+    """ICCID of its SIM; none where it has no SIM."""
     firmware = models.CharField(max_length=64, blank=True, default="", db_default="")
     nameplate = models.JSONField(default=dict, db_default={})
-    """What the meter says of itself (IS 15959: manufacturer, year, rating, category), as read."""
+    """Manufacturer, year, rating and category as read from the meter (IS 15959)."""
     stock = models.CharField(
         max_length=16, choices=Stock, default=Stock.INSTALLED, db_default=Stock.INSTALLED
     )
     held_by = models.CharField(max_length=100, blank=True, default="", db_default="")
-    """The store or fitter that has it while it hangs nowhere."""
+    """The store or the fitter that holds it while it is not installed."""
     interval_s = models.IntegerField()
+    """Length of its load profile's intervals, in seconds."""
     max_power_w = models.IntegerField()
-    """What the meter can carry; a block above it is no measurement."""
+    """The most that the meter can carry, in W. An interval above it is not a measurement."""
     load_switch = models.BooleanField(default=True, db_default=True)
-    """Whether it can be told to cut; one on current transformers cannot, and a person switches beside it."""
+    """Whether it has a relay that can disconnect. A meter on current transformers has none; a person switches beside
+    it.
+    """
     forward_only = models.BooleanField(default=False, db_default=False)
-    """Whether it counts energy that flows back as energy drawn: no meter for a net-metered agreement."""
+    """Whether it counts exported energy as imported: it cannot be used for a net-metered agreement."""
 
     class Meta:
         constraints: ClassVar = [
@@ -57,18 +64,19 @@ class Device(Recorded):
 
 
 class NewKeys(models.Model):
-    """Keys that a meter is being given. It may have taken them, so they stay until it has proven them, and no others are
-    put in their place; `Device` has those before.
+    """New keys of a meter that are not proven yet; `Device` holds the keys before.
+
+    The meter may have taken them already, so the row stays until it has proven them, and no other keys replace them.
     """
 
     device = models.OneToOneField(Device, on_delete=models.PROTECT, primary_key=True, related_name="new_keys")
     number = models.BigIntegerField()
-    """Of the command by which a head end has made them."""
+    """Number of the command by which a head end made them."""
     wrapped_guek = models.BinaryField(max_length=24)
     wrapped_gak = models.BinaryField(max_length=24)
     wrapped_hls_secret = models.BinaryField(max_length=24, null=True)
     seal = models.BinaryField(max_length=32)
-    """The head end's, over the keys and the meter that they are for."""
+    """The head end's seal over the keys, the command's number and the meter, 32 bytes."""
     made_at = models.DateTimeField()
 
     class Meta:
@@ -79,11 +87,11 @@ class NewKeys(models.Model):
 
 
 class DevicePeriod(Period):
-    """A device at a service point in a role, for a time. Nothing is billed before it is in service.
+    """The installation of a device at a service point in a role, for a time. Billed only once it is in service.
 
-    It is put into service by a call that it passes (`commissioned_at`), or was in service elsewhere before it was known
-    here (`taken_over_at`): then its register is believed as people read it and as it is pulled, and what it pushes counts
-    only once it is commissioned too.
+    It comes into service by a commissioning call that it passes (`commissioned_at`), or was in service before it came
+    here (`taken_over_at`). In the second case its registers are billed as read by people or pulled, and its pushes
+    count only once it is commissioned as well.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -94,7 +102,9 @@ class DevicePeriod(Period):
     role = models.SmallIntegerField(choices=DeviceRole)
     ratio_primary = models.IntegerField(default=1, db_default=1)
     ratio_secondary = models.IntegerField(default=1, db_default=1)
-    """CT and PT ratio that the meter does not apply itself: energy is primary / secondary of what it counts."""
+    """Ratio of current and voltage transformers that the meter does not apply itself: energy is primary / secondary
+    of what it counts.
+    """
     commissioned_at = models.DateTimeField(null=True)
     taken_over_at = models.DateTimeField(null=True)
 
@@ -114,18 +124,18 @@ class DevicePeriod(Period):
 
     @property
     def in_service_at(self) -> datetime | None:
-        """From when on it is billed by; statements have the function `in_service_at`."""
+        """When it came into service, or None. The same as the database function `in_service_at`."""
         return self.taken_over_at or self.commissioned_at
 
 
 class Seal(Recorded):
-    """A seal on a device."""
+    """A numbered seal on a device."""
 
     id = models.BigIntegerField(primary_key=True)
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="seals")
     number = models.CharField(max_length=32, unique=True)
     place = models.CharField(max_length=32, blank=True, default="")
-    """`terminal cover`, `meter box` ..."""
+    """Where it is applied, such as `terminal cover` or `meter box`."""
     applied_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 
@@ -141,7 +151,7 @@ class Seal(Recorded):
 
 
 class Configuration(Recorded):
-    """One item of a device's configuration, as it should be and as it was last seen."""
+    """One configuration item of a device: the desired value, and the actual one as last reported."""
 
     id = models.BigIntegerField(primary_key=True)
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="configuration")
@@ -161,17 +171,19 @@ class Configuration(Recorded):
 
 
 class Projection(models.Model):
-    """A device whose entry in the broker's key-value store must follow: due while `version` is ahead.
+    """A device's entry in the broker's key-value store: due to be written while `version` is greater.
 
-    Two counters instead of a log of changes: a log read by position misses the transaction that took its
+    Two counters instead of a log of changes: a reader of a log by position would miss the transaction that took its
     number early and committed late.
     """
 
     device = models.OneToOneField(Device, primary_key=True, on_delete=models.PROTECT)
     version = models.BigIntegerField(default=1)
+    """Version of the entry as the registry has it."""
     projected_version = models.BigIntegerField(default=0)
+    """Version that was last written to the store."""
     digest = models.BinaryField(db_default=b"")
-    """Of the entry that was last written (`urja.stream.contents`); empty before."""
+    """Digest of the entry that was last written (`urja.stream.contents`); empty before the first."""
 
     class Meta:
         indexes: ClassVar = [

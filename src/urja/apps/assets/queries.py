@@ -1,4 +1,4 @@
-"""Devices in stock and on walls, and what was written of them to the broker's key-value store."""
+"""Devices in stock and installed, and the state of their entries in the broker's key-value store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from urja.stream.messages import DeviceEntry
 
 
 def firmware_of_type(device_type: str) -> dict[str, int]:
-    """How many meters of a type there are that were not scrapped, by their firmware (empty where nobody said)."""
+    """Return the number of meters of a type that are not scrapped, by firmware (empty where it is unknown)."""
     of_type = Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED)
     return dict(of_type.values_list("firmware").annotate(Count("id")))
 
 
 def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
-    """Note which version of each device is in the store, and its digest; a change made meanwhile stays due."""
+    """Record the version and the digest of entries that were written to the store."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE assets_projection p SET projected_version = d.version, digest = d.digest"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[]) AS d(device_id, version, digest)"
+            # A device that was changed meanwhile has a greater `version` by now and stays due.
             " WHERE p.device_id = d.device_id AND p.projected_version < d.version",
             [
                 [entry.device_id for entry, _ in written],
@@ -39,14 +40,15 @@ class Projected:
 
     device_id: int
     key: str
+    """The entry's key: the system title in hex."""
     digest: bytes
-    """Of the signed entry as it was written."""
+    """Digest of the signed entry as it was written."""
     is_due: bool
-    """Whether it is to be written anew: then the store may hold the one or the other."""
+    """Whether a newer version is to be written: then the store may hold either of the two."""
 
 
 def projected() -> list[Projected]:
-    """What was written to the store, of each device: about 100 bytes each."""
+    """Return what was written to the store for each device: about 100 bytes of memory each."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d.id, encode(d.system_title, 'hex'), p.digest, p.version > p.projected_version "
@@ -60,14 +62,16 @@ class Described:
     """A device as its head end must know it, and where it is installed."""
 
     version: int
-    """Of its entry in the store."""
+    """Version of its entry in the store."""
     device_id: int
     service_point_id: int | None
+    """Where it is installed; None while it is not."""
     system_title: bytes
     serial: str
     device_type: str
     firmware: str
     interval_s: int
+    """Length of its load profile's intervals, in seconds."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None
@@ -76,18 +80,18 @@ class Described:
 
 
 def due_entries(limit: int) -> list[Described]:
-    """The devices whose entry in the store is behind, as they are now."""
+    """Return the devices whose entry is due to be written, at most `limit`, with their data as of now."""
     due = Projection.objects.filter(version__gt=F("projected_version")).order_by("device_id")
     return _described(dict(due.values_list("device_id", "version")[:limit]))
 
 
 def count_due_entries() -> int:
-    """How many devices have an entry in the store that is behind."""
+    """Return how many devices have an entry that is due to be written."""
     return Projection.objects.filter(version__gt=F("projected_version")).count()
 
 
 def written_entry() -> tuple[Described, bytes] | None:
-    """A device whose entry is not due, as it is now, and the digest of what was written; none where there is none."""
+    """Return one device whose entry is not due, with the digest of what was written; None where all are due."""
     row = Projection.objects.filter(version=F("projected_version")).order_by("device_id").first()
     if row is None:
         return None
@@ -126,14 +130,14 @@ def _bytes(value: memoryview | bytes | None) -> bytes | None:
 
 
 def places_of(serials: Iterable[str]) -> list[int]:
-    """The service points where meters of these serial numbers are installed."""
+    """Return the service points where meters with these serial numbers are installed."""
     installed = DevicePeriod.objects.filter(device__serial__in=list(serials), valid_to=None)
     return list(installed.values_list("service_point_id", flat=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Uncommissioned:
-    """A billing meter that is installed and has not passed: nothing that it pushes is billed."""
+    """An installed billing meter that has not passed its commissioning: its pushes are not billed."""
 
     device_period_id: int
     device_id: int
@@ -141,43 +145,47 @@ class Uncommissioned:
 
 
 def uncommissioned() -> list[Uncommissioned]:
-    """The installed billing meters that have not passed, the oldest first."""
+    """Return the installed billing meters that have not passed their commissioning, the oldest installation first."""
     found = DevicePeriod.objects.filter(role=DeviceRole.BILLING, valid_to=None, commissioned_at=None)
     rows = found.order_by("valid_from", "id").values_list("id", "device_id", "device__serial")
     return [Uncommissioned(*row) for row in rows]
 
 
 def is_installed(device_id: int, service_point_id: int) -> bool:
-    """Whether a device is at a service point now."""
+    """Return whether a device is installed at a service point now."""
     return DevicePeriod.objects.filter(
         device_id=device_id, service_point_id=service_point_id, valid_to=None
     ).exists()
 
 
 def lasting_period(device_period_id: int) -> DevicePeriod | None:
-    """A device's time at a service point; none where it has ended or was undone."""
+    """Return an installation that has not ended; None where it has ended or was undone."""
     return DevicePeriod.objects.filter(id=device_period_id, valid_to=None).first()
 
 
 def is_in_service(serial: str) -> bool:
-    """Whether a meter is installed and billed by."""
+    """Return whether a meter is installed and in service."""
     installed = DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
     return installed.exclude(commissioned_at=None, taken_over_at=None).exists()
 
 
 def is_known(serial: str) -> bool:
-    """Whether a meter has ever been taken up."""
+    """Return whether any device has this serial number."""
     return Device.objects.filter(serial=serial).exists()
 
 
 def stock_counts() -> dict[str, int]:
-    """How many devices are in which state of their life."""
+    """Return the number of devices in each stock state, without states that no device is in."""
     counted = dict(Device.objects.values_list("stock").annotate(count=Count("id")).order_by())
     return {state.value: counted[state.value] for state in Stock if state.value in counted}
 
 
 def stock(*, state: str | None = None, held_by: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Devices by serial number, each with where it is."""
+    """Return devices by serial number, each with its holder or the consumer number where it is installed.
+
+    One dictionary each: `serial`, `device_type`, `stock`, `held_by`, `consumer_number`. `state` and `held_by` narrow
+    it.
+    """
     hangs = DevicePeriod.objects.filter(device=OuterRef("pk"), valid_to=None)
     found = Device.objects.order_by("serial").annotate(
         consumer_number=Subquery(hangs.values("service_point__consumer_number")[:1])

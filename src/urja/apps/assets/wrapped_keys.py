@@ -1,4 +1,4 @@
-"""Keys of devices as they are kept, wrapped: for the change of the key that wraps them."""
+"""Wrapped keys of devices as stored, for the rotation of the key-encryption key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from django.db.models import Model
 from urja.apps.assets.models import Device, NewKeys
 
 type Columns = dict[str, bytes]
-"""Wrapped keys by the name of their column."""
+"""Wrapped keys by column name."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrappedKeys:
-    """The wrapped keys of a device, and of those that it is being given."""
+    """The wrapped keys of a device, and the new ones that it has not proven yet."""
 
     device_id: int
     own: Columns
@@ -22,7 +22,7 @@ class WrappedKeys:
 
 
 def hold_next(after: int, limit: int) -> list[WrappedKeys]:
-    """The keys of the next devices after one, held until the transaction ends."""
+    """Return the keys of the devices with the next greater numbers than `after`, locked until the transaction ends."""
     devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:limit])
     held = NewKeys.objects.select_for_update().filter(device_id__in=[device.id for device in devices])
     waiting = {row.device_id: row for row in held}
@@ -38,13 +38,15 @@ def _wrapped(row: Model) -> Columns:
 
 
 def _columns(model: type[Model]) -> list[str]:
-    """The columns that hold wrapped keys, by their name."""
-    return [field.name for field in model._meta.concrete_fields if field.name.startswith("wrapped_")]  # noqa: SLF001
+    """Return the names of a model's columns that hold wrapped keys."""
+    return [field.name for field in model._meta.concrete_fields if field.name.startswith("wrapped_")]  # noqa: SLF001 - documented by Django
 
 
 def hold_all() -> Iterator[bytes]:
-    """Every wrapped key; all who write keys are held off until the transaction ends."""
+    """Yield every wrapped key, with all writers of keys locked out until the transaction ends."""
     with connection.cursor() as cursor:
+        # This mode conflicts with every writer and lets readers pass: after the last check no key may be
+        # added that is still wrapped with the old key.
         cursor.execute("LOCK TABLE assets_device, assets_new_keys IN SHARE ROW EXCLUSIVE MODE")
     for model in (Device, NewKeys):
         for row in model.objects.values_list(*_columns(model)).iterator():

@@ -333,7 +333,7 @@ def test_a_server_that_only_says_that_it_is_alive_ends_the_link():
         client.take_output()
     assert now_s == pytest.approx(5.0, abs=1.0)
     assert events[0].reason is EndReason.SILENT
-    assert "is there and has not answered" in events[0].why
+    assert "acknowledges and has not answered" in events[0].why
 
 
 def test_a_release_is_asked_for_once():

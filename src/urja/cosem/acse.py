@@ -1,4 +1,4 @@
-"""ACSE (IEC 62056-5-3, 9.4.2; BER): AARQ, AARE, RLRQ and RLRE."""
+"""The ACSE APDUs AARQ, AARE, RLRQ and RLRE in BER (Green Book 9.4.2 and 9.5): encode and decode."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RLRE_TAG: Final = 0x63
 
 
 class ApplicationContext(IntEnum):
-    """Application context names of the DLMS UA, 2.16.756.5.8.1.x."""
+    """Application context names of the DLMS UA: the last arc of 2.16.756.5.8.1.x (Green Book 9.4.2.2)."""
 
     LOGICAL_NAME = 1
     SHORT_NAME = 2
@@ -25,11 +25,12 @@ class ApplicationContext(IntEnum):
 
 
 class Mechanism(IntEnum):
-    """Authentication mechanism names of the DLMS UA, 2.16.756.5.8.2.x."""
+    """Authentication mechanism names of the DLMS UA; the last arc of 2.16.756.5.8.2.x (Green Book 9.4.2.2.3)."""
 
     NONE = 0
     LLS = 1
     HLS = 2
+    """The manufacturer's own mechanism; in Indian meters the challenge under AES-128."""
     HLS_MD5 = 3
     HLS_SHA1 = 4
     HLS_GMAC = 5
@@ -38,7 +39,7 @@ class Mechanism(IntEnum):
 
 
 class AssociationResult(IntEnum):
-    """Result of an AARE."""
+    """The result of an AARE."""
 
     ACCEPTED = 0
     REJECTED_PERMANENT = 1
@@ -46,7 +47,7 @@ class AssociationResult(IntEnum):
 
 
 class Diagnostic(IntEnum):
-    """acse-service-user diagnostics of an AARE."""
+    """acse-service-user diagnostics of an AARE: why the association is refused."""
 
     NULL = 0
     NO_REASON_GIVEN = 1
@@ -59,7 +60,7 @@ class Diagnostic(IntEnum):
 
 
 class DiagnosticSource(IntEnum):
-    """Who gives the diagnostic."""
+    """The layer that gives the diagnostic of an AARE."""
 
     SERVICE_USER = 1
     SERVICE_PROVIDER = 2
@@ -68,18 +69,18 @@ class DiagnosticSource(IntEnum):
 _CONTEXT_PREFIX: Final = bytes.fromhex("608574050801")
 _MECHANISM_PREFIX: Final = bytes.fromhex("608574050802")
 AUTHENTICATION_UNIT: Final = bytes.fromhex("0780")
-"""acse-requirements: bit 0, the authentication functional unit, in use."""
+"""acse-requirements with bit 0 set: the authentication functional unit is in use."""
 
 Extra = tuple[tuple[int, bytes], ...]
-"""Components that we carry but do not interpret: tag and content."""
+"""Components that are carried and not interpreted, as (tag, content)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aarq:
-    """Association request. Byte strings are contents without their BER headers.
+    """An association request (AARQ); byte strings are contents without their BER headers.
 
-    `mechanism` is None where the component is missing (no authentication); `extra` holds components such
-    as calling-AE-invocation-id as read.
+    `mechanism` is None where the component is missing (no authentication). `extra` holds components such as
+    calling-AE-invocation-id, as read.
     """
 
     context: int
@@ -91,7 +92,7 @@ class Aarq:
     extra: Extra = ()
 
     def encode(self) -> bytes:
-        """The APDU, components in the order of the standard."""
+        """Return the bytes of the APDU, its components in the order of the standard."""
         fields = [(0xA1, _object_identifier(_CONTEXT_PREFIX, self.context)), *self.extra]
         _add(fields, 0xA6, self.calling_ap_title, _octet_string)
         _add(fields, 0x8A, self.sender_requirements, bytes)
@@ -103,7 +104,7 @@ class Aarq:
 
 @dataclass(frozen=True, slots=True)
 class Aare:
-    """Association response; see `Aarq` for the components."""
+    """An association response (AARE); the components are as in `Aarq`."""
 
     context: int
     result: int
@@ -117,7 +118,7 @@ class Aare:
     extra: Extra = ()
 
     def encode(self) -> bytes:
-        """The APDU, components in the order of the standard."""
+        """Return the bytes of the APDU, its components in the order of the standard."""
         diagnostic = _tlv(0xA0 | self.diagnostic_source, _integer(self.diagnostic))
         fields = [
             (0xA1, _object_identifier(_CONTEXT_PREFIX, self.context)),
@@ -135,32 +136,32 @@ class Aare:
 
 @dataclass(frozen=True, slots=True)
 class Rlrq:
-    """Release request. Reason 0 normal, 1 urgent, 30 user defined."""
+    """A release request (RLRQ); reason 0 is normal, 1 urgent, 30 user defined."""
 
     reason: int | None = 0
     user_information: bytes | None = None
     extra: Extra = ()
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return _encode_release(RLRQ_TAG, self)
 
 
 @dataclass(frozen=True, slots=True)
 class Rlre:
-    """Release response. Reason 0 normal, 1 not finished, 30 user defined."""
+    """A release response (RLRE); reason 0 is normal, 1 not finished, 30 user defined."""
 
     reason: int | None = 0
     user_information: bytes | None = None
     extra: Extra = ()
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return _encode_release(RLRE_TAG, self)
 
 
 def decode_aarq(cursor: Cursor) -> Aarq:
-    """What follows the tag of an AARQ."""
+    """Decode an AARQ from behind its tag; raises DecodeError."""
     fields = _decode_fields(cursor, "AARQ")
     return Aarq(
         context=_require(fields, 0xA1, "application context", cursor, _read_context),
@@ -174,7 +175,7 @@ def decode_aarq(cursor: Cursor) -> Aarq:
 
 
 def decode_aare(cursor: Cursor) -> Aare:
-    """What follows the tag of an AARE."""
+    """Decode an AARE from behind its tag; raises DecodeError."""
     fields = _decode_fields(cursor, "AARE")
     source, diagnostic = _require(fields, 0xA3, "diagnostic", cursor, _read_diagnostic)
     return Aare(
@@ -192,16 +193,16 @@ def decode_aare(cursor: Cursor) -> Aare:
 
 
 def decode_rlrq(cursor: Cursor) -> Rlrq:
-    """What follows the tag of an RLRQ."""
+    """Decode an RLRQ from behind its tag; raises DecodeError."""
     return Rlrq(*_decode_release(cursor, "RLRQ"))
 
 
 def decode_rlre(cursor: Cursor) -> Rlre:
-    """What follows the tag of an RLRE."""
+    """Decode an RLRE from behind its tag; raises DecodeError."""
     return Rlre(*_decode_release(cursor, "RLRE"))
 
 
-# --- BER, as much of it as ACSE needs -------------------------------------------------------------------
+# --- BER: the part of it that ACSE uses ------------------------------------------------------------------
 
 _Field = tuple[int, int]  # where the content of a component starts and ends in the buffer
 _Read = Callable[[Cursor, int], Any]
@@ -219,13 +220,15 @@ def _decode_fields(cursor: Cursor, what: str) -> _Fields:
     start = cursor.pos
     size = cursor.length(what)
     if size != cursor.left:
-        raise DecodeError(f"{what}: {size} bytes are announced, {cursor.left} are there", offset=start)
+        raise DecodeError(f"{what}: {size} bytes are announced, {cursor.left} follow", offset=start)
     fields = _Fields(cursor)
     while cursor.left:
         at = cursor.pos
         tag = cursor.byte("component tag")
+        # Tags of more than one byte (low five bits set) are in no ACSE APDU of DLMS. A component that is
+        # repeated would leave open which of the two counts.
         if tag & 0x1F == 0x1F or tag in fields.spans:
-            raise DecodeError(f"{what}: component 0x{tag:02x} has no place here", offset=at)
+            raise DecodeError(f"{what}: component 0x{tag:02x} is unknown or repeated", offset=at)
         length = cursor.length("component")
         fields.spans[tag] = (cursor.pos, cursor.pos + length)
         cursor.take(length, f"component 0x{tag:02x}")
@@ -256,7 +259,7 @@ def _rest(fields: _Fields) -> Extra:
 
 
 def _decode_release(cursor: Cursor, what: str) -> tuple[int | None, bytes | None, Extra]:
-    # A bare tag with length 0, or only the tag, is what some meters send.
+    # Some meters send a bare tag with length 0, or the tag alone.
     fields = _decode_fields(cursor, what) if cursor.left else _Fields(cursor)
     reason = _pop(fields, 0x80, _read_small)
     return reason, _pop(fields, 0xBE, _read_octet_string), _rest(fields)
@@ -268,12 +271,12 @@ def _read_all(cursor: Cursor, end: int) -> bytes:
 
 def _read_small(cursor: Cursor, end: int) -> int:
     if not 1 <= end - cursor.pos <= 4:
-        raise DecodeError(f"an integer of {end - cursor.pos} bytes", offset=cursor.pos)
+        raise DecodeError(f"an integer of {end - cursor.pos} bytes, not 1 to 4", offset=cursor.pos)
     return cursor.uint(end - cursor.pos, "integer")
 
 
 def _inner(cursor: Cursor, end: int, tag: int, what: str) -> int:
-    """Step into the TLV that must fill a component; returns where it ends."""
+    """Step into the TLV that must fill a component; returns the offset of its end."""
     at = cursor.pos
     found = cursor.byte(what)
     if found != tag:
@@ -317,7 +320,7 @@ def _read_diagnostic(cursor: Cursor, end: int) -> tuple[DiagnosticSource, int]:
     at = cursor.pos
     tag = cursor.byte("diagnostic")
     if tag not in (0xA1, 0xA2):
-        raise DecodeError(f"diagnostic: 0x{tag:02x} is no source", offset=at)
+        raise DecodeError(f"diagnostic: source 0x{tag:02x} is not 0xa1 or 0xa2", offset=at)
     size = cursor.length("diagnostic")
     if cursor.pos + size != end:
         raise DecodeError("diagnostic: its length does not fit", offset=at + 1)
@@ -341,7 +344,7 @@ def _integer(value: int) -> bytes:
 
 
 def _small(value: int) -> bytes:
-    """As `_read_small` takes it: what these components say fits one byte, what a peer may send four."""
+    """Return a BER integer in its shortest form."""
     return value.to_bytes(max(1, (value.bit_length() + 7) // 8))
 
 
@@ -359,6 +362,8 @@ def _add(fields: list[tuple[int, bytes]], tag: int, value: Any, write: Callable[
 
 
 def _encode_fields(tag: int, fields: list[tuple[int, bytes]]) -> bytes:
+    # The order of the standard is that of the context tags' numbers; `extra` components fall into their
+    # places.
     ordered = sorted(fields, key=lambda field: field[0] & 0x1F)
     return _tlv(tag, b"".join(_tlv(*field) for field in ordered))
 

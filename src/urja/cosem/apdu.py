@@ -1,4 +1,4 @@
-"""Every APDU of DLMS/COSEM that we speak: one decoder for all, `encode()` on each."""
+"""Every APDU of DLMS/COSEM that Urja reads: one decoder for all of them, `encode()` on each."""
 
 from collections.abc import Callable
 from typing import Final
@@ -126,6 +126,7 @@ Apdu = (
     | GeneralSigned
     | GeneralBlockTransfer
 )
+"""Any decoded APDU."""
 
 _DECODERS: Final[dict[int, Callable[[Cursor], Apdu]]] = {
     AARQ_TAG: decode_aarq,
@@ -161,9 +162,9 @@ _DECODERS: Final[dict[int, Callable[[Cursor], Apdu]]] = {
 
 
 def decode_apdu(buf: bytes | bytearray | memoryview, *, limits: Limits = axdr.DEFAULT_LIMITS) -> Apdu:
-    """The APDU that takes all of `buf`.
+    """Return the APDU that fills all of `buf`.
 
-    Ciphered ones come as they are: `open(keys, ...)` gives the plain bytes for another call. Raises
+    Ciphered APDUs are returned ciphered: `open(keys, ...)` gives the plain bytes for another call. Raises
     DecodeError (with the offset in `buf`) or LimitExceededError.
     """
     cursor = Cursor(buf if isinstance(buf, bytes) else bytes(buf), 0, limits)
@@ -174,7 +175,7 @@ def decode_apdu(buf: bytes | bytearray | memoryview, *, limits: Limits = axdr.DE
     elif tag in ciphered.CIPHERED_TAGS:
         apdu = ciphered.decode_service(tag, cursor)
     else:
-        raise DecodeError(f"0x{tag:02x} is not the tag of an APDU we know", offset=0)
+        raise DecodeError(f"0x{tag:02x} is not the tag of an APDU that is known", offset=0)
     cursor.finish("APDU")
     return apdu
 

@@ -1,7 +1,7 @@
-"""Application associations (IEC 62056-5-3, 9.4), sans-IO, both ends.
+"""Application associations (Green Book 9.4), sans-IO, for both ends.
 
-`ClientAssociation` and `ServerAssociation` take bytes and give events and bytes; entropy, keys and counters
-are arguments. The one table of transitions is `TRANSITIONS`.
+`ClientAssociation` and `ServerAssociation` take bytes and return events and bytes; entropy, keys and
+invocation counters are arguments. Both follow the one table of transitions, `TRANSITIONS`.
 """
 
 from urja.cosem.acse import Mechanism

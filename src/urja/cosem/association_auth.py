@@ -1,4 +1,7 @@
-"""Authentication mechanisms as data: how an end proves itself, and how the other checks it."""
+"""Authentication mechanisms (Green Book 9.2.7.4) as data: how an end proves itself and is verified.
+
+Pass 1 and 2 exchange the challenges (AARQ, AARE), pass 3 and 4 the answers (`REPLY_TO_HLS`).
+"""
 
 import hashlib
 import hmac
@@ -15,17 +18,17 @@ from urja.cosem.security import SuiteKeys
 
 MIN_CHALLENGE: Final = 8
 MAX_CHALLENGE: Final = 64
-"""Bytes of a challenge (IEC 62056-5-3, 5.2.2.2.3)."""
+"""Bytes of a challenge, together with `MIN_CHALLENGE` (Green Book 9.2.2.2)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Proof:
-    """What goes into one answer to a challenge. The prover is the end that answers."""
+    """The inputs of one answer to a challenge; the prover is the end that answers."""
 
     challenge: bytes
     """The challenge that is answered."""
     counter_challenge: bytes
-    """The challenge that the prover gave itself."""
+    """The challenge that the prover itself has sent."""
     prover_title: bytes
     verifier_title: bytes
     secret: bytes
@@ -34,25 +37,27 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One mechanism.
+    """One authentication mechanism.
 
-    `prove(proof, counter)` gives the answer; `verify(proof, answer)` raises AuthenticationError or returns
-    the invocation counter inside the answer, None where it has none.
+    `prove(proof, counter)` returns the answer to a challenge; `verify(proof, answer)` returns the invocation
+    counter in the answer (None where it has none) and raises AuthenticationError for a wrong answer.
     """
 
     mechanism: Mechanism
     password: bool = False
-    """The secret travels in the AARQ (LLS)."""
+    """The secret itself travels in the AARQ (LLS)."""
     prove: Callable[[Proof, int], bytes] | None = None
     verify: Callable[[Proof, bytes], int | None] | None = None
-    names_no_end: bool = False
-    """The answer to a challenge is the same whoever gives it: one's own challenge must never be answered."""
+    same_from_both_ends: bool = False
+    """The answer does not depend on who gives it: an end must never answer its own challenge."""
     needs_keys: bool = False
+    """The answer is made with the keys of the security suite."""
     uses_counter: bool = False
+    """The answer takes an invocation counter."""
 
     @property
     def challenges(self) -> bool:
-        """Whether it takes passes 3 and 4 (HLS)."""
+        """Whether the mechanism has passes 3 and 4 (HLS)."""
         return self.prove is not None
 
 
@@ -68,15 +73,19 @@ _BLOCK: Final = 16
 
 
 def _prove_aes(proof: Proof, _counter: int) -> bytes:
-    """Mechanism 2 is the manufacturer's own; what Indian meters have in it is the challenge under AES-128."""
+    """Return the challenge under AES-128: what Indian meters have as mechanism 2, the manufacturer's own."""
     if not 0 < len(proof.secret) <= _BLOCK:
         raise LocalError(f"mechanism 2 takes a secret of 1 to {_BLOCK} bytes, not {len(proof.secret)}")
+    # ECB is the meters' choice: each block of the challenge by itself, short ones and short secrets filled up
+    # with zero bytes.
     padded = proof.challenge + bytes(-len(proof.challenge) % _BLOCK)
-    encryptor = Cipher(algorithms.AES(proof.secret.ljust(_BLOCK, b"\0")), modes.ECB()).encryptor()  # noqa: S305
+    encryptor = Cipher(algorithms.AES(proof.secret.ljust(_BLOCK, b"\0")), modes.ECB()).encryptor()  # noqa: S305 - what these meters do
     return encryptor.update(padded) + encryptor.finalize()
 
 
 def _prove_md5(proof: Proof, _counter: int) -> bytes:
+    # Mechanisms 3 and 4 are broken hashes and still the only ones of some meters; a type must name them to
+    # have them used.
     return hashlib.md5(proof.challenge + proof.secret, usedforsecurity=False).digest()
 
 
@@ -85,25 +94,27 @@ def _prove_sha1(proof: Proof, _counter: int) -> bytes:
 
 
 def _prove_sha256(proof: Proof, _counter: int) -> bytes:
+    # The order is the Green Book's (9.2.7.4, table of mechanisms): titles and challenges change places
+    # between pass 3 and pass 4, so that an answer cannot be sent back to the end that gave it.
     parts = (proof.secret, proof.prover_title, proof.verifier_title, proof.challenge, proof.counter_challenge)
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def _by_computing_it(
-    mechanism: Mechanism, prove: Callable[[Proof, int], bytes], *, names_no_end: bool = True
+def _recomputed(
+    mechanism: Mechanism, prove: Callable[[Proof, int], bytes], *, same_from_both_ends: bool = True
 ) -> Scheme:
-    """A scheme whose answer both ends can compute."""
+    """Return a scheme whose answer the verifier recomputes and compares."""
 
     def verify(proof: Proof, answer: bytes) -> None:
         if not hmac.compare_digest(prove(proof, 0), answer):
             raise AuthenticationError("the answer to the challenge is wrong")
 
-    return Scheme(mechanism, prove=prove, verify=verify, names_no_end=names_no_end)
+    return Scheme(mechanism, prove=prove, verify=verify, same_from_both_ends=same_from_both_ends)
 
 
 def _keys(proof: Proof) -> SuiteKeys:
     if proof.keys is None:
-        raise LocalError("this mechanism needs keys, and none are given")
+        raise LocalError("this authentication mechanism needs the meter's keys: give them")
     return proof.keys
 
 
@@ -115,10 +126,10 @@ SCHEMES: Final[dict[Mechanism, Scheme]] = {
         Scheme(
             Mechanism.HLS_GMAC, prove=_prove_gmac, verify=_verify_gmac, needs_keys=True, uses_counter=True
         ),
-        _by_computing_it(Mechanism.HLS, _prove_aes),
-        _by_computing_it(Mechanism.HLS_MD5, _prove_md5),
-        _by_computing_it(Mechanism.HLS_SHA1, _prove_sha1),
-        _by_computing_it(Mechanism.HLS_SHA256, _prove_sha256, names_no_end=False),
+        _recomputed(Mechanism.HLS, _prove_aes),
+        _recomputed(Mechanism.HLS_MD5, _prove_md5),
+        _recomputed(Mechanism.HLS_SHA1, _prove_sha1),
+        _recomputed(Mechanism.HLS_SHA256, _prove_sha256, same_from_both_ends=False),
     )
 }
-"""What we speak. Another mechanism is another line."""
+"""The mechanisms that are implemented, by name."""

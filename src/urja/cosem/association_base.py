@@ -1,4 +1,4 @@
-"""What both ends of an association share: configuration, protection, counters, blocks."""
+"""The common part of both ends of an association: configuration, protection, counters, blocks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,10 +38,10 @@ from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.xdlms.blocks import Block
 
 COUNTERS: Final = security.MAX_COUNTER + 1
-"""One more than the last invocation counter."""
+"""Number of invocation counters of a key: one more than the last."""
 
 REPLY_TO_HLS: Final = CosemMethod.of(15, "0.0.40.0.0.255", 1)
-"""reply_to_HLS_authentication of the current association (IEC 62056-6-2, class 15)."""
+"""reply_to_HLS_authentication of the current association (Blue Book, class 15, method 1)."""
 
 DEFAULT_CONFORMANCE: Final = (
     Conformance.GENERAL_PROTECTION
@@ -56,35 +56,38 @@ DEFAULT_CONFORMANCE: Final = (
     | Conformance.EVENT_NOTIFICATION
     | Conformance.ACTION
 )
+"""The services that an end proposes or offers."""
 
 _CIPHERING_OVERHEAD: Final = 3 + 3 + 9 + 5 + security.TAG_LENGTH
-"""Most that protection adds: tag and lengths, system title of the general form, header, tag."""
+"""Most bytes that protection adds: tag and lengths, system title of the general form, header, GCM tag."""
 
-# These travel outside the protection; what they carry is protected by itself, or they only say no.
+# These travel outside the protection: their user information is protected by itself, or they only refuse.
 _UNPROTECTED: Final = (Aarq, Aare, Rlrq, Rlre, ExceptionResponse, ConfirmedServiceError)
 
 
 @dataclass(frozen=True, slots=True)
 class AssociationConfig:
-    """How one end wants its association. LocalError where the parts do not fit together."""
+    """The configuration of one end; LocalError where its parts do not fit together."""
 
     mechanism: Mechanism = Mechanism.NONE
     ciphered: bool = False
-    """Application context with ciphering: user-information and all services are protected."""
+    """The application context has ciphering: user-information and all services are protected."""
     keys: SuiteKeys | None = None
     system_title: bytes | None = None
-    """Our own, 8 bytes; needed with ciphering and with GMAC."""
+    """This end's own, 8 bytes; required with ciphering and with GMAC."""
     secret: bytes = field(default=b"", repr=False)
-    """Password of LLS, secret of the hashing mechanisms of HLS."""
+    """The password of LLS, or the secret of the hashing mechanisms of HLS."""
     control: SecurityControl = security.AUTHENTICATED_ENCRYPTED
-    """What we apply, and the least we accept, in a ciphered association."""
+    """The protection that this end applies, and the least that it accepts, in a ciphered association."""
     general_protection: bool = False
     """A client sends general-glo-ciphering instead of the glo- form of each service. Both are accepted; a
-    server answers in the form of the request."""
+    server answers in the form of the request.
+    """
     conformance: Conformance = DEFAULT_CONFORMANCE
     max_pdu: int = 1024
-    """Bytes of the longest APDU we take; 0 for no limit."""
+    """Bytes of the longest APDU that this end accepts; 0 for no limit."""
     challenge_length: int = 16
+    """Bytes of this end's challenge."""
     limits: Limits = axdr.DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
@@ -92,7 +95,7 @@ class AssociationConfig:
             raise LocalError(f"authentication mechanism {self.mechanism!r} is not implemented")
         if self.ciphered or self.scheme.needs_keys:
             if self.keys is None:
-                raise LocalError("ciphering and GMAC need keys")
+                raise LocalError("ciphering and GMAC need keys: give them")
             if self.system_title is None or len(self.system_title) != security.SYSTEM_TITLE_LENGTH:
                 raise LocalError("ciphering and GMAC need a system title of 8 bytes")
             if self.keys.gak is None and (self.scheme.needs_keys or self.control.authenticated):
@@ -106,22 +109,22 @@ class AssociationConfig:
 
     @property
     def scheme(self) -> Scheme:
-        """The mechanism's data."""
+        """The data of the authentication mechanism."""
         return SCHEMES[self.mechanism]
 
     @property
     def context(self) -> ApplicationContext:
-        """The application context name, always with logical name referencing."""
+        """The application context name, always with logical names."""
         return ApplicationContext.LOGICAL_NAME_CIPHERED if self.ciphered else ApplicationContext.LOGICAL_NAME
 
 
 class Association:
-    """One end: state, protection and counters. Use `ClientAssociation` or `ServerAssociation`.
+    """One end of an association: state, protection and counters; the base of client and server.
 
-    `invocation_counter` is the first counter we may use and `invocation_limit` the first we may not: reserve
-    durably before you raise it. `peer_counter` is the last one accepted from the peer (-1: any is good);
-    keep it, together with `invocation_counter`, for the next association under the same key.
-    `entropy(n)` gives n random bytes; it is called for challenges only.
+    `invocation_counter` is the first counter that this end may use and `invocation_limit` the first that it
+    may not: the owner stores a reservation durably before it raises the limit. `peer_counter` is the last one
+    accepted from the peer (-1: any is accepted); the owner stores it, with `invocation_counter`, for the next
+    association under the same key. `entropy(n)` returns n random bytes and is called for challenges only.
     """
 
     def __init__(
@@ -155,7 +158,7 @@ class Association:
         self._answer_dedicated = False
 
     def lost(self) -> None:
-        """The transport is gone, and the association with it. Counters stay."""
+        """End the association because the transport is gone; counters stay."""
         self._move(Input.LOST, ours=True)
         self._forget()
 
@@ -168,15 +171,17 @@ class Association:
         self.state = next_state(self.state, passed, ours=ours)
 
     def _require(self, passed: Input, *, ours: bool) -> None:
-        """Raise what `_move` would, without moving: for checks before anything is consumed."""
+        """Raise what `_move` would raise, without moving: for checks before a counter is consumed."""
         next_state(self.state, passed, ours=ours)
 
     # --- protection -----------------------------------------------------------------------------------
 
     def _take_counter(self) -> int:
+        # A counter used twice under one key gives the key stream away and lets tags be forged (GCM): when the
+        # reservation is used up the association stops, it never goes on by itself.
         counter = self.invocation_counter
         if counter >= min(self.invocation_limit, COUNTERS):
-            raise LocalError("the reserved invocation counters are used up")
+            raise LocalError("the reserved invocation counters are used up: reserve more before sending")
         self.invocation_counter += 1
         return counter
 
@@ -189,7 +194,7 @@ class Association:
         return self.config.system_title or b""
 
     def _protect(self, apdu: bytes, *, general: bool = False) -> bytes:
-        """The APDU as it goes out."""
+        """Return the APDU as it is sent."""
         if not self.config.ciphered:
             return apdu
         form = GeneralGloCiphered if general else GlobalCiphered
@@ -209,7 +214,7 @@ class Association:
         return GlobalCiphered.protect(keys, self._title(), counter, control, apdu, dedicated=True).encode()
 
     def _decode(self, raw: bytes) -> Apdu | None:
-        """The plain APDU in what came in; None while a block transfer is incomplete."""
+        """Return the plain APDU in what was received; None while a block transfer is incomplete."""
         apdu = decode_apdu(raw, limits=self.config.limits)
         if isinstance(apdu, GeneralBlockTransfer):
             whole = self._blocks.push(apdu)
@@ -218,7 +223,7 @@ class Association:
             apdu = decode_apdu(whole, limits=self.config.limits)
         plain = self._unprotect_service(apdu)
         if isinstance(plain, GeneralBlockTransfer | GlobalCiphered | GeneralGloCiphered):
-            raise UnexpectedApduError("protection or block transfer inside each other")
+            raise UnexpectedApduError("protection or block transfer nested in another one")
         return plain
 
     def _unprotect_service(self, apdu: Apdu) -> Apdu:
@@ -239,15 +244,19 @@ class Association:
         if keys is None:
             raise UnexpectedApduError("a dedicated key is used, and none was agreed")
         agreed = self.config.control
+        # A weaker protection than agreed is refused before anything is opened: else an attacker could strip
+        # authentication from a message and change its bits.
         if not apdu.control.covers(agreed) or apdu.control.suite != agreed.suite or apdu.control.broadcast:
-            raise AuthenticationError("the protection is not what was agreed", offset=None)
+            raise AuthenticationError("the protection is not the agreed one", offset=None)
         if self.peer_system_title is None:
             raise UnexpectedApduError("a ciphered APDU before the peer gave its system title")
         if isinstance(apdu, GeneralGloCiphered) and apdu.system_title not in (b"", self.peer_system_title):
             raise AuthenticationError("the APDU is under another system title than the association")
+        # Authentication comes before the counter is advanced: a forged APDU with a high counter would
+        # otherwise lock the real peer out.
         plain = apdu.open(keys, self.peer_system_title)
         if dedicated:
-            # Each key has its own counter; a dedicated key begins, and ends, with its association.
+            # Each key has a counter of its own; a dedicated key is valid for one association only.
             self._dedicated_counter = _advanced(self._dedicated_counter, apdu.counter)
         else:
             self.peer_counter = _advanced(self.peer_counter, apdu.counter)
@@ -265,7 +274,7 @@ class Association:
         return challenge
 
     def _prove(self) -> bytes:
-        """Our answer to the peer's challenge."""
+        """Return this end's answer to the peer's challenge."""
         scheme = self.config.scheme
         assert scheme.prove is not None
         counter = self._take_counter() if scheme.uses_counter else 0
@@ -280,10 +289,10 @@ class Association:
         return scheme.prove(proof, counter)
 
     def _verify(self, answer: bytes, floor: int) -> None:
-        """Check the peer's answer to our challenge; its counter must be above `floor`.
+        """Verify the peer's answer to this end's challenge; its invocation counter must be above `floor`.
 
-        The answer is computed before the APDU around it is protected, so its counter may be below that of
-        the APDU: the floor is what had been accepted before both.
+        The answer is made before the APDU around it is protected, so its counter may be below that of the
+        APDU: `floor` is the last counter accepted before both.
         """
         scheme = self.config.scheme
         assert scheme.verify is not None
@@ -314,12 +323,12 @@ class Association:
         return _CIPHERING_OVERHEAD if self.config.ciphered else 0
 
     def _block_size(self, header: int) -> int:
-        """Bytes of raw data that fit one block after `header` bytes of APDU."""
+        """Return the bytes of raw data that fit into one block after `header` bytes of APDU."""
         return max(self.peer_max_pdu - self._overhead() - header, 1)
 
 
 def _advanced(last: int, counter: int) -> int:
-    """Associations are strict: each counter is above all before it; ReplayError otherwise."""
+    """Return `counter`; raises ReplayError unless it is above `last` (associations accept no gap backwards)."""
     if counter <= last:
         raise ReplayError(
             f"invocation counter {counter} does not advance from {last}", counter=counter, expected=last + 1
@@ -327,8 +336,8 @@ def _advanced(last: int, counter: int) -> int:
     return counter
 
 
-class Incoming:
-    """Gathers the blocks of one long transfer, at most `limits.max_apdu` bytes."""
+class IncomingBlocks:
+    """The blocks of one long transfer that have been received, at most `limits.max_apdu` bytes."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -336,7 +345,10 @@ class Incoming:
         self.last_number = 0
 
     def push(self, number: int, data: bytes) -> None:
-        """Take the block that is due; raises UnexpectedApduError for another, LimitExceededError for too much."""
+        """Append the next block.
+
+        Raises UnexpectedApduError for another block, LimitExceededError for too many bytes.
+        """
         if number != self.last_number + 1:
             raise UnexpectedApduError(f"block {number} came where block {self.last_number + 1} is due")
         if len(self._parts) + len(data) > self._limits.max_apdu:
@@ -345,12 +357,12 @@ class Incoming:
         self.last_number = number
 
     def joined(self) -> bytes:
-        """All of it."""
+        """Return the data of all blocks."""
         return bytes(self._parts)
 
 
-class Outgoing:
-    """Cuts one long transfer into blocks, numbered from 1."""
+class OutgoingBlocks:
+    """One long transfer, cut into blocks of `block_size` bytes that are numbered from 1."""
 
     def __init__(self, raw: bytes, block_size: int) -> None:
         self._raw = raw
@@ -359,11 +371,11 @@ class Outgoing:
 
     @property
     def finished(self) -> bool:
-        """Whether the last block was given."""
+        """Whether the last block was returned."""
         return self.last_number * self._size >= len(self._raw)
 
     def next(self) -> Block:
-        """The next block."""
+        """Return the next block."""
         start = self.last_number * self._size
         self.last_number += 1
         end = start + self._size

@@ -1,4 +1,4 @@
-"""The client's end of an association, sans-IO: calls give bytes to send, received bytes give events."""
+"""The client's end of an association, sans-IO: calls return bytes to send, received bytes return events."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -43,7 +43,13 @@ from urja.cosem.apdu import (
     SetResponseWithList,
     decode_apdu,
 )
-from urja.cosem.association_base import REPLY_TO_HLS, Association, AssociationConfig, Incoming, Outgoing
+from urja.cosem.association_base import (
+    REPLY_TO_HLS,
+    Association,
+    AssociationConfig,
+    IncomingBlocks,
+    OutgoingBlocks,
+)
 from urja.cosem.association_events import (
     ActionResult,
     Associated,
@@ -75,28 +81,29 @@ from urja.cosem.xdlms.cursor import Cursor
 from urja.cosem.xdlms.selection import Access, to_selection
 
 _BLOCK_HEADER = 32
-"""More than type, invoke id, reference and block header of a first block take, without a selection."""
+"""Bytes that type, invoke id, reference and block header of a first block take at most, without a selection.
+"""
 
 
 class ClientAssociation(Association):
-    """One association seen from the client; see `Association` for the counters.
+    """One association of a client; see `Association` for the counters.
 
-    `receive` raises PeerError for what the server does wrong: a refusal (AssociationRejectedError,
-    ServiceRejectedError, AuthenticationError) moves the state as the table says, anything else leaves it, and
-    the owner then does best to drop the connection and call `lost()`.
+    `receive` raises PeerError for faults of the server. A refusal (AssociationRejectedError,
+    ServiceRejectedError, AuthenticationError) moves the state as the table says. Any other error leaves the
+    state: the owner should close the connection and call `lost()`.
     """
 
     def __init__(self, config: AssociationConfig, **counters: Any) -> None:
         super().__init__(config, **counters)
         self._invoke_id = 0
         self._service = Service.GET
-        self._incoming: Incoming | None = None
-        self._outgoing: Outgoing | None = None
+        self._incoming: IncomingBlocks | None = None
+        self._outgoing: OutgoingBlocks | None = None
 
-    # --- what the owner asks for ----------------------------------------------------------------------
+    # --- requests of the owner ------------------------------------------------------------------------
 
     def associate(self) -> bytes:
-        """The AARQ. LocalError unless idle."""
+        """Return the AARQ to send; LocalError unless the state is idle."""
         self._require(Input.ASSOCIATE, ours=True)
         scheme = self.config.scheme
         authentication = self._new_challenge() if scheme.challenges else None
@@ -115,25 +122,31 @@ class ClientAssociation(Association):
         return aarq.encode()
 
     def release(self) -> bytes:
-        """The RLRQ; whatever is under way is given up. LocalError without an association."""
+        """Return the RLRQ to send; a request under way is abandoned. LocalError without an association."""
         self._require(Input.RELEASE, ours=True)
         information = self._protect(self._initiate().encode()) if self.config.ciphered else None
         self._move(Input.RELEASE, ours=True)
         return Rlrq(0, information).encode()
 
     def get(self, attribute: CosemAttribute, access: Access | None = None) -> bytes:
-        """Read an attribute; `GetResult` follows."""
+        """Return the request to read an attribute; `GetResult` follows. LocalError unless the state is ready."""
         return self._request(
             Service.GET, lambda invoke: GetRequestNormal(invoke, attribute, to_selection(access))
         )
 
     def get_list(self, items: Sequence[tuple[CosemAttribute, Access | None]]) -> bytes:
-        """Read several attributes at once; `GetListResult` follows."""
+        """Return the request to read several attributes at once; `GetListResult` follows.
+
+        Raises LocalError unless the state is ready, and where the request is longer than the server accepts.
+        """
         wire = tuple((attribute, to_selection(access)) for attribute, access in items)
         return self._request(Service.GET_LIST, lambda invoke: GetRequestWithList(invoke, wire))
 
     def set(self, attribute: CosemAttribute, value: Data, access: Access | None = None) -> bytes:
-        """Write an attribute, in blocks where it is too long for the server; `SetResult` follows."""
+        """Return the request to write an attribute, in blocks where the server accepts no longer APDU.
+
+        `SetResult` follows. Raises LocalError unless the state is ready.
+        """
         selection = to_selection(access)
         return self._request(
             Service.SET,
@@ -148,7 +161,10 @@ class ClientAssociation(Association):
     def set_list(
         self, items: Sequence[tuple[CosemAttribute, Access | None]], values: Sequence[Data]
     ) -> bytes:
-        """Write several attributes; `SetListResult` follows. LocalError unless there is a value for each."""
+        """Return the request to write several attributes; `SetListResult` follows.
+
+        Raises LocalError unless there is a value for each attribute and the state is ready.
+        """
         if len(items) != len(values):
             raise LocalError(f"{len(values)} values for {len(items)} attributes")
         wire = tuple((attribute, to_selection(access)) for attribute, access in items)
@@ -163,7 +179,10 @@ class ClientAssociation(Association):
         )
 
     def action(self, method: CosemMethod, parameters: Data | None = None) -> bytes:
-        """Invoke a method, in blocks where its parameters are too long; `ActionResult` follows."""
+        """Return the request to invoke a method, in blocks where its parameters are too long.
+
+        `ActionResult` follows. Raises LocalError unless the state is ready.
+        """
         long = None
         if parameters is not None:
             long = (
@@ -175,10 +194,10 @@ class ClientAssociation(Association):
             Service.ACTION, lambda invoke: ActionRequestNormal(invoke, method, parameters), long
         )
 
-    # --- what the server sends ------------------------------------------------------------------------
+    # --- APDUs of the server --------------------------------------------------------------------------
 
     def receive(self, raw: bytes) -> list[ClientEvent]:
-        """Take one APDU, give what it means. Raises PeerError (see the class)."""
+        """Process one APDU of the server and return its events; raises PeerError (see the class)."""
         floor = self.peer_counter
         plain = self._decode(raw)
         if plain is None:
@@ -213,10 +232,10 @@ class ClientAssociation(Association):
             return [self._associated()]
         if not aare.authentication_value:
             raise AuthenticationError(
-                "the server gives no challenge, though high level security was asked for"
+                "the server gives no challenge, though the association is requested with high level security"
             )
-        if self.config.scheme.names_no_end and aare.authentication_value == self._own_challenge:
-            # Our answer would be the very proof that the server owes us.
+        if self.config.scheme.same_from_both_ends and aare.authentication_value == self._own_challenge:
+            # A server that reflects our challenge would get from us the very proof that it owes us.
             raise AuthenticationError("the server gives our own challenge back")
         self._peer_challenge = aare.authentication_value
         request = ActionRequestNormal(self._next_invoke(), REPLY_TO_HLS, axdr.octets(self._prove()))
@@ -259,14 +278,14 @@ class ClientAssociation(Association):
         return Associated(self.conformance, self.peer_max_pdu, self.peer_system_title)
 
     def _on_proof(self, response: Apdu, floor: int) -> list[ClientEvent]:
-        """Pass 4: the server's answer to our challenge."""
+        """Verify pass 4, the server's answer to our challenge."""
         if not isinstance(response, ActionResponseNormal):
             raise UnexpectedApduError(f"a {type(response).__name__} where the answer to the challenge is due")
         try:
             if response.result is not apdu.ActionResult.SUCCESS:
                 raise AuthenticationError(f"the server refuses our proof: {response.result.name}")
             if not isinstance(response.data, Data) or response.data.tag is not Tag.OCTET_STRING:
-                raise AuthenticationError("the server proves nothing")
+                raise AuthenticationError("the server's answer to the challenge is missing")
             self._verify(response.data.value, floor)
         except PeerError:
             self._move(Input.DISPROVED, ours=False)
@@ -286,7 +305,7 @@ class ClientAssociation(Association):
             self._forget()
         names = f"{exception.state_error.name}, {exception.service_error.name}"
         if exception.expected_counter is not None:
-            names += f", it expects {exception.expected_counter}"
+            names += f", expected counter {exception.expected_counter}"
         raise ServiceRejectedError(f"the server answers with an exception: {names}", result=exception)
 
     # --- services -------------------------------------------------------------------------------------
@@ -301,16 +320,23 @@ class ClientAssociation(Association):
         build: Callable[[int], Any],
         long: tuple[bytes, Conformance, Callable[[int, Block], Any]] | None = None,
     ) -> bytes:
-        """Send a request whole, or begin it in blocks (`long`: raw data, what must be negotiated, how)."""
+        """Return a request in one piece, or its first block.
+
+        `long` gives the raw data, the conformance bit that must be negotiated, and how a first block is
+        built.
+        """
         self._require(Input.REQUEST, ours=True)
         invoke = self._next_invoke()
         request: bytes = build(invoke).encode()
         outgoing = None
         if self._too_long(len(request)):
             if long is None or not self.conformance & long[1]:
-                raise LocalError(f"a request of {len(request)} bytes, the server takes {self.peer_max_pdu}")
+                raise LocalError(
+                    f"a request of {len(request)} bytes; the server accepts {self.peer_max_pdu} and no blocks"
+                )
+            # A reference with a selection can be long: the room for data is what this very request leaves.
             header = _BLOCK_HEADER + len(long[2](invoke, Block(False, 1, b"")).encode())
-            outgoing = Outgoing(long[0], self._block_size(header))
+            outgoing = OutgoingBlocks(long[0], self._block_size(header))
             request = long[2](invoke, outgoing.next()).encode()
         sealed = self._protect_service(request)
         self._move(Input.REQUEST, ours=True)
@@ -322,8 +348,11 @@ class ClientAssociation(Association):
         handler = self._RESPONSES.get((self._service, type(plain)))
         if handler is None:
             raise UnexpectedApduError(f"a {type(plain).__name__} as the answer to {self._service.value}")
+        # The answer to an earlier request that was given up must not be taken for the answer to this one.
         if (plain.invoke ^ self._invoke_id) & INVOKE_ID_MASK:
-            raise UnexpectedApduError(f"an answer to request {plain.invoke & INVOKE_ID_MASK}, not ours")
+            raise UnexpectedApduError(
+                f"an answer to request {plain.invoke & INVOKE_ID_MASK}, not {self._invoke_id}"
+            )
         return handler(self, plain)
 
     def _done(self, event: ClientEvent) -> list[ClientEvent]:
@@ -331,8 +360,8 @@ class ClientAssociation(Association):
         self._incoming = self._outgoing = None
         return [event]
 
-    def _gather(self, number: int, data: bytes) -> Incoming:
-        incoming = self._incoming or Incoming(self.config.limits)
+    def _gather(self, number: int, data: bytes) -> IncomingBlocks:
+        incoming = self._incoming or IncomingBlocks(self.config.limits)
         incoming.push(number, data)
         self._incoming = incoming
         return incoming
@@ -348,7 +377,7 @@ class ClientAssociation(Association):
             return self._done(GetResult(response.invoke, response.result))
         incoming = self._gather(response.block_number, response.result)
         if not response.last:
-            return self._ask_next(GetRequestNext(response.invoke, response.block_number).encode())
+            return self._request_next(GetRequestNext(response.invoke, response.block_number).encode())
         if self._service is Service.GET:
             data = axdr.decode_all(incoming.joined(), limits=self.config.limits)
             return self._done(GetResult(response.invoke, data))
@@ -357,7 +386,7 @@ class ClientAssociation(Association):
         cursor.finish("results")
         return self._done(GetListResult(response.invoke, results))
 
-    def _ask_next(self, request: bytes) -> list[ClientEvent]:
+    def _request_next(self, request: bytes) -> list[ClientEvent]:
         sealed = self._protect_service(request)
         self._move(Input.BLOCK, ours=False)
         return [NeedsSend(sealed)]
@@ -369,7 +398,7 @@ class ClientAssociation(Association):
         return self._done(SetListResult(response.invoke, response.results))
 
     def _on_block_taken(self, response: SetResponseBlock | ActionResponseNextBlock) -> list[ClientEvent]:
-        """The server acknowledged a block of ours and wants the next."""
+        """Send the next block after the server has acknowledged one."""
         outgoing = self._outgoing
         if outgoing is None or response.block_number != outgoing.last_number or outgoing.finished:
             raise UnexpectedApduError(
@@ -380,7 +409,7 @@ class ClientAssociation(Association):
         request = (
             SetRequestBlock(response.invoke, block) if setting else ActionRequestBlock(response.invoke, block)
         )
-        return self._ask_next(request.encode())
+        return self._request_next(request.encode())
 
     def _on_action(self, response: ActionResponseNormal) -> list[ClientEvent]:
         return self._done(ActionResult(response.invoke, response.result, response.data))
@@ -389,7 +418,7 @@ class ClientAssociation(Association):
         block = response.block
         incoming = self._gather(block.number, block.data)
         if not block.last:
-            return self._ask_next(ActionRequestNextBlock(response.invoke, block.number).encode())
+            return self._request_next(ActionRequestNextBlock(response.invoke, block.number).encode())
         cursor = Cursor(incoming.joined(), 0, self.config.limits)
         outcome = action.decode_outcome(cursor)
         cursor.finish("outcome")
@@ -415,7 +444,7 @@ class ClientAssociation(Association):
 
 
 def _service_error(information: bytes | None) -> ConfirmedServiceError | None:
-    """The confirmed service error that a refusal may carry; anything else in its place is no news."""
+    """Return the confirmed service error in a refusal's user information; None for anything else there."""
     if not information:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What an association tells its owner."""
+"""The events that an association reports to its owner."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,29 +13,29 @@ from urja.cosem.xdlms.selection import Access, AccessSelection
 
 @dataclass(frozen=True, slots=True)
 class NeedsSend:
-    """Send this APDU to the peer."""
+    """An APDU that is to be sent to the peer."""
 
     apdu: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Associated:
-    """The association stands: what was negotiated, and the peer's system title if it gave one."""
+    """The association is established: what was negotiated, and the peer's system title if it gave one."""
 
     conformance: Conformance
     max_pdu: int
-    """Bytes of the longest APDU the peer takes; 0 for no limit."""
+    """Bytes of the longest APDU that the peer accepts; 0 for no limit."""
     peer_system_title: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association is over by agreement."""
+    """The association was released by agreement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """The server sent something by itself."""
+    """A notification that the server sent unasked."""
 
     notification: apdu.DataNotification | apdu.EventNotification
 
@@ -104,10 +104,11 @@ ClientEvent = (
     | SetListResult
     | ActionResult
 )
+"""Any event of a client's association."""
 
 
 class Service(Enum):
-    """The kind of answer that a request waits for."""
+    """The kind of answer that a request expects."""
 
     GET = "get"
     GET_LIST = "get with list"
@@ -118,17 +119,17 @@ class Service(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequestRef:
-    """Names a request that the server's owner is to answer."""
+    """A reference to a request that the server's owner has to answer."""
 
     invoke: int
     service: Service
     serial: int
-    """Counts the requests of this association, so that a late answer is not taken for another's."""
+    """Number of the request in this association: a late answer is not taken for that of a later request."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetRequested:
-    """Answer with `respond_get`."""
+    """A GET of the client; the owner answers with `respond_get`."""
 
     attribute: CosemAttribute
     access: Access | None
@@ -137,7 +138,7 @@ class GetRequested:
 
 @dataclass(frozen=True, slots=True)
 class GetListRequested:
-    """Answer with `respond_get_list`."""
+    """A GET with list of the client; the owner answers with `respond_get_list`."""
 
     items: tuple[tuple[CosemAttribute, AccessSelection | None], ...]
     ref: RequestRef
@@ -145,7 +146,7 @@ class GetListRequested:
 
 @dataclass(frozen=True, slots=True)
 class SetRequested:
-    """Answer with `respond_set`."""
+    """A SET of the client; the owner answers with `respond_set`."""
 
     attribute: CosemAttribute
     access: Access | None
@@ -155,7 +156,7 @@ class SetRequested:
 
 @dataclass(frozen=True, slots=True)
 class SetListRequested:
-    """Answer with `respond_set_list`."""
+    """A SET with list of the client; the owner answers with `respond_set_list`."""
 
     items: tuple[tuple[CosemAttribute, AccessSelection | None], ...]
     values: tuple[Data, ...]
@@ -164,7 +165,7 @@ class SetListRequested:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequested:
-    """Answer with `respond_action`."""
+    """An ACTION of the client; the owner answers with `respond_action`."""
 
     method: CosemMethod
     parameters: Data | None
@@ -173,7 +174,7 @@ class ActionRequested:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The client did something wrong; what it is told, if anything, follows as `NeedsSend`."""
+    """A fault of the client; the standard's answer to it, if there is one, follows as `NeedsSend`."""
 
     error: PeerError
 
@@ -189,6 +190,7 @@ ServerEvent = (
     | ActionRequested
     | Fault
 )
+"""Any event of a server's association."""
 
 
 def _value(result: Data | AccessResult) -> Data:

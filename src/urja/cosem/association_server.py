@@ -1,4 +1,4 @@
-"""The server's end of an association, sans-IO: requests come as events, answers are given by reference."""
+"""The server's end of an association, sans-IO: requests come as events, the owner answers by reference."""
 
 import hmac
 from collections.abc import Callable, Sequence
@@ -53,8 +53,8 @@ from urja.cosem.association_base import (
     REPLY_TO_HLS,
     Association,
     AssociationConfig,
-    Incoming,
-    Outgoing,
+    IncomingBlocks,
+    OutgoingBlocks,
 )
 from urja.cosem.association_events import (
     ActionRequested,
@@ -89,7 +89,7 @@ from urja.cosem.xdlms.cursor import Cursor
 from urja.cosem.xdlms.initiate import DLMS_VERSION
 
 _BLOCK_HEADER: Final = 16
-"""More than a response's type, invoke id and block header take."""
+"""Bytes that type, invoke id and block header of a response take at most."""
 _SMALLEST_PDU: Final = 64
 
 _INITIATE: Final = (1, 6)
@@ -98,10 +98,10 @@ _VERSION_TOO_LOW, _INCOMPATIBLE_CONFORMANCE, _PDU_TOO_SHORT = 1, 2, 3
 
 
 class ServerAssociation(Association):
-    """One association seen from the server; see `Association` for the counters.
+    """One association of a server; see `Association` for the counters.
 
-    `receive` raises LocalError only: what the client does wrong comes as `Fault`, and where the standard has
-    an answer to it, that follows as `NeedsSend`.
+    `receive` raises LocalError only. A fault of the client comes as `Fault`; where the standard has an answer
+    to it, that follows as `NeedsSend`.
     """
 
     def __init__(self, config: AssociationConfig, **counters: Any) -> None:
@@ -109,14 +109,14 @@ class ServerAssociation(Association):
         self._serial = 0
         self._pending: RequestRef | None = None
         self._request: Any = None
-        self._incoming: Incoming | None = None
-        self._outgoing: Outgoing | None = None
+        self._incoming: IncomingBlocks | None = None
+        self._outgoing: OutgoingBlocks | None = None
         self._transfer_invoke = 0
 
-    # --- what the client sends ------------------------------------------------------------------------
+    # --- APDUs of the client --------------------------------------------------------------------------
 
     def receive(self, raw: bytes) -> list[ServerEvent]:
-        """Take one APDU, give what it means."""
+        """Process one APDU of the client and return its events."""
         floor = self.peer_counter
         try:
             plain = self._decode(raw)
@@ -125,8 +125,9 @@ class ServerAssociation(Association):
             return [Fault(error), *self._complaint(raw, error)]
 
     def _complaint(self, raw: bytes, error: PeerError) -> list[ServerEvent]:
-        """The exception response to a faulty APDU. None to what is itself an answer: two ends that complain
-        about each other's complaints would never stop.
+        """Return the exception response to a faulty APDU; nothing where it is itself an answer.
+
+        Two ends that complain about each other's complaints would never stop.
         """
         if not raw or raw[0] in _ANSWERS:
             return []
@@ -141,7 +142,7 @@ class ServerAssociation(Association):
             return self._on_proof(plain, floor)
         handler = self._REQUESTS.get(type(plain))
         if handler is None:
-            raise UnexpectedApduError(f"a {type(plain).__name__} is not a server's to receive")
+            raise UnexpectedApduError(f"a {type(plain).__name__} is for clients, not for a server")
         if self.state in (State.IDLE, State.RELEASING):
             raise UnexpectedApduError(f"a {type(plain).__name__} without an association")
         return handler(self, plain)
@@ -149,7 +150,7 @@ class ServerAssociation(Association):
     def _unprotect_service(self, apdu: Apdu) -> Apdu:
         plain = super()._unprotect_service(apdu)
         if isinstance(apdu, GlobalCiphered | GeneralGloCiphered):
-            # Some clients understand one form only: answer in theirs, and under their key.
+            # Some clients understand one form only: answer in the client's, and under its key.
             self._general = isinstance(apdu, GeneralGloCiphered)
             self._answer_dedicated = under_dedicated_key(apdu)
         return plain
@@ -158,7 +159,7 @@ class ServerAssociation(Association):
 
     def _on_aarq(self, aarq: Aarq) -> list[ServerEvent]:
         if self.state is not State.IDLE:
-            # The client gave its last session up without a release, and begins anew on the same line.
+            # The client gave up its last session without a release, and begins again on the same connection.
             self.lost()
         self._move(Input.ASSOCIATE, ours=False)
         try:
@@ -198,7 +199,9 @@ class ServerAssociation(Association):
         if scheme.password and not hmac.compare_digest(value, self.config.secret):
             raise AuthenticationError("the password is wrong")
         if scheme.challenges and not MIN_CHALLENGE <= len(value) <= MAX_CHALLENGE:
-            raise AuthenticationError(f"a challenge of {len(value)} bytes")
+            raise AuthenticationError(
+                f"a challenge of {len(value)} bytes, not {MIN_CHALLENGE} to {MAX_CHALLENGE}"
+            )
 
     def _open_initiate(self, aarq: Aarq) -> InitiateRequest:
         if aarq.user_information is None:
@@ -213,7 +216,7 @@ class ServerAssociation(Association):
         return initiate
 
     def _agreed(self, dedicated_key: bytes) -> SuiteKeys:
-        """The dedicated key for encryption; the authentication key stays (IEC 62056-5-3, 5.3.5)."""
+        """Return the keys under the dedicated key; the authentication key stays (Green Book 9.2.5.1)."""
         if len(dedicated_key) != KEY_LENGTH:
             raise DecodeError(f"a dedicated key of {len(dedicated_key)} bytes, not {KEY_LENGTH}")
         return SuiteKeys(dedicated_key, self._keys().gak)
@@ -262,12 +265,12 @@ class ServerAssociation(Association):
         return Associated(self.conformance, self.peer_max_pdu, self.peer_system_title)
 
     def _on_proof(self, plain: Apdu, floor: int) -> list[ServerEvent]:
-        """Pass 3: the client's answer to our challenge; pass 4 goes back."""
+        """Verify pass 3, the client's answer to our challenge, and return pass 4."""
         if not isinstance(plain, ActionRequestNormal) or not _is_reply_to_hls(plain):
             raise UnexpectedApduError(f"a {type(plain).__name__} before the client has proved itself")
         try:
             if plain.parameters is None or plain.parameters.tag is not Tag.OCTET_STRING:
-                raise AuthenticationError("the client proves nothing")
+                raise AuthenticationError("the client's answer to the challenge is missing")
             self._verify(plain.parameters.value, floor)
         except PeerError as error:
             refusal = ActionResponseNormal(plain.invoke, apdu.ActionResult.READ_WRITE_DENIED)
@@ -351,7 +354,7 @@ class ServerAssociation(Association):
     ) -> list[ServerEvent]:
         service = Service.ACTION if isinstance(request, ActionRequestFirstBlock) else Service.SET
         self._begin(service, request.invoke)
-        self._request, self._incoming = request, Incoming(self.config.limits)
+        self._request, self._incoming = request, IncomingBlocks(self.config.limits)
         return self._take_block(request)
 
     def _on_block(self, request: SetRequestBlock | ActionRequestBlock) -> list[ServerEvent]:
@@ -369,7 +372,7 @@ class ServerAssociation(Association):
             if block.last:
                 return self._whole_request(request.invoke)
         except PeerError:
-            # Give the transfer up; the exception response that follows says so.
+            # The transfer is abandoned; the exception response that follows reports it.
             self._move(Input.EXCEPTION, ours=True)
             self._incoming = self._request = self._pending = None
             raise
@@ -398,7 +401,10 @@ class ServerAssociation(Association):
         return [ActionRequested(first.method, value, self._resume(Service.ACTION, invoke))]
 
     def _resume(self, service: Service, invoke: int) -> RequestRef:
-        """A long request is whole. `last_number` of `_incoming` stays: the answer names it."""
+        """Return the reference of a long request that is complete.
+
+        `_incoming` stays until the answer, which names its last block.
+        """
         if self.state is State.TRANSFERRING:
             self._move(Input.REQUEST, ours=False)
         self._pending = RequestRef(invoke, service, self._serial)
@@ -407,17 +413,21 @@ class ServerAssociation(Association):
     # --- answers --------------------------------------------------------------------------------------
 
     def respond_get(self, ref: RequestRef, result: Data | AccessResult) -> bytes:
-        """Answer a GET, in blocks where it is too long for the client. LocalError for a stale `ref`."""
+        """Return the answer to a GET, in blocks where it is too long for the client.
+
+        LocalError for a stale `ref`.
+        """
         self._claim(ref, Service.GET)
         response = GetResponseNormal(ref.invoke, result).encode()
         if not self._too_long(len(response)):
             return self._answer(response)
+        # Neither whole nor in blocks: a short refusal is all that fits.
         if isinstance(result, AccessResult) or not self.conformance & Conformance.BLOCK_TRANSFER_GET:
             return self._answer(GetResponseNormal(ref.invoke, AccessResult.OTHER_REASON).encode())
         return self._begin_get_blocks(ref, axdr.encode(result))
 
     def respond_get_list(self, ref: RequestRef, results: Sequence[Data | AccessResult]) -> bytes:
-        """Answer a GET with list, in its order."""
+        """Return the answer to a GET with list, in its order; LocalError for a stale `ref`."""
         self._claim(ref, Service.GET_LIST)
         response = GetResponseWithList(ref.invoke, tuple(results)).encode()
         if not self._too_long(len(response)):
@@ -428,7 +438,7 @@ class ServerAssociation(Association):
         return self._begin_get_blocks(ref, get.encode_results(tuple(results)))
 
     def respond_set(self, ref: RequestRef, result: AccessResult) -> bytes:
-        """Answer a SET."""
+        """Return the answer to a SET; LocalError for a stale `ref`."""
         self._claim(ref, Service.SET)
         if self._incoming is None:
             return self._answer(SetResponseNormal(ref.invoke, result).encode())
@@ -436,7 +446,7 @@ class ServerAssociation(Association):
         return self._answer(SetResponseLastBlock(ref.invoke, result, number).encode())
 
     def respond_set_list(self, ref: RequestRef, results: Sequence[AccessResult]) -> bytes:
-        """Answer a SET with list, in its order."""
+        """Return the answer to a SET with list, in its order; LocalError for a stale `ref`."""
         self._claim(ref, Service.SET_LIST)
         if self._incoming is None:
             return self._answer(SetResponseWithList(ref.invoke, tuple(results)).encode())
@@ -446,20 +456,23 @@ class ServerAssociation(Association):
     def respond_action(
         self, ref: RequestRef, result: apdu.ActionResult, returned: Data | AccessResult | None = None
     ) -> bytes:
-        """Answer an ACTION, in blocks where the return parameters are too long for the client."""
+        """Return the answer to an ACTION, in blocks where the return parameters are too long for the client.
+
+        Raises LocalError for a stale `ref`.
+        """
         self._claim(ref, Service.ACTION)
         response = ActionResponseNormal(ref.invoke, result, returned).encode()
         if not self._too_long(len(response)):
             return self._answer(response)
         if not self.conformance & Conformance.BLOCK_TRANSFER_ACTION:
             return self._answer(ActionResponseNormal(ref.invoke, apdu.ActionResult.OTHER_REASON).encode())
-        outgoing = Outgoing(ActionOutcome(result, returned).encode(), self._block_size(_BLOCK_HEADER))
+        outgoing = OutgoingBlocks(ActionOutcome(result, returned).encode(), self._block_size(_BLOCK_HEADER))
         self._incoming, self._outgoing, self._transfer_invoke = None, outgoing, ref.invoke
         return self._next_action_block()
 
     def _claim(self, ref: RequestRef, service: Service) -> None:
         if self._pending != ref or ref.service is not service:
-            raise LocalError(f"no {service.value} request waits for this answer")
+            raise LocalError(f"no {service.value} request is pending for this answer")
         self._require(Input.RESPONSE, ours=True)
         self._pending = None
 
@@ -473,7 +486,7 @@ class ServerAssociation(Association):
         self._incoming = self._outgoing = self._request = None
 
     def _begin_get_blocks(self, ref: RequestRef, raw: bytes) -> bytes:
-        self._outgoing = Outgoing(raw, self._block_size(_BLOCK_HEADER))
+        self._outgoing = OutgoingBlocks(raw, self._block_size(_BLOCK_HEADER))
         self._transfer_invoke = ref.invoke
         return self._next_get_block()
 
@@ -512,7 +525,7 @@ class ServerAssociation(Association):
 
 
 class _InitiateRefusedError(PeerError):
-    """The initiate request cannot be met; `code` is the initiate error."""
+    """An initiate request that cannot be met; `code` is the initiate error."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(f"initiate refused: {message}")
@@ -522,11 +535,14 @@ class _InitiateRefusedError(PeerError):
 _ANSWERS: Final = frozenset(
     (0x08, 0x0E, 0x0F, 0x28, 0x2E, 0x61, 0x63, 0xC2, 0xC4, 0xC5, 0xC7, 0xCC, 0xCD, 0xCF, 0xD8)
 )
-"""Tags of what servers send: no request is behind them that we could answer."""
+"""Tags of APDUs that servers send: there is no request in them to answer."""
 
 
 def _is_reply_to_hls(request: ActionRequestNormal) -> bool:
-    """Clients name the current association, 0.0.40.0.0.255, or the one they are in, 0.0.40.0.e.255."""
+    """Whether this is pass 3, by the name of the current association or of the one it is in.
+
+    Clients write 0.0.40.0.0.255 or 0.0.40.0.e.255.
+    """
     method, reply = request.method, REPLY_TO_HLS
     same_object = (method.obis.a, method.obis.b, method.obis.c, method.obis.d) == (0, 0, 40, 0)
     return same_object and method.class_id == reply.class_id and method.method == reply.method

@@ -1,8 +1,7 @@
-"""The states of an application association and the one table of their transitions.
+"""The states of an application association, and the one table of their transitions.
 
-Both roles walk the same table: an input is something that passed between the two ends, and means the same
-to the one who sent it and to the one who received it (IEC 62056-5-3, 9.4.3; figures of the control function
-reduced to what an end of the conversation can observe).
+Both ends follow the same table: an input is something that passed between them, and means the same to its
+sender and to its receiver (Green Book 9.4; its control function, reduced to what an end can observe).
 """
 
 from enum import Enum
@@ -12,7 +11,7 @@ from urja.cosem.errors import LocalError, UnexpectedApduError
 
 
 class State(Enum):
-    """Where the conversation stands."""
+    """The state of the conversation."""
 
     IDLE = "idle"
     """No association."""
@@ -21,7 +20,7 @@ class State(Enum):
     AUTHENTICATING = "authenticating"
     """Challenges are exchanged, their answers (passes 3 and 4 of HLS) are due."""
     READY = "ready"
-    """Associated, nothing under way."""
+    """Associated, with no request under way."""
     AWAITING = "awaiting"
     """A request passed whole, its response is due."""
     TRANSFERRING = "transferring"
@@ -31,7 +30,7 @@ class State(Enum):
 
 
 class Input(Enum):
-    """What can pass between the ends."""
+    """Something that can pass between the two ends."""
 
     ASSOCIATE = "AARQ"
     ACCEPTED = "AARE accepted"
@@ -73,7 +72,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (_S.AWAITING, _I.LOST): _S.IDLE,
     (_S.TRANSFERRING, _I.BLOCK): _S.TRANSFERRING,
     (_S.TRANSFERRING, _I.RESPONSE): _S.READY,
-    # A new request gives up a long response; the last block of a long request makes it whole.
+    # A new request ends a long response; the last block of a long request makes that request complete.
     (_S.TRANSFERRING, _I.REQUEST): _S.AWAITING,
     (_S.TRANSFERRING, _I.EXCEPTION): _S.READY,
     (_S.TRANSFERRING, _I.RELEASE): _S.RELEASING,
@@ -82,23 +81,23 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (_S.RELEASING, _I.EXCEPTION): _S.IDLE,
     (_S.RELEASING, _I.LOST): _S.IDLE,
 }
-"""Every transition there is; what is not listed is refused."""
+"""All transitions; an input that is not listed for a state is refused."""
 
 
 def next_state(state: State, passed: Input, *, ours: bool) -> State:
-    """The state after an input.
+    """Return the state after an input.
 
-    Where there is none: LocalError for an input of `ours`, UnexpectedApduError for one of the peer.
+    Where there is none, raises LocalError for an input of `ours`, UnexpectedApduError for one of the peer.
     """
     following = TRANSITIONS.get((state, passed))
     if following is not None:
         return following
     error = LocalError if ours else UnexpectedApduError
-    raise error(f"{passed.value} has no place while the association is {state.value}")
+    raise error(f"{passed.value} is not allowed while the association is {state.value}")
 
 
 def state_diagram() -> str:
-    """The table as a Mermaid state diagram; `docs/cosem.md` carries it."""
+    """Return the table as a Mermaid state diagram, which `docs/cosem.md` shows."""
     lines = ["stateDiagram-v2", f"    [*] --> {State.IDLE.value}"]
     edges: dict[tuple[State, State], list[str]] = {}
     for (state, passed), following in TRANSITIONS.items():

@@ -1,7 +1,7 @@
-"""A-XDR (IEC 61334-6) for the Data type of DLMS (IEC 62056-6-2, 4.1.5): decode, encode, build.
+"""A-XDR (IEC 61334-6) for the Data type of DLMS (Blue Book 4.1.5): decode, encode and build values.
 
-A value is a tree of `Data(tag, value)`. Decoding keeps everything needed to write canonical bytes back,
-and never holds more than its `Limits` allow, whatever the bytes claim.
+A value is a tree of `Data(tag, value)`. Decoding preserves everything needed to write the canonical bytes
+again, and never holds more than its `Limits` allow, whatever the bytes announce.
 """
 
 import struct
@@ -16,7 +16,7 @@ from urja.cosem.time import CosemDate, CosemDateTime, CosemTime
 
 
 class Tag(IntEnum):
-    """Choice tags of Data. The name says what Python sees; the comment what the standard calls it."""
+    """The choice tags of Data; the name says what Python holds, the comment what the standard calls it."""
 
     NULL = 0
     ARRAY = 1
@@ -50,19 +50,19 @@ class Tag(IntEnum):
     DELTA_UINT32 = 33
     DONT_CARE = 255
     DESCRIPTOR = 0x100
-    """Never on the wire: a COSEM-attribute-descriptor that stands without any tag where Data is due."""
+    """Never on the wire: a COSEM-attribute-descriptor without any tag in the place of a Data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a decoder is willing to hold for one peer. Beyond it: `LimitExceededError`."""
+    """The most that a decoder holds for one peer; beyond it LimitExceededError is raised."""
 
     max_depth: int = 32
-    """Nesting of arrays and structures."""
+    """Levels of nested arrays and structures."""
     max_elements: int = 200_000
     """Data nodes in one tree, nested ones included."""
     max_apdu: int = 1 << 20
-    """Bytes of one APDU or one reassembled long transfer."""
+    """Bytes of one APDU, or of one reassembled long transfer."""
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -70,7 +70,7 @@ DEFAULT_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """One node. The type of `value` follows from `tag`:
+    """One node of a value; `tag` decides the type of `value`.
 
     int for the integers, enum and BCD; bool; float; bytes for octet strings; str for visible and UTF-8
     strings; `BitString`; `CosemDateTime`, `CosemDate`, `CosemTime`; a tuple of Data for structures and
@@ -83,14 +83,17 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class BitString:
-    """`length` bits, the first in the top bit of the first byte. Padding bits are kept as read."""
+    """`length` bits, bit 0 in the top bit of the first byte; LocalError where `data` has another length.
+
+    Padding bits are preserved as read.
+    """
 
     data: bytes
     length: int
 
     def __post_init__(self) -> None:
         if len(self.data) != (self.length + 7) // 8:
-            raise LocalError(f"{self.length} bits do not take {len(self.data)} bytes")
+            raise LocalError(f"{self.length} bits take {(self.length + 7) // 8} bytes, not {len(self.data)}")
 
     def __getitem__(self, index: int) -> bool:
         if not 0 <= index < self.length:
@@ -106,7 +109,7 @@ class BitString:
 
 @dataclass(frozen=True, slots=True)
 class TypeDescription:
-    """TypeDescription of a compact array: a tag, and for arrays one, for structures several, members."""
+    """The element type of a compact array: a tag, and the member types of an array (one) or a structure."""
 
     tag: Tag
     members: "tuple[TypeDescription, ...]" = ()
@@ -116,7 +119,7 @@ class TypeDescription:
 
 @dataclass(frozen=True, slots=True)
 class CompactArray:
-    """A compact array: elements of one described type, their tags written once."""
+    """A compact array: elements of one described type, whose tags are written once."""
 
     type_description: TypeDescription
     elements: tuple[Data, ...]
@@ -155,29 +158,31 @@ for _tag, _struct in _FIXED_BY_TAG.items():
 _EMPTY: Final = (Tag.NULL, Tag.DONT_CARE)
 
 _ELEMENTS_PER_BYTE: Final = 16
+"""Most elements that a value may have for each of its bytes; only compact arrays have more than one."""
 
 
 class _Decoder:
-    """One decoding run over one buffer: counts elements, watches the depth, knows the offset of a fault."""
+    """One decoding run over one buffer, with the number of elements left and the depth allowed."""
 
     __slots__ = ("_buf", "_end", "_left", "_max_depth", "_untagged")
 
     def __init__(self, buf: bytes, limits: Limits, untagged_descriptors: bool) -> None:
         self._buf = buf
         self._end = len(buf)
-        # Only in compact arrays can elements outnumber the bytes; a short bomb is not to fill the limit.
+        # Only in compact arrays can elements outnumber the bytes (an array type of 65,535 null-data takes 4 bytes
+        # and none for its elements): a short message must not make the decoder allocate up to the limit.
         self._left = min(limits.max_elements, _ELEMENTS_PER_BYTE * len(buf) + _ELEMENTS_PER_BYTE)
         self._max_depth = limits.max_depth
         self._untagged = untagged_descriptors
 
     def data(self, pos: int, depth: int) -> tuple[Data, int]:
-        """One tagged value."""
+        """Return the tagged value at `pos`, and the offset behind it."""
         if pos >= self._end:
             raise DecodeError("the data end where a type tag is due", offset=pos)
         return self.content(self._buf[pos], pos + 1, depth)
 
     def content(self, tag: int, pos: int, depth: int) -> tuple[Data, int]:
-        """The value behind a tag that was read before (or, in compact arrays, described before)."""
+        """Return the value behind a tag that was read before (or, in compact arrays, described before)."""
         self._left -= 1
         if self._left < 0:
             raise LimitExceededError("more elements than we accept in one value", offset=pos)
@@ -194,7 +199,7 @@ class _Decoder:
         return read(self, pos, depth)
 
     def length(self, pos: int) -> tuple[int, int]:
-        """A-XDR length: one byte below 128, else 0x80 | number of big-endian bytes (1 to 4)."""
+        """Return an A-XDR length: one byte below 128, else 0x80 | number of big-endian bytes (1 to 4)."""
         if pos >= self._end:
             raise DecodeError("the data end where a length is due", offset=pos)
         first = self._buf[pos]
@@ -214,11 +219,11 @@ class _Decoder:
         return self._buf[pos : pos + size]
 
     def elements(self, pos: int, depth: int) -> tuple[tuple[Data, ...], int]:
-        """Count and elements of an array or a structure."""
+        """Return the elements of an array or a structure, whose count stands at `pos`."""
         start = pos
         count, pos = self.length(pos)
         if count > self._end - pos:
-            # Each element takes a byte at least, so a huge count is refused before any memory is taken.
+            # Each element takes a byte at least, so an impossible count is refused before memory is allocated.
             raise DecodeError(
                 f"{count} elements are announced, {self._end - pos} bytes are left", offset=start
             )
@@ -233,7 +238,7 @@ class _Decoder:
         return tuple(items), pos
 
     def _descriptor_at(self, pos: int) -> bool:
-        """Nine bytes that can only be meant as class (below 256), logical name (F = 255) and attribute."""
+        """Whether nine bytes can only be a descriptor; that is class below 256, F = 255, attribute 1..127."""
         buf = self._buf
         return (
             pos + 10 <= self._end
@@ -250,7 +255,7 @@ class _Decoder:
         return (Data(Tag.DESCRIPTOR, reference), value), end
 
     def type_description(self, pos: int, depth: int) -> tuple[TypeDescription, int]:
-        """TypeDescription (IEC 62056-6-2, 4.1.5): arrays carry a 16-bit count, structures a length."""
+        """Return a TypeDescription (Blue Book 4.1.5): arrays have a 16-bit count, structures an A-XDR length."""
         self._left -= 1
         if self._left < 0 or depth >= self._max_depth:
             raise LimitExceededError("a type description beyond our limits", offset=pos)
@@ -278,7 +283,7 @@ class _Decoder:
         return TypeDescription(Tag.STRUCTURE, tuple(members)), end
 
     def described(self, kind: TypeDescription, pos: int, depth: int) -> tuple[Data, int]:
-        """A value of a compact array: the tags come from the description."""
+        """Return a value of a compact array, whose tags come from the description."""
         if kind.tag is not Tag.ARRAY and kind.tag is not Tag.STRUCTURE:
             return self.content(kind.tag, pos, depth)
         self._left -= 1
@@ -298,6 +303,8 @@ class _Decoder:
         size, pos = self.length(pos)
         if size > self._end - pos:
             raise _cut("compact array", size, self._end - pos, pos)
+        # Elements must end with the content: while they are read, the buffer ends where the compact array
+        # does.
         outer_end, self._end = self._end, pos + size
         items = []
         while pos < self._end:
@@ -331,7 +338,7 @@ def _octet_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
 
 
 def _visible_string(run: _Decoder, pos: int, _depth: int) -> tuple[Data, int]:
-    # Should be ASCII; meters put whatever they like. Latin-1 keeps every byte, and writes it back.
+    # ASCII by the standard, any bytes in practice. Latin-1 maps every byte to a character and back.
     size, pos = run.length(pos)
     return Data(Tag.VISIBLE_STRING, run.octets(pos, size, "visible string").decode("latin-1")), pos + size
 
@@ -388,7 +395,7 @@ def decode(
     limits: Limits = DEFAULT_LIMITS,
     untagged_descriptors: bool = False,
 ) -> tuple[Data, int]:
-    """Decode one value at `offset`; returns it and the offset behind it.
+    """Return the value at `offset` in `buf`, and the offset behind it.
 
     With `untagged_descriptors` a structure of two may begin with a bare attribute descriptor, as Sagemcom
     meters of EG.D push it. Raises DecodeError or LimitExceededError with the offset in `buf`.
@@ -404,7 +411,10 @@ def decode_all(
     limits: Limits = DEFAULT_LIMITS,
     untagged_descriptors: bool = False,
 ) -> Data:
-    """Decode the one value that takes all of `buf` from `offset`; trailing bytes are a DecodeError."""
+    """Return the one value that fills `buf` from `offset` to its end.
+
+    Raises DecodeError (also for bytes behind the value) or LimitExceededError with the offset in `buf`.
+    """
     value, end = decode(buf, offset=offset, limits=limits, untagged_descriptors=untagged_descriptors)
     if end != len(buf):
         raise DecodeError(f"{len(buf) - end} bytes follow the value", offset=end)
@@ -414,17 +424,18 @@ def decode_all(
 # --- encoding -------------------------------------------------------------------------------------------
 
 _ENCODE_DEPTH: Final = 200
+"""Levels of nesting that are encoded: far more than is decoded, and less than Python's recursion limit."""
 
 
 def encode(data: Data) -> bytes:
-    """The canonical bytes of a tree; raises LocalError where a value does not fit its tag."""
+    """Return the canonical bytes of a tree; raises LocalError where a value does not fit its tag."""
     out = bytearray()
     _encode(data, out, 0)
     return bytes(out)
 
 
 def encode_length(size: int) -> bytes:
-    """The shortest A-XDR length."""
+    """Return the shortest A-XDR length of `size` bytes or elements."""
     if size < 0x80:
         return bytes((size,))
     raw = size.to_bytes((size.bit_length() + 7) // 8)
@@ -441,7 +452,7 @@ def _encode(data: Data, out: bytearray, depth: int) -> None:
 
 
 def _encode_content(data: Data, out: bytearray, depth: int) -> None:
-    """The value without its tag."""
+    """Append the value without its tag."""
     tag, value = data.tag, data.value
     try:
         if (packer := _FIXED_BY_TAG.get(tag)) is not None:
@@ -451,7 +462,7 @@ def _encode_content(data: Data, out: bytearray, depth: int) -> None:
         elif tag not in _EMPTY:
             out += _ENCODERS[tag](value)
     except (struct.error, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise LocalError(f"{value!r:.100} is no {tag.name}: {error}") from error
+        raise LocalError(f"{value!r:.100} cannot be encoded as {tag.name}: {error}") from error
 
 
 def _encode_elements(items: tuple[Data, ...], out: bytearray, depth: int) -> None:
@@ -513,114 +524,118 @@ _ENCODERS: Final[dict[Tag, Callable[[Any], bytes]]] = {
 
 
 def null() -> Data:
-    """null-data"""
+    """Return a null-data."""
     return _NULL
 
 
 def boolean(value: bool) -> Data:
-    """Boolean"""
+    """Return a boolean."""
     return Data(Tag.BOOLEAN, bool(value))
 
 
 def int8(value: int) -> Data:
-    """Integer"""
+    """Return an integer (8 bits, signed)."""
     return Data(Tag.INT8, value)
 
 
 def int16(value: int) -> Data:
-    """Long"""
+    """Return a long (16 bits, signed)."""
     return Data(Tag.INT16, value)
 
 
 def int32(value: int) -> Data:
-    """double-long"""
+    """Return a double-long (32 bits, signed)."""
     return Data(Tag.INT32, value)
 
 
 def int64(value: int) -> Data:
-    """long64"""
+    """Return a long64 (64 bits, signed)."""
     return Data(Tag.INT64, value)
 
 
 def uint8(value: int) -> Data:
-    """Unsigned"""
+    """Return an unsigned (8 bits)."""
     return Data(Tag.UINT8, value)
 
 
 def uint16(value: int) -> Data:
-    """long-unsigned"""
+    """Return a long-unsigned (16 bits)."""
     return Data(Tag.UINT16, value)
 
 
 def uint32(value: int) -> Data:
-    """double-long-unsigned"""
+    """Return a double-long-unsigned (32 bits)."""
     return Data(Tag.UINT32, value)
 
 
 def uint64(value: int) -> Data:
-    """long64-unsigned"""
+    """Return a long64-unsigned (64 bits)."""
     return Data(Tag.UINT64, value)
 
 
 def enum(value: int) -> Data:
-    """Enum"""
+    """Return an enum (8 bits)."""
     return Data(Tag.ENUM, int(value))
 
 
 def bcd(value: int) -> Data:
-    """bcd, one signed byte as the standard has it"""
+    """Return a bcd: one signed byte, as the standard has it."""
     return Data(Tag.BCD, value)
 
 
 def float32(value: float) -> Data:
-    """float32"""
+    """Return a float32."""
     return Data(Tag.FLOAT32, value)
 
 
 def float64(value: float) -> Data:
-    """float64"""
+    """Return a float64."""
     return Data(Tag.FLOAT64, value)
 
 
 def octets(value: bytes) -> Data:
-    """octet-string"""
+    """Return an octet-string."""
     return Data(Tag.OCTET_STRING, bytes(value))
 
 
 def visible(value: str) -> Data:
-    """visible-string"""
+    """Return a visible-string."""
     return Data(Tag.VISIBLE_STRING, value)
 
 
 def utf8(value: str) -> Data:
-    """utf8-string"""
+    """Return a utf8-string."""
     return Data(Tag.UTF8_STRING, value)
 
 
 def bits(data: bytes, length: int | None = None) -> Data:
-    """bit-string of `length` bits (all of `data` by default), the first in the top bit of the first byte"""
+    """Return a bit-string of `length` bits (by default all of `data`).
+
+    Bit 0 is the top bit of the first byte.
+    """
     return Data(Tag.BIT_STRING, BitString(bytes(data), len(data) * 8 if length is None else length))
 
 
 def date_time(value: CosemDateTime) -> Data:
-    """date-time under its own tag; profiles and pushes carry it as `octets(value.to_bytes())` instead"""
+    """Return a date-time under its own tag; profiles and pushes have `octets(value.to_bytes())` instead."""
     return Data(Tag.DATE_TIME, value)
 
 
 def structure(*members: Data) -> Data:
-    """Structure"""
+    """Return a structure of these members."""
     return Data(Tag.STRUCTURE, members)
 
 
 def array(*elements: Data) -> Data:
-    """Array"""
+    """Return an array of these elements."""
     return Data(Tag.ARRAY, elements)
 
 
 def to_python(data: Data) -> Any:
-    """Plain values: lists for structures and arrays, bytes, str, numbers; times and bit strings stay typed.
+    """Return plain Python values: lists for structures and arrays, bytes, str, numbers.
 
-    An untagged descriptor becomes `[class id, logical name as bytes, attribute]`.
+    Times and bit strings stay typed; an untagged descriptor becomes `[class id, logical name as bytes,
+    attribute]`.
     """
     value = data.value
     if isinstance(value, tuple):

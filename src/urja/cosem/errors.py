@@ -1,4 +1,4 @@
-"""Errors of the DLMS/COSEM core: ours or the peer's, each with the byte at which it showed.
+"""Errors of the DLMS/COSEM core: the caller's or the peer's, each with the offset of the offending byte.
 
 Whatever bytes arrive, the core raises nothing but `CosemError`. A `LocalError` means that our own caller
 asked for something impossible; a `PeerError` that the other side's bytes or behaviour are wrong.
@@ -6,10 +6,10 @@ asked for something impossible; a `PeerError` that the other side's bytes or beh
 
 
 class CosemError(Exception):
-    """Root of everything that `urja.cosem` raises on purpose.
+    """Root of all errors that `urja.cosem` raises on purpose.
 
     `offset` is the index of the offending byte in the buffer that was given to the failing call, or None
-    where no single byte is to blame. `message` is the sentence without the offset.
+    where the fault is in no single byte. `message` is the sentence without the offset.
     """
 
     def __init__(self, message: str, *, offset: int | None = None) -> None:
@@ -22,27 +22,30 @@ class CosemError(Exception):
 
 
 class LocalError(CosemError):
-    """Our caller asked for something that the protocol, or the state, does not allow."""
+    """A request of our own caller that the protocol, or the present state, does not allow."""
 
 
 class PeerError(CosemError):
-    """The other side's bytes or behaviour are at fault."""
+    """Bytes or behaviour of the other side that are wrong."""
 
 
 class DecodeError(PeerError):
-    """Bytes that are not what the standard says should stand here."""
+    """Bytes that are not what the standard requires at this position."""
 
 
 class LimitExceededError(DecodeError):
-    """Well-formed so far, but longer, deeper or more numerous than we are willing to hold."""
+    """Input that is well-formed so far, but longer, deeper or more numerous than `axdr.Limits` allow."""
 
 
 class AuthenticationError(PeerError):
-    """A tag, a password or a challenge's answer is wrong, or the protection is weaker than agreed."""
+    """A wrong tag, password or answer to a challenge, or a protection weaker than agreed."""
 
 
 class ReplayError(PeerError):
-    """An invocation counter that does not advance. `counter` is what came, `expected` the least accepted."""
+    """An invocation counter that does not advance.
+
+    `counter` is the received one, `expected` the least accepted.
+    """
 
     def __init__(self, message: str, *, counter: int, expected: int, offset: int | None = None) -> None:
         super().__init__(message, offset=offset)
@@ -51,7 +54,7 @@ class ReplayError(PeerError):
 
 
 class ServiceRejectedError(PeerError):
-    """The peer answered a service with an error. `result` is its code: an enum of `urja.cosem.apdu`."""
+    """A service that the peer answered with an error; `result` is its code, an enum of `urja.cosem.apdu`."""
 
     def __init__(self, message: str, *, result: object, offset: int | None = None) -> None:
         super().__init__(message, offset=offset)
@@ -59,7 +62,7 @@ class ServiceRejectedError(PeerError):
 
 
 class AssociationRejectedError(PeerError):
-    """The peer refused the association. `result` and `diagnostic` are the codes of its AARE."""
+    """An association that the peer refused; `result` and `diagnostic` are the codes of its AARE."""
 
     def __init__(
         self, message: str, *, result: int = 0, diagnostic: int = 0, offset: int | None = None
@@ -70,4 +73,4 @@ class AssociationRejectedError(PeerError):
 
 
 class UnexpectedApduError(PeerError):
-    """An APDU that is right by itself and has no place in the present state."""
+    """An APDU that is well-formed and not allowed in the present state."""

@@ -1,4 +1,4 @@
-"""General block transfer (IEC 62056-5-3, 9.3.13): an APDU of any kind in numbered blocks."""
+"""General block transfer (Green Book 9.4.6.13): an APDU of any kind in numbered blocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LAST, _STREAMING, _WINDOW = 0x80, 0x40, 0x3F
 
 @dataclass(frozen=True, slots=True)
 class GeneralBlockTransfer:
-    """One block. Numbers count from 1; `window` is 0 where the receiver cannot ask for lost blocks."""
+    """One block; numbers count from 1. `window` is 0 where the receiver cannot request lost blocks."""
 
     last: bool
     streaming: bool
@@ -25,7 +25,7 @@ class GeneralBlockTransfer:
     data: bytes
 
     def encode(self) -> bytes:
-        """The APDU; LocalError where a field does not fit."""
+        """Return the bytes of the APDU; LocalError where a field does not fit."""
         if not 0 <= self.window <= _WINDOW:
             raise LocalError(f"a block transfer window of {self.window} is outside 0..63")
         control = self.last * _LAST | self.streaming * _STREAMING | self.window
@@ -34,7 +34,7 @@ class GeneralBlockTransfer:
 
 
 def decode_block(cursor: Cursor) -> GeneralBlockTransfer:
-    """What follows the tag."""
+    """Decode a block from behind its tag; raises DecodeError."""
     control = cursor.byte("block control")
     number, acknowledged = cursor.uint(2, "block number"), cursor.uint(2, "acknowledged block")
     return GeneralBlockTransfer(
@@ -48,7 +48,7 @@ def decode_block(cursor: Cursor) -> GeneralBlockTransfer:
 
 
 class Reassembler:
-    """Joins the blocks of one direction; holds at most `limits.max_apdu` bytes."""
+    """The blocks of one direction that have been received, at most `limits.max_apdu` bytes."""
 
     def __init__(self, limits: Limits = axdr.DEFAULT_LIMITS) -> None:
         self._limits = limits
@@ -56,10 +56,11 @@ class Reassembler:
         self._next = 1
 
     def push(self, block: GeneralBlockTransfer) -> bytes | None:
-        """Take one block; returns the whole APDU with the last one.
+        """Append one block; returns the whole APDU with the last one, None before.
 
-        A block that came before is ignored, block 1 begins anew. Raises PeerError for a gap, DecodeError for
-        an empty transfer; both forget what was gathered.
+        A block that came before is ignored, block 1 begins a new transfer. Raises PeerError for a gap,
+        LimitExceededError for too many bytes, DecodeError for an empty transfer; each discards the blocks so
+        far.
         """
         if block.number == 1:
             self.reset()
@@ -79,23 +80,23 @@ class Reassembler:
         apdu = bytes(self._parts)
         self.reset()
         if not apdu:
-            raise DecodeError("a block transfer without a byte")
+            raise DecodeError("an empty block transfer")
         return apdu
 
     def takes(self, block: GeneralBlockTransfer) -> bool:
-        """Whether a block goes on with what was gathered, or is one of it again."""
+        """Whether a block continues the transfer under way, or repeats one of its blocks."""
         return self._next > 1 and block.number <= self._next and block.number != 1
 
     def reset(self) -> None:
-        """Forget what was gathered."""
+        """Discard the blocks so far."""
         self._parts.clear()
         self._next = 1
 
 
 def split(apdu: bytes, block_size: int) -> Iterator[GeneralBlockTransfer]:
-    """The blocks of an APDU, `block_size` bytes of data each, streamed (no block waits for an acknowledgement).
+    """Yield the blocks of an APDU, `block_size` bytes of data each, streamed: no block is acknowledged.
 
-    Raises LocalError for sizes that cannot be.
+    Raises LocalError for an empty APDU, and for a size that gives no block or more than 65,535.
     """
     if block_size < 1 or not apdu or len(apdu) > block_size * 0xFFFF:
         raise LocalError(f"cannot transfer {len(apdu)} bytes in blocks of {block_size}")

@@ -1,4 +1,4 @@
-"""HDLC frame format type 3 of DLMS (IEC 62056-46): addresses, check sequences, segmentation, control fields."""
+"""HDLC frames of format type 3 (IEC 62056-46): addresses, check sequences, segmentation, control fields."""
 
 import binascii
 from dataclasses import dataclass, field
@@ -12,10 +12,12 @@ from urja.cosem.xdlms.cursor import Cursor
 
 FLAG: Final = 0x7E
 MAX_LENGTH: Final = 0x7FF
-"""Of a frame without its flags: the format field has 11 bits for it."""
+"""Bytes of a frame without its flags: the format field has 11 bits for the length."""
 
 LLC_COMMAND: Final = bytes.fromhex("e6e600")
+"""LLC header of a client's APDU."""
 LLC_RESPONSE: Final = bytes.fromhex("e6e700")
+"""LLC header of a server's APDU."""
 
 _FORMAT_TYPE, _SEGMENTED = 0xA000, 0x0800
 _SHORTEST: Final = 7  # format, two addresses of one byte, control, FCS
@@ -29,10 +31,12 @@ _REVERSED_BYTES: Final = bytes(_reversed_bits(byte, 8) for byte in range(256))
 
 
 def check_sequence(data: bytes) -> bytes:
-    """FCS-16 of ISO/IEC 13239 (CRC-16/X.25), low byte first: both HCS and FCS.
+    """Return the FCS-16 of ISO/IEC 13239 (CRC-16/X.25), low byte first: both HCS and FCS.
 
-    The library's CRC takes the bits of a byte the other way round: turned over before and after, it is ours.
+    `binascii.crc_hqx` takes the bits of a byte in the other order: they are reversed before and after.
     """
+    # A loop over bits in Python was the dearest part of reading a frame; the library's CRC runs in C.
+    # The library's CRC runs in C; a loop over bytes in Python would dominate the reading of a frame.
     register = binascii.crc_hqx(data.translate(_REVERSED_BYTES), 0xFFFF)
     return (_reversed_bits(register, 16) ^ 0xFFFF).to_bytes(2, "little")
 
@@ -41,8 +45,8 @@ def check_sequence(data: bytes) -> bytes:
 class Address:
     """An HDLC address of one, two or four bytes (IEC 62056-46, 6.4.2.2).
 
-    Clients have one byte (`upper` only); servers have an upper (logical device) and, from two bytes on, a
-    lower (physical device) part: 7 bits each in two bytes, 14 bits each in four.
+    Clients have one byte (`upper` only). Servers have an upper part (logical device) and, from two bytes on,
+    a lower part (physical device): 7 bits each in two bytes, 14 bits each in four.
     """
 
     upper: int
@@ -50,12 +54,12 @@ class Address:
     size: int = 1
 
     def encode(self) -> bytes:
-        """The bytes; LocalError where a part does not fit the size."""
+        """Return the bytes; LocalError where a part does not fit the size."""
         bits = 14 if self.size == 4 else 7
         lower = self.lower if self.lower is not None else 0
         fits = 0 <= self.upper < 1 << bits and 0 <= lower < 1 << bits
         if self.size not in (1, 2, 4) or not fits or (self.size == 1) != (self.lower is None):
-            raise LocalError(f"{self} is no HDLC address")
+            raise LocalError(f"{self} is not an HDLC address: size 1, 2 or 4, each part within its bits")
         if self.size == 1:
             return bytes((self.upper << 1 | 1,))
         if self.size == 2:
@@ -65,7 +69,7 @@ class Address:
 
 
 class Kind(Enum):
-    """What the control field says."""
+    """The kind of a frame, by its control field."""
 
     INFORMATION = "I"
     RECEIVE_READY = "RR"
@@ -102,7 +106,7 @@ class Control:
 
     @classmethod
     def from_byte(cls, value: int) -> Self | None:
-        """The field, or None for a byte that is none."""
+        """Return the field of a byte; None for a byte that is not one."""
         final = bool(value & _POLL_FINAL)
         if not value & 1:
             return cls(Kind.INFORMATION, final, value >> 1 & 7, value >> 5)
@@ -114,7 +118,7 @@ class Control:
         return None if kind is None else cls(kind, final)
 
     def to_byte(self) -> int:
-        """The byte; LocalError where a sequence number does not fit."""
+        """Return the field as its byte; LocalError where a sequence number does not fit."""
         if not 0 <= self.send <= 7 or not 0 <= self.receive <= 7:
             raise LocalError(f"sequence numbers {self.send}, {self.receive} are outside 0..7")
         final = self.poll_final * _POLL_FINAL
@@ -129,7 +133,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class HdlcFrame:
-    """One frame; `segmented` says that more of the same follows."""
+    """One frame; `segmented` where more of the same APDU follows."""
 
     destination: Address
     source: Address
@@ -138,11 +142,11 @@ class HdlcFrame:
     segmented: bool = False
 
     def encode(self) -> bytes:
-        """The frame with its flags; LocalError where it is too long."""
+        """Return the frame with its flags; LocalError where it is too long."""
         addresses = self.destination.encode() + self.source.encode() + bytes((self.control.to_byte(),))
         size = 2 + len(addresses) + 2 + (len(self.information) + 2 if self.information else 0)
         if size > MAX_LENGTH:
-            raise LocalError(f"an HDLC frame of {size} bytes, {MAX_LENGTH} are possible")
+            raise LocalError(f"an HDLC frame of {size} bytes; at most {MAX_LENGTH} are possible")
         head = (_FORMAT_TYPE | self.segmented * _SEGMENTED | size).to_bytes(2) + addresses
         body = head
         if self.information:
@@ -151,10 +155,10 @@ class HdlcFrame:
 
 
 def decode_frame(buf: bytes | bytearray, offset: int = 0, *, checked: bool = True) -> tuple[HdlcFrame, int]:
-    """The frame whose opening flag is at `offset`, and the offset of its closing flag.
+    """Return the frame whose opening flag is at `offset`, and the offset of its closing flag.
 
-    Raises DecodeError with the byte at which the frame is cut or wrong; without `checked` wrong check sequences are
-    none of our business: what an engineer has in hand may have been made unrecognisable on purpose.
+    Raises DecodeError with the byte at which the frame is cut or wrong. Without `checked` wrong check
+    sequences are accepted: a capture may have been altered on purpose, to hide which meter it is.
     """
     if offset >= len(buf) or buf[offset] != FLAG:
         raise DecodeError("no opening flag 7e", offset=offset)
@@ -167,7 +171,7 @@ def decode_frame(buf: bytes | bytearray, offset: int = 0, *, checked: bool = Tru
         raise DecodeError(f"format field {head:04x} is not that of a DLMS frame", offset=start)
     end = start + size
     if len(buf) < end:
-        raise DecodeError(f"the frame has {size} bytes, {len(buf) - start} are there", offset=len(buf))
+        raise DecodeError(f"the frame announces {size} bytes, {len(buf) - start} follow", offset=len(buf))
     if len(buf) == end or buf[end] != FLAG:
         raise DecodeError(f"no closing flag 7e after a frame of {size} bytes", offset=end)
     body = bytes(buf[start:end])
@@ -183,7 +187,7 @@ def _decode_body(body: bytes, start: int, segmented: bool, *, checked: bool) -> 
         raise DecodeError("the frame has no control field", offset=start + pos)
     control = Control.from_byte(body[pos])
     if control is None:
-        raise DecodeError(f"0x{body[pos]:02x} is no control field", offset=start + pos)
+        raise DecodeError(f"0x{body[pos]:02x} is not a control field", offset=start + pos)
     pos += 1
     information = b""
     if pos < len(body) - 2:
@@ -195,7 +199,7 @@ def _decode_body(body: bytes, start: int, segmented: bool, *, checked: bool) -> 
 
 
 def _decode_address(body: bytes, pos: int, start: int) -> tuple[Address, int]:
-    # The lowest bit marks the last byte of an address.
+    # The lowest bit marks the last byte of an address (IEC 62056-46, 6.4.2.2).
     size = 1
     while pos + size <= len(body) and not body[pos + size - 1] & 1:
         size += 1
@@ -212,7 +216,7 @@ def _decode_address(body: bytes, pos: int, start: int) -> tuple[Address, int]:
 
 
 class Splitter:
-    """Finds frames in a stream of bytes, and its way back after garbage; holds less than one frame."""
+    """The frames in a stream of bytes, found again after garbage; holds less than one frame."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -222,12 +226,12 @@ class Splitter:
         """Why something that began like a frame was none. Its offset counts from that beginning."""
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[HdlcFrame]:
-        """Take bytes, give the frames they complete. Never raises: noise on a line is normal."""
+        """Append bytes and return the frames that they complete; never raises, as noise on a bus is normal."""
         self._buffer += data
         return self._scan(ended=False)
 
     def finish(self) -> list[HdlcFrame]:
-        """No more bytes will come: frames hidden behind a beginning that was never completed."""
+        """Return the frames hidden behind a beginning that was never completed: no more bytes will come."""
         return self._scan(ended=True)
 
     def _scan(self, *, ended: bool) -> list[HdlcFrame]:
@@ -248,7 +252,10 @@ class Splitter:
         return frames
 
     def _take(self, buffer: bytearray, pos: int, frames: list[HdlcFrame]) -> int:
-        """One frame at the flag, or past a flag that begins none. A closing flag may open the next frame."""
+        """Append the frame at the flag, or skip a flag that begins none.
+
+        A closing flag may open the next frame.
+        """
         if buffer[pos + 1 : pos + 2] and buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
             return pos + 1
         try:
@@ -262,7 +269,7 @@ class Splitter:
 
 
 def _complete(buffer: bytearray, pos: int) -> bool:
-    """Whether enough has come to judge what begins at a flag."""
+    """Whether enough bytes have come to judge what begins at a flag."""
     left = len(buffer) - pos
     if left < 2:
         return False
@@ -273,13 +280,16 @@ def _complete(buffer: bytearray, pos: int) -> bool:
 
 @dataclass(slots=True)
 class Reassembler:
-    """Joins the segments of I and UI frames into APDUs and takes the LLC header off, where there is one."""
+    """The segments of I and UI frames, joined into APDUs without their LLC header."""
 
     limits: Limits = axdr.DEFAULT_LIMITS
     _parts: bytearray = field(default_factory=bytearray)
 
     def push(self, frame: HdlcFrame) -> bytes | None:
-        """Take one frame; returns the APDU that it completes. Raises LimitExceededError, forgetting what it held."""
+        """Append one frame; returns the APDU that it completes, None before.
+
+        Raises LimitExceededError, and then discards the segments so far.
+        """
         if frame.control.kind not in _CARRIERS or not frame.information:
             return None
         if len(self._parts) + len(frame.information) > self.limits.max_apdu:
@@ -294,14 +304,20 @@ class Reassembler:
 
 
 def strip_llc(information: bytes) -> bytes:
-    """The APDU behind the LLC header. Some meters send none, some send it twice; no APDU begins like it."""
+    """Return the APDU behind the LLC header, if there is one.
+
+    Some meters send none, some send it twice; no APDU begins like it.
+    """
     while information[:3] in (LLC_COMMAND, LLC_RESPONSE):
         information = information[3:]
     return information
 
 
 def segment(apdu: bytes, *, llc: bytes, max_information: int) -> list[bytes]:
-    """The information fields that carry an APDU; all but the last go into segmented frames."""
+    """Return the information fields that carry an APDU; all but the last go into segmented frames.
+
+    `max_information` is in bytes. Raises LocalError where it is below 1.
+    """
     if max_information < 1:
         raise LocalError(f"segments of {max_information} bytes")
     whole = llc + apdu
@@ -310,9 +326,11 @@ def segment(apdu: bytes, *, llc: bytes, max_information: int) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class LinkParameters:
-    """What SNRM proposes and UA settles (IEC 62056-46, 6.4.4.4.3.2); the defaults hold where nothing is said.
+    """The parameters that SNRM proposes and UA confirms (IEC 62056-46, 6.4.4.4.3.2).
 
-    Sizes in bytes of information, windows in frames, both seen from the sender of the frame.
+    The standard's by default.
+
+    Sizes are in bytes of information, windows in frames, both seen from the sender of the frame.
     """
 
     max_information_transmit: int = 128
@@ -321,7 +339,7 @@ class LinkParameters:
     window_receive: int = 1
 
     def encode(self) -> bytes:
-        """The information field of SNRM and UA."""
+        """Return the information field of SNRM and UA; LocalError where a size does not fit two bytes."""
         items = (
             (5, _shortest(self.max_information_transmit)),
             (6, _shortest(self.max_information_receive)),
@@ -333,7 +351,7 @@ class LinkParameters:
 
     @classmethod
     def decode(cls, information: bytes) -> Self:
-        """From the information field; an empty one means the defaults. Raises DecodeError."""
+        """Return the parameters in an information field; an empty one means the defaults. Raises DecodeError."""
         if not information:
             return cls()
         cursor = Cursor(information)

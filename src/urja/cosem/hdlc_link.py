@@ -1,8 +1,9 @@
-"""The data link of HDLC (IEC 62056-46, 6.4), both roles: connection, numbered frames, time-outs. No IO, no clock.
+"""The data link of HDLC (IEC 62056-46, 6.4) for both roles: connection, numbered frames, time-outs.
 
-The client polls and the server answers: every turn ends with the poll/final bit, and a station that has it begins
-again with whatever the other has not acknowledged. So one rule serves loss, duplication and resumption. What arrives
-out of sequence is dropped, what is not answered is sent again, and a link that makes no headway ends with a reason.
+Without input, output or clock. The client polls and the server answers. Every turn ends with the poll/final
+bit, and the station that has it begins again with everything that the other has not acknowledged: this one
+rule covers loss, duplication and resumption. A frame out of sequence is dropped, a turn without an answer is
+repeated, and a link without progress ends with a reason.
 """
 
 from collections import deque
@@ -27,15 +28,16 @@ from urja.cosem.hdlc import (
 )
 
 MAX_INFORMATION: Final = 2030
-"""Bytes of the longest information field that can be agreed on (IEC 62056-46, 6.4.4.4.3.2)."""
+"""Bytes of the longest information field that can be negotiated (IEC 62056-46, 6.4.4.4.3.2)."""
 MAX_WINDOW: Final = 7
+"""Frames that may be unacknowledged at most, with numbers modulo 8."""
 
 CLIENT_PARAMETERS: Final = LinkParameters(512, 512, 1, 1)
-"""What our client proposes. A window of 1 is what every meter can; longer frames save turns of the line."""
+"""What our client proposes. Every meter can do a window of 1; longer frames save turns of the bus."""
 SERVER_PARAMETERS: Final = LinkParameters(1024, 1024, 7, 7)
-"""What our meter can at most."""
+"""The most that our meter accepts."""
 INACTIVITY_S: Final = 120.0
-"""A server that hears nothing for so long drops the link: the default of class 23, IEC HDLC setup."""
+"""Seconds without a frame after which a server ends the link: the default of class 23, IEC HDLC setup."""
 
 _RECEIVE_READY: Final = (Kind.RECEIVE_READY, Kind.RECEIVE_NOT_READY)
 _TOO_LONG, _BAD_RECEIVE_NUMBER = 0x04, 0x08
@@ -43,23 +45,23 @@ _TOO_LONG, _BAD_RECEIVE_NUMBER = 0x04, 0x08
 
 
 class EndReason(Enum):
-    """Why a link is over."""
+    """Why a link has ended."""
 
     RELEASED = "released"
     """By a DISC, or by a new SNRM."""
     SILENT = "silent"
-    """The other side did not answer, or nothing but that it is alive."""
+    """The other side did not answer, or did nothing but acknowledge."""
     REFUSED = "refused"
-    """The server does not want the link."""
+    """The server does not accept the link."""
     DROPPED = "dropped"
-    """The server does not know of the link any more."""
+    """The server does not know the link any more."""
     REJECTED = "rejected"
-    """A frame that one side cannot take (FRMR)."""
+    """One side cannot accept a frame (FRMR)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkConnected:
-    """The link is up; the parameters as settled, seen from here."""
+    """The link is connected; the negotiated parameters are seen from this side."""
 
     parameters: LinkParameters
 
@@ -73,33 +75,37 @@ class ApduArrived:
 
 @dataclass(frozen=True, slots=True)
 class LinkEnded:
-    """The link is down; `why` says it in words."""
+    """The link has ended; `why` gives the reason in words."""
 
     reason: EndReason
     why: str
 
 
 type LinkEvent = LinkConnected | ApduArrived | LinkEnded
+"""Any event of a link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a client waits for, in seconds on the owner's clock."""
+    """The time-outs of a client, in seconds on the owner's clock."""
 
     response_s: float = 3.0
-    """For an answer to one turn."""
+    """Wait for the answer to one turn."""
     retries: int = 2
-    """How often a turn without an answer is repeated."""
+    """Number of repetitions of a turn without an answer."""
     connect_retries: int = 2
-    """How often a request for a link is repeated: none for a server that is probably away."""
+    """Number of repetitions of a request for a link: 0 for a server that is probably away."""
     poll_s: float = 0.5
-    """Until a server is asked again that is alive and has nothing to say yet."""
+    """Pause before a server is polled again that answers and has nothing to send yet."""
     answer_s: float = 15.0
-    """For any headway with a server that is alive."""
+    """Longest time without progress with a server that answers."""
 
 
 def settle(own: LinkParameters, other: LinkParameters) -> LinkParameters:
-    """What both can, seen from `own`; raises DecodeError where the other side names what cannot be."""
+    """Return the parameters that both sides can use, seen from `own`.
+
+    Raises DecodeError where the other side proposes a size or a window of 0.
+    """
     if not min(other.max_information_transmit, other.max_information_receive):
         raise DecodeError("link parameters with information fields of no bytes")
     if not min(other.window_transmit, other.window_receive):
@@ -113,20 +119,20 @@ def settle(own: LinkParameters, other: LinkParameters) -> LinkParameters:
 
 
 class _Numbered:
-    """The numbered frames of a link, both ways: what waits, what is under way, what has come."""
+    """The numbered frames of a link, both ways: queued, unacknowledged and received."""
 
     def __init__(self, parameters: LinkParameters, llc: bytes, limits: Limits) -> None:
         self.parameters = parameters
         self._llc = llc
         self._limits = limits
         self._waiting: deque[tuple[bytes, bool]] = deque()
-        """Information fields not sent yet, and whether more of the same APDU follows."""
+        """Information fields that are not sent yet, and whether more of the same APDU follows."""
         self._under_way: deque[tuple[bytes, bool]] = deque()
-        """Sent and not acknowledged, oldest first: at most a window."""
+        """Fields sent and not acknowledged, oldest first: at most a window."""
         self._first = 0
-        """Number of the oldest under way, or of the next to be sent."""
+        """Number of the oldest unacknowledged frame, or of the next to be sent."""
         self.expected = 0
-        """Number of the next frame to be taken."""
+        """Number of the next frame to be accepted."""
         self._incoming = Reassembler(limits)
 
     @property
@@ -136,19 +142,23 @@ class _Numbered:
 
     @property
     def has_more(self) -> bool:
-        """Whether anything is left that the other side has not acknowledged."""
+        """Whether anything is queued or not acknowledged by the other side."""
         return bool(self._under_way or self._waiting)
 
     def put(self, apdu: bytes) -> None:
-        """Queue an APDU; LocalError where the other side takes none of those that wait."""
+        """Queue an APDU; LocalError where more than `limits.max_apdu` bytes are queued."""
         held = sum(len(information) for information, _ in (*self._under_way, *self._waiting))
         if held + len(apdu) > self._limits.max_apdu:
-            raise LocalError(f"{held} bytes wait for the link, {self._limits.max_apdu} may")
+            raise LocalError(
+                f"{held} bytes are queued on the link; {len(apdu)} more exceed {self._limits.max_apdu}"
+            )
         fields = segment(apdu, llc=self._llc, max_information=self.parameters.max_information_transmit)
         self._waiting += ((field, number + 1 < len(fields)) for number, field in enumerate(fields))
 
     def acknowledge(self, receive: int) -> int | None:
-        """Take a receive number: how many frames it acknowledges, or None where it can be none."""
+        """Apply a receive number; returns the number of frames acknowledged, None for a number out of range."""
+        # Numbers are modulo 8, so a late repetition and an acknowledgement in advance look alike: more frames
+        # than are unacknowledged cannot be meant.
         count = (receive - self._first) & 7
         if count > len(self._under_way):
             return None
@@ -158,14 +168,17 @@ class _Numbered:
         return count
 
     def take(self, frame: HdlcFrame) -> tuple[bool, bytes | None]:
-        """Whether an I frame is the next one, and the APDU that it completes. Raises LimitExceededError."""
+        """Return whether an I frame is the next one, and the APDU that it completes.
+
+        Raises LimitExceededError.
+        """
         if frame.control.send != self.expected:
             return False, None
         self.expected = (self.expected + 1) & 7
         return True, self._incoming.push(frame)
 
     def turn(self) -> Iterator[tuple[Control, bytes, bool]]:
-        """The I frames of one turn: all that is not acknowledged, then new ones up to the window."""
+        """Yield the I frames of one turn: all that are not acknowledged, then new ones up to the window."""
         while self._waiting and len(self._under_way) < self.parameters.window_transmit:
             self._under_way.append(self._waiting.popleft())
         last = len(self._under_way) - 1
@@ -182,7 +195,11 @@ class _State(Enum):
 
 
 class ClientLink:
-    """The polling side. `wake_at_s` says when `handle_timer` wants to be called; `take_output` gives bytes to send."""
+    """The polling side of a link.
+
+    `wake_at_s` is when `handle_timer` is due (None: never), on the owner's clock; `take_output` returns the
+    bytes to send.
+    """
 
     def __init__(
         self,
@@ -198,15 +215,15 @@ class ClientLink:
         self._state = _State.DISCONNECTED
         self._numbered: _Numbered | None = None
         self._early: deque[bytes] = deque()
-        """APDUs given before the link was up."""
+        """APDUs queued before the link is connected."""
         self._output = bytearray()
         self._repeats = 0
         self._server_busy = False
         self._awaiting = False
         """Whether an answer is expected, so that the server is polled for it."""
-        self._headway = False
-        """Whether the turn under way has acknowledged or brought anything."""
-        self._headway_at_s = 0.0
+        self._progress = False
+        """Whether the turn under way has acknowledged or delivered anything."""
+        self._progress_at_s = 0.0
         self.wake_at_s: float | None = None
 
     @property
@@ -217,22 +234,27 @@ class ClientLink:
     def is_over(self) -> bool:
         return self._state is _State.DISCONNECTED
 
-    # -- what the owner wants ---------------------------------------------------------------------------------
+    # -- requests of the owner --------------------------------------------------------------------------------
 
     def send(self, apdu: bytes, now_s: float) -> None:
-        """Send an APDU, to which an answer is expected; connects where need be. Raises LocalError."""
+        """Queue an APDU to which an answer is expected, and connect where necessary.
+
+        Raises LocalError while the link is being released, and where too much is queued.
+        """
         if self._state is _State.DISCONNECTING:
-            raise LocalError("the link is being released")
+            raise LocalError("the link is being released: wait for its end")
         self._awaiting = True
-        self._headway_at_s = now_s
+        self._progress_at_s = now_s
         if self._numbered is None:
             if sum(map(len, self._early)) + len(apdu) > self._limits.max_apdu:
-                raise LocalError("too much waits for the link to come up")
+                raise LocalError(
+                    f"more than {self._limits.max_apdu} bytes are queued before the link is connected"
+                )
             self._early.append(apdu)
             if self._state is _State.DISCONNECTED:
                 self._state = _State.CONNECTING
                 self._repeats = 0
-                self._ask_to_connect(now_s)
+                self._request_link(now_s)
             return
         idle = self.wake_at_s is None
         self._numbered.put(apdu)
@@ -240,14 +262,14 @@ class ClientLink:
             self._begin_turn(now_s)
 
     def poll(self, now_s: float) -> None:
-        """Ask for what the server has yet to say, if the line is the client's."""
+        """Ask the server for what it has yet to send, if the client has the right to send."""
         if self._state is _State.CONNECTED and self.wake_at_s is None:
             self._awaiting = True
-            self._headway_at_s = now_s
+            self._progress_at_s = now_s
             self._begin_turn(now_s)
 
     def disconnect(self, now_s: float) -> None:
-        """Release the link. It is tried once: a server that does not hear it drops the link by itself."""
+        """Send one DISC; a server that does not receive it ends the link after its inactivity time."""
         self._awaiting = False
         self._early.clear()
         if self._state is _State.CONNECTED:
@@ -258,15 +280,15 @@ class ClientLink:
             self._end()
 
     def take_output(self) -> bytes:
-        """What is to be written now."""
+        """Return the bytes to write now, and forget them."""
         output = bytes(self._output)
         self._output.clear()
         return output
 
-    # -- what happens -----------------------------------------------------------------------------------------
+    # -- frames and time --------------------------------------------------------------------------------------
 
     def receive(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
-        """Take a frame from the line. One that is not this link's, or has no place in it now, is dropped."""
+        """Process a frame and return its events; a frame of another link, or unexpected now, is dropped."""
         if frame.destination.upper != self.client.upper or not _same(frame.source, self._server):
             return []
         kind = frame.control.kind
@@ -280,15 +302,15 @@ class ClientLink:
             case _State.CONNECTED if kind is Kind.DISCONNECTED_MODE:
                 return [self._end(EndReason.DROPPED, "the meter has dropped the link (DM)")]
             case _State.CONNECTED if kind is Kind.FRAME_REJECT:
-                told = frame.information.hex() or "without a reason"
-                return [self._end(EndReason.REJECTED, f"the meter rejects a frame (FRMR, {told})")]
+                information = frame.information.hex() or "without a reason"
+                return [self._end(EndReason.REJECTED, f"the meter rejects a frame (FRMR, {information})")]
             case _State.CONNECTED if kind in _RECEIVE_READY or kind is Kind.INFORMATION:
                 return self._numbered_frame(frame, now_s)
             case _:
                 return []
 
     def handle_timer(self, now_s: float) -> list[LinkEvent]:
-        """Time has passed: repeat, poll again, or give up."""
+        """Repeat, poll again or give up, where `wake_at_s` is reached; returns the events."""
         if self.wake_at_s is None or now_s < self.wake_at_s:
             return []
         if self._state is _State.DISCONNECTING:
@@ -298,21 +320,19 @@ class ClientLink:
             return [self._give_up()]
         if self._repeats >= (self._timing.connect_retries if connecting else self._timing.retries):
             times = self._repeats + 1
-            asked = "a request for a link" if connecting else "a frame"
-            return [
-                self._end(EndReason.SILENT, f"no answer to {asked}, sent {times} time{'s' * (times > 1)}")
-            ]
+            sent = "a request for a link" if connecting else "a frame"
+            return [self._end(EndReason.SILENT, f"no answer to {sent}, sent {times} time{'s' * (times > 1)}")]
         self._repeats += 1
         if connecting:
-            self._ask_to_connect(now_s)
+            self._request_link(now_s)
         else:
             self._begin_turn(now_s)
         return []
 
     # -- turns --------------------------------------------------------------------------------------------------
 
-    def _ask_to_connect(self, now_s: float) -> None:
-        # Where nothing but the defaults is proposed the field is left out, as the oldest meters want it.
+    def _request_link(self, now_s: float) -> None:
+        # Where only the defaults are proposed the field is left out, as the oldest meters require.
         default = self._proposed == LinkParameters()
         self._emit(Kind.SET_NORMAL_RESPONSE_MODE, b"" if default else self._proposed.encode())
         self.wake_at_s = now_s + self._timing.response_s
@@ -325,7 +345,7 @@ class ClientLink:
         self._state = _State.CONNECTED
         self._numbered = _Numbered(parameters, LLC_COMMAND, self._limits)
         self._server_busy = False
-        self._made_headway(now_s)
+        self._made_progress(now_s)
         self.wake_at_s = None
         for apdu in self._early:
             self._numbered.put(apdu)
@@ -335,9 +355,9 @@ class ClientLink:
         return [LinkConnected(parameters)]
 
     def _begin_turn(self, now_s: float) -> None:
-        """Send what is to be acknowledged, or ask what there is."""
+        """Send what is not acknowledged, or poll the server."""
         assert self._numbered is not None
-        self._headway = False
+        self._progress = False
         turn = () if self._server_busy else tuple(self._numbered.turn())
         for control, information, segmented in turn:
             self._output += HdlcFrame(self._server, self.client, control, information, segmented).encode()
@@ -352,7 +372,7 @@ class ClientLink:
         control = frame.control
         acknowledged = self._numbered.acknowledge(control.receive)
         if acknowledged is None:
-            # A late repetition: what is under way now is younger than it.
+            # A late repetition of an earlier frame: the frames under way are newer than it.
             return events
         taken = False
         if control.kind is Kind.INFORMATION:
@@ -365,43 +385,43 @@ class ClientLink:
                 self._awaiting = self._numbered.has_more
         else:
             was_busy, self._server_busy = self._server_busy, control.kind is Kind.RECEIVE_NOT_READY
-            # It goes on; but a server that is busy again and again makes no headway.
-            self._headway |= was_busy and not self._server_busy
+            # The end of busy is progress; a server that is busy again and again makes none.
+            self._progress |= was_busy and not self._server_busy
         if acknowledged or taken:
-            self._made_headway(now_s)
+            self._made_progress(now_s)
         if control.poll_final and self.wake_at_s is not None:
             if self._is_overdue(now_s):
-                # Here as well: a server that speaks without end leaves no moment to the time-out.
+                # Checked here as well: a server that sends without end never lets the time-out expire.
                 return [self._give_up()]
             self._end_turn(control.kind, now_s)
         return events
 
     def _end_turn(self, kind: Kind, now_s: float) -> None:
         assert self._numbered is not None
-        if self._headway and not self._server_busy and (self._awaiting or self._numbered.has_more):
+        if self._progress and not self._server_busy and (self._awaiting or self._numbered.has_more):
             if kind is Kind.INFORMATION or self._numbered.has_more:
                 self._begin_turn(now_s)
             else:
-                # It has understood, and needs time for its answer.
-                self._headway = False
+                # The server has acknowledged the request, and needs time for its answer.
+                self._progress = False
                 self.wake_at_s = now_s + self._timing.poll_s
-        elif self._headway and not self._awaiting:
+        elif self._progress and not self._awaiting:
             self.wake_at_s = None
         elif kind in _RECEIVE_READY and (self._server_busy or not self._numbered.has_more):
             self._repeats = 0
             self.wake_at_s = now_s + self._timing.poll_s
-        # Else it is a repetition of an earlier turn, or the beginning of this one was lost: the time-out repeats it.
+        # Else this repeats an earlier turn, or the beginning of this turn was lost: the time-out repeats it.
 
     def _is_overdue(self, now_s: float) -> bool:
-        return now_s - self._headway_at_s >= self._timing.answer_s
+        return now_s - self._progress_at_s >= self._timing.answer_s
 
     def _give_up(self) -> LinkEnded:
         waited = f"{self._timing.answer_s:g} s"
-        return self._end(EndReason.SILENT, f"the meter is there and has not answered for {waited}")
+        return self._end(EndReason.SILENT, f"the meter acknowledges and has not answered for {waited}")
 
-    def _made_headway(self, now_s: float) -> None:
-        self._headway = True
-        self._headway_at_s = now_s
+    def _made_progress(self, now_s: float) -> None:
+        self._progress = True
+        self._progress_at_s = now_s
         self._repeats = 0
 
     def _emit(self, kind: Kind, information: bytes = b"") -> None:
@@ -417,7 +437,9 @@ class ClientLink:
 
 
 class ServerLink:
-    """The answering side of one client's link. It speaks when it is polled: `take_output` after each `receive`.
+    """The answering side of one client's link.
+
+    It sends when it is polled: `take_output` after each `receive`.
 
     Answers go to the address, of whatever size, that the client has used.
     """
@@ -432,9 +454,9 @@ class ServerLink:
         self._offered, self._inactivity_s, self._limits = offered, inactivity_s, limits
         self._numbered: _Numbered | None = None
         self._reply: HdlcFrame | None = None
-        """An unnumbered answer that is to be given."""
+        """An unnumbered answer that is to be sent."""
         self._polled: HdlcFrame | None = None
-        """The frame that gave the line to us."""
+        """The frame that polled this side."""
         self._heard_at_s = 0.0
 
     @property
@@ -442,13 +464,13 @@ class ServerLink:
         return self._numbered is not None
 
     def send(self, apdu: bytes) -> None:
-        """Queue an APDU; LocalError where the link is down or the client takes nothing."""
+        """Queue an APDU; LocalError where the link is not connected or too much is queued."""
         if self._numbered is None:
-            raise LocalError("the link is down")
+            raise LocalError("the link is not connected: a server answers, it does not begin")
         self._numbered.put(apdu)
 
     def receive(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
-        """Take a frame that is addressed to this server, from this link's client."""
+        """Process a frame that is addressed to this server, from this link's client; returns the events."""
         events: list[LinkEvent] = []
         if self._numbered is not None and now_s - self._heard_at_s > self._inactivity_s:
             events.append(self._end(EndReason.SILENT, f"nothing was heard for {self._inactivity_s:g} s"))
@@ -468,12 +490,12 @@ class ServerLink:
                 elif frame.control.poll_final:
                     self._answer(frame, Kind.DISCONNECTED_MODE)
             case _:
-                # What only a server says, and UI, which asks for no answer.
+                # Frames that only a server sends, and UI, which has no answer.
                 pass
         return events
 
     def take_output(self) -> bytes:
-        """What is to be written now: nothing while the line is the client's."""
+        """Return the bytes to write now: nothing while the client has the right to send."""
         reply, self._reply = self._reply, None
         polled, self._polled = self._polled, None
         if reply is not None:
@@ -507,7 +529,7 @@ class ServerLink:
 
     def _numbered_frame(self, frame: HdlcFrame, numbered: _Numbered) -> list[LinkEvent]:
         if numbered.acknowledge(frame.control.receive) is None:
-            return self._reject(frame, _BAD_RECEIVE_NUMBER, "it acknowledges what was never sent")
+            return self._reject(frame, _BAD_RECEIVE_NUMBER, "a frame acknowledges one that was never sent")
         events: list[LinkEvent] = []
         if frame.control.kind is Kind.INFORMATION:
             if len(frame.information) > numbered.parameters.max_information_receive:

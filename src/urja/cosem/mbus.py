@@ -20,8 +20,9 @@ _METER, _CUSTOMER = 1, 0x67
 
 _FINAL, _SEQUENCE = 0x10, 0x0F
 _HEADER: Final = 5
-"""C, A, CI and the two transport SAPs."""
+"""Bytes of C, A, CI and the two transport SAPs."""
 MAX_DATA: Final = 255 - _HEADER
+"""Bytes of an APDU in one telegram: the length field is one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Telegram:
     data: bytes
 
     def encode(self) -> bytes:
-        """The frame; LocalError where something does not fit."""
+        """Return the frame; LocalError where a field does not fit."""
         if len(self.data) > MAX_DATA or not 0 <= self.sequence <= _SEQUENCE:
             raise LocalError(f"{len(self.data)} bytes as number {self.sequence} do not fit a telegram")
         information = self.sequence | self.final * _FINAL
@@ -50,10 +51,10 @@ class Telegram:
 
 
 def decode_telegram(buf: bytes | bytearray, offset: int = 0, *, checked: bool = True) -> tuple[Telegram, int]:
-    """The telegram at `offset`, and the offset behind it.
+    """Return the telegram at `offset`, and the offset behind it.
 
-    Raises DecodeError with the byte at which the telegram is cut or wrong; without `checked` a wrong checksum is
-    none of our business.
+    Raises DecodeError with the byte at which the telegram is cut or wrong. Without `checked` a wrong checksum
+    is accepted (see `hdlc.decode_frame`).
     """
     if len(buf) - offset < 4:
         raise DecodeError("the telegram ends in its header", offset=len(buf))
@@ -64,7 +65,7 @@ def decode_telegram(buf: bytes | bytearray, offset: int = 0, *, checked: bool = 
     end = start + size
     if len(buf) < end + 2:
         raise DecodeError(
-            f"the telegram has {size} bytes, {max(len(buf) - start - 2, 0)} are there", offset=len(buf)
+            f"the telegram announces {size} bytes, {max(len(buf) - start - 2, 0)} follow", offset=len(buf)
         )
     if buf[end + 1] != STOP:
         raise DecodeError(f"0x{buf[end + 1]:02x} where the stop byte 16 is due", offset=end + 1)
@@ -81,18 +82,20 @@ def decode_telegram(buf: bytes | bytearray, offset: int = 0, *, checked: bool = 
 
 @dataclass(slots=True)
 class Reassembler:
-    """Joins telegrams into APDUs; holds at most `limits.max_apdu` bytes."""
+    """The telegrams of an APDU that have been received, at most `limits.max_apdu` bytes."""
 
     limits: Limits = axdr.DEFAULT_LIMITS
     _parts: bytearray = field(default_factory=bytearray)
     _next: int = 0
 
     def push(self, telegram: Telegram) -> bytes | None:
-        """Take one telegram; returns the APDU that it completes.
+        """Append one telegram; returns the APDU that it completes, None before.
 
-        Number 0 begins anew, unless it is due. Raises PeerError for a gap and LimitExceededError for too much;
-        both forget what was gathered.
+        Number 0 begins a new APDU, unless it is due. Raises PeerError for a gap and LimitExceededError for
+        too many bytes; both discard the telegrams so far.
         """
+        # The number has four bits and wraps: 0 is due again after 15, and only then does it not begin a new
+        # APDU.
         if telegram.sequence == 0 and self._next & _SEQUENCE != 0:
             self.reset()
         if telegram.sequence != self._next & _SEQUENCE:
@@ -111,13 +114,13 @@ class Reassembler:
         return apdu
 
     def reset(self) -> None:
-        """Forget what was gathered."""
+        """Discard the telegrams so far."""
         self._parts.clear()
         self._next = 0
 
 
 def split(apdu: bytes) -> list[Telegram]:
-    """The telegrams that carry an APDU, as meters push it to whoever reads their customer port."""
+    """Return the telegrams that carry an APDU, as meters push it at their customer port."""
     starts = range(0, max(len(apdu), 1), MAX_DATA)
     return [
         Telegram(

@@ -1,4 +1,4 @@
-"""OBIS codes (IEC 62056-6-1) and the references built on them: attributes and methods of COSEM objects."""
+"""OBIS codes (IEC 62056-6-1), and the descriptors of attributes and methods that are built on them."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ _DOTTED = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Obis:
-    """Six value groups A to F, each 0..255. `str()` is dotted, `bytes()` is the logical name on the wire."""
+    """An OBIS code: six value groups A to F, each 0..255; LocalError for a group outside.
+
+    `str()` gives the dotted form, `bytes()` the six bytes of the logical name on the wire.
+    """
 
     a: int
     b: int
@@ -30,7 +33,10 @@ class Obis:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "1.0.1.8.0.255" or "1-0:1.8.0*255"; raises LocalError for anything else."""
+        """Return the code written as "1.0.1.8.0.255" or "1-0:1.8.0*255".
+
+        Raises LocalError for any other text.
+        """
         match = _DOTTED.fullmatch(text.strip())
         if match is None:
             raise LocalError(f"{text!r} is not an OBIS code such as 1.0.1.8.0.255")
@@ -38,7 +44,7 @@ class Obis:
 
     @classmethod
     def from_bytes(cls, raw: bytes | bytearray | memoryview, offset: int = 0) -> Self:
-        """Six bytes at `offset`; raises DecodeError where fewer are left."""
+        """Return the code in the six bytes at `offset`; raises DecodeError where fewer are left."""
         groups = bytes(raw[offset : offset + 6])
         if len(groups) != 6:
             raise DecodeError(f"a logical name takes 6 bytes, {len(groups)} are left", offset=offset)
@@ -59,7 +65,7 @@ def _as_obis(obis: Obis | str | bytes) -> Obis:
 
 @dataclass(frozen=True, slots=True)
 class CosemAttribute:
-    """COSEM-attribute-descriptor (IEC 62056-5-3, 9.5): class id 0..65535, logical name, attribute -128..127."""
+    """A COSEM-attribute-descriptor: class id 0..65535, logical name, attribute -128..127 (Green Book 9.5)."""
 
     class_id: int
     obis: Obis
@@ -67,17 +73,23 @@ class CosemAttribute:
 
     @classmethod
     def of(cls, class_id: int, obis: Obis | str | bytes, attribute: int) -> Self:
-        """The same from an OBIS code in any of its forms."""
+        """Return the descriptor for an OBIS code given as text, as six bytes or as `Obis`.
+
+        Raises as `Obis.parse` does.
+        """
         return cls(class_id, _as_obis(obis), attribute)
 
     def encode(self) -> bytes:
-        """Nine bytes."""
+        """Return the nine bytes: class id, logical name, attribute.
+
+        Raises LocalError for a number that does not fit.
+        """
         return _encode_reference(self.class_id, self.obis, self.attribute)
 
 
 @dataclass(frozen=True, slots=True)
 class CosemMethod:
-    """COSEM-method-descriptor (IEC 62056-5-3, 9.5): class id 0..65535, logical name, method -128..127."""
+    """A COSEM-method-descriptor: class id 0..65535, logical name, method -128..127 (Green Book 9.5)."""
 
     class_id: int
     obis: Obis
@@ -85,11 +97,17 @@ class CosemMethod:
 
     @classmethod
     def of(cls, class_id: int, obis: Obis | str | bytes, method: int) -> Self:
-        """The same from an OBIS code in any of its forms."""
+        """Return the descriptor for an OBIS code given as text, as six bytes or as `Obis`.
+
+        Raises as `Obis.parse` does.
+        """
         return cls(class_id, _as_obis(obis), method)
 
     def encode(self) -> bytes:
-        """Nine bytes."""
+        """Return the nine bytes: class id, logical name, method.
+
+        Raises LocalError for a number that does not fit.
+        """
         return _encode_reference(self.class_id, self.obis, self.method)
 
 

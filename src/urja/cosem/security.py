@@ -1,11 +1,11 @@
-"""Symmetric protection of the security suites (IEC 62056-5-3, 5.3): AES-GCM, GMAC, AES key wrap.
+"""Symmetric protection of the security suites (Green Book 9.2.3 and 9.2.7): AES-GCM, GMAC, AES key wrap.
 
-Suites 0 and 1 use AES-128, suite 2 AES-256. What suites 1 and 2 add (signatures, key agreement, compression) is
-recognised where it stands in an APDU, and not computed.
+Suites 0 and 1 use AES-128, suite 2 AES-256. What suites 1 and 2 add (signatures, key agreement, compression)
+is recognised in an APDU, and not computed.
 
 Keys, titles and counters are arguments. DLMS truncates the GCM tag to 12 bytes, which `AESGCM.decrypt` does
-not take; GCM being a counter mode, encrypting the ciphertext gives the plaintext, and encrypting that gives
-the tag to compare. With the key schedule cached this beats the streaming interface by far.
+not accept. GCM is a counter mode, so encrypting the ciphertext gives the plaintext, and encrypting that gives
+the tag to compare. With the key schedule cached this is much faster than the streaming interface.
 """
 
 import hmac
@@ -20,11 +20,15 @@ from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.errors import AuthenticationError, CosemError, DecodeError, LocalError
 
 TAG_LENGTH: Final = 12
+"""Bytes of an authentication tag."""
 KEY_LENGTH: Final = 16
+"""Bytes of a key of suites 0 and 1."""
 KEY_LENGTHS: Final = {0: KEY_LENGTH, 1: KEY_LENGTH, 2: 32}
-"""Bytes of a key, by security suite."""
+"""Bytes of a key, by security suite (Green Book 9.2.3.7)."""
 SYSTEM_TITLE_LENGTH: Final = 8
+"""Bytes of a system title."""
 MAX_COUNTER: Final = 0xFFFF_FFFF
+"""The last invocation counter of a key: 32 bits."""
 
 _GCM_TAG_LENGTH: Final = 16
 _AUTHENTICATED, _ENCRYPTED, _BROADCAST, _COMPRESSED = 0x10, 0x20, 0x40, 0x80
@@ -32,7 +36,7 @@ _AUTHENTICATED, _ENCRYPTED, _BROADCAST, _COMPRESSED = 0x10, 0x20, 0x40, 0x80
 
 @dataclass(frozen=True, slots=True)
 class SecurityControl:
-    """The security control byte (IEC 62056-5-3, 5.3.3.2.2): what is applied, by which suite and key set."""
+    """The security control byte (Green Book 9.2.7.2.4.2): the protection applied, its suite and key set."""
 
     authenticated: bool = True
     encrypted: bool = True
@@ -43,7 +47,7 @@ class SecurityControl:
 
     @classmethod
     def from_byte(cls, value: int) -> Self:
-        """Every byte is a security control; whether we can serve it shows when it is applied."""
+        """Return the control of a byte; any byte is accepted here, and refused when it is applied."""
         return cls(
             bool(value & _AUTHENTICATED),
             bool(value & _ENCRYPTED),
@@ -53,7 +57,7 @@ class SecurityControl:
         )
 
     def to_byte(self) -> int:
-        """The byte."""
+        """Return the control as its byte."""
         return (
             self.suite
             | self.authenticated * _AUTHENTICATED
@@ -70,13 +74,14 @@ class SecurityControl:
 AUTHENTICATED: Final = SecurityControl(authenticated=True, encrypted=False)
 ENCRYPTED: Final = SecurityControl(authenticated=False, encrypted=True)
 AUTHENTICATED_ENCRYPTED: Final = SecurityControl(authenticated=True, encrypted=True)
+"""The control of pushes and associations of Indian meters: 0x30."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SuiteKeys:
-    """Global unicast encryption key and, where authentication is used, the authentication key.
+    """The global unicast encryption key and, where authentication is used, the authentication key.
 
-    16 bytes each, or 32 for suite 2; LocalError otherwise. Never printed.
+    16 bytes each, or 32 for suite 2; LocalError otherwise. `repr` shows no key.
     """
 
     guek: bytes
@@ -97,12 +102,15 @@ class SuiteKeys:
 
 @lru_cache(maxsize=16384)
 def cipher(key: bytes) -> AESGCM:
-    """The cached cipher of a key."""
+    """Return the cached cipher of a key."""
     return AESGCM(key)
 
 
 def nonce(system_title: bytes, invocation_counter: int) -> bytes:
-    """The initialization vector: system title (8 bytes), then the counter; LocalError where they do not fit."""
+    """Return the initialization vector: system title (8 bytes), then the counter (Green Book 9.2.3.3.7.3).
+
+    Raises LocalError where either does not fit.
+    """
     if len(system_title) != SYSTEM_TITLE_LENGTH:
         raise LocalError(f"a system title has {SYSTEM_TITLE_LENGTH} bytes, not {len(system_title)}")
     if not 0 <= invocation_counter <= MAX_COUNTER:
@@ -117,16 +125,17 @@ def seal(
     control: SecurityControl,
     plaintext: bytes,
 ) -> bytes:
-    """Protect an APDU: what follows security control and counter on the wire (text, then tag if any).
+    """Return a protected APDU: what follows security control and counter on the wire (text, then tag if any).
 
-    `system_title` is the sender's. Raises LocalError for a control that we cannot apply, that the keys are too short
-    or too long for, or that needs an authentication key which is not there.
+    `system_title` is the sender's, 8 bytes. Raises LocalError for a control that is not supported, for keys
+    of another length than its suite has, and where an authentication key is needed and not given.
     """
     _require_suite(control, keys, LocalError)
     vector = nonce(system_title, invocation_counter)
     gcm = cipher(keys.guek)
     if not control.authenticated:
         return gcm.encrypt(vector, plaintext, None)[:-_GCM_TAG_LENGTH] if control.encrypted else plaintext
+    # Authenticated beside the text: SC || AK, and with authentication alone the text itself (Green Book 9.2.7.2.4).
     header = bytes((control.to_byte(),)) + _authentication_key(keys)
     if control.encrypted:
         return gcm.encrypt(vector, plaintext, header)[: TAG_LENGTH - _GCM_TAG_LENGTH]
@@ -141,10 +150,11 @@ def open_(
     payload: bytes,
     also_authenticated: bytes = b"",
 ) -> bytes:
-    """Undo `seal`; `also_authenticated` is what general-ciphering says of its message.
+    """Return the plain APDU of a payload that `seal` made.
 
-    Raises AuthenticationError for a wrong tag, DecodeError for what cannot carry one.
-    Without the authentication bit nothing is verified: the caller looks at what comes out.
+    `also_authenticated` is the header of general-ciphering. Raises AuthenticationError for a wrong tag,
+    DecodeError for a payload too short for one or a control that is not supported. Without the authentication
+    bit nothing is verified: the caller has to judge the result.
     """
     _require_suite(control, keys, DecodeError)
     vector = nonce(system_title, invocation_counter)
@@ -169,19 +179,19 @@ def open_(
 
 
 def gmac(keys: SuiteKeys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
-    """The 12-byte GMAC of HLS mechanism 5 over security control 0x10, authentication key and challenge."""
+    """Return the 12-byte GMAC over security control 0x10, authentication key and challenge (HLS mechanism 5)."""
     return seal(keys, system_title, invocation_counter, AUTHENTICATED, challenge)[len(challenge) :]
 
 
 def gmac_reply(keys: SuiteKeys, system_title: bytes, invocation_counter: int, challenge: bytes) -> bytes:
-    """f(StoC) or f(CtoS) of HLS mechanism 5: control, counter, GMAC; 17 bytes."""
+    """Return f(StoC) or f(CtoS) of HLS mechanism 5 (Green Book 9.2.7.4): control, counter, GMAC; 17 bytes."""
     control = bytes((AUTHENTICATED.to_byte(),))
     mac = gmac(keys, system_title, invocation_counter, challenge)
     return control + invocation_counter.to_bytes(4) + mac
 
 
 def verify_gmac_reply(keys: SuiteKeys, system_title: bytes, challenge: bytes, reply: bytes) -> int:
-    """Check the peer's f(challenge) under the peer's title; returns its invocation counter.
+    """Verify the peer's f(challenge) under the peer's title; returns its invocation counter.
 
     Raises AuthenticationError where it is not the answer to `challenge`.
     """
@@ -194,7 +204,10 @@ def verify_gmac_reply(keys: SuiteKeys, system_title: bytes, challenge: bytes, re
 
 
 def wrap_key(kek: bytes, key: bytes) -> bytes:
-    """AES key wrap (RFC 3394); raises LocalError for lengths that cannot be."""
+    """Return a key wrapped by AES key wrap (RFC 3394).
+
+    Raises LocalError for lengths that RFC 3394 does not allow.
+    """
     try:
         return keywrap.aes_key_wrap(kek, key)
     except ValueError as error:
@@ -202,7 +215,7 @@ def wrap_key(kek: bytes, key: bytes) -> bytes:
 
 
 def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
-    """The inverse of `wrap_key`; raises AuthenticationError where the check value is wrong."""
+    """Return the key that `wrap_key` wrapped; raises AuthenticationError where the check value is wrong."""
     try:
         return keywrap.aes_key_unwrap(kek, wrapped)
     except keywrap.InvalidUnwrap as error:
@@ -213,9 +226,9 @@ def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class KekStore:
-    """A key store (`urja.base.keystore`) whose wrapping key is at hand, as it lies in DATA/secrets.
+    """A key store (`urja.base.keystore`) that holds its key-encryption key, as it is in DATA/secrets.
 
-    While that is being changed, what the one before has wrapped opens as well.
+    While that key is being changed, keys wrapped by the `retiring` one are unwrapped as well.
     """
 
     kek: bytes = field(repr=False)
@@ -250,5 +263,5 @@ def _require_suite(control: SecurityControl, keys: SuiteKeys, error: type[LocalE
 
 def _authentication_key(keys: SuiteKeys) -> bytes:
     if keys.gak is None:
-        raise LocalError("the protection needs an authentication key, and none is given")
+        raise LocalError("the protection needs an authentication key: give it with the encryption key")
     return keys.gak

@@ -1,4 +1,4 @@
-"""Telegrams in the text form of IEC 62056-21, mode D: what a customer port (P1) sends, ciphered or not."""
+"""Telegrams in the text form of IEC 62056-21, mode D, as a customer port (P1) sends them, ciphered or not."""
 
 import re
 from typing import Final
@@ -12,25 +12,25 @@ _POLYNOMIAL: Final = 0xA001
 
 
 def is_telegram(text: bytes) -> bool:
-    """Whether bytes are one: a slash before the identification, an exclamation mark at the end, printable lines."""
+    """Whether bytes are a telegram: a slash, an identification, an exclamation mark, printable lines."""
     return text[:1] == b"/" and b"!" in text and all(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in text)
 
 
 def check_telegram(text: bytes) -> None:
-    """Raise DecodeError where a telegram carries a checksum and another one belongs to it.
+    """Raise DecodeError where a telegram carries a checksum that does not fit its bytes.
 
-    It is over the bytes from the slash to the exclamation mark. Line ends are part of it, and a copy may have lost them:
-    a telegram is right as it is, or with the line ends that meters send.
+    The checksum covers the bytes from the slash to the exclamation mark, line ends included. A copied text
+    may have lost those: a telegram is accepted as it is, or with the line ends that meters send.
     """
-    told = _CHECKED.search(text)
-    if told is None:
+    checksum = _CHECKED.search(text)
+    if checksum is None:
         return
-    body = text[: told.start() + 1]
+    body = text[: checksum.start() + 1]
     as_sent = re.sub(rb"\r?\n", b"\r\n", body)
-    if int(told[1], 16) not in (_checksum(body), _checksum(as_sent)):
+    if int(checksum[1], 16) not in (_checksum(body), _checksum(as_sent)):
         raise DecodeError(
-            f"the telegram says checksum {told[1].decode().upper()}, its bytes have {_checksum(as_sent):04X}",
-            offset=told.start(1),
+            f"the telegram has checksum {checksum[1].decode().upper()}, its bytes give {_checksum(as_sent):04X}",
+            offset=checksum.start(1),
         )
 
 

@@ -1,7 +1,7 @@
-"""COSEM date-time, date and time (IEC 62056-6-2, 4.1.6.1), kept as read.
+"""COSEM date-time, date and time (Blue Book 4.1.6.1), with every field as read.
 
-Every byte a meter writes is kept, sense or nonsense, so that what was read can be written back and shown;
-only the conversion to UTC insists on a real moment.
+Each byte that a meter writes is preserved, valid or not, so that a value can be written back and shown
+unchanged; only the conversion to UTC requires a real instant.
 """
 
 import struct
@@ -13,13 +13,18 @@ from typing import Self
 from urja.cosem.errors import DecodeError, LocalError
 
 NOT_SPECIFIED = 0xFF
+"""Value of a one-byte field (month, day, hour, status ...) that the sender does not give."""
 YEAR_NOT_SPECIFIED = 0xFFFF
 DEVIATION_NOT_SPECIFIED = -0x8000
+"""Value of the deviation, in minutes, of a clock that does not know its time zone."""
 DAY_LAST = 0xFE
-"""Day of month: the last one."""
+"""Day of month: the last day, in schedules."""
 DAY_SECOND_LAST = 0xFD
+"""Day of month: the last but one, in schedules."""
 MONTH_DST_BEGIN = 0xFE
+"""Month: that in which daylight saving begins."""
 MONTH_DST_END = 0xFD
+"""Month: that in which daylight saving ends."""
 
 _DATE_TIME = struct.Struct(">HBBBBBBBhB")
 _DATE = struct.Struct(">HBBB")
@@ -27,7 +32,7 @@ _MINUTES_PER_DAY = 1440
 
 
 class ClockStatus(IntFlag):
-    """Bits of the clock status byte. Reserved bits are kept."""
+    """The bits of the clock status byte; reserved bits are preserved."""
 
     INVALID_VALUE = 0x01
     DOUBTFUL_VALUE = 0x02
@@ -37,20 +42,20 @@ class ClockStatus(IntFlag):
 
 
 class DeviationSign(Enum):
-    """What a positive deviation means: a property of the meter type."""
+    """The meaning of a positive deviation, which is a property of the meter type."""
 
     DLMS = "dlms"
-    """UTC = local + deviation, as the standard says (Paris in winter: -60)."""
+    """UTC = local time + deviation, as the Blue Book defines it (Paris in winter: -60 minutes)."""
     INDIAN = "indian"
-    """UTC = local - deviation, as Indian meters are seen to write it (IST: +330)."""
+    """UTC = local time - deviation, as Indian meters are seen to write it (IST: +330 minutes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CosemDateTime:
-    """Twelve bytes of date-time, field by field as read.
+    """A COSEM date-time of twelve bytes, field by field as read.
 
-    `year` 0xFFFF, the other fields 0xFF and `deviation_min` -32768 mean *not specified*; `weekday` 1 is
-    Monday; `status` 0xFF is a clock that does not give its status.
+    `year` 0xFFFF, other fields 0xFF and `deviation_min` -32768 mean *not specified*. `weekday` 1 is Monday,
+    `hundredths` are of a second, `deviation_min` minutes (see `DeviationSign`).
     """
 
     year: int
@@ -66,7 +71,7 @@ class CosemDateTime:
 
     @classmethod
     def from_bytes(cls, raw: bytes | bytearray | memoryview, offset: int = 0) -> Self:
-        """Any twelve bytes at `offset`; raises DecodeError where fewer are left."""
+        """Return the date-time in the twelve bytes at `offset`; raises DecodeError where fewer are left."""
         if len(raw) - offset < _DATE_TIME.size:
             raise DecodeError(f"a date-time takes 12 bytes, {len(raw) - offset} are left", offset=offset)
         return cls(*_DATE_TIME.unpack_from(raw, offset))
@@ -80,12 +85,13 @@ class CosemDateTime:
         sign: DeviationSign = DeviationSign.DLMS,
         status: int = 0,
     ) -> Self:
-        """The local date-time that a clock with this deviation shows at an aware `moment`.
+        """Return the local date-time that a clock with this deviation shows at the aware instant `moment`.
 
-        Raises LocalError for a naive datetime. The weekday is filled in; hundredths are truncated.
+        `deviation_min` is in minutes under `sign`. The weekday is filled in; hundredths of a second are
+        truncated. Raises LocalError for a naive datetime.
         """
         if moment.tzinfo is None:
-            raise LocalError("a naive datetime is no moment in time")
+            raise LocalError("a naive datetime names no instant: give it a time zone")
         local = moment.astimezone(UTC) - _utc_minus_local(deviation_min, sign)
         return cls(
             local.year,
@@ -101,7 +107,7 @@ class CosemDateTime:
         )
 
     def to_bytes(self) -> bytes:
-        """The twelve bytes; raises LocalError where a field does not fit its width."""
+        """Return the twelve bytes; raises LocalError where a field does not fit its width."""
         try:
             return _DATE_TIME.pack(
                 self.year,
@@ -120,16 +126,16 @@ class CosemDateTime:
 
     @property
     def clock_status(self) -> ClockStatus | None:
-        """The status bits, or None where the clock does not give them."""
+        """The status bits; None where the clock does not give them (0xFF)."""
         return None if self.status == NOT_SPECIFIED else ClockStatus(self.status)
 
     def to_utc(
         self, sign: DeviationSign = DeviationSign.DLMS, default_deviation_min: int | None = None
     ) -> datetime:
-        """The moment in UTC; seconds and hundredths that are not specified count as zero.
+        """Return the instant in UTC; seconds and hundredths that are not specified count as zero.
 
-        `default_deviation_min` stands in, under the same sign, where the deviation is not specified.
-        Raises DecodeError for wildcards in the fields down to the minute, for a date that does not exist,
+        `default_deviation_min`, in minutes under the same sign, is used where the deviation is not specified.
+        Raises DecodeError for wildcards in the fields from year to minute, for a date that does not exist,
         for a deviation beyond a day, and where neither the clock nor the caller gives a deviation.
         """
         deviation_min: int | None = self.deviation_min
@@ -150,6 +156,8 @@ class CosemDateTime:
             )
         except ValueError as error:
             raise DecodeError(f"{self} is not one moment: {error}", offset=0) from error
+        # Two years of distance to the ends of Python's calendar: subtracting a deviation, or showing the
+        # instant in another time zone, must not overflow.
         if not 2 <= self.year <= 9997:
             raise DecodeError(f"{self} is too far from our time to convert", offset=0)
         return local
@@ -162,7 +170,7 @@ class CosemDateTime:
 
 @dataclass(frozen=True, slots=True)
 class CosemDate:
-    """Five bytes of date as read; the same wildcards as `CosemDateTime`."""
+    """A COSEM date of five bytes as read; wildcards are those of `CosemDateTime`."""
 
     year: int
     month: int
@@ -171,13 +179,13 @@ class CosemDate:
 
     @classmethod
     def from_bytes(cls, raw: bytes | bytearray | memoryview, offset: int = 0) -> Self:
-        """Any five bytes at `offset`; raises DecodeError where fewer are left."""
+        """Return the date in the five bytes at `offset`; raises DecodeError where fewer are left."""
         if len(raw) - offset < _DATE.size:
             raise DecodeError(f"a date takes 5 bytes, {len(raw) - offset} are left", offset=offset)
         return cls(*_DATE.unpack_from(raw, offset))
 
     def to_bytes(self) -> bytes:
-        """The five bytes; raises LocalError where a field does not fit its width."""
+        """Return the five bytes; raises LocalError where a field does not fit its width."""
         try:
             return _DATE.pack(self.year, self.month, self.day, self.weekday)
         except struct.error as error:
@@ -189,7 +197,7 @@ class CosemDate:
 
 @dataclass(frozen=True, slots=True)
 class CosemTime:
-    """Four bytes of time of day as read; 0xFF is *not specified*."""
+    """A COSEM time of day of four bytes as read; 0xFF is *not specified*."""
 
     hour: int
     minute: int
@@ -198,13 +206,13 @@ class CosemTime:
 
     @classmethod
     def from_bytes(cls, raw: bytes | bytearray | memoryview, offset: int = 0) -> Self:
-        """Any four bytes at `offset`; raises DecodeError where fewer are left."""
+        """Return the time in the four bytes at `offset`; raises DecodeError where fewer are left."""
         if len(raw) - offset < 4:
             raise DecodeError(f"a time takes 4 bytes, {len(raw) - offset} are left", offset=offset)
         return cls(raw[offset], raw[offset + 1], raw[offset + 2], raw[offset + 3])
 
     def to_bytes(self) -> bytes:
-        """The four bytes; raises LocalError where a field does not fit its width."""
+        """Return the four bytes; raises LocalError where a field does not fit its width."""
         try:
             return bytes((self.hour, self.minute, self.second, self.hundredths))
         except ValueError as error:

@@ -8,7 +8,9 @@ from urja.cosem.errors import DecodeError, LimitExceededError, LocalError
 
 VERSION: Final = 1
 HEADER_LENGTH: Final = 8
+"""Bytes of the header."""
 MAX_APDU: Final = 0xFFFF
+"""Bytes of the longest APDU: the length field has 16 bits."""
 
 _HEADER: Final = struct.Struct(">HHHH")
 
@@ -22,7 +24,7 @@ class Frame:
     apdu: bytes
 
     def encode(self) -> bytes:
-        """The bytes on the wire; LocalError where a port or the APDU does not fit."""
+        """Return the bytes to send; LocalError where a port or the APDU does not fit 16 bits."""
         try:
             header = _HEADER.pack(VERSION, self.source, self.destination, len(self.apdu))
         except struct.error as error:
@@ -33,39 +35,39 @@ class Frame:
 
 
 def encode(frame: Frame) -> bytes:
-    """The bytes on the wire."""
+    """Return the bytes to send; raises as `Frame.encode`."""
     return frame.encode()
 
 
 def decode_datagram(datagram: bytes) -> Frame:
-    """The one frame that a UDP datagram holds; raises DecodeError for less or more."""
+    """Return the one frame that a UDP datagram holds; raises DecodeError for less or more."""
     source, destination, size = _header(datagram, 0)
     if size != len(datagram) - HEADER_LENGTH:
         raise DecodeError(
-            f"the wrapper announces {size} bytes, {len(datagram) - HEADER_LENGTH} are there", offset=6
+            f"the wrapper announces {size} bytes, {len(datagram) - HEADER_LENGTH} follow", offset=6
         )
     return Frame(source, destination, bytes(datagram[HEADER_LENGTH:]))
 
 
 class Splitter:
-    """Cuts a TCP stream into frames; holds less than one frame of at most `max_apdu` bytes."""
+    """The frames of a TCP stream; holds less than one frame of at most `max_apdu` bytes."""
 
     def __init__(self, max_apdu: int = MAX_APDU) -> None:
         self._max_apdu = max_apdu
         self._buffer = bytearray()
         self.failure: DecodeError | None = None
-        """Why the stream cannot be followed any more. Offsets count from the broken header."""
+        """Why the stream cannot be read any further; offsets count from the broken header."""
 
     @property
     def pending(self) -> int:
-        """Bytes of an unfinished frame that are held."""
+        """Number of bytes of an unfinished frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Frame]:
-        """Take bytes, give the frames they complete.
+        """Append bytes and return the frames that they complete.
 
-        A header that is none, or too long an APDU, ends the stream: the frames before it are returned and
-        `failure` is set; with none to return, and on every later call, `failure` is raised.
+        A broken header, or an APDU that is too long, ends the stream: the frames before it are returned and
+        `failure` is set. Where no frame is left to return, and on every later call, `failure` is raised.
         """
         if self.failure is not None:
             raise self.failure
@@ -97,6 +99,8 @@ class Splitter:
 def _header(buffer: bytes | bytearray, pos: int) -> tuple[int, int, int]:
     if len(buffer) - pos < HEADER_LENGTH:
         raise DecodeError(f"{len(buffer) - pos} bytes do not hold a wrapper header", offset=0)
+    # A wrapper has no mark by which a stream could be found again after a wrong header: the connection is
+    # given up.
     version, source, destination, size = _HEADER.unpack_from(buffer, pos)
     if version != VERSION:
         raise DecodeError(f"wrapper version {version}, not {VERSION}", offset=0)

@@ -1,4 +1,4 @@
-"""The ACCESS service (IEC 62056-5-3, 9.3.11): GET, SET and ACTION of several attributes in one exchange."""
+"""The ACCESS service (Green Book 9.5): GET, SET and ACTION of several attributes and methods in one exchange."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,7 +17,7 @@ RESPONSE_TAG: Final = 0xDA
 
 
 class AccessKind(IntEnum):
-    """What one part of an access does."""
+    """The operation of one part of an ACCESS request."""
 
     GET = 1
     SET = 2
@@ -28,23 +28,24 @@ class AccessKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessPart:
-    """Access-Request-Specification."""
+    """One Access-Request-Specification: an operation and the attribute or method that it is for."""
 
     kind: AccessKind
     target: CosemAttribute | CosemMethod
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """The choice and its descriptor."""
+        """Return the choice byte, the descriptor and the selection."""
         selected = b"" if self.access is None else self.access.encode()
         return bytes((self.kind,)) + self.target.encode() + selected
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """Parts and one value for each: what is written or given to a method, null-data for a GET.
+    """The parts of an ACCESS request, and one value for each.
 
-    `date_time` is the octet string as it stands there, mostly of no bytes.
+    A value is what is written, or the parameter of a method; null-data for a GET. `date_time` is the octet
+    string as received, mostly empty.
     """
 
     long_invoke_id: int
@@ -53,26 +54,26 @@ class AccessRequest:
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((REQUEST_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
         return head + _encode_parts(self.parts) + encode_values(self.values)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessOutcome:
-    """Access-Response-Specification: what was done, and how it went."""
+    """One Access-Response-Specification: the operation that was carried out, and its result."""
 
     kind: AccessKind
     result: AccessResult | ActionResult
 
     def encode(self) -> bytes:
-        """The choice and the result."""
+        """Return the choice byte and the result."""
         return bytes((self.kind, self.result))
 
 
 @dataclass(frozen=True, slots=True)
 class AccessResponse:
-    """One value and one outcome for each part; `parts` repeats those of the request where the server does that."""
+    """One value and one outcome for each part of the request; `parts` where the server repeats them."""
 
     long_invoke_id: int
     date_time: bytes
@@ -81,7 +82,7 @@ class AccessResponse:
     outcomes: tuple[AccessOutcome, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((RESPONSE_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
         parts = b"\x00" if self.parts is None else b"\x01" + _encode_parts(self.parts)
         outcomes = b"".join(outcome.encode() for outcome in self.outcomes)
@@ -89,7 +90,7 @@ class AccessResponse:
 
 
 def decode_request(cursor: Cursor) -> AccessRequest:
-    """What follows the tag."""
+    """Decode an ACCESS request from behind its tag; raises DecodeError."""
     long_invoke_id = cursor.uint(4, "long invoke id")
     return AccessRequest(
         long_invoke_id, cursor.octets("date-time"), _decode_parts(cursor), decode_values(cursor)
@@ -97,7 +98,7 @@ def decode_request(cursor: Cursor) -> AccessRequest:
 
 
 def decode_response(cursor: Cursor) -> AccessResponse:
-    """What follows the tag."""
+    """Decode an ACCESS response from behind its tag; raises DecodeError."""
     long_invoke_id = cursor.uint(4, "long invoke id")
     date_time = cursor.octets("date-time")
     parts = _decode_parts(cursor) if cursor.optional("access specification") else None

@@ -1,4 +1,4 @@
-"""ACTION (IEC 62056-5-3, 9.3.7): normal, with list, in blocks, and its responses."""
+"""The ACTION service (Green Book 9.5): requests normal, with list and in blocks, and their responses."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,67 +18,67 @@ RESPONSE_TAG: Final = 0xC7
 
 @dataclass(frozen=True, slots=True)
 class ActionRequestNormal:
-    """Invoke one method. `invoke` is the invoke-id-and-priority byte."""
+    """A request to invoke one method; `invoke` is the invoke-id-and-priority byte."""
 
     invoke: int
     method: CosemMethod
     parameters: Data | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         parameters = b"\x00" if self.parameters is None else b"\x01" + axdr.encode(self.parameters)
         return bytes((REQUEST_TAG, 1, self.invoke)) + self.method.encode() + parameters
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequestNextBlock:
-    """Asks for the block of return parameters after `block_number`."""
+    """A request for the block of return parameters after `block_number`."""
 
     invoke: int
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 2, self.invoke)) + self.block_number.to_bytes(4)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequestWithList:
-    """Invoke several methods; one parameter each, null-data where there is none."""
+    """A request to invoke several methods, with one parameter each (null-data for none)."""
 
     invoke: int
     methods: tuple[CosemMethod, ...]
     parameters: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((REQUEST_TAG, 3, self.invoke)) + _encode_methods(self.methods)
         return head + encode_values(self.parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequestFirstBlock:
-    """The first block of a long parameter."""
+    """A request to invoke a method, with the first block of its long parameter."""
 
     invoke: int
     method: CosemMethod
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 4, self.invoke)) + self.method.encode() + self.block.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequestFirstBlockWithList:
-    """Invoke several methods whose parameters come in blocks."""
+    """A request to invoke several methods, with the first block of their parameters."""
 
     invoke: int
     methods: tuple[CosemMethod, ...]
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 5, self.invoke)) + _encode_methods(self.methods) + self.block.encode()
 
 
@@ -90,19 +90,19 @@ class ActionRequestBlock:
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 6, self.invoke)) + self.block.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionOutcome:
-    """Action-Response-With-Optional-Data."""
+    """One Action-Response-With-Optional-Data: the result, and the return parameters where there are any."""
 
     result: ActionResult
     data: GetResult | None = None
 
     def encode(self) -> bytes:
-        """Result, presence flag, return parameters."""
+        """Return the result, the presence flag and the return parameters."""
         data = b"\x00" if self.data is None else b"\x01" + encode_result(self.data)
         return bytes((self.result,)) + data
 
@@ -116,7 +116,7 @@ class ActionResponseNormal:
     data: GetResult | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 1, self.invoke)) + ActionOutcome(self.result, self.data).encode()
 
 
@@ -128,32 +128,32 @@ class ActionResponseBlock:
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 2, self.invoke)) + self.block.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResponseWithList:
-    """The outcomes of several methods."""
+    """The outcomes of several methods, in the order of the request."""
 
     invoke: int
     outcomes: tuple[ActionOutcome, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((RESPONSE_TAG, 3, self.invoke)) + axdr.encode_length(len(self.outcomes))
         return head + b"".join(outcome.encode() for outcome in self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResponseNextBlock:
-    """Acknowledges a block of parameters that is not the last."""
+    """The acknowledgement of a block of parameters that is not the last."""
 
     invoke: int
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 4, self.invoke)) + self.block_number.to_bytes(4)
 
 
@@ -169,7 +169,7 @@ ActionResponse = ActionResponseNormal | ActionResponseBlock | ActionResponseWith
 
 
 def decode_request(cursor: Cursor) -> ActionRequest:
-    """What follows the tag of an ACTION request."""
+    """Decode an ACTION request from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of ACTION request")
     if not 1 <= choice <= 6:
         raise unknown_choice(cursor, "type of ACTION request", choice)
@@ -191,7 +191,7 @@ def decode_request(cursor: Cursor) -> ActionRequest:
 
 
 def decode_response(cursor: Cursor) -> ActionResponse:
-    """What follows the tag of an ACTION response."""
+    """Decode an ACTION response from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of ACTION response")
     if not 1 <= choice <= 4:
         raise unknown_choice(cursor, "type of ACTION response", choice)
@@ -208,7 +208,7 @@ def decode_response(cursor: Cursor) -> ActionResponse:
 
 
 def decode_outcome(cursor: Cursor) -> ActionOutcome:
-    """Action-Response-With-Optional-Data: also what the blocks of a long outcome carry."""
+    """Decode one outcome: also what the joined blocks of a long response hold; raises DecodeError."""
     result = cursor.code(ActionResult, "action result")
     present = cursor.optional("return parameters")
     return ActionOutcome(result, decode_result(cursor) if present else None)

@@ -1,5 +1,6 @@
-"""Protected APDUs (IEC 62056-5-3, 5.3.6): glo-/ded- of each service, general-glo, general-ded, general-ciphering and
-general-signing.
+"""Protected APDUs (Green Book 9.2.7.2): the glo- and ded- form of each service and the general forms.
+
+general-glo-ciphering, general-ded-ciphering, general-ciphering (9.2.7.2.4.8), general-signing (9.2.7.2.5).
 """
 
 from dataclasses import dataclass
@@ -33,20 +34,21 @@ GLOBAL_TAG_OF: Final = {
     0xC5: 0xCD,  # set-response
     0xC7: 0xCF,  # action-response
 }
-"""Tag of a plain service to the tag of its glo- form."""
+"""Tag of a plain service to the tag of its glo- form (Green Book 9.5)."""
 
 DEDICATED_TAG_OF: Final = {
     plain: 0x40 | plain if plain < 0x20 else glo + 8 for plain, glo in GLOBAL_TAG_OF.items()
 }
-"""Tag of a plain service to the tag of its ded- form."""
+"""Tag of a plain service to the tag of its ded- form (Green Book 9.5)."""
 
 CIPHERED_TAGS: Final = frozenset(GLOBAL_TAG_OF.values()) | frozenset(DEDICATED_TAG_OF.values())
+"""Every tag of a glo- or ded- form."""
 
 _FROM_SERVERS: Final = (0x08, 0x0C, 0x0D, 0x0E, 0x18, 0xC2, 0xC4, 0xC5, 0xC7)
 SERVER_TAGS: Final = frozenset(
     tags[plain] for tags in (GLOBAL_TAG_OF, DEDICATED_TAG_OF) for plain in _FROM_SERVERS
 )
-"""Tags of ciphered services that a server sends: the title in their nonce is the meter's."""
+"""Tags of ciphered services that a server sends: the system title in their nonce is the meter's."""
 
 _PLAIN_TAG_OF: Final = {glo: plain for plain, glo in GLOBAL_TAG_OF.items()} | {
     ded: plain for plain, ded in DEDICATED_TAG_OF.items()
@@ -55,7 +57,10 @@ _PLAIN_TAG_OF: Final = {glo: plain for plain, glo in GLOBAL_TAG_OF.items()} | {
 
 @dataclass(frozen=True, slots=True)
 class GlobalCiphered:
-    """A service under the global (or dedicated) key. `payload` is text and tag as `security.seal` gives it."""
+    """A service under the global or the dedicated key.
+
+    `payload` is the text and the tag, as `security.seal` returns them; `counter` the invocation counter.
+    """
 
     tag: int
     control: SecurityControl
@@ -73,16 +78,19 @@ class GlobalCiphered:
         *,
         dedicated: bool = False,
     ) -> Self:
-        """The glo- or ded- form of a plain APDU; LocalError for a service that has none (use the general one)."""
+        """Return the glo- form (or ded- form) of a plain APDU.
+
+        Raises LocalError for a service that has no such form; the general form takes any.
+        """
         tags = DEDICATED_TAG_OF if dedicated else GLOBAL_TAG_OF
         tag = tags.get(apdu[0]) if apdu else None
         if tag is None:
-            raise LocalError(f"no glo- or ded- form of APDU {apdu[:1].hex()}")
+            raise LocalError(f"APDU {apdu[:1].hex()} has no glo- or ded- form: use general-glo-ciphering")
         return cls(tag, control, counter, security.seal(keys, system_title, counter, control, apdu))
 
     @property
     def authenticated_header(self) -> bytes:
-        """What is authenticated beside control, key and text: nothing here."""
+        """The bytes that are authenticated beside security control, key and text: none here."""
         return b""
 
     @property
@@ -91,10 +99,10 @@ class GlobalCiphered:
         return self.tag not in GLOBAL_TAG_OF.values()
 
     def open(self, keys: SuiteKeys, system_title: bytes) -> bytes:
-        """The plain APDU; `system_title` is the sender's.
+        """Return the plain APDU; `system_title` is the sender's, 8 bytes.
 
-        Raises AuthenticationError, or DecodeError where another service comes out than the tag announces
-        (without authentication that is how a wrong key shows).
+        Raises AuthenticationError for a wrong tag, and DecodeError where the service inside is not the one
+        that the tag announces. Without authentication that is the only sign of a wrong key.
         """
         apdu = security.open_(keys, system_title, self.counter, self.control, self.payload)
         if not apdu or apdu[0] != _PLAIN_TAG_OF[self.tag]:
@@ -104,14 +112,14 @@ class GlobalCiphered:
         return apdu
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         content = _encode_content(self.control, self.counter, self.payload)
         return bytes((self.tag,)) + axdr.encode_length(len(content)) + content
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralGloCiphered:
-    """Any APDU under the global key, with the sender's system title (empty where it is known before)."""
+    """An APDU under the global key, with the sender's system title (empty where the peer knows it)."""
 
     system_title: bytes
     control: SecurityControl
@@ -122,12 +130,12 @@ class GeneralGloCiphered:
 
     @property
     def payload(self) -> bytes:
-        """Text and tag, as `security.seal` gives them."""
+        """The text and the tag, as `security.seal` returns them."""
         return self.ciphertext
 
     @property
     def authenticated_header(self) -> bytes:
-        """What is authenticated beside control, key and text: nothing here."""
+        """The bytes that are authenticated beside security control, key and text: none here."""
         return b""
 
     @classmethod
@@ -139,14 +147,14 @@ class GeneralGloCiphered:
         control: SecurityControl,
         apdu: bytes,
     ) -> Self:
-        """The general form of a plain APDU."""
+        """Return the general form of a plain APDU; `system_title` is the sender's, 8 bytes."""
         ciphertext = security.seal(keys, system_title, counter, control, apdu)
         return cls(system_title, control, counter, ciphertext)
 
     def open(self, keys: SuiteKeys, system_title: bytes | None = None) -> bytes:
-        """The plain APDU. `system_title` is used where the APDU carries none.
+        """Return the plain APDU; `system_title` is used where the APDU carries none.
 
-        Raises AuthenticationError; LocalError where there is no title at all.
+        Raises AuthenticationError for a wrong tag, LocalError where neither gives a title.
         """
         title = self.system_title or system_title
         if not title:
@@ -154,7 +162,7 @@ class GeneralGloCiphered:
         return security.open_(keys, title, self.counter, self.control, self.ciphertext)
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         content = _encode_content(self.control, self.counter, self.ciphertext)
         title = axdr.encode_length(len(self.system_title)) + self.system_title
         return bytes((self.TAG,)) + title + axdr.encode_length(len(content)) + content
@@ -162,24 +170,25 @@ class GeneralGloCiphered:
 
 @dataclass(frozen=True, slots=True)
 class GeneralDedCiphered(GeneralGloCiphered):
-    """The same under the dedicated key."""
+    """An APDU under the dedicated key of the association."""
 
     TAG = GENERAL_DED_TAG
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFields:
-    """What general-ciphering and general-signing say of a message, as it stands there (any field may be empty)."""
+    """The header of general-ciphering and general-signing, each field as received (it may be empty)."""
 
     transaction_id: bytes
     originator: bytes
-    """System title of who has protected it."""
+    """System title of the party that applied the protection."""
     recipient: bytes
+    """System title of the party that is to remove it."""
     date_time: bytes
     other_information: bytes
 
     def encode(self) -> bytes:
-        """The five octet strings with their lengths: also what ciphering authenticates of them."""
+        """Return the five octet strings with their lengths: what ciphering authenticates of them."""
         fields = (
             self.transaction_id,
             self.originator,
@@ -195,17 +204,18 @@ _IDENTIFIED, _WRAPPED, _AGREED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """Key-Info: which key a message is under. `kind` 0 identified, 1 wrapped, 2 agreed."""
+    """The key of a message (Key-Info): `kind` is 0 identified, 1 wrapped, 2 agreed."""
 
     kind: int
     identifier: int = 0
-    """Of an identified key 0 global unicast, 1 global broadcast; of a wrapped one what wraps it, 0 the master key."""
+    """Identified key: 0 global unicast, 1 global broadcast. Wrapped key: the wrapping key, 0 the master key.
+    """
     parameters: bytes = b""
     ciphered: bytes = b""
 
     @property
     def words(self) -> str:
-        """What it says, for people."""
+        """The key in words, for people."""
         if self.kind == _IDENTIFIED:
             return {0: "global unicast key", 1: "global broadcast key"}.get(
                 self.identifier, f"key {self.identifier}"
@@ -216,11 +226,11 @@ class KeyInfo:
 
     @property
     def is_global_unicast(self) -> bool:
-        """Whether it names the key that both ends have anyway."""
+        """Whether it names the global unicast key, which both ends hold."""
         return (self.kind, self.identifier) == (_IDENTIFIED, 0)
 
     def encode(self) -> bytes:
-        """The choice and its fields."""
+        """Return the choice byte and its fields."""
         ciphered = axdr.encode_length(len(self.ciphered)) + self.ciphered
         if self.kind == _IDENTIFIED:
             return bytes((_IDENTIFIED, self.identifier))
@@ -231,7 +241,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class GeneralCiphered:
-    """general-ciphering: any APDU under a key that the message names, or that was agreed before."""
+    """general-ciphering: an APDU under a key that the message names, or that was agreed before."""
 
     fields: MessageFields
     key_info: KeyInfo | None
@@ -241,16 +251,16 @@ class GeneralCiphered:
 
     @property
     def system_title(self) -> bytes:
-        """Of the originator: it is in the nonce."""
+        """The originator's system title, which is in the nonce."""
         return self.fields.originator
 
     @property
     def authenticated_header(self) -> bytes:
-        """What is authenticated beside control, key and text: what the message says of itself."""
+        """The bytes that are authenticated beside security control, key and text: the message's header."""
         return self.fields.encode()
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         key_info = b"\x00" if self.key_info is None else b"\x01" + self.key_info.encode()
         content = _encode_content(self.control, self.counter, self.payload)
         return b"".join(
@@ -266,14 +276,14 @@ class GeneralCiphered:
 
 @dataclass(frozen=True, slots=True)
 class GeneralSigned:
-    """general-signing: any APDU with a signature (ECDSA) over it and what the message says of itself."""
+    """general-signing: an APDU with an ECDSA signature over it and the message's header. Not verified here."""
 
     fields: MessageFields
     content: bytes
     signature: bytes
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         content = axdr.encode_length(len(self.content)) + self.content
         signature = axdr.encode_length(len(self.signature)) + self.signature
         return bytes((GENERAL_SIGNING_TAG,)) + self.fields.encode() + content + signature
@@ -288,14 +298,14 @@ def under_dedicated_key(apdu: Ciphered) -> bool:
 
 
 def decode_general_ciphering(cursor: Cursor) -> GeneralCiphered:
-    """What follows the tag."""
+    """Decode general-ciphering from behind its tag; raises DecodeError."""
     fields = _decode_fields(cursor)
     key_info = _decode_key_info(cursor) if cursor.optional("key info") else None
     return GeneralCiphered(fields, key_info, *_decode_content(cursor))
 
 
 def decode_general_signing(cursor: Cursor) -> GeneralSigned:
-    """What follows the tag."""
+    """Decode general-signing from behind its tag; raises DecodeError."""
     return GeneralSigned(_decode_fields(cursor), cursor.octets("signed content"), cursor.octets("signature"))
 
 
@@ -322,17 +332,17 @@ def _decode_key_info(cursor: Cursor) -> KeyInfo:
 
 
 def decode_service(tag: int, cursor: Cursor) -> GlobalCiphered:
-    """What follows the tag of a glo- or ded- service."""
+    """Decode a glo- or ded- service from behind its tag; raises DecodeError."""
     return GlobalCiphered(tag, *_decode_content(cursor))
 
 
 def decode_general_glo(cursor: Cursor) -> GeneralGloCiphered:
-    """What follows the tag of general-glo-ciphering."""
+    """Decode general-glo-ciphering from behind its tag; raises DecodeError."""
     return GeneralGloCiphered(_decode_title(cursor), *_decode_content(cursor))
 
 
 def decode_general_ded(cursor: Cursor) -> GeneralDedCiphered:
-    """What follows the tag of general-ded-ciphering."""
+    """Decode general-ded-ciphering from behind its tag; raises DecodeError."""
     return GeneralDedCiphered(_decode_title(cursor), *_decode_content(cursor))
 
 

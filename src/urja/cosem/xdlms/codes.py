@@ -1,10 +1,10 @@
-"""Codes of xDLMS (IEC 62056-5-3, 9.5): results, errors and the conformance block."""
+"""Codes of xDLMS (Green Book 9.5): results, errors and the conformance block."""
 
 from enum import IntEnum, IntFlag
 
 
 class AccessResult(IntEnum):
-    """Data-Access-Result."""
+    """Data-Access-Result: the outcome of a GET or a SET of one attribute."""
 
     SUCCESS = 0
     HARDWARE_FAULT = 1
@@ -25,7 +25,7 @@ class AccessResult(IntEnum):
 
 
 class ActionResult(IntEnum):
-    """Action-Result."""
+    """Action-Result: the outcome of one method."""
 
     SUCCESS = 0
     HARDWARE_FAULT = 1
@@ -61,7 +61,7 @@ class ServiceError(IntEnum):
 
 
 class Conformance(IntFlag):
-    """The 24 bits of the conformance block; bit 0 of the standard is the top one."""
+    """The 24 bits of the conformance block; bit 0 of the standard is the most significant one here."""
 
     GENERAL_PROTECTION = 1 << 22
     GENERAL_BLOCK_TRANSFER = 1 << 21
@@ -88,7 +88,8 @@ class Conformance(IntFlag):
 
 
 PRIORITY_HIGH = 0x80
-"""Bit of invoke-id-and-priority."""
+"""Bit of invoke-id-and-priority: high priority."""
 SERVICE_CONFIRMED = 0x40
-"""Bit of invoke-id-and-priority."""
+"""Bit of invoke-id-and-priority: a response is expected."""
 INVOKE_ID_MASK = 0x0F
+"""Bits of invoke-id-and-priority that hold the invoke id."""

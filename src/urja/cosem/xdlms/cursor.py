@@ -1,4 +1,4 @@
-"""A reading position in one APDU: every read is bounds-checked and knows its offset."""
+"""A reading position in one APDU; every read is bounds-checked and reports its offset."""
 
 from enum import IntEnum
 
@@ -9,7 +9,13 @@ from urja.cosem.obis import CosemAttribute, CosemMethod, Obis
 
 
 class Cursor:
-    """Reads forward through `buf`; each method raises DecodeError at the byte that is missing or wrong."""
+    """A position that moves forward through `buf`.
+
+    Each method raises DecodeError at the missing or wrong byte.
+
+    `what` names the field in the error's text. LimitExceededError where `buf` is longer than
+    `limits.max_apdu`.
+    """
 
     __slots__ = ("buf", "limits", "pos")
 
@@ -24,11 +30,11 @@ class Cursor:
 
     @property
     def left(self) -> int:
-        """Bytes not read yet."""
+        """Number of bytes that are not read yet."""
         return len(self.buf) - self.pos
 
     def take(self, size: int, what: str) -> bytes:
-        """The next `size` bytes."""
+        """Return the next `size` bytes."""
         if size > self.left:
             raise DecodeError(f"{what}: {size} bytes are due, {self.left} are left", offset=self.pos)
         start = self.pos
@@ -36,23 +42,23 @@ class Cursor:
         return self.buf[start : self.pos]
 
     def uint(self, size: int, what: str) -> int:
-        """A big-endian unsigned integer of `size` bytes."""
+        """Return a big-endian unsigned integer of `size` bytes."""
         return int.from_bytes(self.take(size, what))
 
     def byte(self, what: str) -> int:
-        """One byte."""
+        """Return one byte as an unsigned integer."""
         return self.uint(1, what)
 
     def int8(self, what: str) -> int:
-        """One signed byte."""
+        """Return one byte as a signed integer."""
         return int.from_bytes(self.take(1, what), signed=True)
 
     def flag(self, what: str) -> bool:
-        """A boolean, or the usage flag of an OPTIONAL component."""
+        """Return a boolean; any byte but 0 is true."""
         return self.byte(what) != 0
 
     def optional(self, what: str) -> bool:
-        """The usage flag of an OPTIONAL component: 0 or 1, anything else is an error."""
+        """Return whether an OPTIONAL component follows; DecodeError for a usage flag other than 0 or 1."""
         start = self.pos
         value = self.byte(f"{what}, presence flag")
         if value > 1:
@@ -60,7 +66,7 @@ class Cursor:
         return value == 1
 
     def length(self, what: str) -> int:
-        """A length in A-XDR or BER definite form, up to four bytes."""
+        """Return a length in bytes, in A-XDR or BER definite form of up to four bytes."""
         start = self.pos
         first = self.byte(f"length of {what}")
         if first < 0x80:
@@ -70,7 +76,11 @@ class Cursor:
         return self.uint(first & 0x7F, f"length of {what}")
 
     def count(self, what: str) -> int:
-        """The number of elements of a SEQUENCE OF whose elements take a byte each at least."""
+        """Return the number of elements of a SEQUENCE OF, each of which takes at least one byte.
+
+        Raises DecodeError where fewer bytes are left than elements announced, LimitExceededError beyond the
+        limit.
+        """
         start = self.pos
         count = self.length(what)
         if count > self.left:
@@ -80,28 +90,28 @@ class Cursor:
         return count
 
     def octets(self, what: str) -> bytes:
-        """An octet string with its length."""
+        """Return the content of an octet string that begins with its length."""
         return self.take(self.length(what), what)
 
     def data(self) -> Data:
-        """One tagged A-XDR value."""
+        """Return one tagged A-XDR value."""
         value, self.pos = axdr.decode(self.buf, offset=self.pos, limits=self.limits)
         return value
 
     def attribute(self) -> CosemAttribute:
-        """COSEM-attribute-descriptor."""
+        """Return a COSEM-attribute-descriptor."""
         class_id = self.uint(2, "class id")
         obis = Obis(*self.take(6, "logical name"))
         return CosemAttribute(class_id, obis, self.int8("attribute"))
 
     def method(self) -> CosemMethod:
-        """COSEM-method-descriptor."""
+        """Return a COSEM-method-descriptor."""
         class_id = self.uint(2, "class id")
         obis = Obis(*self.take(6, "logical name"))
         return CosemMethod(class_id, obis, self.int8("method"))
 
     def code[E: IntEnum](self, kind: type[E], what: str) -> E:
-        """One byte that must be a member of `kind`."""
+        """Return one byte as a member of `kind`; DecodeError for a value that `kind` does not have."""
         start = self.pos
         value = self.byte(what)
         try:
@@ -110,11 +120,11 @@ class Cursor:
             raise DecodeError(f"{what}: {value} is not one of {kind.__name__}", offset=start) from None
 
     def finish(self, what: str) -> None:
-        """Refuse bytes behind the last component."""
+        """Raise DecodeError where bytes follow the last component."""
         if self.left:
             raise DecodeError(f"{self.left} bytes follow the {what}", offset=self.pos)
 
 
 def unknown_choice(cursor: Cursor, what: str, value: int) -> DecodeError:
-    """The error for a choice byte that was just read."""
+    """Return the error for the choice byte that was just read."""
     return DecodeError(f"{what}: 0x{value:02x} is not a choice of the standard", offset=cursor.pos - 1)

@@ -1,4 +1,4 @@
-"""GET (IEC 62056-5-3, 9.3.5): normal, next, with list; responses plain, in blocks, with list."""
+"""The GET service (Green Book 9.5): requests normal, next and with list, and their responses."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,46 +15,50 @@ REQUEST_TAG: Final = 0xC0
 RESPONSE_TAG: Final = 0xC4
 
 GetResult = Data | AccessResult
-"""Get-Data-Result: the value, or why there is none."""
+"""Get-Data-Result: the value, or the reason why there is none."""
 
 Item = tuple[CosemAttribute, AccessSelection | None]
+"""One attribute of a list, with its selective access."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetRequestNormal:
-    """One attribute, whole or in part. `invoke` is the invoke-id-and-priority byte."""
+    """A request for one attribute, whole or by selective access.
+
+    `invoke` is the invoke-id-and-priority byte.
+    """
 
     invoke: int
     attribute: CosemAttribute
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 1, self.invoke)) + item
 
 
 @dataclass(frozen=True, slots=True)
 class GetRequestNext:
-    """Asks for the block after `block_number`."""
+    """A request for the block after `block_number`."""
 
     invoke: int
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 2, self.invoke)) + self.block_number.to_bytes(4)
 
 
 @dataclass(frozen=True, slots=True)
 class GetRequestWithList:
-    """Several attributes at once."""
+    """A request for several attributes at once."""
 
     invoke: int
     items: tuple[Item, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 3, self.invoke)) + encode_items(self.items)
 
 
@@ -66,13 +70,13 @@ class GetResponseNormal:
     result: GetResult
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 1, self.invoke)) + encode_result(self.result)
 
 
 @dataclass(frozen=True, slots=True)
 class GetResponseWithBlock:
-    """One block of a long answer, or the reason why it ends here. Blocks count from 1."""
+    """One block of a long answer, or the reason why it ends here; blocks count from 1."""
 
     invoke: int
     last: bool
@@ -80,7 +84,7 @@ class GetResponseWithBlock:
     result: bytes | AccessResult
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((RESPONSE_TAG, 2, self.invoke, self.last)) + self.block_number.to_bytes(4)
         if isinstance(self.result, AccessResult):
             return head + bytes((1, self.result))
@@ -95,7 +99,7 @@ class GetResponseWithList:
     results: tuple[GetResult, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 3, self.invoke)) + encode_results(self.results)
 
 
@@ -104,29 +108,29 @@ GetResponse = GetResponseNormal | GetResponseWithBlock | GetResponseWithList
 
 
 def encode_item(item: Item) -> bytes:
-    """COSEM-attribute-descriptor-with-selection."""
+    """Return the bytes of a COSEM-attribute-descriptor-with-selection."""
     attribute, access = item
     return attribute.encode() + selection.encode_optional(access)
 
 
 def encode_items(items: tuple[Item, ...]) -> bytes:
-    """SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
+    """Return the bytes of a SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
     return axdr.encode_length(len(items)) + b"".join(map(encode_item, items))
 
 
 def decode_items(cursor: Cursor) -> tuple[Item, ...]:
-    """SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
+    """Decode a SEQUENCE OF COSEM-attribute-descriptor-with-selection; raises DecodeError."""
     count = cursor.count("attribute descriptors")
     return tuple((cursor.attribute(), selection.decode_optional(cursor)) for _ in range(count))
 
 
 def encode_result(result: GetResult) -> bytes:
-    """Get-Data-Result."""
+    """Return the bytes of a Get-Data-Result."""
     return bytes((1, result)) if isinstance(result, AccessResult) else b"\x00" + axdr.encode(result)
 
 
 def decode_result(cursor: Cursor) -> GetResult:
-    """Get-Data-Result."""
+    """Decode a Get-Data-Result; raises DecodeError."""
     choice = cursor.byte("choice of result")
     if choice == 0:
         return cursor.data()
@@ -136,17 +140,17 @@ def decode_result(cursor: Cursor) -> GetResult:
 
 
 def encode_results(results: tuple[GetResult, ...]) -> bytes:
-    """SEQUENCE OF Get-Data-Result: also what the blocks of a long answer to a list carry."""
+    """Return the bytes of a SEQUENCE OF Get-Data-Result: also what the blocks of a long list carry."""
     return axdr.encode_length(len(results)) + b"".join(map(encode_result, results))
 
 
 def decode_results(cursor: Cursor) -> tuple[GetResult, ...]:
-    """SEQUENCE OF Get-Data-Result."""
+    """Decode a SEQUENCE OF Get-Data-Result; raises DecodeError."""
     return tuple(decode_result(cursor) for _ in range(cursor.count("results")))
 
 
 def decode_request(cursor: Cursor) -> GetRequest:
-    """What follows the tag of a GET request."""
+    """Decode a GET request from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of GET request")
     if choice == 1:
         return GetRequestNormal(
@@ -160,7 +164,7 @@ def decode_request(cursor: Cursor) -> GetRequest:
 
 
 def decode_response(cursor: Cursor) -> GetResponse:
-    """What follows the tag of a GET response."""
+    """Decode a GET response from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of GET response")
     if choice == 1:
         return GetResponseNormal(cursor.byte("invoke id"), decode_result(cursor))

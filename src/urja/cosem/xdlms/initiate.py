@@ -1,4 +1,4 @@
-"""Initiate, confirmed service error and exception response (IEC 62056-5-3, 9.4 and 9.5)."""
+"""xDLMS-Initiate, confirmed service error and exception response (Green Book 9.5)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ EXCEPTION_TAG: Final = 0xD8
 
 DLMS_VERSION: Final = 6
 VAA_LOGICAL_NAME: Final = 0x0007
-"""vaa-name of logical name referencing."""
+"""vaa-name of an association with logical names."""
 
 _CONFORMANCE_HEAD: Final = bytes.fromhex("5f1f0400")
 """[APPLICATION 31] BIT STRING of 24 bits, BER: tag, length, number of unused bits."""
@@ -23,7 +23,7 @@ _CONFORMANCE_HEAD: Final = bytes.fromhex("5f1f0400")
 
 @dataclass(frozen=True, slots=True)
 class InitiateRequest:
-    """xDLMS-Initiate.request. `max_pdu` is in bytes, 0 for no limit."""
+    """xDLMS-Initiate.request; `max_pdu` is the longest APDU that the client accepts, in bytes (0: no limit)."""
 
     conformance: Conformance
     max_pdu: int
@@ -33,7 +33,10 @@ class InitiateRequest:
     version: int = DLMS_VERSION
 
     def encode(self) -> bytes:
-        """The APDU; response-allowed is left out at its default, as canonical encoding asks."""
+        """Return the bytes of the APDU.
+
+        Response-allowed is left out at its default, as canonical encoding asks.
+        """
         key = self.dedicated_key
         return b"".join(
             (
@@ -50,7 +53,7 @@ class InitiateRequest:
 
 @dataclass(frozen=True, slots=True)
 class InitiateResponse:
-    """xDLMS-Initiate.response. `max_pdu` is in bytes, 0 for no limit."""
+    """xDLMS-Initiate.response; `max_pdu` is the longest APDU that the server accepts, in bytes (0: no limit)."""
 
     conformance: Conformance
     max_pdu: int
@@ -59,7 +62,7 @@ class InitiateResponse:
     vaa_name: int = VAA_LOGICAL_NAME
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return b"".join(
             (
                 bytes((INITIATE_RESPONSE_TAG,)),
@@ -74,33 +77,37 @@ class InitiateResponse:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedServiceError:
-    """Which service failed (1: initiate, 5: read, 6: write), the kind of error, and its code."""
+    """The service that failed (1 initiate, 5 read, 6 write), the kind of error, and its code."""
 
     service: int
     kind: int
     code: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((CONFIRMED_SERVICE_ERROR_TAG, self.service, self.kind, self.code))
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionResponse:
-    """The server could not even treat the request. With an invocation counter error: the counter it expects."""
+    """The server's answer to a request that it cannot process at all.
+
+    `expected_counter` is the least invocation counter that it accepts, given with an invocation counter
+    error.
+    """
 
     state_error: StateError
     service_error: ServiceError
     expected_counter: int | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         counter = b"" if self.expected_counter is None else self.expected_counter.to_bytes(4)
         return bytes((EXCEPTION_TAG, self.state_error, self.service_error)) + counter
 
 
 def decode_request(cursor: Cursor) -> InitiateRequest:
-    """What follows the tag of an initiate request."""
+    """Decode an initiate request from behind its tag; raises DecodeError."""
     key = cursor.octets("dedicated key") if cursor.optional("dedicated key") else None
     allowed = cursor.flag("response allowed") if cursor.optional("response allowed") else True
     quality = _decode_optional_int8(cursor)
@@ -110,7 +117,7 @@ def decode_request(cursor: Cursor) -> InitiateRequest:
 
 
 def decode_response(cursor: Cursor) -> InitiateResponse:
-    """What follows the tag of an initiate response."""
+    """Decode an initiate response from behind its tag; raises DecodeError."""
     quality = _decode_optional_int8(cursor)
     version = cursor.byte("DLMS version")
     conformance = _decode_conformance(cursor)
@@ -119,15 +126,15 @@ def decode_response(cursor: Cursor) -> InitiateResponse:
 
 
 def decode_error(cursor: Cursor) -> ConfirmedServiceError:
-    """What follows the tag of a confirmed service error."""
+    """Decode a confirmed service error from behind its tag; raises DecodeError."""
     return ConfirmedServiceError(cursor.byte("service"), cursor.byte("kind of error"), cursor.byte("error"))
 
 
 def decode_exception(cursor: Cursor) -> ExceptionResponse:
-    """What follows the tag of an exception response."""
+    """Decode an exception response from behind its tag; raises DecodeError."""
     state = cursor.code(StateError, "state error")
     service = cursor.code(ServiceError, "service error")
-    # The counter came with Green Book 10: meters before it send the error without.
+    # The counter came with edition 10 of the Green Book: older meters send the error without it.
     with_counter = service is ServiceError.INVOCATION_COUNTER_ERROR and cursor.left
     return ExceptionResponse(state, service, cursor.uint(4, "invocation counter") if with_counter else None)
 

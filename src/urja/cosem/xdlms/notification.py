@@ -1,4 +1,4 @@
-"""Unsolicited services: data-notification and event-notification (IEC 62056-5-3, 9.3.10, 9.3.12)."""
+"""The unsolicited services data-notification (push) and event-notification (Green Book 9.5)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ _DATE_TIME_TAGS: Final = (Tag.OCTET_STRING, Tag.DATE_TIME)
 class DataNotification:
     """A push. `long_invoke_id` is long-invoke-id-and-priority, 32 bits.
 
-    `date_time_tag` is the A-XDR tag that some meters (Kaifa) put before the date-time, where the standard
+    `date_time_tag` is the A-XDR tag that some meters (Kaifa) write before the date-time, where the standard
     has an untagged octet string; None is the standard's form.
     """
 
@@ -30,7 +30,7 @@ class DataNotification:
     date_time_tag: Tag | None = None
 
     def encode(self) -> bytes:
-        """The APDU, with the date-time in the form it was read."""
+        """Return the bytes of the APDU, with the date-time in the form in which it was read."""
         tag = b"" if self.date_time_tag is None else bytes((self.date_time_tag,))
         if self.date_time is None:
             moment = b"\x00"
@@ -44,21 +44,21 @@ class DataNotification:
 
 @dataclass(frozen=True, slots=True)
 class EventNotification:
-    """The value of one attribute, sent by the server by itself."""
+    """The value of one attribute that the server sends unasked."""
 
     date_time: CosemDateTime | None
     attribute: CosemAttribute
     value: Data
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         moment = b"\x00" if self.date_time is None else b"\x01\x0c" + self.date_time.to_bytes()
         head = bytes((EVENT_NOTIFICATION_TAG,)) + moment
         return head + self.attribute.encode() + axdr.encode(self.value)
 
 
 def decode_data_notification(cursor: Cursor) -> DataNotification:
-    """What follows the tag of a data-notification."""
+    """Decode a data-notification from behind its tag; raises DecodeError."""
     long_invoke_id = cursor.uint(4, "long invoke id")
     tag = None
     # A length is 0 or 12, so 9 and 25 can only be the tag of an octet string or of a date-time.
@@ -72,7 +72,7 @@ def decode_data_notification(cursor: Cursor) -> DataNotification:
 
 
 def decode_event_notification(cursor: Cursor) -> EventNotification:
-    """What follows the tag of an event-notification."""
+    """Decode an event-notification from behind its tag; raises DecodeError."""
     moment = _decode_date_time(cursor) if cursor.optional("time") else None
     return EventNotification(moment, cursor.attribute(), cursor.data())
 
@@ -100,7 +100,7 @@ def _decode_body(cursor: Cursor) -> Data:
 
 
 def _decode_untagged(cursor: Cursor, start: int, strict: DecodeError) -> Data:
-    """The form with bare attribute descriptors; where that fails too, the strict reading's error stands."""
+    """Decode the form with bare attribute descriptors; where that fails too, raise the first error."""
     try:
         value = axdr.decode_all(cursor.buf, offset=start, limits=cursor.limits, untagged_descriptors=True)
     except DecodeError:

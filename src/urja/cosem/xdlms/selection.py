@@ -1,4 +1,4 @@
-"""Selective access to profile generics (IEC 62056-6-2, class 7, attribute 2): by range and by entry."""
+"""Selective access to profile generics (Blue Book, class 7, attribute 2): by range and by entry."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,7 +12,7 @@ from urja.cosem.xdlms.cursor import Cursor
 
 
 class Selector(IntEnum):
-    """Access selectors of a profile's buffer."""
+    """The access selectors of a profile's buffer."""
 
     RANGE = 1
     ENTRY = 2
@@ -20,19 +20,19 @@ class Selector(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessSelection:
-    """Selective-access-descriptor as it stands on the wire."""
+    """A Selective-access-descriptor as it is on the wire."""
 
     selector: int
     parameters: Data
 
     def encode(self) -> bytes:
-        """The selector byte and its parameters."""
+        """Return the selector byte and the parameters."""
         return bytes((self.selector,)) + axdr.encode(self.parameters)
 
     def interpret(self) -> "RangeAccess | EntryAccess | AccessSelection":
-        """By range or by entry where it is well-formed as such, else itself.
+        """Return the selection by range or by entry where the selector is 1 or 2, else itself.
 
-        Raises DecodeError where the selector is 1 or 2 and the parameters do not fit it.
+        Raises DecodeError where the parameters do not fit selector 1 or 2.
         """
         if self.selector == Selector.RANGE:
             return RangeAccess.from_data(self.parameters)
@@ -43,14 +43,17 @@ class AccessSelection:
 
 @dataclass(frozen=True, slots=True)
 class CaptureObject:
-    """capture_object_definition: the attribute and its element (0: the whole attribute)."""
+    """A capture_object_definition: an attribute, and the element of it (0: the whole attribute)."""
 
     attribute: CosemAttribute
     data_index: int = 0
 
     @classmethod
     def from_data(cls, data: Data) -> Self:
-        """From structure {long-unsigned, octet-string, integer, long-unsigned}; DecodeError otherwise."""
+        """Return the definition in a structure {long-unsigned, octet-string, integer, long-unsigned}.
+
+        Raises DecodeError for any other value.
+        """
         class_id, name, attribute, index = _members(
             data, (Tag.UINT16, Tag.OCTET_STRING, Tag.INT8, Tag.UINT16), "capture object"
         )
@@ -59,7 +62,7 @@ class CaptureObject:
         return cls(CosemAttribute(class_id, Obis.from_bytes(name), attribute), index)
 
     def to_data(self) -> Data:
-        """The structure."""
+        """Return the structure that is sent."""
         attribute = self.attribute
         return axdr.structure(
             axdr.uint16(attribute.class_id),
@@ -71,9 +74,9 @@ class CaptureObject:
 
 @dataclass(frozen=True, slots=True)
 class RangeAccess:
-    """Rows whose restricting column lies in [from_value, to_value], both ends included.
+    """The rows whose restricting column is in [from_value, to_value], both ends included.
 
-    `columns` empty means all columns.
+    Empty `columns` mean all columns.
     """
 
     restricting: CaptureObject
@@ -83,7 +86,7 @@ class RangeAccess:
 
     @classmethod
     def from_data(cls, data: Data) -> Self:
-        """From range_descriptor; raises DecodeError where it is none."""
+        """Return the selection in a range_descriptor; raises DecodeError for any other value."""
         if data.tag is not Tag.STRUCTURE or len(data.value) != 4 or data.value[3].tag is not Tag.ARRAY:
             raise DecodeError("a range descriptor is a structure of object, from, to and a column array")
         restricting, from_value, to_value, columns = data.value
@@ -95,7 +98,7 @@ class RangeAccess:
         )
 
     def selection(self) -> AccessSelection:
-        """The wire form."""
+        """Return the selection as it is sent."""
         columns = axdr.array(*(column.to_data() for column in self.columns))
         descriptor = axdr.structure(self.restricting.to_data(), self.from_value, self.to_value, columns)
         return AccessSelection(Selector.RANGE, descriptor)
@@ -112,12 +115,12 @@ class EntryAccess:
 
     @classmethod
     def from_data(cls, data: Data) -> Self:
-        """From entry_descriptor; raises DecodeError where it is none."""
+        """Return the selection in an entry_descriptor; raises DecodeError for any other value."""
         tags = (Tag.UINT32, Tag.UINT32, Tag.UINT16, Tag.UINT16)
         return cls(*_members(data, tags, "entry descriptor"))
 
     def selection(self) -> AccessSelection:
-        """The wire form."""
+        """Return the selection as it is sent."""
         descriptor = axdr.structure(
             axdr.uint32(self.from_entry),
             axdr.uint32(self.to_entry),
@@ -128,20 +131,21 @@ class EntryAccess:
 
 
 Access = RangeAccess | EntryAccess | AccessSelection
+"""Any selective access: interpreted by range or by entry, or as it is sent."""
 
 
 def to_selection(access: Access | None) -> AccessSelection | None:
-    """Any form of selective access in its wire form."""
+    """Return any form of selective access as it is sent; None stays None."""
     return access if access is None or isinstance(access, AccessSelection) else access.selection()
 
 
 def encode_optional(access: AccessSelection | None) -> bytes:
-    """Presence flag, then the selection."""
+    """Return the presence flag and, where there is one, the selection."""
     return b"\x00" if access is None else b"\x01" + access.encode()
 
 
 def decode_optional(cursor: Cursor) -> AccessSelection | None:
-    """Presence flag, then the selection."""
+    """Decode a presence flag and the selection behind it; raises DecodeError."""
     if not cursor.optional("access selection"):
         return None
     return AccessSelection(cursor.byte("access selector"), cursor.data())

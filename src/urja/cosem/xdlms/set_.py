@@ -1,4 +1,4 @@
-"""SET (IEC 62056-5-3, 9.3.6): normal, with list, in blocks, and its responses."""
+"""The SET service (Green Book 9.5): requests normal, with list and in blocks, and their responses."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ RESPONSE_TAG: Final = 0xC5
 
 @dataclass(frozen=True, slots=True)
 class SetRequestNormal:
-    """Write one attribute. `invoke` is the invoke-id-and-priority byte."""
+    """A request to write one attribute; `invoke` is the invoke-id-and-priority byte."""
 
     invoke: int
     attribute: CosemAttribute
@@ -28,14 +28,14 @@ class SetRequestNormal:
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 1, self.invoke)) + item + axdr.encode(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class SetRequestFirstBlock:
-    """The first block of a long value."""
+    """A request to write an attribute, with the first block of its long value."""
 
     invoke: int
     attribute: CosemAttribute
@@ -43,7 +43,7 @@ class SetRequestFirstBlock:
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 2, self.invoke)) + item + self.block.encode()
 
@@ -56,34 +56,34 @@ class SetRequestBlock:
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 3, self.invoke)) + self.block.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class SetRequestWithList:
-    """Write several attributes; one value per item."""
+    """A request to write several attributes, with one value for each."""
 
     invoke: int
     items: tuple[Item, ...]
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((REQUEST_TAG, 4, self.invoke)) + encode_items(self.items)
         return head + encode_values(self.values)
 
 
 @dataclass(frozen=True, slots=True)
 class SetRequestFirstBlockWithList:
-    """Write several attributes whose values come in blocks."""
+    """A request to write several attributes, with the first block of their values."""
 
     invoke: int
     items: tuple[Item, ...]
     block: Block
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((REQUEST_TAG, 5, self.invoke)) + encode_items(self.items) + self.block.encode()
 
 
@@ -95,19 +95,19 @@ class SetResponseNormal:
     result: AccessResult
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 1, self.invoke, self.result))
 
 
 @dataclass(frozen=True, slots=True)
 class SetResponseBlock:
-    """Acknowledges a block that is not the last."""
+    """The acknowledgement of a block that is not the last."""
 
     invoke: int
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 2, self.invoke)) + self.block_number.to_bytes(4)
 
 
@@ -120,7 +120,7 @@ class SetResponseLastBlock:
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 3, self.invoke, self.result)) + self.block_number.to_bytes(4)
 
 
@@ -133,7 +133,7 @@ class SetResponseLastBlockWithList:
     block_number: int
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         head = bytes((RESPONSE_TAG, 4, self.invoke))
         return head + _encode_results(self.results) + self.block_number.to_bytes(4)
 
@@ -146,7 +146,7 @@ class SetResponseWithList:
     results: tuple[AccessResult, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((RESPONSE_TAG, 5, self.invoke)) + _encode_results(self.results)
 
 
@@ -167,12 +167,12 @@ SetResponse = (
 
 
 def encode_values(values: tuple[Data, ...]) -> bytes:
-    """SEQUENCE OF Data."""
+    """Return the bytes of a SEQUENCE OF Data."""
     return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
 
 
 def decode_values(cursor: Cursor, expected: int | None = None) -> tuple[Data, ...]:
-    """SEQUENCE OF Data, where it is said as many as there are references."""
+    """Decode a SEQUENCE OF Data; raises DecodeError where `expected` is given and the count is another."""
     start = cursor.pos
     count = cursor.count("values")
     if expected is not None and count != expected:
@@ -181,7 +181,7 @@ def decode_values(cursor: Cursor, expected: int | None = None) -> tuple[Data, ..
 
 
 def decode_request(cursor: Cursor) -> SetRequest:
-    """What follows the tag of a SET request."""
+    """Decode a SET request from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of SET request")
     if not 1 <= choice <= 5:
         raise unknown_choice(cursor, "type of SET request", choice)
@@ -200,7 +200,7 @@ def decode_request(cursor: Cursor) -> SetRequest:
 
 
 def decode_response(cursor: Cursor) -> SetResponse:
-    """What follows the tag of a SET response."""
+    """Decode a SET response from behind its tag; raises DecodeError."""
     choice = cursor.byte("type of SET response")
     if not 1 <= choice <= 5:
         raise unknown_choice(cursor, "type of SET response", choice)

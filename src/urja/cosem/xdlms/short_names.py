@@ -1,6 +1,6 @@
-"""Services with short names (IEC 62056-5-3, 9.3.14 to 9.3.19): Read, Write, UnconfirmedWrite, InformationReport.
+"""The services with short names (Green Book 9.5): Read, Write, UnconfirmedWrite, InformationReport.
 
-We speak logical names; these are read, and written back, for whoever has captured an older meter.
+Associations here use logical names. These APDUs are decoded and encoded for captures of older meters.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _VARIABLE, _PARAMETERIZED, _BLOCK_NUMBER, _READ_BLOCK, _WRITE_BLOCK = 2, 4, 5, 6
 
 @dataclass(frozen=True, slots=True)
 class ShortName:
-    """variable-name, with a selector where the access is parameterized."""
+    """A variable-name, with a selector and parameters where the access is parameterized."""
 
     name: int
     selector: int | None = None
     parameters: Data | None = None
 
     def encode(self) -> bytes:
-        """Variable-Access-Specification."""
+        """Return the bytes of the Variable-Access-Specification."""
         name = self.name.to_bytes(2)
         if self.selector is None or self.parameters is None:
             return bytes((_VARIABLE,)) + name
@@ -40,14 +40,17 @@ class ShortName:
 
 @dataclass(frozen=True, slots=True)
 class BlockAccess:
-    """What asks for, carries or takes a block of a long Read or Write. None where the form has no such field."""
+    """A request for, a carrier of, or an acknowledgement of one block of a long Read or Write.
+
+    `last` and `data` are None where the form has no such field.
+    """
 
     number: int
     last: bool | None = None
     data: bytes | None = None
 
     def encode(self) -> bytes:
-        """Variable-Access-Specification."""
+        """Return the bytes of the Variable-Access-Specification."""
         number = self.number.to_bytes(2)
         if self.last is None:
             return bytes((_BLOCK_NUMBER,)) + number
@@ -58,17 +61,19 @@ class BlockAccess:
 
 Variable = ShortName | BlockAccess
 ReadResult = Data | AccessResult | BlockAccess
-"""A value, a reason, or a block: with its data one of the answer, without them the number of the one received."""
+"""A value, a reason, or a block: with data a block of the answer, without data the number of the block
+received.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """Read several variables."""
+    """A request to read several variables."""
 
     variables: tuple[Variable, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         return bytes((READ_REQUEST_TAG,)) + _encode_variables(self.variables)
 
 
@@ -79,21 +84,21 @@ class ReadResponse:
     results: tuple[ReadResult, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         results = b"".join(map(_encode_result, self.results))
         return bytes((READ_RESPONSE_TAG,)) + axdr.encode_length(len(self.results)) + results
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """Write several variables; unconfirmed ones are not answered."""
+    """A request to write several variables; an unconfirmed one has no response."""
 
     variables: tuple[Variable, ...]
     values: tuple[Data, ...]
     confirmed: bool = True
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         tag = WRITE_REQUEST_TAG if self.confirmed else UNCONFIRMED_WRITE_TAG
         return bytes((tag,)) + _encode_variables(self.variables) + encode_values(self.values)
 
@@ -105,21 +110,21 @@ class WriteResponse:
     results: tuple[AccessResult | int, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         results = b"".join(map(_encode_written, self.results))
         return bytes((WRITE_RESPONSE_TAG,)) + axdr.encode_length(len(self.results)) + results
 
 
 @dataclass(frozen=True, slots=True)
 class InformationReport:
-    """Values that the server sends by itself; `current_time` is a GeneralizedTime as it stands there."""
+    """Values that the server sends unasked; `current_time` is a GeneralizedTime as received."""
 
     current_time: bytes | None
     variables: tuple[Variable, ...]
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """The APDU."""
+        """Return the bytes of the APDU, its tag included."""
         moment = self.current_time
         time = b"\x00" if moment is None else b"\x01" + axdr.encode_length(len(moment)) + moment
         variables = _encode_variables(self.variables)
@@ -127,32 +132,32 @@ class InformationReport:
 
 
 def decode_read_request(cursor: Cursor) -> ReadRequest:
-    """What follows the tag."""
+    """Decode a Read request from behind its tag; raises DecodeError."""
     return ReadRequest(_decode_variables(cursor))
 
 
 def decode_read_response(cursor: Cursor) -> ReadResponse:
-    """What follows the tag."""
+    """Decode a Read response from behind its tag; raises DecodeError."""
     return ReadResponse(tuple(_decode_result(cursor) for _ in range(cursor.count("results"))))
 
 
 def decode_write_request(cursor: Cursor) -> WriteRequest:
-    """What follows the tag."""
+    """Decode a Write request from behind its tag; raises DecodeError."""
     return WriteRequest(_decode_variables(cursor), decode_values(cursor))
 
 
 def decode_unconfirmed_write(cursor: Cursor) -> WriteRequest:
-    """What follows the tag."""
+    """Decode an UnconfirmedWrite request from behind its tag; raises DecodeError."""
     return WriteRequest(_decode_variables(cursor), decode_values(cursor), confirmed=False)
 
 
 def decode_write_response(cursor: Cursor) -> WriteResponse:
-    """What follows the tag."""
+    """Decode a Write response from behind its tag; raises DecodeError."""
     return WriteResponse(tuple(_decode_written(cursor) for _ in range(cursor.count("results"))))
 
 
 def decode_information_report(cursor: Cursor) -> InformationReport:
-    """What follows the tag."""
+    """Decode an InformationReport from behind its tag; raises DecodeError."""
     moment = cursor.octets("current time") if cursor.optional("current time") else None
     return InformationReport(moment, _decode_variables(cursor), decode_values(cursor))
 

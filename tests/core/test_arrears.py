@@ -1,4 +1,4 @@
-"""What of a recharge goes to which old bill, and what comes back from them."""
+"""The allocation of a recharge to old bills, and its reversal."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Local days, billing periods, roundings."""
+"""Local days, billing periods and roundings."""
 
 import itertools
 from datetime import UTC, date, datetime, timedelta

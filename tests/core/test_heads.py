@@ -1,4 +1,4 @@
-"""Heads of the signed log in a row: what is wrong with them is found without a database."""
+"""Faults in a series of signed heads, found without a database."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,7 +1,7 @@
-"""Bills of Indian utilities as they were printed, and examples that utilities or newspapers worked out.
+"""Bills of Indian utilities as printed, and examples worked out by utilities or newspapers, by both raters to the paisa.
 
-Each says where its figures are from. Both raters have to come to them, to the paisa. The documents are examples
-"modelled on" an order: none is complete, and none is to be charged from without the order itself.
+Each case names the source of its figures. The documents are examples "modelled on" a tariff order: none is complete, and
+none may be used for billing without the order itself.
 """
 
 from datetime import date
@@ -135,7 +135,7 @@ slabs = [{from=0, rate="0.23"}]
 def test_a_quarter_of_west_bengal():
     """WBSEDCL, domestic urban, 790 units in a quarter (electricalnotebook.com, residential bill): its slabs of
     102, 78, 120, 300 and 300 units a quarter are a third of that a month. Its subsidy of 673.46 is no line of this
-    document: how it was reckoned is not published."""
+    document: how it was calculated is not published."""
     assert bill(WEST_BENGAL, "790", "2019-07-01", "2019-10-01") == {
         "energy": "5475.86",
         "fixed": "45.00",

@@ -1,4 +1,4 @@
-"""Merkle trees held to published vectors, and to each other over random sizes."""
+"""Merkle trees against published vectors, and consistent among themselves over random sizes."""
 
 import hashlib
 

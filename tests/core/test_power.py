@@ -1,4 +1,4 @@
-"""What is known of the power at a meter, from its newest message and those of its neighbours."""
+"""The power at a meter, from its newest message and those of its neighbours."""
 
 from datetime import UTC, datetime, timedelta
 

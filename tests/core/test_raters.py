@@ -1,4 +1,4 @@
-"""The engine and a second rater that shares nothing with it agree on any tariff, and differences add up."""
+"""The engine and the independent second rater agree on any tariff, and differences of results add up."""
 
 from datetime import date, timedelta
 from fractions import Fraction

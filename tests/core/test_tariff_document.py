@@ -1,4 +1,4 @@
-"""A document with faults: all of them are reported, each with its place and a sentence."""
+"""Faults of a tariff document: all are reported, each with its place and a sentence."""
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_all_faults_come_at_once():
 def test_a_cycle_over_several_lines_is_named():
     text = GOOD + '[[line]]\nname="a"\naccrues="percent"\npercent=1\non=["b"]\n'
     text += '[[line]]\nname="b"\naccrues="percent"\npercent=1\non=["a"]\n'
-    assert faults(text) == ["line a.on: is reckoned from itself, by a -> b -> a; take one of the lines out"]
+    assert faults(text) == ["line a.on: depends on itself, by a -> b -> a; remove one of the lines"]
 
 
 @pytest.mark.parametrize("text", ["", "][", "line = 3", "line = [1]", "format = 1\nline = []", "\x00"])
@@ -180,8 +180,8 @@ def test_a_good_document_of_every_kind_of_line():
         ("round = {to = 1}", 'round = {to = 1, each = "part"}', "line whole.round.each", "sum of its lines"),
         ('"fixed", "duty", "minimum"', '"fixed", "dooty"', "line whole.on", "'dooty', which does not exist"),
         ('accrues = "per-day"', 'accrues = "per-day"\ncredit = 1', "line fixed.credit", "must be true or false"),
-        ('accrues = "per-day"', 'accrues = "per-day"\nper = "kVA"', "line fixed.per", "cannot say yet"),
-        ('accrues = "per-day"', 'accrues = "time-of-use"', "line fixed.accrues", "cannot say yet"),
+        ('accrues = "per-day"', 'accrues = "per-day"\nper = "kVA"', "line fixed.per", "cannot express yet"),
+        ('accrues = "per-day"', 'accrues = "time-of-use"', "line fixed.accrues", "cannot express yet"),
     ],
 )  # fmt: skip
 def test_each_fault_of_what_depends_on_use_has_a_place_and_a_sentence(old, new, where, words):

@@ -1,4 +1,4 @@
-"""Checks on columns: each objects to what it should, and to nothing else."""
+"""Validation checks on columns: each flags the values it should, and no others."""
 
 import numpy as np
 from hypothesis import given, strategies as st

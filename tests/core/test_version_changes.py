@@ -1,4 +1,4 @@
-"""A new version inside a billing period, in each of the ways that a document can say; the page is docs/money.md."""
+"""A new tariff version inside a billing period, in each of the ways a document can state (docs/money.md)."""
 
 from datetime import date, timedelta
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Bills that were published, or that standards documents work out, to the last minor unit."""
+"""Published bills, and bills worked out in tariff orders, to the last minor unit."""
 
 from dataclasses import dataclass, replace
 from datetime import date

@@ -1,7 +1,7 @@
-"""Another project's client (dlms-cosem 21.3.2, MIT) reads a meter; run in an environment of its own.
+"""Reads a meter with another project's client (dlms-cosem 21.3.2, MIT); runs in its own environment.
 
-Arguments: the JSON that `urja meter serve --json` prints. Prints JSON: what it has read. Urja is not
-importable here, and that is the point.
+Arguments: the JSON that `urja meter serve --json` prints. Output: JSON with what was read. Urja is deliberately not
+importable here, so that no code of ours can help the client.
 """
 
 import json

@@ -1,3 +1,5 @@
+"""Builders of identities and meters for the tests of the simulated meter."""
+
 from datetime import UTC, datetime
 from enum import IntEnum
 

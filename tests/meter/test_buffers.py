@@ -1,3 +1,5 @@
+"""Profile buffers: order, overwriting of the oldest row, and selection by range and by entry."""
+
 from collections import deque
 
 from hypothesis import given, strategies as st

@@ -1,3 +1,5 @@
+"""The metering engine: intervals, daily rows, outages, clock settings and billing periods."""
+
 import pytest
 from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_engine

@@ -1,3 +1,5 @@
+"""Faults of the link: rates, and the same outcome from the same seed."""
+
 import pytest
 
 from urja.meter.engine import Tale

@@ -1,4 +1,4 @@
-"""Other people's code against our meter: dlms-cosem 21.3.2 by HLS-GMAC, in an environment without Urja."""
+"""An independent client against the meter: dlms-cosem 21.3.2 by HLS-GMAC, in an environment without Urja."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A meter of a type that is not in the package: its own columns, scalers, codes and bits go over the wire."""
+"""A meter of a type that does not ship with Urja: its own columns, scalers, codes and bits on the wire."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Meters behind one line of HDLC, asked by the client's half of the data link."""
+"""Meters on an HDLC bus, read by the client side of the data link."""
 
 import random
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A meter's state is a fold over its inputs: who lives them again stands where it stood."""
+"""The state of a meter is a fold over its inputs: replaying them restores it exactly."""
 
 import pytest
 from hypothesis import given, settings, strategies as st

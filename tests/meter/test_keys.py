@@ -1,4 +1,4 @@
-"""Keys that are transferred to the meter (security setup, class 64, method 2)."""
+"""Keys transferred to the meter (security setup, class 64, method 2)."""
 
 from contextlib import closing
 

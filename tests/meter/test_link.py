@@ -1,3 +1,5 @@
+"""Links: latency by profile, and the hours in which a meter cannot be reached."""
+
 import random
 from datetime import UTC, datetime, timedelta
 

@@ -1,3 +1,5 @@
+"""The household load: exact sums, the same curve from the same seed, plausible size."""
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st

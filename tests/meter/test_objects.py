@@ -1,3 +1,5 @@
+"""The COSEM objects of the meter: attributes, access rights, selective access and methods."""
+
 import pytest
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_meter, moment
 

@@ -1,4 +1,4 @@
-"""Above the limit the meter cuts, tries again, locks out: numbers of type urja-d1."""
+"""Overload: the meter disconnects above the limit, retries and locks out, with the numbers of type urja-d1."""
 
 import pytest
 from hypothesis import given, settings, strategies as st

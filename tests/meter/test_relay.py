@@ -1,3 +1,5 @@
+"""The disconnect control: every order in every state and control mode."""
+
 import pytest
 
 from urja.meter.relay import CONTROL_MODES, ControlState, LoadSwitch, Order

@@ -1,3 +1,5 @@
+"""A meter served alone: the printed parameters are enough for a client."""
+
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta

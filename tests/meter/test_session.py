@@ -1,3 +1,5 @@
+"""Associations over one connection: answers, errors, counters and ciphering."""
+
 import pytest
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_meter, moment
 from tests.meter.wire import CLIENT_TITLE, FakeWire, client_for

@@ -1,4 +1,4 @@
-"""Orders of a town to a fleet: transformers, feeders, links, what survives a kill."""
+"""Control orders to a fleet: transformers, feeders, links, and the state after a killed process."""
 
 import asyncio
 import json

@@ -1,3 +1,5 @@
+"""The load of a transformer: the sum of its premises, hooked wires and losses."""
+
 from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S
 

@@ -1,7 +1,7 @@
-"""What a client that nobody has seen might do: a tool of a utility's acceptance test, a stranger, a broken one.
+"""Unusual clients: an acceptance-test tool of a utility, an unknown client, a defective one.
 
-Each gets the answer that the standard has for it, and the meter goes on for the others. Sans-IO where bytes are enough;
-sockets where it is about connections.
+Each gets the answer that the standard prescribes, and the meter keeps serving the others. Sans-IO where bytes are
+enough; with sockets where connections matter.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A client core and a meter on a wire that is not there: bytes go straight across."""
+"""A client core and a meter without a transport: bytes pass directly between them."""
 
 import itertools
 

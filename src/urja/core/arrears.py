@@ -1,6 +1,7 @@
-"""Old dues beside a balance: what of a recharge goes to them, to which of them, and what comes back from them.
+"""Dues from old bills, beside the balance of an account: how an amount is allocated to them, and how that is
+reversed.
 
-The oldest bill is paid first, and of each bill its surcharge before its principal.
+The oldest bill is paid first, and of each bill its surcharge before its principal. All amounts are minor units.
 """
 
 from calendar import monthrange
@@ -11,7 +12,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is owed of a bill."""
+    """The unpaid part of one old bill."""
 
     key: int
     bill: str
@@ -26,7 +27,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What an amount pays of one bill."""
+    """The part of an amount that pays one old bill."""
 
     due: Due
     surcharge_minor: int
@@ -42,17 +43,17 @@ class Part:
 
 
 def owed(dues: Iterable[Due]) -> int:
-    """All of it, in minor units."""
+    """Return the total of some dues, in minor units."""
     return sum(due.owed_minor for due in dues)
 
 
 def share_of(percent: int, owed_minor: int, amount_minor: int) -> int:
-    """What of a recharge goes to old dues, rounded down: never more than is owed."""
+    """Return the part of a recharge that pays dues: `percent` of it, rounded down, and at most what is owed."""
     return min(owed_minor, amount_minor * percent // 100)
 
 
 def set_against(dues: Iterable[Due], amount_minor: int) -> list[Part]:
-    """An amount by bills; what exceeds all of them is left over."""
+    """Allocate an amount to bills, the oldest first; what exceeds all dues is allocated to none."""
     parts = []
     for due in sorted(dues, key=lambda due: (due.due_on, due.key)):
         surcharge = min(amount_minor, due.surcharge_minor)
@@ -64,7 +65,7 @@ def set_against(dues: Iterable[Due], amount_minor: int) -> list[Part]:
 
 
 def taken_back(paid: Sequence[Part], amount_minor: int) -> list[Part]:
-    """Of what was paid the last part first: what is left is what a smaller amount would have paid."""
+    """Reverse payments of dues, the last first: the rest is what a smaller amount would have paid."""
     parts = []
     for part in reversed(paid):
         principal = min(amount_minor, part.principal_minor)
@@ -76,15 +77,15 @@ def taken_back(paid: Sequence[Part], amount_minor: int) -> list[Part]:
 
 
 def less[Sums: (Due, Part)](sums: Iterable[Sums], parts: Iterable[Part]) -> list[Sums]:
-    """What is left, of bills or of what was paid of them, without these parts."""
+    """Return dues, or payments of dues, reduced by these parts."""
     gone = {part.key: part for part in parts}
     return [_without(each, gone[each.key]) if each.key in gone else each for each in sums]
 
 
 def due_day(every: str, first: date, number: int) -> date:
-    """The day on which an instalment is due, the first being number 0: each `day`, or each `month`.
+    """Return the due date of instalment `number` (the first is 0), where one is due each `day` or each `month`.
 
-    A month that has no such day has its last instead, and the month after it the day again.
+    In a month without that day the instalment is due on the month's last day; the next month has the day again.
     """
     if every == "day":
         return first + timedelta(days=number)

@@ -1,4 +1,4 @@
-"""Local civil days and billing periods. The zone is always an argument; bounds are half-open and in UTC."""
+"""Local days and billing periods. The time zone is always an argument; bounds are half-open and in UTC."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ ONE_DAY = timedelta(days=1)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a local day, in UTC, also where a change of summer time falls on midnight."""
+    """Return the first instant of a local day, in UTC; correct also where summer time begins or ends at midnight."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
-    """The local day that holds an instant. An interval belongs to the day of its *start*."""
+    """Return the local day of an instant. An interval belongs to the day of its *start*."""
     return instant.astimezone(zone).date()
 
 
@@ -28,7 +28,7 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many days it holds; zero when empty."""
+        """The number of days; zero for an empty period."""
         return max((self.end - self.first).days, 0)
 
     def __contains__(self, day: date) -> bool:
@@ -38,27 +38,30 @@ class Period:
         return (self.first + timedelta(days=n) for n in range(self.days))
 
     def meet(self, other: "Period") -> "Period":
-        """The days in both, perhaps none."""
+        """Return the days that are in both periods; an empty period where there are none."""
         first = max(self.first, other.first)
         return Period(first, max(first, min(self.end, other.end)))
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """Its first instant and the first one after it, in UTC."""
+        """Return the first instant of the period and the first instant after it, in UTC."""
         return midnight(self.first, zone), midnight(self.end, zone)
 
     def cut(self, days: list[date]) -> "list[Period]":
-        """The same days in pieces that begin at each of the given days inside."""
+        """Split the period before each of the given days that lies inside it."""
         starts = [self.first, *sorted({day for day in days if self.first < day < self.end})]
         return [Period(first, end) for first, end in zip(starts, [*starts[1:], self.end], strict=True)]
 
 
 def month_of(day: date) -> Period:
-    """The calendar month that holds a day."""
+    """Return the calendar month of a day."""
     return billing_period(day, 1)
 
 
 def billing_period(day: date, starts_on: int = 1) -> Period:
-    """The billing period that holds a day, where periods begin on day 1..28 of each month."""
+    """Return the billing period of a day, where periods begin on day `starts_on` (1 to 28) of each month.
+
+    Raises ValueError for another `starts_on`: from 29 on, February would have none.
+    """
     if not 1 <= starts_on <= 28:
         raise ValueError(f"a billing period begins on day 1 to 28 of a month, not {starts_on}")
     first = day.replace(day=starts_on)
@@ -68,7 +71,7 @@ def billing_period(day: date, starts_on: int = 1) -> Period:
 
 
 def month_parts(period: Period) -> list[tuple[Period, int]]:
-    """The period cut at the first of each month; each part with the length of its month in days."""
+    """Split a period at the first of each month; return each part with the length of its month, in days."""
     parts = []
     while period.days:
         month = month_of(period.first)
@@ -78,5 +81,5 @@ def month_parts(period: Period) -> list[tuple[Period, int]]:
 
 
 def month_fraction(period: Period) -> Fraction:
-    """How many months a period is: each day counts as one part of its own month."""
+    """Return the length of a period in months: each day counts as one part of its own calendar month."""
     return sum((Fraction(part.days, length) for part, length in month_parts(period)), Fraction(0))

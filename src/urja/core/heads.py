@@ -1,6 +1,7 @@
-"""Heads of the signed log: what a day's close signs, and how a signature is checked.
+"""Signed heads of the log of postings and reads: what a day's close signs, and how a series of heads is verified.
 
-The key of heads signs nothing else: it goes over a context and the head's JSON, byte by byte as `body` gives it.
+The key of heads signs nothing else. It signs a context prefix and the head's JSON, byte for byte as `Head.body` gives
+it.
 """
 
 import hashlib
@@ -17,55 +18,58 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from urja.core import merkle
 
 _CONTEXT: Final = b"urja root 1\0"
+"""Signed in front of every head, so that a signature of this key can never be valid for another kind of document."""
 
 NO_HEAD: Final = "0" * 64
-"""What the first head names as its previous one."""
+"""The `previous` of the first head."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The log as it stood when a day was closed."""
+    """The state of the log when a day was closed."""
 
     number: int
-    """Periods are numbered from 1 without a hole."""
+    """Number of the period, counted from 1 without gaps."""
     day: date
-    """The last local day that is closed with it."""
+    """The last local day that this head closes."""
     size: int
-    """Leaves in the log."""
+    """Number of leaves in the log."""
     root: str
-    """Of the Merkle tree over them, in hex."""
+    """Root of the Merkle tree over the leaves, in hexadecimal."""
     previous: str
-    """SHA-256 of the body of the head before."""
+    """SHA-256 of the previous head's body, in hexadecimal."""
     signed_at: datetime
     key: str
-    """The Ed25519 public key, in hex."""
+    """The Ed25519 public key, in hexadecimal."""
 
     @property
     def body(self) -> bytes:
-        """The JSON that is signed: the fields in this order."""
+        """The signed JSON: the fields in this order."""
         return msgspec.json.encode(self)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the body, by which the next head names this one."""
+        """SHA-256 of the body in hexadecimal, by which the next head names this one."""
         return hashlib.sha256(self.body).hexdigest()
 
     @property
     def fingerprint(self) -> str:
-        """The key's, as it is published and compared by eye."""
+        """Fingerprint of the key, as it is published and compared by eye."""
         return fingerprint(bytes.fromhex(self.key))
 
 
 class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A head with its signature in hex; a line of a file of heads."""
+    """A head with its signature in hexadecimal; one line of a file of heads."""
 
     head: Head
     signature: str
     consistency: tuple[str, ...] = ()
-    """In a file: the hashes, in hex, that show that its log goes on from that of the head before (RFC 9162 2.1.4)."""
+    """In a file: the hashes, in hexadecimal, that prove that this log continues the one of the head before (RFC 9162
+    2.1.4).
+    """
 
     @property
     def genuine(self) -> bool:
-        """Whether the signature is that of the key which the head names."""
+        """Whether the signature is valid for the key that the head names."""
         try:
             key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.head.key))
             key.verify(bytes.fromhex(self.signature), _CONTEXT + self.head.body)
@@ -75,9 +79,9 @@ class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def faults(series: Sequence[SignedHead]) -> Iterator[str]:
-    """What is wrong with heads in the order of their numbers: signatures, the chain, a log that does not go on.
+    """Yield every fault of heads in the order of their numbers: signatures, the chain, and logs that were rewritten.
 
-    Needs no database: it is for who keeps copies. Of heads that are missing in between nothing is said but that.
+    It needs no database, so that anyone with copies of heads can check them. Across a gap only the gap is reported.
     """
     for signed in series:
         if not signed.genuine:
@@ -105,17 +109,17 @@ def _goes_on(old: Head, new: Head, path: Sequence[str]) -> bool:
 
 
 def sign(head: Head, private_key: bytes) -> SignedHead:
-    """The head with its signature; `private_key` belongs to the public key that it names."""
+    """Return the head with its signature; `private_key` must belong to the public key that the head names."""
     assert head.key == public_key(private_key), "a head names the key that signs it"
     signature = Ed25519PrivateKey.from_private_bytes(private_key).sign(_CONTEXT + head.body)
     return SignedHead(head=head, signature=signature.hex())
 
 
 def public_key(private_key: bytes) -> str:
-    """The public key of a private one, in hex."""
+    """Return the public key of an Ed25519 private key, in hexadecimal."""
     return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw().hex()
 
 
 def fingerprint(key: bytes) -> str:
-    """SHA-256 of a public key, in base64, as SSH shows keys."""
+    """Return the SHA-256 of a public key in base64, as SSH shows keys."""
     return "SHA256:" + b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

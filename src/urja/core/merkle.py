@@ -1,8 +1,8 @@
-"""Merkle trees as certificate logs have them: roots, inclusion proofs, consistency proofs (RFC 6962, RFC 9162).
+"""Merkle trees of append-only logs: roots, inclusion proofs and consistency proofs (RFC 6962, RFC 9162).
 
-A leaf's hash begins with a byte 0x00, a node's with 0x01 (RFC 9162 2.1.1), so that no leaf can be taken for a node. A
-proof is asked of the hashes of *complete subtrees*: the node (level, index) stands over the 2**level leaves from
-index * 2**level on. A log stores these as it grows and changes none of them.
+A leaf's hash begins with the byte 0x00, a node's with 0x01 (RFC 9162 2.1.1), so that no leaf can be presented as a
+node. Proofs are built from the hashes of *complete subtrees*: the node (level, index) covers the 2**level leaves that
+begin at index * 2**level. A log stores these hashes as it grows and never changes one of them.
 """
 
 import hashlib
@@ -10,34 +10,41 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 EMPTY_ROOT: Final = hashlib.sha256().digest()
+"""The root of a tree without leaves: the hash of nothing (RFC 9162 2.1.1)."""
 
 type Nodes = Callable[[int, int], bytes]
-"""The hash of the complete subtree at (level, index)."""
+"""Returns the hash of the complete subtree at (level, index)."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of a leaf that holds `data`."""
+    """Return the hash of a leaf with the content `data`."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of a node over two others."""
+    """Return the hash of a node from those of its two children."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class Frontier:
-    """A tree that grows leaf by leaf and keeps only the complete subtrees that its root is made of."""
+    """A tree that grows leaf by leaf and holds only its largest complete subtrees: as many hashes as the size has
+    one-bits.
+    """
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
-        """An empty tree, or one of `size` leaves whose largest complete subtrees from left to right are `peaks`."""
+        """Begin with an empty tree, or with `size` leaves whose largest complete subtrees, left to right, are
+        `peaks`.
+        """
         assert size.bit_count() == len(peaks), "one complete subtree for each bit of the size"
         self.size = size
         self._peaks = list(peaks)
 
     def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Add a leaf's hash; returns the subtrees that it completes, itself first, as (level, index, hash)."""
+        """Append a leaf's hash; return the subtrees that it completes, the leaf first, as (level, index, hash)."""
         index, level, hashed = self.size, 0, leaf
         completed = [(level, index, hashed)]
+        # A leaf with an odd number completes its parent, and so on up: the same carries as adding one to a binary
+        # number.
         while index & 1:
             hashed = node_hash(self._peaks.pop(), hashed)
             index, level = index >> 1, level + 1
@@ -47,7 +54,7 @@ class Frontier:
         return completed
 
     def root(self) -> bytes:
-        """The root of the tree as it is now."""
+        """Return the root of the present tree."""
         if not self._peaks:
             return EMPTY_ROOT
         *rest, root = self._peaks
@@ -57,7 +64,7 @@ class Frontier:
 
 
 def peaks(size: int) -> list[tuple[int, int]]:
-    """Where the largest complete subtrees of a tree stand, from left to right, as (level, index)."""
+    """Return the positions of the largest complete subtrees of a tree, left to right, as (level, index)."""
     found, first = [], 0
     for level in range(size.bit_length() - 1, -1, -1):
         if size >> level & 1:
@@ -67,7 +74,10 @@ def peaks(size: int) -> list[tuple[int, int]]:
 
 
 def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
-    """The hashes that lead from a leaf to the root of the first `size` leaves (RFC 9162 2.1.3.1)."""
+    """Return the hashes that connect a leaf with the root of the first `size` leaves (RFC 9162 2.1.3.1).
+
+    Raises ValueError where `index` is not below `size`.
+    """
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} is not among {size}")
     proof, first, end = list[bytes](), 0, size
@@ -83,7 +93,10 @@ def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
 
 
 def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
-    """The hashes that show that a tree of `new` leaves begins with one of `old` (RFC 9162 2.1.4.1)."""
+    """Return the hashes that prove that a tree of `new` leaves begins with the one of `old` (RFC 9162 2.1.4.1).
+
+    Raises ValueError unless 0 < `old` <= `new`.
+    """
     if not 0 < old <= new:
         raise ValueError(f"a tree of {new} leaves does not go on from one of {old}")
     proof, first, end, whole = list[bytes](), 0, new, True
@@ -101,7 +114,7 @@ def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
 
 
 def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether a proof leads from a leaf's hash at `index` to the root of `size` leaves (RFC 9162 2.1.3.2)."""
+    """Return whether a proof connects a leaf's hash at `index` with the root of `size` leaves (RFC 9162 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     at, last, hashed = index, size - 1, leaf
@@ -119,11 +132,13 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
 
 
 def consistent(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
-    """Whether a proof shows that the tree of `new` leaves begins with that of `old` (RFC 9162 2.1.4.2)."""
+    """Return whether a proof shows that the tree of `new` leaves begins with that of `old` (RFC 9162 2.1.4.2)."""
     if not 0 < old <= new:
         return False
     if old == new:
         return not proof and old_root == new_root
+    # An old tree of a power of two is itself a complete subtree, and its root is left out of the proof (RFC 9162
+    # 2.1.4.2, step 2): the verifier has it.
     hashes = _first_then(old_root, proof) if old.bit_count() == 1 else iter(proof)
     at, last = old - 1, new - 1
     while at & 1:
@@ -153,7 +168,9 @@ def _split(size: int) -> int:
 
 
 def _hash_over(first: int, end: int, nodes: Nodes) -> bytes:
-    """The hash over the leaves from `first` up to `end`; `first` is a multiple of the power of two they fill."""
+    """Return the hash over the leaves from `first` up to `end`; `first` is a multiple of the power of two that covers
+    them.
+    """
     size = end - first
     if size.bit_count() == 1:
         level = size.bit_length() - 1

@@ -1,7 +1,8 @@
-"""Whether a supply has power, by the newest evidence: the one type that pages, messages and programs speak by.
+"""Whether a service point has power, by the newest evidence: the one type that pages, messages and the API use.
 
-A meter without power says nothing, so all evidence is of the past: the instant stands with every answer. That the relay
-is open, the meter itself has confirmed; the relay says nothing of the network, and the network nothing of the relay.
+A meter without power sends nothing, so all evidence is of the past and every answer carries its instant. That the
+relay is open, the meter itself has confirmed; the relay does not show whether the network has power, nor the other
+way round.
 """
 
 from collections.abc import Collection
@@ -10,16 +11,18 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 SILENT_INTERVALS: Final = 4
-"""A meter of which nothing came in for so many of its own intervals is not heard from."""
+"""A meter is not communicating when nothing has arrived for this many of its own intervals."""
 
 LEAST_SILENCE: Final = timedelta(hours=1)
-"""And no sooner, however short its intervals are."""
+"""The shortest such time, however short the meter's intervals are."""
 
 BLOCK_GRACE: Final = timedelta(minutes=15)
-"""How long after its end an interval may still be on its way before it is called missing, and its meter overdue."""
+"""How long after its end an interval may still be under way before it counts as missing and its meter as overdue."""
 
 LEAST_REPORTS: Final = 2
-"""So many meters behind one node report a failure before it is taken for the node's: one alone is a house's own."""
+"""So many meters behind one node must report a failure before it is taken for the node's: a single one is a fault in
+one premise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +30,41 @@ class Heard:
     """The newest message of a meter."""
 
     at: datetime
-    """When it came in, by the head end's clock."""
+    """When it arrived, by the head end's clock."""
     last_gasp: bool = False
-    """Whether it told that the power fails: a meter sends it with what is left in its capacitor, and nothing after it."""
+    """Whether it reported that the power fails: a meter sends this on the charge of its capacitor, and nothing after
+    it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Powered:
-    """The meter was heard not long ago."""
+    """The meter has communicated recently."""
 
     heard_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class NoPower:
-    """The network gives no power at the meter."""
+    """The network does not supply the meter."""
 
     since: datetime
     told_by: Literal["meter", "neighbours"]
-    """Its own last gasp; or it is overdue, and other meters behind its transformer or feeder, of which none is heard,
-    gave theirs.
+    """The evidence: the meter's own last gasp, or its neighbours'. The neighbours count where the meter is overdue
+    and every meter behind its transformer or feeder has stopped communicating, some with a last gasp.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class NotHeardFrom:
-    """Whether there is power is not known."""
+    """Whether the meter has power is not known: it does not communicate."""
 
     since: datetime | None
-    """None: nothing has come in yet."""
+    """None: nothing has arrived from this meter yet."""
 
 
 type AtMeter = Powered | NoPower | NotHeardFrom
+"""The state of the network at the meter, whatever its relay does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,9 @@ class Disconnected:
     """The meter has confirmed that its relay is open."""
 
     holds: frozenset[str]
-    """Why it is held off; empty once nothing holds it and it waits to be reconnected."""
+    """The holds that keep the supply disconnected; empty once all are released and the reconnection is pending."""
     since: datetime | None
-    """When the meter confirmed it; None where a person switched beside the meter."""
+    """When the meter confirmed it; None where a person operated the switch at the meter."""
     at_meter: AtMeter
 
 
@@ -76,17 +82,21 @@ type PowerState = AtMeter | Disconnected
 
 
 def silent_after(interval: timedelta) -> timedelta:
-    """How long nothing may come in from a meter before it counts as not heard from."""
+    """Return how long nothing may arrive from a meter before it counts as not communicating."""
     return max(SILENT_INTERVALS * interval, LEAST_SILENCE)
 
 
 def is_overdue(heard: Heard, interval: timedelta, now: datetime) -> bool:
-    """Whether the next message should have come in: then others are asked whether the network has failed."""
+    """Return whether the next message should have arrived: then the neighbours are asked whether the network has
+    failed.
+    """
     return now - heard.at > interval + BLOCK_GRACE
 
 
 def outage_since(behind: Collection[Heard]) -> datetime | None:
-    """Since when no meter behind a node has power; None where one was heard since, or too few have reported a failure."""
+    """Return since when no meter behind a node has power; None where one has communicated since, or too few reported
+    it.
+    """
     last_heard = max((heard.at for heard in behind if not heard.last_gasp), default=None)
     reported = [
         heard.at for heard in behind if heard.last_gasp and (last_heard is None or heard.at > last_heard)
@@ -97,7 +107,9 @@ def outage_since(behind: Collection[Heard]) -> datetime | None:
 def at_meter(
     heard: Heard | None, interval: timedelta, now: datetime, outage: datetime | None = None
 ) -> AtMeter:
-    """What is known of the power at a meter; `outage` is since when all behind its transformer or feeder have none."""
+    """Return what is known of the power at a meter; `outage` is since when no meter behind its transformer or feeder
+    has any.
+    """
     if heard is None:
         return NotHeardFrom(None)
     if heard.last_gasp:
@@ -106,5 +118,5 @@ def at_meter(
         return NoPower(outage, "neighbours")
     if now - heard.at > silent_after(interval):
         return NotHeardFrom(heard.at)
-    # A meter's clock may be ahead, and the end of its last interval with it.
+    # A meter's clock may run ahead, and the end of its last interval with it: the answer must not lie in the future.
     return Powered(min(heard.at, now))

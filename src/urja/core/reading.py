@@ -1,18 +1,23 @@
-"""Reads the tables of a document and collects what is wrong in them, each with its place."""
+"""Reader of the tables of a TOML document that collects every fault, each with its place in the document.
+
+The documents are the dated rules: tariffs, policies and approval thresholds. All faults are reported at once, so that
+a document with ten mistakes is corrected in one pass.
+"""
 
 import re
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 MISSING: Final = object()
-"""The default of what has to be given."""
+"""The default of a key that the document must give: an absent key is then a fault."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What appears in addresses, table rows and commands without quoting: letters, digits, dots, dashes and underscores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong in a document: where, and a sentence that says what to do."""
+    """One mistake in a document: its place (`line energy.slabs[2].from`) and a sentence that says how to correct it."""
 
     where: str
     sentence: str
@@ -22,7 +27,11 @@ class Fault:
 
 
 class TableReader:
-    """A table of the document that remembers what was asked of it, and where its faults belong."""
+    """One table of a document. It records which keys were read, so that `finish` can report the others as unknown.
+
+    Every reading method returns a harmless value of its type where the key is missing or wrong, and adds a `Fault`;
+    nothing is raised. The caller checks the shared list of faults when the whole document has been read.
+    """
 
     def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
         self.given, self.where, self.faults = table, where, faults
@@ -32,12 +41,17 @@ class TableReader:
         return key in self.given
 
     def place(self, key: str) -> str:
+        """The full place of a key in the document, such as `cut.from`; the table's own place for an empty key."""
         return f"{self.where}.{key}" if self.where and key else key or self.where
 
     def fault(self, sentence: str, key: str = "") -> None:
+        """Add a fault of a key, or of the table itself."""
         self.faults.append(Fault(self.place(key), sentence))
 
     def take(self, key: str, default: Any = MISSING) -> Any:
+        """Return the raw value of a key, or `default`; without a default an absent key is a fault and None is
+        returned.
+        """
         self.asked.add(key)
         if key in self.given:
             return self.given[key]
@@ -47,6 +61,7 @@ class TableReader:
         return default
 
     def text(self, key: str, default: Any = MISSING) -> str:
+        """Return a text. It may be empty only where a default is given."""
         value = self.take(key, default)
         if value is not None and (not isinstance(value, str) or (not value.strip() and default is MISSING)):
             self.fault(f"must be text, not {value!r}", key)
@@ -54,7 +69,7 @@ class TableReader:
         return value or ""
 
     def identifier(self, key: str) -> str:
-        """A name for programs: it stands in addresses, rows and commands."""
+        """Return a name that programs use: at most 64 letters, digits, dots, dashes and underscores."""
         text = self.text(key)
         if text and not _IDENTIFIER.fullmatch(text):
             self.fault(
@@ -63,13 +78,16 @@ class TableReader:
         return text
 
     def currency(self) -> str:
+        """Return the three-letter currency code of the document, such as INR."""
         currency = self.text("currency")
         if currency and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
             self.fault(f"must be a three-letter code such as INR, not {currency!r}", "currency")
         return currency
 
     def tables(self, key: str, each: str = "") -> list[Self]:
-        """The tables of a list; where `each` says what they are, it has at least one."""
+        """Return a reader for each table of a list. Where `each` names what the entries are, an empty list is a
+        fault.
+        """
         value = self.take(key) if each else self.take(key, [])
         if value is None:
             return []
@@ -81,6 +99,6 @@ class TableReader:
         return [type(self)(item, f"{self.place(key)}[{n}]", self.faults) for n, item in enumerate(value, 1)]
 
     def finish(self) -> None:
-        """Report the keys that nobody asked for: mostly misspellings."""
+        """Report the keys that no code has read: most of them are misspellings."""
         for key in sorted(set(self.given) - self.asked):
             self.fault(f"is not known here; known are {', '.join(sorted(self.asked))}", key)

@@ -1,6 +1,6 @@
-"""Exact quantities: money in minor units, energy in Wh, and roundings that have a name.
+"""Exact quantities: money in minor units (paise), energy in Wh, and named roundings.
 
-Nothing here is a float. A value under way is a `Fraction`; it becomes an integer in one place, by a `Step` that
+No value here is a float. An intermediate value is a `Fraction`; it becomes an integer in one place, by a `Step` that
 the tariff document states.
 """
 
@@ -13,11 +13,12 @@ from typing import Any, assert_never
 
 
 class Mode(StrEnum):
-    """What a rounding does with the part that is left over."""
+    """The direction of a rounding."""
 
     HALF_UP = "half-up"
-    """To the nearest, a half away from zero: what bills mean by rounding."""
+    """To the nearest, a half away from zero: what bills call rounding."""
     HALF_EVEN = "half-even"
+    """To the nearest, a half to the even neighbour."""
     UP = "up"
     """Away from zero."""
     DOWN = "down"
@@ -26,21 +27,23 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named rounding: to a multiple of `to`, by `mode`."""
+    """A rounding to a multiple of `to`, in the unit of the value that is rounded."""
 
     to: Fraction
     mode: Mode = Mode.HALF_UP
 
     def apply(self, value: Fraction) -> Fraction:
-        """The multiple of `to` that stands for `value`."""
+        """Return the multiple of `to` that `value` is rounded to."""
         return self.to * _to_integer(value / self.to, self.mode)
 
 
 def _to_integer(value: Fraction, mode: Mode) -> int:
     match mode:
         case Mode.HALF_EVEN:
+            # Python's round is half-even, for fractions too.
             return round(value)
         case Mode.DOWN:
+            # int() truncates towards zero, also below zero; floor() would round a negative amount away from it.
             return int(value)
         case Mode.UP:
             return ceil(value) if value > 0 else floor(value)
@@ -51,11 +54,11 @@ def _to_integer(value: Fraction, mode: Mode) -> int:
 
 
 MINOR = Step(Fraction(1))
-"""Half-up to one minor unit: the rounding of a line whose document states no other."""
+"""Half-up to one minor unit: the rounding of a charge line whose document states no other."""
 
 
 def to_minor(value: Fraction, mode: Mode = Mode.HALF_UP) -> int:
-    """An amount under way, in minor units, as the integer that is posted."""
+    """Round an amount in minor units to the integer that is posted."""
     return _to_integer(value, mode)
 
 
@@ -63,7 +66,7 @@ _MOST_DECIMALS = 12
 
 
 def exact(value: Fraction) -> str:
-    """A fraction as text that loses nothing: a decimal where it ends soon, else `n/d`."""
+    """Return a fraction as text without loss: a decimal of at most 12 places where one exists, else `n/d`."""
     if value.denominator == 1:
         return str(value.numerator)
     for decimals in range(1, _MOST_DECIMALS + 1):
@@ -73,13 +76,14 @@ def exact(value: Fraction) -> str:
 
 
 _MOST_DIGITS = 18
+"""An exponent such as 1e999999 would be a number of a million digits: a document must not cost minutes to parse."""
 _LONGEST_SHOWN = 60
 
 
 def written_number(value: Any) -> Fraction | None:
-    """What a document has for a number, exactly: 3, 4.5 read as a Decimal, "4.50"; None for anything else.
+    """Return the exact value of a number in a document (3, 4.5 parsed as Decimal, "4.50"), or None for anything else.
 
-    Numbers with more than 18 digits before or behind the point are none that anybody means, and would take for ever.
+    Numbers with more than 18 digits before or behind the decimal point are refused.
     """
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
@@ -96,13 +100,16 @@ def written_number(value: Any) -> Fraction | None:
 
 
 def shown(value: Any) -> str:
-    """A document's value in a sentence about it, and never longer than that sentence."""
+    """Return a document's value for an error message, cut at 60 characters."""
     text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def major(amount_minor: int | Fraction, exponent: int) -> str:
-    """An amount in major units with its usual decimals, such as `-1234.50`; more decimals are cut, not rounded."""
+    """Return an amount of minor units as text in major units with `exponent` decimals, such as `-1234.50`.
+
+    Fractions of a minor unit are cut off, not rounded.
+    """
     minor = int(amount_minor)
     sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(exponent + 1, "0")
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else f"{sign}{digits}"

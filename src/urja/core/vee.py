@@ -1,7 +1,9 @@
-"""Validation of readings: each check takes columns for many meters and returns a mask, true where it objects.
+"""Validation checks of readings (VEE). Each check takes columns for many meters and returns a mask, true for a bad
+value.
 
-Pure: what to do about an objection (refuse, mark as suspect, estimate) is the caller's to say. Instants are Unix
-seconds, quantities base units, all in int64 arrays of one length; `NULL` stands where the meter sent nothing.
+The checks only detect; whether a bad value is refused, flagged or estimated is the caller's decision. Instants are
+Unix seconds and quantities are base units (Wh, W), all in int64 arrays of one length. `NULL` marks a value that the
+meter did not send: NumPy's int64 has no missing value, and a float array would lose exact Wh above 2**53.
 """
 
 from typing import Final
@@ -13,59 +15,66 @@ Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 NULL: Final = -(2**63)
+"""Marks a missing value in an int64 column: the lowest integer, which no register holds."""
 
 CLOCK_UNFIT: Final = 0x01 | 0x02 | 0x08
-"""Clock status bits that make a stamp doubtful: invalid value, doubtful value, invalid status
-(IEC 62056-6-2, 4.1.6.1)."""
+"""Clock status bits that make a time stamp unreliable: invalid value (bit 0), doubtful value (bit 1), invalid status
+(bit 3) (IEC 62056-6-2, 4.1.6.1).
+"""
 CLOCK_STATUS_ABSENT: Final = 0xFF
-"""A clock that does not give its status is not thereby doubtful."""
+"""The status of a clock that does not report one; such a time stamp is accepted."""
 
 OVERLOAD_PERCENT: Final = 120
-"""A meter carries 1.2 times its maximum current and still measures (IEC 62052-11): no more is plausible."""
+"""The largest plausible power, in percent of the rated power: a meter still measures at 1.2 times its maximum current
+(IEC 62052-11).
+"""
 
 STAMP_SLACK_S: Final = 60
-"""Two registers read seconds apart are stamped to the second, and their clock may be corrected in between."""
+"""Tolerance, in seconds, for the time between two registers: their stamps are whole seconds, and the clock may be set
+in between.
+"""
 
 
 def absent(value: Integers) -> Mask:
-    """The meter sent null-data."""
+    """Return which values are missing (null-data on the wire)."""
     return np.equal(value, NULL)
 
 
 def implausible(energy: Integers, length_s: Integers, limit_w: Integers) -> Mask:
-    """Energy of an interval (Wh) below zero or above what `limit_w` and the overload margin allow.
+    """Return which interval energies (Wh) are negative or above what `limit_w` and the overload margin allow.
 
-    A value that the meter did not send (`NULL`) is not judged.
+    A missing value (`NULL`) is never flagged here.
     """
-    # Compared as W·s·100 without a division; a Wh figure beyond 10**13 is refused before it could overflow.
+    # Compared in W·s·100, so that no division rounds. Energies above 10**13 Wh are flagged first: times 360000 they
+    # would overflow int64 and wrap to a plausible number.
     bounded = np.clip(energy, -1, 10**13)
     ceiling = limit_w * length_s * OVERLOAD_PERCENT
     return ~absent(energy) & ((energy < 0) | (energy > 10**13) | (bounded * 3600 * 100 > ceiling))
 
 
 def in_future(stamp_at: Integers, now: int, tolerance_s: int) -> Mask:
-    """Stamped later than `now` by more than a clock's permitted error."""
+    """Return which time stamps are later than `now` by more than the permitted clock error, in seconds."""
     return np.greater(stamp_at, now + tolerance_s)
 
 
 def misaligned(start_at: Integers, length_s: Integers, interval_s: Integers, utc_offset_s: int) -> Mask:
-    """Not one whole interval of the meter, counted from local midnight."""
+    """Return which intervals are not exactly one interval of the meter's grid, which counts from local midnight."""
     positive = np.maximum(interval_s, 1)
     return np.not_equal(length_s, interval_s) | np.not_equal((start_at + utc_offset_s) % positive, 0)
 
 
 def clock_flagged(clock_status: NDArray[np.integer]) -> Mask:
-    """The meter's own clock status says that the stamp is not to be trusted."""
+    """Return which time stamps the meter's own clock status marks as unreliable."""
     status = clock_status.astype(np.int64)
     flagged: Mask = np.not_equal(status, CLOCK_STATUS_ABSENT) & np.not_equal(status & CLOCK_UNFIT, 0)
     return flagged
 
 
 def runs_back(device: Integers, read_wh: Integers, before_wh: Integers, after_wh: Integers) -> Mask:
-    """A cumulative register below an earlier read of the same device, or above a later one.
+    """Return which cumulative registers (Wh) are below an earlier read of the same device or above a later one.
 
-    Rows are ordered by device and time. `before_wh` and `after_wh` are the stored neighbours in time of each
-    row, `NULL` where there is none. Of two rows in the batch that contradict each other the later is refused.
+    Rows are sorted by device and time. `before_wh` and `after_wh` are the stored reads next to each row in time,
+    `NULL` where none exists. Of two rows in the batch that contradict each other the later one is flagged.
     """
     if len(device) == 0:
         return np.zeros(0, np.bool_)
@@ -75,8 +84,9 @@ def runs_back(device: Integers, read_wh: Integers, before_wh: Integers, after_wh
 
 
 def _running_maximum(group: Integers, value: Integers) -> Integers:
-    """Highest value of the group up to and including each row; groups lie together."""
-    # Each group is lifted above the groups before it. Ranks are lifted, not values: those could overflow.
+    """Return the highest value of each row's group up to that row; rows of one group are adjacent."""
+    # Each group is shifted above all groups before it, so that one running maximum over the column never carries a
+    # value into the next group. Ranks are shifted, not values: shifted values could overflow int64.
     values, ranks = np.unique(value, return_inverse=True)
     starts = np.concatenate(([True], group[1:] != group[:-1]))
     lift = (np.cumsum(starts) - 1) * (len(value) + 1)
@@ -87,9 +97,9 @@ def _running_maximum(group: Integers, value: Integers) -> Integers:
 def advances_too_fast(
     read_at: Integers, read_wh: Integers, before_at: Integers, before_wh: Integers, limit_w: Integers
 ) -> Mask:
-    """A register that has advanced by more since the read before than the meter can carry.
+    """Return which registers (Wh) advanced faster since the stored read before than the meter can carry (`limit_w`).
 
-    Rows without a stored read before (`before_at` is `NULL`) are not judged.
+    Rows without a stored read before (`before_at` is `NULL`) are never flagged.
     """
     known = ~absent(before_at)
     elapsed_s = np.where(known, read_at - np.where(known, before_at, 0), 0) + STAMP_SLACK_S

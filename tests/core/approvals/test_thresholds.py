@@ -1,4 +1,4 @@
-"""Which passkeys an operation needs by a document, and what is wrong in a document."""
+"""The passkeys that an operation needs by a document of thresholds, and the faults reported of a document."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -86,7 +86,7 @@ def test_caps_of_a_person_who_is_all_the_staff():
         ('everybody = "200000"', 'everybody = "1"', "money.everybody: must not be less"),
         ("actor = 20", "actor = 0", "disconnection.actor: must be a whole number from 1"),
         ('protected = "actor"', 'protected = "nobody"', "disconnection.protected: is 'nobody'"),
-        ('"anonymise_consumer"]', '"Make"]', "operations.actor: 'Make' is no kind"),
+        ('"anonymise_consumer"]', '"Make"]', "operations.actor: 'Make' is not a kind"),
         ('"anonymise_consumer"]', '"employ"]', "operations.second: names employ"),
         ("delay_hours = 24", "delay_hours = 0", "alone.delay_hours: must be a whole number from 1"),
         ("expires_hours = 72", "", "waiting.expires_hours: is missing"),

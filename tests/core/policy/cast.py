@@ -1,4 +1,4 @@
-"""Accounts to decide about: one that meets every condition of a cut, and any at all."""
+"""Facts to decide about: an account that meets every condition of a disconnection, and a strategy for any account."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

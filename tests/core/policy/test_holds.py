@@ -1,4 +1,4 @@
-"""What is ordered off beside credit: one table says what protection and hours bind, and a second copy here checks it."""
+"""Holds beside credit: which of them respect protection and hours, held against a second copy of the table."""
 
 from dataclasses import replace
 

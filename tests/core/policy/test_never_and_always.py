@@ -1,6 +1,7 @@
-"""What is never ordered, whatever the facts; and that what is to be ordered is.
+"""Properties of decisions: what is never ordered whatever the facts, and what is always ordered in the end.
 
-The laws are written here a second time, from the document's text alone, so that a mistake in a rule is not repeated.
+The rules are written here a second time, from the document's text alone, so that a mistake in the engine is not
+repeated.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A document with faults: all of them are reported, each with its place and a sentence."""
+"""Faults of a policy document: all are reported, each with its place and a sentence."""
 
 import pytest
 
@@ -63,18 +63,18 @@ def test_the_bundled_documents_are_good(name):
         ("authorised_restores = true", 'authorised_restores = "yes"', "payments.authorised_restores", "true or false"),
         ("at_most = 3", "at_most = 0", "payments.at_most", "from 1"),
         ("arrears_percent = 20", "arrears_percent = 100", "payments.arrears_percent", "leave something"),
-        ("at_least = 0", "at_least = -1", "reconnect.at_least", "cut again at once"),
+        ("at_least = 0", "at_least = -1", "reconnect.at_least", "disconnected again at once"),
         (
             "at_least = 0",
             "at_least = 10\npartial = [{ percent = 50, days = 3 }]",
             "reconnect.at_least",
-            "stay in the dark",
+            "stay disconnected",
         ),
         (
             "at_least = 0",
             "at_least = 0\npartial = [{ percent = 50, days = 3 }, { percent = 75, days = 2 }]",
             "reconnect.partial",
-            "more days to whoever pays more",
+            "more days for a larger percentage",
         ),
         ("[reconnect]", "[reconect]", "reconect", "is not known here"),
     ],

@@ -1,4 +1,4 @@
-"""Whoever may not be cut does not stay cut, and what serves a notice is what the document says."""
+"""Rights of consumers: a protected supply does not stay disconnected, and notices are served as the document says."""
 
 from dataclasses import replace
 from datetime import timedelta

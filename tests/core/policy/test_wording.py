@@ -1,4 +1,4 @@
-"""Every reason has a sentence in every language, and every sentence the parameters it names."""
+"""Every reason has a sentence in every language, and every sentence has the parameters it names."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Cases as people would tell them: what happened, and what is then decided."""
+"""Worked cases: what happened to an account, and the decision that follows."""
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta

@@ -1,6 +1,7 @@
-"""Approvals: from which sums, disconnections and kinds on an operation needs passkeys, as dated documents.
+"""Approvals: from which amounts, disconnections and kinds on an operation needs passkeys, as dated documents.
 
-Pure: what an operation would do and what was done before in, what it needs out. docs/approvals.md lists every parameter.
+Pure: the effect of an operation and of those before it in, the required passkeys out. docs/approvals.md lists every
+parameter.
 """
 
 from urja.core.approvals.document import (

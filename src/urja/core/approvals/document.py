@@ -1,6 +1,6 @@
-"""Documents of thresholds: TOML, dated and versioned, one file a version.
+"""Parser of threshold documents: TOML, dated and versioned, one file for each version.
 
-`parse_thresholds` reads everything it can and reports all faults at once, each with its place and a sentence.
+`parse_thresholds` reports all faults at once, each with its place and a sentence.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ _KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
 
 
 class Need(IntEnum):
-    """Whose passkeys an operation needs; a later one includes those before it."""
+    """Whose passkeys an operation needs; a higher value includes the lower ones."""
 
     NOBODY = 0
     ACTOR = 1
     SECOND = 2
-    """The actor's, and that of another person who may do the operation."""
+    """The actor's, and that of another person who may perform the operation."""
 
 
 class ThresholdsError(ValueError):
-    """A document that is none of thresholds; `faults` has everything that is wrong with it."""
+    """A text that is not a valid threshold document; `faults` has everything that is wrong with it."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -39,7 +39,7 @@ class ThresholdsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """From which sum on an actor's passkey is needed, from which a second person's, and that of all actors together."""
+    """From which total on an actor's passkey is needed, a second person's, and by the total of all actors together."""
 
     actor: int
     second: int
@@ -48,7 +48,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What stands in place of a second person where there is none."""
+    """The limits that replace the second person where only one person has the role."""
 
     delay: timedelta
     money_minor: int
@@ -64,14 +64,14 @@ class Thresholds:
     valid_from: date
     sha256: str
     decimals: int
-    """Of the currency."""
+    """Decimals of the currency."""
     money: Steps
     """Minor units in a local day."""
     disconnections: Steps
     meters: Steps
-    """Meters that are told something by hand."""
+    """Meters that a person sets something on (a clock, a text)."""
     within: timedelta
-    """The time in which disconnections and meters are counted."""
+    """The time over which disconnections and meters are counted."""
     protected: Need
     kinds: dict[str, Need]
     alone: Alone
@@ -79,7 +79,7 @@ class Thresholds:
 
 
 def parse_thresholds(text: str) -> Thresholds:
-    """The document of a text; raises ThresholdsError with every fault."""
+    """Parse a threshold document; raises ThresholdsError with every fault."""
     faults: list[Fault] = []
     try:
         table = toml.loads(text, parse_float=Decimal)
@@ -92,7 +92,7 @@ def parse_thresholds(text: str) -> Thresholds:
 
 
 def bundled_thresholds() -> str:
-    """The text of the document that comes with Urja and is in force while no other is loaded."""
+    """Return the text of the document that ships with Urja, which is in force while no other is loaded."""
     return resources.files(__package__).joinpath("documents", "default.toml").read_text(encoding="utf-8")
 
 
@@ -150,7 +150,7 @@ def _counts(table: Reader) -> Steps:
 
 
 METERS: Final = Steps(100, 1000, 2000)
-"""Where a document says nothing of meters: those before this one did not."""
+"""Steps for meters where a document has none: documents written before these steps existed stay valid."""
 
 
 def _meters(table: Reader) -> Steps:
@@ -173,9 +173,9 @@ def _kinds(table: Reader) -> dict[str, Need]:
     for name, need in (("actor", Need.ACTOR), ("second", Need.SECOND)):
         for kind in table.words(name):
             if not _KIND.fullmatch(kind):
-                table.fault(f"{kind!r} is no kind of operation, such as employ", name)
+                table.fault(f"{kind!r} is not a kind of operation such as employ", name)
             if kind in kinds:
-                table.fault(f"names {kind}, which stands under actor already", name)
+                table.fault(f"names {kind}, which is already under actor", name)
             kinds[kind] = need
     table.finish()
     return kinds

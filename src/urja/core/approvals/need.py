@@ -1,4 +1,4 @@
-"""What an operation needs, by what it would do and by what was done before it."""
+"""The passkeys that an operation needs, by its own effect and that of the operations before it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,22 +9,23 @@ from urja.core.approvals.document import Need, Steps, Thresholds
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What an operation would do, as far as thresholds ask."""
+    """The effect of an operation, as far as thresholds consider it."""
 
     kind: str
     money_minor: int = 0
-    """Moved by hand, whatever its sign."""
+    """Amount that a person moves, in minor units, whatever its sign."""
     disconnections: int = 0
     protected: int = 0
-    """Protected households among them, or whose protection it ends."""
+    """Protected consumers among those disconnected, or consumers whose protection it ends."""
     meters: int = 0
-    """Meters that are told something: their clock, a text."""
+    """Meters that something is set on: their clock, a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was done before: by the actor and by everybody, money in the local day, disconnections and meters in their
-    time.
+    """What was done before, by the actor and by all together.
+
+    Money counts in the local day, disconnections and meters in the document's `within`.
     """
 
     money_minor: int = 0
@@ -36,7 +37,7 @@ class Before:
 
 
 class Ground(Enum):
-    """Which threshold an operation reaches."""
+    """The kind of threshold that an operation reaches."""
 
     KIND = "kind"
     PROTECTED = "protected"
@@ -50,7 +51,7 @@ class Ground(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A threshold that an operation reaches: its limit, and what it comes to with what was done before."""
+    """A threshold that an operation reaches: its limit, and the total of this operation and those before it."""
 
     ground: Ground
     need: Need
@@ -60,7 +61,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """Whose passkeys an operation needs, and by which thresholds."""
+    """Whose passkeys an operation needs, and because of which thresholds."""
 
     reached: tuple[Reached, ...]
 
@@ -70,7 +71,7 @@ class Required:
 
 
 def required(thresholds: Thresholds, measure: Measure, before: Before) -> Required:
-    """What an operation needs by a document."""
+    """Return the passkeys that an operation needs by a document."""
     return Required(tuple(_reached(thresholds, measure, before)))
 
 
@@ -112,7 +113,7 @@ def _by_steps(steps: Steps, own: tuple[Ground, int], everybody: tuple[Ground, in
 
 
 def beyond_caps(thresholds: Thresholds, measure: Measure, before: Before) -> tuple[Reached, ...]:
-    """The caps that stop a person who is all the staff, also after the delay."""
+    """Return the limits that stop a person who is the only staff member, even after the delay."""
     alone = thresholds.alone
     money = before.everybody_money_minor + measure.money_minor
     disconnections = before.everybody_disconnections + measure.disconnections

@@ -1,6 +1,6 @@
-"""Policy: the rules by which a prepaid supply is warned, cut and restored, as dated documents.
+"""Policy: the rules by which a prepaid consumer is warned, disconnected and reconnected, as dated documents.
 
-Pure: facts in, intents with a written reason out; no clock, no storage. docs/policy.md lists every parameter.
+Pure: facts in, intents with a reason out; no clock, no storage. docs/policy.md lists every parameter.
 """
 
 from urja.core.policy.bars import exhausted

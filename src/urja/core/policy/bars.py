@@ -1,8 +1,8 @@
-"""What stands between an exhausted account and a cut.
+"""The rules that forbid a disconnection although the credit is exhausted.
 
-One function a rule, each blind to the others, in the order in which they are named to people: a decision gives the
-first that applies as its reason. An account may be cut when none does and its window is open. A new rule is one
-more function in `RULES`, a sentence, and a line in docs/policy.md.
+Each rule is one function that knows nothing of the others. They are in the order in which they are named to
+consumers: a decision gives the first that applies as its reason. A supply may be disconnected when no rule applies
+and the window is open. A new rule is one more function in `RULES`, a sentence, and a line in docs/policy.md.
 """
 
 from collections.abc import Callable
@@ -18,47 +18,49 @@ from urja.core.policy.serving import exhausted_since, served
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One rule that forbids the cut now."""
+    """A rule that forbids the disconnection now."""
 
     standing: Standing
     reason: Reason
     until: datetime | None = None
-    """When time alone lifts it."""
+    """When time alone ends it."""
     entitles: bool = False
-    """Whether it also brings back a supply that was cut for credit: what is the consumer's right, whatever the balance."""
+    """Whether it also reconnects a supply that was disconnected for credit: a right of the consumer, whatever the
+    balance.
+    """
     announces: bool = True
-    """Whether a notice of the cut may go out while it stands: not where the cut is in doubt."""
+    """Whether the disconnection may be announced while the rule applies; not where it is uncertain."""
 
 
 def bars(policy: Policy, facts: Facts) -> list[Bar]:
-    """All rules that forbid a cut of this exhausted account now, the one to be named first."""
+    """Return the rules that forbid disconnecting this exhausted account now, the one to be named first at the front."""
     return [bar for rule in RULES if (bar := rule(policy, facts)) is not None]
 
 
 def exhausted(policy: Policy, balance_minor: int) -> bool:
-    """Whether the credit has run out: what `Facts.below_cut_since` is kept by."""
+    """Return whether the credit is used up; `Facts.below_cut_since` is the instant since which this is true."""
     return balance_minor < policy.credit.cut_below_minor
 
 
 def without_provisional(facts: Facts) -> int:
-    """The balance that a cut may rest on."""
+    """Return the balance without provisional charges, in minor units: the only one that may disconnect a supply."""
     return facts.balance_minor + facts.provisional_minor
 
 
 def money(policy: Policy, **amounts_minor: int) -> Params:
-    """Amounts with what it takes to write them out."""
+    """Return parameters of a reason: amounts in minor units with the currency and decimals to write them."""
     return {**amounts_minor, "currency": policy.currency, "decimals": policy.decimals}
 
 
 def instant(facts: Facts, at: datetime) -> str:
-    """An instant as it is named to people: local, to the second."""
+    """Return an instant as a parameter of a reason: local time with its offset, to the second."""
     return at.astimezone(facts.zone).isoformat(timespec="seconds")
 
 
 def _lasting(
     facts: Facts, standing: Standing, rule: str, key: str, until: datetime, *, entitles: bool = False
 ) -> Bar | None:
-    """A bar that time lifts; none once it has."""
+    """Return a rule that time ends; None once it has."""
     if facts.now >= until:
         return None
     return Bar(standing, Reason(rule, key, {"until_at": instant(facts, until)}), until, entitles)
@@ -73,7 +75,7 @@ def _never_cut(_policy: Policy, facts: Facts) -> Bar | None:
 
 
 def conversion_ends_at(policy: Policy, facts: Facts) -> datetime | None:
-    """The end of the grace after a conversion to prepayment."""
+    """Return the end of the grace after a conversion to prepayment; None where there is no grace."""
     if facts.converted_at is None or not policy.credit.conversion_days:
         return None
     return facts.converted_at + timedelta(days=policy.credit.conversion_days)
@@ -95,7 +97,7 @@ def _partial_payment(policy: Policy, facts: Facts) -> Bar | None:
 
 
 def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
-    """Until when the rest must be paid after a part of the due; none where the part is too small."""
+    """Return until when the rest must be paid after a partial payment; None where the payment is too small."""
     reached = [
         part for part in policy.reconnect.partial if paid.paid_minor * 100 >= part.percent * paid.due_minor
     ]
@@ -105,7 +107,8 @@ def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
 def _emergency_amount(policy: Policy, facts: Facts) -> Bar | None:
     if without_provisional(facts) < policy.floor_minor:
         return None
-    # What is told is the balance that everybody sees, though no cut may rest on what is provisional in it.
+    # The reason names the balance that pages show, provisional charges included, although no disconnection may rest
+    # on those.
     left = facts.balance_minor - policy.floor_minor
     if left < 0:
         params = money(policy, provisional_minor=facts.provisional_minor)
@@ -121,7 +124,7 @@ def _emergency_days(policy: Policy, facts: Facts) -> Bar | None:
 
 
 def longer_for(policy: Policy, facts: Facts) -> Longer | None:
-    """The longest time to pay that the account's category and load give it."""
+    """Return the longest extra time to pay that the category and sanctioned load of the account give; None for none."""
     found = [
         longer
         for longer in policy.credit.longer
@@ -140,13 +143,13 @@ def _small_consumer(policy: Policy, facts: Facts) -> Bar | None:
 
 
 def authorised_until(policy: Policy, facts: Facts) -> datetime | None:
-    """Until when payments under way hold off a cut."""
+    """Return until when payments under way prevent a disconnection; None where none is under way."""
     ends = [payment.since + policy.payments.authorised_holds for payment in _under_way(policy, facts)]
     return max(ends, default=None)
 
 
 def authorised_minor(policy: Policy, facts: Facts) -> int:
-    """What payments under way come to that still hold off a cut."""
+    """Return the total of the payments under way that still prevent a disconnection, in minor units."""
     return sum(
         payment.amount_minor
         for payment in _under_way(policy, facts)
@@ -155,7 +158,10 @@ def authorised_minor(policy: Policy, facts: Facts) -> int:
 
 
 def _under_way(policy: Policy, facts: Facts) -> list[AuthorisedPayment]:
-    """Only the first few count, and those that came to nothing count among them, so that nobody strings them together."""
+    """Return the payments that count: only the first few, failed ones included in their number.
+
+    Otherwise a consumer could prevent disconnection for ever by authorising payments and never completing one.
+    """
     first = sorted(facts.authorised, key=lambda payment: payment.since)[: policy.payments.at_most]
     return [payment for payment in first if not payment.failed]
 
@@ -192,12 +198,12 @@ def _stale(policy: Policy, facts: Facts) -> Bar | None:
 
 
 def stale_at(policy: Policy, facts: Facts) -> datetime | None:
-    """From when on the data are too old to cut by; none before the first reading."""
+    """Return from when on the readings are too old to disconnect by; None before the first reading."""
     return None if facts.as_of is None else facts.as_of + policy.cut.max_data_age
 
 
 def estimated(policy: Policy, facts: Facts) -> bool:
-    """Whether too much of the energy behind the balance is estimated to cut by it."""
+    """Return whether too much of the energy behind the balance is estimated to disconnect by it."""
     return facts.estimated_share > policy.cut.max_estimated
 
 
@@ -209,7 +215,8 @@ def _estimated(policy: Policy, facts: Facts) -> Bar | None:
         "most_percent": int(policy.cut.max_estimated * 100),
     }
     reason = Reason("cut.max_estimated_percent", "estimated", params)
-    # While collection is ill, estimates are everybody's: they would bring back all who were cut on readings.
+    # While collection fails, every account is estimated: an entitlement would then reconnect all supplies that were
+    # disconnected on good readings.
     return Bar(Standing.SUSPENDED, reason, entitles=facts.health.collection, announces=False)
 
 

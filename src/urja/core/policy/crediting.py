@@ -1,4 +1,4 @@
-"""What a payment turns into: a share that goes to arrears, the rest credit."""
+"""How a payment is allocated: a part pays arrears, the rest becomes credit."""
 
 from dataclasses import replace
 
@@ -8,17 +8,17 @@ from urja.core.policy.facts import Facts, PaidSince
 
 
 def percent_to_arrears(policy: Policy, facts: Facts) -> int:
-    """Instalments that were agreed stand in the place of the policy's share."""
+    """Return the percentage of a payment that pays arrears; 0 where agreed instalments replace the policy's share."""
     return 0 if facts.instalment else policy.payments.arrears_percent
 
 
 def to_arrears(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    """What of a payment goes to arrears."""
+    """Return the part of a payment that pays arrears, in minor units."""
     return share_of(percent_to_arrears(policy, facts), facts.arrears_minor, amount_minor)
 
 
 def credited(policy: Policy, facts: Facts, amount_minor: int) -> Facts:
-    """The account once the payment is credited."""
+    """Return the facts of the account after a payment has been credited."""
     arrears = to_arrears(policy, facts, amount_minor)
     credit = amount_minor - arrears
     due = policy.credit.cut_below_minor - facts.balance_minor

@@ -1,8 +1,8 @@
-"""What comes out of a policy: intents, where the account stands, and one reason that names the rule.
+"""The result of a policy decision: intents, the account's standing, and one reason that names the rule.
 
-Everything in `params` can be kept as JSON. The end of a name says what a value is: `_minor` an amount in minor
-units of `currency` with `decimals`, `_at` an instant (ISO 8601 with the local offset), `_days`, `_percent` and
-`_hours` numbers. `urja.core.policy.sentence` writes them out.
+Everything in `params` is JSON. The end of a name states what a value is: `_minor` an amount in minor units of
+`currency` with `decimals`, `_at` an instant (ISO 8601 with the local offset), `_days`, `_percent` and `_hours`
+numbers. `urja.core.policy.sentence` writes them out.
 """
 
 from collections.abc import Mapping
@@ -16,27 +16,29 @@ type Params = Mapping[str, int | str]
 
 
 class Standing(StrEnum):
-    """Where an account stands with its supply."""
+    """The standing of an account with respect to its supply."""
 
     FINE = "fine"
     WARNED = "warned"
-    """Credit is low; or it is exhausted and the notices that a cut needs are not all delivered."""
+    """Credit is low; or it is exhausted and the notices that a disconnection needs are not all delivered."""
     EMERGENCY = "emergency"
-    """The credit is exhausted and emergency credit keeps the light on."""
+    """Credit is exhausted and emergency credit keeps the supply connected."""
     GRACE = "grace"
-    """The credit is exhausted and a time to pay is running."""
+    """Credit is exhausted and a time to pay is running."""
     PROTECTED = "protected"
-    """Nobody may cut: a flag on the account, or the hours or the day."""
+    """No disconnection is allowed: because of a flag on the account, the hour or the day."""
     TO_BE_CUT = "to_be_cut"
-    """Every condition is met: the cut is ordered in the window, or waits for it."""
+    """Every condition is met: the disconnection is ordered inside the window, or planned for the next one."""
     CUT = "cut"
     SUSPENDED = "suspended"
-    """No cut for now: a payment is on its way, a service is ill, or the data do not carry one."""
+    """No disconnection for now: a payment is under way, a service fails, or the readings do not support one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why: the rule's place in the document (`credit.emergency_days`), a sentence's key and what it names."""
+    """Why an account stands as it does: the rule in the document (`credit.emergency_days`), a sentence's key, its
+    parameters.
+    """
 
     rule: str
     key: str
@@ -47,13 +49,13 @@ class Reason:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Reason":
-        """The inverse of `to_json`."""
+        """Return the reason that `to_json` was called on."""
         return cls(value["rule"], value["key"], value["params"])
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time in which a cut may be carried out; half-open, in UTC."""
+    """A time in which a disconnection may be carried out; half-open, in UTC."""
 
     not_before: datetime
     not_after: datetime
@@ -61,7 +63,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Ask for a notice. The same `dedupe_key` asks for the same notice: it is sent once."""
+    """Request a notice. A repeated `dedupe_key` is the same notice: it is sent once."""
 
     kind: str
     params: Params
@@ -70,8 +72,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Order a cut. It is in a decision only while its window is open: `not_before` has passed, and the command
-    expires at `not_after`. A later decision without a Cut withdraws a cut that has not been carried out.
+    """Order a disconnection.
+
+    It is in a decision only while its window is open: `not_before` has passed, and the command expires at
+    `not_after`. A later decision without it withdraws an order that has not been carried out.
     """
 
     not_before: datetime
@@ -81,9 +85,9 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Take `credit` out of the holds; supply returns when the set is empty.
+    """Release the `credit` hold; the supply is reconnected when no hold is left.
 
-    It is repeated in each decision until the meter confirms: whoever acts on it looks for a command under way.
+    It is repeated in each decision until the meter confirms, so the caller first looks for a command under way.
     """
 
     reason: Reason
@@ -100,13 +104,14 @@ class Decision:
     standing: Standing
     reason: Reason
     look_again_at: datetime | None
-    """When time alone may change the decision; none if only other facts can."""
+    """When time alone may change the decision; None if only other facts can."""
     planned: Window | None = None
-    """When the account is to be cut if nothing but time changes: what a list of tomorrow's cuts is made of."""
+    """When the supply is to be disconnected if only time passes: the source of the list of tomorrow's disconnections.
+    """
 
     @property
     def cut(self) -> Cut | None:
-        """The order of a cut, if there is one."""
+        """The order of a disconnection, if there is one."""
         return next((intent for intent in self.intents if isinstance(intent, Cut)), None)
 
     @property
@@ -120,17 +125,17 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PaymentEffect:
-    """What paying an amount would do."""
+    """The effect of paying an amount."""
 
     to_arrears_minor: int
     to_credit_minor: int
     days: Fraction | None
-    """How long the credit then lasts at the usual cost, from now; none where the cost is not known."""
+    """How many days the credit then lasts at the usual daily cost, from now; None where that cost is not known."""
     added_days: Fraction | None
-    """How much of that the payment adds."""
+    """How many of those days the payment adds."""
     restores: bool
-    """Whether the light returns: it is off, and off for nothing but credit."""
+    """Whether the payment reconnects the supply: it is disconnected, and for credit alone."""
     missing_minor: int
-    """How much more it takes to bring the light back, or where it is on, to lift the balance over the limit."""
+    """How much more reconnects the supply, or where it is connected, lifts the balance above the limit."""
     held_by: frozenset[str] = frozenset()
-    """What holds the supply off beside credit: no payment clears it."""
+    """The holds beside credit that keep the supply disconnected: no payment releases them."""

@@ -1,8 +1,8 @@
-"""Policy documents: TOML, dated and versioned, one file a version.
+"""Parser of policy documents: TOML, dated and versioned, one file for each version.
 
-`parse_policy` reads everything it can and reports all faults at once, each with its place and a sentence. It also
-refuses documents whose rules contradict each other: a window wholly in protected hours, a wait for a window longer
-than the document promises, a reconnection that would be followed by a cut.
+`parse_policy` reports all faults at once, each with its place and a sentence. It also refuses documents whose rules
+contradict each other: a window wholly in protected hours, a wait for a window longer than the document promises, a
+reconnection that would be followed by a disconnection.
 """
 
 import hashlib
@@ -25,23 +25,26 @@ FORMAT: Final = 1
 """The document format that this module reads."""
 
 REQUIRABLE: Final = ("zero", "cut")
-"""Notices that a cut can wait for: those that each account gets once its credit is exhausted. One that is skipped
-by a large day's use (`low-10`) would keep its account on for ever."""
+"""Notices that a disconnection can require: those that each account gets once its credit is exhausted. A notice that
+a large day's use can skip (`low-10`) would never be served, and its account never be disconnected.
+"""
 
 CHANNELS: Final = ("sms",)
-"""Whose attempts may count. Mails are none of them: that a relay has accepted one says nothing of its reader."""
+"""Channels whose attempts may count. E-mail is not among them: that a relay accepted a message does not show that it
+was read.
+"""
 
 _CALENDAR_CYCLE_DAYS: Final = 28 * 366
-"""Weekdays and days of the year meet in all their ways in 28 years."""
+"""In 28 years every day of the year meets every weekday."""
 
 _LONGEST_SERVING: Final = timedelta(days=60)
-"""Notices that take longer to be served hold a cut as if for ever."""
+"""Notices that need longer to be served would prevent a disconnection for ever in practice."""
 
 _YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
 
 
 class PolicyError(ValueError):
-    """A document that is not a policy; `faults` has everything that is wrong with it."""
+    """A text that is not a valid policy document; `faults` has everything that is wrong with it."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -50,90 +53,94 @@ class PolicyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Warnings:
-    """When to warn while there is credit; each list largest first."""
+    """When a consumer is warned while there is credit; each list has its largest value first."""
 
     percents: tuple[int, ...]
-    """Of the last recharge."""
+    """Percentages of the last recharge."""
     days: tuple[int, ...]
-    """That the credit lasts at the usual cost."""
+    """Days that the credit lasts at the usual daily cost."""
     amounts_minor: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Longer:
-    """A time to pay for small consumers, from the moment the credit ran out."""
+    """An extra time to pay for small consumers, from when the credit ran out."""
 
     categories: frozenset[str]
-    """Empty: all."""
+    """Consumer categories; empty: all."""
     up_to_w: int
     days: int
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Where credit ends, and what keeps the light on beyond."""
+    """Where credit ends, and what keeps the supply connected beyond that."""
 
     cut_below_minor: int
     emergency_minor: int
     emergency_days: int
-    """Where an amount and days are given, the emergency lasts until both are used up."""
+    """Where both an amount and days are given, emergency credit lasts until both are used up."""
     conversion_days: int
     longer: tuple[Longer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CutRules:
-    """How cuts are carried out, and what data carry one."""
+    """How disconnections are carried out, and which readings they need."""
 
     open_hours: OpenHours
     opens_within_days: int
-    """From any instant a window opens within so many days: `parse_policy` has proved it."""
+    """A window opens within so many days of any instant: `parse_policy` has proved it."""
     most_per_transformer: int
-    """Cuts in one window on one transformer."""
+    """Disconnections in one window behind one transformer."""
     stagger_s: int
-    """Between two cuts on one transformer."""
+    """Seconds between two disconnections behind one transformer."""
     max_data_age: timedelta
     max_estimated: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeRules:
-    """The notices that must be served before a cut, and what serves one: a receipt, and what stands here."""
+    """The notices that must be served before a disconnection, and what serves a notice: a receipt, or the rules
+    below.
+    """
 
     before_cut: tuple[str, ...]
     least_delivered: int
-    """So many must be served of any kind, since the last recharge or since the credit ran out, whichever is earlier."""
+    """So many notices of any kind must be served since the last recharge, or since the credit ran out if that is
+    earlier.
+    """
     lead: timedelta
-    """Between the serving of the last that is needed and the cut."""
+    """Time between the serving of the last required notice and the disconnection."""
     repeat: timedelta
-    """After which a notice that is needed and not served is sent again."""
+    """Time after which a required notice that is not served is sent again."""
     attempts: int
     """So many attempts serve the notices of a kind; 0: only receipts do."""
     attempts_over: timedelta
-    """That must have passed since the first of them."""
+    """Time that must have passed since the first attempt."""
     channels: tuple[str, ...]
-    """Over which an attempt counts."""
+    """Channels on which an attempt counts."""
     letter_after: timedelta | None
-    """So long after it was posted a letter serves all that a cut needs; none: no letter does."""
+    """So long after posting, a letter serves all that a disconnection needs; None: no letter does."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRules:
-    """Payments that are under way, and what a recharge is spent on."""
+    """Payments under way, and what a recharge pays."""
 
     authorised_holds: timedelta
-    """So long an authorised payment keeps an account from being cut."""
+    """So long an authorised payment prevents a disconnection."""
     authorised_restores: bool
-    """Whether it also brings light back where, captured, it would be enough."""
+    """Whether it also reconnects a supply where it would be enough once captured."""
     at_most: int
     """So many such payments count, the oldest first."""
     arrears_percent: int
-    """Of each recharge that goes to arrears, as long as there are any."""
+    """Percentage of each recharge that pays arrears, as long as there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """From this percentage of the due on, the light returns and there are so many days to pay the rest."""
+    """A partial payment of at least `percent` of the due reconnects the supply, with `days` to pay the rest."""
 
     percent: int
     days: int
@@ -141,18 +148,18 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """When supply returns after a cut for credit."""
+    """When a supply is reconnected after a disconnection for credit."""
 
     at_least_minor: int
     partial: tuple[Partial, ...]
     """Smallest percentage first."""
     stagger_s: int
-    """Between two reconnections on one transformer."""
+    """Seconds between two reconnections behind one transformer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a policy, in force from a local day until the next version of its code."""
+    """One version of a policy, in force from a local day until the next version with its code."""
 
     code: str
     version: str
@@ -175,12 +182,14 @@ class Policy:
 
     @property
     def floor_minor(self) -> int:
-        """No account with this much or more is ever cut: the limit less the emergency credit."""
+        """The limit less the emergency credit, in minor units: no account with this balance or more is ever
+        disconnected.
+        """
         return self.credit.cut_below_minor - self.credit.emergency_minor
 
 
 def bundled_policies() -> dict[str, str]:
-    """The documents that come with Urja, by file name: a plain one, and one modelled on published rules."""
+    """Return the documents that ship with Urja by file name: a plain one, and one modelled on published rules."""
     folder = resources.files("urja.core.policy") / "documents"
     return {
         item.name: item.read_text("utf-8")
@@ -190,13 +199,13 @@ def bundled_policies() -> dict[str, str]:
 
 
 def parse_policy(text: str) -> Policy:
-    """Read a document; raises PolicyError with every fault found."""
+    """Parse a policy document; raises PolicyError with every fault found."""
     faults: list[Fault] = []
     try:
         table = toml.loads(text, parse_float=Decimal)
     except toml.TomlError as error:
         raise PolicyError(
-            [Fault("document", f"is not TOML: {error}; docs/policy.md shows how one is written")]
+            [Fault("document", f"is not TOML: {error}; see the example in docs/policy.md")]
         ) from error
     reader = Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
@@ -219,7 +228,8 @@ def parse_policy(text: str) -> Policy:
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     reader.finish()
-    # Contradictions are looked for in what could be read: a fault above leaves harmless values here.
+    # After a fault above, its field has a harmless default, so contradictions can be checked all the same: one pass
+    # reports everything.
     faults.extend(_contradictions(policy))
     if faults:
         raise PolicyError(faults)
@@ -288,7 +298,7 @@ def _holiday(reader: Reader) -> Holiday | None:
         return Holiday(value.month, value.day, value.year, name)
     match = _YEARLY.fullmatch(value) if isinstance(value, str) else None
     try:
-        # A leap year: 02-29 is a day of some years.
+        # 2024 is a leap year, so that 02-29 is accepted: it is a holiday in the years that have it.
         day = date(2024, int(match[1]), int(match[2])) if match else None
     except ValueError:
         day = None
@@ -330,7 +340,7 @@ def _notices(reader: Reader) -> NoticeRules:
 
 
 def _served(reader: Reader) -> dict[str, Any]:
-    """What serves a notice beside a receipt: a document without this table knows nothing else."""
+    """Return what serves a notice beside a receipt; without this table, only a receipt does."""
     attempts, days, channels = 0, 0, reader.words("channels", CHANNELS)
     if "attempts" in reader or "days" in reader or channels:
         attempts = reader.whole("attempts", low=2, high=50)
@@ -372,7 +382,10 @@ def _reconnect(reader: Reader, decimals: int) -> Reconnect:
         reader.fault("has one percentage twice", "partial")
     days = [part.days for part in rules.partial]
     if days != sorted(days):
-        reader.fault("must give more days to whoever pays more: a payment would shorten them", "partial")
+        reader.fault(
+            "must give more days for a larger percentage: paying more would otherwise shorten the time",
+            "partial",
+        )
     reader.finish()
     return rules
 
@@ -382,13 +395,13 @@ def _contradictions(policy: Policy) -> Iterator[Fault]:
     if reconnect.at_least_minor < credit.cut_below_minor:
         yield Fault(
             "reconnect.at_least",
-            "is below credit.cut_below: whoever pays so much would be cut again at once",
+            "is below credit.cut_below: a consumer who pays so much would be disconnected again at once",
         )
     if reconnect.partial and reconnect.at_least_minor != credit.cut_below_minor:
         yield Fault(
             "reconnect.at_least",
-            "must equal credit.cut_below where a part of the due brings the light back: whoever pays more than the "
-            "part would otherwise stay in the dark",
+            "must equal credit.cut_below where a partial payment reconnects the supply: a consumer who pays more than "
+            "that part would otherwise stay disconnected",
         )
     notices = policy.notices
     longest = (notices.attempts - 1) * notices.repeat
@@ -408,7 +421,9 @@ def _closed_for_too_long(policy: Policy) -> Iterator[Fault]:
     if first == date.min:
         return
     if not rules.open_hours.spans:
-        yield Fault("cut.from", "to cut.to lies wholly in protected.hours: nobody could ever be cut")
+        yield Fault(
+            "cut.from", "to cut.to lies wholly in protected.hours: no supply could ever be disconnected"
+        )
         return
     wait, began = _longest_wait_minutes(rules.open_hours, first)
     if wait > rules.opens_within_days * MINUTES_PER_DAY:
@@ -421,5 +436,8 @@ def _closed_for_too_long(policy: Policy) -> Iterator[Fault]:
 
 @lru_cache(maxsize=64)
 def _longest_wait_minutes(hours: OpenHours, first: date) -> tuple[int, date]:
-    """The longest wait for a window, and the day it begins: ten thousand days are looked at, once for the same hours."""
+    """Return the longest wait for a window in minutes, and the day it begins.
+
+    It walks through 28 years of days, which takes longer than the rest of the parser; hence the cache.
+    """
     return hours.longest_wait_minutes(first, _CALENDAR_CYCLE_DAYS)

@@ -1,4 +1,4 @@
-"""Facts to intents."""
+"""The decision about one account: facts in, intents out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +17,11 @@ from urja.core.policy.requests import crossing, final_notices, low_notice, next_
 from urja.core.policy.restoring import POSTPAID, restoring, spared
 
 RECHECK: Final = timedelta(minutes=15)
-"""After which an account is looked at again that waits for the recovery of a service or for data."""
+"""Interval at which an account is decided again until a service recovers or readings arrive."""
 
 
 def decide(policy: Policy, facts: Facts) -> Decision:
-    """What is to be done about one account's supply, and why."""
+    """Return what is to be done about one account's supply, with the reason."""
     decision = _by_credit(policy, facts)
     return decision if facts.supply == "off" else _with_holds(policy, facts, decision)
 
@@ -40,7 +40,9 @@ def _by_credit(policy: Policy, facts: Facts) -> Decision:
 
 
 def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
-    """The same, where something else than credit is to switch the supply off: whether it waits, or is held back."""
+    """Return the decision where another hold than credit applies: its disconnection is pending, ordered or not
+    allowed.
+    """
     back = held_back(facts)
     if not in_force(facts):
         spares = back and decision.restore is None
@@ -73,14 +75,15 @@ def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
 
 
 def _dark(policy: Policy, facts: Facts) -> Decision:
-    """Off, and staying so."""
+    """Return the decision for a supply that is disconnected and stays so."""
     if CREDIT_HOLD not in facts.holds:
         return Decision(
             (), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(in_force(facts))}), None
         )
     missing = effect_of_payment(policy, facts, 0).missing_minor
     params = money(policy, missing_minor=missing, balance_minor=facts.balance_minor)
-    # Estimates bring it back once readings come in again, and nothing else tells of that.
+    # Once collection works again, the estimates entitle it to a reconnection. No other event triggers a decision
+    # then, so the account is decided again after a while.
     waits = estimated(policy, facts) and not facts.health.collection
     again_at = facts.now + RECHECK if waits else None
     return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), again_at)
@@ -121,7 +124,7 @@ def _exhausted(policy: Policy, facts: Facts) -> Decision:
 
 
 def _planned(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> Window | None:
-    """The window in which the cut falls, if time alone lifts every bar."""
+    """Return the window of the disconnection if time alone ends every rule that forbids it; None otherwise."""
     ready = facts.now
     for bar in barred:
         if bar.until is None:
@@ -130,14 +133,14 @@ def _planned(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> Window | No
     window = policy.cut.open_hours.next_window(ready, facts.zone)
     not_before = window.not_before if not barred else max(window.not_before, ready)
     stale = stale_at(policy, facts)
-    # A command must not outlive the data it rests on; a window further ahead will rest on newer data.
+    # A command must not outlive the readings it rests on; a window further ahead will have newer ones.
     if not_before <= facts.now and stale is not None:
         return Window(not_before, min(window.not_after, stale))
     return Window(not_before, window.not_after)
 
 
 def _waiting(policy: Policy, facts: Facts, planned: Window) -> tuple[Standing, Reason]:
-    """Every condition is met, and it is not the time."""
+    """Return standing and reason where every condition is met and the window is closed."""
     protected, today = policy.protected, local_day(facts.now, facts.zone)
     params: dict[str, int | str] = {"not_before_at": instant(facts, planned.not_before)}
     if holiday := protected.holiday(today):
@@ -157,7 +160,7 @@ def _minute(facts: Facts) -> int:
 
 
 def _look_again(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> datetime | None:
-    """The first instant at which time alone may change what is decided."""
+    """Return the first instant at which time alone may change the decision."""
     instants = [bar.until for bar in barred]
     instants += [stale_at(policy, facts), next_request_at(policy, facts, barred)]
     if any(bar.until is None and bar.standing is Standing.SUSPENDED for bar in barred):

@@ -1,6 +1,6 @@
-"""What a supply may be held off for, and which of these reasons protected people and protected hours bind.
+"""The holds of a supply: the reasons for which it may stay disconnected, and which of them respect protection.
 
-`HOLDS` is the one table: what is not in it is no reason. A disputed bill never was one.
+`HOLDS` is the one table: what is not in it is no reason. A disputed bill is deliberately absent.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts
 
 VACANT: Final = "vacant"
-"""Nobody has an agreement for the supply."""
+"""The service point has no agreement."""
 RELAY_TEST: Final = "relay_test"
-"""The switch is opened and closed again, to see that it can be."""
+"""The relay is opened and closed again, to see that it works."""
 ENDED: Final = "ended"
-"""The connection has ended."""
+"""The supply has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class HoldRule:
     """How one reason is ordered, and what it has to respect."""
 
     bound: bool
-    """Whether protected people and protected hours bind a disconnection for it."""
+    """Whether protected consumers and protected hours limit a disconnection for this reason."""
     by_hand: bool
-    """Whether an operator may give it."""
+    """Whether an operator may place it."""
 
 
 HOLDS: Final[Mapping[str, HoldRule]] = {
@@ -34,24 +34,26 @@ HOLDS: Final[Mapping[str, HoldRule]] = {
     "overload": HoldRule(bound=True, by_hand=True),
     "tamper": HoldRule(bound=True, by_hand=True),
     VACANT: HoldRule(bound=True, by_hand=True),
-    # For a moment, by a job of meters alone (`urja.apps.meter_jobs.relay_tests`).
+    # Only a meter job places it, for the moments of the test (`urja.apps.meter_jobs.relay_tests`).
     RELAY_TEST: HoldRule(bound=True, by_hand=False),
-    # Danger to life waits for no hour and spares nobody: the supply itself is the danger.
+    # Danger to life: the supply itself is the danger, so that neither protection nor the hour delays it.
     "safety": HoldRule(bound=False, by_hand=True),
-    # The protection is there for the consumer, who gives it up by asking.
+    # Protection is for the consumer's benefit: who requests a disconnection waives it.
     "request": HoldRule(bound=False, by_hand=True),
     ENDED: HoldRule(bound=False, by_hand=False),
 }
 
 
 def in_force(facts: Facts) -> frozenset[str]:
-    """The reasons beside credit that may keep the supply off: for a protected account those that nothing binds."""
+    """Return the holds beside credit that may keep the supply off; for a protected account only those that ignore
+    protection.
+    """
     protected = bool(facts.flags & NEVER_CUT)
     return frozenset(reason for reason in _ordered(facts) if not (protected and HOLDS[reason].bound))
 
 
 def held_back(facts: Facts) -> frozenset[str]:
-    """The reasons that were ordered and keep nothing off, because the account is protected."""
+    """Return the holds that were ordered but have no effect, because the account is protected."""
     return _ordered(facts) - in_force(facts)
 
 
@@ -60,7 +62,9 @@ def _ordered(facts: Facts) -> frozenset[str]:
 
 
 def hold_window(policy: Policy, facts: Facts) -> Window | None:
-    """The opening in which the supply may be switched off for what is in force; none where any hour will do."""
+    """Return the window in which the supply may be disconnected for the holds in force; None where any hour is
+    allowed.
+    """
     if any(not HOLDS[reason].bound for reason in in_force(facts)):
         return None
     return policy.cut.open_hours.next_window(facts.now, facts.zone)

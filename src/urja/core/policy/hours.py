@@ -1,7 +1,7 @@
-"""When a cut may be carried out: the open hours of a day, and the days that have any.
+"""When a disconnection may be carried out: the open hours of a day, and the days that have any.
 
-Hours are local minutes since midnight, half-open. An opening is turned into instants so that no instant in it has
-a protected time on the wall clock, also on the day of a change of summer time.
+Hours are local minutes since midnight, half-open. A window is converted to instants so that none of them has a
+protected time on the wall clock, also on a day when summer time begins or ends.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ type Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class NthWeekday:
-    """Such as the second Saturday of each month: `nth` 2, `weekday` 5."""
+    """A weekday of each month, such as the second Saturday: `nth` 2, `weekday` 5 (Monday is 0)."""
 
     nth: int
     weekday: int
@@ -32,7 +32,7 @@ class NthWeekday:
 
 @dataclass(frozen=True, slots=True)
 class Holiday:
-    """A day of each year, or of one."""
+    """A day of each year, or of one year."""
 
     month: int
     day_of_month: int
@@ -45,16 +45,16 @@ class Holiday:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """Hours and days in which nobody is cut."""
+    """Hours and days in which no supply is disconnected."""
 
     hours: tuple[Span, ...]
-    """Those that wrap midnight are in two pieces."""
+    """Hours across midnight are in two spans."""
     weekdays: frozenset[int]
     nth_weekdays: tuple[NthWeekday, ...]
     holidays: tuple[Holiday, ...]
 
     def day(self, day: date) -> bool:
-        """Whether the whole local day is protected."""
+        """Return whether the whole local day is protected."""
         return (
             day.weekday() in self.weekdays
             or any(day in nth for nth in self.nth_weekdays)
@@ -62,7 +62,7 @@ class Protected:
         )
 
     def holiday(self, day: date) -> str:
-        """The name of the holiday that a day is; empty where it is none."""
+        """Return the name of the holiday on a day; empty where it is none."""
         return next((holiday.name for holiday in self.holidays if day in holiday), "")
 
     def hour(self, minute: int) -> bool:
@@ -70,14 +70,14 @@ class Protected:
 
 
 def unwrapped(start: int, end: int) -> tuple[Span, ...]:
-    """18:00 to 08:00 as two spans of one day; a span that ends where it starts is the whole day."""
+    """Return a span across midnight, such as 18:00 to 08:00, as spans of one day; equal ends mean the whole day."""
     if start < end:
         return ((start, end),)
     return tuple(span for span in ((start, MINUTES_PER_DAY), (0, end)) if span[0] < span[1])
 
 
 def without(span: Span, taken: tuple[Span, ...]) -> tuple[Span, ...]:
-    """What is left of a span."""
+    """Return the parts of a span that lie outside other spans."""
     left = [span]
     for start, end in taken:
         left = [
@@ -91,13 +91,13 @@ def without(span: Span, taken: tuple[Span, ...]) -> tuple[Span, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OpenHours:
-    """The cut window of a document without its protected hours and days."""
+    """The disconnection window of a document without its protected hours and days."""
 
     spans: tuple[Span, ...]
     protected: Protected
 
     def next_window(self, at: datetime, zone: ZoneInfo) -> Window:
-        """The opening that holds `at`, or the next one. `parse_policy` has proved that there is one."""
+        """Return the window that contains `at`, or the next one. `parse_policy` has proved that one exists."""
         return next(window for window in self._windows(at, zone) if window.not_after > at)
 
     def _windows(self, at: datetime, zone: ZoneInfo) -> Iterator[Window]:
@@ -112,9 +112,9 @@ class OpenHours:
                     yield window
 
     def longest_wait_minutes(self, first: date, days: int) -> tuple[int, date]:
-        """The longest stretch on the wall clock without an opening, and the day it begins.
+        """Return the longest time on the wall clock without a window, in minutes, and the day it begins.
 
-        Looks at so many days from `first`; a stretch that has no end there counts up to the last of them.
+        Only `days` days from `first` are examined; a wait that has not ended by then counts up to the last of them.
         """
         longest, began = 0, first
         closed_at, closed_on = 0, first
@@ -130,19 +130,19 @@ class OpenHours:
 
 
 def _wall(day: date, minute: int) -> datetime:
-    """Local and without a zone yet; minute 1440 is the next midnight."""
+    """Return a local time without a zone; minute 1440 is the next midnight."""
     return datetime.combine(day, time()) + timedelta(minutes=minute)
 
 
 @lru_cache(maxsize=1024)
 def _opens(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """The later reading of a wall time that a change of clocks makes ambiguous or skips."""
+    """Return the later instant of a wall time that summer time makes ambiguous or skips: no window opens too early."""
     return max(_readings(_wall(day, minute), zone))
 
 
 @lru_cache(maxsize=1024)
 def _closes(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """The earlier reading."""
+    """Return the earlier instant: no window closes too late."""
     return min(_readings(_wall(day, minute), zone))
 
 

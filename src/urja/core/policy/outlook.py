@@ -1,4 +1,4 @@
-"""What will be: when credit ends, before when nothing can be cut, and what a payment would do."""
+"""Forecasts for a supply: when credit ends, the earliest possible disconnection, and the effect of a payment."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -17,25 +17,25 @@ from urja.core.policy.serving import exhausted_since, served
 
 _ONE_DAY_S: Final = 24 * 60 * 60
 _FARTHEST: Final = timedelta(days=100 * 365)
-"""A credit that lasts longer is told as one that does not end."""
+"""A longer credit is reported as one that does not end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What lies ahead of a supply, as its people are told."""
+    """The forecast for a supply, as its consumer is shown it."""
 
     ends_at: datetime | None
-    """`credit_ends_at`."""
+    """See `credit_ends_at`."""
     not_before: datetime | None
-    """`forecast`."""
+    """See `forecast`."""
     arrears_minor: int
     arrears_percent: int
-    """What of each payment goes to them."""
+    """Percentage of each payment that pays arrears."""
     instalment: Instalment | None
 
 
 def outlook(policy: Policy, facts: Facts) -> Outlook:
-    """What lies ahead if use goes on at its usual cost and no other fact changes."""
+    """Return the forecast if consumption continues at its usual cost and no other fact changes."""
     cost_minor = facts.daily_cost_minor
     return Outlook(
         ends_at=credit_ends_at(policy, facts, cost_minor),
@@ -47,20 +47,25 @@ def outlook(policy: Policy, facts: Facts) -> Outlook:
 
 
 def in_order(policy: Policy, facts: Facts) -> bool:
-    """Whether an account has light, credit and no order against it, so that nothing but its outlook is to be told."""
+    """Return whether an account is connected, in credit and without an order against it, so that only its outlook
+    matters.
+    """
     lit = not is_dark(facts) and not in_force(facts)
     return facts.prepaid and lit and not bars.exhausted(policy, facts.balance_minor)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
-    """When the credit runs out at this cost a day; now where it has. None: not as far as is known, or no matter."""
+    """Return when the credit runs out at this cost a day, in minor units; now where it has run out.
+
+    None where that is not known, more than a hundred years away, or irrelevant because the account is postpaid.
+    """
     if not facts.prepaid:
         return None
     return _reaches_at(facts, facts.balance_minor - policy.credit.cut_below_minor, daily_cost_minor)
 
 
 def _reaches_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> datetime | None:
-    """When so much is used up: by the cost of days, and by the next instalment where they are monthly."""
+    """Return when so much is used up, by the daily cost and by the next monthly instalment."""
     by_use = _used_up_at(facts, left_minor, daily_cost_minor)
     taken = facts.instalment
     if taken is None or taken.every == "day" or not facts.arrears_minor:
@@ -84,10 +89,11 @@ def _used_up_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> 
 
 
 def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
-    """Before when nothing can be cut, if use goes on at this cost a day and no other fact changes.
+    """Return the earliest instant of a disconnection, at this cost a day and if no other fact changes.
 
-    Where the cost is not known the credit is taken to end now: the answer is still a time before which no cut can
-    be. None: no cut is to come, because people pay by a bill, because of a flag, or because the supply is cut already.
+    Where the cost is not known, the credit is taken to end now: the answer is still an instant before which no
+    disconnection can be. None where none is to come: the account is postpaid or protected by a flag, or disconnected
+    already.
     """
     if not facts.prepaid or facts.flags & NEVER_CUT or is_dark(facts):
         return None
@@ -105,14 +111,14 @@ def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> date
 
 
 def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
-    """The same account as from when its credit runs out."""
+    """Return the facts of the account as from when its credit runs out."""
     if bars.exhausted(policy, facts.balance_minor):
         return facts
     return replace(facts, below_cut_since=out_at, paid=None)
 
 
 def _earliest(policy: Policy, facts: Facts, out_at: datetime) -> list[datetime]:
-    """The ends of everything that holds off a cut for a time."""
+    """Return the ends of everything that prevents a disconnection for a time."""
     since = exhausted_since(facts)
     longer = bars.longer_for(policy, facts)
     ends = [
@@ -136,9 +142,12 @@ def _notices_ready_at(policy: Policy, facts: Facts, out_at: datetime) -> datetim
 
 
 def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> PaymentEffect:
-    """What paying an amount now would do. The more is paid, the more of each, and the less is missing."""
+    """Return the effect of paying an amount now, in minor units. A larger payment never has a smaller effect.
+
+    Raises ValueError for a negative amount.
+    """
     if amount_minor < 0:
-        raise ValueError(f"a payment of {amount_minor} is none")
+        raise ValueError(f"a payment must be zero or more, not {amount_minor}")
     arrears = to_arrears(policy, facts, amount_minor)
     after = credited(policy, facts, amount_minor)
     before_days, after_days = _days(policy, facts), _days(policy, after)
@@ -162,18 +171,19 @@ def _days(policy: Policy, facts: Facts) -> Fraction | None:
 
 
 def _enough(policy: Policy, after: Facts) -> bool:
-    """Whether money no longer keeps the light off, or will not soon."""
+    """Return whether money no longer keeps the supply disconnected, or will not soon."""
     if not is_dark(after):
         return not after.prepaid or after.balance_minor >= policy.credit.cut_below_minor
     return CREDIT_HOLD not in after.holds or restoring(policy, after) is not None
 
 
 def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
-    """The least payment that is enough, less this one; nothing where no balance decides."""
+    """Return the least payment that is enough, less this one; 0 where the balance does not decide."""
     if not facts.prepaid:
         return 0
     lacking = max(policy.reconnect.at_least_minor, policy.credit.cut_below_minor) - facts.balance_minor
-    # Arrears take a share of at most 99 %, so a hundred times what is lacking is always enough.
+    # `parse_policy` limits the share of arrears to 99 %, so a hundred times the lacking amount is always enough; the
+    # effect grows with the payment, so bisection finds the least.
     amounts = range(max(lacking, 0) * 100 + 1)
     least = bisect_left(amounts, True, key=lambda amount: _enough(policy, credited(policy, facts, amount)))
     return max(least - amount_minor, 0)

@@ -1,4 +1,4 @@
-"""What the tables of a policy document have in them."""
+"""Reader of the value types of a policy document: whole numbers, amounts, times of day, words."""
 
 from datetime import date, datetime
 from fractions import Fraction
@@ -12,10 +12,10 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 
 
 class Reader(TableReader):
-    """A table of a policy."""
+    """One table of a policy document."""
 
     def whole(self, key: str, default: Any = MISSING, *, low: int = 0, high: int = 1_000_000) -> int:
-        """A whole number between bounds; `low` where it is missing or wrong."""
+        """Return a whole number between bounds; `low` where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:
             return low
@@ -25,7 +25,7 @@ class Reader(TableReader):
         return value
 
     def number(self, key: str, default: Any = MISSING) -> Fraction:
-        """An exact number; zero where it is missing or wrong."""
+        """Return an exact number; zero where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:
             return Fraction(0)
@@ -35,7 +35,7 @@ class Reader(TableReader):
         return number or Fraction(0)
 
     def amount(self, key: str, default: Any = MISSING, *, decimals: int, negative: bool = False) -> int:
-        """Money, written in major units, as minor units."""
+        """Return an amount in minor units, written in major units in the document; zero where it is missing or wrong."""
         value = self.number(key, default) * 10**decimals
         if value.denominator != 1:
             self.fault(f"has more than the {decimals} decimals of the currency", key)
@@ -45,7 +45,7 @@ class Reader(TableReader):
         return int(value)
 
     def truth(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+        """Return a boolean; `default` where it is missing or wrong."""
         value = self.take(key, default)
         if not isinstance(value, bool):
             self.fault(f"must be true or false, not {shown(value)}", key)
@@ -53,7 +53,7 @@ class Reader(TableReader):
         return value
 
     def wholes(self, key: str, *, low: int, high: int) -> tuple[int, ...]:
-        """A list of different whole numbers, largest first; empty where it is not given."""
+        """Return a list of different whole numbers, largest first; empty where it is not given or wrong."""
         value = self.take(key, [])
         whole = isinstance(value, list) and all(
             isinstance(item, int) and not isinstance(item, bool) and low <= item <= high for item in value
@@ -64,7 +64,7 @@ class Reader(TableReader):
         return tuple(sorted(value, reverse=True))
 
     def words(self, key: str, allowed: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """A list of different words, of a closed set where one is given; empty where it is not given."""
+        """Return a list of different words, of a closed set where one is given; empty where it is not given."""
         value = self.take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
             self.fault(f"must be a list of words, not {value!r}", key)
@@ -77,6 +77,7 @@ class Reader(TableReader):
         return tuple(value)
 
     def day(self, key: str) -> date:
+        """Return a local day; `date.min` where it is missing or wrong."""
         value = self.take(key)
         if value is None:
             return date.min
@@ -86,7 +87,7 @@ class Reader(TableReader):
         return value
 
     def minutes(self, key: str) -> int:
-        """A time of day such as "18:00" as minutes since midnight; "24:00" is the day's end."""
+        """Return a time of day such as "18:00" as minutes since midnight; "24:00" is the end of the day."""
         value = self.take(key)
         if value is None:
             return 0
@@ -96,7 +97,7 @@ class Reader(TableReader):
         return found or 0
 
     def weekday(self, key: str) -> int:
-        """Monday is 0."""
+        """Return a weekday by its number; Monday is 0."""
         value = self.take(key)
         if value in WEEKDAYS:
             return WEEKDAYS.index(value)
@@ -105,7 +106,10 @@ class Reader(TableReader):
         return 0
 
     def table(self, key: str) -> "Reader":
-        """An inner table; an empty one where it is not given, so that each key has its default or is missed."""
+        """Return the reader of an inner table, or of an empty one where it is not given.
+
+        Each key of an empty table then has its default, or is reported as missing.
+        """
         value = self.take(key, {})
         if not isinstance(value, dict):
             self.fault("must be a table", key)

@@ -1,8 +1,8 @@
-"""Which notices to ask for.
+"""The notices that are due.
 
-While there is credit: the most severe threshold that is crossed, once after each recharge. Once it is exhausted:
-`zero` at once, and `cut` when nothing but the notices and the window will soon stand between the account and a cut.
-What must be served and is not is asked for again, so that a lost message delays a cut and never prevents it.
+In credit: the most severe threshold that is crossed, once after each recharge. Exhausted: `zero` at once, and `cut`
+when only the notices and the window still prevent a disconnection. A required notice that is not served is requested
+again, so that a lost message delays a disconnection and never prevents it.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from urja.core.units import exact
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A threshold that the balance has come down to."""
+    """A warning threshold that the balance has reached."""
 
     kind: str
     rule: str
@@ -30,7 +30,7 @@ class Crossing:
 
 
 def crossing(policy: Policy, facts: Facts) -> Crossing | None:
-    """The most severe threshold that a balance in credit has crossed."""
+    """Return the most severe threshold that a balance in credit has crossed; None where it has crossed none."""
     crossed = [found for found in _thresholds(policy, facts) if facts.balance_minor <= found.at_minor]
     return min(crossed, key=lambda found: found.at_minor, default=None)
 
@@ -70,7 +70,7 @@ def _thresholds(policy: Policy, facts: Facts) -> list[Crossing]:
 
 
 def low_notice(policy: Policy, facts: Facts) -> list[Notify]:
-    """The warning that a balance in credit calls for, unless it was asked for since the last recharge."""
+    """Return the warning that a balance in credit is due, unless it was requested since the last recharge."""
     crossed = crossing(policy, facts)
     if crossed is None:
         return []
@@ -86,7 +86,7 @@ def low_notice(policy: Policy, facts: Facts) -> list[Notify]:
 
 
 def final_notices(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> list[Notify]:
-    """The notices of an account whose credit is exhausted and whose supply is on."""
+    """Return the notices due for an account that is exhausted and still connected."""
     asked = [_final(policy, facts, "zero")] if _is_due(policy, facts, "zero") else []
     if cut_is_near(policy, facts, barred) and _is_due(policy, facts, "cut"):
         asked.append(_final(policy, facts, "cut"))
@@ -94,7 +94,7 @@ def final_notices(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> list[N
 
 
 def cut_is_near(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> bool:
-    """Whether what still forbids the cut, notices apart, is over within the time a notice needs."""
+    """Return whether everything that forbids the disconnection, notices apart, ends within the time a notice needs."""
     others = [bar for bar in barred if not bar.reason.rule.startswith("notices.")]
     return all(
         bar.announces and bar.until is not None and bar.until <= facts.now + policy.notices.lead
@@ -103,7 +103,7 @@ def cut_is_near(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> bool:
 
 
 def next_request_at(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> datetime | None:
-    """When time alone makes a notice due."""
+    """Return when time alone makes a notice due."""
     near = cut_is_near(policy, facts, barred)
     due = [
         max(notice.requested_at for notice in asked) + policy.notices.repeat
@@ -125,7 +125,7 @@ def _is_due(policy: Policy, facts: Facts, kind: str) -> bool:
 
 
 def _is_lacking(policy: Policy, facts: Facts, kind: str) -> bool:
-    """Whether one more of this kind is needed; `cut` also makes up the number."""
+    """Return whether one more notice of this kind is needed; `cut` also makes up the required number."""
     state = served(policy, facts)
     return kind in state.missing or (kind == "cut" and state.short_of > 0)
 
@@ -135,7 +135,7 @@ def _final(policy: Policy, facts: Facts, kind: str) -> Notify:
     params = {
         **_figures(policy, facts),
         "to_pay_minor": effect_of_payment(policy, facts, 0).missing_minor,
-        # What it no longer covers it does not keep connected.
+        # Emergency credit that is used up keeps nothing connected, so the notice must not promise it.
         "emergency_minor": policy.credit.emergency_minor if facts.balance_minor >= policy.floor_minor else 0,
         "emergency_days": policy.credit.emergency_days,
     }
@@ -143,7 +143,7 @@ def _final(policy: Policy, facts: Facts, kind: str) -> Notify:
 
 
 def _figures(policy: Policy, facts: Facts) -> dict[str, int | str]:
-    """What each notice may name."""
+    """Return the parameters that each notice may name."""
     figures = dict(money(policy, balance_minor=facts.balance_minor))
     ends = credit_ends_at(policy, facts, facts.daily_cost_minor)
     if ends is not None:

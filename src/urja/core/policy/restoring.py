@@ -1,4 +1,4 @@
-"""When a supply comes back."""
+"""When a supply is reconnected."""
 
 from dataclasses import replace
 from typing import Final
@@ -11,16 +11,16 @@ from urja.core.policy.facts import CREDIT_HOLD, Facts
 from urja.core.policy.holds import held_back, in_force
 
 POSTPAID: Final = Reason("terms.payment_mode", "postpaid")
-"""Why no balance decides about a supply that is paid for by bills."""
+"""Why no balance decides about a supply that is paid by bills."""
 
 
 def is_dark(facts: Facts) -> bool:
-    """Whether the supply is off, or ordered off for credit and not known to be on."""
+    """Return whether the supply is disconnected, or ordered to be for credit and not known to be connected."""
     return facts.supply == "off" or (CREDIT_HOLD in facts.holds and facts.supply != "on")
 
 
 def restoring(policy: Policy, facts: Facts) -> Reason | None:
-    """Why `credit` no longer holds the supply; none where it does, or where it never did."""
+    """Return why `credit` no longer holds the supply; None where it still does, or never did."""
     if CREDIT_HOLD in facts.holds:
         return _cleared(policy, facts) if facts.prepaid else POSTPAID
     if facts.supply == "off" and not in_force(facts):
@@ -35,14 +35,14 @@ def _cleared(policy: Policy, facts: Facts) -> Reason | None:
         params = money(policy, provisional_minor=facts.provisional_minor)
         return Reason("ledger.provisional", "provisional", params)
     if facts.supply == "on" and facts.balance_minor >= policy.credit.cut_below_minor:
-        # The cut was never carried out, and the account would not be cut now.
+        # The disconnection was never carried out, and the account would not be disconnected now.
         return Reason("credit.cut_below", "restored", money(policy, balance_minor=facts.balance_minor))
     entitled = next((bar.reason for bar in bars(policy, facts) if bar.entitles), None)
     return entitled or _under_way(policy, facts)
 
 
 def _under_way(policy: Policy, facts: Facts) -> Reason | None:
-    """A payment that is authorised, where the document lets it restore and it will be enough."""
+    """Return the reason of an authorised payment, where the document lets it reconnect and it will be enough."""
     amount_minor = authorised_minor(policy, facts)
     if not policy.payments.authorised_restores or not amount_minor:
         return None
@@ -54,7 +54,9 @@ def _under_way(policy: Policy, facts: Facts) -> Reason | None:
 
 
 def _unheld(policy: Policy, facts: Facts) -> Reason | None:
-    """A supply that is off with nothing to hold it: a connect was lost, or the relay opened by itself."""
+    """Return why a supply that is off without a hold is reconnected: a command was lost, or the relay opened by
+    itself.
+    """
     if back := held_back(facts):
         return spared(back)
     in_credit = not facts.prepaid or facts.balance_minor >= policy.credit.cut_below_minor
@@ -62,5 +64,5 @@ def _unheld(policy: Policy, facts: Facts) -> Reason | None:
 
 
 def spared(holds: frozenset[str]) -> Reason:
-    """Why reasons that were ordered do not keep a protected supply off."""
+    """Return why holds that were ordered do not keep a protected supply off."""
     return Reason("flags", "held_back", {"held_holds": ",".join(sorted(holds))})

@@ -1,8 +1,8 @@
-"""When the notices that a cut needs count as served, by the policy's own words (`notices.served`).
+"""When the notices that a disconnection needs count as served, by the rules of the policy (`notices.served`).
 
-A receipt serves a notice. So do, where the document says so, enough attempts on its channels over enough days: a
-telephone that is never reached delays a cut and does not prevent it. A letter serves all that a cut needs, so many days
-after it was posted.
+A receipt serves a notice. Where the document says so, enough attempts on its channels over enough days serve it as
+well: a telephone that is never reached delays a disconnection and does not prevent it. A letter serves all that a
+disconnection needs, so many days after it was posted.
 """
 
 from collections.abc import Iterable
@@ -14,19 +14,21 @@ from urja.core.policy.document import NoticeRules, Policy
 from urja.core.policy.facts import LETTER, Facts, NoticeFact
 
 WARNING_KINDS: Final = ("low-", "days-", "below-", "zero", "cut")
-"""Notices that count as warnings, by how their kind begins."""
+"""Beginnings of the kinds of notices that count as warnings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """How far the notices that a cut needs have come."""
+    """How many of the required notices are served."""
 
     missing: tuple[str, ...]
-    """Kinds that must be served and are not."""
+    """Required kinds that are not served."""
     short_of: int
-    """How many more of any kind must be served."""
+    """How many more notices of any kind must be served."""
     ready_at: datetime | None
-    """When the last one that is needed was served, or will be by time alone; none where none is needed, or more are."""
+    """When the last required notice was served, or will be by time alone; None where none is required or more are
+    needed.
+    """
 
     @property
     def complete(self) -> bool:
@@ -34,7 +36,9 @@ class Served:
 
 
 def served(policy: Policy, facts: Facts) -> Served:
-    """Counts what is served by now; what was only sent counts for nothing until the policy's words are met."""
+    """Return which required notices are served by now; a notice that was only sent counts for nothing until the rules
+    are met.
+    """
     rules, now, since = policy.notices, facts.now, exhausted_since(facts)
     letter_at = _letter_at(rules, facts, since)
     firsts = {
@@ -56,17 +60,20 @@ def served(policy: Policy, facts: Facts) -> Served:
 
 
 def exhausted_since(facts: Facts) -> datetime:
+    """Return since when the credit has been exhausted; now where it is only just."""
     return facts.now if facts.below_cut_since is None else facts.below_cut_since
 
 
 def in_spell(facts: Facts, kind: str) -> list[NoticeFact]:
-    """The notices of a kind that were asked for since the credit ran out."""
+    """Return the notices of a kind that were requested since the credit ran out."""
     since = exhausted_since(facts)
     return [notice for notice in facts.notices if notice.kind == kind and notice.requested_at >= since]
 
 
 def _counted(rules: NoticeRules, facts: Facts, since: datetime) -> list[datetime]:
-    """When each warning since the last recharge, or since the credit ran out, counts as served; some are to come."""
+    """Return when each warning since the last recharge or exhaustion counts as served; some of these instants are to
+    come.
+    """
     start = since if facts.last_recharge_at is None else min(since, facts.last_recharge_at)
     of_kind: dict[str, list[NoticeFact]] = {}
     for notice in facts.notices:
@@ -78,7 +85,7 @@ def _counted(rules: NoticeRules, facts: Facts, since: datetime) -> list[datetime
 
 
 def _letter_at(rules: NoticeRules, facts: Facts, since: datetime) -> datetime | None:
-    """When a letter of this spell serves all that is needed."""
+    """Return when a letter since the exhaustion serves all that is needed."""
     if rules.letter_after is None:
         return None
     posted = [
@@ -90,7 +97,7 @@ def _letter_at(rules: NoticeRules, facts: Facts, since: datetime) -> datetime | 
 
 
 def _instants(rules: NoticeRules, notices: Iterable[NoticeFact]) -> list[datetime]:
-    """When each of these notices of one kind counts as served; those that do not are left out."""
+    """Return when each of these notices of one kind counts as served; those that do not are left out."""
     notices = list(notices)
     attempts = sorted(
         notice.sent_at

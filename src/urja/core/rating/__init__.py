@@ -1,8 +1,8 @@
-"""Rating: a tariff document, energy and days in; an exact amount for each charge line out.
+"""Rating: a tariff document, energy and local days in; an exact amount for each charge line out.
 
-Pure and exact: no clock, no storage, no floats. `tariff` is what a document says, `document` reads it. `engine`
-computes what a billing period comes to: `bills` cuts its days, `parts` has the arithmetic of each kind of line.
-`arithmetic` shows how one posting came about.
+Pure and exact: no clock, no storage, no floats. `tariff` is the model of a document and `document` parses it.
+`engine` calculates a billing period: `bills` splits its days, `parts` has the arithmetic of each kind of charge line.
+`arithmetic` explains a single posting row by row.
 """
 
 from urja.core.rating.arithmetic import Row, rows_between, standing

@@ -1,8 +1,8 @@
-"""How one posting came about: the difference of two results, row by row.
+"""The rows that explain one posting: the difference between two results of rating.
 
-A row shows a quantity, a rate and their product; the rows of a charge sum to it, if need be with a last row that
-names what rounding carried over from the days before. On an account a charge is negative: `Row.to_json` gives the
-amount with that sign, so that the rows kept with an entry sum to the entry.
+A row shows a quantity, a rate and their product. The rows of a posting sum to its amount, if need be with a last row
+for the rounding carried over from earlier days. On an account a charge is negative: `Row.to_json` has the amount with
+that sign, so that the rows stored with an entry sum to the entry.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ from urja.core.units import exact, to_minor
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of arithmetic: `quantity` in `unit`, times `rate` in minor units per unit, is `amount_minor`.
+    """One row: `quantity` in `unit`, times `rate` in minor units per unit, is `amount_minor`.
 
-    The product is rounded half-up to the minor unit; the row of unit `rounding` has what that leaves.
+    The product is rounded half-up to the minor unit; the row of unit `rounding` has the difference to the posted
+    amount.
     """
 
     key: str
@@ -28,7 +29,7 @@ class Row:
     amount_minor: int
 
     def to_json(self) -> dict[str, object]:
-        """As kept with an entry: exact numbers as text, the amount as it moves the account."""
+        """Return the row as it is stored with an entry: exact numbers as text, the amount with the account's sign."""
         return {
             "key": self.key,
             "label": self.label,
@@ -40,9 +41,10 @@ class Row:
 
 
 def rows_between(before: Mapping[str, Mapping[str, str]], after: LineTarget, amount_minor: int) -> list[Row]:
-    """The rows of a posting of `amount_minor` that takes a line from what was rated before to `after`.
+    """Return the rows of a posting of `amount_minor`, which takes a charge line from `before` to `after`.
 
-    `before` is what `standing` gave for the posting before this one (empty for the first of a period).
+    `before` is what `standing` returned for the posting before this one; empty for the first posting of a period. A
+    part whose rate has changed is reversed at the old rate and charged anew at the new one.
     """
     rows = []
     for part in after.parts:
@@ -65,7 +67,7 @@ def rows_between(before: Mapping[str, Mapping[str, str]], after: LineTarget, amo
 
 
 def standing(line: LineTarget) -> dict[str, dict[str, str]]:
-    """What a line was rated from so far, to be kept with the posting and given to the next one."""
+    """Return the quantities and rates a line was rated from so far, as stored with a posting and given to the next."""
     return {
         part.key: {
             "label": part.label,

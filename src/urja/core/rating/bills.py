@@ -1,7 +1,8 @@
-"""How the days of a billing period become bills: each with slabs of its own, its versions and its energy.
+"""How the days of a billing period become bills, each with its own slabs, tariff versions and energy.
 
-A new version inside the period says how the change to it is made (docs/money.md): the days are cut into bills, or the
-bill goes on. Another tariff begins a bill. A change of the sanctioned load cuts only what depends on it.
+A new version inside the period states how the change to it is made (docs/money.md): either the days are split into
+bills, or the bill continues. Another tariff always begins a bill. A change of the sanctioned load splits only the
+lines whose price depends on it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,31 +19,31 @@ from urja.core.units import exact
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version with the days of a bill from which it holds."""
+    """A tariff version with the first day of a bill on which it applies."""
 
     name: str
-    """Begins the keys of its parts."""
+    """Prefix of the keys of its parts."""
     first: date
     tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Days whose slabs go on, to a day: with the versions that have begun by then."""
+    """Days that share one run of slabs, as far as they have elapsed, with the versions that have begun by then."""
 
     versions: tuple[Version, ...]
     days: Period
-    """All of them, also those that are to come."""
+    """All days of the bill, also those to come."""
     elapsed: Period
     period_days: int
-    """How many days are billed, in this bill and the others."""
+    """Number of billed days, in this bill and the others."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
     loads: tuple[tuple[Period, Fraction], ...]
-    """The sanctioned load of the elapsed days that are charged by day, in kW."""
+    """Sanctioned load of the elapsed days that are charged by day, in kW."""
 
     def before(self, day: date) -> "Bill":
-        """The bill as it was when a day began, on the energy that is known of it now."""
+        """Return the bill as it was at the beginning of a day, with the energy that is known of that time now."""
         elapsed = Period(self.elapsed.first, day)
         return replace(
             self,
@@ -53,7 +54,7 @@ class Bill:
         )
 
     def run(self, number: int) -> "Stretch":
-        """The days from the beginning of a version on."""
+        """Return the days of the bill from the beginning of version `number` on."""
         version = self.versions[number]
         first = version.first if number else self.days.first
         elapsed = Period(first, self.elapsed.end)
@@ -77,17 +78,17 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The days of a bill from which on a line says what it says: from the first, unless it has changed meanwhile."""
+    """The days of a bill on which a charge line has one definition: from its last change on, or from the first day."""
 
     name: str
-    """Begins the keys of its parts."""
+    """Prefix of the keys of its parts."""
     tariff: Tariff
     days: Period
-    """Those of the whole bill, which widths and bounds are scaled to."""
+    """Those of the whole bill, to which slab widths and bounds are scaled."""
     charged: Period
-    """Those from the change on."""
+    """Those since the change."""
     elapsed: Period
-    """Those of them that have passed."""
+    """Those since the change that have elapsed."""
     period_days: int
     before_kwh: Fraction
     """Energy of the bill before the change."""
@@ -97,7 +98,7 @@ class Stretch:
 
     @property
     def energy_kwh(self) -> Fraction:
-        """All of the bill so far."""
+        """Energy of the bill so far, in kWh."""
         return self.before_kwh + _sum_of(self.uses)
 
 
@@ -106,7 +107,9 @@ def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
 
 
 def within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tuple[Period, Fraction], ...]:
-    """What of some energy, or another weight, lies on some days; a piece that reaches beyond counts by days."""
+    """Return the energy, or other weights, that falls on some days; a piece that reaches beyond them counts in part,
+    by days.
+    """
     return tuple(
         (own.meet(days), weight * own.meet(days).days / own.days)
         for own, weight in uses
@@ -116,16 +119,16 @@ def within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tup
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Days that become a bill, with their versions."""
+    """Days that become one bill, with their versions."""
 
     days: Period
     versions: tuple[Version, ...]
 
 
 def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
-    """The days inside a period on which a price changes: energy known up to each of them is rated exactly.
+    """Return the days inside a period on which a price changes: energy read on each of them is rated exactly.
 
-    A change of the sanctioned load is none of them, as no price of energy depends on it.
+    A change of the sanctioned load is not among them, because no price of energy depends on it.
     """
     return _cuts(_plan(terms, billed), billed)
 
@@ -134,7 +137,7 @@ def _cuts(plan: list[list[Planned]], billed: Period) -> list[date]:
     cuts: set[date] = set()
     for shared in plan:
         cuts.add(shared[0].days.first)
-        # Bills that share their energy by days ask for no read between them.
+        # Bills that share their energy by days need no register read between them.
         for version in shared[0].versions if len(shared) == 1 else ():
             cuts.add(version.first)
             for line in version.tariff.lines:
@@ -147,7 +150,7 @@ def _cuts(plan: list[list[Planned]], billed: Period) -> list[date]:
 
 
 def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple[Tariff, ...]]]:
-    """The billed days in pieces of one tariff, each with its versions in the order they apply."""
+    """Return the billed days in pieces of one tariff, each with its versions in the order in which they apply."""
     ordered = sorted(terms, key=lambda each: each.first)
     if not ordered or ordered[0].first > billed.first:
         raise RatingError(f"no terms are in force on {billed.first}")
@@ -166,7 +169,7 @@ def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple
 
 
 def without_doubles(versions: Iterable[Tariff]) -> list[Tariff]:
-    # A document is a large thing to hash, and mostly there is one.
+    # By comparison, not by a set: hashing a whole document costs more than comparing it with the one or two others.
     found: list[Tariff] = []
     for tariff in versions:
         if tariff not in found:
@@ -179,15 +182,15 @@ def _in_force(terms: Sequence[Terms], day: date) -> Terms:
 
 
 def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
-    """The billed days as bills: each by itself, or with those that it shares its energy with by days."""
+    """Return the bills of the billed days, in groups that share their energy by days; most groups are one bill."""
     plan: list[list[Planned]] = []
     for own, versions in _tariffs(terms, billed):
         if not versions or versions[0].valid_from > own.first:
             raise RatingError(f"no version of the tariff is in force on {own.first}")
         for days in own.cut([tariff.valid_from for tariff in versions]):
-            # Of two versions with one date the later in the list wins: it corrects the other.
+            # Of two versions with the same date the later in the list applies: it is the correction.
             tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
-            # A tariff that is rated later in the period may have versions of the same name.
+            # Keys of parts must differ within a period, and a tariff that follows may name its versions alike.
             name = tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}"
             planned = Planned(days, (Version(name, days.first, tariff),))
             before = plan[-1][-1] if days.first > own.first else None
@@ -202,7 +205,9 @@ def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
 
 
 def _goes_on(bill: Planned, tariff: Tariff) -> bool:
-    """Whether a bill goes on with another version: unless lines would rest on each other in a circle."""
+    """Return whether a bill continues with another version; it cannot where lines would then depend on each other in
+    a cycle.
+    """
     versions = [*(version.tariff for version in bill.versions), tariff]
     lines = [line for version in versions for line in version.lines]
     return tariff.on_change is OnChange.CONTINUE and not order_of(lines)[1]
@@ -216,6 +221,9 @@ def bills_of(
     by_day_from: date,
     notes: list[str],
 ) -> Iterator[Bill]:
+    """Yield the bills of a period with their energy and loads, as far as `elapsed`; `notes` collects splits and
+    roundings.
+    """
     plan = _plan(terms, billed)
     energy = _cut_uses(uses, _cuts(plan, billed), notes)
     ordered = sorted(terms, key=lambda each: each.first)
@@ -244,7 +252,7 @@ def bills_of(
 def _shares_by_days(
     begun: Sequence[Planned], elapsed: Period, energy: list[tuple[Period, Fraction]], notes: list[str]
 ) -> Iterator[tuple[tuple[Period, Fraction], ...]]:
-    """The energy of each bill: its own, or where there are several what falls to it by days of that of all."""
+    """Yield the energy of each bill: its own, or its share, by days, of the energy of all bills in the group."""
     if len(begun) == 1:
         yield tuple(
             (piece, kwh) for piece, kwh in energy if piece.meet(begun[0].days) == piece and piece.days
@@ -261,6 +269,7 @@ def _shares_by_days(
         step = following[1].versions[0].tariff.round_units
         what = f"energy of {over} of {whole.days} days"
         share = rounded(total * over / whole.days, step, what, "kWh", notes)
+        # A rounding to whole units may exceed a small total; a bill after it would then have negative energy.
         until.append(share if abs(share) <= abs(total) else total)
     shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
     if total:
@@ -274,7 +283,7 @@ def _shares_by_days(
 
 
 def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
-    """Energy in pieces that no price change crosses; a longer one is split in proportion to days."""
+    """Return the energy in pieces that no price change crosses; a longer piece is split in proportion to its days."""
     pieces: list[tuple[Period, Fraction]] = []
     for use in uses:
         parts = use.days.cut(cuts)

@@ -1,7 +1,7 @@
-"""Tariff documents: TOML, dated and versioned, one file a version.
+"""Parser of tariff documents: TOML, dated and versioned, one file for each version.
 
-`parse_tariff` reads everything it can and reports all faults at once, each with its place and a sentence, so
-that whoever types an order into a file mends it in one go.
+`parse_tariff` reports all faults of a document at once, each with its place and a sentence that says what to correct,
+so that a tariff order is entered in one or two passes.
 """
 
 import hashlib
@@ -44,11 +44,12 @@ FORMAT = 1
 """The document format that this module reads."""
 _KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
 _MOST_LINES = 100
-_NOT_YET = "what a document cannot say yet is in docs/money.md"
+"""A limit because the dependencies between lines are followed by recursion (`order_of`)."""
+_NOT_YET = "docs/money.md lists what documents cannot express yet"
 
 
 class TariffError(ValueError):
-    """A document that is not a tariff; `faults` has everything that is wrong with it."""
+    """A text that is not a valid tariff document; `faults` has everything that is wrong with it."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -56,13 +57,13 @@ class TariffError(ValueError):
 
 
 def parse_tariff(text: str) -> Tariff:
-    """Read a document; raises TariffError with every fault found."""
+    """Parse a tariff document; raises TariffError with every fault found."""
     faults: list[Fault] = []
     try:
         table = toml.loads(text, parse_float=Decimal)
     except toml.TomlError as error:
         raise TariffError(
-            [Fault("document", f"is not TOML: {error}; docs/money.md shows how one is written")]
+            [Fault("document", f"is not TOML: {error}; see the example in docs/money.md")]
         ) from error
     reader = Reader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
@@ -143,7 +144,8 @@ def _line(reader: Reader, minor: int) -> Line | None:
         case _:
             reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}; {_NOT_YET}", "accrues")
             return None
-    # A round-off's rounding is of its lines' sum; what is left over is an amount in minor units as it is.
+    # The rounding of a round-off applies to the sum of its lines. Its own amount, the difference, is a whole number
+    # of minor units already.
     step, each = (MINOR, Each.LINE) if kind == "round-off" else _money_rounding(reader, minor)
     book = reader.choice("book", Book, Book.DUTY if kind == "percent" else Book.REVENUE)
     reader.finish()
@@ -151,7 +153,7 @@ def _line(reader: Reader, minor: int) -> Line | None:
 
 
 def _signed(reader: Reader, minor: int) -> int:
-    """Minor units of a major one; negative where the line gives its price back (a subsidy by the kWh)."""
+    """Return how many minor units a major unit has; negative where the line is a credit (a subsidy by the kWh)."""
     value = reader.take("credit", default=False)
     if not isinstance(value, bool):
         reader.fault(f"must be true or false, not {value!r}", "credit")
@@ -159,7 +161,7 @@ def _signed(reader: Reader, minor: int) -> int:
 
 
 def _whole(reader: Reader, minor: int) -> Step:
-    """What a round-off rounds to."""
+    """Return the rounding step of a round-off."""
     if "round" not in reader:
         reader.take("round")
         return MINOR
@@ -208,14 +210,14 @@ def _slabs(reader: Reader, minor: int) -> Slabs:
 
 
 def _one_of(reader: Reader, key: str, other: str) -> None:
-    """A fault where both of two keys are given that say the same thing."""
+    """Report a key that states again what another key states."""
     if key in reader:
         reader.fault(f"is given beside {other}; keep one of them", key)
         reader.take(key)
 
 
 def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
-    """The entries of `by_use` with their bounds in kWh a month; the last one is open."""
+    """Yield the entries of `by_use` with their bounds in kWh a month; the last one is open."""
     readers = reader.tables("by_use", "entry")
     below: Fraction | None = Fraction(0)
     for item in readers:
@@ -229,7 +231,7 @@ def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
 def _rising(
     item: Reader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
 ) -> Fraction | None:
-    """Say what is wrong with a bound after the one before it; the bound that the next one follows."""
+    """Report a bound that does not rise above the one before it; return the bound that the next entry must exceed."""
     if below is None:
         item.fault("follows an entry without an upper bound: only the last may be open", key)
         return None
@@ -406,4 +408,4 @@ def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
                 )
     for cycle in order_of(lines)[1]:
         chain = " -> ".join([*cycle, cycle[0]])
-        yield Fault(f"line {cycle[0]}.on", f"is reckoned from itself, by {chain}; take one of the lines out")
+        yield Fault(f"line {cycle[0]}.on", f"depends on itself, by {chain}; remove one of the lines")

@@ -1,12 +1,12 @@
-"""What a billing period comes to, to a day: one exact amount for each charge line.
+"""The charges of a billing period up to a day: one exact amount for each charge line.
 
-The same function serves the bill of a finished period and the accrual of one in progress; a posting is the
-difference of two results. Widths and prices are scaled to the days that the whole period will have, so that a
-slab does not move while the period fills.
+One function serves both the bill of a finished period and the daily accrual of one in progress; a posting is the
+difference of two results. Slab widths and prices are scaled to all days of the period, not to the elapsed ones, so
+that a slab does not move while the period fills.
 
-A new version inside the period says how the change to it is made (docs/money.md): the days are cut into bills, each
-with its own slabs and energy, or the bill goes on and a line that has changed adds to what it had come to. Another
-tariff begins a bill. A change of the sanctioned load cuts only the lines whose price depends on it.
+A new version inside the period states how the change to it is made (docs/money.md): either the days are split into
+bills, each with its own slabs and energy, or the bill continues and a changed line adds to its amount so far. Another
+tariff begins a bill. A change of the sanctioned load splits only the lines whose price depends on it.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ def target(
     through: date,
     by_day_from: date | None = None,
 ) -> Target:
-    """What the days of `billed` before `through` come to; charges by day from `by_day_from` on, if it is given.
+    """Return the charges of the days of `billed` before `through`; charges by day count from `by_day_from`, if given.
 
-    `terms` are those of the billed days in their order, the first of them in force on the first day; `uses` are the
-    energy of the elapsed days. Raises RatingError where no terms, or no version of their tariff, are in force on the
-    first day of theirs, or where energy lies outside the elapsed days.
+    `terms` are those of the billed days in date order, the first in force on the first day; `uses` are the energy of
+    the elapsed days, in Wh. Raises RatingError where no terms, or no version of their tariff, are in force on the
+    first of their days, and where energy lies outside the elapsed days or on one day twice.
     """
     elapsed = Period(billed.first, max(billed.first, min(through, billed.end)))
     _check_uses(uses, elapsed)
@@ -71,7 +71,7 @@ def _check_uses(uses: Sequence[Use], elapsed: Period) -> None:
 
 
 def _rate(bill: Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]) -> dict[str, LineTarget]:
-    """Each line of a bill; `known` is what the bill had come to before days on which lines have changed."""
+    """Return each charge line of a bill; `known` caches the lines of the bill as it was before each day of a change."""
     all_lines = [line for version in bill.versions for line in version.tariff.lines]
     done: dict[str, LineTarget] = {}
     runs: dict[int, Stretch] = {}
@@ -85,7 +85,7 @@ def _rate(bill: Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]
             before = known[first]
         kept = before.get(name)
         if line is not None:
-            # What two round-offs made whole in parts is not whole: the newest one is of the whole bill.
+            # Two round-offs, each of its own days, do not make the whole bill round: the newest rounds all of it.
             run = 0 if isinstance(line.accrual, RoundOff) else number
             if run not in runs:
                 runs[run] = bill.run(run)
@@ -96,7 +96,7 @@ def _rate(bill: Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]
 
 
 def _last_change(versions: tuple[Version, ...], name: str) -> tuple[Line | None, int]:
-    """What the newest version says of a line, and the number of the version since which it is said."""
+    """Return a line as the newest version defines it, and the number of the version since which it is defined so."""
     said = [next((line for line in version.tariff.lines if line.name == name), None) for version in versions]
     newest, number = said[-1], len(said) - 1
     while number and _goes_on_as(said[number - 1], newest):
@@ -105,7 +105,7 @@ def _last_change(versions: tuple[Version, ...], name: str) -> tuple[Line | None,
 
 
 def _goes_on_as(old: Line | None, new: Line | None) -> bool:
-    """Whether a line that was one keeps nothing as it becomes the other."""
+    """Return whether a line that changes into another carries no amount over."""
     if new is not None and isinstance(new.accrual, RoundOff):
         return old is None or isinstance(old.accrual, RoundOff)
     return old is new if old is None or new is None else old.says_the_same_as(new)
@@ -124,7 +124,7 @@ def _line(
     done: dict[str, LineTarget],
     notes: list[str],
 ) -> LineTarget:
-    """What a line comes to in a stretch, of what its bases have come to in it."""
+    """Return the amount of a line in a stretch, given the amounts of the lines it is calculated from."""
     bases = {
         base.line: _since(stretch, done[base.line], before.get(base.line)) for base in bases_of(line.accrual)
     }
@@ -146,7 +146,7 @@ def _line(
 
 
 def _since(stretch: Stretch, now: LineTarget, before: LineTarget | None) -> LineTarget:
-    """What a line has come to in a stretch: all of it, where the stretch is the whole bill."""
+    """Return the amount of a line in a stretch: all of it where the stretch is the whole bill."""
     if stretch.charged == stretch.days:
         return now
     old = {part.key: part for part in before.parts} if before else {}

@@ -1,4 +1,4 @@
-"""What one line comes to in a stretch of a bill: its parts, each a quantity times a rate."""
+"""The parts of one charge line over the days of a bill: each part is a quantity times a rate."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -27,7 +27,7 @@ type _Weights = tuple[tuple[Period, Fraction], ...]
 
 
 def _by_days(days: Period) -> _Weights:
-    """Of what is spread evenly over some days."""
+    """Weights of a part that is spread evenly over some days."""
     return ((days, Fraction(days.days)),)
 
 
@@ -51,7 +51,7 @@ def _part(
 
 
 def _factor(stretch: Stretch, days: Period, prorate: Prorate) -> Fraction:
-    """How many months some days are."""
+    """Return the length of some days in months, as the document's proration counts them."""
     match prorate:
         case Prorate.MONTH_FRACTION:
             return month_fraction(days)
@@ -64,7 +64,7 @@ def _factor(stretch: Stretch, days: Period, prorate: Prorate) -> Fraction:
 
 
 def _scaled(stretch: Stretch, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
-    """A bound of so many kWh a month, as it stands for the bill."""
+    """Return a bound given in kWh a month, scaled to the days of the bill."""
     factor = _factor(stretch, stretch.days, scaling.prorate)
     return rounded(kwh * factor, scaling.round_width, what, "kWh", notes)
 
@@ -77,7 +77,7 @@ def _reached(
     scaling: Scaling,
     notes: list[str],
 ) -> int:
-    """The first of some bounds a month that the energy of the bill so far does not exceed; the last is open."""
+    """Return the number of the first monthly bound that the bill's energy does not exceed; the last bound is open."""
     for number, bound in enumerate(bounds):
         what = f"{line.name}: bound {number + 1} of the use"
         if bound is None or kwh <= _scaled(stretch, bound, scaling, what, notes):
@@ -86,13 +86,15 @@ def _reached(
 
 
 def slab_parts(stretch: Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
+    """Yield the parts of energy priced by slabs: one for each slab with energy in it since the change."""
     what = f"{line.name}: energy"
     energy = rounded(stretch.energy_kwh, accrual.round_energy, what, "kWh", notes)
     before = rounded(stretch.before_kwh, accrual.round_energy, f"{what} before the change", "kWh", notes)
     bounds = [table.up_to_kwh for table in accrual.tables]
     chosen = _reached(stretch, line, bounds, energy, accrual.scaling, notes)
     slabs = accrual.tables[chosen].slabs
-    # Of two tables a slab of the same number is another one: what was posted by the first is taken back.
+    # The same slab number in another table is another slab. Its own key makes a posting reverse the first table's
+    # slabs when the use of the period moves the bill into the next table.
     prefix = f"{chosen}." if chosen else ""
     low = ZERO
     for number, slab in enumerate(slabs):
@@ -115,8 +117,8 @@ def slab_parts(stretch: Stretch, line: Line, accrual: Slabs, notes: list[str]) -
 
 
 def _inside(energy: Fraction, number: int, low: Fraction, high: Fraction | None) -> Fraction:
-    """What a slab holds of some energy."""
-    # A negative advance (a corrected read) is negative energy in the first slab, not in all of them.
+    """Return the part of some energy that lies in a slab."""
+    # A corrected read can make the energy negative: it is then all in the first slab, not in every one.
     if energy < 0:
         return ZERO if number else energy
     return max(ZERO, (energy if high is None else min(energy, high)) - low)
@@ -130,7 +132,7 @@ def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
 
 
 def _rate_of_use(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Fraction | None:
-    """The rate of the band that the use has reached; none where bands go by load."""
+    """Return the rate of the band that the use has reached; None where bands depend on the load."""
     bounds = [band.up_to_kwh for band in accrual.bands]
     if all(bound is None for bound in bounds):
         return None
@@ -138,11 +140,11 @@ def _rate_of_use(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str
 
 
 type _Priced = tuple[Period, Fraction | None, Fraction]
-"""Days, the load that their price is multiplied by, and that price."""
+"""Days, the load in kW that their price is multiplied by (None: by none), and that price in minor units."""
 
 
 def _priced(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> list[_Priced]:
-    """The days in runs of one price: a change of load that leaves it as it is cuts nothing."""
+    """Return the days in runs of one price: a change of load that leaves the price unchanged splits nothing."""
     runs: list[_Priced] = []
     of_use = _rate_of_use(stretch, line, accrual, notes)
     for days, load_kw in stretch.loads:
@@ -156,11 +158,13 @@ def _priced(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) ->
 
 
 def time_parts(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Iterator[Part]:
+    """Yield the parts of a charge by day or by month: one for each month and price."""
     begun: set[str] = set()
     for days, load, price in _priced(stretch, line, accrual, notes):
         suffix = f", {exact(load)} kW" if load is not None else ""
         for key, label, run, of in _times(stretch, accrual, days):
-            # The first run keeps its name: a load that changes later does not rename what was posted.
+            # The first run has the plain key: a load that changes later must not rename a part that is posted
+            # already.
             name = f"{key}@{run.first}" if key in begun else key
             begun.add(key)
             product = (Fraction(run.days), "day", price / of)
@@ -168,7 +172,7 @@ def time_parts(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str])
 
 
 def _times(stretch: Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
-    """The days as the line counts them: a key, a label, and what the price is for, in days."""
+    """Yield the days as the line counts them: a key, a label, the days, and the number of days that the price is for."""
     if not accrual.monthly:
         if days.days:
             yield "days", "by day", days, 1
@@ -186,6 +190,7 @@ def _times(stretch: Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[s
 def percent_parts(
     stretch: Stretch, line: Line, accrual: Percent, bases: dict[str, LineTarget], notes: list[str]
 ) -> Iterator[Part]:
+    """Yield the parts of a percentage of other lines, and a last one where they exceed the cap."""
     rates, at_most = accrual.rates, accrual.at_most
     if accrual.by_use:
         bounds = [rate.up_to_kwh for rate in accrual.by_use]
@@ -228,7 +233,7 @@ def _shares(
 
 
 def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
-    """Bases with what tells the keys of a line that is named twice apart: all of the energy, and 8 % of it (Delhi)."""
+    """Yield bases with a suffix for their keys: a line may be named twice, as all of it and as 8 % of it (Delhi)."""
     named: list[str] = []
     for base in on:
         times = named.count(base.line)
@@ -239,7 +244,7 @@ def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
 def minimum_parts(
     stretch: Stretch, line: Line, accrual: Minimum, bases: dict[str, LineTarget], notes: list[str]
 ) -> list[Part]:
-    """The minimum of the elapsed days less what the lines come to; nothing where they reach it."""
+    """Return the minimum charge of the elapsed days less the amounts of the named lines; nothing where they reach it."""
     parts = [*time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, bases)]
     return parts if sum((part.amount for part in parts), ZERO) > 0 else []
 
@@ -248,7 +253,8 @@ def _less(stretch: Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, L
     for base, again in _told_apart(on):
         amount = Fraction(bases[base.line].amount_minor)
         if amount:
-            # Ended by a sign of its own: a percentage of this line that is named twice adds another "+1".
+            # The "@" ends the key: a percentage of this line that is itself named twice adds another "+1", and
+            # "less/energy+1" must stay distinct from that.
             key = f"less/{base.line}{again}@" if again else f"less/{base.line}"
             label = f"less {bases[base.line].title}"
             product = (amount, "minor", -base.share)
@@ -258,6 +264,7 @@ def _less(stretch: Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, L
 def round_off_parts(
     stretch: Stretch, line: Line, accrual: RoundOff, bases: dict[str, LineTarget]
 ) -> list[Part]:
+    """Return the part that rounds the sum of the named lines; nothing where the sum is round already."""
     whole = sum((base.share * bases[base.line].amount_minor for base in accrual.on), ZERO)
     left = accrual.to.apply(whole) - whole
     if not left:
@@ -269,7 +276,7 @@ def round_off_parts(
 
 
 def _base_parts(stretch: Stretch, base: LineTarget, each: Each) -> Iterator[Part]:
-    """What a percentage is taken of: each part of the base line, or its amount as a whole."""
+    """Yield the amounts that a percentage is taken of: each part of the base line, or its total."""
     if each is Each.PART:
         yield from (
             Part(p.key, f"{base.title}, {p.label}", p.quantity, p.unit, p.rate, p.amount, p.weights)
@@ -288,7 +295,7 @@ def _base_parts(stretch: Stretch, base: LineTarget, each: Each) -> Iterator[Part
 
 
 def _weights(part: Part, elapsed: Period, starts: list[date]) -> list[tuple[Period, Fraction]]:
-    """The stretches of the elapsed days with one percentage, and the share of a part in each."""
+    """Return the runs of elapsed days with one percentage, each with the share of a part that falls on it."""
     stretches = elapsed.cut(starts)
     if len(stretches) == 1:
         return [(elapsed, Fraction(1))]

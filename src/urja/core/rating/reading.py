@@ -1,4 +1,4 @@
-"""What the tables of a tariff document have in them."""
+"""Reader of the value types of a tariff document: exact numbers, days, choices and roundings."""
 
 from contextlib import suppress
 from datetime import date, datetime
@@ -11,10 +11,10 @@ from urja.core.units import Mode, Step, shown, written_number
 
 
 class Reader(TableReader):
-    """A table of a tariff."""
+    """One table of a tariff document."""
 
     def number(self, key: str, default: Any = MISSING) -> Fraction | None:
-        """A number of zero or more, exact; None where it is missing or wrong."""
+        """Return an exact number of zero or more; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
             return value
@@ -28,6 +28,7 @@ class Reader(TableReader):
         return None
 
     def day(self, key: str, default: Any = MISSING) -> date | None:
+        """Return a local day, from a TOML date or from text such as 2026-04-01; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:
             return None
@@ -40,6 +41,7 @@ class Reader(TableReader):
         return value
 
     def choice[E: StrEnum](self, key: str, kind: type[E], default: E) -> E:
+        """Return a member of a closed set of words; `default` where it is missing or wrong."""
         value = self.take(key, default.value)
         if value not in [member.value for member in kind]:
             allowed = ", ".join(member.value for member in kind)
@@ -48,6 +50,7 @@ class Reader(TableReader):
         return kind(value)
 
     def inner(self, key: str) -> "Reader | None":
+        """Return the reader of an inner table; None where it is missing or not a table."""
         value = self.take(key, None)
         if value is None:
             return None
@@ -57,7 +60,7 @@ class Reader(TableReader):
         return Reader(value, self.place(key), self.faults)
 
     def step(self, key: str, unit: str) -> Step | None:
-        """A rounding step in the unit of the quantity."""
+        """Return a rounding step in `unit`, the unit of the rounded quantity; None where none is given."""
         reader = self.inner(key)
         if reader is None:
             return None

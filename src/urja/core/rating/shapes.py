@@ -1,4 +1,4 @@
-"""What rating takes and gives: energy, terms, and an amount for each line with its arithmetic."""
+"""The inputs and results of rating: energy, terms, and an amount for each charge line with its arithmetic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from urja.core.units import Step, exact
 
 ZERO = Fraction(0)
 ROUNDING = "rounding"
-"""The unit of what a rounding leaves: minor units, at a rate of one."""
+"""The unit of a rounding difference: minor units, at a rate of one."""
 
 
 class RatingError(ValueError):
-    """Energy, days or versions that do not fit together."""
+    """Energy, days or tariff versions that contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Energy drawn on the days of a period, in Wh."""
+    """Energy imported on the days of a period, in Wh."""
 
     days: Period
     energy_wh: int
 
 
 def uses_between(first: date, known_wh: Mapping[date, int]) -> tuple[Use, ...]:
-    """The energy between midnights, of what was used from `first` to the midnight at which each day begins."""
+    """Return the energy between midnights, from the energy used since `first` by the beginning of each day, in Wh."""
     days = sorted(known_wh)
     return tuple(
         Use(Period(begin, end), known_wh[end] - known_wh.get(begin, 0))
@@ -38,7 +38,7 @@ def uses_between(first: date, known_wh: Mapping[date, int]) -> tuple[Use, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms days are rated, from `first` on: the versions of one tariff, and the sanctioned load."""
+    """The terms of an agreement from `first` on: the versions of its tariff, and the sanctioned load in W."""
 
     first: date
     versions: tuple[Tariff, ...]
@@ -47,9 +47,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One row of a line's arithmetic: `quantity` times `rate` is `amount`, in minor units, before its rounding.
+    """One row of a line's arithmetic: `quantity` times `rate` is `amount`, in minor units.
 
-    `key` says which slab, month or base it is, so that the parts of two results can be told from each other.
+    `key` identifies the slab, month or base, so that the parts of two results can be compared.
     """
 
     key: str
@@ -58,14 +58,14 @@ class Part:
     unit: str
     rate: Fraction
     amount: Fraction
-    """After the part's rounding, where the line rounds its parts; else the exact product."""
+    """After the part's rounding where the line rounds its parts; else the exact product."""
     weights: tuple[tuple[Period, Fraction], ...]
-    """How the part spreads over days, so that a percentage that changes meanwhile can be taken of it."""
+    """How the part spreads over days, for a percentage of it that changes on a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineTarget:
-    """What one line comes to, in minor units, and how."""
+    """The amount of one charge line in minor units, with its parts."""
 
     name: str
     title: str
@@ -75,27 +75,28 @@ class LineTarget:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the billed days up to `through` (without it) come to."""
+    """The charges of the billed days up to `through` (exclusive)."""
 
     billed: Period
     through: date
     lines: tuple[LineTarget, ...]
     versions: tuple[Tariff, ...]
-    """Those that the billed days were rated by, in their order."""
+    """The tariff versions that rated the billed days, in their order."""
     notes: tuple[str, ...]
-    """The roundings and splits of quantities, in words."""
+    """Roundings and splits of quantities, in words for a bill's explanation."""
 
     @property
     def total_minor(self) -> int:
-        """The sum of all lines."""
+        """The sum of all lines, in minor units."""
         return sum(line.amount_minor for line in self.lines)
 
     def amount(self, name: str) -> int:
-        """What a line comes to; zero where the tariff has no such line."""
+        """Return the amount of a line in minor units; zero where the tariff has no such line."""
         return sum(line.amount_minor for line in self.lines if line.name == name)
 
 
 def rounded(value: Fraction, step: Step | None, what: str, unit: str, notes: list[str]) -> Fraction:
+    """Round a quantity by a step, if there is one, and note it where that changes the quantity."""
     if step is None:
         return value
     rounded = step.apply(value)

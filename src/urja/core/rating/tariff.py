@@ -1,4 +1,4 @@
-"""What a tariff is: its charge lines, by what each of them accrues, and which others it is reckoned from."""
+"""The model of a tariff version: its charge lines, what each accrues by, and which lines others are calculated from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,46 +10,46 @@ from urja.core.units import Step
 
 
 class Prorate(StrEnum):
-    """How a monthly width or price is scaled to the billed days."""
+    """How a width or price for a month is scaled to the billed days."""
 
     MONTH_FRACTION = "month-fraction"
-    """Each day is one part of its own calendar month (Delhi)."""
+    """Each day counts as one part of its own calendar month (Delhi)."""
     DAYS_OF_30 = "days-of-30"
-    """Each day is one thirtieth (Sri Lanka)."""
+    """Each day counts as one thirtieth (Sri Lanka)."""
     NONE = "none"
-    """Whole for each period, however long. A bill of some of its days has its share by days."""
+    """The whole value for each period, however long; a bill of some of its days has a share by days."""
 
 
 class OnChange(StrEnum):
     """How the change to a version is made that begins inside a billing period."""
 
     CONTINUE = "continue"
-    """Slabs go on, and only what the version changes is another amount."""
+    """The bill and its slabs continue; only the lines that the version changes have another price."""
     BY_DAYS = "by-days"
-    """Each version rates its days as a bill, with its share by days of the energy (BRPL, MSEDCL)."""
+    """Each version rates its days as a bill of their own, with a share of the energy by days (BRPL, MSEDCL)."""
     BY_READS = "by-reads"
-    """Each version rates its days as a bill, with the energy that was read on them."""
+    """Each version rates its days as a bill of their own, with the energy read on them."""
 
 
 class Each(StrEnum):
-    """What a money rounding is applied to."""
+    """What the rounding of money is applied to."""
 
     LINE = "line"
     PART = "part"
-    """Each slab, each month's part, or each part that a percentage is taken of."""
+    """Each slab, each month, or each part that a percentage is taken of."""
 
 
 class Book(StrEnum):
-    """Which kind of contra account a line is posted to."""
+    """The kind of contra account that a line is posted to."""
 
     REVENUE = "revenue"
     DUTY = "duty"
-    """Collected for somebody else: the usual of a percentage, unless the document says otherwise."""
+    """Collected for the state, such as electricity duty: the default of a percentage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """A block of energy with its price; bounds in kWh a month, `rate` in minor units per kWh."""
+    """A block of energy with its price: bounds in kWh a month, `rate` in minor units per kWh."""
 
     from_kwh: Fraction
     up_to_kwh: Fraction | None
@@ -58,16 +58,16 @@ class Slab:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How bounds in kWh a month become those of a period."""
+    """How bounds in kWh a month become bounds of a billing period."""
 
     prorate: Prorate
     round_width: Step | None
-    """Rounding of a pro-rated bound or width, in kWh."""
+    """Rounding of a prorated bound or width, in kWh."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlabTable:
-    """The slabs of those whose whole energy is at most `up_to_kwh` a month; of everybody else where it is None."""
+    """The slabs for a use of at most `up_to_kwh` a month; None is for every larger use."""
 
     up_to_kwh: Fraction | None
     slabs: tuple[Slab, ...]
@@ -75,18 +75,18 @@ class SlabTable:
 
 @dataclass(frozen=True, slots=True)
 class Slabs:
-    """Energy priced by how much of it there is in the billing period, block after block."""
+    """Energy priced slab by slab, by how much of it the billing period has."""
 
     tables: tuple[SlabTable, ...]
-    """One, unless which slabs hold depends on the whole energy (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
+    """One table, unless the slabs depend on the total use (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
     scaling: Scaling
     round_energy: Step | None
-    """Rounding of the energy itself, in kWh."""
+    """Rounding of the energy before it is priced, in kWh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A price for sanctioned loads, or for a use a month, up to a bound; `rate` in minor units."""
+    """A price up to a sanctioned load (kW) or up to a use a month (kWh); `rate` in minor units."""
 
     up_to_kw: Fraction | None
     up_to_kwh: Fraction | None
@@ -95,20 +95,20 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class PerTime:
-    """A price per day or per month, for the connection or for each kW of sanctioned load."""
+    """A price for each day or month, for the service point or for each kW of sanctioned load."""
 
     monthly: bool
     per_kw: bool
     bands: tuple[Band, ...]
     scaling: Scaling
-    """Of the price to days, and of bounds in kWh to the period."""
+    """Of a monthly price to days, and of bounds in kWh to the period."""
     round_load: Step | None
     """Rounding of the sanctioned load, in kW."""
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A line, or `share` of it, that a percentage is taken of."""
+    """A charge line, or a `share` of it, that another line is calculated from."""
 
     line: str
     share: Fraction
@@ -116,7 +116,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class DatedPercent:
-    """A percentage from a day on; the first of a line holds from the beginning (`from_day` None)."""
+    """A percentage from a day on, as a fraction; the first of a line applies from the beginning (`from_day` None)."""
 
     from_day: date | None
     fraction: Fraction
@@ -124,12 +124,12 @@ class DatedPercent:
 
 @dataclass(frozen=True, slots=True)
 class UsePercent:
-    """A percentage for a use up to a bound a month; the last of a line is open."""
+    """A percentage for a use up to a bound in kWh a month, as a fraction; the last of a line has no bound."""
 
     up_to_kwh: Fraction | None
     fraction: Fraction
     at_most: Fraction | None
-    """The most that it comes to a month, either way, in minor units."""
+    """Cap of the amount for a month, in minor units, whatever its sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +137,17 @@ class Percent:
     """A duty, surcharge, rebate or subsidy: a percentage of named lines. A rebate's fractions are negative."""
 
     rates: tuple[DatedPercent, ...]
-    """Empty where `by_use` says it."""
+    """Empty where `by_use` has the percentages."""
     by_use: tuple[UsePercent, ...]
     at_most: Fraction | None
-    """As of each of `by_use`, where that has none of its own."""
+    """Cap as in `by_use`, where the entry there has none of its own."""
     scaling: Scaling
     on: tuple[Base, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """What named lines fall short of a price by the month: a minimum charge."""
+    """A minimum charge: a price by the month less the amounts of named lines, at least zero."""
 
     price: PerTime
     on: tuple[Base, ...]
@@ -155,7 +155,7 @@ class Minimum:
 
 @dataclass(frozen=True, slots=True)
 class RoundOff:
-    """What rounds the sum of named lines: a bill in whole rupees."""
+    """The rounding of the sum of named lines, such as a bill in whole rupees."""
 
     to: Step
     on: tuple[Base, ...]
@@ -165,7 +165,7 @@ type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
 
 
 def bases_of(accrual: Accrual) -> tuple[Base, ...]:
-    """The lines that a line is reckoned from; none for one that stands by itself."""
+    """Return the lines that a charge line is calculated from; none for one that depends on no other."""
     return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
 
 
@@ -177,18 +177,18 @@ class Line:
     title: str
     accrual: Accrual
     step: Step
-    """Rounding of money, in minor units."""
+    """Rounding of the amount, in minor units."""
     each: Each
     book: Book
 
     def says_the_same_as(self, other: "Line") -> bool:
-        """Whether both come to the same amounts: the title and the account they are posted to do not count."""
+        """Return whether both lines charge alike: their titles and contra accounts are not compared."""
         return (self.accrual, self.step, self.each) == (other.accrual, other.step, other.each)
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """One version of a tariff, in force from a local day until the next version of its code."""
+    """One version of a tariff, in force from a local day until the next version with its code."""
 
     code: str
     version: str
@@ -201,23 +201,23 @@ class Tariff:
     on_change: OnChange
     """How the change to this version is made."""
     round_units: Step | None
-    """Rounding of the energy before a change by days, in kWh."""
+    """With `on_change` by days: rounding of the energy before the change, in kWh."""
     modelled_on: str
     lines: tuple[Line, ...]
     sha256: str = field(repr=False)
 
     def line(self, name: str) -> Line:
-        """The line of a name; KeyError if there is none."""
+        """Return the line of a name; raises KeyError where there is none."""
         for line in self.lines:
             if line.name == name:
                 return line
         raise KeyError(name)
 
     def unlike(self, other: "Tariff") -> str:
-        """In what it cannot follow a version of its code, in words; empty where it can.
+        """Return why this version cannot follow another of its code, as a sentence; empty where it can.
 
-        Periods that begin on another day would have days in common with those of before, which are charged twice then;
-        an account is of one currency.
+        Periods that begin on another day of the month would overlap those before, and the shared days would be
+        charged twice; an account has one currency.
         """
         if self.period_starts_on != other.period_starts_on:
             return f"its periods begin on day {self.period_starts_on}, those of version {other.version} on day {other.period_starts_on}"
@@ -230,7 +230,9 @@ class Tariff:
 
 
 def order_of(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
-    """Names with bases first, and the cycles that prevent it; versions of a line count as one line."""
+    """Return the names of lines with bases first, and the cycles that prevent it; versions of a line count as one
+    line.
+    """
     bases: dict[str, list[str]] = {}
     for line in lines:
         bases.setdefault(line.name, []).extend(base.line for base in bases_of(line.accrual))

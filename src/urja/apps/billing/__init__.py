@@ -1,1 +1,1 @@
-"""What agreements come to: energy used, rating, the close of days, fresh balances, arrears, instalments, deposits."""
+"""Billing: energy of periods, rating, the close of days, fresh balances, dues, instalments and deposits."""

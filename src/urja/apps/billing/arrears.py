@@ -1,9 +1,9 @@
-"""Arrears: what is still owed of each bill, and the share of a recharge that goes to them.
+"""Dues from old bills, and the share of recharges that pays them.
 
-What a bill was owed when the account came here stands in the registry and is not touched by recharges. Each payment of
-it is a row of `billing_arrear_payment` beside the ledger's entry; what is left is the difference (the view
-`billing_arrear_left`). So a recharge that is reversed gives its bills back what it had paid of them, and whatever a file
-or a deposit says of a bill meanwhile stays true.
+What each bill owed when the account came here is in `billing_arrear` and is not changed by recharges. Each payment of
+it is a row of `billing_arrear_payment` beside the ledger entry; the view `billing_arrear_left` is the difference. So
+a recharge that is reversed gives back what it had paid of each bill, and whatever a file or a deposit says of a bill
+in the meantime stays true. All amounts are in minor units.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,46 +20,53 @@ from urja.core.arrears import Due, Part, less, owed, set_against, share_of, take
 from urja.core.rating import ROUNDING
 
 LINE: Final = "arrears"
+"""The line of ledger entries that pay dues."""
 TITLE: Final = "Old dues"
 INSTALMENT: Final = "Instalment of old dues"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What of an account's recharges goes to its arrears, and by which document."""
+    """The percentage of an account's recharges that pays its dues, and the policy document that says so."""
 
     percent: int
     policy: str
 
 
 type Rules = Callable[[Sequence[int]], Mapping[int, Rule]]
-"""The rules of accounts; those whose recharges become credit as a whole are left out."""
+"""Returns the rules of accounts, by account; accounts whose recharges are credited in full have none."""
 
 
 def no_rules(_account_ids: Sequence[int]) -> Mapping[int, Rule]:
-    """Where no policy is known."""
+    """Return no rules: every recharge is credited in full."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What goes to arrears: of a credit, or of what is left at the end; below zero what a reversal takes back."""
+    """What an entry pays of an account's bills; negative amounts take back what a reversed credit had paid."""
 
     account_id: int
     credit_id: int | None
-    """None where it is not of one credit."""
+    """The credit that it is a share of; None for an instalment or a final settlement."""
     idempotency_key: str
     parts: tuple[Part, ...]
+    """What it pays of each bill, never negative; `sign` says in which direction."""
     sign: int
+    """1 where bills are paid, -1 where a reversal takes a payment back."""
     inputs: dict[str, Any] = field(hash=False)
+    """What the entry was calculated from, stored with it."""
 
     @property
     def amount_minor(self) -> int:
+        """Amount for all bills together, in minor units, with its sign."""
         return self.sign * sum(part.amount_minor for part in self.parts)
 
 
 def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
-    """What is still owed of the bills of accounts, the oldest first; bills of which nothing is owed are left out."""
+    """Return what is still owed of the bills of accounts, by account, the oldest bill first; settled bills are left
+    out.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT account_id, id, bill, due_on, surcharge_minor, principal_minor FROM billing_arrear_left "
@@ -73,21 +80,27 @@ def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
 
 
 def held(account_ids: Iterable[int]) -> dict[int, list[Due]]:
-    """As `left`, and nobody else sets anything against them until the transaction ends."""
+    """Return the dues of accounts like `dues_of`, with the bills locked until the transaction ends."""
     ids = sorted(set(account_ids))
     with connection.cursor() as cursor:
+        # In the order of their ids, so that two transactions with accounts in common cannot wait for each
+        # other.
         cursor.execute("SELECT FROM billing_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
     return left(ids)
 
 
 def against(account_id: int, amount_minor: int) -> list[Part]:
-    """What an amount pays of an account's bills; nobody else sets anything against them meanwhile (`held`)."""
+    """Return what an amount in minor units pays of an account's bills, which are locked until the transaction ends."""
     return set_against(held([account_id]).get(account_id, ()), amount_minor)
 
 
 def kept_back(final_id: int, account_id: int, left_minor: int, seq: int) -> Share | None:
-    """What of `left_minor`, which entry `seq` has left on the account of a supply that has ended, pays its bills."""
-    # What stood there tells one step from the next.
+    """Return what the remaining balance of an ended supply pays of its bills; None where nothing is owed.
+
+    `left_minor` is the balance in minor units after the account's entry `seq`.
+    """
+    # A correction may bring money after the first settlement. The last entry's number is part of the key, so that the
+    # next step is a new share, and a repeated run of the same step is not.
     key = f"{LINE}-final:{final_id}:{seq}"
     dues = held([account_id]).get(account_id, ())
     return _apart(
@@ -97,17 +110,18 @@ def kept_back(final_id: int, account_id: int, left_minor: int, seq: int) -> Shar
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """By which instalments an account's old dues are paid."""
+    """An instalment plan of an account, as this module needs it."""
 
     id: int
     account_id: int
     every: str
     """`day` or `month`."""
     amount_minor: int
+    """Amount of one instalment, in minor units."""
 
 
 def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list[tuple[date, Share]]:
-    """What a plan pays of bills on due days, in their order, as long as something is owed."""
+    """Return what a plan pays of bills on due days, in their order, until nothing is owed."""
     found = []
     for day in due_on:
         told = {
@@ -127,7 +141,9 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
 def _apart(
     account_id: int, key: str, dues: Sequence[Due], amount_minor: int, told: Mapping[str, Any]
 ) -> Share | None:
-    """What an amount that is of no recharge pays of bills, with what is told of it; none where nothing is owed."""
+    """Return the share of an amount that is not a recharge, with the facts stored in its entry; None where nothing is
+    owed.
+    """
     parts = tuple(set_against(dues, amount_minor))
     if not parts:
         return None
@@ -136,7 +152,10 @@ def _apart(
 
 
 def shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
-    """What of credits that are about to be posted, in this order, goes to arrears; by credit."""
+    """Return what credits that are about to be posted, in this order, pay of dues, by credit number.
+
+    The bills are locked until the transaction ends. Credits without a share are left out.
+    """
     recharges = [credit for credit in credits_ if credit.kind in RECHARGES]
     due = held(credit.account_id for credit in recharges) if recharges else {}
     rule_of = rules(sorted(due)) if due else {}
@@ -153,9 +172,10 @@ def shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
 
 
 def shares_back(debits: Sequence[Debit]) -> dict[int, Share]:
-    """What debits that are about to be posted, in this order, take back of what their credits have paid; by debit.
+    """Return what debits that are about to be posted, in this order, take back of bills, by debit number.
 
-    What is left of it is what the rest of the recharge would have paid.
+    Afterwards the credit has paid what the rest of it would have paid. The credits and bills are locked until the
+    transaction ends.
     """
     of_credit = {debit.credit_id for debit in debits if debit.credit_id is not None}
     standing = {credit.id: credit for credit in books.hold_credits_with_arrears(of_credit)}
@@ -198,7 +218,7 @@ def _share(
 
 
 def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
-    """By which rule each credit's share was posted, and what of it was not taken back, the oldest bill first."""
+    """Return the rule by which each credit's share was posted, and what of it still stands, the oldest bill first."""
     accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -225,7 +245,7 @@ def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
 
 
 def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
-    """The arithmetic of an entry: what each bill has of it."""
+    """Return the calculation rows of an entry: what each bill has of it."""
     return [
         {
             "key": f"{kind}:{part.due.bill}",
@@ -242,7 +262,7 @@ def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
 
 
 def record(posted: Sequence[tuple[int, Share]]) -> None:
-    """Keep what entries, by their numbers, have paid of bills, in the transaction that posts them."""
+    """Store what entries, by their sequence numbers, have paid of bills; in the transaction that posts the entries."""
     ArrearPayment.objects.bulk_create(
         ArrearPayment(
             arrear_id=part.due.key,

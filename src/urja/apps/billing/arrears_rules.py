@@ -1,4 +1,4 @@
-"""The share of recharges that goes to arrears, by the policy that governs each account."""
+"""The share of recharges that pays dues, by the policy that governs each account."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,9 +18,10 @@ log = structlog.get_logger()
 
 
 def arrears_rules(now: datetime) -> Rules:
-    """What of recharges that are posted now goes to arrears: by the policy that governs each account.
+    """Return the rules for recharges that are posted at `now`, by the policy that governs each account.
 
-    Nothing where a plan of instalments holds: it pays them instead.
+    An account with an instalment plan has no rule: the plan pays its dues instead. One whose policy is not loaded has
+    none either, and is logged.
     """
     zone = ZoneInfo(settings.URJA_TIMEZONE)
 

@@ -1,9 +1,8 @@
-"""Fresh balances, of one account or of many: what is left by the readings that have come in.
+"""Fresh balances of accounts: the ledger balance less what use since the last posting costs.
 
-One statement gathers what is stored of all the accounts that are asked about, one what was charged for their open
-periods; the arithmetic is `urja.core.rating`'s. Beside the figure stand what a decision about supply asks of it: the
-usual cost of a day, and how much of what was charged stands on a day that was closed without the register read of
-its midnight.
+One statement reads what is stored of all accounts asked for, one more what was charged for their open periods; the
+arithmetic is in `urja.core.rating`. Beside the balance stands what decisions about supply need: the usual cost of a
+day, and how much was charged for a day that was closed without the register read of its midnight.
 """
 
 # ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
@@ -24,49 +23,52 @@ from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
 
 ENOUGH_OF_A_DAY = timedelta(hours=1)
-"""So much of the first day has to be known before a whole day's cost is reckoned from it."""
+"""The part of the first day that must be known before the cost of a whole day is calculated from it."""
 
 DAYS_OF_COST = 7
-"""Days left are the balance over the mean cost of this many days: the last ones that were posted."""
+"""Days left are the balance over the mean cost of this many days: the last posted ones whose use is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left on an account now: the one figure that pages, alerts and decisions use."""
+    """The balance of an account now: the one figure that pages, alerts and decisions use. Amounts in minor units."""
 
     balance_minor: int
     """`ledger_minor` less `pending_minor`."""
     ledger_minor: int
     pending_minor: int
-    """What use up to `as_of` costs beyond what has been posted; the day in progress counts as begun."""
+    """Cost of the use up to `as_of` that is not posted yet. The day in progress counts as begun."""
     credits_minor: int
-    """Credits recorded and not posted yet; not part of the balance."""
+    """Credits that are recorded and not posted yet. Not part of the balance."""
     as_of: datetime | None
-    """End of the last reading that the figure rests on; none before the first."""
+    """End of the last reading in the figure; None before the first."""
     estimated_wh: int
-    """How much of the energy in the figure is estimated."""
+    """Estimated energy in the figure, in Wh."""
     estimated_share: Fraction
-    """Of the energy since the last register read: what the register has counted is not estimated."""
+    """Estimated part of the energy since the last register read, 0 to 1. What the register counted is not estimated."""
     days_left: Fraction | None
-    """At the mean cost of the last seven posted days whose use is known; before the first, at the pace of the day so far.
+    """Days that the balance lasts, at the mean cost of the last seven posted days whose use is known.
 
-    While a plan holds by which each day pays an instalment of old dues, that is part of the cost.
+    Before the first posted day, at the cost of the day so far. An instalment of each day is part of the cost.
     """
     daily_cost_minor: int | None
-    """That cost, to the minor unit; none where there is none or it rounds to nothing."""
+    """That mean cost of a day; None where it is unknown or rounds to zero."""
     provisional_minor: int
-    """What was charged for a day that was closed without its midnight's register read and still stands so."""
+    """What was charged for a day that was closed without its midnight's register read and is not corrected yet."""
     currency: str
     last_seq: int
+    """Sequence number of the account's last ledger entry."""
     latest_watermark_at: datetime | None
-    """Of the accrual of the current period, like its energy."""
+    """Data watermark of the current period's accrual."""
     latest_energy_wh: int | None
+    """Energy of the current period's accrual, in Wh."""
 
 
 def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
-    """What is left on an account; raises UnknownAccountError.
+    """Return the balance of an account at `now`.
 
-    Who has the agreement of `now` at hand may give it.
+    A caller that has the agreement of `now` may pass it, which saves a query. Raises UnknownAccountError, and
+    UnknownTariffError where no version of its tariff is in force.
     """
     agreement = agreement or contracts.agreement_at(account_id, now)
     with tariffs.remembered():
@@ -77,7 +79,10 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
 
 
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
-    """By account, each by the agreement given for it; raises UnknownAccountError."""
+    """Return the balances of the accounts of these agreements at `now`, by account number.
+
+    Raises UnknownAccountError, and UnknownTariffError where an agreement cannot be rated.
+    """
     with tariffs.remembered():
         found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
     for agreement in agreements:
@@ -88,7 +93,7 @@ def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the books say of an account."""
+    """What the ledger says of an account."""
 
     balance_minor: int
     last_seq: int
@@ -97,10 +102,10 @@ class _Stored:
     closed_through: date | None
     provisional_minor: int
     days_cost_minor: int | None
-    """Of `days` posted days."""
+    """Cost of `days` posted days."""
     days: int
     instalment_minor: int
-    """Of old dues, of each day."""
+    """Instalment of dues that each day pays."""
 
     @property
     def daily_cost_minor(self) -> Fraction | None:
@@ -113,7 +118,7 @@ INSTALMENT_OF_A_DAY = """coalesce((
     FROM billing_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
 ), 0)::bigint"""
-"""What old dues take of account `a` with each day by the plan that holds, in minor units."""
+"""SQL for the instalment of dues that account `a` pays with each day at `now`, in minor units."""
 
 _STORED = f"""
 SELECT a.id, a.balance_minor, a.last_seq, a.currency,
@@ -136,7 +141,8 @@ FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boole
 JOIN books.account a ON a.id = given.account_id
 LEFT JOIN billing_close d ON d.agreement_id = given.agreement_id
 CROSS JOIN LATERAL (
-    -- Days of which the use is known: a silent meter goes on to be charged its fixed charges, which are no day's cost.
+    -- Only days whose use is known: a meter that does not communicate is still charged its fixed charges, and these alone
+    -- would make a day look cheap.
     WITH recent AS (
         SELECT service_date, amount_minor FROM (
             SELECT service_date, amount_minor FROM books.entry
@@ -152,8 +158,8 @@ LEFT JOIN LATERAL (
     SELECT {PERIOD_ENERGY_COLUMNS} FROM readings.accrual r
     WHERE r.agreement_id = given.agreement_id AND given.by_month ORDER BY r.period DESC LIMIT 2
 ) newest ON true
--- A period that was rated to its end from the energy that is accrued now, at one price: of what lies before a change
--- of price the accrual does not say.
+-- Periods that were rated to their end from the energy that is accrued now need not be rated again. Only those with one
+-- price (one use): the accrual has no energy for the part before a change of price.
 LEFT JOIN billing_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
     AND done.through = done.billed_end
     AND done.energy_wh = {ENERGY_WH.format("newest")} AND jsonb_array_length(done.uses) = 1
@@ -164,7 +170,7 @@ _STORED_COLUMNS = 10
 
 
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
-    """By account; accounts that do not exist are left out."""
+    """Return balances by account; accounts that do not exist are left out."""
     begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
     stored, used, charged, rated_to_end = _stored(agreements, begins, now)
     for account_id, agreement in agreements.items():
@@ -184,7 +190,7 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
 
 
 type _Key = tuple[int, date]
-"""Agreement, and beginning of a period."""
+"""Number of an agreement, and first day of a period."""
 
 type _Books = tuple[
     dict[int, _Stored], dict[int, list[PeriodEnergy]], dict[_Key, int], dict[_Key, tuple[date, str]]
@@ -192,10 +198,10 @@ type _Books = tuple[
 
 
 def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime) -> _Books:
-    """What the books say; and, oldest first, the last two accruals where billing periods are calendar months.
+    """Return what the ledger says, and the last two accruals, oldest first, where billing periods are calendar months.
 
-    With these comes what the engine has charged for each of them; or, of those that were rated to their end from
-    the energy that is accrued now, that end and the fingerprint of the versions.
+    Besides what the engine has charged for each accrual; or, for those that were rated to their end from the energy
+    that is accrued now, that end and the fingerprint of the terms.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -228,7 +234,7 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
 
 
 def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
-    """What the engine has charged by agreement and beginning of the period, in minor units."""
+    """Return what the engine has charged, in minor units, by agreement and first day of the period."""
     if not periods:
         return {}
     with connection.cursor() as cursor:
@@ -248,7 +254,7 @@ class _Accrued:
     as_of: datetime | None
     estimated_wh: int
     first_day_cost_minor: Fraction | None = None
-    """What a whole day like the first one so far would cost; none once a day is closed."""
+    """Cost of a whole day at the pace of the first one so far; None once a day is closed."""
 
 
 _NOTHING = _Accrued(0, None, 0)
@@ -256,7 +262,7 @@ _NOTHING = _Accrued(0, None, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The periods of an agreement that may not be closed yet, each with what it comes to."""
+    """The periods of an agreement that may not be closed yet, each with its target in minor units."""
 
     agreement: Agreement
     rated: tuple[tuple[Period, int], ...]
@@ -265,7 +271,7 @@ class _Open:
     first_day_cost_minor: Fraction | None
 
     def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
-        """The targets less what was posted for them."""
+        """Return the targets less what was posted for them."""
         pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
         return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
 
@@ -276,10 +282,10 @@ def _open(
     books: _Stored,
     rated_to_end: Mapping[_Key, tuple[date, str]],
 ) -> _Open:
-    """The targets of the current and the last period to the data watermark.
+    """Return the targets of the current and the last period up to the data watermark.
 
-    `rows` are the energies of both. A day that is closed is charged whole, also where its data have not all come.
-    A period that was rated to its end, from this energy and on the terms in force, has been charged its target.
+    `rows` are the energies of both. A closed day is charged in full, also where not all of its data have come. A
+    period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
     days = usage.days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
@@ -300,13 +306,16 @@ def _open(
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
-    """The end of a period's billed days, and the terms that rate them."""
+    """Return the end of a period's billed days, and the fingerprint of the terms that rate them."""
     basis = usage.basis_for(agreement, period)
     return basis.billed.end, basis.fingerprint
 
 
 def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
-    """The cost of a day at the first day's pace, from an hour of it on: charges per day whole, energy scaled."""
+    """Return the cost of a whole day at the first day's pace: charges per day in full, energy scaled up.
+
+    None before an hour of it is known, and after the day.
+    """
     elapsed = as_of - agreement.valid_from
     if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
         return None
@@ -347,7 +356,7 @@ def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
 
 
 def _days_left(balance_minor: int, daily_cost_minor: Fraction | None) -> Fraction | None:
-    """The balance over a day's cost; nothing is left of a balance below zero."""
+    """Return the balance over a day's cost, at least 0; None where the cost is unknown."""
     if not daily_cost_minor or daily_cost_minor <= 0:
         return None
     return max(balance_minor / daily_cost_minor, Fraction(0))

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows what is charged and owed, the pipeline writes it."""
+"""Rights of each PostgreSQL role on the tables of billing: the web reads charges and dues, the pipeline writes them."""
 
 _HEADS = "billing_close, billing_rated"
 _AGREED = "billing_deposit, billing_arrear, billing_instalment_plan"
@@ -11,7 +11,7 @@ GRANTS: dict[str, list[str]] = {
     "urja_pipeline": [
         f"GRANT SELECT, INSERT, UPDATE ON {_HEADS} TO urja_pipeline",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_AGREED} TO urja_pipeline",
-        # What was paid is only ever added to.
+        # Payments of dues are only added: a reversal is another row.
         f"GRANT SELECT, INSERT ON {_PAID} TO urja_pipeline",
         "GRANT SELECT ON billing_arrear_left TO urja_pipeline",
         "GRANT SELECT, INSERT, DELETE ON billing_final_settlement TO urja_pipeline",

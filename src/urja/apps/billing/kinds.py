@@ -1,4 +1,4 @@
-"""Choices of instalment plans and final settlements, and what the pipeline sees of one."""
+"""Choices of instalment plans and final settlements, and the parts of their models that the pipeline uses."""
 
 from typing import Protocol
 
@@ -6,25 +6,25 @@ from django.db.models import TextChoices
 
 
 class Every(TextChoices):
-    """How often an instalment is due."""
+    """The interval between instalments."""
 
     DAY = "day"
     MONTH = "month"
 
 
 class FinalWay(TextChoices):
-    """Where goes what is left when a supply has ended."""
+    """Where the remaining balance of an ended supply goes."""
 
     REFUND = "refund"
     TRANSFER = "transfer"
 
 
 class FinalSettlement(Protocol):
-    """Where goes what is left when a supply has ended (`models.FinalSettlement`)."""
+    """Where the remaining balance of an ended supply goes (`models.FinalSettlement`)."""
 
     id: int
     account_id: int
     to_account_id: int | None
     way: str
     amount_minor: int
-    """What went that way so far."""
+    """What was settled so far, in minor units."""

@@ -1,4 +1,4 @@
-"""What is owed and agreed beside the books: deposits, arrears, plans of instalments, final settlements."""
+"""Deposits, dues, instalment plans and final settlements: what is owed and agreed beside the ledger."""
 
 from typing import ClassVar
 
@@ -32,7 +32,7 @@ class Deposit(Recorded):
 
 
 class Arrear(Recorded):
-    """What was owed by a bill before the account came here: principal and surcharge apart, with its due date."""
+    """What a bill owed when the account came here: principal and surcharge, in minor units, with its due date."""
 
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="arrears")
@@ -54,9 +54,9 @@ class Arrear(Recorded):
 
 
 class InstalmentPlan(Period):
-    """By which arrears are paid off: a sum each day, or each month on the day of the first, while it holds.
+    """An amount that pays off dues each day, or each month on the day of the first instalment.
 
-    It begins at the midnight of the day on which the first is due. What was posted by it is the ledger's to say.
+    It begins at the midnight of the day on which the first instalment is due. What was posted by it is in the ledger.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -77,12 +77,12 @@ class InstalmentPlan(Period):
 
 
 class ArrearPayment(models.Model):
-    """What an entry of the line `arrears` has paid of a bill; negative where a reversal gave it back. Only added to."""
+    """What an entry of the line `arrears` has paid of a bill; negative where a reversal took it back. Only added."""
 
     arrear = models.ForeignKey("billing.Arrear", on_delete=models.PROTECT, related_name="payments")
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
-    """Of the entry."""
+    """Sequence number of the entry on the account."""
     surcharge_minor = models.BigIntegerField()
     principal_minor = models.BigIntegerField()
 
@@ -97,15 +97,15 @@ class ArrearPayment(models.Model):
 
 
 class Instalment(models.Model):
-    """An instalment of a plan that was posted: on which due day, and by which entry of the line `arrears`. Only added to.
+    """A posted instalment of a plan: its due day, and its entry of the line `arrears`. Only added.
 
-    A plan has one for each due day from its first on, without a hole, until nothing is owed or it has ended.
+    A plan has one for each due day from its first on, without a gap, until nothing is owed or it has ended.
     """
 
     plan = models.ForeignKey("billing.InstalmentPlan", on_delete=models.PROTECT, related_name="instalments")
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     seq = models.BigIntegerField()
-    """Of the entry."""
+    """Sequence number of the entry on the account."""
     due_on = models.DateField()
 
     class Meta:
@@ -119,25 +119,26 @@ class Instalment(models.Model):
 
 
 class FinalSettlement(models.Model):
-    """What is to become of what is left on an account, once every day of its ended agreement is charged.
+    """Where the remaining balance goes once every day of an ended agreement is charged.
 
-    What a later correction gives back goes the same way. What is owed stays on the account.
+    Money that a later correction gives back goes the same way. A debt stays on the account.
     """
 
     id = models.BigIntegerField(primary_key=True)
     agreement_id = models.BigIntegerField(unique=True)
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="final_settlements")
     last_day = models.DateField()
-    """The last local day that is the agreement's."""
+    """The last local day of the agreement."""
     way = models.CharField(max_length=16, choices=FinalWay)
+    """Refunded to the consumer, or transferred to another account."""
     to_account = models.ForeignKey("books.Account", on_delete=models.PROTECT, null=True, related_name="+")
     asked_at = models.DateTimeField()
     operation_id = models.BigIntegerField()
-    """The operation of the registry that has ended the agreement."""
+    """The operation that ended the agreement."""
     settled_at = models.DateTimeField(null=True)
-    """When it was settled first."""
+    """When it was settled for the first time."""
     amount_minor = models.BigIntegerField(default=0)
-    """What went that way so far."""
+    """What was settled so far, in minor units."""
 
     class Meta:
         db_table = "billing_final_settlement"

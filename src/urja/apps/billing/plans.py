@@ -1,4 +1,4 @@
-"""Plans of instalments: which hold for accounts, and their locks."""
+"""Instalment plans in force, and their locks."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,13 +10,13 @@ from urja.apps.billing.models import InstalmentPlan
 
 
 def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
-    """The plans of instalments that hold for accounts at an instant."""
+    """Return the instalment plans of accounts that are in force at an instant."""
     held = InstalmentPlan.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
     return list(held.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("id"))
 
 
 def hold(plan_ids: Sequence[int]) -> None:
-    """Let nothing else change these plans, or post what is due of them, until the transaction ends."""
+    """Lock these plans against changes and postings until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT FROM billing_instalment_plan WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",

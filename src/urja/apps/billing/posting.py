@@ -1,4 +1,4 @@
-"""Posting what billing asks for: credits and debits with their shares for arrears, instalments, and what periods were rated from."""
+"""Posting of credits, debits, shares of dues and instalments, and the record of what periods were rated from."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,10 +24,10 @@ from urja.apps.books.posting import (
 def post_credit_requests(
     bucket: int, day: date, posted_at: datetime, rules: arrears.Rules = arrears.no_rules, limit: int = 5000
 ) -> int:
-    """Post the oldest unposted credit requests of a bucket on a local day; returns how many were posted.
+    """Post the oldest unposted credit requests of a bucket on a local day; return how many were posted.
 
-    The share of recharges that `rules` name is set against the account's arrears by an entry of its own. Several may
-    do so at once: a request that another is posting is left to that one.
+    The share of recharges that `rules` name pays the account's dues by an entry of its own. Several processes may do
+    this at once: requests that another one is posting are skipped.
     """
     with transaction.atomic():
         waiting = hold_credits(bucket, limit)
@@ -36,7 +36,11 @@ def post_credit_requests(
 
 
 def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
-    """As `post_credit_requests`, for what is taken back, and with it of arrears; a credit is posted before that."""
+    """Post the oldest unposted debit requests of a bucket on a local day; return how many were posted.
+
+    Like `post_credit_requests`; what the reversed credits had paid of dues is taken back. A debit waits until its
+    credit is posted.
+    """
     with transaction.atomic():
         waiting = hold_debits(bucket, limit)
         shares = arrears.shares_back(waiting)
@@ -51,7 +55,7 @@ def _post_requests[Request: (Credit, Debit)](
     day: date,
     posted_at: datetime,
 ) -> int:
-    """Post requests, each followed by what goes to arrears of it or comes back from them."""
+    """Post requests, each followed by the entry that pays dues with it or takes such a payment back."""
     if not waiting:
         return 0
     drafts, keys = [], []
@@ -68,9 +72,9 @@ def _post_requests[Request: (Credit, Debit)](
 
 
 def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], posted_at: datetime) -> list[int]:
-    """Post what goes to arrears by itself, each on its day, in a transaction that holds the bills (`arrears.held`).
+    """Post shares that do not belong to a credit, each on its local day; return the entries' sequence numbers.
 
-    Returns the numbers of the entries.
+    In a transaction that has locked the bills (`arrears.lock_dues`).
     """
     drafts = [_share_draft(share, day) for day, share in shares]
     seqs = [posted.seq for posted in post_entries(bucket, drafts, posted_at)]
@@ -81,10 +85,10 @@ def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], poste
 def post_instalments(
     bucket: int, due: Sequence[tuple[arrears.Plan, Sequence[date]]], posted_at: datetime
 ) -> list[list[date]]:
-    """Post what plans of a bucket pay on due days, the oldest first, as long as something is owed.
+    """Post what plans of a bucket pay on their due days, the oldest first, until nothing is owed.
 
-    Returns the days of each plan that were posted. None of them was before: who asks holds the plans until the
-    transaction ends.
+    Returns the posted days of each plan. The caller has locked the plans until the transaction ends and passes only
+    days that are not posted yet.
     """
     dues = arrears.held(plan.account_id for plan, _ in due)
     shares = [arrears.instalments(plan, days, dues.get(plan.account_id, ())) for plan, days in due]
@@ -151,25 +155,27 @@ def _debit_draft(request: Debit, day: date) -> Draft:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """What the postings of an agreement's period stand on."""
+    """What the postings of an agreement's period were calculated from."""
 
     agreement_id: int
     period_start: date
     billed: tuple[date, date]
-    """The days of the period that are the agreement's, the second without."""
+    """The first billed day of the agreement in the period, and the day after the last."""
     through: date
+    """The day after the last one that is charged."""
     uses: tuple[tuple[date, date, int], ...]
-    """Energy in Wh by pieces of the period, from a day up to another (without it)."""
+    """Energy in Wh by parts of the period: first day, day after the last, Wh."""
     versions: str
-    """`usage.fingerprint` of the terms."""
+    """Fingerprint of the terms (`usage.Basis.fingerprint`)."""
 
     @property
     def energy_wh(self) -> int:
+        """Energy of all parts, in Wh."""
         return sum(energy for _, _, energy in self.uses)
 
 
 def record_rated(rated: Iterable[Rated]) -> None:
-    """Keep what periods were rated from, beside the postings of the same transaction."""
+    """Store what periods were rated from, in the transaction that posts them."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
@@ -197,14 +203,15 @@ class Close:
 
     agreement_id: int
     through: date
+    """The last closed local day."""
     provisional: bool
-    """Whether the read at its end is missing."""
+    """Whether the register read at its end is missing."""
     ended_at: datetime | None
-    """The agreement's end, where this is its last day."""
+    """End of the agreement, where this is its last day."""
 
 
 def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
-    """Note how far agreements are closed."""
+    """Store how far agreements are closed."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional, ended_at) "

@@ -1,4 +1,4 @@
-"""The reading side of the ledger: balances as they stand now, entries, and why each of them was made."""
+"""Ledger entries with the facts they were calculated from, dues, plans and closed days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from urja.core.rating import ROUNDING
 
 
 class Entry(NamedTuple):
-    """One posting. `amount_minor` is what it did to the account: a charge is negative."""
+    """A ledger entry. `amount_minor` is its effect on the account in minor units: a charge is negative."""
 
     account_id: int
     seq: int
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A register read that a posting rests on."""
+    """A register read that an entry was calculated from."""
 
     read_at: datetime
     register_wh: int
@@ -52,21 +52,22 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class MeterUse:
-    """What one meter has counted in the billing period up to a posting, times the ratio of the transformers before it."""
+    """What one meter counted in the billing period up to an entry, times its transformer ratio."""
 
     serial: str
     ratio: Fraction
     opening: Read
     closing: Read
     energy_wh: int
-    """The registers times the ratio, each rounded down to the Wh, and the difference of both."""
+    """Closing less opening register, each times the ratio and rounded down to the Wh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`quantity` in `unit` times `rate` in minor units is the charge; `amount_minor` is its effect, so negative.
+    """One row of an entry's calculation: `quantity` in `unit` times `rate` (minor units) is the charge.
 
-    The product is rounded half-up to the minor unit. A row of unit `rounding` is a bare amount.
+    `amount_minor` is the effect on the account, so the negative charge, rounded half-up to the minor unit. A row of
+    the unit `rounding` is an amount without a quantity.
     """
 
     key: str
@@ -79,7 +80,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TariffUsed:
-    """A version that a posting was rated by."""
+    """A tariff version that an entry was rated by."""
 
     code: str
     version: str
@@ -90,36 +91,36 @@ class TariffUsed:
 
 @dataclass(frozen=True, slots=True)
 class SetAgainst:
-    """What a posting on arrears was reckoned from; its rows are the bills."""
+    """Facts of an entry by which a recharge pays dues; its rows are the bills."""
 
     recharge_minor: int
-    """What was paid; of a reversal what is left of it."""
+    """Amount of the recharge; of a reversal the part that is not reversed."""
     percent: int
     policy: str
     owed_minor: int | None
-    """All that was owed before; none with a reversal."""
+    """Dues before the entry; None for a reversal."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBack:
-    """What a posting on arrears was reckoned from, where a supply has ended; its rows are the bills."""
+    """Facts of an entry by which the remaining balance of an ended supply pays dues; its rows are the bills."""
 
     left_minor: int
-    """What was on the account."""
+    """Balance before the entry."""
     owed_minor: int
-    """All that was owed before."""
+    """Dues before the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instalment:
-    """What a posting on arrears was reckoned from, where a plan has paid it; its rows are the bills."""
+    """Facts of an entry by which an instalment pays dues; its rows are the bills."""
 
     every: str
     """`day` or `month`."""
     instalment_minor: int
-    """As was agreed; the last one is what was left."""
+    """Amount as agreed; the last instalment is the rest of the dues."""
     owed_minor: int
-    """All that was owed before."""
+    """Dues before the entry."""
 
 
 type OnArrears = SetAgainst | KeptBack | Instalment
@@ -127,37 +128,39 @@ type OnArrears = SetAgainst | KeptBack | Instalment
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """All that a posting was made from; a credit has no reads."""
+    """Everything that an entry was calculated from. A credit has no reads."""
 
     entry: Entry
     rows: tuple[Row, ...]
-    """Their amounts sum to the entry's."""
+    """Calculation rows; their amounts add up to the entry's amount."""
     reads: tuple[Read, ...]
-    """The register at the posting before and at this one."""
+    """Register reads at the entry before and at this one."""
     opening: Read | None
-    """The register at the period's opening."""
+    """Register read at the beginning of the period."""
     meters: tuple[MeterUse, ...]
-    """Where the period had several meters, or one with a ratio: their energies sum to `energy_wh`."""
+    """Use by meter, where the period had several or one with a ratio; they add up to `energy_wh`."""
     tariffs: tuple[TariffUsed, ...]
     advance_wh: int
-    """Energy that this posting is about: the register's advance since the posting before."""
+    """Energy of this entry: the register's advance since the entry before."""
     energy_wh: int
-    """Energy of the billing period up to this posting."""
+    """Energy of the billing period up to this entry."""
     blocks_wh: int
-    """Sum of the interval blocks over the time of `energy_wh`."""
+    """Sum of the intervals over the time of `energy_wh`."""
     residual_wh: int
-    """`energy_wh` less `blocks_wh`: what truncation in the blocks has left to the register."""
+    """`energy_wh` less `blocks_wh`: meters truncate each interval, and the register has the remainders."""
     arrears: OnArrears | None
-    """Where something went to arrears, or came back from them."""
+    """How the entry pays dues or takes such a payment back; None for other entries."""
     provisional: bool
     """Whether the day was closed without the register read of its midnight."""
     notes: tuple[str, ...]
     correlations: tuple[int, ...]
-    """Of the pushes and commands that it came from."""
+    """Correlation numbers of the pushes and commands that the energy came from."""
 
 
 def held_back(agreement: Agreement, now: datetime) -> bool:
-    """Whether nothing can be calculated or decided for an agreement, as no tariff says what its use costs."""
+    """Return whether an agreement cannot be rated, because no tariff for it is in force: nothing is calculated or
+    decided.
+    """
     return usage.unratable(agreement, now) != ""
 
 
@@ -165,23 +168,23 @@ type PlanRow = InstalmentPlan
 
 
 def plan(account_id: int, at: datetime) -> PlanRow | None:
-    """The plan of instalments that holds for an account at an instant."""
+    """Return the instalment plan of an account that is in force at an instant, or None."""
     return next(iter(plans.plans_at([account_id], at)), None)
 
 
 def unended_plans(account_id: int, at: datetime) -> list[PlanRow]:
-    """The plan of instalments that holds, or is to, for an account."""
+    """Return the instalment plans of an account that have not ended at an instant, by their beginning."""
     unended = Q(valid_to=None) | Q(valid_to__gt=at)
     return list(InstalmentPlan.objects.filter(unended, account_id=account_id).order_by("valid_from"))
 
 
 def dues(account_id: int) -> Sequence[Due]:
-    """What is still owed of the bills of an account, the oldest first."""
+    """Return what is still owed of the bills of an account, the oldest first."""
     return arrears.left([account_id]).get(account_id, ())
 
 
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
-    """The last closed local day of each agreement that has one."""
+    """Return the last closed local day of each agreement that has one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, closed_through FROM billing_close WHERE agreement_id = ANY(%s)",
@@ -191,10 +194,10 @@ def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
 
 
 def final_balance(agreement: Agreement) -> int | None:
-    """What is left on the account of an ended agreement, in minor units; none until nothing more is to come.
+    """Return the final balance of an ended agreement's account in minor units; None while more may be posted.
 
-    Then its last day is closed by what is known of its end, its periods are charged what they were rated from, and
-    no credit or debit waits to be posted. A correction that comes later makes it another figure.
+    It is final when its last day is closed by its final reads, its periods are charged from the energy known now, and
+    no credit or debit is unposted. A later correction changes it.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -219,7 +222,7 @@ def final_balance(agreement: Agreement) -> int | None:
 
 
 def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
-    """Those of these agreements that the engine has posted for, or closed a day of."""
+    """Return those of these agreements for which the engine has posted an entry or closed a day."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
@@ -231,7 +234,7 @@ def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
 
 
 def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, int]]:
-    """What the engine has charged for a period, in minor units, by agreement and line."""
+    """Return what the engine has charged for a period, in minor units, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, line, -sum(amount_minor) FROM books.entry WHERE origin = 'engine' "
@@ -245,7 +248,7 @@ def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[in
 
 
 def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[int, str], dict[str, Any]]:
-    """What the engine's last posting on each line of a period was made from."""
+    """Return the facts stored with the engine's last entry on each line of a period, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM books.entry "
@@ -265,11 +268,11 @@ _OF_ACCOUNT = "FROM books.entry e WHERE e.bucket = %(bucket)s AND e.account_id =
 
 
 _LAST = 2**63 - 1
-"""No posting has a higher number."""
+"""Greater than the sequence number of any entry."""
 
 
 def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[Entry]:
-    """The postings of an account below `before_seq`, newest first."""
+    """Return the entries of an account with sequence numbers below `before_seq`, newest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {_ENTRY} {_OF_ACCOUNT} AND e.seq < %(before)s ORDER BY e.seq DESC LIMIT %(limit)s",
@@ -284,7 +287,7 @@ def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[
 
 
 def why(account_id: int, seq: int) -> Why | None:
-    """Everything a posting was made from, as kept with it; none where there is no such posting."""
+    """Return everything that an entry was calculated from, as stored with it; None where there is no such entry."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %(seq)s",

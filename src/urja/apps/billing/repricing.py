@@ -1,4 +1,4 @@
-"""What new tariff versions change of what has been charged: each account rated with them and without them."""
+"""The effect of new tariff versions on what has been charged: accounts rated with them and without them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,33 +17,36 @@ from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What a period so far comes to by the versions that are stored."""
+    """What a period so far costs by the stored tariff versions."""
 
     account_id: int
     through: date
+    """The day after the last one that is charged."""
     fingerprint: str
     total_minor: int
 
 
 type Charges = dict[tuple[int, date], Charged]
-"""By agreement and beginning of the period."""
+"""By agreement and first day of the period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repriced:
-    """What accounts of one currency are charged more (a debit) or less (a credit), in minor units."""
+    """How much more (a debit) or less (a credit) accounts of one currency are charged, in minor units."""
 
     accounts: int
-    """Those with charged days that another text rates, or that are charged otherwise."""
+    """Accounts with charged days that another text rates, or whose charge changes."""
     sum_minor: int
-    """Above zero where consumers pay more."""
+    """Total change; above zero where consumers pay more."""
     largest_debit: tuple[int, int] | None
-    """An account and its sum."""
+    """Number of the account with the largest debit, and its amount."""
     largest_credit: tuple[int, int] | None
 
 
 def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
-    """The periods that the next close looks at, are billed beyond `first` and have terms with one of the tariffs."""
+    """Return the charges of periods with a tariff of `codes` that are billed beyond `first` and may still be
+    corrected.
+    """
     found: Charges = {}
     with tariffs.remembered():
         for period, through, agreements in _rated(codes, first, now):
@@ -59,7 +62,7 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
 def _rated(
     codes: Sequence[str], first: date, now: datetime
 ) -> Iterator[tuple[Period, date, Sequence[Agreement]]]:
-    """Agreements of a bucket with a period and how far it is charged, in groups of the same."""
+    """Yield agreements of a bucket with a period and how far it is charged, grouped by period and bucket."""
     closing = local_day(now, usage.zone()) - ONE_DAY
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,14 +82,18 @@ def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int
     try:
         rating = usage.rate(agreement, period, through, energy_wh, usage.energy_at(agreement.id, period))
     except UnknownTariffError:
-        # Its terms name by now what nothing rates: it stands at what was posted until a version is there.
+        # Its terms name a tariff that is not loaded: nothing can be posted for it until a version is, so it stays at what
+        # was posted.
         posted = queries.charged_by_line([agreement.id], period.first).get(agreement.id, {})
         return Charged(agreement.account_id, through, "", sum(posted.values()))
     return Charged(agreement.account_id, through, rating.basis.fingerprint, rating.target.total_minor)
 
 
 def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced]:
-    """What lies between two looks, by currency, where versions from `first` on were stored meanwhile."""
+    """Return the changes between two results of `charges_since`, by currency.
+
+    Versions in force from `first` on were stored between the two.
+    """
     differences: dict[int, int] = {}
     for key, new in after.items():
         old = before[key]

@@ -1,7 +1,7 @@
-"""What an agreement's period comes to by the readings as they are: the target that postings are differences of.
+"""The target of an agreement's period: what it costs by the readings as they are. Entries are differences of targets.
 
-Here energy (`apps.readings`), prices (`apps.rulebook`) and the agreement (`apps.contracts`) meet; the arithmetic is
-`urja.core.rating`'s.
+Energy (`apps.readings`), prices (`apps.rulebook`) and the agreement (`apps.contracts`) meet here; the arithmetic is
+in `urja.core.rating`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +20,18 @@ from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midni
 from urja.core.rating import Target, Tariff, Terms, Use, cut_days, target, uses_between
 
 CORRECTED_PERIODS = 12
-"""How many earlier periods a close looks back on; what is older is for a person to adjust."""
+"""How many earlier months a close still corrects; older ones are adjusted by a person."""
 
 _NEVER = Period(date.min, date.max)
 
 
 def zone() -> ZoneInfo:
-    """The utility's zone: the one of its days and billing periods."""
+    """Return the utility's time zone, in which its days and billing periods begin."""
     return ZoneInfo(settings.URJA_TIMEZONE)
 
 
 def days_of(agreement: Agreement) -> Period:
-    """The local days of an agreement: from the one it begins on to the one it ends on, both whole."""
+    """Return the local days of an agreement, with the ones it begins and ends on."""
     first = local_day(agreement.valid_from, zone())
     if agreement.valid_to is None:
         return Period(first, _NEVER.end)
@@ -39,17 +39,17 @@ def days_of(agreement: Agreement) -> Period:
 
 
 def last_day(end: datetime) -> date:
-    """The local day that a half-open time ends in: at midnight it is the day before."""
+    """Return the local day in which a half-open time ends: at midnight it is the day before."""
     return local_day(end - timedelta(microseconds=1), zone())
 
 
 def oldest_corrected(day: date) -> date:
-    """The first beginning of a billing period that the close of a day still puts right."""
+    """Return the first day of the oldest billing period that the close of a day still corrects."""
     return (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
 
 
 def period_of(agreement: Agreement, day: date) -> Period:
-    """The billing period that holds a day of an agreement: by its own calendar, else by the tariff's in force on it.
+    """Return the billing period with a day of an agreement: by its own calendar, else by that of the tariff in force.
 
     Raises UnknownTariffError where no version of the tariff is in force, also for an agreement with its own calendar.
     """
@@ -58,9 +58,9 @@ def period_of(agreement: Agreement, day: date) -> Period:
 
 
 def unratable(agreement: Agreement, at: datetime) -> str:
-    """Why an agreement cannot be rated at an instant, in a sentence; empty where it can.
+    """Return why an agreement cannot be rated at an instant, as a sentence; empty where it can.
 
-    Asked for the billing period that holds the instant and the one before it, which may be open still.
+    Checked for the billing period with the instant and for the one before it, which may still be open.
     """
     try:
         period = period_of(agreement, _today(agreement, at))
@@ -76,32 +76,32 @@ def unratable(agreement: Agreement, at: datetime) -> str:
 
 
 def starts_on(agreement: Agreement, now: datetime) -> int:
-    """The day of the month on which the agreement's current billing period begins."""
+    """Return the day of the month, 1 to 28, on which the agreement's current billing period begins."""
     return period_of(agreement, _today(agreement, now)).first.day
 
 
 def _today(agreement: Agreement, now: datetime) -> date:
-    """The agreement's own day that is nearest to an instant."""
+    """Return the day of the agreement that is nearest to an instant."""
     days = days_of(agreement)
     return min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a period is rated by, beside its energy."""
+    """What a period is rated by, besides its energy."""
 
     billed: Period
     """The agreement's days in the period."""
     terms: tuple[Terms, ...]
     by_day_from: date
-    """The first of them that is charged by day: the one after, where another agreement held the first one before."""
+    """The first billed day with charges per day: the second one where another agreement had the first day before."""
 
     @property
     def fingerprint(self) -> str:
-        """Names it: another load, tariff or text of a price gives another one.
+        """Text that differs whenever the load, the tariff or the text of a version differs.
 
-        Since when which tariff and load hold, with the versions and the beginnings of their texts' hashes; before a
-        version that begins inside the billed days, how the change to it is made.
+        From which day on which tariff and load apply, with the versions and the beginnings of their texts' hashes;
+        before a version that begins inside the billed days, how the change to it is made.
         """
         shared = [f"by day from {self.by_day_from}"] if self.by_day_from > self.billed.first else []
         return "; ".join(
@@ -128,7 +128,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A target with what it was computed from."""
+    """A target with what it was calculated from."""
 
     target: Target
     basis: Basis
@@ -136,9 +136,10 @@ class Rating:
 
 
 def basis_for(agreement: Agreement, period: Period) -> Basis:
-    """The billed days of a period, and the terms that rate them: from each change of tariff or load on.
+    """Return the billed days of a period and the terms that rate them, one for each change of tariff or load.
 
-    A day is rated on the terms of its first instant; one on which the agreement begins later, on its first terms.
+    A day is rated on the terms at its first instant; a day on which the agreement begins later, on its first terms.
+    Raises UnknownTariffError where no version of a tariff is in force.
     """
     days = days_of(agreement)
     billed = period.meet(days)
@@ -160,7 +161,7 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
 
 
 def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
-    """Whether another agreement held the supply before it on that day: then what is charged by day is that one's."""
+    """Return whether the agreement before it ended on its first day: then that one pays the day's charges per day."""
     begins = midnight(first, zone())
     return (
         agreement.valid_from > begins and agreement.follows_at is not None and agreement.follows_at > begins
@@ -168,7 +169,7 @@ def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
 
 
 def _changes(agreement: Agreement, billed: Period) -> list[date]:
-    """The days after the first of `billed` on which other terms begin."""
+    """Return the days of `billed`, without the first, on which other terms begin."""
     begins = (terms.valid_from for terms in agreement.all_terms)
     days = (local_day(at, zone()) + (at > midnight(local_day(at, zone()), zone())) * ONE_DAY for at in begins)
     return [day for day in days if billed.first < day < billed.end]
@@ -181,10 +182,10 @@ def _code(agreement: Agreement, day: date) -> str:
 def rate(
     agreement: Agreement, period: Period, through: date, energy_wh: int, energy_at: Callable[[date], int]
 ) -> Rating:
-    """What the period comes to up to `through` (a day, not included), having used `energy_wh` until then.
+    """Return the target of a period up to `through` (the day after the last), with `energy_wh` used until then.
 
-    `energy_at` gives the energy of the period up to the midnight at which a day begins; it is asked on the days
-    on which a price changes.
+    `energy_at` returns the energy in Wh up to the midnight at which a day begins; it is called for the days on which
+    a price changes. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
     billed = basis.billed
@@ -196,12 +197,12 @@ def rate(
 
 
 def load_w(agreement: Agreement, day: date) -> int:
-    """The sanctioned load on a local day."""
+    """Return the sanctioned load on a local day, in W."""
     return agreement.terms_at(midnight(day, zone())).sanctioned_load_w
 
 
 def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:
-    """Energy of a period up to the midnight at which a day begins, by agreement."""
+    """Return the energy of a period up to the midnight at which `until` begins, by agreement."""
     with connection.cursor() as cursor:
         found = energies_until(
             cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
@@ -210,13 +211,13 @@ def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[
 
 
 def settle_borders(known: dict[int, PeriodEnergy]) -> None:
-    """Before earlier periods are looked at: let them end on the register that these begin on."""
+    """Let earlier periods end on the register reads that these begin on, before the earlier ones are looked at."""
     with connection.cursor() as cursor:
         recompute_moved_borders(cursor, known.values(), settings.URJA_TIMEZONE)
 
 
 def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
-    """For `rate`: the energy of one agreement up to a midnight, from the rows."""
+    """Return a function for `rate`: the energy in Wh of one agreement up to the midnight of a day, from the readings."""
 
     def at(day: date) -> int:
         found = energies([agreement_id], period, day).get(agreement_id)
@@ -226,9 +227,10 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
 
 
 def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
-    """The energy of the last two periods, oldest first: the one before may not be closed yet.
+    """Return the energy of the previous and the current billing period, in this order, from the readings.
 
-    Accruals are kept by calendar month; where periods begin on another day this asks the rows.
+    The previous period may not be closed yet. Accruals are stored by calendar month, so they do not serve where
+    billing periods begin on another day.
     """
     current = period_of(agreement, _today(agreement, now))
     periods = [billing_period(current.first - ONE_DAY, current.first.day), current]
@@ -237,7 +239,10 @@ def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
 
 
 def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:
-    """Accrued energy by agreement and calendar month: a cheap look for what has changed since it was rated."""
+    """Return the accrued energy in Wh by agreement and calendar month.
+
+    A cheap query for what has changed since it was rated.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, period, energy_wh FROM readings.accrual WHERE agreement_id = ANY(%s)",

@@ -1,1 +1,4 @@
-"""The books: consumers' accounts, the contra accounts of each bucket, and entries that nobody can change. They know no agreement."""
+"""The ledger: consumers' accounts, contra accounts of each bucket, and entries that are never changed.
+
+It knows accounts and amounts only, no agreements.
+"""

@@ -1,4 +1,4 @@
-"""The hash chain of an account: what an entry's hash is taken over, in one place for posting and proving."""
+"""The hash chain of an account's entries, in one place for posting and for proving."""
 
 import hashlib
 import json
@@ -24,11 +24,14 @@ HASHED = (
     "inputs",
     "idempotency_key",
 )
-"""The columns under the hash, in this order."""
+"""The columns that an entry's hash covers, in this order."""
 
 
 def canonical(value: Any) -> bytes:
-    """JSON with sorted keys and no spaces; days and instants as ISO 8601 in UTC; a float is a programmer's fault."""
+    """Return a value as JSON with sorted keys and no spaces; days and instants as ISO 8601 in UTC.
+
+    A float is refused: it has no one spelling that two programs agree on.
+    """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -46,20 +49,20 @@ def _plain(value: Any) -> Any:
 
 
 def plain_json(value: Any) -> Any:
-    """A value as it will come back from the database's jsonb."""
+    """Return a value as it comes back from a jsonb column."""
     return json.loads(canonical(value))
 
 
 def parse_json(value: Any) -> Any:
-    """A jsonb column as Python: Django's cursors hand it over as text, plain psycopg ones parsed."""
+    """Return a jsonb column as Python values: Django's cursors return text, psycopg's own parse it."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def entry_hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the hash before and the canonical columns of this entry."""
+    """Return the SHA-256 over the previous entry's hash and the canonical columns of this entry."""
     return hashlib.sha256(previous + canonical([row[name] for name in HASHED])).digest()
 
 
 def content_hash(content: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the canonical form of what a caller asked for."""
+    """Return the SHA-256 over the canonical form of a request's content."""
     return hashlib.sha256(canonical(content)).digest()

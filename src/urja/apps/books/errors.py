@@ -1,12 +1,12 @@
-"""What the ledger refuses, by type."""
+"""Errors of the ledger."""
 
 
 class LedgerError(Exception):
-    """The caller asked for something that the ledger does not do."""
+    """A request that the ledger does not carry out."""
 
 
 class IdempotencyError(LedgerError):
-    """An idempotency key came again with other content: refused, because one of the two is a mistake."""
+    """An idempotency key that came again with other content: refused, because one of the two is a mistake."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
@@ -16,4 +16,4 @@ class IdempotencyError(LedgerError):
 
 
 class UnknownAccountError(LedgerError):
-    """An account that does not exist, or not in the bucket of the batch."""
+    """An account that does not exist, or is not in the bucket of the batch."""

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on the books: the web reads them, the pipeline alone requests and posts."""
+"""Rights of each PostgreSQL role on the ledger: the web reads it, the pipeline alone requests and posts."""
 
 _SHOWN = "books_account, books_entry, books_credit_request, books_debit_request"
 

@@ -1,4 +1,4 @@
-"""Kinds of accounts and credits, what follows from each, and what other apps see of requests."""
+"""Kinds of accounts and credits, and the parts of requests that other apps use."""
 
 from datetime import datetime
 from typing import Final, Protocol
@@ -6,24 +6,24 @@ from typing import Final, Protocol
 from django.db.models import TextChoices
 
 SET_APART: Final = "set-apart"
-"""By which bills leave the balance for the arrears."""
+"""Kind of credit by which unpaid bills leave the balance and become dues."""
 DEPOSIT: Final = "deposit"
-"""By which a security deposit comes to the balance."""
+"""Kind of credit by which a security deposit is added to the balance."""
 NOT_PAID_IN: Final = (SET_APART, DEPOSIT)
-"""By which nobody has paid anything now: none of them is a last recharge."""
+"""Kinds of credit without a new payment: none of them counts as the last recharge."""
 RECHARGES: Final = ("recharge", "payment")
-"""Of which a share goes to arrears."""
+"""Kinds of credit of which a share pays dues."""
 
 
 class AccountKind(TextChoices):
-    """Whose book an account is."""
+    """Whether an account is a consumer's, or the other side of the entries in its bucket."""
 
     CONSUMER = "consumer"
     CONTRA = "contra"
 
 
 class Credit(Protocol):
-    """A credit that was asked for (`models.CreditRequest`)."""
+    """A requested credit (`models.CreditRequest`). Amounts in minor units."""
 
     id: int
     account_id: int
@@ -36,7 +36,7 @@ class Credit(Protocol):
 
 
 class Debit(Protocol):
-    """A debit that was asked for (`models.DebitRequest`)."""
+    """A requested debit (`models.DebitRequest`). Amounts in minor units."""
 
     id: int
     account_id: int

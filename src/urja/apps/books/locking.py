@@ -1,10 +1,17 @@
-"""Locks on rows of the books, kept until the transaction ends. Who takes both takes the bucket first, as postings do."""
+"""Locks on rows of the ledger that last until the transaction ends.
+
+The order is bills (`billing.arrears.lock_dues`), bucket, account, as when a recharge with its share is posted: in
+another order two transactions can wait for each other.
+"""
 
 from django.db import connection
 
 
 def hold_bucket(bucket: int) -> int:
-    """Let nothing else post in a bucket: a difference is read, then posted. Returns the number of its last batch."""
+    """Lock a bucket against other postings, and return the number of its last batch.
+
+    For a caller that reads the ledger, calculates a difference and posts it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO books_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket]
@@ -15,6 +22,8 @@ def hold_bucket(bucket: int) -> int:
 
 
 def hold_account(account_id: int) -> None:
-    """Hold an account against postings, and against the recording of a credit."""
+    """Lock an account against postings and against the recording of credits."""
     with connection.cursor() as cursor:
+        # FOR UPDATE and not NO KEY: the row of a new credit refers to the account and takes KEY SHARE on it,
+        # and it has to wait until this transaction has decided.
         cursor.execute("SELECT FROM books_account WHERE id = %s FOR UPDATE", [account_id])

@@ -1,4 +1,4 @@
-"""Accounts, and requests of credits and debits. Entries are a table of raw SQL: no model can change one."""
+"""Accounts, and requests for credits and debits. Entries are in a table of raw SQL, so that no model can change one."""
 
 from typing import ClassVar
 
@@ -7,22 +7,26 @@ from django.db import models
 from urja.apps.books.kinds import AccountKind
 
 CHAIN_START = bytes(32)
-"""What the first entry of an account is chained to."""
+"""The previous hash of an account's first entry."""
 
 
 class Account(models.Model):
-    """A balance with its chain's head; changed by `operations.post_entries` alone."""
+    """An account with its balance in minor units and the head of its hash chain; changed by `posting.post_entries`
+    alone.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     bucket = models.SmallIntegerField()
     kind = models.CharField(max_length=16, choices=AccountKind)
     code = models.CharField(max_length=64, blank=True, default="")
-    """What a contra account collects, such as `revenue:energy`; a consumer's account has none."""
+    """What a contra account collects, such as `revenue:energy`; empty for a consumer's account."""
     currency = models.CharField(max_length=3)
     balance_minor = models.BigIntegerField(default=0)
     last_seq = models.BigIntegerField(default=0)
+    """Sequence number of the last entry, 0 before the first."""
     last_hash = models.BinaryField(max_length=32, default=CHAIN_START)
     last_batch = models.BigIntegerField(default=0)
+    """Number of the last batch that moved it."""
     opened_at = models.DateTimeField()
 
     class Meta:
@@ -43,13 +47,13 @@ class Account(models.Model):
 
 
 class CreditRequest(models.Model):
-    """Money that somebody (web, command line, adoption) has recorded, to be posted by the pipeline."""
+    """A credit that an operation, a payment or an adoption has recorded, for the pipeline to post."""
 
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credit_requests")
     amount_minor = models.BigIntegerField()
     kind = models.CharField(max_length=32)
-    """What it is, such as `opening-credit` or `payment`: the contra account is `clearing:<kind>`."""
+    """Such as `opening-credit` or `payment`; the contra account is `clearing:<kind>`."""
     reference = models.CharField(max_length=200, blank=True, default="")
     idempotency_key = models.CharField(max_length=200, unique=True)
     input_hash = models.BinaryField(max_length=32)
@@ -57,8 +61,9 @@ class CreditRequest(models.Model):
     requested_at = models.DateTimeField()
     posted_at = models.DateTimeField(null=True)
     posted_seq = models.BigIntegerField(null=True)
+    """Sequence number of its entry on the account."""
     arrears_minor = models.BigIntegerField(default=0, db_default=0)
-    """What of it stands against arrears (`ledger.arrears`)."""
+    """How much of it has paid dues (`urja.apps.billing.arrears`)."""
 
     class Meta:
         db_table = "books_credit_request"
@@ -75,18 +80,18 @@ class CreditRequest(models.Model):
 
 
 class DebitRequest(models.Model):
-    """Money that went back to whoever had paid it, to be taken off the account by the pipeline: a new entry."""
+    """Money that went back to its payer, to be taken off the account by the pipeline with a new entry."""
 
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debit_requests")
     amount_minor = models.BigIntegerField()
-    """What is taken off, above zero; the balance may go below zero."""
+    """Amount to take off, in minor units, above zero; the balance may go below zero."""
     kind = models.CharField(max_length=32)
-    """What it is, such as `reversal`."""
+    """Such as `reversal`."""
     reverses = models.CharField(max_length=32)
-    """The kind of credit that it takes back: the contra account is `clearing:<reverses>`."""
+    """Kind of the credit that it takes back; the contra account is `clearing:<reverses>`."""
     credit = models.ForeignKey(CreditRequest, on_delete=models.PROTECT, null=True, related_name="debits")
-    """The credit that it takes back, in part or whole; none where it is of no single one."""
+    """The credit that it takes back in part or in full; None where it belongs to no single one."""
     reference = models.CharField(max_length=200, blank=True, default="")
     idempotency_key = models.CharField(max_length=200, unique=True)
     input_hash = models.BinaryField(max_length=32)

@@ -1,4 +1,4 @@
-"""Accounts are opened; credits and debits are requested, for the pipeline to post."""
+"""Opening of accounts, and requests for credits and debits that the pipeline posts."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -20,7 +20,7 @@ def _next_ids(bucket: int, count: int) -> list[int]:
 
 
 def open_account(*, bucket: int, currency: str, opened_at: datetime) -> Account:
-    """A new consumer's account with a balance of zero, in the bucket of its premise."""
+    """Create a consumer's account with a balance of zero in the bucket of its premise."""
     return Account.objects.create(
         id=_next_ids(bucket, 1)[0],
         bucket=bucket,
@@ -40,10 +40,10 @@ def request_credit(
     reference: str = "",
     correlation: int = 0,
 ) -> CreditRequest:
-    """Record that `amount_minor` is to be credited; the pipeline posts it.
+    """Record a credit of `amount_minor` (minor units) for the pipeline to post, and return the request.
 
-    A replay (same key, same account, amount, kind and reference) returns the first request. Raises
-    IdempotencyError when the key was used for anything else, LedgerError for an amount that is not positive.
+    A replay with the same key, account, amount, kind and reference returns the first request. Raises IdempotencyError
+    where the key was used with other content, LedgerError where the amount is not positive.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a credit is a positive amount in minor units, not {amount_minor}")
@@ -74,10 +74,10 @@ def request_debit(
     correlation: int = 0,
     credit_id: int | None = None,
 ) -> DebitRequest:
-    """Record that a credit of the kind `reverses` is taken back, in part or whole; the pipeline posts it.
+    """Record that a credit of the kind `reverses` is taken back, in part or in full, and return the request.
 
-    With `credit_id` it is that one, and what of it went to arrears is given back with it. Replays and errors as of
-    `request_credit`. Nothing that was posted is touched, and the balance may go below zero.
+    With `credit_id` it is that credit, and what it paid of dues is taken back as well. Posted entries are not
+    changed, and the balance may go below zero. Replays and errors are those of `request_credit`.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")
@@ -106,13 +106,13 @@ def request_debit(
 
 
 def hold_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:
-    """Of these credits those of which something stands against arrears, held until the transaction ends."""
+    """Return those of these credits that have paid dues, locked until the transaction ends."""
     held = CreditRequest.objects.select_for_update(no_key=True)
     return list(held.filter(id__in=list(credit_ids), arrears_minor__gt=0).order_by("id"))
 
 
 def move_arrears(amounts_minor: Mapping[int, int]) -> None:
-    """Add to what of each credit, by its number, has gone to old dues; less than zero takes it back."""
+    """Add to what each credit, by its number, has paid of dues in minor units; a negative amount takes it back."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE books_credit_request c SET arrears_minor = c.arrears_minor + m.amount_minor "
@@ -122,17 +122,19 @@ def move_arrears(amounts_minor: Mapping[int, int]) -> None:
 
 
 def record_look_through(bucket: int, day: date) -> None:
-    """Note that what has ended in a bucket was looked through on a local day."""
+    """Record that a bucket's ended agreements were checked for corrections on a local day."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE books_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])
 
 
 def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:
-    """The request as it stands under its key: this one, or the first if it was made of the same content."""
+    """Return the request stored under this one's key: itself, or an earlier one with the same content."""
     request.id = _next_ids(bucket_of(request.account_id), 1)[0]
     request.input_hash = content_hash(content)
     requests = type(request).objects
     with transaction.atomic():
+        # The unique key decides between two callers at once: the later one inserts nothing and reads what the
+        # first recorded.
         requests.bulk_create([request], ignore_conflicts=True)
         recorded = requests.get(idempotency_key=request.idempotency_key)
     if bytes(recorded.input_hash) != request.input_hash:

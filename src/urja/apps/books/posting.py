@@ -1,4 +1,4 @@
-"""The only way to post: entries in batches onto the accounts of one bucket, each chained to the one before."""
+"""Posting of ledger entries, in batches onto the accounts of one bucket; each entry is chained to the one before."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -19,30 +19,33 @@ from urja.base.ids import bucket_of
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry that somebody asks for. `amount_minor` goes onto the account and off its contra account."""
+    """An entry that is to be posted. `amount_minor` goes onto the account and off its contra account."""
 
     account_id: int
     contra: str
     """Code of the contra account in the account's bucket, such as `revenue:energy`."""
     amount_minor: int
     origin: str
-    """`engine` for what rating posts and may post against later; `credit`, `manual` it never undoes."""
+    """`engine` for what rating posts and may correct later; entries of `credit` and `manual` are never corrected by
+    it.
+    """
     line: str
     accounting_month: date
     idempotency_key: str
     inputs: dict[str, Any] = field(default_factory=dict)
+    """What the amount was calculated from, stored with the entry as JSON."""
     agreement_id: int | None = None
     period_start: date | None = None
     service_date: date | None = None
 
     def digest(self) -> bytes:
-        """What makes a replay the same request: everything but when it is posted."""
+        """Return the hash of everything but the posting time: a replay with the same hash is the same request."""
         return content_hash({name: getattr(self, name) for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where an entry stands; `replayed` when it stood there before."""
+    """Where an entry is in the ledger; `replayed` when it was there before this call."""
 
     account_id: int
     seq: int
@@ -52,7 +55,7 @@ class Posted:
 
 @dataclass(slots=True)
 class _Head:
-    """A locked account while a batch is being posted onto it."""
+    """A locked account while a batch is posted onto it."""
 
     id: int
     code: str
@@ -70,17 +73,20 @@ _ENTRY_COLUMNS = (
 
 
 def post_entries(bucket: int, drafts: Sequence[Draft], posted_at: datetime) -> list[Posted]:
-    """Post a batch onto the accounts of one bucket, in one transaction: the only writer of entries.
+    """Post a batch of entries onto the accounts of one bucket, in one transaction. The only writer of entries.
 
-    Answers stand in the order of the drafts. A key that was used before with the same content gives the first
-    answer and posts nothing; with other content IdempotencyError refuses the whole batch. Raises
-    UnknownAccountError for an account that is not a consumer's of this bucket, LedgerError for an amount of zero.
-    Balances may go below zero: whether to supply somebody is policy, not bookkeeping.
+    Returns one result for each draft, in their order. A key that was used before with the same content returns the
+    first result and posts nothing. Balances may go below zero: whether to supply a consumer is decided by policy.
+
+    Raises IdempotencyError for a key with other content, UnknownAccountError for an account that is not a consumer's
+    of this bucket, and LedgerError for an amount of zero or a second currency; then nothing of the batch is posted.
     """
     if not drafts:
         return []
     _check(bucket, drafts)
     with transaction.atomic():
+        # First of all: with the bucket locked, no other batch can post one of these keys between the check
+        # for replays and the insert.
         batch = _begin_batch(bucket)
         answers = _replays(bucket, drafts)
         fresh = [draft for draft in drafts if draft.idempotency_key not in answers]
@@ -110,7 +116,7 @@ def _check(bucket: int, drafts: Sequence[Draft]) -> None:
 
 
 def _begin_batch(bucket: int) -> int:
-    """Number the batch; the row stays locked, so that runs on one bucket follow each other."""
+    """Return the next batch number, with the bucket's row locked, so that batches of one bucket follow each other."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO books_bucket AS b (bucket, last_batch) VALUES (%s, 1) "
@@ -138,13 +144,15 @@ def _replays(bucket: int, drafts: Sequence[Draft]) -> dict[str, Posted]:
 def _lock(
     bucket: int, drafts: Iterable[Draft], opened_at: datetime
 ) -> tuple[dict[int, _Head], dict[str, _Head]]:
-    """The consumers' and contra accounts of a batch, locked in the order of their ids."""
+    """Return the consumers' and the contra accounts of a batch, locked in the order of their ids."""
     ids = sorted({draft.account_id for draft in drafts})
     codes = sorted({draft.contra for draft in drafts})
     _open_contras(bucket, ids[0], codes, opened_at)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, code, currency, balance_minor, last_seq, last_hash FROM books_account "
+            # NO KEY: rows that only refer to an account (a foreign key takes KEY SHARE) can be inserted
+            # meanwhile.
             "WHERE bucket = %s AND (id = ANY(%s) OR code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
             [bucket, ids, codes],
         )
@@ -179,7 +187,7 @@ def _append(
     posted_at: datetime,
     batch: int,
 ) -> dict[str, Any]:
-    """Put a draft at the end of its account's chain; moves both heads."""
+    """Add a draft to the end of its account's chain and return the row; both accounts' heads move on."""
     head = accounts[draft.account_id]
     contra = contras.get(f"{draft.contra} {head.currency}")
     if contra is None:
@@ -238,12 +246,12 @@ def _store_heads(heads: list[_Head], batch: int) -> None:
 
 
 def buckets_with_credits() -> list[int]:
-    """The buckets with credits that wait to be posted."""
+    """Return the buckets with unposted credits."""
     return _buckets(CreditRequest.objects.all())
 
 
 def buckets_with_debits() -> list[int]:
-    """As `buckets_with_credits`, of debits."""
+    """Return the buckets with unposted debits."""
     return _buckets(DebitRequest.objects.all())
 
 
@@ -253,17 +261,22 @@ def _buckets(requests: QuerySet[Any]) -> list[int]:
 
 
 def hold_credits(bucket: int, limit: int) -> list[CreditRequest]:
-    """The oldest unposted credits of a bucket, held until the transaction ends; without those that another holds."""
+    """Return the oldest unposted credits of a bucket, locked until the transaction ends.
+
+    Credits that another transaction has locked are skipped.
+    """
     return _hold(CreditRequest.objects.all(), bucket, limit)
 
 
 def hold_debits(bucket: int, limit: int) -> list[DebitRequest]:
-    """As `hold_credits`, of debits; a credit is posted before what is taken back of it."""
-    before = DebitRequest.objects.exclude(credit__isnull=False, credit__posted_at__isnull=True)
-    return _hold(before, bucket, limit)
+    """Return the oldest unposted debits of a bucket, locked until the transaction ends, like `lock_credits`."""
+    # A credit is posted before a debit takes it back: what the credit paid of dues is known only then.
+    ready = DebitRequest.objects.exclude(credit__isnull=False, credit__posted_at__isnull=True)
+    return _hold(ready, bucket, limit)
 
 
 def _hold(requests: QuerySet[Any], bucket: int, limit: int) -> list[Any]:
+    # The upper bits of a key are its bucket (`urja.base.ids`).
     of_bucket = requests.filter(posted_at=None, id__gte=bucket << 40, id__lt=(bucket + 1) << 40)
     return list(
         of_bucket.order_by("id").select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit]
@@ -273,12 +286,12 @@ def _hold(requests: QuerySet[Any], bucket: int, limit: int) -> list[Any]:
 def mark_posted[Request: (CreditRequest, DebitRequest)](
     requests: Sequence[Request], seqs: Sequence[int], posted_at: datetime
 ) -> None:
-    """Note by which entry each of some requests of one kind was posted."""
+    """Record by which entry each of these requests was posted; all of them are credits or all debits."""
     for request, seq in zip(requests, seqs, strict=True):
         request.posted_at, request.posted_seq = posted_at, seq
     type(requests[0]).objects.bulk_update(requests, ["posted_at", "posted_seq"], batch_size=1000)
 
 
 def clearing_account(kind: str) -> str:
-    """The contra account of a kind of credit: what came in and is owed on."""
+    """Return the contra account for a kind of credit."""
     return f"clearing:{kind}"

@@ -1,4 +1,4 @@
-"""Currencies and balances of accounts, and what has become of requested credits and debits."""
+"""Currencies and balances of accounts, and which requested credits and debits are posted."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,28 +9,28 @@ from urja.apps.books.models import Account, CreditRequest, DebitRequest
 
 
 def currencies(account_ids: Iterable[int]) -> dict[int, str]:
-    """By account."""
+    """Return the currency of each account, by account number."""
     return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "currency"))
 
 
 def posted_balance(account_id: int) -> tuple[str, int]:
-    """Currency of an account and what its entries come to, in minor units."""
+    """Return an account's currency and the sum of its entries in minor units."""
     currency, balance_minor = Account.objects.values_list("currency", "balance_minor").get(id=account_id)
     return currency, balance_minor
 
 
 def is_credited_since(account_id: int, at: datetime) -> bool:
-    """Whether a credit was posted onto an account after an instant."""
+    """Return whether a credit was posted onto an account after an instant."""
     return CreditRequest.objects.filter(account_id=account_id, posted_at__gt=at).exists()
 
 
 def posted_credits(credit_ids: Iterable[int]) -> dict[int, datetime]:
-    """Of these credits the posted ones, and when."""
+    """Return those of these credits that are posted, with the time."""
     posted = CreditRequest.objects.filter(id__in=list(credit_ids), posted_at__isnull=False)
     return dict(posted.values_list("id", "posted_at"))
 
 
 def posted_back(credit_ids: Iterable[int]) -> dict[int, int]:
-    """What was posted back of each of these credits, in minor units; those of which nothing was are left out."""
+    """Return what was taken back of each of these credits, in minor units; credits without a debit are left out."""
     posted = DebitRequest.objects.filter(credit_id__in=list(credit_ids), posted_at__isnull=False)
     return dict(posted.values_list("credit_id").annotate(Sum("amount_minor")))

@@ -51,7 +51,7 @@ def measure(cluster, options) -> dict:
         from urja.pipeline import decide
 
         first_s = timed(lambda: decide.decide_due(NOW))
-        at_first = decide.LIMIT
+        at_first = decide.MAX_ACCOUNTS
         everybody_stands(connection)
         idle, moved, quick = [], [], []
         for number in range(1, options.rounds + 1):

@@ -113,7 +113,7 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
 
     from urja.base import log
     from urja.base.clock import WallClock
-    from urja.base.secrets import HeadendSecrets
+    from urja.base.process_secrets import HeadendSecrets
     from urja.base.settings import HeadendSettings, Settings
     from urja.headend import intake, process
     from urja.stream.signing import public_key
@@ -167,8 +167,8 @@ async def peer_carry(self, gathered) -> None:
     from dlms_cosem.time import datetime_from_bytes
     from dlms_cosem.utils import parse_as_dlms_data
 
-    from urja.cosem.window import ReplayWindow
-    from urja.headend import placing
+    from urja.cosem.replay_window import ReplayWindow
+    from urja.headend import record_conversion
     from urja.stream import Kind
     from urja.stream.records import BLOCK, Source
 
@@ -198,7 +198,7 @@ async def peer_carry(self, gathered) -> None:
     records["device_id"] = self._roster.device_ids[refs]
     placed = np.array(index, np.int64)
     received_at_ms = int(gathered.began_at.timestamp() * 1000)
-    placing.stamp(records, Source.PUSH, gathered.correlations(placed), received_at_ms)
+    record_conversion.set_provenance(records, Source.PUSH, gathered.correlations(placed), received_at_ms)
     try:
         messages = self._records.messages(Kind.BLOCK, [(placed, refs, records)])
         await asyncio.gather(*(self._store(gathered, batch, message, {}) for message in messages))

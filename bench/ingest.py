@@ -56,9 +56,9 @@ def measure(cluster, options) -> dict:
         seed(connection, options.meters)
     pipeline = cluster.conninfo(dbname="bench", user="urja_pipeline", password=PASSWORD)
     from urja.pipeline.ingest import Ingester
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
 
-    session = Session(pipeline)
+    session = StageConnection(pipeline)
     ingester = Ingester(session, "Asia/Kolkata")
     ours, bare, cpu = [], [], []
     with psycopg.connect(owner, autocommit=True) as plain:

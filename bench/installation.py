@@ -24,10 +24,10 @@ from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.cosem.security import wrap_key
-from urja.demo.outside import Outside
+from urja.demo.stand_ins import StandIns
 from urja.meter.fleet import FleetFile, write_fleet_file
-from urja.meter.identity import Identity, seeded
-from urja.meter.world import LinkOptions
+from urja.meter.identity import Identity, seeded_identity
+from urja.meter.surroundings import LinkOptions
 from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild
 from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
@@ -99,7 +99,7 @@ class Installation:
     """A running box, its fleet, and what the bench knows of both."""
 
     box: Box
-    outside: Outside
+    outside: StandIns
     meters: list[Identity]
     folder: Path
     control: Path
@@ -181,12 +181,12 @@ async def installed(
     The first `dark` of them owe more than their policy lets them. `headend` changes settings of the head end.
     """
     allow_connections(meters)
-    outside = Outside.on_free_ports()
+    outside = StandIns.on_free_ports()
     box = Box(folder / "data", settings_of(outside, meters, **headend))
     link_of = links or (lambda _number: LinkOptions())
     identities = [
         msgspec.structs.replace(
-            seeded(f"{number:08}", "urja-d1", number, start_wh=START_WH), link=link_of(number)
+            seeded_identity(f"{number:08}", "urja-d1", number, start_wh=START_WH), link=link_of(number)
         )
         for number in range(1, meters + 1)
     ]
@@ -205,7 +205,7 @@ async def installed(
         await box.stop()
 
 
-def settings_of(outside: Outside, meters: int, **headend: Any) -> Settings:
+def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
     settings, replace = Settings(), msgspec.structs.replace
     return outside.known_to(
         replace(

@@ -144,13 +144,13 @@ def make_network(connection: psycopg.Connection, rows: int) -> None:
 def time_import(file: Path):
     from django.db import connection
 
-    from urja.usecases.loading import parse, running
+    from urja.usecases.loading import loader, parse
 
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
     the_map = parse(MAP)
     began, cpu = time.perf_counter(), cpu_s(pid)
-    report = running.load(running.Order(file, the_map, NOW, "bench", "INR"))
+    report = loader.load(loader.LoadOrder(file, the_map, NOW, "bench", "INR"))
     return time.perf_counter() - began, cpu_s(pid) - cpu, report, high_water_mb(pid)
 
 

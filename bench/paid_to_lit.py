@@ -27,7 +27,7 @@ import httpx
 
 from installation import FLEET, SYSTEM, Installation, installed, mesh_or_cellular
 from urja.base import log
-from urja.meter.world import LinkOptions
+from urja.meter.surroundings import LinkOptions
 
 SMALL = 100
 GOAL_OWN_P95_MS, BAR_RATIO = 1000, 3.0

@@ -135,11 +135,11 @@ def tables_held() -> set[str]:
 
 
 def test_the_web_holds_no_table(database_template, monkeypatch):
-    from urja.apps.identity.queries import keys
+    from urja.apps.identity.queries import tokens
     from urja.web.shared import clock
 
     assert tables_held() == set()
-    monkeypatch.setattr(clock, "Token", keys.Token, raising=False)
+    monkeypatch.setattr(clock, "Token", tokens.Token, raising=False)
     assert tables_held() == {"urja.web.shared.clock.Token"}
 
 

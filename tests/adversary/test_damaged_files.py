@@ -18,8 +18,8 @@ from urja.base.json_files import DamagedFileError
 from urja.base.settings import ClockSettings, Settings
 from urja.cosem.security import KekStore, wrap_key
 from urja.demo.town_control import TownControl, keys_of_fleet
-from urja.headend.kek_file import FollowedKeys
-from urja.laws import catalogue
+from urja.headend.reloading_key_store import ReloadingKeyStore
+from urja.laws import database_catalogue
 from urja.meter.fleet import CounterReserve, FleetError, read_fleet_file
 from urja.meter.inputs import Entry
 from urja.meter.journal import JournalError, read_journal
@@ -234,14 +234,14 @@ def test_approvers_nobody_approves(tmp_path, damage):
 
 def test_the_catalogue_of_the_source_is_a_broken_law(tmp_path, damage):
     file = damage_file(tmp_path / "catalogue.json", damage)
-    expected = catalogue.kept(file)
+    expected = database_catalogue.stored_expectation(file)
     assert str(file) in expected.damaged
     assert "the next start writes it anew" in expected.damaged
 
 
 def test_the_key_encryption_key_that_a_running_head_end_reads_again_stays(tmp_path, damage):
     key, kek = bytes(range(16)), bytes(16)
-    keys = FollowedKeys(KekStore(kek), damage_file(tmp_path / "headend.json", damage))
+    keys = ReloadingKeyStore(KekStore(kek), damage_file(tmp_path / "headend.json", damage))
     assert keys.unwrap(wrap_key(kek, key)) == key
 
 

@@ -31,12 +31,12 @@ from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association
 from urja.cosem.security import MAX_COUNTER
 from urja.cosem.wrapper import Frame
-from urja.headend.counters import BLOCK, LOST, STEP, ReservedCounters
+from urja.headend.apdu_channel import WrapperChannel
 from urja.headend.failures import SessionFailedError
-from urja.headend.line import WrapperLine
+from urja.headend.invocation_counters import BLOCK, LOST_RESERVATION_MARGIN, MAX_CLAIM_STEP, ReservedCounters
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.session import Sessions
 from urja.stream.errors import RevisionConflictError
 
@@ -115,7 +115,7 @@ class OnTheLink:
 async def test_a_forged_counter_makes_no_nonce_used_twice(
     start_headend, desk, house, nonces, monkeypatch, claim, answered
 ):
-    monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
+    monkeypatch.setattr(WrapperChannel.__init__, "__defaults__", (0.3,))
     link = OnTheLink(monkeypatch, 0)
 
     def interfere() -> None:
@@ -164,7 +164,7 @@ async def test_a_counter_set_far_ahead_costs_a_bounded_step(start_headend, desk,
         assert value(headend, "counter_steps_total") == 1
     # The meter takes any counter above its own, so the order is carried out all the same.
     assert end.state == "confirmed"
-    assert max(nonces) <= LOST + 2 * BLOCK + STEP + BLOCK
+    assert max(nonces) <= LOST_RESERVATION_MARGIN + 2 * BLOCK + MAX_CLAIM_STEP + BLOCK
 
 
 async def test_a_new_meter_whose_counter_is_nearly_used_up_is_not_begun_with(
@@ -257,6 +257,6 @@ async def _play(events) -> None:
             continue
         taken = range(first, min(first + length, limit))
         assert used.isdisjoint(taken)
-        assert reserved is None or first <= reserved + STEP
+        assert reserved is None or first <= reserved + MAX_CLAIM_STEP
         used.update(taken)
         counters.give_back("m", taken.stop, limit)

@@ -20,8 +20,8 @@ from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
 from urja.base.ports import free_port
 from urja.cosem.wrapper import Splitter
-from urja.headend import orders as carrying
-from urja.headend.line import WrapperLine
+from urja.headend import order_execution as carrying
+from urja.headend.apdu_channel import WrapperChannel
 from urja.meter.engine import Engine
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -176,7 +176,7 @@ async def test_an_order_that_is_confirmed_is_done_and_none_is_done_again_by_play
 ):
     for kind, retry in carrying.RETRIES.items():
         monkeypatch.setitem(carrying.RETRIES, kind, carrying.Retry(0.02, 0.1, retry.limit))
-    monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (ANSWER_S,))
+    monkeypatch.setattr(WrapperChannel.__init__, "__defaults__", (ANSWER_S,))
     house, desk = House(stepped_clock, port=free_port()), Desk(pipeline)
     meter_port = int(house.identity.listen.rpartition(":")[2])
     network = Network(seed, meter_port, 0.25)

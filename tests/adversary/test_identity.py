@@ -30,7 +30,7 @@ def ask(user, operation, at=LATER):
     from urja.apps.journal import queries, requests
     from urja.pipeline.register import run_once as answer_requests
 
-    asked = requests.ask(operation, actor=f"user {user.pk}", requested_at=at)
+    asked = requests.submit(operation, actor=f"user {user.pk}", requested_at=at)
     answer_requests(at)
     return queries.request_of(asked.id, asked.actor).faults
 

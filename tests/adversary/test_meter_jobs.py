@@ -77,7 +77,7 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
     from urja.apps.identity.queries.access import caller_of_user
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, Placement
-    from urja.apps.overviews.queries.judging import judge
+    from urja.apps.overviews.queries.authorization import authorize
     from urja.usecases.operations import ReadMeters, employ
 
     stamp = {"recorded_at": START, "actor": "test"}
@@ -92,8 +92,8 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
         )  # fmt: skip
     user = employ("x@example.org", "X", "clerk", "section A", recorded_at=START, actor="test")
     caller = caller_of_user(user.pk, START)
-    judge(caller, ReadMeters(meters=("URJ00000001", "NONE"), reason="x"), START)
-    judge(caller, ReadMeters(under="section A", reason="x"), START)
+    authorize(caller, ReadMeters(meters=("URJ00000001", "NONE"), reason="x"), START)
+    authorize(caller, ReadMeters(under="section A", reason="x"), START)
     for elsewhere in (
         {"meters": ("URJ00000001", "URJ00000002")},
         {"meters": ("URJ00000002",)},
@@ -102,7 +102,7 @@ def test_whoever_is_of_one_section_asks_no_meter_of_another(database):
         {"under": "section C"},
     ):
         with pytest.raises(OutOfAreaError):
-            judge(caller, ReadMeters(reason="x", **elsewhere), START)
+            authorize(caller, ReadMeters(reason="x", **elsewhere), START)
 
 
 # -- a clerk's session that was taken over ---------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from urja.cosem.security import AUTHENTICATED_ENCRYPTED, seal
 from urja.cosem.wrapper import Frame, Splitter
 from urja.cosem.xdlms.selection import EntryAccess
 from urja.meter.hdlc_bus import BusProtocol, HdlcBus
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.station import Station
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline

@@ -17,7 +17,7 @@ from tests.headend.pushing import NINE, TYPE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
 from urja.cosem import axdr
-from urja.cosem.pushlist import Pushed, PushList, as_typed, head_of
+from urja.cosem.push_object_list import PushObject, PushObjectList, head_of, matches_type
 from urja.stream.records import OwnEvent, Source
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -140,8 +140,8 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
         await desk.send(order)
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
-        told = msgspec.convert(end.evidence["pushes"], tuple[PushList, ...])
-        assert not as_typed(TYPE, told)
+        told = msgspec.convert(end.evidence["pushes"], tuple[PushObjectList, ...])
+        assert not matches_type(TYPE, told)
         await put_device(pipeline, msgspec.structs.replace(known, pushes=told))
         await until(lambda: headend.roster.meters[house.identity.title].entry.pushes == told)
         for item in aside:
@@ -162,7 +162,7 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
 
 
 async def test_a_fleet_that_says_the_same_shares_one_layout(start_headend, pipeline):
-    told = tuple(PushList(key, tuple(_objects(key))) for key in TYPE.pushes)
+    told = tuple(PushObjectList(key, tuple(_objects(key))) for key in TYPE.pushes)
     meters = [PushMeter(number) for number in range(1, 40)]
     entries = [meter.entry(pushes=told) for meter in meters]
     await asyncio.gather(*(put_device(pipeline, entry) for entry in entries))
@@ -176,7 +176,8 @@ async def test_a_fleet_that_says_the_same_shares_one_layout(start_headend, pipel
 def _objects(key):
     push = TYPE.pushes[key]
     return [
-        Pushed(column.class_id, column.obis, column.attribute) for column in (*head_of(push), *push.columns)
+        PushObject(column.class_id, column.obis, column.attribute)
+        for column in (*head_of(push), *push.columns)
     ]
 
 
@@ -186,7 +187,7 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
     """The pipeline's broker password writes it; commissioning would have refused it."""
     meter, honest = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, honest)
-    await put_device(pipeline, meter.entry(pushes=(PushList("block", (Pushed(3, "1.0.1.8", 2),)),)))
+    await put_device(pipeline, meter.entry(pushes=(PushObjectList("block", (PushObject(3, "1.0.1.8", 2),)),)))
     async with start_headend() as headend, Line(headend.gate.port) as line:
         await line.send(meter.block(), honest.block())
         [item] = await kept(admin)

@@ -18,7 +18,7 @@ from urja.base.ports import free_port
 from urja.base.restored import Restored
 from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association
-from urja.headend.counters import BLOCK, JUMP
+from urja.headend.invocation_counters import BLOCK, RESTORE_MARGIN
 from urja.stream import User
 from urja.stream.releases import OpenRelease
 
@@ -125,7 +125,7 @@ async def test_no_counter_is_used_twice_where_the_restore_was_noticed(
     await desk.broker.close()
     counters = Counter(counter for _, _, counter in nonces)
     assert set(counters.values()) == {1}
-    assert JUMP + 3600 < max(counters) - used + BLOCK < JUMP + 3600 + 4 * BLOCK
+    assert RESTORE_MARGIN + 3600 < max(counters) - used + BLOCK < RESTORE_MARGIN + 3600 + 4 * BLOCK
 
 
 async def test_an_order_of_before_the_restore_is_not_carried_out(

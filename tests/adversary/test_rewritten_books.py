@@ -43,7 +43,7 @@ class Books:
 
     def broken(self, *, against=True):
         """What contradicts the law of the roots."""
-        from urja.laws import roots as root_law
+        from urja.laws import signed_log as root_law
 
         return list(root_law.examine(self.superuser, kept=self.kept if against else ()))
 
@@ -256,7 +256,7 @@ def test_a_leaf_that_is_gone_is_found(sealed):
 
 
 def test_a_stored_tree_that_was_rewritten_is_found_where_a_run_goes_on_from_it(sealed):
-    from urja.laws import roots as root_law
+    from urja.laws import signed_log as root_law
 
     assert list(root_law.examine(sealed.superuser, proven=2)) == []
     sealed.superuser.execute("UPDATE proofs_node SET hash = %s", [bytes(32)])

@@ -12,10 +12,10 @@ from tests.headend import conftest
 from tests.headend.ordering import Desk, put_device
 from tests.headend.test_hdlc_line import Street
 
-from urja.base.meter_address import BehindLink, GatewayLink
+from urja.base.meter_address import GatewayLink, HdlcLinkAddress
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 from urja.meter.hdlc_bus import HdlcBus
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -91,12 +91,12 @@ class Rogue(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def line_to(rogue: Callable[[], Rogue]) -> AsyncIterator[HdlcLine]:
+async def line_to(rogue: Callable[[], Rogue]) -> AsyncIterator[HdlcChannel]:
     server = await asyncio.get_running_loop().create_server(rogue, "127.0.0.1", 0)
     link = GatewayLink("127.0.0.1", server.sockets[0].getsockname()[1])
     way = await LinkConnection.open(link)
     try:
-        async with HdlcLine(way, BehindLink(link, METER, 2), 1, ANSWER_S) as line:
+        async with HdlcChannel(way, HdlcLinkAddress(link, METER, 2), 1, ANSWER_S) as line:
             yield line
     finally:
         way.close()

@@ -16,12 +16,12 @@ from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 from tests.stream.test_broker import blocks
 
 from urja.base.ports import free_port
-from urja.cosem.pushlist import Pushed, PushList
+from urja.cosem.push_object_list import PushObject, PushObjectList
 from urja.cosem.security import KekStore
-from urja.headend.new_keys import KeyMaker
+from urja.headend.compiled_types import KnownTypes
+from urja.headend.new_keys import KeyGenerator
 from urja.headend.roster import WINDOW_GROUPS, Roster
 from urja.headend.sealed_state import Seal
-from urja.headend.types import KnownTypes
 from urja.stream import Kind, messages
 from urja.stream.codec import encode_batch
 from urja.stream.devices import SignedDevice
@@ -192,7 +192,7 @@ class Impostor(PushMeter):
 
 KNOWN = PushMeter(2)
 """The thief has this meter's keys."""
-OTHER_LAYOUT = (PushList("block", tuple(Pushed(3, f"1.0.{n}.8.0.255", 2) for n in (9, 1))),)
+OTHER_LAYOUT = (PushObjectList("block", tuple(PushObject(3, f"1.0.{n}.8.0.255", 2) for n in (9, 1))),)
 FORGERIES = {
     "another's keys": {
         "wrapped_guek": KNOWN.entry().wrapped_guek,
@@ -291,7 +291,7 @@ async def refused(headend, meter) -> None:
 
 def counter_of(house) -> str:
     """The name under which the head end keeps its counter towards a meter."""
-    roster = Roster(KekStore(KEK), KeyMaker(KekStore(KEK), Seal(KEK)), KnownTypes(b""))
+    roster = Roster(KekStore(KEK), KeyGenerator(KekStore(KEK), Seal(KEK)), KnownTypes(b""))
     roster.apply(house.entry().key, house.entry())
     meter = roster.meters[house.identity.title]
     return f"{house.identity.title.hex()}-{meter.key_id.hex()}"

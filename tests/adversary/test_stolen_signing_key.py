@@ -17,10 +17,10 @@ from tests.headend.ordering import HOUR, SIGNING_KEY, Desk, House, put_device
 from tests.headend.test_releases import Office
 
 from urja.base.ports import free_port
-from urja.headend import orders as carrying
+from urja.headend import order_execution as carrying
 from urja.stream import User
-from urja.stream.orders import HELD, SignedOrder
-from urja.stream.releases import AskedRelease, OpenRelease
+from urja.stream.orders import HELD_BY_CEILING, SignedOrder
+from urja.stream.releases import OpenRelease, ReleaseRequest
 from urja.stream.subjects import ORDERS
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -81,7 +81,7 @@ async def held(headend, count: int) -> None:
 async def test_a_cut_of_every_meter_stops_at_the_ceilings(
     start_headend, thief, town, stepped_clock, monkeypatch
 ):
-    monkeypatch.setattr(carrying, "HELD_AGAIN_S", 0.2)
+    monkeypatch.setattr(carrying, "HELD_REDELIVERY_S", 0.2)
     async with start_headend(**LOW) as headend:
         await town.order(thief, expires_at=stepped_clock.now() + 30 * DAY)
         await held(headend, 5)
@@ -99,7 +99,7 @@ async def test_a_cut_of_every_meter_stops_at_the_ceilings(
         assert town.disconnected == after_two_hours <= 5
         await thief.listen()
         details = [said.detail for said in thief.heard if said.command_id in {one.command_id for one in more}]
-        assert details == [f"{HELD}: 5 cuts in a business day"] * 8
+        assert details == [f"{HELD_BY_CEILING}: 5 cuts in a business day"] * 8
     # Nor does a head end that is started anew carry out what is held, though it has room again.
     stepped_clock.advance(2 * DAY)
     async with start_headend(**LOW) as headend:
@@ -114,7 +114,9 @@ async def test_one_area_is_bounded_by_itself(start_headend, thief, town, stepped
         assert [house.area for house in town.houses if not house.switch.closed].count("section S1") == 2
         assert town.disconnected == 4
         await thief.listen()
-        assert f"{HELD}: 2 cuts in a business hour in section S1" in {said.detail for said in thief.heard}
+        assert f"{HELD_BY_CEILING}: 2 cuts in a business hour in section S1" in {
+            said.detail for said in thief.heard
+        }
 
 
 async def test_areas_that_the_thief_writes_into_the_projection_lift_no_total(start_headend, thief, town):
@@ -148,7 +150,7 @@ async def test_many_limits_of_one_meter_shut_it_out_of_nothing(start_headend, th
         for _ in range(40):
             await thief.send(house.order("set_load_limit", arguments={"watts": 1}))
         failed = {"kind": "set_load_limit", "result": "failed"}
-        await until(lambda: value(headend, "commands_total", **failed) == 40 - carrying.HELD_OF_A_METER)
+        await until(lambda: value(headend, "commands_total", **failed) == 40 - carrying.MAX_HELD_PER_METER)
         back = house.order("connect")
         await thief.send(back)
         [end] = await thief.end_of(back)
@@ -177,9 +179,9 @@ async def test_a_held_cut_expires(start_headend, thief, town, stepped_clock):
         ends = await thief.end_of(*cuts)
         assert sorted(end.state for end in ends) == ["confirmed"] * 3 + ["expired"] * 5
         assert {end.detail for end in ends if end.state == "expired"} <= {
-            f"{HELD}: 3 cuts in a business hour",
-            f"{HELD}: 2 cuts in a business hour in section S0",
-            f"{HELD}: 2 cuts in a business hour in section S1",
+            f"{HELD_BY_CEILING}: 3 cuts in a business hour",
+            f"{HELD_BY_CEILING}: 2 cuts in a business hour in section S0",
+            f"{HELD_BY_CEILING}: 2 cuts in a business hour in section S1",
         }
 
 
@@ -207,7 +209,7 @@ class TestReleases:
             small = office.release(cuts=1, areas=("section S0",))
             given = [phone.approve(small.challenge(told.nonce)) for phone in (office.asha, office.ravi)]
             large = msgspec.structs.replace(small, cuts=1000, areas=tuple(told.areas))
-            await office.ask_with(AskedRelease(release=large, nonce=told.nonce, answers=given))
+            await office.ask_with(ReleaseRequest(release=large, nonce=told.nonce, answers=given))
             assert "approves other content" in (await office.outcome(large, "refused")).detail
             assert await self.released(headend) == []
 
@@ -266,7 +268,9 @@ class TestTheBrokersAnswers:
             assert town.disconnected == 3
             await thief.listen()
             told = {said.detail for said in thief.heard if said.command_id == again[0].command_id}
-            assert [detail.startswith(f"{HELD}: the count of cuts was lost") for detail in told] == [True]
+            assert [
+                detail.startswith(f"{HELD_BY_CEILING}: the count of cuts was lost") for detail in told
+            ] == [True]
             stepped_clock.advance(DAY)
             await town.order(thief)
             await until(lambda: value(headend, "commands_total", kind="disconnect", result="confirmed") == 3)

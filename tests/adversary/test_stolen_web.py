@@ -15,7 +15,7 @@ from tests.apps.street import START, adopt
 from tests.pipeline.test_post import load as load_tariff
 
 from urja.base.settings import load
-from urja.demo.outside import Outside
+from urja.demo.stand_ins import StandIns
 from urja.sandbox.outbox import sign
 from urja.site.supervisor.secrets import Vault
 
@@ -129,7 +129,7 @@ def test_a_forged_webhook_and_anothers_payment_credit_nothing(till, database):
 
 
 def test_the_web_is_told_no_secret_of_outside_services(tmp_path):
-    settings = Outside(1, 2).known_to(load(None, {}))
+    settings = StandIns(1, 2).known_to(load(None, {}))
     vault = Vault.open(tmp_path).completed(settings)
     told = msgspec.json.encode(vault.for_web(settings, tmp_path)).decode()
     assert len(vault.services.gateways["razorpay"]) == 2

@@ -12,7 +12,7 @@ from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
-from urja.headend import greeting, process
+from urja.headend import meter_identification, process
 from urja.stream import subjects
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
@@ -132,8 +132,8 @@ async def test_an_exception_while_one_connection_is_asked_ends_that_one_alone(
             raise ZeroDivisionError
         return "URJ00000001"
 
-    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.1))
-    monkeypatch.setattr(greeting, "_read_serial", once_broken)
+    monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.1))
+    monkeypatch.setattr(meter_identification, "_read_serial", once_broken)
     async with start_headend() as headend:
         first, second = silent(headend.gate.port, "127.0.0.1"), silent(headend.gate.port, "127.0.0.1")
         await until(lambda: headend.reach.greeter.claims == 1)

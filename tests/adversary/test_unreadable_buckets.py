@@ -19,13 +19,13 @@ from tests.stream.test_unreadable import GARBAGE
 
 from urja.base.approvers import encode_approvers
 from urja.base.ports import free_port
-from urja.headend.counters import LOST
+from urja.headend.invocation_counters import LOST_RESERVATION_MARGIN
 from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.site.admin import Administration
 from urja.site.cli.headend import headend
 from urja.stream import User, messages, subjects as names
 from urja.stream.orders import SignedOrder
-from urja.stream.releases import AskedRelease
+from urja.stream.releases import ReleaseRequest
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
@@ -95,7 +95,7 @@ async def test_send_counters_go_on_above_all_that_was_used(
         await desk.send(order)
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
-        assert headend.reach.counters.next_of(name) > LOST
+        assert headend.reach.counters.next_of(name) > LOST_RESERVATION_MARGIN
         [said] = headend.attention()
         assert "send counters of 1 meter" in said
         assert headend.status()["losses"]["counters"]["names"] == [house.identity.title.hex()]
@@ -216,7 +216,7 @@ async def test_releases_that_cannot_be_read_release_nothing(
             return  # an object without releases
         await until(lambda: any("not a AskedReleases" in said for said in headend.attention()))
         assert headend.waiting_for() == []
-        await pipeline.ask_releases(list[AskedRelease]())
+        await pipeline.ask_releases(list[ReleaseRequest]())
         await until(lambda: headend.attention() == [])
 
 

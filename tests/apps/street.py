@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from django.db import connection, transaction
 
-from urja.apps.readings import heard, staging
+from urja.apps.readings import last_gasps, staging
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, Status
 from urja.stream.records import EVENT, NULL, RegisterKind, Source
 
@@ -96,14 +96,14 @@ def store_blocks(connection, rows, now=START, *, expect_new=False):
     with connection.transaction(), connection.cursor() as cursor:
         staging.make_days(cursor, rows["start_at"])
         staging.prepare(cursor)
-        heard.note_batch(cursor, [rows], np.zeros(0, EVENT))
+        last_gasps.record_batch(cursor, [rows], np.zeros(0, EVENT))
         return staging.store_blocks(cursor, rows, zone=ZONE, now=now, expect_new=expect_new)
 
 
 def store_registers(connection, rows, now=START):
     with connection.transaction(), connection.cursor() as cursor:
         staging.prepare(cursor)
-        heard.note_batch(cursor, [rows], np.zeros(0, EVENT))
+        last_gasps.record_batch(cursor, [rows], np.zeros(0, EVENT))
         return staging.store_registers(cursor, rows, zone=ZONE, now=now)
 
 
@@ -189,7 +189,7 @@ def in_stock(number, *, bucket=7, **changes):
 def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=None, **changes):
     """Hang a meter of the stock in the place of one that was adopted; it passes commissioning at once."""
     from urja.apps.assets.models import DevicePeriod
-    from urja.usecases.exchange import first_billed_at
+    from urja.usecases.meter_exchange import first_billed_at
     from urja.usecases.operations import ExchangeMeter, perform
 
     values = {
@@ -209,12 +209,12 @@ def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=Non
 
 def commissioned(period, billed_from, now=START):
     """What a meter that passes commissioning leaves behind."""
-    from urja.apps.readings.operations import reassess
+    from urja.apps.readings.operations import recompute_since
 
     with by_hand(), connection.cursor() as cursor:
         type(period).objects.filter(id=period.id).update(commissioned_at=billed_from)
         cursor.execute("UPDATE journal_revision SET revision = revision + 1")
-        reassess(cursor, {period.service_point_id: period.valid_from}, now, ZONE)
+        recompute_since(cursor, {period.service_point_id: period.valid_from}, now, ZONE)
 
 
 def pay(account_id, amount_minor, key, at=START):

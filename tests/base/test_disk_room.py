@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from urja.base.disk_room import Level, rooms
+from urja.base.disk_space import Level, disk_spaces
 from urja.base.settings import DiskSettings
 
 LIMITS = DiskSettings(warning_mb=2048, critical_mb=512)
@@ -44,20 +44,20 @@ def disk(monkeypatch):
 )
 def test_the_level_follows_from_what_is_free_for_us(disk, tmp_path, free_mb, level, limit_mb):
     disk(free_mb)
-    [room] = rooms([tmp_path], LIMITS)
+    [room] = disk_spaces([tmp_path], LIMITS)
     assert (room.level, room.limit_mb, room.free_bytes) == (level, limit_mb, free_mb << 20)
 
 
 def test_a_disk_without_inodes_is_full_and_one_that_counts_none_is_not(disk, tmp_path):
     disk(100_000, inodes=0)
-    assert rooms([tmp_path], LIMITS)[0].level is Level.CRITICAL
+    assert disk_spaces([tmp_path], LIMITS)[0].level is Level.CRITICAL
     disk(100_000, inodes=0, of_inodes=0)
-    assert rooms([tmp_path], LIMITS)[0].level is Level.OK
+    assert disk_spaces([tmp_path], LIMITS)[0].level is Level.OK
 
 
 def test_directories_of_one_file_system_are_one_room_and_missing_ones_none(tmp_path):
     (tmp_path / "postgres").mkdir()
-    found = rooms([tmp_path, tmp_path / "postgres", tmp_path / "nats"], LIMITS)
+    found = disk_spaces([tmp_path, tmp_path / "postgres", tmp_path / "nats"], LIMITS)
     assert [room.path for room in found] == [str(tmp_path)]
 
 
@@ -70,7 +70,7 @@ def test_a_directory_on_a_small_disk_of_its_own_is_another_room(tmp_path):
     ).returncode:
         pytest.skip("this machine allows no mount")
     try:
-        found = {room.path: room for room in rooms([tmp_path, small], LIMITS)}
+        found = {room.path: room for room in disk_spaces([tmp_path, small], LIMITS)}
         assert found[str(small)].level is Level.CRITICAL
         assert found[str(small)].free_bytes <= 1 << 20
         assert len(found) == 2

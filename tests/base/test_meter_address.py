@@ -1,11 +1,11 @@
 import pytest
 
 from urja.base.meter_address import (
-    BehindLink,
     GatewayLink,
-    Listening,
+    HdlcLinkAddress,
     SerialLink,
-    behind_link,
+    WrapperAddress,
+    hdlc_link_address,
     parse_meter_address,
     parse_serial_link,
 )
@@ -14,18 +14,18 @@ from urja.base.meter_address import (
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("10.20.0.5:4059", Listening("10.20.0.5", 4059)),
-        ("[::1]:4059", Listening("::1", 4059)),
-        ("meter-7.example:4059", Listening("meter-7.example", 4059)),
-        ("tcp://10.20.0.9:4060?address=17", BehindLink(GatewayLink("10.20.0.9", 4060), 17, 2)),
-        ("tcp://[::1]:4060?address=125", BehindLink(GatewayLink("::1", 4060), 125, 2)),
-        ("tcp://10.20.0.9:4060?address=256", BehindLink(GatewayLink("10.20.0.9", 4060), 256, 4)),
-        ("tcp://10.20.0.9:4060?address=17&bytes=4", BehindLink(GatewayLink("10.20.0.9", 4060), 17, 4)),
-        ("tcp://10.20.0.9:4060?bytes=1", BehindLink(GatewayLink("10.20.0.9", 4060), None, 1)),
-        ("serial:/dev/ttyUSB0?address=17", BehindLink(SerialLink("/dev/ttyUSB0"), 17, 2)),
+        ("10.20.0.5:4059", WrapperAddress("10.20.0.5", 4059)),
+        ("[::1]:4059", WrapperAddress("::1", 4059)),
+        ("meter-7.example:4059", WrapperAddress("meter-7.example", 4059)),
+        ("tcp://10.20.0.9:4060?address=17", HdlcLinkAddress(GatewayLink("10.20.0.9", 4060), 17, 2)),
+        ("tcp://[::1]:4060?address=125", HdlcLinkAddress(GatewayLink("::1", 4060), 125, 2)),
+        ("tcp://10.20.0.9:4060?address=256", HdlcLinkAddress(GatewayLink("10.20.0.9", 4060), 256, 4)),
+        ("tcp://10.20.0.9:4060?address=17&bytes=4", HdlcLinkAddress(GatewayLink("10.20.0.9", 4060), 17, 4)),
+        ("tcp://10.20.0.9:4060?bytes=1", HdlcLinkAddress(GatewayLink("10.20.0.9", 4060), None, 1)),
+        ("serial:/dev/ttyUSB0?address=17", HdlcLinkAddress(SerialLink("/dev/ttyUSB0"), 17, 2)),
         (
             "serial:/dev/ttyS1?baud=19200&parity=even&address=16381",
-            BehindLink(SerialLink("/dev/ttyS1", 19_200, "even"), 16_381, 4),
+            HdlcLinkAddress(SerialLink("/dev/ttyS1", 19_200, "even"), 16_381, 4),
         ),
     ],
 )
@@ -67,16 +67,18 @@ def test_a_wrong_address_is_refused_with_what_would_be_right(text, said):
 
 
 def test_a_link_and_a_physical_address_make_an_address():
-    assert behind_link("tcp://10.20.0.9:4060", 17) == "tcp://10.20.0.9:4060?address=17"
-    assert behind_link("serial:/dev/ttyUSB0?baud=2400", 300) == "serial:/dev/ttyUSB0?baud=2400&address=300"
-    assert behind_link("tcp://10.20.0.9:4060?bytes=1", None) == "tcp://10.20.0.9:4060?bytes=1"
+    assert hdlc_link_address("tcp://10.20.0.9:4060", 17) == "tcp://10.20.0.9:4060?address=17"
+    assert (
+        hdlc_link_address("serial:/dev/ttyUSB0?baud=2400", 300) == "serial:/dev/ttyUSB0?baud=2400&address=300"
+    )
+    assert hdlc_link_address("tcp://10.20.0.9:4060?bytes=1", None) == "tcp://10.20.0.9:4060?bytes=1"
     for link, physical in (
         ("10.20.0.9:4060", 17),
         ("tcp://10.20.0.9:4060", None),
         ("tcp://10.20.0.9:4060", 3),
     ):
         with pytest.raises(ValueError, match=r"link|address"):
-            behind_link(link, physical)
+            hdlc_link_address(link, physical)
 
 
 def test_a_serial_port_alone():

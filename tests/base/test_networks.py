@@ -1,6 +1,6 @@
 """Networks of addresses."""
 
-from urja.base.networks import NOWHERE, network_of
+from urja.base.ip_networks import NOWHERE, network_of
 
 
 def test_networks():

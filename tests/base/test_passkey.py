@@ -189,11 +189,11 @@ def test_a_fingerprint_can_be_read_out():
 def test_an_assertion_is_signed_over_its_challenge_and_no_other():
     phone = Authenticator()
     assertion, enrolled = phone.approve(CHALLENGE), phone.register(CHALLENGE)
-    assert passkey.signs(assertion, phone.public_key, CHALLENGE)
-    assert not passkey.signs(assertion, phone.public_key, bytes(32))
-    assert not passkey.signs(assertion, Authenticator().public_key, CHALLENGE)
+    assert passkey.is_signed_by(assertion, phone.public_key, CHALLENGE)
+    assert not passkey.is_signed_by(assertion, phone.public_key, bytes(32))
+    assert not passkey.is_signed_by(assertion, Authenticator().public_key, CHALLENGE)
     of_another_kind = phone.approve(CHALLENGE, kind="webauthn.create")
-    assert not passkey.signs(of_another_kind, phone.public_key, CHALLENGE)
-    assert not passkey.signs(
+    assert not passkey.is_signed_by(of_another_kind, phone.public_key, CHALLENGE)
+    assert not passkey.is_signed_by(
         msgspec.structs.replace(assertion, client_data=enrolled.client_data), phone.public_key, CHALLENGE
     )

@@ -17,9 +17,9 @@ import msgspec
 from urja.base import log
 from urja.base.clock import Anchor
 from urja.demo import command as demo
-from urja.demo.outside import RESIDENTS
-from urja.demo.street import Town
-from urja.meter.world import LinkOptions
+from urja.demo.stand_ins import RESIDENTS
+from urja.demo.town import Town
+from urja.meter.surroundings import LinkOptions
 
 FAST, SLOW = 600.0, 60.0
 POOR = 2

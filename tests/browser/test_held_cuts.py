@@ -20,8 +20,8 @@ from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixture
 from tests.web.test_console_held_cuts import NONCE, told
 
 from urja.base.approvers import Approver
-from urja.headend.brake_state import BrakeState
-from urja.headend.releases import Approved, Unanswered, judge
+from urja.headend.disconnection_counts import DisconnectionCounts
+from urja.headend.releases import Approved, Incomplete, judge
 
 DEVICES = [Device(390, "en", "light", True), Device(390, "hi", "dark", True)]
 PEOPLE = ("control_room", "administrator")
@@ -35,12 +35,12 @@ def phones(site):  # noqa: F811
     def prepare():
         from django.contrib.auth import get_user_model
 
-        from urja.apps.commands import releasing
+        from urja.apps.commands import release_exchange
 
         for role, phone in found.items():
             user = get_user_model().objects.get(email=f"{role}@urja.example")
             office.enrol(SimpleNamespace(user=user, id=user.pk), phone, town_cast.NOW)
-        releasing.note_held([told()], town_cast.NOW)
+        release_exchange.record_held_cuts([told()], town_cast.NOW)
 
     aside(prepare)
     return found
@@ -81,9 +81,9 @@ def recorded():
     found = []
 
     def read():
-        from urja.apps.commands import releasing
+        from urja.apps.commands import release_exchange
 
-        found.extend(releasing.to_ask())
+        found.extend(release_exchange.pending_releases())
 
     aside(read, "urja_pipeline")
     return found
@@ -105,7 +105,7 @@ def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phon
 
     def judged_by(asked, nonce=NONCE):
         delay = timedelta(hours=12)
-        return judge(asked, BrakeState(nonce=nonce), approvers, town_cast.NOW, delay_alone=delay)
+        return judge(asked, DisconnectionCounts(nonce=nonce), approvers, town_cast.NOW, delay_alone=delay)
 
     for number, (role, phone) in enumerate(phones.items()):
         page = open_page(device)
@@ -121,7 +121,7 @@ def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phon
         assert_good(page, device)
         (asked,) = recorded()
         judged = judged_by(asked)
-        assert isinstance(judged, Unanswered if number == 0 else Approved), judged
+        assert isinstance(judged, Incomplete if number == 0 else Approved), judged
     assert judged.persons == ["administrator@urja.example", "control_room@urja.example"]
     assert set(judged.sign_counts.values()) == {2}
     # The same answers to a release of more, or to the head end's next question, are no approval.

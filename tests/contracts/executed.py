@@ -36,7 +36,7 @@ _READS_ALONE = {"urja.apps.overviews"}
 _FOR_THEIR_CALLER = {
     "urja.apps.journal.operation",
     "urja.apps.partial_insert",
-    "urja.demo.asking_again",
+    "urja.demo.retrying",
     "urja.pipeline.django_thread",
 }
 """The last two call what they are given in a thread, where a test's own question has no frame of the test."""

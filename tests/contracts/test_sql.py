@@ -93,5 +93,5 @@ def test_what_counts_as_a_crossing(module, source, seen):
 def test_laws_read_base_tables():
     assert free("urja.laws.verify")
     assert free("urja.demo.town_laws")
-    assert not free("urja.apps.overviews.queries.lifeline")
+    assert not free("urja.apps.overviews.queries.history")
     assert not free("urja.pipeline.close")

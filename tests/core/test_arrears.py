@@ -4,7 +4,7 @@ from datetime import date
 
 from hypothesis import given, strategies as st
 
-from urja.core.arrears import Due, owed, set_against, share_of, taken_back
+from urja.core.arrears import Due, allocate, arrears_share, reverse_payments, total_owed
 
 amounts = st.integers(0, 50_000)
 bills = st.lists(
@@ -48,19 +48,19 @@ def plain(parts):
 
 @given(bills, st.integers(0, 200_000))
 def test_the_oldest_bill_first_and_its_surcharge_before_its_principal(dues, amount):
-    parts = set_against(dues, amount)
+    parts = allocate(dues, amount)
     assert plain(parts) == by_paisa(dues, amount)
-    assert sum(part.amount_minor for part in parts) == min(amount, owed(dues))
+    assert sum(part.amount_minor for part in parts) == min(amount, total_owed(dues))
 
 
 @given(bills, st.integers(0, 99), st.integers(0, 200_000), st.integers(0, 200_000))
 def test_what_a_reversal_leaves_is_what_a_smaller_recharge_would_have_paid(dues, percent, amount, rest):
     rest = min(rest, amount)
-    paid = set_against(dues, share_of(percent, owed(dues), amount))
+    paid = allocate(dues, arrears_share(percent, total_owed(dues), amount))
     share = sum(part.amount_minor for part in paid)
-    back = taken_back(paid, share - share_of(percent, share, rest))
+    back = reverse_payments(paid, share - arrears_share(percent, share, rest))
     left = plain(paid)
     for key, minor in plain(back).items():
         left[key] -= minor
-    smaller = set_against(dues, share_of(percent, owed(dues), rest))
+    smaller = allocate(dues, arrears_share(percent, total_owed(dues), rest))
     assert {key: minor for key, minor in left.items() if minor} == plain(smaller)

@@ -16,9 +16,9 @@ from urja.core.calendar import (
     midnight,
     month_fraction,
     month_of,
-    month_parts,
+    split_by_month,
 )
-from urja.core.units import Mode, Step, exact, major, written_number
+from urja.core.units import RoundingMode, RoundingStep, exact_text, major_text, parse_exact
 
 KOLKATA, CAIRO = ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Cairo")
 
@@ -86,7 +86,7 @@ def test_each_day_is_in_one_billing_period(day, starts_on):
 @given(st.dates(date(2000, 1, 1), date(2050, 1, 1)), st.integers(0, 400))
 def test_month_parts_add_up(first, days):
     end = date.fromordinal(first.toordinal() + days)
-    parts = month_parts(Period(first, end))
+    parts = split_by_month(Period(first, end))
     assert sum(part.days for part, _ in parts) == days
     assert all(part.meet(month_of(part.first)) == part for part, _ in parts)
 
@@ -99,32 +99,32 @@ def test_month_fractions():
 @pytest.mark.parametrize(
     ("mode", "results"),
     [
-        (Mode.HALF_UP, [3, 2, -3, -2]),
-        (Mode.HALF_EVEN, [2, 2, -2, -2]),
-        (Mode.UP, [3, 3, -3, -3]),
-        (Mode.DOWN, [2, 2, -2, -2]),
+        (RoundingMode.HALF_UP, [3, 2, -3, -2]),
+        (RoundingMode.HALF_EVEN, [2, 2, -2, -2]),
+        (RoundingMode.UP, [3, 3, -3, -3]),
+        (RoundingMode.DOWN, [2, 2, -2, -2]),
     ],
 )
 def test_roundings(mode, results):
     values = [Fraction(5, 2), Fraction(21, 10), Fraction(-5, 2), Fraction(-21, 10)]
-    assert [Step(Fraction(1), mode).apply(value) for value in values] == results
+    assert [RoundingStep(Fraction(1), mode).apply(value) for value in values] == results
 
 
 @given(st.fractions())
 def test_exact_text_comes_back(value):
-    assert Fraction(exact(value)) == value
+    assert Fraction(exact_text(value)) == value
 
 
 def test_money_in_words():
-    assert [major(n, 2) for n in (0, 5, -5, 123456)] == ["0.00", "0.05", "-0.05", "1234.56"]
-    assert exact(Fraction(1, 8)) == "0.125"
-    assert exact(Fraction(1, 3)) == "1/3"
+    assert [major_text(n, 2) for n in (0, 5, -5, 123456)] == ["0.00", "0.05", "-0.05", "1234.56"]
+    assert exact_text(Fraction(1, 8)) == "0.125"
+    assert exact_text(Fraction(1, 3)) == "1/3"
 
 
 def test_numbers_of_a_document():
     nines, behind = "9" * 18, "0." + "0" * 17 + "1"
-    assert written_number(nines) == 10**18 - 1
-    assert written_number(Decimal(behind)) == Fraction(1, 10**18)
-    assert [written_number(text) for text in (nines + "9", behind + "0", "1e18", "nan", "", True, 1.5)] == [
+    assert parse_exact(nines) == 10**18 - 1
+    assert parse_exact(Decimal(behind)) == Fraction(1, 10**18)
+    assert [parse_exact(text) for text in (nines + "9", behind + "0", "1e18", "nan", "", True, 1.5)] == [
         None
     ] * 7

@@ -12,8 +12,16 @@ import pytest
 
 import urja.apps
 from urja.core.calendar import Period
-from urja.core.rating import Target, Terms, Use, parse_tariff, rows_between, standing, target
-from urja.core.units import major
+from urja.core.rating import (
+    EnergyUse,
+    RatedPeriod,
+    RatingTerms,
+    parse_tariff,
+    rate_period,
+    rated_state,
+    rows_between,
+)
+from urja.core.units import major_text
 from urja.laws.second_rater import charges
 
 DELHI = Path(urja.apps.__path__[0]) / "rulebook" / "documents" / "delhi-domestic-2022.toml"
@@ -32,17 +40,17 @@ type Agreed = tuple[date, list[str], int]
 """From which day on which documents hold, and for how many watts."""
 
 
-def said_by_both(agreed: list[Agreed], days: Period, uses: list[tuple[date, date, int]]) -> Target:
+def said_by_both(agreed: list[Agreed], days: Period, uses: list[tuple[date, date, int]]) -> RatedPeriod:
     """What a period comes to; the second rater has to say the same of each line."""
-    terms = [Terms(first, tuple(map(parse_tariff, texts)), load_w) for first, texts, load_w in agreed]
-    used = [Use(Period(first, end), energy_wh) for first, end, energy_wh in uses]
-    ours = target(terms, used, billed=days, through=days.end)
+    terms = [RatingTerms(first, tuple(map(parse_tariff, texts)), load_w) for first, texts, load_w in agreed]
+    used = [EnergyUse(Period(first, end), energy_wh) for first, end, energy_wh in uses]
+    ours = rate_period(terms, used, billed=days, through=days.end)
     theirs = charges(agreed, days.first, days.end, days.end, uses=uses)
     assert {line.name: line.amount_minor for line in ours.lines} == theirs
     return ours
 
 
-def rated(text: str, kwh: str, first: str, end: str, load_w: int = 1000) -> Target:
+def rated(text: str, kwh: str, first: str, end: str, load_w: int = 1000) -> RatedPeriod:
     """By one document, of one reading."""
     days = Period(date.fromisoformat(first), date.fromisoformat(end))
     return said_by_both(
@@ -53,8 +61,8 @@ def rated(text: str, kwh: str, first: str, end: str, load_w: int = 1000) -> Targ
 def bill(lines: str, kwh: str, first: str, end: str, load_w: int = 1000) -> dict[str, str]:
     """The amounts of a document's lines, and their sum."""
     ours = rated(HEAD + lines, kwh, first, end, load_w)
-    amounts = {line.name: major(line.amount_minor, 2) for line in ours.lines}
-    return {**amounts, "total": major(ours.total_minor, 2)}
+    amounts = {line.name: major_text(line.amount_minor, 2) for line in ours.lines}
+    return {**amounts, "total": major_text(ours.total_minor, 2)}
 
 
 def total(lines: str, kwh: str, first: str, end: str, load_w: int = 1000) -> str:
@@ -340,12 +348,12 @@ def test_telescopic_to_250_units_and_not_above_in_kerala(kwh, energy, fixed, dut
 def test_a_posting_of_the_tax_of_delhi_says_each_of_its_bases():
     """Energy counts twice for it, as a whole and by 8 %: what was posted of one is not taken for the other."""
     july = Period(date(2022, 7, 1), date(2022, 8, 1))
-    terms = [Terms(july.first, (parse_tariff(DELHI.read_text()),), 3000)]
+    terms = [RatingTerms(july.first, (parse_tariff(DELHI.read_text()),), 3000)]
     ten, twenty = (
-        target(terms, [Use(Period(july.first, day), wh)], billed=july, through=day).lines[-1]
+        rate_period(terms, [EnergyUse(Period(july.first, day), wh)], billed=july, through=day).lines[-1]
         for day, wh in ((date(2022, 7, 11), 100_000), (date(2022, 7, 21), 300_000))
     )
-    rows = rows_between(standing(ten), twenty, twenty.amount_minor - ten.amount_minor)
+    rows = rows_between(rated_state(ten), twenty, twenty.amount_minor - ten.amount_minor)
     assert [(row.label, str(row.quantity), row.amount_minor) for row in rows] == [
         ("5 % of Energy charge", "75000", 3750),
         ("5 % of Power purchase adjustment on energy", "15518", 776),
@@ -407,7 +415,7 @@ def test_a_subsidy_by_the_unit_in_assam(kwh, effective):
     """APDCL, domestic A, notice of June 2023: 5.25, 7.30 and 8.20 a unit with FPPPA and after the subsidy."""
     found = rated(HEAD + ASSAM, kwh, "2023-06-01", "2023-07-01", 2000)
     assert found.amount("fixed") == 14000
-    assert major(found.total_minor - 14000, 2) == effective
+    assert major_text(found.total_minor - 14000, 2) == effective
 
 
 PUNJAB = """

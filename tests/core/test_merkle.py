@@ -119,7 +119,9 @@ def test_published_consistency_proofs(old, new, path):
     nodes = nodes_of([merkle.leaf_hash(data) for data in DATA])
     proof = merkle.consistency_proof(old, new, nodes)
     assert [hashed.hex() for hashed in proof] == path
-    assert merkle.consistent(old, new, proof, bytes.fromhex(ROOTS[old - 1]), bytes.fromhex(ROOTS[new - 1]))
+    assert merkle.verify_consistency(
+        old, new, proof, bytes.fromhex(ROOTS[old - 1]), bytes.fromhex(ROOTS[new - 1])
+    )
 
 
 sizes = st.integers(1, 70)
@@ -132,17 +134,17 @@ def test_each_leaf_is_included_and_no_other(data, size):
     root = by_definition(hashes)
     assert root_of(hashes) == root
     proof = merkle.inclusion_proof(index, size, nodes_of(hashes))
-    assert merkle.included(hashes[index], index, size, proof, root)
+    assert merkle.verify_inclusion(hashes[index], index, size, proof, root)
     other = data.draw(st.integers(0, size))
     if other != index:
-        assert not merkle.included(hashes[index], other, size, proof, root)
-    assert not merkle.included(merkle.leaf_hash(b"forged"), index, size, proof, root)
-    assert not merkle.included(hashes[index], index, size, [*proof, bytes(32)], root)
+        assert not merkle.verify_inclusion(hashes[index], other, size, proof, root)
+    assert not merkle.verify_inclusion(merkle.leaf_hash(b"forged"), index, size, proof, root)
+    assert not merkle.verify_inclusion(hashes[index], index, size, [*proof, bytes(32)], root)
     if proof:
         broken = data.draw(st.integers(0, len(proof) - 1))
         changed = [bytes(32) if at == broken else hashed for at, hashed in enumerate(proof)]
-        assert not merkle.included(hashes[index], index, size, changed, root)
-        assert not merkle.included(hashes[index], index, size, proof[:-1], root)
+        assert not merkle.verify_inclusion(hashes[index], index, size, changed, root)
+        assert not merkle.verify_inclusion(hashes[index], index, size, proof[:-1], root)
 
 
 @given(st.data(), sizes)
@@ -151,12 +153,12 @@ def test_a_tree_goes_on_from_each_smaller_one_and_from_no_rewritten_one(data, ne
     old = data.draw(st.integers(1, new))
     old_root, new_root = by_definition(hashes[:old]), by_definition(hashes)
     proof = merkle.consistency_proof(old, new, nodes_of(hashes))
-    assert merkle.consistent(old, new, proof, old_root, new_root)
+    assert merkle.verify_consistency(old, new, proof, old_root, new_root)
     rewritten = [*hashes]
     rewritten[data.draw(st.integers(0, old - 1))] = merkle.leaf_hash(b"forged")
     forged = merkle.consistency_proof(old, new, nodes_of(rewritten))
-    assert not merkle.consistent(old, new, forged, old_root, by_definition(rewritten))
-    assert not merkle.consistent(old, new, [*proof, bytes(32)], old_root, new_root)
+    assert not merkle.verify_consistency(old, new, forged, old_root, by_definition(rewritten))
+    assert not merkle.verify_consistency(old, new, [*proof, bytes(32)], old_root, new_root)
 
 
 @given(sizes, sizes)
@@ -175,5 +177,5 @@ def test_what_no_tree_has_is_refused():
         merkle.inclusion_proof(3, 3, nodes_of(leaves(3)))
     with pytest.raises(ValueError, match="go on"):
         merkle.consistency_proof(0, 3, nodes_of(leaves(3)))
-    assert not merkle.included(leaves(1)[0], 1, 1, [], leaves(1)[0])
-    assert not merkle.consistent(0, 1, [], merkle.EMPTY_ROOT, leaves(1)[0])
+    assert not merkle.verify_inclusion(leaves(1)[0], 1, 1, [], leaves(1)[0])
+    assert not merkle.verify_consistency(0, 1, [], merkle.EMPTY_ROOT, leaves(1)[0])

@@ -6,51 +6,51 @@ import pytest
 from hypothesis import given, strategies as st
 
 from urja.core.power import (
-    Heard,
+    LastMessage,
     NoPower,
-    NotHeardFrom,
+    NotCommunicating,
     Powered,
-    at_meter,
     is_overdue,
+    not_communicating_after,
     outage_since,
-    silent_after,
+    power_at_meter,
 )
 
 NOW = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
 HALF_HOUR, MINUTE = timedelta(minutes=30), timedelta(minutes=1)
 
 
-def ago(minutes: int, *, gasp: bool = False) -> Heard:
-    return Heard(NOW - minutes * MINUTE, gasp)
+def ago(minutes: int, *, gasp: bool = False) -> LastMessage:
+    return LastMessage(NOW - minutes * MINUTE, gasp)
 
 
 @pytest.mark.parametrize(
     ("heard", "state"),
     [
-        (None, NotHeardFrom(None)),
+        (None, NotCommunicating(None)),
         (ago(20), Powered(NOW - 20 * MINUTE)),
         (ago(120), Powered(NOW - 120 * MINUTE)),
-        (ago(121), NotHeardFrom(NOW - 121 * MINUTE)),
+        (ago(121), NotCommunicating(NOW - 121 * MINUTE)),
         (ago(20, gasp=True), NoPower(NOW - 20 * MINUTE, "meter")),
         (ago(9_999, gasp=True), NoPower(NOW - 9_999 * MINUTE, "meter")),
     ],
 )
 def test_by_its_own_newest_message(heard, state):
-    assert at_meter(heard, HALF_HOUR, NOW) == state
+    assert power_at_meter(heard, HALF_HOUR, NOW) == state
 
 
 def test_how_long_a_silence_may_be_follows_from_the_meters_own_interval():
-    assert silent_after(HALF_HOUR) == timedelta(hours=2)
-    assert silent_after(timedelta(minutes=5)) == timedelta(hours=1)
+    assert not_communicating_after(HALF_HOUR) == timedelta(hours=2)
+    assert not_communicating_after(timedelta(minutes=5)) == timedelta(hours=1)
     assert not is_overdue(ago(45), HALF_HOUR, NOW)
     assert is_overdue(ago(46), HALF_HOUR, NOW)
 
 
 def test_a_silent_meter_has_no_power_where_its_neighbours_say_so():
     out = NOW - 30 * MINUTE
-    assert at_meter(ago(50), HALF_HOUR, NOW, out) == NoPower(out, "neighbours")
-    assert at_meter(ago(29), HALF_HOUR, NOW, out) == Powered(NOW - 29 * MINUTE), "heard since"
-    assert at_meter(ago(10, gasp=True), HALF_HOUR, NOW, out) == NoPower(NOW - 10 * MINUTE, "meter")
+    assert power_at_meter(ago(50), HALF_HOUR, NOW, out) == NoPower(out, "neighbours")
+    assert power_at_meter(ago(29), HALF_HOUR, NOW, out) == Powered(NOW - 29 * MINUTE), "heard since"
+    assert power_at_meter(ago(10, gasp=True), HALF_HOUR, NOW, out) == NoPower(NOW - 10 * MINUTE, "meter")
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ heards = st.builds(ago, st.integers(0, 300), gasp=st.booleans())
 def test_whoever_was_heard_last_has_power(behind, one):
     out = outage_since([*behind, one])
     assert out is None or all(heard.at < out for heard in behind if not heard.last_gasp)
-    state = at_meter(one, HALF_HOUR, NOW, out)
+    state = power_at_meter(one, HALF_HOUR, NOW, out)
     if isinstance(state, Powered):
         assert not one.last_gasp
-        assert NOW - one.at <= silent_after(HALF_HOUR)
+        assert NOW - one.at <= not_communicating_after(HALF_HOUR)
     if isinstance(state, NoPower):
         assert state.since <= NOW

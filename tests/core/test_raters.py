@@ -6,7 +6,16 @@ from fractions import Fraction
 from hypothesis import given, settings, strategies as st
 
 from urja.core.calendar import Period
-from urja.core.rating import LineTarget, Terms, Use, cut_days, parse_tariff, rows_between, standing, target
+from urja.core.rating import (
+    EnergyUse,
+    RatedLine,
+    RatingTerms,
+    parse_tariff,
+    price_change_days,
+    rate_period,
+    rated_state,
+    rows_between,
+)
 from urja.core.units import to_minor
 from urja.laws.second_rater import charges
 
@@ -164,15 +173,16 @@ def situations(draw):
 def compute(energies, agreed, passed, by_day_from=FIRST):
     """By days, as the daily close would: pieces cut where prices change."""
     terms = [
-        Terms(first, tuple(parse_tariff(text) for text in texts), load_w) for first, texts, load_w in agreed
+        RatingTerms(first, tuple(parse_tariff(text) for text in texts), load_w)
+        for first, texts, load_w in agreed
     ]
     billed = Period(FIRST, FIRST + timedelta(days=len(energies)))
     elapsed = Period(FIRST, FIRST + timedelta(days=passed))
     uses = [
-        Use(piece, sum(energies[(day - FIRST).days] for day in piece))
-        for piece in elapsed.cut(cut_days(terms, billed))
+        EnergyUse(piece, sum(energies[(day - FIRST).days] for day in piece))
+        for piece in elapsed.cut(price_change_days(terms, billed))
     ]
-    return target(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
+    return rate_period(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
 
 
 @settings(max_examples=80, deadline=None)
@@ -206,14 +216,14 @@ def test_differences_sum_to_the_target_and_rows_to_their_difference(situation, d
         lines = {line.name: line for line in result.lines}
         for name in [*lines, *(name for name in posted if name not in lines)]:
             # A tariff that no longer holds may have had a line that is now taken back.
-            line = lines.get(name) or LineTarget(name, name, 0, ())
+            line = lines.get(name) or RatedLine(name, name, 0, ())
             difference = line.amount_minor - posted.get(name, 0)
             rows = rows_between(kept.get(name, {}), line, difference)
             assert sum(row.amount_minor for row in rows) == difference
             assert all(row.amount_minor == to_minor(row.quantity * row.rate) for row in rows)
             if difference:
                 posted[name] = posted.get(name, 0) + difference
-                kept[name] = standing(line)
+                kept[name] = rated_state(line)
     final, _ = compute(energies, agreed, len(energies))
     assert {name: amount for name, amount in posted.items() if amount} == {
         line.name: line.amount_minor for line in final.lines if line.amount_minor
@@ -234,9 +244,9 @@ accrues = "slabs"
 slabs = [{from = 0, up_to = 10, rate = "2"}, {from = 10, rate = "5"}]
 """
     january = Period(date(2026, 1, 1), date(2026, 2, 1))
-    result = target(
-        [Terms(january.first, (parse_tariff(text),), 0)],
-        [Use(january, -1500)],
+    result = rate_period(
+        [RatingTerms(january.first, (parse_tariff(text),), 0)],
+        [EnergyUse(january, -1500)],
         billed=january,
         through=january.end,
     )

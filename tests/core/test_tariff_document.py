@@ -3,7 +3,7 @@
 import pytest
 
 from urja.core.rating import TariffError, parse_tariff
-from urja.core.rating.tariff import order_of
+from urja.core.rating.tariff import calculation_order
 
 GOOD = """
 format = 1
@@ -37,7 +37,7 @@ def faults(text: str) -> list[str]:
 def test_a_good_document():
     tariff = parse_tariff(GOOD)
     assert (tariff.code, tariff.version, tariff.exponent) == ("t", "1", 2)
-    assert order_of(tariff.lines)[0] == ["energy", "fixed", "duty"]
+    assert calculation_order(tariff.lines)[0] == ["energy", "fixed", "duty"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ RICH = BY_USE.replace("rate = 2\n", "bands = [{up_to_kwh=100, rate=2}, {rate=4}]
 
 def test_a_good_document_of_every_kind_of_line():
     tariff = parse_tariff(RICH)
-    assert order_of(tariff.lines)[0] == [
+    assert calculation_order(tariff.lines)[0] == [
         "energy",
         "fixed",
         "duty",

@@ -46,7 +46,7 @@ def test_a_register_runs_back_against_stored_neighbours_and_within_the_batch():
     read = column(100, 90, 120, 50, 60)
     before = column(NULL, NULL, NULL, 55, NULL)
     after = column(NULL, NULL, NULL, NULL, 59)
-    assert vee.runs_back(device, read, before, after).tolist() == [False, True, False, True, True]
+    assert vee.decreases(device, read, before, after).tolist() == [False, True, False, True, True]
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(-(2**62), 2**62)), max_size=60))
@@ -59,12 +59,12 @@ def test_running_back_agrees_with_the_obvious_loop(rows):
     for meter, value in rows:
         expected.append(value < highest.get(meter, value))
         highest[meter] = max(value, highest.get(meter, value))
-    assert vee.runs_back(device, read, none, none).tolist() == expected
+    assert vee.decreases(device, read, none, none).tolist() == expected
 
 
 def test_a_register_that_stands_still_does_not_run_back():
     device, read = column(1, 2), column(100, 50)
-    assert vee.runs_back(device, read, column(100, NULL), column(100, 50)).tolist() == [False, False]
+    assert vee.decreases(device, read, column(100, NULL), column(100, 50)).tolist() == [False, False]
 
 
 def test_a_register_advances_too_fast():

@@ -10,7 +10,7 @@ from tests.core.test_raters import FIRST, compute, days, documents, head, next_v
 
 import urja.apps
 from urja.core.calendar import Period
-from urja.core.rating import Terms, Use, cut_days, parse_tariff, target
+from urja.core.rating import EnergyUse, RatingTerms, parse_tariff, price_change_days, rate_period
 from urja.core.rating.tariff import bases_of
 from urja.laws.second_rater import charges
 
@@ -40,10 +40,10 @@ def version(text, day, on_change, *changes):
 def both(texts, uses, billed=APRIL, load_w=0, through=None):
     """What both raters say; they have to say the same."""
     through = through or billed.end
-    terms = [Terms(billed.first, tuple(map(parse_tariff, texts)), load_w)]
-    result = target(
+    terms = [RatingTerms(billed.first, tuple(map(parse_tariff, texts)), load_w)]
+    result = rate_period(
         terms,
-        [Use(Period(first, end), wh) for first, end, wh in uses],
+        [EnergyUse(Period(first, end), wh) for first, end, wh in uses],
         billed=billed,
         through=through,
     )
@@ -167,9 +167,11 @@ def test_by_days_rounds_the_units_before_the_change_and_loses_none():
 
 def test_the_energy_of_days_that_are_shared_is_asked_for_no_midnight_between():
     texts = [DEMO, version(DEMO, FOURTH, BY_DAYS, DUTY)]
-    assert cut_days([Terms(APRIL.first, tuple(map(parse_tariff, texts)), 0)], APRIL) == []
+    assert price_change_days([RatingTerms(APRIL.first, tuple(map(parse_tariff, texts)), 0)], APRIL) == []
     texts = [DEMO, version(DEMO, FOURTH, "", DUTY)]
-    assert cut_days([Terms(APRIL.first, tuple(map(parse_tariff, texts)), 0)], APRIL) == [FOURTH]
+    assert price_change_days([RatingTerms(APRIL.first, tuple(map(parse_tariff, texts)), 0)], APRIL) == [
+        FOURTH
+    ]
 
 
 def test_lines_that_would_rest_on_each_other_in_a_circle_begin_a_bill():
@@ -337,12 +339,12 @@ def test_by_reads_is_two_bills(situation):
     assume('"none"' not in old + new)
     before = (change - FIRST).days
     billed = Period(change, FIRST + timedelta(days=len(energies)))
-    terms = [Terms(change, (parse_tariff(new),), 3000)]
+    terms = [RatingTerms(change, (parse_tariff(new),), 3000)]
     uses = [
-        Use(piece, sum(energies[(day - FIRST).days] for day in piece))
-        for piece in billed.cut(cut_days(terms, billed))
+        EnergyUse(piece, sum(energies[(day - FIRST).days] for day in piece))
+        for piece in billed.cut(price_change_days(terms, billed))
     ]
-    second = target(terms, uses, billed=billed, through=billed.end)
+    second = rate_period(terms, uses, billed=billed, through=billed.end)
     first = rated(energies[:before], [old])
     together = {}
     for line in (*first.lines, *second.lines):

@@ -9,7 +9,7 @@ import pytest
 
 import urja.apps
 from urja.core.calendar import Period, month_fraction
-from urja.core.rating import RatingError, Terms, Use, cut_days, parse_tariff, target
+from urja.core.rating import EnergyUse, RatingError, RatingTerms, parse_tariff, price_change_days, rate_period
 
 DOCUMENTS = Path(urja.apps.__path__[0]) / "rulebook" / "documents"
 
@@ -29,8 +29,10 @@ def tariff(body: str, currency: str = "INR", code: str = "t"):
 
 def bill(tariffs, kwh: str, first: str, end: str, load_w: int = 0):
     billed = Period(date.fromisoformat(first), date.fromisoformat(end))
-    uses = [Use(billed, int(Fraction(kwh) * 1000))]
-    return target([Terms(billed.first, tuple(tariffs), load_w)], uses, billed=billed, through=billed.end)
+    uses = [EnergyUse(billed, int(Fraction(kwh) * 1000))]
+    return rate_period(
+        [RatingTerms(billed.first, tuple(tariffs), load_w)], uses, billed=billed, through=billed.end
+    )
 
 
 def amounts(result) -> dict[str, str]:
@@ -212,10 +214,10 @@ def test_energy_known_at_the_change_is_not_split():
     new = parse_tariff((HEAD.format(currency="INR") + body.format(10)).replace("2020-01-01", "2026-04-11"))
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
     uses = [
-        Use(Period(date(2026, 4, 1), date(2026, 4, 11)), 5_000),
-        Use(Period(date(2026, 4, 11), date(2026, 5, 1)), 7_000),
+        EnergyUse(Period(date(2026, 4, 1), date(2026, 4, 11)), 5_000),
+        EnergyUse(Period(date(2026, 4, 11), date(2026, 5, 1)), 7_000),
     ]
-    result = target([Terms(april.first, (old, new), 0)], uses, billed=april, through=april.end)
+    result = rate_period([RatingTerms(april.first, (old, new), 0)], uses, billed=april, through=april.end)
     assert result.total_minor == 5 * 100 + 7 * 1000
 
 
@@ -257,17 +259,17 @@ def test_a_load_that_is_raised_and_a_home_that_becomes_a_shop():
     home, shop = tariff(HOME, code="home"), tariff(SHOP, code="shop")
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
     terms = [
-        Terms(date(2026, 4, 1), (home,), 5000),
-        Terms(date(2026, 4, 11), (home,), 7000),
-        Terms(date(2026, 4, 21), (shop,), 7000),
+        RatingTerms(date(2026, 4, 1), (home,), 5000),
+        RatingTerms(date(2026, 4, 11), (home,), 7000),
+        RatingTerms(date(2026, 4, 21), (shop,), 7000),
     ]
     # The load cuts no energy: the slab goes on through the 11th, and nobody has to know the read of that midnight.
-    assert cut_days(terms, april) == [date(2026, 4, 21)]
+    assert price_change_days(terms, april) == [date(2026, 4, 21)]
     uses = [
-        Use(Period(date(2026, 4, 1), date(2026, 4, 21)), 100_000),
-        Use(Period(date(2026, 4, 21), date(2026, 5, 1)), 50_000),
+        EnergyUse(Period(date(2026, 4, 1), date(2026, 4, 21)), 100_000),
+        EnergyUse(Period(date(2026, 4, 21), date(2026, 5, 1)), 50_000),
     ]
-    result = target(terms, uses, billed=april, through=april.end)
+    result = rate_period(terms, uses, billed=april, through=april.end)
     assert amounts(result) == {"energy": "766.67", "fixed": "393.33", "duty": "58.00"}
     assert [(part.key, part.label) for part in result.lines[1].parts] == [
         ("1/fixed/2026-04", "2026-04, 10 of 30 days, 5 kW"),
@@ -299,8 +301,11 @@ def test_a_load_that_is_raised_and_a_home_that_becomes_a_shop():
 def test_a_load_cuts_only_what_its_price_depends_on(line, loads, parts):
     document = tariff(f'\n[[line]]\nname = "fixed"\n{line}\n')
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
-    terms = [Terms(april.first, (document,), loads[0]), Terms(date(2026, 4, 11), (document,), loads[1])]
-    result = target(terms, [], billed=april, through=april.end)
+    terms = [
+        RatingTerms(april.first, (document,), loads[0]),
+        RatingTerms(date(2026, 4, 11), (document,), loads[1]),
+    ]
+    result = rate_period(terms, [], billed=april, through=april.end)
     assert [f"{part.quantity} x {part.rate}" for part in result.lines[0].parts] == parts
 
 
@@ -309,9 +314,11 @@ def test_a_tariff_that_comes_back_is_rated_for_itself_each_time():
     home, shop = tariff(HOME, code="home"), tariff(SHOP, code="shop")
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
     days = [date(2026, 4, 1), date(2026, 4, 11), date(2026, 4, 21)]
-    terms = [Terms(day, (document,), 1000) for day, document in zip(days, (home, shop, home), strict=True)]
-    uses = [Use(piece, 40_000) for piece in april.cut(days)]
-    result = target(terms, uses, billed=april, through=april.end)
+    terms = [
+        RatingTerms(day, (document,), 1000) for day, document in zip(days, (home, shop, home), strict=True)
+    ]
+    uses = [EnergyUse(piece, 40_000) for piece in april.cut(days)]
+    result = rate_period(terms, uses, billed=april, through=april.end)
     one = round((Fraction(100, 3) * 3 + Fraction(20, 3) * 5) * 100)
     assert result.amount("energy") == one + 32_000 + one
     keys = [part.key for line in result.lines for part in line.parts]
@@ -322,10 +329,10 @@ def test_terms_have_to_be_there_and_in_force():
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
     late = replace(tariff(HOME), code="other", valid_from=date(2026, 4, 12))
     with pytest.raises(RatingError, match="no terms are in force on 2026-04-01"):
-        target([Terms(date(2026, 4, 2), (tariff(HOME),), 1)], [], billed=april, through=april.end)
-    terms = [Terms(april.first, (tariff(SHOP),), 1), Terms(date(2026, 4, 11), (late,), 1)]
+        rate_period([RatingTerms(date(2026, 4, 2), (tariff(HOME),), 1)], [], billed=april, through=april.end)
+    terms = [RatingTerms(april.first, (tariff(SHOP),), 1), RatingTerms(date(2026, 4, 11), (late,), 1)]
     with pytest.raises(RatingError, match="no version of the tariff is in force on 2026-04-11"):
-        target(terms, [], billed=april, through=april.end)
+        rate_period(terms, [], billed=april, through=april.end)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from hypothesis import given, strategies as st
 from urja.cosem import gbt, hdlc, mbus, wrapper
 from urja.cosem.apdu import decode_apdu
 from urja.cosem.axdr import Limits
+from urja.cosem.capture import CaptureReader, Keys
 from urja.cosem.errors import AuthenticationError, DecodeError, LimitExceededError, LocalError, PeerError
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, LinkParameters
-from urja.cosem.opening import Keys, Opener
 
 NO_KEYS = Keys()
 APDU = bytes.fromhex("0f40000000000101020309060100010700ff060000011802020f00161b")
@@ -344,7 +344,7 @@ DRESSED = [
 
 
 def opened(raw, keys=NO_KEYS):
-    return list(Opener(keys).open(raw))
+    return list(CaptureReader(keys).open(raw))
 
 
 @pytest.mark.parametrize(("transport", "raw"), DRESSED)

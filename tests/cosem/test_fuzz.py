@@ -16,11 +16,11 @@ from tests.cosem.pushes import ALERT, BLOCK, CLOCK, INSTANTANEOUS, PUSHES, ciphe
 
 from urja.cosem import axdr, hdlc, mbus, wrapper
 from urja.cosem.apdu import decode_apdu
+from urja.cosem.capture import CaptureReader, Keys
 from urja.cosem.describe import describe
 from urja.cosem.errors import CosemError
 from urja.cosem.layout import decode_general
-from urja.cosem.opening import Keys, Opener
-from urja.cosem.pushbatch import PushMeters, decode_pushes
+from urja.cosem.push_batch import PushMeters, decode_pushes
 from urja.cosem.readings import find_readings
 from urja.cosem.security import SuiteKeys
 from urja.site.cli.decode import as_document, as_tree
@@ -131,7 +131,7 @@ def check_frame(frame):
     began = time.process_time()
     try:
         # With and without a title: what is missing, and what is refused before it is missed, are ways of their own.
-        shown(frame, Opener(Keys(GUEK, GAK, TITLE if len(frame) % 2 else None)))
+        shown(frame, CaptureReader(Keys(GUEK, GAK, TITLE if len(frame) % 2 else None)))
         for codec in (hdlc.Splitter(),):
             codec.feed(frame)
         wrapper.Splitter().feed(frame)

@@ -19,7 +19,7 @@ from urja.cosem.hdlc_link import (
     LinkEnded,
     ServerLink,
     Timing,
-    settle,
+    negotiate,
 )
 
 CLIENT, SERVER = Address(48), Address(1, 17, 2)
@@ -187,10 +187,10 @@ def test_the_smaller_side_settles_size_and_window():
 
 def test_the_largest_field_and_window_are_bounded():
     huge = LinkParameters(60_000, 60_000, 200, 200)
-    assert settle(huge, huge) == LinkParameters(2030, 2030, 7, 7)
+    assert negotiate(huge, huge) == LinkParameters(2030, 2030, 7, 7)
     for wrong in (LinkParameters(0, 1, 1, 1), LinkParameters(1, 1, 0, 1)):
         with pytest.raises(DecodeError):
-            settle(huge, wrong)
+            negotiate(huge, wrong)
 
 
 def only(output):

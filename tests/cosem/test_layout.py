@@ -25,7 +25,7 @@ from urja.cosem.columns import INSTANT, epoch_seconds
 from urja.cosem.companion import Column
 from urja.cosem.errors import CosemError, DecodeError, LocalError
 from urja.cosem.layout import NULL, Layout, LayoutSet, decode_general
-from urja.cosem.pushlist import Pushed, PushList, as_typed
+from urja.cosem.push_object_list import PushObject, PushObjectList, matches_type
 from urja.cosem.time import CosemDateTime, DeviationSign
 
 LAYOUTS = [BLOCK, INSTANTANEOUS, ALERT]
@@ -248,18 +248,18 @@ def test_the_esw_of_an_alert_arrives_as_bytes():
 
 def as_told(layout):
     """The object list of a meter that sends just these columns."""
-    return [Pushed(column.class_id, column.obis, column.attribute) for column in layout.columns]
+    return [PushObject(column.class_id, column.obis, column.attribute) for column in layout.columns]
 
 
 def told(objects, key="block"):
-    return Layout.for_push(D1, D1.pushes[key], PushList(key, tuple(objects)))
+    return Layout.for_push(D1, D1.pushes[key], PushObjectList(key, tuple(objects)))
 
 
 def test_a_meter_that_says_what_its_type_says_is_decoded_as_by_the_type():
     built = told(as_told(BLOCK))
     raws = [plaintext(BLOCK, n) for n in range(50)]
     assert (built.decode(raws).values == BLOCK.decode(raws).values).all()
-    assert as_typed(D1, [PushList("block", tuple(as_told(BLOCK)))])
+    assert matches_type(D1, [PushObjectList("block", tuple(as_told(BLOCK)))])
 
 
 def test_a_meter_that_says_another_order_and_scaler_is_decoded_by_it():
@@ -273,7 +273,7 @@ def test_a_meter_that_says_another_order_and_scaler_is_decoded_by_it():
     assert (found.column("import_wh")[0] == typed.column("import_vah")[0]).all()
     assert (found.column("import_vah")[0] == typed.column("import_wh")[0]).all()
     assert {column.key: column.scaler for column in built.columns}["import_wh"] == 1
-    assert not as_typed(D1, [PushList("block", tuple(objects))])
+    assert not matches_type(D1, [PushObjectList("block", tuple(objects))])
 
 
 def buffered(n=0, rows=1):
@@ -286,7 +286,7 @@ def buffered(n=0, rows=1):
 
 def test_a_push_of_a_profile_s_buffer_is_decoded_by_what_the_profile_captures():
     head, captured = as_told(BLOCK)[:3], as_told(BLOCK)[2:]
-    buffer = Pushed(7, "1.0.99.1.0.255", 2, captured=tuple(captured))
+    buffer = PushObject(7, "1.0.99.1.0.255", 2, captured=tuple(captured))
     built = told([*head, buffer])
     raws = [buffered(n) for n in range(20)]
     found = built.decode(raws)
@@ -304,18 +304,18 @@ def test_a_push_of_a_profile_s_buffer_is_decoded_by_what_the_profile_captures():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda objects: [*objects, Pushed(3, "1.0.99.9.9.255", 2)], r"no wire type is known for it"),
+        (lambda objects: [*objects, PushObject(3, "1.0.99.9.9.255", 2)], r"no wire type is known for it"),
         (lambda objects: objects[:1] + objects[2:], r"does not send its push_obis"),
         (lambda objects: objects[:2] + objects[3:], r"does not send its clock"),
         (lambda objects: [one for one in objects if one.obis != "1.0.1.29.0.255"], r"not send its import_wh"),
         # The cumulative register is known from other profiles; it must not become the energy of an interval.
-        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.8.0.255", 2), *objects[5:]], r"not send its import_wh"),
-        (lambda objects: [*objects, Pushed(3, "1.0.1.29.0.255", 2)], r"distinct keys"),
-        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.29.0.255", 2, 0, 31), *objects[5:]], r"in VAh, not in Wh"),
-        (lambda objects: [*objects[:4], Pushed(3, "1.0.1.29.0.255", 2, data_index=1), *objects[5:]], r"a part of"),
-        (lambda objects: [Pushed(40, "0.4.25.9.0.255", 1), *objects], r"the name of another one"),
-        (lambda objects: [*objects, Pushed(7, "1.0.99.1.0.255", 2)], r"captures nothing"),
-        (lambda objects: [*objects, Pushed(3, "1.0.1.8", 2)], r"OBIS"),
+        (lambda objects: [*objects[:4], PushObject(3, "1.0.1.8.0.255", 2), *objects[5:]], r"not send its import_wh"),
+        (lambda objects: [*objects, PushObject(3, "1.0.1.29.0.255", 2)], r"distinct keys"),
+        (lambda objects: [*objects[:4], PushObject(3, "1.0.1.29.0.255", 2, 0, 31), *objects[5:]], r"in VAh, not in Wh"),
+        (lambda objects: [*objects[:4], PushObject(3, "1.0.1.29.0.255", 2, data_index=1), *objects[5:]], r"a part of"),
+        (lambda objects: [PushObject(40, "0.4.25.9.0.255", 1), *objects], r"the name of another one"),
+        (lambda objects: [*objects, PushObject(7, "1.0.99.1.0.255", 2)], r"captures nothing"),
+        (lambda objects: [*objects, PushObject(3, "1.0.1.8", 2)], r"OBIS"),
     ],
 )  # fmt: skip
 def test_what_a_meter_says_and_cannot_be_decoded_by_is_told(change, says):

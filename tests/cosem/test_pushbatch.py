@@ -8,9 +8,9 @@ from urja.cosem.apdu import decode_apdu
 from urja.cosem.companion import load_device_type
 from urja.cosem.errors import LocalError, PeerError
 from urja.cosem.layout import LayoutSet
-from urja.cosem.pushbatch import PushMeters, Reason, decode_pushes
+from urja.cosem.push_batch import PushMeters, Reason, decode_pushes
+from urja.cosem.replay_window import WIDTH, Verdict
 from urja.cosem.security import AUTHENTICATED, ENCRYPTED, SuiteKeys
-from urja.cosem.window import WIDTH, Verdict
 
 TITLES = [b"URJ" + number.to_bytes(5) for number in range(6)]
 KEYS = [SuiteKeys(bytes([number] * 16), bytes([100 + number] * 16)) for number in range(6)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from urja.cosem.titles import TitleIndex
+from urja.cosem.title_index import TitleIndex
 
 titles = st.one_of(st.integers(0, 12).map(lambda n: n.to_bytes(8)), st.binary(min_size=8, max_size=8))
 steps = st.lists(st.tuples(st.booleans(), titles), max_size=60)

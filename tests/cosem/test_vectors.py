@@ -18,8 +18,8 @@ from urja.cosem.apdu import (
     decode_apdu,
 )
 from urja.cosem.association import Mechanism
+from urja.cosem.capture import CaptureReader, Keys, packets
 from urja.cosem.errors import AuthenticationError, CosemError, DecodeError
-from urja.cosem.opening import Keys, Opener, packets
 from urja.cosem.security import SuiteKeys, gmac_reply
 from urja.cosem.time import CosemDateTime
 
@@ -35,7 +35,7 @@ PUSHES = [name for name in FRAMES if "body" in VECTORS[name].get("expected", {})
 def opened(vector):
     """What a vector holds, taken out of its frames and ciphering; raises what is wrong with it."""
     given = {name: bytes.fromhex(vector[name]) for name in ("guek", "gak", "system_title") if name in vector}
-    found = list(Opener(Keys(**given)).open(bytes.fromhex(vector["hex"])))
+    found = list(CaptureReader(Keys(**given)).open(bytes.fromhex(vector["hex"])))
     for error in (one.error for one in found if one.error is not None):
         raise error
     return found

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from urja.cosem.errors import LocalError
-from urja.cosem.window import MAX_COUNTER, VERDICTS, WIDTH, ReplayWindow, Verdict, Windows
+from urja.cosem.replay_window import MAX_COUNTER, VERDICTS, WIDTH, ReplayWindow, ReplayWindows, Verdict
 
 near = st.integers(0, 300)
 counters = st.one_of(near, near, st.integers(0, MAX_COUNTER), st.integers(MAX_COUNTER - 100, MAX_COUNTER))
@@ -152,7 +152,7 @@ def settle_both(scalars, flight, left, action, chosen):
 
 @given(batches, st.lists(places, max_size=10))
 def test_windows_as_arrays_agree_with_the_scalar_one(script, probes):
-    windows, scalars, flights = Windows(), [ReplayWindow() for _ in range(ROWS)], []
+    windows, scalars, flights = ReplayWindows(), [ReplayWindow() for _ in range(ROWS)], []
     assert [windows.add() for _ in scalars] == list(range(ROWS))
     for action, pairs, chosen in script:
         if action == "reserve":
@@ -182,7 +182,7 @@ def test_a_window_goes_into_the_arrays_and_out_again(arrivals):
         if scalar.check(counter) is Verdict.FRESH:
             scalar.reserve(counter)
             scalar.commit(counter)
-    windows = Windows()
+    windows = ReplayWindows()
     rows = [windows.add(ReplayWindow.from_bytes(scalar.to_bytes())) for _ in range(200)]
     assert len(windows) == 200
     assert {windows.to_bytes(row) for row in rows} == {scalar.to_bytes()}
@@ -192,7 +192,7 @@ def test_a_window_goes_into_the_arrays_and_out_again(arrivals):
 
 
 def test_a_flight_refuses_what_the_scalar_window_refuses():
-    windows = Windows()
+    windows = ReplayWindows()
     windows.add()
     flight = windows.flight(3)
     with pytest.raises(LocalError, match="not fresh"):
@@ -215,7 +215,7 @@ def test_a_flight_refuses_what_the_scalar_window_refuses():
 def test_the_memory_of_windows_grows_with_their_number():
     """A million meters need tens of bytes each, and no more for those that are added last."""
     tracemalloc.start()
-    windows = Windows()
+    windows = ReplayWindows()
     for _ in range(1000):
         windows.add()
     held, _ = tracemalloc.get_traced_memory()

@@ -15,8 +15,8 @@ from tests.headend.pushing import KEK, PushMeter
 from tests.stream.servers import PASSWORDS, SIZES, Server
 
 from urja.base.clock import SteppedClock
+from urja.base.process_secrets import HeadendSecrets
 from urja.base.restored import Restored
-from urja.base.secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
 from urja.stream import Broker, User, ensure_streams

@@ -12,10 +12,10 @@ from urja.base.clock import SteppedClock
 from urja.base.ids import compose_id
 from urja.cosem.security import wrap_key
 from urja.meter.faults import FaultPlan
-from urja.meter.identity import Identity, seeded
+from urja.meter.identity import Identity, seeded_identity
 from urja.meter.meter import Meter
 from urja.meter.station import Station
-from urja.meter.world import RelayOptions
+from urja.meter.surroundings import RelayOptions
 from urja.stream import Broker
 from urja.stream.devices import SignedDevice
 from urja.stream.messages import DeviceEntry
@@ -58,7 +58,7 @@ class House:
         self.area = area
         self.number = number
         self.sequence = 0
-        plain = seeded(f"{number:08}", device_type, 3, start_wh=5000, listen=listens)
+        plain = seeded_identity(f"{number:08}", device_type, 3, start_wh=5000, listen=listens)
         self.identity: Identity = msgspec.structs.replace(plain, relay=relay or RelayOptions())
         self._mount()
 

@@ -9,16 +9,25 @@ from tests.headend.ordering import House
 from tests.headend.pushing import KEK, NINE
 
 from urja.base.settings import HeadendSettings
-from urja.headend.brake import DAY, MINUTE, Brake, Held, Later, Passed, Place, takes_supply
-from urja.headend.brake_state import OUTCOMES_KEPT, BrakeState, Window
-from urja.headend.losses import Losses
+from urja.headend.disconnection_counts import OUTCOMES_KEPT, DisconnectionCounts, Window
+from urja.headend.disconnection_limits import (
+    DAY,
+    MINUTE,
+    Allowed,
+    Deferred,
+    DisconnectionLimiter,
+    Held,
+    SupplyLocation,
+    counts_as_disconnection,
+)
 from urja.headend.sealed_state import Seal, SealedState, UnsealedError
+from urja.headend.state_losses import StateLosses
 from urja.stream import User
 from urja.stream.releases import OpenRelease, ReleaseOutcome
 from urja.stream.server import MAX_PAYLOAD
 
 HOUR = dt.timedelta(hours=1)
-HERE, THERE = Place("T1", "section S1"), Place("T2", "section S2")
+HERE, THERE = SupplyLocation("T1", "section S1"), SupplyLocation("T2", "section S2")
 
 
 @pytest.fixture
@@ -26,7 +35,7 @@ async def brake(nats_server, admin, stepped_clock):
     """Makes brakes over one store, as head ends of one installation have them."""
     broker = await nats_server.connect(User.HEADEND)
 
-    def make(**limits: int) -> Brake:
+    def make(**limits: int) -> DisconnectionLimiter:
         most = dict.fromkeys(
             (
                 "cuts_per_minute",
@@ -40,7 +49,9 @@ async def brake(nats_server, admin, stepped_clock):
         )
         settings = HeadendSettings(**(most | limits))
         state = SealedState(broker, Seal(KEK))
-        return Brake(state, stepped_clock, settings, partial(Losses(state, stepped_clock).note, "brake"))
+        return DisconnectionLimiter(
+            state, stepped_clock, settings, partial(StateLosses(state, stepped_clock).note, "brake")
+        )
 
     yield make
     await broker.close()
@@ -52,8 +63,8 @@ def released(cuts: int, area: str = "section S1", *, after=dt.timedelta(0), last
     )
 
 
-async def passes(brake: Brake, place: Place = HERE) -> bool:
-    return isinstance(await brake.take(place), Passed)
+async def passes(brake: DisconnectionLimiter, place: SupplyLocation = HERE) -> bool:
+    return isinstance(await brake.take(place), Allowed)
 
 
 async def test_an_hour_is_never_shorter_than_an_hour(brake, stepped_clock):
@@ -89,14 +100,14 @@ async def test_an_area_has_its_own_ceilings(brake, limit, held):
     assert await one.take(HERE) == Held(held)
     assert await passes(one, THERE)
     # A meter whose area is not known is bound by the totals alone.
-    assert await passes(one, Place())
-    assert await passes(one, Place())
+    assert await passes(one, SupplyLocation())
+    assert await passes(one, SupplyLocation())
 
 
 async def test_the_pace_waits_and_counts_nothing(brake, stepped_clock):
     one = brake(cuts_per_minute=1, cuts_per_hour=2)
     assert await passes(one)
-    assert await one.take(THERE) == Later(MINUTE)
+    assert await one.take(THERE) == Deferred(MINUTE)
     stepped_clock.advance(MINUTE)
     assert await passes(one)
     assert (await one.refresh()).hour.total() == 2
@@ -182,7 +193,7 @@ async def test_what_is_sealed_under_another_name_or_key_is_not_opened():
 )
 def test_what_is_a_cut(stepped_clock, kind, arguments, counts):
     order = House(stepped_clock).order(kind, arguments=arguments)
-    assert takes_supply(order) is counts
+    assert counts_as_disconnection(order) is counts
 
 
 def test_a_window_counts_by_area_and_forgets_whole_slices():
@@ -203,12 +214,12 @@ def test_the_count_of_a_large_utility_fits_a_message():
         first = int(NINE.timestamp()) // slice_s
         return Window({area: dict.fromkeys(range(first, first + slices), 99) for area in areas})
 
-    state = BrakeState(hour=full(300, 13), day=full(3600, 25))
+    state = DisconnectionCounts(hour=full(300, 13), day=full(3600, 25))
     assert len(msgspec.msgpack.encode(state)) < 0.6 * MAX_PAYLOAD
 
 
 def test_so_many_outcomes_are_kept_and_each_once():
-    state = BrakeState()
+    state = DisconnectionCounts()
     for number in range(OUTCOMES_KEPT + 5):
         outcome = ReleaseOutcome(id=f"{number}", state="refused", at=NINE)
         state = state.with_outcome(outcome).with_outcome(msgspec.structs.replace(outcome, state="cancelled"))

@@ -8,7 +8,7 @@ from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import Line, accepted
 
-from urja.cosem.window import Verdict
+from urja.cosem.replay_window import Verdict
 from urja.headend import intake
 from urja.stream.errors import StreamError
 

@@ -10,7 +10,7 @@ from urja.base.ports import free_port
 from urja.cosem.obis import Obis
 from urja.headend import commands
 from urja.meter.relay import ControlState
-from urja.meter.world import RelayOptions
+from urja.meter.surroundings import RelayOptions
 from urja.stream.records import RegisterKind, Source
 
 

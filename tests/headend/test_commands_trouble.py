@@ -16,9 +16,9 @@ from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
-from urja.headend import greeting, orders as carrying
-from urja.headend.memory import REMEMBERED
-from urja.headend.orders import Orders
+from urja.headend import meter_identification, order_execution as carrying
+from urja.headend.order_execution import OrderExecutor
+from urja.headend.order_history import MAX_ENDED_ORDERS
 from urja.stream import Broker, User, connect
 from urja.stream.errors import NotPermittedError
 from urja.stream.orders import Progress, SignedOrder
@@ -163,7 +163,7 @@ class TestStrangers:
     @pytest.fixture(autouse=True)
     def unhurried(self, monkeypatch):
         """Without an order nobody would be asked in the time of a test."""
-        monkeypatch.setattr(greeting, "AFTER_S", (600.0, 600.0))
+        monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (600.0, 600.0))
 
     async def test_a_silent_meter_is_told(self, start_headend, desk, pipeline, stepped_clock):
         house = House(stepped_clock)
@@ -264,7 +264,8 @@ class TestStolenPassword:
     async def test_an_order_long_past_is_refused(self, start_headend, desk, house, admin):
         old = SignedOrder.of(house.order("disconnect", expires_at=house.clock.now() + 20 * HOUR), SIGNING_KEY)
         reads = [
-            house.order("read_object", arguments={"obis": "0.0.96.1.0.255"}) for _ in range(REMEMBERED + 1)
+            house.order("read_object", arguments={"obis": "0.0.96.1.0.255"})
+            for _ in range(MAX_ENDED_ORDERS + 1)
         ]
         async with start_headend() as headend, house.listening():
             for order in reads:
@@ -402,7 +403,7 @@ class TestLease:
             await free(broker, key, revision)
 
         monkeypatch.setattr(Broker, "free_lease", slowly)
-        stop = Orders.stop
+        stop = OrderExecutor.stop
 
         async def stopped(orders):
             ending = asyncio.ensure_future(stop(orders))
@@ -410,7 +411,7 @@ class TestLease:
             stopping.set()
             await ending
 
-        monkeypatch.setattr(Orders, "stop", stopped)
+        monkeypatch.setattr(OrderExecutor, "stop", stopped)
         async with start_headend(), house.listening():
             await desk.send(order)
             await giving.wait()
@@ -505,7 +506,7 @@ from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK
 from tests.stream.servers import PASSWORDS
 from urja.base.clock import SteppedClock
-from urja.base.secrets import HeadendSecrets
+from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
 from urja.stream import User

@@ -11,7 +11,7 @@ from tests.headend.ordering import Desk, House, put_device
 from tests.headend.pushing import PushMeter
 
 from urja.base.ports import free_port
-from urja.headend import greeting
+from urja.headend import meter_identification
 from urja.headend.process import HeadEnd
 from urja.stream.messages import ReadRequest
 
@@ -20,7 +20,7 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.1))
+    monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.1))
 
 
 def told(headend: HeadEnd) -> float:
@@ -118,7 +118,7 @@ async def test_a_meter_that_is_adopted_after_it_has_told_its_number(start_headen
 
 
 async def test_who_has_pushed_is_not_asked(start_headend, pipeline, monkeypatch):
-    monkeypatch.setattr(greeting, "AFTER_S", (600.0, 600.0))
+    monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (600.0, 600.0))
     meter, silent = PushMeter(1), Silent()
     async with start_headend() as headend, silent.connected(headend.gate.port, 1):
         await adopt(pipeline, headend, meter)
@@ -130,13 +130,13 @@ async def test_who_has_pushed_is_not_asked(start_headend, pipeline, monkeypatch)
 
 
 async def test_few_at_once_and_each_once(start_headend, monkeypatch):
-    monkeypatch.setattr(greeting, "_AT_ONCE", 3)
+    monkeypatch.setattr(meter_identification, "_AT_ONCE", 3)
     silent = Silent()
     async with start_headend() as headend, silent.connected(headend.gate.port, 8):
         greeter = headend.reach.greeter
         await until(lambda: len(silent.asked) == 3)
         # As many looks again as it would take to ask all.
-        await asyncio.sleep(4 * greeting._LOOK_S)
+        await asyncio.sleep(4 * meter_identification._LOOK_S)
         assert (len(silent.asked), len(greeter._asking)) == (3, 3)
         # Who hangs up makes room for the next.
         for connection in [known for known in headend.gate._connections if known.on_answer is not None]:
@@ -146,8 +146,8 @@ async def test_few_at_once_and_each_once(start_headend, monkeypatch):
 
 
 async def test_so_many_begun_in_a_look_while_nobody_waits(start_headend, monkeypatch):
-    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.0))
-    monkeypatch.setattr(greeting, "_EACH_LOOK", 2)
+    monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.0))
+    monkeypatch.setattr(meter_identification, "_EACH_LOOK", 2)
     silent = Silent()
     async with start_headend() as headend, silent.connected(headend.gate.port, 5):
         greeter = headend.reach.greeter
@@ -161,13 +161,13 @@ async def test_so_many_begun_in_a_look_while_nobody_waits(start_headend, monkeyp
 async def test_who_gives_no_answer_is_asked_again_only_while_somebody_waits(
     start_headend, pipeline, stepped_clock, monkeypatch
 ):
-    monkeypatch.setattr(greeting, "_ANSWER_S", 0.2)
-    monkeypatch.setattr(greeting, "_ASK_AGAIN_S", 0.3)
+    monkeypatch.setattr(meter_identification, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(meter_identification, "_ASK_AGAIN_S", 0.3)
     house, desk, silent = House(stepped_clock), Desk(pipeline), Silent()
     await put_device(pipeline, house.entry())
     async with start_headend() as headend, silent.connected(headend.gate.port, 1):
         await until(lambda: value(headend, "greetings_total", result="timeout") == 1)
-        await asyncio.sleep(3 * greeting._LOOK_S)
+        await asyncio.sleep(3 * meter_identification._LOOK_S)
         assert len(silent.asked) == 1
         await desk.send(house.order("disconnect"))
         await until(lambda: value(headend, "greetings_total", result="timeout") >= 2)
@@ -180,14 +180,14 @@ async def test_nobody_is_asked_while_the_sockets_are_not_read(start_headend):
         headend.gate.hold(True)
         async with silent.connected(headend.gate.port, 1):
             await until(lambda: len(headend.reach.greeter._due) == 1)
-            await asyncio.sleep(3 * greeting._LOOK_S)
+            await asyncio.sleep(3 * meter_identification._LOOK_S)
             assert silent.asked == []
             headend.gate.hold(False)
             await until(lambda: len(silent.asked) == 1)
 
 
 async def test_what_has_gone_is_forgotten(start_headend, pipeline, stepped_clock, monkeypatch):
-    monkeypatch.setattr(greeting, "_FORGET_S", 0.0)
+    monkeypatch.setattr(meter_identification, "_FORGET_S", 0.0)
     house = House(stepped_clock)
     await put_device(pipeline, house.entry())
     async with start_headend() as headend:

@@ -12,13 +12,13 @@ import pytest
 from tests.headend.conftest import until
 from tests.headend.ordering import Desk, House, put_device
 
-from urja.base.meter_address import BehindLink, SerialLink, parse_meter_address
+from urja.base.meter_address import HdlcLinkAddress, SerialLink, parse_meter_address
 from urja.base.ports import free_port
 from urja.base.serial_port import SerialPort
 from urja.cosem.association import AssociationConfig, ClientAssociation
 from urja.cosem.obis import CosemAttribute
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.hdlc_line import HdlcLine, LinkConnection, timing_of
+from urja.headend.hdlc_channel import HdlcChannel, LinkConnection, timing_of
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import PUBLIC_SAP, Session
 from urja.headend.shared_links import MOST_WAITING, SharedLinks
@@ -108,7 +108,9 @@ class Street:
 
 def wait_less(monkeypatch, answer_s: float) -> None:
     """Give meters on lines so long for an answer, in three attempts: outside of tests they have ten seconds."""
-    monkeypatch.setattr("urja.headend.hdlc_line.timing_of", lambda link, _answer_s: timing_of(link, answer_s))
+    monkeypatch.setattr(
+        "urja.headend.hdlc_channel.timing_of", lambda link, _answer_s: timing_of(link, answer_s)
+    )
 
 
 @pytest.fixture
@@ -262,7 +264,7 @@ async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, str
 
 
 @asynccontextmanager
-async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[HdlcLine]:
+async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[HdlcChannel]:
     meter = parse_meter_address(f"{street.link}?address=17")
     async with links.turn(meter, urgent=False) as link, link.line(meter, 1) as line:
         yield line
@@ -389,7 +391,7 @@ async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(street
     bus = HdlcBus({FIRST: street.houses[0].station}, loop.time)
     SerialPort(far, BusProtocol(bus))
     way = await LinkConnection.open(near)
-    async with HdlcLine(way, BehindLink(near, FIRST, 2), 1) as line:
+    async with HdlcChannel(way, HdlcLinkAddress(near, FIRST, 2), 1) as line:
         public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         told = await public.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))

@@ -12,21 +12,21 @@ from tests.headend.test_pushes import Line, accepted
 from tests.stream.servers import PASSWORDS
 
 from urja.base.ports import free_port
-from urja.base.secrets import HeadendSecrets
+from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.apdu import AccessResult
 from urja.cosem.security import ENCRYPTED, KekStore
-from urja.headend.new_keys import KeyMaker
+from urja.headend.new_keys import KeyGenerator
 from urja.headend.process import HeadEnd
 from urja.headend.sealed_state import Seal
 from urja.meter.events import EventCode, Log
-from urja.meter.identity import seeded
-from urja.meter.model import RefusedError
+from urja.meter.identity import seeded_identity
+from urja.meter.object_model import RefusedError
 from urja.stream import User
 from urja.stream.messages import NextKeys
 from urja.stream.signing import public_key
 
-MAKER = KeyMaker(KekStore(KEK), Seal(KEK))
+MAKER = KeyGenerator(KekStore(KEK), Seal(KEK))
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ class TestSecret:
     @pytest.fixture
     async def secretive(self, stepped_clock, pipeline):
         house = House(stepped_clock)
-        house.identity = seeded("00000001", "urja-d1-aes", 3)
+        house.identity = seeded_identity("00000001", "urja-d1-aes", 3)
         house._mount()
         entry = house.entry
         secret = KekStore(KEK).wrap(bytes.fromhex(house.identity.hls_secret))
@@ -364,5 +364,5 @@ async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapp
         await desk.send(order)
         [end] = await desk.end_of(order)
         made = msgspec.convert(end.evidence["new_keys"], NextKeys)
-        keys, _ = KeyMaker(KekStore(second), Seal(KEK)).open(house.identity.title, made)
+        keys, _ = KeyGenerator(KekStore(second), Seal(KEK)).open(house.identity.title, made)
         assert len(keys.guek) == 16, "what it makes from then on is under the new key"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import urja
 from urja.base.keystore import KeyNotOpenedError
-from urja.headend.new_keys import KeyMaker
+from urja.headend.compiled_types import KnownTypes
+from urja.headend.new_keys import KeyGenerator
 from urja.headend.roster import Roster
 from urja.headend.sealed_state import Seal
-from urja.headend.types import KnownTypes
 from urja.stream.messages import DeviceEntry
 
 TITLE = b"URJ00001"
@@ -40,7 +40,7 @@ def entry(guek, gak):
 
 def test_another_store_opens_them():
     vault = Vault()
-    roster = Roster(vault, KeyMaker(vault, Seal(bytes(16))), KnownTypes(b""))
+    roster = Roster(vault, KeyGenerator(vault, Seal(bytes(16))), KnownTypes(b""))
     roster.apply(TITLE.hex(), entry(vault.wrap(bytes(16)), vault.wrap(bytes(range(16)))))
     keys = roster.meters[TITLE].keys
     assert (keys.guek, keys.gak) == (bytes(16), bytes(range(16)))
@@ -48,7 +48,7 @@ def test_another_store_opens_them():
 
 def test_a_key_that_does_not_open_makes_the_meter_unusable():
     vault = Vault()
-    roster = Roster(vault, KeyMaker(vault, Seal(bytes(16))), KnownTypes(b""))
+    roster = Roster(vault, KeyGenerator(vault, Seal(bytes(16))), KnownTypes(b""))
     roster.apply(TITLE.hex(), entry(vault.wrap(bytes(16)), b"of another"))
     assert roster.unusable == {TITLE: "nobody knows this handle"}
     assert not roster.meters

@@ -18,8 +18,8 @@ from tests.headend.pushing import KEK, NINE, PushMeter
 from urja.base.ids import BUCKETS
 from urja.cosem.companion import load_device_type
 from urja.cosem.security import wrap_key
-from urja.headend.gate import GateError
-from urja.headend.gathered import Gathered
+from urja.headend.received_batch import ReceivedBatch
+from urja.headend.wrapper_port import WrapperPortError
 from urja.stream.records import EventState, RegisterKind, Source
 
 HALF_HOUR = dt.timedelta(minutes=30)
@@ -196,7 +196,7 @@ async def test_of_two_alerts_with_one_stamp_the_second_word_counts_too(start_hea
 def test_correlations_of_a_batch_stay_within_their_bits():
     """The drawn part of 21 bits turns over; it does not run into the time above it."""
     base, entropy = 6 << 21, (1 << 21) - 1
-    batch = Gathered([], [], 0, 0, NINE, 0.0, base, entropy)
+    batch = ReceivedBatch([], [], 0, 0, NINE, 0.0, base, entropy)
     assert [batch.correlation(index) for index in (0, 1, 2)] == [base | entropy, base, base | 1]
     assert batch.correlations(np.array([0, 1, 2])).tolist() == [base | entropy, base, base | 1]
 
@@ -436,7 +436,7 @@ async def test_ipv6_and_ipv4_on_one_port(start_headend, pipeline, kind):
 
 async def test_a_taken_port_is_named(start_headend):
     async with start_headend() as headend:
-        with pytest.raises(GateError, match=r"port .* another program listens there"):
+        with pytest.raises(WrapperPortError, match=r"port .* another program listens there"):
             async with start_headend(port=headend.gate.port):
                 pass
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from urja.base.clock import WallClock
 from urja.base.ports import free_port
 from urja.meter.faults import FaultPlan
-from urja.meter.identity import Identity, seeded
+from urja.meter.identity import Identity, seeded_identity
 from urja.meter.meter import Meter
 from urja.meter.serve import serve_bus_until
 from urja.meter.station import Station
@@ -57,7 +57,7 @@ def listening(identity: Identity, port: int) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def meter() -> Iterator[Identity]:
     port = free_port()
-    identity = seeded("00000001", "urja-d1-listen", 3, start_wh=5000, listen=f"127.0.0.1:{port}")
+    identity = seeded_identity("00000001", "urja-d1-listen", 3, start_wh=5000, listen=f"127.0.0.1:{port}")
     with listening(identity, port):
         yield identity
 
@@ -65,7 +65,9 @@ def meter() -> Iterator[Identity]:
 @pytest.fixture(scope="module")
 def line() -> Iterator[dict[str, object]]:
     """Two meters behind one line of HDLC, in a thread of their own."""
-    identities = {17 + n: seeded(f"{n + 1:08}", "urja-d1-listen", 3, listen="127.0.0.1:0") for n in range(2)}
+    identities = {
+        17 + n: seeded_identity(f"{n + 1:08}", "urja-d1-listen", 3, listen="127.0.0.1:0") for n in range(2)
+    }
     told: Future[dict[str, object]] = Future()
     loop = asyncio.new_event_loop()
     stopping = asyncio.Event()
@@ -130,7 +132,7 @@ def test_the_reader_reads_by_password(meter):
 
 
 def test_a_type_of_hls_mechanism_2_at_a_sap_of_its_own_is_read_by_its_secret():
-    identity, port = seeded("00000001", "urja-d1-aes", 3, start_wh=5000), free_port()
+    identity, port = seeded_identity("00000001", "urja-d1-aes", 3, start_wh=5000), free_port()
     assert identity.type.associations.utility_sap != 48
 
     def ask(*more: str):

@@ -15,9 +15,9 @@ from tests.headend.pushing import NINE
 from urja.base.approvers import Approver, encode_approvers
 from urja.base.cut_release import CutRelease
 from urja.base.ports import free_port
-from urja.headend.brake_state import OUTCOMES_KEPT
-from urja.headend.releases import LONGEST
-from urja.stream.releases import AskedRelease, HeldCuts, ReleaseOutcome
+from urja.headend.disconnection_counts import OUTCOMES_KEPT
+from urja.headend.releases import MAX_RELEASE_DURATION
+from urja.stream.releases import HeldDisconnections, ReleaseOutcome, ReleaseRequest
 
 LOW = {"cuts_per_hour": 1, "cuts_per_day": 2}
 CONFIRMED = {"kind": "disconnect", "result": "confirmed"}
@@ -40,14 +40,14 @@ class Office:
     def __init__(self, desk: Desk, file: Path, clock) -> None:
         self.desk, self.file, self.clock = desk, file, clock
         self.asha, self.ravi = Authenticator(), Authenticator()
-        self.asked: list[AskedRelease] = []
+        self.asked: list[ReleaseRequest] = []
         self._numbers = iter(range(1, 100))
 
     def install(self, **phones: Authenticator) -> None:
         found = [approver(f"{person}@utility.example", phone) for person, phone in phones.items()]
         self.file.write_bytes(encode_approvers(found))
 
-    async def held(self, count: int) -> HeldCuts:
+    async def held(self, count: int) -> HeldDisconnections:
         """What the head end tells, once it holds so many."""
         async with asyncio.timeout(15):
             while True:
@@ -64,9 +64,9 @@ class Office:
     async def ask(self, release: CutRelease, nonce: bytes, *phones: Authenticator, **changes) -> None:
         challenge = release.challenge(nonce)
         answers = [phone.approve(challenge) for phone in phones]
-        await self.ask_with(AskedRelease(release=release, nonce=nonce, answers=answers, **changes))
+        await self.ask_with(ReleaseRequest(release=release, nonce=nonce, answers=answers, **changes))
 
-    async def ask_with(self, asked: AskedRelease) -> None:
+    async def ask_with(self, asked: ReleaseRequest) -> None:
         self.asked = [*(one for one in self.asked if one.release.id != asked.release.id), asked]
         await self.desk.broker.ask_releases(self.asked)
 
@@ -175,7 +175,7 @@ async def test_an_altered_release_is_refused_and_counted(start_headend, office, 
         release = office.release()
         answers = [phone.approve(release.challenge(nonce)) for phone in (office.asha, office.ravi)]
         altered = msgspec.structs.replace(release, **change)
-        await office.ask_with(AskedRelease(release=altered, nonce=nonce, answers=answers))
+        await office.ask_with(ReleaseRequest(release=altered, nonce=nonce, answers=answers))
         assert why in (await office.outcome(altered, "refused")).detail
         assert value(headend, "releases_total", result="refused") == 1
         assert (await office.held(0)).releases == []
@@ -275,7 +275,7 @@ async def test_a_delayed_release_can_be_cancelled_among_many_others(
         # So many that it is forgotten how the first one went.
         others = [office.release() for _ in range(OUTCOMES_KEPT + 1)]
         await office.desk.broker.ask_releases(
-            [asked, *(AskedRelease(release=other, nonce=bytes(32)) for other in others)]
+            [asked, *(ReleaseRequest(release=other, nonce=bytes(32)) for other in others)]
         )
         await office.outcome(others[-1], "refused")
         await headend.releases.look()
@@ -306,7 +306,7 @@ async def test_a_release_ends_and_is_for_its_areas_alone(start_headend, office, 
 
 async def test_no_release_is_for_long(start_headend, office, street, stepped_clock):
     async with start_headend(**LOW):
-        late = stepped_clock.now() + LONGEST + HOUR
+        late = stepped_clock.now() + MAX_RELEASE_DURATION + HOUR
         release = office.release(until=f"{late:%Y-%m-%dT%H:%M:%SZ}")
         await office.ask(release, (await office.held(0)).nonce, office.asha, office.ravi)
         assert "more than 2 days later" in (await office.outcome(release, "refused")).detail

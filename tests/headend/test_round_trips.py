@@ -12,8 +12,8 @@ from urja.cosem.apdu import Aare
 from urja.cosem.errors import ReplayError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame
-from urja.headend.line import WrapperLine
-from urja.meter.model import Role
+from urja.headend.apdu_channel import WrapperChannel
+from urja.meter.object_model import Role
 from urja.meter.session import Sessions
 
 
@@ -129,7 +129,7 @@ class TestCounter:
         await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
         house.meter.received_counters[Role.UTILITY] = 90_000
         _mute_to_old_counters(monkeypatch)
-        monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
+        monkeypatch.setattr(WrapperChannel.__init__, "__defaults__", (0.3,))
         wire.take()
         end = await carried_out(start_headend, desk, house, "disconnect")
         assert (end.state, end.attempts) == ("confirmed", 2)
@@ -265,7 +265,7 @@ class TestKept:
     async def test_with_a_meter_that_ends_it_without_a_word_none_is_kept_any_more(
         self, start_headend, desk, house, monkeypatch
     ):
-        monkeypatch.setattr(WrapperLine.__init__, "__defaults__", (0.3,))
+        monkeypatch.setattr(WrapperChannel.__init__, "__defaults__", (0.3,))
         receive = Sessions.receive
         ended = [True]
 

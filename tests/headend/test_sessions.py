@@ -18,12 +18,12 @@ from urja.base.ports import free_port
 from urja.cosem.apdu import AccessResult
 from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key
-from urja.headend.counters import BLOCK as COUNTER_BLOCK
+from urja.headend.invocation_counters import BLOCK as COUNTER_BLOCK
 from urja.meter.faults import FaultPlan
-from urja.meter.identity import Identity, seeded
+from urja.meter.identity import Identity, seeded_identity
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
-from urja.meter.model import ByRange, Catalogue, RefusedError
+from urja.meter.object_model import ByRange, ObjectCatalogue, RefusedError
 from urja.meter.station import Station
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.records import EventState, RegisterKind, Source
@@ -41,7 +41,7 @@ class World:
     ) -> None:
         listens = f"127.0.0.1:{port}" if device_type.endswith("listen") else None
         self.clock = clock
-        told = seeded("00000001", device_type, 3, start_wh=5000, listen=listens)
+        told = seeded_identity("00000001", device_type, 3, start_wh=5000, listen=listens)
         self.identity: Identity = msgspec.structs.replace(told, interval_s=interval_s)
         self.meter = Meter(self.identity, clock.now() - 3 * DAY)
         self.meter.live_through(clock.now())
@@ -110,7 +110,7 @@ class World:
 class Lacking:
     """A meter's objects, all but one; of another log only the whole can be read, or entries."""
 
-    def __init__(self, catalogue: Catalogue, obis: str, whole: str) -> None:
+    def __init__(self, catalogue: ObjectCatalogue, obis: str, whole: str) -> None:
         self._catalogue = catalogue
         self._obis, self._whole = Obis.parse(obis), Obis.parse(whole)
 
@@ -303,7 +303,7 @@ async def test_one_session_at_a_time_and_counters_that_never_repeat(
 
 
 async def headend_counter(pipeline, world: World, name: str) -> int:
-    from urja.meter.model import Role
+    from urja.meter.object_model import Role
 
     assert name.startswith(world.identity.system_title)
     return world.meter.received_counters[Role.UTILITY]

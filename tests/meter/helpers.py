@@ -5,11 +5,11 @@ from enum import IntEnum
 
 from urja.cosem.companion import load_device_type
 from urja.meter.engine import Engine
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.load import Household
 from urja.meter.meter import Meter
+from urja.meter.surroundings import RelayOptions
 from urja.meter.truth import TruthRecord
-from urja.meter.world import RelayOptions
 
 # 2026-04-01 00:00 IST, a Wednesday in the hot season's shoulder.
 MIDNIGHT_S = int(datetime(2026, 3, 31, 18, 30, tzinfo=UTC).timestamp())
@@ -57,7 +57,7 @@ def make_meter(
     """A meter installed at a local midnight, and the list its truth goes to."""
     truth: list[TruthRecord] = []
     listen = "127.0.0.1:0" if device_type.endswith("listen") else None
-    identity = seeded("00000001", device_type, seed, start_wh=start_wh, listen=listen)
+    identity = seeded_identity("00000001", device_type, seed, start_wh=start_wh, listen=listen)
     return Meter(identity, moment(start_s), truth.append), truth
 
 

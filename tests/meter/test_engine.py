@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, make_engine
 
-from urja.meter.engine import DOUBTFUL, Tale
+from urja.meter.engine import DOUBTFUL, PushKind
 from urja.meter.events import Log
 from urja.meter.relay import Order
 
@@ -69,13 +69,13 @@ def test_midnight_closes_the_day_before():
 def test_block_goes_first_and_the_register_stands_at_its_end():
     engine, _ = make_engine()
     block, instantaneous = engine.run_to(MIDNIGHT_S + 1800)
-    assert (block.tale, instantaneous.tale) == (Tale.BLOCK, Tale.INSTANTANEOUS)
+    assert (block.tale, instantaneous.tale) == (PushKind.BLOCK, PushKind.INSTANTANEOUS)
     assert block.stamp_s == instantaneous.stamp_s == MIDNIGHT_S + 1800
 
 
 def test_listening_type_pushes_no_blocks():
     engine, _ = make_engine("urja-d1-listen")
-    assert {telling.tale for telling in engine.run_to(MIDNIGHT_S + DAY)} == {Tale.INSTANTANEOUS}
+    assert {telling.tale for telling in engine.run_to(MIDNIGHT_S + DAY)} == {PushKind.INSTANTANEOUS}
 
 
 @pytest.mark.parametrize(("device_type", "rows_in_the_dark"), [("urja-d1", 3), ("urja-d1-listen", 0)])

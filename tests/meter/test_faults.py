@@ -2,11 +2,11 @@
 
 import pytest
 
-from urja.meter.engine import Tale
+from urja.meter.engine import PushKind
 from urja.meter.faults import FaultPlan, FaultRates
 from urja.meter.meter import Push
 
-PUSHES = [Push(Tale.BLOCK, number, number, b"") for number in range(200)]
+PUSHES = [Push(PushKind.BLOCK, number, number, b"") for number in range(200)]
 
 
 def passed(plan):

@@ -22,10 +22,10 @@ from urja.cosem.association import (
 )
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame, Splitter, decode_datagram
-from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import PUBLIC_SAP, Session
-from urja.meter.control import answer_line
+from urja.meter.control_socket import answer_line
 from urja.meter.fleet import (
     Fleet,
     FleetError,
@@ -34,8 +34,8 @@ from urja.meter.fleet import (
     read_fleet_file,
     write_fleet_file,
 )
-from urja.meter.identity import seeded
-from urja.meter.model import Role
+from urja.meter.identity import seeded_identity
+from urja.meter.object_model import Role
 from urja.meter.truth import read_truth
 
 
@@ -94,7 +94,7 @@ class HeadEnd:
 
 def fleet_file(port, meters=3, device_type="urja-d1", **more):
     identities = [
-        seeded(
+        seeded_identity(
             f"{number:08d}",
             device_type,
             number,
@@ -345,7 +345,7 @@ async def test_meters_of_a_fleet_may_be_behind_one_line(tmp_path):
         await running.fleet.started.wait()
         way = await LinkConnection.open(link)
         for meter in on_line:
-            async with HdlcLine(way, meter.place, 1, 2.0) as line:
+            async with HdlcChannel(way, meter.place, 1, 2.0) as line:
                 public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
                 await public.open()
                 told = await public.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))

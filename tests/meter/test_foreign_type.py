@@ -12,18 +12,18 @@ from tests.meter.wire import client_for
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered, decode_apdu
 from urja.cosem.association import Associated
 from urja.cosem.obis import CosemAttribute, Obis
-from urja.meter.engine import Tale
+from urja.meter.engine import PushKind
 from urja.meter.events import EventCode, Log
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.serve import serve_until
 
 
 @pytest.fixture
 def identity(tmp_path):
-    return seeded("00000001", str(write_type(tmp_path / "m7")), 7, start_wh=5000)
+    return seeded_identity("00000001", str(write_type(tmp_path / "m7")), 7, start_wh=5000)
 
 
 def columns_of(meter, push):
@@ -39,13 +39,13 @@ def test_its_pushes_are_in_its_order_and_its_scalers(identity):
     truth = []
     meter = Meter(identity, moment(MIDNIGHT_S), truth.append)
     pushes = meter.advance(moment(MIDNIGHT_S + 900))
-    block = next(push for push in pushes if push.kind is Tale.BLOCK)
+    block = next(push for push in pushes if push.kind is PushKind.BLOCK)
     mvah, mv, mwh = columns_of(meter, block)
     [record] = truth
     assert mwh == record.drawn_mwh
     assert mvah >= mwh
     assert 180_000 < mv < 260_000
-    live = next(push for push in pushes if push.kind is Tale.INSTANTANEOUS)
+    live = next(push for push in pushes if push.kind is PushKind.INSTANTANEOUS)
     ten_vah, ten_wh, phase_b, tampers = columns_of(meter, live)
     assert (ten_wh, phase_b, tampers) == ((5_000_000 + record.cumulative_mwh) // 10_000, None, 0)
     assert ten_vah >= ten_wh
@@ -66,7 +66,9 @@ columns = [
 def test_its_billing_profile_is_null_where_this_meter_does_not_measure(tmp_path):
     folder = write_type(tmp_path / "m7", profiles=PROFILES + BILLING)
     truth = []
-    meter = Meter(seeded("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append)
+    meter = Meter(
+        seeded_identity("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append
+    )
     meter.live_through(moment(MIDNIGHT_S + 30 * DAY))
     [row] = meter.catalogue.read(meter, Role.READER, (7, Obis.parse("1.0.98.1.0.255"), 2)).value
     _, zone, serial, ten_wh = (data.value for data in row.value)
@@ -87,7 +89,9 @@ def test_its_block_and_daily_rows_hold_all_that_is_measured_and_null_else(tmp_pa
         profiles = profiles[:ends] + "\n".join(more) + "\n" + profiles[ends:]
     folder = write_type(tmp_path / "m7", profiles=profiles)
     truth = []
-    meter = Meter(seeded("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append)
+    meter = Meter(
+        seeded_identity("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append
+    )
     meter.live_through(moment(MIDNIGHT_S + DAY))
 
     def last_of(obis):

@@ -15,9 +15,9 @@ from urja.cosem.hdlc_link import ApduArrived, ClientLink, EndReason, LinkEnded
 from urja.cosem.obis import CosemAttribute
 from urja.meter.faults import FaultPlan
 from urja.meter.hdlc_bus import HdlcBus, _Port
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.meter import Meter
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.station import Station
 
 SERIAL = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
@@ -25,7 +25,7 @@ REGISTER = CosemAttribute.of(3, "1.0.1.8.0.255", 2)
 
 
 def station(serial):
-    identity = seeded(serial, "urja-d1-listen", 7, start_wh=5000, listen="127.0.0.1:0")
+    identity = seeded_identity(serial, "urja-d1-listen", 7, start_wh=5000, listen="127.0.0.1:0")
     meter = Meter(identity, moment(MIDNIGHT_S))
     now = moment(MIDNIGHT_S) + timedelta(hours=1)
     return Station(meter, now=lambda: now, entropy=entropy(), plan=FaultPlan(serial))

@@ -8,7 +8,7 @@ from urja.cosem import axdr
 from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key
 from urja.meter.events import Log
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.inputs import (
     ChangeSecret,
     DriftClock,
@@ -36,7 +36,7 @@ ON = st.booleans()
 
 def wrapped(key):
     """A key as the meter of these tests takes it."""
-    master = bytes.fromhex(seeded("00000001", "urja-d1", 7).master_key)
+    master = bytes.fromhex(seeded_identity("00000001", "urja-d1", 7).master_key)
     return wrap_key(master, bytes.fromhex(key)).hex()
 
 
@@ -59,7 +59,9 @@ INPUTS = st.one_of(
 
 
 def new_meter(truth, note=lambda _entry: None, **more):
-    return Meter(seeded("00000001", "urja-d1", 7, **more), moment(MIDNIGHT_S), truth.append, note=note)
+    return Meter(
+        seeded_identity("00000001", "urja-d1", 7, **more), moment(MIDNIGHT_S), truth.append, note=note
+    )
 
 
 def state(meter):

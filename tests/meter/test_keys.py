@@ -16,7 +16,7 @@ from urja.cosem.security import SuiteKeys, wrap_key
 from urja.meter.events import EventCode, Log
 from urja.meter.fleet import Fleet, FleetFile
 from urja.meter.journal import Journal
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 
 TRANSFER = CosemMethod.of(64, "0.0.43.0.3.255", 2)
 GUEK, BROADCAST, GAK = 0, 1, 2

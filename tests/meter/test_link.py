@@ -7,7 +7,7 @@ import pytest
 from tests.meter.helpers import MIDNIGHT_S, moment
 
 from urja.meter.link import FOR_EVER_S, Link, link_problems, link_profiles
-from urja.meter.world import LinkOptions, hours_of
+from urja.meter.surroundings import LinkOptions, hours_of
 
 IST = 19_800
 

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from tests.meter.helpers import DAY, MIDNIGHT_S
 
 from urja.meter.load import Household, Season, season_weight
-from urja.meter.truth import Supply, discard
+from urja.meter.truth import Supply, discard_record
 
 SPAN = st.integers(0, 3 * DAY)
 
@@ -66,7 +66,7 @@ def test_evening_draws_more_than_the_small_hours():
 
 
 def test_open_relay_stops_load_and_keeps_voltage():
-    supply = Supply("X", Household(1), MIDNIGHT_S, discard)
+    supply = Supply("X", Household(1), MIDNIGHT_S, discard_record)
     supply.relay_closed = False
     supply.run_to(MIDNIGHT_S + 3600)
     assert supply.total.energy_mwh == supply.total.apparent_mvah == 0
@@ -76,6 +76,6 @@ def test_open_relay_stops_load_and_keeps_voltage():
 
 
 def test_time_never_runs_back():
-    supply = Supply("X", Household(1), MIDNIGHT_S, discard)
+    supply = Supply("X", Household(1), MIDNIGHT_S, discard_record)
     with pytest.raises(ValueError, match="before it"):
         supply.run_to(MIDNIGHT_S - 1)

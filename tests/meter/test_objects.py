@@ -9,7 +9,7 @@ from urja.cosem.companion import BILLING_DATE, load_companion
 from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
-from urja.meter.model import RefusedError, Role
+from urja.meter.object_model import RefusedError, Role
 from urja.meter.objects import NEVER, clock_data, selection_of
 from urja.meter.relay import ControlState
 

@@ -5,10 +5,10 @@ from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import HOUR, MIDNIGHT_S, make_engine
 
 from urja.meter.events import EventCode, Log
-from urja.meter.load import Draw, Reading
-from urja.meter.overload import Guard
+from urja.meter.load import Draw, InstantaneousReading
+from urja.meter.overload import GuardState
 from urja.meter.relay import ControlState, Order
-from urja.meter.world import RelayOptions
+from urja.meter.surroundings import RelayOptions
 
 WATCHING = RelayOptions(overload=True, load_limit_w=2000)
 TRIP, RETRY, RETRIES, LOCKOUT = 60, 60, 3, 1800
@@ -25,7 +25,7 @@ class Kettle:
         return Draw(1000 * seconds, 1000 * seconds, 23_000 * (end_s - start_s))
 
     def at(self, instant_s):
-        return Reading(self.watts(instant_s), self.watts(instant_s), 230.0)
+        return InstantaneousReading(self.watts(instant_s), self.watts(instant_s), 230.0)
 
     def watts(self, instant_s):
         return 3600.0 if self.on_s <= instant_s < self.off_s else 0.0
@@ -91,7 +91,7 @@ def test_a_remote_cut_ends_the_attempts():
     assert engine.operate_switch(Order.REMOTE_DISCONNECT) == []
     engine.run_to(MIDNIGHT_S + 2 * HOUR)
     assert engine.switch.state is ControlState.DISCONNECTED
-    assert engine.guard.state is Guard.WATCHING
+    assert engine.guard.state is GuardState.WATCHING
 
 
 def test_in_the_dark_it_waits():

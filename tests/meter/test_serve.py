@@ -11,9 +11,9 @@ from urja.cosem.association import Associated
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.cosem.wrapper import Frame, Splitter
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.meter import Meter
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.serve import serve_until
 
 
@@ -40,7 +40,7 @@ class Line:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_a_served_meter_answers_over_tcp(host):
-    identity = seeded("00000001", "urja-d1-listen", 1, listen=f"{host}:0")
+    identity = seeded_identity("00000001", "urja-d1-listen", 1, listen=f"{host}:0")
     facts, stopping = asyncio.get_running_loop().create_future(), asyncio.Event()
     serving = asyncio.create_task(
         serve_until(identity, host, 0, days=2, announce=facts.set_result, stopping=stopping)

@@ -12,7 +12,7 @@ from urja.cosem.errors import AssociationRejectedError, PeerError, ServiceReject
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.objects import clock_data
 from urja.meter.relay import ControlState
 

@@ -15,23 +15,23 @@ from urja.base.clock import SteppedClock
 from urja.cosem import axdr
 from urja.cosem.association import Associated, GetResult
 from urja.cosem.obis import CosemAttribute, Obis
-from urja.meter.control import answer_line
+from urja.meter.control_socket import answer_line
 from urja.meter.fleet import Fleet, FleetError, FleetFile, read_fleet_file, write_fleet_file
-from urja.meter.identity import seeded
-from urja.meter.model import Role
+from urja.meter.identity import seeded_identity
+from urja.meter.object_model import Role
 from urja.meter.objects import BALANCE_AMOUNT
+from urja.meter.surroundings import LinkOptions, RelayOptions, Transformer
 from urja.meter.truth import read_truth
-from urja.meter.world import LinkOptions, RelayOptions, Transformer
 
 
 def town_file(port=9, **links):
     """Two transformers on two feeders: A with three houses and a meter of its own, B with one house."""
     meters = [
-        seeded("00000001", "urja-d1", 1),
-        seeded("00000002", "urja-d1", 2),
-        seeded("00000003", "urja-d1", 3),
-        seeded("00000004", "urja-d1", 4),
-        seeded("0000000A", "urja-dt", 5),
+        seeded_identity("00000001", "urja-d1", 1),
+        seeded_identity("00000002", "urja-d1", 2),
+        seeded_identity("00000003", "urja-d1", 3),
+        seeded_identity("00000004", "urja-d1", 4),
+        seeded_identity("0000000A", "urja-dt", 5),
     ]
     replace = msgspec.structs.replace
     meters = [

@@ -3,10 +3,10 @@
 from hypothesis import given, settings, strategies as st
 from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S
 
-from urja.meter.lives import house
+from urja.meter.household_kinds import household_load
+from urja.meter.surroundings import Transformer
 from urja.meter.transformer import Branch, TransformerLoad
-from urja.meter.truth import Supply, discard
-from urja.meter.world import Transformer
+from urja.meter.truth import Supply, discard_record
 
 LOSSLESS = Transformer(id="T", feeder="F", no_load_w=0, load_loss_w=0)
 LOSSY = Transformer(id="T", feeder="F", rated_va=25_000, no_load_w=90, load_loss_w=900)
@@ -15,9 +15,10 @@ LIVES = ("family", "shop", "solar", "empty", "heavy")
 
 def street(transformer=LOSSLESS, lives=LIVES):
     """Supplies of some houses and the load of their transformer."""
-    houses = [house(life, seed) for seed, life in enumerate(lives, 1)]
+    houses = [household_load(life, seed) for seed, life in enumerate(lives, 1)]
     supplies = [
-        Supply(str(number), each, MIDNIGHT_S, discard, watched=True) for number, each in enumerate(houses)
+        Supply(str(number), each, MIDNIGHT_S, discard_record, watched=True)
+        for number, each in enumerate(houses)
     ]
     branches = [Branch(each, supply) for each, supply in zip(houses, supplies, strict=True)]
     return supplies, TransformerLoad(transformer, branches, 19_800)
@@ -124,7 +125,7 @@ def test_its_past_is_forgotten_when_it_was_counted():
 
 
 def test_a_solar_roof_gives_by_day_and_draws_by_night():
-    roof = house("solar", 3)
+    roof = household_load("solar", 3)
     noon = roof.between(MIDNIGHT_S + 11 * HOUR, MIDNIGHT_S + 13 * HOUR)
     night = roof.between(MIDNIGHT_S, MIDNIGHT_S + 4 * HOUR)
     assert noon.exported_mwh > noon.energy_mwh
@@ -135,7 +136,10 @@ def test_a_solar_roof_gives_by_day_and_draws_by_night():
 
 def test_lives_differ_as_they_should():
     per_day = {
-        life: sum(house(life, seed).between(MIDNIGHT_S, MIDNIGHT_S + 7 * DAY).energy_mwh for seed in range(8))
+        life: sum(
+            household_load(life, seed).between(MIDNIGHT_S, MIDNIGHT_S + 7 * DAY).energy_mwh
+            for seed in range(8)
+        )
         / 8
         / 7e6
         for life in LIVES

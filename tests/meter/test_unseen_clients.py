@@ -34,7 +34,7 @@ from urja.cosem.wrapper import Frame, Splitter
 from urja.cosem.xdlms.selection import CaptureObject, EntryAccess, RangeAccess
 from urja.meter import station as stations
 from urja.meter.faults import FaultPlan
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.objects import CONFORMANCE
 from urja.meter.relay import ControlState
 from urja.meter.session import Sessions

@@ -14,7 +14,7 @@ from urja.cosem.association import (
 )
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.wrapper import Frame
-from urja.meter.model import Role
+from urja.meter.object_model import Role
 from urja.meter.session import Sessions
 
 CLIENT_TITLE = b"CLNT0001"

@@ -9,7 +9,7 @@ import textwrap
 
 import psycopg
 
-from urja.laws import catalogue
+from urja.laws import database_catalogue
 
 DAY = re.compile(r"_20000101\b")
 MADE_UP = re.compile(
@@ -116,4 +116,7 @@ def rights(connection: psycopg.Connection) -> str:
     telling = re.compile(
         r"function .* belongs to \w+|.* (?:may|belongs to|is a member of) .*|(?:role|by default) .*"
     )
-    return "\n".join(found[0] for line in catalogue.read(connection) if (found := telling.match(line))) + "\n"
+    return (
+        "\n".join(found[0] for line in database_catalogue.read(connection) if (found := telling.match(line)))
+        + "\n"
+    )

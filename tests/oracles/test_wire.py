@@ -7,15 +7,15 @@ from pathlib import Path
 import msgspec
 
 from urja.base.ids import SHARDS
-from urja.headend.brake_state import BrakeState
+from urja.headend.disconnection_counts import DisconnectionCounts
 from urja.headend.intake import ReplayAnswer
-from urja.headend.memory import Remembered
+from urja.headend.order_history import OrderHistory
 from urja.stream import User, codec, devices, meter_types, orders, quarantine, server_config
-from urja.stream.contents import Contents
+from urja.stream.bucket_contents import BucketContents
 from urja.stream.definitions import stream_configs
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.records import DTYPES, EARLIER
-from urja.stream.releases import AskedReleases, HeldCuts
+from urja.stream.releases import HeldDisconnections, ReleaseRequests
 from urja.stream.subjects import (
     Kind,
     StreamSizes,
@@ -29,14 +29,14 @@ from urja.stream.subjects import (
 )
 
 MESSAGES = (
-    AskedReleases,
-    BrakeState,
-    Contents,
+    ReleaseRequests,
+    DisconnectionCounts,
+    BucketContents,
     DeviceEntry,
-    HeldCuts,
+    HeldDisconnections,
     ReadOutcome,
     ReadRequest,
-    Remembered,
+    OrderHistory,
     ReplayAnswer,
     devices.SignedDevice,
     meter_types.SignedType,

@@ -19,11 +19,11 @@ class Mail:
     """What was sent, and the words in it by mailbox."""
 
     def __init__(self):
-        from urja.pipeline.addresses import Sender
+        from urja.pipeline.email_changes import MailSender
 
         self.sent = []
         self.away = False
-        self.sender = Sender("Urja", "https://urja.example/", self)
+        self.sender = MailSender("Urja", "https://urja.example/", self)
 
     def __call__(self, recipient, subject, body):
         if self.away:
@@ -95,13 +95,13 @@ def bring(word):
 
 def run(mail, at=LATER):
     """The stage, in the pipeline's rights."""
-    from urja.apps.identity.address_changes import take_answers
-    from urja.pipeline.addresses import AT_ONCE, carry_out, write
+    from urja.apps.identity.address_changes import apply_answers
+    from urja.pipeline.email_changes import AT_ONCE, complete_confirmed, send_due_mails
 
     with in_the_rights_of("urja_pipeline"):
-        take_answers(at, AT_ONCE)
-        carry_out(at)
-        write(mail.sender, at)
+        apply_answers(at, AT_ONCE)
+        complete_confirmed(at)
+        send_due_mails(mail.sender, at)
 
 
 def address(person):
@@ -303,12 +303,12 @@ def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, d
 
 def test_what_happened_at_the_door_is_kept_for_a_year(database):
     from urja.apps.identity.models import SignIn
-    from urja.pipeline.addresses import forget_sign_ins
+    from urja.pipeline.email_changes import delete_old_sign_ins
 
     for days in (364, 366):
         SignIn.objects.create(
             at=START - timedelta(days=days), kind="asked", address_digest=bytes(32), network="198.51.100.1"
         )
     with in_the_rights_of("urja_pipeline"):
-        assert forget_sign_ins(START).done == 1
+        assert delete_old_sign_ins(START).done == 1
     assert SignIn.objects.get().at == START - timedelta(days=364)

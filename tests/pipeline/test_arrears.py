@@ -89,11 +89,12 @@ def post(house):
 
 
 def left(house, number=0):
-    from urja.apps.billing.arrears import left
+    from urja.apps.billing.arrears import dues_of
 
     account = house.houses[number].account_id
     return [
-        f"{due.bill} {due.principal_minor}+{due.surcharge_minor}" for due in left([account]).get(account, [])
+        f"{due.bill} {due.principal_minor}+{due.surcharge_minor}"
+        for due in dues_of([account]).get(account, [])
     ]
 
 
@@ -235,12 +236,12 @@ def test_a_policy_that_asks_for_nothing_leaves_all_of_it_credit(house):
 
 
 def test_its_arithmetic_can_be_opened(house):
-    from urja.apps.billing.queries import SetAgainst, why
+    from urja.apps.billing.queries import RechargeShare, explain_entry
 
     pay(house, 10_000)
     post(house)
-    found = why(house.houses[0].account_id, 2)
-    assert found.arrears == SetAgainst(10_000, 25, "story 2", 8_300)
+    found = explain_entry(house.houses[0].account_id, 2)
+    assert found.arrears == RechargeShare(10_000, 25, "story 2", 8_300)
     assert [(row.label, row.amount_minor) for row in found.rows] == [
         ("surcharge of bill B-1", -300),
         ("principal of bill B-1", -2000),
@@ -321,32 +322,32 @@ def test_what_is_paid_of_arrears_is_only_ever_added_to(house):
 def never_posted(patch):
     from urja.apps.billing import arrears
 
-    patch.setattr(arrears, "shares", lambda *_: {})
+    patch.setattr(arrears, "recharge_shares", lambda *_: {})
 
 
 def one_paisa_short(patch):
     from urja.apps.billing import arrears
 
-    real = arrears.share_of
-    patch.setattr(arrears, "share_of", lambda *given: real(*given) - 1)
+    real = arrears.arrears_share
+    patch.setattr(arrears, "arrears_share", lambda *given: real(*given) - 1)
 
 
 def newest_bill_first(patch):
     from urja.apps.billing import arrears
 
-    real = arrears.set_against
+    real = arrears.allocate
 
     def mistaken(dues, amount):
         newest = max(due.due_on for due in dues)
         return real([replace(due, due_on=date.min + (newest - due.due_on)) for due in dues], amount)
 
-    patch.setattr(arrears, "set_against", mistaken)
+    patch.setattr(arrears, "allocate", mistaken)
 
 
 def kept_on_reversal(patch):
     from urja.apps.billing import arrears
 
-    patch.setattr(arrears, "shares_back", lambda *_: {})
+    patch.setattr(arrears, "reversal_shares", lambda *_: {})
 
 
 @pytest.mark.parametrize(
@@ -416,9 +417,9 @@ def test_what_the_page_forecasts_is_what_is_posted(house, bills, percent, steps,
 
 def _stands(house, number):
     """The balance in the books, and what is owed beside it."""
-    from urja.apps.billing.arrears import left
+    from urja.apps.billing.arrears import dues_of
     from urja.apps.books.models import Account
-    from urja.core.arrears import owed
+    from urja.core.arrears import total_owed
 
     account = house.houses[number].account_id
-    return Account.objects.get(id=account).balance_minor, owed(left([account]).get(account, ()))
+    return Account.objects.get(id=account).balance_minor, total_owed(dues_of([account]).get(account, ()))

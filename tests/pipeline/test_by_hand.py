@@ -85,7 +85,7 @@ def test_a_payment_does_not_switch_on_what_is_held(big_house):
 
 
 def test_no_law_asks_for_a_cut_that_no_meter_can_do(big_house):
-    from urja.laws import supply as supply_laws
+    from urja.laws import switching as supply_laws
 
     used_up(big_house)
     big_house.until(big_house.at(2, 17))

@@ -359,10 +359,10 @@ def test_who_never_pays_is_asked_after_less_and_less_and_then_not_any_more(till,
 
 def test_an_order_that_has_ended_keeps_when_it_did(till, order):
     """An end that is told again later is none: people see when the order ended."""
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    settling.expire(order, till.shop.now)
-    settling.expire(order, till.shop.now + timedelta(days=1))
+    crediting.expire(order, till.shop.now)
+    crediting.expire(order, till.shop.now + timedelta(days=1))
     assert till.state(order) == "expired"
     assert order.ended_at == till.shop.now
 
@@ -472,7 +472,7 @@ def came_back(till, order, **changes):
         **changes,
     }
     with as_role("urja_web"):
-        requests.came_back(order, urlencode(query), till.shop.now)
+        requests.record_return(order, urlencode(query), till.shop.now)
 
 
 def test_a_return_from_the_page_makes_the_gateway_be_asked(till, paid):

@@ -4,7 +4,7 @@ import pytest
 from tests.apps.street import START, adopt
 from tests.usecases.life import HOUR, answer, call, commissioned, connect, do, hang, stock, typed_pushes
 
-from urja.cosem.pushlist import Pushed, PushList
+from urja.cosem.push_object_list import PushObject, PushObjectList
 
 NOW = START + 2 * HOUR
 
@@ -57,7 +57,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     from urja.apps.commissioning import queries
     from urja.apps.journal.models import AuditEntry
 
-    assert [waiting.device_id for waiting in queries.uncalled()] == [hung.id]
+    assert [waiting.device_id for waiting in queries.waiting_for_call()] == [hung.id]
     call()
     assert (run(), run()) == (1, 0)
     assert commands() == ["read_object", "read_object", "read_object", "set_clock", "read_pushes"]
@@ -78,7 +78,7 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
     assert hung.firmware == "URJA-1.0"
     entry = AuditEntry.objects.get(id=one.operation_id)
     assert (entry.kind, entry.actor) == ("record_commissioning", "commission")
-    assert not queries.uncalled()
+    assert not queries.waiting_for_call()
 
 
 def test_the_switch_is_tested_where_nobody_is_supplied_and_closed_whatever_comes(hung):
@@ -250,16 +250,16 @@ def exchanged():
     pushes = {one.key: list(one.objects) for one in typed_pushes()}
     wh, vah = (next(at for at, one in enumerate(pushes["block"]) if one.obis == obis) for obis in (WH, VAH))
     pushes["block"][wh], pushes["block"][vah] = pushes["block"][vah], pushes["block"][wh]
-    return tuple(PushList(key, tuple(objects)) for key, objects in pushes.items())
+    return tuple(PushObjectList(key, tuple(objects)) for key, objects in pushes.items())
 
 
 WH, VAH = "1.0.1.29.0.255", "1.0.9.29.0.255"
 
 
 def projected():
-    from urja.apps.commissioning import projection as queries
+    from urja.apps.commissioning import device_entries as queries
 
-    return [change.pushes for change in queries.due_projections(10)]
+    return [change.pushes for change in queries.due_entries(10)]
 
 
 def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung):
@@ -286,9 +286,10 @@ def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung
 
 
 def test_a_meter_whose_pushes_cannot_be_decoded_is_not_put_into_service(hung):
-    stranger = Pushed(3, "1.0.99.9.9.255", 2, 0, 30)
+    stranger = PushObject(3, "1.0.99.9.9.255", 2, 0, 30)
     pushes = tuple(
-        PushList(one.key, (*one.objects, stranger)) if one.key == "block" else one for one in typed_pushes()
+        PushObjectList(one.key, (*one.objects, stranger)) if one.key == "block" else one
+        for one in typed_pushes()
     )
     one = commissioned(pushes=pushes)
     assert one.state == "failed"

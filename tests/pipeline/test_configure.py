@@ -113,10 +113,10 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
 
 
 def test_every_wish_has_its_command(house, stage):
-    from urja.apps.assets.configuring import desire
+    from urja.apps.assets.configuration import set_desired
 
     for item, value in (("metering_mode", "net"), ("billing_day", "15"), ("payment_mode", "postpaid")):
-        desire(house.device_id, item, value, at=NOW, actor="test")
+        set_desired(house.device_id, item, value, at=NOW, actor="test")
     assert stage.run_once(NOW, 0).done == 3
     assert sorted(given()) == [
         "set_billing_day {'day': 15}",

@@ -508,15 +508,15 @@ def test_nobody_is_cut_while_a_service_is_ill(house, monkeypatch, service):
 
 def test_health_is_judged_by_stated_rules(database):
     from urja.apps.notices.models import Notice
-    from urja.apps.supply.health import judged
+    from urja.apps.supply.health import assess
     from urja.apps.supply.models import HealthReport
 
     place = Place(database, [adopt(number, credit_minor=10_000, bucket=number) for number in range(1, 7)])
     place.now = place.at(1, 9)
     for number in range(6):
         place.use(10, house=number)
-    assert judged(place.now)[0].collection
-    assert not judged(place.at(1, 13))[0].collection
+    assert assess(place.now)[0].collection
+    assert not assess(place.at(1, 13))[0].collection
 
     def send(house, times, *, delivered):
         for _ in range(times):
@@ -534,12 +534,12 @@ def test_health_is_judged_by_stated_rules(database):
     send(0, 30, delivered=False)
     for number in (1, 2, 3, 4):
         send(number, 1, delivered=True)
-    assert judged(place.at(1, 14))[0].messaging
+    assert assess(place.at(1, 14))[0].messaging
     Notice.objects.filter(account_id__in=[one.account_id for one in place.houses[2:4]]).update(
         delivered_at=None
     )
     send(5, 1, delivered=False)
-    assert not judged(place.at(1, 15))[0].messaging
+    assert not assess(place.at(1, 15))[0].messaging
     figures = HealthReport.objects.order_by("-id").first().figures
     assert (figures["accounts_told"], figures["accounts_reached"]) == (6, 2)
     place.connection.close()
@@ -601,11 +601,11 @@ def test_a_meter_that_waits_for_a_person(house):
     house.go(house.now + HOUR)
     assert house.commands() == [("disconnect", "confirmed"), ("connect", "waiting_for_person")]
     assert [dark.command_state for dark in queries.waiting_for_person()] == ["waiting_for_person"]
-    assert len(queries.paid_but_dark()) == 1
+    assert len(queries.paid_but_disconnected()) == 1
     house.now = house.at(1, 13)
     house.use(500)
     house.go()
-    assert queries.waiting_for_person() == queries.paid_but_dark() == []
+    assert queries.waiting_for_person() == queries.paid_but_disconnected() == []
     assert house.where() == ("fine", "fine")
 
 
@@ -672,23 +672,23 @@ def test_the_chain_from_paid_to_lit(house):
 
     cut(house)
     account_id = house.houses[0].account_id
-    assert queries.relight(account_id) is None
+    assert queries.newest_reconnection(account_id) is None
     before_ms = house.wall_ms
     house.pay(500)
     house.go(house.at(1, 20))
-    chain = queries.relight(account_id)
+    chain = queries.newest_reconnection(account_id)
     assert before_ms <= chain.paid.wall_ms <= chain.credited.wall_ms == chain.ordered.wall_ms
     assert chain.outcome == ""
-    assert [dark.account_id for dark in queries.paid_but_dark()] == [account_id]
+    assert [dark.account_id for dark in queries.paid_but_disconnected()] == [account_id]
     house.sent()
     house.report("acknowledged")
     house.report("confirmed")
     house.go(house.now + SECOND)
-    chain = queries.relight(account_id)
+    chain = queries.newest_reconnection(account_id)
     assert chain.sent.wall_ms <= chain.acknowledged.wall_ms <= chain.confirmed.wall_ms == chain.lit.wall_ms
     assert (chain.outcome, chain.amount_minor) == ("lit", 50_000)
-    assert queries.paid_to_lit_wall_ms(START) == [chain.lit.wall_ms - chain.paid.wall_ms]
-    assert queries.paid_but_dark() == []
+    assert queries.paid_to_reconnected_wall_ms(START) == [chain.lit.wall_ms - chain.paid.wall_ms]
+    assert queries.paid_but_disconnected() == []
 
 
 def test_a_payment_that_is_too_small_is_told_as_such(house):
@@ -697,7 +697,7 @@ def test_a_payment_that_is_too_small_is_told_as_such(house):
     cut(house)
     house.pay(1)
     house.go(house.now + SECOND)
-    assert queries.relight(house.houses[0].account_id).outcome == "not_enough"
+    assert queries.newest_reconnection(house.houses[0].account_id).outcome == "not_enough"
     assert house.where() == ("cut", "cut")
 
 
@@ -706,7 +706,7 @@ def test_lists_and_stories(house):
 
     used_up(house)
     house.go(house.at(1, 9, 59))
-    (planned,) = queries.cut_list(START.astimezone(UTC).date() + timedelta(days=1))
+    (planned,) = queries.planned_cuts(START.astimezone(UTC).date() + timedelta(days=1))
     assert planned.not_before_at == house.at(1, 10)
     assert planned.balance_minor < 0
     house.go(house.at(1, 10, 1))
@@ -718,7 +718,7 @@ def test_lists_and_stories(house):
     today = queries.today(house.now)
     assert [(c.cause, c.state) for c in today.cuts] == [("credit", "confirmed")]
     assert [(c.cause, c.state) for c in today.reconnections] == [("credit", "queued")]
-    told = [(line.kind, line.what) for line in reversed(queries.story(house.houses[0].account_id))]
+    told = [(line.kind, line.what) for line in reversed(queries.history(house.houses[0].account_id))]
     assert [what for kind, what in told if kind in {"recharge", "command"}] == [
         "opening-credit",
         "disconnect",
@@ -840,8 +840,8 @@ def test_the_webs_role_reads_and_orders_nothing(house):
         account_id = house.houses[0].account_id
         assert facts.of_account(account_id, house.now, queries.health()).facts.supply == "off"
         assert queries.standing(account_id).sentence(house.now)
-        assert queries.story(account_id)
-        assert queries.relight(account_id).command_state == "queued"
+        assert queries.history(account_id)
+        assert queries.newest_reconnection(account_id).command_state == "queued"
         assert queries.today(house.now).cuts
         with pytest.raises(ProgrammingError, match="permission denied"):
             house.order("hold", "safety")

@@ -66,7 +66,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
 
     from urja.apps.contracts.kinds import PaymentMode
     from urja.apps.supply.queries import facts
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     do(house, to_postpaid(1))
     monkeypatch.setattr(facts, "PaymentMode", type("Mistaken", (), {"PREPAID": PaymentMode.POSTPAID}))

@@ -4,12 +4,12 @@ import pytest
 from prometheus_client import REGISTRY
 from tests.apps.street import START
 
-from urja.base.disk_room import Level, Room
+from urja.base.disk_space import DiskSpace, Level
 from urja.base.settings import DiskSettings
 
 
-def room(free_mb: int, level: Level) -> Room:
-    return Room("/data", free_mb << 20, level, 512 if level is Level.CRITICAL else 2048)
+def room(free_mb: int, level: Level) -> DiskSpace:
+    return DiskSpace("/data", free_mb << 20, level, 512 if level is Level.CRITICAL else 2048)
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def look(database, monkeypatch):
     from urja.pipeline import disk_room
 
     def once(found):
-        monkeypatch.setattr(disk_room, "rooms", lambda _places, _settings: [found])
+        monkeypatch.setattr(disk_room, "disk_spaces", lambda _places, _settings: [found])
         return disk_room.DiskRoom([], DiskSettings()).run_once(START)
 
     return once

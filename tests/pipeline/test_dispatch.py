@@ -12,11 +12,11 @@ from tests.headend.ordering import SIGNING_KEY, House
 from tests.headend.pushing import KEK
 
 from urja.base.ports import free_port
-from urja.base.secrets import HeadendSecrets
+from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key
 from urja.headend.process import HeadEnd
-from urja.meter.world import RelayOptions
+from urja.meter.surroundings import RelayOptions
 from urja.stream import User, connect, ensure_streams
 from urja.stream.errors import BrokerUnavailableError
 from urja.stream.signing import public_key

@@ -92,9 +92,9 @@ def houses(database):
 
 
 def rehearsed(operation):
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
 
-    return effects(operation, recorded_at=NOW, actor="test")
+    return dry_run_effects(operation, recorded_at=NOW, actor="test")
 
 
 def told(found):

@@ -32,7 +32,7 @@ def end(id_, at, known_at=None):
     from django.db import connection
 
     from urja.apps.contracts.models import Agreement, AgreementTerms
-    from urja.apps.readings.operations import reassess
+    from urja.apps.readings.operations import recompute_since
 
     with street.by_hand(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('urja.known_at', %s, true)", [(known_at or at).isoformat()])
@@ -40,7 +40,7 @@ def end(id_, at, known_at=None):
         last = AgreementTerms.objects.filter(agreement_id=id_).order_by("-valid_from")[:1]
         AgreementTerms.objects.filter(id__in=[terms.id for terms in last]).update(valid_to=at)
         Agreement.objects.filter(id=id_).update(valid_to=at)
-        reassess(cursor, {place: START}, known_at or at, street.ZONE)
+        recompute_since(cursor, {place: START}, known_at or at, street.ZONE)
 
 
 def begin(town, at, until=None, known_at=None, number=2):
@@ -50,7 +50,7 @@ def begin(town, at, until=None, known_at=None, number=2):
     from urja.apps.books.operations import open_account
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.journal.operation import next_id
-    from urja.apps.readings.operations import reassess
+    from urja.apps.readings.operations import recompute_since
 
     stamp = {"recorded_at": known_at or at, "actor": "test"}
     with street.by_hand(), connection.cursor() as cursor:
@@ -72,7 +72,7 @@ def begin(town, at, until=None, known_at=None, number=2):
             valid_to=until,
             **stamp,
         )
-        reassess(cursor, {town.adopted.service_point_id: at}, known_at or at, street.ZONE)
+        recompute_since(cursor, {town.adopted.service_point_id: at}, known_at or at, street.ZONE)
     return made
 
 
@@ -80,7 +80,7 @@ def read(town, at, kwh):
     """Somebody reads the register and writes it down; nobody waits for the meter."""
     from django.db import connection, transaction
 
-    from urja.apps.readings.operations import reassess, record_installation
+    from urja.apps.readings.operations import recompute_since, record_installation
 
     with transaction.atomic(), connection.cursor() as cursor:
         record_installation(
@@ -91,7 +91,7 @@ def read(town, at, kwh):
             import_wh=round(kwh * 1000),
             recorded_at=at,
         )
-        reassess(cursor, {town.adopted.service_point_id: at}, at, street.ZONE)
+        recompute_since(cursor, {town.adopted.service_point_id: at}, at, street.ZONE)
 
 
 def post(at):

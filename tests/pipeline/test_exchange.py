@@ -52,10 +52,10 @@ class House:
         }
 
     def whys(self, line="energy"):
-        from urja.apps.billing.queries import entries, why
+        from urja.apps.billing.queries import entries, explain_entry
 
         account = self.home.account_id
-        return [why(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == line]
+        return [explain_entry(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == line]
 
     def laws(self):
         from urja.laws.verify import laws

@@ -14,11 +14,11 @@ from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK
 from tests.pipeline.test_dispatch import Town as Dispatching
 
-from urja.base.secrets import AdminSecrets
+from urja.base.process_secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.meter.faults import FaultPlan
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.inputs import MoveTamper
 from urja.meter.meter import Meter
 from urja.meter.station import Station
@@ -52,7 +52,7 @@ class Town(Dispatching):
 
     def __init__(self, database, nats_server, clock, broker, folder):
         super().__init__(database, nats_server, clock, broker)
-        self.identity = seeded("00000001", str(folder), 3, start_wh=5000)
+        self.identity = seeded_identity("00000001", str(folder), 3, start_wh=5000)
 
     def stand(self, installed_at):
         truth = []
@@ -161,9 +161,9 @@ def adoption(identity, register_wh=0):
 async def take_in(town):
     """What the head end has published, into the database."""
     from urja.pipeline.ingest import Ingest, Ingester
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
 
-    session = Session(town.database.conninfo("urja_pipeline"))
+    session = StageConnection(town.database.conninfo("urja_pipeline"))
     try:
         stage = Ingest(await town.broker.consume(READINGS), Ingester(session, ZONE), town.clock, wait_s=0.2)
         while (await stage.run_once(town.clock.now())).done:

@@ -10,7 +10,7 @@ from tests.pipeline.test_ingest import event_batch, register_batch
 
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingester
-from urja.pipeline.stage import Session
+from urja.pipeline.stage import StageConnection
 from urja.stream.errors import StreamFullError
 from urja.stream.messages import ReadOutcome
 from urja.stream.records import RegisterKind
@@ -64,7 +64,7 @@ class Street:
 @pytest.fixture
 def town(database):
     home = adopt()
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     yield Street(database, session, home)
     session.close()
 

@@ -89,7 +89,7 @@ def test_its_recharge_is_confirmed_by_what_is_posted(place):
         params={"amount_minor": 30_000},
         requested_at=place.now,
     )
-    delivery.find_words(place.now, "urja.example/pay", is_disconnected, 10)
+    delivery.compose_pending(place.now, "urja.example/pay", is_disconnected, 10)
     notice.refresh_from_db()
     assert "₹300" in notice.text
 
@@ -126,12 +126,12 @@ async def test_the_stages_say_so_where_an_operator_looks_and_log_it_once(place):
     from urja.pipeline import post
     from urja.pipeline.decide import Decide
     from urja.pipeline.django_thread import DjangoThread
-    from urja.pipeline.runner import Loop
+    from urja.pipeline.runner import StageLoop
     from urja.pipeline.stage import Stage
 
     clock, thread = SteppedClock(place.at(2, 9)), DjangoThread()
-    closing = Loop(Stage("post", "main", 1.0, thread.runs(post.run_once)), clock)
-    deciding = Loop(Stage("decide", "main", 1.0, thread.runs(Decide(60.0).run_once)), clock)
+    closing = StageLoop(Stage("post", "main", 1.0, thread.runs(post.run_once)), clock)
+    deciding = StageLoop(Stage("decide", "main", 1.0, thread.runs(Decide(60.0).run_once)), clock)
 
     async def detail(loop):
         await loop.once()

@@ -9,7 +9,7 @@ from tests.apps.street import HALF_HOUR, START, ZONE, adopt, install, remove, se
 from tests.stream.test_codec import INSTANTS, any_records
 
 from urja.pipeline.ingest import Ingest, Ingester
-from urja.pipeline.stage import Session
+from urja.pipeline.stage import StageConnection
 from urja.stream.codec import Batch, decode_batch, encode_batch
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, EventState, RegisterKind, Source
 from urja.stream.subjects import Kind
@@ -58,7 +58,7 @@ def event_batch(*rows):
 
 @pytest.fixture
 def session(database):
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     yield session
     session.close()
 
@@ -254,7 +254,7 @@ def test_a_failure_in_the_middle_leaves_nothing_and_the_retry_everything(ingeste
         raise psycopg.OperationalError("the server is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(staging, "move_cursor", fail)
+        patch.setattr(staging, "record_stream_position", fail)
         with pytest.raises(psycopg.OperationalError):
             ingester.apply(batches, NOW)
     assert everything(connection) == before

@@ -274,12 +274,12 @@ def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
 
 def test_its_arithmetic_can_be_opened(house):
     from urja.apps.billing.models import Instalment as Posted
-    from urja.apps.billing.queries import Instalment, why
+    from urja.apps.billing.queries import Instalment, explain_entry
 
     agree(house, 2_500)
     close(house, 0)
     posted = Posted.objects.get()
-    found = why(posted.account_id, posted.seq)
+    found = explain_entry(posted.account_id, posted.seq)
     assert (found.entry.title, found.arrears) == ("Instalment of old dues", Instalment("day", 2_500, 8_300))
     assert [(row.label, row.amount_minor) for row in found.rows] == [
         ("surcharge of bill B-1", -300),
@@ -299,7 +299,7 @@ def test_killed_between_an_instalment_and_its_mark_none_is_posted_twice(house, m
 
     agree(house, 2_000)
     with monkeypatch.context() as patched:
-        patched.setattr(operations.arrears, "record", die)
+        patched.setattr(operations.arrears, "record_payments", die)
         with pytest.raises(Killed):
             close(house, 0)
     assert dues(house) == []
@@ -335,8 +335,8 @@ def never_posted(patch):
 def one_paisa_short(patch):
     from urja.apps.billing import arrears
 
-    real = arrears.set_against
-    patch.setattr(arrears, "set_against", lambda dues, amount: real(dues, amount - 1))
+    real = arrears.allocate
+    patch.setattr(arrears, "allocate", lambda dues, amount: real(dues, amount - 1))
 
 
 def a_day_left_out(patch):
@@ -360,13 +360,13 @@ def each_twice(patch):
 def newest_bill_first(patch):
     from urja.apps.billing import arrears
 
-    real = arrears.set_against
+    real = arrears.allocate
 
     def mistaken(dues, amount):
         newest = max((due.due_on for due in dues), default=None)
         return real([replace(due, due_on=date.min + (newest - due.due_on)) for due in dues], amount)
 
-    patch.setattr(arrears, "set_against", mistaken)
+    patch.setattr(arrears, "allocate", mistaken)
 
 
 def a_share_beside_the_plan(patch):

@@ -51,7 +51,7 @@ def load_words(version):
 
 
 def law(place, name):
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     return laws(place.connection, place.now, street.ZONE)[name]
 
@@ -78,9 +78,9 @@ def off(place):
 
 
 def never_restores_provisional(patch):
-    from urja.core.policy import restoring
+    from urja.core.policy import reconnection
 
-    patch.setattr(restoring, "without_provisional", lambda facts: facts.balance_minor)
+    patch.setattr(reconnection, "balance_without_provisional", lambda facts: facts.balance_minor)
 
 
 def test_a_day_closed_provisionally_brings_back_who_was_cut_for_it(house):
@@ -106,10 +106,10 @@ def test_keeping_off_for_provisional_charges_breaks_the_law(house, monkeypatch):
 
 
 def test_keeping_off_who_is_protected_breaks_the_law(house, monkeypatch):
-    from urja.core.policy import restoring
+    from urja.core.policy import reconnection
 
     cut(house)
-    monkeypatch.setattr(restoring, "bars", lambda _policy, _facts: [])
+    monkeypatch.setattr(reconnection, "active_bars", lambda _policy, _facts: [])
     house.pages_look = False
     protect(1, at=house.now)
     house.go(house.now + 5 * MINUTE)
@@ -118,7 +118,7 @@ def test_keeping_off_who_is_protected_breaks_the_law(house, monkeypatch):
 
 def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     from urja.apps.payments.models import Payment
-    from urja.apps.supply import queries, standings
+    from urja.apps.supply import account_states, queries
 
     cut(worded)
     authorise(worded, worded.houses[0].account_id)
@@ -126,7 +126,7 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     worded.go(worded.now + SECOND)
     assert worded.where()[0] == "cut"  # not enough
     Payment.objects.update(amount_minor=50_000)
-    standings.forget([worded.houses[0].account_id])
+    account_states.decide_again([worded.houses[0].account_id])
     worded.go(worded.now + MINUTE)
     assert worded.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
     # The credit comes while the connect is on its way: the chain from paid to lit is of this connect.
@@ -135,7 +135,7 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     worded.go(worded.now + SECOND)
     off(worded)
     assert worded.where() == ("fine", "fine")
-    assert queries.relight(worded.houses[0].account_id).outcome == "lit"
+    assert queries.newest_reconnection(worded.houses[0].account_id).outcome == "lit"
 
 
 def test_one_that_came_to_nothing_restores_nothing(worded):
@@ -179,10 +179,10 @@ def test_without_words_only_receipts_serve(house, monkeypatch):
 
 
 def test_taking_what_was_sent_for_served_breaks_the_law(worded, monkeypatch):
-    from urja.core.policy import serving
+    from urja.core.policy import notice_service
 
     monkeypatch.setattr(
-        serving, "_instants", lambda _rules, notices: [n.sent_at for n in notices if n.sent_at]
+        notice_service, "_instants", lambda _rules, notices: [n.sent_at for n in notices if n.sent_at]
     )
     used_up_and_unreached(worded)
     unreached(worded, worded.at(1, 12), step=HOUR)
@@ -191,10 +191,12 @@ def test_taking_what_was_sent_for_served_breaks_the_law(worded, monkeypatch):
 
 
 def test_taking_only_receipts_breaks_the_law_of_those_who_are_due(worded, monkeypatch):
-    from urja.core.policy import serving
+    from urja.core.policy import notice_service
 
     monkeypatch.setattr(
-        serving, "_instants", lambda _rules, notices: [n.delivered_at for n in notices if n.delivered_at]
+        notice_service,
+        "_instants",
+        lambda _rules, notices: [n.delivered_at for n in notices if n.delivered_at],
     )
     used_up_and_unreached(worded)
     unreached(worded, worded.at(4, 17), step=HOUR)

@@ -29,9 +29,9 @@ async def with_master(town, house):  # noqa: F811
                 "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', now()::text, true)"
             )
             Device.objects.filter(id=house.adopted.device_id).update(wrapped_master=wrapped)
-            from urja.apps.assets.projecting import project_anew
+            from urja.apps.assets.projection_versions import mark_due
 
-            project_anew([house.adopted.device_id])
+            mark_due([house.adopted.device_id])
 
     await town.in_thread(write)
     await project(town)
@@ -145,8 +145,8 @@ async def test_the_secret_that_came_with_the_keys_is_the_devices_as_well(town): 
 
     def take():
         device_id = house.adopted.device_id
-        meter_keys.keep(device_id, 7, msgspec.to_builtins(made), town.clock.now())
-        assert meter_keys.waiting([device_id])[device_id] == made
+        meter_keys.store_new_keys(device_id, 7, msgspec.to_builtins(made), town.clock.now())
+        assert meter_keys.unproven_keys([device_id])[device_id] == made
         perform(TakeNewKeys(device_id=device_id, number=7), recorded_at=town.clock.now(), actor="test")
         return device_of(house)
 

@@ -72,10 +72,10 @@ def seq_with_a_gap(patch):
 
 
 def a_row_left_out(patch):
-    from urja.pipeline import settling
+    from urja.pipeline import charge_differences
 
-    real = settling.rows_between
-    patch.setattr(settling, "rows_between", lambda *arguments: real(*arguments)[1:])
+    real = charge_differences.rows_between
+    patch.setattr(charge_differences, "rows_between", lambda *arguments: real(*arguments)[1:])
 
 
 def target_instead_of_difference(patch):

@@ -42,12 +42,12 @@ class Place:
         return Account.objects.get(id=(which or self.first).account_id).balance_minor
 
     def left(self):
-        from urja.apps.billing.arrears import left
+        from urja.apps.billing.arrears import dues_of
 
         account = self.first.account_id
         return [
             f"{due.bill} {due.principal_minor}+{due.surcharge_minor}"
-            for due in left([account]).get(account, [])
+            for due in dues_of([account]).get(account, [])
         ]
 
     def _entries(self, condition):
@@ -322,15 +322,15 @@ def test_arrears_come_before_a_transfer(place):
 
 
 def test_its_arithmetic_can_be_opened(place):
-    from urja.apps.billing.queries import KeptBack, why
+    from urja.apps.billing.queries import FinalShare, explain_entry
     from urja.apps.books.models import Account
 
     owes(place.first, *TWO_BILLS)
     place.leave(register_wh=12_400)
     post(NEXT)
-    found = why(place.first.account_id, Account.objects.get(id=place.first.account_id).last_seq)
+    found = explain_entry(place.first.account_id, Account.objects.get(id=place.first.account_id).last_seq)
     kept = 50_000 - place.charged()
-    assert found.arrears == KeptBack(kept, 50_900)
+    assert found.arrears == FinalShare(kept, 50_900)
     assert [(row.label, row.amount_minor) for row in found.rows] == [
         ("surcharge of bill B1", -900),
         ("principal of bill B1", -30_000),
@@ -339,7 +339,7 @@ def test_its_arithmetic_can_be_opened(place):
 
 
 def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
-    from urja.pipeline import leaving
+    from urja.pipeline import final_settlements
 
     class Killed(BaseException):
         """As a signal would."""
@@ -350,7 +350,7 @@ def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
     owes(place.first, ("B1", "2026-01-15", 30_000, 900))
     place.leave(register_wh=12_400)
     with monkeypatch.context() as patched:
-        patched.setattr(leaving, "_go", die)
+        patched.setattr(final_settlements, "_go", die)
         with pytest.raises(Killed):
             post(NEXT)
     assert (place.to_dues(), debits()) == ([], [])
@@ -362,23 +362,23 @@ def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
 def never_paid(patch):
     from urja.apps.billing import arrears
 
-    patch.setattr(arrears, "kept_back", lambda *_: None)
+    patch.setattr(arrears, "final_share", lambda *_: None)
 
 
 def a_part_paid(patch):
     from urja.apps.billing import arrears
 
-    real = arrears.kept_back
+    real = arrears.final_share
     patch.setattr(
-        arrears, "kept_back", lambda final, account, left, seq: real(final, account, left // 2, seq)
+        arrears, "final_share", lambda final, account, left, seq: real(final, account, left // 2, seq)
     )
 
 
 def kept_and_not_paid(patch):
-    from urja.pipeline import leaving
+    from urja.pipeline import final_settlements
 
     never_paid(patch)
-    patch.setattr(leaving, "_go", lambda *_: None)
+    patch.setattr(final_settlements, "_go", lambda *_: None)
 
 
 @pytest.mark.parametrize(

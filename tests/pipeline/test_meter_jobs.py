@@ -314,9 +314,9 @@ def test_what_cannot_be_asked_is_said(database, monkeypatch):
         what="block",
         from_at=NOW - timedelta(days=32),
     )
-    monkeypatch.setattr(meter_jobs, "MOST_METERS", 1)
+    monkeypatch.setattr(meter_jobs, "MAX_METERS", 1)
     refused("a job has at most 1 meters, and these are 2", meters=(serial(1), serial(2)))
-    monkeypatch.setattr(meter_jobs, "MOST_UNFINISHED", 1)
+    monkeypatch.setattr(meter_jobs, "MAX_UNFINISHED", 1)
     ask(meters=one)
     refused(
         "1 meters wait in other jobs, and 1 may at once: wait for them, or cancel one", meters=(serial(2),)
@@ -414,10 +414,10 @@ async def test_an_instantaneous_read_is_shown_and_stored(town, database):  # noq
 async def ingested(town, database):  # noqa: F811
     """Run the stage `ingest` on what came; how many messages."""
     from urja.pipeline.ingest import Ingest, Ingester
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
 
     consumer = await town.broker.consume("READINGS")
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     report = await Ingest(consumer, Ingester(session, "Asia/Kolkata"), town.clock).run_once(town.clock.now())
     await consumer.close()
     session.close()
@@ -528,7 +528,7 @@ def test_jobs_are_kept_for_so_long_and_what_asked_for_them_stays(database):
 
     def forget(now):
         with in_the_rights_of("urja_pipeline"):
-            return meter_jobs.forget(now, timedelta(days=400)).done
+            return meter_jobs.delete_old(now, timedelta(days=400)).done
 
     Task.objects.filter(job=still).update(state="sent", ended_at=None)
     assert forget(NOW + timedelta(days=400)) == 0

@@ -296,7 +296,7 @@ async def test_a_receipt_may_be_quicker_than_the_answer(open_desk):
 
     async with open_desk() as desk:
         id_ = await desk.ask_for()
-        await desk.stage._in_thread(delivery.find_words, desk.clock.now(), "", is_disconnected, 10)
+        await desk.stage._in_thread(delivery.compose_pending, desk.clock.now(), "", is_disconnected, 10)
         await desk.knock(*signed(id_, "delivered", at=desk.clock.now()))
 
         await desk.run()

@@ -28,7 +28,7 @@ def disconnect(house, reason, **more):
 
 
 def holds(place, law):
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     return laws(place.connection, place.now, street.ZONE)[law]
 
@@ -96,7 +96,7 @@ def test_what_is_ordered_at_night_waits_for_the_window_and_says_so(house):
     standing = queries.standing(house.houses[0].account_id)
     assert "Monday 9 March, 10:00" in standing.sentence(house.now)
     assert "Monday 9 March, 10:00" in page_says(house)
-    assert [cut.account_id for cut in queries.cut_list(house.at(8, 10).date())] == [standing.account_id]
+    assert [cut.account_id for cut in queries.planned_cuts(house.at(8, 10).date())] == [standing.account_id]
     house.until(house.at(8, 9, 59), step=HOUR)
     assert house.commands() == []
     house.go(house.at(8, 10))

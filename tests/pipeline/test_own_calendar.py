@@ -106,16 +106,16 @@ def test_late_data_of_the_period_before_are_a_correction_of_it(town):
 
 
 def test_a_period_that_is_as_it_was_rated_is_not_rated_again(town, monkeypatch):
-    from urja.pipeline import settling
+    from urja.pipeline import charge_differences
 
     for n in range(1, 12):
         town.register(n, 10 + n)
         town.run(n)
     rated = []
-    real = settling.settle
+    real = charge_differences.period_differences
     monkeypatch.setattr(
-        settling,
-        "settle",
+        charge_differences,
+        "period_differences",
         lambda members, period, *more: rated.append(period.first) or real(members, period, *more),
     )
     town.register(12, 22)
@@ -151,13 +151,13 @@ def test_a_late_read_of_a_change_of_price_moves_energy_over_it(town):
 
 
 def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
 
     for n in range(1, 21):
         town.register(n, 10 + n)
         town.run(n)
     change = change_category("shop", 12)
-    said = effects(change, recorded_at=town.midnight(20) + timedelta(hours=9), actor="clerk")
+    said = dry_run_effects(change, recorded_at=town.midnight(20) + timedelta(hours=9), actor="clerk")
     before = town.by_period()
     agree(change, 21)
     town.register(21, 30)

@@ -55,7 +55,7 @@ def used(pair, wh):
 
 
 def laws(pair):
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     return laws(pair.connection, pair.now, street.ZONE)
 
@@ -104,18 +104,18 @@ def test_what_was_agreed_meanwhile_is_looked_at_at_once_and_what_is_undone_too(p
 
 def test_a_rehearsal_says_what_would_be_decided(pair):
     """By the policy that would govern, at once; of a day to come nothing is known yet, and nothing is done."""
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
 
     used(pair, 60_000)
     pair.until(pair.at(1, 12))
     pair.sent(SHOP)
     pair.report("confirmed", SHOP)
     pair.go()
-    (found,) = effects(own("gentle"), recorded_at=pair.now, actor="clerk").decisions
+    (found,) = dry_run_effects(own("gentle"), recorded_at=pair.now, actor="clerk").decisions
     assert found.account_id == pair.houses[SHOP].account_id
     assert (found.before.standing, found.before.policy) == ("cut", "story 1")
     assert (found.after.standing, found.after.policy) == ("warned", "gentle 1")
-    assert effects(own("gentle", 3), recorded_at=pair.now, actor="clerk").decisions == []
+    assert dry_run_effects(own("gentle", 3), recorded_at=pair.now, actor="clerk").decisions == []
     assert (pair.standing(SHOP).policy, pair.holds(SHOP)) == ("story 1", ["credit"])
 
 
@@ -189,10 +189,10 @@ def arrears_law(pair):
 
 def category_alone(patch):
     """The mutation: what an agreement says of itself is not looked at."""
-    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, Book
+    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, PolicyBook
 
     patch.setattr(
-        Book,
+        PolicyBook,
         "code_for",
         lambda book, _own, category: book.assigned.get(category, book.assigned[DEFAULT_CATEGORY]),
     )
@@ -229,7 +229,7 @@ class TestTheLawsSeeIt:
         pair.until(pair.at(1, 12))
         monkeypatch.undo()
         pair.go(pair.at(1, 12, 1))
-        from urja.laws.supply import examine
+        from urja.laws.switching import examine
 
         broken = [finding for finding in examine(pair.connection, pair.now, street.ZONE) if not finding.holds]
         shop = pair.houses[SHOP].account_id
@@ -241,12 +241,14 @@ class TestTheLawsSeeIt:
         """A change of terms wakes nobody: the standing is the old policy's, and stays so."""
         from tests.pipeline.test_held_back import set_tariff
 
-        from urja.apps.supply import standings
+        from urja.apps.supply import account_states
 
         used(pair, 60_000)
         do(pair, own("gentle"))
-        monkeypatch.setattr(standings, "changes", lambda _limit: standings.Changes((), frozenset(), {}))
-        monkeypatch.setattr(standings, "due", lambda _now, _limit: [])
+        monkeypatch.setattr(
+            account_states, "changes", lambda _limit: account_states.Changes((), frozenset(), {})
+        )
+        monkeypatch.setattr(account_states, "due", lambda _now, _limit: [])
         pair.go(pair.at(1, 9, 30))
         assert laws(pair)["governed_by_its_policy"] is False
         # Whoever is held back for want of a price is not looked at again until there is one, and rightly.

@@ -155,10 +155,10 @@ class Town:
         return found
 
     def whys(self):
-        from urja.apps.billing.queries import entries, why
+        from urja.apps.billing.queries import entries, explain_entry
 
         account = self.adopted.account_id
-        return [why(account, entry.seq) for entry in reversed(entries(account, 1000))]
+        return [explain_entry(account, entry.seq) for entry in reversed(entries(account, 1000))]
 
 
 def test_days_close_with_the_midnight_read_and_a_slab_is_crossed(town):

@@ -12,7 +12,7 @@ from tests.cosem.meter_types import TYPE, write_type
 
 from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
 from urja.stream import messages
-from urja.stream.contents import Contents, digest_of, digests_of_parts
+from urja.stream.bucket_contents import BucketContents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailableError, StreamFullError
 from urja.stream.signing import public_key
@@ -59,7 +59,7 @@ class Store:
     def read(self, headend="one"):
         """What a head end finds and tells."""
         digests = {key: digest_of(payload) for key, payload in self.entries.items()}
-        self.told[headend] = Contents(
+        self.told[headend] = BucketContents(
             headend=headend,
             reading=secrets.token_hex(8),
             sequence=self.sequence,
@@ -246,9 +246,9 @@ def test_versions_grow_also_over_a_registry_of_an_earlier_day(written, store, da
         connection.execute("UPDATE assets_projection SET version = 3, projected_version = 3")
         connection.execute("DELETE FROM assets_projection WHERE device_id % 2 = 0")
     from urja.apps.assets.models import Device
-    from urja.apps.assets.projecting import project_anew
+    from urja.apps.assets.projection_versions import mark_due
 
-    project_anew(Device.objects.values_list("id", flat=True))
+    mark_due(Device.objects.values_list("id", flat=True))
     assert run(written).done == METERS
     assert all(entry.version > highest for entry in store.devices)
 
@@ -273,7 +273,7 @@ def test_what_an_earlier_version_wrote_unsigned_is_written_anew(written, store):
             "UPDATE assets_projection SET digest = %s WHERE device_id = %s",
             [(digest, device_id) for device_id, digest in unsigned.items()],
         )
-    assert {row.digest for row in queries.projected()} == set(unsigned.values())
+    assert {row.digest for row in queries.written_entries()} == set(unsigned.values())
     assert run(project(store)).done == METERS
     assert run(project(store)).done == 0
 

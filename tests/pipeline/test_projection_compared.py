@@ -37,7 +37,7 @@ async def test_what_is_purged_or_altered_is_written_anew(town: Town, monkeypatch
         async with asyncio.timeout(20):
             while True:
                 await stage.run_once(town.clock.now())
-                rows = await town.in_thread(queries.projected)
+                rows = await town.in_thread(queries.written_entries)
                 if (await headend.broker.read_devices())[1] == {row.key: row.digest for row in rows}:
                     break
             await until(lambda: headend.attention() == [])

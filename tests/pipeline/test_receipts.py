@@ -46,9 +46,9 @@ def test_each_sealed_entry_proves_itself_by_the_head_alone(sealed):
 
     town, sealer = sealed  # noqa: F811
     account = town.adopted.account_id
-    seqs = queries.sealed(account)
+    seqs = queries.sealed_entries(account)
     assert len(seqs) == 8
-    assert queries.sealed(account, before=3) == [2, 1]
+    assert queries.sealed_entries(account, before=3) == [2, 1]
     for seq in seqs:
         receipt = msgspec.json.decode(msgspec.json.encode(receipt_of(account, seq)), type=Receipt)
         assert check(receipt, exported(sealer)).head.number == 3

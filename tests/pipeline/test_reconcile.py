@@ -306,7 +306,7 @@ def test_a_difference_that_a_clerk_has_closed_stays_closed(till, run, reconciler
     told_as(reconciler, monkeypatch, currency="USD")
     run()
     with as_role("urja_pipeline"), transaction.atomic():
-        found = differences.held(Unmatched.objects.get().id)
+        found = differences.lock(Unmatched.objects.get().id)
         differences.close(found, "settled by hand", at=till.shop.now, actor="user 1", operation_id=1)
     run()
     assert kept() == []

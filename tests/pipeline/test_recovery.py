@@ -30,7 +30,7 @@ def with_own_connection(function, *arguments):
 def unfinished():
     from urja.apps.supply import recoveries
 
-    return recoveries.unfinished()
+    return recoveries.open_recovery()
 
 
 def supply(house):
@@ -96,15 +96,15 @@ def test_a_gateway_that_does_not_answer_is_asked_again(till, monkeypatch):
 
 
 def test_payments_are_ill_until_the_gateway_was_asked(till):
-    from urja.apps.supply.health import judged, recovering
+    from urja.apps.supply.health import assess, recovery_sentence
 
     till.collect()
-    assert judged(till.shop.now)[0].payments
+    assert assess(till.shop.now)[0].payments
     restore(till.shop.now)
-    assert not judged(till.shop.now)[0].payments
-    assert "until the payment gateway has said what it took since, and 70% of" in recovering()
+    assert not assess(till.shop.now)[0].payments
+    assert "until the payment gateway has said what it took since, and 70% of" in recovery_sentence()
     till.collect()
-    assert judged(till.shop.move(minutes=1))[0].payments
+    assert assess(till.shop.move(minutes=1))[0].payments
 
 
 def test_nobody_is_cut_before_collection_is_healthy_again(house):

@@ -38,7 +38,7 @@ def ask(operation=None, **more):
     from urja.apps.journal import requests
     from urja.apps.journal.models import Request
 
-    asked = requests.ask(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
+    asked = requests.submit(operation or removal(), **({"actor": CLERK, "requested_at": LATER} | more))
     return Request.objects.get(id=asked.id)
 
 
@@ -245,9 +245,9 @@ def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, mon
     broken, whole = ask(), ask(removal(2))
     carry_out = RemoveMeter.carry_out
 
-    def stumble(self, doing):
+    def stumble(self, execution):
         assert self.serial != "URJ00000001", "planted"
-        carry_out(self, doing)
+        carry_out(self, execution)
 
     monkeypatch.setattr(RemoveMeter, "carry_out", stumble)
     assert run() == 2

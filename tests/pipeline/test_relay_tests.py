@@ -45,7 +45,7 @@ def off(house):
 
 
 def laws(house):
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     found = laws(house.connection, house.now, street.ZONE)
     return [law for law, holds in found.items() if not holds]
@@ -255,13 +255,13 @@ def test_so_few_are_off_at_a_time(database, monkeypatch):
 
 
 def test_each_supply_counts_as_a_disconnection(house):
-    from urja.core.approvals import Measure
-    from urja.usecases.measuring import measure
+    from urja.core.approvals import OperationMeasure
+    from urja.usecases.approval_measures import measure
     from urja.usecases.operations import TestRelays
 
     adopt(2)
     operation = TestRelays(meters=(serial(1), serial(2), "NONE"), good_rows_only=True, reason="yearly")
-    assert measure(operation, actor="user 1", now=house.now) == Measure("test_relays", 0, 2, 0)
+    assert measure(operation, actor="user 1", now=house.now) == OperationMeasure("test_relays", 0, 2, 0)
 
 
 # -- over real sockets ---------------------------------------------------------------------------------------------

@@ -55,14 +55,14 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
         first = await town.issue(houses[0], "disconnect")
         await town.until(dispatch, first, "confirmed")
         second = await town.issue(houses[1], "disconnect")
-        await run_until(lambda: [told.cuts for told in releases.held()] == [1])
+        await run_until(lambda: [told.cuts for told in releases.held_cuts_reports()] == [1])
         assert await town.state(second) == "sent"
         assert second.last_error == "held by the head end's ceiling on cuts: 1 cuts in a business hour"
         report = await carrier.run_once(town.clock.now())
         assert (report.lag, report.detail) == (1, "held by the head end's ceilings on cuts: 1")
 
         town.clock.advance(timedelta(seconds=5))
-        told = (await town.in_thread(releases.held))[0]
+        told = (await town.in_thread(releases.held_cuts_reports))[0]
 
         def ask():
             return requests.ask_release(
@@ -84,7 +84,7 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
             assert await town.in_thread(answer)
             assert not await town.in_thread(answer)
         await run_until(lambda: releases.state_of(release.id) == "released")
-        await run_until(lambda: [told.cuts for told in releases.held()] == [0])
+        await run_until(lambda: [told.cuts for told in releases.held_cuts_reports()] == [0])
         await town.until(dispatch, second, "superseded")
         assert second.detail == "released: it is to be decided anew"
         assert houses[1].switch.closed
@@ -95,7 +95,7 @@ async def test_from_a_held_cut_to_its_next_decision(town, people, tmp_path):  # 
 
 
 async def test_what_is_not_approved_expires_and_can_be_called_back(town, people):  # noqa: F811
-    from urja.apps.commands import releasing, requests
+    from urja.apps.commands import release_exchange, requests
     from urja.apps.commands.queries import releases
     from urja.pipeline.release_cuts import ReleaseCuts
 
@@ -108,7 +108,7 @@ async def test_what_is_not_approved_expires_and_can_be_called_back(town, people)
 
     late = await town.in_thread(ask)
     await carrier.run_once(town.clock.now())
-    assert [one.release.id for one in await town.in_thread(releasing.to_ask)] == [late]
+    assert [one.release.id for one in await town.in_thread(release_exchange.pending_releases)] == [late]
     town.clock.advance(HOUR)
     await carrier.run_once(town.clock.now())
     assert await town.in_thread(lambda: releases.state_of(late)) == "expired"

@@ -13,7 +13,7 @@ from tests.apps import street
 from tests.apps.street import START, adopt
 from tests.pipeline.test_ingest import NOW, block_batch
 
-from urja.base.secrets import PipelineSecrets
+from urja.base.process_secrets import PipelineSecrets
 from urja.base.settings import PipelineSettings, Settings
 from urja.laws import verify
 from urja.pipeline.stage import Report, Stage
@@ -88,7 +88,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
 ):
     from django.db import connections
 
-    from urja.pipeline.stages import Given
+    from urja.pipeline.stages import PipelineContext
     from urja.stream import broker as stream, ensure_streams
 
     stepped_clock.set(NOW)
@@ -105,7 +105,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         roots_key=bytes(32),
     )
     laws = verify.daily(secrets.database, street.ZONE, tmp_path / "catalogue.json")
-    given = Given(settings, secrets, stepped_clock, tmp_path / "heads", laws, [tmp_path])
+    given = PipelineContext(settings, secrets, stepped_clock, tmp_path / "heads", laws, [tmp_path])
     process = asyncio.create_task(runner.run_pipeline(given))
     try:
         batch = block_batch((home.device_id, START, 100))
@@ -169,7 +169,7 @@ class Silent:
 
 async def test_what_people_wait_for_waits_for_no_close(database, tmp_path, stepped_clock):
     from urja.pipeline.django_thread import DjangoThread
-    from urja.pipeline.stages import Given, stages
+    from urja.pipeline.stages import PipelineContext, build_stages
 
     secrets = PipelineSecrets(
         broker_url="",
@@ -179,9 +179,9 @@ async def test_what_people_wait_for_waits_for_no_close(database, tmp_path, stepp
         signing_key=bytes(32),
         roots_key=bytes(32),
     )
-    given = Given(Settings(), secrets, stepped_clock, tmp_path, lambda _proven: {}, [])
+    given = PipelineContext(Settings(), secrets, stepped_clock, tmp_path, lambda _proven: {}, [])
     async with AsyncExitStack() as stack:
-        table = await stages(given, Silent(), DjangoThread, stack)
+        table = await build_stages(given, Silent(), DjangoThread, stack)
     thread = {stage.name: stage.thread for stage in table}
     assert len(thread) == len(table)
     awaited = {"ingest", "decide", "dispatch", "register", "approve", "notify", "addresses"}

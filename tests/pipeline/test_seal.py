@@ -124,7 +124,7 @@ def test_reads_belong_to_the_period_in_which_they_were_recorded(town, sealer):  
 
 @pytest.mark.parametrize("step", ["add_entries", "_add_bucket", "add_reads", "sign", "signed_heads"])
 def test_killed_at_any_step_it_goes_on_and_comes_to_the_same(town, tmp_path, monkeypatch, step):  # noqa: F811
-    from urja.apps.proofs import log
+    from urja.apps.proofs import signed_log
 
     class Killed(BaseException):
         """As a signal would."""
@@ -135,7 +135,7 @@ def test_killed_at_any_step_it_goes_on_and_comes_to_the_same(town, tmp_path, mon
     town.run(0)
     town.register(1, 18)
     with monkeypatch.context() as patch:
-        patch.setattr(log, step, kill)
+        patch.setattr(signed_log, step, kill)
         with pytest.raises(Killed):
             new_sealer(tmp_path).run_once(town.midnight(1) + MINUTES)
     # What is recorded in between is the next period's.

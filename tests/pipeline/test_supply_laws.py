@@ -43,7 +43,7 @@ def on(place, end, step=15 * MINUTE):
 
 def live(place):
     """A day and a morning: three run out; one pays at night, one is held off by hand and pays too, one does not."""
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     place.now = place.at(1, 9)
     for house in (0, 1, 3, 4):
@@ -84,11 +84,11 @@ def all_hours_are_open(patch):
 
 
 def exhausted_in_credit(patch):
-    from urja.core.policy import bars, engine
+    from urja.core.policy import disconnection_bars, engine
 
     patch.setattr(engine, "exhausted", lambda _policy, _balance: True)
-    patch.setattr(engine, "restoring", lambda _policy, _facts: None)
-    patch.setattr(bars, "RULES", ())
+    patch.setattr(engine, "reconnection_reason", lambda _policy, _facts: None)
+    patch.setattr(disconnection_bars, "RULES", ())
 
 
 def balance_read_wrong(patch):
@@ -106,21 +106,29 @@ def balance_read_wrong(patch):
 
 
 def notices_need_no_receipt(patch):
-    from urja.core.policy import bars
+    from urja.core.policy import disconnection_bars
 
-    patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule is not bars._notices))
+    patch.setattr(
+        disconnection_bars,
+        "RULES",
+        tuple(rule for rule in disconnection_bars.RULES if rule is not disconnection_bars._notices),
+    )
 
 
 def nobody_is_marked(patch):
-    from urja.core.policy import bars
+    from urja.core.policy import disconnection_bars
 
-    patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule is not bars._never_cut))
+    patch.setattr(
+        disconnection_bars,
+        "RULES",
+        tuple(rule for rule in disconnection_bars.RULES if rule is not disconnection_bars._never_cut),
+    )
 
 
 def no_cap(patch):
-    from urja.apps.supply.switching import Queue
+    from urja.apps.supply.switching import SwitchingQueue
 
-    patch.setattr(Queue, "slot", lambda _self, _transformer, _stagger, now: now)
+    patch.setattr(SwitchingQueue, "slot", lambda _self, _transformer, _stagger, now: now)
 
 
 def never_cuts(patch):
@@ -132,24 +140,24 @@ def never_cuts(patch):
 def never_restores(patch):
     from urja.pipeline import decide
 
-    patch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
+    patch.setattr(decide._DecisionExecutor, "_restore", lambda _self, item, _reason: item)
 
 
 def money_clears_every_hold(patch):
-    from urja.apps.supply.queries.facts import Known
+    from urja.apps.supply.queries.facts import AccountSnapshot
 
-    patch.setattr(Known, "other_holds", property(lambda _known: frozenset()))
+    patch.setattr(AccountSnapshot, "other_holds", property(lambda _known: frozenset()))
 
 
 def forgets_half(patch):
-    from urja.apps.supply import standings
+    from urja.apps.supply import account_states
 
-    real = standings.save
+    real = account_states.save
 
     def save(decided, now):
         return real([item for item in decided if item.known.account_id >> 40 != 3], now)
 
-    patch.setattr(standings, "save", save)
+    patch.setattr(account_states, "save", save)
 
 
 @pytest.mark.parametrize(
@@ -183,15 +191,15 @@ def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
 )
 def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it, law, down, up):
     """The stage is as broken as it is dead: where the record says that it was dead, and only there, the law holds."""
-    from urja.laws.outages import Outages
-    from urja.laws.supply import examine
+    from urja.laws.downtime import Downtimes
+    from urja.laws.switching import examine
 
     break_it(monkeypatch)
     row.pages_look = False
     assert live(row)[law] is False
     for outage, holds in ((down, True), (up, False)):
         span = (row.at(*outage[:2]), row.at(*outage[2:]))
-        found = examine(row.connection, row.now, street.ZONE, outages=Outages((span,)))
+        found = examine(row.connection, row.now, street.ZONE, outages=Downtimes((span,)))
         assert {one.law: one.holds for one in found}[law] is holds, outage
 
 
@@ -206,21 +214,21 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it
 )
 def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, holds):
     from urja.demo.town_laws import examine_reached
-    from urja.laws.outages import NO_OUTAGES, Outages
-    from urja.laws.pasts import Past
+    from urja.laws.downtime import NO_DOWNTIME, Downtimes
+    from urja.laws.meter_histories import MeterHistory
 
     never_restores(monkeypatch)
     row.pages_look = False
     live(row)
-    paying = NO_OUTAGES if outage is None else Outages(((row.at(*outage[:2]), row.at(*outage[2:])),))
-    pasts = {f"URJ{number:08}": Past() for number in range(1, 6)}
+    paying = NO_DOWNTIME if outage is None else Downtimes(((row.at(*outage[:2]), row.at(*outage[2:])),))
+    pasts = {f"URJ{number:08}": MeterHistory() for number in range(1, 6)}
     found = examine_reached(row.connection, pasts, row.now, 30 * MINUTE, paying=paying)
     assert {one.law: one.holds for one in found}["reachable_is_lit"] is holds, found
 
 
 def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     """The head end's and the stage's guards are both off: what was ordered is carried out although it was paid."""
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
     from urja.pipeline import decide
 
     row.now = row.at(1, 9)
@@ -232,8 +240,8 @@ def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     row.sent()
     row.pay(500)
     monkeypatch.setattr(decide, "_outdated", lambda _known: False)
-    monkeypatch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
-    monkeypatch.setattr(decide._Doing, "_leave", lambda _self, item: item)
+    monkeypatch.setattr(decide._DecisionExecutor, "_restore", lambda _self, item, _reason: item)
+    monkeypatch.setattr(decide._DecisionExecutor, "_leave", lambda _self, item: item)
     row.go(row.now + 30 * MINUTE)
     row.report("confirmed")
     row.go(row.now + 30 * MINUTE)
@@ -244,14 +252,14 @@ def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
 
 def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
     from urja.apps.supply import health
-    from urja.core.policy import bars
-    from urja.laws.supply import laws
+    from urja.core.policy import disconnection_bars
+    from urja.laws.switching import laws
 
     row.now = row.at(1, 9)
     row.use(60_000)
     row.go()
     row.deliver()
-    monkeypatch.setattr(bars, "RULES", (bars._notices,))
+    monkeypatch.setattr(disconnection_bars, "RULES", (disconnection_bars._notices,))
     monkeypatch.setattr("urja.core.policy.engine.stale_at", lambda _policy, _facts: None)
     ill = {"collection": True, "payments": False, "messaging": True, "figures": {}}
     monkeypatch.setattr(health, "_judge", lambda *_: ill)
@@ -264,7 +272,7 @@ def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
 
 def test_a_switch_that_nobody_ordered_breaks_its_law(row):
     from urja.apps.commands.operations import issue
-    from urja.laws.supply import laws
+    from urja.laws.switching import laws
 
     row.now = row.at(1, 9)
     row.go()

@@ -15,15 +15,15 @@ from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.security import ENCRYPTED, wrap_key
 from urja.cosem.wrapper import Frame
-from urja.headend import greeting
-from urja.meter.engine import Tale
+from urja.headend import meter_identification
+from urja.meter.engine import PushKind
 from urja.meter.faults import FaultPlan
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
-from urja.pipeline.stage import Session
+from urja.pipeline.stage import StageConnection
 from urja.stream.subjects import READINGS
 
 ZONE = "Asia/Kolkata"
@@ -31,7 +31,7 @@ ZONE = "Asia/Kolkata"
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(greeting, "AFTER_S", (0.0, 0.1))
+    monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.1))
 
 
 class Street:
@@ -39,7 +39,7 @@ class Street:
 
     def __init__(self, town: Town) -> None:  # noqa: F811
         self.town, self.clock = town, town.clock
-        self.identity = seeded("00000001", "urja-d1-encrypted", 3, start_wh=5000)
+        self.identity = seeded_identity("00000001", "urja-d1-encrypted", 3, start_wh=5000)
         self.meter = Meter(self.identity, self.clock.now() - timedelta(days=1))
         self.meter.live_through(self.clock.now())
         self.station = Station(
@@ -48,7 +48,7 @@ class Street:
             entropy=lambda size: bytes(range(size)),
             plan=FaultPlan(self.identity.serial),
         )
-        self.session = Session(town.database.conninfo("urja_pipeline"))
+        self.session = StageConnection(town.database.conninfo("urja_pipeline"))
         self.began_wh = self.register_wh
 
     @property
@@ -130,7 +130,7 @@ async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_ma
         await until(lambda: value(headend, "pushes_unauthenticated_total") >= 2)
         street.clock.advance(HALF_HOUR)
         pushes = street.meter.advance(street.clock.now())
-        [block] = [push for push in pushes if push.kind is Tale.BLOCK]
+        [block] = [push for push in pushes if push.kind is PushKind.BLOCK]
         _, thief = await asyncio.open_connection("127.0.0.1", headend.gate.port)
         before = value(headend, "pushes_unauthenticated_total")
         thief.write(Frame(1, 64, forged(block.apdu, street.identity.keys, 1)).encode())

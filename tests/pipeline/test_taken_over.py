@@ -24,9 +24,9 @@ def home(database):
 @pytest.fixture
 def ingest(database):
     from urja.pipeline.ingest import Ingester
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
 
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     ingester = Ingester(session, street.ZONE)
     yield lambda now, *batches: ingester.apply(batches, now)
     session.close()
@@ -137,9 +137,9 @@ def test_its_intervals_are_missing_at_once_and_until_they_are_pulled(database, h
 
 def test_the_switch_of_the_law_is_seen_to_break(database, home, ingest, monkeypatch):
     """With every push believed, as it was before, the first test's energy is billed."""
-    from urja.apps.readings.places import Places
+    from urja.apps.readings.registry_snapshot import RegistrySnapshot
 
-    believed = Places.place
+    believed = RegistrySnapshot.place
 
     def all_of_it(self, *arguments):
         import dataclasses
@@ -147,6 +147,6 @@ def test_the_switch_of_the_law_is_seen_to_break(database, home, ingest, monkeypa
         placed = believed(self, *arguments)
         return dataclasses.replace(placed, believed=np.ones(len(placed.known), bool))
 
-    monkeypatch.setattr(Places, "place", all_of_it)
+    monkeypatch.setattr(RegistrySnapshot, "place", all_of_it)
     ingest(DAY_LATER, pushed(home, START, *[500] * 4))
     assert energy(database) == [2000]

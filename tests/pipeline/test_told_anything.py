@@ -9,7 +9,7 @@ from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
 from urja.stream import User, connect, messages
 from urja.stream.messages import ReadOutcome
 from urja.stream.orders import Progress
-from urja.stream.releases import HeldCuts, OpenRelease, ReleaseOutcome
+from urja.stream.releases import HeldDisconnections, OpenRelease, ReleaseOutcome
 
 NUMBERS = [0, 1, -1, 2**31, 2**63 - 1, -(2**63)]
 TEXTS = ["", "x", "\u2400", "x" * 5000, "'; DROP TABLE x; --", "\U0001f600"]
@@ -41,8 +41,8 @@ def progress(pick, known) -> Progress:
     )
 
 
-def held(pick) -> HeldCuts:
-    return HeldCuts(
+def held(pick) -> HeldDisconnections:
+    return HeldDisconnections(
         headend=pick(TEXTS),
         at=pick(MOMENTS),
         nonce=b"",
@@ -75,14 +75,14 @@ def held(pick) -> HeldCuts:
 async def test_no_stage_ends_over_what_a_head_end_tells(town: Town, seed):  # noqa: F811
     from urja.pipeline.gaps import Gaps
     from urja.pipeline.release_cuts import ReleaseCuts
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
     from urja.stream.subjects import OUTCOMES
 
     pick = random.Random(seed).choice
     house = await town.raise_house()
     thief = await connect(town.nats.url, User.HEADEND, town.nats.password, "thief")
     dispatch, carrier = await town.stage(), ReleaseCuts(town.broker, town.in_thread)
-    session = Session(town.database.conninfo("urja_pipeline"))
+    session = StageConnection(town.database.conninfo("urja_pipeline"))
     outcomes = await town.broker.consume(OUTCOMES)
     stage = Gaps(session, town.broker, outcomes, "Asia/Kolkata")
     for _ in range(12):

@@ -10,13 +10,13 @@ from tests.apps.street import HALF_HOUR, START, ZONE, adopt, seconds
 from tests.pipeline.test_ingest import NOW, block_batch, event_batch, reasons, register_batch
 
 from urja.pipeline.ingest import Ingester
-from urja.pipeline.stage import Session
+from urja.pipeline.stage import StageConnection
 from urja.stream.records import RegisterKind, Source
 
 
 @pytest.fixture
 def session(database):
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     yield session
     session.close()
 
@@ -104,7 +104,7 @@ def test_the_interval_is_missing_until_it_is_read(ingester, connection, database
     blocks = [(home.device_id, START + n * HALF_HOUR, 400) for n in range(4)]
     ingester.apply([tagless(block_batch(*blocks))], NOW)
     asked = Asked()
-    session = Session(database.conninfo("urja_pipeline"))
+    session = StageConnection(database.conninfo("urja_pipeline"))
     asyncio.run(Gaps(session, asked, None, ZONE).run_once(START + 4 * HALF_HOUR + timedelta(minutes=20)))
     session.close()
     [request] = [one for one in asked.requests if one.profile == "block"]
@@ -136,12 +136,12 @@ def test_registers_have_the_logs_read_once_a_day(ingester, connection):
 
 
 def test_what_cannot_be_asked_for_any_more_is_let_go(ingester, connection):
-    from urja.apps.readings import unconfirmed
+    from urja.apps.readings import unconfirmed_intervals
 
     home = adopt(1)
     ingester.apply([tagless(block_batch((home.device_id, START, 400)))], NOW)
     with connection.cursor() as cursor:
-        unconfirmed.forget_before(cursor, START + HALF_HOUR)
+        unconfirmed_intervals.delete_before(cursor, START + HALF_HOUR)
     assert waiting(connection) == []
 
 

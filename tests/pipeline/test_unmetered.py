@@ -67,7 +67,7 @@ def test_it_waits_for_the_read_of_a_meter_that_was_taken_away_unread(place):  # 
     """Then what it has counted last is not known, and money does not go before it is."""
     from django.db import connection, transaction
 
-    from urja.apps.readings.operations import reassess, record_installation
+    from urja.apps.readings.operations import recompute_since, record_installation
 
     place.meter.blocks(START, *[100] * 24)
     gone_at = NOON + HOUR
@@ -85,7 +85,7 @@ def test_it_waits_for_the_read_of_a_meter_that_was_taken_away_unread(place):  # 
             import_wh=12_600,
             recorded_at=left_at,
         )
-        reassess(cursor, {place.first.service_point_id: gone_at}, left_at, street.ZONE)
+        recompute_since(cursor, {place.first.service_point_id: gone_at}, left_at, street.ZONE)
     post(left_at + 6 * HOUR)
     assert place.final().settled_at == left_at + 6 * HOUR
 
@@ -125,11 +125,11 @@ def test_nobody_is_told_where_nobody_has_an_agreement(place):  # noqa: F811
 
 def test_a_place_that_everybody_takes_for_metered_waits_for_ever(place, monkeypatch):  # noqa: F811
     """What the rule is for: without it the account is never settled."""
-    from urja.pipeline import settling
+    from urja.pipeline import charge_differences
 
     place.meter.blocks(START, *[100] * 24)
     remove(1, NOON, register_wh=12_400)
-    monkeypatch.setattr(settling, "_unmetered", lambda *_: set())
+    monkeypatch.setattr(charge_differences, "_unmetered", lambda *_: set())
     left_at = START + 2 * DAY + 12 * HOUR
     leave(left_at)
     for hours in (2, 30, 60):

@@ -57,18 +57,18 @@ def laws(place):  # noqa: F811
 
 
 def energy_whys(place):  # noqa: F811
-    from urja.apps.billing.queries import entries, why
+    from urja.apps.billing.queries import entries, explain_entry
 
     account = place.first.account_id
-    return [why(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == "energy"]
+    return [explain_entry(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == "energy"]
 
 
 def test_it_waits_and_somebody_is_told(unread):
-    from urja.apps.readings.queries import unread as waiting
+    from urja.apps.readings.queries import missing_final_reads as waiting
 
     assert (unread.final().settled_at, debits()) == (None, [])
     assert orders() == [("inspect", "open", "URJ00000001")]
-    (one,) = waiting.at_place(unread.first.service_point_id)
+    (one,) = waiting.at_service_point(unread.first.service_point_id)
     assert (one.serial, one.removed_at, one.known_to) == ("URJ00000001", GONE, NOON)
     post(LEFT + 2 * DAY)
     assert len(orders()) == 1
@@ -166,7 +166,7 @@ def test_a_meter_that_was_hung_up_since_hides_nothing(place, days, charged):  # 
 
 
 def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_posted(place):  # noqa: F811
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
     from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
     def charged():
@@ -185,7 +185,7 @@ def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_post
         CorrectLastRead(serial="URJ00000001", register_wh=13_000, reason="laboratory"),
     )
     for operation, wh in zip(operations, (200, 400), strict=True):
-        said = effects(operation, recorded_at=now, actor="clerk").postings
+        said = dry_run_effects(operation, recorded_at=now, actor="clerk").postings
         before = charged()
         do(operation, now)
         now += DAY
@@ -229,7 +229,7 @@ def test_a_read_that_is_undone_is_waited_for_again(unread):
 @pytest.mark.parametrize("second", [False, True], ids=["without-a-meter", "by-the-second-meter"])
 def test_a_law_sees_money_that_goes_before_the_register_is_known(place, monkeypatch, second):  # noqa: F811
     from urja.apps.assets.models import DevicePeriod
-    from urja.pipeline import settling
+    from urja.pipeline import charge_differences
 
     place.meter.blocks(START, *[100] * 24)
     remove(1, GONE)
@@ -239,8 +239,10 @@ def test_a_law_sees_money_that_goes_before_the_register_is_known(place, monkeypa
         street.commissioned(DevicePeriod.objects.get(valid_from=GONE + HOUR), GONE + HOUR, GONE + HOUR)
         remove(5, LEFT, register_wh=100)
     else:
-        monkeypatch.setattr(settling, "_unmetered", lambda members, _day: {one.id for one in members})
-    monkeypatch.setattr(settling.unread, "holding", lambda _ids: set())
+        monkeypatch.setattr(
+            charge_differences, "_unmetered", lambda members, _day: {one.id for one in members}
+        )
+    monkeypatch.setattr(charge_differences.unread, "agreements_held", lambda _ids: set())
     leave()
     assert laws(place)["settled"]
     post(LEFT + 5 * HOUR)

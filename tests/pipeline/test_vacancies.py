@@ -119,7 +119,7 @@ def test_a_flat_that_is_not_held_stays_as_it_is(place):
 
 
 def test_the_laws_hold(place):
-    from urja.laws import supply as supply_laws
+    from urja.laws import switching as supply_laws
 
     leave(place)
     go(place)

@@ -147,11 +147,11 @@ async def test_what_it_will_not_take_is_refused_for_good(opened):
 
 
 async def test_a_service_that_is_away_may_be_tried_again(opened):
-    from urja.apps.notices.port import ServiceAwayError
+    from urja.apps.notices.port import ServiceUnavailableError
 
     async with opened() as (bench, messenger):
         bench.be_away()
-        with pytest.raises(ServiceAwayError):
+        with pytest.raises(ServiceUnavailableError):
             await messenger.send(Note(bench.to, "text", "subject", "7"))
 
 

@@ -211,7 +211,7 @@ def test_disputes_in_our_words(bench, gateway, lost):
 
 
 def test_only_what_it_signed_is_genuine(bench, gateway):
-    from urja.apps.payments.port import About
+    from urja.apps.payments.port import WebhookSubject
 
     placed = gateway.client.place_order("urja-signed", 20_000, "INR", again=False)
     paid = bench.pay(placed, 20_000)
@@ -220,7 +220,7 @@ def test_only_what_it_signed_is_genuine(bench, gateway):
     assert gateway.genuine(kept, body), "the headers that are kept are enough"
     assert gateway.read_event(body).known
     named = [gateway.read_event(told).about for _headers_, told in bench.webhooks()]
-    assert (About.PAYMENT, paid) in named
+    assert (WebhookSubject.PAYMENT, paid) in named
 
     other = {name: f"{secret}-of-another" for name, secret in bench.secrets.items()}
     assert not gateway.genuine(bench.signed(body, other), body)

@@ -17,7 +17,7 @@ from urja.base.settings import GatewaySettings, PaymentsSettings
 
 NAMES = ("one", "two")
 SOURCE = Path(urja.__file__).parent
-MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/outside.py", "site/supervisor/secrets.py")
+MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/stand_ins.py", "site/supervisor/secrets.py")
 """A provider's folder, its stand-in, the settings of the demonstration, and what an earlier version kept."""
 
 

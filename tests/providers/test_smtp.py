@@ -71,19 +71,19 @@ async def test_starttls_and_a_login_where_the_certificate_is_known(send, tmp_pat
     ids=["unknown certificate", "in the open", "another protocol"],
 )
 async def test_a_relay_that_cannot_be_trusted_gets_no_mail(send, tmp_path, given, said):
-    from urja.apps.notices.port import ServiceAwayError
+    from urja.apps.notices.port import ServiceUnavailableError
 
-    with open_relay(certificate_in(tmp_path)) as relay, pytest.raises(ServiceAwayError, match=said):
+    with open_relay(certificate_in(tmp_path)) as relay, pytest.raises(ServiceUnavailableError, match=said):
         await send(relay, timeout_s=1, username=LOGIN[0], password=LOGIN[1], **given)
     assert (relay.arrived, relay.logins) == ([], [])
 
 
 async def test_a_wrong_password_is_ours_to_put_right_and_ends_no_notice(send, tmp_path, monkeypatch):
-    from urja.apps.notices.port import ServiceAwayError
+    from urja.apps.notices.port import ServiceUnavailableError
 
     certificate = certificate_in(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with open_relay(certificate) as relay, pytest.raises(ServiceAwayError, match="535") as away:
+    with open_relay(certificate) as relay, pytest.raises(ServiceUnavailableError, match="535") as away:
         await send(relay, security="starttls", username=LOGIN[0], password="guessed")
     assert "guessed" not in str(away.value)
     assert relay.arrived == []

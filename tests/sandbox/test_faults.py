@@ -9,7 +9,7 @@ from tests.sandbox.conftest import KEYS, START, WEBHOOK_SECRET, arguments, open_
 
 from urja.base.clock import SteppedClock
 from urja.sandbox.arguments import parse
-from urja.sandbox.faults import WebhookRates, webhook_fate
+from urja.sandbox.faults import WebhookRates, webhook_outcome
 from urja.sandbox.gateway.arguments import GatewayArguments
 from urja.sandbox.outbox import ANSWER_WITHIN_S
 
@@ -146,13 +146,13 @@ async def test_the_same_seed_gives_the_same_faults_in_the_same_order(tmp_path, r
 
 def test_another_seed_gives_other_faults():
     rates = WebhookRates(lose=0.3, repeat=0.3)
-    fates = [[webhook_fate(seed, rates, "payment.captured", n) for n in range(50)] for seed in (1, 1, 2)]
+    fates = [[webhook_outcome(seed, rates, "payment.captured", n) for n in range(50)] for seed in (1, 1, 2)]
     assert fates[0] == fates[1] != fates[2]
 
 
 def test_one_rate_does_not_move_the_draws_of_another():
     few, many = (
-        [webhook_fate(1, WebhookRates(lose=lose, repeat=0.3), "x", n) for n in range(200)]
+        [webhook_outcome(1, WebhookRates(lose=lose, repeat=0.3), "x", n) for n in range(200)]
         for lose in (0.0, 0.2)
     )
     assert all(one == other for one, other in zip(few, many, strict=True) if not other.lost)

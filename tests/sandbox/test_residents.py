@@ -2,7 +2,7 @@
 
 import httpx
 
-from urja.sandbox.residents.forms import loaded
+from urja.sandbox.residents.forms import follow_refresh
 
 
 def client_of(pages: list[str]) -> httpx.AsyncClient:
@@ -20,7 +20,7 @@ GOES_ON = "<html><form method=post action=/pay/1/upi></form></html>"
 async def test_a_page_that_loads_itself_again_is_followed_until_it_goes_on():
     pages = [WAITS, WAITS, GOES_ON]
     async with client_of(pages) as client:
-        page = await loaded(client, await client.get("/accounts/1/orders/1/go/"))
+        page = await follow_refresh(client, await client.get("/accounts/1/orders/1/go/"))
     assert page.text == GOES_ON
     assert pages == []
 
@@ -28,6 +28,6 @@ async def test_a_page_that_loads_itself_again_is_followed_until_it_goes_on():
 async def test_a_page_that_never_goes_on_is_given_up():
     pages = [WAITS] * 9
     async with client_of(pages) as client:
-        page = await loaded(client, await client.get("/accounts/1/orders/1/go/"), times=3)
+        page = await follow_refresh(client, await client.get("/accounts/1/orders/1/go/"), times=3)
     assert page.text == WAITS
     assert len(pages) == 5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from click.testing import CliRunner
 
-from urja.base.secrets import AdminSecrets
+from urja.base.process_secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.cli import adopt as adopt_cli
@@ -79,13 +79,13 @@ def test_one_meter_by_options(run):
 
 def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     from urja.apps.assets.models import Device
-    from urja.apps.commissioning.projection import due_projections
+    from urja.apps.commissioning.device_entries import due_entries
 
     with pytest.raises(CommandError, match="a urja-d1-aes opens its association by an HLS secret: give it"):
         run(*options(type="urja-d1-aes"))
     run(*options(type="urja-d1-aes", hls_secret="ab" * 16))
     assert KekStore(KEK).unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"\xab" * 16
-    [due] = due_projections(10)
+    [due] = due_entries(10)
     assert KekStore(KEK).unwrap(due.wrapped_hls_secret) == b"\xab" * 16
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from urja.base.clock import REAL_TIME, write_anchor
 from urja.demo import command as demo
-from urja.demo.asking_again import in_thread, until_answered
+from urja.demo.retrying import in_thread, until_answered
 from urja.site.supervisor.box import Box
 from urja.site.supervisor.postgres import make_private
 
@@ -100,10 +100,10 @@ async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
 ):
     from urja.apps.assets.models import Device
     from urja.apps.people.models import Person
-    from urja.demo import moving_in
+    from urja.demo import registry_setup
 
     make_private(street.fleet_file.parent)
-    whole, died = getattr(moving_in, after), asyncio.Event()
+    whole, died = getattr(registry_setup, after), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def dies(*given, **named):
@@ -112,7 +112,7 @@ async def test_a_town_is_raised_once_though_the_database_dies_meanwhile(
             killed()
             loop.call_soon_threadsafe(died.set)
 
-    monkeypatch.setattr(moving_in, after, dies)
+    monkeypatch.setattr(registry_setup, after, dies)
     raising = asyncio.create_task(street._adopt())
     await died.wait()
     postgres.start()

@@ -14,7 +14,7 @@ from tests.site.test_up import ANY_PORT
 
 from urja.base.ports import free_port
 from urja.base.settings import load
-from urja.laws.outages import read_outages
+from urja.laws.downtime import read_downtimes
 from urja.site.cli import status
 from urja.site.data_directory import DataDirectory
 from urja.site.exits import CommandError, Exit
@@ -91,9 +91,9 @@ async def test_a_demonstration_records_when_a_child_was_down(data):
         await until(lambda: box.pid("steady") not in {None, first})
         await until(lambda: box.snapshot()["steady"]["health"] == "ok")
         back_at = box.clock.now()
-        [start, down] = read_outages(box.data.outages, {"steady", "nats"}).spans
+        [start, down] = read_downtimes(box.data.outages, {"steady", "nats"}).spans
         assert start[1] <= killed_at <= down[0] < down[1] <= back_at
-        assert read_outages(box.data.outages, {"nats", "postgres"}).spans == ()
+        assert read_downtimes(box.data.outages, {"nats", "postgres"}).spans == ()
 
 
 async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):

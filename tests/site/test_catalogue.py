@@ -2,14 +2,14 @@
 
 import pytest
 
-from urja.laws import catalogue
+from urja.laws import database_catalogue
 from urja.site import database as site_database
 
 
 @pytest.fixture(scope="session")
 def expected(postgres, database_template):
     """What the source makes, read from the template before anybody has touched it."""
-    return catalogue.made_from_source(
+    return database_catalogue.expectation_from_source(
         postgres.conninfo(dbname=database_template, user="urja_owner", password="only-for-tests")
     )
 
@@ -22,7 +22,7 @@ def _rights_on_the_copy(postgres, database):
 
 def differences(database, expected):
     with database.connect() as connection:
-        return list(catalogue.differences(connection, expected))
+        return list(database_catalogue.differences(connection, expected))
 
 
 CHANGES = [
@@ -124,7 +124,7 @@ def test_a_right_on_one_day_is_found(database, expected):
 
 def test_the_pipeline_sees_what_the_owner_sees(database, expected):
     with database.connect("urja_pipeline") as connection:
-        assert list(catalogue.differences(connection, expected)) == []
+        assert list(database_catalogue.differences(connection, expected)) == []
 
 
 def test_a_scratch_database_is_made_of_the_source_alone(postgres, database, expected):
@@ -132,7 +132,7 @@ def test_a_scratch_database_is_made_of_the_source_alone(postgres, database, expe
     with database.connect() as connection:
         connection.execute("DROP TRIGGER books_entry_chain ON books_entry")
     with site_database.scratch(postgres.conninfo(), database.conninfo()) as owner:
-        assert catalogue.made_from_source(owner) == expected
+        assert database_catalogue.expectation_from_source(owner) == expected
     with database.connect() as connection:
         names = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
     assert f"{database.name}_scratch" not in names

@@ -73,7 +73,7 @@ def test_what_cannot_be_given_keys_is_said(box):
 
 def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, monkeypatch, tmp_path):
     from urja.apps.assets.models import Device, NewKeys
-    from urja.headend.new_keys import KeyMaker
+    from urja.headend.new_keys import KeyGenerator
 
     vault = Vault.open(tmp_path)
     store = KekStore(vault.admin.kek)
@@ -86,7 +86,7 @@ def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, 
     with pytest.raises(CommandError, match="is not being given keys"):
         run("forget", "URJ00000001")
     for maker, stays in ((Seal(vault.headend.seal_key), True), (Seal(bytes(16)), False)):
-        made = KeyMaker(store, maker).make(bytes(device.system_title), 7)
+        made = KeyGenerator(store, maker).make(bytes(device.system_title), 7)
         names = ("number", "wrapped_guek", "wrapped_gak", "seal")
         NewKeys.objects.create(device=device, made_at=NOON, **{name: getattr(made, name) for name in names})
         if stays:

@@ -6,7 +6,7 @@ from tests.world.test_town_mutations import FLAGS, WRONGS
 from tests.world.world import MONDAY, ZONE
 
 from urja.demo import town_laws
-from urja.laws import report as laws, supply as supply_laws
+from urja.laws import report as laws, switching as supply_laws
 
 ONLY_WITHOUT_A_WORLD = {
     "commands_end",

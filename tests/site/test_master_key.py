@@ -10,7 +10,7 @@ from tests.headend.test_key_change import MAKER
 
 from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.security import KekStore
-from urja.headend.kek_file import FollowedKeys
+from urja.headend.reloading_key_store import ReloadingKeyStore
 from urja.site.cli import master_key
 from urja.site.cli.master_key import Rotation
 from urja.site.exits import CommandError
@@ -150,10 +150,10 @@ def test_killed_anywhere_it_is_started_again_and_comes_to_an_end(rotate, vault, 
         now = Vault.open(vault.directory)
         for stored in (now.admin, now.headend):
             both = KekStore(stored.kek, stored.retiring_kek)
-            follower = FollowedKeys(KekStore(vault.admin.kek), vault.directory / "headend.json")
+            follower = ReloadingKeyStore(KekStore(vault.admin.kek), vault.directory / "headend.json")
             for store in (both, follower):
                 assert store.unwrap(store.wrap(GUEK)) == GUEK
-        headend = FollowedKeys(KekStore(vault.admin.kek), vault.directory / "headend.json")
+        headend = ReloadingKeyStore(KekStore(vault.admin.kek), vault.directory / "headend.json")
         assert _opened(headend) == ALL_KEYS
     left = 10**6
     rotate()
@@ -242,7 +242,7 @@ def test_every_wrapped_column_is_known_by_its_name():
 
 def test_a_running_head_end_follows_the_file(vault):
     file = vault.directory / "headend.json"
-    store = FollowedKeys(KekStore(vault.headend.kek), file)
+    store = ReloadingKeyStore(KekStore(vault.headend.kek), file)
     wrapped = store.wrap(GUEK)
     begun = master_key.begin(vault)
     anew = KekStore(begun.admin.kek).wrap(GUEK)

@@ -3,19 +3,19 @@
 from datetime import UTC, datetime
 
 from urja.cosem.security import KekStore
-from urja.demo.street import OPERATOR, build_town
+from urja.demo.town import OPERATOR, build_town
 
 
 def test_the_town_moves_in(database):
     from django.contrib.auth import get_user_model
 
     from urja.apps.assets.models import Device
-    from urja.demo.moving_in import move_in
+    from urja.demo.registry_setup import register_town
     from urja.web.shared.colleague import employed
 
     now = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
     town = build_town(3, 1)
-    move_in(town, keys=KekStore(bytes(16)), seed=1, installed_at=now, now=now)
+    register_town(town, keys=KekStore(bytes(16)), seed=1, installed_at=now, now=now)
     switches = dict(Device.objects.values_list("serial", "load_switch"))
     assert {switches[house.meter.serial] for house in town.houses} == {True}
     assert {switches[post.meter.serial] for post in town.posts} == {False}

@@ -7,8 +7,8 @@ from tests.apps.street import START, adopt
 
 from urja.base.json_files import DamagedFileError
 from urja.demo import town_laws
-from urja.laws.outages import OutageLog, Outages, read_outages
-from urja.laws.pasts import Past
+from urja.laws.downtime import DowntimeLog, Downtimes, read_downtimes
+from urja.laws.meter_histories import MeterHistory
 
 HOUR = timedelta(hours=1)
 PROMISED = HOUR
@@ -18,15 +18,15 @@ def at(hours: float):
     return START + hours * HOUR
 
 
-def outages(*spans: tuple[float, float]) -> Outages:
-    return Outages(tuple((at(begins), at(ends)) for begins, ends in spans))
+def outages(*spans: tuple[float, float]) -> Downtimes:
+    return Downtimes(tuple((at(begins), at(ends)) for begins, ends in spans))
 
 
 # -- the record ------------------------------------------------------------------------------------------------
 
 
 def test_a_stretch_begins_with_the_first_that_is_down_and_ends_with_the_last_that_is_back(tmp_path):
-    log = OutageLog(tmp_path / "outages")
+    log = DowntimeLog(tmp_path / "outages")
     for hours, process, ready in [
         (0, "nats", True),
         (0, "headend", False),
@@ -40,7 +40,7 @@ def test_a_stretch_begins_with_the_first_that_is_down_and_ends_with_the_last_tha
         (6, "nats", False),
     ]:
         log.note(process, at(hours), ready=ready)
-    found = read_outages(tmp_path / "outages", {"nats", "headend"})
+    found = read_downtimes(tmp_path / "outages", {"nats", "headend"})
     assert found.spans[:2] == outages((0, 1), (2, 5)).spans
     [(begins, ends)] = found.spans[2:]
     assert begins == at(6)
@@ -50,14 +50,14 @@ def test_a_stretch_begins_with_the_first_that_is_down_and_ends_with_the_last_tha
 
 def test_a_line_torn_by_a_kill_is_cut_off_and_a_damaged_record_is_said(tmp_path):
     path = tmp_path / "outages"
-    OutageLog(path).note("nats", at(0), ready=False)
+    DowntimeLog(path).note("nats", at(0), ready=False)
     with path.open("ab") as file:
         file.write(b'{"process":"na')
-    OutageLog(path).note("nats", at(1), ready=True)
-    assert read_outages(path, {"nats"}) == outages((0, 1))
+    DowntimeLog(path).note("nats", at(1), ready=True)
+    assert read_downtimes(path, {"nats"}) == outages((0, 1))
     path.write_bytes(b"flour\n")
     with pytest.raises(DamagedFileError, match="outages is damaged"):
-        read_outages(path, {"nats"})
+        read_downtimes(path, {"nats"})
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def broken(database):
         operations.expire(now, 1, now)
         with database.connect() as connection:
             found = town_laws.examine_reached(
-                connection, {"S1": Past()}, now, PROMISED, switching=outages(*spans)
+                connection, {"S1": MeterHistory()}, now, PROMISED, switching=outages(*spans)
             )
         return {finding.law for finding in found if not finding.holds}
 

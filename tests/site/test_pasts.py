@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from urja.laws.pasts import FOR_EVER_S, pasts_of
+from urja.laws.meter_histories import FOR_EVER_S, meter_histories
 from urja.meter.fleet import FleetFile
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.meter.inputs import Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
-from urja.meter.world import LinkOptions
+from urja.meter.surroundings import LinkOptions
 
 HORIZON = datetime.fromtimestamp(10_000, UTC)
 
@@ -17,10 +17,10 @@ HORIZON = datetime.fromtimestamp(10_000, UTC)
 def past(*done, unreachable="never"):
     """Of one meter to which these things were done: (instant, input)."""
     meter = msgspec.structs.replace(
-        seeded("00000001", "urja-d1", 1), link=LinkOptions(unreachable=unreachable)
+        seeded_identity("00000001", "urja-d1", 1), link=LinkOptions(unreachable=unreachable)
     )
     fleet = FleetFile(head_end_host="h", head_end_port=1, installed_at=HORIZON, meters=[meter])
-    return pasts_of(fleet, [Entry(at, "00000001", what) for at, what in done], HORIZON)["00000001"]
+    return meter_histories(fleet, [Entry(at, "00000001", what) for at, what in done], HORIZON)["00000001"]
 
 
 @pytest.mark.parametrize(

@@ -221,10 +221,10 @@ def asked(database, monkeypatch, stepped_clock):
 
 def test_policies_are_loaded_and_assigned(asked, tmp_path):
     from urja.apps.rulebook.models import PolicyVersion
-    from urja.apps.rulebook.queries.policies import book
+    from urja.apps.rulebook.queries.policies import policy_book
 
     def governing(category, day, own=""):
-        return book().governs(own, category, day)
+        return policy_book().governs(own, category, day)
 
     day = date(2026, 3, 2)
     code, words = asked("load", f"{DOCUMENTS}/plain.toml")
@@ -262,6 +262,6 @@ def test_what_is_no_policy_is_not_loaded(asked, tmp_path):
     assert code == 2
     assert "payments.at_most" in words
     assert "payments.at_least" in words
-    from urja.apps.rulebook.queries.policies import book
+    from urja.apps.rulebook.queries.policies import policy_book
 
-    assert not book()
+    assert not policy_book()

@@ -8,7 +8,7 @@ from tests.apps import street
 from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, exchange, in_stock
 from tests.usecases.test_exchange import new_meter
 
-from urja.laws import registry as registry_laws
+from urja.laws import energy_ownership as registry_laws
 from urja.meter.truth import TruthRecord
 
 AT = START + 10 * HALF_HOUR
@@ -79,13 +79,17 @@ def the_old_meter_stays(patch):
 
 
 def rows_bear_no_number(patch):
-    from urja.apps.journal.operation import Doing
+    from urja.apps.journal.operation import Execution
 
     patch.setattr(
-        Doing,
+        Execution,
         "stamp",
         property(
-            lambda doing: {"recorded_at": doing.recorded_at, "actor": doing.actor, "operation_id": 999_999}
+            lambda execution: {
+                "recorded_at": execution.recorded_at,
+                "actor": execution.actor,
+                "operation_id": 999_999,
+            }
         ),
     )
 

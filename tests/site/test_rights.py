@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from urja.laws import catalogue
+from urja.laws import database_catalogue
 from urja.stream import User, server_config
 
 TABLE = Path(__file__).parents[2] / "docs" / "rights.md"
@@ -56,7 +56,7 @@ MEMBER = re.compile(r"(?P<holder>\w+) is a member of (?P<role>\w+)(?P<how>.*)")
 def of_roles(connection: psycopg.Connection) -> Iterator[Right]:
     """What PostgreSQL's catalogue says."""
     triggers = {f"function {name}" for (name,) in connection.execute(CALLED_BY_TRIGGERS)}
-    for line in catalogue.read(connection):
+    for line in database_catalogue.read(connection):
         if found := RIGHT.fullmatch(line):
             thing = re.sub(r"^(function \w+)\(.*\)", r"\1", found["thing"])
             if not (found["holder"] == "everybody" and thing in triggers):

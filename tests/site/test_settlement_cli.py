@@ -69,7 +69,7 @@ def test_a_days_rows(a_settlement, show):
 
 def test_differences_and_a_report_that_cannot_be_had(a_settlement, till, show):
     from urja.apps.payments.models import Payment, SettlementReport, SettlementRow
-    from urja.apps.payments.reconciling import reconcile
+    from urja.apps.payments.reconciliation import reconcile
 
     Payment.objects.filter(payment_id=a_settlement["entity_id"]).update(credit_id=None)
     SettlementRow.objects.update(matched_at=None)

@@ -90,17 +90,17 @@ def new(*options):
 
 
 def test_a_key_is_shown_once_and_its_hash_is_kept(box, database):
-    from urja.apps.identity.queries import keys
+    from urja.apps.identity.queries import tokens
     from urja.apps.journal.models import AuditEntry
 
     text = new("--role", "auditor", "--expires", "30", "--per-minute", "60")
-    found = keys.found(text)
+    found = tokens.token_of(text)
     assert (found.name, found.role, found.scopes, found.per_minute) == (
         "billing", "auditor", ["read:ledger", "read:agreement"], 60,
     )  # fmt: skip
-    assert keys.found(text[:-1] + ("A" if text[-1] != "A" else "Q")) is None
-    assert keys.found("urja_" + "a" * 8 + "_" + "A" * 43) is None
-    assert keys.found("something") is None
+    assert tokens.token_of(text[:-1] + ("A" if text[-1] != "A" else "Q")) is None
+    assert tokens.token_of("urja_" + "a" * 8 + "_" + "A" * 43) is None
+    assert tokens.token_of("something") is None
     secret = text.rsplit("_", 1)[1] if text.count("_") == 2 else text[14:]
     with database.connect() as connection:
         kept = connection.execute("SELECT to_jsonb(t)::text FROM identity_token t").fetchone()[0]

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from urja.demo.command import _houses_and_meters, business_morning
-from urja.demo.street import HOUSES_PER_TRANSFORMER, build_town
-from urja.demo.town_laws import spread
+from urja.demo.town import HOUSES_PER_TRANSFORMER, build_town
+from urja.demo.town_laws import percentiles_of
 
 ZONE = ZoneInfo("Asia/Kolkata")
 
@@ -80,6 +80,6 @@ def test_it_begins_on_a_business_morning(today, begins):
 
 
 def test_the_spread_of_durations():
-    assert spread([]) == {"p50": None, "p95": None, "max": None}
-    assert spread([7]) == {"p50": 7, "p95": 7, "max": 7}
-    assert spread(list(range(101))) == {"p50": 50, "p95": 95, "max": 100}
+    assert percentiles_of([]) == {"p50": None, "p95": None, "max": None}
+    assert percentiles_of([7]) == {"p50": 7, "p95": 7, "max": 7}
+    assert percentiles_of(list(range(101))) == {"p50": 50, "p95": 95, "max": 100}

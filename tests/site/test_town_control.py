@@ -11,10 +11,10 @@ import pytest
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
 from urja.demo.town_control import FLEET_ORDERS, Gateway, TownControl, keys_of_fleet
 from urja.meter.fleet import FleetFile, write_fleet_file
-from urja.meter.identity import seeded
+from urja.meter.identity import seeded_identity
 from urja.site.data_directory import DataDirectory
 
-METER = seeded("00100001", "urja-d1", 7)
+METER = seeded_identity("00100001", "urja-d1", 7)
 GET = bytes.fromhex("c001c1000100002b0100ff0200")
 
 

@@ -10,7 +10,7 @@ from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.stream.servers import SIZES
 
 from urja.stream import Broker, Kind, User, connect, ensure_streams, subjects as names
-from urja.stream.contents import Contents, digest_of, digests_of_parts
+from urja.stream.bucket_contents import BucketContents, digest_of, digests_of_parts
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import (
     BrokerRefusedError,
@@ -245,7 +245,7 @@ async def test_the_projection_is_read_as_it_lies_there(
 
 
 async def test_what_a_head_end_has_found_reaches_the_pipeline(headend: Broker, pipeline: Broker):
-    found = Contents(
+    found = BucketContents(
         headend="one", reading="r", sequence=7, entries=1, parts=digests_of_parts([("ab", b"x")])
     )
     await headend.tell_contents(found)

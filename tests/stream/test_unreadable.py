@@ -10,14 +10,14 @@ from hypothesis import given, strategies as st
 from tests.stream.test_broker import blocks
 
 from urja.stream import Broker, Kind, messages
+from urja.stream.bucket_contents import BucketContents, digests_of_parts
 from urja.stream.codec import decode_batch, encode_batch
-from urja.stream.contents import Contents, digests_of_parts
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import PoisonMessageError
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.orders import Order, Progress, SignedOrder
-from urja.stream.releases import AskedReleases, HeldCuts
+from urja.stream.releases import HeldDisconnections, ReleaseRequests
 
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 TITLE = bytes.fromhex("5552410000000001")
@@ -66,7 +66,7 @@ SOUND = [
         wall_ms=1,
         evidence={"load": [1.5, {"deep": "x"}]},
     ),
-    HeldCuts(
+    HeldDisconnections(
         headend="headend",
         at=NOON,
         nonce=b"n",
@@ -85,9 +85,9 @@ SOUND = [
         releases=[],
         outcomes=[],
     ),
-    AskedReleases(),
+    ReleaseRequests(),
     SignedDevice(payload=b"{}", signature=bytes(64)),
-    Contents(headend="headend", reading="r", sequence=1, entries=0, parts=digests_of_parts([])),
+    BucketContents(headend="headend", reading="r", sequence=1, entries=0, parts=digests_of_parts([])),
 ]
 """One of each kind that lies in the broker."""
 KINDS = [type(message) for message in SOUND]
@@ -150,7 +150,7 @@ def test_what_is_sound_is_read(message):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_garbage_is_refused_in_words(kind, garbage):
     # Fields that are not known are passed over, and a list of releases needs none.
-    empty = kind is AskedReleases and garbage in ("nothing in it", "not UTF-8", "nested in it")
+    empty = kind is ReleaseRequests and garbage in ("nothing in it", "not UTF-8", "nested in it")
     assert judged(GARBAGE[garbage], kind) <= empty
 
 

@@ -6,7 +6,7 @@ import msgspec
 from tests.apps.street import START
 
 from urja.cosem.companion import load_device_type
-from urja.cosem.pushlist import Pushed, PushList, head_of
+from urja.cosem.push_object_list import PushObject, PushObjectList, head_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -80,12 +80,12 @@ def typed_pushes(name="urja-d1"):
     """What a meter tells of its pushes that sends just what its type says."""
     device_type = load_device_type(name)
     return tuple(
-        PushList(
+        PushObjectList(
             push.key,
             tuple(
-                Pushed(column.class_id, column.obis, column.attribute, column.scaler, column.unit)
+                PushObject(column.class_id, column.obis, column.attribute, column.scaler, column.unit)
                 if column.class_id in (3, 4) and column.attribute == 2
-                else Pushed(column.class_id, column.obis, column.attribute)
+                else PushObject(column.class_id, column.obis, column.attribute)
                 for column in (*head_of(push), *push.columns)
             ),
         )

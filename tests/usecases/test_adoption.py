@@ -13,7 +13,7 @@ from urja.base.ids import bucket_of
 
 def test_adoption_makes_everything_in_one_bucket(database):
     from urja.apps.books.models import CreditRequest
-    from urja.apps.commissioning import projection
+    from urja.apps.commissioning import device_entries
     from urja.apps.contracts import queries as contracts
     from urja.apps.identity.queries import accounts as identity
 
@@ -23,7 +23,7 @@ def test_adoption_makes_everything_in_one_bucket(database):
     assert CreditRequest.objects.get().amount_minor == 50_000
     assert identity.access_to(made.user_id, made.account_id).role == "owner"
     assert contracts.agreement_at(made.account_id, START).id == made.agreement_id
-    (due,) = projection.due_projections(10)
+    (due,) = device_entries.due_entries(10)
     assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)
     with database.connect() as connection:
         rows = connection.execute(
@@ -157,26 +157,26 @@ def test_two_concurrent_agreements_cannot_both_be_made(database):
 
 def test_a_change_during_projection_stays_due(database):
     from urja.apps.assets import queries as assets
-    from urja.apps.commissioning import projection
+    from urja.apps.commissioning import device_entries
 
     adopt(1)
-    (due,) = projection.due_projections(10)
+    (due,) = device_entries.due_entries(10)
     remove(1, START + timedelta(days=1))
     assets.mark_projected([(due, b"digest")])
-    (again,) = projection.due_projections(10)
+    (again,) = device_entries.due_entries(10)
     assert not again.active
     assets.mark_projected([(again, b"digest")])
-    assert projection.due_projections(10) == []
+    assert device_entries.due_entries(10) == []
 
 
 def test_a_transformers_meter_hangs_without_an_agreement(database):
     from urja.apps.assets.kinds import DeviceRole
     from urja.apps.contracts.models import Agreement
     from urja.apps.network import queries
-    from urja.usecases.operations import Hanging, add_transformer, hang_network_meter
+    from urja.usecases.operations import Hanging, add_transformer, install_network_meter
 
     add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
-    period = hang_network_meter(
+    period = install_network_meter(
         Hanging(
             serial="DT0001",
             system_title=b"URJ\0\0\0\0\1",

@@ -66,7 +66,7 @@ def test_blocks_of_both_meters_go_on_over_the_exchange(connection):
 
 def test_nothing_of_the_new_meter_is_billed_before_it_passes_and_nothing_is_lost_then(connection):
     from urja.apps.assets.models import DevicePeriod
-    from urja.usecases.exchange import first_billed_at
+    from urja.usecases.meter_exchange import first_billed_at
 
     home = adopt(1, valid_from=START + DAY, register_wh=OLD_OPENING)
     in_stock(2)

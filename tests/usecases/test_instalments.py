@@ -180,9 +180,9 @@ def test_bills_end_it_and_what_is_posted_stands(house):
 
 
 def test_a_rehearsal_says_what_it_would_make(house):
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
 
-    found = effects(agree(), recorded_at=NOW, actor="officer")
+    found = dry_run_effects(agree(), recorded_at=NOW, actor="officer")
     (change,) = found.changes
     assert (change.table, change.before, change.after["amount_minor"]) == (
         "billing_instalment_plan",

@@ -87,36 +87,36 @@ def test_a_root_is_hung_up_and_then_elsewhere(trees):
 
 def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database):
     from urja.apps.assets.models import Projection
-    from urja.apps.commissioning import projection as queries
+    from urja.apps.commissioning import device_entries as queries
     from urja.apps.journal.models import AuditEntry
     from urja.usecases.operations import Undo
 
-    assert queries.due_projections(10)[0].transformer == "T1"
+    assert queries.due_entries(10)[0].transformer == "T1"
     known = Projection.objects.get().version
     made = move_node("pole P1", "transformer T2")
     moved = Projection.objects.get().version
     assert moved > known
-    assert queries.due_projections(10)[0].transformer == "T2"
+    assert queries.due_entries(10)[0].transformer == "T2"
     do(Undo(entry_id=made.id, reason="another pole"), START + DAY)
     assert Projection.objects.get().version > moved
-    assert queries.due_projections(10)[0].transformer == "T1"
+    assert queries.due_entries(10)[0].transformer == "T1"
     assert AuditEntry.objects.get(id=made.id).undone_by_id is not None
 
 
 def test_the_head_end_learns_a_meters_area(trees):
-    from urja.apps.commissioning import projection as queries
+    from urja.apps.commissioning import device_entries as queries
 
-    assert queries.due_projections(10)[0].area == "section S1"
+    assert queries.due_entries(10)[0].area == "section S1"
 
 
 def test_areas_follow_a_section(trees):
     from urja.apps.identity.queries.access import Area
     from urja.apps.network.models import Node
-    from urja.apps.overviews.queries.areas import all_places
+    from urja.apps.overviews.queries.areas import all_service_points
 
     move_node("section S1", "division D2")
     one, other = (Area(nodes=frozenset({Node.objects.get(code=code).id})) for code in ("D1", "D2"))
-    seen = {at: [len(all_places(area, at)) for area in (one, other)] for at in (START, MOVED)}
+    seen = {at: [len(all_service_points(area, at)) for area in (one, other)] for at in (START, MOVED)}
     assert seen == {START: [1, 0], MOVED: [0, 1]}
 
 

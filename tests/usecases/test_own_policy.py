@@ -214,11 +214,11 @@ class TestTheWayBack:
         assert own() == [("02 Mar", ""), ("31 Mar", "")]
 
     def test_what_was_known_then_is_asked_as_ever(self, house, database):
-        from urja.apps.overviews.queries import known
+        from urja.apps.overviews.queries import bitemporal
 
         do(change_load(7000, 1))
         _forget_the_column(database)
-        then = known.agreement(house.agreement_id, known.Moment(START, NOW - timedelta(hours=1)))
+        then = bitemporal.agreement(house.agreement_id, bitemporal.AsOf(START, NOW - timedelta(hours=1)))
         assert [(one.sanctioned_load_w, one.policy) for one in then.all_terms] == [(5000, "")]
 
 
@@ -234,12 +234,12 @@ def test_no_money_moves(database):
     """Days that are charged are charged as they were; the rehearsal says so."""
     from tests.pipeline.test_effects import NOW, Street
 
-    from urja.usecases.effects import effects
+    from urja.usecases.dry_run import dry_run_effects
 
     with database.connect() as connection:
         Street(connection)
         load_policy("gentle")
-        found = effects(change_policy("gentle", 3), recorded_at=NOW, actor="clerk")
+        found = dry_run_effects(change_policy("gentle", 3), recorded_at=NOW, actor="clerk")
     assert (found.postings, found.intervals_moved, found.problems) == ([], 0, [])
     assert [(one.before or {}).get("policy") for one in found.changes] == ["", None]
     assert [one.after["policy"] for one in found.changes] == ["", "gentle"]

@@ -61,13 +61,13 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         from urja.pipeline.ingest import Ingester
-        from urja.pipeline.stage import Session
+        from urja.pipeline.stage import StageConnection
 
         super().__init__()
         self.stack = ExitStack()
         database = self.stack.enter_context(copy_of(self.template.cluster, self.template.name))
         self.connection = self.stack.enter_context(database.connect())
-        session = Session(database.conninfo("urja_pipeline"))
+        session = StageConnection(database.conninfo("urja_pipeline"))
         self.stack.callback(session.close)
         self.ingester = Ingester(session, street.ZONE)
         self.now = BEGUN + 36 * HALF_HOUR
@@ -128,11 +128,11 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_rehearses(self, data: st.DataObject) -> None:
         from urja.apps.journal.errors import RefusedError
-        from urja.usecases.operations import rehearse
+        from urja.usecases.operations import dry_run_changes
 
         before, operation = _state(self.connection), self._drawn(data)
         try:
-            rehearse(operation, recorded_at=self.now, actor="proof")
+            dry_run_changes(operation, recorded_at=self.now, actor="proof")
         except RefusedError as refused:
             self._in_sentences(operation, refused)
         assert _differing(before, _state(self.connection)) == {}, f"rehearsing {operation} changes something"
@@ -201,7 +201,7 @@ class Machine(RuleBasedStateMachine):
     def _all_of_it_is_somebodys(self) -> None:
         """Each half-hour is an agreement's, nobody's by its role, or listed; and the demonstration's own laws hold."""
         from urja.apps.readings.queries import unassigned
-        from urja.laws import registry as registry_laws
+        from urja.laws import energy_ownership as registry_laws
 
         listed = defaultdict(list)
         points = self._points()

@@ -56,7 +56,7 @@ def test_each_pays_for_what_the_other_was_charged(connection):
         (1, 192),
         (7, 192),
     ]
-    from urja.laws import registry as registry_laws
+    from urja.laws import energy_ownership as registry_laws
 
     assert all(finding.holds for finding in registry_laws.examine(connection, NOW, ZONE))
 
@@ -101,7 +101,7 @@ def test_from_the_middle_of_an_interval_on_what_was_before_stays(connection):
 def test_what_comes_afterwards_finds_its_new_place(database, connection):
     """Through ingest, which has placed such rows elsewhere before; and what comes twice is known there."""
     from urja.pipeline.ingest import Ingester
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
     from urja.stream.codec import Batch
     from urja.stream.records import BLOCK
     from urja.stream.subjects import Kind
@@ -112,7 +112,7 @@ def test_what_comes_afterwards_finds_its_new_place(database, connection):
         placed = blocks(one, *rows)
         return Batch(Kind.BLOCK, 1, placed[list(BLOCK.names)].astype(BLOCK))
 
-    with closing(Session(database.conninfo("urja_pipeline"))) as session:
+    with closing(StageConnection(database.conninfo("urja_pipeline"))) as session:
         ingester = Ingester(session, ZONE)
         ingester.apply([batch((START, 70))], START + HALF_HOUR)
         assert used(connection) == {one.agreement_id: 70, two.agreement_id: 0}
@@ -126,7 +126,7 @@ def test_what_comes_afterwards_finds_its_new_place(database, connection):
 def test_a_swap_while_rows_are_on_their_way_is_noticed(database, connection):
     """The batch was placed by what the registry said before; the swap commits before it is stored."""
     from urja.pipeline import ingest
-    from urja.pipeline.stage import Session
+    from urja.pipeline.stage import StageConnection
     from urja.stream.codec import Batch
     from urja.stream.records import BLOCK
     from urja.stream.subjects import Kind
@@ -144,7 +144,7 @@ def test_a_swap_while_rows_are_on_their_way_is_noticed(database, connection):
                 self.swapped = True
                 swap()
 
-    with closing(Session(database.conninfo("urja_pipeline"))) as session:
+    with closing(StageConnection(database.conninfo("urja_pipeline"))) as session:
         Late(session, ZONE).apply([batch], START + HALF_HOUR)
     assert used(connection) == {one.agreement_id: 0, two.agreement_id: 70}
 
@@ -152,7 +152,7 @@ def test_a_swap_while_rows_are_on_their_way_is_noticed(database, connection):
 def test_gaps_edits_and_events_go_with_the_meter(connection):
     from urja.apps.readings import gaps, operations
     from urja.apps.readings.kinds import Status
-    from urja.apps.supply.queries.feed import happenings
+    from urja.apps.supply.queries.feed import newest_entries
 
     one, two = adopt(1, register_wh=1_000), adopt(2, register_wh=50_000, bucket=9)
     street.store_blocks(connection, blocks(one, (START, 100), (START + 2 * HALF_HOUR, 50)))
@@ -184,8 +184,10 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
         " (service_point_id, device_id, channel_set, start_at, version) WHERE service_point_id = %s",
         [two.service_point_id],
     ).fetchall() == [(90, Status.EDITED, "meter shop")]
-    assert [h.what for h in happenings(service_point_id=two.service_point_id) if h.kind == "event"] == ["201"]
-    assert not [h for h in happenings(service_point_id=one.service_point_id) if h.kind == "event"]
+    assert [h.what for h in newest_entries(service_point_id=two.service_point_id) if h.kind == "event"] == [
+        "201"
+    ]
+    assert not [h for h in newest_entries(service_point_id=one.service_point_id) if h.kind == "event"]
     with connection.transaction(), connection.cursor() as cursor:
         # What was listed is not listed again.
         assert gaps.list_missing(cursor, START + 4 * HALF_HOUR, 19_800) == 0

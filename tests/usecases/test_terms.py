@@ -116,14 +116,14 @@ def test_undoing_puts_terms_and_wish_back(house):
 
 
 def test_a_change_to_come_is_no_wish_yet(house):
-    from urja.apps.contracts import configuring
+    from urja.apps.contracts import meter_configuration
 
     do(change_load(7000, 30))
     do_by = START + timedelta(days=29)
     assert wished() == []
-    assert configuring.take_effect(NOW, do_by - timedelta(seconds=1), "configure") == 0
-    assert configuring.take_effect(NOW, do_by, "configure") == 1
-    assert configuring.take_effect(NOW, do_by, "configure") == 0
+    assert meter_configuration.apply_begun_terms(NOW, do_by - timedelta(seconds=1), "configure") == 0
+    assert meter_configuration.apply_begun_terms(NOW, do_by, "configure") == 1
+    assert meter_configuration.apply_begun_terms(NOW, do_by, "configure") == 0
     assert wished() == [("7000", None)]
 
 

@@ -12,7 +12,7 @@ LATER = START + 10 * DAY
 
 def state(connection):
     """Every row of every recorded table, and what has accrued."""
-    from urja.usecases.performing import RECORDED_TABLES
+    from urja.usecases.operation_execution import RECORDED_TABLES
 
     rows = {
         table: connection.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id").fetchall()
@@ -78,17 +78,17 @@ def test_the_history_of_both_stays(connection):
 def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeypatch):
     from urja.apps.contracts.models import AgreementTerms
     from urja.usecases.kinds import BY_KIND
-    from urja.usecases.operations import Undo, UseCase, perform, rehearse
+    from urja.usecases.operations import Undo, UseCase, dry_run_changes, perform
 
     class Forget(UseCase):
         """Put terms of another kind in the place of the first."""
 
-        def faults(self, doing):
+        def faults(self, execution):
             yield from ()
 
-        def carry_out(self, doing):
+        def carry_out(self, execution):
             terms = AgreementTerms.objects.get()
-            old, terms.id, terms.sanctioned_load_w, terms.operation_id = terms.id, 77, 900, doing.id
+            old, terms.id, terms.sanctioned_load_w, terms.operation_id = terms.id, 77, 900, execution.id
             AgreementTerms.objects.get(id=old).delete()
             terms.save(force_insert=True)
 
@@ -96,7 +96,7 @@ def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeyp
     adopt(1)
     before = state(connection)
     forgotten = perform(Forget(), recorded_at=LATER, actor="test")
-    changes = rehearse(Undo(entry_id=forgotten.id, reason="no"), recorded_at=LATER, actor="test")
+    changes = dry_run_changes(Undo(entry_id=forgotten.id, reason="no"), recorded_at=LATER, actor="test")
     shown = {(one.table, one.before and "was", one.after and "is") for one in changes}
     assert shown == {
         ("contracts_agreement_terms", "was", None),
@@ -128,15 +128,15 @@ def test_what_was_done_before_a_column_existed(connection):
 
 def test_ingest_and_the_head_end_learn_of_it(connection):
     from urja.apps.assets import queries as assets
-    from urja.apps.commissioning import projection
+    from urja.apps.commissioning import device_entries
 
     adopt(1)
     removal = remove(1, LATER)
-    (away,) = projection.due_projections(10)
+    (away,) = device_entries.due_entries(10)
     assets.mark_projected([(away, b"digest")])
     revision = connection.execute("SELECT revision FROM journal_revision").fetchone()[0]
     undo(removal.id)
-    (back,) = projection.due_projections(10)
+    (back,) = device_entries.due_entries(10)
     assert (away.active, back.active) == (False, True)
     assert connection.execute("SELECT revision FROM journal_revision").fetchone()[0] == revision + 1
 
@@ -190,10 +190,10 @@ class TestRefusals:
 
     def test_an_adoption_whose_meter_the_head_end_knows(self, connection):
         from urja.apps.assets import queries as assets
-        from urja.apps.commissioning import projection
+        from urja.apps.commissioning import device_entries
 
         adopt(1)
-        assets.mark_projected([(due, b"digest") for due in projection.due_projections(10)])
+        assets.mark_projected([(due, b"digest") for due in device_entries.due_entries(10)])
         self.refused(newest("adoption").id, "the head end knows meter URJ00000001")
 
     def test_an_agreement_that_was_charged(self, connection):

@@ -92,7 +92,7 @@ def fake_town(short_tmp, town_books) -> Iterator[town_cast.FakeTown]:
 
     from urja.web.town import views
 
-    views._drawn.clear()
+    views._rendered.clear()
     number = next(_numbers)
     anchor = short_tmp / f"town{number}.json"
     write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))

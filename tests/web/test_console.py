@@ -93,11 +93,11 @@ def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of
 
 def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(someone, at_noon):
     def found(laws):
-        from urja.apps.proofs import daily
+        from urja.apps.proofs import law_runs
         from urja.web.console import views
 
         with connected_as("urja_pipeline"):
-            daily.record(town_cast.NOW.date(), town_cast.NOW, 1, 0, 0, laws)
+            law_runs.record(town_cast.NOW.date(), town_cast.NOW, 1, 0, 0, laws)
         views._drawn.clear()
         return someone(at_noon.operator_id).get("/console/")
 

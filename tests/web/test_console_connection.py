@@ -157,13 +157,13 @@ def test_one_line_of_time_newest_first(told, colleague):
 
 
 def test_the_line_is_filtered_and_paged(told, colleague, monkeypatch):
-    from urja.web.console import life_page
+    from urja.web.console import history_page
 
     client = colleague("clerk")
     events = section(client.get(PAGE, {"kind": "event"}), "life")
     assert "The cover was opened" in events
     assert "Switch off" not in events
-    monkeypatch.setattr(life_page, "LINES", 1)
+    monkeypatch.setattr(history_page, "ROWS", 1)
     seen, address = [], PAGE
     while address:
         page = client.get(address).content.decode()
@@ -265,7 +265,7 @@ def test_as_it_was_by_what_was_known(colleague, staff):
 
     client, now = colleague("clerk"), town_cast.NOW
     asked = ChangeLoad(consumer_number="URJ00000002", effective_on=date(2026, 3, 2), sanctioned_load_w=4500)
-    requests.ask(asked, actor=f"user {staff['clerk']}", requested_at=now)
+    requests.submit(asked, actor=f"user {staff['clerk']}", requested_at=now)
     assert answer_requests() == 1
     assert "As it was, and as it was known" in text_of(client.get(PAGE))
 
@@ -291,7 +291,7 @@ def test_a_meter_that_was_taken_away_unread_says_what_it_waits_for(colleague, st
     from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
     def done(operation):
-        requests.ask(operation, actor=f"user {staff['clerk']}", requested_at=town_cast.NOW)
+        requests.submit(operation, actor=f"user {staff['clerk']}", requested_at=town_cast.NOW)
         assert answer_requests() == 1
 
     gone = town_cast.NOW - timedelta(minutes=3)

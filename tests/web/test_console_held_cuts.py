@@ -7,7 +7,7 @@ from tests.authenticator import Authenticator
 from tests.web import town_cast
 from tests.web.reading import text_of
 
-from urja.stream.releases import HeldCuts
+from urja.stream.releases import HeldDisconnections
 
 PAGE = "/console/held-cuts/"
 NONCE = bytes(range(32))
@@ -21,7 +21,7 @@ def releases(at_noon):
     return releases
 
 
-def told(**changes) -> HeldCuts:
+def told(**changes) -> HeldDisconnections:
     fields = {
         "headend": "headend",
         "at": town_cast.NOW,
@@ -41,7 +41,7 @@ def told(**changes) -> HeldCuts:
         "releases": [],
         "outcomes": [],
     }
-    return HeldCuts(**(fields | changes))
+    return HeldDisconnections(**(fields | changes))
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_count_that_was_overwritten_is_an_alarm(tell, colleague):
 
 
 def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff, releases):
-    from urja.apps.commands import releasing
+    from urja.apps.commands import release_exchange
     from urja.apps.commands.models import CutRelease
 
     tell()
@@ -134,10 +134,10 @@ def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff,
     other = colleague("administrator")
     assert other.post(f"{PAGE}{asked.id}/", answer).status_code == 302
     assert "Passkey of" in text_of(other.get(PAGE))
-    (sent,) = releasing.to_ask()
+    (sent,) = release_exchange.pending_releases()
     assert (sent.answers, sent.cancelled) == ([given], False)
     assert browser.post(f"{PAGE}{asked.id}/", {"cancel": "yes"}).status_code == 302
-    assert releasing.to_ask()[0].cancelled
+    assert release_exchange.pending_releases()[0].cancelled
     assert "is being called back" in text_of(browser.get(PAGE))
     # What is over takes no answer.
     assert other.post(f"{PAGE}{'0' * 32}/", answer).status_code == 404

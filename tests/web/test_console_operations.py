@@ -176,7 +176,7 @@ def test_nothing_is_done_before_it_was_shown(colleague):
 def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_template):
     """What was typed is the same after it has been a request's content."""
     from urja.usecases.kinds import ALL
-    from urja.web.console.fields import Kind, content_of, fields_of, inputs, typed_of
+    from urja.web.console.fields import Kind, fields_of, form_values, inputs, parse_form
 
     texts = {
         Kind.NUMBER: "12",
@@ -197,9 +197,9 @@ def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_temp
             else texts.get(field.kind, "x")
             for field in fields
         }
-        content, errors = content_of(operation, typed)
+        content, errors = parse_form(operation, typed)
         assert errors == {}, operation
-        assert typed_of(operation, json.loads(json.dumps(content))) == typed
+        assert form_values(operation, json.loads(json.dumps(content))) == typed
         assert all(one.label for one in inputs(operation, {}, {}))
 
 

@@ -131,9 +131,9 @@ def test_as_it_was_by_what_was_known(learned_late, colleague, valid_at, known_at
 def test_links_of_the_past_lead_into_the_past(learned_late, colleague, monkeypatch):
     from urllib.parse import urlencode
 
-    from urja.web.console import trees_page
+    from urja.web.console import network_page
 
-    monkeypatch.setattr(trees_page, "PLACES", 1)
+    monkeypatch.setattr(network_page, "SERVICE_POINTS", 1)
     moment = {"valid_at": TOWN_MOVED.isoformat(), "known_at": TOWN_LEARNED.isoformat()}
     query = urlencode(moment)
     page = colleague("clerk").get("/console/trees/section/SOUTH/", moment).content.decode()
@@ -197,9 +197,9 @@ def test_who_may_not(staff, someone, at_noon):
 
 
 def test_more_connections_than_one_page(colleague, monkeypatch):
-    from urja.web.console import trees_page
+    from urja.web.console import network_page
 
-    monkeypatch.setattr(trees_page, "PLACES", 2)
+    monkeypatch.setattr(network_page, "SERVICE_POINTS", 2)
     client = colleague("clerk")
     first = client.get("/console/trees/section/NORTH/").content.decode()
     assert "after=URJ00000002" in first

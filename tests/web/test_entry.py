@@ -109,8 +109,10 @@ def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
 
     from urja.apps.billing import queries
 
-    true_why = queries.why
-    monkeypatch.setattr(queries, "why", lambda *key: replace(true_why(*key), rows=true_why(*key).rows[:1]))
+    true_why = queries.explain_entry
+    monkeypatch.setattr(
+        queries, "explain_entry", lambda *key: replace(true_why(*key), rows=true_why(*key).rows[:1])
+    )
     entry = all_entries(home)[0]
     response = client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/")
     assert "The rows do not add up to this posting" in text_of(response)

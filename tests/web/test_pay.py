@@ -216,7 +216,7 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
 def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languages(governed, shop, browser):
     from django.db import transaction
 
-    from urja.apps.billing.arrears import kept_back
+    from urja.apps.billing.arrears import final_share
     from urja.apps.billing.models import Arrear
     from urja.apps.billing.posting import post_shares
 
@@ -227,7 +227,7 @@ def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languag
             id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
         )
         with transaction.atomic():
-            post_shares(account >> 40, [(house.NOW.date(), kept_back(1, account, 4_000, 1))], house.NOW)
+            post_shares(account >> 40, [(house.NOW.date(), final_share(1, account, 4_000, 1))], house.NOW)
     person = browser(user_id=governed.owner_id)
     page = person.get("/")
     seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))

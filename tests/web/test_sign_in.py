@@ -150,7 +150,7 @@ def test_the_outbox_is_bounded(database):
 
     from urja.apps.notices import operations, queries
 
-    for number in range(operations.OUTBOX_KEEPS + 5):
+    for number in range(operations.OUTBOX_SIZE + 5):
         operations.store_message(
             sender="urja",
             recipient="asha",
@@ -158,9 +158,9 @@ def test_the_outbox_is_bounded(database):
             body="",
             sent_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
-    kept = queries.latest_messages(operations.OUTBOX_KEEPS * 2)
-    assert len(kept) == operations.OUTBOX_KEEPS
-    assert kept[0].subject == str(operations.OUTBOX_KEEPS + 4)
+    kept = queries.latest_messages(operations.OUTBOX_SIZE * 2)
+    assert len(kept) == operations.OUTBOX_SIZE
+    assert kept[0].subject == str(operations.OUTBOX_SIZE + 4)
 
 
 WORD = "w" * 43

@@ -77,7 +77,7 @@ def gasp(adopted_devices, at, code=101):
     import numpy as np
     from django.db import connection, transaction
 
-    from urja.apps.readings import heard
+    from urja.apps.readings import last_gasps
     from urja.apps.readings.staging import PLACED_BLOCK
     from urja.stream.records import EVENT, Source
 
@@ -87,7 +87,7 @@ def gasp(adopted_devices, at, code=101):
     events["received_at"] = street.seconds(at) * 1000
     events["code"], events["source"] = code, Source.PUSH
     with transaction.atomic(), connection.cursor() as cursor:
-        heard.note_batch(cursor, [np.zeros(0, PLACED_BLOCK)], events)
+        last_gasps.record_batch(cursor, [np.zeros(0, PLACED_BLOCK)], events)
 
 
 def device_of(account_id):

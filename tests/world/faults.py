@@ -178,7 +178,7 @@ class FaultyWorld(World):
 
         for part in (self.headend.intake, self.headend.plans, self.headend.orders):
             part.stop = gone
-        with mock.patch.object(process, "keep_windows", gone):
+        with mock.patch.object(process, "store_windows", gone):
             await self._stop_headend()
 
     async def _broker_killed(self) -> None:

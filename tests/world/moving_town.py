@@ -8,11 +8,11 @@ from tests.world.town_world import TownWorld, _hanging
 from tests.world.world import ZONE
 
 from urja.demo import clerks
-from urja.demo.clerks import Clerks, Fates
-from urja.laws import registry as registry_laws
+from urja.demo.clerks import Clerks, TownEvents
+from urja.laws import energy_ownership as registry_laws
 from urja.laws.verify import Finding
-from urja.meter.control import answer_line
-from urja.meter.identity import seeded
+from urja.meter.control_socket import answer_line
+from urja.meter.identity import seeded_identity
 from urja.meter.truth import read_truth
 
 LOAD_W = 7000
@@ -29,9 +29,9 @@ class MovingTown(TownWorld):
 
     async def _move_in(self) -> None:
         await super()._move_in()
-        fates = Fates.of(self.seed, [house.serial for house in self.town.houses], self.spare, LOAD_W)
+        fates = TownEvents.of(self.seed, [house.serial for house in self.town.houses], self.spare, LOAD_W)
         burns = next(house.meter for house in self.town.houses if house.serial == fates.burns)
-        spare = seeded(self.spare, "urja-d1", self.seed * 1000 + 900)
+        spare = seeded_identity(self.spare, "urja-d1", self.seed * 1000 + 900)
         # Another meter before the same household.
         spare = msgspec.structs.replace(
             spare, seed=burns.seed, life=burns.life, transformer=burns.transformer, boxed=True
@@ -49,15 +49,15 @@ class MovingTown(TownWorld):
         return answer
 
     async def _file(self, operation: Any, now: datetime) -> list[str]:
-        number = await self.in_thread(clerks.request, operation, now)
+        number = await self.in_thread(clerks.file_request, operation, now)
         await self._stages("register")
-        answered, faults = await self.in_thread(clerks.answer, number)
+        answered, faults = await self.in_thread(clerks.request_outcome, number)
         assert answered, operation
         self.happened.append(f"{now} {operation} {faults}")
         return faults
 
     async def _look(self, serial: str) -> clerks.MeterState:
-        return await self.in_thread(clerks.state_of, serial)
+        return await self.in_thread(clerks.meter_state, serial)
 
     async def run_stages(self) -> None:
         await self.clerks.work(self.clock.now())

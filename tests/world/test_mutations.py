@@ -92,7 +92,7 @@ def acknowledged_before_the_commit(patch: Patch) -> None:
             await delivery.ack()
         yield [delivery.body for delivery in deliveries]
 
-    patch.setattr(ingest, "settled", settled_early)
+    patch.setattr(ingest, "acknowledging", settled_early)
 
 
 def window_moved_before_the_broker_has_it(patch: Patch) -> None:
@@ -106,9 +106,9 @@ def window_moved_before_the_broker_has_it(patch: Patch) -> None:
 
 
 def refused_rows_thrown_away(patch: Patch) -> None:
-    from urja.apps.readings.exceptions import Sieve
+    from urja.apps.readings.exceptions import RefusedRows
 
-    patch.setattr(Sieve, "store", lambda *_: None)
+    patch.setattr(RefusedRows, "store", lambda *_: None)
 
 
 def version_check_by_sender(patch: Patch) -> None:
@@ -143,7 +143,7 @@ def gaps_closed_without_data(patch: Patch) -> None:
 def nobody_asked(patch: Patch) -> None:
     from urja.apps.readings import gaps
 
-    patch.setattr(gaps, "wanted", lambda *_: [])
+    patch.setattr(gaps, "take_requests", lambda *_: [])
 
 
 def midnights_taken_for_read(patch: Patch) -> None:
@@ -161,16 +161,16 @@ def midnights_taken_for_read(patch: Patch) -> None:
 
 
 def energy_halved_on_the_way_in(patch: Patch) -> None:
-    from urja.headend import placing
+    from urja.headend import record_conversion
 
-    blocks = placing.blocks
+    blocks = record_conversion.blocks
 
     def halved(*arguments):
         records = blocks(*arguments)
         records["import_wh"] //= 2
         return records
 
-    patch.setattr(placing, "blocks", halved)
+    patch.setattr(record_conversion, "blocks", halved)
 
 
 def register_of_midnight_ignored(patch: Patch) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 
-from urja.laws import settlements as settlement_laws
+from urja.laws import gateway_settlements as settlement_laws
 
 
 def held(database, till, hours=1) -> dict[str, tuple[str, ...]]:
@@ -68,11 +68,11 @@ def reconcile(till) -> None:
 
 def takes_half(patch):
     """What reached the bank is read as half of it."""
-    from urja.apps.payments import reconciling
+    from urja.apps.payments import reconciliation
 
-    real = reconciling.store
+    real = reconciliation.store
     patch.setattr(
-        reconciling,
+        reconciliation,
         "store",
         lambda provider, day, facts, now: real(
             provider, day, [replace(fact, credit_minor=fact.credit_minor // 2) for fact in facts], now
@@ -81,11 +81,11 @@ def takes_half(patch):
 
 
 def forgets_tax(patch):
-    from urja.apps.payments import reconciling
+    from urja.apps.payments import reconciliation
 
-    real = reconciling.store
+    real = reconciliation.store
     patch.setattr(
-        reconciling,
+        reconciliation,
         "store",
         lambda provider, day, facts, now: real(
             provider, day, [replace(fact, tax_minor=0) for fact in facts], now
@@ -114,49 +114,49 @@ def reads_one_page(patch):
 
 
 def credits_half(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real = settling.books.request_credit
+    real = crediting.books.request_credit
     patch.setattr(
-        settling.books,
+        crediting.books,
         "request_credit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
 
 
 def credits_nothing_and_looks_away(patch):
-    from urja.apps.payments import reconciling, settling
+    from urja.apps.payments import crediting, reconciliation
 
-    patch.setattr(settling, "_credit", lambda *_: None)
-    patch.setattr(reconciling, "reconcile", lambda *_: reconciling.Reconciled())
+    patch.setattr(crediting, "_credit", lambda *_: None)
+    patch.setattr(reconciliation, "reconcile", lambda *_: reconciliation.ReconciliationCounts())
 
 
 def keeps_what_was_taken_back(patch):
     """A reversal is noted and never debited."""
-    from urja.apps.payments import reconciling, settling
+    from urja.apps.payments import crediting, reconciliation
 
-    patch.setattr(settling, "_debit", lambda *_: None)
-    patch.setattr(reconciling, "reconcile", lambda *_: reconciling.Reconciled())
+    patch.setattr(crediting, "_debit", lambda *_: None)
+    patch.setattr(reconciliation, "reconcile", lambda *_: reconciliation.ReconciliationCounts())
 
 
 def looks_away_from_disputes(patch):
-    from urja.apps.payments import reconciling, settling
+    from urja.apps.payments import crediting, reconciliation
 
-    patch.setattr(settling, "dispute_told", lambda *_: True)
-    patch.setattr(reconciling, "reconcile", lambda *_: reconciling.Reconciled())
+    patch.setattr(crediting, "apply_dispute", lambda *_: True)
+    patch.setattr(reconciliation, "reconcile", lambda *_: reconciliation.ReconciliationCounts())
 
 
 def takes_a_lost_dispute_twice(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real = settling.books.request_debit
+    real = crediting.books.request_debit
 
     def request(**more):
         if "disp_" in more["idempotency_key"]:
             real(**more | {"idempotency_key": f"{more['idempotency_key']}:again"})
         return real(**more)
 
-    patch.setattr(settling.books, "request_debit", request)
+    patch.setattr(crediting.books, "request_debit", request)
 
 
 MUTATIONS = [

@@ -20,7 +20,7 @@ from tests.headend.ordering import Desk, House, put_device
 from urja.base.clock import SteppedClock
 from urja.base.ports import free_port
 from urja.demo import town_laws
-from urja.meter.world import RelayOptions
+from urja.meter.surroundings import RelayOptions
 
 HOUR = timedelta(hours=1)
 NEVER = START - timedelta(days=365)
@@ -74,11 +74,11 @@ def _as_if_paid(captured: bytes, order, number: int) -> bytes:
 
 
 def credits_half(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real = settling.books.request_credit
+    real = crediting.books.request_credit
     patch.setattr(
-        settling.books,
+        crediting.books,
         "request_credit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
@@ -86,30 +86,30 @@ def credits_half(patch):
 
 def credits_each_word(patch):
     """Whatever is told of a payment is a payment."""
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real, turns = settling.books.request_credit, itertools.count(1)
+    real, turns = crediting.books.request_credit, itertools.count(1)
 
     def request(**more):
         real(**more)
         return real(**more | {"idempotency_key": f"{more['idempotency_key']}:{next(turns)}"})
 
-    patch.setattr(settling.books, "request_credit", request)
+    patch.setattr(crediting.books, "request_credit", request)
 
 
 def credits_nothing(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    patch.setattr(settling, "_credit", lambda *_: None)
+    patch.setattr(crediting, "_credit", lambda *_: None)
 
 
 def failed_is_the_end(patch):
     """A bank that agrees after all is not believed any more."""
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
     from urja.apps.payments.kinds import PaymentState
 
-    rank = settling.PAYMENT_RANK
-    patch.setattr(settling, "PAYMENT_RANK", rank | {PaymentState.FAILED: max(rank.values())})
+    rank = crediting.PAYMENT_RANK
+    patch.setattr(crediting, "PAYMENT_RANK", rank | {PaymentState.FAILED: max(rank.values())})
 
 
 def believes_everybody(patch):
@@ -128,32 +128,32 @@ def believes_everybody(patch):
 
 
 def keeps_what_went_back(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    patch.setattr(settling, "_debit", lambda *_: None)
+    patch.setattr(crediting, "_debit", lambda *_: None)
 
 
 def takes_half_back(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real = settling.books.request_debit
+    real = crediting.books.request_debit
     patch.setattr(
-        settling.books,
+        crediting.books,
         "request_debit",
         lambda **more: real(**more | {"amount_minor": more["amount_minor"] // 2}),
     )
 
 
 def takes_it_back_twice(patch):
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real = settling.books.request_debit
+    real = crediting.books.request_debit
 
     def request(**more):
         real(**more | {"idempotency_key": f"{more['idempotency_key']}:again"})
         return real(**more)
 
-    patch.setattr(settling.books, "request_debit", request)
+    patch.setattr(crediting.books, "request_debit", request)
 
 
 def test_the_laws_of_money_hold(till, database):

@@ -55,15 +55,15 @@ async def contradictions(ground, until, deeds: Iterable[Deed] = DEEDS) -> dict[s
 
 
 def tampers_are_dropped(patch: Patch) -> None:
-    from urja.apps.supply import tampers
+    from urja.apps.supply import tamper_orders
 
-    patch.setattr(tampers, "look", lambda _now: 0)
+    patch.setattr(tamper_orders, "open_work_orders", lambda _now: 0)
 
 
 def nobody_looks_for_welds(patch: Patch) -> None:
-    from urja.apps.supply import welds
+    from urja.apps.supply import weld_detection
 
-    patch.setattr(welds, "look", lambda _known, _now: 0)
+    patch.setattr(weld_detection, "open_work_orders", lambda _known, _now: 0)
 
 
 def any_loss_is_lawful(patch: Patch) -> None:
@@ -75,13 +75,13 @@ def any_loss_is_lawful(patch: Patch) -> None:
 def silence_is_no_matter(patch: Patch) -> None:
     from urja.apps.readings.queries import overview
 
-    patch.setattr(overview, "SILENT_AFTER", timedelta(days=365))
+    patch.setattr(overview, "NOT_COMMUNICATING_AFTER", timedelta(days=365))
 
 
 def reads_before_the_cut_count(patch: Patch) -> None:
-    from urja.apps.supply import welds
+    from urja.apps.supply import weld_detection
 
-    patch.setattr(welds, "CLOCKS_DIFFER", timedelta(hours=-3))
+    patch.setattr(weld_detection, "CLOCKS_DIFFER", timedelta(hours=-3))
 
 
 def lines_lose_nothing(patch: Patch) -> None:
@@ -94,7 +94,7 @@ def lines_lose_nothing(patch: Patch) -> None:
 def hours_are_silence(patch: Patch) -> None:
     from urja.apps.readings.queries import overview
 
-    patch.setattr(overview, "SILENT_AFTER", timedelta(hours=2))
+    patch.setattr(overview, "NOT_COMMUNICATING_AFTER", timedelta(hours=2))
 
 
 # -- money ---------------------------------------------------------------------------------------------------------
@@ -102,21 +102,21 @@ def hours_are_silence(patch: Patch) -> None:
 
 def credits_each_word(patch: Patch) -> None:
     """Whatever is told of a payment is a payment."""
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    real, turns = settling.books.request_credit, itertools.count(1)
+    real, turns = crediting.books.request_credit, itertools.count(1)
 
     def request(**more):
         real(**more)
         return real(**more | {"idempotency_key": f"{more['idempotency_key']}:{next(turns)}"})
 
-    patch.setattr(settling.books, "request_credit", request)
+    patch.setattr(crediting.books, "request_credit", request)
 
 
 def keeps_what_went_back(patch: Patch) -> None:
-    from urja.apps.payments import settling
+    from urja.apps.payments import crediting
 
-    patch.setattr(settling, "_debit", lambda *_: None)
+    patch.setattr(crediting, "_debit", lambda *_: None)
 
 
 # -- cuts and light ------------------------------------------------------------------------------------------------
@@ -126,10 +126,14 @@ def without(*names: str) -> Callable[[Patch], None]:
     """The policy's engine forgets some of what stands between an exhausted account and a cut."""
 
     def forget(patch: Patch) -> None:
-        from urja.core.policy import bars
+        from urja.core.policy import disconnection_bars
 
-        forgotten = [getattr(bars, name) for name in names]
-        patch.setattr(bars, "RULES", tuple(rule for rule in bars.RULES if rule not in forgotten))
+        forgotten = [getattr(disconnection_bars, name) for name in names]
+        patch.setattr(
+            disconnection_bars,
+            "RULES",
+            tuple(rule for rule in disconnection_bars.RULES if rule not in forgotten),
+        )
 
     return forget
 
@@ -156,13 +160,13 @@ def never_cuts(patch: Patch) -> None:
 def never_restores(patch: Patch) -> None:
     from urja.pipeline import decide
 
-    patch.setattr(decide._Doing, "_restore", lambda _self, item, _reason: item)
+    patch.setattr(decide._DecisionExecutor, "_restore", lambda _self, item, _reason: item)
 
 
 def nothing_is_sent(patch: Patch) -> None:
-    from urja.apps.commands import sending
+    from urja.apps.commands import outgoing_orders
 
-    patch.setattr(sending, "claim", lambda *_: [])
+    patch.setattr(outgoing_orders, "claim", lambda *_: [])
 
 
 def a_cut_is_not_read_back(patch: Patch) -> None:

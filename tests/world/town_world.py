@@ -25,20 +25,20 @@ from urja.base.ids import BUCKETS
 from urja.base.settings import ChannelSettings, MessagesSettings, UtilitySettings
 from urja.cosem.security import wrap_key
 from urja.demo import town_laws
-from urja.laws import flags as flag_laws, supply as supply_laws
-from urja.laws.pasts import pasts_of
+from urja.laws import flags as flag_laws, switching as supply_laws
+from urja.laws.meter_histories import meter_histories
 from urja.laws.report import Findings
 from urja.laws.verify import Finding
-from urja.meter.engine import Tale
+from urja.meter.engine import PushKind
 from urja.meter.faults import Delivery, FaultPlan, FaultRates
-from urja.meter.identity import Identity, seeded
+from urja.meter.identity import Identity, seeded_identity
 from urja.meter.inputs import Hook, Input, MoveTamper, Silence, Weld
 from urja.meter.journal import read_journal
 from urja.meter.link import FOR_EVER_S
 from urja.meter.meter import Push
 from urja.meter.station import Station
+from urja.meter.surroundings import Transformer
 from urja.meter.truth import read_truth
-from urja.meter.world import Transformer
 from urja.sandbox.arguments import parse
 from urja.sandbox.gateway.arguments import GatewayArguments
 from urja.sandbox.gateway.gateway import Gateway
@@ -164,7 +164,7 @@ class Town:
             cls._house(seed, 7, "T2", "heavy", "never", 300, converted=True),
             cls._house(seed, 8, "T2", "family", "warned", chance.randrange(1_000, 4_000)),
         ]
-        posts = [seeded(f"{seed:03d}T{n:04d}", "urja-dt", seed * 1000 + 500 + n) for n in (1, 2)]
+        posts = [seeded_identity(f"{seed:03d}T{n:04d}", "urja-dt", seed * 1000 + 500 + n) for n in (1, 2)]
         transformers = [
             Transformer(id=f"T{n}", feeder="F1", meter=post.serial) for n, post in enumerate(posts, 1)
         ]
@@ -174,7 +174,9 @@ class Town:
     def _house(
         seed: int, number: int, transformer: str, life: str, habit: Habit, credit_minor: int, **more: Any
     ) -> House:
-        plain = seeded(f"{seed:03d}{number:05d}", "urja-d1", seed * 1000 + number, start_wh=number * 10_000)
+        plain = seeded_identity(
+            f"{seed:03d}{number:05d}", "urja-d1", seed * 1000 + number, start_wh=number * 10_000
+        )
         meter = msgspec.structs.replace(plain, life=life, transformer=transformer)
         return House(meter, habit, credit_minor, **more)
 
@@ -517,7 +519,7 @@ class TownWorld(World):
     def _town(self) -> list[Finding]:
         houses = [self.fleet.town.house(station) for station in self.stations]
         now = self.clock.now()
-        pasts = pasts_of(self.fleet.file, self._journal(), now)
+        pasts = meter_histories(self.fleet.file, self._journal(), now)
         with self.ground.database.connect() as connection:
             return [
                 *town_laws.examine(connection, self.book(), houses, now - HOUR),
@@ -539,7 +541,7 @@ class _AlertsLost(FaultPlan):
     """A way on which every alert is lost: of a tamper only the meter's counter tells, and then its log."""
 
     def pass_on(self, pushes: list[Push]) -> list[Delivery]:
-        told = [push for push in pushes if push.kind is not Tale.ALERT]
+        told = [push for push in pushes if push.kind is not PushKind.ALERT]
         self.lost += len(pushes) - len(told)
         return super().pass_on(told)
 
@@ -566,7 +568,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
         Protect,
         add_transformer,
         adopt_meter,
-        hang_network_meter,
+        install_network_meter,
         perform,
     )
     from urja.usecases.policies import load_policy
@@ -583,7 +585,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
             premise_name=transformer.id,
             bucket=chance.randrange(BUCKETS),
         )
-        hang_network_meter(hanging, **stamp)
+        install_network_meter(hanging, **stamp)
     accounts = {}
     for house in town.houses:
         adoption = Adoption(
@@ -647,7 +649,7 @@ def _time_to_pay(habit: Habit, standing: Any) -> bool:
 
 def _order(account_id: int, amount_minor: int, now: datetime) -> str:
     """As the portal and the stage `collect` do it: an order of ours, taken to the gateway."""
-    from urja.apps.payments import clients, placing, requests
+    from urja.apps.payments import clients, order_placement, requests
     from urja.apps.payments.queries import gateways
 
     config = gateways.config()
@@ -662,7 +664,7 @@ def _order(account_id: int, amount_minor: int, now: datetime) -> str:
         now=now,
     )
     placed = clients.gateway("razorpay").client.place_order(order.receipt, amount_minor, "INR", again=False)
-    placing.placed(order, placed, now)
+    order_placement.record_placed(order, placed, now)
     return placed
 
 

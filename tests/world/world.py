@@ -24,7 +24,7 @@ from tests.conftest import PASSWORD, Database
 from urja.base.clock import SteppedClock
 from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
-from urja.base.secrets import HeadendSecrets, PipelineSecrets
+from urja.base.process_secrets import HeadendSecrets, PipelineSecrets
 from urja.base.settings import (
     HeadendSettings,
     MessagesSettings,
@@ -38,10 +38,10 @@ from urja.headend.process import HeadEnd
 from urja.laws.report import Findings, examine, unfinished
 from urja.meter.faults import NO_FAULTS, FaultRates
 from urja.meter.fleet import Fleet, FleetFile
-from urja.meter.identity import Identity, seeded
+from urja.meter.identity import Identity, seeded_identity
 from urja.meter.station import Station
+from urja.meter.surroundings import Transformer
 from urja.meter.truth import read_truth
-from urja.meter.world import Transformer
 from urja.site.supervisor.broker_process import Server
 from urja.stream import Broker, Kind, User, connect, ensure_streams
 from urja.stream.codec import Records
@@ -289,8 +289,8 @@ class World:
     async def _start_pipeline(self, stack: contextlib.AsyncExitStack) -> None:
         # Only now: models can be imported once Django is set up.
         from urja.pipeline import decide
-        from urja.pipeline.runner import Loop
-        from urja.pipeline.stages import Given, stages
+        from urja.pipeline.runner import StageLoop
+        from urja.pipeline.stages import PipelineContext, build_stages
 
         admin = await connect(self.ground.broker_url, User.ADMIN, PASSWORD, "world")
         add = admin.jetstream.add_consumer
@@ -326,10 +326,12 @@ class World:
             signing_key=SIGNING_KEY,
             roots_key=bytes(32),
         )
-        given = Given(settings, secrets, self.clock, self.ground.folder / "heads", lambda _proven: {}, ())
+        given = PipelineContext(
+            settings, secrets, self.clock, self.ground.folder / "heads", lambda _proven: {}, ()
+        )
         # All in one thread: a step is over when it is over.
-        built = await stages(given, broker, lambda _name: self.in_thread, stack)
-        self.loops = {stage.name: Loop(stage, self.clock) for stage in built}
+        built = await build_stages(given, broker, lambda _name: self.in_thread, stack)
+        self.loops = {stage.name: StageLoop(stage, self.clock) for stage in built}
         await self.run("project")
 
     async def _start_headend(self) -> None:
@@ -642,7 +644,7 @@ def _street(dialling: int, listening: int, behind_line: int, tagless: int, seed:
         on_line = number >= dialling + listening
         place = f"{line}?address={100 + number}" if on_line else f"127.0.0.1:{free_port()}"
         meters.append(
-            seeded(
+            seeded_identity(
                 f"{seed:03d}{number + 1:05d}",
                 "urja-d1-listen" if listens else "urja-d1-encrypted" if number < tagless else "urja-d1",
                 seed * 1000 + number,

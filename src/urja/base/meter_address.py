@@ -21,7 +21,7 @@ _LAST_OF_TWO_BYTES: Final = 0x7D
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class WrapperAddress:
     """A meter that listens on a TCP port with the wrapper."""
 
     host: str
@@ -60,7 +60,7 @@ Link = GatewayLink | SerialLink
 
 
 @dataclass(frozen=True, slots=True)
-class BehindLink:
+class HdlcLinkAddress:
     """A meter on a line of HDLC. `physical` is None where it is alone and has none; `size` in bytes, both parts."""
 
     link: Link
@@ -68,13 +68,13 @@ class BehindLink:
     size: int
 
 
-MeterAddress = Listening | BehindLink
+MeterAddress = WrapperAddress | HdlcLinkAddress
 
 
 def parse_meter_address(text: str) -> MeterAddress:
     """What an address says; raises ValueError with a sentence that says what would be right."""
     if not text.startswith(("tcp:", "serial:")):
-        return Listening(*_host_and_port(text, text))
+        return WrapperAddress(*_host_and_port(text, text))
     head, _, query = text.partition("?")
     parts = _parts(text, query)
     link = _link(text, head, parts)
@@ -84,12 +84,12 @@ def parse_meter_address(text: str) -> MeterAddress:
     if size == 1:
         if "address" in parts:
             raise ValueError(f"{text!r}: with bytes=1 there is no physical address")
-        return BehindLink(link, None, 1)
+        return HdlcLinkAddress(link, None, 1)
     physical = _number(text, parts, "address", _FIRST_PHYSICAL, _LAST_PHYSICAL)
     shortest = 2 if physical <= _LAST_OF_TWO_BYTES else 4
     if size is not None and size < shortest:
         raise ValueError(f"{text!r}: address={physical} needs bytes=4")
-    return BehindLink(link, physical, size or shortest)
+    return HdlcLinkAddress(link, physical, size or shortest)
 
 
 def parse_serial_link(text: str) -> SerialLink:
@@ -103,7 +103,7 @@ def parse_serial_link(text: str) -> SerialLink:
     return link
 
 
-def behind_link(link: str, physical: int | None) -> str:
+def hdlc_link_address(link: str, physical: int | None) -> str:
     """The address of a meter at a physical address of a link such as `serial:/dev/ttyUSB0?baud=9600`.
 
     Raises ValueError as `parse_meter_address` does.

@@ -142,7 +142,7 @@ def verify_assertion(
     return data.counter
 
 
-def signs(assertion: Assertion, public_key: bytes, challenge: bytes) -> bool:
+def is_signed_by(assertion: Assertion, public_key: bytes, challenge: bytes) -> bool:
     """Whether an assertion that was accepted once is signed over a challenge by a key; where it was given is not asked."""
     try:
         client_data = _client_data(assertion.client_data)

@@ -26,7 +26,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BillPayment:
     """The part of an amount that pays one old bill."""
 
     due: Due
@@ -42,47 +42,49 @@ class Part:
         return self.surcharge_minor + self.principal_minor
 
 
-def owed(dues: Iterable[Due]) -> int:
+def total_owed(dues: Iterable[Due]) -> int:
     """Return the total of some dues, in minor units."""
     return sum(due.owed_minor for due in dues)
 
 
-def share_of(percent: int, owed_minor: int, amount_minor: int) -> int:
+def arrears_share(percent: int, owed_minor: int, amount_minor: int) -> int:
     """Return the part of a recharge that pays dues: `percent` of it, rounded down, and at most what is owed."""
     return min(owed_minor, amount_minor * percent // 100)
 
 
-def set_against(dues: Iterable[Due], amount_minor: int) -> list[Part]:
+def allocate(dues: Iterable[Due], amount_minor: int) -> list[BillPayment]:
     """Allocate an amount to bills, the oldest first; what exceeds all dues is allocated to none."""
     parts = []
     for due in sorted(dues, key=lambda due: (due.due_on, due.key)):
         surcharge = min(amount_minor, due.surcharge_minor)
         principal = min(amount_minor - surcharge, due.principal_minor)
         if surcharge or principal:
-            parts.append(Part(due, surcharge, principal))
+            parts.append(BillPayment(due, surcharge, principal))
         amount_minor -= surcharge + principal
     return parts
 
 
-def taken_back(paid: Sequence[Part], amount_minor: int) -> list[Part]:
+def reverse_payments(paid: Sequence[BillPayment], amount_minor: int) -> list[BillPayment]:
     """Reverse payments of dues, the last first: the rest is what a smaller amount would have paid."""
     parts = []
     for part in reversed(paid):
         principal = min(amount_minor, part.principal_minor)
         surcharge = min(amount_minor - principal, part.surcharge_minor)
         if surcharge or principal:
-            parts.append(Part(part.due, surcharge, principal))
+            parts.append(BillPayment(part.due, surcharge, principal))
         amount_minor -= surcharge + principal
     return parts
 
 
-def less[Sums: (Due, Part)](sums: Iterable[Sums], parts: Iterable[Part]) -> list[Sums]:
+def subtract_payments[Sums: (Due, BillPayment)](
+    sums: Iterable[Sums], parts: Iterable[BillPayment]
+) -> list[Sums]:
     """Return dues, or payments of dues, reduced by these parts."""
     gone = {part.key: part for part in parts}
     return [_without(each, gone[each.key]) if each.key in gone else each for each in sums]
 
 
-def due_day(every: str, first: date, number: int) -> date:
+def instalment_due_on(every: str, first: date, number: int) -> date:
     """Return the due date of instalment `number` (the first is 0), where one is due each `day` or each `month`.
 
     In a month without that day the instalment is due on the month's last day; the next month has the day again.
@@ -94,7 +96,7 @@ def due_day(every: str, first: date, number: int) -> date:
     return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
 
 
-def _without[Sums: (Due, Part)](sums: Sums, part: Part) -> Sums:
+def _without[Sums: (Due, BillPayment)](sums: Sums, part: BillPayment) -> Sums:
     return replace(
         sums,
         surcharge_minor=sums.surcharge_minor - part.surcharge_minor,

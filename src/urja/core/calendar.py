@@ -58,9 +58,9 @@ def month_of(day: date) -> Period:
 
 
 def billing_period(day: date, starts_on: int = 1) -> Period:
-    """Return the billing period of a day, where periods begin on day `starts_on` (1 to 28) of each month.
+    """Return the billing period of a day, where periods begin on day `period_start_day` (1 to 28) of each month.
 
-    Raises ValueError for another `starts_on`: from 29 on, February would have none.
+    Raises ValueError for another `period_start_day`: from 29 on, February would have none.
     """
     if not 1 <= starts_on <= 28:
         raise ValueError(f"a billing period begins on day 1 to 28 of a month, not {starts_on}")
@@ -70,7 +70,7 @@ def billing_period(day: date, starts_on: int = 1) -> Period:
     return Period(first, (first.replace(day=1) + timedelta(days=31)).replace(day=starts_on))
 
 
-def month_parts(period: Period) -> list[tuple[Period, int]]:
+def split_by_month(period: Period) -> list[tuple[Period, int]]:
     """Split a period at the first of each month; return each part with the length of its month, in days."""
     parts = []
     while period.days:
@@ -82,4 +82,4 @@ def month_parts(period: Period) -> list[tuple[Period, int]]:
 
 def month_fraction(period: Period) -> Fraction:
     """Return the length of a period in months: each day counts as one part of its own calendar month."""
-    return sum((Fraction(part.days, length) for part, length in month_parts(period)), Fraction(0))
+    return sum((Fraction(part.days, length) for part, length in split_by_month(period)), Fraction(0))

@@ -105,7 +105,7 @@ def _goes_on(old: Head, new: Head, path: Sequence[str]) -> bool:
         roots = bytes.fromhex(old.root), bytes.fromhex(new.root)
     except ValueError:
         return False
-    return merkle.consistent(old.size, new.size, hashes, *roots)
+    return merkle.verify_consistency(old.size, new.size, hashes, *roots)
 
 
 def sign(head: Head, private_key: bytes) -> SignedHead:

@@ -12,7 +12,7 @@ from typing import Final
 EMPTY_ROOT: Final = hashlib.sha256().digest()
 """The root of a tree without leaves: the hash of nothing (RFC 9162 2.1.1)."""
 
-type Nodes = Callable[[int, int], bytes]
+type SubtreeHash = Callable[[int, int], bytes]
 """Returns the hash of the complete subtree at (level, index)."""
 
 
@@ -73,7 +73,7 @@ def peaks(size: int) -> list[tuple[int, int]]:
     return found
 
 
-def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
+def inclusion_proof(index: int, size: int, nodes: SubtreeHash) -> list[bytes]:
     """Return the hashes that connect a leaf with the root of the first `size` leaves (RFC 9162 2.1.3.1).
 
     Raises ValueError where `index` is not below `size`.
@@ -92,7 +92,7 @@ def inclusion_proof(index: int, size: int, nodes: Nodes) -> list[bytes]:
     return proof[::-1]
 
 
-def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
+def consistency_proof(old: int, new: int, nodes: SubtreeHash) -> list[bytes]:
     """Return the hashes that prove that a tree of `new` leaves begins with the one of `old` (RFC 9162 2.1.4.1).
 
     Raises ValueError unless 0 < `old` <= `new`.
@@ -113,7 +113,7 @@ def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
     return proof[::-1]
 
 
-def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Return whether a proof connects a leaf's hash at `index` with the root of `size` leaves (RFC 9162 2.1.3.2)."""
     if not 0 <= index < size:
         return False
@@ -131,7 +131,7 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
     return last == 0 and hashed == root
 
 
-def consistent(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
+def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
     """Return whether a proof shows that the tree of `new` leaves begins with that of `old` (RFC 9162 2.1.4.2)."""
     if not 0 < old <= new:
         return False
@@ -167,7 +167,7 @@ def _split(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
-def _hash_over(first: int, end: int, nodes: Nodes) -> bytes:
+def _hash_over(first: int, end: int, nodes: SubtreeHash) -> bytes:
     """Return the hash over the leaves from `first` up to `end`; `first` is a multiple of the power of two that covers
     them.
     """

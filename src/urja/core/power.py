@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-SILENT_INTERVALS: Final = 4
+MISSED_INTERVALS: Final = 4
 """A meter is not communicating when nothing has arrived for this many of its own intervals."""
 
-LEAST_SILENCE: Final = timedelta(hours=1)
+MIN_WITHOUT_MESSAGE: Final = timedelta(hours=1)
 """The shortest such time, however short the meter's intervals are."""
 
 BLOCK_GRACE: Final = timedelta(minutes=15)
 """How long after its end an interval may still be under way before it counts as missing and its meter as overdue."""
 
-LEAST_REPORTS: Final = 2
+MIN_OUTAGE_REPORTS: Final = 2
 """So many meters behind one node must report a failure before it is taken for the node's: a single one is a fault in
 one premise.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LastMessage:
     """The newest message of a meter."""
 
     at: datetime
@@ -56,14 +56,14 @@ class NoPower:
 
 
 @dataclass(frozen=True, slots=True)
-class NotHeardFrom:
+class NotCommunicating:
     """Whether the meter has power is not known: it does not communicate."""
 
     since: datetime | None
     """None: nothing has arrived from this meter yet."""
 
 
-type AtMeter = Powered | NoPower | NotHeardFrom
+type PowerAtMeter = Powered | NoPower | NotCommunicating
 """The state of the network at the meter, whatever its relay does."""
 
 
@@ -75,25 +75,25 @@ class Disconnected:
     """The holds that keep the supply disconnected; empty once all are released and the reconnection is pending."""
     since: datetime | None
     """When the meter confirmed it; None where a person operated the switch at the meter."""
-    at_meter: AtMeter
+    at_meter: PowerAtMeter
 
 
-type PowerState = AtMeter | Disconnected
+type PowerState = PowerAtMeter | Disconnected
 
 
-def silent_after(interval: timedelta) -> timedelta:
+def not_communicating_after(interval: timedelta) -> timedelta:
     """Return how long nothing may arrive from a meter before it counts as not communicating."""
-    return max(SILENT_INTERVALS * interval, LEAST_SILENCE)
+    return max(MISSED_INTERVALS * interval, MIN_WITHOUT_MESSAGE)
 
 
-def is_overdue(heard: Heard, interval: timedelta, now: datetime) -> bool:
+def is_overdue(heard: LastMessage, interval: timedelta, now: datetime) -> bool:
     """Return whether the next message should have arrived: then the neighbours are asked whether the network has
     failed.
     """
     return now - heard.at > interval + BLOCK_GRACE
 
 
-def outage_since(behind: Collection[Heard]) -> datetime | None:
+def outage_since(behind: Collection[LastMessage]) -> datetime | None:
     """Return since when no meter behind a node has power; None where one has communicated since, or too few reported
     it.
     """
@@ -101,22 +101,22 @@ def outage_since(behind: Collection[Heard]) -> datetime | None:
     reported = [
         heard.at for heard in behind if heard.last_gasp and (last_heard is None or heard.at > last_heard)
     ]
-    return min(reported) if len(reported) >= LEAST_REPORTS else None
+    return min(reported) if len(reported) >= MIN_OUTAGE_REPORTS else None
 
 
-def at_meter(
-    heard: Heard | None, interval: timedelta, now: datetime, outage: datetime | None = None
-) -> AtMeter:
+def power_at_meter(
+    heard: LastMessage | None, interval: timedelta, now: datetime, outage: datetime | None = None
+) -> PowerAtMeter:
     """Return what is known of the power at a meter; `outage` is since when no meter behind its transformer or feeder
     has any.
     """
     if heard is None:
-        return NotHeardFrom(None)
+        return NotCommunicating(None)
     if heard.last_gasp:
         return NoPower(heard.at, "meter")
     if outage is not None and heard.at < outage and is_overdue(heard, interval, now):
         return NoPower(outage, "neighbours")
-    if now - heard.at > silent_after(interval):
-        return NotHeardFrom(heard.at)
+    if now - heard.at > not_communicating_after(interval):
+        return NotCommunicating(heard.at)
     # A meter's clock may run ahead, and the end of its last interval with it: the answer must not lie in the future.
     return Powered(min(heard.at, now))

@@ -12,7 +12,7 @@ from math import ceil, floor
 from typing import Any, assert_never
 
 
-class Mode(StrEnum):
+class RoundingMode(StrEnum):
     """The direction of a rounding."""
 
     HALF_UP = "half-up"
@@ -26,38 +26,38 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RoundingStep:
     """A rounding to a multiple of `to`, in the unit of the value that is rounded."""
 
     to: Fraction
-    mode: Mode = Mode.HALF_UP
+    mode: RoundingMode = RoundingMode.HALF_UP
 
     def apply(self, value: Fraction) -> Fraction:
         """Return the multiple of `to` that `value` is rounded to."""
         return self.to * _to_integer(value / self.to, self.mode)
 
 
-def _to_integer(value: Fraction, mode: Mode) -> int:
+def _to_integer(value: Fraction, mode: RoundingMode) -> int:
     match mode:
-        case Mode.HALF_EVEN:
+        case RoundingMode.HALF_EVEN:
             # Python's round is half-even, for fractions too.
             return round(value)
-        case Mode.DOWN:
+        case RoundingMode.DOWN:
             # int() truncates towards zero, also below zero; floor() would round a negative amount away from it.
             return int(value)
-        case Mode.UP:
+        case RoundingMode.UP:
             return ceil(value) if value > 0 else floor(value)
-        case Mode.HALF_UP:
+        case RoundingMode.HALF_UP:
             return floor(value + Fraction(1, 2)) if value >= 0 else ceil(value - Fraction(1, 2))
         case _:
             assert_never(mode)
 
 
-MINOR = Step(Fraction(1))
+TO_MINOR_UNIT = RoundingStep(Fraction(1))
 """Half-up to one minor unit: the rounding of a charge line whose document states no other."""
 
 
-def to_minor(value: Fraction, mode: Mode = Mode.HALF_UP) -> int:
+def to_minor(value: Fraction, mode: RoundingMode = RoundingMode.HALF_UP) -> int:
     """Round an amount in minor units to the integer that is posted."""
     return _to_integer(value, mode)
 
@@ -65,13 +65,13 @@ def to_minor(value: Fraction, mode: Mode = Mode.HALF_UP) -> int:
 _MOST_DECIMALS = 12
 
 
-def exact(value: Fraction) -> str:
+def exact_text(value: Fraction) -> str:
     """Return a fraction as text without loss: a decimal of at most 12 places where one exists, else `n/d`."""
     if value.denominator == 1:
         return str(value.numerator)
     for decimals in range(1, _MOST_DECIMALS + 1):
         if 10**decimals % value.denominator == 0:
-            return major(value * 10**decimals, decimals)
+            return major_text(value * 10**decimals, decimals)
     return f"{value.numerator}/{value.denominator}"
 
 
@@ -80,7 +80,7 @@ _MOST_DIGITS = 18
 _LONGEST_SHOWN = 60
 
 
-def written_number(value: Any) -> Fraction | None:
+def parse_exact(value: Any) -> Fraction | None:
     """Return the exact value of a number in a document (3, 4.5 parsed as Decimal, "4.50"), or None for anything else.
 
     Numbers with more than 18 digits before or behind the decimal point are refused.
@@ -99,13 +99,13 @@ def written_number(value: Any) -> Fraction | None:
     return Fraction(number)
 
 
-def shown(value: Any) -> str:
+def quoted(value: Any) -> str:
     """Return a document's value for an error message, cut at 60 characters."""
     text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def major(amount_minor: int | Fraction, exponent: int) -> str:
+def major_text(amount_minor: int | Fraction, exponent: int) -> str:
     """Return an amount of minor units as text in major units with `exponent` decimals, such as `-1234.50`.
 
     Fractions of a minor unit are cut off, not rounded.

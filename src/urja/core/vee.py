@@ -29,13 +29,13 @@ OVERLOAD_PERCENT: Final = 120
 (IEC 62052-11).
 """
 
-STAMP_SLACK_S: Final = 60
+STAMP_TOLERANCE_S: Final = 60
 """Tolerance, in seconds, for the time between two registers: their stamps are whole seconds, and the clock may be set
 in between.
 """
 
 
-def absent(value: Integers) -> Mask:
+def is_null(value: Integers) -> Mask:
     """Return which values are missing (null-data on the wire)."""
     return np.equal(value, NULL)
 
@@ -49,7 +49,7 @@ def implausible(energy: Integers, length_s: Integers, limit_w: Integers) -> Mask
     # would overflow int64 and wrap to a plausible number.
     bounded = np.clip(energy, -1, 10**13)
     ceiling = limit_w * length_s * OVERLOAD_PERCENT
-    return ~absent(energy) & ((energy < 0) | (energy > 10**13) | (bounded * 3600 * 100 > ceiling))
+    return ~is_null(energy) & ((energy < 0) | (energy > 10**13) | (bounded * 3600 * 100 > ceiling))
 
 
 def in_future(stamp_at: Integers, now: int, tolerance_s: int) -> Mask:
@@ -70,7 +70,7 @@ def clock_flagged(clock_status: NDArray[np.integer]) -> Mask:
     return flagged
 
 
-def runs_back(device: Integers, read_wh: Integers, before_wh: Integers, after_wh: Integers) -> Mask:
+def decreases(device: Integers, read_wh: Integers, before_wh: Integers, after_wh: Integers) -> Mask:
     """Return which cumulative registers (Wh) are below an earlier read of the same device or above a later one.
 
     Rows are sorted by device and time. `before_wh` and `after_wh` are the stored reads next to each row in time,
@@ -78,7 +78,9 @@ def runs_back(device: Integers, read_wh: Integers, before_wh: Integers, after_wh
     """
     if len(device) == 0:
         return np.zeros(0, np.bool_)
-    against_stored = (~absent(before_wh) & (read_wh < before_wh)) | (~absent(after_wh) & (read_wh > after_wh))
+    against_stored = (~is_null(before_wh) & (read_wh < before_wh)) | (
+        ~is_null(after_wh) & (read_wh > after_wh)
+    )
     highest = _running_maximum(device, np.where(against_stored, NULL, read_wh))
     return against_stored | (read_wh < highest)
 
@@ -101,7 +103,7 @@ def advances_too_fast(
 
     Rows without a stored read before (`before_at` is `NULL`) are never flagged.
     """
-    known = ~absent(before_at)
-    elapsed_s = np.where(known, read_at - np.where(known, before_at, 0), 0) + STAMP_SLACK_S
+    known = ~is_null(before_at)
+    elapsed_s = np.where(known, read_at - np.where(known, before_at, 0), 0) + STAMP_TOLERANCE_S
     advance_wh = np.where(known, read_wh - np.where(known, before_wh, 0), 0)
     return known & (advance_wh > 0) & implausible(np.maximum(advance_wh, 0), elapsed_s, limit_w)

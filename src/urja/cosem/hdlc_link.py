@@ -101,7 +101,7 @@ class Timing:
     """Longest time without progress with a server that answers."""
 
 
-def settle(own: LinkParameters, other: LinkParameters) -> LinkParameters:
+def negotiate(own: LinkParameters, other: LinkParameters) -> LinkParameters:
     """Return the parameters that both sides can use, seen from `own`.
 
     Raises DecodeError where the other side proposes a size or a window of 0.
@@ -339,7 +339,7 @@ class ClientLink:
 
     def _connected(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
         try:
-            parameters = settle(self._proposed, LinkParameters.decode(frame.information))
+            parameters = negotiate(self._proposed, LinkParameters.decode(frame.information))
         except DecodeError as error:
             return [self._end(EndReason.REFUSED, f"the meter's UA cannot be read: {error}")]
         self._state = _State.CONNECTED
@@ -518,7 +518,7 @@ class ServerLink:
 
     def _connect(self, frame: HdlcFrame) -> list[LinkEvent]:
         try:
-            parameters = settle(self._offered, LinkParameters.decode(frame.information))
+            parameters = negotiate(self._offered, LinkParameters.decode(frame.information))
         except DecodeError as error:
             self._answer(frame, Kind.DISCONNECTED_MODE)
             return [self._end(EndReason.REFUSED, str(error))] if self._numbered is not None else []

@@ -36,7 +36,7 @@ from urja.cosem.columns import (
 from urja.cosem.companion import Column, DeviceType, PushLayout
 from urja.cosem.errors import CosemError, DecodeError, LocalError
 from urja.cosem.obis import Obis
-from urja.cosem.pushlist import PushList, columns_of, head_of
+from urja.cosem.push_object_list import PushObjectList, columns_of, head_of
 from urja.cosem.time import NOT_SPECIFIED, CosemDateTime, DeviationSign
 
 Bytes = npt.NDArray[np.uint8]
@@ -252,10 +252,12 @@ class Layout:
         )
 
     @classmethod
-    def for_push(cls, device_type: DeviceType, push: PushLayout, told: PushList | None = None) -> "Layout":
+    def for_push(
+        cls, device_type: DeviceType, push: PushLayout, told: PushObjectList | None = None
+    ) -> "Layout":
         """The layout of a push: as the meter has told of it, else as its type says.
 
-        Raises LocalError where what the meter has told cannot be decoded by (`urja.cosem.pushlist`).
+        Raises LocalError where what the meter has told cannot be decoded by (`urja.cosem.push_object_list`).
         """
         columns, buffers = columns_of(device_type, push, told) if told else (head_of(push) + push.columns, ())
         return cls.compile(
@@ -415,7 +417,7 @@ class LayoutSet:
             raise LocalError("the layouts of a set need distinct push OBIS codes")
 
     @classmethod
-    def of(cls, device_type: DeviceType, told: Iterable[PushList] = ()) -> "LayoutSet":
+    def of(cls, device_type: DeviceType, told: Iterable[PushObjectList] = ()) -> "LayoutSet":
         """All pushes of a device type; those that the meter has told of as it has told. Raises LocalError as `for_push`."""
         by_key = {each.key: each for each in told}
         return cls(

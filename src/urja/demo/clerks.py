@@ -28,7 +28,7 @@ _CALLED_EVERY: Final = timedelta(minutes=20)
 _LABORATORY: Final = timedelta(hours=3)
 """So long after an exchange the burnt meter's register is read after all."""
 
-FATES: Final = 3
+EVENT_HOUSES: Final = 3
 """So many houses it befalls."""
 
 type Fleet = Callable[..., Awaitable[dict[str, Any]]]
@@ -43,13 +43,13 @@ class MeterState(Enum):
     IN_SERVICE = auto()
 
 
-type Look = Callable[[str], Awaitable[MeterState]]
-type File = Callable[["UseCase", datetime], Awaitable[list[str]]]
+type MeterStateQuery = Callable[[str], Awaitable[MeterState]]
+type RequestFiler = Callable[["UseCase", datetime], Awaitable[list[str]]]
 """A request, filed at an instant: what was said against it; nothing where it was done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fates:
+class TownEvents:
     """Whom it befalls: serials, which are the consumer numbers of the demonstration's houses."""
 
     moves: str
@@ -61,10 +61,10 @@ class Fates:
     """What is sanctioned then."""
 
     @classmethod
-    def of(cls, seed: int, serials: list[str], spare: str, load_w: int) -> "Fates":
+    def of(cls, seed: int, serials: list[str], spare: str, load_w: int) -> "TownEvents":
         """Three houses by lot. Raises ValueError where there are fewer."""
         chance = random.Random(f"fates {seed}")  # noqa: S311 - a story, not a secret
-        moves, burns, grows = chance.sample(serials, FATES)
+        moves, burns, grows = chance.sample(serials, EVENT_HOUSES)
         return cls(moves, burns, spare, grows, load_w)
 
 
@@ -72,11 +72,11 @@ class Fates:
 class Clerks:
     """Does what is due at each `work`; what was refused is told in `refused`."""
 
-    fates: Fates
+    fates: TownEvents
     began_at: datetime
     fleet: Fleet
-    file: File
-    look: Look
+    file: RequestFiler
+    look: MeterStateQuery
     zone: ZoneInfo
     tariff: str
     told: list[str] = field(default_factory=list)
@@ -202,17 +202,17 @@ class Clerks:
         return datetime.fromisoformat(house["lived_to"]), house["register_wh"]
 
 
-def request(operation: "UseCase", now: datetime) -> int:
+def file_request(operation: "UseCase", now: datetime) -> int:
     """File a request as the clerk; its number. Needs Django set up, as whoever may write requests."""
     from urja.apps.journal import requests
     from urja.usecases.operations import employ
     from urja.usecases.staff import user_of
 
     user = user_of(CLERK) or employ(CLERK, "Clerk", "clerk", recorded_at=now, actor="urja demo")
-    return requests.ask(operation, actor=f"user {user.pk}", requested_at=now).id
+    return requests.submit(operation, actor=f"user {user.pk}", requested_at=now).id
 
 
-def state_of(serial: str) -> MeterState:
+def meter_state(serial: str) -> MeterState:
     """Whether a meter is in service, being called, or waits for that."""
     from urja.apps.assets.queries import is_in_service
     from urja.apps.commissioning.queries import is_called
@@ -222,7 +222,7 @@ def state_of(serial: str) -> MeterState:
     return MeterState.CALLED if is_called(serial) else MeterState.TO_BE_CALLED
 
 
-def answer(request_id: int) -> tuple[bool, list[str]]:
+def request_outcome(request_id: int) -> tuple[bool, list[str]]:
     """Whether a request was answered, and what was said against it."""
     from urja.apps.journal.kinds import RequestState
     from urja.apps.journal.queries import request_of

@@ -31,19 +31,19 @@ from urja.base.clock import Anchor, Clock
 from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.demo import town_laws
-from urja.demo.asking_again import in_thread, silent_errors, until_answered
-from urja.demo.clerks import TARIFF, Clerks, MeterState, answer, request, state_of
-from urja.demo.outside import GATEWAY, KEY_ID, PAYMENTS, RESIDENTS, Outside, residents
-from urja.demo.street import OPERATOR, Town, build_town
+from urja.demo.clerks import TARIFF, Clerks, MeterState, file_request, meter_state, request_outcome
+from urja.demo.retrying import in_thread, unavailable_errors, until_answered
+from urja.demo.stand_ins import GATEWAY, KEY_ID, PAYMENTS, RESIDENTS, StandIns, residents
+from urja.demo.town import OPERATOR, Town, build_town
 from urja.demo.town_control import Gateway, TownControl, keys_of_fleet
 from urja.laws import (
+    energy_ownership as registry_laws,
     flags as flag_laws,
-    registry as registry_laws,
-    settlements as settlement_laws,
-    supply as supply_laws,
+    gateway_settlements as settlement_laws,
+    switching as supply_laws,
 )
-from urja.laws.outages import read_outages
-from urja.laws.pasts import pasts_of
+from urja.laws.downtime import read_downtimes
+from urja.laws.meter_histories import meter_histories
 from urja.laws.report import Findings, examine
 from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_fleet_file
 from urja.meter.journal import read_journal
@@ -205,7 +205,7 @@ class _Street:
 
     def __init__(self, plan: Plan, settings: Settings, directory: Path) -> None:
         self.plan = plan
-        self.outside = Outside.on_free_ports()
+        self.outside = StandIns.on_free_ports()
         self.box = Box(directory, self.outside.known_to(settings), demo=True)
         self.zone = ZoneInfo(settings.utility.timezone)
         self.town = build_town(plan.meters, plan.seed)
@@ -310,18 +310,18 @@ class _Street:
 
         Filed twice, because the database died in the moment of its commit, it is done once: the second is refused.
         """
-        number = await self._asked(request, operation, now)
+        number = await self._asked(file_request, operation, now)
         return await self._asked(self._answer, number)
 
     async def _look(self, serial: str) -> MeterState:
-        return await self._asked(state_of, serial)
+        return await self._asked(meter_state, serial)
 
     @staticmethod
     def _answer(number: int) -> list[str]:
         from urja.apps.journal.requests import wait_for
 
         wait_for(number, _ANSWERED_WITHIN_S)
-        answered, faults = answer(number)
+        answered, faults = request_outcome(number)
         return faults if answered else ["nobody has answered"]
 
     @staticmethod
@@ -365,11 +365,11 @@ class _Street:
     async def _adopt(self) -> None:
         """The houses into the registry, their meters into the fleet's file."""
         from urja.cosem.security import KekStore
-        from urja.demo.moving_in import move_in
+        from urja.demo.registry_setup import register_town
 
         keys, now = KekStore(self.box.secrets.kek), self.box.clock.now()
         installed_at = now.replace(microsecond=0)
-        moving = partial(move_in, keys=keys, seed=self.plan.seed, installed_at=installed_at, now=now)
+        moving = partial(register_town, keys=keys, seed=self.plan.seed, installed_at=installed_at, now=now)
         await self._asked(moving, self.town)
         write_fleet_file(
             self.fleet_file,
@@ -438,7 +438,7 @@ class _Street:
     async def _of_books(self) -> str:
         try:
             figures = await in_thread(self._figures)
-        except silent_errors():
+        except unavailable_errors():
             return "the database does not answer"
         return (
             f"{figures['readings']} readings  {figures['energy_wh'] / 1000:.2f} kWh rated  "
@@ -499,7 +499,7 @@ class _Street:
         """
         give_up = time.monotonic() + _DRAIN_LIMIT_S
         while time.monotonic() < give_up:
-            with contextlib.suppress(*silent_errors()):
+            with contextlib.suppress(*unavailable_errors()):
                 # In this order: what a meter has answered is on its way before the answer is noted.
                 if await in_thread(self._complete, horizon) and await self._idle():
                     return True
@@ -541,7 +541,7 @@ class _Street:
         houses: list[dict[str, Any]],
     ) -> Findings:
         """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
-        from urja.apps.supply.queries import paid_to_lit_wall_ms
+        from urja.apps.supply.queries import paid_to_reconnected_wall_ms
         from urja.apps.supply.queries.flags import flagged
 
         folder = self.fleet_file.parent
@@ -552,25 +552,25 @@ class _Street:
             spine = examine(connection, records, horizon, now, self.zone)
             slack = supply_laws.SLACK + timedelta(seconds=_SLACK_S * self.plan.speed)
             heard_by = now - timedelta(seconds=_UNHEARD_S * max(self.plan.speed, 1.0))
-            switching = read_outages(self.box.data.outages, _SWITCHING)
+            switching = read_downtimes(self.box.data.outages, _SWITCHING)
             others = [
                 *supply_laws.examine(connection, now, self.zone.key, slack, switching),
                 *town_laws.examine(connection, payments, houses, heard_by),
                 *settlement_laws.examine(connection, payments, paid_out, now - _REPORTED - slack),
                 *town_laws.examine_reached(
                     connection,
-                    pasts_of(fleet, done, now),
+                    meter_histories(fleet, done, now),
                     now,
                     _PROMISED + slack,
                     switching=switching,
-                    paying=read_outages(self.box.data.outages, _PAYING),
+                    paying=read_downtimes(self.box.data.outages, _PAYING),
                 ),
                 flag_laws.examine(connection, fleet, done, records, horizon, slack),
                 *registry_laws.examine(connection, horizon, self.zone.key),
                 *registry_laws.examine_truth(connection, records, horizon, self.zone),
             ]
             figures = {**town_laws.figures(connection, payments), **settlement_laws.figures(paid_out)}
-        lit = town_laws.spread(paid_to_lit_wall_ms(self.began_at))
+        lit = town_laws.percentiles_of(paid_to_reconnected_wall_ms(self.began_at))
         return spine.with_more(others, {**figures, "flagged": len(flagged(horizon)), "paid_to_lit_ms": lit})
 
     def _report(self, findings: Findings, fleet: dict[str, Any], horizon: datetime, *, settled: bool) -> None:

@@ -24,8 +24,8 @@ import httpx
 import msgspec
 import structlog
 
+from urja.cosem.capture import CaptureReader, DecodedPacket, Keys
 from urja.cosem.errors import LocalError
-from urja.cosem.opening import Keys, Opened, Opener
 from urja.meter.fleet import FleetError, read_fleet_file
 from urja.site.cli.decode import as_tree, from_hex
 from urja.site.supervisor.box import HEADEND, PIPELINE, Box
@@ -222,18 +222,18 @@ class TownControl:
         tree = "\n\n".join("\n".join(as_tree(one)) for one in opened)
         return {"tree": tree, "errors": faults}
 
-    def _opened(self, capture: bytes) -> list[Opened]:
+    def _opened(self, capture: bytes) -> list[DecodedPacket]:
         """The frame as far as it goes; with the keys of the meter that it names, if they are known here."""
-        opened = list(Opener(Keys()).open(capture))
+        opened = list(CaptureReader(Keys()).open(capture))
         keys = next(filter(None, map(self._keys_for, opened)), None)
         if keys is None:
             return opened
         try:
-            return list(Opener(keys).open(capture))
+            return list(CaptureReader(keys).open(capture))
         except LocalError as error:
             raise _RefusedError(str(error)) from error
 
-    def _keys_for(self, opened: Opened) -> Keys | None:
+    def _keys_for(self, opened: DecodedPacket) -> Keys | None:
         if self._keys is None or opened.missing is None:
             return None
         titles = (one.system_title for one in opened.protections if one.system_title is not None)

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import psycopg
 
-from urja.demo.outside import PAYMENTS
-from urja.laws.outages import NO_OUTAGES, Outages
-from urja.laws.pasts import Past
+from urja.demo.stand_ins import PAYMENTS
+from urja.laws.downtime import NO_DOWNTIME, Downtimes
+from urja.laws.meter_histories import MeterHistory
 from urja.laws.verify import Finding
 
 type Connection = psycopg.Connection[Any]
@@ -54,12 +54,12 @@ def examine(
 
 def examine_reached(
     connection: Connection,
-    pasts: Mapping[str, Past],
+    pasts: Mapping[str, MeterHistory],
     now: datetime,
     promised: timedelta,
     *,
-    switching: Outages = NO_OUTAGES,
-    paying: Outages = NO_OUTAGES,
+    switching: Downtimes = NO_DOWNTIME,
+    paying: Downtimes = NO_DOWNTIME,
 ) -> list[Finding]:
     """The laws of meters that could be heard all the time, by the fleet's journal (`pasts`).
 
@@ -103,7 +103,7 @@ def figures(connection: Connection, payments: list[dict[str, Any]]) -> dict[str,
     }
 
 
-def spread(durations_ms: list[int]) -> dict[str, int | None]:
+def percentiles_of(durations_ms: list[int]) -> dict[str, int | None]:
     """Median, 95th percentile and greatest of sorted durations; none where there is none."""
     if not durations_ms:
         return {"p50": None, "p95": None, "max": None}
@@ -186,7 +186,11 @@ def _unended(connection: Connection, heard_by: datetime) -> Iterator[str]:
 
 
 def _disobeyed(
-    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta, outages: Outages
+    connection: Connection,
+    pasts: Mapping[str, MeterHistory],
+    now: datetime,
+    promised: timedelta,
+    outages: Downtimes,
 ) -> Iterator[str]:
     """Superseded in its time is an end as good as confirmed: a newer order was there, or the ground was gone.
 
@@ -211,7 +215,11 @@ def _disobeyed(
 
 
 def _dark(
-    connection: Connection, pasts: Mapping[str, Past], now: datetime, promised: timedelta, outages: Outages
+    connection: Connection,
+    pasts: Mapping[str, MeterHistory],
+    now: datetime,
+    promised: timedelta,
+    outages: Downtimes,
 ) -> Iterator[str]:
     rows = connection.execute(
         "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
@@ -236,5 +244,5 @@ def _dark(
             )
 
 
-def _was_there(pasts: Mapping[str, Past], serial: str, from_at: datetime, to_at: datetime) -> bool:
+def _was_there(pasts: Mapping[str, MeterHistory], serial: str, from_at: datetime, to_at: datetime) -> bool:
     return pasts[serial].is_there(int(from_at.timestamp()), int(to_at.timestamp()))

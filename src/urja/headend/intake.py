@@ -23,18 +23,18 @@ import structlog
 
 from urja.base.clock import Clock
 from urja.base.ids import new_correlation
-from urja.base.networks import NOWHERE
+from urja.base.ip_networks import NOWHERE
 from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
-from urja.cosem.pushbatch import PushBatch, Reason, decode_pushes
+from urja.cosem.push_batch import PushBatch, Reason, decode_pushes
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
-from urja.headend.gathered import ENTROPY_MASK, Gathered, Origin
 from urja.headend.metrics import Metrics
 from urja.headend.push_records import EswUndo, Outgoing, PushRecords
+from urja.headend.quarantine_queue import QuarantineQueue
+from urja.headend.received_batch import CORRELATION_RANDOM_MASK, Origin, ReceivedBatch
 from urja.headend.rejections import IGNORED, Rejections, title_of
 from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
-from urja.headend.setting_aside import SettingAside
 from urja.stream import Broker
 from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
 from urja.stream.quarantine import Quarantined
@@ -97,7 +97,7 @@ class Intake:
         self,
         broker: Broker,
         roster: Roster,
-        aside: SettingAside,
+        aside: QuarantineQueue,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -180,7 +180,7 @@ class Intake:
         origins, self.origins = self.origins, []
         datagrams, self._datagrams = self._datagrams, 0
         base = new_correlation(int(self._began_at.timestamp() * 1000), 0)
-        gathered = Gathered(
+        gathered = ReceivedBatch(
             frames,
             origins,
             sum(map(len, frames)),
@@ -199,7 +199,7 @@ class Intake:
         task.add_done_callback(self._done)
         self._reconsider()
 
-    def _count_received(self, gathered: Gathered) -> None:
+    def _count_received(self, gathered: ReceivedBatch) -> None:
         self._metrics.received.labels("tcp").inc(len(gathered.frames) - gathered.datagrams)
         self._metrics.received.labels("udp").inc(gathered.datagrams)
         if not self._trace:
@@ -240,7 +240,7 @@ class Intake:
 
     # -- one batch ----------------------------------------------------------------------------------------
 
-    async def _carry(self, gathered: Gathered) -> None:
+    async def _carry(self, gathered: ReceivedBatch) -> None:
         try:
             batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
             later = self._under_next_keys(gathered, batch)
@@ -257,7 +257,9 @@ class Intake:
             self._waiting_bytes -= gathered.size
             self._reconsider()
 
-    def _under_next_keys(self, gathered: Gathered, batch: PushBatch) -> tuple[Gathered, PushBatch] | None:
+    def _under_next_keys(
+        self, gathered: ReceivedBatch, batch: PushBatch
+    ) -> tuple[ReceivedBatch, PushBatch] | None:
         """The pushes of meters that have taken the keys they are being given, which leave the first batch."""
         waiting = self._roster.next_pushes
         if not len(waiting):
@@ -284,7 +286,7 @@ class Intake:
                 pair.expected = True
         return part, later
 
-    async def _publish(self, gathered: Gathered, batch: PushBatch) -> None:
+    async def _publish(self, gathered: ReceivedBatch, batch: PushBatch) -> None:
         self.rejections.judge(gathered, batch.rejected)
         undo: dict[int, EswUndo] = {}
         outgoing = self._place(gathered, batch, undo)
@@ -305,7 +307,7 @@ class Intake:
                 messages=len(outgoing),
             )
 
-    def _place(self, gathered: Gathered, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
+    def _place(self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
         outgoing, silent = self._records.place(gathered, batch, undo)
         if silent:
             # An alert that changed nothing we record: there is nothing to store, so it is safe as it is.
@@ -316,7 +318,7 @@ class Intake:
     # -- storing ------------------------------------------------------------------------------------------
 
     async def _store(
-        self, gathered: Gathered, batch: PushBatch, message: Outgoing, undo: dict[int, EswUndo]
+        self, gathered: ReceivedBatch, batch: PushBatch, message: Outgoing, undo: dict[int, EswUndo]
     ) -> None:
         if await self._offer(message, int(message.records["correlation"][0])):
             if len(message.pushes):
@@ -334,7 +336,7 @@ class Intake:
         batch.rollback(message.pushes)
         self._metrics.rolled_back.inc(len(message.pushes))
 
-    def _accept(self, gathered: Gathered, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
+    def _accept(self, gathered: ReceivedBatch, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
         batch.commit(pushes)
         gathered.accepted += len(pushes)
         self.dirty_groups[self._roster.groups[slots]] = True
@@ -391,15 +393,15 @@ class Intake:
             frame = decode_datagram(item.frame)
         except DecodeError as error:
             return ReplayAnswer("refused", "garbage", str(error))
-        gathered = Gathered(
+        gathered = ReceivedBatch(
             [Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode()],
             [_Operator()],
             HEADER_LENGTH + len(frame.apdu),
             0,
             datetime.fromtimestamp(item.received_at_ms / 1000, UTC),
             self._loop.time(),
-            item.correlation & ~ENTROPY_MASK,
-            item.correlation & ENTROPY_MASK,
+            item.correlation & ~CORRELATION_RANDOM_MASK,
+            item.correlation & CORRELATION_RANDOM_MASK,
             replayed=True,
         )
         batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
@@ -427,7 +429,7 @@ class Intake:
         if meter is not None and isinstance(push, GeneralGloCiphered):
             meter.proves(meter.key_id, push.counter)
 
-    def _recognise(self, gathered: Gathered, batch: PushBatch) -> None:
+    def _recognise(self, gathered: ReceivedBatch, batch: PushBatch) -> None:
         """Tell origins whose pushes were authentic which meter they are: sessions go there."""
         origins, by_slot = gathered.origins, self._roster.by_slot
         known = np.fromiter(map(_SLOT_OF, origins), np.int64, len(origins))

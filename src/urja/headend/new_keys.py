@@ -17,7 +17,7 @@ from urja.stream.messages import NextKeys
 _KEY: Final = KEY_LENGTH
 
 
-class KeyMaker:
+class KeyGenerator:
     """Makes pairs of keys, and opens those that a head end of this installation has made."""
 
     def __init__(self, store: KeyStore, seal: Seal) -> None:

@@ -15,28 +15,28 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from urja.base.clock import Clock
 from urja.base.http import serving_status
-from urja.base.secrets import HeadendSecrets
+from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.headend import projection_contents
-from urja.headend.brake import Brake
-from urja.headend.gate import Gate
+from urja.headend.compiled_types import KnownTypes
+from urja.headend.disconnection_limits import DisconnectionLimiter
 from urja.headend.intake import Intake
-from urja.headend.keeping import keep_for_ever, keep_windows, restore_windows
-from urja.headend.kek_file import FollowedKeys
-from urja.headend.losses import Losses
-from urja.headend.memory import Memories
+from urja.headend.meter_sessions import MeterSessions
 from urja.headend.metrics import Metrics
-from urja.headend.new_keys import KeyMaker
-from urja.headend.orders import Orders
-from urja.headend.plans import Plans
-from urja.headend.pulls import Pulls
-from urja.headend.reach import Reach
-from urja.headend.releases import Releases
+from urja.headend.new_keys import KeyGenerator
+from urja.headend.order_execution import OrderExecutor
+from urja.headend.order_history import OrderHistories
+from urja.headend.profile_pulls import ProfilePuller
+from urja.headend.quarantine_queue import QuarantineQueue
+from urja.headend.read_execution import ReadExecutor
+from urja.headend.releases import ReleaseProcessor
+from urja.headend.reloading_key_store import ReloadingKeyStore
+from urja.headend.replay_window_store import restore_windows, store_windows, store_windows_periodically
 from urja.headend.roster import Roster
 from urja.headend.sealed_state import Seal, SealedState
-from urja.headend.setting_aside import SettingAside
-from urja.headend.types import KnownTypes
+from urja.headend.state_losses import StateLosses
+from urja.headend.wrapper_port import WrapperPort
 from urja.stream import Broker, User, connect
 from urja.stream.quarantine import Quarantined
 
@@ -66,12 +66,12 @@ class HeadEnd:
         self.metrics = Metrics(registry)
         seal = Seal(secrets.seal_key or secrets.kek)
         self._seal = seal
-        keys = FollowedKeys(KekStore(secrets.kek), Path(secrets.kek_file) if secrets.kek_file else None)
-        key_maker = KeyMaker(keys, seal)
+        keys = ReloadingKeyStore(KekStore(secrets.kek), Path(secrets.kek_file) if secrets.kek_file else None)
+        key_maker = KeyGenerator(keys, seal)
         self.types = KnownTypes(secrets.orders_key)
         self.roster = Roster(keys, key_maker, self.types, secrets.orders_key)
-        self.aside = SettingAside(broker, self.metrics)
-        self.gate = Gate(self.metrics, settings.headend, self.roster.push_saps)
+        self.aside = QuarantineQueue(broker, self.metrics)
+        self.gate = WrapperPort(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
             broker,
             self.roster,
@@ -82,19 +82,23 @@ class HeadEnd:
             trace=settings.log.level == "debug",
         )
         state = SealedState(broker, seal)
-        self.losses = Losses(state, clock)
-        self.reach = Reach(
+        self.losses = StateLosses(state, clock)
+        self.reach = MeterSessions(
             broker, self.gate, self.metrics, settings.headend, seal, self.losses, secrets.restored
         )
-        self.pulls = Pulls(broker, self.aside, clock, self.metrics)
-        self.plans = Plans(broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics)
-        brake = Brake(state, clock, settings.headend, partial(self.losses.note, "brake"), secrets.restored)
-        self.orders = Orders(
+        self.pulls = ProfilePuller(broker, self.aside, clock, self.metrics)
+        self.plans = ReadExecutor(
+            broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics
+        )
+        brake = DisconnectionLimiter(
+            state, clock, settings.headend, partial(self.losses.note, "brake"), secrets.restored
+        )
+        self.orders = OrderExecutor(
             broker,
             self.roster,
             self.reach,
             self.pulls,
-            Memories(state, clock, partial(self.losses.note, "orders")),
+            OrderHistories(state, clock, partial(self.losses.note, "orders")),
             brake,
             key_maker,
             key=secrets.orders_key,
@@ -102,7 +106,7 @@ class HeadEnd:
             metrics=self.metrics,
             restored=secrets.restored,
         )
-        self.releases = Releases(
+        self.releases = ReleaseProcessor(
             broker,
             brake,
             self.orders.what_is_held,
@@ -159,7 +163,10 @@ class HeadEnd:
         self._keep(self._follow_types, "follow types")
         self._keep(self._follow_meters, "follow meters")
         self._keep(self.aside.run, "set aside")
-        self._keep(lambda: keep_for_ever(self.broker, self.roster, self.intake, self._seal), "keep windows")
+        self._keep(
+            lambda: store_windows_periodically(self.broker, self.roster, self.intake, self._seal),
+            "keep windows",
+        )
         self._keep(self._sweep, "sweep")
         self._keep(self.losses.run, "look for losses")
         # A port that opens before the meters are known would send honest pushes to quarantine.
@@ -171,7 +178,9 @@ class HeadEnd:
         self._keep(self.orders.run, "take orders")
         self._keep(self.releases.run, "look for releases")
         name = self.settings.headend.name
-        self._keep(lambda: projection_contents.tell_for_ever(self.broker, name), "tell the projection")
+        self._keep(
+            lambda: projection_contents.report_contents_periodically(self.broker, name), "tell the projection"
+        )
         self._keep(self.reach.greeter.run, "ask strangers")
         log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
 
@@ -184,7 +193,7 @@ class HeadEnd:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await keep_windows(self.broker, self.roster, self.intake, self._seal)
+        await store_windows(self.broker, self.roster, self.intake, self._seal)
         await self.broker.close()
 
     def _keep(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:

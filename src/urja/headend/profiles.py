@@ -18,9 +18,9 @@ from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.selection import CaptureObject, RangeAccess
-from urja.headend import placing
+from urja.headend import record_conversion
 from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
-from urja.headend.placing import BLOCK_FIELDS, REGISTER_FIELDS, EventFact, Mask
+from urja.headend.record_conversion import BLOCK_FIELDS, REGISTER_FIELDS, EventFact, Mask
 from urja.headend.session import Session
 from urja.stream.codec import Records
 from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
@@ -259,7 +259,9 @@ def _fill(
         valid = np.array([_fits(cell) for cell in cells], np.bool_)
         values = np.array([int(cell.value) if _fits(cell) else 0 for cell in cells], np.int64)
         scaler = shape.scalers[index]
-        records[name] = placing.rescale(values, valid, column.scaler if scaler is None else scaler, exponent)
+        records[name] = record_conversion.rescale(
+            values, valid, column.scaler if scaler is None else scaler, exponent
+        )
 
 
 def implausible_rows(records: Records, shape: ProfileShape, known: Sequence[Column]) -> Mask:
@@ -271,7 +273,7 @@ def implausible_rows(records: Records, shape: ProfileShape, known: Sequence[Colu
         if (column.obis, column.attribute) == (str(captured.attribute.obis), captured.attribute.attribute)
     }
     wrong = np.zeros(len(records), np.bool_)
-    for active, apparent in placing.ENERGY_PAIRS:
+    for active, apparent in record_conversion.ENERGY_PAIRS:
         wh, vah = records[active], records[apparent]
         unit = 10 ** max(0, units.get(active, 0), units.get(apparent, 0))
         wrong |= (wh != NULL) & (vah != NULL) & (wh - vah > unit)
@@ -332,4 +334,4 @@ def event_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType
         state = EventState.INSTANT if known is None else _STATES[known.state]
         meant = device_type.meant.get(code, code)
         facts.append((device_id, at_s, EventFact(meant, state), status))
-    return placing.events(facts)
+    return record_conversion.events(facts)

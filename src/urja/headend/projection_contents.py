@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from urja.stream import Broker
-from urja.stream.contents import Contents, digests_of_parts
+from urja.stream.bucket_contents import BucketContents, digests_of_parts
 from urja.stream.errors import StreamError
 
 log = structlog.get_logger()
@@ -22,22 +22,22 @@ _RESTS: Final = 100
 """... and at least so many times as long as the last one took: 100,000 meters take about three seconds."""
 
 
-async def tell_contents(broker: Broker, name: str) -> None:
+async def report_contents(broker: Broker, name: str) -> None:
     """Read the projection and tell what is there; raises StreamError."""
     sequence, digests = await broker.read_devices()
     parts = digests_of_parts(digests.items())
-    found = Contents(
+    found = BucketContents(
         headend=name, reading=secrets.token_hex(8), sequence=sequence, entries=len(digests), parts=parts
     )
     await broker.tell_contents(found)
 
 
-async def tell_for_ever(broker: Broker, name: str) -> None:
-    """`tell_contents`, at rest in between."""
+async def report_contents_periodically(broker: Broker, name: str) -> None:
+    """`report_contents`, at rest in between."""
     while True:
         began_s = time.monotonic()
         try:
-            await tell_contents(broker, name)
+            await report_contents(broker, name)
         except StreamError as error:
             log.warning("the projection is not read", why=str(error))
         await asyncio.sleep(max(LEAST_S, _RESTS * (time.monotonic() - began_s)))

@@ -9,10 +9,10 @@ import numpy as np
 from urja.base.ids import SHARDS
 from urja.cosem.companion import DeviceType
 from urja.cosem.layout import Ints
-from urja.cosem.pushbatch import PushBatch, PushGroup
-from urja.headend import placing, unconfirmed
-from urja.headend.gathered import Gathered
-from urja.headend.placing import EventFact
+from urja.cosem.push_batch import PushBatch, PushGroup
+from urja.headend import record_conversion, unauthenticated_pushes
+from urja.headend.received_batch import ReceivedBatch
+from urja.headend.record_conversion import EventFact
 from urja.headend.rejections import Rejections
 from urja.headend.roster import Meter, Roster
 from urja.stream import Kind
@@ -66,38 +66,42 @@ class PushRecords:
         self._rejections = rejections
 
     def place(
-        self, gathered: Gathered, batch: PushBatch, undo: dict[int, EswUndo]
+        self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]
     ) -> tuple[list[Outgoing], list[tuple[int, int]]]:
         """Records of the decoded pushes, in messages by kind and shard; and push and slot of alerts that tell nothing."""
         silent: list[tuple[int, int]] = []
         placed = [self._records(group, batch, gathered, undo, silent) for group in batch.groups]
         return self._stamped(gathered, placed, Source.PUSH), silent
 
-    def unconfirmed(self, gathered: Gathered, batch: PushBatch) -> list[Outgoing]:
+    def unconfirmed(self, gathered: ReceivedBatch, batch: PushBatch) -> list[Outgoing]:
         """What pushes without a tag say, in messages of their own; nothing of them is in flight."""
         gathered.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
-        placed = [unconfirmed.records_of(group, self._roster) for group in batch.unauthenticated]
+        placed = [unauthenticated_pushes.records_of(group, self._roster) for group in batch.unauthenticated]
         none = np.zeros(0, np.int64)
         messages = self._stamped(gathered, placed, Source.PUSH_UNAUTHENTICATED)
         return [replace(message, pushes=none, slots=none) for message in messages]
 
-    def _stamped(self, gathered: Gathered, placed: list[Placed], source: Source) -> list[Outgoing]:
+    def _stamped(self, gathered: ReceivedBatch, placed: list[Placed], source: Source) -> list[Outgoing]:
         parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
         for kind, index, refs, records in placed:
             if len(records):
                 records["device_id"] = self._roster.device_ids[refs]
-                placing.stamp(records, source, gathered.correlations(index), gathered.received_at_ms)
+                record_conversion.set_provenance(
+                    records, source, gathered.correlations(index), gathered.received_at_ms
+                )
                 parts.setdefault(kind, []).append((index, refs, records))
         return [message for kind, pieces in parts.items() for message in self.messages(kind, pieces)]
 
-    def for_people(self, gathered: Gathered) -> list[Outgoing]:
+    def for_people(self, gathered: ReceivedBatch) -> list[Outgoing]:
         """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
         at_s = int(gathered.began_at.timestamp())
-        records = placing.own_events(
+        records = record_conversion.head_end_events(
             [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
         )
         index = np.array([push for _, _, push in gathered.misfits], np.int64)
-        placing.stamp(records, Source.PUSH, gathered.correlations(index), gathered.received_at_ms)
+        record_conversion.set_provenance(
+            records, Source.PUSH, gathered.correlations(index), gathered.received_at_ms
+        )
         shards = np.array([meter.entry.shard for meter, _, _ in gathered.misfits])
         none = np.zeros(0, np.int64)
         return [
@@ -109,14 +113,14 @@ class PushRecords:
         self,
         group: PushGroup,
         batch: PushBatch,
-        gathered: Gathered,
+        gathered: ReceivedBatch,
         undo: dict[int, EswUndo],
         silent: list[tuple[int, int]],
     ) -> Placed:
         clock, keep = group.decoded.column("clock")
         for row in np.flatnonzero(~keep).tolist():
             self._rejections.let_go(gathered, batch, group, row, "layout", "the clock names no moment")
-        if wrong := placing.implausible(group.decoded):
+        if wrong := record_conversion.find_implausible(group.decoded):
             for row in np.flatnonzero(wrong.rows & keep).tolist():
                 self._rejections.let_go(gathered, batch, group, row, "implausible", wrong.says(row))
             keep = keep & ~wrong.rows
@@ -126,10 +130,10 @@ class PushRecords:
         index, refs = group.index[kept].astype(np.int64, copy=False), group.refs[kept]
         match compiled.push_key(group.layout.name):
             case "block":
-                records = placing.blocks(group.decoded, self._roster.intervals_s[group.refs])
+                records = record_conversion.blocks(group.decoded, self._roster.intervals_s[group.refs])
                 return Kind.BLOCK, index, refs, records[kept]
             case "instantaneous":
-                records = placing.registers(group.decoded, RegisterKind.INSTANTANEOUS)
+                records = record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)
                 return Kind.REGISTER, index, refs, records[kept]
             case "alert":
                 rows = np.flatnonzero(keep)
@@ -157,7 +161,7 @@ class PushRecords:
             meter = self._roster.by_slot[slot]
             word = int.from_bytes(words[row] or b"")
             in_order = at >= meter.esw_at
-            found = placing.esw_changes(meter.esw, word, device_type, in_order=in_order)
+            found = record_conversion.esw_changes(meter.esw, word, device_type, in_order=in_order)
             if in_order:
                 undo[push] = EswUndo(meter, meter.esw, meter.esw_at)
                 meter.esw, meter.esw_at = word, at
@@ -167,7 +171,12 @@ class PushRecords:
                 facts.append((meter.entry.device_id, at, fact, int(status[row])))
                 index.append(push)
                 refs.append(slot)
-        return Kind.EVENT, np.array(index, np.int64), np.array(refs, np.int64), placing.events(facts)
+        return (
+            Kind.EVENT,
+            np.array(index, np.int64),
+            np.array(refs, np.int64),
+            record_conversion.events(facts),
+        )
 
     def messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[Outgoing]:
         if len(pieces) == 1:

@@ -5,12 +5,12 @@ from typing import Final
 
 from urja.base.clock import Clock
 from urja.base.ids import new_correlation
-from urja.cosem.pushbatch import PushBatch, PushGroup, Reason, Rejected
+from urja.cosem.push_batch import PushBatch, PushGroup, Reason, Rejected
 from urja.cosem.wrapper import HEADER_LENGTH
-from urja.headend.gathered import Gathered, Origin
 from urja.headend.metrics import Metrics
+from urja.headend.quarantine_queue import QuarantineQueue
+from urja.headend.received_batch import Origin, ReceivedBatch
 from urja.headend.roster import Meter, Roster
-from urja.headend.setting_aside import SettingAside
 from urja.stream import quarantine as stream_quarantine
 from urja.stream.quarantine import Quarantined
 from urja.stream.records import OwnEvent
@@ -39,13 +39,13 @@ def title_of(frame: bytes) -> bytes:
 class Rejections:
     """Judges what the decoder has rejected, and what came out of it and cannot be."""
 
-    def __init__(self, roster: Roster, aside: SettingAside, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, roster: Roster, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
         self._roster = roster
         self._aside = aside
         self._clock = clock
         self._metrics = metrics
 
-    def judge(self, gathered: Gathered, rejected: list[Rejected]) -> None:
+    def judge(self, gathered: ReceivedBatch, rejected: list[Rejected]) -> None:
         for item in rejected:
             if item.reason in IGNORED:
                 gathered.duplicates += 1
@@ -85,7 +85,7 @@ class Rejections:
 
     def let_go(
         self,
-        gathered: Gathered,
+        gathered: ReceivedBatch,
         batch: PushBatch,
         group: PushGroup,
         row: int,
@@ -99,7 +99,7 @@ class Rejections:
         self._set_aside(gathered, index, reason, detail, meter.entry.system_title, proven=True)
 
     def _note_misfit(
-        self, gathered: Gathered, meter: Meter | None, index: int, reason: stream_quarantine.Reason
+        self, gathered: ReceivedBatch, meter: Meter | None, index: int, reason: stream_quarantine.Reason
     ) -> None:
         if meter is None or gathered.replayed or not meter.to_be_asked(int(gathered.began_at.timestamp())):
             return
@@ -108,7 +108,7 @@ class Rejections:
 
     def _set_aside(
         self,
-        gathered: Gathered,
+        gathered: ReceivedBatch,
         index: int,
         reason: stream_quarantine.Reason,
         detail: str,

@@ -22,31 +22,31 @@ from urja.base.approvers import Approver, ApproversError, read_approvers
 from urja.base.clock import Clock
 from urja.base.passkey import NONCE_BYTES, PasskeyError, verify_assertion
 from urja.base.settings import HeadendSettings
-from urja.headend.brake import Brake
-from urja.headend.brake_state import BrakeState
+from urja.headend.disconnection_counts import DisconnectionCounts
+from urja.headend.disconnection_limits import DisconnectionLimiter
 from urja.headend.metrics import Metrics
 from urja.stream import Broker
 from urja.stream.errors import StreamError
-from urja.stream.releases import AskedRelease, HeldCuts, OpenRelease, ReleaseOutcome
+from urja.stream.releases import HeldDisconnections, OpenRelease, ReleaseOutcome, ReleaseRequest
 
 log = structlog.get_logger()
 
-LOOK_S: Final = 1.0
-TELL_S: Final = 10.0
+CHECK_EVERY_S: Final = 1.0
+REPORT_EVERY_S: Final = 10.0
 """What is held is told when it changes, and so often to show that it still is."""
-LONGEST: Final = timedelta(days=2)
+MAX_RELEASE_DURATION: Final = timedelta(days=2)
 """How long a release may count, by business time."""
-PERSONS: Final = 2
-AREAS_TOLD: Final = 1000
+REQUIRED_APPROVERS: Final = 2
+MAX_REPORTED_AREAS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldSummary:
     """What one head end holds at this moment."""
 
     cuts: int
     areas: dict[str, int]
-    """Where most is held: at most `AREAS_TOLD`, for whoever writes the projection can make up any number."""
+    """Where most is held: at most `MAX_REPORTED_AREAS`, for whoever writes the projection can make up any number."""
     kinds: dict[str, int]
     oldest_at: datetime | None
     last_end_at: datetime | None
@@ -61,7 +61,7 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class Incomplete:
     """More answers are needed."""
 
 
@@ -73,13 +73,13 @@ class Refused:
 
 
 def judge(
-    asked: AskedRelease,
-    state: BrakeState,
+    asked: ReleaseRequest,
+    state: DisconnectionCounts,
     approvers: Sequence[Approver],
     now: datetime,
     *,
     delay_alone: timedelta,
-) -> Approved | Unanswered | Refused:
+) -> Approved | Incomplete | Refused:
     """Whether a release is approved by as many persons as it needs: two, or the one who is all the staff."""
     release = asked.release
     try:
@@ -88,12 +88,12 @@ def judge(
         return Refused(f"{release.until} is no instant")
     if asked.nonce != state.nonce:
         return Refused("its question is an old one: ask again")
-    needed = min(PERSONS, len({approver.person for approver in approvers}))
+    needed = min(REQUIRED_APPROVERS, len({approver.person for approver in approvers}))
     counts_from = now + delay_alone if needed == 1 else now
-    if not counts_from < until <= counts_from + LONGEST:
-        return Refused(f"it ends before it counts, or more than {LONGEST.days} days later")
+    if not counts_from < until <= counts_from + MAX_RELEASE_DURATION:
+        return Refused(f"it ends before it counts, or more than {MAX_RELEASE_DURATION.days} days later")
     if not needed or len(asked.answers) < needed:
-        return Unanswered()
+        return Incomplete()
     by_id = {approver.credential_id: approver for approver in approvers}
     challenge = release.challenge(state.nonce)
     counts: dict[str, int] = {}
@@ -119,14 +119,14 @@ def judge(
     return Approved(sorted(approved), counts)
 
 
-class Releases:
+class ReleaseProcessor:
     """The loop. `held` tells what waits in the lanes of this head end."""
 
     def __init__(
         self,
         broker: Broker,
-        brake: Brake,
-        held: Callable[[], Held],
+        brake: DisconnectionLimiter,
+        held: Callable[[], HeldSummary],
         approvers_file: Path | None,
         *,
         settings: HeadendSettings,
@@ -140,7 +140,7 @@ class Releases:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._told: HeldCuts | None = None
+        self._told: HeldDisconnections | None = None
         self._told_s = 0.0
         self.trouble = ""
         """Why releases cannot be looked at; empty where they can."""
@@ -149,7 +149,7 @@ class Releases:
     async def run(self) -> None:
         """Look for releases and tell what is held, for ever."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_EVERY_S)
             try:
                 await self.look()
             except (StreamError, ApproversError) as error:
@@ -174,7 +174,7 @@ class Releases:
             state = await self._settle(asked, state)
         await self._tell(state)
 
-    async def _settle(self, asked: AskedRelease, state: BrakeState) -> BrakeState:
+    async def _settle(self, asked: ReleaseRequest, state: DisconnectionCounts) -> DisconnectionCounts:
         known = state.outcome_of(asked.release.id)
         # Outcomes are forgotten when many others come; what counts, or will, is not.
         counts = any(release.id == asked.release.id for release in state.releases)
@@ -185,7 +185,7 @@ class Releases:
             return state
         delay = timedelta(seconds=self._settings.release_delay_s)
         match judged := judge(asked, state, self.approvers, self._clock.now(), delay_alone=delay):
-            case Unanswered():
+            case Incomplete():
                 return state
             case Refused():
                 why = judged.why
@@ -197,10 +197,12 @@ class Releases:
             case _:
                 assert_never(judged)
 
-    async def _accept(self, asked: AskedRelease, approved: Approved, delay_alone: timedelta) -> BrakeState:
-        delay = delay_alone if len(approved.persons) < PERSONS else timedelta(0)
+    async def _accept(
+        self, asked: ReleaseRequest, approved: Approved, delay_alone: timedelta
+    ) -> DisconnectionCounts:
+        delay = delay_alone if len(approved.persons) < REQUIRED_APPROVERS else timedelta(0)
 
-        def change(state: BrakeState, now: datetime) -> BrakeState:
+        def change(state: DisconnectionCounts, now: datetime) -> DisconnectionCounts:
             # Judged again: another head end may have taken it, or another one over the same question.
             if asked.nonce != state.nonce:
                 return state
@@ -221,9 +223,9 @@ class Releases:
             )
         return state
 
-    async def _tell(self, state: BrakeState) -> None:
+    async def _tell(self, state: DisconnectionCounts) -> None:
         held, now_s = self._held(), asyncio.get_running_loop().time()
-        told = HeldCuts(
+        told = HeldDisconnections(
             headend=self._settings.name,
             at=self._clock.now(),
             nonce=state.nonce,
@@ -245,15 +247,19 @@ class Releases:
         self._metrics.cuts_held.set(told.cuts)
         before = self._told
         unchanged = before is not None and msgspec.structs.replace(told, at=before.at) == before
-        if unchanged and now_s - self._told_s < TELL_S:
+        if unchanged and now_s - self._told_s < REPORT_EVERY_S:
             return
         await self._broker.tell_held(told)
         self._told, self._told_s = told, now_s
 
 
 def _accepted(
-    state: BrakeState, asked: AskedRelease, approved: Approved, effective_at: datetime, now: datetime
-) -> BrakeState:
+    state: DisconnectionCounts,
+    asked: ReleaseRequest,
+    approved: Approved,
+    effective_at: datetime,
+    now: datetime,
+) -> DisconnectionCounts:
     release = asked.release
     open_release = OpenRelease(
         id=release.id,
@@ -278,11 +284,13 @@ def _accepted(
     )
 
 
-def _refused(state: BrakeState, asked: AskedRelease, why: str, now: datetime) -> BrakeState:
+def _refused(
+    state: DisconnectionCounts, asked: ReleaseRequest, why: str, now: datetime
+) -> DisconnectionCounts:
     return state.with_outcome(ReleaseOutcome(id=asked.release.id, state="refused", at=now, detail=why))
 
 
-def _cancelled(state: BrakeState, asked: AskedRelease, now: datetime) -> BrakeState:
+def _cancelled(state: DisconnectionCounts, asked: ReleaseRequest, now: datetime) -> DisconnectionCounts:
     left = [release for release in state.releases if release.id != asked.release.id]
     outcome = ReleaseOutcome(id=asked.release.id, state="cancelled", at=now)
     return msgspec.structs.replace(state.with_outcome(outcome), releases=left)

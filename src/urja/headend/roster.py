@@ -16,11 +16,11 @@ import structlog
 from urja.base.ids import BUCKETS, shard_of
 from urja.base.keystore import KeyNotOpenedError, KeyStore
 from urja.cosem.errors import CosemError, LocalError
-from urja.cosem.pushbatch import PushMeters
+from urja.cosem.push_batch import PushMeters
+from urja.cosem.replay_window import ReplayWindow, ReplayWindows
 from urja.cosem.security import MAX_COUNTER, SuiteKeys
-from urja.cosem.window import ReplayWindow, Windows
-from urja.headend.new_keys import KeyMaker
-from urja.headend.types import CompiledType, KnownTypes
+from urja.headend.compiled_types import CompiledType, KnownTypes
+from urja.headend.new_keys import KeyGenerator
 from urja.stream.broker import DeviceChange, TypeChange
 from urja.stream.messages import DeviceEntry, NextKeys
 from urja.stream.signing import ForgedError
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 PUSH_SAP: Final = 64
 """Where meters push to, where their type says nothing else (IS 15959-2)."""
 
-ASK_AGAIN_S: Final = 3600
+INSPECTION_INTERVAL_S: Final = 3600
 """Business time."""
 WINDOW_GROUPS: Final = 64
 """Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
@@ -58,7 +58,7 @@ class NextPair:
     number: int
     keys: SuiteKeys
     key_id: bytes
-    windows: Windows = field(repr=False)
+    windows: ReplayWindows = field(repr=False)
     row: int
     hls_secret: bytes | None = field(default=None, repr=False)
     expected: bool = True
@@ -74,7 +74,7 @@ class Meter:
     keys: SuiteKeys
     compiled: CompiledType
     key_id: bytes
-    windows: Windows = field(repr=False)
+    windows: ReplayWindows = field(repr=False)
     row: int
     esw: int = 0
     esw_at: int = field(default=-(2**63))
@@ -85,7 +85,7 @@ class Meter:
 
     def to_be_asked(self, at_s: int) -> bool:
         """Whether a person is to be asked now to look at what it sends: once an hour, not for each message."""
-        due = at_s - self.asked_at >= ASK_AGAIN_S
+        due = at_s - self.asked_at >= INSPECTION_INTERVAL_S
         if due:
             self.asked_at = at_s
         return due
@@ -132,7 +132,7 @@ class Roster:
     """Meters by system title, kept in step with the projection by `apply`."""
 
     def __init__(
-        self, keys: KeyStore, key_maker: KeyMaker, types: KnownTypes, pipeline_key: bytes = b""
+        self, keys: KeyStore, key_maker: KeyGenerator, types: KnownTypes, pipeline_key: bytes = b""
     ) -> None:
         """`pipeline_key` verifies what the pipeline signs; without one (empty) `apply_change` takes no entry."""
         self._pipeline_key = pipeline_key

@@ -35,9 +35,9 @@ from urja.cosem.errors import CosemError, PeerError, ServiceRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.xdlms.selection import Access
-from urja.headend.counters import Counters
+from urja.headend.apdu_channel import ApduChannel
 from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
-from urja.headend.line import Line
+from urja.headend.invocation_counters import Counters
 from urja.headend.round_trips import Purpose, RoundTrips
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Client:
     keys: SuiteKeys | None = field(default=None, repr=False)
     secret: bytes = field(default=b"", repr=False)
     title: bytes = b""
-    """System title, 8 bytes where it ciphers; see `drawn_title`."""
+    """System title, 8 bytes where it ciphers; see `random_title`."""
     server_sap: int = SERVER_SAP
     public_sap: int = PUBLIC_SAP
     counter_obis: str | None = None
@@ -76,7 +76,7 @@ class Client:
         return self.keys is not None
 
 
-def drawn_title() -> bytes:
+def random_title() -> bytes:
     """A system title of our own, with 40 bits drawn by lot.
 
     A nonce is a title and a counter (IEC 62056-5-3, 5.3.4.8.2). Counters come from a store that can be lost, or be put
@@ -107,7 +107,7 @@ class Session:
 
     def __init__(
         self,
-        line: Line,
+        line: ApduChannel,
         association: ClientAssociation,
         client_sap: int,
         trips: RoundTrips,
@@ -275,7 +275,7 @@ def _refusal(result: str, what: str, *, busy: bool) -> SessionFailedError:
     return SessionFailedError(kind, f"{what}: {result.lower().replace('_', ' ')}")
 
 
-class Peer:
+class AssociationOpener:
     """One meter as a client meets it: opens associations, each under counters that were never used before.
 
     `name` is what the counters are reserved under; with a `title` no other meter is taken.
@@ -287,7 +287,7 @@ class Peer:
         self._name = name
         self._title = title
 
-    async def open(self, line: Line, trips: RoundTrips) -> Session:
+    async def open(self, line: ApduChannel, trips: RoundTrips) -> Session:
         """An open session; raises SessionFailedError and, from the reservation, StreamError.
 
         Where our counter is known it is used. The meter's own is asked for where it is not, and after a refusal, which
@@ -311,7 +311,7 @@ class Peer:
                 raise
         return await self._associate(line, trips, await self._above(last_seen))
 
-    def resume(self, line: Line, association: ClientAssociation, trips: RoundTrips) -> Session:
+    def resume(self, line: ApduChannel, association: ClientAssociation, trips: RoundTrips) -> Session:
         """A session in an association that was kept open."""
         session = Session(line, association, self._client.sap, trips)
 
@@ -330,7 +330,7 @@ class Peer:
             association.invocation_limit = first
             self._counters.give_back(self._name, first, limit)
 
-    async def _associate(self, line: Line, trips: RoundTrips, block: tuple[int, int]) -> Session:
+    async def _associate(self, line: ApduChannel, trips: RoundTrips, block: tuple[int, int]) -> Session:
         client, (first, limit) = self._client, block
         association = ClientAssociation(
             AssociationConfig(
@@ -359,11 +359,11 @@ class Peer:
     async def _above(self, last_seen: int) -> tuple[int, int]:
         return await self._counters.above(self._name, last_seen)
 
-    async def _last_seen(self, line: Line, trips: RoundTrips) -> int:
+    async def _last_seen(self, line: ApduChannel, trips: RoundTrips) -> int:
         given = self._client.first_counter
         return given - 1 if given is not None else await read_counter(line, self._client, trips)
 
-    async def _asked_why(self, line: Line, trips: RoundTrips, refusal: SessionFailedError) -> int:
+    async def _asked_why(self, line: ApduChannel, trips: RoundTrips, refusal: SessionFailedError) -> int:
         """The meter's own counter, after a refusal; the refusal itself where the meter does not tell it."""
         try:
             return await read_counter(line, self._client, trips)
@@ -379,8 +379,8 @@ _MAY_BE_THE_COUNTER: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_K
 
 @asynccontextmanager
 async def open_session(
-    line: Line,
-    peer: Peer,
+    line: ApduChannel,
+    peer: AssociationOpener,
     trips: RoundTrips | None = None,
     *,
     kept: ClientAssociation | None = None,
@@ -415,7 +415,7 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
         raise SessionFailedError(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
 
 
-async def read_counter(line: Line, client: Client, trips: RoundTrips) -> int:
+async def read_counter(line: ApduChannel, client: Client, trips: RoundTrips) -> int:
     """The invocation counter that the meter last accepted from this client; raises SessionFailedError.
 
     The public association proves nothing: what a wrong value can do is bounded by `counters`.

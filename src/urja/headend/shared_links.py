@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from urja.base.meter_address import BehindLink
+from urja.base.meter_address import HdlcLinkAddress
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 
 WAIT_S: Final = 45.0
 """For one's turn: with a session after it, below what a read or an order may take in all."""
@@ -82,16 +82,16 @@ class SharedLink:
         self.queue = _Queue(name)
         self._connection: LinkConnection | None = None
         self._closed_at_s = float("-inf")
-        self._silent: set[BehindLink] = set()
+        self._silent: set[HdlcLinkAddress] = set()
         """Meters that took no link when they were asked last."""
 
     @asynccontextmanager
-    async def line(self, meter: BehindLink, server_sap: int) -> AsyncIterator[HdlcLine]:
+    async def line(self, meter: HdlcLinkAddress, server_sap: int) -> AsyncIterator[HdlcChannel]:
         """The line to one meter, for whose turn it is; raises SessionFailedError (unreachable, and what the line does)."""
         spoilt = True
         try:
             connection = await self._open(meter)
-            async with HdlcLine(connection, meter, server_sap, was_silent=meter in self._silent) as line:
+            async with HdlcChannel(connection, meter, server_sap, was_silent=meter in self._silent) as line:
                 try:
                     yield line
                 finally:
@@ -108,14 +108,14 @@ class SharedLink:
                 self._connection = None
                 self._closed_at_s = asyncio.get_running_loop().time()
 
-    async def _open(self, meter: BehindLink) -> LinkConnection:
+    async def _open(self, meter: HdlcLinkAddress) -> LinkConnection:
         if self._connection is None or self._connection.lost:
             now_s = asyncio.get_running_loop().time()
             await asyncio.sleep(max(0.0, self._closed_at_s + REOPEN_S - now_s))
             self._connection = await LinkConnection.open(meter.link)
         return self._connection
 
-    def _note(self, meter: BehindLink, *, is_silent: bool) -> None:
+    def _note(self, meter: HdlcLinkAddress, *, is_silent: bool) -> None:
         if is_silent:
             self._silent.add(meter)
         else:
@@ -133,7 +133,7 @@ class SharedLinks:
         return {name: link.queue.waiting for name, link in self._links.items() if link.queue.is_held}
 
     @asynccontextmanager
-    async def turn(self, meter: BehindLink, *, urgent: bool) -> AsyncIterator[SharedLink]:
+    async def turn(self, meter: HdlcLinkAddress, *, urgent: bool) -> AsyncIterator[SharedLink]:
         """The line that a meter is behind, for one session; raises SessionFailedError (busy)."""
         name = meter.link.name
         link = self._links.setdefault(name, SharedLink(name))

@@ -15,13 +15,13 @@ import psycopg
 
 from urja.base import passkey
 from urja.core.approvals import (
-    Before,
-    Measure,
-    Need,
+    DoneBefore,
+    OperationMeasure,
+    PasskeyNeed,
     Thresholds,
     bundled_thresholds,
     parse_thresholds,
-    required,
+    requirement_for,
 )
 from urja.core.calendar import local_day
 
@@ -77,7 +77,7 @@ def _without_passkeys(connection: Connection) -> Iterator[str]:
         if second is not None and second in (first, actor):
             yield f"request {request} was approved by one person twice"
         waited = told is not None and due is not None and due <= ended
-        if need == Need.SECOND and second is None and supplied and not waited:
+        if need == PasskeyNeed.SECOND and second is None and supplied and not waited:
             yield f"request {request} was performed without a second person and without the delay"
         challenge = passkey.challenge_over(_CONTEXT, bytes(nonce), bytes(digest))
         for number in filter(None, passkeys):
@@ -95,7 +95,7 @@ def _is_signed(connection: Connection, request: int, number: int, challenge: byt
             authenticator_data=bytes(authenticator_data),
             signature=bytes(signature),
         )
-        if passkey.signs(assertion, bytes(public_key), challenge):
+        if passkey.is_signed_by(assertion, bytes(public_key), challenge):
             return True
     return False
 
@@ -114,10 +114,10 @@ class _Sums:
             self.day = day
             self.money.clear()
 
-    def before(self, actor: str, at: datetime, within: timedelta) -> Before:
+    def before(self, actor: str, at: datetime, within: timedelta) -> DoneBefore:
         recent = [done for done in self.recent if done[0] > at - within]
         own = [done for done in recent if done[1] == actor]
-        return Before(
+        return DoneBefore(
             self.money[actor],
             sum(disconnections for _at, _actor, disconnections, _meters in own),
             sum(self.money.values()),
@@ -151,8 +151,10 @@ def _not_held(connection: Connection, zone: ZoneInfo) -> Iterator[str]:
             sums.add(*approved_lately.popleft())
         book = books.in_force(day, at)
         before = sums.before(actor, at, book.within)
-        needed = required(book, Measure(kind, money_minor, disconnections, meters=meters), before)
-        if needed.need is not Need.NOBODY and not approved:
+        needed = requirement_for(
+            book, OperationMeasure(kind, money_minor, disconnections, meters=meters), before
+        )
+        if needed.need is not PasskeyNeed.NOBODY and not approved:
             grounds = ", ".join(one.ground.value for one in needed.reached)
             yield f"request {request} ({kind}) was performed without approval: {grounds}"
         done = (actor, at, day, money_minor, disconnections, meters)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from urja.laws.pasts import FOR_EVER_S, Span, pasts_of
+from urja.laws.meter_histories import FOR_EVER_S, Span, meter_histories
 from urja.laws.verify import Finding
 from urja.meter.fleet import FleetFile
 from urja.meter.inputs import Entry
@@ -29,7 +29,7 @@ _SHOWN: Final = 20
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
 _AFTER_CUT_S: Final = 300
-"""A read counts as one after a cut when its stamp is later by so much (`supply.welds`)."""
+"""A read counts as one after a cut when its stamp is later by so much (`supply.weld_detection`)."""
 _ENOUGH: Final = 3
 """Intervals in which something must have been to be seen before a flag is missed."""
 _WELD_MWH: Final = 2_000
@@ -129,7 +129,7 @@ class _Street:
     ) -> None:
         self.horizon_s = int(horizon.timestamp())
         self.judged_s = self.horizon_s - int(slack.total_seconds())
-        self.pasts = pasts_of(fleet, done, horizon)
+        self.pasts = meter_histories(fleet, done, horizon)
         self.on = {
             t.id: [m.serial for m in fleet.meters if m.transformer == t.id] for t in fleet.transformers
         }

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from urja.laws import registry as registry_laws, verify
-from urja.laws.truth import Comparison, Drawn, compare, kept, midnights_between
+from urja.laws import energy_ownership as registry_laws, verify
+from urja.laws.truth_comparison import Comparison, TrueEnergy, compare, midnights_between, stored_readings
 from urja.meter.truth import TruthRecord
 
 type Connection = psycopg.Connection[Any]
@@ -51,7 +51,7 @@ def examine(
 
     # A process that has seen the database come back may hold a connection from before.
     connections.close_all()
-    comparison = compare(Drawn.of(records, horizon), kept(connection, horizon), zone)
+    comparison = compare(TrueEnergy.of(records, horizon), stored_readings(connection, horizon), zone)
     rated_wh = _rated_wh(connection)
     nobodys_wh = registry_laws.listed_wh(connection, horizon, zone)
     twice = _stored_twice(connection)

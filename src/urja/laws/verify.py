@@ -17,10 +17,10 @@ from urja.laws import (
     accrual as accrual_law,
     approvals as approval_law,
     arrears as arrears_law,
-    catalogue,
+    database_catalogue,
+    final_settlements as settled_law,
     payments as payment_laws,
-    roots as root_law,
-    settled as settled_law,
+    signed_log as root_law,
 )
 
 type Connection = psycopg.Connection[Any]
@@ -65,7 +65,7 @@ def examine(
     now: datetime | None = None,
     zone: str | None = None,
     *,
-    expected: catalogue.Expected | None = None,
+    expected: database_catalogue.Expected | None = None,
     proven: int = 0,
     kept: Sequence[SignedHead] = (),
 ) -> list[Finding]:
@@ -146,7 +146,7 @@ def examine(
             (
                 "catalogue",
                 "triggers, functions, constraints, rights, owners and row security are those of the source",
-                catalogue.differences(connection, expected),
+                database_catalogue.differences(connection, expected),
             )
         )
     if now is not None:
@@ -507,7 +507,13 @@ def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str,
         with psycopg.connect(conninfo) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            found = examine(connection, None, zone, expected=catalogue.kept(expected), proven=proven)
+            found = examine(
+                connection,
+                None,
+                zone,
+                expected=database_catalogue.stored_expectation(expected),
+                proven=proven,
+            )
         return {finding.law: finding.contradictions for finding in found}
 
     return ask

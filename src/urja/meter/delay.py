@@ -9,7 +9,7 @@ _RESOLUTION_S: Final = 0.001
 """Timers of the loop are this coarse: what is due within it is let out."""
 
 
-class DelayLine[T]:
+class DelayQueue[T]:
     """First in, first out, each item after a latency of its own in real seconds (TCP keeps the order).
 
     Without latency an item comes out inside `put`.

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from urja.cosem.axdr import Data
 from urja.cosem.obis import Obis
 from urja.cosem.time import CosemDateTime
-from urja.meter.model import MeterState
+from urja.meter.object_model import MeterState
 from urja.meter.objects import (
     BALANCE_AMOUNT,
     BALANCE_TIME,

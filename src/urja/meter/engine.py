@@ -12,14 +12,14 @@ from typing import Final
 from urja.cosem.companion import BILLING_DATE, Column, DeviceType, Profile
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.events import LOAD_SWITCH_BIT, LOG_CAPACITY, TAMPERS, EventCode, Log, StatusWord
-from urja.meter.inputs import OFF_WALL, SERVICE, TamperSwitch
-from urja.meter.load import DAY_S, Draw, Source
-from urja.meter.metrology import Metrology, block_values, raw
-from urja.meter.overload import Guard, OverloadGuard
+from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, TamperSwitch
+from urja.meter.load import DAY_S, Draw, LoadSource
+from urja.meter.metrology import Metrology, block_values, to_register
+from urja.meter.overload import GuardState, OverloadGuard
 from urja.meter.relay import ControlState, LoadSwitch, Order
+from urja.meter.surroundings import RelayOptions
 from urja.meter.timekeeping import MeterClock
-from urja.meter.truth import Interval, Supply, TruthSink, discard
-from urja.meter.world import RelayOptions
+from urja.meter.truth import Interval, Supply, TruthSink, discard_record
 
 BLOCK_DAYS: Final = 60
 DAILY_ROWS: Final = 90
@@ -42,7 +42,7 @@ EVENT_COLUMNS: Final = (
 _REGISTER_CLASSES: Final = frozenset({3, 4, 5, 71})
 
 
-class Tale(Enum):
+class PushKind(Enum):
     """What the meter tells unasked."""
 
     BLOCK = "block"
@@ -51,10 +51,10 @@ class Tale(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class PendingPush:
     """One occasion to push: its stamp and clock status, and what the push's columns hold."""
 
-    tale: Tale
+    tale: PushKind
     stamp_s: int
     status: int
     values: tuple[int | None, ...] = ()
@@ -70,7 +70,7 @@ def shown_value(column: Column, value: int) -> int:
     """A quantity as a column shows it: registers are cut to their scaler, plain data go as they are."""
     if column.class_id not in _REGISTER_CLASSES:
         return value
-    shown = raw(value, column.scaler)
+    shown = to_register(value, column.scaler)
     least, most = _LIMITS.get(column.tag, (shown, shown))
     return min(max(shown, least), most)
 
@@ -107,10 +107,10 @@ class Engine:
         serial: str,
         device_type: DeviceType,
         *,
-        source: Source,
+        source: LoadSource,
         start_wh: int,
         start_s: int,
-        sink: TruthSink = discard,
+        sink: TruthSink = discard_record,
         relay: RelayOptions = _AS_SHIPPED,
         watched: bool = False,
     ) -> None:
@@ -205,17 +205,17 @@ class Engine:
 
     # Running.
 
-    def run_to(self, target_s: int) -> list[Telling]:
+    def run_to(self, target_s: int) -> list[PendingPush]:
         """Run to a true instant, closing every interval on the way."""
-        tellings: list[Telling] = []
+        tellings: list[PendingPush] = []
         while (close_s := self.next_close_s()) <= target_s:
             tellings += self._pass(max(close_s, self.true_s))
             tellings += self._close()
         return tellings + self._pass(target_s)
 
-    def _pass(self, target_s: int) -> list[Telling]:
+    def _pass(self, target_s: int) -> list[PendingPush]:
         """Let time pass inside an interval; a meter that watches its load looks at it minute by minute."""
-        tellings: list[Telling] = []
+        tellings: list[PendingPush] = []
         while self.guard is not None and self.watches_overload and self.true_s < target_s:
             self._look_at_load(self.guard)
             stop_s = min(target_s, self._minute_end())
@@ -240,9 +240,9 @@ class Engine:
             guard.calm()
             self._log(EventCode.OVERLOAD_OVER)
 
-    def _act_on_overload(self, guard: OverloadGuard) -> list[Telling]:
+    def _act_on_overload(self, guard: OverloadGuard) -> list[PendingPush]:
         """What the guard has asked for at this instant: open, or try again."""
-        if guard.state is not Guard.WATCHING:
+        if guard.state is not GuardState.WATCHING:
             guard.watch()
             whatever_mode = guard.habit.in_any_mode
             moved = self.switch.obey(Order.LOCAL_RECONNECT, whatever_mode=whatever_mode)
@@ -253,7 +253,7 @@ class Engine:
         moved = self.switch.obey(Order.LOCAL_DISCONNECT)
         return self._after_switching() if moved else []
 
-    def _close(self) -> list[Telling]:
+    def _close(self) -> list[PendingPush]:
         """Close the open interval at its scheduled end and open the next."""
         start_s, end_s = self._start_s, self._start_s + self.interval_s
         interval = self.supply.close_interval(start_s, end_s)
@@ -268,9 +268,9 @@ class Engine:
             self._capture_daily(end_s, status)
             self._close_period(end_s, status)
         # The instantaneous telling stands at the block's end, so that its register is the point read there.
-        tellings = [Telling(Tale.INSTANTANEOUS, end_s, status)]
+        tellings = [PendingPush(PushKind.INSTANTANEOUS, end_s, status)]
         if self.device_type.block_push:
-            tellings.insert(0, Telling(Tale.BLOCK, end_s, status, tuple(row)))
+            tellings.insert(0, PendingPush(PushKind.BLOCK, end_s, status, tuple(row)))
         return tellings
 
     def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int | None]:
@@ -307,7 +307,7 @@ class Engine:
 
     # What happens to the meter.
 
-    def cut_power(self, reason: str = SERVICE) -> list[Telling]:
+    def cut_power(self, reason: str = SERVICE_OUTAGE) -> list[PendingPush]:
         """The grid fails: the meter logs it and gets one last message out on its capacitor (last gasp)."""
         was_powered = self.powered
         self.outages.add(reason)
@@ -319,12 +319,12 @@ class Engine:
         self.supply.grid_on = False
         return tellings
 
-    def restore_power(self, reason: str | None = None) -> list[Telling]:
+    def restore_power(self, reason: str | None = None) -> list[PendingPush]:
         """One reason of an outage is over, or all. With the last of them the grid is back: intervals passed in
         the dark are entered by the type's habit, then comes the first breath.
         """
         if reason is None:
-            self.outages &= {OFF_WALL}
+            self.outages &= {NOT_INSTALLED}
         self.outages.discard(reason or "")
         if self.powered or self.outages:
             return []
@@ -344,7 +344,7 @@ class Engine:
         # A period ends at its midnight in the dark as well, and its row is written with power.
         self._close_period(missed.end_s, 0)
 
-    def set_clock(self, shown_s: int) -> list[Telling]:
+    def set_clock(self, shown_s: int) -> list[PendingPush]:
         """Set the meter's time.
 
         A step into the next interval closes the open one as usual. A longer step forward closes it under its
@@ -356,7 +356,7 @@ class Engine:
         self.programming_count += 1
         end_s = self._start_s + self.interval_s
         new_start_s = self.clock.interval_start(shown_s, self.interval_s)
-        tellings: list[Telling] = []
+        tellings: list[PendingPush] = []
         if new_start_s >= end_s:
             tellings = self._close()
         if new_start_s > end_s or new_start_s < self._start_s:
@@ -365,14 +365,14 @@ class Engine:
         self.clock.set(self.true_s, shown_s)
         return tellings
 
-    def operate_switch(self, order: Order) -> list[Telling]:
+    def operate_switch(self, order: Order) -> list[PendingPush]:
         """Give the load switch an order; an operation of its output is logged and told."""
         moved = self.switch.obey(order)
         if self.guard is not None and (self.switch.closed or self.switch.state is ControlState.DISCONNECTED):
             self.guard.watch()  # somebody else's hand: there is no attempt to wait for
         return self._after_switching() if moved else []
 
-    def _after_switching(self) -> list[Telling]:
+    def _after_switching(self) -> list[PendingPush]:
         self.supply.relay_closed = self.switch.conducts
         code = EventCode.CONNECTED if self.switch.closed else EventCode.DISCONNECTED
         self._log(code)
@@ -405,7 +405,7 @@ class Engine:
         self.programming_count += 1
         self._log(EventCode.LOAD_LIMIT_ENABLED if on else EventCode.LOAD_LIMIT_DISABLED)
 
-    def move_tamper(self, switch: TamperSwitch, *, on: bool) -> list[Telling]:
+    def move_tamper(self, switch: TamperSwitch, *, on: bool) -> list[PendingPush]:
         """A tamper begins or ends: it is logged, its bit stays up as long as it lasts, and an alert goes out. In
         the dark the meter only notes it, on its battery.
         """
@@ -443,12 +443,12 @@ class Engine:
         switched = code in (EventCode.CONNECTED, EventCode.DISCONNECTED)
         return LOAD_SWITCH_BIT if switched and written == code else None
 
-    def _alert(self, code: EventCode | None = None) -> Telling:
+    def _alert(self, code: EventCode | None = None) -> PendingPush:
         """An alert; `code` is an operation, not a state: its bit falls again at once."""
         bit = None if code is None else self._bit_of(code)
         if bit is None:
-            return Telling(Tale.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())
+            return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())
         self.status_word.set(bit, True)
         word = self.status_word.to_bytes()
         self.status_word.set(bit, False)
-        return Telling(Tale.ALERT, self.shown_s, 0, status_word=word)
+        return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=word)

@@ -24,18 +24,18 @@ from urja.base.clock import AnchoredClock, Clock
 from urja.base.http import serving_status
 from urja.base.json_files import UNREADABLE, DamagedFileError
 from urja.base.meter_address import GatewayLink
-from urja.meter.control import serve_control
+from urja.meter.control_socket import serve_control
 from urja.meter.faults import FaultPlan
 from urja.meter.hdlc_bus import BusProtocol, HdlcBus
 from urja.meter.identity import Identity
-from urja.meter.inputs import OFF_WALL, PowerCut, Silence
+from urja.meter.inputs import NOT_INSTALLED, PowerCut, Silence
 from urja.meter.journal import Journal, JournalError
 from urja.meter.link import Link
 from urja.meter.meter import Meter
-from urja.meter.station import Counts, Station
+from urja.meter.station import PushCounts, Station
+from urja.meter.surroundings import Transformer
 from urja.meter.town import Town
 from urja.meter.truth import TruthFile
-from urja.meter.world import Transformer
 
 log = structlog.get_logger()
 
@@ -240,7 +240,7 @@ class Fleet:
         # After its past: keys that were changed in it began their counters anew, and used some.
         meter.transmit.skip_to(self._reserve.first(identity.serial))
         if identity.boxed and not past:
-            meter.happen(PowerCut(OFF_WALL))
+            meter.happen(PowerCut(NOT_INSTALLED))
         meter.live_through(self._clock.now())
         return meter
 
@@ -347,7 +347,7 @@ class Fleet:
 
     def status(self) -> dict[str, Any]:
         """Counts over all meters, and how far they have lived."""
-        total = Counts()
+        total = PushCounts()
         for station in self.stations.values():
             total.add(station.counts)
         return {
@@ -389,8 +389,8 @@ class Fleet:
                 raise ValueError(
                     f"meter {station.meter.identity.serial} hangs {'nowhere' if hangs else 'somewhere'}"
                 )
-        away.cut_power(OFF_WALL)
-        comes.restore_power(OFF_WALL)
+        away.cut_power(NOT_INSTALLED)
+        comes.restore_power(NOT_INSTALLED)
         return {"exchanged": self.town.house(comes), "taken_away": self.town.house(away)}
 
     async def close_at(self, instant: datetime) -> None:

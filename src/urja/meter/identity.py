@@ -6,13 +6,13 @@ from typing import Self
 
 import msgspec
 
-from urja.base.meter_address import BehindLink, GatewayLink, parse_meter_address
+from urja.base.meter_address import GatewayLink, HdlcLinkAddress, parse_meter_address
 from urja.cosem.companion import CompanionError, DeviceType
 from urja.cosem.errors import LocalError
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH, SuiteKeys
 from urja.meter.device_types import find_device_type
 from urja.meter.link import link_problems
-from urja.meter.world import Surroundings
+from urja.meter.surroundings import Surroundings
 
 
 class Identity(Surroundings, frozen=True, kw_only=True):
@@ -44,12 +44,12 @@ class Identity(Surroundings, frozen=True, kw_only=True):
         return bytes.fromhex(self.system_title)
 
     @property
-    def place(self) -> BehindLink | None:
+    def place(self) -> HdlcLinkAddress | None:
         """Its place on a line of HDLC, where it has one; raises ValueError for a text that names none."""
         if self.listen is None or not self.listen.startswith(("tcp:", "serial:")):
             return None
         match parse_meter_address(self.listen):
-            case BehindLink(link=GatewayLink()) as place:
+            case HdlcLinkAddress(link=GatewayLink()) as place:
                 return place
             case _:
                 raise ValueError(f"{self.listen!r}: simulated lines are behind TCP ports")
@@ -129,7 +129,7 @@ def _is_hex(text: str, size: int | None = None) -> bool:
     return size is None or len(raw) == size
 
 
-def seeded(
+def seeded_identity(
     serial: str, device_type: str, seed: int, *, start_wh: int = 0, listen: str | None = None
 ) -> Identity:
     """An identity whose keys follow from the seed: for a bench or a test, never for a meter that matters."""

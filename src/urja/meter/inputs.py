@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-SERVICE = "service"
+SERVICE_OUTAGE = "service"
 """The outage of one meter alone; others are named after their transformer or feeder."""
 
-OFF_WALL = "off the wall"
+NOT_INSTALLED = "off the wall"
 """A meter in its box, or taken away, has no power: an outage that ends only when somebody hangs it up."""
 
 TamperSwitch = Literal["cover", "magnet", "neutral"]
@@ -25,7 +25,7 @@ class _Input(msgspec.Struct, frozen=True, tag_field="do", tag=str.lower):
 class PowerCut(_Input, frozen=True):
     """The grid fails for a reason; a meter has power when there is none."""
 
-    reason: str = SERVICE
+    reason: str = SERVICE_OUTAGE
 
 
 class PowerBack(_Input, frozen=True):
@@ -149,8 +149,8 @@ class Entry(msgspec.Struct, frozen=True):
     input: Input
 
 
-Note = Callable[[Entry], None]
+RecordEntry = Callable[[Entry], None]
 
 
-def forget(_entry: Entry) -> None:
+def discard_entry(_entry: Entry) -> None:
     """The journal of a meter whose past nobody wants again."""

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from urja.meter.world import LinkOptions, hours_of
+from urja.meter.surroundings import LinkOptions, hours_of
 
 _MINUTE_S: Final = 60
 _DAY_MIN: Final = 1440

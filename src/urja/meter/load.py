@@ -31,7 +31,7 @@ class Season(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class ApplianceUse:
     """One appliance and how it is used: `runs` on a weekday and on a Saturday or Sunday, each of `minutes`,
     starting anywhere in the window [`first_min`, `last_min`) of the local day.
     """
@@ -52,40 +52,42 @@ def _clock(hour: int, minute: int = 0) -> int:
 
 
 # A north Indian town: powers and hours are plausible, not measured (docs/meter.md says so).
-HABITS: Final = (
-    Habit("refrigerator", 130, 0.86, 0, MINUTES, (26.0, 27.0), 22, owned_by=0.9),
-    Habit("standby", 12, 0.7, 0, 1, (1.0, 1.0), MINUTES),
-    Habit("lights, morning", 45, 0.95, _clock(5, 15), _clock(6), (1.0, 0.7), 70),
-    Habit("lights, evening", 75, 0.95, _clock(18), _clock(18, 50), (1.0, 1.0), 270),
-    Habit("television", 90, 0.93, _clock(18, 30), _clock(20, 30), (1.0, 1.4), 110, owned_by=0.95),
-    Habit("television, day", 90, 0.93, _clock(10), _clock(15), (0.5, 1.2), 80, owned_by=0.95),
-    Habit("water pump", 750, 0.82, _clock(6), _clock(7, 30), (0.8, 0.9), 18, owned_by=0.7),
-    Habit("mixer", 500, 0.85, _clock(7), _clock(9), (1.4, 1.8), 4),
-    Habit("rice cooker", 700, 1.0, _clock(19), _clock(20, 30), (0.6, 0.7), 25, owned_by=0.5),
-    Habit("induction plate", 1400, 0.98, _clock(7), _clock(8, 45), (0.8, 0.9), 16, owned_by=0.4),
-    Habit("iron", 1000, 1.0, _clock(7), _clock(9), (0.5, 0.3), 12),
-    Habit("washing machine", 400, 0.8, _clock(9), _clock(12), (0.2, 0.8), 50, owned_by=0.6),
-    Habit("fans, day", 140, 0.9, _clock(9), _clock(12), (1.0, 1.3), 300, Season.HOT),
-    Habit("fans, night", 140, 0.9, _clock(21), _clock(22), (1.0, 1.0), 179, Season.HOT),
-    Habit("fans, small hours", 140, 0.9, 0, 5, (1.0, 1.0), 360, Season.HOT),
-    Habit("cooler", 180, 0.85, _clock(12), _clock(14), (0.9, 1.1), 240, Season.HOT, 0.6),
-    Habit("air conditioner, evening", 1500, 0.92, _clock(21), _clock(22), (0.8, 0.9), 115, Season.HOT, 0.35),
-    Habit("air conditioner, night", 900, 0.92, 0, 10, (0.8, 0.9), 280, Season.HOT, 0.35),
-    Habit("geyser", 2000, 1.0, _clock(6), _clock(8, 30), (2.0, 2.4), 12, Season.COLD, 0.65),
-    Habit("room heater", 1000, 1.0, _clock(19), _clock(20, 30), (0.7, 0.8), 110, Season.COLD, 0.4),
+FAMILY_APPLIANCES: Final = (
+    ApplianceUse("refrigerator", 130, 0.86, 0, MINUTES, (26.0, 27.0), 22, owned_by=0.9),
+    ApplianceUse("standby", 12, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    ApplianceUse("lights, morning", 45, 0.95, _clock(5, 15), _clock(6), (1.0, 0.7), 70),
+    ApplianceUse("lights, evening", 75, 0.95, _clock(18), _clock(18, 50), (1.0, 1.0), 270),
+    ApplianceUse("television", 90, 0.93, _clock(18, 30), _clock(20, 30), (1.0, 1.4), 110, owned_by=0.95),
+    ApplianceUse("television, day", 90, 0.93, _clock(10), _clock(15), (0.5, 1.2), 80, owned_by=0.95),
+    ApplianceUse("water pump", 750, 0.82, _clock(6), _clock(7, 30), (0.8, 0.9), 18, owned_by=0.7),
+    ApplianceUse("mixer", 500, 0.85, _clock(7), _clock(9), (1.4, 1.8), 4),
+    ApplianceUse("rice cooker", 700, 1.0, _clock(19), _clock(20, 30), (0.6, 0.7), 25, owned_by=0.5),
+    ApplianceUse("induction plate", 1400, 0.98, _clock(7), _clock(8, 45), (0.8, 0.9), 16, owned_by=0.4),
+    ApplianceUse("iron", 1000, 1.0, _clock(7), _clock(9), (0.5, 0.3), 12),
+    ApplianceUse("washing machine", 400, 0.8, _clock(9), _clock(12), (0.2, 0.8), 50, owned_by=0.6),
+    ApplianceUse("fans, day", 140, 0.9, _clock(9), _clock(12), (1.0, 1.3), 300, Season.HOT),
+    ApplianceUse("fans, night", 140, 0.9, _clock(21), _clock(22), (1.0, 1.0), 179, Season.HOT),
+    ApplianceUse("fans, small hours", 140, 0.9, 0, 5, (1.0, 1.0), 360, Season.HOT),
+    ApplianceUse("cooler", 180, 0.85, _clock(12), _clock(14), (0.9, 1.1), 240, Season.HOT, 0.6),
+    ApplianceUse(
+        "air conditioner, evening", 1500, 0.92, _clock(21), _clock(22), (0.8, 0.9), 115, Season.HOT, 0.35
+    ),
+    ApplianceUse("air conditioner, night", 900, 0.92, 0, 10, (0.8, 0.9), 280, Season.HOT, 0.35),
+    ApplianceUse("geyser", 2000, 1.0, _clock(6), _clock(8, 30), (2.0, 2.4), 12, Season.COLD, 0.65),
+    ApplianceUse("room heater", 1000, 1.0, _clock(19), _clock(20, 30), (0.7, 0.8), 110, Season.COLD, 0.4),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LoadPattern:
     """A way to live: appliances, the range their powers are scaled in by seed, and a solar roof's peak, in W."""
 
-    habits: tuple[Habit, ...]
+    habits: tuple[ApplianceUse, ...]
     scale: tuple[float, float] = (0.6, 1.5)
     solar_peak_w: tuple[int, int] | None = None
 
 
-FAMILY: Final = Way(HABITS)
+FAMILY_PATTERN: Final = LoadPattern(FAMILY_APPLIANCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class InstantaneousReading:
     """The state of the line in one minute: power drawn or given, apparent power, voltage."""
 
     active_w: float
@@ -157,14 +159,14 @@ class Reading:
     exporting_w: float = 0.0
 
 
-class Source(Protocol):
+class LoadSource(Protocol):
     """What hangs behind a meter."""
 
     def between(self, start_s: int, end_s: int) -> Draw:
         """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
         ...
 
-    def at(self, instant_s: int) -> Reading:
+    def at(self, instant_s: int) -> InstantaneousReading:
         """The state of the line at an instant, with the supply on."""
         ...
 
@@ -189,7 +191,9 @@ def season_weight(day: int, season: Season) -> float:
 class Household:
     """The load behind one meter: the same seed gives the same curve, day by day and in any order of asking."""
 
-    def __init__(self, seed: int, utc_offset_s: int = IST_OFFSET_S, way: Way = FAMILY) -> None:
+    def __init__(
+        self, seed: int, utc_offset_s: int = IST_OFFSET_S, way: LoadPattern = FAMILY_PATTERN
+    ) -> None:
         self.seed = seed
         self.utc_offset_s = utc_offset_s
         count = len(way.habits)
@@ -215,17 +219,17 @@ class Household:
     def between(self, start_s: int, end_s: int) -> Draw:
         """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
         total = Draw()
-        for day, start, stop in local_days(start_s + self.utc_offset_s, end_s + self.utc_offset_s):
+        for day, start, stop in split_at_midnights(start_s + self.utc_offset_s, end_s + self.utc_offset_s):
             total += _span(self.day(day), start, stop)
         return total
 
-    def at(self, instant_s: int) -> Reading:
+    def at(self, instant_s: int) -> InstantaneousReading:
         """The state of the line in the minute that contains an instant, with the supply on."""
         curve, minute = self._minute(instant_s)
         apparent, exporting = curve.va_quanta[minute], 0
         if curve.export_quanta is not None and curve.export_va_quanta is not None:
             apparent, exporting = apparent + curve.export_va_quanta[minute], curve.export_quanta[minute]
-        return Reading(
+        return InstantaneousReading(
             float(curve.quanta[minute]) * WATTS_PER_QUANTUM,
             float(apparent) * WATTS_PER_QUANTUM,
             float(curve.voltage_cv[minute]) / 100,
@@ -288,7 +292,7 @@ class Household:
         return centivolts
 
 
-def local_days(start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def split_at_midnights(start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """A span of local seconds, cut at midnights: day, first second in it, second after the last."""
     while start < end:
         day = start // DAY_S

@@ -19,21 +19,22 @@ from urja.cosem.obis import Obis
 from urja.cosem.security import KEY_LENGTH, KekStore, SecurityControl, SuiteKeys
 from urja.cosem.time import CosemDateTime
 from urja.meter.display import Page, pages
-from urja.meter.engine import Engine, Tale, Telling
+from urja.meter.engine import Engine, PendingPush, PushKind
 from urja.meter.events import EventCode
+from urja.meter.household_kinds import household_load
 from urja.meter.identity import Identity
 from urja.meter.inputs import (
-    SERVICE,
+    SERVICE_OUTAGE,
     ChangeSecret,
     DriftClock,
     Entry,
     Hook,
     Input,
     MoveTamper,
-    Note,
     Operate,
     PowerBack,
     PowerCut,
+    RecordEntry,
     SetBillingDay,
     SetClock,
     SetControlMode,
@@ -43,11 +44,10 @@ from urja.meter.inputs import (
     TransferKeys,
     WatchOverload,
     Weld,
-    forget,
+    discard_entry,
 )
-from urja.meter.lives import house
-from urja.meter.load import Source
-from urja.meter.model import RefusedError, Role
+from urja.meter.load import LoadSource
+from urja.meter.object_model import RefusedError, Role
 from urja.meter.objects import (
     DISPLAY_OBJECTS,
     SETTING_EVENTS,
@@ -59,7 +59,7 @@ from urja.meter.objects import (
     live_row,
 )
 from urja.meter.relay import Order
-from urja.meter.truth import TruthSink, discard
+from urja.meter.truth import TruthSink, discard_record
 
 _PUSH_COUNTER: Final = 4
 _ROLE_OF_SETUP: Final = {2: Role.READER, 3: Role.UTILITY}
@@ -72,7 +72,7 @@ _MAX_COUNTER: Final = 0xFFFF_FFFF
 class Push:
     """One sealed push: general-glo-ciphered data-notification, without the wrapper."""
 
-    kind: Tale
+    kind: PushKind
     stamp_s: int
     counter: int
     apdu: bytes
@@ -110,10 +110,10 @@ class Meter:
         self,
         identity: Identity,
         installed_at: datetime,
-        sink: TruthSink = discard,
+        sink: TruthSink = discard_record,
         *,
-        source: Source | None = None,
-        note: Note = forget,
+        source: LoadSource | None = None,
+        note: RecordEntry = discard_entry,
     ) -> None:
         """A meter whose truth goes to `sink` and whose inputs are told to `note` before they act. Behind it is
         the house of its identity, or another `source`.
@@ -127,7 +127,8 @@ class Meter:
         self.engine = Engine(
             identity.serial,
             device_type,
-            source=source or house(identity.life, identity.seed, device_type.default_deviation_min * 60),
+            source=source
+            or household_load(identity.life, identity.seed, device_type.default_deviation_min * 60),
             start_wh=identity.start_wh,
             start_s=int(installed_at.timestamp()),
             sink=sink,
@@ -192,7 +193,7 @@ class Meter:
         self.engine.run_to(max(entry.at_s, self.engine.true_s))
         self._carry_out(entry.input)
 
-    def _carry_out(self, what: Input) -> list[Telling]:
+    def _carry_out(self, what: Input) -> list[PendingPush]:
         engine = self.engine
         match what:
             case PowerCut(reason):
@@ -258,7 +259,7 @@ class Meter:
         if code is not None and before != data:
             self.engine.note(code)
 
-    def cut_power(self, now: datetime, reason: str = SERVICE) -> list[Push]:
+    def cut_power(self, now: datetime, reason: str = SERVICE_OUTAGE) -> list[Push]:
         """The grid fails at `now`. What is returned last is the last gasp: nothing leaves the meter after it."""
         self._run(now)
         if reason not in self.engine.outages:
@@ -333,19 +334,19 @@ class Meter:
 
     # Pushes.
 
-    def _tell(self, tellings: list[Telling]) -> None:
+    def _tell(self, tellings: list[PendingPush]) -> None:
         self._outbox += [self._seal(telling) for telling in tellings if self._is_pushed(telling)]
 
-    def _is_pushed(self, telling: Telling) -> bool:
+    def _is_pushed(self, telling: PendingPush) -> bool:
         """Whether the type has this push, and for an alert whether the filter (ESWF) lets a bit of it through."""
         if telling.tale.value not in self.identity.type.pushes:
             return False
         mask = self.settings.get(STATUS_FILTER)
-        if telling.tale is not Tale.ALERT or mask is None:
+        if telling.tale is not PushKind.ALERT or mask is None:
             return True
         return bool(int.from_bytes(mask.value.data) & int.from_bytes(telling.status_word))
 
-    def _seal(self, telling: Telling) -> Push:
+    def _seal(self, telling: PendingPush) -> Push:
         body = self._body(telling)
         counter = self.transmit.take()
         self._last_push_counter = counter
@@ -356,16 +357,16 @@ class Meter:
         )
         return Push(telling.tale, telling.stamp_s, counter, sealed.encode())
 
-    def _body(self, telling: Telling) -> Data:
+    def _body(self, telling: PendingPush) -> Data:
         """Device id, push OBIS, clock, then the columns of the push's layout (IS 15959-2, push setup)."""
         device_type = self.identity.type
         layout = device_type.pushes[telling.tale.value]
-        if telling.tale is Tale.ALERT:
+        if telling.tale is PushKind.ALERT:
             word = axdr.bits(telling.status_word)
             columns = tuple(
                 word if column.key == ESW_KEY else live_column(self, column) for column in layout.columns
             )
-        elif telling.tale is Tale.BLOCK:
+        elif telling.tale is PushKind.BLOCK:
             columns = tuple(map(column_data, layout.columns, telling.values))
         else:
             columns = live_row(self, layout.columns)

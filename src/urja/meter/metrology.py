@@ -8,7 +8,7 @@ truncation which makes the sum of the blocks lag behind the register.
 from dataclasses import dataclass, field
 from typing import Final
 
-from urja.meter.load import Draw, Reading
+from urja.meter.load import Draw, InstantaneousReading
 from urja.meter.truth import Interval, Supply
 
 MILLI: Final = 3
@@ -17,7 +17,7 @@ MILLI: Final = 3
 _POWERS: Final[tuple[int, ...]] = tuple(10**exponent for exponent in range(131))
 
 
-def raw(milli: int, scaler: int) -> int:
+def to_register(milli: int, scaler: int) -> int:
     """A milli-value as a register of resolution 10**`scaler` shows it, cut downwards."""
     shift = scaler + MILLI
     return milli // _POWERS[shift] if shift >= 0 else milli * _POWERS[-shift]
@@ -81,7 +81,7 @@ class Metrology:
 
     def line(self) -> dict[str, int]:
         """The state of the line now, attribute 2, in milli-units."""
-        reading: Reading = self.supply.now()
+        reading: InstantaneousReading = self.supply.now()
         current_ma = int(reading.apparent_va / reading.voltage_v * 1000) if reading.voltage_v else 0
         return {
             "1.0.12.7.0.255": int(reading.voltage_v * 1000),
@@ -130,6 +130,6 @@ def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
     }
 
 
-def _power_factor(reading: Reading) -> int:
+def _power_factor(reading: InstantaneousReading) -> int:
     active_w = reading.active_w + reading.exporting_w  # one of them is zero
     return int(active_w / reading.apparent_va * 1000) if reading.apparent_va else 1000

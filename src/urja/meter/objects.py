@@ -20,20 +20,20 @@ from urja.meter.engine import EVENT_COLUMNS, Engine, billing_profile, shown_valu
 from urja.meter.events import STATUS_WORD_BITS, EventCode, Log
 from urja.meter.inputs import SetBillingDay, SetControlMode, SetLoadLimit
 from urja.meter.load import DAY_S
-from urja.meter.model import (
+from urja.meter.object_model import (
     ALL,
+    ALL_ROLES,
     CURRENT_ASSOCIATION,
-    EVERYONE,
-    NOBODY,
+    NO_ROLE,
     READERS,
     UTILITY,
     Attribute,
     ByEntry,
     ByRange,
-    Catalogue,
     CosemObject,
     MeterState,
     Method,
+    ObjectCatalogue,
     Reader,
     RefusedError,
     Role,
@@ -310,7 +310,7 @@ STATUS_FILTER: Final = Obis.parse("0.0.94.91.26.255")
 def _data(
     obis: str, read: Reader, readers: frozenset[Role] = READERS, write: Writer | None = None
 ) -> CosemObject:
-    writers = UTILITY if write else NOBODY
+    writers = UTILITY if write else NO_ROLE
     return CosemObject(1, 0, Obis.parse(obis), {2: Attribute(read, readers, write, writers)})
 
 
@@ -349,17 +349,17 @@ def _clock(device_type: DeviceType) -> CosemObject:
         {
             2: Attribute(
                 lambda meter: clock_data(device_type, meter.engine.shown_s, 0),
-                EVERYONE,
+                ALL_ROLES,
                 lambda meter, data: meter.set_clock(moment_of(device_type, data)),
                 UTILITY,
             ),
-            3: Attribute(lambda _meter: axdr.int16(deviation), EVERYONE),
-            4: Attribute(lambda _meter: axdr.uint8(0), EVERYONE),
-            5: Attribute(lambda _meter: NEVER, EVERYONE),
-            6: Attribute(lambda _meter: NEVER, EVERYONE),
-            7: Attribute(lambda _meter: axdr.int8(0), EVERYONE),
-            8: Attribute(lambda _meter: axdr.boolean(value=False), EVERYONE),
-            9: Attribute(lambda _meter: axdr.enum(1), EVERYONE),  # internal crystal
+            3: Attribute(lambda _meter: axdr.int16(deviation), ALL_ROLES),
+            4: Attribute(lambda _meter: axdr.uint8(0), ALL_ROLES),
+            5: Attribute(lambda _meter: NEVER, ALL_ROLES),
+            6: Attribute(lambda _meter: NEVER, ALL_ROLES),
+            7: Attribute(lambda _meter: axdr.int8(0), ALL_ROLES),
+            8: Attribute(lambda _meter: axdr.boolean(value=False), ALL_ROLES),
+            9: Attribute(lambda _meter: axdr.enum(1), ALL_ROLES),  # internal crystal
         },
         {6: Method(shift)},
     )
@@ -475,12 +475,12 @@ def _security_setup(role_e: int, role: Role | None) -> CosemObject:
         0,
         Obis.parse(f"0.0.43.0.{role_e}.255"),
         {
-            2: Attribute(lambda _meter: axdr.enum(3), EVERYONE),  # authenticated and encrypted
-            3: Attribute(lambda _meter: axdr.enum(0), EVERYONE),  # suite 0
+            2: Attribute(lambda _meter: axdr.enum(3), ALL_ROLES),  # authenticated and encrypted
+            3: Attribute(lambda _meter: axdr.enum(0), ALL_ROLES),  # suite 0
             4: Attribute(
-                lambda meter: axdr.octets(meter.security_client_title(role) if role else bytes(8)), EVERYONE
+                lambda meter: axdr.octets(meter.security_client_title(role) if role else bytes(8)), ALL_ROLES
             ),
-            5: Attribute(lambda meter: axdr.octets(meter.identity.title), EVERYONE),
+            5: Attribute(lambda meter: axdr.octets(meter.identity.title), ALL_ROLES),
         },
         # The meter has one pair of global keys, which all its setups show: the utility changes it by its own.
         {2: Method(_transfer_keys)} if role is Role.UTILITY else {},
@@ -524,7 +524,7 @@ def _sap_assignment(device_type: DeviceType) -> CosemObject:
                 lambda meter: axdr.array(
                     axdr.structure(axdr.uint16(sap), axdr.octets(meter.identity.device_id.encode()))
                 ),
-                EVERYONE,
+                ALL_ROLES,
             )
         },
     )
@@ -652,14 +652,14 @@ def _identification(device_type: DeviceType) -> list[CosemObject]:
         _data(
             column.obis,
             _live(column),
-            EVERYONE if column.obis in named_for_all else READERS,
+            ALL_ROLES if column.obis in named_for_all else READERS,
         )
         for column in nameplate.columns
     ]
     return [
         *objects,
         _one_row(nameplate.obis, nameplate.columns, lambda meter: live_row(meter, nameplate.columns)),
-        _data("0.0.42.0.0.255", lambda meter: axdr.octets(meter.identity.device_id.encode()), EVERYONE),
+        _data("0.0.42.0.0.255", lambda meter: axdr.octets(meter.identity.device_id.encode()), ALL_ROLES),
         _sap_assignment(device_type),
     ]
 
@@ -766,7 +766,7 @@ def _security() -> list[CosemObject]:
         _data(
             f"0.0.43.1.{group_e}.255",
             _counter(group_e),
-            EVERYONE,
+            ALL_ROLES,
         )
         for group_e in roles
     ]
@@ -821,7 +821,7 @@ def _text(display: TextDisplay) -> CosemObject:
 
 
 @cache
-def catalogue(device_type_place: str) -> Catalogue:
+def catalogue(device_type_place: str) -> ObjectCatalogue:
     """The objects of a device type, by its name or folder; made once, shared by all its meters."""
     device_type = find_device_type(device_type_place)
     objects: list[CosemObject] = []
@@ -845,4 +845,4 @@ def catalogue(device_type_place: str) -> Catalogue:
         *_display(),
         *([_text(device_type.display)] if device_type.display else []),
     ]
-    return Catalogue(objects, current)
+    return ObjectCatalogue(objects, current)

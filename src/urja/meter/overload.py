@@ -9,7 +9,7 @@ from enum import Enum
 from urja.cosem.companion import OverloadHabit
 
 
-class Guard(Enum):
+class GuardState(Enum):
     """What the guard does now."""
 
     WATCHING = "watching"
@@ -22,7 +22,7 @@ class OverloadGuard:
 
     def __init__(self, habit: OverloadHabit) -> None:
         self.habit = habit
-        self.state = Guard.WATCHING
+        self.state = GuardState.WATCHING
         self.tripped = False
         """Whether it has cut since the load was last seen within its limit."""
         self._trips = 0
@@ -32,7 +32,7 @@ class OverloadGuard:
     @property
     def due_s(self) -> int | None:
         """When something is due if the load stays as it was at the last look; None if nothing is."""
-        if self.state is not Guard.WATCHING:
+        if self.state is not GuardState.WATCHING:
             return self._retry_at_s
         return None if self._over_since_s is None else self._over_since_s + self.habit.trip_after_s
 
@@ -49,16 +49,16 @@ class OverloadGuard:
         self._over_since_s = None
         if self._trips < self.habit.retries:
             self._trips += 1
-            self.state = Guard.WAITING
+            self.state = GuardState.WAITING
             self._retry_at_s = now_s + self.habit.retry_after_s
         else:
             self._trips = 0
-            self.state = Guard.LOCKED_OUT
+            self.state = GuardState.LOCKED_OUT
             self._retry_at_s = now_s + self.habit.lockout_s
 
     def watch(self) -> None:
         """The switch is closed again, or somebody else has opened it: there is nothing to wait for."""
-        self.state = Guard.WATCHING
+        self.state = GuardState.WATCHING
         self._over_since_s = None
 
     def calm(self) -> None:

@@ -26,7 +26,7 @@ from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.wrapper import Frame
 from urja.cosem.xdlms.selection import Access, to_selection
 from urja.meter.meter import Meter
-from urja.meter.model import RefusedError, Role, Selection
+from urja.meter.object_model import RefusedError, Role, Selection
 from urja.meter.objects import CONFORMANCE, selection_of
 
 MAX_PDU: Final = 1024

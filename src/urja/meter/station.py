@@ -15,10 +15,10 @@ import structlog
 
 from urja.cosem.errors import CosemError
 from urja.cosem.wrapper import Frame, Splitter
-from urja.meter.delay import DelayLine
-from urja.meter.engine import Tale
+from urja.meter.delay import DelayQueue
+from urja.meter.engine import PushKind
 from urja.meter.faults import Delivery, FaultPlan
-from urja.meter.inputs import OFF_WALL, SERVICE, Input, Silence
+from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, Input, Silence
 from urja.meter.link import Link
 from urja.meter.meter import Meter, Push
 from urja.meter.session import Entropy, Sessions
@@ -38,7 +38,7 @@ _BACK_OFF_CAP_S: Final = 15.0
 
 
 @dataclass(slots=True)
-class Counts:
+class PushCounts:
     """What happened to a meter's pushes and links. `sent` counts pushes, not their copies."""
 
     made: int = 0
@@ -49,7 +49,7 @@ class Counts:
     connections: int = 0
     refused_connections: int = 0
 
-    def add(self, other: "Counts") -> None:
+    def add(self, other: "PushCounts") -> None:
         """Add another's counts to these."""
         for name, value in asdict(other).items():
             setattr(self, name, getattr(self, name) + value)
@@ -83,10 +83,12 @@ class Station:
         self.meter = meter
         self.plan = plan
         self.link = link or Link(identity.link, identity.serial, seconds_east)
-        self.counts = Counts()
+        self.counts = PushCounts()
         self.entropy = entropy
         self._now = now
-        self._datagrams_out = None if send_datagram is None else DelayLine(self.link.latency_s, send_datagram)
+        self._datagrams_out = (
+            None if send_datagram is None else DelayQueue(self.link.latency_s, send_datagram)
+        )
         self._push_ports = (saps.server_sap, saps.push_sap)
         self._connections: set[MeterProtocol] = set()
         self._dialled: MeterProtocol | None = None
@@ -121,7 +123,7 @@ class Station:
         self.meter.happen(what)
         self.touch()
 
-    def cut_power(self, reason: str = SERVICE) -> None:
+    def cut_power(self, reason: str = SERVICE_OUTAGE) -> None:
         """The grid fails: last gasp, then silence."""
         self.touch()
         self.dispatch(self.meter.cut_power(self._now(), reason))
@@ -142,7 +144,7 @@ class Station:
     @property
     def hangs(self) -> bool:
         """Whether the meter is on a wall, not in its box or taken away."""
-        return OFF_WALL not in self.meter.engine.outages
+        return NOT_INSTALLED not in self.meter.engine.outages
 
     @property
     def reachable(self) -> bool:
@@ -207,7 +209,7 @@ class Station:
         self._note_sent(push)
 
     def _missed(self, push: Push) -> None:
-        if push.kind is Tale.ALERT and self.meter.identity.type.dials == "out":
+        if push.kind is PushKind.ALERT and self.meter.identity.type.dials == "out":
             if len(self._waiting_alerts) == _ALERTS_KEPT:
                 self.counts.lost_without_link += 1
             self._waiting_alerts.append(push)
@@ -287,8 +289,8 @@ class MeterProtocol(asyncio.Protocol):
         self._splitter = Splitter()
         self._sessions = Sessions(station.meter, station.entropy)
         self._transport: asyncio.Transport | None = None
-        self._inbound = DelayLine(station.link.latency_s, self._take)
-        self._outbound = DelayLine(station.link.latency_s, self._write)
+        self._inbound = DelayQueue(station.link.latency_s, self._take)
+        self._outbound = DelayQueue(station.link.latency_s, self._write)
         self._closing = False
         self._hang_up: asyncio.TimerHandle | None = None
 

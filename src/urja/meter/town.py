@@ -8,8 +8,8 @@ from urja.meter.identity import Identity
 from urja.meter.load import Household
 from urja.meter.meter import Meter
 from urja.meter.station import Station
+from urja.meter.surroundings import Transformer
 from urja.meter.transformer import Branch, TransformerLoad
-from urja.meter.world import Transformer
 
 
 class Town:

@@ -11,9 +11,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from urja.meter.load import DAY_S, WATTS_PER_QUANTUM, Draw, Household, Reading, local_days
+from urja.meter.load import (
+    DAY_S,
+    WATTS_PER_QUANTUM,
+    Draw,
+    Household,
+    InstantaneousReading,
+    split_at_midnights,
+)
+from urja.meter.surroundings import Transformer
 from urja.meter.truth import Supply
-from urja.meter.world import Transformer
 
 type _Ints = npt.NDArray[np.int64]
 
@@ -68,19 +75,19 @@ class TransformerLoad:
         for branch in self.branches:
             branch.settle(end_s)
         total = Draw()
-        for day, start, stop in local_days(start_s + self._utc_offset_s, end_s + self._utc_offset_s):
+        for day, start, stop in split_at_midnights(start_s + self._utc_offset_s, end_s + self._utc_offset_s):
             total += self._over(day, start, stop)
         for branch in self.branches:
             branch.supply.forget_gates_before(end_s)
         return total
 
-    def at(self, instant_s: int) -> Reading:
+    def at(self, instant_s: int) -> InstantaneousReading:
         """The state at an instant, losses included."""
         day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
         flow = self._flow(day, second, second + 1)
         net, apparent = int(flow.net[0]), int(flow.apparent[0])
         loss = self._no_load + self._load_loss * apparent * apparent / self._rated_square
-        return Reading(
+        return InstantaneousReading(
             (max(net, 0) + loss) * WATTS_PER_QUANTUM,
             (apparent + loss) * WATTS_PER_QUANTUM,
             _VOLTAGE_CV / 100,

@@ -14,7 +14,7 @@ from typing import NamedTuple, TextIO
 import msgspec
 
 from urja.base.json_files import UNREADABLE
-from urja.meter.load import WATTS_PER_QUANTUM, Draw, Reading, Source
+from urja.meter.load import WATTS_PER_QUANTUM, Draw, InstantaneousReading, LoadSource
 
 
 class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,7 +48,7 @@ class TruthError(ValueError):
 TruthSink = Callable[[TruthRecord], None]
 
 
-def discard(_record: TruthRecord) -> None:
+def discard_record(_record: TruthRecord) -> None:
     """The sink of a meter whose truth nobody checks (history before adoption, a meter served alone)."""
 
 
@@ -105,7 +105,7 @@ class Interval:
     powered_s: int
 
 
-class Gate(NamedTuple):
+class SupplyState(NamedTuple):
     """What lets current through from an instant on: grid, contacts of the main relay, and a hooked wire, in
     quanta of `load`, which draws whatever the relay does.
     """
@@ -124,13 +124,13 @@ class Supply:
     """
 
     def __init__(
-        self, serial: str, source: Source, start_s: int, sink: TruthSink, *, watched: bool = False
+        self, serial: str, source: LoadSource, start_s: int, sink: TruthSink, *, watched: bool = False
     ) -> None:
         self.serial = serial
         self.total = Draw()
         self.powered_s = 0
         self.source = source
-        self._gate = Gate(start_s, True, True, 0)
+        self._gate = SupplyState(start_s, True, True, 0)
         self.gates = [self._gate]
         self._watched = watched
         self._sink = sink
@@ -169,7 +169,7 @@ class Supply:
     def hook_w(self, watts: int) -> None:
         self._set(self._gate._replace(hook_quanta=round(watts / WATTS_PER_QUANTUM)))
 
-    def _set(self, gate: Gate) -> None:
+    def _set(self, gate: SupplyState) -> None:
         self._gate = gate._replace(since_s=self._cursor_s)
         if self._watched:
             self.gates.append(self._gate)
@@ -192,12 +192,12 @@ class Supply:
                 self.total += Draw(hooked_mwh=self._gate.hook_quanta * (instant_s - self._cursor_s))
         self._cursor_s = instant_s
 
-    def now(self) -> Reading:
+    def now(self) -> InstantaneousReading:
         """The line at the cursor: no voltage without grid, no load through an open relay."""
         if not self.grid_on:
-            return Reading(0.0, 0.0, 0.0)
+            return InstantaneousReading(0.0, 0.0, 0.0)
         line = self.source.at(self._cursor_s)
-        return line if self.relay_closed else Reading(0.0, 0.0, line.voltage_v)
+        return line if self.relay_closed else InstantaneousReading(0.0, 0.0, line.voltage_v)
 
     def watts(self) -> float:
         """Active power through the meter at the cursor: constant until the next whole minute."""

@@ -11,11 +11,11 @@ import structlog
 from django.conf import settings
 
 from urja.apps.approvals import passkeys, thresholds
-from urja.apps.approvals.telling import tell_staff
+from urja.apps.approvals.staff_notice import notify_staff
 from urja.base.sentences import in_english
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
-from urja.usecases import approving
+from urja.usecases import operation_approval
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ def _enrolments(now: datetime) -> int:
 
 def _answers(now: datetime) -> int:
     done = 0
-    while done < AT_ONCE and (answer := approving.judge_next(now)) is not None:
+    while done < AT_ONCE and (answer := operation_approval.verify_next_answer(now)) is not None:
         done += 1
         log.info(
             "approval judged",
@@ -58,18 +58,18 @@ def _answers(now: datetime) -> int:
 
 
 def _time(now: datetime) -> int:
-    due = approving.due(now)
+    due = operation_approval.due_requests(now)
     for request_id in due:
-        ended = approving.pass_time(request_id, now)
+        ended = operation_approval.apply_deadline(request_id, now)
         log.info("approval due", request=request_id, state=ended.state)
     return len(due)
 
 
 def _tell(now: datetime) -> int:
-    untold = approving.untold()
+    untold = operation_approval.unannounced()
     for one in untold:
         delay = thresholds.in_force(local_day(now, ZoneInfo(settings.URJA_TIMEZONE))).alone.delay
-        sent = tell_staff(one, delay, now)
-        approving.told(one.pk, now)
+        sent = notify_staff(one, delay, now)
+        operation_approval.start_delay(one.pk, now)
         log.warning("operation delayed", request=one.pk, kind=one.request.kind, messages=sent)
     return len(untold)

@@ -23,14 +23,14 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import ended, settling
+from urja.pipeline import charge_differences, ended_agreements
 
 CUTOFF = timedelta(hours=1)
 """After midnight, by the business clock; the setting `pipeline.close_cutoff_s` says otherwise."""
 
 
 @dataclass(slots=True)
-class Closed:
+class CloseResult:
     """What a run has done."""
 
     days: int = 0
@@ -42,7 +42,7 @@ class Closed:
     problems: list[str] = field(default_factory=list)
     """Of each account that is held back: why, and what to do."""
 
-    def __iadd__(self, other: "Closed") -> Self:
+    def __iadd__(self, other: "CloseResult") -> Self:
         self.days += other.days
         self.provisional += other.provisional
         self.entries += other.entries
@@ -51,16 +51,16 @@ class Closed:
         return self
 
 
-def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> Closed:
+def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
     """Close every finished day that can be closed at `now`, oldest first, bucket by bucket; then what has ended."""
-    done = Closed()
-    with tariffs.remembered():
+    done = CloseResult()
+    with tariffs.cached_versions():
         due = _ratable(_due(now), done.problems)
         for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id)):
             done += _close_bucket(
                 bucket, {agreement.id: (agreement, day) for agreement, day in members}, now, cutoff
             )
-        settled = ended.settle(now, cutoff)
+        settled = ended_agreements.settle(now, cutoff)
     done.entries += settled.entries
     done.problems += settled.problems
     return done
@@ -74,7 +74,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
             "SELECT a.id, c.closed_through FROM contracts.agreement a "  # noqa: S608 - a constant
             "LEFT JOIN billing.close c ON c.agreement_id = a.id "
             "WHERE a.valid_from < %(now)s AND CASE WHEN a.valid_to <= %(now)s "
-            f"THEN coalesce(c.closed_through < {ended.LAST_DAY}, true) "
+            f"THEN coalesce(c.closed_through < {ended_agreements.LAST_DAY}, true) "
             "ELSE a.valid_from < %(midnight)s AND coalesce(c.closed_through < %(yesterday)s, true) END",
             {
                 "now": now,
@@ -87,7 +87,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
     due = []
     for agreement in contracts.agreements(closed):
         day = _next_day(agreement, closed[agreement.id])
-        if day in usage.days_of(agreement) and settling.end_of(agreement, day) <= now:
+        if day in usage.days_of(agreement) and charge_differences.end_of(agreement, day) <= now:
             due.append((agreement, day))
     return due
 
@@ -96,7 +96,7 @@ def _ratable(due: Iterable[tuple[Agreement, date]], problems: list[str]) -> list
     """Without those whose tariff nobody has loaded: they wait, and nobody waits for them."""
     ratable = []
     for agreement, day in due:
-        if problem := usage.unratable(agreement, midnight(day, usage.zone())):
+        if problem := usage.unratable_reason(agreement, midnight(day, usage.zone())):
             problems.append(problem)
         else:
             ratable.append((agreement, day))
@@ -109,12 +109,12 @@ def _next_day(agreement: Agreement, closed_through: date | None) -> date:
 
 def _close_bucket(
     bucket: int, due: dict[int, tuple[Agreement, date]], now: datetime, cutoff: timedelta
-) -> Closed:
-    done = Closed()
+) -> CloseResult:
+    done = CloseResult()
     while due:
         day = min(first for _, first in due.values())
         with transaction.atomic():
-            locking.hold_bucket(bucket)
+            locking.lock_bucket(bucket)
             members = [agreement for agreement, first in due.values() if first == day]
             through = queries.closed_through([agreement.id for agreement in members])
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]
@@ -127,7 +127,7 @@ def _close_bucket(
                 if (
                     agreement.id in closed.ready
                     and following in usage.days_of(agreement)
-                    and settling.end_of(agreement, following) <= now
+                    and charge_differences.end_of(agreement, following) <= now
                 ):
                     due[agreement.id] = (agreement, following)
         done += closed.report
@@ -136,26 +136,30 @@ def _close_bucket(
 
 @dataclass(frozen=True, slots=True)
 class _DayClosed:
-    report: Closed
+    report: CloseResult
     ready: frozenset[int]
 
 
 def _close_day(
     bucket: int, members: Sequence[Agreement], day: date, now: datetime, cutoff: timedelta
 ) -> _DayClosed:
-    report, drafts, rated = Closed(), list[books.Draft](), list[billing.Rated]()
+    report, drafts, rated = CloseResult(), list[books.Draft](), list[billing.Rated]()
     closes: dict[int, billing.Close] = {}
     for period, group in _by_period(members, day):
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
-        usage.settle_borders(known)
-        found = settling.closes_of(group, day, known, now, cutoff)
-        ready = [a for a in group if not found[a.id].provisional or now >= settling.end_of(a, day) + cutoff]
+        usage.align_period_borders(known)
+        found = charge_differences.closes_of(group, day, known, now, cutoff)
+        ready = [
+            a
+            for a in group
+            if not found[a.id].provisional or now >= charge_differences.end_of(a, day) + cutoff
+        ]
         report.waiting += len(group) - len(ready)
-        settled = settling.settle(ready, period, day, known)
+        settled = charge_differences.period_differences(ready, period, day, known)
         drafts += settled.drafts
         rated += settled.rated
         closes |= {agreement.id: found[agreement.id] for agreement in ready}
-    corrections = settling.corrections([a for a in members if a.id in closes], day)
+    corrections = charge_differences.corrections([a for a in members if a.id in closes], day)
     posted = books.post_entries(bucket, [*corrections.drafts, *drafts], now)
     billing.record_rated([*corrections.rated, *rated])
     billing.record_closes(closes.values(), now)

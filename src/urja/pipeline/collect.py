@@ -18,21 +18,21 @@ from typing import Any, Final
 
 import structlog
 
-from urja.apps.payments import gateway_health, inbox, placing, settling
+from urja.apps.payments import crediting, gateway_health, inbox, order_placement
 from urja.apps.payments.clients import Gateway
+from urja.apps.payments.crediting import AppliedCounts
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.kinds import NO_MONEY, InboxSource, Order, PaymentState, Received
-from urja.apps.payments.port import About, DisputeFact, OrderFact, PaymentFact, RefundFact
+from urja.apps.payments.port import DisputeFact, OrderFact, PaymentFact, RefundFact, WebhookSubject
 from urja.apps.payments.queries import gateways
-from urja.apps.payments.settling import Settled
 from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
 
-BESIDE: Final = 8
+CONCURRENT_QUERIES: Final = 8
 """Questions to the gateway beside each other."""
-ASKED_AT_ONCE: Final = 20
+QUERIES_AT_ONCE: Final = 20
 """Orders placed, and orders asked after, in one run, so that webhooks do not wait for long."""
 TAKEN_AT_ONCE: Final = 200
 FIRST_PAUSE: Final = timedelta(seconds=5)
@@ -46,14 +46,14 @@ BEFORE_COPY: Final = timedelta(hours=1)
 """After a restore payments are asked for from so long before the copy: they are listed by when they were begun."""
 DISPUTES_BACK: Final = timedelta(days=180)
 """Disputes are listed by when they were opened, and decided up to months later."""
-SILENT_PAUSE_WALL_S: Final = 2.0
+NO_ANSWER_PAUSE_WALL_S: Final = 2.0
 PLACING_WALL_S: Final = 60.0
 """However fast business time runs, an order is tried to be placed for so long."""
-FORGED_KEPT: Final = 1000
+MAX_FORGED_STORED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OrderStatus:
     """What the gateway answers about an order or a payment. `order` is asked for where there is money."""
 
     order: OrderFact | None
@@ -61,14 +61,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GatewayQuery:
     """One question to the gateway. `ask` runs in a thread and touches nothing of ours; `hear` writes what it says.
 
     `hear` gives the questions that follow from the answer.
     """
 
     ask: Callable[[], Any]
-    hear: Callable[[Any], "list[Question]"]
+    hear: Callable[[Any], "list[GatewayQuery]"]
     failed: Callable[[GatewayAwayError | GatewayRefusedError], None]
 
 
@@ -90,12 +90,12 @@ class Collector:
 
     def run_once(self, now: datetime) -> Report:
         """Read the inbox, place and ask what is due; the credits that follow are posted by the ledger's own stage."""
-        settled = Settled()
+        settled = AppliedCounts()
         done, named = self._read_inbox(now)
         if self.silent_until is None or now >= self.silent_until:
             done += self._ask(now, named, settled)
-        settling.debit_waiting_refunds(self.gateway.name, now, settled)
-        settling.note_posted(self.gateway.name)
+        crediting.debit_waiting_refunds(self.gateway.name, now, settled)
+        crediting.mark_credited(self.gateway.name)
         return Report(done, detail=f"{settled.credits} credited" if settled.credits else "")
 
     # -- what came in --------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Collector:
         for verdict, rows in aside.items():
             inbox.close(rows, verdict, now)
         if inbox.FORGED in aside:
-            inbox.forget_forged(FORGED_KEPT)
+            inbox.prune_forged(MAX_FORGED_STORED)
         return sum(map(len, aside.values())), named
 
     def _webhook(self, row: Received) -> tuple[str, str] | str:
@@ -140,7 +140,7 @@ class Collector:
 
     def _returned(self, row: Received) -> tuple[str, str] | str:
         """The order that a payer came back from, where the gateway has signed the return."""
-        order = None if row.order_id is None else placing.order_of(row.provider, row.order_id)
+        order = None if row.order_id is None else order_placement.order_of(row.provider, row.order_id)
         query = bytes(row.body).decode(errors="replace")
         if (
             order is None
@@ -149,11 +149,11 @@ class Collector:
         ):
             log.warning("return with a wrong signature", order=row.order_id)
             return inbox.FORGED
-        return (_ORDER, str(order.id)) if order.state in placing.OPEN else "ignored"
+        return (_ORDER, str(order.id)) if order.state in order_placement.OPEN else "ignored"
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
-    def _ask(self, now: datetime, named: Named, settled: Settled) -> int:
+    def _ask(self, now: datetime, named: Named, settled: AppliedCounts) -> int:
         refunds_through_at = gateway_health.refunds_through_at(self.gateway.name)
         refunds_due = refunds_through_at is None or self._refunds_due(refunds_through_at, now)
         questions = [
@@ -166,7 +166,7 @@ class Collector:
                 self._about_refunds(refunds_through_at or now, now, settled),
                 self._about_disputes(now, settled),
             ]
-        recovery = recoveries.unfinished()
+        recovery = recoveries.open_recovery()
         if recovery is not None and recovery.gateway_asked:
             recovery = None
         listed: list[datetime] = []
@@ -177,22 +177,24 @@ class Collector:
         answered, error = self._put(questions)
         if error:
             self.silent_until = now + self._silent_pause()
-            gateway_health.note(self.gateway.name, now, answered=False, error=error)
+            gateway_health.record_contact(self.gateway.name, now, answered=False, error=error)
             log.warning("gateway does not answer", provider=self.gateway.name, error=error)
             return answered
         if recovery is not None and listed:
-            recoveries.gateway_asked(recovery.noticed_at, now)
+            recoveries.record_gateway_asked(recovery.noticed_at, now)
         self.silent_until = None
-        gateway_health.note(self.gateway.name, now, answered=True, refunds=refunds_due)
+        gateway_health.record_contact(self.gateway.name, now, answered=True, refunds=refunds_due)
         return answered - 2 * refunds_due
 
-    def _put(self, questions: list[Question]) -> tuple[int, str]:
+    def _put(self, questions: list[GatewayQuery]) -> tuple[int, str]:
         """Ask all, a few beside each other; how many were answered, and why another was not."""
         answered, error = 0, ""
         away = threading.Event()
         while questions:
-            following: list[Question] = []
-            with ThreadPoolExecutor(min(BESIDE, len(questions)), thread_name_prefix="gateway") as pool:
+            following: list[GatewayQuery] = []
+            with ThreadPoolExecutor(
+                min(CONCURRENT_QUERIES, len(questions)), thread_name_prefix="gateway"
+            ) as pool:
                 asked = {pool.submit(_unless, away, question.ask): question for question in questions}
                 for future in as_completed(asked):
                     question = asked[future]
@@ -211,33 +213,33 @@ class Collector:
         return answered, error
 
     def _silent_pause(self) -> timedelta:
-        return timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
+        return timedelta(seconds=NO_ANSWER_PAUSE_WALL_S * self.speed)
 
-    def _about_named(self, named: Named, now: datetime, settled: Settled) -> Iterator[Question]:
+    def _about_named(self, named: Named, now: datetime, settled: AppliedCounts) -> Iterator[GatewayQuery]:
         for (kind, name), rows in named.items():
             match kind:
-                case About.REFUND:
+                case WebhookSubject.REFUND:
                     question = self._about_refund(name, now, settled)
-                case About.DISPUTE:
+                case WebhookSubject.DISPUTE:
                     question = self._about_dispute(name, now, settled)
-                case About.PAYMENT:
+                case WebhookSubject.PAYMENT:
                     question = self._about_payment(name, now, settled)
                 case _:
-                    order = placing.order_of(self.gateway.name, int(name))
+                    order = order_placement.order_of(self.gateway.name, int(name))
                     assert order is not None, "a payer came back from it"
                     question = self._about_order(order, now, settled)
             yield _closing(question, rows, now)
 
-    def _to_place(self, now: datetime) -> Iterator[Question]:
+    def _to_place(self, now: datetime) -> Iterator[GatewayQuery]:
         config = gateways.config()
         assert config is not None, "there is a gateway"
-        patience = max(placing.GIVEN_UP_AFTER, timedelta(seconds=PLACING_WALL_S * self.speed))
-        for order in placing.waiting(self.gateway.name, now, ASKED_AT_ONCE):
-            if why := placing.fault(order, config, now, patience):
-                placing.given_up(order, why, now)
+        patience = max(order_placement.GIVE_UP_AFTER, timedelta(seconds=PLACING_WALL_S * self.speed))
+        for order in order_placement.waiting(self.gateway.name, now, QUERIES_AT_ONCE):
+            if why := order_placement.refusal(order, config, now, patience):
+                order_placement.give_up(order, why, now)
                 continue
-            placing.begun(order, now + self._silent_pause())
-            yield Question(
+            order_placement.record_attempt(order, now + self._silent_pause())
+            yield GatewayQuery(
                 partial(
                     self.gateway.client.place_order,
                     order.receipt,
@@ -249,9 +251,9 @@ class Collector:
                 partial(_not_placed, order, now),
             )
 
-    def _due(self, now: datetime, settled: Settled, asked: set[int]) -> Iterator[Question]:
+    def _due(self, now: datetime, settled: AppliedCounts, asked: set[int]) -> Iterator[GatewayQuery]:
         """Orders that were not heard of for a while, but for those asked about already."""
-        for order in placing.to_ask_after(self.gateway.name, now, asked, ASKED_AT_ONCE):
+        for order in order_placement.due_for_query(self.gateway.name, now, asked, QUERIES_AT_ONCE):
             yield self._about_order(order, now, settled)
 
     def _refunds_due(self, through_at: datetime, now: datetime) -> bool:
@@ -259,105 +261,105 @@ class Collector:
 
     # -- questions and what follows ------------------------------------------------------------------------------
 
-    def _about_order(self, order: Order, now: datetime, settled: Settled) -> Question:
+    def _about_order(self, order: Order, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         provider_order_id = order.provider_order_id
         assert provider_order_id is not None, "it is at the gateway"
 
-        def ask() -> Look:
+        def ask() -> OrderStatus:
             return self._look(self.gateway.client.payments_of(provider_order_id))
 
-        def hear(look: Look) -> list[Question]:
-            settling.told(order.provider, look.order, look.payments, now, settled)
+        def hear(look: OrderStatus) -> list[GatewayQuery]:
+            crediting.apply_payments(order.provider, look.order, look.payments, now, settled)
             self._asked_after(order, look.payments, now)
             return []
 
         def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
             if isinstance(error, GatewayRefusedError):
                 log.warning("order refused", order=order.id, error=str(error))
-                placing.refused(order.id, str(error))
+                order_placement.record_query_error(order.id, str(error))
                 self._asked_after(order, (), now)
 
-        return Question(ask, hear, failed)
+        return GatewayQuery(ask, hear, failed)
 
-    def _about_payment(self, payment_id: str, now: datetime, settled: Settled) -> Question:
-        def hear(look: Look) -> list[Question]:
-            settling.told(self.gateway.name, look.order, look.payments, now, settled)
+    def _about_payment(self, payment_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+        def hear(look: OrderStatus) -> list[GatewayQuery]:
+            crediting.apply_payments(self.gateway.name, look.order, look.payments, now, settled)
             return []
 
-        return Question(lambda: self._look([self.gateway.client.payment(payment_id)]), hear, _leave)
+        return GatewayQuery(lambda: self._look([self.gateway.client.payment(payment_id)]), hear, _leave)
 
     def _about_payments(
-        self, since: datetime, now: datetime, settled: Settled, listed: list[datetime]
-    ) -> Question:
+        self, since: datetime, now: datetime, settled: AppliedCounts, listed: list[datetime]
+    ) -> GatewayQuery:
         """What was taken since a copy that the data were put back from; `listed` says that it was answered."""
 
-        def hear(payments: Sequence[PaymentFact]) -> list[Question]:
+        def hear(payments: Sequence[PaymentFact]) -> list[GatewayQuery]:
             listed.append(since)
-            unheard_of = settling.unheard_of(self.gateway.name, payments)
+            unheard_of = crediting.not_applied_yet(self.gateway.name, payments)
             log.info("payments since the copy", listed=len(payments), unheard_of=len(unheard_of))
             return [self._about_payment(fact.payment_id, now, settled) for fact in unheard_of]
 
-        return Question(partial(self.gateway.client.payments_since, since), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.payments_since, since), hear, _leave)
 
-    def _about_refund(self, refund_id: str, now: datetime, settled: Settled) -> Question:
-        def hear(refund: RefundFact | None) -> list[Question]:
+    def _about_refund(self, refund_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+        def hear(refund: RefundFact | None) -> list[GatewayQuery]:
             return [] if refund is None else self._refunded(refund, now, settled)
 
-        return Question(partial(self.gateway.client.refund, refund_id), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.refund, refund_id), hear, _leave)
 
-    def _about_refunds(self, through_at: datetime, now: datetime, settled: Settled) -> Question:
-        def hear(refunds: Sequence[RefundFact]) -> list[Question]:
+    def _about_refunds(self, through_at: datetime, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+        def hear(refunds: Sequence[RefundFact]) -> list[GatewayQuery]:
             return [question for refund in refunds for question in self._refunded(refund, now, settled)]
 
-        return Question(partial(self.gateway.client.refunds_since, through_at - OVERLAP), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.refunds_since, through_at - OVERLAP), hear, _leave)
 
-    def _about_dispute(self, dispute_id: str, now: datetime, settled: Settled) -> Question:
-        def hear(dispute: DisputeFact) -> list[Question]:
+    def _about_dispute(self, dispute_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+        def hear(dispute: DisputeFact) -> list[GatewayQuery]:
             return self._disputed(dispute, now, settled)
 
-        return Question(partial(self.gateway.client.dispute, dispute_id), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.dispute, dispute_id), hear, _leave)
 
-    def _about_disputes(self, now: datetime, settled: Settled) -> Question:
-        def hear(disputes: Sequence[DisputeFact]) -> list[Question]:
+    def _about_disputes(self, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+        def hear(disputes: Sequence[DisputeFact]) -> list[GatewayQuery]:
             return [question for dispute in disputes for question in self._disputed(dispute, now, settled)]
 
-        return Question(partial(self.gateway.client.disputes_since, now - DISPUTES_BACK), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.disputes_since, now - DISPUTES_BACK), hear, _leave)
 
-    def _disputed(self, dispute: DisputeFact, now: datetime, settled: Settled) -> list[Question]:
-        told = partial(settling.dispute_told, self.gateway.name, dispute, now, settled)
+    def _disputed(self, dispute: DisputeFact, now: datetime, settled: AppliedCounts) -> list[GatewayQuery]:
+        told = partial(crediting.apply_dispute, self.gateway.name, dispute, now, settled)
         return self._with_its_payment(dispute.payment_id, told, now, settled)
 
-    def _refunded(self, refund: RefundFact, now: datetime, settled: Settled) -> list[Question]:
-        told = partial(settling.refund_told, self.gateway.name, refund, now, settled)
+    def _refunded(self, refund: RefundFact, now: datetime, settled: AppliedCounts) -> list[GatewayQuery]:
+        told = partial(crediting.apply_refund, self.gateway.name, refund, now, settled)
         return self._with_its_payment(refund.payment_id, told, now, settled)
 
     def _with_its_payment(
-        self, payment_id: str, told: Callable[[], bool], now: datetime, settled: Settled
-    ) -> list[Question]:
+        self, payment_id: str, told: Callable[[], bool], now: datetime, settled: AppliedCounts
+    ) -> list[GatewayQuery]:
         """Apply what befell a payment; where that is not known, it is asked about first."""
         if told():
             return []
         payment = self._about_payment(payment_id, now, settled)
 
-        def hear(look: Look) -> list[Question]:
+        def hear(look: OrderStatus) -> list[GatewayQuery]:
             payment.hear(look)
             told()
             return []
 
-        return [Question(payment.ask, hear, _leave)]
+        return [GatewayQuery(payment.ask, hear, _leave)]
 
-    def _look(self, payments: Sequence[PaymentFact]) -> Look:
+    def _look(self, payments: Sequence[PaymentFact]) -> OrderStatus:
         """What the gateway says of payments of one order, with the order itself where there is money in it."""
         order_id = next((fact.order_id for fact in payments if fact.state not in NO_MONEY), None)
         if order_id is None:
-            return Look(None, payments)
+            return OrderStatus(None, payments)
         order = self.gateway.client.order(order_id)
-        return Look(order, [self._captured(order, fact) for fact in payments])
+        return OrderStatus(order, [self._captured(order, fact) for fact in payments])
 
     def _captured(self, order: OrderFact, fact: PaymentFact) -> PaymentFact:
         """What is authorised for an order of ours is taken; a gateway that will not (paid by another) leaves it so."""
         fits = (fact.amount_minor, fact.currency) == (order.amount_minor, order.currency)
-        if fact.state != PaymentState.AUTHORISED or not fits or not settling.is_ours(order):
+        if fact.state != PaymentState.AUTHORISED or not fits or not crediting.is_ours(order):
             return fact
         with contextlib.suppress(GatewayRefusedError):
             return self.gateway.client.capture(fact)
@@ -367,11 +369,11 @@ class Collector:
         """Say when an order is asked after next, or that it is not any more."""
         live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORISED) for fact in payments)
         if now >= order.created_at + GIVEN_UP_AFTER and not live:
-            settling.expire(order, now)
+            crediting.expire(order, now)
             return
         # An order that is paid meanwhile has no `ask_at`, and gets none here.
         pause = max(min(FIRST_PAUSE * 2 ** min(order.asked, 20), LAST_PAUSE), timedelta(seconds=self.speed))
-        placing.asked_after(order.id, order.asked + 1, now + pause)
+        order_placement.record_query(order.id, order.asked + 1, now + pause)
 
 
 def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
@@ -385,16 +387,16 @@ def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
         raise
 
 
-def _placed(order: Order, now: datetime, provider_order_id: str) -> list[Question]:
-    placing.placed(order, provider_order_id, now)
+def _placed(order: Order, now: datetime, provider_order_id: str) -> list[GatewayQuery]:
+    order_placement.record_placed(order, provider_order_id, now)
     return []
 
 
 def _not_placed(order: Order, now: datetime, error: GatewayAwayError | GatewayRefusedError) -> None:
     if isinstance(error, GatewayRefusedError):
-        placing.given_up(order, str(error), now)
+        order_placement.give_up(order, str(error), now)
     else:
-        placing.failed(order, str(error))
+        order_placement.record_failure(order, str(error))
 
 
 def _leave(error: GatewayAwayError | GatewayRefusedError) -> None:
@@ -403,10 +405,10 @@ def _leave(error: GatewayAwayError | GatewayRefusedError) -> None:
         log.warning("question refused", error=str(error))
 
 
-def _closing(question: Question, rows: list[int], now: datetime) -> Question:
+def _closing(question: GatewayQuery, rows: list[int], now: datetime) -> GatewayQuery:
     """A question that came of rows of the inbox: they end with its answer, and stay where there is none."""
 
-    def hear(answer: Any) -> list[Question]:
+    def hear(answer: Any) -> list[GatewayQuery]:
         following = question.hear(answer)
         inbox.close(rows, "asked", now)
         return following
@@ -416,4 +418,4 @@ def _closing(question: Question, rows: list[int], now: datetime) -> Question:
         if isinstance(error, GatewayRefusedError):
             inbox.close(rows, "refused", now)
 
-    return Question(question.ask, hear, failed)
+    return GatewayQuery(question.ask, hear, failed)

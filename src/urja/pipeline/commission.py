@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from urja.apps.assets.kinds import DevicePeriod
-from urja.apps.assets.queries import lasting_period
+from urja.apps.assets.queries import open_period
 from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
 from urja.apps.commissioning.kinds import Call, CallState
@@ -23,7 +23,7 @@ from urja.cosem.companion import DeviceType
 from urja.pipeline.stage import Report
 from urja.usecases.commissioning import RecordCommissioning
 from urja.usecases.operations import perform
-from urja.usecases.reads import nearest
+from urja.usecases.register_reads import nearest_reads
 
 log = structlog.get_logger()
 
@@ -43,10 +43,10 @@ def run_once(now: datetime, wall_ms: int) -> Report:
 def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
     """One step of a call, if one is due."""
     with transaction.atomic():
-        call = operations.hold(call_id)
+        call = operations.lock_call(call_id)
         if call is None:
             return False
-        period = lasting_period(call.device_period_id)
+        period = open_period(call.device_period_id)
         if period is None:
             operations.end(call, CallState.GIVEN_UP, [], now)
         elif call.state == CallState.ASKED:
@@ -99,7 +99,7 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
 
 
 def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], now: datetime) -> Expected:
-    hung = nearest(call.service_point_id, call.device_id, period.valid_from + timedelta.resolution)[0]
+    hung = nearest_reads(call.service_point_id, call.device_id, period.valid_from + timedelta.resolution)[0]
     hours = (now - period.valid_from + _SLACK) / timedelta(hours=1)
     return Expected(
         serial=call.device.serial,

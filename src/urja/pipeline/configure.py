@@ -13,11 +13,11 @@ from typing import Any, Final, assert_never
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.assets.configuring import found
+from urja.apps.assets.configuration import record_actual
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import State
-from urja.apps.contracts import configuring
+from urja.apps.contracts import meter_configuration
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.pipeline.stage import Report
@@ -92,7 +92,7 @@ class Configure:
     def run_once(self, now: datetime, wall_ms: int) -> Report:
         """Do what is due at `now`. A second run at the same time does nothing."""
         with transaction.atomic():
-            done = configuring.take_effect(self._since or now - LOOKED_BACK, now, ACTOR)
+            done = meter_configuration.apply_begun_terms(self._since or now - LOOKED_BACK, now, ACTOR)
             for due in _due(now):
                 _deal_with(due, now, wall_ms)
                 done += 1
@@ -111,7 +111,7 @@ def _due(now: datetime) -> list[_Due]:
 
 def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
     if due.state == State.CONFIRMED:
-        found(due.device_id, due.item, due.value, at=due.ended_at or now, actor=ACTOR)
+        record_actual(due.device_id, due.item, due.value, at=due.ended_at or now, actor=ACTOR)
         if due.work_order_id is not None:
             work.withdraw(due.work_order_id, now, f"the meter has taken {due.item} {due.value}")
         return

@@ -22,19 +22,27 @@ from django.conf import settings
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
-from urja.apps.rulebook.queries.policies import book
-from urja.apps.supply import by_hand, relights, standings, switching, tampers, vacancies, welds
+from urja.apps.rulebook.queries.policies import policy_book
+from urja.apps.supply import (
+    account_states,
+    manual_switching,
+    reconnections,
+    switching,
+    tamper_orders,
+    vacancies,
+    weld_detection,
+)
 from urja.apps.supply.account_facts import SwitchCommand
-from urja.apps.supply.health import judged, recovering
+from urja.apps.supply.account_states import AccountDecision
+from urja.apps.supply.health import assess, recovery_sentence
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.queries import facts
-from urja.apps.supply.queries.facts import Known
-from urja.apps.supply.standings import Decided
-from urja.apps.supply.switching import AGAIN_AFTER, CREDIT, Moment, Queue
+from urja.apps.supply.queries.facts import AccountSnapshot
+from urja.apps.supply.switching import CREDIT, RETRY_AFTER, RunContext, SwitchingQueue
 from urja.base.clock import wall_now_ms
 from urja.core.calendar import midnight
 from urja.core.policy import Reason, decide, hold_window
-from urja.pipeline import relay_states
+from urja.pipeline import restored_switches
 from urja.pipeline.credits import post_credits
 from urja.pipeline.stage import Report
 
@@ -42,7 +50,7 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 500
 """Accounts whose facts are loaded together."""
-LIMIT: Final = 5000
+MAX_ACCOUNTS: Final = 5000
 """Accounts in one run: the rest are next, and what is urgent comes before them."""
 REST: Final = 4
 """A look over all accounts is followed by a rest of so many times its length."""
@@ -51,7 +59,7 @@ NO_POLICY: Final = "no policy is loaded, so nobody is warned, cut or restored: u
 
 
 @dataclass(slots=True)
-class Doings:
+class DecisionRun:
     """What one run of the stage has done."""
 
     accounts: int = 0
@@ -84,7 +92,7 @@ class Decide:
         look_at_all = began_s >= self._next_all_s
         decided = decide_due(now, only_changed=not look_at_all)
         if look_at_all:
-            self._restored = recovering()
+            self._restored = recovery_sentence()
         if look_at_all and not decided.full:
             ended_s = time.monotonic()
             self._next_all_s = ended_s + max(self._all_every_s, REST * (ended_s - began_s))
@@ -96,31 +104,31 @@ class Decide:
         )
 
 
-def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> Doings:
+def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> DecisionRun:
     """Decide what is due at the business instant `now`; a second run at the same time does nothing.
 
     `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
     """
     wall_ms = wall_now_ms() if wall_ms is None else wall_ms
-    told_of = 0 if only_changed else tampers.look(now)
+    told_of = 0 if only_changed else tamper_orders.open_work_orders(now)
     if not only_changed:
-        relay_states.look(now, wall_ms)
-    policies = book()
+        restored_switches.check_switches(now, wall_ms)
+    policies = policy_book()
     if not policies:
-        return Doings(idle=NO_POLICY)
-    health, changed = judged(now)
-    moment = Moment(now, wall_ms, health, policies)
-    report = Doings(counts=Counter({"tampers": told_of}))
+        return DecisionRun(idle=NO_POLICY)
+    health, changed = assess(now)
+    moment = RunContext(now, wall_ms, health, policies)
+    report = DecisionRun(counts=Counter({"tampers": told_of}))
     ordered = switching.apply_orders(moment)
-    inbox = standings.changes(LIMIT)
-    urgent = ordered | inbox.account_ids | set(standings.with_cuts_under_way() if changed else ())
+    inbox = account_states.changes(MAX_ACCOUNTS)
+    urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())
     _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
-    standings.settle(inbox)
+    account_states.remove_changes(inbox)
     if not only_changed:
-        due = standings.due(now, LIMIT)
-        report.full = len(due) == LIMIT
+        due = account_states.due(now, MAX_ACCOUNTS)
+        report.full = len(due) == MAX_ACCOUNTS
         _decide_all(due, moment, report, {})
-        report.counts["cuts"] += vacancies.look(moment)
+        report.counts["cuts"] += vacancies.disconnect_vacant(moment)
     report.counts += Counter()
     if report.counts:
         log.info("decided", accounts=report.accounts, **report.counts)
@@ -128,22 +136,22 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
 
 
 def _decide_all(
-    account_ids: Sequence[int], moment: Moment, report: Doings, recorded_wall_ms: Mapping[int, int]
+    account_ids: Sequence[int], moment: RunContext, report: DecisionRun, recorded_wall_ms: Mapping[int, int]
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
         known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
-        relights.note(known, moment, recorded_wall_ms)
-        decided = [Decided(item, decide(item.policy, item.facts)) for item in known]
+        reconnections.record_credits(known, moment, recorded_wall_ms)
+        decided = [AccountDecision(item, decide(item.policy, item.facts)) for item in known]
         _ask_for_notices(decided, moment, report)
-        acted = _Doing(moment, report, known).all(decided)
-        relights.close(acted, moment)
-        report.counts["welds"] += welds.look(known, moment.now)
-        report.counts["news"] += standings.save(_by_next_change(acted, moment), moment.now)
+        acted = _DecisionExecutor(moment, report, known).all(decided)
+        reconnections.close(acted, moment)
+        report.counts["welds"] += weld_detection.open_work_orders(known, moment.now)
+        report.counts["news"] += account_states.save(_by_next_change(acted, moment), moment.now)
         report.accounts += len(known)
     report.counts += Counter()
 
 
-def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Doings) -> None:
+def _ask_for_notices(decided: Iterable[AccountDecision], moment: RunContext, report: DecisionRun) -> None:
     """Whose opening credit is recorded and not posted yet is not warned: the next run sees it in the balance."""
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
@@ -156,7 +164,7 @@ def _ask_for_notices(decided: Iterable[Decided], moment: Moment, report: Doings)
         report.counts["notices"] += len(wanted)
 
 
-def _by_next_change(decided: Sequence[Decided], moment: Moment) -> list[Decided]:
+def _by_next_change(decided: Sequence[AccountDecision], moment: RunContext) -> list[AccountDecision]:
     """A version that comes into force is looked at on its day, and terms or a protected status at their instant."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     day = moment.policies.next_change(moment.now, zone)
@@ -164,35 +172,35 @@ def _by_next_change(decided: Sequence[Decided], moment: Moment) -> list[Decided]
     return [_waiting(item, versions) for item in decided]
 
 
-def _waiting(item: Decided, versions: Sequence[datetime]) -> Decided:
+def _waiting(item: AccountDecision, versions: Sequence[datetime]) -> AccountDecision:
     changes = [*versions, *([] if item.known.changes_at is None else [item.known.changes_at])]
     return item.waiting_until(min(changes)) if changes else item
 
 
-class _Doing:
+class _DecisionExecutor:
     """Carries decisions out: one instance for each set of accounts, with its transformers' queues."""
 
-    def __init__(self, moment: Moment, report: Doings, known: Sequence[Known]) -> None:
+    def __init__(self, moment: RunContext, report: DecisionRun, known: Sequence[AccountSnapshot]) -> None:
         self.moment, self.report = moment, report
         self.fed_by = registry.transformers_of(item.agreement.service_point_id for item in known)
         transformers = {self._transformer(item) for item in known}
-        self.cuts = Queue.of(DISCONNECT, transformers, moment.now)
-        self.connects = Queue.of(CONNECT, transformers, moment.now)
+        self.cuts = SwitchingQueue.of(DISCONNECT, transformers, moment.now)
+        self.connects = SwitchingQueue.of(CONNECT, transformers, moment.now)
 
-    def all(self, decided: Sequence[Decided]) -> list[Decided]:
+    def all(self, decided: Sequence[AccountDecision]) -> list[AccountDecision]:
         """Light first; then who was not tried yet and has been out of credit for longest."""
         return [self._one(item) for item in sorted(decided, key=_turn)]
 
-    def _transformer(self, known: Known) -> str:
+    def _transformer(self, known: AccountSnapshot) -> str:
         """What feeds it; empty where that is not known."""
         return self.fed_by.get(known.agreement.service_point_id, "")
 
-    def _one(self, item: Decided) -> Decided:
+    def _one(self, item: AccountDecision) -> AccountDecision:
         known, decision = item.known, item.decision
         if known.device_id is None:
             return item
         if known.by_hand:
-            item, counts = by_hand.act(item, self.moment)
+            item, counts = manual_switching.carry_out(item, self.moment)
             self.report.counts += counts
             return item
         if known.other_holds:
@@ -203,12 +211,12 @@ class _Doing:
             return self._cut(item)
         return self._leave(item)
 
-    def _held(self, item: Decided) -> Decided:
+    def _held(self, item: AccountDecision) -> AccountDecision:
         """Something else than credit holds the supply off: a payment clears only its own reason."""
         known = item.known
         if item.decision.restore is not None:
             self._clear(known)
-            item = Decided(
+            item = AccountDecision(
                 known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
             )
         dark = known.facts.supply == "off" and known.pending_connect is None
@@ -227,7 +235,7 @@ class _Doing:
         self._count("cuts")
         return item
 
-    def _restore(self, item: Decided, reason: Reason) -> Decided:
+    def _restore(self, item: AccountDecision, reason: Reason) -> AccountDecision:
         known = item.known
         if known.pending_connect is not None or _waits_for_person(known):
             self._clear(known)
@@ -245,7 +253,7 @@ class _Doing:
         self._connect(known, reason)
         return item
 
-    def _cut(self, item: Decided) -> Decided:
+    def _cut(self, item: AccountDecision) -> AccountDecision:
         known, cut, now = item.known, item.decision.cut, self.moment.now
         assert cut is not None
         if known.pending_cut is not None and not _outdated(known):
@@ -274,7 +282,7 @@ class _Doing:
         self._count("cuts")
         return item
 
-    def _leave(self, item: Decided) -> Decided:
+    def _leave(self, item: AccountDecision) -> AccountDecision:
         """Neither cut nor restored: a cut that is under way has lost its ground."""
         known = item.known
         if known.pending_cut is not None:
@@ -286,28 +294,28 @@ class _Doing:
             self._clear(known)
         return item
 
-    def _undo(self, known: Known, why: str) -> None:
+    def _undo(self, known: AccountSnapshot, why: str) -> None:
         if self._call_back(known, why):
             self._connect(known, Reason("holds", "unheld"))
 
-    def _call_back(self, known: Known, why: str) -> bool:
+    def _call_back(self, known: AccountSnapshot, why: str) -> bool:
         self._count("called_back")
-        return switching.call_back(known, self.moment, why) or known.facts.supply == "off"
+        return switching.cancel_cut(known, self.moment, why) or known.facts.supply == "off"
 
-    def _connect(self, known: Known, reason: Reason) -> None:
+    def _connect(self, known: AccountSnapshot, reason: Reason) -> None:
         correlation = known.credits[-1].correlation if known.credits else 0
         command = switching.order_connect(known, reason, self._transformer(known), self.moment, correlation)
-        relights.ordered(known.account_id, command, self.moment)
+        reconnections.record_command(known.account_id, command, self.moment)
         self._count("connects")
 
-    def _clear(self, known: Known) -> None:
-        switching.release(known.agreement.service_point_id, CREDIT, switching.BY_POLICY, self.moment.now)
+    def _clear(self, known: AccountSnapshot) -> None:
+        switching.release_hold(known.agreement.service_point_id, CREDIT, switching.BY_POLICY, self.moment.now)
 
     def _count(self, what: str) -> None:
         self.report.counts[what] += 1
 
 
-def _turn(item: Decided) -> tuple[bool, datetime, datetime, int]:
+def _turn(item: AccountDecision) -> tuple[bool, datetime, datetime, int]:
     """Restored before cut; not tried before tried, so that meters out of reach do not take every window's places."""
     facts, latest = item.known.facts, item.known.latest
     tried = latest is not None and latest.kind == DISCONNECT
@@ -315,18 +323,18 @@ def _turn(item: Decided) -> tuple[bool, datetime, datetime, int]:
     return item.decision.restore is None, tried_at, facts.below_cut_since or facts.now, facts.balance_minor
 
 
-def _put_off(item: Decided, until: datetime, rule: str) -> Decided:
+def _put_off(item: AccountDecision, until: datetime, rule: str) -> AccountDecision:
     """To be cut, and not yet its turn behind its transformer."""
     at = until.astimezone(item.known.facts.zone).isoformat(timespec="seconds")
     return item.waiting_until(until, Reason(rule, "waits_for_window", {"not_before_at": at}))
 
 
-def _outdated(known: Known) -> bool:
+def _outdated(known: AccountSnapshot) -> bool:
     """Whether a credit was recorded after the unfinished cut was given: it must not be carried out any more."""
     return known.latest_cause == Cause.CREDIT and bool(known.credits)
 
 
-def _counted(known: Known, window_from_at: datetime) -> bool:
+def _counted(known: AccountSnapshot, window_from_at: datetime) -> bool:
     """Whether the account has had its place among the window's cuts already."""
     latest = known.latest
     return (
@@ -337,12 +345,12 @@ def _counted(known: Known, window_from_at: datetime) -> bool:
     )
 
 
-def _waits_for_person(known: Known) -> bool:
+def _waits_for_person(known: AccountSnapshot) -> bool:
     latest = known.latest
     return latest is not None and latest.state == CommandState.WAITING_FOR_PERSON
 
 
-def _may_be_cut(known: Known) -> bool:
+def _may_be_cut(known: AccountSnapshot) -> bool:
     """Whether the supply may be off, for all that is known: a cut is under way, or was sent and never heard of."""
     latest = known.latest
     if latest is None or latest.kind != DISCONNECT:
@@ -354,7 +362,7 @@ def _came_to_nothing(command: SwitchCommand) -> bool:
     return command.state in (CommandState.FAILED, CommandState.EXPIRED, CommandState.SUPERSEDED)
 
 
-def _again_at(known: Known, kind: str, now: datetime) -> datetime | None:
+def _again_at(known: AccountSnapshot, kind: str, now: datetime) -> datetime | None:
     """When a command that has failed may be given again; none where nothing stands against it."""
     latest = known.latest
     if (
@@ -364,5 +372,5 @@ def _again_at(known: Known, kind: str, now: datetime) -> datetime | None:
         or latest.ended_at is None
     ):
         return None
-    again_at = latest.ended_at + AGAIN_AFTER
+    again_at = latest.ended_at + RETRY_AFTER
     return again_at if again_at > now else None

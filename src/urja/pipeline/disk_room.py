@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client import Gauge
 
 from urja.apps.readings import alarms
-from urja.base.disk_room import Level, rooms
+from urja.base.disk_space import Level, disk_spaces
 from urja.base.sentences import in_english
 from urja.base.settings import DiskSettings
 from urja.pipeline.stage import Report
@@ -23,11 +23,11 @@ class DiskRoom:
         self._settings = settings
 
     def run_once(self, now: datetime) -> Report:
-        found = rooms(self._places, self._settings)
+        found = disk_spaces(self._places, self._settings)
         for room in found:
             _FREE.labels(room.path).set(room.free_bytes)
         said = alarms.of_disk(found)
         # On a disk that is full already the database refuses this; the metric and `urja status` do without it.
-        alarms.tell("disk", said, now)
+        alarms.store_alarm("disk", said, now)
         ill = any(room.level is Level.CRITICAL for room in found)
         return Report(detail=" ".join(in_english(said)), ill=ill)

@@ -16,10 +16,10 @@ import structlog
 from prometheus_client import Counter
 
 from urja.apps.assets import meter_keys
-from urja.apps.commands import operations, sending
-from urja.apps.readings import heard
+from urja.apps.commands import operations, outgoing_orders
+from urja.apps.readings import last_gasps
 from urja.base.clock import Clock
-from urja.pipeline.stage import InThread, Report, settled
+from urja.pipeline.stage import InThread, Report, acknowledging
 from urja.stream.consumer import Consumer
 from urja.stream.orders import Order, Progress, SignedOrder
 
@@ -72,7 +72,7 @@ class Dispatch:
         """Progress is acknowledged after the commit; what comes again changes nothing."""
         if self._progress is None:
             return 0
-        async with settled(await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)) as reports:
+        async with acknowledging(await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)) as reports:
             if not reports:
                 return 0
             moved = set(await self._in_thread(_record, reports))
@@ -91,7 +91,7 @@ class Dispatch:
     # -- to the head end ------------------------------------------------------------------------------------
 
     async def _send(self, now: datetime) -> int:
-        outgoing = await self._in_thread(sending.claim, now, self._wall_ms(), self._sign, AT_ONCE)
+        outgoing = await self._in_thread(outgoing_orders.claim, now, self._wall_ms(), self._sign, AT_ONCE)
         if not outgoing:
             return 0
         # All are waited for, also when one fails: what the broker has is noted in any case.
@@ -100,7 +100,7 @@ class Dispatch:
             return_exceptions=True,
         )
         stored = [out for out, result in zip(outgoing, results, strict=True) if isinstance(result, int)]
-        await self._in_thread(sending.mark_published, [out.order.command_id for out in stored])
+        await self._in_thread(outgoing_orders.mark_published, [out.order.command_id for out in stored])
         for out in stored:
             _SENT.labels(out.order.kind).inc()
             log.info(
@@ -133,7 +133,7 @@ class Dispatch:
 
 def _keep_new_keys(reports: Sequence[Progress]) -> list[Progress]:
     """Take new keys out of the reports that bring them, into the table that the web cannot read, before they count as made."""
-    devices = operations.makers_of_keys(
+    devices = operations.devices_making_keys(
         report.command_id for report in reports if "new_keys" in report.evidence
     )
     return [_without_new_keys(report, devices.get(report.command_id)) for report in reports]
@@ -147,7 +147,7 @@ def _without_new_keys(report: Progress, device_id: int | None) -> Progress:
     report = msgspec.structs.replace(report, evidence=evidence)
     if device_id is not None and report.state == "confirmed":
         try:
-            meter_keys.keep(device_id, report.command_id, made, report.at)
+            meter_keys.store_new_keys(device_id, report.command_id, made, report.at)
         except (msgspec.ValidationError, TypeError):
             # Its words would quote what was said.
             return msgspec.structs.replace(report, state="failed", detail="what was made are no keys")
@@ -164,5 +164,5 @@ def _record(reports: Sequence[Progress]) -> list[int]:
     moved = operations.record_progress(reports)
     answered = {report.command_id: report.at for report in reports if report.state in _ANSWERED}
     devices = operations.devices_of(answered)
-    heard.note_answers((devices[id_], at) for id_, at in answered.items() if id_ in devices)
+    last_gasps.record_answers((devices[id_], at) for id_, at in answered.items() if id_ in devices)
     return moved

@@ -15,11 +15,11 @@ import structlog
 from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
-from urja.apps.billing.usage import unratable
+from urja.apps.billing.usage import unratable_reason
 from urja.apps.commands import operations as commands
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.queries import tariffs
-from urja.apps.supply import standings
+from urja.apps.supply import account_states
 from urja.core.calendar import local_day, midnight
 from urja.pipeline.stage import Report
 
@@ -115,7 +115,7 @@ class Display:
         """Give the commands that are due at `now`. A second run at the same time gives none."""
         today = midnight(local_day(now, self._zone), self._zone)
         mark = _newest_decision()
-        in_hand = standings.credited()
+        in_hand = account_states.credited()
         whole = self._whole_day != today
         due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
         given = self._give(due, now, wall_ms)
@@ -131,9 +131,9 @@ class Display:
 
     def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> int:
         agreements = contracts.agreements(item.agreement_id for item in due)
-        with tariffs.remembered():
+        with tariffs.cached_versions():
             # Whose tariff nobody has loaded is told of by `decide`; his display waits until somebody has.
-            balances = fresh_balances([one for one in agreements if not unratable(one, now)], now)
+            balances = fresh_balances([one for one in agreements if not unratable_reason(one, now)], now)
         told = [item for item in due if item.account_id in balances]
         for item in told:
             commands.issue(

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from prometheus_client import Counter, Gauge
 
-from urja.apps.readings import gaps, operations, staging, unconfirmed
-from urja.apps.readings.gaps import DAILY_GRACE, Wanted
+from urja.apps.readings import gaps, operations, staging, unconfirmed_intervals
+from urja.apps.readings.gaps import DAILY_GRACE, ProfileRequest
 from urja.base.ids import bucket_of, new_correlation, shard_of
-from urja.pipeline.stage import InThread, Report, Session, settled
+from urja.pipeline.stage import InThread, Report, StageConnection, acknowledging
 from urja.stream.consumer import Consumer
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
@@ -41,7 +41,7 @@ class Gaps:
 
     def __init__(
         self,
-        session: Session,
+        session: StageConnection,
         requests: Requests,
         outcomes: Consumer[ReadOutcome] | None,
         zone: str,
@@ -68,7 +68,7 @@ class Gaps:
         """Outcomes are acknowledged after the commit; one that comes again changes nothing."""
         if self._outcomes is None:
             return 0
-        async with settled(await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)) as outcomes:
+        async with acknowledging(await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)) as outcomes:
             for outcome in outcomes:
                 log.info(
                     "read outcome",
@@ -83,9 +83,9 @@ class Gaps:
     def _note(self, outcomes: Sequence[ReadOutcome], now: datetime) -> int:
         connection = self._session.get()
         with connection.transaction(), connection.cursor() as cursor:
-            return gaps.settle(cursor, outcomes, now)
+            return gaps.record_outcomes(cursor, outcomes, now)
 
-    def _look(self, now: datetime) -> tuple[int, int, list[Wanted]]:
+    def _look(self, now: datetime) -> tuple[int, int, list[ProfileRequest]]:
         """One transaction: list, close, explain, and note what will be asked."""
         connection = self._session.get()
         offset = now.astimezone(self._zone).utcoffset()
@@ -94,13 +94,13 @@ class Gaps:
         with connection.cursor() as cursor, connection.transaction():
             found = gaps.list_missing(cursor, now, int(offset.total_seconds()))
             filled = gaps.close_filled(cursor, now)
-            unconfirmed.forget_before(cursor, now - gaps.DEPTH)
+            unconfirmed_intervals.delete_before(cursor, now - gaps.DEPTH)
             explained = gaps.explained_by_outages(cursor)
             if explained:
                 staging.make_days_of(cursor, [start for _, _, start, _ in explained])
             zeros = operations.store_known_zeros(cursor, explained, now, str(self._zone))
             gaps.cover_midnights(cursor, midnight, str(self._zone))
-            asked = gaps.wanted(cursor, now, midnight, self._outstanding)
+            asked = gaps.take_requests(cursor, now, midnight, self._outstanding)
         _FOUND.inc(found)
         _CLOSED.labels("data").inc(filled)
         _CLOSED.labels("outage").inc(zeros)
@@ -111,7 +111,7 @@ class Gaps:
         local = (now - DAILY_GRACE).astimezone(self._zone)
         return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
-    async def _publish(self, asked: Sequence[Wanted], now: datetime) -> None:
+    async def _publish(self, asked: Sequence[ProfileRequest], now: datetime) -> None:
         for number, want in enumerate(asked):
             request = ReadRequest(
                 request_id=want.request_id,

@@ -18,14 +18,14 @@ import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from urja.apps.readings import accrual, gaps, heard, staging, unconfirmed
-from urja.apps.readings.exceptions import Sieve
+from urja.apps.readings import accrual, gaps, last_gasps, staging, unconfirmed_intervals
+from urja.apps.readings.exceptions import RefusedRows
 from urja.apps.readings.kinds import BLOCK_LOAD_D1, BLOCK_LOAD_UNCOMMISSIONED, Reason, Status
-from urja.apps.readings.places import Placed, Places, current_revision
+from urja.apps.readings.registry_snapshot import PlacedRows, RegistrySnapshot, current_revision
 from urja.apps.readings.staging import Rows, Stored
 from urja.base.clock import Clock
 from urja.core import vee
-from urja.pipeline.stage import InThread, Report, Session, settled
+from urja.pipeline.stage import InThread, Report, StageConnection, acknowledging
 from urja.stream.codec import Batch
 from urja.stream.consumer import Consumer
 from urja.stream.records import BLOCK, EVENT, NULL, REGISTER, RegisterKind, Source
@@ -47,7 +47,7 @@ _ROWS = Counter("urja_ingest_rows", "Rows by what became of them", ["outcome"])
 
 
 @dataclass(slots=True)
-class Outcome:
+class IngestResult:
     """What became of a batch's rows."""
 
     stored: Stored = field(default_factory=Stored)
@@ -57,15 +57,15 @@ class Outcome:
 class Ingester:
     """The part without a broker: arrays in, one committed transaction out."""
 
-    def __init__(self, session: Session, zone: str) -> None:
+    def __init__(self, session: StageConnection, zone: str) -> None:
         self._session = session
         self._zone = zone
-        self._places: Places | None = None
+        self._places: RegistrySnapshot | None = None
         self._days: set[int] = set()
         self._prepared: psycopg.Connection | None = None
         self._careful = 0
 
-    def apply(self, batches: Sequence[Batch], now: datetime, *, sequence: int = 0) -> Outcome:
+    def apply(self, batches: Sequence[Batch], now: datetime, *, sequence: int = 0) -> IngestResult:
         """Validate, store and accrue all records of the batches in one transaction; safe to repeat."""
         connection = self._session.get()
         with connection.cursor() as cursor:
@@ -79,7 +79,7 @@ class Ingester:
                     # are placed again.
                     if self._places is not None and self._places.revision == current_revision(cursor):
                         outcome = self._store(cursor, placed, now)
-                        staging.move_cursor(cursor, INGEST, READINGS, sequence, now)
+                        staging.record_stream_position(cursor, INGEST, READINGS, sequence, now)
                         return outcome
 
     def _prepare(self, connection: psycopg.Connection, cursor: psycopg.Cursor) -> None:
@@ -88,7 +88,7 @@ class Ingester:
             self._prepared = connection
             self._days.clear()
         if self._places is None or self._places.revision != current_revision(cursor):
-            self._places = Places.load(cursor)
+            self._places = RegistrySnapshot.load(cursor)
 
     def _make_days(self, cursor: psycopg.Cursor, start_at: NDArray[np.int64]) -> None:
         missing = set(np.unique(start_at // 86_400).tolist()) - self._days
@@ -113,7 +113,7 @@ class Ingester:
         )
         return _Valid(blocks, registers, events, places, (block_sieve, register_sieve, event_sieve), unproven)
 
-    def _store(self, cursor: psycopg.Cursor, valid: "_Valid", now: datetime) -> Outcome:
+    def _store(self, cursor: psycopg.Cursor, valid: "_Valid", now: datetime) -> IngestResult:
         stored = staging.store_blocks(
             cursor, valid.blocks, zone=self._zone, now=now, expect_new=not self._careful
         )
@@ -121,18 +121,20 @@ class Ingester:
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
         gaps.list_uncommissioned(cursor, valid.blocks, now)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
-        staging.note_tampers(cursor, valid.registers)
+        staging.record_tamper_counts(cursor, valid.registers)
         believed = valid.blocks["channel_set"] == BLOCK_LOAD_D1
-        unconfirmed.settle(cursor, valid.blocks if believed.all() else valid.blocks[believed], now)
+        unconfirmed_intervals.confirm(cursor, valid.blocks if believed.all() else valid.blocks[believed], now)
         unproven = valid.unproven
-        stored += Stored(ignored=len(unproven.blocks) - unconfirmed.store(cursor, unproven.blocks))
-        unconfirmed.ask_for_logs(cursor, (unproven.blocks, unproven.registers), unproven.events)
-        heard.note_batch(cursor, (valid.blocks, valid.registers), valid.events)
+        stored += Stored(ignored=len(unproven.blocks) - unconfirmed_intervals.store(cursor, unproven.blocks))
+        unconfirmed_intervals.request_tamper_logs(
+            cursor, (unproven.blocks, unproven.registers), unproven.events
+        )
+        last_gasps.record_batch(cursor, (valid.blocks, valid.registers), valid.events)
         new_events = staging.store_events(cursor, valid.event_places, valid.events)
         stored += Stored(inserted=new_events, ignored=len(valid.events) - new_events)
         for sieve in valid.sieves:
             sieve.store(cursor, now)
-        return Outcome(stored, sum(sieve.count for sieve in valid.sieves))
+        return IngestResult(stored, sum(sieve.count for sieve in valid.sieves))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class _Valid:
     registers: Rows
     events: Rows
     event_places: NDArray[np.int64]
-    sieves: tuple[Sieve, ...]
+    sieves: tuple[RefusedRows, ...]
     unproven: _Unproven
 
     def lock(self, cursor: psycopg.Cursor) -> None:
@@ -165,12 +167,12 @@ class _Valid:
 class _Judge:
     """The checks, in the order in which a row can fail them: the first reason is the one that is kept."""
 
-    places: Places
+    places: RegistrySnapshot
     now: int
     utc_offset_s: int
 
-    def blocks(self, rows: Rows) -> tuple[Rows, Sieve]:
-        sieve = Sieve("block", "start_at", [])
+    def blocks(self, rows: Rows) -> tuple[Rows, RefusedRows]:
+        sieve = RefusedRows("block", "start_at", [])
         end_at = rows["start_at"] + rows["length_s"]
         placed = self.places.place(rows["device_id"], rows["start_at"], end_at)
         length_s = rows["length_s"].astype(np.int64)
@@ -186,7 +188,7 @@ class _Judge:
             [
                 (vee.in_future(end_at, self.now, FUTURE_TOLERANCE_S), Reason.FUTURE),
                 (~placed.known, Reason.NO_DEVICE_PERIOD),
-                (vee.absent(rows["import_wh"]), Reason.NO_ENERGY),
+                (vee.is_null(rows["import_wh"]), Reason.NO_ENERGY),
                 (
                     vee.misaligned(rows["start_at"], length_s, placed.interval_s, self.utc_offset_s),
                     Reason.MISALIGNED,
@@ -202,8 +204,8 @@ class _Judge:
             kept["agreement_id"][doubted] = 0
         return kept, sieve
 
-    def registers(self, cursor: psycopg.Cursor, rows: Rows) -> tuple[Rows, Sieve]:
-        sieve = Sieve("register", "read_at", [])
+    def registers(self, cursor: psycopg.Cursor, rows: Rows) -> tuple[Rows, RefusedRows]:
+        sieve = RefusedRows("register", "read_at", [])
         rows = rows[np.lexsort((rows["import_wh"], rows["read_at"], rows["device_id"]))]
         placed = self.places.place(rows["device_id"], rows["read_at"], rows["read_at"])
         passed = _sift(
@@ -212,7 +214,7 @@ class _Judge:
             [
                 (vee.in_future(rows["read_at"], self.now, FUTURE_TOLERANCE_S), Reason.FUTURE),
                 (~placed.known, Reason.NO_DEVICE_PERIOD),
-                (vee.absent(rows["import_wh"]), Reason.NO_ENERGY),
+                (vee.is_null(rows["import_wh"]), Reason.NO_ENERGY),
                 (rows["import_wh"] < 0, Reason.IMPLAUSIBLE),
             ],
         )
@@ -229,7 +231,7 @@ class _Judge:
         too_fast &= ~doubted
         # What is refused as too fast must not make the reads after it look as if they ran back.
         judged = np.where(too_fast | doubted, NULL, kept["import_wh"])
-        back = vee.runs_back(kept["device_id"], judged, before_wh, after_wh) & ~too_fast & ~doubted
+        back = vee.decreases(kept["device_id"], judged, before_wh, after_wh) & ~too_fast & ~doubted
         plain = rows[passed]
         sieve.refuse(plain, too_fast, Reason.IMPLAUSIBLE)
         sieve.refuse(plain, back, Reason.RUNS_BACK)
@@ -240,8 +242,8 @@ class _Judge:
         now = np.full(len(rows), self.now, np.int64)
         return rows[self.places.place(rows["device_id"], now, now).known]
 
-    def events(self, rows: Rows) -> tuple[Rows, NDArray[np.int64], Sieve]:
-        sieve = Sieve("event", "occurred_at", [])
+    def events(self, rows: Rows) -> tuple[Rows, NDArray[np.int64], RefusedRows]:
+        sieve = RefusedRows("event", "occurred_at", [])
         placed = self.places.place(rows["device_id"], rows["occurred_at"], rows["occurred_at"])
         passed = _sift(
             sieve,
@@ -269,7 +271,9 @@ def _zero_for_null(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(values == NULL, 0, values)
 
 
-def _sift(sieve: Sieve, rows: Rows, checks: Sequence[tuple[NDArray[np.bool_], Reason]]) -> NDArray[np.bool_]:
+def _sift(
+    sieve: RefusedRows, rows: Rows, checks: Sequence[tuple[NDArray[np.bool_], Reason]]
+) -> NDArray[np.bool_]:
     """Refuse each row for the first check that objects to it; the mask of those that none objects to."""
     passed = np.ones(len(rows), np.bool_)
     for objections, reason in checks:
@@ -278,7 +282,7 @@ def _sift(sieve: Sieve, rows: Rows, checks: Sequence[tuple[NDArray[np.bool_], Re
     return passed
 
 
-def _with_places(rows: Rows, placed: Placed, passed: NDArray[np.bool_], dtype: np.dtype[np.void]) -> Rows:
+def _with_places(rows: Rows, placed: PlacedRows, passed: NDArray[np.bool_], dtype: np.dtype[np.void]) -> Rows:
     taken = rows[passed]
     kept = np.zeros(len(taken), dtype)
     for name in taken.dtype.names or ():
@@ -312,7 +316,7 @@ class Ingest:
         if not deliveries:
             return Report(lag=0)
         last = max(delivery.sequence for delivery in deliveries)
-        async with settled(deliveries) as batches:
+        async with acknowledging(deliveries) as batches:
             # Waiting took time, and a push that came meanwhile is not from the future.
             outcome = await self._in_thread(
                 self._ingester.apply, batches, max(now, self._clock.now()), sequence=last
@@ -324,7 +328,7 @@ class Ingest:
         )
 
 
-def _report(batches: Sequence[Batch], outcome: Outcome) -> None:
+def _report(batches: Sequence[Batch], outcome: IngestResult) -> None:
     _ROWS.labels("inserted").inc(outcome.stored.inserted)
     _ROWS.labels("changed").inc(outcome.stored.changed)
     _ROWS.labels("ignored").inc(outcome.stored.ignored)

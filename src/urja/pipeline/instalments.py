@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from urja.apps.billing import arrears, plans, posting as billing, usage
 from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
-from urja.core.arrears import due_day
+from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, midnight
 from urja.usecases.operations import RecordDuesPaid, perform
 
@@ -36,7 +36,7 @@ CROSS JOIN LATERAL (
     FROM billing.instalment i WHERE i.plan_id = p.id
 ) posted
 CROSS JOIN LATERAL (
-    -- As `core.arrears.due_day` has it.
+    -- As `core.arrears.instalment_due_on` has it.
     SELECT (posted.first + posted.number * CASE p.every WHEN 'day' THEN interval '1 day' ELSE interval '1 month' END)::date
         AS due_on
 ) next
@@ -61,7 +61,7 @@ class _Due(NamedTuple):
     def days(self) -> list[date]:
         """The due days that are closed and not posted."""
         found, number = [], self.number
-        while (day := due_day(self.every, self.first, number)) <= self.closed_through and (
+        while (day := instalment_due_on(self.every, self.first, number)) <= self.closed_through and (
             self.valid_to is None or midnight(day, usage.zone()) < self.valid_to
         ):
             found.append(day)
@@ -87,13 +87,13 @@ def _due(which: str, **parameters: Any) -> list[_Due]:
 def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
     """Look once more under the plans' locks, then post; where nothing is owed any more a plan ends."""
     with transaction.atomic():
-        plans.hold(plan_ids)
+        plans.lock_plans(plan_ids)
         due = _due("AND p.id = ANY(%(plans)s) ORDER BY p.id", plans=plan_ids)
         wanted = [
             (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due
         ]
         posted = billing.post_instalments(bucket, wanted, now)
-        left = arrears.left(one.account_id for one in due)
+        left = arrears.dues_of(one.account_id for one in due)
         for one, days in zip(due, posted, strict=True):
             if one.account_id not in left:
                 _end(one, days, now)

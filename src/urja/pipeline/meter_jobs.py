@@ -10,20 +10,22 @@ from datetime import datetime, timedelta
 from urja.apps.meter_jobs import operations
 from urja.apps.meter_jobs.steps import Moment
 from urja.pipeline.stage import Report
-from urja.usecases import new_keys
+from urja.usecases import proven_keys
 
 
 def run_once(now: datetime, wall_ms: int) -> Report:
     """Lead every job on that can be. A second run at the same time moves none."""
     moment = Moment(now, wall_ms)
-    settled = new_keys.settle(moment)
-    kinds = operations.kinds_under_way()
+    settled = proven_keys.settle_new_keys(moment)
+    kinds = operations.active_kinds()
     if not kinds:
         return Report(settled)
-    moved = operations.hear(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
+    moved = (
+        operations.process_results(kinds, moment) + operations.expire(moment) + operations.send(kinds, moment)
+    )
     return Report(settled + moved + operations.close(moment))
 
 
-def forget(now: datetime, kept: timedelta) -> Report:
+def delete_old(now: datetime, kept: timedelta) -> Report:
     """Delete jobs that ended longer ago than they are kept."""
-    return Report(operations.forget(now - kept))
+    return Report(operations.delete_ended(now - kept))

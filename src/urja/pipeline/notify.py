@@ -18,7 +18,7 @@ import structlog
 
 from urja.apps.notices import channels, delivery
 from urja.apps.notices.config import ChannelConfig
-from urja.apps.notices.port import MessageRefusedError, Messenger, ServiceAwayError
+from urja.apps.notices.port import MessageRefusedError, Messenger, ServiceUnavailableError
 from urja.apps.supply.queries import is_disconnected
 from urja.pipeline.stage import InThread, Report
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 50
 """Messages of a channel in one run, and receipts."""
-BESIDE: Final = 8
+CONCURRENT_CALLS: Final = 8
 """Calls to a service beside each other."""
 FIRST_PAUSE_S: Final = 1.0
 LAST_PAUSE_S: Final = 60.0
@@ -60,10 +60,12 @@ class Notify:
     async def run_once(self, now: datetime) -> Report:
         """Apply receipts, send what is requested, ask after what is silent, at the business instant `now`."""
         done = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
-        done += await self._in_thread(delivery.find_words, now, self._recharge_at, is_disconnected, AT_ONCE)
+        done += await self._in_thread(
+            delivery.compose_pending, now, self._recharge_at, is_disconnected, AT_ONCE
+        )
         speaking = [service for service in self._services if self._monotonic() >= service.back_at_s]
         done += sum(await asyncio.gather(*(self._speak(service, now) for service in speaking)))
-        waiting = await self._in_thread(delivery.waiting)
+        waiting = await self._in_thread(delivery.count_waiting)
         return Report(done, lag=waiting)
 
     async def close(self) -> None:
@@ -78,16 +80,16 @@ class Notify:
         ready, ended = await self._in_thread(
             delivery.outgoing, service.channel.name, now, is_disconnected, AT_ONCE
         )
-        taken = partial(delivery.taken, reports=service.channel.reports)
+        taken = partial(delivery.record_taken, reports=service.channel.reports)
 
         async def hand_over(message: delivery.Outgoing) -> bool:
             try:
                 provider_id = await service.messenger.send(message)
             except MessageRefusedError as error:
                 log.warning("message refused", notice=message.notice_id, error=str(error))
-                await self._in_thread(delivery.refused, message.notice_id, str(error), now)
-            except ServiceAwayError as error:
-                await self._in_thread(delivery.missed, message.notice_id, str(error), now)
+                await self._in_thread(delivery.record_refused, message.notice_id, str(error), now)
+            except ServiceUnavailableError as error:
+                await self._in_thread(delivery.record_missed, message.notice_id, str(error), now)
                 return False
             else:
                 await self._in_thread(taken, message.notice_id, provider_id, now)
@@ -104,11 +106,11 @@ class Notify:
             except MessageRefusedError as error:
                 # It does not know the message any more; a receipt may still come.
                 log.warning("message unknown to its service", notice=message.notice_id, error=str(error))
-                await self._in_thread(delivery.ask_later, message.notice_id, now)
-            except ServiceAwayError:
+                await self._in_thread(delivery.postpone_query, message.notice_id, now)
+            except ServiceUnavailableError:
                 return False
             else:
-                await self._in_thread(delivery.told, message.notice_id, answer, now)
+                await self._in_thread(delivery.record_report, message.notice_id, answer, now)
             return True
 
         return await self._all(service, ask, silent)
@@ -117,7 +119,7 @@ class Notify:
         self, service: _Service, call: Callable[[Item], Awaitable[bool]], items: Sequence[Item]
     ) -> int:
         """Make all calls, a few beside each other; how many came through. A service that is away is not waited for."""
-        gate = asyncio.Semaphore(BESIDE)
+        gate = asyncio.Semaphore(CONCURRENT_CALLS)
         results: list[bool] = []
 
         async def one(item: Item) -> None:

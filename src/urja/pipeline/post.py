@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from urja.pipeline import instalments
-from urja.pipeline.close import CUTOFF, Closed, close_days
+from urja.pipeline.close import CUTOFF, CloseResult, close_days
 from urja.pipeline.credits import post_credits
-from urja.pipeline.leaving import settle_left
+from urja.pipeline.final_settlements import settle_ended_accounts
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -19,7 +19,7 @@ class Posted:
     """What one run of the stage has posted."""
 
     credits: int
-    closed: Closed
+    closed: CloseResult
     dues: int = 0
     """Entries by which something else than a recharge has paid old dues."""
 
@@ -42,7 +42,7 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
     """
     posted = Posted(post_credits(now), close_days(now, cutoff))
     posted.dues = instalments.post_due(now)
-    settled = settle_left(now)
+    settled = settle_ended_accounts(now)
     if settled.accounts:
         posted.credits += post_credits(now)
         posted.dues += settled.entries

@@ -18,14 +18,14 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from urja.apps.assets import queries as assets
-from urja.apps.assets.queries import Projected
-from urja.apps.commissioning import projection
+from urja.apps.assets.queries import WrittenEntry
+from urja.apps.commissioning import device_entries
 from urja.apps.meter_types import queries as types
 from urja.apps.readings import alarms
 from urja.base.sentences import Sentence
 from urja.pipeline.stage import InThread, Report
 from urja.stream import messages
-from urja.stream.contents import PARTS, Contents, digest_of, digests_of_parts, part_of
+from urja.stream.bucket_contents import PARTS, BucketContents, digest_of, digests_of_parts, part_of
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerUnavailableError, StreamError
 from urja.stream.meter_types import SignedType, TypeEntry
@@ -50,14 +50,14 @@ _UNWRITTEN = Gauge(
 )
 
 
-class Store(Protocol):
+class ProjectionStore(Protocol):
     """The key-value store of the broker."""
 
     async def put_device(self, key: str, signed: SignedDevice) -> int: ...
     async def delete_device(self, key: str) -> int: ...
     async def device_keys(self) -> list[str]: ...
     async def devices_sequence(self) -> int: ...
-    async def told_contents(self) -> list[Contents]: ...
+    async def told_contents(self) -> list[BucketContents]: ...
     async def put_type(self, name: str, signed: SignedType) -> int: ...
 
 
@@ -65,7 +65,12 @@ class Project:
     """The stage."""
 
     def __init__(
-        self, store: Store, zone: str, *, signing_key: bytes, in_thread: InThread = asyncio.to_thread
+        self,
+        store: ProjectionStore,
+        zone: str,
+        *,
+        signing_key: bytes,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         self._store = store
         self._zone = ZoneInfo(zone)
@@ -76,7 +81,7 @@ class Project:
         self._unwritten: dict[str, str] | None = None
         """Why the broker refused a type, by its name; None until something has been said of types."""
         self._in_thread = in_thread
-        self._compared: list[Contents] = []
+        self._compared: list[BucketContents] = []
         self._compare_at_s = -math.inf
         self._floor = -1
         """What head ends tell of an earlier sequence may be of before this process wrote; -1: not asked yet."""
@@ -96,7 +101,7 @@ class Project:
         if self._floor < 0:
             await self._all_again_if_written_otherwise()
             self._floor = self._highest = await self._store.devices_sequence()
-        due = await self._in_thread(projection.due_projections, AT_ONCE)
+        due = await self._in_thread(device_entries.due_entries, AT_ONCE)
         written = []
         for entry in due:
             signed = SignedDevice.of(entry, self._signing_key)
@@ -117,12 +122,12 @@ class Project:
         Head ends take nothing of that, and the comparison would find it as it was written. One entry tells it of all: what
         is not due was written by the last process, or would have been made due by it.
         """
-        example = await self._in_thread(projection.example_projected)
+        example = await self._in_thread(device_entries.sample_written_entry)
         if example is None:
             return
         entry, digest = example
         if digest_of(messages.encode(SignedDevice.of(entry, self._signing_key))) != digest:
-            count = await self._in_thread(operations.project_again)
+            count = await self._in_thread(operations.mark_written_due)
             log.warning("all meters are projected again: they were written or signed otherwise", count=count)
 
     async def _project_types(self, now: datetime) -> int:
@@ -153,7 +158,7 @@ class Project:
             self._unwritten = unwritten
             _UNWRITTEN.set(len(unwritten))
             said = self._types_unwritten()
-            await self._in_thread(alarms.tell, "meter types", [said] if said else [], now)
+            await self._in_thread(alarms.store_alarm, "meter types", [said] if said else [], now)
         return len(due) - len(unwritten)
 
     def _types_unwritten(self) -> Sentence | None:
@@ -177,7 +182,7 @@ class Project:
             self._written_at.clear()
             self._floor = sequence
         self._highest = sequence
-        rows = await self._in_thread(assets.projected)
+        rows = await self._in_thread(assets.written_entries)
         # What is told of a store that went further is of the one before.
         known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
         self._compared = told
@@ -185,10 +190,12 @@ class Project:
         self._mended -= known - differing
         if differing:
             await self._mend(differing, rows, now)
-        said = [alarms.of_projection(self._last_mend)] if self._again else []
-        await self._in_thread(alarms.tell, "projection", said, now)
+        said = [alarms.of_registry_copy_conflict(self._last_mend)] if self._again else []
+        await self._in_thread(alarms.store_alarm, "projection", said, now)
 
-    def _judge(self, told: Iterable[Contents], rows: Sequence[Projected]) -> tuple[set[int], set[int]]:
+    def _judge(
+        self, told: Iterable[BucketContents], rows: Sequence[WrittenEntry]
+    ) -> tuple[set[int], set[int]]:
         """The parts of which head ends tell since they were written last, and those that are not as written."""
         expected = digests_of_parts((row.key, row.digest) for row in rows)
         changing = {part_of(row.key) for row in rows if row.is_due}
@@ -204,16 +211,18 @@ class Project:
             differing |= {part for part in new if one.parts[part] != expected[part]}
         return known, differing
 
-    async def _mend(self, parts: set[int], rows: Iterable[Projected], now: datetime) -> None:
+    async def _mend(self, parts: set[int], rows: Iterable[WrittenEntry], now: datetime) -> None:
         own = {row.key: row.device_id for row in rows if part_of(row.key) in parts}
         strange = [key for key in await self._store.device_keys() if part_of(key) in parts and key not in own]
         for key in strange:
             self._wrote(key, await self._store.delete_device(key))
-        written = await self._in_thread(operations.project_again, list(own.values()))
+        written = await self._in_thread(operations.mark_written_due, list(own.values()))
         self._mended |= parts
         _MENDED.labels("written").inc(written)
         _MENDED.labels("removed").inc(len(strange))
-        self._last_mend = alarms.of_mended(parts=len(parts), written=written, removed=len(strange), now=now)
+        self._last_mend = alarms.of_registry_copy_repair(
+            parts=len(parts), written=written, removed=len(strange), now=now
+        )
         log.error(
             "the projection was not as written", parts=len(parts), written=written, removed=strange[:20]
         )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.proofs import daily, queries as proofs
+from urja.apps.proofs import law_runs, queries as proofs
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
 
@@ -49,7 +49,7 @@ class Prover:
         self._proven, self._last = last.day, Report(detail=last.sentence, ill=not last.holds)
         return self._last
 
-    def _ask(self, day: date, now: datetime, last: proofs.Run | None) -> proofs.Run:
+    def _ask(self, day: date, now: datetime, last: proofs.LawRun | None) -> proofs.LawRun:
         # Of the same month: what is older was gone through whole since.
         first = 0 if last is None or day.replace(day=1) > last.day else proofs.proven_to()
         reached = proofs.sealed_to()
@@ -57,7 +57,7 @@ class Prover:
         found = self.laws(first)
         took_s = time.monotonic() - began_s
         self._rest_until_s = began_s + took_s * (1 + REST)
-        run = daily.record(day, now, round(took_s * 1000), first, reached, found)
+        run = law_runs.record(day, now, round(took_s * 1000), first, reached, found)
         (log.info if run.holds else log.error)(
             "laws asked", day=str(day), found=run.sentence, took_s=round(took_s, 1)
         )

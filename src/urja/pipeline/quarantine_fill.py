@@ -37,7 +37,7 @@ class QuarantineFill:
             _FULL.labels(fill.standing).set(len(fill.full))
             _FILLED.labels(fill.standing).set(fill.size / fill.limit if fill.limit > 0 else 0)
         said = alarms.of_quarantine(fills)
-        await self._in_thread(alarms.tell, "quarantine", said, now)
+        await self._in_thread(alarms.store_alarm, "quarantine", said, now)
         frames = sum(fill.frames for fill in fills)
         held = f"{frames} frame{'' if frames == 1 else 's'} in quarantine" if frames else ""
         return Report(detail=" ".join(in_english(said)) or held, ill=bool(said))

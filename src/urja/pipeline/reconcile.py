@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from urja.apps.payments import reconciling
+from urja.apps.payments import reconciliation
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.pipeline.stage import Report
@@ -25,7 +25,7 @@ CLOSED_AFTER: Final = timedelta(hours=6)
 """After a day's end its report is had a last time."""
 DAYS_AT_ONCE: Final = 5
 LEAST_PAUSE_WALL_S: Final = 1.0
-SILENT_PAUSE_WALL_S: Final = 5.0
+NO_ANSWER_PAUSE_WALL_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Reconciler:
             return Report()
         self._begin_days(now)
         today = now.astimezone(self.zone).date()
-        days, stored, error = reconciling.open_reports(self.gateway.name, today, DAYS_AT_ONCE), 0, ""
+        days, stored, error = reconciliation.open_reports(self.gateway.name, today, DAYS_AT_ONCE), 0, ""
         pause = max(ASK_EVERY, timedelta(seconds=LEAST_PAUSE_WALL_S * self.speed))
         for day in days:
             try:
@@ -53,12 +53,12 @@ class Reconciler:
             except (GatewayAwayError, GatewayRefusedError) as failure:
                 # In their order: what a later day's report says is judged when the earlier ones are there.
                 error = f"the settlement report of {day} cannot be had: {failure}"
-                reconciling.report_failed(self.gateway.name, day, str(failure))
+                reconciliation.record_report_error(self.gateway.name, day, str(failure))
                 if isinstance(failure, GatewayAwayError):
-                    pause = timedelta(seconds=SILENT_PAUSE_WALL_S * self.speed)
+                    pause = timedelta(seconds=NO_ANSWER_PAUSE_WALL_S * self.speed)
                 break
-        known_to = reconciling.reports_reach_to(self.gateway.name, now)
-        found = reconciling.reconcile(self.gateway.name, now, known_to - self.within)
+        known_to = reconciliation.reports_reach_to(self.gateway.name, now)
+        found = reconciliation.reconcile(self.gateway.name, now, known_to - self.within)
         if error:
             log.warning("settlements not had", error=error)
         # After a stop of many days there are more: they need not wait for each other.
@@ -68,21 +68,21 @@ class Reconciler:
     def _begin_days(self, now: datetime) -> None:
         """A report for each day up to today, beginning with the oldest payment that nobody has paid out."""
         today = now.astimezone(self.zone).date()
-        known = reconciling.last_report(self.gateway.name)
+        known = reconciliation.last_report(self.gateway.name)
         if known is not None:
             first = known + timedelta(days=1)
-        elif (captured_at := reconciling.first_captured_at(self.gateway.name)) is not None:
+        elif (captured_at := reconciliation.first_captured_at(self.gateway.name)) is not None:
             first = captured_at.astimezone(self.zone).date()
         else:
             return
         days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
-        reconciling.expect_reports(self.gateway.name, days)
+        reconciliation.expect_reports(self.gateway.name, days)
 
     def _have(self, day: date, now: datetime) -> int:
         facts = self.gateway.client.settled_on(day)
-        stored = reconciling.store(self.gateway.name, day, facts, now)
+        stored = reconciliation.store(self.gateway.name, day, facts, now)
         ended = now >= self._end_of(day) + CLOSED_AFTER
-        reconciling.report_had(self.gateway.name, day, now, ended=ended)
+        reconciliation.record_report(self.gateway.name, day, now, ended=ended)
         if stored or ended:
             log.info("settlements had", day=str(day), rows=len(facts), new=stored, closed=ended)
         return stored

@@ -11,7 +11,7 @@ import structlog
 
 from urja.base.sentences import in_english
 from urja.pipeline.stage import Report
-from urja.usecases import approving, requests
+from urja.usecases import operation_approval, requests
 
 log = structlog.get_logger()
 
@@ -21,7 +21,10 @@ AT_ONCE: Final = 100
 def run_once(now: datetime) -> Report:
     """Answer what waits at `now`."""
     done = 0
-    while done < AT_ONCE and (request := requests.answer_next(now, approving.GATE)) is not None:
+    while (
+        done < AT_ONCE
+        and (request := requests.answer_next(now, operation_approval.APPROVAL_CHECK)) is not None
+    ):
         done += 1
         log.info(
             "request answered",

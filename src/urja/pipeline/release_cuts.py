@@ -8,9 +8,9 @@ from typing import Protocol
 
 import structlog
 
-from urja.apps.commands import releasing
+from urja.apps.commands import release_exchange
 from urja.pipeline.stage import InThread, Report
-from urja.stream.releases import AskedRelease, HeldCuts
+from urja.stream.releases import HeldDisconnections, ReleaseRequest
 
 log = structlog.get_logger()
 
@@ -18,8 +18,8 @@ log = structlog.get_logger()
 class HeadEnds(Protocol):
     """What the broker carries between the pipeline and the head ends."""
 
-    async def held_cuts(self) -> list[HeldCuts]: ...
-    async def ask_releases(self, asked: list[AskedRelease]) -> int: ...
+    async def held_cuts(self) -> list[HeldDisconnections]: ...
+    async def ask_releases(self, asked: list[ReleaseRequest]) -> int: ...
 
 
 class ReleaseCuts:
@@ -28,15 +28,15 @@ class ReleaseCuts:
     def __init__(self, headends: HeadEnds, in_thread: InThread) -> None:
         self._headends = headends
         self._in_thread = in_thread
-        self._told: list[HeldCuts] = []
-        self._asked: list[AskedRelease] | None = None
+        self._told: list[HeldDisconnections] = []
+        self._asked: list[ReleaseRequest] | None = None
 
     async def run_once(self, now: datetime) -> Report:
         told = await self._headends.held_cuts()
         news = [one for one in told if one not in self._told]
-        moved = await self._in_thread(releasing.note_held, news, now)
+        moved = await self._in_thread(release_exchange.record_held_cuts, news, now)
         self._told = told
-        asked = await self._in_thread(releasing.to_ask)
+        asked = await self._in_thread(release_exchange.pending_releases)
         if asked != self._asked:
             await self._headends.ask_releases(asked)
             self._asked = asked
@@ -44,7 +44,7 @@ class ReleaseCuts:
         return Report(moved, lag=sum(one.cuts for one in told), detail=_sentence(told))
 
 
-def _sentence(told: list[HeldCuts]) -> str:
+def _sentence(told: list[HeldDisconnections]) -> str:
     """For `urja status`: what is held, and what is missing to release it."""
     held = sum(one.cuts for one in told)
     if not held:

@@ -21,10 +21,10 @@ from prometheus_client import Counter, Gauge
 
 from urja.base.clock import Clock
 from urja.base.http import serving_status
-from urja.base.secrets import PipelineSecrets
+from urja.base.process_secrets import PipelineSecrets
 from urja.pipeline.django_thread import DjangoThread
 from urja.pipeline.stage import Report, Stage
-from urja.pipeline.stages import Given, stages
+from urja.pipeline.stages import PipelineContext, build_stages
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
 from urja.stream.subjects import User
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 FIRST_PAUSE_S: Final = 0.2
 LAST_PAUSE_S: Final = 15.0
 
-AWAY_ERRORS: Final = (
+UNAVAILABLE_ERRORS: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     django.db.OperationalError,
@@ -50,7 +50,7 @@ _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
 
 
 @dataclass(slots=True)
-class Progress:
+class StageProgress:
     """What is known of one stage, for people and for the supervisor."""
 
     name: str
@@ -106,15 +106,15 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Loop:
+class StageLoop:
     """Runs one stage again and again."""
 
     stage: Stage
     clock: Clock
-    progress: Progress = field(init=False)
+    progress: StageProgress = field(init=False)
 
     def __post_init__(self) -> None:
-        self.progress = Progress(self.stage.name)
+        self.progress = StageProgress(self.stage.name)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; a run that has begun is finished."""
@@ -126,7 +126,7 @@ class Loop:
         now = self.clock.now()
         try:
             report = await self.stage.run_once(now)
-        except AWAY_ERRORS as error:
+        except UNAVAILABLE_ERRORS as error:
             self.progress.failed(error)
             _RUNS.labels(self.stage.name, "failed").inc()
             pause = min(FIRST_PAUSE_S * 2 ** min(self.progress.failures_in_a_row - 1, 20), LAST_PAUSE_S)
@@ -139,12 +139,12 @@ class Loop:
         return 0.0 if report.done else self.stage.rest_s
 
 
-async def run_pipeline(given: Given) -> None:
+async def run_pipeline(given: PipelineContext) -> None:
     """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    loops: list[Loop] = []
+    loops: list[StageLoop] = []
 
     def waiting_for() -> list[str]:
         if not loops:
@@ -170,7 +170,7 @@ async def run_pipeline(given: Given) -> None:
         if broker is None:
             return
         stack.push_async_callback(broker.close)
-        loops += [Loop(stage, given.clock) for stage in await stages(given, broker, thread, stack)]
+        loops += [StageLoop(stage, given.clock) for stage in await build_stages(given, broker, thread, stack)]
         log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
         async with asyncio.TaskGroup() as group:
             for loop in loops:

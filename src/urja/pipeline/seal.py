@@ -16,7 +16,7 @@ import structlog
 from django.db import OperationalError
 from psycopg.errors import LockNotAvailable
 
-from urja.apps.proofs import log as signed_log
+from urja.apps.proofs import signed_log
 from urja.core.calendar import ONE_DAY, local_day
 from urja.core.heads import SignedHead
 from urja.pipeline.stage import Report

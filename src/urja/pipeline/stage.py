@@ -52,12 +52,12 @@ class InThread(Protocol):
     ) -> T: ...
 
 
-def with_wall[T](run: Callable[[datetime, int], T]) -> Callable[[datetime], T]:
+def with_wall_time[T](run: Callable[[datetime, int], T]) -> Callable[[datetime], T]:
     """A run that also notes real time, in Unix milliseconds: what the chain from paid to powered is measured by."""
     return lambda now: run(now, wall_now_ms())
 
 
-class Session:
+class StageConnection:
     """A stage's own database connection: opened when needed, thrown away after a failure."""
 
     def __init__(self, conninfo: str) -> None:
@@ -77,7 +77,7 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def settled[T](deliveries: list[Delivery[T]]) -> AsyncIterator[list[T]]:
+async def acknowledging[T](deliveries: list[Delivery[T]]) -> AsyncIterator[list[T]]:
     """The bodies of messages, acknowledged once the block has ended: what it did is committed by then.
 
     Where it fails they are handed back, and come again at once, not after the consumer's wait. Where the broker is away

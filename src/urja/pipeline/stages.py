@@ -16,10 +16,9 @@ from zoneinfo import ZoneInfo
 from urja.apps.payments import clients
 from urja.apps.payments.queries import gateways
 from urja.base.clock import Clock, WallClock
-from urja.base.secrets import PipelineSecrets
+from urja.base.process_secrets import PipelineSecrets
 from urja.base.settings import Settings
 from urja.pipeline import approve, commission, meter_jobs, post, register
-from urja.pipeline.addresses import Addresses, Sender, forget_sign_ins
 from urja.pipeline.collect import Collector
 from urja.pipeline.configure import Configure
 from urja.pipeline.decide import Decide
@@ -27,6 +26,7 @@ from urja.pipeline.disk_room import DiskRoom
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.display import Display
 from urja.pipeline.django_thread import DjangoThread
+from urja.pipeline.email_changes import EmailChanges, MailSender, delete_old_sign_ins
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingest, Ingester
 from urja.pipeline.notify import Notify
@@ -36,7 +36,7 @@ from urja.pipeline.quarantine_fill import QuarantineFill
 from urja.pipeline.reconcile import Reconciler
 from urja.pipeline.release_cuts import ReleaseCuts
 from urja.pipeline.seal import Sealer
-from urja.pipeline.stage import Report, RunOnce, Session, Stage, with_wall
+from urja.pipeline.stage import Report, RunOnce, Stage, StageConnection, with_wall_time
 from urja.stream.broker import Broker
 from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS
 
@@ -47,12 +47,12 @@ WATCH_REST_S: Final = 10.0
 FORGET_REST_S: Final = 3600.0
 
 
-type Row = tuple[str, str, float, Callable[[DjangoThread], RunOnce]]
+type StageRow = tuple[str, str, float, Callable[[DjangoThread], RunOnce]]
 """A stage's name, its thread, its rest, and how it is made on that thread."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PipelineContext:
     """What the stages work with, and for."""
 
     settings: Settings
@@ -65,22 +65,22 @@ class Given:
     """Directories whose file systems are watched."""
 
 
-async def stages(
-    given: Given, broker: Broker, thread: Callable[[str], DjangoThread], stack: AsyncExitStack
+async def build_stages(
+    given: PipelineContext, broker: Broker, thread: Callable[[str], DjangoThread], stack: AsyncExitStack
 ) -> list[Stage]:
     """All stages. `thread` gives the thread of a name; what stages open themselves is closed with the stack."""
     settings, clock, key = given.settings, given.clock, given.secrets.signing_key
     zone, rest_s = ZoneInfo(settings.utility.timezone), settings.pipeline.interval_s
     readings, outcomes = await broker.consume(READINGS), await broker.consume(OUTCOMES)
     progress = await broker.consume(PROGRESS)
-    sender = Sender(settings.utility.name, settings.web.public_origin)
+    sender = MailSender(settings.utility.name, settings.web.public_origin)
     cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
     kept = timedelta(days=settings.pipeline.meter_jobs_kept_days)
     sealer, prover = Sealer(zone, given.secrets.roots_key, given.heads), Prover(zone, given.laws)
     gaps_rest_s = max(rest_s, _look_every_s(clock.speed))
 
-    def session() -> Session:
-        opened = Session(given.secrets.database)
+    def session() -> StageConnection:
+        opened = StageConnection(given.secrets.database)
         stack.callback(opened.close)
         return opened
 
@@ -101,7 +101,7 @@ async def stages(
         stack.push_async_callback(stage.close)
         return stage.run_once
 
-    table: list[Row] = [
+    table: list[StageRow] = [
         # Waiting for messages is its rest.
         ("ingest", "ingest", 0.0, ingest),
         ("gaps", "gaps", gaps_rest_s, gaps),
@@ -109,8 +109,8 @@ async def stages(
         ("quarantine", "main", WATCH_REST_S, lambda on: QuarantineFill(broker, on).run_once),
         ("disk", "main", WATCH_REST_S, lambda on: on.runs(DiskRoom(given.places, settings.disk).run_once)),
         ("post", "main", rest_s, lambda on: on.runs(partial(post.run_once, cutoff=cutoff))),
-        ("display", "main", rest_s, lambda on: on.runs(with_wall(Display(zone).run_once))),
-        ("configure", "main", rest_s, lambda on: on.runs(with_wall(Configure().run_once))),
+        ("display", "main", rest_s, lambda on: on.runs(with_wall_time(Display(zone).run_once))),
+        ("configure", "main", rest_s, lambda on: on.runs(with_wall_time(Configure().run_once))),
         # Neither a payment nor a command waits for a day's close.
         ("decide", "decide", AWAITED_REST_S, lambda on: on.runs(Decide(rest_s).run_once)),
         ("dispatch", "commands", AWAITED_REST_S, dispatch),
@@ -119,13 +119,13 @@ async def stages(
         *(row for name in gateways.names() for row in _of_gateway(name, given)),
         ("notify", "notify", rest_s, notify),
         ("approve", "approve", AWAITED_REST_S, lambda on: on.runs(approve.run_once)),
-        ("addresses", "mail", rest_s, lambda on: on.runs(Addresses(sender).run_once)),
+        ("addresses", "mail", rest_s, lambda on: on.runs(EmailChanges(sender).run_once)),
         ("forget_sign_ins", "mail", FORGET_REST_S, lambda on: on.runs(_forget_sign_ins)),
         # A request from a page waits for other requests alone, and not for jobs over thousands of meters.
         ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
-        ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall(commission.run_once))),
-        ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall(meter_jobs.run_once))),
-        ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.forget, kept=kept))),
+        ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall_time(commission.run_once))),
+        ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
+        ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.delete_old, kept=kept))),
         # What goes over a day's rows takes its time.
         ("seal", "seal", rest_s, lambda on: on.runs(sealer.run_once)),
         ("prove", "prove", rest_s, lambda on: on.runs(prover.run_once)),
@@ -133,7 +133,7 @@ async def stages(
     return [Stage(name, on, pause_s, make(thread(on))) for name, on, pause_s, make in table]
 
 
-def _of_gateway(name: str, given: Given) -> Iterator[Row]:
+def _of_gateway(name: str, given: PipelineContext) -> Iterator[StageRow]:
     settings, speed = given.settings, given.clock.speed
     within = timedelta(days=settings.payments.settled_within_days)
     zone = ZoneInfo(settings.utility.timezone)
@@ -146,7 +146,7 @@ def _of_gateway(name: str, given: Given) -> Iterator[Row]:
 
 def _forget_sign_ins(_now: datetime) -> Report:
     """By the wall's clock: they are stamped by it."""
-    return forget_sign_ins(WallClock().now())
+    return delete_old_sign_ins(WallClock().now())
 
 
 def _look_every_s(speed: float) -> float:

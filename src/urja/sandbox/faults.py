@@ -14,7 +14,7 @@ Range = tuple[float, float]
 _LONGEST_S = 30 * 86_400.0
 
 
-def draw(seed: int, *key: str | int) -> random.Random:
+def seeded_random(seed: int, *key: str | int) -> random.Random:
     """Randomness of one thing, named by `key`, in the world of a seed."""
     return random.Random("/".join(map(str, (seed, *key))))  # noqa: S311 - a world to repeat, not a secret
 
@@ -38,7 +38,7 @@ NO_WEBHOOK_FAULTS = WebhookRates()
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookFate:
+class WebhookOutcome:
     """What becomes of one event: not before `wait_s` from now, `repeats` times more than needed, or never."""
 
     lost: bool = False
@@ -47,9 +47,9 @@ class WebhookFate:
     names: tuple[str, ...] = ()
 
 
-def webhook_fate(seed: int, rates: WebhookRates, *key: str | int) -> WebhookFate:
+def webhook_outcome(seed: int, rates: WebhookRates, *key: str | int) -> WebhookOutcome:
     """The fate of the event named by `key`."""
-    chance = draw(seed, "webhook", *key)
+    chance = seeded_random(seed, "webhook", *key)
     # Each is drawn whether it strikes or not, so that one rate does not move the others' draws.
     lost, repeated, delayed, reordered = (chance.random() for _ in range(4))
     copies, delay_s, reorder_s = (
@@ -58,7 +58,7 @@ def webhook_fate(seed: int, rates: WebhookRates, *key: str | int) -> WebhookFate
         chance.uniform(*rates.reorder_s),
     )
     if lost < rates.lose:
-        return WebhookFate(lost=True, names=("lose",))
+        return WebhookOutcome(lost=True, names=("lose",))
     names = []
     wait_s = 0.0
     if repeated < rates.repeat:
@@ -69,7 +69,7 @@ def webhook_fate(seed: int, rates: WebhookRates, *key: str | int) -> WebhookFate
     elif reordered < rates.reorder:
         names.append("reorder")
         wait_s = reorder_s
-    return WebhookFate(repeats=copies if "repeat" in names else 0, wait_s=wait_s, names=tuple(names))
+    return WebhookOutcome(repeats=copies if "repeat" in names else 0, wait_s=wait_s, names=tuple(names))
 
 
 def check_rates(rates: msgspec.Struct) -> None:

@@ -20,7 +20,7 @@ import structlog
 from urja.base.clock import Clock, WallClock
 from urja.sandbox.arguments import ServiceArguments
 from urja.sandbox.book import Book
-from urja.sandbox.faults import draw, webhook_fate
+from urja.sandbox.faults import seeded_random, webhook_outcome
 
 log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class Outbox:
 
     def put(self, event_id: str, name: str, lane: str, key: tuple[str | int, ...], body: bytes) -> None:
         """Book an event in the caller's transaction. `key` names it for its fate by seed."""
-        fate = webhook_fate(self._given.seed, self._given.webhooks, name, *key)
+        fate = webhook_outcome(self._given.seed, self._given.webhooks, name, *key)
         self._book.insert(
             "webhook",
             id=event_id,
@@ -231,7 +231,7 @@ class Outbox:
         event = self._book.one("SELECT * FROM webhook WHERE n = ?", number)
         assert event is not None
         now_s = self._now_s()
-        chance = draw(self._given.seed, "attempt", event["id"], event["attempts"])
+        chance = seeded_random(self._given.seed, "attempt", event["id"], event["attempts"])
         if accepted and event["repeats"] == 0:
             self._book.run("UPDATE webhook SET state = 'accepted' WHERE n = ?", number)
         elif accepted:

@@ -10,7 +10,7 @@ from typing import Final
 from urja.base.clock import AnchoredClock
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.keystore import KeyStore
-from urja.base.secrets import AdminSecrets
+from urja.base.process_secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.data_directory import DataDirectory

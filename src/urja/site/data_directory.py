@@ -76,7 +76,7 @@ class DataDirectory:
 
     @property
     def outages(self) -> Path:
-        """When the processes of a demonstration were not ready (`urja.laws.outages`)."""
+        """When the processes of a demonstration were not ready (`urja.laws.downtime`)."""
         return self.path / "outages.jsonl"
 
     @property
@@ -95,7 +95,7 @@ class DataDirectory:
 
     @property
     def catalogue_file(self) -> Path:
-        """What the source makes of the database's catalogue (`urja.laws.catalogue`)."""
+        """What the source makes of the database's catalogue (`urja.laws.database_catalogue`)."""
         return self.path / "catalogue.json"
 
     @property

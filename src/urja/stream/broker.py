@@ -8,18 +8,18 @@ import nats.js.errors
 from nats.aio.msg import Msg
 
 from urja.stream import codec, messages, subjects as names
+from urja.stream.bucket_contents import BucketContents
 from urja.stream.buckets import Buckets, Change
 from urja.stream.codec import Batch, Records
 from urja.stream.connection import as_stream_errors
 from urja.stream.consumer import Consumer
-from urja.stream.contents import Contents
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import BrokerRefusedError, RevisionConflictError
 from urja.stream.messages import ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.quarantine_store import QuarantineStore
-from urja.stream.releases import AskedRelease, AskedReleases, HeldCuts
+from urja.stream.releases import HeldDisconnections, ReleaseRequest, ReleaseRequests
 from urja.stream.subjects import Kind, User
 
 _ASKED: Final = "asked"
@@ -113,13 +113,13 @@ class Broker(Buckets, QuarantineStore):
         """The digest of each entry of the projection as it lies there, and the sequence up to which that is so."""
         return await self._digests(names.DEVICES)
 
-    async def tell_contents(self, found: Contents) -> int:
+    async def tell_contents(self, found: BucketContents) -> int:
         """Tell what a head end has found in the projection (head end only)."""
         return await self.put(names.CONTENTS, found.headend, found)
 
-    async def told_contents(self) -> list[Contents]:
+    async def told_contents(self) -> list[BucketContents]:
         """What each head end has told last (pipeline only)."""
-        return await self._told(names.CONTENTS, Contents)
+        return await self._told(names.CONTENTS, BucketContents)
 
     def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """The whole projection of meters, then each change, for ever (see `_follow`)."""
@@ -155,22 +155,22 @@ class Broker(Buckets, QuarantineStore):
 
     # -- cuts above the ceilings ------------------------------------------------------------------------
 
-    async def tell_held(self, held: HeldCuts) -> int:
+    async def tell_held(self, held: HeldDisconnections) -> int:
         """Tell what a head end holds (head end only)."""
         return await self.put(names.HELD, held.headend, held)
 
-    async def held_cuts(self) -> list[HeldCuts]:
+    async def held_cuts(self) -> list[HeldDisconnections]:
         """What each head end has told last (pipeline only); what cannot be decoded is no head end's, and left out."""
-        return await self._told(names.HELD, HeldCuts)
+        return await self._told(names.HELD, HeldDisconnections)
 
-    async def ask_releases(self, asked: list[AskedRelease]) -> int:
+    async def ask_releases(self, asked: list[ReleaseRequest]) -> int:
         """Ask for these releases, and no others any more (pipeline only)."""
-        return await self.put(names.RELEASES, _ASKED, AskedReleases(asked))
+        return await self.put(names.RELEASES, _ASKED, ReleaseRequests(asked))
 
-    async def asked_releases(self) -> list[AskedRelease]:
+    async def asked_releases(self) -> list[ReleaseRequest]:
         """What is asked for; raises PoisonMessageError where it cannot be decoded."""
         value, _ = await self.get(names.RELEASES, _ASKED)
-        return [] if value is None else messages.decode(value, AskedReleases).asked
+        return [] if value is None else messages.decode(value, ReleaseRequests).asked
 
 
 _READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {

@@ -11,8 +11,8 @@ import structlog
 from nats.aio.msg import Msg
 
 from urja.stream import messages
+from urja.stream.bucket_contents import digest_of
 from urja.stream.connection import NATS_ERRORS, Connection, as_stream_errors
-from urja.stream.contents import digest_of
 from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError, PoisonMessageError, StreamFullError
 
 log = structlog.get_logger()

@@ -29,7 +29,7 @@ from urja.stream.errors import (
     StreamError,
     StreamFullError,
 )
-from urja.stream.pulling import Pull
+from urja.stream.pull import Pull
 from urja.stream.server import inbox_prefix
 from urja.stream.subjects import User
 

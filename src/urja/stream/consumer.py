@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from urja.stream import subjects as names
 from urja.stream.connection import NATS_ERRORS, as_stream_errors
 from urja.stream.errors import PoisonMessageError
-from urja.stream.pulling import Pull
+from urja.stream.pull import Pull
 from urja.stream.quarantine import Quarantined
 from urja.stream.quarantine_store import QuarantineStore
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from urja.base.ids import BUCKETS, shard_of
-from urja.cosem.pushlist import PushList
+from urja.cosem.push_object_list import PushObjectList
 from urja.stream.errors import PoisonMessageError
 
 _FIRST_YEAR: Final = 1
@@ -45,7 +45,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     device_type: str
     interval_s: Annotated[int, Meta(gt=0)] | None = None
     """Length of its blocks; None, which older entries have: as its type says."""
-    pushes: tuple[PushList, ...] = ()
+    pushes: tuple[PushObjectList, ...] = ()
     """What the meter has told of its pushes when it was commissioned, where that is not what its type says."""
     firmware: str = ""
     """Chooses among the versions of a loaded type; empty where nobody has said."""

@@ -30,7 +30,7 @@ ProgressState = Literal[
 """What a head end says of a command. `trying` moves nothing: an attempt failed and another will follow."""
 
 
-HELD: Final = "held by the head end's ceiling on cuts"
+HELD_BY_CEILING: Final = "held by the head end's ceiling on cuts"
 """How the detail of a `trying` begins that waits for people, not for the meter."""
 
 

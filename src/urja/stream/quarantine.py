@@ -11,7 +11,7 @@ from typing import Final, Literal, assert_never, cast, get_args
 
 import msgspec
 
-from urja.base.networks import NOWHERE
+from urja.base.ip_networks import NOWHERE
 
 Reason = Literal[
     "unknown-meter",

@@ -22,7 +22,7 @@ _SOURCES_TOLD: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredFrame:
     """A frame in quarantine, and where it lies."""
 
     stream: str
@@ -83,14 +83,14 @@ class QuarantineStore(Connection):
             fills.append(fill)
         return fills
 
-    async def quarantined(self) -> AsyncIterator[Kept]:
+    async def quarantined(self) -> AsyncIterator[StoredFrame]:
         """Everything that is kept, oldest first within each standing (admin only)."""
         for standing, stream in names.QUARANTINE.items():
             async for sequence, message in self._messages_of(stream):
                 item = Quarantined.from_stored(message.subject, message.headers, message.data)
-                yield Kept(standing[0], sequence, message.subject, item)
+                yield StoredFrame(standing[0], sequence, message.subject, item)
 
-    async def drop_quarantined(self, kept: Iterable[Kept]) -> int:
+    async def drop_quarantined(self, kept: Iterable[StoredFrame]) -> int:
         """Forget these (admin only); how many were still there."""
         dropped = 0
         for one in kept:

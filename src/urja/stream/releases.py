@@ -13,7 +13,7 @@ from urja.base.cut_release import CutRelease
 from urja.base.passkey import Assertion
 
 
-class AskedRelease(Struct, frozen=True, kw_only=True):
+class ReleaseRequest(Struct, frozen=True, kw_only=True):
     """A release, with the answers of authenticators so far."""
 
     release: CutRelease
@@ -24,10 +24,10 @@ class AskedRelease(Struct, frozen=True, kw_only=True):
     """Call back what is left of it; this needs no passkey."""
 
 
-class AskedReleases(Struct, frozen=True):
+class ReleaseRequests(Struct, frozen=True):
     """Everything that is asked at this time."""
 
-    asked: list[AskedRelease] = []
+    asked: list[ReleaseRequest] = []
 
 
 ReleaseState = Literal["delayed", "released", "refused", "cancelled"]
@@ -54,7 +54,7 @@ class OpenRelease(Struct, frozen=True, kw_only=True):
     effective_at: datetime
 
 
-class HeldCuts(Struct, frozen=True, kw_only=True):
+class HeldDisconnections(Struct, frozen=True, kw_only=True):
     """What one head end holds, and how the common count stands."""
 
     headend: Annotated[str, Meta(min_length=1, max_length=32)]

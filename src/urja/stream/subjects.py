@@ -59,7 +59,7 @@ HELD: Final = "held"
 RELEASES: Final = "releases"
 """Key-value bucket: what people ask the head ends to release. Key: `asked`."""
 CONTENTS: Final = "contents"
-"""Key-value bucket: what head ends find in the bucket of devices (`urja.stream.contents`). Key: the head end's name."""
+"""Key-value bucket: what head ends find in the bucket of devices (`urja.stream.bucket_contents`). Key: the head end's name."""
 LEASE_S: Final = 120
 """Seconds after which a lease that was not given back is void, by the broker's clock. Longer than any session."""
 

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
 from urja.base.ids import BUCKETS
@@ -24,24 +24,24 @@ from urja.usecases.connections import NewConnection
 from urja.usecases.errors import AlreadyAdoptedError, MeterConflictError, TransformerConflictError
 from urja.usecases.kinds import agreements, meters
 from urja.usecases.kinds.stock import Delivered
-from urja.usecases.mounting import hang_as_said, register_faults
-from urja.usecases.moving import MoveIn
-from urja.usecases.performing import perform
+from urja.usecases.meter_installation import record_installation, register_faults
+from urja.usecases.move_in_and_out import MoveIn
+from urja.usecases.operation_execution import perform
 from urja.usecases.stock import make_devices
 from urja.usecases.terms import policy_faults, zone
 
 
 class Hanging(meters.Hanging, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         """A meter that is known has raised before; see `adopt_meter`."""
         connection = self._connection(DeviceRole.SOURCE)
-        yield from connection.word_faults(doing)
-        yield from connection.hanging_faults(doing)
+        yield from connection.word_faults(execution)
+        yield from connection.hanging_faults(execution)
         yield from register_faults(self.register_wh)
 
-    def carry_out(self, doing: Doing) -> None:
-        place, device = self._hang(doing, DeviceRole.SOURCE)
-        doing.outcome |= {"service_point_id": place.id, "device_id": device.id}
+    def carry_out(self, execution: Execution) -> None:
+        place, device = self._hang(execution, DeviceRole.SOURCE)
+        execution.outcome |= {"service_point_id": place.id, "device_id": device.id}
 
     def _connection(self, role: DeviceRole) -> NewConnection:
         own = role == DeviceRole.SOURCE
@@ -54,17 +54,17 @@ class Hanging(meters.Hanging, UseCase):
             grid=f"transformer {self.transformer}" if self.transformer is not None else "",
         )
 
-    def _hang(self, doing: Doing, role: DeviceRole) -> tuple[ServicePoint, Device]:
+    def _hang(self, execution: Execution, role: DeviceRole) -> tuple[ServicePoint, Device]:
         """Premise, service point and meter with its first register read."""
         bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
         connection = self._connection(role)
         premise = Premise.objects.create(
-            id=next_id(bucket), name=self.premise_name, kind=connection.premise_kind, **doing.stamp
+            id=next_id(bucket), name=self.premise_name, kind=connection.premise_kind, **execution.stamp
         )
-        place = connection.connect(doing, premise)
+        place = connection.connect(execution, premise)
         delivered = Delivered(**{name: getattr(self, name) for name in _DELIVERED})
-        [device] = make_devices(doing, [delivered], stock=Stock.INSTALLED, held_by="", bucket=bucket)
-        hang_as_said(doing, place, device, role, self.valid_from, self.register_wh)
+        [device] = make_devices(execution, [delivered], stock=Stock.INSTALLED, held_by="", bucket=bucket)
+        record_installation(execution, place, device, role, self.valid_from, self.register_wh)
         return place, device
 
 
@@ -72,10 +72,10 @@ _DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.Hanging.__struct_f
 
 
 class Adoption(meters.Adoption, Hanging):
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from super().faults(doing)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from super().faults(execution)
         move_in = self._move_in()
-        yield from move_in.person_faults(doing)
+        yield from move_in.person_faults(execution)
         yield from move_in.terms_faults()
         if self.policy:
             day = local_day(self.valid_from, zone())
@@ -89,10 +89,10 @@ class Adoption(meters.Adoption, Hanging):
             **{name: getattr(self, name) for name in _MOVING_IN},
         )
 
-    def carry_out(self, doing: Doing) -> None:
-        place, device = self._hang(doing, DeviceRole.BILLING)
-        agreement = self._move_in().begin_at(doing, place, converted_at=self.converted_at)
-        doing.outcome = {
+    def carry_out(self, execution: Execution) -> None:
+        place, device = self._hang(execution, DeviceRole.BILLING)
+        agreement = self._move_in().begin_at(execution, place, converted_at=self.converted_at)
+        execution.outcome = {
             "premise_id": place.premise_id,
             "service_point_id": place.id,
             "device_id": device.id,
@@ -132,7 +132,7 @@ def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Ado
         return Adopted(*(made[field.name] for field in fields(Adopted)))
 
 
-def hang_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:
+def install_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:
     """A meter of the network's own, such as a transformer's. Raises as `adopt_meter` does."""
     with transaction.atomic():
         _refuse_known(meter)

@@ -7,26 +7,26 @@ check and what to do; it is asked for again.
 
 from collections.abc import Iterator
 
-from urja.apps.assets import configuring
+from urja.apps.assets import configuration
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.commissioning.kinds import UNFINISHED
 from urja.apps.commissioning.models import Call, PushLayout
-from urja.apps.commissioning.operations import told_pushes
+from urja.apps.commissioning.operations import reported_pushes
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.supply.models import Hold
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.usecases.agreed import agreement_at, net_faults, tell_meter
-from urja.usecases.exchange import first_billed_at
+from urja.usecases.agreements_in_force import agreement_at, configure_meter, net_faults
 from urja.usecases.kinds import meters
-from urja.usecases.outside import read_register
+from urja.usecases.meter_exchange import first_billed_at
+from urja.usecases.side_effects import read_register
 
 
 class Commission(meters.Commission, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         if self.payment_mode and self.payment_mode not in PaymentMode:
             yield say(
                 "a meter is {choices}, not {payment_mode}",
@@ -45,10 +45,10 @@ class Commission(meters.Commission, UseCase):
             )
         if Call.objects.filter(device_period_id=period.id, state__in=UNFINISHED).exists():
             yield say("meter {serial} is being called: wait for its answer", serial=self.serial)
-        agreement = agreement_at(period.service_point, doing.recorded_at)
+        agreement = agreement_at(period.service_point, execution.recorded_at)
         if agreement is not None:
             yield from net_faults(
-                period.device, period.service_point, agreement.terms_at(doing.recorded_at).metering_mode
+                period.device, period.service_point, agreement.terms_at(execution.recorded_at).metering_mode
             )
         if self.relay_test:
             yield from self._test_faults(period, agreement)
@@ -67,27 +67,27 @@ class Commission(meters.Commission, UseCase):
                 service_point=period.service_point,
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         period = _hanging(self.serial)
         assert period is not None, "its absence is a fault"
-        agreement = agreement_at(period.service_point, doing.recorded_at)
-        agreed = "" if agreement is None else agreement.terms_at(doing.recorded_at).payment_mode
+        agreement = agreement_at(period.service_point, execution.recorded_at)
+        agreed = "" if agreement is None else agreement.terms_at(execution.recorded_at).payment_mode
         call = Call.objects.create(
             id=next_id(bucket_of(period.service_point_id)),
             device_id=period.device_id,
             service_point_id=period.service_point_id,
             device_period_id=period.id,
-            asked_at=doing.recorded_at,
-            actor=doing.actor,
+            asked_at=execution.recorded_at,
+            actor=execution.actor,
             relay_test=self.relay_test,
             payment_mode=self.payment_mode or agreed,
         )
-        doing.service_point_id = period.service_point_id
-        doing.outcome |= {"call_id": call.id, "device_period_id": period.id}
+        execution.service_point_id = period.service_point_id
+        execution.outcome |= {"call_id": call.id, "device_period_id": period.id}
 
 
 class RecordCommissioning(meters.RecordCommissioning, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
         if call is None:
             yield say("no call {call} is under way", call=self.call_id)
@@ -96,17 +96,17 @@ class RecordCommissioning(meters.RecordCommissioning, UseCase):
         if period is None:
             yield say("the meter of call {call} hangs there no more", call=self.call_id)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         call = Call.objects.get(id=self.call_id)
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
-        read_register(doing, period.service_point, period.device, self.read_at, self.register_wh)
+        read_register(execution, period.service_point, period.device, self.read_at, self.register_wh)
         if period.commissioned_at is None:
             # Of a meter that was taken over the past is billed by other reads; what it pushes counts from here on.
             taken_over = period.taken_over_at is not None
             since = self.read_at if taken_over else first_billed_at(period, self.read_at)
-            doing.change(period, commissioned_at=since)
+            execution.change(period, commissioned_at=since)
         if period.device.firmware != self.firmware:
-            doing.change(period.device, firmware=self.firmware)
+            execution.change(period.device, firmware=self.firmware)
         # From here on its pushes are decoded by what it has told of them.
         PushLayout.objects.create(
             id=next_id(bucket_of(period.device_id)),
@@ -114,22 +114,22 @@ class RecordCommissioning(meters.RecordCommissioning, UseCase):
             call=call,
             firmware=self.firmware,
             read_at=self.read_at,
-            pushes=told_pushes(call),
+            pushes=reported_pushes(call),
         )
-        doing.reassess_from[period.service_point_id] = period.valid_from
+        execution.reassess_from[period.service_point_id] = period.valid_from
         if call.payment_mode:
-            configuring.found(
+            configuration.record_actual(
                 period.device_id,
                 ConfigurationItem.PAYMENT_MODE,
                 call.payment_mode,
                 at=self.read_at,
-                actor=doing.actor,
+                actor=execution.actor,
             )
-        agreement = agreement_at(period.service_point, doing.recorded_at)
+        agreement = agreement_at(period.service_point, execution.recorded_at)
         if agreement is not None:
-            tell_meter(doing, period.device_id, agreement)
-        doing.service_point_id = period.service_point_id
-        doing.outcome |= {"device_period_id": period.id, "device_id": period.device_id}
+            configure_meter(execution, period.device_id, agreement)
+        execution.service_point_id = period.service_point_id
+        execution.outcome |= {"device_period_id": period.id, "device_id": period.device_id}
 
 
 def _hanging(serial: str) -> DevicePeriod | None:

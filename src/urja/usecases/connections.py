@@ -7,7 +7,7 @@ What follows is done step by step: `InstallMeter` hangs the meter and closes the
 import secrets
 from collections.abc import Iterator
 
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.kinds import Commodity, PremiseKind, Purpose, Tree
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.work.kinds import WorkOrderKind
@@ -16,32 +16,32 @@ from urja.base.sentences import say
 from urja.usecases import network
 from urja.usecases.kinds import connections
 from urja.usecases.kinds.network import PHASES
-from urja.usecases.places import places_of
-from urja.usecases.work_orders import send
+from urja.usecases.service_points import service_points_of
+from urja.usecases.work_orders import open_order
 
 
 class NewConnection(connections.NewConnection, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from self.word_faults(doing)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from self.word_faults(execution)
         yield from self._premise_faults()
-        yield from self.hanging_faults(doing)
+        yield from self.hanging_faults(execution)
 
-    def word_faults(self, doing: Doing) -> Iterator[str]:
+    def word_faults(self, execution: Execution) -> Iterator[str]:
         """What is wrong with its number and its words."""
         if not 0 < len(self.consumer_number.strip()) <= 32:
             yield say("a consumer number has 1 to 32 characters")
-        elif doing.find(places_of, self.consumer_number) is not None:
+        elif execution.find(service_points_of, self.consumer_number) is not None:
             yield say("there is a connection {consumer_number} already", consumer_number=self.consumer_number)
         yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
         yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
         yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
         yield from _choice_faults(say("a phase"), self.phase, PHASES)
 
-    def hanging_faults(self, doing: Doing) -> Iterator[str]:
+    def hanging_faults(self, execution: Execution) -> Iterator[str]:
         """Why it cannot be a licensee's, or hang where it would."""
-        yield from licensee_faults(doing, self.licensee, self.commodity)
-        yield from network.node_faults(self.administration, Tree.ADMINISTRATION, doing)
-        yield from network.node_faults(self.grid, Tree.GRID, doing)
+        yield from licensee_faults(execution, self.licensee, self.commodity)
+        yield from network.node_faults(self.administration, Tree.ADMINISTRATION, execution)
+        yield from network.node_faults(self.grid, Tree.GRID, execution)
 
     def _premise_faults(self) -> Iterator[str]:
         if not self._premise_exists() and not self.premise_name.strip():
@@ -56,41 +56,41 @@ class NewConnection(connections.NewConnection, UseCase):
     def _premise_exists(self) -> bool:
         return bool(self.premise_code) and Premise.objects.filter(code=self.premise_code).exists()
 
-    def carry_out(self, doing: Doing) -> None:
-        premise = self._premise(doing)
-        place = self.connect(doing, premise)
-        order = send(
-            doing,
+    def carry_out(self, execution: Execution) -> None:
+        premise = self._premise(execution)
+        place = self.connect(execution, premise)
+        order = open_order(
+            execution,
             WorkOrderKind.INSTALL,
             place,
             {"note": self.note, "purpose": self.purpose, "phase": self.phase},
             due_at=self.due_at,
         )
-        doing.outcome |= {
+        execution.outcome |= {
             "premise_id": premise.id,
             "service_point_id": place.id,
             "work_order_id": order.id,
         }
 
-    def connect(self, doing: Doing, premise: Premise) -> ServicePoint:
+    def connect(self, execution: Execution, premise: Premise) -> ServicePoint:
         """Make the service point at a premise, and hang it in the trees."""
         place = ServicePoint.objects.create(
             id=next_id(bucket_of(premise.id)),
             premise=premise,
-            licensee=doing.find(network.licensees_of, self.licensee) if self.licensee else None,
+            licensee=execution.find(network.licensees_of, self.licensee) if self.licensee else None,
             commodity=self.commodity,
             purpose=self.purpose,
             consumer_number=self.consumer_number,
-            **doing.stamp,
+            **execution.stamp,
         )
         for named, phase in ((self.administration, ""), (self.grid, self.phase)):
-            node = doing.find(network.nodes_of, named) if named else None
+            node = execution.find(network.nodes_of, named) if named else None
             if node is not None:
-                network.place(doing, place, node, self.connected_at, phase)
-        doing.service_point_id = place.id
-        return doing.made(places_of, place.consumer_number, place)
+                network.place_service_point(execution, place, node, self.connected_at, phase)
+        execution.service_point_id = place.id
+        return execution.made(service_points_of, place.consumer_number, place)
 
-    def _premise(self, doing: Doing) -> Premise:
+    def _premise(self, execution: Execution) -> Premise:
         if self._premise_exists():
             return Premise.objects.get(code=self.premise_code)
         return Premise.objects.create(
@@ -101,7 +101,7 @@ class NewConnection(connections.NewConnection, UseCase):
             parent=Premise.objects.get(code=self.part_of) if self.part_of else None,
             address=self.address,
             pin_code=self.pin_code,
-            **doing.stamp,
+            **execution.stamp,
         )
 
 
@@ -112,23 +112,23 @@ class PutLicensee(UseCase, kw_only=True):
     licensee: str
     """Its code."""
 
-    def faults(self, doing: Doing) -> Iterator[str]:
-        place = doing.find(places_of, self.consumer_number)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        place = execution.find(service_points_of, self.consumer_number)
         if place is not None:
-            yield from licensee_faults(doing, self.licensee, place.commodity)
+            yield from licensee_faults(execution, self.licensee, place.commodity)
 
-    def carry_out(self, doing: Doing) -> None:
-        place = doing.find(places_of, self.consumer_number)
-        licensee = doing.find(network.licensees_of, self.licensee)
+    def carry_out(self, execution: Execution) -> None:
+        place = execution.find(service_points_of, self.consumer_number)
+        licensee = execution.find(network.licensees_of, self.licensee)
         if place is not None and place.licensee != licensee:
-            doing.change(place, licensee=licensee)
+            execution.change(place, licensee=licensee)
 
 
-def licensee_faults(doing: Doing, code: str, commodity: str) -> Iterator[str]:
+def licensee_faults(execution: Execution, code: str, commodity: str) -> Iterator[str]:
     """Why a commodity is not a licensee's; an empty code is nobody's."""
     if not code:
         return
-    licensee = doing.find(network.licensees_of, code)
+    licensee = execution.find(network.licensees_of, code)
     if licensee is None:
         yield say("there is no licensee {licensee}", licensee=code)
     elif licensee.commodity != commodity:

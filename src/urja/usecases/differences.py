@@ -5,32 +5,32 @@ The differences themselves are `urja.apps.payments`'; here each step is guarded 
 
 from collections.abc import Iterator
 
-from urja.apps.journal.operation import Doing, UseCase
+from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.payments import differences
 from urja.base.sentences import say
-from urja.usecases import outside
+from urja.usecases import side_effects
 from urja.usecases.kinds import money
 
 
 class NoteDifference(money.NoteDifference, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
-        if differences.held(self.difference_id) is None:
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+        if differences.lock(self.difference_id) is None:
             yield say("there is no difference {difference}", difference=self.difference_id)
         if not self.note.strip():
             yield say("say what was found out")
 
-    def carry_out(self, doing: Doing) -> None:
-        difference = differences.held(self.difference_id)
+    def carry_out(self, execution: Execution) -> None:
+        difference = differences.lock(self.difference_id)
         assert difference is not None, "its absence is a fault"
         differences.annotate(
-            difference, self.note, at=doing.recorded_at, actor=doing.actor, operation_id=doing.id
+            difference, self.note, at=execution.recorded_at, actor=execution.actor, operation_id=execution.id
         )
-        doing.outcome["difference_id"] = difference.id
+        execution.outcome["difference_id"] = difference.id
 
 
 class CloseDifference(money.CloseDifference, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
-        difference = differences.held(self.difference_id)
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+        difference = differences.lock(self.difference_id)
         if difference is None:
             yield say("there is no difference {difference}", difference=self.difference_id)
         elif difference.closed_at is not None:
@@ -42,11 +42,15 @@ class CloseDifference(money.CloseDifference, UseCase):
         if not self.reason.strip():
             yield say("say how it was settled")
 
-    def carry_out(self, doing: Doing) -> None:
-        difference = differences.held(self.difference_id)
+    def carry_out(self, execution: Execution) -> None:
+        difference = differences.lock(self.difference_id)
         assert difference is not None, "its absence is a fault"
         differences.close(
-            difference, self.reason, at=doing.recorded_at, actor=doing.actor, operation_id=doing.id
+            difference,
+            self.reason,
+            at=execution.recorded_at,
+            actor=execution.actor,
+            operation_id=execution.id,
         )
-        outside.closed_difference(doing, difference.id)
-        doing.outcome["difference_id"] = difference.id
+        side_effects.closed_difference(execution, difference.id)
+        execution.outcome["difference_id"] = difference.id

@@ -13,33 +13,33 @@ from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Instalment, InstalmentPlan
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.core.arrears import due_day, owed
+from urja.core.arrears import instalment_due_on, total_owed
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.usecases.kinds import money
-from urja.usecases.places import no_place, place_of
+from urja.usecases.service_points import no_service_point_fault, service_point_of
 from urja.usecases.terms import zone
 
 
 class AgreeInstalments(money.AgreeInstalments, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         if not self.reason.strip():
             yield say("say why it is agreed")
         if self.amount_minor <= 0:
             yield say("an instalment is more than 0, not {amount_minor}", amount_minor=self.amount_minor)
-        today = local_day(doing.recorded_at, zone())
+        today = local_day(execution.recorded_at, zone())
         if self.first_due_on < today:
             yield say(
                 "the first instalment is due on {first_due_on}: that day is past, the first can be due on {today}",
                 first_due_on=self.first_due_on,
                 today=today,
             )
-        place = place_of(self.consumer_number)
+        place = service_point_of(self.consumer_number)
         if place is None:
-            yield no_place(self.consumer_number)
+            yield no_service_point_fault(self.consumer_number)
             return
         agreement = _agreement(place)
         if agreement is None:
@@ -60,7 +60,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
                 consumer_number=self.consumer_number,
                 day=self.first_due_on,
             )
-        left = owed(dues.left([agreement.account_id]).get(agreement.account_id, ()))
+        left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
         if not left:
             yield say(
                 "nothing is owed by old bills at connection {consumer_number}",
@@ -79,8 +79,8 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
                 day=local_day(holding.valid_from, zone()),
             )
 
-    def carry_out(self, doing: Doing) -> None:
-        place = place_of(self.consumer_number)
+    def carry_out(self, execution: Execution) -> None:
+        place = service_point_of(self.consumer_number)
         agreement = _agreement(place) if place else None
         assert agreement is not None, "its absence is a fault"
         plan = InstalmentPlan.objects.create(
@@ -89,25 +89,25 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
             every=self.every,
             amount_minor=self.amount_minor,
             valid_from=midnight(self.first_due_on, zone()),
-            **doing.stamp,
+            **execution.stamp,
         )
-        left = owed(dues.left([agreement.account_id]).get(agreement.account_id, ()))
+        left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
         number = -(-left // self.amount_minor)
-        doing.service_point_id = agreement.service_point_id
-        doing.outcome |= {
+        execution.service_point_id = agreement.service_point_id
+        execution.outcome |= {
             "account_id": agreement.account_id,
             "instalment_plan_id": plan.id,
             "instalments": number,
-            "last_due_on": due_day(self.every, self.first_due_on, number - 1).isoformat(),
+            "last_due_on": instalment_due_on(self.every, self.first_due_on, number - 1).isoformat(),
         }
 
 
 class EndInstalments(money.EndInstalments, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it ends")
-        if place_of(self.consumer_number) is None:
-            yield no_place(self.consumer_number)
+        if service_point_of(self.consumer_number) is None:
+            yield no_service_point_fault(self.consumer_number)
             return
         plan = self._plan()
         if plan is None:
@@ -125,13 +125,13 @@ class EndInstalments(money.EndInstalments, UseCase):
                 day=last + ONE_DAY,
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         plan = self._plan()
         assert plan is not None, "its absence is a fault"
-        _end(doing, plan, midnight(self.from_on, zone()))
-        place = place_of(self.consumer_number)
-        doing.service_point_id = place.id if place else None
-        doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
+        _end(execution, plan, midnight(self.from_on, zone()))
+        place = service_point_of(self.consumer_number)
+        execution.service_point_id = place.id if place else None
+        execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
 
     def _plan(self) -> InstalmentPlan | None:
         """Of whoever has the supply, or had it last."""
@@ -141,22 +141,22 @@ class EndInstalments(money.EndInstalments, UseCase):
 
 
 class RecordDuesPaid(money.RecordDuesPaid, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         plan = self._plan()
         if plan is None:
             yield say("there is no plan of instalments {plan_id}", plan_id=self.plan_id)
             return
-        left = owed(dues.left([plan.account_id]).get(plan.account_id, ()))
+        left = total_owed(dues.dues_of([plan.account_id]).get(plan.account_id, ()))
         if left:
             yield say("{left} is still owed by old bills", left=left)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         plan = self._plan()
         assert plan is not None, "its absence is a fault"
-        _end(doing, plan, midnight(self.from_on, zone()))
+        _end(execution, plan, midnight(self.from_on, zone()))
         agreement = Agreement.objects.filter(account_id=plan.account_id).order_by("-valid_from").first()
-        doing.service_point_id = agreement.service_point_id if agreement else None
-        doing.outcome |= {"account_id": plan.account_id, "instalment_plan_id": self.plan_id}
+        execution.service_point_id = agreement.service_point_id if agreement else None
+        execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": self.plan_id}
 
     def _plan(self) -> InstalmentPlan | None:
         return InstalmentPlan.objects.select_for_update(no_key=True).filter(id=self.plan_id).first()
@@ -167,18 +167,18 @@ def _agreement(place: ServicePoint) -> Agreement | None:
     return Agreement.objects.filter(service_point=place, valid_to=None).first()
 
 
-def end_plans(doing: Doing, account_id: int, at: datetime) -> None:
+def end_plans(execution: Execution, account_id: int, at: datetime) -> None:
     """Let no plan of an account hold from an instant on; what is posted stands."""
     for plan in _holding([account_id], at):
         last = _last_posted(plan)
-        _end(doing, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))
+        _end(execution, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))
 
 
-def _end(doing: Doing, plan: InstalmentPlan, at: datetime) -> None:
+def _end(execution: Execution, plan: InstalmentPlan, at: datetime) -> None:
     if plan.valid_from >= at:
         plan.delete()
     else:
-        doing.change(plan, valid_to=at)
+        execution.change(plan, valid_to=at)
 
 
 def _holding(account_ids: Iterable[int], at: datetime) -> QuerySet[InstalmentPlan]:

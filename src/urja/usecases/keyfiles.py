@@ -23,7 +23,7 @@ from urja.base.keystore import KeyStore
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.loading import Map
-from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W, FieldValueError, tidy
+from urja.usecases.loading.cell_formats import DEFAULT_MAX_POWER_W, FieldValueError, cell_text
 
 _PEM: Final = re.compile(rb"-----BEGIN (PKCS7|CMS)-----(.*?)-----END \1-----", re.DOTALL)
 _NEEDED: Final = ("serial", "system_title", "type", "guek", "gak")
@@ -44,14 +44,14 @@ class KeyFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opener:
+class EnvelopeKey:
     """What opens the utility's envelopes."""
 
     certificate: Certificate
     private_key: RSAPrivateKey
 
     @classmethod
-    def of(cls, certificate: bytes, private_key: bytes, passphrase: bytes | None = None) -> "Opener":
+    def of(cls, certificate: bytes, private_key: bytes, passphrase: bytes | None = None) -> "EnvelopeKey":
         """From PEM; raises KeyFileError."""
         try:
             read = load_pem_x509_certificate(certificate)
@@ -81,7 +81,7 @@ def is_envelope(content: bytes) -> bool:
     return _PEM.search(content) is not None or (content[:1] == b"\x30" and content[1:2] >= b"\x80")
 
 
-def opened(content: bytes, opener: Opener | None) -> bytes:
+def decrypted(content: bytes, opener: EnvelopeKey | None) -> bytes:
     """The CSV that a file is or holds; raises KeyFileError."""
     if not is_envelope(content):
         return content
@@ -118,16 +118,16 @@ def _why(said: str) -> str:
     return "the envelope does not open: it is damaged, or the private key is another"
 
 
-def heading(content: bytes) -> list[str]:
+def column_names(content: bytes) -> list[str]:
     """The columns' names of a key file that comes without a map; raises KeyFileError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise KeyFileError("the content is not a CSV in utf-8: give a map that says its encoding") from None
-    return [tidy(cell) for cell in next(csv.reader(text.splitlines()), [])]
+    return [cell_text(cell) for cell in next(csv.reader(text.splitlines()), [])]
 
 
-def delivered(
+def delivered_meters(
     content: bytes, the_map: Map, keys: KeyStore, types: Mapping[str, DeviceType]
 ) -> list[Delivered]:
     """The meters of an opened key file, of `types`, their keys wrapped at once; raises KeyFileError with every fault."""
@@ -193,7 +193,7 @@ def _rows(
     except (UnicodeDecodeError, csv.Error):
         # Their messages quote what they have read.
         raise KeyFileError(f"the content is not a CSV in {the_map.encoding}") from None
-    heading = [tidy(cell) for cell in rows[the_map.header - 1]] if len(rows) >= the_map.header else []
+    heading = [cell_text(cell) for cell in rows[the_map.header - 1]] if len(rows) >= the_map.header else []
     lacking = [s.column for s in the_map.sources if s.column is not None and s.column not in heading]
     if lacking:
         raise KeyFileError(f"the content has no column {', '.join(map(repr, lacking))}")

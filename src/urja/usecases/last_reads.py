@@ -1,7 +1,7 @@
 """The last register of a meter that goes: read there, read later, or estimated from its own past.
 
 Nothing is estimated that may still be read: until somebody says that nobody will, what the meter counted last is
-waited for, and the account is not settled (`readings.queries.unread`). An exchange goes on at once and estimates at once.
+waited for, and the account is not settled (`readings.queries.missing_final_reads`). An exchange goes on at once and estimates at once.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from datetime import datetime
 
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing
-from urja.apps.readings.queries import unread
+from urja.apps.journal.operation import Execution
+from urja.apps.readings.queries import missing_final_reads
 from urja.base.sentences import say
-from urja.usecases.outside import estimate_register, read_register
-from urja.usecases.reads import known_around, read_faults
+from urja.usecases.register_reads import known_instants_around, read_faults
+from urja.usecases.side_effects import estimate_register, read_register
 
 
 def last_read_faults(
@@ -24,7 +24,7 @@ def last_read_faults(
         yield say("a last register was read, or it is estimated: not both")
     elif register_wh is not None:
         yield from read_faults(period.service_point_id, period.device, at, register_wh)
-    elif estimated and known_around(period.service_point_id, period.device_id, at)[0] == at:
+    elif estimated and known_instants_around(period.service_point_id, period.device_id, at)[0] == at:
         yield say(
             "where the register of meter {device} stood at {at} is known, or estimated already: there is nothing to estimate",
             device=period.device,
@@ -32,21 +32,21 @@ def last_read_faults(
         )
 
 
-def keep_last_read(
-    doing: Doing, period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
+def record_last_read(
+    execution: Execution, period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
 ) -> None:
     """Keep a last register as it was read, or as it is estimated; where neither is said it is waited for."""
     if register_wh is not None:
-        read_register(doing, period.service_point, period.device, at, register_wh)
+        read_register(execution, period.service_point, period.device, at, register_wh)
     elif estimated:
         since = max(period.valid_from, _agreed_since(period, at))
-        estimate = estimate_register(doing, period.service_point, period.device, at, since)
-        doing.outcome["estimated"] = estimate.detail()
+        estimate = estimate_register(execution, period.service_point, period.device, at, since)
+        execution.outcome["estimated"] = estimate.detail()
 
 
 def unread_faults(device: Device) -> Iterator[str]:
     """Why a meter must not go for good: then nobody can read what somebody's account waits for."""
-    for one in unread.of_device(device.id):
+    for one in missing_final_reads.of_device(device.id):
         yield say(
             "meter {serial} was taken away unread on {removed_at}, and an account waits for its last register: correct_last_read first, with what it reads or as an estimate",
             serial=one.serial,

@@ -3,28 +3,28 @@
 from collections.abc import Iterator
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, UseCase
+from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.network.models import ServicePoint
 from urja.apps.notices import queries as notices
 from urja.base.sentences import say
-from urja.usecases import outside
+from urja.usecases import side_effects
 from urja.usecases.kinds import connections
-from urja.usecases.mounting import ahead_faults
-from urja.usecases.places import no_place, place_of
+from urja.usecases.meter_installation import future_faults
+from urja.usecases.service_points import no_service_point_fault, service_point_of
 
 REFERENCE_LENGTH = 100
 
 
 class RecordLetter(connections.RecordLetter, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from ahead_faults(doing, self.posted_at)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from future_faults(execution, self.posted_at)
         if not self.reference.strip():
             yield say("say what proves it: the number of the registered letter")
         if len(self.reference) > REFERENCE_LENGTH:
             yield say("the number of a letter has at most {most} characters", most=REFERENCE_LENGTH)
-        place = place_of(self.consumer_number)
+        place = service_point_of(self.consumer_number)
         if place is None:
-            yield no_place(self.consumer_number)
+            yield no_service_point_fault(self.consumer_number)
             return
         agreement = self._agreement(place)
         if agreement is None:
@@ -36,13 +36,13 @@ class RecordLetter(connections.RecordLetter, UseCase):
         elif notices.letter(agreement.account_id, self.reference) is not None:
             yield say("the letter {reference} is recorded already", reference=self.reference)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
         agreement = self._agreement(place)
         assert agreement is not None, "its absence is a fault"
-        outside.letter(doing, agreement.account_id, self.posted_at, self.reference)
-        doing.service_point_id = place.id
-        doing.outcome["account_id"] = agreement.account_id
+        side_effects.letter(execution, agreement.account_id, self.posted_at, self.reference)
+        execution.service_point_id = place.id
+        execution.outcome["account_id"] = agreement.account_id
 
     def _agreement(self, place: ServicePoint) -> Agreement | None:
         """The one that holds, if it held when the letter was posted."""

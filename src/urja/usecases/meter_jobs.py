@@ -13,7 +13,7 @@ from urja.apps.assets import meter_keys
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, UseCase
+from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.meter_jobs import operations as jobs, queries
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job
@@ -26,36 +26,36 @@ from urja.cosem.companion import DeviceType
 from urja.usecases.kinds import meter_jobs
 from urja.usecases.meter_targets import Target, meters_under, named_meters
 
-MOST_METERS: Final = 5_000
+MAX_METERS: Final = 5_000
 """In one job."""
-MOST_UNFINISHED: Final = 20_000
+MAX_UNFINISHED: Final = 20_000
 """Meters of all jobs that have not ended."""
-SAID_AT_ONCE: Final = 100
+MAX_LISTED_FAULTS: Final = 100
 """Faults of rows that are said one by one."""
-LONGEST_MINUTES: Final = 7 * 24 * 60
+MAX_MINUTES: Final = 7 * 24 * 60
 
 
-class AskMeters(meter_jobs.AskMeters, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
         if not self.reason.strip():
             yield say("say why")
-        if not 1 <= self.good_for_minutes <= LONGEST_MINUTES:
+        if not 1 <= self.good_for_minutes <= MAX_MINUTES:
             yield say(
                 "a job lasts for 1 to {longest} minutes, not {asked}",
-                longest=LONGEST_MINUTES,
+                longest=MAX_MINUTES,
                 asked=self.good_for_minutes,
             )
-        yield from self.own_faults(doing)
+        yield from self.own_faults(execution)
         if faults := list(self._list_faults()):
             yield from faults
             return
-        rows = self.targets(doing.recorded_at)
+        rows = self.targets(execution.recorded_at)
         yield from _row_faults(rows, good_rows_only=self.good_rows_only)
-        if queries.unfinished() + len(rows) > MOST_UNFINISHED:
+        if queries.unfinished() + len(rows) > MAX_UNFINISHED:
             yield say(
                 "{unfinished} meters wait in other jobs, and {most} may at once: wait for them, or cancel one",
                 unfinished=queries.unfinished(),
-                most=MOST_UNFINISHED,
+                most=MAX_UNFINISHED,
             )
 
     def _list_faults(self) -> Iterator[Sentence]:
@@ -63,7 +63,7 @@ class AskMeters(meter_jobs.AskMeters, UseCase):
             yield say("name meters by serial or consumer number, or a node that they are under: one of both")
         elif self.under.strip() and node_named(self.under) is None:
             yield say("there is no {node}: name a level and a code, such as section North-2", node=self.under)
-        elif len(self.meters) > MOST_METERS:
+        elif len(self.meters) > MAX_METERS:
             yield _too_many(len(self.meters))
 
     def targets(self, at: datetime) -> list[Target]:
@@ -78,7 +78,7 @@ class AskMeters(meter_jobs.AskMeters, UseCase):
             fault = unfit.get(row.position)
             yield row if fault is None else replace(row, period=None, fault=fault)
 
-    def own_faults(self, doing: Doing) -> Iterator[str]:
+    def own_faults(self, execution: Execution) -> Iterator[str]:
         """What stands against what is asked, whatever the meters are."""
         raise NotImplementedError
 
@@ -86,30 +86,30 @@ class AskMeters(meter_jobs.AskMeters, UseCase):
         """By position, what stands against asking these meters this."""
         return {}
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:
+    def arguments(self, execution: Execution) -> dict[str, Any]:
         """What each meter is asked, as the job keeps it."""
         raise NotImplementedError
 
-    def carry_out(self, doing: Doing) -> None:
-        rows = self.targets(doing.recorded_at)
+    def carry_out(self, execution: Execution) -> None:
+        rows = self.targets(execution.recorded_at)
         jobs.make(
-            doing.id,
+            execution.id,
             self.kind(),
-            self.arguments(doing),
+            self.arguments(execution),
             [row.row() for row in rows],
             reason=self.reason,
-            actor=doing.actor,
-            asked_at=doing.recorded_at,
-            expires_at=doing.recorded_at + timedelta(minutes=self.good_for_minutes),
+            actor=execution.actor,
+            asked_at=execution.recorded_at,
+            expires_at=execution.recorded_at + timedelta(minutes=self.good_for_minutes),
         )
         good = [row.period for row in rows if row.period is not None]
         if len(rows) == 1:
-            doing.service_point_id = good[0].service_point_id
-        doing.outcome |= {"job_id": doing.id, "meters": len(good), "refused": len(rows) - len(good)}
+            execution.service_point_id = good[0].service_point_id
+        execution.outcome |= {"job_id": execution.id, "meters": len(good), "refused": len(rows) - len(good)}
 
 
 def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
-    if len(rows) > MOST_METERS:
+    if len(rows) > MAX_METERS:
         yield _too_many(len(rows))
         return
     bad = [row for row in rows if row.fault is not None]
@@ -117,17 +117,17 @@ def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str
         yield say("no row names a meter that can be asked")
     elif good_rows_only:
         return
-    for row in bad[:SAID_AT_ONCE]:
+    for row in bad[:MAX_LISTED_FAULTS]:
         yield say("row {row}: {fault}", row=row.position, fault=row.fault)
-    if len(bad) > SAID_AT_ONCE:
-        yield say("{count} more rows cannot be asked", count=len(bad) - SAID_AT_ONCE)
+    if len(bad) > MAX_LISTED_FAULTS:
+        yield say("{count} more rows cannot be asked", count=len(bad) - MAX_LISTED_FAULTS)
 
 
 def _too_many(count: int) -> Sentence:
-    return say("a job has at most {most} meters, and these are {count}", most=MOST_METERS, count=count)
+    return say("a job has at most {most} meters, and these are {count}", most=MAX_METERS, count=count)
 
 
-class ReadMeters(meter_jobs.ReadMeters, AskMeters):
+class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
     usual: ClassVar[dict[str, timedelta]] = {
         "block": timedelta(days=1),
         "daily": timedelta(days=7),
@@ -138,12 +138,12 @@ class ReadMeters(meter_jobs.ReadMeters, AskMeters):
     longest: ClassVar[dict[str, timedelta]] = {"block": timedelta(days=31)}
     longest_else: ClassVar[timedelta] = timedelta(days=400)
 
-    def own_faults(self, doing: Doing) -> Iterator[str]:
+    def own_faults(self, execution: Execution) -> Iterator[str]:
         if self.what not in self.usual:
             if self.from_at is not None or self.to_at is not None:
                 yield say("{what} is read as it is now: leave the period out", what=self.what)
             return
-        from_at, to_at = self.period(doing.recorded_at)
+        from_at, to_at = self.period(execution.recorded_at)
         longest = self.longest.get(self.what, self.longest_else)
         if from_at >= to_at:
             yield say(
@@ -151,7 +151,7 @@ class ReadMeters(meter_jobs.ReadMeters, AskMeters):
                 to_at=to_at.isoformat(),
                 from_at=from_at.isoformat(),
             )
-        elif from_at > doing.recorded_at:
+        elif from_at > execution.recorded_at:
             yield say("the period begins in the future: at {from_at}", from_at=from_at.isoformat())
         elif to_at - from_at > longest:
             yield say(
@@ -181,29 +181,29 @@ class ReadMeters(meter_jobs.ReadMeters, AskMeters):
         to_at = self.to_at or now
         return self.from_at or to_at - self.usual.get(self.what, timedelta()), to_at
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:
-        from_at, to_at = self.period(doing.recorded_at)
+    def arguments(self, execution: Execution) -> dict[str, Any]:
+        from_at, to_at = self.period(execution.recorded_at)
         if self.what == "block":
             # A meter stamps an interval's end: what is stamped with the period's beginning lies before it.
             from_at += timedelta(seconds=1)
         return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
 
 
-class SetClocks(meter_jobs.SetClocks, AskMeters):
-    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+class SetClocks(meter_jobs.SetClocks, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
 
-class ChangeKeys(meter_jobs.ChangeKeys, AskMeters):
-    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+class ChangeKeys(meter_jobs.ChangeKeys, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         yield from ()
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
         devices = {row.position: row.period.device_id for row in rows if row.period is not None}
-        known = meter_keys.have_master_key(devices.values())
+        known = meter_keys.with_master_key(devices.values())
         busy = queries.under_way(self.kind(), devices.values())
         unfit = {
             position: say("the meter's master key is not known: load it with its keys (master_key)")
@@ -219,12 +219,12 @@ class ChangeKeys(meter_jobs.ChangeKeys, AskMeters):
             if device_id in busy
         }
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
 
-class ShowText(meter_jobs.ShowText, AskMeters):
-    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+class ShowText(meter_jobs.ShowText, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not (self.text.isascii() and (self.text == "" or self.text.isprintable())):
             yield say(
                 "a display shows Latin letters, digits and marks alone: write the text with them, in one line"
@@ -255,12 +255,12 @@ class ShowText(meter_jobs.ShowText, AskMeters):
             )
         return None
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
         return {"text": self.text}
 
 
-class TestRelays(meter_jobs.TestRelays, AskMeters):
-    def own_faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         return iter(())
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:
@@ -268,7 +268,7 @@ class TestRelays(meter_jobs.TestRelays, AskMeters):
         found = {row.position: tested.fault(row.period) for row in rows if row.period is not None}
         return {position: fault for position, fault in found.items() if fault is not None}
 
-    def arguments(self, doing: Doing) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
     def consumer_numbers(self, at: datetime) -> list[str]:
@@ -332,7 +332,7 @@ class _Tested:
 
 
 class CancelMeterJob(meter_jobs.CancelMeterJob, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why")
         job = Job.objects.filter(id=self.job_id).first()
@@ -348,7 +348,7 @@ class CancelMeterJob(meter_jobs.CancelMeterJob, UseCase):
         waits = UNFINISHED if job.kind == TestRelays.kind() else (TaskState.WAITING,)
         return job.ended_at is None and job.tasks.filter(state__in=waits).exists()
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         job = Job.objects.select_for_update().get(id=self.job_id)
-        cancelled = jobs.cancel(job, actor=doing.actor, at=doing.recorded_at)
-        doing.outcome |= {"job_id": job.id, "cancelled": cancelled}
+        cancelled = jobs.cancel(job, actor=execution.actor, at=execution.recorded_at)
+        execution.outcome |= {"job_id": job.id, "cancelled": cancelled}

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.meter_jobs.operations import Row
 from urja.apps.network.models import Node, ServicePoint
-from urja.apps.network.nodes import places_under
+from urja.apps.network.nodes import service_points_under
 from urja.base.sentences import Sentence, say
 
 
@@ -51,7 +51,7 @@ def meters_under(node: Node, at: datetime) -> list[Target]:
     """Every meter that is installed under a node at an instant, by consumer number."""
     found = (
         _installed()
-        .filter(service_point_id__in=places_under(node, at))
+        .filter(service_point_id__in=service_points_under(node, at))
         .order_by("service_point__consumer_number", "role", "id")
     )
     return [Target(position, period.device.serial, period) for position, period in enumerate(found, 1)]

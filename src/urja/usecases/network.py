@@ -6,36 +6,36 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from urja.apps.journal.operation import Doing, UseCase, next_id, next_number
+from urja.apps.journal.operation import Execution, UseCase, next_id, next_number
 from urja.apps.network.kinds import LEVELS, Level, Tree
 from urja.apps.network.models import Licensee, Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.errors import TransformerConflictError
 from urja.usecases.kinds import network
-from urja.usecases.mounting import ahead_faults
-from urja.usecases.performing import perform
-from urja.usecases.places import no_place
+from urja.usecases.meter_installation import future_faults
+from urja.usecases.operation_execution import perform
+from urja.usecases.service_points import no_service_point_fault
 
 
 class AddTransformer(network.AddTransformer, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
             yield say("there is a transformer {code} already", code=self.code)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         feeder = Node.objects.filter(level=Level.FEEDER, code=self.feeder).first()
         if feeder is None:
-            feeder = _make_node(doing, Level.FEEDER, self.feeder, "")
-        transformer = _make_node(doing, Level.TRANSFORMER, self.code, self.name)
+            feeder = _make_node(execution, Level.FEEDER, self.feeder, "")
+        transformer = _make_node(execution, Level.TRANSFORMER, self.code, self.name)
         NodePeriod.objects.create(
             id=next_number(),
             node=transformer,
             parent=feeder,
-            valid_from=doing.recorded_at,
-            **doing.stamp,
+            valid_from=execution.recorded_at,
+            **execution.stamp,
         )
-        doing.outcome["node_id"] = transformer.id
+        execution.outcome["node_id"] = transformer.id
 
 
 class PutNode(UseCase, kw_only=True):
@@ -49,38 +49,38 @@ class PutNode(UseCase, kw_only=True):
     """What a new one hangs on, such as `substation SS2`."""
     since: datetime | None = None
 
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         licensee = self.values.get("licensee")
-        if licensee and doing.find(licensees_of, licensee) is None:
+        if licensee and execution.find(licensees_of, licensee) is None:
             yield say("there is no licensee {licensee}", licensee=licensee)
         if self.since is not None:
-            yield from ahead_faults(doing, self.since)
+            yield from future_faults(execution, self.since)
         if self.parent:
             level, above = (Level(named.partition(" ")[0]) for named in (self.node, self.parent))
-            yield from _level_faults(level, above) or node_faults(self.parent, None, doing)
+            yield from _level_faults(level, above) or node_faults(self.parent, None, execution)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         values = dict(self.values)
         if "licensee" in values:
-            values["licensee"] = doing.find(licensees_of, values["licensee"])
-        node = doing.find(nodes_of, self.node)
+            values["licensee"] = execution.find(licensees_of, values["licensee"])
+        node = execution.find(nodes_of, self.node)
         if node is not None:
             new = {name: value for name, value in values.items() if getattr(node, name) != value}
             if new:
-                doing.change(node, **new)
+                execution.change(node, **new)
             return
         level, _, code = self.node.partition(" ")
         node = Node.objects.create(
-            id=next_number(), tree=tree_of(Level(level)), level=level, code=code, **values, **doing.stamp
+            id=next_number(), tree=tree_of(Level(level)), level=level, code=code, **values, **execution.stamp
         )
-        doing.made(nodes_of, self.node, node)
+        execution.made(nodes_of, self.node, node)
         if self.parent:
             NodePeriod.objects.create(
                 id=next_number(),
                 node=node,
-                parent=doing.find(nodes_of, self.parent),
-                valid_from=self.since or doing.recorded_at,
-                **doing.stamp,
+                parent=execution.find(nodes_of, self.parent),
+                valid_from=self.since or execution.recorded_at,
+                **execution.stamp,
             )
 
 
@@ -105,14 +105,14 @@ def _level_faults(level: Level, above: Level) -> list[str]:
 
 
 class MoveNode(network.MoveNode, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         named_faults = [*node_faults(self.node), *node_faults(self.parent)]
         if not (self.node and self.parent):
             named_faults.append(
                 say("name what is moved and what it hangs on: each by its level and its code")
             )
         yield from named_faults
-        yield from ahead_faults(doing, self.moved_at)
+        yield from future_faults(execution, self.moved_at)
         if named_faults:
             return
         node, above = node_of(self.node), node_of(self.parent)
@@ -126,32 +126,32 @@ class MoveNode(network.MoveNode, UseCase):
             self.moved_at,
         )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         node = node_of(self.node)
         for period in NodePeriod.objects.filter(node=node, valid_to=None):
-            doing.change(period, valid_to=self.moved_at)
+            execution.change(period, valid_to=self.moved_at)
         NodePeriod.objects.create(
             id=next_number(),
             node=node,
             parent=node_of(self.parent),
             valid_from=self.moved_at,
-            **doing.stamp,
+            **execution.stamp,
         )
-        doing.outcome["node_id"] = node.id
+        execution.outcome["node_id"] = node.id
 
 
 class MoveServicePoint(network.MoveServicePoint, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield no_place(self.consumer_number)
+            yield no_service_point_fault(self.consumer_number)
         if not (self.administration or self.grid or self.phase):
             yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
         if self.phase not in network.PHASES:
             yield say(
                 "a phase is {choices}, not {given}", choices=", ".join(network.PHASES[1:]), given=self.phase
             )
-        yield from ahead_faults(doing, self.moved_at)
+        yield from future_faults(execution, self.moved_at)
         named_faults = [
             *node_faults(self.administration, Tree.ADMINISTRATION),
             *node_faults(self.grid, Tree.GRID),
@@ -187,17 +187,17 @@ class MoveServicePoint(network.MoveServicePoint, UseCase):
             self.moved_at,
         )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         point = ServicePoint.objects.get(consumer_number=self.consumer_number)
         for tree, named in self._asked():
             before = Placement.objects.filter(service_point=point, tree=tree, valid_to=None).first()
             if before is not None:
-                doing.change(before, valid_to=self.moved_at)
+                execution.change(before, valid_to=self.moved_at)
             assert named or before is not None, "the guard has asked for a name"
             node = node_of(named) if named or before is None else before.node
             phase = (self.phase or (before.phase if before else "")) if tree == Tree.GRID else ""
-            place(doing, point, node, self.moved_at, phase)
-        doing.service_point_id = point.id
+            place_service_point(execution, point, node, self.moved_at, phase)
+        execution.service_point_id = point.id
 
 
 def _move_faults(
@@ -235,7 +235,7 @@ def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: date
     return known
 
 
-def node_faults(named: str, tree: Tree | None = None, doing: Doing | None = None) -> Iterator[str]:
+def node_faults(named: str, tree: Tree | None = None, execution: Execution | None = None) -> Iterator[str]:
     """What is wrong with a place in a tree, or in either, as it is named; empty is no place."""
     if not named:
         return
@@ -249,7 +249,7 @@ def node_faults(named: str, tree: Tree | None = None, doing: Doing | None = None
             tree=" or the ".join(of.value for of in trees),
             levels=", ".join(levels),
         )
-    elif (nodes_of([named]).get(named) if doing is None else doing.find(nodes_of, named)) is None:
+    elif (nodes_of([named]).get(named) if execution is None else execution.find(nodes_of, named)) is None:
         yield say("there is no {level} {code}", level=level, code=code.strip())
 
 
@@ -280,8 +280,8 @@ def transformer(code: str) -> Node | None:
     return Node.objects.filter(level=Level.TRANSFORMER, code=code).first()
 
 
-def place(
-    doing: Doing, service_point: ServicePoint, node: Node, valid_from: datetime, phase: str = ""
+def place_service_point(
+    execution: Execution, service_point: ServicePoint, node: Node, valid_from: datetime, phase: str = ""
 ) -> Placement:
     """Hang a service point in the tree of a node."""
     return Placement.objects.create(
@@ -291,11 +291,11 @@ def place(
         node=node,
         phase=phase,
         valid_from=valid_from,
-        **doing.stamp,
+        **execution.stamp,
     )
 
 
-def _make_node(doing: Doing, level: Level, code: str, name: str) -> Node:
+def _make_node(execution: Execution, level: Level, code: str, name: str) -> Node:
     return Node.objects.create(
-        id=next_number(), tree=Tree.GRID, level=level, code=code, name=name, **doing.stamp
+        id=next_number(), tree=Tree.GRID, level=level, code=code, name=name, **execution.stamp
     )

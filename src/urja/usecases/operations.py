@@ -1,38 +1,38 @@
 """Every use case. Each is one transaction and takes its time and actor as given."""
 
-from urja.apps.assets.projecting import project_again
-from urja.apps.journal.operation import Doing, UseCase
+from urja.apps.assets.projection_versions import mark_written_due
+from urja.apps.journal.operation import Execution, UseCase
 from urja.usecases import kinds
-from urja.usecases.addresses import ApproveAddressChange, ChangeAddress, Readdress
-from urja.usecases.adoption import Adopted, Adoption, Hanging, adopt_meter, hang_network_meter
+from urja.usecases.address_changes import ApproveAddressChange, ChangeAddress, Readdress
+from urja.usecases.adoption import Adopted, Adoption, Hanging, adopt_meter, install_network_meter
 from urja.usecases.commissioning import Commission, RecordCommissioning
 from urja.usecases.connections import NewConnection
 from urja.usecases.differences import CloseDifference, NoteDifference
-from urja.usecases.exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
-from urja.usecases.external import UpsertFromSystem
-from urja.usecases.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
-from urja.usecases.kinds.agreements import Bill
-from urja.usecases.kinds.stock import Delivered
-from urja.usecases.letters import RecordLetter
-from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
-from urja.usecases.mounting import InstallMeter, RemoveMeter
-from urja.usecases.moving import MoveIn, MoveOut, TransferOwnership
-from urja.usecases.network import AddTransformer, MoveNode, MoveServicePoint, add_transformer
-from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid
-from urja.usecases.people import AnonymiseConsumer, CorrectConsumer
-from urja.usecases.performing import Change, changes_of, perform, rehearse
-from urja.usecases.protection import EndProtection, Protect
-from urja.usecases.proving import TakeNewKeys
-from urja.usecases.rewrapping import RewrapKeys
-from urja.usecases.staff import Dismiss, Employ, dismiss, employ
-from urja.usecases.stock import IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
-from urja.usecases.supply_life import (
+from urja.usecases.disconnections import (
     DisconnectPermanently,
     DisconnectTemporarily,
     Reconnect,
     ReopenServicePoint,
 )
-from urja.usecases.swapping import SwapMeters
+from urja.usecases.external_systems import UpsertFromSystem
+from urja.usecases.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
+from urja.usecases.key_rewrapping import RewrapKeys
+from urja.usecases.kinds.agreements import Bill
+from urja.usecases.kinds.stock import Delivered
+from urja.usecases.letters import RecordLetter
+from urja.usecases.meter_exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
+from urja.usecases.meter_installation import InstallMeter, RemoveMeter
+from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
+from urja.usecases.meter_swap import SwapMeters
+from urja.usecases.move_in_and_out import MoveIn, MoveOut, TransferOwnership
+from urja.usecases.network import AddTransformer, MoveNode, MoveServicePoint, add_transformer
+from urja.usecases.operation_execution import Change, changes_of, dry_run_changes, perform
+from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid
+from urja.usecases.people import AnonymiseConsumer, CorrectConsumer
+from urja.usecases.protection import EndProtection, Protect
+from urja.usecases.staff import Dismiss, Employ, dismiss, employ
+from urja.usecases.stock import IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
+from urja.usecases.take_new_keys import TakeNewKeys
 from urja.usecases.terms import ChangeCategory, ChangeLoad, ChangePolicy
 from urja.usecases.tokens import IssueToken, RevokeToken
 from urja.usecases.undoing import Undo
@@ -70,11 +70,11 @@ __all__ = [
     "DisconnectPermanently",
     "DisconnectTemporarily",
     "Dismiss",
-    "Doing",
     "Employ",
     "EndInstalments",
     "EndProtection",
     "ExchangeMeter",
+    "Execution",
     "Hanging",
     "InstallMeter",
     "IssueDevice",
@@ -115,9 +115,9 @@ __all__ = [
     "adopt_meter",
     "changes_of",
     "dismiss",
+    "dry_run_changes",
     "employ",
-    "hang_network_meter",
+    "install_network_meter",
+    "mark_written_due",
     "perform",
-    "project_again",
-    "rehearse",
 ]

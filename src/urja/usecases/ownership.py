@@ -45,7 +45,7 @@ def owned_by_others(operation_id: int, system: str) -> list[str]:
         ]
 
 
-def remember(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
+def record_ownership(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
     """Keep by what number a system knows an object, and which of its columns it owns; whether that was new."""
     owned = sorted(owned)
     link, made = External.objects.get_or_create(

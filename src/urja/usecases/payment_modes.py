@@ -14,11 +14,11 @@ from urja.apps.books.kinds import DEPOSIT, SET_APART
 from urja.apps.books.models import Account
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.journal.operation import Doing, next_id
+from urja.apps.journal.operation import Execution, next_id
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
-from urja.usecases import outside
+from urja.usecases import side_effects
 from urja.usecases.instalments import end_plans
 from urja.usecases.kinds import agreements
 from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
@@ -70,37 +70,37 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
                 owed=owed,
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
         account = agreement.account
-        super().carry_out(doing)
+        super().carry_out(execution)
         terms = AgreementTerms.objects.get(agreement=agreement, valid_from=self.begins(agreement))
-        doing.change(terms, converted_at=terms.valid_from)
-        arrears = [_arrear(doing, account, bill) for bill in self.bills]
+        execution.change(terms, converted_at=terms.valid_from)
+        arrears = [_arrear(execution, account, bill) for bill in self.bills]
         billed = sum(_total(bill) for bill in self.bills)
         if self.billed_here and billed:
-            outside.credit(doing, account.id, billed, SET_APART, f"{SET_APART}:{doing.id}")
+            side_effects.credit(execution, account.id, billed, SET_APART, f"{SET_APART}:{execution.id}")
         if self.credit_minor:
-            outside.credit(
-                doing, account.id, self.credit_minor, "opening-credit", f"opening-credit:{doing.id}"
+            side_effects.credit(
+                execution, account.id, self.credit_minor, "opening-credit", f"opening-credit:{execution.id}"
             )
         if self.deposit != "keep":
-            self._apply_deposits(doing, agreement)
-        doing.outcome["arrears"] = [arrear.id for arrear in arrears]
+            self._apply_deposits(execution, agreement)
+        execution.outcome["arrears"] = [arrear.id for arrear in arrears]
 
-    def _apply_deposits(self, doing: Doing, agreement: Agreement) -> None:
+    def _apply_deposits(self, execution: Execution, agreement: Agreement) -> None:
         """No deposit is kept from who pays before he uses (Electricity Act, s. 47(5))."""
         for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by(
             "taken_at", "id"
         ):
             left = deposit.amount_minor
             if self.deposit == "arrears":
-                left = pay_arrears(doing, agreement.account_id, left)
-            doing.change(deposit, returned_at=doing.recorded_at)
+                left = pay_arrears(execution, agreement.account_id, left)
+            execution.change(deposit, returned_at=execution.recorded_at)
             if left:
-                outside.credit(
-                    doing, agreement.account_id, left, DEPOSIT, f"{DEPOSIT}:{deposit.id}:{doing.id}"
+                side_effects.credit(
+                    execution, agreement.account_id, left, DEPOSIT, f"{DEPOSIT}:{deposit.id}:{execution.id}"
                 )
 
 
@@ -122,20 +122,20 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
         if self.deposit_minor < 0:
             yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
-        super().carry_out(doing)
-        end_plans(doing, agreement.account_id, self.begins(agreement))
+        super().carry_out(execution)
+        end_plans(execution, agreement.account_id, self.begins(agreement))
         if self.deposit_minor:
             deposit = Deposit.objects.create(
-                id=next_id(bucket_of(doing.outcome["agreement_id"])),
-                agreement_id=doing.outcome["agreement_id"],
+                id=next_id(bucket_of(execution.outcome["agreement_id"])),
+                agreement_id=execution.outcome["agreement_id"],
                 amount_minor=self.deposit_minor,
-                taken_at=doing.recorded_at,
-                **doing.stamp,
+                taken_at=execution.recorded_at,
+                **execution.stamp,
             )
-            doing.outcome["deposit_id"] = deposit.id
+            execution.outcome["deposit_id"] = deposit.id
 
 
 def dues_faults(bill: agreements.Bill) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _total(bill: agreements.Bill) -> int:
     return bill.principal_minor + bill.surcharge_minor
 
 
-def _arrear(doing: Doing, account: Account, bill: agreements.Bill) -> Arrear:
+def _arrear(execution: Execution, account: Account, bill: agreements.Bill) -> Arrear:
     return Arrear.objects.create(
         id=next_id(bucket_of(account.id)),
         account=account,
@@ -163,17 +163,17 @@ def _arrear(doing: Doing, account: Account, bill: agreements.Bill) -> Arrear:
         due_on=bill.due_on,
         principal_minor=bill.principal_minor,
         surcharge_minor=bill.surcharge_minor,
-        **doing.stamp,
+        **execution.stamp,
     )
 
 
-def pay_arrears(doing: Doing, account_id: int, amount_minor: int) -> int:
+def pay_arrears(execution: Execution, account_id: int, amount_minor: int) -> int:
     """Set an amount against what is still owed of an account's bills; what is left of it."""
-    parts = dues.against(account_id, amount_minor)
+    parts = dues.allocate_payment(account_id, amount_minor)
     bills = Arrear.objects.in_bulk([part.due.key for part in parts])
     for part in parts:
         bill = bills[part.due.key]
-        doing.change(
+        execution.change(
             bill,
             surcharge_minor=bill.surcharge_minor - part.surcharge_minor,
             principal_minor=bill.principal_minor - part.principal_minor,

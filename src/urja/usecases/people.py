@@ -14,20 +14,20 @@ from msgspec import UNSET
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.models import Employment
 from urja.apps.identity.queries.identities import email_faults, is_staff, taken_faults
-from urja.apps.journal.operation import Doing, UseCase
+from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.people.models import PHONE, Person
 from urja.apps.people.queries import PERSONAL, version_of
 from urja.base.sentences import say
-from urja.usecases.addresses import ask_for_address
+from urja.usecases.address_changes import request_address_change
 from urja.usecases.kinds import people
 
 
-def no_person(person_id: int) -> str:
+def no_person_fault(person_id: int) -> str:
     """What is said where nobody has a number."""
     return say("there is no person {person}", person=person_id)
 
 
-def who_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
+def identity_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
     """Why it is nobody: an address, and with one that is not known yet a name."""
     wrong = list(email_faults(email))
     yield from wrong
@@ -47,10 +47,10 @@ def language_faults(language: str) -> Iterator[str]:
 
 
 class CorrectConsumer(people.CorrectConsumer, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.consumer_id).first()
         if person is None:
-            yield no_person(self.consumer_id)
+            yield no_person_fault(self.consumer_id)
             return
         if person.nameless_at is not None:
             yield say(
@@ -86,14 +86,14 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
         yield from email_faults(email)
         yield from taken_faults(person, email)
 
-    def carry_out(self, doing: Doing) -> None:
-        self.write(doing)
+    def carry_out(self, execution: Execution) -> None:
+        self.write(execution)
 
-    def write(self, doing: Doing, *, system: str = "") -> None:
+    def write(self, execution: Execution, *, system: str = "") -> None:
         """Change what is new of the person; `system` is the outside one that says it."""
         person = Person.objects.get(id=self.consumer_id)
-        write_person(doing, person, self._given(), system=system)
-        doing.outcome["consumer_id"] = person.id
+        write_person(execution, person, self._given(), system=system)
+        execution.outcome["consumer_id"] = person.id
 
     def _given(self) -> dict[str, Any]:
         """What is to be put right, as it is kept."""
@@ -118,23 +118,23 @@ def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def write_person(doing: Doing, person: Person, values: dict[str, Any], *, system: str = "") -> None:
+def write_person(execution: Execution, person: Person, values: dict[str, Any], *, system: str = "") -> None:
     """Change what is new of a person. What they sign in with follows: the name at once, the address once confirmed."""
     if person.user_id is not None and "email" in values:
         values = dict(values)
-        ask_for_address(doing, person.user_id, values.pop("email"), person=person, system=system)
+        request_address_change(execution, person.user_id, values.pop("email"), person=person, system=system)
     new = {name: value for name, value in values.items() if getattr(person, name) != value}
     if new:
-        doing.change(person, **new)
+        execution.change(person, **new)
     if person.user_id is not None and "name" in new:
         get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
 
 
 class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.consumer_id).first()
         if person is None:
-            yield no_person(self.consumer_id)
+            yield no_person_fault(self.consumer_id)
             return
         if person.nameless_at is not None:
             yield say(
@@ -142,26 +142,26 @@ class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
                 person=self.consumer_id,
                 nameless_at=format(person.nameless_at, "%Y-%m-%d"),
             )
-        for agreement in _standing(person, doing.recorded_at):
+        for agreement in _standing(person, execution.recorded_at):
             yield say(
                 "person {person} has the supply {service_point} since {valid_from}: it must have ended first",
                 person=self.consumer_id,
                 service_point=agreement.service_point,
                 valid_from=format(agreement.valid_from, "%Y-%m-%d"),
             )
-        for held in _employed(person, doing.recorded_at):
+        for held in _employed(person, execution.recorded_at):
             yield say(
                 "person {person} works here as {role}: dismiss them first",
                 person=self.consumer_id,
                 role=held.role,
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         person = Person.objects.get(id=self.consumer_id)
-        doing.change(person, name="", email="", phone=None, address="", nameless_at=doing.recorded_at)
+        execution.change(person, name="", email="", phone=None, address="", nameless_at=execution.recorded_at)
         with connection.cursor() as cursor:
             cursor.execute("SELECT notices_forget(%s)", [person.id])
-        doing.outcome["consumer_id"] = person.id
+        execution.outcome["consumer_id"] = person.id
 
 
 def _standing(person: Person, at: datetime) -> list[Agreement]:

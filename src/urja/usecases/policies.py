@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from urja.apps.rulebook import operations as rulebook
-from urja.apps.supply.operations import look_at_all_again
+from urja.apps.supply.operations import decide_all_again
 from urja.core.policy import Policy, bundled_policies
 
 
@@ -13,7 +13,7 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
     """Store a document as a version of its policy; raises as `rulebook.operations.load_policy`."""
     with transaction.atomic():
         policy = rulebook.load_policy(text, recorded_at=recorded_at, actor=actor)
-        look_at_all_again()
+        decide_all_again()
     return policy
 
 
@@ -26,4 +26,4 @@ def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str
     """Let a policy govern a consumer category (empty: everybody else); raises UnknownPolicyError."""
     with transaction.atomic():
         rulebook.assign_policy(category, code, recorded_at=recorded_at, actor=actor)
-        look_at_all_again()
+        decide_all_again()

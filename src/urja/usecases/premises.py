@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import Premise
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
@@ -40,31 +40,31 @@ class PutPremise(UseCase, kw_only=True):
     part_of: int | None = None
     """Number of what it is part of; none where that stays as it is."""
 
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         yield from coordinate_faults(self.values)
         code = self.values.get("code")
-        if code and (other := doing.find(premises_of, code)) is not None and other.id != self.known:
+        if code and (other := execution.find(premises_of, code)) is not None and other.id != self.known:
             yield say("another premise has the code {code}", code=code)
         if self.known is not None and self.known in _upwards(self.part_of):
             yield say("what premise {premise} would be part of is part of it", premise=code or self.known)
 
-    def carry_out(self, doing: Doing) -> None:
-        premise = self.put(doing)
-        doing.outcome["premise_id"] = premise.id
+    def carry_out(self, execution: Execution) -> None:
+        premise = self.put(execution)
+        execution.outcome["premise_id"] = premise.id
 
-    def put(self, doing: Doing) -> Premise:
+    def put(self, execution: Execution) -> Premise:
         """Make or change it."""
         values = self.values if self.part_of is None else self.values | {"parent_id": self.part_of}
         if self.known is not None:
             premise = Premise.objects.get(id=self.known)
             new = {name: value for name, value in values.items() if getattr(premise, name) != value}
             if new:
-                doing.change(premise, **new)
+                execution.change(premise, **new)
         else:
             bucket = secrets.randbelow(BUCKETS) if self.part_of is None else bucket_of(self.part_of)
-            premise = Premise.objects.create(id=next_id(bucket), **values, **doing.stamp)
+            premise = Premise.objects.create(id=next_id(bucket), **values, **execution.stamp)
         if premise.code is not None:
-            doing.made(premises_of, premise.code, premise)
+            execution.made(premises_of, premise.code, premise)
         return premise
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.people.kinds import ProtectionKind
 from urja.apps.people.models import Person, Protection
 from urja.base.ids import bucket_of
@@ -15,7 +15,7 @@ from urja.usecases.kinds import connections
 
 
 class Protect(connections.Protect, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_protection not in ProtectionKind.values:
             yield say(
                 "a protection is {choices}, not {kind_of_protection}",
@@ -45,7 +45,7 @@ class Protect(connections.Protect, UseCase):
         if overlapping.exists():
             yield say("the same protection holds in that time already: end that one first")
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         person = _customer(self.consumer_number, self.protected_from)
         assert person is not None, "its absence is a fault"
         protection = Protection.objects.create(
@@ -55,14 +55,16 @@ class Protect(connections.Protect, UseCase):
             evidence=self.evidence,
             valid_from=self.protected_from,
             valid_to=self.protected_until,
-            **doing.stamp,
+            **execution.stamp,
         )
-        doing.service_point_id = _agreements(self.consumer_number, self.protected_from)[0].service_point_id
-        doing.outcome["protection_id"] = protection.id
+        execution.service_point_id = _agreements(self.consumer_number, self.protected_from)[
+            0
+        ].service_point_id
+        execution.outcome["protection_id"] = protection.id
 
 
 class EndProtection(connections.EndProtection, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it ends")
         if self._protection() is None:
@@ -73,12 +75,12 @@ class EndProtection(connections.EndProtection, UseCase):
                 ended_at=self.ended_at.isoformat(),
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         protection = self._protection()
         assert protection is not None, "its absence is a fault"
-        doing.change(protection, valid_to=self.ended_at)
-        doing.service_point_id = _agreements(self.consumer_number, self.ended_at)[0].service_point_id
-        doing.outcome["protection_id"] = protection.id
+        execution.change(protection, valid_to=self.ended_at)
+        execution.service_point_id = _agreements(self.consumer_number, self.ended_at)[0].service_point_id
+        execution.outcome["protection_id"] = protection.id
 
     def _protection(self) -> Protection | None:
         person = _customer(self.consumer_number, self.ended_at)

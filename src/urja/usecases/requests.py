@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from urja.apps.journal.answering import answer
+from urja.apps.journal.answers import answer
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import AuditEntry, Request
-from urja.apps.overviews.queries import judging
+from urja.apps.overviews.queries import authorization
 from urja.base.sentences import Sentence, to_plain
-from urja.usecases.effects import Effects, effects
+from urja.usecases.dry_run import Effects, dry_run_effects
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import BY_KIND, UseCase, changes_of, perform
 
 
-class Gate(NamedTuple):
+class ApprovalCheck(NamedTuple):
     """What stands before an operation is performed (`urja.apps.approvals`)."""
 
     holds: Callable[[Request, UseCase, datetime], bool]
@@ -29,7 +29,7 @@ class Gate(NamedTuple):
     """Why a request that is rehearsed would have to wait; empty where it would not."""
 
 
-def answer_next(now: datetime, gate: Gate) -> Request | None:
+def answer_next(now: datetime, gate: ApprovalCheck) -> Request | None:
     """Carry out the oldest request that waits, and say what became of it; none where none waits.
 
     Of several who do this at once each takes another request, and in the order of their numbers.
@@ -43,10 +43,10 @@ def answer_next(now: datetime, gate: Gate) -> Request | None:
     return request
 
 
-def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
-    operation = judged(request, now)
+def _carry_out(request: Request, now: datetime, gate: ApprovalCheck) -> None:
+    operation = permitted_operation(request, now)
     if request.rehearsal:
-        found = effects(operation, recorded_at=now, actor=request.actor)
+        found = dry_run_effects(operation, recorded_at=now, actor=request.actor)
         request.effects = found.to_builtins()
         if why := gate.foresees(request, operation, found, now):
             request.effects["approval"] = [to_plain(sentence) for sentence in why]
@@ -57,10 +57,10 @@ def _carry_out(request: Request, now: datetime, gate: Gate) -> None:
         perform_request(request, operation, now)
 
 
-def judged(request: Request, now: datetime) -> UseCase:
+def permitted_operation(request: Request, now: datetime) -> UseCase:
     """The operation of a request, where its actor may have it done; raises RefusedError."""
     operation = decode(request.kind, request.content, BY_KIND)
-    fault = judging.fault_of_actor(request.actor, operation, now)
+    fault = authorization.refusal_for_actor(request.actor, operation, now)
     if fault is not None:
         raise RefusedError([fault])
     return operation

@@ -12,41 +12,41 @@ from django.db.models import Q, QuerySet
 from urja.apps.identity.kinds import StaffRole
 from urja.apps.identity.models import Employment
 from urja.apps.identity.queries.identities import user_of
-from urja.apps.journal.operation import Doing, UseCase, next_number
+from urja.apps.journal.operation import Execution, UseCase, next_number
 from urja.apps.network.kinds import LEVELS, Tree
 from urja.apps.network.models import Node, Premise
 from urja.base.sentences import say
 from urja.usecases.kinds import staff
-from urja.usecases.people import who_faults
-from urja.usecases.performing import perform
+from urja.usecases.operation_execution import perform
+from urja.usecases.people import identity_faults
 
 _LEVELS = tuple(level.value for level in LEVELS[Tree.ADMINISTRATION])
 
 
 class Employ(staff.Employ, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from who_faults(self.email, self.name, known=user_of(self.email) is not None)
-        yield from faults_of_role(self.role, self.area)
-        if held(self.email, self.role, self.area, doing.recorded_at).exists():
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from identity_faults(self.email, self.name, known=user_of(self.email) is not None)
+        yield from staff_role_faults(self.role, self.area)
+        if employments_of(self.email, self.role, self.area, execution.recorded_at).exists():
             yield say("{email} is employed as {role} there already", email=self.email, role=self.role)
 
-    def carry_out(self, doing: Doing) -> None:
-        user = user_of(self.email) or _make_user(self, doing)
+    def carry_out(self, execution: Execution) -> None:
+        user = user_of(self.email) or _make_user(self, execution)
         employment = Employment.objects.create(
             id=next_number(),
             user=user,
             role=self.role,
-            valid_from=doing.recorded_at,
-            **found_area(self.area).columns,
-            **doing.stamp,
+            valid_from=execution.recorded_at,
+            **resolve_area(self.area).columns,
+            **execution.stamp,
         )
-        doing.outcome |= {"employment_id": employment.id, "user_id": user.pk}
+        execution.outcome |= {"employment_id": employment.id, "user_id": user.pk}
 
 
 class Dismiss(staff.Dismiss, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from faults_of_role(self.role, self.area)
-        if not held(self.email, self.role, self.area, doing.recorded_at).exists():
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from staff_role_faults(self.role, self.area)
+        if not employments_of(self.email, self.role, self.area, execution.recorded_at).exists():
             yield say(
                 "{email} is not employed as {role} {area}",
                 email=self.email,
@@ -54,16 +54,16 @@ class Dismiss(staff.Dismiss, UseCase):
                 area=self.area or "everywhere",
             )
 
-    def carry_out(self, doing: Doing) -> None:
-        for employment in held(self.email, self.role, self.area, doing.recorded_at):
-            doing.change(employment, valid_to=doing.recorded_at)
-            doing.outcome["employment_id"] = employment.id
+    def carry_out(self, execution: Execution) -> None:
+        for employment in employments_of(self.email, self.role, self.area, execution.recorded_at):
+            execution.change(employment, valid_to=execution.recorded_at)
+            execution.outcome["employment_id"] = employment.id
 
 
 def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
     """The user with the role, as `Employ` gives it; who has it already has it. Raises RefusedError."""
     with transaction.atomic():
-        if not held(email, role, area, recorded_at).exists():
+        if not employments_of(email, role, area, recorded_at).exists():
             perform(
                 Employ(email=email, name=name, role=role, area=area), recorded_at=recorded_at, actor=actor
             )
@@ -88,7 +88,7 @@ class NamedArea:
         return {"node": self.node, "premise": self.premise}
 
 
-def found_area(words: str) -> NamedArea:
+def resolve_area(words: str) -> NamedArea:
     """The node or premise of an area's words; a fault where there is none."""
     if not words:
         return NamedArea()
@@ -116,31 +116,31 @@ def _of_number(code: str) -> Q:
     return Q(id=int(code)) if code.isdecimal() and len(code) < 19 else Q(pk__in=[])
 
 
-def faults_of_role(role: str, area: str) -> Iterator[str]:
+def staff_role_faults(role: str, area: str) -> Iterator[str]:
     """What is wrong with a role in an area."""
     if role not in StaffRole.values:
         yield say("a role is {choices}, not {role}", choices=", ".join(StaffRole.values), role=repr(role))
-    found = found_area(area)
+    found = resolve_area(area)
     if found.fault:
         yield found.fault
     elif role == StaffRole.SECRETARY and found.premise is None:
         yield say("a secretary is one of a society: name its premise")
 
 
-def held(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
+def employments_of(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
     """Somebody's employment in a role and an area, that holds at an instant or will."""
     return Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at),
         user__email__iexact=email.strip(),
         role=role,
-        **found_area(area).columns,
+        **resolve_area(area).columns,
     )
 
 
-def _make_user(asked: Employ, doing: Doing) -> Any:
+def _make_user(asked: Employ, execution: Execution) -> Any:
     email = asked.email.strip().lower()
     user = get_user_model()(
-        username=email, email=email, first_name=asked.name[:150], date_joined=doing.recorded_at
+        username=email, email=email, first_name=asked.name[:150], date_joined=execution.recorded_at
     )
     # People sign in by a code; there is no password to guess.
     user.set_unusable_password()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from urja.apps.assets.kinds import Stock
 from urja.apps.assets.models import Device, DevicePeriod
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say
 from urja.usecases.kinds import stock
@@ -23,7 +23,7 @@ _AT_ONCE = 1_000
 
 
 class ReceiveDevices(stock.ReceiveDevices, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.devices:
             yield say("a delivery has at least one meter")
         if not self.store.strip():
@@ -48,10 +48,10 @@ class ReceiveDevices(stock.ReceiveDevices, UseCase):
                 )
             seen.setdefault(value, device.serial)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         for some in _bundles(self.devices):
-            make_devices(doing, some, stock=Stock.DELIVERED, held_by=self.store)
-        doing.outcome["devices"] = len(self.devices)
+            make_devices(execution, some, stock=Stock.DELIVERED, held_by=self.store)
+        execution.outcome["devices"] = len(self.devices)
 
 
 UNIQUE: Final = {"serial": "serial number", "system_title": "system title", "sim": "SIM"}
@@ -73,7 +73,12 @@ def known_faults(devices: Sequence[stock.Delivered], name: str, label: str) -> I
 
 
 def make_devices(
-    doing: Doing, devices: Sequence[stock.Delivered], *, stock: str, held_by: str, bucket: int | None = None
+    execution: Execution,
+    devices: Sequence[stock.Delivered],
+    *,
+    stock: str,
+    held_by: str,
+    bucket: int | None = None,
 ) -> list[Device]:
     """Make meters of a delivery. One that hangs nowhere has a bucket of its own; its readings go by that of its premise."""
     return Device.objects.bulk_create(
@@ -82,19 +87,19 @@ def make_devices(
             stock=stock,
             held_by=held_by,
             **{name: getattr(device, name) for name in device.__struct_fields__},
-            **doing.stamp,
+            **execution.stamp,
         )
         for device in devices
     )
 
 
-class _OfOne(stock.OfOneMeter, UseCase):
+class _OfOne(stock.StockOperation, UseCase):
     _from: ClassVar[frozenset[Stock]]
     """The states in which it may happen."""
     _done: ClassVar[str]
     """What it is, in a sentence."""
 
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         device = Device.objects.select_for_update().filter(serial=self.serial).first()
         if device is None:
             yield say("there is no meter {serial} in stock", serial=self.serial)
@@ -108,54 +113,54 @@ class _OfOne(stock.OfOneMeter, UseCase):
                 done=self._done,
             )
 
-    def _change(self, doing: Doing, **values: Any) -> None:
+    def _change(self, execution: Execution, **values: Any) -> None:
         device = Device.objects.get(serial=self.serial)
-        doing.change(device, **values)
-        doing.outcome["device_id"] = device.id
+        execution.change(device, **values)
+        execution.outcome["device_id"] = device.id
 
 
 class TestDevice(stock.TestDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.DELIVERED, Stock.TESTED, Stock.REMOVED})
     _done: ClassVar[str] = "tested"
 
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from super().faults(doing)
-        if self.tested_at > doing.recorded_at:
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from super().faults(execution)
+        if self.tested_at > execution.recorded_at:
             yield say("the test is in the future")
         if not self.passed and not self.note.strip():
             yield say("say in the note why it has failed")
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         device = Device.objects.get(serial=self.serial)
         failed = Stock.REMOVED if DevicePeriod.objects.filter(device=device).exists() else Stock.DELIVERED
-        self._change(doing, stock=Stock.TESTED if self.passed else failed)
+        self._change(execution, stock=Stock.TESTED if self.passed else failed)
 
 
 class IssueDevice(stock.IssueDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.TESTED})
     _done: ClassVar[str] = "issued"
 
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from super().faults(doing)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from super().faults(execution)
         if not self.fitter.strip():
             yield say("say which fitter takes it")
 
-    def carry_out(self, doing: Doing) -> None:
-        self._change(doing, stock=Stock.ISSUED, held_by=self.fitter.strip())
+    def carry_out(self, execution: Execution) -> None:
+        self._change(execution, stock=Stock.ISSUED, held_by=self.fitter.strip())
 
 
 class ReturnDevice(stock.ReturnDevice, _OfOne):
     _from: ClassVar[frozenset[Stock]] = frozenset({Stock.ISSUED, Stock.REMOVED})
     _done: ClassVar[str] = "returned"
 
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from super().faults(doing)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from super().faults(execution)
         if not self.store.strip():
             yield say("say which store it comes into")
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         unused = Device.objects.get(serial=self.serial).stock == Stock.ISSUED
-        self._change(doing, stock=Stock.TESTED if unused else Stock.REMOVED, held_by=self.store.strip())
+        self._change(execution, stock=Stock.TESTED if unused else Stock.REMOVED, held_by=self.store.strip())
 
 
 class ScrapDevice(stock.ScrapDevice, _OfOne):
@@ -164,15 +169,15 @@ class ScrapDevice(stock.ScrapDevice, _OfOne):
     )
     _done: ClassVar[str] = "scrapped"
 
-    def faults(self, doing: Doing) -> Iterator[str]:
-        yield from super().faults(doing)
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from super().faults(execution)
         if not self.reason.strip():
             yield say("say why it is scrapped")
         for device in Device.objects.filter(serial=self.serial):
             yield from unread_faults(device)
 
-    def carry_out(self, doing: Doing) -> None:
-        self._change(doing, stock=Stock.SCRAPPED, held_by="", sim=None, address=None)
+    def carry_out(self, execution: Execution) -> None:
+        self._change(execution, stock=Stock.SCRAPPED, held_by="", sim=None, address=None)
 
 
 def _where(device: Device) -> str:

@@ -12,26 +12,26 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Q
 
-from urja.apps.assets.configuring import billing_device
+from urja.apps.assets.configuration import billing_device
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
-from urja.apps.contracts import configuring
+from urja.apps.contracts import meter_configuration
 from urja.apps.contracts.models import Agreement, AgreementTerms
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.rulebook.queries import tariffs
-from urja.apps.rulebook.queries.policies import book
+from urja.apps.rulebook.queries.policies import policy_book
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.usecases import outside
-from urja.usecases.agreed import load_faults
+from urja.usecases import side_effects
+from urja.usecases.agreements_in_force import load_faults
 from urja.usecases.kinds import agreements
-from urja.usecases.places import no_place
+from urja.usecases.service_points import no_service_point_fault
 
 
 class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         agreement = self.agreement()
         if agreement is None:
             yield self._no_agreement()
@@ -75,12 +75,12 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         """The instant from which on the new terms hold."""
         return max(midnight(self.effective_on, zone()), agreement.valid_from)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
-        change_terms(doing, agreement, self.begins(agreement), self.values())
-        doing.service_point_id = agreement.service_point_id
-        doing.outcome |= {"agreement_id": agreement.id, "account_id": agreement.account_id}
+        change_terms(execution, agreement, self.begins(agreement), self.values())
+        execution.service_point_id = agreement.service_point_id
+        execution.outcome |= {"agreement_id": agreement.id, "account_id": agreement.account_id}
 
     def _faults_if_same(self, before: AgreementTerms) -> Iterator[str]:
         values = self.values()
@@ -94,7 +94,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
     def _no_agreement(self) -> str:
         if not ServicePoint.objects.filter(consumer_number=self.consumer_number).exists():
-            return no_place(self.consumer_number)
+            return no_service_point_fault(self.consumer_number)
         first = (
             Agreement.objects.filter(
                 service_point__consumer_number=self.consumer_number,
@@ -163,7 +163,7 @@ class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
 
 def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator[str]:
     """Why no policy would govern a supply on a day: its own where it has one, else the one of its category."""
-    policies = book()
+    policies = policy_book()
     code = policies.code_for(own, category)
     if code is None:
         return  # No policy is loaded at all: nobody is cut.
@@ -186,7 +186,7 @@ def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator
         yield say("there is no policy {code}: load it first (urja policy load)", code=repr(code))
 
 
-def unloaded_faults(code: str, day: date, currency: str) -> Iterator[str]:
+def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]:
     """Why nobody can be billed by a tariff on a day, in a currency."""
     tariff = tariffs.in_force(code, day)
     if tariff is None:
@@ -209,7 +209,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
 
     Where it has a calendar of its own its periods stay what they are, whatever calendar the tariff has.
     """
-    yield from unloaded_faults(code, day, agreement.account.currency)
+    yield from tariff_in_force_faults(code, day, agreement.account.currency)
     if agreement.billing_day is not None:
         return
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
@@ -223,11 +223,11 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
         )
 
 
-def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
+def change_terms(execution: Execution, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
     """Let an agreement's last terms say something else from an instant on; its meter is told if that has come."""
     current = agreement.terms_at(at)
     if current.valid_from == at:
-        doing.change(current, **values)
+        execution.change(current, **values)
     else:
         until = current.valid_to
         kept = {
@@ -242,17 +242,17 @@ def change_terms(doing: Doing, agreement: Agreement, at: datetime, values: dict[
                 "converted_at",
             )
         }
-        doing.change(current, valid_to=at)
+        execution.change(current, valid_to=at)
         current = AgreementTerms.objects.create(
             id=next_id(bucket_of(agreement.id)),
             agreement=agreement,
             valid_from=at,
             valid_to=until,
             **(kept | values),
-            **doing.stamp,
+            **execution.stamp,
         )
-    if at <= doing.recorded_at and (current.valid_to is None or current.valid_to > doing.recorded_at):
-        tell_meter(doing, agreement.service_point_id, current, values)
+    if at <= execution.recorded_at and (current.valid_to is None or current.valid_to > execution.recorded_at):
+        configure_changed_items(execution, agreement.service_point_id, current, values)
 
 
 _SAYS = {
@@ -262,12 +262,14 @@ _SAYS = {
 }
 
 
-def tell_meter(doing: Doing, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]) -> None:
+def configure_changed_items(
+    execution: Execution, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]
+) -> None:
     """Let the billing meter be what its terms say by now, as far as they have changed."""
-    device_id = billing_device(service_point_id, doing.recorded_at)
+    device_id = billing_device(service_point_id, execution.recorded_at)
     if device_id is not None:
         for item in (_SAYS[name] for name in changed if name in _SAYS):
-            outside.desire(doing, device_id, item, configuring.wanted(terms, item))
+            side_effects.desire(execution, device_id, item, meter_configuration.wanted_value(terms, item))
 
 
 def zone() -> ZoneInfo:

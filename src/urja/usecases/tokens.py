@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from urja.apps.identity.models import Token
 from urja.apps.identity.queries.roles import TABLE
-from urja.apps.journal.operation import Doing, UseCase, next_number
+from urja.apps.journal.operation import Execution, UseCase, next_number
 from urja.base.sentences import say
 from urja.usecases.kinds import staff
-from urja.usecases.staff import faults_of_role, found_area, user_of
+from urja.usecases.staff import resolve_area, staff_role_faults, user_of
 
 
 class IssueToken(staff.IssueToken, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.name.strip():
             yield say("a key has a name, by which people know what it is for")
         if Token.objects.filter(name=self.name).exists():
@@ -24,14 +24,14 @@ class IssueToken(staff.IssueToken, UseCase):
             if self.area:
                 yield say("somebody's key reaches as far as they do: it has no area of its own")
         else:
-            yield from faults_of_role(self.role or "", self.area)
+            yield from staff_role_faults(self.role or "", self.area)
         if self.per_minute < 1:
             yield say(
                 "a key that may ask {per_minute} times a minute opens nothing", per_minute=self.per_minute
             )
         yield from _faults_of_scopes(self.scopes)
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         token = Token.objects.create(
             id=next_number(),
             name=self.name,
@@ -42,14 +42,14 @@ class IssueToken(staff.IssueToken, UseCase):
             scopes=self.scopes,
             per_minute=self.per_minute,
             expires_at=self.expires_at,
-            **found_area(self.area).columns,
-            **doing.stamp,
+            **resolve_area(self.area).columns,
+            **execution.stamp,
         )
-        doing.outcome["token_id"] = token.id
+        execution.outcome["token_id"] = token.id
 
 
 class RevokeToken(staff.RevokeToken, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         token = Token.objects.filter(prefix=self.prefix).first()
         if token is None:
             yield say("there is no key {prefix}", prefix=self.prefix)
@@ -60,10 +60,10 @@ class RevokeToken(staff.RevokeToken, UseCase):
                 revoked_at=format(token.revoked_at, "%Y-%m-%d"),
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         token = Token.objects.get(prefix=self.prefix)
-        doing.change(token, revoked_at=doing.recorded_at)
-        doing.outcome["token_id"] = token.id
+        execution.change(token, revoked_at=execution.recorded_at)
+        execution.outcome["token_id"] = token.id
 
 
 def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:

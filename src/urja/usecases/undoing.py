@@ -18,17 +18,17 @@ from urja.apps.billing.queries import charged_agreements
 from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import AuditEntry
-from urja.apps.journal.operation import Doing, Operation, UseCase
+from urja.apps.journal.operation import Execution, Operation, UseCase
 from urja.apps.work import operations as work, queries as orders
 from urja.base.sentences import say
-from urja.usecases import outside
-from urja.usecases.addresses import withdraw_asked_by
+from urja.usecases import side_effects
+from urja.usecases.address_changes import withdraw_address_changes_of
 from urja.usecases.kinds import BY_KIND, undoing
-from urja.usecases.performing import RECORDED_TABLES
+from urja.usecases.operation_execution import RECORDED_TABLES
 
 
 class Undo(undoing.Undo, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if not self.reason.strip():
             yield say("say why it is undone")
         entry = AuditEntry.objects.select_for_update().filter(id=self.entry_id).first()
@@ -100,10 +100,10 @@ class Undo(undoing.Undo, UseCase):
                     which=which,
                 )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         entry = AuditEntry.objects.get(id=self.entry_id)
-        doing.undoes = entry.id
-        doing.service_point_id = entry.service_point_id
+        execution.undoes = entry.id
+        execution.service_point_id = entry.service_point_id
         made = _made_by(entry.id)
         Projection.objects.filter(device_id__in=made.get("assets_device", [])).delete()
         with connection.cursor() as cursor:
@@ -114,15 +114,17 @@ class Undo(undoing.Undo, UseCase):
             if step.row_id not in made.get(step.table, ()):
                 step.take_back()
         FinalSettlement.objects.filter(operation_id=entry.id).delete()
-        withdraw_asked_by(entry.id, doing.recorded_at)
-        outside.take_back(doing, entry.outcome.get("outside", []))
+        withdraw_address_changes_of(entry.id, execution.recorded_at)
+        side_effects.take_back(execution, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
             if order.service_point_id in made.get("network_service_point", ()):
-                work.forget(order.id)
+                work.delete_unfinished(order.id)
             else:
-                work.withdraw(order.id, doing.recorded_at, f"operation {entry.id} was undone: {self.reason}")
-        AuditEntry.objects.filter(id=entry.id).update(undone_by_id=doing.id)
-        doing.outcome["undone"] = entry.id
+                work.withdraw(
+                    order.id, execution.recorded_at, f"operation {entry.id} was undone: {self.reason}"
+                )
+        AuditEntry.objects.filter(id=entry.id).update(undone_by_id=execution.id)
+        execution.outcome["undone"] = entry.id
 
 
 def _made_by(operation_id: int) -> dict[str, list[int]]:

@@ -11,11 +11,11 @@ from typing import Any
 
 from django.db.models import Q
 
-from urja.apps.assets import configuring
+from urja.apps.assets import configuration
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.identity.models import Employment
-from urja.apps.journal.operation import Doing, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.work import operations as work, queries as orders
 from urja.apps.work.kinds import WorkOrderKind
@@ -23,13 +23,13 @@ from urja.apps.work.models import WorkOrder
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.kinds import work_orders
-from urja.usecases.outside import read_register
-from urja.usecases.places import no_place
-from urja.usecases.reads import read_faults
+from urja.usecases.register_reads import read_faults
+from urja.usecases.service_points import no_service_point_fault
+from urja.usecases.side_effects import read_register
 
 
 class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         if self.kind_of_work not in WorkOrderKind:
             kinds = ", ".join(kind.value for kind in WorkOrderKind)
             yield say(
@@ -41,7 +41,7 @@ class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
             yield say("say what is to be done")
         place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if place is None:
-            yield no_place(self.consumer_number)
+            yield no_service_point_fault(self.consumer_number)
         elif self.kind_of_work in WorkOrderKind:
             known = orders.unfinished_at(place.id, WorkOrderKind(self.kind_of_work))
             if known is not None:
@@ -49,50 +49,50 @@ class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
                     "work order {known} ({kind}) is open there already", known=known.id, kind=known.kind
                 )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         place = ServicePoint.objects.get(consumer_number=self.consumer_number)
         period = DevicePeriod.objects.filter(service_point=place, valid_to=None).order_by("role").first()
-        order = send(
-            doing,
+        order = open_order(
+            execution,
             WorkOrderKind(self.kind_of_work),
             place,
             {"note": self.note},
             device_id=None if period is None else period.device_id,
             due_at=self.due_at,
         )
-        _told(doing, order)
+        _told(execution, order)
 
 
 class AssignWorkOrder(work_orders.AssignWorkOrder, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
-        if _employed(self.email, doing.recorded_at) is None:
+        if _employed(self.email, execution.recorded_at) is None:
             yield say("nobody with the address {email} works here: urja staff add", email=self.email)
 
-    def carry_out(self, doing: Doing) -> None:
-        user_id = _employed(self.email, doing.recorded_at)
+    def carry_out(self, execution: Execution) -> None:
+        user_id = _employed(self.email, execution.recorded_at)
         assert user_id is not None, "its absence is a fault"
         work.assign(self.work_order_id, user_id)
-        _told(doing, WorkOrder.objects.get(id=self.work_order_id))
+        _told(execution, WorkOrder.objects.get(id=self.work_order_id))
 
 
 class WithdrawWorkOrder(work_orders.WithdrawWorkOrder, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         yield from _faults_of(self.work_order_id)
         if not self.reason.strip():
             yield say("say why nobody need go")
 
-    def carry_out(self, doing: Doing) -> None:
-        work.withdraw(self.work_order_id, doing.recorded_at, self.reason)
-        _told(doing, WorkOrder.objects.get(id=self.work_order_id))
+    def carry_out(self, execution: Execution) -> None:
+        work.withdraw(self.work_order_id, execution.recorded_at, self.reason)
+        _told(execution, WorkOrder.objects.get(id=self.work_order_id))
 
 
 class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if not self.note.strip():
             yield say("say what was found and done")
-        if self.closed_at > doing.recorded_at:
+        if self.closed_at > execution.recorded_at:
             yield say("{closed_at} has not come yet", closed_at=self.closed_at.isoformat())
         order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
         if order is None:
@@ -120,23 +120,23 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
                 "work order {order} is about no meter: it has neither register nor seals", order=order.id
             )
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         order = WorkOrder.objects.select_related("device", "service_point").get(id=self.work_order_id)
         if order.device is not None:
-            put_seals(doing, order.device, self.closed_at, self.seals, self.removed_seals)
+            record_seals(execution, order.device, self.closed_at, self.seals, self.removed_seals)
             if self.register_wh is not None:
-                read_register(doing, order.service_point, order.device, self.closed_at, self.register_wh)
+                read_register(execution, order.service_point, order.device, self.closed_at, self.register_wh)
             if order.kind == WorkOrderKind.CONFIGURE and "item" in order.asked:
                 item = ConfigurationItem(order.asked["item"])
-                configuring.found(
-                    order.device.id, item, order.asked["value"], at=self.closed_at, actor=doing.actor
+                configuration.record_actual(
+                    order.device.id, item, order.asked["value"], at=self.closed_at, actor=execution.actor
                 )
-        _close(doing, order, self.closed_at, self.note, self.register_wh, self.seals, self.photos)
-        _told(doing, order)
+        _close(execution, order, self.closed_at, self.note, self.register_wh, self.seals, self.photos)
+        _told(execution, order)
 
 
-def send(
-    doing: Doing,
+def open_order(
+    execution: Execution,
     kind: WorkOrderKind,
     place: ServicePoint,
     asked: dict[str, Any],
@@ -149,15 +149,15 @@ def send(
         kind,
         service_point_id=place.id,
         device_id=device_id,
-        opened_at=doing.recorded_at,
+        opened_at=execution.recorded_at,
         asked=asked,
         due_at=due_at,
-        operation_id=doing.id,
+        operation_id=execution.id,
     )
 
 
-def finish(
-    doing: Doing,
+def close_finished_order(
+    execution: Execution,
     place: ServicePoint,
     kind: WorkOrderKind,
     at: datetime,
@@ -169,11 +169,11 @@ def finish(
     """Close the unfinished order of a kind at a place, which has been done by this operation; there may be none."""
     order = orders.unfinished_at(place.id, kind)
     if order is not None:
-        _close(doing, order, at, doing_words(kind), register_wh, seals, photos)
-        doing.outcome["work_order_id"] = order.id
+        _close(execution, order, at, result_text(kind), register_wh, seals, photos)
+        execution.outcome["work_order_id"] = order.id
 
 
-def doing_words(kind: WorkOrderKind) -> str:
+def result_text(kind: WorkOrderKind) -> str:
     """What the operation that closes an order of this kind has done, for its result."""
     return {
         WorkOrderKind.INSTALL: "the meter was put in",
@@ -211,20 +211,24 @@ def seal_faults(
             yield say("seal {number} is not on meter {device}", number=number, device=device)
 
 
-def put_seals(
-    doing: Doing, device: Device, at: datetime, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()
+def record_seals(
+    execution: Execution,
+    device: Device,
+    at: datetime,
+    put_on: tuple[str, ...],
+    taken_off: tuple[str, ...] = (),
 ) -> None:
     """Note which seals were put on and taken off."""
     for seal in Seal.objects.filter(number__in=taken_off, device=device, removed_at=None):
-        doing.change(seal, removed_at=max(at, seal.applied_at))
+        execution.change(seal, removed_at=max(at, seal.applied_at))
     for number in put_on:
         Seal.objects.create(
-            id=next_id(bucket_of(device.id)), device=device, number=number, applied_at=at, **doing.stamp
+            id=next_id(bucket_of(device.id)), device=device, number=number, applied_at=at, **execution.stamp
         )
 
 
 def _close(
-    doing: Doing,
+    execution: Execution,
     order: WorkOrder,
     at: datetime,
     note: str,
@@ -237,8 +241,8 @@ def _close(
         "register_wh": register_wh,
         "seals": list(seals),
         "photos": list(photos),
-        "actor": doing.actor,
-        "operation_id": doing.id,
+        "actor": execution.actor,
+        "operation_id": execution.id,
     }
     work.close(order.id, max(at, order.opened_at), result)
 
@@ -266,6 +270,6 @@ def _employed(email: str, at: datetime) -> int | None:
     return held.values_list("user_id", flat=True).first()
 
 
-def _told(doing: Doing, order: WorkOrder) -> None:
-    doing.service_point_id = order.service_point_id
-    doing.outcome["work_order_id"] = order.id
+def _told(execution: Execution, order: WorkOrder) -> None:
+    execution.service_point_id = order.service_point_id
+    execution.outcome["work_order_id"] = order.id

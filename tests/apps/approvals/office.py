@@ -34,7 +34,7 @@ class Person:
         from urja.apps.journal import requests
         from urja.apps.journal.models import Request
 
-        asked = requests.ask(operation, actor=actor or self.actor, requested_at=now)
+        asked = requests.submit(operation, actor=actor or self.actor, requested_at=now)
         return Request.objects.get(id=asked.id)
 
     def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):

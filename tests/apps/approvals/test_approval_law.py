@@ -76,12 +76,12 @@ def test_a_changed_row_breaks_it(database, approved, statement, says):
 
 
 def test_a_gate_that_lets_through_breaks_it(database, monkeypatch):
-    from urja.core.approvals import Required
-    from urja.usecases import approving as waiting
+    from urja.core.approvals import Requirement
+    from urja.usecases import operation_approval as waiting
 
     clerk = Person("anita", enrolled=False)
     with monkeypatch.context() as patched:
-        patched.setattr(waiting, "required", lambda *_arguments: Required(()))
+        patched.setattr(waiting, "requirement_for", lambda *_arguments: Requirement(()))
         for number in (1, 2):
             home(number)
             clerk.ask(move_in(number, credit_minor=MONEY - 1))
@@ -91,7 +91,7 @@ def test_a_gate_that_lets_through_breaks_it(database, monkeypatch):
 
 
 def test_a_delay_that_is_cut_short_breaks_it(database, monkeypatch):
-    from urja.usecases import approving as waiting
+    from urja.usecases import operation_approval as waiting
 
     home()
     anita = Person("anita")

@@ -7,7 +7,7 @@ import pytest
 from tests.apps.approvals.office import NOW, home, move_in
 from tests.apps.street import START, protect, registers, store_registers
 
-from urja.core.approvals import Measure
+from urja.core.approvals import OperationMeasure
 
 DAY = timedelta(days=1)
 _TARIFF = """
@@ -27,7 +27,7 @@ slabs = [ {{from = 0, rate = "{price}"}} ]
 
 
 def measured(operation, now=NOW):
-    from urja.usecases.measuring import measure
+    from urja.usecases.approval_measures import measure
 
     return measure(operation, actor="test", now=now)
 
@@ -58,15 +58,17 @@ def test_an_opening_credit_and_what_lies_on_the_old_account(operations):
     house = home(credit_minor=0)
     pay(house.account_id, 300_00)
     given = measured(move_in(credit_minor=70_00))
-    assert given == Measure("transfer_ownership", 370_00)
+    assert given == OperationMeasure("transfer_ownership", 370_00)
 
 
 def test_moving_out_takes_what_is_left_and_disconnects_where_it_is_held_vacant(operations):
     house = home(credit_minor=0)
     pay(house.account_id, 300_00)
     leave = operations.MoveOut(consumer_number="URJ00000001", at=START + DAY / 2, register_wh=10_000)
-    assert measured(leave) == Measure("move_out", 300_00, 1)
-    assert measured(msgspec.structs.replace(leave, hold_vacant=False)) == Measure("move_out", 300_00, 0)
+    assert measured(leave) == OperationMeasure("move_out", 300_00, 1)
+    assert measured(msgspec.structs.replace(leave, hold_vacant=False)) == OperationMeasure(
+        "move_out", 300_00, 0
+    )
 
 
 def test_a_protected_household_is_counted_also_where_it_is_protected_later(operations):
@@ -77,7 +79,7 @@ def test_a_protected_household_is_counted_also_where_it_is_protected_later(opera
         cut = operations.DisconnectTemporarily(
             consumer_number=f"URJ{number:08}", reason="safety", note="a lineman"
         )
-        assert measured(cut) == Measure("disconnect_temporarily", 0, 1, protected)
+        assert measured(cut) == OperationMeasure("disconnect_temporarily", 0, 1, protected)
 
 
 def test_what_is_taken_back_counts_as_what_it_takes_back(operations):
@@ -85,12 +87,12 @@ def test_what_is_taken_back_counts_as_what_it_takes_back(operations):
 
     home(credit_minor=0)
     given = operations.perform(move_in(credit_minor=70_00), recorded_at=NOW, actor="test")
-    assert measured(operations.Undo(entry_id=given.pk, reason="no")) == Measure("undo", 70_00)
+    assert measured(operations.Undo(entry_id=given.pk, reason="no")) == OperationMeasure("undo", 70_00)
     hold = operations.DisconnectTemporarily(consumer_number="URJ00000001", reason="safety", note="x")
     operations.perform(hold, recorded_at=NOW, actor="test")
     back = operations.Reconnect(consumer_number="URJ00000001", reason="safety")
     released = operations.perform(back, recorded_at=NOW, actor="test")
-    assert measured(operations.Undo(entry_id=released.pk, reason="no")) == Measure("undo", 0, 1)
+    assert measured(operations.Undo(entry_id=released.pk, reason="no")) == OperationMeasure("undo", 0, 1)
     assert AuditEntry.objects.filter(undone_by=None).count() >= 3
 
 
@@ -104,8 +106,10 @@ def test_the_amount_of_a_difference_that_is_closed(operations):
     )
     close = operations.CloseDifference(difference_id=found.pk, reason="the bank has paid")
     with transaction.atomic():
-        assert measured(close) == Measure("close_difference", 55_00)
-    assert measured(operations.NoteDifference(difference_id=found.pk, note="x")) == Measure("note_difference")
+        assert measured(close) == OperationMeasure("close_difference", 55_00)
+    assert measured(operations.NoteDifference(difference_id=found.pk, note="x")) == OperationMeasure(
+        "note_difference"
+    )
 
 
 def test_a_conversion_moves_its_bills(operations):
@@ -122,7 +126,7 @@ def test_a_conversion_moves_its_bills(operations):
     convert = operations.ConvertToPrepaid(
         consumer_number="URJ00000001", effective_on=date(2026, 3, 5), bills=bills, billed_here=False
     )
-    assert measured(convert) == Measure("convert_to_prepaid", 42_00)
+    assert measured(convert) == OperationMeasure("convert_to_prepaid", 42_00)
 
 
 def test_a_tariff_for_past_days_moves_what_the_next_close_would_post(operations, database):
@@ -139,7 +143,7 @@ def test_a_tariff_for_past_days_moves_what_the_next_close_would_post(operations,
     dearer = operations.ChangeCategory(
         consumer_number="URJ00000001", effective_on=date(2026, 3, 2), tariff_code="shop"
     )
-    assert measured(dearer) == Measure("change_category", 300_00)
+    assert measured(dearer) == OperationMeasure("change_category", 300_00)
 
 
 def test_operations_that_move_nothing_count_nothing(operations):
@@ -149,18 +153,18 @@ def test_operations_that_move_nothing_count_nothing(operations):
         operations.Reconnect(consumer_number="URJ00000001", reason="safety"),
         operations.Employ(email="a@b.example", name="A", role="clerk"),
     ):
-        assert measured(operation) == Measure(operation.kind())
+        assert measured(operation) == OperationMeasure(operation.kind())
 
 
 def test_every_field_of_money_is_counted(operations):
     """A new operation that carries an amount and may be asked for has to say what it moves."""
-    from urja.apps.identity.queries.roles import who_may, writing
+    from urja.apps.identity.queries.roles import roles_allowed, write_scope
 
     carrying = {
         operation.kind()
         for operation in operations.BY_KIND.values()
         if any(name.endswith("_minor") for name in operation.__struct_fields__)
-        and who_may(writing(operation.kind()))
+        and roles_allowed(write_scope(operation.kind()))
     }
     assert carrying == {
         "move_in",

@@ -288,7 +288,7 @@ def test_until_the_staff_is_told_the_delay_does_not_begin(database, outbox, monk
         raise ConnectionRefusedError("port 25")
 
     with monkeypatch.context() as patched:
-        patched.setattr(approve, "tell_staff", no_relay)
+        patched.setattr(approve, "notify_staff", no_relay)
         _anita, request = alone()
         with pytest.raises(ConnectionRefusedError):
             work()

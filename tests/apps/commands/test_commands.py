@@ -36,11 +36,11 @@ def issue(home, kind="disconnect", **changes):
 
 
 def send(*commands):
-    from urja.apps.commands import sending
+    from urja.apps.commands import outgoing_orders
     from urja.stream.orders import SignedOrder
 
-    outgoing = sending.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
-    sending.mark_published([out.order.command_id for out in outgoing])
+    outgoing = outgoing_orders.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
+    outgoing_orders.mark_published([out.order.command_id for out in outgoing])
     return outgoing
 
 
@@ -166,24 +166,24 @@ def test_what_nobody_tells_expires(home):
 
 
 def test_expired_commands_are_not_sent(home):
-    from urja.apps.commands import sending
+    from urja.apps.commands import outgoing_orders
 
     issue(home)
-    assert sending.claim(START + HOUR, 2_000, None, 100) == []
+    assert outgoing_orders.claim(START + HOUR, 2_000, None, 100) == []
 
 
 def test_what_may_not_have_been_published_goes_out_again_with_the_same_signature(home):
-    from urja.apps.commands import sending
+    from urja.apps.commands import outgoing_orders
     from urja.stream.orders import SignedOrder
 
     issue(home)
 
     def claim():
-        return sending.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
+        return outgoing_orders.claim(START, 2_000, lambda order: SignedOrder.of(order, bytes(32)), 100)
 
     [first], [again] = claim(), claim()
     assert first == again
-    sending.mark_published([first.order.command_id])
+    outgoing_orders.mark_published([first.order.command_id])
     assert claim() == []
 
 

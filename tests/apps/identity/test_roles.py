@@ -10,10 +10,10 @@ STAMP = {"recorded_at": START, "actor": "test"}
 
 
 def test_every_operation_and_every_read_has_its_row(database):
-    from urja.apps.identity.queries.roles import TABLE, Read, writing
+    from urja.apps.identity.queries.roles import TABLE, Read, write_scope
     from urja.usecases.kinds import ALL
 
-    assert {*TABLE} == {*Read} | {writing(operation.kind()) for operation in ALL}
+    assert {*TABLE} == {*Read} | {write_scope(operation.kind()) for operation in ALL}
 
 
 def test_roles_are_those_of_staff_and_those_of_accounts(database):
@@ -29,14 +29,14 @@ WITHOUT_A_PLACE = {"close_difference", "note_difference", "add_transformer", "up
 
 
 def test_every_operation_says_where_it_is(database):
-    from urja.apps.identity.queries.roles import who_may, writing
-    from urja.apps.overviews.queries.judging import NAMES
+    from urja.apps.identity.queries.roles import roles_allowed, write_scope
+    from urja.apps.overviews.queries.authorization import KEY_FIELDS
     from urja.usecases.kinds import ALL
 
-    by_request = [operation for operation in ALL if who_may(writing(operation.kind()))]
-    fields = {operation.kind(): {*operation.__struct_fields__} & {*NAMES} for operation in by_request}
+    by_request = [operation for operation in ALL if roles_allowed(write_scope(operation.kind()))]
+    fields = {operation.kind(): {*operation.__struct_fields__} & {*KEY_FIELDS} for operation in by_request}
     assert {kind for kind, names in fields.items() if not names} == WITHOUT_A_PLACE
-    assert {name for names in fields.values() for name in names} == {*NAMES}, "names that nothing has"
+    assert {name for names in fields.values() for name in names} == {*KEY_FIELDS}, "names that nothing has"
 
 
 def test_a_scope_covers_itself_or_all_of_a_kind(database):
@@ -85,12 +85,12 @@ def employed(area, role="clerk", at=START):
 
 def numbers(area, at):
     from urja.apps.network.models import ServicePoint
-    from urja.apps.overviews.queries.areas import all_places, few_places, places
+    from urja.apps.overviews.queries.areas import all_service_points, service_points, service_points_if_few
 
-    found = ServicePoint.objects.filter(places(area, at)).order_by("consumer_number")
+    found = ServicePoint.objects.filter(service_points(area, at)).order_by("consumer_number")
     if not area.everywhere:
-        assert all_places(area, at) == sorted(place.id for place in found)
-        assert few_places(area, at) == all_places(area, at)
+        assert all_service_points(area, at) == sorted(place.id for place in found)
+        assert service_points_if_few(area, at) == all_service_points(area, at)
     return [place.consumer_number[-1] for place in found]
 
 
@@ -112,13 +112,13 @@ def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
 
 
 def test_two_roles_are_two_areas(trees):
-    from urja.apps.identity.queries.roles import Read, writing
+    from urja.apps.identity.queries.roles import Read, write_scope
 
     employed("section A")
     caller = employed("premise S", "secretary")
     assert numbers(caller.area(Read.SERVICE_POINT), START) == ["1", "3"]
     assert numbers(caller.area(Read.AGREEMENT), START) == ["1"]
-    assert caller.area(writing("add_transformer")) is not None
+    assert caller.area(write_scope("add_transformer")) is not None
     assert caller.area(Read.OVERVIEW) is None
 
 
@@ -145,27 +145,27 @@ def test_who_is_dismissed_may_no_more(trees):
 )
 def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outside):
     from urja.apps.identity.errors import OutOfAreaError
-    from urja.apps.overviews.queries.judging import judge
+    from urja.apps.overviews.queries.authorization import authorize
     from urja.usecases.operations import RemoveMeter
 
     caller = employed(area)
     removal = RemoveMeter(serial=serial, removed_at=LATER)
     if outside:
         with pytest.raises(OutOfAreaError):
-            judge(caller, removal, START)
+            authorize(caller, removal, START)
     else:
-        judge(caller, removal, START)
+        authorize(caller, removal, START)
 
 
 def test_each_name_is_where_its_supply_is(trees):
-    from urja.apps.identity.queries.roles import writing
+    from urja.apps.identity.queries.roles import write_scope
     from urja.apps.journal.models import AuditEntry
-    from urja.apps.overviews.queries.judging import LISTS, NAMES
+    from urja.apps.overviews.queries.authorization import KEY_FIELDS, KEY_LIST_FIELDS
     from urja.apps.people.models import Person
     from urja.apps.work.kinds import WorkOrderKind
     from urja.apps.work.models import WorkOrder
 
-    area = employed("section A").area(writing("move_out"))
+    area = employed("section A").area(write_scope("move_out"))
 
     def named(supply, code):
         number = f"URJ{trees.index(supply) + 1:08}"
@@ -187,19 +187,19 @@ def test_each_name_is_where_its_supply_is(trees):
         }
 
     for supply, code, inside in ((trees[0], "A", True), (trees[1], "B", False)):
-        found = {name: NAMES[name](area, key, START) for name, key in named(supply, code).items()}
+        found = {name: KEY_FIELDS[name](area, key, START) for name, key in named(supply, code).items()}
         assert found == dict.fromkeys(found, inside)
-        assert LISTS["meters"](area, [f"URJ{trees.index(supply) + 1:08}"], START) is inside
+        assert KEY_LIST_FIELDS["meters"](area, [f"URJ{trees.index(supply) + 1:08}"], START) is inside
     nowhere = {"consumer_number": "x", "serial": "x", "consumer_id": 1, "transfer_to": 1, "node": "section X"}
     nowhere |= {"under": "section X", "work_order_id": 1, "entry_id": 10**9, "job_id": 1, "premise_code": "x"}
-    assert {name for name, key in nowhere.items() if NAMES[name](area, key, START) is not None} == set()
+    assert {name for name, key in nowhere.items() if KEY_FIELDS[name](area, key, START) is not None} == set()
 
 
 def test_a_meter_in_stock_is_nowhere(trees):
     from tests.apps.street import remove
 
     from urja.apps.identity.errors import OutOfAreaError
-    from urja.apps.overviews.queries.judging import judge
+    from urja.apps.overviews.queries.authorization import authorize
     from urja.usecases.operations import InstallMeter
 
     remove(2, LATER)
@@ -210,10 +210,10 @@ def test_a_meter_in_stock_is_nowhere(trees):
             serial=f"URJ{number:08}", consumer_number=f"URJ{place:08}", installed_at=LATER, register_wh=0
         )
 
-    judge(caller, install(2, 1), START)
+    authorize(caller, install(2, 1), START)
     for elsewhere in (install(2, 2), install(3, 1)):
         with pytest.raises(OutOfAreaError):
-            judge(caller, elsewhere, START)
+            authorize(caller, elsewhere, START)
 
 
 def test_a_premise_is_in_an_area_with_all_that_is_in_it(trees):

@@ -37,7 +37,7 @@ def pay(account, key, kind="recharge"):
 
 
 def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
-    from urja.apps.notices.composing import word
+    from urja.apps.notices.composing import compose
     from urja.apps.notices.models import Notice
     from urja.apps.supply.queries import is_disconnected
     from urja.pipeline import post
@@ -50,7 +50,7 @@ def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
     assert kinds() == ["recharge"]
 
     with override_settings(URJA_CHANNELS=(sms_channel(),)):
-        worded = word(Notice.objects.get(), NOW, "", is_disconnected)
+        worded = compose(Notice.objects.get(), NOW, "", is_disconnected)
     assert worded.to == "+9990000001"
     assert worded.text.startswith("We have received your ₹500. Your balance is ₹1,000.")
 
@@ -185,10 +185,12 @@ def test_who_is_disconnected_is_neither_warned_of_it_nor_told_how_long_credit_la
     assert [composing.is_outdated(notice(kind), is_disconnected) for kind in ("zero", "cut", "low-30")] == [
         False
     ] * 3
-    assert "is enough until about" in composing.word(notice("recharge"), NOW, "", is_disconnected).text
+    assert "is enough until about" in composing.compose(notice("recharge"), NOW, "", is_disconnected).text
     stands("off")
     assert [composing.is_outdated(notice(kind), is_disconnected) for kind in ("zero", "cut", "low-30")] == [
         True
     ] * 3
     assert not composing.is_outdated(notice("recharge"), is_disconnected)
-    assert composing.word(notice("recharge"), NOW, "", is_disconnected).text.endswith("Your balance is ₹500.")
+    assert composing.compose(notice("recharge"), NOW, "", is_disconnected).text.endswith(
+        "Your balance is ₹500."
+    )

@@ -15,9 +15,9 @@ MOVED = START + 2 * HOUR
 
 
 def moment(valid_at, known_at):
-    from urja.apps.overviews.queries.known import Moment
+    from urja.apps.overviews.queries.bitemporal import AsOf
 
-    return Moment(valid_at, known_at)
+    return AsOf(valid_at, known_at)
 
 
 @pytest.fixture
@@ -48,31 +48,34 @@ def moved(database):
     ],
 )
 def test_where_it_hung(moved, valid_at, known_at, transformer, until):
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
 
-    then = known.place(moved, moment(valid_at, known_at))
+    then = bitemporal.placed_service_point(moved, moment(valid_at, known_at))
     (placement,) = then.placements
     assert (placement.node.code, placement.phase, placement.valid_to) == (transformer, "R", until)
     assert then.service_point.premise.name == "Neem House"
 
 
 def test_a_connection_that_nobody_knew_of(moved):
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
 
-    assert known.place(moved, moment(MOVED, START - HOUR)) is None
+    assert bitemporal.placed_service_point(moved, moment(MOVED, START - HOUR)) is None
 
 
 def test_what_an_undoing_took_away_and_what_it_put_back(database):
     from urja.apps.network.models import ServicePoint
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
     from urja.usecases.operations import Undo
 
     entry = connect()
     place = ServicePoint.objects.get().id
     do(Undo(entry_id=entry.id, reason="another town"), LEARNED)
     assert not ServicePoint.objects.exists()
-    assert known.place(place, moment(START, LEARNED - HOUR)).service_point.consumer_number == "C-1"
-    assert known.place(place, moment(START, LEARNED)) is None
+    assert (
+        bitemporal.placed_service_point(place, moment(START, LEARNED - HOUR)).service_point.consumer_number
+        == "C-1"
+    )
+    assert bitemporal.placed_service_point(place, moment(START, LEARNED)) is None
 
 
 def test_a_row_that_was_away_for_a_while(database):
@@ -81,7 +84,7 @@ def test_a_row_that_was_away_for_a_while(database):
 
     from urja.apps.journal.models import AuditEntry
     from urja.apps.network.models import Node
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
 
     stamp = {"actor": "test", "content": {}}
     node = Node.objects.create(
@@ -97,25 +100,28 @@ def test_a_row_that_was_away_for_a_while(database):
         )
 
     def there(at):
-        return [one.id for one in known.rows(Node, [node.id], at)]
+        return [one.id for one in bitemporal.rows(Node, [node.id], at)]
 
     assert [there(at) for at in (START - HOUR, START, LEARNED - HOUR)] == [[], [900], [900]]
     assert [there(at) for at in (LEARNED, UNDONE - HOUR, UNDONE)] == [[], [], [900]]
 
 
 def test_meters_by_what_was_known(moved):
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
     from urja.usecases.operations import RemoveMeter
 
     removed_at = START + 3 * HOUR
     do(RemoveMeter(serial="URJ00000001", removed_at=removed_at, register_wh=200), UNDONE + HOUR)
     then = removed_at + HOUR
-    (period,) = known.meters([moved], moment(then, UNDONE))
+    (period,) = bitemporal.installations([moved], moment(then, UNDONE))
     assert (period.device.serial, period.valid_to) == ("URJ00000001", None)
-    assert known.hanging(period.device_id, moment(then, UNDONE)).service_point.consumer_number == "C-1"
-    assert known.meters([moved], moment(then, UNDONE + HOUR)) == []
-    assert known.hanging(period.device_id, moment(then, UNDONE + HOUR)) is None
-    (before,) = known.meters([moved], moment(removed_at - timedelta(minutes=1), UNDONE + HOUR))
+    assert (
+        bitemporal.installation_of(period.device_id, moment(then, UNDONE)).service_point.consumer_number
+        == "C-1"
+    )
+    assert bitemporal.installations([moved], moment(then, UNDONE + HOUR)) == []
+    assert bitemporal.installation_of(period.device_id, moment(then, UNDONE + HOUR)) is None
+    (before,) = bitemporal.installations([moved], moment(removed_at - timedelta(minutes=1), UNDONE + HOUR))
     assert before.valid_to == removed_at
 
 
@@ -123,9 +129,9 @@ def test_no_keys_and_no_other_tables(moved):
     from django.db import DatabaseError, connection, transaction
 
     from urja.apps.assets.models import Device
-    from urja.apps.overviews.queries import known
+    from urja.apps.overviews.queries import bitemporal
 
-    (device,) = known.rows(Device, [Device.objects.get().id], UNDONE)
+    (device,) = bitemporal.rows(Device, [Device.objects.get().id], UNDONE)
     assert device.serial == "URJ00000001"
     assert not bytes(device.wrapped_guek)
     with connection.cursor() as cursor:

@@ -11,10 +11,10 @@ PLACES = 6
 
 
 def then(valid_at, known_at):
-    from urja.apps.overviews.queries.known import Moment
-    from urja.apps.overviews.queries.trees import TreesThen
+    from urja.apps.overviews.queries.bitemporal import AsOf
+    from urja.apps.overviews.queries.network_trees import TreesThen
 
-    return TreesThen(Moment(valid_at, known_at))
+    return TreesThen(AsOf(valid_at, known_at))
 
 
 def seen(trees):
@@ -155,7 +155,7 @@ def test_the_past_is_what_was_seen_then(grid, seed):
     instant. All that is seen again in the end, from what is known by then of what was known.
     """
     from urja.apps.journal.errors import RegistryError
-    from urja.apps.overviews.queries.trees import TreesNow
+    from urja.apps.overviews.queries.network_trees import TreesNow
     from urja.usecases.operations import MoveNode, MoveServicePoint, Undo
 
     chance = random.Random(seed)

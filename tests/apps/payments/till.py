@@ -28,11 +28,11 @@ def as_role(role: str):
 
 def place(gateway: Any, order: Any, now: datetime) -> None:
     """Take an order to the gateway as the stage does."""
-    from urja.apps.payments import placing
+    from urja.apps.payments import order_placement
 
     with as_role("urja_pipeline"):
         placed = gateway.client.place_order(order.receipt, order.amount_minor, order.currency, again=False)
-        placing.placed(order, placed, now)
+        order_placement.record_placed(order, placed, now)
     order.refresh_from_db()
 
 
@@ -72,7 +72,7 @@ class Till:
         from urja.apps.payments import requests
 
         with as_role("urja_web"):
-            return requests.receive(
+            return requests.record_webhook(
                 self.gateway.name,
                 headers={"x-razorpay-signature": sign(body) if signature is None else signature},
                 body=body,

@@ -207,7 +207,7 @@ def with_ratio(connection, home, primary, secondary):
     with street.by_hand():
         DevicePeriod.objects.update(ratio_primary=primary, ratio_secondary=secondary)
     with connection.transaction(), connection.cursor() as cursor:
-        operations.reassess(cursor, {home.service_point_id: START}, START, ZONE)
+        operations.recompute_since(cursor, {home.service_point_id: START}, START, ZONE)
 
 
 def test_a_ratio_multiplies_what_the_meter_counts(connection):
@@ -242,7 +242,9 @@ def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
         with street.by_hand():
             DevicePeriod.objects.update(commissioned_at=instant)
         with connection.transaction(), connection.cursor() as cursor:
-            operations.reassess(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
+            operations.recompute_since(
+                cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE
+            )
 
     commissioned(None)
     street.store_blocks(connection, blocks(home, *((at(n), 100) for n in range(4))))
@@ -262,7 +264,7 @@ def test_a_read_in_an_empty_flat_closes_the_agreement_before_it(connection):
         AgreementTerms.objects.update(valid_to=at(3))
         Agreement.objects.update(valid_to=at(3))
     with connection.transaction(), connection.cursor() as cursor:
-        operations.reassess(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
+        operations.recompute_since(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
     street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 70)))
     assert energy(connection) == (100, at(1))
     vacant = registers(home, (at(48), 14_000))

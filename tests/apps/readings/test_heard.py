@@ -9,8 +9,8 @@ from tests.apps import street
 from tests.apps.street import HALF_HOUR, START, adopt
 from tests.pipeline.test_ingest import block_batch, event_batch
 
-from urja.apps.readings import heard
-from urja.core.power import NoPower, NotHeardFrom, Powered
+from urja.apps.readings import last_gasps
+from urja.core.power import NoPower, NotCommunicating, Powered
 from urja.stream.records import Source
 
 MINUTE = timedelta(minutes=1)
@@ -41,7 +41,7 @@ def note(connection, *messages):
     with connection.transaction(), connection.cursor() as cursor:
         blocks = [rows for rows in messages if "start_at" in rows.dtype.names]
         events = [rows for rows in messages if "code" in rows.dtype.names]
-        heard.note_batch(cursor, blocks or [none[0]], np.concatenate(events or [none[1]]))
+        last_gasps.record_batch(cursor, blocks or [none[0]], np.concatenate(events or [none[1]]))
 
 
 def told(connection):
@@ -87,28 +87,28 @@ def test_the_last_word_of_the_newest_message_counts(connection, messages, last):
 
 def test_what_came_in_before_a_last_gasp_that_is_told_late(connection):
     """Another batch, with the blocks after it, was quicker: their end says that there is power again."""
-    from urja.apps.readings.queries.power import power_of_place
+    from urja.apps.readings.queries.power import billing_meter_power
 
     home = adopt()
     street.store_blocks(connection, street.blocks(home, (START, 100), (START + HALF_HOUR, 100)))
     note(connection, alert(home.device_id, START + 40 * MINUTE, FAILED))
     now = START + 61 * MINUTE
-    assert power_of_place(home.service_point_id, now) == Powered(START + 60 * MINUTE)
+    assert billing_meter_power(home.service_point_id, now) == Powered(START + 60 * MINUTE)
     note(connection, alert(home.device_id, START + 61 * MINUTE, FAILED))
-    assert power_of_place(home.service_point_id, now) == NoPower(START + 61 * MINUTE, "meter")
+    assert billing_meter_power(home.service_point_id, now) == NoPower(START + 61 * MINUTE, "meter")
 
 
 def test_an_order_that_was_carried_out_is_heard_too(connection, database):
     home = adopt()
     note(connection, alert(home.device_id, START + 40 * MINUTE, FAILED))
-    heard.note_answers([(home.device_id, START + 39 * MINUTE)])
+    last_gasps.record_answers([(home.device_id, START + 39 * MINUTE)])
     assert told(connection) == (START + 40 * MINUTE, True)
-    heard.note_answers([(home.device_id, START + 41 * MINUTE)])
+    last_gasps.record_answers([(home.device_id, START + 41 * MINUTE)])
     assert told(connection) == (START + 41 * MINUTE, False)
 
 
 def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
-    from urja.apps.readings.queries.power import power_of_place
+    from urja.apps.readings.queries.power import billing_meter_power
     from urja.usecases.operations import add_transformer
 
     for code, feeder in (("T1", "North"), ("T2", "North"), ("T3", "South")):
@@ -120,7 +120,7 @@ def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
     out, now = START + 40 * MINUTE, START + 80 * MINUTE
 
     def power(number):
-        return power_of_place(homes[number - 1].service_point_id, now)
+        return billing_meter_power(homes[number - 1].service_point_id, now)
 
     note(connection, alert(homes[0].device_id, out, FAILED))
     assert power(3) == Powered(START + 30 * MINUTE), "one alone may be a house's own failure"
@@ -132,4 +132,4 @@ def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
     street.store_blocks(connection, street.blocks(homes[3], (START + HALF_HOUR, 100)))
     assert power(4) == Powered(START + 60 * MINUTE)
     assert power(3) == NoPower(out, "neighbours"), "by its transformer"
-    assert isinstance(power_of_place(homes[4].service_point_id, START + 151 * MINUTE), NotHeardFrom)
+    assert isinstance(billing_meter_power(homes[4].service_point_id, START + 151 * MINUTE), NotCommunicating)

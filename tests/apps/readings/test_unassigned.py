@@ -30,7 +30,7 @@ def moved(home):
     """The tenant leaves on the 5th at ten; the next one comes on the 7th."""
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.journal.operation import next_id
-    from urja.apps.readings.operations import reassess
+    from urja.apps.readings.operations import recompute_since
 
     def renewed(row, **values):
         fields = {field.attname: getattr(row, field.attname) for field in row._meta.fields}
@@ -47,7 +47,7 @@ def moved(home):
 
         with connection.cursor() as cursor:
             cursor.execute("UPDATE journal_revision SET revision = revision + 1")
-            reassess(cursor, {home.service_point_id: START}, NOW, ZONE)
+            recompute_since(cursor, {home.service_point_id: START}, NOW, ZONE)
     return after.id
 
 
@@ -74,25 +74,29 @@ def street_with_changes(connection):
 
 
 def laws(connection, now=NOW):
-    from urja.laws import registry as registry_laws
+    from urja.laws import energy_ownership as registry_laws
 
     return {finding.law: finding for finding in registry_laws.examine(connection, now, ZONE)}
 
 
 def test_everything_is_somebodys_or_listed(connection, street_with_changes):
     from urja.apps.readings import queries
-    from urja.apps.readings.unassigned import Why
-    from urja.laws.registry import figures
+    from urja.apps.readings.unassigned import UnassignedReason
+    from urja.laws.energy_ownership import figures
 
     home, new = street_with_changes
     pieces = queries.unassigned(START, NOW)
-    vacant = [piece for piece in pieces if piece.why == Why.VACANT]
+    vacant = [piece for piece in pieces if piece.why == UnassignedReason.VACANT]
     assert [(piece.device_id, piece.from_at, piece.to_at, piece.known_to_at) for piece in vacant] == [
         (new.device_id, LEFT, CAME, CAME)
     ]
     assert vacant[0].energy_wh == 272 * 7 // 3 - 247 * 7 // 3
     half = START + DAY + 28 * HALF_HOUR
-    cut = {(piece.device_id, piece.from_at, piece.to_at) for piece in pieces if piece.why == Why.PARTIAL}
+    cut = {
+        (piece.device_id, piece.from_at, piece.to_at)
+        for piece in pieces
+        if piece.why == UnassignedReason.PARTIAL
+    }
     assert cut == {(home.device_id, half, half + HALF_HOUR), (new.device_id, half, half + HALF_HOUR)}
     assert figures(pieces) == {
         "unassigned_vacant_wh": vacant[0].energy_wh,
@@ -120,7 +124,7 @@ def test_a_window_cuts_what_it_asks_for(connection, street_with_changes):
 def test_what_a_meter_counts_before_it_has_passed_is_listed(connection):
     from urja.apps.assets.models import DevicePeriod
     from urja.apps.readings import queries
-    from urja.apps.readings.unassigned import Why
+    from urja.apps.readings.unassigned import UnassignedReason
 
     home = adopt(1, register_wh=1_000)
     period = DevicePeriod.objects.get()
@@ -130,11 +134,11 @@ def test_what_a_meter_counts_before_it_has_passed_is_listed(connection):
     street.store_blocks(connection, blocks(home, (START, 50), (START + 30 * HALF_HOUR, 20)))
     waiting, cut = queries.unassigned(START, NOW)
     assert (waiting.why, waiting.energy_wh, waiting.to_at) == (
-        Why.NOT_COMMISSIONED,
+        UnassignedReason.NOT_COMMISSIONED,
         300,
         START + timedelta(hours=9, minutes=40),
     )
-    assert (cut.why, cut.from_at) == (Why.PARTIAL, START + 19 * HALF_HOUR)
+    assert (cut.why, cut.from_at) == (UnassignedReason.PARTIAL, START + 19 * HALF_HOUR)
     found = laws(connection)
     assert all(finding.holds for finding in found.values()), found
     street.commissioned(period, None, NOW)
@@ -202,7 +206,7 @@ def test_the_law_sees_an_interval_that_nobody_lists(connection, street_with_chan
     monkeypatch.setattr(
         unassigned,
         "find",
-        lambda *asked: [piece for piece in found(*asked) if piece.why != unassigned.Why.VACANT],
+        lambda *asked: [piece for piece in found(*asked) if piece.why != unassigned.UnassignedReason.VACANT],
     )
     assert {law: finding.holds for law, finding in laws(connection).items()} == {
         "metered_is_used_or_listed": False,

@@ -37,9 +37,9 @@ def flags(now):
 
 
 def look(now):
-    from urja.apps.supply import tampers
+    from urja.apps.supply import tamper_orders
 
-    return tampers.look(now)
+    return tamper_orders.open_work_orders(now)
 
 
 @pytest.mark.parametrize(

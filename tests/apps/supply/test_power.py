@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.apps.street import START, adopt
 
-from urja.core.power import Heard, NoPower, NotHeardFrom, Powered, at_meter, outage_since
+from urja.core.power import LastMessage, NoPower, NotCommunicating, Powered, outage_since, power_at_meter
 
 MINUTE = timedelta(minutes=1)
 NOW = START + timedelta(hours=12)
@@ -44,12 +44,12 @@ def of_the_type(heard):
             ]
 
         outage = outage_since(behind(0)) or outage_since(behind(1))
-        match at_meter(one, timedelta(minutes=30), NOW, outage):
+        match power_at_meter(one, timedelta(minutes=30), NOW, outage):
             case Powered(heard_at=at):
                 yield "powered", at
             case NoPower(since=at):
                 yield "no_power", at
-            case NotHeardFrom(since=at):
+            case NotCommunicating(since=at):
                 yield "not_heard_from", at
 
 
@@ -74,7 +74,9 @@ def test_the_statement_says_what_the_type_says(database, street, seed):
     for _ in range(10):
         share = chance.choice([0.2, 0.6, 0.9])
         heard = [
-            chance.choice([None, *[Heard(NOW - chance.randrange(240) * MINUTE, chance.random() < share)] * 7])
+            chance.choice(
+                [None, *[LastMessage(NOW - chance.randrange(240) * MINUTE, chance.random() < share)] * 7]
+            )
             for _ in ON
         ]
         hear(database, street, heard)
@@ -91,8 +93,8 @@ def test_a_feeder_that_is_down_is_counted_with_those_whose_last_gasp_was_lost(da
     from urja.apps.supply.queries.power import power_by_transformer
 
     out = NOW - 60 * MINUTE
-    lost = [Heard(out, last_gasp=True), Heard(out - 20 * MINUTE)]
-    hear(database, street, [*lost, lost[1], *lost, Heard(NOW - MINUTE)])
+    lost = [LastMessage(out, last_gasp=True), LastMessage(out - 20 * MINUTE)]
+    hear(database, street, [*lost, lost[1], *lost, LastMessage(NOW - MINUTE)])
     told = {
         (one.transformer, one.counts.no_power, one.counts.powered, one.since)
         for one in power_by_transformer(NOW)

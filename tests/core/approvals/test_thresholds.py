@@ -6,15 +6,15 @@ from datetime import date, timedelta
 import pytest
 
 from urja.core.approvals import (
-    Before,
+    DoneBefore,
     Ground,
-    Measure,
-    Need,
+    OperationMeasure,
+    PasskeyNeed,
     ThresholdsError,
     beyond_caps,
     bundled_thresholds,
     parse_thresholds,
-    required,
+    requirement_for,
 )
 
 TEXT = bundled_thresholds()
@@ -25,53 +25,81 @@ def test_the_document_that_comes_with_urja():
     assert (BOOK.version, BOOK.valid_from) == ("default-1", date(2026, 1, 1))
     assert (BOOK.money.actor, BOOK.money.second, BOOK.money.everybody) == (10_000_00, 100_000_00, 200_000_00)
     assert BOOK.within == timedelta(hours=24)
-    assert BOOK.kinds["employ"] is Need.SECOND
+    assert BOOK.kinds["employ"] is PasskeyNeed.SECOND
 
 
 @pytest.mark.parametrize(
     ("measure", "before", "need", "grounds"),
     [
         # money: this operation, what the actor moved today, what all moved today
-        (Measure("move_in", 9_999_99), Before(), Need.NOBODY, []),
-        (Measure("move_in", 10_000_00), Before(), Need.ACTOR, [Ground.MONEY]),
-        (Measure("move_in", 1_00), Before(money_minor=9_999_00), Need.ACTOR, [Ground.MONEY]),
-        (Measure("move_in", 0), Before(money_minor=9_999_999_00), Need.NOBODY, []),
-        (Measure("move_in", 100_000_00), Before(), Need.SECOND, [Ground.MONEY]),
+        (OperationMeasure("move_in", 9_999_99), DoneBefore(), PasskeyNeed.NOBODY, []),
+        (OperationMeasure("move_in", 10_000_00), DoneBefore(), PasskeyNeed.ACTOR, [Ground.MONEY]),
         (
-            Measure("move_in", 1_00),
-            Before(everybody_money_minor=199_999_00),
-            Need.ACTOR,
+            OperationMeasure("move_in", 1_00),
+            DoneBefore(money_minor=9_999_00),
+            PasskeyNeed.ACTOR,
+            [Ground.MONEY],
+        ),
+        (OperationMeasure("move_in", 0), DoneBefore(money_minor=9_999_999_00), PasskeyNeed.NOBODY, []),
+        (OperationMeasure("move_in", 100_000_00), DoneBefore(), PasskeyNeed.SECOND, [Ground.MONEY]),
+        (
+            OperationMeasure("move_in", 1_00),
+            DoneBefore(everybody_money_minor=199_999_00),
+            PasskeyNeed.ACTOR,
             [Ground.MONEY_OF_ALL],
         ),
         # disconnections
-        (Measure("move_out", 0, 1), Before(disconnections=18), Need.NOBODY, []),
-        (Measure("move_out", 0, 1), Before(disconnections=19), Need.ACTOR, [Ground.DISCONNECTIONS]),
-        (Measure("move_out", 0, 1), Before(disconnections=99), Need.SECOND, [Ground.DISCONNECTIONS]),
+        (OperationMeasure("move_out", 0, 1), DoneBefore(disconnections=18), PasskeyNeed.NOBODY, []),
         (
-            Measure("move_out", 0, 1),
-            Before(everybody_disconnections=199),
-            Need.ACTOR,
+            OperationMeasure("move_out", 0, 1),
+            DoneBefore(disconnections=19),
+            PasskeyNeed.ACTOR,
+            [Ground.DISCONNECTIONS],
+        ),
+        (
+            OperationMeasure("move_out", 0, 1),
+            DoneBefore(disconnections=99),
+            PasskeyNeed.SECOND,
+            [Ground.DISCONNECTIONS],
+        ),
+        (
+            OperationMeasure("move_out", 0, 1),
+            DoneBefore(everybody_disconnections=199),
+            PasskeyNeed.ACTOR,
             [Ground.DISCONNECTIONS_OF_ALL],
         ),
-        (Measure("disconnect_temporarily", 0, 1, protected=1), Before(), Need.ACTOR, [Ground.PROTECTED]),
+        (
+            OperationMeasure("disconnect_temporarily", 0, 1, protected=1),
+            DoneBefore(),
+            PasskeyNeed.ACTOR,
+            [Ground.PROTECTED],
+        ),
         # kinds
-        (Measure("anonymise_consumer"), Before(), Need.ACTOR, [Ground.KIND]),
-        (Measure("approve_address_change"), Before(), Need.ACTOR, [Ground.KIND]),
-        (Measure("employ", 10_000_00), Before(), Need.SECOND, [Ground.KIND, Ground.MONEY]),
+        (OperationMeasure("anonymise_consumer"), DoneBefore(), PasskeyNeed.ACTOR, [Ground.KIND]),
+        (OperationMeasure("approve_address_change"), DoneBefore(), PasskeyNeed.ACTOR, [Ground.KIND]),
+        (
+            OperationMeasure("employ", 10_000_00),
+            DoneBefore(),
+            PasskeyNeed.SECOND,
+            [Ground.KIND, Ground.MONEY],
+        ),
     ],
 )
 def test_what_is_needed(measure, before, need, grounds):
-    found = required(BOOK, measure, before)
+    found = requirement_for(BOOK, measure, before)
     assert (found.need, [one.ground for one in found.reached]) == (need, grounds)
 
 
 def test_caps_of_a_person_who_is_all_the_staff():
-    assert beyond_caps(BOOK, Measure("move_in", 200_000_00), Before()) == ()
-    (money,) = beyond_caps(BOOK, Measure("move_in", 1), Before(everybody_money_minor=200_000_00))
+    assert beyond_caps(BOOK, OperationMeasure("move_in", 200_000_00), DoneBefore()) == ()
+    (money,) = beyond_caps(BOOK, OperationMeasure("move_in", 1), DoneBefore(everybody_money_minor=200_000_00))
     assert (money.ground, money.sum, money.limit) == (Ground.MONEY_OF_ALL, 200_000_01, 200_000_00)
-    (cuts,) = beyond_caps(BOOK, Measure("move_out", 0, 1), Before(everybody_disconnections=100))
+    (cuts,) = beyond_caps(BOOK, OperationMeasure("move_out", 0, 1), DoneBefore(everybody_disconnections=100))
     assert (cuts.sum, cuts.limit) == (101, 100)
-    assert beyond_caps(BOOK, Measure("anonymise_consumer"), Before(everybody_money_minor=10**12)) == ()
+    assert (
+        beyond_caps(BOOK, OperationMeasure("anonymise_consumer"), DoneBefore(everybody_money_minor=10**12))
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,5 +130,8 @@ def test_every_fault_has_its_place(old, new, fault):
 
 
 def test_a_stricter_document_needs_more():
-    strict = replace(BOOK, protected=Need.SECOND)
-    assert required(strict, Measure("disconnect_temporarily", 0, 1, 1), Before()).need is Need.SECOND
+    strict = replace(BOOK, protected=PasskeyNeed.SECOND)
+    assert (
+        requirement_for(strict, OperationMeasure("disconnect_temporarily", 0, 1, 1), DoneBefore()).need
+        is PasskeyNeed.SECOND
+    )

@@ -17,7 +17,7 @@ from urja.core.policy import (
     decide,
     effect_of_payment,
     hold_window,
-    in_force,
+    holds_in_force,
 )
 
 BINDS = {
@@ -60,13 +60,13 @@ def test_each_reason_at_each_time_for_each_household(reason, flag, now, supply):
     decision, window = decide(PLAIN, facts), hold_window(PLAIN, facts)
     if flag and BINDS[reason]:
         assert (decision.standing, decision.reason.key) == (Standing.PROTECTED, "held_back")
-        assert not in_force(facts)
+        assert not holds_in_force(facts)
     elif BINDS[reason] and now is SUNDAY_NIGHT:
         assert (decision.standing, decision.reason.key) == (Standing.TO_BE_CUT, "held_waits")
         assert decision.look_again_at is not None
         assert decision.look_again_at.astimezone(IST) == NOON.replace(day=30, hour=10)
     else:
-        assert in_force(facts) == {reason}
+        assert holds_in_force(facts) == {reason}
         assert (decision.standing, decision.reason.key) == (Standing.TO_BE_CUT, "held_ordered")
         assert window is None or window.not_before <= now < window.not_after
     off = decide(PLAIN, replace(facts, supply="off"))
@@ -89,7 +89,7 @@ def test_what_waits_is_looked_at_when_its_window_opens():
 @given(documents, accounts(), reasons)
 def test_what_switches_off_is_bound_or_free(policy: Policy, facts: Facts, holds):
     facts = replace(facts, holds=holds)
-    ordered = in_force(facts)
+    ordered = holds_in_force(facts)
     assert "dispute" not in ordered
     assert ordered <= facts.holds - {"credit"}
     if facts.flags:

@@ -14,17 +14,17 @@ from tests.core.policy.cast import DAY, HOUR, IST, NOON, PLAIN, UPPCL, accounts,
 
 from urja.core.policy import (
     AuthorisedPayment,
-    Cut,
     Facts,
     Health,
     NoticeFact,
+    OrderDisconnection,
     PaidSince,
     Policy,
     Standing,
-    bars,
     decide,
+    disconnection_bars,
+    earliest_disconnection_at,
     effect_of_payment,
-    forecast,
     sentence,
 )
 from urja.core.policy.wording import DEADLINES
@@ -44,7 +44,7 @@ def is_free(local_now) -> bool:
     )
 
 
-def each_minute(cut: Cut, zone: ZoneInfo):
+def each_minute(cut: OrderDisconnection, zone: ZoneInfo):
     at = cut.not_before
     while at < cut.not_after:
         yield at.astimezone(zone)
@@ -57,7 +57,7 @@ def each_minute(cut: Cut, zone: ZoneInfo):
 def test_a_cut_is_never_forbidden(policy: Policy, facts: Facts):
     decision = decide(policy, facts)
     cut = decision.cut
-    assert sum(isinstance(intent, Cut) for intent in decision.intents) <= 1
+    assert sum(isinstance(intent, OrderDisconnection) for intent in decision.intents) <= 1
     if cut is None:
         return
     since = facts.below_cut_since or facts.now
@@ -183,7 +183,7 @@ def test_whoever_follows_look_again_reaches_the_cut(policy: Policy, quarters: in
         notices=(),
     )
     begin, zone = facts.now, facts.zone
-    earliest = forecast(policy, facts, cost)
+    earliest = earliest_disconnection_at(policy, facts, cost)
     assert earliest is not None
     while facts.now < begin + 300 * DAY:
         decision = decide(policy, facts)
@@ -209,7 +209,7 @@ def test_whoever_follows_look_again_reaches_the_cut(policy: Policy, quarters: in
 @given(documents, accounts(), st.data())
 def test_nothing_is_cut_before_the_forecast(policy: Policy, facts: Facts, data):
     cost = facts.daily_cost_minor
-    earliest = forecast(policy, facts, cost)
+    earliest = earliest_disconnection_at(policy, facts, cost)
     if earliest is None:
         if cost is not None and facts.supply != "off" and "credit" not in facts.holds:
             assert facts.flags or facts.balance_minor > cost * 365 * 90
@@ -289,7 +289,10 @@ def test_openings_keep_to_the_wall_clock_of_any_zone(policy: Policy, name: str, 
     zone = ZoneInfo(name)
     window = policy.cut.open_hours.next_window(NOON + quarters * timedelta(minutes=15), zone)
     assert window.not_before < window.not_after
-    assert all(is_free(local) for local in each_minute(Cut(window.not_before, window.not_after, None), zone))
+    assert all(
+        is_free(local)
+        for local in each_minute(OrderDisconnection(window.not_before, window.not_after, None), zone)
+    )
 
 
 PREVENTS = {
@@ -330,10 +333,14 @@ MORE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("left_out", range(len(bars.RULES)))
+@pytest.mark.parametrize("left_out", range(len(disconnection_bars.RULES)))
 def test_no_rule_could_be_left_out(left_out: int, monkeypatch):
     """Without any one of the rules somebody is cut whom the laws above protect."""
     cases = [(policy, ripe(**changes)) for policy in (PLAIN, UPPCL) for changes in (PREVENTS | MORE).values()]
     spared = [(policy, facts) for policy, facts in cases if decide(policy, facts).cut is None]
-    monkeypatch.setattr(bars, "RULES", (*bars.RULES[:left_out], *bars.RULES[left_out + 1 :]))
+    monkeypatch.setattr(
+        disconnection_bars,
+        "RULES",
+        (*disconnection_bars.RULES[:left_out], *disconnection_bars.RULES[left_out + 1 :]),
+    )
     assert any(decide(policy, facts).cut for policy, facts in spared)

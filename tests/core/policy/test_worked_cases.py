@@ -18,13 +18,13 @@ from urja.core.policy import (
     bundled_policies,
     credit_ends_at,
     decide,
+    earliest_disconnection_at,
     effect_of_payment,
-    forecast,
     parse_policy,
     sentence,
 )
-from urja.core.policy.bars import Bar
-from urja.core.policy.requests import next_request_at
+from urja.core.policy.disconnection_bars import DisconnectionBar
+from urja.core.policy.due_notices import next_notice_at
 
 
 def said(policy, facts) -> tuple[str, str]:
@@ -233,18 +233,18 @@ def test_credit_ends_earlier_by_the_next_monthly_instalment(amount_minor, owed_m
     facts = ripe(balance_minor=31_200, notices=(), arrears_minor=owed_minor, instalment=monthly)
     assert f"{credit_ends_at(PLAIN, facts, 4_800):%a %d %H:%M}" == ends
     without = replace(facts, instalment=None)
-    assert forecast(PLAIN, facts, 4_800) <= forecast(PLAIN, without, 4_800)
+    assert earliest_disconnection_at(PLAIN, facts, 4_800) <= earliest_disconnection_at(PLAIN, without, 4_800)
 
 
 def test_the_sentence_of_the_page():
     """₹312 at ₹48 a day: safe until Monday evening; the emergency credit and the window make it Wednesday."""
     facts = ripe(balance_minor=31_200, notices=())
     assert f"{credit_ends_at(PLAIN, facts, 4_800):%a %H:%M}" == "Tue 00:00"
-    earliest = forecast(PLAIN, facts, 4_800).astimezone(facts.zone)
+    earliest = earliest_disconnection_at(PLAIN, facts, 4_800).astimezone(facts.zone)
     assert f"{earliest:%a %d %H:%M}" == "Wed 02 10:00"
-    assert forecast(PLAIN, replace(facts, flags=frozenset({"never_cut"})), 4_800) is None
-    assert forecast(PLAIN, ripe(supply="off", holds=frozenset({"credit"})), 4_800) is None
-    assert forecast(PLAIN, ripe(balance_minor=-90_000), None) == NOON
+    assert earliest_disconnection_at(PLAIN, replace(facts, flags=frozenset({"never_cut"})), 4_800) is None
+    assert earliest_disconnection_at(PLAIN, ripe(supply="off", holds=frozenset({"credit"})), 4_800) is None
+    assert earliest_disconnection_at(PLAIN, ripe(balance_minor=-90_000), None) == NOON
 
 
 def test_a_small_consumer_has_longer():
@@ -308,17 +308,19 @@ def test_what_is_only_provisional_announces_no_cut():
 
 def test_a_notice_is_asked_for_when_the_last_bar_is_about_to_end():
     """What bars for longest counts: a notice goes out its lead before that ends, not before an earlier bar does."""
-    bars = [Bar(Standing.GRACE, Reason("x", "x", {}), until=NOON + days * DAY) for days in (5, 9)]
+    bars = [
+        DisconnectionBar(Standing.GRACE, Reason("x", "x", {}), until=NOON + days * DAY) for days in (5, 9)
+    ]
     facts = ripe(notices=(NoticeFact("zero", NOON - DAY, NOON - DAY),))
-    assert next_request_at(PLAIN, facts, bars) == NOON + 9 * DAY - PLAIN.notices.lead
+    assert next_notice_at(PLAIN, facts, bars) == NOON + 9 * DAY - PLAIN.notices.lead
 
 
 def test_a_notice_that_is_asked_for_now_is_not_looked_at_again_at_once():
     """A repetition falls due this very instant: it is asked for, and the next look is later."""
     asked = NoticeFact("zero", NOON - PLAIN.notices.repeat)
     facts = ripe(notices=(asked,))
-    assert next_request_at(PLAIN, facts, ()) is None or next_request_at(PLAIN, facts, ()) > NOON
-    assert next_request_at(PLAIN, replace(facts, now=NOON - HOUR), ()) == NOON
+    assert next_notice_at(PLAIN, facts, ()) is None or next_notice_at(PLAIN, facts, ()) > NOON
+    assert next_notice_at(PLAIN, replace(facts, now=NOON - HOUR), ()) == NOON
 
 
 def test_protected_hours_end_with_their_last_minute():

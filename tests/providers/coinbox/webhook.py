@@ -9,10 +9,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from urja.apps.payments.port import About, Event
+from urja.apps.payments.port import Event, WebhookSubject
 
 HEADERS: Final = ("coinbox-mac", "coinbox-time")
-_TOPICS: Final = {"attempt": About.PAYMENT, "return": About.REFUND, "claim": About.DISPUTE}
+_TOPICS: Final = {
+    "attempt": WebhookSubject.PAYMENT,
+    "return": WebhookSubject.REFUND,
+    "claim": WebhookSubject.DISPUTE,
+}
 
 
 class _Webhook(msgspec.Struct):

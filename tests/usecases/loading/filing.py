@@ -50,11 +50,11 @@ class Loader:
         self.directory, self.clock, self.told = directory, clock, []
 
     def __call__(self, kind, rows, the_map=None, **how):
-        from urja.usecases.loading import running
+        from urja.usecases.loading import loader
 
         path = rows if hasattr(rows, "suffix") else write(self.directory / f"{kind}.csv", rows)
         names = list(read(path)[0]) if path.suffix == ".csv" else []
-        order = running.Order(
+        order = loader.LoadOrder(
             path,
             the_map or some_map(kind, *names),
             self.clock.now(),
@@ -63,4 +63,4 @@ class Loader:
             keys=KEYS,
             told=self.told.append,
         )
-        return running.load(replace(order, **how))
+        return loader.load(replace(order, **how))

@@ -14,12 +14,12 @@ BOUNDS = (23.8, 77.0, 30.5, 84.7)
 
 @pytest.fixture
 def look(load):
-    from urja.usecases import checking
+    from urja.usecases import registry_checks
 
     def found(bounds=BOUNDS, **how):
         return {
             result.check: [finding.sentence for finding in result.first]
-            for result in checking.check(load.clock.now(), bounds=bounds, **how)
+            for result in registry_checks.run_checks(load.clock.now(), bounds=bounds, **how)
             if result.count
         }
 

@@ -26,10 +26,10 @@ def test_every_field_is_described():
 
 
 def test_every_check_is_described(database):
-    from urja.usecases import checking
+    from urja.usecases import registry_checks
 
     section = DOC.split("## Index checks")[1].split("\n## ")[0]
-    assert set(checking.NAMES) == set(re.findall(r"`(\w+)`(?=[^|]* \| )", section)) - {"utility"}
+    assert set(registry_checks.CHECK_NAMES) == set(re.findall(r"`(\w+)`(?=[^|]* \| )", section)) - {"utility"}
 
 
 def test_the_map_can_be_followed():

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical, parse
-from urja.usecases.loading.forms import Numbers
+from urja.usecases.loading.cell_formats import NumberFormat
 
 MANY = """kind = "consumers"
 header = 0
@@ -80,7 +80,7 @@ def test_every_fault_has_its_line(text, faults):
     ],
 )
 def test_numbers_are_read_as_the_file_writes_them(like, text, value):
-    numbers = Numbers.like(like)
+    numbers = NumberFormat.like(like)
     assert numbers.example == like
     if value is None:
         with pytest.raises(ValueError, match=re.escape(text)):
@@ -93,18 +93,18 @@ def test_what_is_written_is_read_again():
     from decimal import Decimal
 
     for like in ("1,234.56", "1.234,56", "1 234,56", "1234.56", "1'234.56"):
-        numbers = Numbers.like(like)
+        numbers = NumberFormat.like(like)
         for value in ("1234567.89", "-0.5", "1000", "0", "999999.000001"):
             assert numbers.parse(numbers.format(Decimal(value))) == Decimal(value)
 
 
 def test_a_cell_is_tidied_without_breaking_a_script():
-    from urja.usecases.loading.forms import tidy
+    from urja.usecases.loading.cell_formats import cell_text
 
-    assert tidy(" a\tb\x00c\r\nd ") == "a b c d"
-    assert tidy("क्\u200dष") == "क्\u200dष"
-    assert tidy(None) == ""
-    assert tidy(12.0) == "12"
+    assert cell_text(" a\tb\x00c\r\nd ") == "a b c d"
+    assert cell_text("क्\u200dष") == "क्\u200dष"
+    assert cell_text(None) == ""
+    assert cell_text(12.0) == "12"
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_a_cell_is_tidied_without_breaking_a_script():
 def test_days_and_instants(written_as, cell, read):
     from zoneinfo import ZoneInfo
 
-    from urja.usecases.loading.forms import FieldValueError, Instant, Ways
+    from urja.usecases.loading.cell_formats import ColumnFormat, FieldValueError, Instant
 
-    reader = Instant().reader(Ways(ZoneInfo("Asia/Kolkata"), date=written_as))
+    reader = Instant().reader(ColumnFormat(ZoneInfo("Asia/Kolkata"), date=written_as))
     if read.startswith("it is"):
         with pytest.raises(FieldValueError, match=read):
             reader(cell)

@@ -147,7 +147,7 @@ def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
 
 def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
     from urja.apps.assets.models import Device, DevicePeriod, Seal
-    from urja.apps.commissioning import projection as queries
+    from urja.apps.commissioning import device_entries as queries
 
     hung, stored = Device.objects.order_by("serial")
     assert KEYS.unwrap(bytes(hung.wrapped_guek)) == bytes(range(16))
@@ -163,7 +163,7 @@ def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
     with database.connect() as connection:
         rows = connection.execute("SELECT opening_wh, anchor_at, latest FROM readings_accrual").fetchall()
         assert rows == [(12_000, MIDNIGHT, True)]
-    assert {due.serial: due.active for due in queries.due_projections(10)} == {
+    assert {due.serial: due.active for due in queries.due_entries(10)} == {
         "URJ00000001": True, "URJ00000002": False,
     }  # fmt: skip
 
@@ -366,7 +366,7 @@ def test_a_corrected_arrear_is_a_change(loaded):
 
 def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
     """The file says what was owed at the beginning: it comes in again as it was, and not below what was paid."""
-    from urja.apps.billing.arrears import Rule, left
+    from urja.apps.billing.arrears import Rule, dues_of
     from urja.apps.billing.posting import post_credit_requests
     from urja.apps.books.models import Account
     from urja.apps.books.operations import request_credit
@@ -391,7 +391,7 @@ def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
     post_credit_requests(account.bucket, MIDNIGHT.date(), MIDNIGHT, lambda ids: dict.fromkeys(ids, rule))
     assert loaded("balances", [row], the_map).counts == {}
     assert [
-        (due.bill, due.principal_minor, due.surcharge_minor) for due in left([account.id])[account.id]
+        (due.bill, due.principal_minor, due.surcharge_minor) for due in dues_of([account.id])[account.id]
     ] == [
         ("B-2026-01", 66_925, 0),
         ("B-2026-02", 110_000, 0),

@@ -116,10 +116,10 @@ tariff_code = { column = "Tariff", values = { "DS-II" = "demo-domestic" } }
     text = "No;Name;Mobile;From;Load;Tariff\n7;Müller;9812345678;01.03.2026;1.005,5;DS-II\n"
     given = tmp_path / "given.csv"
     given.write_text(text, "cp1252")
-    from urja.usecases.loading import exporting, running
+    from urja.usecases.loading import exporting, loader
 
-    order = running.Order(given, the_map, load.clock.now(), "test", "INR")
-    assert running.load(order).faulty == 0
+    order = loader.LoadOrder(given, the_map, load.clock.now(), "test", "INR")
+    assert loader.load(order).faulty == 0
     out = tmp_path / "out.csv"
     assert exporting.export(the_map, out, at=load.clock.now()) == 1
     assert out.read_text("cp1252") == text

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from openpyxl import Workbook
 
-from urja.usecases.loading.tables import FileFormatError, created, opened
+from urja.usecases.loading.row_files import FileFormatError, create_file, open_rows
 
 
 def rows_of(path):
-    with opened(path) as rows:
+    with open_rows(path) as rows:
         return [list(cells) for _, cells in rows]
 
 
 def write(path, *rows):
-    with created(path) as writer:
+    with create_file(path) as writer:
         writer.row(["name"])
         for row in rows:
             writer.row(row)
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(tmp_path_factory, text):
 PEAK = """
 import resource, sys
 from pathlib import Path
-from urja.usecases.loading.tables import FileFormatError, opened
+from urja.usecases.loading.row_files import FileFormatError, opened
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     with opened(Path(sys.argv[1])) as rows:

@@ -52,7 +52,7 @@ rate = "30"
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
     from urja.apps.rulebook.operations import load_tariff
-    from urja.usecases.operations import Hanging, add_transformer, hang_network_meter
+    from urja.usecases.operations import Hanging, add_transformer, install_network_meter
     from urja.usecases.policies import load_bundled_policy
 
     for code in TARIFFS:
@@ -65,7 +65,7 @@ def raise_street() -> None:
         start_wh = Meter.of(number).register_wh(BEGUN)
         adopt(number, valid_from=BEGUN, register_wh=start_wh, transformer="T1", credit_minor=50_000)
     source = Meter.of(4)
-    hang_network_meter(
+    install_network_meter(
         Hanging(
             serial=source.serial,
             system_title=b"URJ" + source.number.to_bytes(5, "big"),

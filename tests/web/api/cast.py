@@ -176,10 +176,10 @@ EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsid
 
 def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):
     """A key of somebody's (a role of the cast, or an address), or with `role` a program's."""
-    from urja.apps.identity.queries.keys import new_key
+    from urja.apps.identity.queries.tokens import new_token
     from urja.usecases.operations import IssueToken, perform
 
-    made = new_key()
+    made = new_token()
     email = None if role else EMAILS.get(who, who if "@" in who else f"{who}@utility.example")
     issue = IssueToken(
         name=f"{who} {made.prefix}", prefix=made.prefix, digest=made.digest, scopes=list(scopes), per_minute=per_minute,

@@ -243,7 +243,7 @@ def test_when_the_database_is_away(api, monkeypatch):
     def away(_text):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(views.keys, "found", away)
+    monkeypatch.setattr(views.keys, "token_of", away)
     answer = program.get("/me")
     assert (answer.status_code, problem(answer)[0]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "15"

@@ -24,11 +24,11 @@ def methods(described):
 
 
 def test_every_route_is_in_it(described):
-    from urja.apps.identity.queries.roles import who_may, writing
+    from urja.apps.identity.queries.roles import roles_allowed, write_scope
     from urja.usecases.kinds import ALL
     from urja.web.api.table import ROUTES
 
-    by_request = [one.kind() for one in ALL if who_may(writing(one.kind()))]
+    by_request = [one.kind() for one in ALL if roles_allowed(write_scope(one.kind()))]
     wanted = set()
     for route in ROUTES:
         kinds = by_request if "{kind}" in route.path else [None]

@@ -233,7 +233,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
 
     clerk, bina = api("clerk"), society.people["Bina"]
     _, tag = consumer(clerk, bina)
-    ask = operating.journal.ask
+    ask = operating.journal.submit
 
     def meanwhile(*given, **named):
         correction = CorrectConsumer(consumer_id=bina, name="Somebody else's")
@@ -241,7 +241,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
         return ask(*given, **named)
 
     with pytest.MonkeyPatch.context() as patched, answering():
-        patched.setattr(operating.journal, "ask", meanwhile)
+        patched.setattr(operating.journal, "submit", meanwhile)
         answer = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k")
     assert answer.status_code == 409
     assert "has changed since version" in answer.json()["faults"][0]

@@ -77,18 +77,18 @@ def test_pages_that_show_the_whole_utility(society, browser, role):
 @pytest.mark.parametrize("role", ROLES)
 def test_operations_by_the_view(society, api, role):
     """Whoever may not is told so before anybody looks at what they send; whoever may is told that `[]` is nothing."""
-    from urja.apps.identity.queries.roles import TABLE, writing
+    from urja.apps.identity.queries.roles import TABLE, write_scope
     from urja.usecases.kinds import ALL
 
     program = api(role)
     told = {one.kind(): program.post(one.kind(), []) for one in ALL}
     assert {kind: answer.status_code for kind, answer in told.items()} == {
-        kind: 422 if role in TABLE[writing(kind)] else 403 for kind in told
+        kind: 422 if role in TABLE[write_scope(kind)] else 403 for kind in told
     }
     for kind, answer in told.items():
         if answer.status_code == 403:
-            why = "is for" if TABLE[writing(kind)] else "is done by a command on the machine itself"
-            assert f"{writing(kind)} {why}" in answer.json()["detail"]
+            why = "is for" if TABLE[write_scope(kind)] else "is done by a command on the machine itself"
+            assert f"{write_scope(kind)} {why}" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -96,7 +96,7 @@ def test_operations_by_the_stage(society, api, role):
     """The stage judges by the same table, whatever the web has let through."""
     import msgspec
 
-    from urja.apps.identity.queries.roles import TABLE, writing
+    from urja.apps.identity.queries.roles import TABLE, write_scope
     from urja.apps.journal.models import Request
     from urja.pipeline.register import run_once as answer_requests
     from urja.usecases.kinds import ALL
@@ -114,10 +114,10 @@ def test_operations_by_the_stage(society, api, role):
     apart("urja_owner", lambda: Request.objects.bulk_create(asked))
     apart("urja_pipeline", lambda: answer_requests(house.NOW))
     judged = {
-        one.kind: any(f"{writing(one.kind)} is " in fault for fault in one.faults)
+        one.kind: any(f"{write_scope(one.kind)} is " in fault for fault in one.faults)
         for one in Request.objects.filter(id__gte=1_000_000)
     }
-    assert judged == {one.kind(): role not in TABLE[writing(one.kind())] for one in ALL}
+    assert judged == {one.kind(): role not in TABLE[write_scope(one.kind())] for one in ALL}
 
 
 def apart(role, work):

@@ -5,7 +5,7 @@ from typing import Final
 from django.db.models import TextChoices
 
 
-class Judged(TextChoices):
+class AnswerState(TextChoices):
     """The pipeline's verdict on an answer or a registration that the web recorded."""
 
     WAITING = "waiting"
@@ -30,5 +30,5 @@ class Action(TextChoices):
     CANCEL = "cancel"
 
 
-OPEN: Final = (WaitingState.WAITING, WaitingState.DELAYED)
+OPEN_STATES: Final = (WaitingState.WAITING, WaitingState.DELAYED)
 """States in which an operation is not decided yet."""

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.approvals.kinds import OPEN, Action, Judged, WaitingState
+from urja.apps.approvals.kinds import OPEN_STATES, Action, AnswerState, WaitingState
 from urja.apps.journal.fields import SentencesField
-from urja.core.approvals import Need
+from urja.core.approvals import PasskeyNeed
 
 
 class ThresholdsVersion(models.Model):
@@ -51,7 +51,7 @@ class Enrolment(models.Model):
     client_data = models.BinaryField()
     attestation = models.BinaryField()
     asked_at = models.DateTimeField()
-    state = models.CharField(max_length=8, choices=Judged, db_default=Judged.WAITING)
+    state = models.CharField(max_length=8, choices=AnswerState, db_default=AnswerState.WAITING)
     faults = SentencesField(db_default=[])
     judged_at = models.DateTimeField(null=True)
 
@@ -87,7 +87,7 @@ class Waiting(models.Model):
     request = models.OneToOneField(
         "journal.Request", primary_key=True, on_delete=models.PROTECT, related_name="approval"
     )
-    need = models.SmallIntegerField(choices=[(need.value, need.name.lower()) for need in Need])
+    need = models.SmallIntegerField(choices=[(need.value, need.name.lower()) for need in PasskeyNeed])
     nonce = models.BinaryField(max_length=32)
     content_sha256 = models.BinaryField(max_length=32)
     """Hash of the request as the pipeline first saw it. A request with another content is not performed."""
@@ -110,7 +110,8 @@ class Waiting(models.Model):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(state__in=OPEN, ended_at=None) | (~Q(state__in=OPEN) & Q(ended_at__isnull=False)),
+                condition=Q(state__in=OPEN_STATES, ended_at=None)
+                | (~Q(state__in=OPEN_STATES) & Q(ended_at__isnull=False)),
                 name="approvals_ended_when_over",
             ),
             # The same passkey cannot be counted twice. That the two belong to different people is checked by the pipeline.
@@ -138,7 +139,7 @@ class Answer(models.Model):
     authenticator_data = models.BinaryField(db_default=b"")
     signature = models.BinaryField(db_default=b"")
     given_at = models.DateTimeField()
-    state = models.CharField(max_length=8, choices=Judged, db_default=Judged.WAITING)
+    state = models.CharField(max_length=8, choices=AnswerState, db_default=AnswerState.WAITING)
     faults = SentencesField(db_default=[])
     judged_at = models.DateTimeField(null=True)
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from urja.apps.approvals.kinds import Judged
+from urja.apps.approvals.kinds import AnswerState
 from urja.apps.approvals.models import Credential, Enrolment, Invitation
 from urja.base import passkey
 from urja.base.sentences import say
@@ -98,12 +98,12 @@ def active(user_id: int | None = None) -> QuerySet[Credential]:
 def judge_next_enrolment(now: datetime) -> Enrolment | None:
     """Verify the oldest pending registration and create its passkey; return None where none is pending."""
     with transaction.atomic():
-        waiting = Enrolment.objects.filter(state=Judged.WAITING).order_by("id")
+        waiting = Enrolment.objects.filter(state=AnswerState.WAITING).order_by("id")
         asked = waiting.select_for_update(no_key=True).first()
         if asked is None:
             return None
         fault = _enrolled(asked, now)
-        asked.state = Judged.REFUSED if fault else Judged.ACCEPTED
+        asked.state = AnswerState.REFUSED if fault else AnswerState.ACCEPTED
         asked.faults, asked.judged_at = [fault] if fault else [], now
         asked.save(update_fields=["state", "faults", "judged_at"])
     return asked
@@ -129,7 +129,7 @@ def _enrolled(asked: Enrolment, now: datetime) -> str | None:
             # A wrong challenge means that this invitation's code was not used: the next one may match. Any
             # other fault is the registration's own, and is what the person is told.
             if error.fault is not passkey.Fault.CHALLENGE:
-                fault = said_of(error.fault)
+                fault = fault_text(error.fault)
             continue
         if Credential.objects.filter(credential_id=made.id).exists():
             return say("this passkey is enrolled already")
@@ -150,7 +150,7 @@ def _enrolled(asked: Enrolment, now: datetime) -> str | None:
     )
 
 
-def said_of(fault: passkey.Fault) -> str:
+def fault_text(fault: passkey.Fault) -> str:
     """Return the sentence that tells a person what is wrong with an authenticator's answer."""
     return _FAULTS[fault]
 

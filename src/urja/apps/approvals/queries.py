@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from urja.apps.approvals import passkeys
 from urja.apps.approvals.challenges import challenge_of, content_of, person_of
-from urja.apps.approvals.kinds import OPEN
+from urja.apps.approvals.kinds import OPEN_STATES
 from urja.apps.approvals.models import Answer, Credential, Enrolment, Waiting
 from urja.apps.journal.queries import Requested, requested
 from urja.base import passkey
@@ -48,7 +48,7 @@ class Passkey:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPasskey:
+class PasskeyWithOwner:
     """A passkey with its owner, for commands on the machine itself."""
 
     number: int
@@ -71,7 +71,7 @@ class Verdict:
 
 def open_approvals() -> list[Approval]:
     """Return the operations that are not decided yet, the oldest first."""
-    return [_approval(one) for one in _waiting().filter(state__in=OPEN).order_by("asked_at", "pk")]
+    return [_approval(one) for one in _waiting().filter(state__in=OPEN_STATES).order_by("asked_at", "pk")]
 
 
 def approval_of(request_id: int) -> Approval | None:
@@ -135,10 +135,10 @@ def passkeys_of(user_id: int) -> list[Passkey]:
     ]
 
 
-def all_passkeys() -> list[HeldPasskey]:
+def all_passkeys() -> list[PasskeyWithOwner]:
     """Return the passkeys of all users, the revoked ones as well, the oldest first."""
     return [
-        HeldPasskey(
+        PasskeyWithOwner(
             number=one.pk,
             email=one.user.email,
             name=one.name,

@@ -13,11 +13,11 @@ import msgspec
 from django.db import transaction
 
 from urja.apps.assets.models import Device, NewKeys
-from urja.apps.assets.projecting import project_anew
+from urja.apps.assets.projection_versions import mark_due
 from urja.stream import messages
 
 
-def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
+def unproven_keys(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
     """Return the new keys of these devices that are not proven yet, by device number."""
     return {
         row.device_id: messages.NextKeys(
@@ -31,12 +31,12 @@ def waiting(device_ids: Iterable[int]) -> dict[int, messages.NextKeys]:
     }
 
 
-def count_waiting() -> int:
+def count_unproven() -> int:
     """Return how many devices have new keys that are not proven yet."""
     return NewKeys.objects.count()
 
 
-def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:
+def store_new_keys(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:
     """Store the new keys that a head end has made for a device; keys that it was given before stay.
 
     `made` is what the head end reported; `number` is the command's and overrides the one reported. Raises
@@ -58,10 +58,10 @@ def keep(device_id: int, number: int, made: dict[str, Any], at: datetime) -> Non
             },
         )
         if fresh:
-            project_anew([device_id])
+            mark_due([device_id])
 
 
-def have_master_key(device_ids: Iterable[int]) -> set[int]:
+def with_master_key(device_ids: Iterable[int]) -> set[int]:
     """Return those of the devices whose master key is known, so that their keys can be changed."""
     return set(
         Device.objects.filter(id__in=list(device_ids), wrapped_master__isnull=False).values_list(
@@ -70,14 +70,14 @@ def have_master_key(device_ids: Iterable[int]) -> set[int]:
     )
 
 
-def waiting_of(serial: str) -> tuple[bytes, messages.NextKeys] | None:
+def unproven_keys_of(serial: str) -> tuple[bytes, messages.NextKeys] | None:
     """Return the system title (8 bytes) of a meter and its unproven keys; None where it has none."""
     device = Device.objects.filter(serial=serial).first()
-    made = None if device is None else waiting([device.id]).get(device.id)
+    made = None if device is None else unproven_keys([device.id]).get(device.id)
     return None if device is None or made is None else (bytes(device.system_title), made)
 
 
-def forget(serial: str) -> None:
+def discard_new_keys(serial: str) -> None:
     """Discard new keys that no head end has made, so that they were never sent. Needs the owner's database role."""
     with transaction.atomic():
         device = Device.objects.select_for_update().get(serial=serial)
@@ -85,4 +85,4 @@ def forget(serial: str) -> None:
         # The trigger `assets_new_keys_stay` lets a row go only when its keys are the device's own, so they are made that first.
         row.update(wrapped_guek=bytes(device.wrapped_guek), wrapped_gak=bytes(device.wrapped_gak))
         row.delete()
-        project_anew([device.id])
+        mark_due([device.id])

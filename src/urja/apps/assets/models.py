@@ -183,7 +183,7 @@ class Projection(models.Model):
     projected_version = models.BigIntegerField(default=0)
     """Version that was last written to the store."""
     digest = models.BinaryField(db_default=b"")
-    """Digest of the entry that was last written (`urja.stream.contents`); empty before the first."""
+    """Digest of the entry that was last written (`urja.stream.bucket_contents`); empty before the first."""
 
     class Meta:
         indexes: ClassVar = [

@@ -35,7 +35,7 @@ def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Projected:
+class WrittenEntry:
     """What was last written to the store for one device."""
 
     device_id: int
@@ -47,18 +47,18 @@ class Projected:
     """Whether a newer version is to be written: then the store may hold either of the two."""
 
 
-def projected() -> list[Projected]:
+def written_entries() -> list[WrittenEntry]:
     """Return what was written to the store for each device: about 100 bytes of memory each."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d.id, encode(d.system_title, 'hex'), p.digest, p.version > p.projected_version "
             "FROM assets_projection p JOIN assets_device d ON d.id = p.device_id"
         )
-        return [Projected(device_id, key, bytes(digest), due) for device_id, key, digest, due in cursor]
+        return [WrittenEntry(device_id, key, bytes(digest), due) for device_id, key, digest, due in cursor]
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class DeviceDescription:
     """A device as its head end must know it, and where it is installed."""
 
     version: int
@@ -79,7 +79,7 @@ class Described:
     address: str | None
 
 
-def due_entries(limit: int) -> list[Described]:
+def due_entries(limit: int) -> list[DeviceDescription]:
     """Return the devices whose entry is due to be written, at most `limit`, with their data as of now."""
     due = Projection.objects.filter(version__gt=F("projected_version")).order_by("device_id")
     return _described(dict(due.values_list("device_id", "version")[:limit]))
@@ -90,7 +90,7 @@ def count_due_entries() -> int:
     return Projection.objects.filter(version__gt=F("projected_version")).count()
 
 
-def written_entry() -> tuple[Described, bytes] | None:
+def sample_written_entry() -> tuple[DeviceDescription, bytes] | None:
     """Return one device whose entry is not due, with the digest of what was written; None where all are due."""
     row = Projection.objects.filter(version=F("projected_version")).order_by("device_id").first()
     if row is None:
@@ -99,14 +99,14 @@ def written_entry() -> tuple[Described, bytes] | None:
     return described, bytes(row.digest)
 
 
-def _described(versions: dict[int, int]) -> list[Described]:
+def _described(versions: dict[int, int]) -> list[DeviceDescription]:
     installed = dict(
         DevicePeriod.objects.filter(device_id__in=versions, valid_to=None).values_list(
             "device_id", "service_point_id"
         )
     )
     return [
-        Described(
+        DeviceDescription(
             version=versions[device.id],
             device_id=device.id,
             service_point_id=installed.get(device.id),
@@ -129,7 +129,7 @@ def _bytes(value: memoryview | bytes | None) -> bytes | None:
     return None if value is None else bytes(value)
 
 
-def places_of(serials: Iterable[str]) -> list[int]:
+def service_points_of(serials: Iterable[str]) -> list[int]:
     """Return the service points where meters with these serial numbers are installed."""
     installed = DevicePeriod.objects.filter(device__serial__in=list(serials), valid_to=None)
     return list(installed.values_list("service_point_id", flat=True))
@@ -158,7 +158,7 @@ def is_installed(device_id: int, service_point_id: int) -> bool:
     ).exists()
 
 
-def lasting_period(device_period_id: int) -> DevicePeriod | None:
+def open_period(device_period_id: int) -> DevicePeriod | None:
     """Return an installation that has not ended; None where it has ended or was undone."""
     return DevicePeriod.objects.filter(id=device_period_id, valid_to=None).first()
 

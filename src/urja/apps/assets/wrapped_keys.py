@@ -21,7 +21,7 @@ class WrappedKeys:
     new: Columns
 
 
-def hold_next(after: int, limit: int) -> list[WrappedKeys]:
+def lock_next(after: int, limit: int) -> list[WrappedKeys]:
     """Return the keys of the devices with the next greater numbers than `after`, locked until the transaction ends."""
     devices = list(Device.objects.select_for_update().filter(id__gt=after).order_by("id")[:limit])
     held = NewKeys.objects.select_for_update().filter(device_id__in=[device.id for device in devices])
@@ -42,7 +42,7 @@ def _columns(model: type[Model]) -> list[str]:
     return [field.name for field in model._meta.concrete_fields if field.name.startswith("wrapped_")]  # noqa: SLF001 - documented by Django
 
 
-def hold_all() -> Iterator[bytes]:
+def lock_all() -> Iterator[bytes]:
     """Yield every wrapped key, with all writers of keys locked out until the transaction ends."""
     with connection.cursor() as cursor:
         # This mode conflicts with every writer and lets readers pass: after the last check no key may be

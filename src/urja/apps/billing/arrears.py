@@ -15,11 +15,19 @@ from django.db import connection
 
 from urja.apps.billing.models import ArrearPayment
 from urja.apps.books import operations as books, queries as booked
-from urja.apps.books.kinds import RECHARGES, Credit, Debit
-from urja.core.arrears import Due, Part, less, owed, set_against, share_of, taken_back
+from urja.apps.books.kinds import RECHARGE_KINDS, Credit, Debit
+from urja.core.arrears import (
+    BillPayment,
+    Due,
+    allocate,
+    arrears_share,
+    reverse_payments,
+    subtract_payments,
+    total_owed,
+)
 from urja.core.rating import ROUNDING
 
-LINE: Final = "arrears"
+ARREARS_LINE: Final = "arrears"
 """The line of ledger entries that pay dues."""
 TITLE: Final = "Old dues"
 INSTALMENT: Final = "Instalment of old dues"
@@ -50,7 +58,7 @@ class Share:
     credit_id: int | None
     """The credit that it is a share of; None for an instalment or a final settlement."""
     idempotency_key: str
-    parts: tuple[Part, ...]
+    parts: tuple[BillPayment, ...]
     """What it pays of each bill, never negative; `sign` says in which direction."""
     sign: int
     """1 where bills are paid, -1 where a reversal takes a payment back."""
@@ -63,7 +71,7 @@ class Share:
         return self.sign * sum(part.amount_minor for part in self.parts)
 
 
-def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
+def dues_of(account_ids: Iterable[int]) -> dict[int, list[Due]]:
     """Return what is still owed of the bills of accounts, by account, the oldest bill first; settled bills are left
     out.
     """
@@ -79,30 +87,30 @@ def left(account_ids: Iterable[int]) -> dict[int, list[Due]]:
         return found
 
 
-def held(account_ids: Iterable[int]) -> dict[int, list[Due]]:
+def lock_dues(account_ids: Iterable[int]) -> dict[int, list[Due]]:
     """Return the dues of accounts like `dues_of`, with the bills locked until the transaction ends."""
     ids = sorted(set(account_ids))
     with connection.cursor() as cursor:
         # In the order of their ids, so that two transactions with accounts in common cannot wait for each
         # other.
         cursor.execute("SELECT FROM billing_arrear WHERE account_id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
-    return left(ids)
+    return dues_of(ids)
 
 
-def against(account_id: int, amount_minor: int) -> list[Part]:
+def allocate_payment(account_id: int, amount_minor: int) -> list[BillPayment]:
     """Return what an amount in minor units pays of an account's bills, which are locked until the transaction ends."""
-    return set_against(held([account_id]).get(account_id, ()), amount_minor)
+    return allocate(lock_dues([account_id]).get(account_id, ()), amount_minor)
 
 
-def kept_back(final_id: int, account_id: int, left_minor: int, seq: int) -> Share | None:
+def final_share(final_id: int, account_id: int, left_minor: int, seq: int) -> Share | None:
     """Return what the remaining balance of an ended supply pays of its bills; None where nothing is owed.
 
     `left_minor` is the balance in minor units after the account's entry `seq`.
     """
     # A correction may bring money after the first settlement. The last entry's number is part of the key, so that the
     # next step is a new share, and a repeated run of the same step is not.
-    key = f"{LINE}-final:{final_id}:{seq}"
-    dues = held([account_id]).get(account_id, ())
+    key = f"{ARREARS_LINE}-final:{final_id}:{seq}"
+    dues = lock_dues([account_id]).get(account_id, ())
     return _apart(
         account_id, key, dues, left_minor, {"title": TITLE, "final": final_id, "left_minor": left_minor}
     )
@@ -133,7 +141,7 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
         share = _apart(plan.account_id, f"instalment:{plan.id}:{day}", dues, plan.amount_minor, told)
         if share is None:
             break
-        dues = less(dues, share.parts)
+        dues = subtract_payments(dues, share.parts)
         found.append((day, share))
     return found
 
@@ -144,44 +152,44 @@ def _apart(
     """Return the share of an amount that is not a recharge, with the facts stored in its entry; None where nothing is
     owed.
     """
-    parts = tuple(set_against(dues, amount_minor))
+    parts = tuple(allocate(dues, amount_minor))
     if not parts:
         return None
-    inputs = {**told, "owed_minor": owed(dues), "rows": _rows(parts, -1)}
+    inputs = {**told, "owed_minor": total_owed(dues), "rows": _rows(parts, -1)}
     return Share(account_id, None, key, parts, 1, inputs)
 
 
-def shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
+def recharge_shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
     """Return what credits that are about to be posted, in this order, pay of dues, by credit number.
 
     The bills are locked until the transaction ends. Credits without a share are left out.
     """
-    recharges = [credit for credit in credits_ if credit.kind in RECHARGES]
-    due = held(credit.account_id for credit in recharges) if recharges else {}
+    recharges = [credit for credit in credits_ if credit.kind in RECHARGE_KINDS]
+    due = lock_dues(credit.account_id for credit in recharges) if recharges else {}
     rule_of = rules(sorted(due)) if due else {}
     found = {}
     for credit in recharges:
         rule, dues = rule_of.get(credit.account_id), due.get(credit.account_id, [])
-        amount = share_of(rule.percent, owed(dues), credit.amount_minor) if rule else 0
+        amount = arrears_share(rule.percent, total_owed(dues), credit.amount_minor) if rule else 0
         if rule and amount:
-            parts = set_against(dues, amount)
-            due[credit.account_id] = less(dues, parts)
-            more = {"recharge_minor": credit.amount_minor, "owed_minor": owed(dues)}
-            found[credit.id] = _share(credit, rule, f"{LINE}:{credit.id}", parts, 1, more)
+            parts = allocate(dues, amount)
+            due[credit.account_id] = subtract_payments(dues, parts)
+            more = {"recharge_minor": credit.amount_minor, "owed_minor": total_owed(dues)}
+            found[credit.id] = _share(credit, rule, f"{ARREARS_LINE}:{credit.id}", parts, 1, more)
     return found
 
 
-def shares_back(debits: Sequence[Debit]) -> dict[int, Share]:
+def reversal_shares(debits: Sequence[Debit]) -> dict[int, Share]:
     """Return what debits that are about to be posted, in this order, take back of bills, by debit number.
 
     Afterwards the credit has paid what the rest of it would have paid. The credits and bills are locked until the
     transaction ends.
     """
     of_credit = {debit.credit_id for debit in debits if debit.credit_id is not None}
-    standing = {credit.id: credit for credit in books.hold_credits_with_arrears(of_credit)}
+    standing = {credit.id: credit for credit in books.lock_credits_with_arrears(of_credit)}
     if not standing:
         return {}
-    held(credit.account_id for credit in standing.values())
+    lock_dues(credit.account_id for credit in standing.values())
     reversed_minor = dict.fromkeys(standing, 0) | booked.posted_back(standing)
     standing_minor = {credit.id: credit.arrears_minor for credit in standing.values()}
     paid_by = _paid(standing.values())
@@ -193,18 +201,18 @@ def shares_back(debits: Sequence[Debit]) -> dict[int, Share]:
         rule, paid = paid_by[credit.id]
         reversed_minor[credit.id] += debit.amount_minor
         rest = max(credit.amount_minor - reversed_minor[credit.id], 0)
-        back = standing_minor[credit.id] - share_of(rule.percent, standing_minor[credit.id], rest)
+        back = standing_minor[credit.id] - arrears_share(rule.percent, standing_minor[credit.id], rest)
         if back:
-            parts = taken_back(paid, back)
-            paid_by[credit.id] = rule, less(paid, parts)
+            parts = reverse_payments(paid, back)
+            paid_by[credit.id] = rule, subtract_payments(paid, parts)
             standing_minor[credit.id] -= back
             more = {"recharge_minor": rest, "debit_of": debit.id}
-            found[debit.id] = _share(credit, rule, f"{LINE}-back:{debit.id}", parts, -1, more)
+            found[debit.id] = _share(credit, rule, f"{ARREARS_LINE}-back:{debit.id}", parts, -1, more)
     return found
 
 
 def _share(
-    credit: Credit, rule: Rule, key: str, parts: Sequence[Part], sign: int, more: Mapping[str, int]
+    credit: Credit, rule: Rule, key: str, parts: Sequence[BillPayment], sign: int, more: Mapping[str, int]
 ) -> Share:
     inputs = {
         "title": TITLE,
@@ -217,7 +225,7 @@ def _share(
     return Share(credit.account_id, credit.id, key, tuple(parts), sign, inputs)
 
 
-def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
+def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[BillPayment]]]:
     """Return the rule by which each credit's share was posted, and what of it still stands, the oldest bill first."""
     accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:
@@ -233,18 +241,18 @@ def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[Part]]]:
             {
                 "buckets": sorted({account_id >> 40 for account_id in accounts.values()}),
                 "accounts": sorted(set(accounts.values())),
-                "line": LINE,
+                "line": ARREARS_LINE,
                 "credits": list(accounts),
             },
         )
-        found: dict[int, tuple[Rule, list[Part]]] = {}
+        found: dict[int, tuple[Rule, list[BillPayment]]] = {}
         for credit_id, percent, policy, *due, surcharge, principal in cursor.fetchall():
             _, paid = found.setdefault(credit_id, (Rule(percent, policy), []))
-            paid.append(Part(Due(*due, 0, 0), surcharge, principal))
+            paid.append(BillPayment(Due(*due, 0, 0), surcharge, principal))
         return found
 
 
-def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
+def _rows(parts: Iterable[BillPayment], sign: int) -> list[dict[str, Any]]:
     """Return the calculation rows of an entry: what each bill has of it."""
     return [
         {
@@ -261,7 +269,7 @@ def _rows(parts: Iterable[Part], sign: int) -> list[dict[str, Any]]:
     ]
 
 
-def record(posted: Sequence[tuple[int, Share]]) -> None:
+def record_payments(posted: Sequence[tuple[int, Share]]) -> None:
     """Store what entries, by their sequence numbers, have paid of bills; in the transaction that posts the entries."""
     ArrearPayment.objects.bulk_create(
         ArrearPayment(

@@ -11,7 +11,7 @@ from urja.apps.billing import plans
 from urja.apps.billing.arrears import Rule, Rules
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.errors import UnknownPolicyError
-from urja.apps.rulebook.queries.policies import book, name_of
+from urja.apps.rulebook.queries.policies import name_of, policy_book
 from urja.core.calendar import local_day
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def arrears_rules(now: datetime) -> Rules:
     zone = ZoneInfo(settings.URJA_TIMEZONE)
 
     def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
-        policies, found = book(), {}
+        policies, found = policy_book(), {}
         unplanned = sorted(set(account_ids) - {plan.account_id for plan in plans.plans_at(account_ids, now)})
         for agreement in contracts.last_begun(unplanned, now):
             terms = agreement.terms_at(now)

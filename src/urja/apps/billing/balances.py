@@ -22,7 +22,7 @@ from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodE
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
 
-ENOUGH_OF_A_DAY = timedelta(hours=1)
+FIRST_DAY_MINIMUM = timedelta(hours=1)
 """The part of the first day that must be known before the cost of a whole day is calculated from it."""
 
 DAYS_OF_COST = 7
@@ -71,7 +71,7 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
     UnknownTariffError where no version of its tariff is in force.
     """
     agreement = agreement or contracts.agreement_at(account_id, now)
-    with tariffs.remembered():
+    with tariffs.cached_versions():
         found = _balances({account_id: agreement}, now)
     if not found:
         raise UnknownAccountError(f"no account {account_id}")
@@ -83,7 +83,7 @@ def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, 
 
     Raises UnknownAccountError, and UnknownTariffError where an agreement cannot be rated.
     """
-    with tariffs.remembered():
+    with tariffs.cached_versions():
         found = _balances({agreement.account_id: agreement for agreement in agreements}, now)
     for agreement in agreements:
         if agreement.account_id not in found:
@@ -112,7 +112,7 @@ class _Stored:
         return Fraction(self.days_cost_minor or 0, self.days) if self.days else None
 
 
-INSTALMENT_OF_A_DAY = """coalesce((
+DAILY_INSTALMENT_SQL = """coalesce((
     SELECT least(p.amount_minor, (SELECT sum(r.principal_minor + r.surcharge_minor) FROM billing_arrear_left r
         WHERE r.account_id = p.account_id))
     FROM billing_instalment_plan p WHERE p.account_id = a.id AND p.every = 'day'
@@ -131,7 +131,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
-    cost.minor, cost.days, {INSTALMENT_OF_A_DAY}, newest.*, done.billed_end, done.versions,
+    cost.minor, cost.days, {DAILY_INSTALMENT_SQL}, newest.*, done.billed_end, done.versions,
     CASE WHEN done.billed_end IS NULL THEN (
         SELECT -sum(e.amount_minor)::bigint FROM books.entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
@@ -171,7 +171,7 @@ _STORED_COLUMNS = 10
 
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
     """Return balances by account; accounts that do not exist are left out."""
-    begins = {id_: usage.starts_on(one, now) if one else 0 for id_, one in agreements.items()}
+    begins = {id_: usage.period_start_day(one, now) if one else 0 for id_, one in agreements.items()}
     stored, used, charged, rated_to_end = _stored(agreements, begins, now)
     for account_id, agreement in agreements.items():
         if agreement and begins[account_id] != 1:
@@ -317,7 +317,7 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
     None before an hour of it is known, and after the day.
     """
     elapsed = as_of - agreement.valid_from
-    if not ENOUGH_OF_A_DAY <= elapsed <= ONE_DAY:
+    if not FIRST_DAY_MINIMUM <= elapsed <= ONE_DAY:
         return None
     first = local_day(agreement.valid_from, usage.zone())
     period = usage.period_of(agreement, first)

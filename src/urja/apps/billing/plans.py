@@ -15,7 +15,7 @@ def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
     return list(held.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("id"))
 
 
-def hold(plan_ids: Sequence[int]) -> None:
+def lock_plans(plan_ids: Sequence[int]) -> None:
     """Lock these plans against changes and postings until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(

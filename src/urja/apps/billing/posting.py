@@ -14,8 +14,8 @@ from urja.apps.books.kinds import Credit, Debit
 from urja.apps.books.posting import (
     Draft,
     clearing_account,
-    hold_credits,
-    hold_debits,
+    lock_credits,
+    lock_debits,
     mark_posted,
     post_entries,
 )
@@ -30,8 +30,8 @@ def post_credit_requests(
     this at once: requests that another one is posting are skipped.
     """
     with transaction.atomic():
-        waiting = hold_credits(bucket, limit)
-        shares = arrears.shares(waiting, rules)
+        waiting = lock_credits(bucket, limit)
+        shares = arrears.recharge_shares(waiting, rules)
         return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
 
@@ -42,8 +42,8 @@ def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int 
     credit is posted.
     """
     with transaction.atomic():
-        waiting = hold_debits(bucket, limit)
-        shares = arrears.shares_back(waiting)
+        waiting = lock_debits(bucket, limit)
+        shares = arrears.reversal_shares(waiting)
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
 
@@ -67,7 +67,7 @@ def _post_requests[Request: (Credit, Debit)](
             drafts.append(_share_draft(shares[request.id], day))
     posted = {each.idempotency_key: each for each in post_entries(bucket, drafts, posted_at)}
     mark_posted(waiting, [posted[key].seq for key in keys], posted_at)
-    arrears.record([(posted[share.idempotency_key].seq, share) for share in shares.values()])
+    arrears.record_payments([(posted[share.idempotency_key].seq, share) for share in shares.values()])
     return len(waiting)
 
 
@@ -78,7 +78,7 @@ def post_shares(bucket: int, shares: Sequence[tuple[date, arrears.Share]], poste
     """
     drafts = [_share_draft(share, day) for day, share in shares]
     seqs = [posted.seq for posted in post_entries(bucket, drafts, posted_at)]
-    arrears.record([(seq, share) for seq, (_, share) in zip(seqs, shares, strict=True)])
+    arrears.record_payments([(seq, share) for seq, (_, share) in zip(seqs, shares, strict=True)])
     return seqs
 
 
@@ -90,7 +90,7 @@ def post_instalments(
     Returns the posted days of each plan. The caller has locked the plans until the transaction ends and passes only
     days that are not posted yet.
     """
-    dues = arrears.held(plan.account_id for plan, _ in due)
+    dues = arrears.lock_dues(plan.account_id for plan, _ in due)
     shares = [arrears.instalments(plan, days, dues.get(plan.account_id, ())) for plan, days in due]
     seqs = iter(post_shares(bucket, [share for of_plan in shares for share in of_plan], posted_at))
     Instalment.objects.bulk_create(
@@ -104,10 +104,10 @@ def post_instalments(
 def _share_draft(share: arrears.Share, day: date) -> Draft:
     return Draft(
         account_id=share.account_id,
-        contra=clearing_account(arrears.LINE),
+        contra=clearing_account(arrears.ARREARS_LINE),
         amount_minor=-share.amount_minor,
         origin="credit",
-        line=arrears.LINE,
+        line=arrears.ARREARS_LINE,
         service_date=day,
         accounting_month=day.replace(day=1),
         idempotency_key=share.idempotency_key,

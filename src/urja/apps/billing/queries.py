@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from urja.apps.billing import arrears, plans, usage
-from urja.apps.billing.arrears import LINE
+from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, fresh_balance
 from urja.apps.billing.models import InstalmentPlan
 from urja.apps.books.chain import parse_json
@@ -90,7 +90,7 @@ class TariffUsed:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAgainst:
+class RechargeShare:
     """Facts of an entry by which a recharge pays dues; its rows are the bills."""
 
     recharge_minor: int
@@ -102,7 +102,7 @@ class SetAgainst:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBack:
+class FinalShare:
     """Facts of an entry by which the remaining balance of an ended supply pays dues; its rows are the bills."""
 
     left_minor: int
@@ -123,11 +123,11 @@ class Instalment:
     """Dues before the entry."""
 
 
-type OnArrears = SetAgainst | KeptBack | Instalment
+type ArrearsSource = RechargeShare | FinalShare | Instalment
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class EntryExplanation:
     """Everything that an entry was calculated from. A credit has no reads."""
 
     entry: Entry
@@ -148,7 +148,7 @@ class Why:
     """Sum of the intervals over the time of `energy_wh`."""
     residual_wh: int
     """`energy_wh` less `blocks_wh`: meters truncate each interval, and the register has the remainders."""
-    arrears: OnArrears | None
+    arrears: ArrearsSource | None
     """How the entry pays dues or takes such a payment back; None for other entries."""
     provisional: bool
     """Whether the day was closed without the register read of its midnight."""
@@ -157,11 +157,11 @@ class Why:
     """Correlation numbers of the pushes and commands that the energy came from."""
 
 
-def held_back(agreement: Agreement, now: datetime) -> bool:
+def is_unratable(agreement: Agreement, now: datetime) -> bool:
     """Return whether an agreement cannot be rated, because no tariff for it is in force: nothing is calculated or
     decided.
     """
-    return usage.unratable(agreement, now) != ""
+    return usage.unratable_reason(agreement, now) != ""
 
 
 type PlanRow = InstalmentPlan
@@ -180,7 +180,7 @@ def unended_plans(account_id: int, at: datetime) -> list[PlanRow]:
 
 def dues(account_id: int) -> Sequence[Due]:
     """Return what is still owed of the bills of an account, the oldest first."""
-    return arrears.left([account_id]).get(account_id, ())
+    return arrears.dues_of([account_id]).get(account_id, ())
 
 
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
@@ -286,7 +286,7 @@ def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[
         return list(map(Entry._make, cursor.fetchall()))
 
 
-def why(account_id: int, seq: int) -> Why | None:
+def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
     """Return everything that an entry was calculated from, as stored with it; None where there is no such entry."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -298,7 +298,7 @@ def why(account_id: int, seq: int) -> Why | None:
         return None
     entry, inputs = Entry(*found[:-1]), parse_json(found[-1])
     opening = inputs.get("opening")
-    return Why(
+    return EntryExplanation(
         entry=entry,
         rows=tuple(_row(row) for row in inputs.get("rows", [])) or (_bare(entry),),
         reads=tuple(_read(read) for read in inputs.get("reads", [])),
@@ -316,14 +316,16 @@ def why(account_id: int, seq: int) -> Why | None:
     )
 
 
-def _set_against(entry: Entry, inputs: dict[str, Any]) -> OnArrears | None:
-    if entry.line != LINE:
+def _set_against(entry: Entry, inputs: dict[str, Any]) -> ArrearsSource | None:
+    if entry.line != ARREARS_LINE:
         return None
     if "final" in inputs:
-        return KeptBack(inputs["left_minor"], inputs["owed_minor"])
+        return FinalShare(inputs["left_minor"], inputs["owed_minor"])
     if "plan" in inputs:
         return Instalment(inputs["every"], inputs["instalment_minor"], inputs["owed_minor"])
-    return SetAgainst(inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor"))
+    return RechargeShare(
+        inputs["recharge_minor"], inputs["percent"], inputs["policy"], inputs.get("owed_minor")
+    )
 
 
 def _bare(entry: Entry) -> Row:
@@ -361,22 +363,22 @@ def _tariff(used: dict[str, Any]) -> TariffUsed:
 
 
 __all__ = [
+    "ArrearsSource",
     "Balance",
     "Entry",
+    "EntryExplanation",
+    "FinalShare",
     "Instalment",
-    "KeptBack",
     "MeterUse",
-    "OnArrears",
     "Read",
+    "RechargeShare",
     "Row",
-    "SetAgainst",
     "TariffUsed",
-    "Why",
     "charged_by_line",
     "closed_through",
     "entries",
+    "explain_entry",
     "final_balance",
     "fresh_balance",
     "last_inputs",
-    "why",
 ]

@@ -48,7 +48,7 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
     corrected.
     """
     found: Charges = {}
-    with tariffs.remembered():
+    with tariffs.cached_versions():
         for period, through, agreements in _rated(codes, first, now):
             energies = usage.energies([agreement.id for agreement in agreements], period, through)
             for agreement in agreements:

@@ -17,7 +17,15 @@ from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_m
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
-from urja.core.rating import Target, Tariff, Terms, Use, cut_days, target, uses_between
+from urja.core.rating import (
+    EnergyUse,
+    RatedPeriod,
+    RatingTerms,
+    Tariff,
+    price_change_days,
+    rate_period,
+    uses_between,
+)
 
 CORRECTED_PERIODS = 12
 """How many earlier months a close still corrects; older ones are adjusted by a person."""
@@ -57,7 +65,7 @@ def period_of(agreement: Agreement, day: date) -> Period:
     return billing_period(day, agreement.billing_day or versions[-1].period_starts_on)
 
 
-def unratable(agreement: Agreement, at: datetime) -> str:
+def unratable_reason(agreement: Agreement, at: datetime) -> str:
     """Return why an agreement cannot be rated at an instant, as a sentence; empty where it can.
 
     Checked for the billing period with the instant and for the one before it, which may still be open.
@@ -75,7 +83,7 @@ def unratable(agreement: Agreement, at: datetime) -> str:
     return ""
 
 
-def starts_on(agreement: Agreement, now: datetime) -> int:
+def period_start_day(agreement: Agreement, now: datetime) -> int:
     """Return the day of the month, 1 to 28, on which the agreement's current billing period begins."""
     return period_of(agreement, _today(agreement, now)).first.day
 
@@ -92,7 +100,7 @@ class Basis:
 
     billed: Period
     """The agreement's days in the period."""
-    terms: tuple[Terms, ...]
+    terms: tuple[RatingTerms, ...]
     by_day_from: date
     """The first billed day with charges per day: the second one where another agreement had the first day before."""
 
@@ -130,9 +138,9 @@ class Basis:
 class Rating:
     """A target with what it was calculated from."""
 
-    target: Target
+    target: RatedPeriod
     basis: Basis
-    uses: tuple[Use, ...]
+    uses: tuple[EnergyUse, ...]
 
 
 def basis_for(agreement: Agreement, period: Period) -> Basis:
@@ -153,7 +161,7 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
     return Basis(
         billed,
         tuple(
-            Terms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
+            RatingTerms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
             for (first, code, load_w), end in zip(agreed, ends, strict=True)
         ),
         billed.first + ONE_DAY if shared and billed.days else billed.first,
@@ -190,9 +198,9 @@ def rate(
     basis = basis_for(agreement, period)
     billed = basis.billed
     through = min(max(through, billed.first + ONE_DAY), billed.end)
-    cuts = [day for day in cut_days(basis.terms, billed) if day < through]
+    cuts = [day for day in price_change_days(basis.terms, billed) if day < through]
     uses = uses_between(billed.first, {**{day: energy_at(day) for day in cuts}, through: energy_wh})
-    rated = target(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
+    rated = rate_period(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
     return Rating(rated, basis, uses)
 
 
@@ -210,7 +218,7 @@ def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[
     return {energy.agreement_id: energy for energy in found}
 
 
-def settle_borders(known: dict[int, PeriodEnergy]) -> None:
+def align_period_borders(known: dict[int, PeriodEnergy]) -> None:
     """Let earlier periods end on the register reads that these begin on, before the earlier ones are looked at."""
     with connection.cursor() as cursor:
         recompute_moved_borders(cursor, known.values(), settings.URJA_TIMEZONE)

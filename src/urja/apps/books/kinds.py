@@ -9,9 +9,9 @@ SET_APART: Final = "set-apart"
 """Kind of credit by which unpaid bills leave the balance and become dues."""
 DEPOSIT: Final = "deposit"
 """Kind of credit by which a security deposit is added to the balance."""
-NOT_PAID_IN: Final = (SET_APART, DEPOSIT)
+INTERNAL_CREDITS: Final = (SET_APART, DEPOSIT)
 """Kinds of credit without a new payment: none of them counts as the last recharge."""
-RECHARGES: Final = ("recharge", "payment")
+RECHARGE_KINDS: Final = ("recharge", "payment")
 """Kinds of credit of which a share pays dues."""
 
 

@@ -7,7 +7,7 @@ another order two transactions can wait for each other.
 from django.db import connection
 
 
-def hold_bucket(bucket: int) -> int:
+def lock_bucket(bucket: int) -> int:
     """Lock a bucket against other postings, and return the number of its last batch.
 
     For a caller that reads the ledger, calculates a difference and posts it.
@@ -21,7 +21,7 @@ def hold_bucket(bucket: int) -> int:
     return int(last_batch)
 
 
-def hold_account(account_id: int) -> None:
+def lock_account(account_id: int) -> None:
     """Lock an account against postings and against the recording of credits."""
     with connection.cursor() as cursor:
         # FOR UPDATE and not NO KEY: the row of a new credit refers to the account and takes KEY SHARE on it,

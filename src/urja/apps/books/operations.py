@@ -105,7 +105,7 @@ def request_debit(
     )
 
 
-def hold_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:
+def lock_credits_with_arrears(credit_ids: Iterable[int]) -> list[CreditRequest]:
     """Return those of these credits that have paid dues, locked until the transaction ends."""
     held = CreditRequest.objects.select_for_update(no_key=True)
     return list(held.filter(id__in=list(credit_ids), arrears_minor__gt=0).order_by("id"))
@@ -121,7 +121,7 @@ def move_arrears(amounts_minor: Mapping[int, int]) -> None:
         )
 
 
-def record_look_through(bucket: int, day: date) -> None:
+def record_ended_check(bucket: int, day: date) -> None:
     """Record that a bucket's ended agreements were checked for corrections on a local day."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE books_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])

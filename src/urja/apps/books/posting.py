@@ -260,7 +260,7 @@ def _buckets(requests: QuerySet[Any]) -> list[int]:
     return sorted({bucket_of(id_) for id_ in waiting})
 
 
-def hold_credits(bucket: int, limit: int) -> list[CreditRequest]:
+def lock_credits(bucket: int, limit: int) -> list[CreditRequest]:
     """Return the oldest unposted credits of a bucket, locked until the transaction ends.
 
     Credits that another transaction has locked are skipped.
@@ -268,7 +268,7 @@ def hold_credits(bucket: int, limit: int) -> list[CreditRequest]:
     return _hold(CreditRequest.objects.all(), bucket, limit)
 
 
-def hold_debits(bucket: int, limit: int) -> list[DebitRequest]:
+def lock_debits(bucket: int, limit: int) -> list[DebitRequest]:
     """Return the oldest unposted debits of a bucket, locked until the transaction ends, like `lock_credits`."""
     # A credit is posted before a debit takes it back: what the credit paid of dues is known only then.
     ready = DebitRequest.objects.exclude(credit__isnull=False, credit__posted_at__isnull=True)

@@ -99,7 +99,7 @@ class Command(models.Model):
 
 
 class HeldCuts(models.Model):
-    """What one head end has told last of cuts above its ceilings, and of releases (`urja.stream.releases.HeldCuts`)."""
+    """What one head end has told last of cuts above its ceilings, and of releases (`urja.stream.releases.HeldDisconnections`)."""
 
     headend = models.CharField(max_length=32, primary_key=True)
     told = models.JSONField()

@@ -102,7 +102,7 @@ def devices_of(command_ids: Iterable[int]) -> dict[int, int]:
     return dict(Command.objects.filter(id__in=list(command_ids)).values_list("id", "device_id"))
 
 
-def makers_of_keys(command_ids: Iterable[int]) -> dict[int, int]:
+def devices_making_keys(command_ids: Iterable[int]) -> dict[int, int]:
     """The devices for which new keys are being made, by those of the commands that ask for it and have not ended."""
     return dict(
         Command.objects.filter(id__in=list(command_ids), kind=MAKE_KEYS, state__in=UNFINISHED).values_list(
@@ -181,7 +181,7 @@ def _supersede(device_id: int, kinds: Sequence[str], at: datetime, wall_ms: int,
     return Superseded(tuple(id_ for id_, _ in older), any(state != State.QUEUED for _, state in older))
 
 
-def leave_out_sequences(count: int) -> None:
+def skip_sequences(count: int) -> None:
     """Pass numbers of orders that may have been given to each device without a trace here."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE commands_device SET last_sequence = last_sequence + %s", [count])

@@ -13,7 +13,7 @@ import msgspec
 from urja.cosem.companion import DeviceType
 from urja.cosem.errors import LocalError
 from urja.cosem.layout import LayoutSet
-from urja.cosem.pushlist import PushList, as_typed
+from urja.cosem.push_object_list import PushObjectList, matches_type
 
 SERIAL: Final = "0.0.96.1.0.255"
 FIRMWARE: Final = "1.0.0.2.0.255"
@@ -187,7 +187,7 @@ def _pushes(answer: Answer, expected: Expected) -> Outcome:
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
     try:
         LayoutSet.of(device_type, told)
-        own = not as_typed(device_type, told)
+        own = not matches_type(device_type, told)
     except LocalError as error:
         says = f"{error}: its firmware is not of the type {device_type.name}; have the type corrected"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
@@ -195,9 +195,9 @@ def _pushes(answer: Answer, expected: Expected) -> Outcome:
     return Outcome(Check.PUSHES, passed=True, found=found)
 
 
-def pushes_of(answer: Answer) -> tuple[PushList, ...]:
+def pushes_of(answer: Answer) -> tuple[PushObjectList, ...]:
     """What the meter has told of its pushes."""
-    return msgspec.convert(answer.evidence["pushes"], tuple[PushList, ...])
+    return msgspec.convert(answer.evidence["pushes"], tuple[PushObjectList, ...])
 
 
 def _mode(answer: Answer, _expected: Expected) -> Outcome:

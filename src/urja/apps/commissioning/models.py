@@ -62,7 +62,7 @@ class PushLayout(models.Model):
     firmware = models.CharField(max_length=32)
     read_at = models.DateTimeField()
     pushes = models.JSONField()
-    """Object lists with scalers and units, as `urja.cosem.pushlist` has them."""
+    """Object lists with scalers and units, as `urja.cosem.push_object_list` has them."""
 
     class Meta:
         db_table = "commissioning_push_layout"

@@ -11,11 +11,11 @@ from urja.apps.commissioning.kinds import UNFINISHED, CallState
 from urja.apps.commissioning.models import Call
 from urja.base.ids import new_correlation
 
-GOOD_FOR: Final = timedelta(hours=2)
+CALL_LIFETIME: Final = timedelta(hours=2)
 """So long a meter is called: the fitter stands beside it."""
 
 
-def hold(call_id: int) -> Call | None:
+def lock_call(call_id: int) -> Call | None:
     """A call that has not ended, held until the transaction ends; none where another holds it."""
     held = Call.objects.select_for_update(of=("self",), skip_locked=True)
     return held.select_related("device", "service_point").filter(id=call_id, state__in=UNFINISHED).first()
@@ -50,7 +50,7 @@ def answers(call: Call) -> dict[Check, Answer] | None:
     return {Check(check): _answer(given[id_]) for check, id_ in call.commands.items()}
 
 
-def told_pushes(call: Call) -> list[dict[str, Any]]:
+def reported_pushes(call: Call) -> list[dict[str, Any]]:
     """What the meter has told of its pushes, as it came; empty of a call that was begun before it was asked for that."""
     if (asked_id := call.commands.get(Check.PUSHES.value)) is None:
         return []
@@ -83,7 +83,7 @@ def _issue(call: Call, kind: str, arguments: dict[str, Any], now: datetime, wall
         arguments=arguments,
         issued_at=now,
         issued_wall_ms=wall_ms,
-        expires_at=now + GOOD_FOR,
+        expires_at=now + CALL_LIFETIME,
         reason="commissioning",
         correlation=new_correlation(wall_ms, secrets.randbits(21)),
     ).id

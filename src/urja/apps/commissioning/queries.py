@@ -8,7 +8,7 @@ from django.db import connection
 from urja.apps.assets.queries import Uncommissioned, uncommissioned
 from urja.apps.commissioning.kinds import UNFINISHED
 from urja.apps.commissioning.models import Call, PushLayout
-from urja.cosem.pushlist import PushList
+from urja.cosem.push_object_list import PushObjectList
 
 _DUE = """
 (SELECT c.id FROM commissioning_call c
@@ -33,7 +33,7 @@ def due(begun: int, calling: int) -> list[int]:
         return [call_id for (call_id,) in cursor.fetchall()]
 
 
-def uncalled() -> list[Uncommissioned]:
+def waiting_for_call() -> list[Uncommissioned]:
     """Of the meters that have not passed those that nobody is calling, the oldest first."""
     called = set(Call.objects.filter(state__in=UNFINISHED).values_list("device_period_id", flat=True))
     return [one for one in uncommissioned() if one.device_period_id not in called]
@@ -44,7 +44,7 @@ def is_called(serial: str) -> bool:
     return Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
 
 
-def told_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushList, ...]]:
+def reported_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushObjectList, ...]]:
     """What each meter has last told of its pushes; none where it was never asked."""
     newest = (
         PushLayout.objects.filter(device_id__in=list(device_ids))
@@ -52,6 +52,6 @@ def told_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushList, ...]]:
         .distinct("device_id")
     )
     return {
-        device_id: msgspec.convert(pushes, tuple[PushList, ...])
+        device_id: msgspec.convert(pushes, tuple[PushObjectList, ...])
         for device_id, pushes in newest.values_list("device_id", "pushes")
     }

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 _WAITING = AddressChangeState.WAITING
 
 
-def take_answers(now: datetime, limit: int) -> int:
+def apply_answers(now: datetime, limit: int) -> int:
     """Judge the words that were brought; how many."""
     with transaction.atomic():
         answers = list(AddressAnswer.objects.order_by("id")[:limit])
@@ -40,7 +40,7 @@ def _judge(digest: bytes, now: datetime) -> None:
     log.info("address answered", change=change.id, user=change.user_id, state=change.state)
 
 
-def waiting() -> list[AddressChange]:
+def open_changes() -> list[AddressChange]:
     """The changes that wait, in their order."""
     return list(AddressChange.objects.filter(state=_WAITING).order_by("id"))
 
@@ -50,18 +50,18 @@ def end(change_id: int, state: AddressChangeState, now: datetime) -> None:
     AddressChange.objects.filter(id=change_id, state=_WAITING).update(state=state, ended_at=now)
 
 
-def to_mail(limit: int) -> list[AddressChange]:
+def pending_mails(limit: int) -> list[AddressChange]:
     """The changes whose words were not mailed yet, with the person."""
     return list(_with_person().filter(state=_WAITING, mailed_at=None)[:limit])
 
 
-def to_tell_of_approval(limit: int) -> list[AddressChange]:
+def pending_approval_notices(limit: int) -> list[AddressChange]:
     """The changes whose approval the old address was not told of yet, with the person."""
     approved = _with_person().filter(state=_WAITING, approved_at__isnull=False, approval_told_at=None)
     return list(approved[:limit])
 
 
-def to_tell_of_end(limit: int) -> list[AddressChange]:
+def pending_end_notices(limit: int) -> list[AddressChange]:
     """The changes that were done and whose addresses were not told yet, with the person."""
     return list(_with_person().filter(state=AddressChangeState.DONE, end_told_at=None)[:limit])
 
@@ -70,7 +70,7 @@ def _with_person() -> QuerySet[AddressChange]:
     return AddressChange.objects.select_related("person").order_by("id")
 
 
-def keep_words(change_id: int, *, new: str, old: str, refusal: str) -> None:
+def store_word_digests(change_id: int, *, new: str, old: str, refusal: str) -> None:
     """Keep the digests of the words that confirm or refuse a change."""
     AddressChange.objects.filter(id=change_id).update(
         new_digest=sha256(new.encode()).digest(),
@@ -79,16 +79,16 @@ def keep_words(change_id: int, *, new: str, old: str, refusal: str) -> None:
     )
 
 
-def mailed(change_id: int, now: datetime) -> None:
+def record_mailed(change_id: int, now: datetime) -> None:
     """Both addresses have their words."""
     AddressChange.objects.filter(id=change_id).update(mailed_at=now)
 
 
-def approval_told(change_id: int, now: datetime) -> None:
+def record_approval_notice(change_id: int, now: datetime) -> None:
     """The old address was told of the approval."""
     AddressChange.objects.filter(id=change_id).update(approval_told_at=now)
 
 
-def end_told(change_id: int, now: datetime) -> None:
+def record_end_notice(change_id: int, now: datetime) -> None:
     """The addresses were told that the change is done."""
     AddressChange.objects.filter(id=change_id).update(end_told_at=now)

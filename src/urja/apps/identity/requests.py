@@ -9,7 +9,7 @@ from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.operation import next_number
 
 
-def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
+def record_personal_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
     """Write down that somebody reads personal data of others, before they are answered; their own is theirs."""
     PersonalRead.objects.bulk_create(
         PersonalRead(
@@ -24,7 +24,7 @@ def note_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetim
     )
 
 
-def note_sign_in(
+def record_sign_in(
     kind: SignInKind,
     *,
     at: datetime,
@@ -46,11 +46,11 @@ def note_sign_in(
     )
 
 
-def answer_address(word: str, at: datetime) -> None:
+def record_address_answer(word: str, at: datetime) -> None:
     """Write down a word that somebody brought from a mail about a sign-in address; the pipeline judges it."""
     AddressAnswer.objects.create(word=word, received_at=at)
 
 
-def note_use(token_id: int, at: datetime) -> None:
+def record_token_use(token_id: int, at: datetime) -> None:
     """Write down when a key was used last, to the minute."""
     Token.objects.filter(id=token_id).update(last_used_at=at.replace(second=0, microsecond=0))

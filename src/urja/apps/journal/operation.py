@@ -53,7 +53,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 @dataclass(slots=True)
-class Doing:
+class Execution:
     """An operation under way."""
 
     id: int
@@ -82,9 +82,9 @@ class Doing:
         """For the rows that it makes."""
         return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
 
-    def part(self) -> "Doing":
+    def part(self) -> "Execution":
         """One of many operations that are one entry of the audit: what was looked up is known to all of them."""
-        return Doing(self.id, self.actor, self.recorded_at, takes_over=self.takes_over, found=self.found)
+        return Execution(self.id, self.actor, self.recorded_at, takes_over=self.takes_over, found=self.found)
 
     def find[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K) -> V | None:
         """The answer to a question for one key; None where there is none."""
@@ -119,11 +119,11 @@ class UseCase(Operation):
         """The outside system that speaks; empty for our own people."""
         return ""
 
-    def faults(self, doing: Doing) -> Iterator[str]:
+    def faults(self, execution: Execution) -> Iterator[str]:
         """What stands against it, in sentences; it is asked within the transaction."""
         raise NotImplementedError
 
-    def carry_out(self, doing: Doing) -> None:
+    def carry_out(self, execution: Execution) -> None:
         """Do it, where nothing stands against it."""
         raise NotImplementedError
 

@@ -24,7 +24,7 @@ ANSWERED: Final = "journal_answered"
 """Channel on which the number of an answered request is told."""
 
 
-def ask(
+def submit(
     operation: Operation,
     *,
     actor: str,

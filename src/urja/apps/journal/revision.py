@@ -3,7 +3,7 @@
 from django.db.backends.utils import CursorWrapper as Cursor
 
 
-def hold(cursor: Cursor) -> None:
+def lock(cursor: Cursor) -> None:
     """Let no other operation be written down until the transaction ends."""
     cursor.execute("SELECT revision FROM journal_revision FOR UPDATE")
 

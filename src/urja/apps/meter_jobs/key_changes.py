@@ -51,7 +51,7 @@ class ChangeKeys:
     def _tell(self, task: Task, moment: Moment) -> None:
         """Have keys made, or sent where they are."""
         assert task.device_id is not None, "it names a meter"
-        waiting = meter_keys.waiting([task.device_id]).get(task.device_id)
+        waiting = meter_keys.unproven_keys([task.device_id]).get(task.device_id)
         kind, arguments = (MAKE_KEYS, {}) if waiting is None else (CHANGE_KEYS, {"number": waiting.number})
         under_way = commanded.unfinished([task.device_id], CHANGE_KEYS).last()
         # One that asks for the same thing already is the task's: after the first there is nothing left to prove.
@@ -77,7 +77,7 @@ ORDER BY k.device_id LIMIT 100
 """
 
 
-def ask_unheard(moment: Moment) -> int:
+def resend_unanswered(moment: Moment) -> int:
     """Give the order once more to meters that were not heard in its time, a day later; how many meters that was.
 
     One of them may have taken its keys: its pushes and sessions go on under them, and this ends it.

@@ -14,7 +14,7 @@ from urja.apps.meter_jobs.steps import Moment, end
 from urja.apps.meter_jobs.steps_by_kind import STEPS
 from urja.base.sentences import Sentence, say, to_plain
 
-HEARD_AT_ONCE: Final = 500
+RESULTS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def cancel(job: Job, *, actor: str, at: datetime) -> int:
 # -- the stage's -----------------------------------------------------------------------------------------------
 
 
-def kinds_under_way() -> list[str]:
+def active_kinds() -> list[str]:
     """The kinds of which a job has not ended: mostly none, and then there is nothing else to ask."""
     found = set(Job.objects.filter(ended_at=None).values_list("kind", flat=True))
     return [kind for kind in STEPS if kind in found]
 
 
-def hear(kinds: Sequence[str], moment: Moment) -> int:
+def process_results(kinds: Sequence[str], moment: Moment) -> int:
     """Take what came of what was sent; how many tasks moved."""
     return sum(_hear(kind, moment) for kind in kinds)
 
@@ -96,7 +96,7 @@ def _hear(kind: str, moment: Moment) -> int:
             Task.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("job", "command")
             .filter(steps.stirred(), job__kind=kind, job__ended_at=None, state=TaskState.SENT)
-            .order_by("id")[:HEARD_AT_ONCE]
+            .order_by("id")[:RESULTS_AT_ONCE]
         )
         return sum(steps.hear(task, moment) for task in stirred)
 
@@ -185,7 +185,7 @@ FORGOTTEN_AT_ONCE: Final = 20
 """Jobs, of at most 5,000 tasks each."""
 
 
-def forget(ended_before: datetime) -> int:
+def delete_ended(ended_before: datetime) -> int:
     """Delete jobs that ended before, with what their meters said; how many. The operations that asked for them stay."""
     with transaction.atomic():
         old = Job.objects.select_for_update(skip_locked=True).filter(ended_at__lt=ended_before)

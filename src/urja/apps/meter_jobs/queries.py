@@ -10,7 +10,16 @@ from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
 from urja.apps.meter_jobs.models import Job, Task
 
-__all__ = ["Asked", "Progress", "csv_of", "jobs_of", "places_of", "tasks_of", "under_way", "unfinished"]
+__all__ = [
+    "Progress",
+    "TaskProgress",
+    "csv_of",
+    "jobs_of",
+    "service_points_of",
+    "tasks_of",
+    "under_way",
+    "unfinished",
+]
 
 
 def unfinished() -> int:
@@ -27,7 +36,7 @@ def under_way(kind: str, device_ids: Iterable[int]) -> dict[int, int]:
     )
 
 
-def places_of(job_id: int) -> list[int]:
+def service_points_of(job_id: int) -> list[int]:
     """The service points of the meters that a job asks."""
     tasks = Task.objects.filter(job_id=job_id, service_point_id__isnull=False)
     return list(tasks.values_list("service_point_id", flat=True))
@@ -63,7 +72,7 @@ def jobs_of(kind: str, limit: int, job_id: int | None = None) -> list[Progress]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskProgress:
     """A task of a job, and what stands against it."""
 
     named: str
@@ -75,10 +84,10 @@ class Asked:
     """What the last attempt met, while it is under way."""
 
 
-def tasks_of(job_id: int) -> list[Asked]:
+def tasks_of(job_id: int) -> list[TaskProgress]:
     """The tasks of a job in the order of its list."""
     return [
-        Asked(
+        TaskProgress(
             named=task.named,
             state=task.state,
             progress=task.progress,

@@ -8,7 +8,7 @@ from django.db import connection
 from urja.apps.network.models import Node
 
 
-def places_under(node: Node, at: datetime) -> list[int]:
+def service_points_under(node: Node, at: datetime) -> list[int]:
     """The service points under a node at an instant."""
     with connection.cursor() as cursor:
         cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})

@@ -13,7 +13,7 @@ def consumer_numbers(service_point_ids: Iterable[int]) -> dict[int, str]:
     return dict(places.values_list("id", "consumer_number"))
 
 
-def numbered(consumer_numbers: Iterable[str]) -> list[int]:
+def service_points_numbered(consumer_numbers: Iterable[str]) -> list[int]:
     """The service points that have these consumer numbers."""
     return list(
         ServicePoint.objects.filter(consumer_number__in=list(consumer_numbers)).values_list("id", flat=True)

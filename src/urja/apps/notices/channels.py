@@ -19,7 +19,7 @@ def named(name: str) -> ChannelConfig | None:
     return next((channel for channel in configured() if channel.name == name), None)
 
 
-def silent() -> list[str]:
+def without_receipts() -> list[str]:
     """Those that never tell whether a message was delivered."""
     return [channel.name for channel in configured() if not channel.reports]
 

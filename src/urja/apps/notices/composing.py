@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from urja.apps.billing import queries as billing
-from urja.apps.billing.usage import unratable
+from urja.apps.billing.usage import unratable_reason
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.identity.queries.accounts import people_of
+from urja.apps.identity.queries.accounts import people_with_access
 from urja.apps.network import queries as network
 from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
@@ -36,7 +36,7 @@ type IsDisconnected = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
+class ComposedNotice:
     """A text and where it goes; no channel where nobody has given an address of one."""
 
     text: str
@@ -45,7 +45,9 @@ class Worded:
     channel: ChannelConfig | None
 
 
-def word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected) -> Worded:
+def compose(
+    notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected
+) -> ComposedNotice:
     """The text of a notice at the business instant `now`."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     person, channel = recipient(notice)
@@ -61,7 +63,7 @@ def word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDis
         recharge_at=recharge_at,
     )
     to = address(person, channel.medium) if person and channel else ""
-    return Worded(said, language, to, channel)
+    return ComposedNotice(said, language, to, channel)
 
 
 def _consumer_number(agreement: Agreement) -> str:
@@ -74,7 +76,7 @@ def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
     Owners come before members. A warning that a cut may have to rest on goes by a channel that tells of its delivery,
     where somebody can be reached by one; else the settings' preference decides.
     """
-    people = people_of(notice.account_id)
+    people = people_with_access(notice.account_id)
     preferred = channels.configured()
     if notice.kind not in AFTER_RECHARGE:
         preferred = tuple(sorted(preferred, key=lambda channel: not channel.reports))
@@ -145,7 +147,7 @@ def _standing(
     account_id: int, agreement: Agreement | None, now: datetime
 ) -> tuple[str, int, Fraction | None]:
     """Currency, balance and days left; where nobody knows the price of what was used, what is posted alone."""
-    if agreement and unratable(agreement, now):
+    if agreement and unratable_reason(agreement, now):
         return *books.posted_balance(account_id), None
     balance = billing.fresh_balance(account_id, now, agreement)
     return balance.currency, balance.balance_minor, balance.days_left

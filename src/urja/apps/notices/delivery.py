@@ -14,10 +14,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from urja.apps.notices import channels
-from urja.apps.notices.composing import IsDisconnected, is_outdated, word
+from urja.apps.notices.composing import IsDisconnected, compose, is_outdated
 from urja.apps.notices.kinds import Failure, NoticeState
 from urja.apps.notices.models import Notice, Receipt
-from urja.apps.notices.port import Outcome, Receipts, Told, UnreadableReceiptError
+from urja.apps.notices.port import DeliveryReport, Outcome, Receipts, UnreadableReceiptError
 from urja.apps.notices.wording import subject
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ class Awaited:
     provider_id: str
 
 
-def find_words(now: datetime, recharge_at: str, is_disconnected: IsDisconnected, limit: int) -> int:
+def compose_pending(now: datetime, recharge_at: str, is_disconnected: IsDisconnected, limit: int) -> int:
     """Give the next notices their words, a person and a channel; how many were ended because there is none."""
     waiting = Notice.objects.filter(state=NoticeState.REQUESTED)
     names = [channel.name for channel in channels.configured()]
@@ -92,7 +92,7 @@ def outgoing(
 
 def _word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected) -> None:
     """Words are found once: the service takes another text under the same reference for another message."""
-    worded = word(notice, now, recharge_at, is_disconnected)
+    worded = compose(notice, now, recharge_at, is_disconnected)
     notice.text, notice.language, notice.recipient = worded.text, worded.language, worded.to
     if worded.channel is not None:
         notice.channel, notice.service = worded.channel.medium, worded.channel.name
@@ -105,7 +105,7 @@ def _hindrance(notice: Notice, now: datetime, is_disconnected: IsDisconnected) -
     return Failure.OUTDATED if is_outdated(notice, is_disconnected) else None
 
 
-def taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:
+def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:
     """The service has taken a message; it is asked after where the channel `reports`."""
     with transaction.atomic():
         # A receipt may have been quicker than the answer.
@@ -117,7 +117,7 @@ def taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> 
         )
 
 
-def missed(notice_id: int, detail: str, now: datetime) -> None:
+def record_missed(notice_id: int, detail: str, now: datetime) -> None:
     """A message could not be handed over and will be tried again."""
     notice = Notice.objects.get(id=notice_id)
     pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
@@ -126,7 +126,7 @@ def missed(notice_id: int, detail: str, now: datetime) -> None:
     )
 
 
-def refused(notice_id: int, detail: str, now: datetime) -> None:
+def record_refused(notice_id: int, detail: str, now: datetime) -> None:
     """The service does not take a message."""
     Notice.objects.filter(id=notice_id).update(attempts=F("attempts") + 1)
     _fail(notice_id, Failure.REFUSED, now, detail)
@@ -151,15 +151,15 @@ def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
     return [Awaited(*row) for row in due.values_list("id", "provider_id")[:limit]]
 
 
-def told(notice_id: int, answer: Told, now: datetime) -> None:
+def record_report(notice_id: int, answer: DeliveryReport, now: datetime) -> None:
     """What the service has answered."""
     if answer.outcome is Outcome.UNDER_WAY:
-        ask_later(notice_id, now)
+        postpone_query(notice_id, now)
     else:
         _end(notice_id, answer, now)
 
 
-def ask_later(notice_id: int, now: datetime) -> None:
+def postpone_query(notice_id: int, now: datetime) -> None:
     """There is nothing to learn yet."""
     notice = Notice.objects.get(id=notice_id)
     pause = min(FIRST_QUESTION * 2 ** min(notice.questions, 16), LAST_QUESTION)
@@ -168,7 +168,7 @@ def ask_later(notice_id: int, now: datetime) -> None:
     )
 
 
-def _end(notice_id: int, answer: Told, now: datetime) -> bool:
+def _end(notice_id: int, answer: DeliveryReport, now: datetime) -> bool:
     """A message has ended, as the service says; false where that is nothing new."""
     if answer.outcome is Outcome.FAILED:
         return _fail(notice_id, Failure.UNDELIVERABLE, now)
@@ -230,6 +230,6 @@ def _notice_id(ref: str) -> int | None:
     return int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 18 else None
 
 
-def waiting() -> int:
+def count_waiting() -> int:
     """How many notices no service has taken yet."""
     return Notice.objects.filter(state=NoticeState.REQUESTED).count()

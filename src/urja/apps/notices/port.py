@@ -16,7 +16,7 @@ class MessageError(Exception):
     """A message could not be handed over."""
 
 
-class ServiceAwayError(MessageError):
+class ServiceUnavailableError(MessageError):
     """The service does not answer, or not now; the same may be tried again later."""
 
 
@@ -33,7 +33,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DeliveryReport:
     """What the service says of the message with our reference `ref`; `at` is when it ended, by its clock."""
 
     ref: str
@@ -68,7 +68,7 @@ class Messenger(Protocol):
         """Hand a message over; the service's name for it. The same `ref` with the same text is one message."""
         ...
 
-    async def ask(self, provider_id: str) -> Told:
+    async def ask(self, provider_id: str) -> DeliveryReport:
         """What has become of a message; of channels that report."""
         ...
 
@@ -91,6 +91,6 @@ class Receipts(Protocol):
         """Whether the service signed these very bytes."""
         ...
 
-    def read(self, body: bytes) -> Told:
+    def read(self, body: bytes) -> DeliveryReport:
         """What a receipt says; raises UnreadableReceiptError."""
         ...

@@ -29,7 +29,7 @@ def letter(account_id: int, reference: str) -> Notice | None:
     return posted.exclude(state=NoticeState.FAILED).first()
 
 
-def written_to(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:
+def notices_of(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:
     """What an account was told, newest first, below a notice's id where one is given."""
     found = Notice.objects.filter(account_id=account_id).order_by("-id")
     return list((found if before_id is None else found.filter(id__lt=before_id))[:limit])
@@ -54,7 +54,7 @@ def traffic(sent_from: datetime, sent_until: datetime, sample: int) -> Traffic:
     And what waits now, whatever its channel.
     """
     sent = Notice.objects.filter(sent_at__gte=sent_from, sent_at__lt=sent_until)
-    sent = sent.exclude(channel=LETTER).exclude(service__in=channels.silent())
+    sent = sent.exclude(channel=LETTER).exclude(service__in=channels.without_receipts())
     last = sent.order_by("-sent_at")[:sample]
     counted = Notice.objects.filter(id__in=last.values("id")).aggregate(
         told=Count("account", distinct=True),

@@ -16,7 +16,7 @@ LONGEST_HEADER: Final = 1000
 """Characters of a header that is kept."""
 
 
-def headers_kept(channel: str) -> tuple[str, ...] | None:
+def receipt_headers(channel: str) -> tuple[str, ...] | None:
     """The headers of a receipt that its channel is verified by; None where no channel that reports has this name."""
     given = channels.named(channel)
     return channels.receipts_of(given).HEADERS if given is not None and given.reports else None

@@ -10,7 +10,7 @@ from urja.apps.payments.models import Unmatched
 from urja.apps.payments.queries import notes
 
 
-def held(difference_id: int) -> Unmatched | None:
+def lock(difference_id: int) -> Unmatched | None:
     """A difference, kept from everybody else until the transaction ends."""
     return Unmatched.objects.select_for_update(no_key=True).filter(id=difference_id).first()
 

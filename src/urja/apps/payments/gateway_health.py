@@ -11,7 +11,9 @@ def refunds_through_at(provider: str) -> datetime | None:
     return found.values_list("refunds_through_at", flat=True).first()
 
 
-def note(provider: str, now: datetime, *, answered: bool, error: str = "", refunds: bool = False) -> None:
+def record_contact(
+    provider: str, now: datetime, *, answered: bool, error: str = "", refunds: bool = False
+) -> None:
     """Note that a gateway was asked, and whether it has answered and has told of its refunds."""
     health, _new = GatewayHealth.objects.get_or_create(
         provider=provider,

@@ -22,7 +22,7 @@ def close(ids: Sequence[int], verdict: str, now: datetime) -> None:
     Inbox.objects.filter(id__in=ids).update(processed_at=now, verdict=verdict)
 
 
-def forget_forged(kept: int) -> None:
+def prune_forged(kept: int) -> None:
     """Keep what strangers send up to a number: the disk is not theirs to fill."""
     forged = Inbox.objects.filter(verdict=FORGED)
     oldest = forged.order_by("-id").values_list("id", flat=True)[kept : kept + 1].first()

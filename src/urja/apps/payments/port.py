@@ -33,7 +33,7 @@ class DisputeState(StrEnum):
     """Without a decision."""
 
 
-class About(StrEnum):
+class WebhookSubject(StrEnum):
     """What a webhook can name."""
 
     PAYMENT = "payment"
@@ -126,7 +126,7 @@ class Event:
     name: str
     known: bool
     """Whether this is a kind of event that Urja knows."""
-    about: tuple[About, str] | None = None
+    about: tuple[WebhookSubject, str] | None = None
     """What is asked about, and its name at the gateway; none where there is nothing to ask."""
 
 

@@ -55,7 +55,7 @@ def open_order(
     return Order.objects.get(id=order_id)
 
 
-def came_back(order: Order, query: str, now: datetime) -> None:
+def record_return(order: Order, query: str, now: datetime) -> None:
     """Record that a browser came back from the gateway's page, with the query as it came: the gateway is asked now.
 
     Whether anything was paid, the gateway says; one return of an order waits at a time.
@@ -63,7 +63,7 @@ def came_back(order: Order, query: str, now: datetime) -> None:
     _record(order.provider, InboxSource.RETURN, query.encode(), now, order_id=order.id)
 
 
-def receive(provider: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+def record_webhook(provider: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
     """Record a webhook as it came; False where too many wait, so that the sender has to send it again."""
     # As the database takes it: a header may hold what no JSON of PostgreSQL does.
     kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in headers.items()}

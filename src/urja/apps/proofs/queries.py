@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 from urja.apps.books.chain import HASHED, canonical, parse_json
 from urja.apps.proofs import digests
-from urja.apps.proofs.receipts import FORMAT, ProvenEntry, Receipt, Way
+from urja.apps.proofs.receipts import FORMAT, MerklePath, ProvenEntry, Receipt
 from urja.base.ids import bucket_of
 from urja.core import merkle
 from urja.core.heads import Head, SignedHead
@@ -68,7 +68,7 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
     return Receipt(format=FORMAT, entries=proven, head=signed)
 
 
-def sealed(account_id: int, before: int | None = None, limit: int = MOST) -> list[int]:
+def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST) -> list[int]:
     """The numbers of an account's newest entries that are in a sealed day, those before an entry if one is named."""
     bucket = bucket_of(account_id)
     with connection.cursor() as cursor:
@@ -133,12 +133,12 @@ def _log_proof(cursor: CursorWrapper, index: int, size: int) -> list[bytes]:
     return merkle.inclusion_proof(index, size, node)
 
 
-def _way(index: int, path: Sequence[bytes]) -> Way:
-    return Way(index=index, path=[hashed.hex() for hashed in path])
+def _way(index: int, path: Sequence[bytes]) -> MerklePath:
+    return MerklePath(index=index, path=[hashed.hex() for hashed in path])
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LawRun:
     """One run of the laws."""
 
     day: date
@@ -167,7 +167,7 @@ class Run:
         return f"{self.day}: BROKEN {', '.join(self.broken)} of {len(self.laws)} laws: run urja verify"
 
 
-def last_run() -> Run | None:
+def last_run() -> LawRun | None:
     """The last run."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -178,9 +178,9 @@ def last_run() -> Run | None:
     return _run_of(row) if row else None
 
 
-def _run_of(row: Sequence[Any]) -> Run:
+def _run_of(row: Sequence[Any]) -> LawRun:
     *rest, laws, contradictions = row
-    return Run(*rest, parse_json(laws), parse_json(contradictions))
+    return LawRun(*rest, parse_json(laws), parse_json(contradictions))
 
 
 def proven_to() -> int:

@@ -20,7 +20,7 @@ class ProofError(Exception):
     """A file that does not prove what it says; the message says what is wrong with it."""
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MerklePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a leaf comes to a root: its place, and the hashes beside the way, in hex."""
 
     index: int
@@ -35,10 +35,10 @@ class ProvenEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     previous_hash: str
     """Of the account's entry before."""
     currency: str
-    in_day: Way
+    in_day: MerklePath
     day: str
     """What the leaf of the log holds, byte by byte: bucket, batches, how many entries, their root."""
-    in_log: Way
+    in_log: MerklePath
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,14 +106,14 @@ def _check_entry(proven: ProvenEntry, signed: SignedHead) -> None:
     name = f"entry {seq} of account {account_id}"
     if day.kind != "entries":
         raise ProofError(f"{name} is proven by a leaf of another kind")
-    if not merkle.included(leaf, proven.in_day.index, day.entries, in_day, root):
+    if not merkle.verify_inclusion(leaf, proven.in_day.index, day.entries, in_day, root):
         raise ProofError(
             f"{name} is not among the entries of its bucket's day: it was changed, or its proof was"
         )
     leaf_of_day = merkle.leaf_hash(proven.day.encode())
-    if not merkle.included(leaf_of_day, proven.in_log.index, signed.head.size, in_log, log_root):
+    if not merkle.verify_inclusion(leaf_of_day, proven.in_log.index, signed.head.size, in_log, log_root):
         raise ProofError(f"the day of {name} is not in the log that was signed on {signed.head.day}")
 
 
-def _path(way: Way) -> list[bytes]:
+def _path(way: MerklePath) -> list[bytes]:
     return [bytes.fromhex(hashed) for hashed in way.path]

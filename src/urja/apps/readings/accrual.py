@@ -273,7 +273,7 @@ def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zon
         recompute(cursor, moved, zone)
 
 
-def forget(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
+def delete_since(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
     """Take away what has accrued at service points in the billing period of an instant and later ones.
 
     Where the registry's periods have changed, a period may be another agreement's by now, or nobody's.
@@ -292,7 +292,7 @@ def forget(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
     )
 
 
-def resting_on(
+def agreements_resting_on(
     cursor: Cursor, places: Sequence[int], devices: Sequence[int], instants: Sequence[datetime]
 ) -> list[tuple[int, datetime]]:
     """For `recompute`: who pays for energy that rests on rows that are nobody's.
@@ -328,7 +328,7 @@ EXTEND = """
 """
 """New blocks (`stage_run`, one row per agreement and period) that continue a run behind which nothing waits."""
 
-BEYOND_A_HOLE = """
+EXTEND_BEYOND_GAP = """
     UPDATE readings_accrual a SET latest_end_at = greatest(a.latest_end_at, r.to_at)
     FROM stage_run r
     WHERE a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id
@@ -337,7 +337,7 @@ BEYOND_A_HOLE = """
 """
 """New blocks behind a hole: the watermark waits for the hole, and now knows that something waits."""
 
-NOT_ADDED = """
+NEEDS_RECOMPUTE = """
     SELECT r.agreement_id, r.from_at
     FROM stage_run r LEFT JOIN readings_accrual a
         ON a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id AND a.latest

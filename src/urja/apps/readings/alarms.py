@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from django.db import connection
 
-from urja.base.disk_room import Level, Room
+from urja.base.disk_space import DiskSpace, Level
 from urja.base.sentences import Sentence, say, to_plain
 from urja.stream.quarantine import Fill
 
@@ -20,7 +20,7 @@ WHERE a.sentences <> excluded.sentences
 """
 
 
-def tell(about: str, sentences: Sequence[str], now: datetime) -> None:
+def store_alarm(about: str, sentences: Sequence[str], now: datetime) -> None:
     """Keep what there is to be said about one thing; nothing ends its alarm."""
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [about, json.dumps([to_plain(sentence) for sentence in sentences]), now])
@@ -31,7 +31,7 @@ def of_quarantine(fills: Iterable[Fill]) -> list[Sentence]:
     return [sentence for fill in fills for sentence in (_full(fill), _no_room(fill)) if sentence is not None]
 
 
-def of_mended(*, parts: int, written: int, removed: int, now: datetime) -> Sentence:
+def of_registry_copy_repair(*, parts: int, written: int, removed: int, now: datetime) -> Sentence:
     """What was done where the head ends' copy of the registry was not as written."""
     return say(
         "the head ends' copy of the registry differed in {parts} parts at {now}: {written} entries are written anew, "
@@ -43,7 +43,7 @@ def of_mended(*, parts: int, written: int, removed: int, now: datetime) -> Sente
     )
 
 
-def of_projection(mended: str) -> Sentence:
+def of_registry_copy_conflict(mended: str) -> Sentence:
     """What is to be said where the copy differs again."""
     return say("Something else writes to the head ends' copy of the registry: {mended}.", mended=mended)
 
@@ -57,12 +57,12 @@ def of_unwritten_types(refusals: Mapping[str, str]) -> Sentence:
     )
 
 
-def of_disk(rooms: Iterable[Room]) -> list[Sentence]:
+def of_disk(rooms: Iterable[DiskSpace]) -> list[Sentence]:
     """What is to be said of file systems that fill."""
     return [sentence for room in rooms if (sentence := _little_room(room)) is not None]
 
 
-def _little_room(room: Room) -> Sentence | None:
+def _little_room(room: DiskSpace) -> Sentence | None:
     match room.level:
         case Level.OK:
             return None

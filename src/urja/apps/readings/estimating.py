@@ -16,10 +16,10 @@ from urja.apps.readings.accrual import Cursor
 from urja.apps.readings.errors import NothingKnownError
 from urja.stream.records import RegisterKind
 
-LOOKED_BACK: Final = timedelta(days=28)
+PAST_CONSIDERED: Final = timedelta(days=28)
 """Four whole weeks: as many Sundays as Mondays."""
 
-LONG_ENOUGH: Final = timedelta(days=1)
+SHORTEST_PAST: Final = timedelta(days=1)
 """A mean over less would take an evening for a day."""
 
 METHOD: Final = "blocks, and the mean of the meter's own past"
@@ -85,7 +85,7 @@ def estimate_register(
     """
     cursor.execute(
         _KNOWN,
-        {"place": service_point_id, "device": device_id, "at": at, "since": since, "back": LOOKED_BACK},
+        {"place": service_point_id, "device": device_id, "at": at, "since": since, "back": PAST_CONSIDERED},
     )
     row = cursor.fetchone()
     if row is None:
@@ -93,7 +93,7 @@ def estimate_register(
     anchor_at, anchor_wh, first_at, first_wh, block_wh, block_s, least_wh = row
     unknown_s = max(int((at - anchor_at).total_seconds()) - block_s, 0)
     mean_wh, mean_s = block_wh, block_s
-    if first_at is not None and anchor_at - first_at >= LONG_ENOUGH:
+    if first_at is not None and anchor_at - first_at >= SHORTEST_PAST:
         mean_wh, mean_s = anchor_wh - first_wh, int((anchor_at - first_at).total_seconds())
     missing_wh = mean_wh * unknown_s // mean_s if mean_s else 0
     return Estimate(

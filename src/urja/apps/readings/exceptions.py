@@ -17,7 +17,7 @@ _PROVENANCE = ("device_id", "correlation", "received_at")
 
 
 @dataclass(slots=True)
-class Sieve:
+class RefusedRows:
     """Rows of one kind that pass check after check; what a check objects to is kept with its reason."""
 
     kind: str

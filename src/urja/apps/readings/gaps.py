@@ -22,10 +22,10 @@ DAILY_GRACE: Final = timedelta(minutes=10)
 DEPTH: Final = timedelta(days=35)
 """How far back a meter's profiles reach (IS 15959-2: 35 days of block load); older gaps are not asked for."""
 
-ASK_AGAIN: Final = timedelta(days=1)
+DENIED_RETRY: Final = timedelta(days=1)
 """After which a meter is asked once more for what it did not have."""
 
-WORTH_WAITING: Final = timedelta(hours=2)
+REQUEST_TIMEOUT: Final = timedelta(hours=2)
 """How long an answer is waited for before the request counts as lost."""
 
 FIRST_RETRY: Final = timedelta(minutes=5)
@@ -35,7 +35,7 @@ LAST_RETRY: Final = timedelta(hours=12)
 SLOW_CLOCK: Final = timedelta(hours=2)
 """For so long a meter without a midnight's row may still make it: by its own slow clock it is not midnight yet."""
 
-UNREAD_AGAIN: Final = timedelta(minutes=30)
+MIDNIGHT_RETRY: Final = timedelta(minutes=30)
 """After which such a meter is asked for the midnight again."""
 
 LOG_OVERLAP: Final = timedelta(days=1)
@@ -49,7 +49,7 @@ FAILED, RESTORED = 101, 102
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ProfileRequest:
     """Rows of a profile to ask a meter for, by the meter's own stamps, both ends included."""
 
     request_id: int
@@ -171,7 +171,7 @@ def explained_by_outages(cursor: Cursor) -> list[tuple[int, int, datetime, int]]
     return cursor.fetchall()
 
 
-def settle(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: datetime) -> int:
+def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: datetime) -> int:
     """Note what became of requests; outcomes of requests that were given up, or come again, change nothing."""
     settled = 0
     for outcome in outcomes:
@@ -214,7 +214,7 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
         )
         cursor.execute(
             "UPDATE readings_pull SET next_at = %s WHERE device_id = %s AND profile = %s",
-            [now + UNREAD_AGAIN, device_id, profile],
+            [now + MIDNIGHT_RETRY, device_id, profile],
         )
     elif profile == "tamper-events":
         # The count that stood when it was asked, not the one of today: what came meanwhile is asked for again.
@@ -264,7 +264,7 @@ def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
     )
 
 
-def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -> list[Wanted]:
+def take_requests(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -> list[ProfileRequest]:
     """What to ask for now, each noted as asked: at most `limit` requests under way at any time.
 
     Midnights first (the register bills), then blocks (they shape), then power events (they explain), then the logs
@@ -283,15 +283,15 @@ def wanted(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -
             "now": now,
             "last": last_midnight,
             "oldest": now - DEPTH,
-            "again": now - ASK_AGAIN,
-            "until": now + WORTH_WAITING,
+            "again": now - DENIED_RETRY,
+            "until": now + REQUEST_TIMEOUT,
             "overlap": LOG_OVERLAP,
             "ahead": now + CLOCK_AHEAD,
             "free": free,
         },
     )
     return [
-        Wanted(request, place, device, bytes(title), profile, from_at, to_at, until)
+        ProfileRequest(request, place, device, bytes(title), profile, from_at, to_at, until)
         for request, place, device, title, profile, from_at, to_at, until in cursor.fetchall()
     ]
 

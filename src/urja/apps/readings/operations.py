@@ -70,7 +70,7 @@ def withdraw_installation(
     )
 
 
-def reassess(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone: str) -> None:
+def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone: str) -> None:
     """Evaluate anew the energy of every agreement at these service points from an instant on, up to `now`.
 
     For when the registry's periods have changed: what an agreement no longer holds is forgotten, and what it holds
@@ -79,7 +79,7 @@ def reassess(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone:
     if not since:
         return
     accrual.lock_shards(cursor, since)
-    accrual.forget(cursor, since, zone)
+    accrual.delete_since(cursor, since, zone)
     cursor.execute(
         "SELECT a.id, greatest(a.valid_from, month.begins) FROM unnest(%(places)s::bigint[],"
         " %(since)s::timestamptz[]) AS s (place, since)"

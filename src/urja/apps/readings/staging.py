@@ -334,8 +334,8 @@ def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     cursor.execute(accrual.EXTEND)
     if cursor.rowcount == len(runs[0][0]):
         return
-    cursor.execute(accrual.BEYOND_A_HOLE)
-    cursor.execute(accrual.NOT_ADDED)
+    cursor.execute(accrual.EXTEND_BEYOND_GAP)
+    cursor.execute(accrual.NEEDS_RECOMPUTE)
     accrual.recompute(cursor, cursor.fetchall(), zone)
 
 
@@ -379,7 +379,7 @@ def _of_nobody(cursor: Cursor, rows: Rows, at: str) -> list[tuple[int, datetime]
     alone = rows[rows["agreement_id"] == 0]
     if len(alone) == 0:
         return []
-    return accrual.resting_on(
+    return accrual.agreements_resting_on(
         cursor,
         alone["service_point_id"].tolist(),
         alone["device_id"].tolist(),
@@ -492,7 +492,7 @@ def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows
     return cursor.rowcount
 
 
-def note_tampers(cursor: Cursor, rows: Rows) -> None:
+def record_tamper_counts(cursor: Cursor, rows: Rows) -> None:
     """Keep what meters count of tampers in their instantaneous reads; the stage `gaps` asks where a count moves.
 
     An alert is told once and may be lost on the way. The counter comes again with every read.
@@ -510,7 +510,7 @@ def note_tampers(cursor: Cursor, rows: Rows) -> None:
     )
 
 
-def move_cursor(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
+def record_stream_position(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
     """Note how far a consumer of a stream has come. For people: what is stored is decided by content."""
     cursor.execute(
         "INSERT INTO readings_cursor (consumer, stream, sequence, moved_at) VALUES (%s, %s, %s, %s)"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from urja.apps.readings.accrual import Cursor
 
 
-class Why(StrEnum):
+class UnassignedReason(StrEnum):
     """Why nobody pays for it."""
 
     VACANT = "vacant"
@@ -31,7 +31,7 @@ class Unassigned:
     device_id: int
     from_at: datetime
     to_at: datetime
-    why: Why
+    why: UnassignedReason
     known_to_at: datetime | None
     """Up to here the registers say what was measured; None before they have said anything."""
     energy_wh: int
@@ -142,6 +142,6 @@ def find(
     """
     cursor.execute(_UNASSIGNED, {"from": from_at, "to": to_at, "zone": zone, "place": service_point_id})
     return [
-        Unassigned(place, device, begins, ends, Why(why), known, energy)
+        Unassigned(place, device, begins, ends, UnassignedReason(why), known, energy)
         for place, device, begins, ends, why, known, energy in cursor.fetchall()
     ]

@@ -13,16 +13,16 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.books.kinds import NOT_PAID_IN
+from urja.apps.books.kinds import INTERNAL_CREDITS
 from urja.apps.commands.kinds import CARRIED_OUT, SUPPLY_KINDS, TERMINAL
 from urja.apps.contracts.kinds import Agreement
-from urja.core.arrears import due_day
+from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Instalment
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class LastDecision:
     """Of what was decided last (`models.State`) that which the next decision goes on from."""
 
     standing: str
@@ -65,7 +65,7 @@ class AccountFacts:
     recharged_minor: int | None
     """The last credit that somebody has paid and that was posted, and when."""
     recharged_at: datetime | None
-    stood: Stood | None
+    stood: LastDecision | None
     flags: frozenset[str]
     """Of the customer's protected status now."""
     flags_change_at: datetime | None
@@ -115,7 +115,7 @@ LEFT JOIN assets.device d ON d.id = m.device_id
 LEFT JOIN supply_state s ON s.account_id = given.account_id
 LEFT JOIN LATERAL (
     SELECT q.amount_minor, q.posted_at FROM books.credit_request q
-    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind NOT IN {NOT_PAID_IN}
+    WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind NOT IN {INTERNAL_CREDITS}
     ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
 ) last ON true
 CROSS JOIN LATERAL (
@@ -152,7 +152,7 @@ def _facts(row: Sequence[Any]) -> AccountFacts:
     (holds, cause, ledger_seq), latest, obeyed = row[16:19], row[19:27], row[27:]
     return AccountFacts(
         *own,
-        stood=Stood(*stood) if stood[0] is not None else None,
+        stood=LastDecision(*stood) if stood[0] is not None else None,
         flags=frozenset((flags or "").split()),
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
@@ -170,5 +170,5 @@ def _instalment(
 ) -> Instalment:
     """What is due next of a plan that begins at a midnight, of which so many instalments were posted."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
-    due_on = due_day(every, local_day(datetime.fromisoformat(valid_from), zone), posted)
+    due_on = instalment_due_on(every, local_day(datetime.fromisoformat(valid_from), zone), posted)
     return Instalment(every, amount_minor, due_on, midnight(due_on + ONE_DAY, zone))

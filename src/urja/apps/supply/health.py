@@ -1,8 +1,8 @@
 """Whether the services that a fair cut depends on work, by stated rules, kept with the figures.
 
-- collection: of the meters of agreements in force, at least `COLLECTED` have data younger than `YOUNG`;
+- collection: of the meters of agreements in force, at least `LEAST_FRESH_SHARE` have data younger than `FRESH_WITHIN`;
 - messaging: of the accounts that the last notices were sent to (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at
-  least `DELIVERED` have a receipt (fewer than `FEW` prove nothing), and none has waited for `TAKEN` to be taken at all;
+  least `LEAST_DELIVERED_SHARE` have a receipt (fewer than `LEAST_SAMPLE` prove nothing), and none has waited for `SEND_WITHIN` to be taken at all;
 - payments: the gateway has answered within `ANSWERED`; where no gateway is installed there is nothing to be ill.
 
 After a restore of the data (`urja.apps.supply.recoveries`) collection is ill until so many meters have told of a time after
@@ -18,47 +18,47 @@ from django.db import connection
 from urja.apps.notices import queries as notices
 from urja.apps.supply import recoveries
 from urja.apps.supply.models import HealthReport
-from urja.apps.supply.recoveries import Open
+from urja.apps.supply.recoveries import OpenRecovery
 from urja.core.policy import Health
 
-JUDGED_EVERY: Final = timedelta(minutes=5)
-KEPT: Final = timedelta(days=30)
+ASSESSED_EVERY: Final = timedelta(minutes=5)
+REPORTS_KEPT: Final = timedelta(days=30)
 
-YOUNG: Final = timedelta(hours=3)
-COLLECTED: Final = 0.7
+FRESH_WITHIN: Final = timedelta(hours=3)
+LEAST_FRESH_SHARE: Final = 0.7
 
 SAMPLE: Final = 200
-FEW: Final = 5
+LEAST_SAMPLE: Final = 5
 RECEIPT_TAKES: Final = timedelta(hours=1)
-DELIVERED: Final = 0.5
-TAKEN: Final = timedelta(hours=1)
+LEAST_DELIVERED_SHARE: Final = 0.5
+SEND_WITHIN: Final = timedelta(hours=1)
 
-ANSWERED: Final = timedelta(hours=1)
+ANSWER_WITHIN: Final = timedelta(hours=1)
 
 
-def judged(now: datetime) -> tuple[Health, bool]:
+def assess(now: datetime) -> tuple[Health, bool]:
     """The judgement in force at `now`, renewed when it is five minutes old; and whether it has just changed."""
     last = HealthReport.objects.order_by("-at", "-id").first()
-    recovery = recoveries.unfinished()
+    recovery = recoveries.open_recovery()
     # What was judged on the data of before a restore says nothing.
     counts = last is not None and (recovery is None or last.at > recovery.noticed_at)
-    if last is not None and counts and last.at <= now < last.at + JUDGED_EVERY:
+    if last is not None and counts and last.at <= now < last.at + ASSESSED_EVERY:
         return _health(last), False
     report = HealthReport.objects.create(at=now, **_judge(now, recovery))
     if recovery is not None and report.collection and report.payments:
         recoveries.end(recovery.noticed_at, now)
-    HealthReport.objects.filter(at__lt=now - KEPT).delete()
+    HealthReport.objects.filter(at__lt=now - REPORTS_KEPT).delete()
     return _health(report), last is not None and _health(last) != _health(report)
 
 
-def recovering() -> str:
+def recovery_sentence() -> str:
     """That disconnections wait after a restore, and for what, in a sentence; empty where none does."""
-    recovery = recoveries.unfinished()
+    recovery = recoveries.open_recovery()
     if recovery is None:
         return ""
     asked = "" if _gateway_has_said(recovery) else "the payment gateway has said what it took since, and "
     return (
-        f"data put back from a copy of {_minutes(recovery.copied_at)}: disconnections wait until {asked}{COLLECTED:.0%} of the "
+        f"data put back from a copy of {_minutes(recovery.copied_at)}: disconnections wait until {asked}{LEAST_FRESH_SHARE:.0%} of the "
         f"meters have told of a time after {_minutes(recovery.noticed_at)}"
     )
 
@@ -67,7 +67,7 @@ def _minutes(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _gateway_has_said(recovery: Open) -> bool:
+def _gateway_has_said(recovery: OpenRecovery) -> bool:
     return recovery.gateway_asked or not _has_gateway()
 
 
@@ -75,16 +75,16 @@ def _health(report: HealthReport) -> Health:
     return Health(report.collection, report.payments, report.messaging)
 
 
-def _judge(now: datetime, recovery: Open | None) -> dict[str, Any]:
+def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, Any]:
     meters, young = _collected(
-        now, now - YOUNG if recovery is None else max(now - YOUNG, recovery.noticed_at)
+        now, now - FRESH_WITHIN if recovery is None else max(now - FRESH_WITHIN, recovery.noticed_at)
     )
     messages = notices.traffic(now - timedelta(days=1), now - RECEIPT_TAKES, SAMPLE)
     answered_at = _answered_at()
     return {
-        "collection": young >= COLLECTED * meters,
+        "collection": young >= LEAST_FRESH_SHARE * meters,
         "messaging": _well(messages, now),
-        "payments": (answered_at is None or answered_at >= now - ANSWERED)
+        "payments": (answered_at is None or answered_at >= now - ANSWER_WITHIN)
         and (recovery is None or _gateway_has_said(recovery)),
         "figures": {
             "meters": meters,
@@ -111,8 +111,8 @@ def _collected(now: datetime, young_from: datetime) -> tuple[int, int]:
 
 
 def _well(messages: notices.Traffic, now: datetime) -> bool:
-    arrive = messages.told < FEW or messages.reached >= DELIVERED * messages.told
-    leave = messages.waiting_since is None or messages.waiting_since > now - TAKEN
+    arrive = messages.told < LEAST_SAMPLE or messages.reached >= LEAST_DELIVERED_SHARE * messages.told
+    leave = messages.waiting_since is None or messages.waiting_since > now - SEND_WITHIN
     return arrive and leave
 
 

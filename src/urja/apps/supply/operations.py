@@ -1,6 +1,6 @@
 """The writing side of the supply: what operators order.
 
-What the stage `decide` does with them is `urja.apps.supply.switching` and `urja.apps.supply.standings`.
+What the stage `decide` does with them is `urja.apps.supply.switching` and `urja.apps.supply.account_states`.
 """
 
 from datetime import datetime
@@ -40,7 +40,7 @@ def _order(
     )
 
 
-def look_at_all_again() -> None:
+def decide_all_again() -> None:
     """Let every account be decided anew, as after a change of the rules."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE supply_state SET seen_seq = -1")

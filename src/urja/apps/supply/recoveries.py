@@ -25,7 +25,7 @@ ORDERS_LEFT_OUT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenRecovery:
     """What is not learned yet, of all restores that have not ended."""
 
     copied_at: datetime
@@ -52,17 +52,17 @@ def record(restored: Sequence[Restored]) -> int:
                 " FROM pg_sequences WHERE schemaname = current_schema() AND data_type = 'bigint'::regtype",
                 [NUMBERS_LEFT_OUT],
             )
-        commands.leave_out_sequences(ORDERS_LEFT_OUT)
+        commands.skip_sequences(ORDERS_LEFT_OUT)
     return len(new)
 
 
-def unfinished() -> Open | None:
+def open_recovery() -> OpenRecovery | None:
     """What is still to be learned; none where no restore is."""
     rows = list(Recovery.objects.filter(ended_at=None))
     if not rows:
         return None
     unasked = [row for row in rows if row.gateway_asked_at is None]
-    return Open(
+    return OpenRecovery(
         copied_at=min(row.since_at for row in rows),
         since_at=min(row.since_at for row in unasked or rows),
         noticed_at=max(row.noticed_at for row in rows),
@@ -70,17 +70,17 @@ def unfinished() -> Open | None:
     )
 
 
-def gateway_asked(noticed_at: datetime, now: datetime) -> None:
+def record_gateway_asked(noticed_at: datetime, now: datetime) -> None:
     """The gateway has said what it took since the copies of all restores up to one."""
     Recovery.objects.filter(gateway_asked_at=None, noticed_at__lte=noticed_at).update(gateway_asked_at=now)
 
 
-def with_switches_unasked() -> list[str]:
+def with_relays_unread() -> list[str]:
     """The restores after which load switches are still to be asked for their state."""
     return list(Recovery.objects.filter(relays_read_at=None).values_list("id", flat=True))
 
 
-def switches_asked(restore_id: str, now: datetime) -> None:
+def record_relays_read(restore_id: str, now: datetime) -> None:
     """Each load switch has been asked for its state after a restore."""
     Recovery.objects.filter(id=restore_id).update(relays_read_at=now)
 

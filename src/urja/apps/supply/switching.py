@@ -16,11 +16,11 @@ from django.db import connection, transaction
 from urja.apps.books import locking
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command
-from urja.apps.rulebook.queries.policies import Book, name_of
+from urja.apps.rulebook.queries.policies import PolicyBook, name_of
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.models import Hold, Order, OrderAction, Switching
 from urja.apps.supply.queries import facts as known_facts
-from urja.apps.supply.queries.facts import Known
+from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.base.ids import new_correlation
 from urja.core import policy as core
 from urja.core.policy import Health
@@ -28,33 +28,33 @@ from urja.core.policy import Health
 CREDIT: Final = "credit"
 BY_POLICY: Final = "policy"
 
-CONNECT_LASTS: Final = timedelta(hours=24)
+CONNECT_EXPIRES_AFTER: Final = timedelta(hours=24)
 """So long one connect is tried; where it comes to nothing the next is given."""
-HOLD_LASTS: Final = timedelta(hours=24)
-AGAIN_AFTER: Final = timedelta(minutes=10)
+HOLD_EXPIRES_AFTER: Final = timedelta(hours=24)
+RETRY_AFTER: Final = timedelta(minutes=10)
 """Between a command that failed and the next one to the same meter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RunContext:
     """One run of the stage: business time, wall time, and how the services are."""
 
     now: datetime
     wall_ms: int
     health: Health
-    policies: Book
+    policies: PolicyBook
 
 
-def apply_orders(moment: Moment, limit: int = 500) -> set[int]:
+def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
     """Turn operators' orders into holds, in their order; the accounts they touch."""
     waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:limit])
     places = {order.service_point_id for order in waiting}
     for order in waiting:
         with transaction.atomic():
             if order.action == OrderAction.HOLD:
-                place(order.service_point_id, order.hold, order.actor, moment.now, order.note)
+                place_hold(order.service_point_id, order.hold, order.actor, moment.now, order.note)
             else:
-                release(order.service_point_id, order.hold, order.actor, moment.now)
+                release_hold(order.service_point_id, order.hold, order.actor, moment.now)
             Order.objects.filter(id=order.id).update(applied_at=moment.now)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -65,33 +65,33 @@ def apply_orders(moment: Moment, limit: int = 500) -> set[int]:
         return {account_id for (account_id,) in cursor.fetchall()}
 
 
-def place(service_point_id: int, reason: str, actor: str, at: datetime, note: str = "") -> None:
+def place_hold(service_point_id: int, reason: str, actor: str, at: datetime, note: str = "") -> None:
     """Put a reason into the set; one that is in it stays as it is."""
     hold = Hold(service_point_id=service_point_id, reason=reason, placed_at=at, placed_by=actor, note=note)
     Hold.objects.bulk_create([hold], ignore_conflicts=True)
 
 
-def release(service_point_id: int, reason: str, actor: str, at: datetime) -> bool:
+def release_hold(service_point_id: int, reason: str, actor: str, at: datetime) -> bool:
     """Take a reason out of the set; whether it was in it."""
     held = Hold.objects.filter(service_point_id=service_point_id, reason=reason, released_at=None)
     return bool(held.update(released_at=at, released_by=actor))
 
 
-def order_cut(account_id: int, transformer: str, moment: Moment) -> Command | None:
+def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command | None:
     """Decide once more on what is known under the lock, and give the cut; none where it is not to be.
 
     A supply that is off already is held from now on, without a command. `transformer` is what feeds it; empty where that
     is not known.
     """
     with transaction.atomic():
-        locking.hold_account(account_id)
+        locking.lock_account(account_id)
         known = known_facts.of_account(account_id, moment.now, moment.health)
         if known is None or known.unposted or known.device_id is None:
             return None
         cut = core.decide(known.policy, known.facts).cut
         if cut is None:
             return None
-        place(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+        place_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
         if known.facts.supply == "off" and known.pending_connect is None:
             return None
         command = _issue(known, DISCONNECT, Cause.CREDIT, cut.reason, moment, cut.not_after)
@@ -107,7 +107,7 @@ def order_cut(account_id: int, transformer: str, moment: Moment) -> Command | No
         return command
 
 
-def order_hold(known: Known, transformer: str, moment: Moment) -> Command:
+def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> Command:
     """Switch off what an operator holds off; whoever calls has asked whether it may be now (`core.hold_window`)."""
     reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
     window = core.hold_window(known.policy, known.facts)
@@ -117,42 +117,42 @@ def order_hold(known: Known, transformer: str, moment: Moment) -> Command:
     return command
 
 
-def hold_ends_at(window: core.Window | None, moment: Moment) -> datetime:
+def hold_ends_at(window: core.Window | None, moment: RunContext) -> datetime:
     """When a command to hold a supply off expires: what protected hours bind does not outlive its window."""
-    lasts_until = moment.now + HOLD_LASTS
+    lasts_until = moment.now + HOLD_EXPIRES_AFTER
     return lasts_until if window is None else min(lasts_until, window.not_after)
 
 
 def order_connect(
-    known: Known, reason: core.Reason, transformer: str, moment: Moment, correlation: int = 0
+    known: AccountSnapshot, reason: core.Reason, transformer: str, moment: RunContext, correlation: int = 0
 ) -> Command:
     """Bring a supply back; makes older unfinished commands to the switch void."""
     cause = Cause.CREDIT if CREDIT in known.facts.holds else Cause.UNHELD
     with transaction.atomic():
-        release(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+        release_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
         command = _issue(
-            known, CONNECT, cause, reason, moment, moment.now + CONNECT_LASTS, correlation=correlation
+            known, CONNECT, cause, reason, moment, moment.now + CONNECT_EXPIRES_AFTER, correlation=correlation
         )
         _record(known, command, cause, reason, transformer, moment)
     return command
 
 
-def call_back(known: Known, moment: Moment, why: str) -> bool:
+def cancel_cut(known: AccountSnapshot, moment: RunContext, why: str) -> bool:
     """End an unfinished cut and its hold; whether it may be carried out all the same, so that a connect is due."""
     assert known.device_id is not None
     with transaction.atomic():
         superseded = commands.supersede(known.device_id, at=moment.now, wall_ms=moment.wall_ms, reason=why)
         if known.facts.supply != "off":
-            release(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
+            release_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
     return superseded.on_its_way
 
 
 def _issue(
-    known: Known,
+    known: AccountSnapshot,
     kind: str,
     cause: Cause,
     reason: core.Reason,
-    moment: Moment,
+    moment: RunContext,
     expires_at: datetime,
     *,
     correlation: int = 0,
@@ -172,12 +172,12 @@ def _issue(
 
 
 def _record(
-    known: Known,
+    known: AccountSnapshot,
     command: Command,
     cause: Cause,
     reason: core.Reason,
     transformer: str,
-    moment: Moment,
+    moment: RunContext,
     *,
     window: core.Window | None = None,
 ) -> None:
@@ -233,7 +233,7 @@ def _iso(at: datetime | None) -> str | None:
 
 
 @dataclass(slots=True)
-class Queue:
+class SwitchingQueue:
     """The order in which a transformer's supplies are switched: so many a window, so far apart.
 
     Supplies whose transformer is not known share one queue: the careful assumption.
@@ -245,7 +245,7 @@ class Queue:
     """How many accounts were cut, by transformer and beginning of the window."""
 
     @classmethod
-    def of(cls, kind: str, transformers: Iterable[str], now: datetime) -> "Queue":
+    def of(cls, kind: str, transformers: Iterable[str], now: datetime) -> "SwitchingQueue":
         """What has been ordered behind these transformers for credit."""
         with connection.cursor() as cursor:
             cursor.execute(

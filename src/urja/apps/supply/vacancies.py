@@ -18,7 +18,7 @@ from urja.apps.commands.kinds import DISCONNECT
 from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.models import Switching
-from urja.apps.supply.switching import AGAIN_AFTER, Moment, hold_ends_at
+from urja.apps.supply.switching import RETRY_AFTER, RunContext, hold_ends_at
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import new_correlation
@@ -72,7 +72,7 @@ class _Lit:
     """The code of the policy whose hours bind it; empty where nothing does."""
 
 
-def look(moment: Moment) -> int:
+def disconnect_vacant(moment: RunContext) -> int:
     """Switch off what is held off where nobody has an agreement; how many supplies."""
     open_now = _open_now(moment)
     with connection.cursor() as cursor:
@@ -80,7 +80,7 @@ def look(moment: Moment) -> int:
             _LIT,
             {
                 "now": moment.now,
-                "again": moment.now - AGAIN_AFTER,
+                "again": moment.now - RETRY_AFTER,
                 "limit": AT_ONCE,
                 "open": list(open_now),
                 "unbound": [reason for reason, rule in HOLDS.items() if not rule.bound],
@@ -102,7 +102,7 @@ def look(moment: Moment) -> int:
     return len(lit)
 
 
-def _open_now(moment: Moment) -> dict[str, tuple[str, Window]]:
+def _open_now(moment: RunContext) -> dict[str, tuple[str, Window]]:
     """The policies whose window is open, by code: each one's name, and the window."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     day, found = local_day(moment.now, zone), {}
@@ -114,7 +114,7 @@ def _open_now(moment: Moment) -> dict[str, tuple[str, Window]]:
     return found
 
 
-def _cut(one: _Lit, reason: Reason, governed: tuple[str, Window] | None, moment: Moment) -> None:
+def _cut(one: _Lit, reason: Reason, governed: tuple[str, Window] | None, moment: RunContext) -> None:
     policy, window = governed or ("", None)
     with transaction.atomic():
         command = commands.issue(

@@ -76,7 +76,7 @@ def withdraw(work_order_id: int, closed_at: datetime, why: str) -> bool:
     )
 
 
-def forget(work_order_id: int) -> None:
+def delete_unfinished(work_order_id: int) -> None:
     """Let an order go that nobody has ended, because the place that it was for was made by mistake."""
     _unfinished(work_order_id).delete()
 

@@ -42,7 +42,7 @@ def opened_by(operation_id: int) -> QuerySet[WorkOrder]:
     return WorkOrder.objects.filter(operation_id=operation_id).order_by("id")
 
 
-def switched_by_hand(device_ids: Iterable[int]) -> dict[int, WorkOrder]:
+def newest_manual_switch_orders(device_ids: Iterable[int]) -> dict[int, WorkOrder]:
     """The newest errand to the switch beside each of these meters, open or done or withdrawn."""
     kinds = (WorkOrderKind.SWITCH_OFF_BY_HAND, WorkOrderKind.SWITCH_ON_BY_HAND)
     found = (

@@ -5,25 +5,33 @@ parameter.
 """
 
 from urja.core.approvals.document import (
-    Need,
+    PasskeyNeed,
     Thresholds,
     ThresholdsError,
     bundled_thresholds,
     parse_thresholds,
 )
-from urja.core.approvals.need import Before, Ground, Measure, Reached, Required, beyond_caps, required
+from urja.core.approvals.requirement import (
+    DoneBefore,
+    Ground,
+    OperationMeasure,
+    ReachedThreshold,
+    Requirement,
+    beyond_caps,
+    requirement_for,
+)
 
 __all__ = [
-    "Before",
+    "DoneBefore",
     "Ground",
-    "Measure",
-    "Need",
-    "Reached",
-    "Required",
+    "OperationMeasure",
+    "PasskeyNeed",
+    "ReachedThreshold",
+    "Requirement",
     "Thresholds",
     "ThresholdsError",
     "beyond_caps",
     "bundled_thresholds",
     "parse_thresholds",
-    "required",
+    "requirement_for",
 ]

@@ -13,14 +13,14 @@ from importlib import resources
 from typing import Any, Final
 
 from urja.base import toml
-from urja.core.policy.reading import Reader
-from urja.core.reading import Fault
+from urja.core.policy.table_reader import PolicyTableReader
+from urja.core.table_reader import Fault
 
 FORMAT: Final = 1
 _KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
 
 
-class Need(IntEnum):
+class PasskeyNeed(IntEnum):
     """Whose passkeys an operation needs; a higher value includes the lower ones."""
 
     NOBODY = 0
@@ -38,7 +38,7 @@ class ThresholdsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class ThresholdSteps:
     """From which total on an actor's passkey is needed, a second person's, and by the total of all actors together."""
 
     actor: int
@@ -47,7 +47,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class SoleStaffLimits:
     """The limits that replace the second person where only one person has the role."""
 
     delay: timedelta
@@ -65,16 +65,16 @@ class Thresholds:
     sha256: str
     decimals: int
     """Decimals of the currency."""
-    money: Steps
+    money: ThresholdSteps
     """Minor units in a local day."""
-    disconnections: Steps
-    meters: Steps
+    disconnections: ThresholdSteps
+    meters: ThresholdSteps
     """Meters that a person sets something on (a clock, a text)."""
     within: timedelta
     """The time over which disconnections and meters are counted."""
-    protected: Need
-    kinds: dict[str, Need]
-    alone: Alone
+    protected: PasskeyNeed
+    kinds: dict[str, PasskeyNeed]
+    alone: SoleStaffLimits
     expires: timedelta
 
 
@@ -85,7 +85,7 @@ def parse_thresholds(text: str) -> Thresholds:
         table = toml.loads(text, parse_float=Decimal)
     except toml.TomlError as error:
         raise ThresholdsError([Fault("document", f"is not TOML: {error}")]) from error
-    found = _read(Reader(table, "", faults), text)
+    found = _read(PolicyTableReader(table, "", faults), text)
     if faults:
         raise ThresholdsError(faults)
     return found
@@ -96,7 +96,7 @@ def bundled_thresholds() -> str:
     return resources.files(__package__).joinpath("documents", "default.toml").read_text(encoding="utf-8")
 
 
-def _read(top: Reader, text: str) -> Thresholds:
+def _read(top: PolicyTableReader, text: str) -> Thresholds:
     if top.take("format") not in (FORMAT, None):
         top.fault(f"must be {FORMAT}", "format")
     decimals = top.whole("decimals", 2, high=4)
@@ -121,14 +121,14 @@ def _read(top: Reader, text: str) -> Thresholds:
     return found
 
 
-def _expires(table: Reader) -> timedelta:
+def _expires(table: PolicyTableReader) -> timedelta:
     hours = table.whole("expires_hours", low=1, high=31 * 24)
     table.finish()
     return timedelta(hours=hours)
 
 
-def _steps(table: Reader, values: dict[str, int]) -> Steps:
-    steps = Steps(**values)
+def _steps(table: PolicyTableReader, values: dict[str, int]) -> ThresholdSteps:
+    steps = ThresholdSteps(**values)
     if steps.actor > steps.second:
         table.fault("must not be less than that of the actor", "second")
     if steps.actor > steps.everybody:
@@ -139,38 +139,42 @@ def _steps(table: Reader, values: dict[str, int]) -> Steps:
 _STEPS: Final = ("actor", "second", "everybody")
 
 
-def _money(table: Reader, decimals: int) -> Steps:
+def _money(table: PolicyTableReader, decimals: int) -> ThresholdSteps:
     steps = _steps(table, {name: table.amount(name, decimals=decimals) for name in _STEPS})
     table.finish()
     return steps
 
 
-def _counts(table: Reader) -> Steps:
+def _counts(table: PolicyTableReader) -> ThresholdSteps:
     return _steps(table, {name: table.whole(name, low=1) for name in _STEPS})
 
 
-METERS: Final = Steps(100, 1000, 2000)
+DEFAULT_METER_STEPS: Final = ThresholdSteps(100, 1000, 2000)
 """Steps for meters where a document has none: documents written before these steps existed stay valid."""
 
 
-def _meters(table: Reader) -> Steps:
-    usual = {"actor": METERS.actor, "second": METERS.second, "everybody": METERS.everybody}
+def _meters(table: PolicyTableReader) -> ThresholdSteps:
+    usual = {
+        "actor": DEFAULT_METER_STEPS.actor,
+        "second": DEFAULT_METER_STEPS.second,
+        "everybody": DEFAULT_METER_STEPS.everybody,
+    }
     steps = _steps(table, {name: table.whole(name, default, low=1) for name, default in usual.items()})
     table.finish()
     return steps
 
 
-def _protected(table: Reader) -> Need:
-    words = {"actor": Need.ACTOR, "second": Need.SECOND}
+def _protected(table: PolicyTableReader) -> PasskeyNeed:
+    words = {"actor": PasskeyNeed.ACTOR, "second": PasskeyNeed.SECOND}
     given = table.take("protected")
     if given is not None and given not in words:
         table.fault(f"is {given!r}; allowed are {', '.join(words)}", "protected")
-    return words.get(given, Need.SECOND)
+    return words.get(given, PasskeyNeed.SECOND)
 
 
-def _kinds(table: Reader) -> dict[str, Need]:
-    kinds: dict[str, Need] = {}
-    for name, need in (("actor", Need.ACTOR), ("second", Need.SECOND)):
+def _kinds(table: PolicyTableReader) -> dict[str, PasskeyNeed]:
+    kinds: dict[str, PasskeyNeed] = {}
+    for name, need in (("actor", PasskeyNeed.ACTOR), ("second", PasskeyNeed.SECOND)):
         for kind in table.words(name):
             if not _KIND.fullmatch(kind):
                 table.fault(f"{kind!r} is not a kind of operation such as employ", name)
@@ -181,11 +185,11 @@ def _kinds(table: Reader) -> dict[str, Need]:
     return kinds
 
 
-def _alone(table: Reader, decimals: int) -> Alone:
+def _alone(table: PolicyTableReader, decimals: int) -> SoleStaffLimits:
     values: dict[str, Any] = {
         "delay": timedelta(hours=table.whole("delay_hours", low=1, high=31 * 24)),
         "money_minor": table.amount("money", decimals=decimals),
         "disconnections": table.whole("disconnections"),
     }
     table.finish()
-    return Alone(**values)
+    return SoleStaffLimits(**values)

@@ -3,25 +3,32 @@
 Pure: facts in, intents with a reason out; no clock, no storage. docs/policy.md lists every parameter.
 """
 
-from urja.core.policy.bars import exhausted
 from urja.core.policy.decision import (
-    Cut,
     Decision,
     Intent,
     Notify,
+    OrderDisconnection,
     PaymentEffect,
     Reason,
-    Restore,
+    ReleaseCreditHold,
     Standing,
     Window,
 )
+from urja.core.policy.disconnection_bars import exhausted
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide
 from urja.core.policy.facts import LETTER, AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
-from urja.core.policy.holds import ENDED, HOLDS, RELAY_TEST, VACANT, HoldRule, hold_window, in_force
-from urja.core.policy.outlook import Outlook, credit_ends_at, effect_of_payment, forecast, in_order, outlook
+from urja.core.policy.holds import ENDED, HOLDS, RELAY_TEST, VACANT, HoldRule, hold_window, holds_in_force
+from urja.core.policy.outlook import (
+    Outlook,
+    credit_ends_at,
+    earliest_disconnection_at,
+    effect_of_payment,
+    in_good_standing,
+    outlook,
+)
 from urja.core.policy.wording import sentence, sentence_at, sentence_then
-from urja.core.reading import Fault
+from urja.core.table_reader import Fault
 
 __all__ = [
     "ENDED",
@@ -30,7 +37,6 @@ __all__ = [
     "RELAY_TEST",
     "VACANT",
     "AuthorisedPayment",
-    "Cut",
     "Decision",
     "Facts",
     "Fault",
@@ -40,24 +46,25 @@ __all__ = [
     "Intent",
     "NoticeFact",
     "Notify",
+    "OrderDisconnection",
     "Outlook",
     "PaidSince",
     "PaymentEffect",
     "Policy",
     "PolicyError",
     "Reason",
-    "Restore",
+    "ReleaseCreditHold",
     "Standing",
     "Window",
     "bundled_policies",
     "credit_ends_at",
     "decide",
+    "earliest_disconnection_at",
     "effect_of_payment",
     "exhausted",
-    "forecast",
     "hold_window",
-    "in_force",
-    "in_order",
+    "holds_in_force",
+    "in_good_standing",
     "outlook",
     "parse_policy",
     "sentence",

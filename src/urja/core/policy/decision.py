@@ -71,7 +71,7 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class OrderDisconnection:
     """Order a disconnection.
 
     It is in a decision only while its window is open: `not_before` has passed, and the command expires at
@@ -84,7 +84,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Restore:
+class ReleaseCreditHold:
     """Release the `credit` hold; the supply is reconnected when no hold is left.
 
     It is repeated in each decision until the meter confirms, so the caller first looks for a command under way.
@@ -93,7 +93,7 @@ class Restore:
     reason: Reason
 
 
-type Intent = Notify | Cut | Restore
+type Intent = Notify | OrderDisconnection | ReleaseCreditHold
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ class Decision:
     """
 
     @property
-    def cut(self) -> Cut | None:
+    def cut(self) -> OrderDisconnection | None:
         """The order of a disconnection, if there is one."""
-        return next((intent for intent in self.intents if isinstance(intent, Cut)), None)
+        return next((intent for intent in self.intents if isinstance(intent, OrderDisconnection)), None)
 
     @property
-    def restore(self) -> Restore | None:
-        return next((intent for intent in self.intents if isinstance(intent, Restore)), None)
+    def restore(self) -> ReleaseCreditHold | None:
+        return next((intent for intent in self.intents if isinstance(intent, ReleaseCreditHold)), None)
 
     @property
     def notices(self) -> tuple[Notify, ...]:

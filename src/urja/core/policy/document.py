@@ -17,9 +17,17 @@ from importlib import resources
 from typing import Any, Final
 
 from urja.base import toml
-from urja.core.policy.hours import Holiday, NthWeekday, OpenHours, Protected, Span, unwrapped, without
-from urja.core.policy.reading import MINUTES_PER_DAY, WEEKDAYS, Reader
-from urja.core.reading import Fault
+from urja.core.policy.hours import (
+    Holiday,
+    NthWeekday,
+    OpenHours,
+    ProtectedTimes,
+    Span,
+    split_at_midnight,
+    subtract_spans,
+)
+from urja.core.policy.table_reader import MINUTES_PER_DAY, WEEKDAYS, PolicyTableReader
+from urja.core.table_reader import Fault
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -63,7 +71,7 @@ class Warnings:
 
 
 @dataclass(frozen=True, slots=True)
-class Longer:
+class ExtraTime:
     """An extra time to pay for small consumers, from when the credit ran out."""
 
     categories: frozenset[str]
@@ -81,11 +89,11 @@ class Credit:
     emergency_days: int
     """Where both an amount and days are given, emergency credit lasts until both are used up."""
     conversion_days: int
-    longer: tuple[Longer, ...]
+    longer: tuple[ExtraTime, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CutRules:
+class DisconnectRules:
     """How disconnections are carried out, and which readings they need."""
 
     open_hours: OpenHours
@@ -139,7 +147,7 @@ class PaymentRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class PartialPaymentRule:
     """A partial payment of at least `percent` of the due reconnects the supply, with `days` to pay the rest."""
 
     percent: int
@@ -147,11 +155,11 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconnect:
+class ReconnectRules:
     """When a supply is reconnected after a disconnection for credit."""
 
     at_least_minor: int
-    partial: tuple[Partial, ...]
+    partial: tuple[PartialPaymentRule, ...]
     """Smallest percentage first."""
     stagger_s: int
     """Seconds between two reconnections behind one transformer."""
@@ -170,14 +178,14 @@ class Policy:
     modelled_on: str
     warnings: Warnings
     credit: Credit
-    cut: CutRules
+    cut: DisconnectRules
     notices: NoticeRules
     payments: PaymentRules
-    reconnect: Reconnect
+    reconnect: ReconnectRules
     sha256: str = field(repr=False)
 
     @property
-    def protected(self) -> Protected:
+    def protected(self) -> ProtectedTimes:
         return self.cut.open_hours.protected
 
     @property
@@ -207,7 +215,7 @@ def parse_policy(text: str) -> Policy:
         raise PolicyError(
             [Fault("document", f"is not TOML: {error}; see the example in docs/policy.md")]
         ) from error
-    reader = Reader(table, "", faults)
+    reader = PolicyTableReader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     decimals = reader.whole("decimals", 2, high=4)
@@ -236,7 +244,7 @@ def parse_policy(text: str) -> Policy:
     return policy
 
 
-def _warnings(reader: Reader, decimals: int) -> Warnings:
+def _warnings(reader: PolicyTableReader, decimals: int) -> Warnings:
     percents = reader.wholes("percent_of_last_recharge", low=1, high=99)
     days = reader.wholes("days_left", low=1, high=365)
     given = reader.take("below", [])
@@ -245,13 +253,13 @@ def _warnings(reader: Reader, decimals: int) -> Warnings:
         reader.fault(f'must be a list of amounts such as ["100"], not {given!r}', "below")
         given = []
     for n, value in enumerate(given, 1):
-        item = Reader({"amount": value}, f"{reader.place('below')}[{n}]", reader.faults)
+        item = PolicyTableReader({"amount": value}, f"{reader.place('below')}[{n}]", reader.faults)
         amounts.append(item.amount("amount", decimals=decimals))
     reader.finish()
     return Warnings(percents, days, tuple(sorted(set(amounts), reverse=True)))
 
 
-def _credit(reader: Reader, decimals: int) -> Credit:
+def _credit(reader: PolicyTableReader, decimals: int) -> Credit:
     credit = Credit(
         cut_below_minor=reader.amount("cut_below", 0, decimals=decimals, negative=True),
         emergency_minor=reader.amount("emergency", 0, decimals=decimals),
@@ -263,19 +271,21 @@ def _credit(reader: Reader, decimals: int) -> Credit:
     return credit
 
 
-def _longer(reader: Reader) -> Longer:
+def _longer(reader: PolicyTableReader) -> ExtraTime:
     watts = reader.number("up_to_kw") * 1000
     if watts <= 0 or watts.denominator != 1:
         reader.fault("must be above zero, in whole watts", "up_to_kw")
-    longer = Longer(frozenset(reader.words("categories")), int(watts), reader.whole("days", low=1, high=365))
+    longer = ExtraTime(
+        frozenset(reader.words("categories")), int(watts), reader.whole("days", low=1, high=365)
+    )
     reader.finish()
     return longer
 
 
-def _protected(reader: Reader) -> Protected:
+def _protected(reader: PolicyTableReader) -> ProtectedTimes:
     hours: list[Span] = []
     for item in reader.tables("hours"):
-        hours.extend(unwrapped(item.minutes("from"), item.minutes("to")))
+        hours.extend(split_at_midnight(item.minutes("from"), item.minutes("to")))
         item.finish()
     nth = []
     for item in reader.tables("nth_weekdays"):
@@ -286,10 +296,10 @@ def _protected(reader: Reader) -> Protected:
     )
     holidays = [found for item in reader.tables("holidays") if (found := _holiday(item)) is not None]
     reader.finish()
-    return Protected(tuple(sorted(hours)), weekdays, tuple(nth), tuple(holidays))
+    return ProtectedTimes(tuple(sorted(hours)), weekdays, tuple(nth), tuple(holidays))
 
 
-def _holiday(reader: Reader) -> Holiday | None:
+def _holiday(reader: PolicyTableReader) -> Holiday | None:
     name, value = reader.text("name"), reader.take("day")
     reader.finish()
     if value is None:
@@ -310,13 +320,13 @@ def _holiday(reader: Reader) -> Holiday | None:
     return Holiday(day.month, day.day, None, name)
 
 
-def _cut(reader: Reader, protected: Protected) -> CutRules:
+def _cut(reader: PolicyTableReader, protected: ProtectedTimes) -> DisconnectRules:
     start, end = reader.minutes("from"), reader.minutes("to")
     if start >= end and "from" in reader and "to" in reader:
         reader.fault("must be later in the same day than from", "to")
     percent = reader.whole("max_estimated_percent", high=100)
-    rules = CutRules(
-        open_hours=OpenHours(without((start, end), protected.hours) if start < end else (), protected),
+    rules = DisconnectRules(
+        open_hours=OpenHours(subtract_spans((start, end), protected.hours) if start < end else (), protected),
         opens_within_days=reader.whole("opens_within_days", low=1, high=60),
         most_per_transformer=reader.whole("most_per_transformer", low=1),
         stagger_s=reader.whole("stagger_s", 0, high=3600),
@@ -327,7 +337,7 @@ def _cut(reader: Reader, protected: Protected) -> CutRules:
     return rules
 
 
-def _notices(reader: Reader) -> NoticeRules:
+def _notices(reader: PolicyTableReader) -> NoticeRules:
     rules = NoticeRules(
         before_cut=reader.words("before_cut", REQUIRABLE),
         least_delivered=reader.whole("least_delivered", 0, high=20),
@@ -339,7 +349,7 @@ def _notices(reader: Reader) -> NoticeRules:
     return rules
 
 
-def _served(reader: Reader) -> dict[str, Any]:
+def _served(reader: PolicyTableReader) -> dict[str, Any]:
     """Return what serves a notice beside a receipt; without this table, only a receipt does."""
     attempts, days, channels = 0, 0, reader.words("channels", CHANNELS)
     if "attempts" in reader or "days" in reader or channels:
@@ -357,7 +367,7 @@ def _served(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _payments(reader: Reader) -> PaymentRules:
+def _payments(reader: PolicyTableReader) -> PaymentRules:
     rules = PaymentRules(
         authorised_holds=timedelta(hours=reader.whole("authorised_holds_hours", low=1, high=24 * 10)),
         authorised_restores=reader.truth("authorised_restores", default=False),
@@ -368,12 +378,14 @@ def _payments(reader: Reader) -> PaymentRules:
     return rules
 
 
-def _reconnect(reader: Reader, decimals: int) -> Reconnect:
+def _reconnect(reader: PolicyTableReader, decimals: int) -> ReconnectRules:
     partial = []
     for item in reader.tables("partial"):
-        partial.append(Partial(item.whole("percent", low=1, high=100), item.whole("days", low=1, high=90)))
+        partial.append(
+            PartialPaymentRule(item.whole("percent", low=1, high=100), item.whole("days", low=1, high=90))
+        )
         item.finish()
-    rules = Reconnect(
+    rules = ReconnectRules(
         at_least_minor=reader.amount("at_least", decimals=decimals, negative=True),
         partial=tuple(sorted(partial, key=lambda part: part.percent)),
         stagger_s=reader.whole("stagger_s", 0, high=3600),

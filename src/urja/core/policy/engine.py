@@ -6,15 +6,30 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from urja.core.calendar import local_day
-from urja.core.policy.bars import Bar, bars, estimated, exhausted, instant, money, stale_at
-from urja.core.policy.decision import Cut, Decision, Reason, Restore, Standing, Window
+from urja.core.policy.decision import (
+    Decision,
+    OrderDisconnection,
+    Reason,
+    ReleaseCreditHold,
+    Standing,
+    Window,
+)
+from urja.core.policy.disconnection_bars import (
+    DisconnectionBar,
+    active_bars,
+    exhausted,
+    local_instant,
+    money_params,
+    stale_at,
+    too_much_estimated,
+)
 from urja.core.policy.document import Policy
+from urja.core.policy.due_notices import crossed_threshold, final_notices, low_balance_notices, next_notice_at
 from urja.core.policy.facts import CREDIT_HOLD, Facts
-from urja.core.policy.holds import held_back, hold_window, in_force
+from urja.core.policy.holds import held_back, hold_window, holds_in_force
 from urja.core.policy.outlook import effect_of_payment
-from urja.core.policy.reading import WEEKDAYS
-from urja.core.policy.requests import crossing, final_notices, low_notice, next_request_at
-from urja.core.policy.restoring import POSTPAID, restoring, spared
+from urja.core.policy.reconnection import POSTPAID, held_back_reason, reconnection_reason
+from urja.core.policy.table_reader import WEEKDAYS
 
 RECHECK: Final = timedelta(minutes=15)
 """Interval at which an account is decided again until a service recovers or readings arrive."""
@@ -27,10 +42,10 @@ def decide(policy: Policy, facts: Facts) -> Decision:
 
 
 def _by_credit(policy: Policy, facts: Facts) -> Decision:
-    reason = restoring(policy, facts)
+    reason = reconnection_reason(policy, facts)
     if reason is not None:
         return _restored(policy, facts, reason)
-    held_off = facts.supply == "off" and (CREDIT_HOLD in facts.holds or in_force(facts))
+    held_off = facts.supply == "off" and (CREDIT_HOLD in facts.holds or holds_in_force(facts))
     if not facts.prepaid and not held_off:
         return Decision((), Standing.FINE, POSTPAID, None)
     out = exhausted(policy, facts.balance_minor)
@@ -44,16 +59,20 @@ def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
     allowed.
     """
     back = held_back(facts)
-    if not in_force(facts):
+    if not holds_in_force(facts):
         spares = back and decision.restore is None
-        return replace(decision, standing=Standing.PROTECTED, reason=spared(back)) if spares else decision
+        return (
+            replace(decision, standing=Standing.PROTECTED, reason=held_back_reason(back))
+            if spares
+            else decision
+        )
     window = hold_window(policy, facts)
     waits = window is not None and window.not_before > facts.now
-    params = {"held_holds": _listed(in_force(facts))}
+    params = {"held_holds": _listed(holds_in_force(facts))}
     instants = [decision.look_again_at]
     if window is not None:
         instants.append(window.not_before if waits else window.not_after)
-        params |= {"not_before_at": instant(facts, window.not_before)} if waits else {}
+        params |= {"not_before_at": local_instant(facts, window.not_before)} if waits else {}
     return replace(
         decision,
         standing=Standing.TO_BE_CUT,
@@ -65,26 +84,30 @@ def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
 
 def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
     if not facts.prepaid:
-        return Decision((Restore(reason),), Standing.FINE, reason, None)
+        return Decision((ReleaseCreditHold(reason),), Standing.FINE, reason, None)
     if not exhausted(policy, facts.balance_minor):
-        standing = Standing.WARNED if crossing(policy, facts) else Standing.FINE
-        return Decision((Restore(reason), *low_notice(policy, facts)), standing, reason, None)
-    barred = bars(policy, facts)
+        standing = Standing.WARNED if crossed_threshold(policy, facts) else Standing.FINE
+        return Decision(
+            (ReleaseCreditHold(reason), *low_balance_notices(policy, facts)), standing, reason, None
+        )
+    barred = active_bars(policy, facts)
     asked = final_notices(policy, facts, barred)
-    return Decision((Restore(reason), *asked), barred[0].standing, reason, _look_again(policy, facts, barred))
+    return Decision(
+        (ReleaseCreditHold(reason), *asked), barred[0].standing, reason, _look_again(policy, facts, barred)
+    )
 
 
 def _dark(policy: Policy, facts: Facts) -> Decision:
     """Return the decision for a supply that is disconnected and stays so."""
     if CREDIT_HOLD not in facts.holds:
         return Decision(
-            (), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(in_force(facts))}), None
+            (), Standing.CUT, Reason("holds", "held", {"held_holds": _listed(holds_in_force(facts))}), None
         )
     missing = effect_of_payment(policy, facts, 0).missing_minor
-    params = money(policy, missing_minor=missing, balance_minor=facts.balance_minor)
+    params = money_params(policy, missing_minor=missing, balance_minor=facts.balance_minor)
     # Once collection works again, the estimates entitle it to a reconnection. No other event triggers a decision
     # then, so the account is decided again after a while.
-    waits = estimated(policy, facts) and not facts.health.collection
+    waits = too_much_estimated(policy, facts) and not facts.health.collection
     again_at = facts.now + RECHECK if waits else None
     return Decision((), Standing.CUT, Reason("reconnect.at_least", "cut", params), again_at)
 
@@ -94,17 +117,17 @@ def _listed(holds: frozenset[str]) -> str:
 
 
 def _in_credit(policy: Policy, facts: Facts) -> Decision:
-    crossed = crossing(policy, facts)
-    balance = money(policy, balance_minor=facts.balance_minor)
+    crossed = crossed_threshold(policy, facts)
+    balance = money_params(policy, balance_minor=facts.balance_minor)
     if crossed is None:
         return Decision((), Standing.FINE, Reason("credit.cut_below", "fine", balance), None)
     key = crossed.kind.partition("-")[0]
     reason = Reason(crossed.rule, key, {**balance, **crossed.params})
-    return Decision(tuple(low_notice(policy, facts)), Standing.WARNED, reason, None)
+    return Decision(tuple(low_balance_notices(policy, facts)), Standing.WARNED, reason, None)
 
 
 def _exhausted(policy: Policy, facts: Facts) -> Decision:
-    barred = bars(policy, facts)
+    barred = active_bars(policy, facts)
     asked = tuple(final_notices(policy, facts, barred))
     look_again_at = _look_again(policy, facts, barred)
     planned = _planned(policy, facts, barred)
@@ -115,15 +138,15 @@ def _exhausted(policy: Policy, facts: Facts) -> Decision:
         standing, reason = _waiting(policy, facts, planned)
         return Decision(asked, standing, reason, look_again_at, planned)
     params = {
-        **money(policy, balance_minor=facts.balance_minor, limit_minor=policy.floor_minor),
-        "until_at": instant(facts, planned.not_after),
+        **money_params(policy, balance_minor=facts.balance_minor, limit_minor=policy.floor_minor),
+        "until_at": local_instant(facts, planned.not_after),
     }
     reason = Reason("cut.from", "to_be_cut", params)
-    cut = Cut(planned.not_before, planned.not_after, reason)
+    cut = OrderDisconnection(planned.not_before, planned.not_after, reason)
     return Decision((cut, *asked), Standing.TO_BE_CUT, reason, look_again_at, planned)
 
 
-def _planned(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> Window | None:
+def _planned(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> Window | None:
     """Return the window of the disconnection if time alone ends every rule that forbids it; None otherwise."""
     ready = facts.now
     for bar in barred:
@@ -142,7 +165,7 @@ def _planned(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> Window | No
 def _waiting(policy: Policy, facts: Facts, planned: Window) -> tuple[Standing, Reason]:
     """Return standing and reason where every condition is met and the window is closed."""
     protected, today = policy.protected, local_day(facts.now, facts.zone)
-    params: dict[str, int | str] = {"not_before_at": instant(facts, planned.not_before)}
+    params: dict[str, int | str] = {"not_before_at": local_instant(facts, planned.not_before)}
     if holiday := protected.holiday(today):
         return Standing.PROTECTED, Reason("protected.holidays", "holiday", {**params, "name": holiday})
     if protected.day(today):
@@ -159,10 +182,10 @@ def _minute(facts: Facts) -> int:
     return local.hour * 60 + local.minute
 
 
-def _look_again(policy: Policy, facts: Facts, barred: Sequence[Bar]) -> datetime | None:
+def _look_again(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> datetime | None:
     """Return the first instant at which time alone may change the decision."""
     instants = [bar.until for bar in barred]
-    instants += [stale_at(policy, facts), next_request_at(policy, facts, barred)]
+    instants += [stale_at(policy, facts), next_notice_at(policy, facts, barred)]
     if any(bar.until is None and bar.standing is Standing.SUSPENDED for bar in barred):
         instants.append(facts.now + RECHECK)
     if not barred:

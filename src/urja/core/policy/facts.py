@@ -116,7 +116,7 @@ class Facts:
     supply: Supply = "unknown"
     holds: frozenset[str] = frozenset()
     """The reasons for which the supply is held off. `credit` is among them from the order of a disconnection until
-    `Restore`.
+    `ReleaseCreditHold`.
     """
     notices: tuple[NoticeFact, ...] = ()
     """All since the last recharge, or since the credit ran out if that is earlier."""

@@ -44,7 +44,7 @@ HOLDS: Final[Mapping[str, HoldRule]] = {
 }
 
 
-def in_force(facts: Facts) -> frozenset[str]:
+def holds_in_force(facts: Facts) -> frozenset[str]:
     """Return the holds beside credit that may keep the supply off; for a protected account only those that ignore
     protection.
     """
@@ -54,7 +54,7 @@ def in_force(facts: Facts) -> frozenset[str]:
 
 def held_back(facts: Facts) -> frozenset[str]:
     """Return the holds that were ordered but have no effect, because the account is protected."""
-    return _ordered(facts) - in_force(facts)
+    return _ordered(facts) - holds_in_force(facts)
 
 
 def _ordered(facts: Facts) -> frozenset[str]:
@@ -65,6 +65,6 @@ def hold_window(policy: Policy, facts: Facts) -> Window | None:
     """Return the window in which the supply may be disconnected for the holds in force; None where any hour is
     allowed.
     """
-    if any(not HOLDS[reason].bound for reason in in_force(facts)):
+    if any(not HOLDS[reason].bound for reason in holds_in_force(facts)):
         return None
     return policy.cut.open_hours.next_window(facts.now, facts.zone)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from urja.core.calendar import ONE_DAY, local_day
 from urja.core.policy.decision import Window
-from urja.core.policy.reading import MINUTES_PER_DAY
+from urja.core.policy.table_reader import MINUTES_PER_DAY
 
 type Span = tuple[int, int]
 """Local minutes since midnight, half-open."""
@@ -44,7 +44,7 @@ class Holiday:
 
 
 @dataclass(frozen=True, slots=True)
-class Protected:
+class ProtectedTimes:
     """Hours and days in which no supply is disconnected."""
 
     hours: tuple[Span, ...]
@@ -69,14 +69,14 @@ class Protected:
         return any(start <= minute < end for start, end in self.hours)
 
 
-def unwrapped(start: int, end: int) -> tuple[Span, ...]:
+def split_at_midnight(start: int, end: int) -> tuple[Span, ...]:
     """Return a span across midnight, such as 18:00 to 08:00, as spans of one day; equal ends mean the whole day."""
     if start < end:
         return ((start, end),)
     return tuple(span for span in ((start, MINUTES_PER_DAY), (0, end)) if span[0] < span[1])
 
 
-def without(span: Span, taken: tuple[Span, ...]) -> tuple[Span, ...]:
+def subtract_spans(span: Span, taken: tuple[Span, ...]) -> tuple[Span, ...]:
     """Return the parts of a span that lie outside other spans."""
     left = [span]
     for start, end in taken:
@@ -94,7 +94,7 @@ class OpenHours:
     """The disconnection window of a document without its protected hours and days."""
 
     spans: tuple[Span, ...]
-    protected: Protected
+    protected: ProtectedTimes
 
     def next_window(self, at: datetime, zone: ZoneInfo) -> Window:
         """Return the window that contains `at`, or the next one. `parse_policy` has proved that one exists."""

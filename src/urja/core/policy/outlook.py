@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from urja.core.policy import bars
-from urja.core.policy.crediting import credited, percent_to_arrears, to_arrears
+from urja.core.policy import disconnection_bars
 from urja.core.policy.decision import PaymentEffect
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts, Instalment
-from urja.core.policy.holds import in_force
-from urja.core.policy.restoring import is_dark, restoring
-from urja.core.policy.serving import exhausted_since, served
+from urja.core.policy.holds import holds_in_force
+from urja.core.policy.notice_service import exhausted_since, notices_served
+from urja.core.policy.payment_allocation import arrears_part_minor, facts_after_payment, percent_to_arrears
+from urja.core.policy.reconnection import is_disconnected, reconnection_reason
 
 _ONE_DAY_S: Final = 24 * 60 * 60
 _FARTHEST: Final = timedelta(days=100 * 365)
@@ -39,19 +39,19 @@ def outlook(policy: Policy, facts: Facts) -> Outlook:
     cost_minor = facts.daily_cost_minor
     return Outlook(
         ends_at=credit_ends_at(policy, facts, cost_minor),
-        not_before=forecast(policy, facts, cost_minor),
+        not_before=earliest_disconnection_at(policy, facts, cost_minor),
         arrears_minor=facts.arrears_minor,
         arrears_percent=percent_to_arrears(policy, facts),
         instalment=facts.instalment,
     )
 
 
-def in_order(policy: Policy, facts: Facts) -> bool:
+def in_good_standing(policy: Policy, facts: Facts) -> bool:
     """Return whether an account is connected, in credit and without an order against it, so that only its outlook
     matters.
     """
-    lit = not is_dark(facts) and not in_force(facts)
-    return facts.prepaid and lit and not bars.exhausted(policy, facts.balance_minor)
+    lit = not is_disconnected(facts) and not holds_in_force(facts)
+    return facts.prepaid and lit and not disconnection_bars.exhausted(policy, facts.balance_minor)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
@@ -88,19 +88,19 @@ def _used_up_at(facts: Facts, left_minor: int, daily_cost_minor: int | None) -> 
     return None if lasts >= _FARTHEST else facts.now + lasts
 
 
-def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
+def earliest_disconnection_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:
     """Return the earliest instant of a disconnection, at this cost a day and if no other fact changes.
 
     Where the cost is not known, the credit is taken to end now: the answer is still an instant before which no
     disconnection can be. None where none is to come: the account is postpaid or protected by a flag, or disconnected
     already.
     """
-    if not facts.prepaid or facts.flags & NEVER_CUT or is_dark(facts):
+    if not facts.prepaid or facts.flags & NEVER_CUT or is_disconnected(facts):
         return None
     spent = None if daily_cost_minor is None or daily_cost_minor <= 0 else daily_cost_minor
     out_at, floor_at = facts.now, facts.now
     if spent is not None:
-        floor_left = bars.without_provisional(facts) - policy.floor_minor
+        floor_left = disconnection_bars.balance_without_provisional(facts) - policy.floor_minor
         reaches = _reaches_at(facts, floor_left, spent)
         ends = credit_ends_at(policy, facts, spent)
         if reaches is None or ends is None:
@@ -112,7 +112,7 @@ def forecast(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> date
 
 def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
     """Return the facts of the account as from when its credit runs out."""
-    if bars.exhausted(policy, facts.balance_minor):
+    if disconnection_bars.exhausted(policy, facts.balance_minor):
         return facts
     return replace(facts, below_cut_since=out_at, paid=None)
 
@@ -120,22 +120,22 @@ def _exhausting(policy: Policy, facts: Facts, out_at: datetime) -> Facts:
 def _earliest(policy: Policy, facts: Facts, out_at: datetime) -> list[datetime]:
     """Return the ends of everything that prevents a disconnection for a time."""
     since = exhausted_since(facts)
-    longer = bars.longer_for(policy, facts)
+    longer = disconnection_bars.extra_time_for(policy, facts)
     ends = [
         facts.now,
         out_at,
         since + timedelta(days=policy.credit.emergency_days),
         since + timedelta(days=longer.days if longer else 0),
-        bars.conversion_ends_at(policy, facts),
-        bars.rest_due_at(policy, facts.paid) if facts.paid else None,
-        bars.authorised_until(policy, facts),
+        disconnection_bars.conversion_ends_at(policy, facts),
+        disconnection_bars.rest_due_at(policy, facts.paid) if facts.paid else None,
+        disconnection_bars.authorised_until(policy, facts),
         _notices_ready_at(policy, facts, out_at),
     ]
     return [end for end in ends if end is not None]
 
 
 def _notices_ready_at(policy: Policy, facts: Facts, out_at: datetime) -> datetime | None:
-    state = served(policy, facts)
+    state = notices_served(policy, facts)
     if not state.complete:
         return max(facts.now, out_at) + policy.notices.lead
     return None if state.ready_at is None else state.ready_at + policy.notices.lead
@@ -148,17 +148,17 @@ def effect_of_payment(policy: Policy, facts: Facts, amount_minor: int) -> Paymen
     """
     if amount_minor < 0:
         raise ValueError(f"a payment must be zero or more, not {amount_minor}")
-    arrears = to_arrears(policy, facts, amount_minor)
-    after = credited(policy, facts, amount_minor)
+    arrears = arrears_part_minor(policy, facts, amount_minor)
+    after = facts_after_payment(policy, facts, amount_minor)
     before_days, after_days = _days(policy, facts), _days(policy, after)
     return PaymentEffect(
         to_arrears_minor=arrears,
         to_credit_minor=amount_minor - arrears,
         days=after_days,
         added_days=None if after_days is None or before_days is None else after_days - before_days,
-        restores=is_dark(facts) and not in_force(facts) and _enough(policy, after),
+        restores=is_disconnected(facts) and not holds_in_force(facts) and _enough(policy, after),
         missing_minor=_missing(policy, facts, amount_minor),
-        held_by=in_force(facts),
+        held_by=holds_in_force(facts),
     )
 
 
@@ -172,9 +172,9 @@ def _days(policy: Policy, facts: Facts) -> Fraction | None:
 
 def _enough(policy: Policy, after: Facts) -> bool:
     """Return whether money no longer keeps the supply disconnected, or will not soon."""
-    if not is_dark(after):
+    if not is_disconnected(after):
         return not after.prepaid or after.balance_minor >= policy.credit.cut_below_minor
-    return CREDIT_HOLD not in after.holds or restoring(policy, after) is not None
+    return CREDIT_HOLD not in after.holds or reconnection_reason(policy, after) is not None
 
 
 def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
@@ -185,5 +185,7 @@ def _missing(policy: Policy, facts: Facts, amount_minor: int) -> int:
     # `parse_policy` limits the share of arrears to 99 %, so a hundred times the lacking amount is always enough; the
     # effect grows with the payment, so bisection finds the least.
     amounts = range(max(lacking, 0) * 100 + 1)
-    least = bisect_left(amounts, True, key=lambda amount: _enough(policy, credited(policy, facts, amount)))
+    least = bisect_left(
+        amounts, True, key=lambda amount: _enough(policy, facts_after_payment(policy, facts, amount))
+    )
     return max(least - amount_minor, 0)

@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any, Final
 
 from urja.core.policy.decision import Params, Reason
-from urja.core.policy.reading import WEEKDAYS
-from urja.core.units import major
+from urja.core.policy.table_reader import WEEKDAYS
+from urja.core.units import major_text
 
 DEFAULT_LANGUAGE: Final = "en"
 DEADLINES: Final = ("until_at", "not_before_at")
@@ -117,7 +117,7 @@ def _instant(at: datetime, table: Mapping[str, Any]) -> str:
 
 def _money(amount_minor: int, currency: str, decimals: int) -> str:
     """`₹1,23,456.50`; without decimals where they are zero."""
-    whole, _, rest = major(abs(amount_minor), decimals).partition(".")
+    whole, _, rest = major_text(abs(amount_minor), decimals).partition(".")
     sign = _MINUS if amount_minor < 0 else ""
     symbol = _SYMBOLS.get(currency, f"{currency} " if currency else "")
     tail = f".{rest}" if rest.strip("0") else ""

@@ -5,34 +5,43 @@ Pure and exact: no clock, no storage, no floats. `tariff` is the model of a docu
 `arithmetic` explains a single posting row by row.
 """
 
-from urja.core.rating.arithmetic import Row, rows_between, standing
-from urja.core.rating.bills import cut_days
+from urja.core.rating.bills import price_change_days
 from urja.core.rating.document import TariffError, parse_tariff
-from urja.core.rating.engine import target
-from urja.core.rating.shapes import ROUNDING, LineTarget, Part, RatingError, Target, Terms, Use, uses_between
-from urja.core.rating.tariff import Line, Percent, PerTime, Slabs, Tariff
-from urja.core.reading import Fault
+from urja.core.rating.engine import rate_period
+from urja.core.rating.inputs_and_results import (
+    ROUNDING,
+    EnergyUse,
+    LinePart,
+    RatedLine,
+    RatedPeriod,
+    RatingError,
+    RatingTerms,
+    uses_between,
+)
+from urja.core.rating.posting_rows import PostingRow, rated_state, rows_between
+from urja.core.rating.tariff import ChargeLine, Percent, PerTime, Slabs, Tariff
+from urja.core.table_reader import Fault
 
 __all__ = [
     "ROUNDING",
+    "ChargeLine",
+    "EnergyUse",
     "Fault",
-    "Line",
-    "LineTarget",
-    "Part",
+    "LinePart",
     "PerTime",
     "Percent",
+    "PostingRow",
+    "RatedLine",
+    "RatedPeriod",
     "RatingError",
-    "Row",
+    "RatingTerms",
     "Slabs",
-    "Target",
     "Tariff",
     "TariffError",
-    "Terms",
-    "Use",
-    "cut_days",
     "parse_tariff",
+    "price_change_days",
+    "rate_period",
+    "rated_state",
     "rows_between",
-    "standing",
-    "target",
     "uses_between",
 ]

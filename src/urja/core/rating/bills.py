@@ -12,13 +12,13 @@ from fractions import Fraction
 from itertools import pairwise
 
 from urja.core.calendar import Period
-from urja.core.rating.shapes import ZERO, RatingError, Terms, Use, rounded
-from urja.core.rating.tariff import OnChange, Percent, Tariff, order_of
-from urja.core.units import exact
+from urja.core.rating.inputs_and_results import ZERO, EnergyUse, RatingError, RatingTerms, rounded
+from urja.core.rating.tariff import OnChange, Percent, Tariff, calculation_order
+from urja.core.units import exact_text
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class BillVersion:
     """A tariff version with the first day of a bill on which it applies."""
 
     name: str
@@ -31,7 +31,7 @@ class Version:
 class Bill:
     """Days that share one run of slabs, as far as they have elapsed, with the versions that have begun by then."""
 
-    versions: tuple[Version, ...]
+    versions: tuple[BillVersion, ...]
     days: Period
     """All days of the bill, also those to come."""
     elapsed: Period
@@ -49,17 +49,17 @@ class Bill:
             self,
             versions=tuple(version for version in self.versions if version.first < day),
             elapsed=elapsed,
-            uses=within(self.uses, elapsed),
+            uses=weights_within(self.uses, elapsed),
             loads=tuple((days.meet(elapsed), load) for days, load in self.loads if days.meet(elapsed).days),
         )
 
-    def run(self, number: int) -> "Stretch":
+    def run(self, number: int) -> "ChargeSpan":
         """Return the days of the bill from the beginning of version `number` on."""
         version = self.versions[number]
         first = version.first if number else self.days.first
         elapsed = Period(first, self.elapsed.end)
-        uses = within(self.uses, elapsed) if number else self.uses
-        return Stretch(
+        uses = weights_within(self.uses, elapsed) if number else self.uses
+        return ChargeSpan(
             name=version.name,
             tariff=version.tariff,
             days=self.days,
@@ -77,7 +77,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ChargeSpan:
     """The days of a bill on which a charge line has one definition: from its last change on, or from the first day."""
 
     name: str
@@ -106,7 +106,9 @@ def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
     return sum((kwh for _, kwh in uses), ZERO)
 
 
-def within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tuple[Period, Fraction], ...]:
+def weights_within(
+    uses: tuple[tuple[Period, Fraction], ...], days: Period
+) -> tuple[tuple[Period, Fraction], ...]:
     """Return the energy, or other weights, that falls on some days; a piece that reaches beyond them counts in part,
     by days.
     """
@@ -118,14 +120,14 @@ def within(uses: tuple[tuple[Period, Fraction], ...], days: Period) -> tuple[tup
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedBill:
     """Days that become one bill, with their versions."""
 
     days: Period
-    versions: tuple[Version, ...]
+    versions: tuple[BillVersion, ...]
 
 
-def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
+def price_change_days(terms: Sequence[RatingTerms], billed: Period) -> list[date]:
     """Return the days inside a period on which a price changes: energy read on each of them is rated exactly.
 
     A change of the sanctioned load is not among them, because no price of energy depends on it.
@@ -133,7 +135,7 @@ def cut_days(terms: Sequence[Terms], billed: Period) -> list[date]:
     return _cuts(_plan(terms, billed), billed)
 
 
-def _cuts(plan: list[list[Planned]], billed: Period) -> list[date]:
+def _cuts(plan: list[list[PlannedBill]], billed: Period) -> list[date]:
     cuts: set[date] = set()
     for shared in plan:
         cuts.add(shared[0].days.first)
@@ -149,7 +151,7 @@ def _cuts(plan: list[list[Planned]], billed: Period) -> list[date]:
     return sorted(cuts - {billed.first})
 
 
-def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple[Tariff, ...]]]:
+def _tariffs(terms: Sequence[RatingTerms], billed: Period) -> list[tuple[Period, tuple[Tariff, ...]]]:
     """Return the billed days in pieces of one tariff, each with its versions in the order in which they apply."""
     ordered = sorted(terms, key=lambda each: each.first)
     if not ordered or ordered[0].first > billed.first:
@@ -163,12 +165,12 @@ def _tariffs(terms: Sequence[Terms], billed: Period) -> list[tuple[Period, tuple
         else:
             pieces.append((days, versions))
     return [
-        (days, tuple(sorted(without_doubles(versions), key=lambda tariff: tariff.valid_from)))
+        (days, tuple(sorted(without_duplicates(versions), key=lambda tariff: tariff.valid_from)))
         for days, versions in pieces
     ]
 
 
-def without_doubles(versions: Iterable[Tariff]) -> list[Tariff]:
+def without_duplicates(versions: Iterable[Tariff]) -> list[Tariff]:
     # By comparison, not by a set: hashing a whole document costs more than comparing it with the one or two others.
     found: list[Tariff] = []
     for tariff in versions:
@@ -177,13 +179,13 @@ def without_doubles(versions: Iterable[Tariff]) -> list[Tariff]:
     return found
 
 
-def _in_force(terms: Sequence[Terms], day: date) -> Terms:
+def _in_force(terms: Sequence[RatingTerms], day: date) -> RatingTerms:
     return [each for each in terms if each.first <= day][-1]
 
 
-def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
+def _plan(terms: Sequence[RatingTerms], billed: Period) -> list[list[PlannedBill]]:
     """Return the bills of the billed days, in groups that share their energy by days; most groups are one bill."""
-    plan: list[list[Planned]] = []
+    plan: list[list[PlannedBill]] = []
     for own, versions in _tariffs(terms, billed):
         if not versions or versions[0].valid_from > own.first:
             raise RatingError(f"no version of the tariff is in force on {own.first}")
@@ -192,11 +194,11 @@ def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
             tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
             # Keys of parts must differ within a period, and a tariff that follows may name its versions alike.
             name = tariff.version if own.first == billed.first else f"{own.first}:{tariff.version}"
-            planned = Planned(days, (Version(name, days.first, tariff),))
+            planned = PlannedBill(days, (BillVersion(name, days.first, tariff),))
             before = plan[-1][-1] if days.first > own.first else None
             if before is not None and _goes_on(before, tariff):
                 joined = Period(before.days.first, days.end)
-                plan[-1][-1] = Planned(joined, before.versions + planned.versions)
+                plan[-1][-1] = PlannedBill(joined, before.versions + planned.versions)
             elif before is not None and tariff.on_change is OnChange.BY_DAYS:
                 plan[-1].append(planned)
             else:
@@ -204,18 +206,18 @@ def _plan(terms: Sequence[Terms], billed: Period) -> list[list[Planned]]:
     return plan
 
 
-def _goes_on(bill: Planned, tariff: Tariff) -> bool:
+def _goes_on(bill: PlannedBill, tariff: Tariff) -> bool:
     """Return whether a bill continues with another version; it cannot where lines would then depend on each other in
     a cycle.
     """
     versions = [*(version.tariff for version in bill.versions), tariff]
     lines = [line for version in versions for line in version.lines]
-    return tariff.on_change is OnChange.CONTINUE and not order_of(lines)[1]
+    return tariff.on_change is OnChange.CONTINUE and not calculation_order(lines)[1]
 
 
 def bills_of(
-    terms: Sequence[Terms],
-    uses: Sequence[Use],
+    terms: Sequence[RatingTerms],
+    uses: Sequence[EnergyUse],
     billed: Period,
     elapsed: Period,
     by_day_from: date,
@@ -250,7 +252,7 @@ def bills_of(
 
 
 def _shares_by_days(
-    begun: Sequence[Planned], elapsed: Period, energy: list[tuple[Period, Fraction]], notes: list[str]
+    begun: Sequence[PlannedBill], elapsed: Period, energy: list[tuple[Period, Fraction]], notes: list[str]
 ) -> Iterator[tuple[tuple[Period, Fraction], ...]]:
     """Yield the energy of each bill: its own, or its share, by days, of the energy of all bills in the group."""
     if len(begun) == 1:
@@ -274,15 +276,15 @@ def _shares_by_days(
     shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
     if total:
         each = ", ".join(
-            f"{days.days} days {exact(kwh)} kWh" for days, kwh in zip(passed, shares, strict=True)
+            f"{days.days} days {exact_text(kwh)} kWh" for days, kwh in zip(passed, shares, strict=True)
         )
         notes.append(
-            f"{exact(total)} kWh of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
+            f"{exact_text(total)} kWh of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
         )
     yield from (((days, kwh),) for days, kwh in zip(passed, shares, strict=True))
 
 
-def _cut_uses(uses: Sequence[Use], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
+def _cut_uses(uses: Sequence[EnergyUse], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
     """Return the energy in pieces that no price change crosses; a longer piece is split in proportion to its days."""
     pieces: list[tuple[Period, Fraction]] = []
     for use in uses:

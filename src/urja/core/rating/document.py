@@ -13,20 +13,20 @@ from itertools import pairwise
 from typing import Any
 
 from urja.base import toml
-from urja.core.rating.reading import Reader
+from urja.core.rating.table_reader import TariffTableReader
 from urja.core.rating.tariff import (
     Accrual,
     Band,
-    Base,
-    Book,
+    BaseLine,
+    ChargeLine,
+    ContraKind,
     DatedPercent,
-    Each,
-    Line,
     Minimum,
     OnChange,
     Percent,
     PerTime,
     Prorate,
+    RoundingScope,
     RoundOff,
     Scaling,
     Slab,
@@ -35,10 +35,10 @@ from urja.core.rating.tariff import (
     Tariff,
     UsePercent,
     bases_of,
-    order_of,
+    calculation_order,
 )
-from urja.core.reading import Fault
-from urja.core.units import MINOR, Step, exact as _plain
+from urja.core.table_reader import Fault
+from urja.core.units import TO_MINOR_UNIT, RoundingStep, exact_text as _plain
 
 FORMAT = 1
 """The document format that this module reads."""
@@ -65,7 +65,7 @@ def parse_tariff(text: str) -> Tariff:
         raise TariffError(
             [Fault("document", f"is not TOML: {error}; see the example in docs/money.md")]
         ) from error
-    reader = Reader(table, "", faults)
+    reader = TariffTableReader(table, "", faults)
     if reader.take("format") not in (FORMAT, None):
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     exponent = _exponent(reader)
@@ -98,7 +98,7 @@ def parse_tariff(text: str) -> Tariff:
     return tariff
 
 
-def _exponent(reader: Reader) -> int:
+def _exponent(reader: TariffTableReader) -> int:
     value = reader.take("decimals", 2)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 4:
         reader.fault(f"must be how many decimals the currency has, 0 to 4, not {value!r}", "decimals")
@@ -106,7 +106,7 @@ def _exponent(reader: Reader) -> int:
     return value
 
 
-def _starts_on(reader: Reader) -> int:
+def _starts_on(reader: TariffTableReader) -> int:
     value = reader.take("period_starts_on", 1)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 28:
         reader.fault(f"must be the day of the month, 1 to 28, not {value!r}", "period_starts_on")
@@ -114,14 +114,14 @@ def _starts_on(reader: Reader) -> int:
     return value
 
 
-def _on_change(reader: Reader) -> tuple[OnChange, Step | None]:
+def _on_change(reader: TariffTableReader) -> tuple[OnChange, RoundingStep | None]:
     on_change = reader.choice("on_change", OnChange, OnChange.CONTINUE)
     if "round_units" in reader and on_change is not OnChange.BY_DAYS:
         reader.fault('is the rounding of on_change = "by-days"; leave it out, or give both', "round_units")
     return on_change, reader.step("round_units", "kWh")
 
 
-def _line(reader: Reader, minor: int) -> Line | None:
+def _line(reader: TariffTableReader, minor: int) -> ChargeLine | None:
     name = reader.identifier("name")
     if name:
         reader.where = f"line {name}"
@@ -146,13 +146,15 @@ def _line(reader: Reader, minor: int) -> Line | None:
             return None
     # The rounding of a round-off applies to the sum of its lines. Its own amount, the difference, is a whole number
     # of minor units already.
-    step, each = (MINOR, Each.LINE) if kind == "round-off" else _money_rounding(reader, minor)
-    book = reader.choice("book", Book, Book.DUTY if kind == "percent" else Book.REVENUE)
+    step, each = (
+        (TO_MINOR_UNIT, RoundingScope.LINE) if kind == "round-off" else _money_rounding(reader, minor)
+    )
+    book = reader.choice("book", ContraKind, ContraKind.DUTY if kind == "percent" else ContraKind.REVENUE)
     reader.finish()
-    return Line(name, title, accrual, step, each, book) if name else None
+    return ChargeLine(name, title, accrual, step, each, book) if name else None
 
 
-def _signed(reader: Reader, minor: int) -> int:
+def _signed(reader: TariffTableReader, minor: int) -> int:
     """Return how many minor units a major unit has; negative where the line is a credit (a subsidy by the kWh)."""
     value = reader.take("credit", default=False)
     if not isinstance(value, bool):
@@ -160,40 +162,40 @@ def _signed(reader: Reader, minor: int) -> int:
     return -minor if value is True else minor
 
 
-def _whole(reader: Reader, minor: int) -> Step:
+def _whole(reader: TariffTableReader, minor: int) -> RoundingStep:
     """Return the rounding step of a round-off."""
     if "round" not in reader:
         reader.take("round")
-        return MINOR
+        return TO_MINOR_UNIT
     step, each = _money_rounding(reader, minor)
-    if each is not Each.LINE:
+    if each is not RoundingScope.LINE:
         reader.fault('rounds the sum of its lines: leave out "each"', "round.each")
     return step
 
 
-def _money_rounding(reader: Reader, minor: int) -> tuple[Step, Each]:
+def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep, RoundingScope]:
     table = reader.inner("round")
     if table is None:
-        return Step(Fraction(1)), Each.LINE
+        return RoundingStep(Fraction(1)), RoundingScope.LINE
     step = reader.step("round", "money")
-    each = table.choice("each", Each, Each.LINE)
+    each = table.choice("each", RoundingScope, RoundingScope.LINE)
     table.asked |= {"to", "mode"}
     table.finish()
     if step is None:
-        return Step(Fraction(1)), each
+        return RoundingStep(Fraction(1)), each
     if (step.to * minor).denominator != 1:
         table.fault(f"must be a multiple of 1/{minor}: money is posted in whole minor units", "to")
-    return Step(step.to * minor, step.mode), each
+    return RoundingStep(step.to * minor, step.mode), each
 
 
-def _scaling(reader: Reader) -> Scaling:
+def _scaling(reader: TariffTableReader) -> Scaling:
     return Scaling(
         prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
         round_width=reader.step("round_width", "kWh"),
     )
 
 
-def _slabs(reader: Reader, minor: int) -> Slabs:
+def _slabs(reader: TariffTableReader, minor: int) -> Slabs:
     if "by_use" in reader:
         _one_of(reader, "slabs", "by_use")
         tables = []
@@ -209,14 +211,14 @@ def _slabs(reader: Reader, minor: int) -> Slabs:
     )
 
 
-def _one_of(reader: Reader, key: str, other: str) -> None:
+def _one_of(reader: TariffTableReader, key: str, other: str) -> None:
     """Report a key that states again what another key states."""
     if key in reader:
         reader.fault(f"is given beside {other}; keep one of them", key)
         reader.take(key)
 
 
-def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
+def _by_use(reader: TariffTableReader) -> Iterator[tuple[TariffTableReader, Fraction | None]]:
     """Yield the entries of `by_use` with their bounds in kWh a month; the last one is open."""
     readers = reader.tables("by_use", "entry")
     below: Fraction | None = Fraction(0)
@@ -229,7 +231,7 @@ def _by_use(reader: Reader) -> Iterator[tuple[Reader, Fraction | None]]:
 
 
 def _rising(
-    item: Reader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
+    item: TariffTableReader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
 ) -> Fraction | None:
     """Report a bound that does not rise above the one before it; return the bound that the next entry must exceed."""
     if below is None:
@@ -242,7 +244,7 @@ def _rising(
     return max(bound, below)
 
 
-def _slab_table(reader: Reader, minor: int) -> tuple[Slab, ...]:
+def _slab_table(reader: TariffTableReader, minor: int) -> tuple[Slab, ...]:
     readers = reader.tables("slabs", "slab")
     slabs = [_slab(item, minor) for item in readers]
     whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
@@ -251,7 +253,7 @@ def _slab_table(reader: Reader, minor: int) -> tuple[Slab, ...]:
     return tuple(slab for _, slab in whole)
 
 
-def _slab(reader: Reader, minor: int) -> Slab | None:
+def _slab(reader: TariffTableReader, minor: int) -> Slab | None:
     low = reader.number("from")
     high = reader.number("up_to", None)
     rate = reader.number("rate")
@@ -266,7 +268,7 @@ def _slab(reader: Reader, minor: int) -> Slab | None:
     return Slab(low, high, rate * minor)
 
 
-def _check_slabs(slabs: list[tuple[Reader, Slab]]) -> None:
+def _check_slabs(slabs: list[tuple[TariffTableReader, Slab]]) -> None:
     first_reader, first = slabs[0]
     if first.from_kwh != 0:
         first_reader.fault(
@@ -288,7 +290,7 @@ def _check_slabs(slabs: list[tuple[Reader, Slab]]) -> None:
         )
 
 
-def _per_time(reader: Reader, minor: int, *, monthly: bool) -> PerTime:
+def _per_time(reader: TariffTableReader, minor: int, *, monthly: bool) -> PerTime:
     per = reader.take("per", "connection")
     if per not in ("connection", "kW"):
         reader.fault(f"is {per!r}; allowed are connection, kW; {_NOT_YET}", "per")
@@ -302,7 +304,7 @@ def _per_time(reader: Reader, minor: int, *, monthly: bool) -> PerTime:
     return PerTime(monthly, per == "kW", bands, scaling, reader.step("round_load", "kW"))
 
 
-def _bands(reader: Reader, minor: int) -> tuple[Band, ...]:
+def _bands(reader: TariffTableReader, minor: int) -> tuple[Band, ...]:
     if "bands" not in reader:
         rate = reader.number("rate")
         return () if rate is None else (Band(None, None, rate * minor),)
@@ -329,7 +331,7 @@ def _bands(reader: Reader, minor: int) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _percent(reader: Reader, minor: int, *, rebate: bool) -> Percent:
+def _percent(reader: TariffTableReader, minor: int, *, rebate: bool) -> Percent:
     sign = Fraction(-1 if rebate else 1, 100)
     rates: tuple[DatedPercent, ...] = ()
     by_use: list[UsePercent] = []
@@ -358,7 +360,7 @@ def _percent(reader: Reader, minor: int, *, rebate: bool) -> Percent:
     )
 
 
-def _dated(reader: Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
+def _dated(reader: TariffTableReader, sign: Fraction) -> tuple[DatedPercent, ...]:
     rates: list[DatedPercent] = []
     for n, item in enumerate(reader.tables("rates", "rate")):
         day, value = item.day("from", None), item.number("percent")
@@ -374,7 +376,7 @@ def _dated(reader: Reader, sign: Fraction) -> tuple[DatedPercent, ...]:
     return tuple(rates)
 
 
-def _bases(reader: Reader) -> Iterator[Base]:
+def _bases(reader: TariffTableReader) -> Iterator[BaseLine]:
     value = reader.take("on")
     if value is None:
         return
@@ -386,14 +388,14 @@ def _bases(reader: Reader) -> Iterator[Base]:
         if not isinstance(table, dict):
             reader.fault(f"entry {n} must be a line's name or a table with one, not {item!r}", "on")
             continue
-        inner = Reader(table, f"{reader.where}.on[{n}]", reader.faults)
+        inner = TariffTableReader(table, f"{reader.where}.on[{n}]", reader.faults)
         name, share = inner.text("line"), inner.number("percent", Fraction(100))
         inner.finish()
         if name and share is not None:
-            yield Base(name, share / 100)
+            yield BaseLine(name, share / 100)
 
 
-def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
+def _between_lines(lines: list[ChargeLine], declared: set[Any]) -> Iterator[Fault]:
     seen: set[str] = set()
     for line in lines:
         if line.name in seen:
@@ -406,6 +408,6 @@ def _between_lines(lines: list[Line], declared: set[Any]) -> Iterator[Fault]:
                     f"line {line.name}.on",
                     f"names the line {base.line!r}, which does not exist; there are {names}",
                 )
-    for cycle in order_of(lines)[1]:
+    for cycle in calculation_order(lines)[1]:
         chain = " -> ".join([*cycle, cycle[0]])
         yield Fault(f"line {cycle[0]}.on", f"depends on itself, by {chain}; remove one of the lines")

@@ -16,20 +16,36 @@ from itertools import pairwise
 from typing import assert_never
 
 from urja.core.calendar import Period
-from urja.core.rating.bills import Bill, Stretch, Version, bills_of, within, without_doubles
+from urja.core.rating.bills import Bill, BillVersion, ChargeSpan, bills_of, weights_within, without_duplicates
+from urja.core.rating.inputs_and_results import (
+    ZERO,
+    EnergyUse,
+    RatedLine,
+    RatedPeriod,
+    RatingError,
+    RatingTerms,
+)
 from urja.core.rating.parts import minimum_parts, percent_parts, round_off_parts, slab_parts, time_parts
-from urja.core.rating.shapes import ZERO, LineTarget, RatingError, Target, Terms, Use
-from urja.core.rating.tariff import Line, Minimum, Percent, PerTime, RoundOff, Slabs, bases_of, order_of
+from urja.core.rating.tariff import (
+    ChargeLine,
+    Minimum,
+    Percent,
+    PerTime,
+    RoundOff,
+    Slabs,
+    bases_of,
+    calculation_order,
+)
 
 
-def target(
-    terms: Sequence[Terms],
-    uses: Sequence[Use],
+def rate_period(
+    terms: Sequence[RatingTerms],
+    uses: Sequence[EnergyUse],
     *,
     billed: Period,
     through: date,
     by_day_from: date | None = None,
-) -> Target:
+) -> RatedPeriod:
     """Return the charges of the days of `billed` before `through`; charges by day count from `by_day_from`, if given.
 
     `terms` are those of the billed days in date order, the first in force on the first day; `uses` are the energy of
@@ -39,7 +55,7 @@ def target(
     elapsed = Period(billed.first, max(billed.first, min(through, billed.end)))
     _check_uses(uses, elapsed)
     notes: list[str] = []
-    sums: dict[str, LineTarget] = {}
+    sums: dict[str, RatedLine] = {}
     begins = billed.first if by_day_from is None else max(billed.first, min(by_day_from, billed.end))
     bills = list(bills_of(terms, uses, billed, elapsed, begins, notes))
     for bill in bills:
@@ -48,15 +64,15 @@ def target(
             sums[name] = (
                 done
                 if before is None
-                else LineTarget(
+                else RatedLine(
                     name, done.title, before.amount_minor + done.amount_minor, before.parts + done.parts
                 )
             )
-    rated = without_doubles(version.tariff for bill in bills for version in bill.versions)
-    return Target(billed, elapsed.end, tuple(sums.values()), tuple(rated), tuple(notes))
+    rated = without_duplicates(version.tariff for bill in bills for version in bill.versions)
+    return RatedPeriod(billed, elapsed.end, tuple(sums.values()), tuple(rated), tuple(notes))
 
 
-def _check_uses(uses: Sequence[Use], elapsed: Period) -> None:
+def _check_uses(uses: Sequence[EnergyUse], elapsed: Period) -> None:
     for use in uses:
         if use.energy_wh and elapsed.meet(use.days) != use.days:
             raise RatingError(
@@ -70,14 +86,14 @@ def _check_uses(uses: Sequence[Use], elapsed: Period) -> None:
             raise RatingError(f"two pieces of energy share the day {after.days.first}")
 
 
-def _rate(bill: Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]) -> dict[str, LineTarget]:
+def _rate(bill: Bill, known: dict[date, dict[str, RatedLine]], notes: list[str]) -> dict[str, RatedLine]:
     """Return each charge line of a bill; `known` caches the lines of the bill as it was before each day of a change."""
     all_lines = [line for version in bill.versions for line in version.tariff.lines]
-    done: dict[str, LineTarget] = {}
-    runs: dict[int, Stretch] = {}
-    for name in order_of(all_lines)[0]:
+    done: dict[str, RatedLine] = {}
+    runs: dict[int, ChargeSpan] = {}
+    for name in calculation_order(all_lines)[0]:
         line, number = _last_change(bill.versions, name)
-        before: dict[str, LineTarget] = {}
+        before: dict[str, RatedLine] = {}
         if number:
             first = bill.versions[number].first
             if first not in known:
@@ -95,7 +111,7 @@ def _rate(bill: Bill, known: dict[date, dict[str, LineTarget]], notes: list[str]
     return {name: done[name] for name in dict.fromkeys(line.name for line in all_lines)}
 
 
-def _last_change(versions: tuple[Version, ...], name: str) -> tuple[Line | None, int]:
+def _last_change(versions: tuple[BillVersion, ...], name: str) -> tuple[ChargeLine | None, int]:
     """Return a line as the newest version defines it, and the number of the version since which it is defined so."""
     said = [next((line for line in version.tariff.lines if line.name == name), None) for version in versions]
     newest, number = said[-1], len(said) - 1
@@ -104,26 +120,26 @@ def _last_change(versions: tuple[Version, ...], name: str) -> tuple[Line | None,
     return newest, number
 
 
-def _goes_on_as(old: Line | None, new: Line | None) -> bool:
+def _goes_on_as(old: ChargeLine | None, new: ChargeLine | None) -> bool:
     """Return whether a line that changes into another carries no amount over."""
     if new is not None and isinstance(new.accrual, RoundOff):
         return old is None or isinstance(old.accrual, RoundOff)
     return old is new if old is None or new is None else old.says_the_same_as(new)
 
 
-def _added(kept: LineTarget | None, new: LineTarget) -> LineTarget:
+def _added(kept: RatedLine | None, new: RatedLine) -> RatedLine:
     if kept is None:
         return new
-    return LineTarget(new.name, new.title, kept.amount_minor + new.amount_minor, kept.parts + new.parts)
+    return RatedLine(new.name, new.title, kept.amount_minor + new.amount_minor, kept.parts + new.parts)
 
 
 def _line(
-    stretch: Stretch,
-    line: Line,
-    before: dict[str, LineTarget],
-    done: dict[str, LineTarget],
+    stretch: ChargeSpan,
+    line: ChargeLine,
+    before: dict[str, RatedLine],
+    done: dict[str, RatedLine],
     notes: list[str],
-) -> LineTarget:
+) -> RatedLine:
     """Return the amount of a line in a stretch, given the amounts of the lines it is calculated from."""
     bases = {
         base.line: _since(stretch, done[base.line], before.get(base.line)) for base in bases_of(line.accrual)
@@ -142,10 +158,10 @@ def _line(
         case _:
             assert_never(line.accrual)
     amount = line.step.apply(sum((part.amount for part in parts), ZERO))
-    return LineTarget(line.name, line.title, int(amount), tuple(parts))
+    return RatedLine(line.name, line.title, int(amount), tuple(parts))
 
 
-def _since(stretch: Stretch, now: LineTarget, before: LineTarget | None) -> LineTarget:
+def _since(stretch: ChargeSpan, now: RatedLine, before: RatedLine | None) -> RatedLine:
     """Return the amount of a line in a stretch: all of it where the stretch is the whole bill."""
     if stretch.charged == stretch.days:
         return now
@@ -156,10 +172,10 @@ def _since(stretch: Stretch, now: LineTarget, before: LineTarget | None) -> Line
     ]
     grown += [(part, -part.amount) for part in old.values()]
     parts = (
-        replace(part, amount=amount, weights=within(part.weights, stretch.elapsed))
+        replace(part, amount=amount, weights=weights_within(part.weights, stretch.elapsed))
         for part, amount in grown
         if amount
     )
-    return LineTarget(
+    return RatedLine(
         now.name, now.title, now.amount_minor - (before.amount_minor if before else 0), tuple(parts)
     )

@@ -5,23 +5,23 @@ from datetime import date
 from fractions import Fraction
 from typing import assert_never
 
-from urja.core.calendar import Period, month_fraction, month_parts
-from urja.core.rating.bills import Stretch
-from urja.core.rating.shapes import ROUNDING, ZERO, LineTarget, Part, rounded
+from urja.core.calendar import Period, month_fraction, split_by_month
+from urja.core.rating.bills import ChargeSpan
+from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, rounded
 from urja.core.rating.tariff import (
-    Base,
+    BaseLine,
+    ChargeLine,
     DatedPercent,
-    Each,
-    Line,
     Minimum,
     Percent,
     PerTime,
     Prorate,
+    RoundingScope,
     RoundOff,
     Scaling,
     Slabs,
 )
-from urja.core.units import exact, major
+from urja.core.units import exact_text, major_text
 
 type _Weights = tuple[tuple[Period, Fraction], ...]
 
@@ -36,21 +36,21 @@ type _Product = tuple[Fraction, str, Fraction]
 
 
 def _part(
-    stretch: Stretch,
-    line: Line,
+    stretch: ChargeSpan,
+    line: ChargeLine,
     key: str,
     label: str,
     product: _Product,
     *,
     weights: _Weights,
-) -> Part:
+) -> LinePart:
     quantity, unit, rate = product
     exactly = quantity * rate
-    amount = line.step.apply(exactly) if line.each is Each.PART else exactly
-    return Part(f"{stretch.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
+    amount = line.step.apply(exactly) if line.each is RoundingScope.PART else exactly
+    return LinePart(f"{stretch.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
 
 
-def _factor(stretch: Stretch, days: Period, prorate: Prorate) -> Fraction:
+def _factor(stretch: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
     """Return the length of some days in months, as the document's proration counts them."""
     match prorate:
         case Prorate.MONTH_FRACTION:
@@ -63,15 +63,15 @@ def _factor(stretch: Stretch, days: Period, prorate: Prorate) -> Fraction:
             assert_never(prorate)
 
 
-def _scaled(stretch: Stretch, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
+def _scaled(stretch: ChargeSpan, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
     """Return a bound given in kWh a month, scaled to the days of the bill."""
     factor = _factor(stretch, stretch.days, scaling.prorate)
     return rounded(kwh * factor, scaling.round_width, what, "kWh", notes)
 
 
 def _reached(
-    stretch: Stretch,
-    line: Line,
+    stretch: ChargeSpan,
+    line: ChargeLine,
     bounds: Sequence[Fraction | None],
     kwh: Fraction,
     scaling: Scaling,
@@ -85,7 +85,7 @@ def _reached(
     raise AssertionError("the last bound is open: parse_tariff refuses another document")
 
 
-def slab_parts(stretch: Stretch, line: Line, accrual: Slabs, notes: list[str]) -> Iterator[Part]:
+def slab_parts(stretch: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[str]) -> Iterator[LinePart]:
     """Yield the parts of energy priced by slabs: one for each slab with energy in it since the change."""
     what = f"{line.name}: energy"
     energy = rounded(stretch.energy_kwh, accrual.round_energy, what, "kWh", notes)
@@ -107,7 +107,11 @@ def slab_parts(stretch: Stretch, line: Line, accrual: Slabs, notes: list[str]) -
         if before:
             inside -= _inside(before, number, low, high)
         if inside:
-            span = f"above {exact(low)} kWh" if high is None else f"{exact(low)} to {exact(high)} kWh"
+            span = (
+                f"above {exact_text(low)} kWh"
+                if high is None
+                else f"{exact_text(low)} to {exact_text(high)} kWh"
+            )
             label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {span}"
             product = (inside, "kWh", slab.rate)
             yield _part(stretch, line, f"{prefix}{number}", label, product, weights=stretch.uses)
@@ -131,7 +135,9 @@ def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
     raise AssertionError("the last band is open: parse_tariff refuses another document")
 
 
-def _rate_of_use(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Fraction | None:
+def _rate_of_use(
+    stretch: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[str]
+) -> Fraction | None:
     """Return the rate of the band that the use has reached; None where bands depend on the load."""
     bounds = [band.up_to_kwh for band in accrual.bands]
     if all(bound is None for bound in bounds):
@@ -143,7 +149,7 @@ type _Priced = tuple[Period, Fraction | None, Fraction]
 """Days, the load in kW that their price is multiplied by (None: by none), and that price in minor units."""
 
 
-def _priced(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> list[_Priced]:
+def _priced(stretch: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[str]) -> list[_Priced]:
     """Return the days in runs of one price: a change of load that leaves the price unchanged splits nothing."""
     runs: list[_Priced] = []
     of_use = _rate_of_use(stretch, line, accrual, notes)
@@ -157,11 +163,13 @@ def _priced(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) ->
     return runs
 
 
-def time_parts(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str]) -> Iterator[Part]:
+def time_parts(
+    stretch: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[str]
+) -> Iterator[LinePart]:
     """Yield the parts of a charge by day or by month: one for each month and price."""
     begun: set[str] = set()
     for days, load, price in _priced(stretch, line, accrual, notes):
-        suffix = f", {exact(load)} kW" if load is not None else ""
+        suffix = f", {exact_text(load)} kW" if load is not None else ""
         for key, label, run, of in _times(stretch, accrual, days):
             # The first run has the plain key: a load that changes later must not rename a part that is posted
             # already.
@@ -171,7 +179,7 @@ def time_parts(stretch: Stretch, line: Line, accrual: PerTime, notes: list[str])
             yield _part(stretch, line, name, label + suffix, product, weights=_by_days(run))
 
 
-def _times(stretch: Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
+def _times(stretch: ChargeSpan, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
     """Yield the days as the line counts them: a key, a label, the days, and the number of days that the price is for."""
     if not accrual.monthly:
         if days.days:
@@ -182,14 +190,14 @@ def _times(stretch: Stretch, accrual: PerTime, days: Period) -> Iterator[tuple[s
             label = f"{days.days} of the period's {stretch.period_days} days"
             yield "period", label, days, stretch.period_days
         return
-    for month, length in month_parts(days):
+    for month, length in split_by_month(days):
         of = 30 if accrual.scaling.prorate is Prorate.DAYS_OF_30 else length
         yield f"{month.first:%Y-%m}", f"{month.first:%Y-%m}, {month.days} of {of} days", month, of
 
 
 def percent_parts(
-    stretch: Stretch, line: Line, accrual: Percent, bases: dict[str, LineTarget], notes: list[str]
-) -> Iterator[Part]:
+    stretch: ChargeSpan, line: ChargeLine, accrual: Percent, bases: dict[str, RatedLine], notes: list[str]
+) -> Iterator[LinePart]:
     """Yield the parts of a percentage of other lines, and a last one where they exceed the cap."""
     rates, at_most = accrual.rates, accrual.at_most
     if accrual.by_use:
@@ -212,12 +220,12 @@ def percent_parts(
 
 
 def _shares(
-    stretch: Stretch,
-    line: Line,
-    on: tuple[Base, ...],
+    stretch: ChargeSpan,
+    line: ChargeLine,
+    on: tuple[BaseLine, ...],
     rates: tuple[DatedPercent, ...],
-    bases: dict[str, LineTarget],
-) -> Iterator[Part]:
+    bases: dict[str, RatedLine],
+) -> Iterator[LinePart]:
     starts = [rate.from_day for rate in rates if rate.from_day]
     for base, again in _told_apart(on):
         for part in _base_parts(stretch, bases[base.line], line.each):
@@ -225,14 +233,14 @@ def _shares(
                 rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
                 quantity = part.amount * base.share * weight
                 key = f"{part.key.removeprefix(f'{stretch.name}/')}{again}@{rate.from_day or ''}"
-                share = "" if base.share == 1 else f"{exact(base.share * 100)} % of "
-                label = f"{exact(rate.fraction * 100)} % of {share}{part.label}"
+                share = "" if base.share == 1 else f"{exact_text(base.share * 100)} % of "
+                label = f"{exact_text(rate.fraction * 100)} % of {share}{part.label}"
                 if quantity:
                     product = (quantity, "minor", rate.fraction)
                     yield _part(stretch, line, key, label, product, weights=_by_days(days))
 
 
-def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
+def _told_apart(on: tuple[BaseLine, ...]) -> Iterator[tuple[BaseLine, str]]:
     """Yield bases with a suffix for their keys: a line may be named twice, as all of it and as 8 % of it (Delhi)."""
     named: list[str] = []
     for base in on:
@@ -242,14 +250,16 @@ def _told_apart(on: tuple[Base, ...]) -> Iterator[tuple[Base, str]]:
 
 
 def minimum_parts(
-    stretch: Stretch, line: Line, accrual: Minimum, bases: dict[str, LineTarget], notes: list[str]
-) -> list[Part]:
+    stretch: ChargeSpan, line: ChargeLine, accrual: Minimum, bases: dict[str, RatedLine], notes: list[str]
+) -> list[LinePart]:
     """Return the minimum charge of the elapsed days less the amounts of the named lines; nothing where they reach it."""
     parts = [*time_parts(stretch, line, accrual.price, notes), *_less(stretch, line, accrual.on, bases)]
     return parts if sum((part.amount for part in parts), ZERO) > 0 else []
 
 
-def _less(stretch: Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, LineTarget]) -> Iterator[Part]:
+def _less(
+    stretch: ChargeSpan, line: ChargeLine, on: tuple[BaseLine, ...], bases: dict[str, RatedLine]
+) -> Iterator[LinePart]:
     for base, again in _told_apart(on):
         amount = Fraction(bases[base.line].amount_minor)
         if amount:
@@ -262,24 +272,24 @@ def _less(stretch: Stretch, line: Line, on: tuple[Base, ...], bases: dict[str, L
 
 
 def round_off_parts(
-    stretch: Stretch, line: Line, accrual: RoundOff, bases: dict[str, LineTarget]
-) -> list[Part]:
+    stretch: ChargeSpan, line: ChargeLine, accrual: RoundOff, bases: dict[str, RatedLine]
+) -> list[LinePart]:
     """Return the part that rounds the sum of the named lines; nothing where the sum is round already."""
     whole = sum((base.share * bases[base.line].amount_minor for base in accrual.on), ZERO)
     left = accrual.to.apply(whole) - whole
     if not left:
         return []
-    multiple = major(accrual.to.to, stretch.tariff.exponent)
+    multiple = major_text(accrual.to.to, stretch.tariff.exponent)
     label = f"rounded {accrual.to.mode} to a multiple of {multiple} {stretch.tariff.currency}"
     product = (left, ROUNDING, Fraction(1))
     return [_part(stretch, line, "whole", label, product, weights=_by_days(stretch.elapsed))]
 
 
-def _base_parts(stretch: Stretch, base: LineTarget, each: Each) -> Iterator[Part]:
+def _base_parts(stretch: ChargeSpan, base: RatedLine, each: RoundingScope) -> Iterator[LinePart]:
     """Yield the amounts that a percentage is taken of: each part of the base line, or its total."""
-    if each is Each.PART:
+    if each is RoundingScope.PART:
         yield from (
-            Part(p.key, f"{base.title}, {p.label}", p.quantity, p.unit, p.rate, p.amount, p.weights)
+            LinePart(p.key, f"{base.title}, {p.label}", p.quantity, p.unit, p.rate, p.amount, p.weights)
             for p in base.parts
         )
         return
@@ -291,10 +301,10 @@ def _base_parts(stretch: Stretch, base: LineTarget, each: Each) -> Iterator[Part
     )
     key = f"{stretch.name}/{base.name}"
     amount = Fraction(base.amount_minor)
-    yield Part(key, base.title, Fraction(1), "line", amount, amount, weights)
+    yield LinePart(key, base.title, Fraction(1), "line", amount, amount, weights)
 
 
-def _weights(part: Part, elapsed: Period, starts: list[date]) -> list[tuple[Period, Fraction]]:
+def _weights(part: LinePart, elapsed: Period, starts: list[date]) -> list[tuple[Period, Fraction]]:
     """Return the runs of elapsed days with one percentage, each with the share of a part that falls on it."""
     stretches = elapsed.cut(starts)
     if len(stretches) == 1:

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
-from urja.core.units import Step
+from urja.core.units import RoundingStep
 
 
 class Prorate(StrEnum):
@@ -31,7 +31,7 @@ class OnChange(StrEnum):
     """Each version rates its days as a bill of their own, with the energy read on them."""
 
 
-class Each(StrEnum):
+class RoundingScope(StrEnum):
     """What the rounding of money is applied to."""
 
     LINE = "line"
@@ -39,7 +39,7 @@ class Each(StrEnum):
     """Each slab, each month, or each part that a percentage is taken of."""
 
 
-class Book(StrEnum):
+class ContraKind(StrEnum):
     """The kind of contra account that a line is posted to."""
 
     REVENUE = "revenue"
@@ -61,7 +61,7 @@ class Scaling:
     """How bounds in kWh a month become bounds of a billing period."""
 
     prorate: Prorate
-    round_width: Step | None
+    round_width: RoundingStep | None
     """Rounding of a prorated bound or width, in kWh."""
 
 
@@ -80,7 +80,7 @@ class Slabs:
     tables: tuple[SlabTable, ...]
     """One table, unless the slabs depend on the total use (Telangana, Tamil Nadu; Kerala above 250 kWh)."""
     scaling: Scaling
-    round_energy: Step | None
+    round_energy: RoundingStep | None
     """Rounding of the energy before it is priced, in kWh."""
 
 
@@ -102,12 +102,12 @@ class PerTime:
     bands: tuple[Band, ...]
     scaling: Scaling
     """Of a monthly price to days, and of bounds in kWh to the period."""
-    round_load: Step | None
+    round_load: RoundingStep | None
     """Rounding of the sanctioned load, in kW."""
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseLine:
     """A charge line, or a `share` of it, that another line is calculated from."""
 
     line: str
@@ -142,7 +142,7 @@ class Percent:
     at_most: Fraction | None
     """Cap as in `by_use`, where the entry there has none of its own."""
     scaling: Scaling
-    on: tuple[Base, ...]
+    on: tuple[BaseLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,38 +150,38 @@ class Minimum:
     """A minimum charge: a price by the month less the amounts of named lines, at least zero."""
 
     price: PerTime
-    on: tuple[Base, ...]
+    on: tuple[BaseLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RoundOff:
     """The rounding of the sum of named lines, such as a bill in whole rupees."""
 
-    to: Step
-    on: tuple[Base, ...]
+    to: RoundingStep
+    on: tuple[BaseLine, ...]
 
 
 type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
 
 
-def bases_of(accrual: Accrual) -> tuple[Base, ...]:
+def bases_of(accrual: Accrual) -> tuple[BaseLine, ...]:
     """Return the lines that a charge line is calculated from; none for one that depends on no other."""
     return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChargeLine:
     """One charge line of a bill."""
 
     name: str
     title: str
     accrual: Accrual
-    step: Step
+    step: RoundingStep
     """Rounding of the amount, in minor units."""
-    each: Each
-    book: Book
+    each: RoundingScope
+    book: ContraKind
 
-    def says_the_same_as(self, other: "Line") -> bool:
+    def says_the_same_as(self, other: "ChargeLine") -> bool:
         """Return whether both lines charge alike: their titles and contra accounts are not compared."""
         return (self.accrual, self.step, self.each) == (other.accrual, other.step, other.each)
 
@@ -200,13 +200,13 @@ class Tariff:
     period_starts_on: int
     on_change: OnChange
     """How the change to this version is made."""
-    round_units: Step | None
+    round_units: RoundingStep | None
     """With `on_change` by days: rounding of the energy before the change, in kWh."""
     modelled_on: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChargeLine, ...]
     sha256: str = field(repr=False)
 
-    def line(self, name: str) -> Line:
+    def line(self, name: str) -> ChargeLine:
         """Return the line of a name; raises KeyError where there is none."""
         for line in self.lines:
             if line.name == name:
@@ -229,7 +229,7 @@ class Tariff:
         return ""
 
 
-def order_of(lines: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:
     """Return the names of lines with bases first, and the cycles that prevent it; versions of a line count as one
     line.
     """

@@ -4,7 +4,6 @@
 elsewhere; `load_companion()` the object map; `name_object(obis)` words for any electricity, gas or abstract code.
 """
 
-from urja.cosem.companion.lists import push_list
 from urja.cosem.companion.loader import CompanionError, load_companion
 from urja.cosem.companion.model import (
     BILLING_DATE,
@@ -21,6 +20,7 @@ from urja.cosem.companion.model import (
     PushLayout,
     TextDisplay,
 )
+from urja.cosem.companion.named_lists import push_list
 from urja.cosem.companion.naming import generic_name, name_object
 from urja.cosem.companion.type_builder import (
     build_device_type,

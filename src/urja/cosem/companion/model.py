@@ -159,7 +159,7 @@ class Quantity(msgspec.Struct, frozen=True):
     unit: int | None = None
 
 
-type PushLists = MappingProxyType[tuple[bytes, int], tuple[Quantity, ...]]
+type NamedLists = MappingProxyType[tuple[bytes, int], tuple[Quantity, ...]]
 """Lists by their name and the number of elements, the name included."""
 
 PUSH_KEYS: Final = ("block", "instantaneous", "alert")
@@ -196,7 +196,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     pushes: MappingProxyType[str, PushLayout]
     written: MappingProxyType[int, int]
     meant: MappingProxyType[int, int]
-    lists: PushLists
+    lists: NamedLists
     overload: OverloadHabit | None = None
     display: TextDisplay | None = None
 

@@ -16,7 +16,6 @@ from typing import Final
 
 import msgspec
 
-from urja.cosem.companion.lists import parse_lists
 from urja.cosem.companion.loader import (
     CompanionError,
     Raw,
@@ -46,6 +45,7 @@ from urja.cosem.companion.model import (
     PushLayout,
     TextDisplay,
 )
+from urja.cosem.companion.named_lists import parse_lists
 from urja.cosem.companion.type_columns import column_problems, meaning_problems
 from urja.cosem.companion.type_files import EVENTS, LISTS, PROFILES, TYPE, TypeFiles, read_files
 from urja.cosem.companion.units import TYPE_TAGS

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 @dataclass(frozen=True, slots=True)
 class _Command:
     arguments: type[msgspec.Struct]
-    execute: Callable[[Work, Any], Awaitable[Outcome]]
+    execute: Callable[[CommandContext, Any], Awaitable[CommandOutcome]]
 
 
 def _find() -> dict[str, _Command]:
@@ -36,7 +36,7 @@ KINDS: Final = tuple(sorted(_COMMANDS))
 """Every command that this head end knows."""
 
 
-async def execute(work: Work) -> Outcome:
+async def execute(work: CommandContext) -> CommandOutcome:
     """Carry an order out; raises SessionFailedError, and StreamError where records could not be published."""
     command = _COMMANDS.get(work.order.kind)
     if command is None:

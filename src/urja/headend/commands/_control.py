@@ -8,8 +8,8 @@ from typing import Any, Final
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.obis import CosemAttribute, CosemMethod
+from urja.headend.command_context import CommandContext
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Work
 
 _CLASS: Final = 70
 _OBIS: Final = "0.0.96.3.10.255"
@@ -71,7 +71,7 @@ class Control:
         }
 
 
-async def move(work: Work, method: CosemMethod) -> Control:
+async def move(work: CommandContext, method: CosemMethod) -> Control:
     """Give the order, and read back what became of it."""
     if not work.meter.compiled.device_type.relay:
         raise SessionFailedError(FailureKind.OURS, f"a {work.meter.entry.device_type} has no load switch")
@@ -81,7 +81,7 @@ async def move(work: Work, method: CosemMethod) -> Control:
     return await read(work)
 
 
-async def read(work: Work) -> Control:
+async def read(work: CommandContext) -> Control:
     """State and load in one exchange; raises SessionFailedError (protocol) where there is no state to read."""
     registers = [CosemAttribute.of(3, obis, attribute) for obis in _LOAD.values() for attribute in (2, 3)]
     output, state, mode, *load = await work.session.get_each([_OUTPUT, _STATE, _MODE, *registers])

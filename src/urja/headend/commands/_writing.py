@@ -9,8 +9,8 @@ from urja.cosem.companion import DeviceType
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
+from urja.headend.command_context import CommandContext
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Work
 
 
 def moment(device_type: DeviceType, at: datetime) -> Data:
@@ -40,7 +40,7 @@ def amount(minor: int) -> Data:
     return axdr.int32(minor)
 
 
-async def write_all(work: Work, values: Mapping[str, Data]) -> None:
+async def write_all(work: CommandContext, values: Mapping[str, Data]) -> None:
     """Write objects in order and read them back, in two exchanges where the meter takes lists; raises SessionFailedError (not obeyed) where one is another."""
     wanted = {CosemAttribute.of(1, obis, 2): value for obis, value in values.items()}
     await work.session.set_each(wanted)

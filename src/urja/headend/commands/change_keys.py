@@ -14,8 +14,8 @@ from urja.base.keystore import KeyNotOpenedError
 from urja.cosem import axdr
 from urja.cosem.obis import CosemMethod
 from urja.cosem.security import KekStore
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 _TRANSFER: Final = CosemMethod.of(64, "0.0.43.0.3.255", 2)
 _GUEK, _GAK = 0, 2
@@ -28,7 +28,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     number: int
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError: new keys (to be proven) after the transfer, refused where the meter does not take them."""
     meter, waiting = work.meter, work.meter.next
     offered = meter.entry.next_keys
@@ -43,7 +43,7 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
             FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet"
         )
     if work.session.key_id == waiting.key_id:
-        return Outcome(evidence={"number": waiting.number})
+        return CommandOutcome(evidence={"number": waiting.number})
     if meter.entry.wrapped_master is None:
         raise SessionFailedError(
             FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"

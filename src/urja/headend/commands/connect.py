@@ -8,27 +8,27 @@ itself connected, its word proves nothing: there the command is confirmed by the
 
 from msgspec import Struct
 
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands import _control
 from urja.headend.commands._control import ControlState
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """None."""
 
 
-async def execute(work: Work, _arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError (not obeyed) where the meter stays disconnected."""
     control = await _control.move(work, _control.RECONNECT)
     evidence = {**control.evidence(), "load_proven": control.load_proven}
     if control.state is ControlState.READY:
-        return Outcome("waiting_for_person", "the button at the meter is to be pressed", evidence)
+        return CommandOutcome("waiting_for_person", "the button at the meter is to be pressed", evidence)
     if not control.closed:
         raise SessionFailedError(
             FailureKind.DISOBEYED, f"told to connect, the meter is {control.state.name.lower()}"
         )
     if control.mode == _control.ALWAYS_CONNECTED and not control.load_proven:
         detail = "control mode 0: the meter always calls itself connected, and no load was seen"
-        return Outcome("connected_load_unproven", detail, evidence)
-    return Outcome(evidence=evidence)
+        return CommandOutcome("connected_load_unproven", detail, evidence)
+    return CommandOutcome(evidence=evidence)

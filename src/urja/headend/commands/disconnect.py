@@ -6,22 +6,22 @@ contacts or of a wire around the meter.
 
 from msgspec import Struct
 
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands import _control
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """None."""
 
 
-async def execute(work: Work, _arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError (not obeyed) where the meter stays connected."""
     control = await _control.move(work, _control.DISCONNECT)
     if control.open:
-        return Outcome(evidence=control.evidence())
+        return CommandOutcome(evidence=control.evidence())
     if control.mode == _control.ALWAYS_CONNECTED:
-        return Outcome(
+        return CommandOutcome(
             "failed",
             "control mode 0: no order moves this load switch; set its mode first",
             control.evidence(),

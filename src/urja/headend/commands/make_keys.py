@@ -6,15 +6,15 @@ same step, keys that were lost on the way to the database would lock everybody o
 
 from msgspec import Struct, to_builtins
 
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing: what comes is random."""
 
 
-async def execute(work: Work, _arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError (ours) where the meter's master key is not known, or keys wait to be sent already."""
     entry = work.meter.entry
     if entry.wrapped_master is None:
@@ -26,4 +26,4 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
         raise SessionFailedError(FailureKind.OURS, "the meter has new keys already that it is yet to prove")
     with_secret = entry.wrapped_hls_secret is not None
     made = work.key_maker.make(entry.system_title, work.order.command_id, with_secret=with_secret)
-    return Outcome(evidence={"new_keys": to_builtins(made)})
+    return CommandOutcome(evidence={"new_keys": to_builtins(made)})

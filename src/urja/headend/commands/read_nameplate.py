@@ -2,15 +2,15 @@
 
 from msgspec import Struct
 
-from urja.headend.shown_rows import shown
-from urja.headend.work import Outcome, Work
+from urja.headend.command_context import CommandContext, CommandOutcome
+from urja.headend.readable_rows import shown
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing: it is one row."""
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:  # noqa: ARG001
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:  # noqa: ARG001
     """Raises SessionFailedError where the meter keeps it from us."""
     buffer = await work.pulls.whole(work.session, work.meter, "nameplate")
-    return Outcome(evidence={"shown": [shown(buffer, work.meter.compiled.device_type, 1)]})
+    return CommandOutcome(evidence={"shown": [shown(buffer, work.meter.compiled.device_type, 1)]})

@@ -8,9 +8,9 @@ from urja.cosem.companion import unit_symbol
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
-from urja.headend import reading
+from urja.headend import object_reading
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +21,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     class_id: Annotated[int, Meta(ge=0, le=65535)] | None = None
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the meter has no such thing, or keeps it from us."""
     device_type = work.meter.compiled.device_type
     try:
@@ -30,14 +30,16 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
         raise SessionFailedError(FailureKind.OURS, str(error)) from error
     class_id = arguments.class_id
     if class_id is None:
-        class_id = await reading.find_class(work.session, obis, device_type)
+        class_id = await object_reading.find_class(work.session, obis, device_type)
     if (class_id, arguments.attribute) == (7, 2):
         raise SessionFailedError(FailureKind.OURS, "the buffer of a profile is read by read_profile")
-    found = await reading.read(work.session, CosemAttribute(class_id, obis, arguments.attribute), device_type)
-    assert isinstance(found, reading.SingleValue)
+    found = await object_reading.read(
+        work.session, CosemAttribute(class_id, obis, arguments.attribute), device_type
+    )
+    assert isinstance(found, object_reading.SingleValue)
     scaled = found.quantity.scaled(found.value)
     unit = found.quantity.unit
-    return Outcome(
+    return CommandOutcome(
         evidence={
             "obis": str(obis),
             "class_id": class_id,

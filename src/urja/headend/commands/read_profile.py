@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from urja.headend.shown_rows import shown
-from urja.headend.work import Outcome, Work
+from urja.headend.command_context import CommandContext, CommandOutcome
+from urja.headend.readable_rows import shown
 from urja.stream.messages import Profile
 
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -26,7 +26,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """How many of the newest rows of each buffer go with the answer, as a person reads them."""
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError, and StreamError where the broker does not take the records."""
     window = (arguments.from_at, arguments.to_at)
     correlation = work.order.correlation
@@ -36,4 +36,4 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     if arguments.shown:
         device_type = work.meter.compiled.device_type
         evidence["shown"] = [shown(buffer, device_type, arguments.shown) for buffer in pulled.buffers]
-    return Outcome(evidence=evidence)
+    return CommandOutcome(evidence=evidence)

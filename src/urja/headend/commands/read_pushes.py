@@ -9,12 +9,12 @@ from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
-from urja.cosem.pushlist import PROFILE_BUFFER, Pushed, PushList
+from urja.cosem.push_object_list import PROFILE_BUFFER, PushObject, PushObjectList
 from urja.cosem.xdlms.selection import CaptureObject
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
 from urja.headend.profiles import read_capture_objects, read_scaler_units
 from urja.headend.session import Session
-from urja.headend.work import Outcome, Work
 
 _PUSH_SETUP = 40
 
@@ -23,11 +23,11 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """None: every push of the meter's type is read."""
 
 
-async def execute(work: Work, _arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the meter does not say what it pushes."""
     session, device_type = work.session, work.meter.compiled.device_type
     lists = [
-        PushList(
+        PushObjectList(
             key,
             tuple([await _with_columns(session, each) for each in await _object_list(session, push.obis)]),
         )
@@ -36,11 +36,11 @@ async def execute(work: Work, _arguments: Arguments) -> Outcome:
     profiles = [profile.scaler_obis for profile in device_type.profiles.values() if profile.scaler_obis]
     wanted = list(dict.fromkeys(attribute for told in lists for attribute in _registers(told.objects)))
     units = await read_scaler_units(session, wanted, profiles)
-    told = [PushList(one.key, _scaled(one.objects, units)) for one in lists]
-    return Outcome(evidence={"pushes": msgspec.to_builtins(told)})
+    told = [PushObjectList(one.key, _scaled(one.objects, units)) for one in lists]
+    return CommandOutcome(evidence={"pushes": msgspec.to_builtins(told)})
 
 
-async def _object_list(session: Session, obis: str) -> list[Pushed]:
+async def _object_list(session: Session, obis: str) -> list[PushObject]:
     """Attribute 2 of a push setup; what a later version of the class adds to an entry restricts it and is left out."""
     data = await session.get(CosemAttribute.of(_PUSH_SETUP, obis, 2))
     if data.tag is not Tag.ARRAY:
@@ -55,19 +55,21 @@ def _four(entry: Data) -> Data:
     return axdr.structure(*entry.value[:4]) if entry.tag is Tag.STRUCTURE else entry
 
 
-def _pushed(entry: CaptureObject) -> Pushed:
+def _pushed(entry: CaptureObject) -> PushObject:
     attribute = entry.attribute
-    return Pushed(attribute.class_id, str(attribute.obis), attribute.attribute, data_index=entry.data_index)
+    return PushObject(
+        attribute.class_id, str(attribute.obis), attribute.attribute, data_index=entry.data_index
+    )
 
 
-async def _with_columns(session: Session, each: Pushed) -> Pushed:
+async def _with_columns(session: Session, each: PushObject) -> PushObject:
     if (each.class_id, each.attribute) != PROFILE_BUFFER:
         return each
     captured = await read_capture_objects(session, each.obis)
     return msgspec.structs.replace(each, captured=tuple(map(_pushed, captured)))
 
 
-def _registers(objects: Sequence[Pushed]) -> Iterator[CosemAttribute]:
+def _registers(objects: Sequence[PushObject]) -> Iterator[CosemAttribute]:
     """The attributes that have a scaler and a unit: values of registers and extended registers."""
     for each in objects:
         if each.class_id in (3, 4) and each.attribute == 2:
@@ -75,7 +77,9 @@ def _registers(objects: Sequence[Pushed]) -> Iterator[CosemAttribute]:
         yield from _registers(each.captured)
 
 
-def _scaled(objects: Sequence[Pushed], units: Mapping[CosemAttribute, tuple[int, int]]) -> tuple[Pushed, ...]:
+def _scaled(
+    objects: Sequence[PushObject], units: Mapping[CosemAttribute, tuple[int, int]]
+) -> tuple[PushObject, ...]:
     return tuple(
         msgspec.structs.replace(each, scaler=scaler, unit=unit, captured=_scaled(each.captured, units))
         for each in objects

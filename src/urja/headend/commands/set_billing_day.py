@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from urja.cosem import axdr
 from urja.cosem.obis import CosemAttribute
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 _EXECUTION_TIME: Final = CosemAttribute.of(22, "0.0.15.0.0.255", 4)
 _MIDNIGHT: Final = bytes(4)
@@ -22,7 +22,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     day: Annotated[int, Meta(ge=1, le=28)]
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the meter does not take it."""
     # IEC 62056-6-2, date: year, month, day of the month, day of the week; FF is any.
     date = bytes([0xFF, 0xFF, 0xFF, arguments.day, 0xFF])
@@ -34,4 +34,4 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
         raise SessionFailedError(
             FailureKind.DISOBEYED, f"{_EXECUTION_TIME.obis} was written day {arguments.day} and reads {reads}"
         )
-    return Outcome(evidence={"day": arguments.day})
+    return CommandOutcome(evidence={"day": arguments.day})

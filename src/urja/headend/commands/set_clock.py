@@ -6,9 +6,9 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from urja.cosem.obis import CosemAttribute
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands._writing import instant, moment
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 _CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 
@@ -21,7 +21,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """Leave a clock alone that shows the right time within the tolerance: setting it may give an interval twice."""
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError (not obeyed) where the clock shows another time afterwards."""
     device_type = work.meter.compiled.device_type
     tolerance = timedelta(seconds=arguments.tolerance_s)
@@ -30,7 +30,7 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     was_off = before_at - work.clock.now()
     if arguments.only_if_off and begun_at - tolerance <= before_at <= work.clock.now() + tolerance:
         off_s = round(was_off.total_seconds())
-        return Outcome(
+        return CommandOutcome(
             evidence={
                 "was_off_s": off_s,
                 "is_off_s": off_s,
@@ -49,7 +49,7 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
         raise SessionFailedError(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
-    return Outcome(
+    return CommandOutcome(
         evidence={
             "was_off_s": round(was_off.total_seconds()),
             "is_off_s": round(is_off.total_seconds()),

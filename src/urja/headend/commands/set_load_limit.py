@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 _OBIS: Final = "0.0.17.0.0.255"
 _MONITORED: Final = CosemAttribute.of(71, _OBIS, 2)
@@ -30,7 +30,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     watts: Annotated[int, Meta(ge=1, lt=1 << 32)]
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """The threshold counts as the register that is watched does. Raises SessionFailedError where it is not taken."""
     was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
     if was is None or monitored is None:
@@ -43,10 +43,10 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
         raise SessionFailedError(
             FailureKind.DISOBEYED, f"{_OBIS} was written {value} and reads {reads.value}"
         )
-    return Outcome(evidence={"watts": arguments.watts})
+    return CommandOutcome(evidence={"watts": arguments.watts})
 
 
-async def _step_w(work: Work, monitored: Data) -> Fraction:
+async def _step_w(work: CommandContext, monitored: Data) -> Fraction:
     """What one step of the threshold is worth, in W: the scaler of the monitored register (its attribute 3)."""
     class_id, obis, _ = _parts(monitored, 3)
     try:

@@ -5,8 +5,8 @@ from typing import Literal
 from msgspec import Struct
 
 from urja.cosem import axdr
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands._writing import write_all
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,7 +15,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["postpaid", "prepaid"]
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the meter does not take it."""
     await write_all(work, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
-    return Outcome(evidence={"mode": arguments.mode})
+    return CommandOutcome(evidence={"mode": arguments.mode})

@@ -5,9 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from urja.cosem import axdr
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands._writing import write_all
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.work import Outcome, Work
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,7 +16,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=255, pattern=r"^[ -~]*$")]
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the type has no place for a text, or the meter does not take it."""
     device_type = work.meter.compiled.device_type
     display = device_type.display
@@ -28,4 +28,4 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
             f"the display shows {display.characters} characters, and the text has {len(arguments.text)}",
         )
     await write_all(work, {display.obis: axdr.octets(arguments.text.encode("ascii"))})
-    return Outcome(evidence={"text": arguments.text})
+    return CommandOutcome(evidence={"text": arguments.text})

@@ -10,8 +10,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from urja.cosem.axdr import Data
+from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.commands._writing import amount, moment, write_all
-from urja.headend.work import Outcome, Work
 
 Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -26,7 +26,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     recharge_total_minor: int | None = None
 
 
-async def execute(work: Work, arguments: Arguments) -> Outcome:
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Raises SessionFailedError where the display does not take it."""
     device_type = work.meter.compiled.device_type
     values: dict[str, Data] = {}
@@ -39,4 +39,4 @@ async def execute(work: Work, arguments: Arguments) -> Outcome:
     values["0.0.94.96.24.255"] = amount(arguments.balance_minor)
     values["0.0.94.96.25.255"] = moment(device_type, arguments.balance_at)
     await write_all(work, values)
-    return Outcome(evidence={"balance_minor": arguments.balance_minor})
+    return CommandOutcome(evidence={"balance_minor": arguments.balance_minor})

@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from urja.sandbox.gateway import disputes, entities, orders, payments, qr_codes, refunds, settlements
-from urja.sandbox.gateway.desk import Desk, currency, find, money
+from urja.sandbox.gateway.context import GatewayContext, currency, find, money
 from urja.sandbox.http import Guard, RefusedError, json_of
 
 Entity = Callable[[sqlite3.Row], dict[str, Any]]
-_Handler = Callable[[Desk, Request], Awaitable[Any]]
+_Handler = Callable[[GatewayContext, Request], Awaitable[Any]]
 
 _BOOK: Final = """
 SELECT p.*, o.receipt, coalesce(o.notes, q.notes) AS order_notes,
@@ -25,7 +25,7 @@ ORDER BY p.n
 """
 
 
-def routes(desk: Desk, guard: Guard) -> list[Route]:
+def routes(desk: GatewayContext, guard: Guard) -> list[Route]:
     """`/v1` for who gives the keys, `/book` for who does so on this machine."""
 
     def api(path: str, handler: _Handler, method: str = "GET") -> Route:
@@ -80,7 +80,9 @@ def _collection(items: list[dict[str, Any]]) -> dict[str, Any]:
     return {"entity": "collection", "count": len(items), "items": items}
 
 
-def _listing(desk: Desk, request: Request, table: str, entity: Entity, **equal: Any) -> dict[str, Any]:
+def _listing(
+    desk: GatewayContext, request: Request, table: str, entity: Entity, **equal: Any
+) -> dict[str, Any]:
     """Newest first, narrowed by `from`, `to` (created at, both ends included), `count` and `skip`."""
     rows = desk.book.all(
         f"SELECT * FROM {table} WHERE created_at BETWEEN ? AND ?"  # noqa: S608 - our own names
@@ -95,108 +97,108 @@ def _listing(desk: Desk, request: Request, table: str, entity: Entity, **equal: 
     return _collection([entity(row) for row in rows])
 
 
-async def _create_order(desk: Desk, request: Request) -> Any:
+async def _create_order(desk: GatewayContext, request: Request) -> Any:
     return orders.create(desk, await json_of(request))
 
 
-async def _list_orders(desk: Desk, request: Request) -> Any:
+async def _list_orders(desk: GatewayContext, request: Request) -> Any:
     receipt = request.query_params.get("receipt")
     equal = {} if receipt is None else {"receipt": receipt}
     return _listing(desk, request, "orders", entities.order, **equal)
 
 
-async def _order(desk: Desk, request: Request) -> Any:
+async def _order(desk: GatewayContext, request: Request) -> Any:
     return entities.order(find(desk.book, "orders", _id(request)))
 
 
-async def _payments_of_order(desk: Desk, request: Request) -> Any:
+async def _payments_of_order(desk: GatewayContext, request: Request) -> Any:
     find(desk.book, "orders", _id(request))
     return _listing(desk, request, "payments", entities.payment, order_id=_id(request))
 
 
-async def _list_payments(desk: Desk, request: Request) -> Any:
+async def _list_payments(desk: GatewayContext, request: Request) -> Any:
     return _listing(desk, request, "payments", entities.payment)
 
 
-async def _payment(desk: Desk, request: Request) -> Any:
+async def _payment(desk: GatewayContext, request: Request) -> Any:
     return entities.payment(find(desk.book, "payments", _id(request)))
 
 
-async def _capture(desk: Desk, request: Request) -> Any:
+async def _capture(desk: GatewayContext, request: Request) -> Any:
     given = await json_of(request)
     currency(given)
     return entities.payment(payments.capture(desk, _id(request), money(given)))
 
 
-async def _refund_payment(desk: Desk, request: Request) -> Any:
+async def _refund_payment(desk: GatewayContext, request: Request) -> Any:
     key = request.headers.get("x-refund-idempotency")
     return refunds.create(desk, _id(request), await json_of(request), key)
 
 
-async def _refunds_of_payment(desk: Desk, request: Request) -> Any:
+async def _refunds_of_payment(desk: GatewayContext, request: Request) -> Any:
     find(desk.book, "payments", _id(request))
     return _listing(desk, request, "refunds", entities.refund, payment_id=_id(request))
 
 
-async def _refund_of_payment(desk: Desk, request: Request) -> Any:
+async def _refund_of_payment(desk: GatewayContext, request: Request) -> Any:
     refund = find(desk.book, "refunds", request.path_params["refund_id"])
     if refund["payment_id"] != _id(request):
         raise RefusedError("The id provided does not exist", field="id")
     return entities.refund(refund)
 
 
-async def _list_refunds(desk: Desk, request: Request) -> Any:
+async def _list_refunds(desk: GatewayContext, request: Request) -> Any:
     return _listing(desk, request, "refunds", entities.refund)
 
 
-async def _refund(desk: Desk, request: Request) -> Any:
+async def _refund(desk: GatewayContext, request: Request) -> Any:
     return entities.refund(find(desk.book, "refunds", request.path_params["refund_id"]))
 
 
-async def _list_disputes(desk: Desk, request: Request) -> Any:
+async def _list_disputes(desk: GatewayContext, request: Request) -> Any:
     return _listing(desk, request, "disputes", entities.dispute)
 
 
-async def _dispute(desk: Desk, request: Request) -> Any:
+async def _dispute(desk: GatewayContext, request: Request) -> Any:
     return entities.dispute(find(desk.book, "disputes", _id(request)))
 
 
-async def _accept_dispute(desk: Desk, request: Request) -> Any:
+async def _accept_dispute(desk: GatewayContext, request: Request) -> Any:
     return disputes.accept(desk, _id(request))
 
 
-async def _create_qr(desk: Desk, request: Request) -> Any:
+async def _create_qr(desk: GatewayContext, request: Request) -> Any:
     return qr_codes.create(desk, await json_of(request))
 
 
-async def _list_qr(desk: Desk, request: Request) -> Any:
+async def _list_qr(desk: GatewayContext, request: Request) -> Any:
     return _listing(desk, request, "qr_codes", lambda row: qr_codes.entity(desk, row))
 
 
-async def _qr(desk: Desk, request: Request) -> Any:
+async def _qr(desk: GatewayContext, request: Request) -> Any:
     return qr_codes.entity(desk, find(desk.book, "qr_codes", _id(request)))
 
 
-async def _payments_of_qr(desk: Desk, request: Request) -> Any:
+async def _payments_of_qr(desk: GatewayContext, request: Request) -> Any:
     find(desk.book, "qr_codes", _id(request))
     return _listing(desk, request, "payments", entities.payment, qr_id=_id(request))
 
 
-async def _close_qr(desk: Desk, request: Request) -> Any:
+async def _close_qr(desk: GatewayContext, request: Request) -> Any:
     return qr_codes.close(desk, _id(request))
 
 
-async def _settlement_report(desk: Desk, request: Request) -> Any:
+async def _settlement_report(desk: GatewayContext, request: Request) -> Any:
     count, skip = _number(request, "count", 10, 1000), _number(request, "skip", 0, 1 << 31)
     return _collection(settlements.report(desk, dict(request.query_params), count, skip))
 
 
-async def _book_payments(desk: Desk, _request: Request) -> Any:
+async def _book_payments(desk: GatewayContext, _request: Request) -> Any:
     return {
         "payments": [entities.book_payment(row) for row in desk.book.all(_BOOK)],
-        "settlement_rows": settlements.everything(desk),
+        "settlement_rows": settlements.all_rows(desk),
     }
 
 
-async def _book_webhooks(desk: Desk, _request: Request) -> Any:
+async def _book_webhooks(desk: GatewayContext, _request: Request) -> Any:
     return {"webhooks": desk.outbox.listing()}

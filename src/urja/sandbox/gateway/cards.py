@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from urja.sandbox.gateway.desk import PaymentFate
+from urja.sandbox.gateway.context import PaymentOutcome
 from urja.sandbox.gateway.payments import Method
 
 
@@ -14,7 +14,7 @@ class Card:
     number: str
     network: str
     outcome: str
-    fate: PaymentFate
+    fate: PaymentOutcome
 
     @property
     def shown(self) -> str:
@@ -23,16 +23,16 @@ class Card:
 
 
 CARDS: Final = (
-    Card("4111111111111111", "Visa", "success", PaymentFate()),
-    Card("4000000000000002", "Visa", "fail", PaymentFate(declined=True)),
-    Card("4000000000000119", "Visa", "late", PaymentFate(late_s=300.0, as_failed=True)),
-    Card("5105105105105100", "MasterCard", "reverse", PaymentFate(reverse_s=3600.0)),
-    Card("4000000000000259", "Visa", "dispute_lost", PaymentFate(dispute_s=3600.0, decided_s=7200.0)),
+    Card("4111111111111111", "Visa", "success", PaymentOutcome()),
+    Card("4000000000000002", "Visa", "fail", PaymentOutcome(declined=True)),
+    Card("4000000000000119", "Visa", "late", PaymentOutcome(late_s=300.0, as_failed=True)),
+    Card("5105105105105100", "MasterCard", "reverse", PaymentOutcome(reverse_s=3600.0)),
+    Card("4000000000000259", "Visa", "dispute_lost", PaymentOutcome(dispute_s=3600.0, decided_s=7200.0)),
     Card(
         "4000000000001976",
         "Visa",
         "dispute_won",
-        PaymentFate(dispute_s=3600.0, decided_s=7200.0, dispute_won=True),
+        PaymentOutcome(dispute_s=3600.0, decided_s=7200.0, dispute_won=True),
     ),
 )
 

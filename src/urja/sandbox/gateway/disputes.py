@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from urja.sandbox.gateway import entities
-from urja.sandbox.gateway.desk import Desk, PaymentFate, find
+from urja.sandbox.gateway.context import GatewayContext, PaymentOutcome, find
 from urja.sandbox.http import RefusedError
 
 RESPOND_WITHIN_S: Final = 7 * 86_400
 
 
-def open_(desk: Desk, payment_id: str) -> None:
+def open_dispute(desk: GatewayContext, payment_id: str) -> None:
     """The payer's bank disputes what is left of a captured payment: nothing, where all was refunded."""
     with desk.book.transaction():
         payment = find(desk.book, "payments", payment_id)
@@ -34,20 +34,20 @@ def open_(desk: Desk, payment_id: str) -> None:
             created_at=desk.now_s(),
         )
         _emit(desk, "payment.dispute.created", identifier)
-        fate = msgspec.json.decode(payment["fate"], type=PaymentFate)
+        fate = msgspec.json.decode(payment["fate"], type=PaymentOutcome)
         desk.plan(fate.decided_s or RESPOND_WITHIN_S, "decide_dispute", identifier)
 
 
-def decide(desk: Desk, dispute_id: str) -> None:
+def decide(desk: GatewayContext, dispute_id: str) -> None:
     """The bank decides as the payment's fate says; nothing, where the merchant has accepted before."""
     with desk.book.transaction():
         dispute = find(desk.book, "disputes", dispute_id)
         if dispute["status"] == "open":
             payment = find(desk.book, "payments", dispute["payment_id"])
-            _end(desk, dispute, won=msgspec.json.decode(payment["fate"], type=PaymentFate).dispute_won)
+            _end(desk, dispute, won=msgspec.json.decode(payment["fate"], type=PaymentOutcome).dispute_won)
 
 
-def accept(desk: Desk, dispute_id: str) -> dict[str, Any]:
+def accept(desk: GatewayContext, dispute_id: str) -> dict[str, Any]:
     """The merchant gives in; raises `RefusedError` for what is decided."""
     with desk.book.transaction():
         dispute = find(desk.book, "disputes", dispute_id)
@@ -57,7 +57,7 @@ def accept(desk: Desk, dispute_id: str) -> dict[str, Any]:
         return entities.dispute(find(desk.book, "disputes", dispute_id))
 
 
-def _end(desk: Desk, dispute: sqlite3.Row, *, won: bool) -> None:
+def _end(desk: GatewayContext, dispute: sqlite3.Row, *, won: bool) -> None:
     status = "won" if won else "lost"
     desk.book.run(
         "UPDATE disputes SET status = ?, amount_deducted = ?, decided_at = ? WHERE id = ?",
@@ -69,7 +69,7 @@ def _end(desk: Desk, dispute: sqlite3.Row, *, won: bool) -> None:
     _emit(desk, f"payment.dispute.{status}", dispute["id"])
 
 
-def _emit(desk: Desk, name: str, dispute_id: str) -> None:
+def _emit(desk: GatewayContext, name: str, dispute_id: str) -> None:
     dispute = find(desk.book, "disputes", dispute_id)
     payment = find(desk.book, "payments", dispute["payment_id"])
     payload = {"payment": entities.payment(payment), "dispute": entities.dispute(dispute)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from urja.sandbox.gateway.desk import PaymentFate
+from urja.sandbox.gateway.context import PaymentOutcome
 
 
 def _notes(row: sqlite3.Row) -> Any:
@@ -186,7 +186,7 @@ def book_payment(row: sqlite3.Row) -> dict[str, Any]:
         "disputes_lost": row["lost"] or 0,
         "fee": row["fee"],
         "tax": row["tax"],
-        "faults": msgspec.json.decode(row["fate"], type=PaymentFate).names(),
+        "faults": msgspec.json.decode(row["fate"], type=PaymentOutcome).names(),
         "created_at": row["created_at"],
         "failed_at": row["failed_at"],
         "authorized_at": row["authorized_at"],

@@ -13,9 +13,9 @@ from urja.base.settings import UtilitySettings
 from urja.sandbox import outbox, page
 from urja.sandbox.book import Book
 from urja.sandbox.control import Control, SilenceMiddleware
-from urja.sandbox.gateway import api, disputes, pay, payments, qr_codes, refunds, settlements
+from urja.sandbox.gateway import api, disputes, pay_pages, payments, qr_codes, refunds, settlements
 from urja.sandbox.gateway.arguments import GatewayArguments
-from urja.sandbox.gateway.desk import Desk
+from urja.sandbox.gateway.context import GatewayContext
 from urja.sandbox.gateway.schema import SCHEMA
 from urja.sandbox.http import HANDLERS, Guard
 from urja.sandbox.outbox import Headers, Outbox
@@ -29,7 +29,7 @@ _DUE: Final = {
     "reverse": refunds.reverse,
     "give_back": refunds.give_back,
     "process_refund": refunds.process,
-    "dispute": disputes.open_,
+    "dispute": disputes.open_dispute,
     "decide_dispute": disputes.decide,
     "expire": qr_codes.expire,
 }
@@ -54,13 +54,13 @@ class Gateway:
         self._book = Book(given.database, outbox.SCHEMA + SCHEMA)
         self.outbox = Outbox(self._book, given, HEADERS, link_clock)
         self.control = Control(self._book, self.outbox)
-        self._desk = Desk(given, utility, self._book, self.outbox, clock, self.changed)
+        self._desk = GatewayContext(given, utility, self._book, self.outbox, clock, self.changed)
         self._settled_on: date | None = None
         guard = Guard(given.key_id, given.key_secret)
         self.app = Starlette(
             routes=[
                 *api.routes(self._desk, guard),
-                *pay.routes(self._desk),
+                *pay_pages.routes(self._desk),
                 *self.control.routes(guard),
                 *page.asset_routes(),
             ],

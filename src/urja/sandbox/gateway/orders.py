@@ -6,13 +6,13 @@ from typing import Any
 import structlog
 
 from urja.sandbox.gateway import entities
-from urja.sandbox.gateway.desk import Desk, currency, find, money, notes, text
+from urja.sandbox.gateway.context import GatewayContext, currency, find, money, notes, text
 from urja.sandbox.http import RefusedError
 
 log = structlog.get_logger()
 
 
-def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
+def create(desk: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
     """A new order; with `unique_receipt`, the order of that receipt if there is one."""
     amount, unit, receipt = money(given), currency(given), text(given, "receipt", 40)
     noted = notes(given)
@@ -44,12 +44,12 @@ def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:
     return entities.order(known)
 
 
-def _auto_capture(desk: Desk, given: dict[str, Any]) -> bool:
+def _auto_capture(desk: GatewayContext, given: dict[str, Any]) -> bool:
     wanted = given.get("payment_capture")
     return desk.given.auto_capture if wanted is None else wanted in (True, "1", "true")
 
 
-def mark_attempted(desk: Desk, order_id: str) -> None:
+def mark_attempted(desk: GatewayContext, order_id: str) -> None:
     """One attempt more; within the caller's transaction."""
     desk.book.run(
         "UPDATE orders SET attempts = attempts + 1, status = 'attempted' WHERE id = ? AND status <> 'paid'",
@@ -57,6 +57,6 @@ def mark_attempted(desk: Desk, order_id: str) -> None:
     )
 
 
-def mark_paid(desk: Desk, order_id: str, amount: int) -> None:
+def mark_paid(desk: GatewayContext, order_id: str, amount: int) -> None:
     """The order is paid, for good; within the caller's transaction."""
     desk.book.run("UPDATE orders SET amount_paid = ?, status = 'paid' WHERE id = ?", amount, order_id)

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from urja.sandbox.faults import draw
+from urja.sandbox.faults import seeded_random
 from urja.sandbox.gateway import entities, orders, qr_codes
-from urja.sandbox.gateway.desk import Desk, PaymentFate, find
+from urja.sandbox.gateway.context import GatewayContext, PaymentOutcome, find
 from urja.sandbox.http import RefusedError
 
 log = structlog.get_logger()
@@ -55,10 +55,10 @@ class Method:
 
     kind: str
     instrument: dict[str, Any]
-    fate: PaymentFate | None = None
+    fate: PaymentOutcome | None = None
 
 
-def attempt_order(desk: Desk, order_id: str, method: Method) -> sqlite3.Row:
+def attempt_order(desk: GatewayContext, order_id: str, method: Method) -> sqlite3.Row:
     """Pay an order: the payment as it stands at once. Raises `RefusedError` for an order that is paid."""
     with desk.book.transaction():
         order = find(desk.book, "orders", order_id)
@@ -68,7 +68,7 @@ def attempt_order(desk: Desk, order_id: str, method: Method) -> sqlite3.Row:
         return _attempt(desk, method, order["amount"], order_id=order_id)
 
 
-def attempt_qr(desk: Desk, qr_id: str, method: Method, amount: int | None) -> sqlite3.Row:
+def attempt_qr(desk: GatewayContext, qr_id: str, method: Method, amount: int | None) -> sqlite3.Row:
     """Pay by a QR code; `amount` counts only where the code fixes none. Raises `RefusedError` for a closed one."""
     with desk.book.transaction():
         due = qr_codes.amount_due(desk, qr_id, amount)
@@ -76,7 +76,12 @@ def attempt_qr(desk: Desk, qr_id: str, method: Method, amount: int | None) -> sq
 
 
 def _attempt(
-    desk: Desk, method: Method, amount: int, *, order_id: str | None = None, qr_id: str | None = None
+    desk: GatewayContext,
+    method: Method,
+    amount: int,
+    *,
+    order_id: str | None = None,
+    qr_id: str | None = None,
 ) -> sqlite3.Row:
     identifier = desk.new_id("pay", "payments")
     number = desk.book.value("SELECT coalesce(max(n), 0) + 1 FROM payments")
@@ -114,14 +119,14 @@ def _attempt(
     return payment
 
 
-def _traces(desk: Desk, method: Method, number: int) -> dict[str, Any]:
+def _traces(desk: GatewayContext, method: Method, number: int) -> dict[str, Any]:
     """The reference that a bank gives a payment."""
-    reference = draw(desk.given.seed, "reference", number).randrange(10**11, 10**12)
+    reference = seeded_random(desk.given.seed, "reference", number).randrange(10**11, 10**12)
     traces = {"upi": {"rrn": str(reference)}, "card": {"auth_code": str(reference)[:6]}}
     return {"acquirer_data": traces.get(method.kind, {"transaction_id": None})}
 
 
-def _move(desk: Desk, payment_id: str, status: str, **values: Any) -> sqlite3.Row:
+def _move(desk: GatewayContext, payment_id: str, status: str, **values: Any) -> sqlite3.Row:
     """Move a payment forward, and return it as it is then."""
     marks = ", ".join("?" * len(_FROM[status]))
     columns = "".join(f", {name} = ?" for name in values)
@@ -136,12 +141,12 @@ def _move(desk: Desk, payment_id: str, status: str, **values: Any) -> sqlite3.Ro
     return find(desk.book, "payments", payment_id)
 
 
-def _fail(desk: Desk, payment_id: str, error: dict[str, str]) -> None:
+def _fail(desk: GatewayContext, payment_id: str, error: dict[str, str]) -> None:
     payment = _move(desk, payment_id, "failed", failed_at=desk.now_s(), error=json.dumps(error))
     _emit(desk, "payment.failed", payment)
 
 
-def authorise(desk: Desk, payment_id: str) -> None:
+def authorise(desk: GatewayContext, payment_id: str) -> None:
     """The bank says yes. Captured at once where the order wants that and is not paid by another payment."""
     with desk.book.transaction():
         payment = _move(desk, payment_id, "authorized", authorized_at=desk.now_s(), error=None)
@@ -152,14 +157,14 @@ def authorise(desk: Desk, payment_id: str) -> None:
             desk.plan(AUTO_REFUND_AFTER_S, "give_back", payment_id)
 
 
-def _captures(desk: Desk, payment: sqlite3.Row) -> bool:
+def _captures(desk: GatewayContext, payment: sqlite3.Row) -> bool:
     if payment["order_id"] is None:
         return True
     order = find(desk.book, "orders", payment["order_id"])
     return bool(order["auto_capture"]) and order["status"] != "paid"
 
 
-def capture(desk: Desk, payment_id: str, amount: int) -> sqlite3.Row:
+def capture(desk: GatewayContext, payment_id: str, amount: int) -> sqlite3.Row:
     """The merchant takes an authorised payment; raises `RefusedError` where that cannot be."""
     with desk.book.transaction():
         payment = find(desk.book, "payments", payment_id)
@@ -176,7 +181,7 @@ def capture(desk: Desk, payment_id: str, amount: int) -> sqlite3.Row:
         return _capture(desk, payment)
 
 
-def _capture(desk: Desk, payment: sqlite3.Row) -> sqlite3.Row:
+def _capture(desk: GatewayContext, payment: sqlite3.Row) -> sqlite3.Row:
     fee, tax = charges(payment["method"], payment["amount"])
     payment = _move(
         desk, payment["id"], "captured", captured=1, captured_at=desk.now_s(), fee=fee + tax, tax=tax
@@ -190,7 +195,7 @@ def _capture(desk: Desk, payment: sqlite3.Row) -> sqlite3.Row:
     else:
         qr = qr_codes.credited(desk, payment["qr_id"])
         _emit(desk, "qr_code.credited", payment, qr_code=qr)
-    fate = msgspec.json.decode(payment["fate"], type=PaymentFate)
+    fate = msgspec.json.decode(payment["fate"], type=PaymentOutcome)
     if fate.reverse_s is not None:
         desk.plan(fate.reverse_s, "reverse", payment["id"])
     if fate.dispute_s is not None:
@@ -204,7 +209,7 @@ def charges(method: str, amount: int) -> tuple[int, int]:
     return fee, (fee * _TAX_PERCENT + 50) // 100
 
 
-def sent_back(desk: Desk, payment: sqlite3.Row, amount: int) -> sqlite3.Row:
+def sent_back(desk: GatewayContext, payment: sqlite3.Row, amount: int) -> sqlite3.Row:
     """So much of a payment was refunded; it is `refunded` once all is. Within the caller's transaction."""
     total = payment["amount_refunded"] + amount
     if total == payment["amount"]:
@@ -213,7 +218,7 @@ def sent_back(desk: Desk, payment: sqlite3.Row, amount: int) -> sqlite3.Row:
     return find(desk.book, "payments", payment["id"])
 
 
-def _emit(desk: Desk, name: str, payment: sqlite3.Row, **more: dict[str, Any]) -> None:
+def _emit(desk: GatewayContext, name: str, payment: sqlite3.Row, **more: dict[str, Any]) -> None:
     lane = payment["order_id"] or payment["qr_id"]
     payload = {"payment": entities.payment(payment), **more}
     desk.emit(name, lane, (payment["n"],), payload)

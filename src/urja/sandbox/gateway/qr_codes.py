@@ -4,14 +4,14 @@ import sqlite3
 from typing import Any, Final
 
 from urja.sandbox.gateway import entities
-from urja.sandbox.gateway.desk import Desk, find, money, notes, text
+from urja.sandbox.gateway.context import GatewayContext, find, money, notes, text
 from urja.sandbox.http import RefusedError
 
 _LATEST_S: Final = 1 << 32
 """The latest time at which a code may close, in Unix seconds."""
 
 
-def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
+def create(desk: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
     """A new code."""
     if given.get("type") != "upi_qr":
         raise RefusedError("The type must be upi_qr.", field="type")
@@ -41,7 +41,7 @@ def create(desk: Desk, given: dict[str, Any]) -> dict[str, Any]:
     return entity(desk, find(desk.book, "qr_codes", identifier))
 
 
-def _close_by(desk: Desk, given: dict[str, Any]) -> int | None:
+def _close_by(desk: GatewayContext, given: dict[str, Any]) -> int | None:
     value = given.get("close_by")
     if value is None:
         return None
@@ -50,7 +50,7 @@ def _close_by(desk: Desk, given: dict[str, Any]) -> int | None:
     return value
 
 
-def entity(desk: Desk, row: sqlite3.Row) -> dict[str, Any]:
+def entity(desk: GatewayContext, row: sqlite3.Row) -> dict[str, Any]:
     """The code as the API tells it."""
     received = desk.book.one(
         "SELECT count(*), coalesce(sum(amount), 0) FROM payments WHERE qr_id = ? AND captured = 1", row["id"]
@@ -60,7 +60,7 @@ def entity(desk: Desk, row: sqlite3.Row) -> dict[str, Any]:
     return entities.qr_code(row, (received[0], received[1]), f"{base}/qr/{row['id']}.svg")
 
 
-def amount_due(desk: Desk, qr_id: str, amount: int | None) -> int:
+def amount_due(desk: GatewayContext, qr_id: str, amount: int | None) -> int:
     """What a payment by this code comes to; raises `RefusedError` where the code takes none."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["status"] == "closed":
@@ -70,7 +70,7 @@ def amount_due(desk: Desk, qr_id: str, amount: int | None) -> int:
     return money({"amount": amount})
 
 
-def credited(desk: Desk, qr_id: str) -> dict[str, Any]:
+def credited(desk: GatewayContext, qr_id: str) -> dict[str, Any]:
     """The code after a payment: a single-use one is closed by it. Within the caller's transaction."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["usage"] == "single_use" and row["status"] == "active":
@@ -78,14 +78,14 @@ def credited(desk: Desk, qr_id: str) -> dict[str, Any]:
     return entity(desk, row)
 
 
-def expire(desk: Desk, qr_id: str) -> None:
+def expire(desk: GatewayContext, qr_id: str) -> None:
     """The time of a code is over."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["status"] == "active":
         _close(desk, row, "expired")
 
 
-def close(desk: Desk, qr_id: str) -> dict[str, Any]:
+def close(desk: GatewayContext, qr_id: str) -> dict[str, Any]:
     """Close a code on the merchant's request."""
     row = find(desk.book, "qr_codes", qr_id)
     if row["status"] == "closed":
@@ -93,7 +93,7 @@ def close(desk: Desk, qr_id: str) -> dict[str, Any]:
     return entity(desk, _close(desk, row, "on_demand"))
 
 
-def _close(desk: Desk, row: sqlite3.Row, reason: str) -> sqlite3.Row:
+def _close(desk: GatewayContext, row: sqlite3.Row, reason: str) -> sqlite3.Row:
     desk.book.run(
         "UPDATE qr_codes SET status = 'closed', closed_at = ?, close_reason = ? WHERE id = ?",
         desk.now_s(),

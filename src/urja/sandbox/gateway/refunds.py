@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from urja.sandbox.gateway import entities, payments
-from urja.sandbox.gateway.desk import Desk, find, money, notes, text
+from urja.sandbox.gateway.context import GatewayContext, find, money, notes, text
 from urja.sandbox.http import RefusedError
 
 PROCESS_AFTER_S: Final = 60
@@ -15,7 +15,7 @@ PROCESS_AFTER_S: Final = 60
 _KEY_LENGTHS: Final = range(10, 256)
 
 
-def create(desk: Desk, payment_id: str, given: dict[str, Any], key: str | None) -> dict[str, Any]:
+def create(desk: GatewayContext, payment_id: str, given: dict[str, Any], key: str | None) -> dict[str, Any]:
     """A refund that the merchant asks for; under a known idempotency key the first answer's refund."""
     digest = sha256(json.dumps([payment_id, given], sort_keys=True).encode()).hexdigest()
     with desk.book.transaction():
@@ -38,7 +38,7 @@ def create(desk: Desk, payment_id: str, given: dict[str, Any], key: str | None) 
     return entities.refund(refund)
 
 
-def _known(desk: Desk, key: str, digest: str) -> sqlite3.Row | None:
+def _known(desk: GatewayContext, key: str, digest: str) -> sqlite3.Row | None:
     if len(key) not in _KEY_LENGTHS:
         raise RefusedError(
             "The refund idempotency key must have at least 10 characters", field="idempotency_key"
@@ -63,7 +63,7 @@ def _amount(payment: sqlite3.Row, given: dict[str, Any]) -> int:
     return amount
 
 
-def reverse(desk: Desk, payment_id: str) -> None:
+def reverse(desk: GatewayContext, payment_id: str) -> None:
     """The payer's bank takes back what is left of a captured payment: nothing, where all was refunded."""
     with desk.book.transaction():
         payment = find(desk.book, "payments", payment_id)
@@ -73,7 +73,7 @@ def reverse(desk: Desk, payment_id: str) -> None:
             _book(desk, payment, left, cause="bank", notes=reason)
 
 
-def give_back(desk: Desk, payment_id: str) -> None:
+def give_back(desk: GatewayContext, payment_id: str) -> None:
     """An authorised payment that nobody captured goes back to the payer."""
     with desk.book.transaction():
         payment = find(desk.book, "payments", payment_id)
@@ -82,7 +82,9 @@ def give_back(desk: Desk, payment_id: str) -> None:
             _book(desk, payment, payment["amount"], cause="uncaptured", notes=reason)
 
 
-def _book(desk: Desk, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any) -> sqlite3.Row:
+def _book(
+    desk: GatewayContext, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any
+) -> sqlite3.Row:
     identifier = desk.new_id("rfnd", "refunds")
     desk.book.insert(
         "refunds",
@@ -104,7 +106,7 @@ def _book(desk: Desk, payment: sqlite3.Row, amount: int, *, cause: str, **values
     return find(desk.book, "refunds", identifier)
 
 
-def process(desk: Desk, refund_id: str) -> None:
+def process(desk: GatewayContext, refund_id: str) -> None:
     """The bank has the refund."""
     with desk.book.transaction():
         desk.book.run(

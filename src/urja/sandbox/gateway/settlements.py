@@ -8,9 +8,9 @@ import sqlite3
 from datetime import date, datetime
 from typing import Any, Final
 
-from urja.sandbox.faults import draw
+from urja.sandbox.faults import seeded_random
 from urja.sandbox.gateway import entities
-from urja.sandbox.gateway.desk import Desk
+from urja.sandbox.gateway.context import GatewayContext
 from urja.sandbox.http import RefusedError
 
 _REPORT: Final = """
@@ -19,12 +19,12 @@ FROM settlement_rows s JOIN payments p ON p.id = s.payment_id LEFT JOIN orders o
 """
 
 
-def local_day(desk: Desk, now: datetime) -> date:
+def local_day(desk: GatewayContext, now: datetime) -> date:
     """The day on which settlement counts an instant."""
     return now.astimezone(desk.zone).date()
 
 
-def settle(desk: Desk, now: datetime) -> int:
+def settle(desk: GatewayContext, now: datetime) -> int:
     """Settle what earlier local days left; how many rows that gave."""
     local = now.astimezone(desk.zone)
     midnight_s = int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
@@ -54,7 +54,9 @@ def settle(desk: Desk, now: datetime) -> int:
             identifier = desk.new_id("setl", "settlement_rows")
             settlement = {
                 "settlement_id": identifier,
-                "settlement_utr": str(draw(desk.given.seed, "utr", identifier).randrange(10**15, 10**16)),
+                "settlement_utr": str(
+                    seeded_random(desk.given.seed, "utr", identifier).randrange(10**15, 10**16)
+                ),
                 "settled_at": int(now.timestamp()),
                 "settled_on": local.date().isoformat(),
             }
@@ -106,7 +108,7 @@ def _adjustment(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def report(desk: Desk, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
+def report(desk: GatewayContext, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
     """The rows of the settlements made in a local month, or on a day of it."""
     rows = desk.book.all(
         f"{_REPORT} WHERE s.settled_on LIKE ? ORDER BY s.n LIMIT ? OFFSET ?", _period(query), count, skip
@@ -124,6 +126,6 @@ def _period(query: dict[str, str]) -> str:
     return first.isoformat() if "day" in query else f"{first:%Y-%m}-%"
 
 
-def everything(desk: Desk) -> list[dict[str, Any]]:
+def all_rows(desk: GatewayContext) -> list[dict[str, Any]]:
     """Every settlement row there is."""
     return [entities.settlement_row(row) for row in desk.book.all(f"{_REPORT} ORDER BY s.n")]

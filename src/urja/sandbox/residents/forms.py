@@ -48,7 +48,7 @@ def forms_of(page: httpx.Response) -> list[Form]:
     return reader.forms
 
 
-async def loaded(client: httpx.AsyncClient, page: httpx.Response, times: int = 20) -> httpx.Response:
+async def follow_refresh(client: httpx.AsyncClient, page: httpx.Response, times: int = 20) -> httpx.Response:
     """Where a page leads that loads itself again until it goes on; the page itself where it does not."""
     for _time in range(times):
         reader = _Reader()

@@ -10,7 +10,7 @@ import httpx
 import structlog
 from msgspec import Meta, Struct
 
-from urja.sandbox.residents.forms import NoSuchFormError, form_with, loaded, submit
+from urja.sandbox.residents.forms import NoSuchFormError, follow_refresh, form_with, submit
 
 log = structlog.get_logger()
 
@@ -138,7 +138,7 @@ class Resident:
         page = await self.client.get(f"/accounts/{self.account}/pay/", params=amount)
         page.raise_for_status()
         page = await submit(self.client, page, form_with(page, name="rupees"))
-        page = await loaded(self.client, page.raise_for_status())
+        page = await follow_refresh(self.client, page.raise_for_status())
         form = form_with(page, action=f"/{self.person.means}")
         values = {"number": _CARD} if self.person.means == "card" else {}
         (await submit(self.client, page, form, **values)).raise_for_status()

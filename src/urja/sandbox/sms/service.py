@@ -23,7 +23,7 @@ from urja.base.settings import UtilitySettings
 from urja.sandbox import outbox, page
 from urja.sandbox.book import Book
 from urja.sandbox.control import Control, SilenceMiddleware
-from urja.sandbox.faults import draw
+from urja.sandbox.faults import seeded_random
 from urja.sandbox.http import HANDLERS, Guard, RefusedError, json_of, loopback
 from urja.sandbox.outbox import Headers, Outbox
 from urja.sandbox.sms.arguments import SmsArguments
@@ -40,7 +40,7 @@ _SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class MessageOutcome:
     """What becomes of one message: `name`, and business seconds until its receipt; None for never."""
 
     name: str
@@ -144,7 +144,7 @@ class SmsService:
     def _accept(self, to: str, text: str, ref: str) -> sqlite3.Row:
         number = self._book.value("SELECT coalesce(max(n), 0) + 1 FROM messages")
         now_s, fate = int(self.clock.now().timestamp()), self._fate(number)
-        chance = draw(self._given.seed, "id", number, now_s)
+        chance = seeded_random(self._given.seed, "id", number, now_s)
         self._book.insert(
             "messages",
             id="sms_" + "".join(chance.choices(string.ascii_letters + string.digits, k=14)),
@@ -163,15 +163,15 @@ class SmsService:
         log.info("message accepted", id=row["id"], ref=ref, parts=row["parts"], fate=fate.name)
         return row
 
-    def _fate(self, number: int) -> Fate:
-        rates, chance = self._given.messages, draw(self._given.seed, "message", number)
+    def _fate(self, number: int) -> MessageOutcome:
+        rates, chance = self._given.messages, seeded_random(self._given.seed, "message", number)
         never, failed, late = (chance.random() for _ in range(3))
         usual_s, late_s = chance.uniform(*rates.usual_s), chance.uniform(*rates.late_s)
         if never < rates.never:
-            return Fate("never", None)
+            return MessageOutcome("never", None)
         if failed < rates.fail:
-            return Fate("fail", usual_s)
-        return Fate("late", late_s) if late < rates.late else Fate("usual", usual_s)
+            return MessageOutcome("fail", usual_s)
+        return MessageOutcome("late", late_s) if late < rates.late else MessageOutcome("usual", usual_s)
 
     # -- showing them -----------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ import click
 import msgspec
 from msgspec import Struct, structs
 
-from urja.base.meter_address import behind_link, parse_meter_address
+from urja.base.meter_address import hdlc_link_address, parse_meter_address
 from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.cli.options import data_option
 from urja.site.exits import CommandError, Exit
-from urja.usecases.loading.forms import DEFAULT_MAX_POWER_W
+from urja.usecases.loading.cell_formats import DEFAULT_MAX_POWER_W
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -68,7 +68,7 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ValueError(
                     f"behind a link the address is a number, the physical address, not {physical!r}"
                 )
-            return behind_link(self.link, int(physical) if physical else None)
+            return hdlc_link_address(self.link, int(physical) if physical else None)
         if self.address is not None:
             parse_meter_address(self.address)
         return self.address

@@ -30,7 +30,7 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
     from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import Commission, perform
 
-    wanted = list(serials) or [meter.serial for meter in queries.uncalled()]
+    wanted = list(serials) or [meter.serial for meter in queries.waiting_for_call()]
     refused = []
     for serial in wanted:
         try:

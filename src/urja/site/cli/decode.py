@@ -13,11 +13,11 @@ import click
 
 from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
+from urja.cosem.capture import CaptureReader, DecodedPacket, Keys, Protection
 from urja.cosem.companion import DeviceType, name_object, unit_symbol
 from urja.cosem.describe import Description, Fact, clock_text, describe, octets_text, utc_text
 from urja.cosem.errors import LocalError
 from urja.cosem.obis import CosemAttribute
-from urja.cosem.opening import Keys, Opened, Opener, Protection
 from urja.cosem.readings import Reading, as_definition, as_obis, find_readings, plain
 from urja.cosem.telegram import is_telegram
 from urja.cosem.time import CosemDateTime
@@ -97,7 +97,7 @@ def decode(
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     try:
-        opener = Opener(Keys(guek, gak, system_title, dedicated))
+        opener = CaptureReader(Keys(guek, gak, system_title, dedicated))
     except LocalError as error:
         raise click.ClickException(str(error)) from error
     opened = list(opener.open(capture))
@@ -114,7 +114,7 @@ def decode(
     sys.exit(1 if failed else 0)
 
 
-def _faults(opened: Opened) -> Iterator[Opened]:
+def _faults(opened: DecodedPacket) -> Iterator[DecodedPacket]:
     """What is wrong with an APDU, or inside it."""
     if opened.error is not None:
         yield opened
@@ -178,13 +178,13 @@ def from_hex(text: str) -> bytes:
     return bytes.fromhex("".join(digits))
 
 
-def _in_input(opened: Opened) -> str:
+def _in_input(opened: DecodedPacket) -> str:
     offset = _input_offset(opened)
     told = offset is None or opened.packet is None or opened.where == "the input"
     return "" if told else f", byte {offset} of the input"
 
 
-def _input_offset(opened: Opened) -> int | None:
+def _input_offset(opened: DecodedPacket) -> int | None:
     """Where the fault lies in the input; None where its layer has no place of its own there."""
     error, packet = opened.error, opened.packet
     if error is None or error.offset is None:
@@ -198,7 +198,7 @@ def _input_offset(opened: Opened) -> int | None:
 # --- JSON -----------------------------------------------------------------------------------------------
 
 
-def as_document(opened: Opened, device_type: DeviceType | None = None) -> dict[str, Any]:
+def as_document(opened: DecodedPacket, device_type: DeviceType | None = None) -> dict[str, Any]:
     """One APDU as plain values."""
     document: dict[str, Any] = {}
     packet = opened.packet
@@ -240,7 +240,7 @@ def as_document(opened: Opened, device_type: DeviceType | None = None) -> dict[s
     return finite
 
 
-def _protection_fields(opened: Opened) -> dict[str, Any]:
+def _protection_fields(opened: DecodedPacket) -> dict[str, Any]:
     if not opened.protections:
         return {}
     protection = opened.protections[0]
@@ -283,7 +283,7 @@ def _finite(value: Any) -> Any:
 # --- the tree -------------------------------------------------------------------------------------------
 
 
-def as_tree(opened: Opened, device_type: DeviceType | None = None) -> Iterator[str]:
+def as_tree(opened: DecodedPacket, device_type: DeviceType | None = None) -> Iterator[str]:
     """One APDU as lines."""
     packet = opened.packet
     if packet is not None:

@@ -17,7 +17,13 @@ import click
 import msgspec
 
 from urja.base.ids import format_correlation
-from urja.base.meter_address import BehindLink, Listening, MeterAddress, behind_link, parse_meter_address
+from urja.base.meter_address import (
+    HdlcLinkAddress,
+    MeterAddress,
+    WrapperAddress,
+    hdlc_link_address,
+    parse_meter_address,
+)
 from urja.cosem.acse import Mechanism
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import Associations, DeviceType, unit_symbol
@@ -26,23 +32,23 @@ from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
 from urja.cosem.security import KEY_LENGTH, SuiteKeys
 from urja.cosem.time import CosemDateTime
-from urja.headend.counters import LoneCounters
+from urja.headend.apdu_channel import ANSWER_S, ApduChannel, WrapperChannel, dial
 from urja.headend.failures import FailureKind, SessionFailedError
-from urja.headend.hdlc_line import HdlcLine, LinkConnection
+from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 from urja.headend.intake import ReplayAnswer
-from urja.headend.line import ANSWER_S, Line, WrapperLine, dial
-from urja.headend.losses import Loss, Losses, What
-from urja.headend.reading import Quantity, SingleValue, Table, find_class, read
+from urja.headend.invocation_counters import UnreservedCounters
+from urja.headend.object_reading import Quantity, SingleValue, Table, find_class, read
 from urja.headend.sealed_state import Seal, SealedState
 from urja.headend.session import (
     READER_COUNTER,
     UTILITY_COUNTER,
+    AssociationOpener,
     Client,
-    Peer,
-    drawn_title,
     open_session,
+    random_title,
     utility_client,
 )
+from urja.headend.state_losses import StateKind, StateLoss, StateLosses
 from urja.site.admin import Administration
 from urja.site.cli.options import FiniteRange, data_option
 from urja.site.cli.type_option import TypeParam
@@ -51,7 +57,7 @@ from urja.site.exits import CommandError, Exit
 from urja.stream.broker import Broker, connect
 from urja.stream.errors import BrokerUnavailableError, StreamError
 from urja.stream.quarantine import Quarantined, Reason
-from urja.stream.quarantine_store import Kept
+from urja.stream.quarantine_store import StoredFrame
 from urja.stream.subjects import POISON, REFUSED_ORDERS
 
 _EXITS: Final = {
@@ -223,7 +229,7 @@ def read_command(
         _client(device_type.associations, client_sap, guek, gak, secret, client_title),
         first_counter=first_counter,
     )
-    peer = Peer(client, LoneCounters(), "", system_title)
+    peer = AssociationOpener(client, UnreservedCounters(), "", system_title)
     window = _window(from_at, to_at, device_type.default_deviation_min)
 
     address = _meter_address(host, port, link, physical)
@@ -252,27 +258,27 @@ def _meter_address(host: str | None, port: int, link: str | None, physical: int 
     if host is not None:
         if physical is not None:
             raise CommandError(Exit.USAGE, "--address is for a meter behind a --link")
-        return Listening(host, port)
+        return WrapperAddress(host, port)
     assert link is not None
     try:
-        return parse_meter_address(behind_link(link, physical))
+        return parse_meter_address(hdlc_link_address(link, physical))
     except ValueError as error:
         raise CommandError(Exit.USAGE, str(error)) from None
 
 
 @asynccontextmanager
-async def _line_to(address: MeterAddress, server_sap: int, answer_s: float) -> AsyncIterator[Line]:
-    if isinstance(address, BehindLink):
+async def _line_to(address: MeterAddress, server_sap: int, answer_s: float) -> AsyncIterator[ApduChannel]:
+    if isinstance(address, HdlcLinkAddress):
         way = await LinkConnection.open(address.link)
         try:
-            async with HdlcLine(way, address, server_sap, answer_s) as hdlc_line:
+            async with HdlcChannel(way, address, server_sap, answer_s) as hdlc_line:
                 yield hdlc_line
         finally:
             way.close()
         return
     connection = await dial(address.host, address.port)
     try:
-        with WrapperLine(connection, server_sap, answer_s) as line:
+        with WrapperChannel(connection, server_sap, answer_s) as line:
             yield line
     finally:
         connection.close()
@@ -290,7 +296,7 @@ def _client(
         raise CommandError(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else SuiteKeys(guek, gak)
     # Its counters are the meter's own word: under the head end's title they would be used twice.
-    title = title or drawn_title()
+    title = title or random_title()
     if sap is None:
         sap = saps.utility_sap if keys else saps.public_sap if secret is None else saps.reader_sap
     counters = {saps.reader_sap: READER_COUNTER, saps.utility_sap: UTILITY_COUNTER}
@@ -472,8 +478,8 @@ def losses_command(*, data: Path, seen: bool) -> None:
     """
     box = Administration.of(data)
 
-    async def work(broker: Broker) -> dict[What, Loss]:
-        losses = Losses(SealedState(broker, Seal(box.seal_key)), box.clock)
+    async def work(broker: Broker) -> dict[StateKind, StateLoss]:
+        losses = StateLosses(SealedState(broker, Seal(box.seal_key)), box.clock)
         if seen:
             return await losses.clear()
         await losses.look()
@@ -571,7 +577,7 @@ def _with_broker_of[T](box: Administration, work: Callable[[Broker], Coroutine[A
         raise CommandError(Exit.FAILED, str(error)) from None
 
 
-async def _kept(broker: Broker, choice: _Choice = _Choice()) -> list[Kept]:
+async def _kept(broker: Broker, choice: _Choice = _Choice()) -> list[StoredFrame]:
     return [kept async for kept in broker.quarantined() if choice.has(kept.item)]
 
 
@@ -632,7 +638,7 @@ def replay_command(
             Exit.USAGE, "say which: names as in urja quarantine list, --title, --source, or --all"
         )
 
-    async def work(broker: Broker) -> list[tuple[Kept, ReplayAnswer]]:
+    async def work(broker: Broker) -> list[tuple[StoredFrame, ReplayAnswer]]:
         chosen = await _kept(broker, choice)
         if names:
             chosen = [_one(chosen, name) for name in names]
@@ -695,11 +701,11 @@ def purge_command(
     click.echo(f"{_frames(dropped)} deleted ({choice})")
 
 
-def _counted(chosen: list[Kept]) -> Counter[tuple[str, str]]:
+def _counted(chosen: list[StoredFrame]) -> Counter[tuple[str, str]]:
     return Counter((one.item.standing, one.item.source) for one in chosen)
 
 
-def _log_purge(data: Path, choice: _Choice, dropped: int, chosen: list[Kept]) -> None:
+def _log_purge(data: Path, choice: _Choice, dropped: int, chosen: list[StoredFrame]) -> None:
     """One line beside the logs of the processes: what was deleted at this box, by whom."""
     line = {
         "at": datetime.now(UTC).isoformat(),
@@ -718,14 +724,14 @@ def _frames(count: int) -> str:
     return f"{count} frame{'' if count == 1 else 's'}"
 
 
-def _one(kept: list[Kept], name: str) -> Kept:
+def _one(kept: list[StoredFrame], name: str) -> StoredFrame:
     for one in kept:
         if one.name == name:
             return one
     raise CommandError(Exit.USAGE, f"there is no frame {name} in quarantine; see urja quarantine list")
 
 
-def _facts_of(one: Kept) -> dict[str, Any]:
+def _facts_of(one: StoredFrame) -> dict[str, Any]:
     item = one.item
     return {
         "name": one.name,

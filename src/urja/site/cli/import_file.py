@@ -13,7 +13,7 @@ from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.usecases.loading import Map
-    from urja.usecases.loading.running import Report
+    from urja.usecases.loading.loader import Report
 
 KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "balances")
 
@@ -99,9 +99,9 @@ def map_of(path: Path) -> "Map":
 def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Report":
     from django.db import OperationalError
 
-    from urja.usecases.loading import FileFormatError, MappingFileError, running
+    from urja.usecases.loading import FileFormatError, MappingFileError, loader
 
-    order = running.Order(
+    order = loader.LoadOrder(
         file,
         the_map,
         administration.clock.now(),
@@ -113,7 +113,7 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
         **how,
     )
     try:
-        return running.load(order)
+        return loader.load(order)
     except (FileFormatError, MappingFileError) as bad:
         raise CommandError(Exit.USAGE, f"nothing was loaded: {bad}") from None
     except OperationalError as error:
@@ -125,11 +125,11 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
 def _sentences(
     report: "Report", the_map: "Map", *, dry_run: bool, good_rows: bool, faults: Path | None
 ) -> Iterator[str]:
-    from urja.usecases.loading.running import sentences
+    from urja.usecases.loading.loader import fault_sentences
 
     if report.unused:
         yield f"not used: {', '.join(report.unused)}"
-    yield from sentences(report, the_map)
+    yield from fault_sentences(report, the_map)
     if report.faults > len(report.first):
         yield f"... and {report.faults - len(report.first)} faults more"
     if report.faulty:
@@ -154,7 +154,7 @@ def _sentences(
 
 def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
     from urja.usecases import loading
-    from urja.usecases.loading.tables import created
+    from urja.usecases.loading.row_files import create_file
 
     kind = loading.KINDS[kind_name]
     rows, the_map = to / f"{kind_name}.csv", to / f"{kind_name}.toml"
@@ -162,7 +162,7 @@ def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
         if path.exists():
             raise CommandError(Exit.USAGE, f"{path} is there already: give another directory with --to")
     own = loading.canonical(kind, without=frozenset(one.name for one in kind.fields if one.outside))
-    with created(rows) as out:
+    with create_file(rows) as out:
         kept = [place for place, one in enumerate(kind.fields) if not one.outside]
         for row in ([one.name for one in kind.fields], *kind.rows_of_example()):
             out.row([row[place] for place in kept])

@@ -11,7 +11,7 @@ from urja.site.cli.staff import done, opened
 from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
-    from urja.apps.meter_jobs.queries import Asked, Progress
+    from urja.apps.meter_jobs.queries import Progress, TaskProgress
 
 ACTOR: Final = "urja keys"
 KIND: Final = "change_keys"
@@ -82,7 +82,7 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     if job is None:
         told: dict[str, Any] = {
             "jobs": [_job(one) for one in jobs_of(KIND, 20)],
-            "unproven": meter_keys.count_waiting(),
+            "unproven": meter_keys.count_unproven(),
         }
     elif not (found := jobs_of(KIND, 1, job)):
         raise CommandError(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
@@ -104,19 +104,19 @@ def forget(data: Path, serial: str) -> None:
     box = opened(data)
     from urja.apps.assets import meter_keys
     from urja.base.keystore import KeyNotOpenedError
-    from urja.headend.new_keys import KeyMaker
+    from urja.headend.new_keys import KeyGenerator
     from urja.headend.sealed_state import Seal
 
-    found = meter_keys.waiting_of(serial)
+    found = meter_keys.unproven_keys_of(serial)
     if found is None:
         raise CommandError(
             Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some"
         )
     title, made = found
     try:
-        KeyMaker(box.keys, Seal(box.seal_key)).open(title, made)
+        KeyGenerator(box.keys, Seal(box.seal_key)).open(title, made)
     except KeyNotOpenedError as error:
-        meter_keys.forget(serial)
+        meter_keys.discard_new_keys(serial)
         click.echo(f"Forgotten: {error}.")
     else:
         raise CommandError(
@@ -163,7 +163,7 @@ def _job(job: "Progress") -> dict[str, Any]:
     }
 
 
-def _meter(task: "Asked") -> dict[str, Any]:
+def _meter(task: "TaskProgress") -> dict[str, Any]:
     from urja.base.sentences import from_plain
 
     return {

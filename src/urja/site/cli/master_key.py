@@ -3,7 +3,7 @@
     both keys in the files ──▶ every key wrapped anew ──▶ every entry of the projection ──▶ the new key alone
 
 Each step finds what is left to do, so a run that was killed is simply started again. The head end reads its file anew
-(`urja.headend.kek_file`); until the last step what either key has wrapped opens everywhere.
+(`urja.headend.reloading_key_store`); until the last step what either key has wrapped opens everywhere.
 """
 
 import time
@@ -86,8 +86,8 @@ class Rotation:
         """Wrap anew what the new key does not open; how many devices that was. Raises CommandError for what neither opens."""
         from django.db import transaction
 
+        from urja.usecases.key_rewrapping import RewrapKeys
         from urja.usecases.operations import perform
-        from urja.usecases.rewrapping import RewrapKeys
 
         count, after = 0, 0
         while True:
@@ -104,7 +104,7 @@ class Rotation:
         from urja.apps.assets import wrapped_keys
         from urja.usecases.kinds.meters import Rewrapped
 
-        held = wrapped_keys.hold_next(after, AT_ONCE)
+        held = wrapped_keys.lock_next(after, AT_ONCE)
         found = [
             Rewrapped(
                 device_id=keys.device_id,
@@ -155,7 +155,7 @@ class Rotation:
 
         new = KekStore(self.vault.admin.kek)
         with transaction.atomic():
-            if not all(opens(new, key) for key in wrapped_keys.hold_all()):
+            if not all(opens(new, key) for key in wrapped_keys.lock_all()):
                 raise CommandError(
                     Exit.FAILED,
                     "keys came meanwhile that the old key has wrapped: start this again. Both keys stay in force",

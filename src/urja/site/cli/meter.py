@@ -84,7 +84,7 @@ def serve(
     """
     from urja.base.meter_address import parse_serial_link
     from urja.meter.device_types import find_device_type
-    from urja.meter.identity import seeded
+    from urja.meter.identity import seeded_identity
     from urja.meter.serve import serve as serve_meter, serve_bus
 
     log.configure("meter", json=as_json)
@@ -94,7 +94,7 @@ def serve(
     try:
         serial_link = None if serial_port is None else parse_serial_link(serial_port)
         identities = [
-            seeded(one, device_type, seed, start_wh=start_wh, listen=listens)
+            seeded_identity(one, device_type, seed, start_wh=start_wh, listen=listens)
             for one in _serials(serial, count)
         ]
     except ValueError as error:

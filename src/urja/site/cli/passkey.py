@@ -31,12 +31,12 @@ def invite(data: Path, email: str, hours: int) -> None:
     """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
     box = opened(data)
     from urja.apps.approvals import passkeys
-    from urja.apps.identity.queries.access import works_here
+    from urja.apps.identity.queries.access import is_employed
     from urja.usecases.staff import user_of
 
     now = box.clock.now()
     user = user_of(email)
-    if user is None or not works_here(user.pk, now):
+    if user is None or not is_employed(user.pk, now):
         raise CommandError(
             Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first"
         )

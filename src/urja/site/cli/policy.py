@@ -17,7 +17,7 @@ import psycopg
 
 from urja.core.calendar import Period
 from urja.core.policy import Policy, PolicyError, parse_policy, sentence
-from urja.core.units import major
+from urja.core.units import major_text
 from urja.site.cli.options import data_option, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
 from urja.site.exits import CommandError, Exit
@@ -135,7 +135,7 @@ class Outcome:
 
     def _cut(self, cut: ReplayedCut, language: str) -> str:
         back = "still dark at the end" if cut.restored_at is None else f"back {self._stamp(cut.restored_at)}"
-        balance = major(cut.balance_minor, self.policy.decimals)
+        balance = major_text(cut.balance_minor, self.policy.decimals)
         head = f"  {self._stamp(cut.at)}  account {cut.account_id}  {self.policy.currency} {balance}, {back}"
         return f"{head}\n      {cut.reason.rule}: {sentence(cut.reason, language)}"
 
@@ -273,9 +273,9 @@ def assign(category: str, code: str, data: Path) -> None:
 def _assigned(now: datetime) -> str:
     """Who is governed by what, a line each."""
     from urja.apps.contracts.queries import policies_of_their_own
-    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, book
+    from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, policy_book
 
-    assigned = dict(book().assigned)
+    assigned = dict(policy_book().assigned)
     everybody = assigned.pop(DEFAULT_CATEGORY, None)
     lines = [f"{count} of their own: {code}" for code, count in policies_of_their_own(now).items()]
     lines += [f"category {category}: {code}" for category, code in sorted(assigned.items())]

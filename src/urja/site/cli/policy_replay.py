@@ -207,7 +207,7 @@ def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> F
 def histories(connection: Connection, currency: str, begin: datetime, end: datetime) -> Iterator[History]:
     """Every consumer's account in a currency, with its postings before `end`. Reads in one transaction."""
     # What other apps name of the books needs Django; to check a document does not.
-    from urja.apps.books.kinds import NOT_PAID_IN
+    from urja.apps.books.kinds import INTERNAL_CREDITS
 
     with connection.transaction(), connection.cursor(name="postings") as cursor:
         cuts = _confirmed_cuts(connection, begin, end)
@@ -216,7 +216,7 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
             "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s) "
             "FROM books.entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
-            [list(NOT_PAID_IN), end],
+            [list(INTERNAL_CREDITS), end],
         )
         for account_id, rows in groupby(cursor, key=lambda row: row[0]):
             known = accounts.get(account_id)

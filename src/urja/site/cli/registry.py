@@ -36,10 +36,10 @@ def check(limit: int, as_json: bool, data: Path) -> None:
     box.setup_django()
     from django.db import DatabaseError
 
-    from urja.usecases import checking
+    from urja.usecases import registry_checks
 
     try:
-        results = checking.check(box.clock.now(), bounds=box.settings.utility.bounds, limit=limit)
+        results = registry_checks.run_checks(box.clock.now(), bounds=box.settings.utility.bounds, limit=limit)
     except DatabaseError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
     found = sum(result.count for result in results)

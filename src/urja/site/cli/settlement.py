@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from urja.core.units import major
+from urja.core.units import major_text
 from urja.site.cli.options import data_option
 from urja.site.exits import CommandError, Exit
 
@@ -125,4 +125,4 @@ def _sentences(found: dict[str, Any]) -> list[str]:
 
 
 def _money(minor: int) -> str:
-    return major(minor, 2)
+    return major_text(minor, 2)

@@ -90,14 +90,14 @@ def forget_factors(data: Path, email: str) -> None:
 
     from urja.apps.identity.kinds import SignInKind
     from urja.apps.identity.queries.identities import user_of
-    from urja.apps.identity.requests import note_sign_in
+    from urja.apps.identity.requests import record_sign_in
     from urja.base.clock import WallClock
 
     user = user_of(email)
     if user is None:
         raise CommandError(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
     removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
-    note_sign_in(
+    record_sign_in(
         SignInKind.FACTOR_REMOVED,
         at=WallClock().now(),
         user_id=user.pk,

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import msgspec
 
-from urja.base.disk_room import Level, rooms
+from urja.base.disk_space import Level, disk_spaces
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.settings import Settings
 from urja.site.admin import RESTART
@@ -70,7 +70,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
         del process["status_port"]
     # Asked of the file systems themselves: where they are full, nothing can write down that they are.
-    disks = rooms(data.places, settings.disk)
+    disks = disk_spaces(data.places, settings.disk)
     return {
         "supervisor_pid": known.pid,
         "data": str(data.path),

@@ -12,7 +12,7 @@ from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.site.admin import Administration
-    from urja.usecases.keyfiles import Opener
+    from urja.usecases.keyfiles import EnvelopeKey
     from urja.usecases.operations import UseCase
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -61,14 +61,14 @@ def receive(
 
     try:
         opener = _opener(certificate, private_key, passphrase_file)
-        content = keyfiles.opened(_bytes(file), opener)
+        content = keyfiles.decrypted(_bytes(file), opener)
         if map_file is not None:
             the_map = map_of(map_file)
         else:
-            heading = keyfiles.heading(content)
+            heading = keyfiles.column_names(content)
             fields = {one.name for one in KINDS["devices"].fields}
             the_map = canonical(KINDS["devices"], without=frozenset(fields - set(heading)))
-        devices = keyfiles.delivered(content, the_map, box.keys, known_types())
+        devices = keyfiles.delivered_meters(content, the_map, box.keys, known_types())
     except keyfiles.KeyFileError as bad:
         raise CommandError(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
     _perform(box, ReceiveDevices(delivery=delivery, store=store, devices=tuple(devices)))
@@ -77,13 +77,13 @@ def receive(
 
 def _opener(
     certificate: Path | None, private_key: Path | None, passphrase_file: Path | None
-) -> "Opener | None":
+) -> "EnvelopeKey | None":
     if certificate is None or private_key is None:
         return None
-    from urja.usecases.keyfiles import Opener
+    from urja.usecases.keyfiles import EnvelopeKey
 
     passphrase = None if passphrase_file is None else _bytes(passphrase_file).strip(b"\r\n")
-    return Opener.of(_bytes(certificate), _bytes(private_key), passphrase)
+    return EnvelopeKey.of(_bytes(certificate), _bytes(private_key), passphrase)
 
 
 def _bytes(path: Path) -> bytes:

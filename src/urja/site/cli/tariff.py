@@ -15,16 +15,16 @@ import click
 from urja.core.calendar import Period
 from urja.core.rating import (
     ROUNDING,
+    RatedPeriod,
     RatingError,
-    Target,
+    RatingTerms,
     Tariff,
     TariffError,
-    Terms,
     parse_tariff,
-    target,
+    rate_period,
     uses_between,
 )
-from urja.core.units import exact, major
+from urja.core.units import exact_text, major_text
 from urja.site.cli.options import data_option, read_document
 from urja.site.exits import CommandError, Exit
 
@@ -112,9 +112,9 @@ def rate(
             Exit.USAGE, f"--through {passed.end} is outside the period: give {billed.first} to {billed.end}"
         )
     try:
-        terms = [Terms(billed.first, tuple(versions), load_w)]
+        terms = [RatingTerms(billed.first, tuple(versions), load_w)]
         uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
-        result = target(terms, uses, billed=billed, through=passed.end)
+        result = rate_period(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:
         raise CommandError(Exit.USAGE, f"this cannot be rated: {error}") from None
     except OverflowError:
@@ -168,7 +168,7 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
     return versions
 
 
-def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
+def _as_json(document: Tariff, result: RatedPeriod, wh: int) -> dict[str, Any]:
     return {
         "code": document.code,
         "versions": [version.version for version in result.versions],
@@ -186,10 +186,10 @@ def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
                     {
                         "key": part.key,
                         "label": part.label,
-                        "quantity": exact(part.quantity),
+                        "quantity": exact_text(part.quantity),
                         "unit": part.unit,
-                        "rate_minor": exact(part.rate),
-                        "amount_minor": exact(part.amount),
+                        "rate_minor": exact_text(part.rate),
+                        "amount_minor": exact_text(part.amount),
                     }
                     for part in line.parts
                 ],
@@ -201,9 +201,9 @@ def _as_json(document: Tariff, result: Target, wh: int) -> dict[str, Any]:
     }
 
 
-def _as_text(document: Tariff, result: Target, wh: int) -> str:
+def _as_text(document: Tariff, result: RatedPeriod, wh: int) -> str:
     def money(amount: int) -> str:
-        return major(amount, document.exponent)
+        return major_text(amount, document.exponent)
 
     out = [
         f"{document.title} ({document.code} {', '.join(version.version for version in result.versions)})",
@@ -214,7 +214,7 @@ def _as_text(document: Tariff, result: Target, wh: int) -> str:
         out.append(f"{line.title:<56} {money(line.amount_minor):>14}")
         for part in line.parts:
             product = _product(part.quantity, part.unit, part.rate, document.exponent)
-            out.append(f"    {part.label}: {product} = {exact(part.amount / 10**document.exponent)}")
+            out.append(f"    {part.label}: {product} = {exact_text(part.amount / 10**document.exponent)}")
     out.append(f"{'Total ' + document.currency:<56} {money(result.total_minor):>14}")
     out += ["", *(f"- {note}" for note in result.notes)] if result.notes else []
     return "\n".join(out)
@@ -223,15 +223,15 @@ def _as_text(document: Tariff, result: Target, wh: int) -> str:
 def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> str:
     scale = 10**exponent
     if unit == ROUNDING:
-        return exact(quantity / scale)
+        return exact_text(quantity / scale)
     if unit == "minor":
-        return f"{exact(quantity / scale)} x {exact(rate * 100)} %"
-    return f"{exact(quantity)} {unit} x {exact(rate / scale)}"
+        return f"{exact_text(quantity / scale)} x {exact_text(rate * 100)} %"
+    return f"{exact_text(quantity)} {unit} x {exact_text(rate / scale)}"
 
 
 def _kwh(wh: int) -> str:
     """Wh as kWh with the decimals it has."""
-    return exact(Fraction(wh, 1000))
+    return exact_text(Fraction(wh, 1000))
 
 
 @tariff.command()
@@ -278,10 +278,10 @@ def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
     exponent = next((document.exponent for document in documents if document.currency == currency), 2)
 
     def largest(each: tuple[int, int] | None) -> str:
-        return f"{major(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
+        return f"{major_text(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
 
     return (
         f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged anew for days that are past, by "
-        f"{major(found.sum_minor, exponent)} {currency} together; "
+        f"{major_text(found.sum_minor, exponent)} {currency} together; "
         f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}"
     )

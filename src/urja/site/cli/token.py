@@ -61,10 +61,10 @@ def new(
 ) -> None:
     """Make a key and print it, once: it is kept nowhere."""
     box = opened(data)
-    from urja.apps.identity.queries.keys import new_key
+    from urja.apps.identity.queries.tokens import new_token
     from urja.usecases.operations import IssueToken
 
-    key = new_key()
+    key = new_token()
     expires_at = datetime.now(UTC) + timedelta(days=days)
     issue = IssueToken(
         name=name,
@@ -116,22 +116,22 @@ def list_(data: Path, as_json: bool) -> None:
 
 
 def _tokens() -> list[dict[str, Any]]:
-    from urja.apps.identity.queries.keys import issued
+    from urja.apps.identity.queries.tokens import all_tokens
 
     return [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in asdict(one).items()
         }
-        for one in issued()
+        for one in all_tokens()
     ]
 
 
 @token.command()
 def scopes() -> None:
     """What a key can be given, and which roles may it."""
-    from urja.apps.identity.queries.roles import TABLE, who_may
+    from urja.apps.identity.queries.roles import TABLE, roles_allowed
 
     for act, roles in TABLE.items():
         if roles:
-            click.echo(f"{act:<28} {', '.join(who_may(act))}")
+            click.echo(f"{act:<28} {', '.join(roles_allowed(act))}")

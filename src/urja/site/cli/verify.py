@@ -11,7 +11,7 @@ from urja.apps.proofs.receipts import ProofError, Receipt, check
 from urja.base.json_files import UNREADABLE
 from urja.core.heads import SignedHead, faults
 from urja.laws import (
-    catalogue,
+    database_catalogue,
 )
 from urja.laws.verify import examine, proven_to
 from urja.site.cli.options import data_option
@@ -80,7 +80,7 @@ def verify(
                 connection,
                 box.clock.now(),
                 box.settings.utility.timezone,
-                expected=catalogue.kept(box.data.catalogue_file),
+                expected=database_catalogue.stored_expectation(box.data.catalogue_file),
                 proven=proven,
                 kept=kept,
             )

@@ -26,10 +26,10 @@ import structlog
 
 from urja.base.clock import Anchor, AnchoredClock, write_anchor
 from urja.base.ports import free_port
+from urja.base.process_secrets import AdminSecrets
 from urja.base.restored import Restored
-from urja.base.secrets import AdminSecrets
 from urja.base.settings import Settings, mask_password
-from urja.laws.outages import OutageLog
+from urja.laws.downtime import DowntimeLog
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.exits import CommandError, Exit, disk_full, refusal_for
 from urja.site.supervisor import broker_process, business_time, postgres, probes, restored_data
@@ -92,7 +92,7 @@ class Box:
         self._heart: asyncio.Task[None] | None = None
         self._vault: Vault | None = None
         self._disk_trouble: int | None = None
-        self._outages: OutageLog | None = None
+        self._outages: DowntimeLog | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -191,7 +191,7 @@ class Box:
         anchor = self._begin_time()
         self._beat()
         if self._demo:
-            self._outages = OutageLog(self.data.outages)
+            self._outages = DowntimeLog(self.data.outages)
         self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
         await self._prepare()
         log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())

@@ -3,7 +3,7 @@
 from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
-from urja.base.secrets import PipelineSecrets
+from urja.base.process_secrets import PipelineSecrets
 from urja.laws import verify
 from urja.site.django import options as django_options
 from urja.site.supervisor.process import Start
@@ -26,8 +26,8 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
     )
     # Models can be imported from here on.
     from urja.pipeline import runner
-    from urja.pipeline.stages import Given
+    from urja.pipeline.stages import PipelineContext
 
     zone, data = start.settings.utility.timezone, start.data_directory
     laws = verify.daily(secrets.database, zone, data.catalogue_file)
-    await runner.run_pipeline(Given(start.settings, secrets, clock, data.heads, laws, data.places))
+    await runner.run_pipeline(PipelineContext(start.settings, secrets, clock, data.heads, laws, data.places))

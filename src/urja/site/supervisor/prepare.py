@@ -8,8 +8,8 @@ import psycopg
 import structlog
 
 from urja.base.clock import Clock
-from urja.base.secrets import AdminSecrets
-from urja.laws import catalogue
+from urja.base.process_secrets import AdminSecrets
+from urja.laws import database_catalogue
 from urja.site import database
 from urja.site.data_directory import write_private
 from urja.site.django import options as django_options
@@ -60,14 +60,14 @@ def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:
 
     A database with a past may have been changed by other hands: then a scratch database is asked instead of it.
     """
-    known = catalogue.kept(path)
-    if known is not None and known.source == catalogue.source_digest():
+    known = database_catalogue.stored_expectation(path)
+    if known is not None and known.source == database_catalogue.source_digest():
         return
     if new:
-        made = catalogue.made_from_source(secrets.database_owner)
+        made = database_catalogue.expectation_from_source(secrets.database_owner)
     else:
         with database.scratch(secrets.database_admin, secrets.database_owner) as owner:
-            made = catalogue.made_from_source(owner)
+            made = database_catalogue.expectation_from_source(owner)
     write_private(path, msgspec.json.encode(made))
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from urja.base import log
 from urja.base.clock import AnchoredClock
-from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
+from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import DataDirectory
 

@@ -21,8 +21,8 @@ from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
 from urja.base.approvers import APPROVERS_FILE
 from urja.base.json_files import UNREADABLE
+from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.restored import Restored
-from urja.base.secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import write_private
 from urja.site.exits import CommandError, Exit
@@ -69,7 +69,7 @@ class StoredAdmin(_Stored, frozen=True, kw_only=True):
 
 
 class StoredHeadend(_Stored, frozen=True, kw_only=True):
-    """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.kek_file`)."""
+    """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.reloading_key_store`)."""
 
     broker_password: str = field(default_factory=_password)
     kek: _Key

@@ -16,8 +16,8 @@ from gunicorn.glogging import Logger
 from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
-from urja.base.descriptors import room_for
-from urja.base.secrets import WebSecrets
+from urja.base.file_descriptors import connection_limit
+from urja.base.process_secrets import WebSecrets
 from urja.site.django import options as django_options
 from urja.site.supervisor import launch
 from urja.site.supervisor.process import Start
@@ -86,7 +86,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         prepared=True,
     )
     django_options.setup(options)
-    room_for(CONNECTIONS)
+    connection_limit(CONNECTIONS)
     host = f"[{web.host}]" if ":" in web.host else web.host
     _Server(
         {

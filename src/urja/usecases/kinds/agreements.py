@@ -8,7 +8,7 @@ import msgspec
 from urja.apps.journal.operation import Operation
 
 
-class Arrival(Operation, kw_only=True):
+class IncomingConsumer(Operation, kw_only=True):
     """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
 
     consumer_id: int | None = None
@@ -21,7 +21,7 @@ class Arrival(Operation, kw_only=True):
     language: str = "en"
 
 
-class MoveIn(Arrival, kw_only=True):
+class MoveIn(IncomingConsumer, kw_only=True):
     """Somebody takes supply at a connection that nobody has: account, terms, access, opening credit and deposit."""
 
     consumer_number: str
@@ -63,7 +63,7 @@ class MoveOut(Operation, kw_only=True):
     """Hold the supply off until somebody moves in."""
 
 
-class TransferOwnership(Arrival, kw_only=True):
+class TransferOwnership(IncomingConsumer, kw_only=True):
     """The same supply is somebody else's from an instant on: another account, the same terms, and light all the time."""
 
     consumer_number: str

@@ -7,7 +7,7 @@ from urja.apps.journal.operation import Operation
 from urja.base.sentences import say
 
 
-class AskMeters(Operation, kw_only=True):
+class MeterJobRequest(Operation, kw_only=True):
     """What the operations for one meter or many have in common; none of them itself."""
 
     undoable = False
@@ -25,7 +25,7 @@ class AskMeters(Operation, kw_only=True):
     reason: str
 
 
-class ReadMeters(AskMeters, kw_only=True):
+class ReadMeters(MeterJobRequest, kw_only=True):
     """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read.
 
     The nameplate and the billing profile are shown alone.
@@ -46,24 +46,24 @@ class ReadMeters(AskMeters, kw_only=True):
     """Up to then; left out, up to now."""
 
 
-class SetClocks(AskMeters, kw_only=True):
+class SetClocks(MeterJobRequest, kw_only=True):
     """Set meters' clocks to the business time; each row says how far its clock was off before, and is afterwards."""
 
 
-class ChangeKeys(AskMeters, kw_only=True):
+class ChangeKeys(MeterJobRequest, kw_only=True):
     """Give meters new keys, which the head end makes and nobody sees. Until a meter has proven them both pairs are good."""
 
     good_for_minutes: int = 24 * 60
 
 
-class ShowText(AskMeters, kw_only=True):
+class ShowText(MeterJobRequest, kw_only=True):
     """Show a text on meters' displays until another is shown; an empty one takes away what is shown."""
 
     text: str = ""
     """Letters, digits and marks of ASCII, which is what displays show; as long as the display of each meter's type."""
 
 
-class TestRelays(AskMeters, kw_only=True):
+class TestRelays(MeterJobRequest, kw_only=True):
     """Open load switches and close them again, where somebody is supplied: a disconnection as any that is ordered.
 
     Protected people and hours, the policy and the head end's ceilings bind each; so do the thresholds of approvals. Only

@@ -45,13 +45,13 @@ class ReceiveDevices(Operation, kw_only=True):
         }
 
 
-class OfOneMeter(Operation, kw_only=True):
+class StockOperation(Operation, kw_only=True):
     """Something that happens to one meter of the stock."""
 
     serial: str
 
 
-class TestDevice(OfOneMeter, kw_only=True):
+class TestDevice(StockOperation, kw_only=True):
     """A meter was tested. One that has failed can only be scrapped, or tested again."""
 
     __test__: ClassVar[bool] = False
@@ -63,19 +63,19 @@ class TestDevice(OfOneMeter, kw_only=True):
     """Of the protocol: its number, or why it has failed."""
 
 
-class IssueDevice(OfOneMeter, kw_only=True):
+class IssueDevice(StockOperation, kw_only=True):
     """A tested meter goes into the hands of a fitter."""
 
     fitter: str
 
 
-class ReturnDevice(OfOneMeter, kw_only=True):
+class ReturnDevice(StockOperation, kw_only=True):
     """A fitter brings a meter back into a store: one that was not used, or one that was taken away somewhere."""
 
     store: str
 
 
-class ScrapDevice(OfOneMeter, kw_only=True):
+class ScrapDevice(StockOperation, kw_only=True):
     """A meter's life ends. Its SIM and its address are free for another."""
 
     reason: str

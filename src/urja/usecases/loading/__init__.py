@@ -3,10 +3,10 @@
 What is here needs no database: kinds of file and maps. `running` loads a file, `exporting` writes one.
 """
 
+from urja.usecases.loading.column_map import Map, MappingFileError, as_toml, canonical, parse
 from urja.usecases.loading.kinds import KINDS, Field, Kind
-from urja.usecases.loading.mapping import Map, MappingFileError, as_toml, canonical, parse
+from urja.usecases.loading.row_files import FileFormatError
 from urja.usecases.loading.staging import Fault
-from urja.usecases.loading.tables import FileFormatError
 
 __all__ = [
     "KINDS",

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from urja.base.keystore import KeyStore
-from urja.usecases.loading.forms import Key, Writer
-from urja.usecases.loading.mapping import Map, Source
-from urja.usecases.loading.tables import created
+from urja.usecases.loading.cell_formats import Key, Writer
+from urja.usecases.loading.column_map import Map, Source
+from urja.usecases.loading.row_files import create_file
 
 _AT_ONCE = 5_000
 """Rows that are fetched at a time."""
@@ -32,7 +32,7 @@ def export(the_map: Map, path: Path, *, at: datetime, keys: KeyStore | None = No
     count = 0
     with ExitStack() as stack:
         out = stack.enter_context(
-            created(path, delimiter=the_map.delimiter, encoding=the_map.encoding, private=secret)
+            create_file(path, delimiter=the_map.delimiter, encoding=the_map.encoding, private=secret)
         )
         for _ in range(1, the_map.header):
             out.row([])

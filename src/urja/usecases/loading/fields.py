@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from urja.usecases.loading.forms import Form
+from urja.usecases.loading.cell_formats import CellFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Field:
     """One thing that a row may say."""
 
     name: str
-    form: Form
+    form: CellFormat
     help: str
     required: bool = False
     default: str | None = None

@@ -15,17 +15,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
-from urja.apps.journal.operation import Doing
+from urja.apps.journal.operation import Execution
 from urja.core.calendar import local_day
-from urja.usecases.loading.forms import Key
+from urja.usecases.loading.cell_formats import Key
 
 if TYPE_CHECKING:
-    from urja.usecases.loading.mapping import Map
+    from urja.usecases.loading.column_map import Map
 
-STRETCH: Final = 500
+BATCH_ROWS: Final = 500
 """Rows that are looked up, done and judged at a time."""
 
-DEEP: Final = 6
+MAX_DEPTH: Final = 6
 """Rows below rows, at most so deep: a complex, its society, a tower, a flat and its rooms fit."""
 
 _TABLES: Final = """
@@ -75,7 +75,7 @@ class Load:
 
     cursor: CursorWrapper
     map: "Map"
-    doing: Doing
+    execution: Execution
     currency: str
 
     def covers(self, name: str) -> bool:
@@ -97,19 +97,19 @@ class Load:
         return local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
 
 
-def begin(load: Load) -> None:
+def create_tables(load: Load) -> None:
     load.cursor.execute(_TABLES)
 
 
 @contextmanager
-def copying(load: Load) -> Iterator["Copying"]:
+def copy_buffer(load: Load) -> Iterator["CopyBuffer"]:
     """Rows and faults on their way into the tables."""
-    writing = Copying(load)
+    writing = CopyBuffer(load)
     yield writing
     writing.flush()
 
 
-class Copying:
+class CopyBuffer:
     """Gathers rows and faults, and sends them in bundles."""
 
     def __init__(self, load: Load) -> None:
@@ -123,12 +123,12 @@ class Copying:
         kind = self._load.map.kind
         key = "\x1f".join(said.get(name) or "" for name in kind.key)
         self._rows.append((n, key, kind.above(said), kind.place(said), json.dumps(texts)))
-        if len(self._rows) >= STRETCH:
+        if len(self._rows) >= BATCH_ROWS:
             self.flush()
 
     def fault(self, fault: Fault) -> None:
         self._faults.append(fault)
-        if len(self._faults) >= STRETCH:
+        if len(self._faults) >= BATCH_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -139,11 +139,11 @@ class Copying:
                     copy.write_row(row)
             self._rows.clear()
         if self._faults:
-            tell(self._load, self._faults)
+            add_faults(self._load, self._faults)
             self._faults.clear()
 
 
-def tell(load: Load, faults: Sequence[Fault]) -> None:
+def add_faults(load: Load, faults: Sequence[Fault]) -> None:
     with load.cursor.copy("COPY load_fault (n, field, value, sentence, remedy) FROM STDIN") as copy:
         for one in faults:
             copy.write_row((one.n, one.field, one.value, one.sentence, one.remedy))
@@ -165,19 +165,19 @@ INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or lie
 """
 
 
-def ready(load: Load) -> None:
+def order_rows(load: Load) -> None:
     """All rows are there: those that say the same again are faults, and the others have their order."""
     kind = load.map.kind
     named = [name for name in kind.key if load.covers(name)]
     load.cursor.execute(_TWICE, {"field": named[-1]})
     load.cursor.execute("CREATE INDEX ON load_row (key); ANALYZE load_row")
     if kind.part_of:
-        load.cursor.execute(_ORDERED, {"deep": DEEP})
-        load.cursor.execute(_CIRCLES, {"deep": DEEP, "field": kind.part_of})
+        load.cursor.execute(_ORDERED, {"deep": MAX_DEPTH})
+        load.cursor.execute(_CIRCLES, {"deep": MAX_DEPTH, "field": kind.part_of})
     load.cursor.execute("CREATE INDEX ON load_row (place, n)")
 
 
-def stretches(load: Load) -> Iterator[list[Row]]:
+def batches(load: Load) -> Iterator[list[Row]]:
     """The rows without faults so far, in their order, some at a time."""
     sources = load.map.sources
     last = (-(10**18), -1)
@@ -191,7 +191,7 @@ def stretches(load: Load) -> Iterator[list[Row]]:
         load.cursor.execute(
             "SELECT place, n, cells FROM load_row r WHERE (place, n) > (%s, %s) "
             "AND NOT EXISTS (SELECT FROM load_fault f WHERE f.n = r.n) ORDER BY place, n LIMIT %s",
-            [*last, STRETCH],
+            [*last, BATCH_ROWS],
         )
         found = load.cursor.fetchall()
         if not found:

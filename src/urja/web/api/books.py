@@ -10,9 +10,9 @@ from msgspec import Meta
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.queries import agreement_at
 from urja.apps.identity.queries import personal_reads
-from urja.apps.identity.requests import note_reads
-from urja.apps.notices.queries import written_to
-from urja.apps.overviews.queries import areas, connections, paging, premises, registry
+from urja.apps.identity.requests import record_personal_reads
+from urja.apps.notices.queries import notices_of
+from urja.apps.overviews.queries import areas, paging, premises, registry, service_points
 from urja.apps.overviews.queries.registry import (
     AccessRow,
     AgreementRow,
@@ -22,14 +22,14 @@ from urja.apps.overviews.queries.registry import (
 )
 from urja.apps.proofs import queries as proofs
 from urja.apps.readings.kinds import Status
-from urja.apps.readings.queries.intervals import LONGEST, MonthOfPlace, intervals, month_by_place
-from urja.apps.readings.queries.power import power_of_place
+from urja.apps.readings.queries.intervals import LONGEST, ServicePointMonth, intervals, month_by_service_point
+from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
-from urja.apps.supply.queries.facts import Known
-from urja.core.arrears import owed
+from urja.apps.supply.queries.facts import AccountSnapshot
+from urja.core.arrears import total_owed
 from urja.core.power import Powered
-from urja.core.units import exact
+from urja.core.units import exact_text
 from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import ProblemError
@@ -76,7 +76,7 @@ def readings(ask: Ask) -> answers.Readings:
 def _note(ask: Ask, agreement: AgreementRow) -> None:
     """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
-        note_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
+        record_personal_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
 
 
 # -- totals ------------------------------------------------------------------------------------------------------
@@ -92,7 +92,9 @@ def totals(ask: Ask) -> answers.Totals:
     premise = _premise(ask, query.premise)
     month = date.fromisoformat(f"{query.month}-01")
     points = premises.service_points(premise.id, "consumer_number")
-    used = {one.service_point_id: one for one in month_by_place([point.id for point in points], month)}
+    used = {
+        one.service_point_id: one for one in month_by_service_point([point.id for point in points], month)
+    }
 
     def summed(*purposes: str) -> int:
         return sum(used[point.id].energy_wh or 0 for point in points if point.purpose in purposes)
@@ -122,7 +124,7 @@ def _premise(ask: Ask, premise_id: int) -> PremiseRow:
 
 
 def _parts(
-    premise: PremiseRow, points: list[ServicePointRow], used: dict[int, MonthOfPlace]
+    premise: PremiseRow, points: list[ServicePointRow], used: dict[int, ServicePointMonth]
 ) -> list[answers.PremiseTotals]:
     """The premises right below, each with what is in it: each service point is in one of them or in none."""
     above = premises.parents(premise.id)
@@ -150,7 +152,7 @@ def _parts(
     ]
 
 
-def _place_of_totals(point: ServicePointRow, used: MonthOfPlace) -> answers.ServicePointTotals:
+def _place_of_totals(point: ServicePointRow, used: ServicePointMonth) -> answers.ServicePointTotals:
     return answers.ServicePointTotals(
         service_point_id=point.id,
         consumer_number=point.consumer_number,
@@ -184,7 +186,7 @@ def balance(ask: Ask) -> answers.Balance:
         credits_minor=fresh.credits_minor,
         estimated_wh=fresh.estimated_wh,
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
-        dues_minor=owed(billing.dues(agreement.account_id)),
+        dues_minor=total_owed(billing.dues(agreement.account_id)),
         instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",
         power=_power(agreement, known, ask.now),
@@ -202,8 +204,8 @@ def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
     )
 
 
-def _power(agreement: AgreementRow, known: Known | None, now: datetime) -> answers.Power | None:
-    meter = power_of_place(agreement.service_point_id, now)
+def _power(agreement: AgreementRow, known: AccountSnapshot | None, now: datetime) -> answers.Power | None:
+    meter = billing_meter_power(agreement.service_point_id, now)
     if meter is None:
         return None
     account_id = agreement.account_id
@@ -220,7 +222,7 @@ def _power(agreement: AgreementRow, known: Known | None, now: datetime) -> answe
     )
 
 
-def _known(account_id: int, now: datetime) -> Known | None:
+def _known(account_id: int, now: datetime) -> AccountSnapshot | None:
     """As the portal says it to whoever signs in for the account."""
     user = registry.user_of(account_id)
     card = None if user is None else account_of(user, account_id, now)
@@ -244,7 +246,7 @@ def entries(ask: Ask) -> answers.Page[answers.Entry]:
 
 def entry(ask: Ask) -> answers.EntryWithArithmetic:
     account_id, seq = _account(ask).account_id, ask.parts["seq"]
-    why = billing.why(account_id, seq)
+    why = billing.explain_entry(account_id, seq)
     if why is None:
         raise ask.missing(f"entry {seq} of account {account_id}")
     return answers.EntryWithArithmetic(
@@ -252,9 +254,9 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
         rows=[
             answers.Row(
                 label=row.label,
-                quantity=exact(row.quantity),
+                quantity=exact_text(row.quantity),
                 unit=row.unit,
-                rate_minor=exact(row.rate),
+                rate_minor=exact_text(row.rate),
                 amount_minor=row.amount_minor,
             )
             for row in why.rows
@@ -287,7 +289,7 @@ def entry_proof(ask: Ask) -> proofs.Receipt:
 
 def statement_proof(ask: Ask) -> proofs.Receipt:
     account_id = _account(ask).account_id
-    seqs = proofs.sealed(account_id, ask.query.before or None)
+    seqs = proofs.sealed_entries(account_id, ask.query.before or None)
     return _proof(ask, account_id, seqs, f"sealed entry of account {account_id}")
 
 
@@ -334,7 +336,7 @@ _ALL = 1_000_000
 def export(ask: Ask) -> answers.Export:
     """All that is kept of a person, in one document; interval readings by address, a month at a time."""
     person = resources.person_of(ask)
-    note_reads(ask.caller, [person.id], ask.what, ask.now)
+    record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
     signed_in: Any = (
         None
         if person.user_id is None
@@ -369,7 +371,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
                 premise=one.service_point.premise.name,
                 readings=f"/api/v1/agreements/{one.id}/readings",
             )
-            for one in connections.agreements_of_account(held.account_id)
+            for one in service_points.agreements_of_account(held.account_id)
         ],
         entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
         messages=[
@@ -381,7 +383,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
                 recipient=one.recipient,
                 text=one.text,
             )
-            for one in written_to(held.account_id, _ALL)
+            for one in notices_of(held.account_id, _ALL)
             # What was sent to another's telephone is the other's.
             if one.recipient in ("", person.phone)
         ],

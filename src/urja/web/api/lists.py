@@ -9,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from msgspec import Meta
 
 from urja.apps.overviews.queries import paging
-from urja.apps.overviews.queries.known import Moment, NotKnownYetError
+from urja.apps.overviews.queries.bitemporal import AsOf, NotKnownYetError
 from urja.web.api import answers, cursors
 from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, ListQuery, Query
@@ -89,12 +89,12 @@ class MomentQuery(Query, frozen=True, kw_only=True):
     known_at: KnownAt | None = None
 
 
-def moment_of(ask: Ask) -> Moment | None:
+def moment_of(ask: Ask) -> AsOf | None:
     """Both instants that are asked for; none where nobody asks for the past."""
     query = ask.query
     if query.valid_at is None and query.known_at is None:
         return None
     try:
-        return Moment.asked(query.valid_at, query.known_at, ask.now)
+        return AsOf.asked(query.valid_at, query.known_at, ask.now)
     except NotKnownYetError as error:
         raise ProblemError("bad-request", str(error)) from error

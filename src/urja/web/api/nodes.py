@@ -10,7 +10,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from urja.apps.overviews.queries import areas
-from urja.apps.overviews.queries.trees import Counts, Hanging, NodeOfTree, Trees, TreesNow, trees_at, within
+from urja.apps.overviews.queries.network_trees import (
+    Counts,
+    NodeOfTree,
+    ServicePointAtNode,
+    Trees,
+    TreesNow,
+    trees_at,
+    within,
+)
 from urja.web.api import answers
 from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
@@ -24,12 +32,12 @@ def nodes(ask: Ask) -> answers.Nodes:
     """The roots of both trees; of a code, its nodes."""
     trees, code = trees_at(moment_of(ask), ask.now), ask.query.code
     found = trees.roots() if code is None else trees.named(code)
-    return answers.Nodes(items=_nodes_of(ask, trees, found, areas.all_places(ask.area, ask.now)))
+    return answers.Nodes(items=_nodes_of(ask, trees, found, areas.all_service_points(ask.area, ask.now)))
 
 
 def node(ask: Ask) -> answers.NodeInTree:
     """A node, with those above and those right below it."""
-    trees, among = trees_at(moment_of(ask), ask.now), areas.all_places(ask.area, ask.now)
+    trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     found = _node(ask, trees, among)
     return answers.NodeInTree(
         node=_node_of(ask, found, trees.counts([found], among).get(found.id, Counts())),
@@ -45,7 +53,7 @@ class HangingQuery(ListQuery, frozen=True, kw_only=True):
 
 def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     """What hangs at a node itself, by consumer number."""
-    trees, among = trees_at(moment_of(ask), ask.now), areas.all_places(ask.area, ask.now)
+    trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     after = last_seen(ask, str) or ""
     found = trees.hanging(_node(ask, trees, among), ask.query.limit + 1, after, among)
     return page_of(
@@ -53,7 +61,7 @@ def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     )
 
 
-def _hanging_of(one: Hanging) -> answers.NodeServicePoint:
+def _hanging_of(one: ServicePointAtNode) -> answers.NodeServicePoint:
     return answers.NodeServicePoint(
         service_point_id=one.service_point_id,
         consumer_number=one.consumer_number,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from urja.apps.identity.queries.roles import who_may, writing
+from urja.apps.identity.queries.roles import roles_allowed, write_scope
 from urja.usecases.kinds import ALL, Operation
 from urja.web.api.examples import example_of
 from urja.web.api.problems import KINDS, ProblemDocument
@@ -35,7 +35,7 @@ _HEADERS: Final[dict[str, tuple[str, str]]] = {
 
 def by_request() -> list[type[Operation]]:
     """The operations that can be asked for from here at all."""
-    able = [operation for operation in ALL if who_may(writing(operation.kind()))]
+    able = [operation for operation in ALL if roles_allowed(write_scope(operation.kind()))]
     return sorted(able, key=lambda operation: operation.kind())
 
 
@@ -109,7 +109,7 @@ def _described(route: Route) -> dict[str, Any]:
 
 
 def _operation(route: Route, operation: type[Operation]) -> dict[str, Any]:
-    act = writing(operation.kind())
+    act = write_scope(operation.kind())
     return {
         "operationId": operation.kind(),
         "tags": [route.tag],
@@ -123,7 +123,7 @@ def _operation(route: Route, operation: type[Operation]) -> dict[str, Any]:
 
 
 def _who(act: str) -> str:
-    return f"For {', '.join(who_may(act))}; scope `{act}`."
+    return f"For {', '.join(roles_allowed(act))}; scope `{act}`."
 
 
 def _body(described: Any) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from urja.apps.identity.errors import OutOfAreaError
-from urja.apps.identity.queries.roles import writing
+from urja.apps.identity.queries.roles import write_scope
 from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
-from urja.apps.overviews.queries import judging
+from urja.apps.overviews.queries import authorization
 from urja.apps.people.queries import version_of
 from urja.base.sentences import in_english
 from urja.usecases.kinds import BY_KIND, Operation
@@ -44,7 +44,7 @@ ANY: Final = "write:*"
 
 def act_of(kind: str) -> str:
     """The row of the table for an operation; raises a problem where there is none."""
-    return writing(kind_of(kind).kind())
+    return write_scope(kind_of(kind).kind())
 
 
 def kind_of(kind: str) -> type[Operation]:
@@ -89,12 +89,12 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
     """Judge, record, wait; raises a problem where it is refused."""
     key = idempotency_key(ask)
     try:
-        judging.judge(ask.caller, operation, ask.now)
+        authorization.authorize(ask.caller, operation, ask.now)
     except OutOfAreaError:
         refused(ask)
         raise ask.missing("such thing as the content names") from None
     try:
-        request = journal.ask(
+        request = journal.submit(
             operation,
             actor=ask.caller.actor,
             requested_at=ask.now,

@@ -1,6 +1,6 @@
 """The reading side of the API: each function answers one route, in the area of whoever asks.
 
-What is personal is written down (`note_reads`) before it is answered.
+What is personal is written down (`record_personal_reads`) before it is answered.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.queries import with_terms
 from urja.apps.identity.queries import personal_reads as reads
 from urja.apps.identity.queries.personal_reads import PersonalReadRow
-from urja.apps.identity.queries.roles import TABLE, who_may, writing
-from urja.apps.identity.requests import note_reads
+from urja.apps.identity.queries.roles import TABLE, roles_allowed, write_scope
+from urja.apps.identity.requests import record_personal_reads
 from urja.apps.journal import queries as journal
 from urja.apps.journal.queries import Done
-from urja.apps.overviews.queries import areas, known, registry
+from urja.apps.overviews.queries import areas, bitemporal, registry
 from urja.apps.overviews.queries.registry import (
     AgreementRow,
     DevicePeriodRow,
@@ -37,7 +37,7 @@ from urja.web.api.routes import Ask, ListQuery
 
 
 def _few(ask: Ask) -> areas.Few:
-    return areas.few_places(ask.area, ask.now)
+    return areas.service_points_if_few(ask.area, ask.now)
 
 
 # -- people ----------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
     )
 
     def shape(found: list[PersonRow]) -> list[answers.Consumer]:
-        note_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
+        record_personal_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
         return [consumer_of(person) for person in found]
 
     return page(ask, rows, shape)
@@ -67,7 +67,7 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
 
 def consumer(ask: Ask) -> answers.Consumer:
     person = person_of(ask)
-    note_reads(ask.caller, [person.id], ask.what, ask.now)
+    record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
     return consumer_of(person)
 
 
@@ -114,7 +114,7 @@ class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
 def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
     query: ServicePointsQuery = ask.query
     rows = registry.service_points(
-        areas.places(ask.area, ask.now, few=_few(ask)),
+        areas.service_points(ask.area, ask.now, few=_few(ask)),
         consumer_number=query.consumer_number,
         purpose=query.purpose,
         premise_id=query.premise,
@@ -125,12 +125,12 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
 def service_point(ask: Ask) -> answers.ServicePoint:
     named = f"service point {ask.parts['id']}"
     found = one(
-        ask, registry.service_points(Q(), id_=ask.parts["id"]), areas.places(ask.area, ask.now), named
+        ask, registry.service_points(Q(), id_=ask.parts["id"]), areas.service_points(ask.area, ask.now), named
     )
     at = moment_of(ask)
     if at is None:
         return service_point_of(found, found.hangs_at)
-    then = known.place(found.id, at)
+    then = bitemporal.placed_service_point(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
     return service_point_of(then.service_point, then.placements)
@@ -201,10 +201,10 @@ def device(ask: Ask) -> answers.Device:
     at = moment_of(ask)
     if at is None:
         return _device_now(ask, found)
-    then = known.device(found.id, at)
+    then = bitemporal.device(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
-    return device_of(ask, then, known.hanging(found.id, at), at.valid_at)
+    return device_of(ask, then, bitemporal.installation_of(found.id, at), at.valid_at)
 
 
 def stock(ask: Ask) -> answers.Page[answers.Device]:
@@ -283,7 +283,7 @@ def agreement(ask: Ask) -> answers.Agreement:
     found, at = agreement_in_area(ask), moment_of(ask)
     if at is None:
         return agreement_of(found)
-    then = known.agreement(found.id, at)
+    then = bitemporal.agreement(found.id, at)
     if then is None:
         raise ask.missing(f"agreement {found.id} that held then, by what was known then,")
     then.service_point = found.service_point
@@ -335,7 +335,7 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
 def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     query: WorkOrdersQuery = ask.query
     rows = registry.work_orders(
-        areas.places(ask.area, ask.now, "service_point_id", _few(ask)),
+        areas.service_points(ask.area, ask.now, "service_point_id", _few(ask)),
         state=query.state,
         kind=query.kind,
         service_point_id=query.service_point,
@@ -346,7 +346,7 @@ def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
 
 def work_order(ask: Ask) -> answers.WorkOrder:
     rows = registry.work_orders(Q(), id_=ask.parts["id"])
-    inside = areas.places(ask.area, ask.now, "service_point_id")
+    inside = areas.service_points(ask.area, ask.now, "service_point_id")
     return work_order_of(one(ask, rows, inside, f"work order {ask.parts['id']}"))
 
 
@@ -377,7 +377,7 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
 def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     query: AuditQuery = ask.query
     found = journal.operations(
-        areas.places(ask.area, ask.now, "service_point_id", _few(ask)),
+        areas.service_points(ask.area, ask.now, "service_point_id", _few(ask)),
         {"kind": query.kind, "service_point_id": query.service_point, "actor": query.actor},
         before=last_seen(ask, int),
         limit=query.limit + 1,
@@ -387,7 +387,7 @@ def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
 
 def audit_entry(ask: Ask) -> answers.AuditEntry:
     number = ask.parts["id"]
-    found = journal.operation(number, areas.places(ask.area, ask.now, "service_point_id"))
+    found = journal.operation(number, areas.service_points(ask.area, ask.now, "service_point_id"))
     if found is None:
         if journal.operation(number) is not None:
             refused(ask)
@@ -511,8 +511,8 @@ def operations(ask: Ask) -> answers.Operations:
             answers.OperationKind(
                 kind=operation.kind(),
                 summary=summary_of(operation),
-                roles=list(who_may(writing(operation.kind()))),
-                allowed=ask.caller.area(writing(operation.kind())) is not None,
+                roles=list(roles_allowed(write_scope(operation.kind()))),
+                allowed=ask.caller.area(write_scope(operation.kind())) is not None,
             )
             for operation in sorted(kinds.ALL, key=lambda one: one.kind())
         ]

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from msgspec import Meta, Struct
 
 from urja.apps.identity.queries.access import Area, Caller
-from urja.apps.identity.queries.keys import TokenRow
+from urja.apps.identity.queries.tokens import TokenRow
 from urja.web.api.problems import ProblemError
 
 type Handler = Callable[["Ask"], Any]

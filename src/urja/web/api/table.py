@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from urja.apps.identity.queries.roles import Read, writing
+from urja.apps.identity.queries.roles import Read, write_scope
 from urja.apps.proofs import queries as proofs
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.people import CorrectConsumer
@@ -52,7 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         resources.consumers, Read.CONSUMER, resources.ConsumersQuery),
     _single("/consumers/{id}", "consumer", PEOPLE, "A person", answers.Consumer, resources.consumer, Read.CONSUMER),
     Route("PATCH", "/consumers/{id}", "correct-consumer", PEOPLE, "Put right what is known of a person",
-        answers.OperationRequest, operating.correct, writing(CorrectConsumer.kind()), body=answers.Correction,
+        answers.OperationRequest, operating.correct, write_scope(CorrectConsumer.kind()), body=answers.Correction,
         statuses=(*_WRITE, "precondition-failed", "precondition-required"), needs_key=True, needs_version=True, accepted=True),
     _single("/consumers/{id}/export", "export", PEOPLE, "Everything that is kept of a person", answers.Export,
         books.export, Read.CONSUMER),

@@ -17,10 +17,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from urja.apps.identity.errors import NotAllowedError
-from urja.apps.identity.queries import keys
+from urja.apps.identity.queries import tokens
 from urja.apps.identity.queries.access import Area, Caller, caller_of_token, caller_of_user
-from urja.apps.identity.queries.keys import TokenRow
-from urja.apps.identity.requests import note_use
+from urja.apps.identity.queries.tokens import TokenRow
+from urja.apps.identity.requests import record_token_use
 from urja.base.sentences import in_english
 from urja.base.storable import faults_of
 from urja.web.api import operating
@@ -143,7 +143,7 @@ def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, 
 
 
 def _token(text: str) -> TokenRow:
-    token = keys.found(text)
+    token = tokens.token_of(text)
     wall = datetime.now(UTC)
     if token is None:
         log.warning("key refused", why="unknown")
@@ -156,7 +156,7 @@ def _token(text: str) -> TokenRow:
         why = f"whose key {token.prefix} is may not sign in any more"
     else:
         if token.last_used_at is None or wall - token.last_used_at >= USE_NOTED:
-            note_use(token.id, wall)
+            record_token_use(token.id, wall)
         return token
     log.warning("key refused", why=why)
     raise ProblemError("unauthenticated", f"{why}: ask for another one")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.accounts import has_account
-from urja.apps.identity.queries.roles import Read, writing
+from urja.apps.identity.queries.roles import Read, write_scope
 from urja.usecases.kinds import ALL
 from urja.web.shared import metrics, second_factor, sign_in
 from urja.web.shared.colleague import colleague
@@ -40,19 +40,19 @@ sees_everything: Final = _everywhere(Read.OVERVIEW)
 """The whole utility at one look."""
 sees_settlements: Final = _everywhere(Read.SETTLEMENTS)
 """The money of the whole utility."""
-sees_the_door: Final = _everywhere(Read.PERSONAL_READS)
+sees_sign_ins: Final = _everywhere(Read.PERSONAL_READS)
 """Who signed in and who tried to: a book of whoever audits, as that of who has read whose personal data."""
 
 
-_WRITING: Final = [writing(operation.kind()) for operation in ALL]
+_WRITING: Final = [write_scope(operation.kind()) for operation in ALL]
 
 
-def asks_for_operations(caller: Caller) -> bool:
+def may_request_operations(caller: Caller) -> bool:
     """Whether somebody may do anything here, and so approve something."""
     return any(map(caller.area, _WRITING))
 
 
-EVERYDAY: Final = frozenset(
+WITHOUT_FRESH_FACTOR: Final = frozenset(
     {
         "assign_work_order",
         "cancel_meter_job",
@@ -74,9 +74,13 @@ EVERYDAY: Final = frozenset(
 """Operations that move neither money nor supply: they are asked for without giving the second factor once more."""
 
 
-def fresh_factor_first(request: HttpRequest, kind: str, next_path: str) -> HttpResponse | None:
+def fresh_factor_redirect(request: HttpRequest, kind: str, next_path: str) -> HttpResponse | None:
     """The way to the second factor where an operation needs it anew; None where it was given just now."""
-    return None if kind in EVERYDAY else second_factor.demanded(request, next_path=next_path, fresh=True)
+    return (
+        None
+        if kind in WITHOUT_FRESH_FACTOR
+        else second_factor.demanded(request, next_path=next_path, fresh=True)
+    )
 
 
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
@@ -87,15 +91,15 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
     ("meter-jobs", _("Meter jobs"), lambda caller: caller.area(Read.METER_JOBS) is not None),
-    ("operations", _("Operations"), asks_for_operations),
-    ("approvals", _("Approvals"), asks_for_operations),
+    ("operations", _("Operations"), may_request_operations),
+    ("approvals", _("Approvals"), may_request_operations),
     ("held-cuts", _("Held disconnections"), sees_everything),
-    ("sign-ins", _("Sign-ins"), sees_the_door),
+    ("sign-ins", _("Sign-ins"), sees_sign_ins),
 ]
 """The console's pages in their order, and who finds them."""
 
 
-def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
+def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
     """A page of whoever works here and may: the caller comes second.
 
     Strangers are asked to sign in; who may not gets what a missing page gives, and it is logged.
@@ -106,9 +110,9 @@ def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             caller = colleague(request.user)
             if caller is None or not may(caller):
-                raise refused(request)
+                raise refusal(request)
             sign_in.limit_session(request)
-            if asks_for_operations(caller):
+            if may_request_operations(caller):
                 first = second_factor.demanded(request, next_path=request.get_full_path())
                 if first is not None:
                     return first
@@ -119,12 +123,12 @@ def for_colleagues(may: Callable[[Caller], bool]) -> Callable[[View], View]:
     return guard
 
 
-def who_may(act: str) -> Callable[[View], View]:
+def requires(act: str) -> Callable[[View], View]:
     """A page of whoever may do something somewhere."""
-    return for_colleagues(lambda caller: caller.area(act) is not None)
+    return for_staff(lambda caller: caller.area(act) is not None)
 
 
-def refused(request: HttpRequest) -> Http404:
+def refusal(request: HttpRequest) -> Http404:
     """Counted and logged, and no more said than of a page that is not there."""
     metrics.REFUSED.inc()
     log.warning("access refused", user=request.user.pk, path=request.path)
@@ -136,7 +140,7 @@ def first_page(caller: Caller) -> str | None:
     return next((name for name, _label, may in PAGES if may(caller)), None)
 
 
-def show(
+def render_page(
     request: HttpRequest, caller: Caller, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """A page of the console with the way to the others."""

@@ -16,19 +16,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.approvals import queries
-from urja.apps.approvals.kinds import OPEN, Judged, WaitingState
+from urja.apps.approvals.kinds import OPEN_STATES, AnswerState, WaitingState
 from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.queries import Requested
-from urja.apps.overviews.queries.judging import fault_of_actor
+from urja.apps.overviews.queries.authorization import refusal_for_actor
 from urja.base import passkey
-from urja.core.approvals import Need
+from urja.core.approvals import PasskeyNeed
 from urja.usecases.kinds import BY_KIND
 from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording
-from urja.web.console.colleagues import names_of
-from urja.web.console.fields import Input, inputs, typed_of
+from urja.web.console.actor_names import names_of
+from urja.web.console.fields import Input, form_values, inputs
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -36,7 +36,7 @@ NAME_LENGTH: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WaitingOperation:
     """An operation that waits, in the list."""
 
     title: str
@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PasskeyChallenge:
     """What an authenticator is asked, as attributes of a form; bytes are base64url."""
 
     challenge: str
@@ -76,7 +76,7 @@ class ApprovalPage:
     answer_faults: list[str]
     """Of the last answer of the person who looks."""
     unjudged: bool
-    question: Question | None
+    question: PasskeyChallenge | None
     """None where the person who looks is asked for nothing."""
     without_passkey: bool
     may_cancel: bool
@@ -96,19 +96,19 @@ class Passkey:
 @dataclass(frozen=True, slots=True)
 class PasskeysPage:
     passkeys: list[Passkey]
-    question: Question | None
+    question: PasskeyChallenge | None
     unjudged: bool
     faults: list[str]
     elsewhere: str
     """The address at which passkeys work, where it is not this one."""
 
 
-def lines(caller: Caller, now: datetime) -> list[Line]:
+def waiting_operations(caller: Caller, now: datetime) -> list[WaitingOperation]:
     """What waits of the things that somebody asked for, or may approve."""
-    seen = [one for one in queries.open_approvals() if sees(one, caller, now)]
+    seen = [one for one in queries.open_approvals() if may_see(one, caller, now)]
     names = names_of(one.request.actor for one in seen)
     return [
-        Line(
+        WaitingOperation(
             title=wording.operation(one.request.kind),
             who=names.get(one.request.actor, one.request.actor),
             detail=_until(one, now),
@@ -118,7 +118,7 @@ def lines(caller: Caller, now: datetime) -> list[Line]:
     ]
 
 
-def sees(one: Approval, caller: Caller, now: datetime) -> bool:
+def may_see(one: Approval, caller: Caller, now: datetime) -> bool:
     """Whether somebody asked for it, or may do it and so may approve it."""
     return _is_own(one, caller) or _may(one.request, caller, now)
 
@@ -132,13 +132,13 @@ def _may(request: Requested, caller: Caller, now: datetime) -> bool:
         operation = decode(request.kind, request.content, BY_KIND)
     except RefusedError:
         return False
-    return fault_of_actor(f"user {caller.user_id}", operation, now) is None
+    return refusal_for_actor(f"user {caller.user_id}", operation, now) is None
 
 
 def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
     """An operation as the pipeline has it, and what the person who looks is asked."""
     assert caller.user_id is not None
-    request, is_open = one.request, one.state in OPEN
+    request, is_open = one.request, one.state in OPEN_STATES
     operation = BY_KIND[request.kind]
     last = queries.last_answer(request.id, caller.user_id)
     asked = is_open and one.expires_at > now and _is_asked(one, caller, now)
@@ -149,7 +149,7 @@ def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
         title=wording.operation(request.kind),
         fields=[
             (field.label, _shown(field))
-            for field in inputs(operation, typed_of(operation, request.content), {})
+            for field in inputs(operation, form_values(operation, request.content), {})
             if field.text
         ],
         who=names_of([request.actor]).get(request.actor, request.actor),
@@ -160,7 +160,7 @@ def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
         until=_until(one, now) if is_open else "",
         faults=[wording.sentence(fault) for fault in request.faults],
         answer_faults=[wording.sentence(fault) for fault in last.faults] if last is not None else [],
-        unjudged=last is not None and last.state == Judged.WAITING,
+        unjudged=last is not None and last.state == AnswerState.WAITING,
         question=_question(one, own) if own else None,
         without_passkey=asked and not own,
         may_cancel=is_open,
@@ -173,7 +173,9 @@ def _is_asked(one: Approval, caller: Caller, now: datetime) -> bool:
     """Whether the person who looks could approve it now."""
     if _is_own(one, caller):
         return one.approved_by_actor is None
-    return one.need == Need.SECOND and one.approved_by_second is None and _may(one.request, caller, now)
+    return (
+        one.need == PasskeyNeed.SECOND and one.approved_by_second is None and _may(one.request, caller, now)
+    )
 
 
 def _shown(field: Input) -> str:
@@ -182,7 +184,7 @@ def _shown(field: Input) -> str:
 
 
 def _needs(one: Approval) -> str:
-    if one.need == Need.SECOND:
+    if one.need == PasskeyNeed.SECOND:
         return _(
             "It needs the passkey of the person who asked for it, and that of another person who may do it."
         )
@@ -201,8 +203,8 @@ def _moment(at: datetime, now: datetime) -> str:
     return formats.moment(at.astimezone(zone()), now.date())
 
 
-def _question(one: Approval, own: list[queries.Passkey]) -> Question:
-    return Question(
+def _question(one: Approval, own: list[queries.Passkey]) -> PasskeyChallenge:
+    return PasskeyChallenge(
         challenge=base64url(one.challenge),
         rp_id=queries.rp_id(),
         credentials=",".join(base64url(one.id) for one in own),
@@ -230,15 +232,15 @@ def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> Passke
             for one in queries.passkeys_of(user.pk)
         ],
         question=_enrolment(user, code) if code else None,
-        unjudged=last is not None and last.state == Judged.WAITING,
+        unjudged=last is not None and last.state == AnswerState.WAITING,
         faults=[wording.sentence(fault) for fault in last.faults] if last is not None and not code else [],
         elsewhere=_elsewhere(host),
     )
 
 
-def _enrolment(user: Any, code: str) -> Question:
+def _enrolment(user: Any, code: str) -> PasskeyChallenge:
     handle = hashlib.sha256(f"urja user {user.pk}".encode()).digest()
-    return Question(
+    return PasskeyChallenge(
         challenge=base64url(queries.enrolment_challenge(code, user.pk)),
         rp_id=queries.rp_id(),
         credentials=",".join(base64url(one.id) for one in queries.active_passkeys(user.pk)),

@@ -5,40 +5,40 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from urja.apps.approvals import queries, requests
-from urja.apps.approvals.kinds import OPEN
+from urja.apps.approvals.kinds import OPEN_STATES
 from urja.apps.approvals.queries import Approval
 from urja.apps.identity.queries.access import Caller
 from urja.web.console import approval_page as pages
-from urja.web.console.access import asks_for_operations, for_colleagues, show
+from urja.web.console.access import for_staff, may_request_operations, render_page
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
 
 @require_safe
 @private
-@for_colleagues(asks_for_operations)
+@for_staff(may_request_operations)
 def approvals(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What waits for approval."""
-    context = {"lines": pages.lines(caller, business_now())}
-    return show(request, caller, "console/approvals.html", context)
+    context = {"lines": pages.waiting_operations(caller, business_now())}
+    return render_page(request, caller, "console/approvals.html", context)
 
 
 @require_safe
 @private
-@for_colleagues(asks_for_operations)
+@for_staff(may_request_operations)
 def approval(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     """One operation that waits, or has ended, with the question to the reader's passkey."""
     page = pages.approval_page(_seen(request_id, caller), caller, business_now())
-    return show(request, caller, "console/approval.html", {"page": page})
+    return render_page(request, caller, "console/approval.html", {"page": page})
 
 
 @require_POST
 @private
-@for_colleagues(asks_for_operations)
+@for_staff(may_request_operations)
 def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     """Record an answer of the reader's authenticator, or that it be cancelled."""
     one = _seen(request_id, caller)
-    if one.state not in OPEN:
+    if one.state not in OPEN_STATES:
         return redirect("console:approval", request_id)
     assert caller.user_id is not None
     if "cancel" in request.POST:
@@ -53,14 +53,14 @@ def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespon
 
 def _seen(request_id: int, caller: Caller) -> Approval:
     one = queries.approval_of(request_id)
-    if one is None or not pages.sees(one, caller, business_now()):
+    if one is None or not pages.may_see(one, caller, business_now()):
         raise Http404
     return one
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @private
-@for_colleagues(asks_for_operations)
+@for_staff(may_request_operations)
 def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The reader's passkeys; with a code posted, the question to their authenticator, and then its answer."""
     now, posted = business_now(), request.POST.dict()
@@ -73,4 +73,6 @@ def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
         return redirect("console:passkeys")
     code = posted.get("code", "").strip()[:100]
     page = pages.passkeys_page(request.user, request.get_host(), now, code)
-    return show(request, caller, "console/passkeys.html", {"page": page, "name": posted.get("name", "")})
+    return render_page(
+        request, caller, "console/passkeys.html", {"page": page, "name": posted.get("name", "")}
+    )

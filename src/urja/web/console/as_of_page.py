@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.identity.requests import note_reads
-from urja.apps.overviews.queries import known
-from urja.apps.overviews.queries.known import Moment, Placed
+from urja.apps.identity.requests import record_personal_reads
+from urja.apps.overviews.queries import bitemporal
+from urja.apps.overviews.queries.bitemporal import AsOf, PlacedServicePoint
 from urja.apps.overviews.queries.registry import AgreementRow, DevicePeriodRow, PlacementRow, ServicePointRow
 from urja.web.console import wording
-from urja.web.console.as_of import AsOfForm, banner_of, form_of
-from urja.web.console.connection_page import calendar_in_words, called, terms_in_words
-from urja.web.console.moments import span
+from urja.web.console.as_of_form import AsOfForm, banner_of, form_of
+from urja.web.console.service_point_page import calendar_in_words, person_name, terms_in_words
+from urja.web.console.time_formats import period_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class AsOfPage:
 def as_of_page(place: ServicePointRow, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
     """The page; whose personal data it shows is written down."""
     form, at = form_of(typed, now)
-    then = None if at is None else known.place(place.id, at)
+    then = None if at is None else bitemporal.placed_service_point(place.id, at)
     premise = (then.service_point if then is not None else place).premise
     return AsOfPage(
         number=place.consumer_number,
-        title=wording.place(premise.name, place.consumer_number),
+        title=wording.service_point_name(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
         form=form,
         banner="" if at is None else banner_of(at),
@@ -57,30 +57,34 @@ def as_of_page(place: ServicePointRow, caller: Caller, typed: Mapping[str, str],
 
 
 def _parts(
-    place: ServicePointRow, then: Placed | None, at: Moment, caller: Caller, now: datetime
+    place: ServicePointRow, then: PlacedServicePoint | None, at: AsOf, caller: Caller, now: datetime
 ) -> list[Part]:
     if then is None:
         return [Part(_("Connection"), [], _("Nobody knew of this connection then."))]
     parts = [
-        Part(_("Where it hung"), [_placed(one) for one in then.placements], _("It hung nowhere.")),
-        Part(_("Meters"), [_hung(one) for one in known.meters([place.id], at)], _("No meter hung here.")),
+        Part(_("Where it hung"), [_placement(one) for one in then.placements], _("It hung nowhere.")),
+        Part(
+            _("Meters"),
+            [_installed(one) for one in bitemporal.installations([place.id], at)],
+            _("No meter hung here."),
+        ),
     ]
     if caller.area(Read.AGREEMENT) is not None:
-        agreement = known.agreement_at(place.id, at)
+        agreement = bitemporal.agreement_at(place.id, at)
         rows = [] if agreement is None else [_resident(agreement, at, caller, now)]
         parts.append(Part(_("Who had the supply"), rows, _("Nobody had an agreement here.")))
     return parts
 
 
-def _placed(placement: PlacementRow) -> tuple[str, list[str]]:
+def _placement(placement: PlacementRow) -> tuple[str, list[str]]:
     node = placement.node
     phase = _("phase %(phase)s") % {"phase": placement.phase} if placement.phase else ""
-    since = span(placement.valid_from, placement.valid_to)
+    since = period_in_words(placement.valid_from, placement.valid_to)
     return f"{wording.level(node.level)} {node.code}", list(filter(None, (phase, since)))
 
 
-def _hung(period: DevicePeriodRow) -> tuple[str, list[str]]:
-    facts = [wording.device_role(period.role), span(period.valid_from, period.valid_to)]
+def _installed(period: DevicePeriodRow) -> tuple[str, list[str]]:
+    facts = [wording.device_role(period.role), period_in_words(period.valid_from, period.valid_to)]
     if period.ratio_primary != period.ratio_secondary:
         facts.append(
             _("behind transformers %(primary)s/%(secondary)s")
@@ -90,11 +94,15 @@ def _hung(period: DevicePeriodRow) -> tuple[str, list[str]]:
     return period.device.serial, facts
 
 
-def _resident(agreement: AgreementRow, at: Moment, caller: Caller, now: datetime) -> tuple[str, list[str]]:
+def _resident(agreement: AgreementRow, at: AsOf, caller: Caller, now: datetime) -> tuple[str, list[str]]:
     name = _("Agreement %(number)s") % {"number": agreement.id}
     if agreement.customer_id is not None and caller.area(Read.CONSUMER) is not None:
-        note_reads(caller, [agreement.customer_id], "console connection as of", now)
-        person = known.person(agreement.customer_id, at)
-        name = name if person is None else called(person)
+        record_personal_reads(caller, [agreement.customer_id], "console connection as of", now)
+        person = bitemporal.person(agreement.customer_id, at)
+        name = name if person is None else person_name(person)
     terms = [terms_in_words(one) for one in agreement.all_terms]
-    return name, [span(agreement.valid_from, agreement.valid_to), *calendar_in_words(agreement), *terms]
+    return name, [
+        period_in_words(agreement.valid_from, agreement.valid_to),
+        *calendar_in_words(agreement),
+        *terms,
+    ]

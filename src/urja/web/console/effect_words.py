@@ -11,8 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from urja.apps.books import queries as books
-from urja.apps.overviews.queries.connections import consumer_number
 from urja.apps.overviews.queries.names import names_in
+from urja.apps.overviews.queries.service_points import consumer_number
 from urja.base.sentences import from_plain
 from urja.core.policy import Reason
 from urja.web.console import wording
@@ -109,7 +109,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "withdrawn_at": _("withdrawn"),
 }
 
-UNSAID: Final = frozenset(
+HIDDEN_COLUMNS: Final = frozenset(
     {"id", "recorded_at", "actor", "operation_id", "system_title", "tree_number", "user_id", "nameplate"}
 )
 """What every row has, or what nobody reads."""
@@ -150,7 +150,7 @@ class Effects:
 def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
     """`names` says whether the reader may know people."""
     changes = found.get("changes", [])
-    called = _Called.of(changes)
+    called = _Names.of(changes)
     postings = found.get("postings", [])
     currencies = books.currencies(one["account_id"] for one in postings)
     return Effects(
@@ -184,13 +184,13 @@ def _asked(one: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Called:
+class _Names:
     """What the things are called whose numbers stand in rows."""
 
     names: dict[tuple[str, int], str]
 
     @classmethod
-    def of(cls, changes: Iterable[Mapping[str, Any]]) -> "_Called":
+    def of(cls, changes: Iterable[Mapping[str, Any]]) -> "_Names":
         rows = [row for change in changes for row in (change["before"], change["after"]) if row]
         found = names_in(rows)
         nodes = {id_: f"{wording.level(level)} {code}" for id_, (level, code) in found.nodes.items()}
@@ -216,23 +216,23 @@ class _Called:
         return self.names.get((column, id_), str(id_))
 
 
-def _row(change: Mapping[str, Any], called: _Called, *, names: bool) -> Row:
+def _row(change: Mapping[str, Any], called: _Names, *, names: bool) -> Row:
     before, after, table = change["before"], change["after"], change["table"]
-    title = wording.said(TABLES.get(table), table.partition("_")[2]).capitalize()
+    title = wording.words_for(TABLES.get(table), table.partition("_")[2]).capitalize()
     if table in ("people_person", "identity_address_change") and not names:
         return Row(title, _what(before, after), [])
     if before is None or after is None:
         kept = [
             f"{_column(name)}: {_value(name, value, called)}"
             for name, value in (after or before or {}).items()
-            if name not in UNSAID and value not in (None, "", [], {})
+            if name not in HIDDEN_COLUMNS and value not in (None, "", [], {})
         ]
         return Row(title, _what(before, after), kept)
     changed = [
         f"{_column(name)}: {_value(name, before.get(name), called)} → {_value(name, value, called)}"
         for name, value in after.items()
         # A column that is younger than the row's history was not changed with it.
-        if name not in UNSAID and name in before and before[name] != value
+        if name not in HIDDEN_COLUMNS and name in before and before[name] != value
     ]
     return Row(f"{title} {_own_name(before)}".strip(), _what(before, after), changed)
 
@@ -246,10 +246,10 @@ def _own_name(row: Mapping[str, Any]) -> str:
 
 
 def _column(name: str) -> str:
-    return wording.said(COLUMNS.get(name), name)
+    return wording.words_for(COLUMNS.get(name), name)
 
 
-def _value(name: str, value: Any, called: _Called) -> str:
+def _value(name: str, value: Any, called: _Names) -> str:
     if value is None or value == "":
         return "–"
     if name.endswith("_id"):
@@ -280,7 +280,7 @@ def instant(at: datetime) -> str:
     }
 
 
-def _intervals(found: Mapping[str, Any], called: _Called) -> Iterable[str]:
+def _intervals(found: Mapping[str, Any], called: _Names) -> Iterable[str]:
     if not found.get("intervals_moved"):
         return
     yield gettext("Intervals that somebody else pays for, or at another energy: %(count)s.") % {
@@ -324,11 +324,11 @@ def _posting(one: Mapping[str, Any], currency: str) -> tuple[str, str]:
 def _decision(one: Mapping[str, Any]) -> str:
     before, after = one["before"], one["after"]
     return gettext("%(before)s by %(old)s → %(after)s by %(new)s: %(sentence)s") % {
-        "before": wording.standing(before["standing"]),
+        "before": wording.account_state(before["standing"]),
         "old": before["policy"],
-        "after": wording.standing(after["standing"]),
+        "after": wording.account_state(after["standing"]),
         "new": after["policy"],
-        "sentence": wording.reason_then(Reason.from_json(after["reason"])),
+        "sentence": wording.past_reason(Reason.from_json(after["reason"])),
     }
 
 

@@ -179,7 +179,7 @@ HELPS: Final[_Words] = {
 def label_of(name: str) -> str:
     """What a field is called."""
     if name not in LABELS:
-        return wording.said(None, name).capitalize()
+        return wording.words_for(None, name).capitalize()
     return str(LABELS[name]) % {"currency": formats.currency_symbol()}
 
 

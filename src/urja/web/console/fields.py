@@ -90,14 +90,14 @@ def fields_of(operation: type[msgspec.Struct]) -> list[Field]:
 
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
-    asked = _without_nothing(info.type)
+    asked = _without_optional(info.type)
     nothing = asked is not info.type
     default = info.default if info.default is not NODEFAULT else None if nothing else NODEFAULT
     kind, details = _kind(info.name, asked)
     return Field(info.name, kind, info.required and not nothing, default, **details)
 
 
-def _without_nothing(asked: Any) -> Any:
+def _without_optional(asked: Any) -> Any:
     """A type without None and without being left out."""
     if typing.get_origin(asked) not in {typing.Union, types.UnionType}:
         return asked
@@ -132,7 +132,7 @@ class FieldError(ValueError):
     """What was typed is not what is asked for; the message is a sentence for whoever typed it."""
 
 
-def read(field: Field, text: str) -> Any:
+def parse(field: Field, text: str) -> Any:
     """The value of what was typed; UNSET where nothing was and nothing need be. Raises Wrong."""
     text = text.strip()
     if field.kind is Kind.YES:
@@ -142,7 +142,7 @@ def read(field: Field, text: str) -> Any:
             raise FieldError(_("This is needed."))
         # What was cleared is none, where there is a value otherwise.
         return UNSET if field.default in (NODEFAULT, UNSET) else field.default
-    return _READ[field.kind](field, text)
+    return _PARSERS[field.kind](field, text)
 
 
 def _number(_field: Field, text: str) -> int:
@@ -202,11 +202,11 @@ def _line(field: Field, line: str) -> dict[str, Any]:
         names = ", ".join(label_of(one.name) for one in field.of)
         raise FieldError(_("A line has no more than: %(names)s.") % {"names": names})
     parts += [""] * (len(field.of) - len(parts))
-    values = {one.name: read(one, part) for one, part in zip(field.of, parts, strict=True)}
+    values = {one.name: parse(one, part) for one, part in zip(field.of, parts, strict=True)}
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
-_READ: Final[dict[Kind, Any]] = {
+_PARSERS: Final[dict[Kind, Any]] = {
     Kind.TEXT: lambda _field, text: text,
     Kind.LONG: lambda _field, text: text,
     Kind.NUMBER: _number,
@@ -219,7 +219,7 @@ _READ: Final[dict[Kind, Any]] = {
 }
 
 
-def written(field: Field, value: Any) -> str:
+def format_value(field: Field, value: Any) -> str:
     """A value of an operation as people would have typed it."""
     if value is None or value is UNSET or value is NODEFAULT:
         return ""
@@ -237,7 +237,7 @@ def written(field: Field, value: Any) -> str:
             return ", ".join(str(one) for one in value)
         case Kind.LINES:
             return "\n".join(
-                ", ".join(written(one, line.get(one.name)) for one in field.of) for line in value
+                ", ".join(format_value(one, line.get(one.name)) for one in field.of) for line in value
             )
         case Kind.TEXT | Kind.LONG | Kind.NUMBER | Kind.CHOICE:
             return str(value)
@@ -285,7 +285,7 @@ def inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping
 def _input(
     field: Field, typed: Mapping[str, str], errors: Mapping[str, str], operation: type[Operation]
 ) -> Input:
-    text = typed.get(field.name, written(field, field.default))
+    text = typed.get(field.name, format_value(field, field.default))
     return Input(
         name=field.name,
         kind=field.kind,
@@ -312,17 +312,17 @@ def _line_help(field: Field) -> str:
     return _("A line each: %(names)s.") % {"names": ", ".join(label_of(one.name) for one in field.of)}
 
 
-def typed_of(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:
+def form_values(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:
     """What one would have typed to ask for something."""
-    return {field.name: written(field, content.get(field.name)) for field in fields_of(operation)}
+    return {field.name: format_value(field, content.get(field.name)) for field in fields_of(operation)}
 
 
-def content_of(operation: type[Operation], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def parse_form(operation: type[Operation], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Plain values of an operation from what was typed; and what is wrong, by field."""
     content, errors = {}, {}
     for field in fields_of(operation):
         try:
-            value = read(field, typed.get(field.name, ""))
+            value = parse(field, typed.get(field.name, ""))
         except FieldError as wrong:
             errors[field.name] = str(wrong)
         else:

@@ -17,9 +17,9 @@ from urja.apps.meter_jobs.queries import csv_of
 from urja.apps.overviews.queries import meter_jobs as seen, paging
 from urja.base.sentences import from_plain
 from urja.web.console import wording
-from urja.web.console.colleagues import names_of
+from urja.web.console.actor_names import names_of
 from urja.web.console.effect_words import instant
-from urja.web.console.operation_page import Choice, known, naming
+from urja.web.console.operation_page import Choice, operation_named, operations_with_field
 from urja.web.console.search_page import address_of
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -116,7 +116,7 @@ def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
         ],
         begin=[
             Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind]))
-            for kind in naming("meters", caller)
+            for kind in operations_with_field("meters", caller)
         ],
         before=shown[-1].id if len(jobs) > len(shown) else None,
     )
@@ -132,7 +132,7 @@ def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int
     chosen = chosen if chosen in TaskState else ""
     at = reverse("console:meter-job", args=[job.id])
     said = seen.results(job, shown, caller, "console meter-job", now)
-    may_cancel = known("cancel_meter_job", caller) is not None and counts[TaskState.WAITING]
+    may_cancel = operation_named("cancel_meter_job", caller) is not None and counts[TaskState.WAITING]
     return JobPage(
         id=job.id,
         title=title_of(job),

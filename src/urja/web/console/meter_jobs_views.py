@@ -6,41 +6,41 @@ from django.views.decorators.http import require_safe
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.web.console import meter_jobs_page as pages
-from urja.web.console.access import refused, show, who_may
+from urja.web.console.access import refusal, render_page, requires
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
 
 @require_safe
 @private
-@who_may(Read.METER_JOBS)
+@requires(Read.METER_JOBS)
 def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What was asked of meters, newest first."""
     page = pages.jobs_page(caller, business_now(), _number(request.GET.get("before", "")))
-    return show(request, caller, "console/meter_jobs.html", {"page": page})
+    return render_page(request, caller, "console/meter_jobs.html", {"page": page})
 
 
 @require_safe
 @private
-@who_may(Read.METER_JOBS)
+@requires(Read.METER_JOBS)
 def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     """A job with its meters; while it is under way it asks for itself again."""
     chosen = request.GET.get("state", "")
     page = pages.job_page(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
     if page is None:
-        raise refused(request)
-    return show(request, caller, "console/meter_job.html", {"page": page})
+        raise refusal(request)
+    return render_page(request, caller, "console/meter_job.html", {"page": page})
 
 
 @require_safe
 @private
-@who_may(Read.METER_JOBS)
+@requires(Read.METER_JOBS)
 def answers(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     """What the meters that the page shows have said, as a file."""
     chosen = request.GET.get("state", "")
     found = pages.answers(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
     if found is None:
-        raise refused(request)
+        raise refusal(request)
     answer = HttpResponse(found, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="job-{job_id}.csv"'
     return answer

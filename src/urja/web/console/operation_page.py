@@ -16,18 +16,18 @@ from django.utils.translation import gettext as _
 
 from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Caller
-from urja.apps.identity.queries.roles import Read, writing
+from urja.apps.identity.queries.roles import Read, write_scope
 from urja.apps.journal import queries, requests as journal
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
-from urja.apps.overviews.queries import connections
-from urja.apps.overviews.queries.judging import judge
+from urja.apps.overviews.queries import service_points
+from urja.apps.overviews.queries.authorization import authorize
 from urja.usecases.kinds import ALL, BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording
 from urja.web.console.effect_words import Effects, effects
-from urja.web.console.fields import Input, content_of, inputs, typed_of
+from urja.web.console.fields import Input, form_values, inputs, parse_form
 from urja.web.console.search_page import address_of
 
 WAIT_S: Final = 3.0
@@ -74,14 +74,14 @@ BY_PROGRAMS: Final = frozenset(
 
 def choices(caller: Caller) -> list[Choice]:
     """What somebody may do somewhere, in the order of its words."""
-    kinds = [operation.kind() for operation in ALL if known(operation.kind(), caller) is not None]
+    kinds = [operation.kind() for operation in ALL if operation_named(operation.kind(), caller) is not None]
     found = [
         Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind])) for kind in kinds
     ]
     return sorted(found, key=lambda choice: choice.title)
 
 
-def elsewhere(caller: Caller) -> list[str]:
+def operations_elsewhere(caller: Caller) -> list[str]:
     """What has no form, for whoever might look for it here: why, and what is done instead."""
     said = []
     if caller.area(Read.STOCK) is not None:
@@ -91,7 +91,7 @@ def elsewhere(caller: Caller) -> list[str]:
                 "the machine itself, urja stock receive. The meters are tested, issued and hung here."
             )
         )
-    if caller.area(writing("upsert_from_system")) is not None:
+    if caller.area(write_scope("upsert_from_system")) is not None:
         said.append(
             _(
                 "What another system says of people, premises and connections is that system's to say: by the API "
@@ -101,21 +101,21 @@ def elsewhere(caller: Caller) -> list[str]:
     return said
 
 
-def known(kind: str, caller: Caller) -> type[Operation] | None:
+def operation_named(kind: str, caller: Caller) -> type[Operation] | None:
     """The operation of a name, where the caller may ask for it somewhere."""
     operation = None if kind in BY_PROGRAMS else BY_KIND.get(kind)
-    return operation if operation is not None and caller.area(writing(kind)) is not None else None
+    return operation if operation is not None and caller.area(write_scope(kind)) is not None else None
 
 
-def naming(field: str, caller: Caller) -> list[str]:
+def operations_with_field(field: str, caller: Caller) -> list[str]:
     """The operations that the caller may ask for somewhere and that have a field of a name."""
     kinds = [operation.kind() for operation in ALL if field in operation.__struct_fields__]
-    return [kind for kind in kinds if known(kind, caller) is not None]
+    return [kind for kind in kinds if operation_named(kind, caller) is not None]
 
 
-def blank(operation: type[Operation], given: Mapping[str, str], now: datetime) -> OperationPage:
+def empty_form(operation: type[Operation], given: Mapping[str, str], now: datetime) -> OperationPage:
     """A form to begin with: filled with what the way here has said, and with now where an instant is asked for."""
-    usual = typed_of(operation, {name: now for name in _MOMENTS if name in operation.__struct_fields__})
+    usual = form_values(operation, {name: now for name in _MOMENTS if name in operation.__struct_fields__})
     typed = {name: text for name, text in usual.items() if text} | {
         name: text for name, text in given.items() if name in operation.__struct_fields__
     }
@@ -134,28 +134,28 @@ _MOMENTS: Final = (
 )
 
 
-def rehearse(
+def request_dry_run(
     operation: type[Operation], typed: Mapping[str, str], caller: Caller, now: datetime
 ) -> Requested | OperationPage:
     """Ask what it would do; the form again, with what is wrong, where it cannot be asked."""
-    content, errors = content_of(operation, typed)
+    content, errors = parse_form(operation, typed)
     if errors:
         return _page(
             operation, inputs(operation, typed, errors), [_("Please look at the marked fields.")], None
         )
-    asked = judged(operation, content, caller, now)
+    asked = allowed_operation(operation, content, caller, now)
     if not isinstance(asked, Operation):
         return _page(operation, inputs(operation, typed, {}), asked, None)
-    return journal.ask(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+    return journal.submit(asked, actor=caller.actor, requested_at=now, rehearsal=True)
 
 
-def judged(
+def allowed_operation(
     operation: type[Operation], content: Mapping[str, Any], caller: Caller, now: datetime
 ) -> Operation | list[str]:
     """The operation of plain values, where the caller may ask for it; otherwise what stands against it."""
     try:
         asked = decode(operation.kind(), content, BY_KIND)
-        judge(caller, asked, now)
+        authorize(caller, asked, now)
     except RefusedError as refused:
         return refused.faults
     except NotAllowedError as error:
@@ -168,8 +168,10 @@ def judged(
 def carry_out(rehearsed: Requested, caller: Caller, now: datetime) -> Requested:
     """Ask for what was rehearsed, as it was; asked twice it is done once. Raises RefusedError, NotAllowedError and OutOfAreaError."""
     asked = decode(rehearsed.kind, rehearsed.content, BY_KIND)
-    judge(caller, asked, now)
-    return journal.ask(asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}")
+    authorize(caller, asked, now)
+    return journal.submit(
+        asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}"
+    )
 
 
 def own_request(request_id: int, caller: Caller) -> Requested | None:
@@ -185,10 +187,10 @@ def named_request(text: str, caller: Caller, field: str, about: int) -> Requeste
     return asked if asked is not None and asked.content.get(field) == about else None
 
 
-def answered(request: Requested, caller: Caller) -> OperationPage:
+def page_of_request(request: Requested, caller: Caller) -> OperationPage:
     """What became of a request, with the form as it was typed."""
     operation = BY_KIND[request.kind]
-    filled = inputs(operation, typed_of(operation, request.content), {})
+    filled = inputs(operation, form_values(operation, request.content), {})
     return _page(
         operation, filled, list(request.faults), request, names=caller.area(Read.CONSUMER) is not None
     )
@@ -235,4 +237,4 @@ def _job(request: Requested) -> int | None:
 def _place(request: Requested) -> str:
     """The page of the connection that it was about, where it named one that there is."""
     number = request.content.get("consumer_number")
-    return address_of(number) if number and connections.exists(number) else ""
+    return address_of(number) if number and service_points.exists(number) else ""

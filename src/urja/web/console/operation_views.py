@@ -12,7 +12,7 @@ from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.web.console import operation_page as pages
-from urja.web.console.access import for_colleagues, fresh_factor_first, refused, show
+from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -21,35 +21,37 @@ TEMPLATE = "console/operation.html"
 
 @require_safe
 @private
-@for_colleagues(lambda caller: bool(pages.choices(caller)))
+@for_staff(lambda caller: bool(pages.choices(caller)))
 def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What somebody may do."""
-    return show(
+    return render_page(
         request,
         caller,
         "console/operations.html",
-        {"choices": pages.choices(caller), "elsewhere": pages.elsewhere(caller)},
+        {"choices": pages.choices(caller), "elsewhere": pages.operations_elsewhere(caller)},
     )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @private
-@for_colleagues(lambda _caller: True)
+@for_staff(lambda _caller: True)
 def operation(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
     """The form; posted, it is rehearsed."""
-    known = pages.known(kind, caller)
+    known = pages.operation_named(kind, caller)
     if known is None:
-        raise refused(request)
+        raise refusal(request)
     now = business_now()
     if request.method != "POST":
-        return show(request, caller, TEMPLATE, {"page": pages.blank(known, request.GET.dict(), now)})
-    found = pages.rehearse(known, request.POST.dict(), caller, now)
+        return render_page(
+            request, caller, TEMPLATE, {"page": pages.empty_form(known, request.GET.dict(), now)}
+        )
+    found = pages.request_dry_run(known, request.POST.dict(), caller, now)
     if isinstance(found, Requested):
-        return _answered(found)
-    return show(request, caller, TEMPLATE, {"page": found}, status=422)
+        return _redirect_to_request(found)
+    return render_page(request, caller, TEMPLATE, {"page": found}, status=422)
 
 
-def _answered(asked: Requested) -> HttpResponse:
+def _redirect_to_request(asked: Requested) -> HttpResponse:
     """To the page of a request, which has its answer by then if it comes soon."""
     if asked.state == RequestState.WAITING:
         requests.wait_for(asked.id, pages.WAIT_S)
@@ -58,7 +60,7 @@ def _answered(asked: Requested) -> HttpResponse:
 
 @require_safe
 @private
-@for_colleagues(lambda _caller: True)
+@for_staff(lambda _caller: True)
 def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     """What a request would do, has done, or why it was refused."""
     asked = pages.own_request(request_id, caller)
@@ -66,24 +68,24 @@ def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespons
         raise Http404
     if asked.state == RequestState.APPROVAL:
         return redirect("console:approval", asked.id)
-    return show(request, caller, TEMPLATE, {"page": pages.answered(asked, caller)})
+    return render_page(request, caller, TEMPLATE, {"page": pages.page_of_request(asked, caller)})
 
 
 @require_POST
 @private
-@for_colleagues(lambda _caller: True)
+@for_staff(lambda _caller: True)
 def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     """Have done what was rehearsed."""
     rehearsed = pages.own_request(request_id, caller)
     if rehearsed is None or not rehearsed.rehearsal or rehearsed.state != RequestState.DONE:
         raise Http404
     shown = reverse("console:request", args=[rehearsed.id])
-    first = fresh_factor_first(request, rehearsed.kind, shown)
+    first = fresh_factor_redirect(request, rehearsed.kind, shown)
     if first is not None:
         return first
     try:
         asked = pages.carry_out(rehearsed, caller, business_now())
     except (RefusedError, NotAllowedError, OutOfAreaError) as error:
         # What was allowed when it was rehearsed is not any more.
-        raise refused(request) from error
-    return _answered(asked)
+        raise refusal(request) from error
+    return _redirect_to_request(asked)

@@ -21,9 +21,9 @@ from urja.apps.readings.queries.overview import (
     transformer_balance,
 )
 from urja.apps.supply import queries as supply
-from urja.apps.supply.queries import Dark, PlannedCut, Switched, flags
+from urja.apps.supply.queries import AwaitingReconnection, PlannedCut, Switched, flags
 from urja.apps.supply.queries.flags import Flag
-from urja.apps.supply.queries.power import PowerBehind, PowerCounts, power_by_transformer
+from urja.apps.supply.queries.power import PowerCounts, TransformerPower, power_by_transformer
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.console.search_page import address_of
@@ -181,19 +181,24 @@ def console(now: datetime) -> Console:
     """Everything on the page, as of `now` in the utility's zone."""
     today = supply.today(now)
     tomorrow = (now + timedelta(days=1)).date()
-    planned = supply.cut_list(tomorrow)
+    planned = supply.planned_cuts(tomorrow)
     missing = readings.health()
     proven = proofs.last_run()
     ages, waiting = _ages(now), payments.unmatched()
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=[*_held(), *_ill(), *_broken(proven), *map(wording.sentence, readings.alarms())],
+        ill=[
+            *_held_disconnections(),
+            *_unhealthy(),
+            *_broken_laws(proven),
+            *map(wording.sentence, readings.alarms()),
+        ],
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
         unpowered=[_unpowered(one, now) for one in _worst(power)[:ROWS]],
-        standings=[(wording.standing(name), count) for name, count in sorted(today.standings.items())],
+        standings=[(wording.account_state(name), count) for name, count in sorted(today.standings.items())],
         cuts=_switched(today.cuts, now),
         cut_count=len(today.cuts),
         reconnections=_switched(today.reconnections, now),
@@ -202,8 +207,8 @@ def console(now: datetime) -> Console:
         planned=_planned_all(planned[:ROWS], now),
         planned_count=len(planned),
         at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
-        paid_but_dark=[_dark(one, now) for one in supply.paid_but_dark()[:ROWS]],
-        persons=_persons(now),
+        paid_but_dark=[_paid_but_disconnected(one, now) for one in supply.paid_but_disconnected()[:ROWS]],
+        persons=_waiting_for_person(now),
         unmatched=[unmatched(one, now) for one in waiting[:ROWS]],
         unmatched_count=len(waiting),
         revenue=revenue(now, SETTLEMENTS, ROWS),
@@ -215,9 +220,9 @@ def console(now: datetime) -> Console:
     )
 
 
-def _held() -> list[str]:
+def _held_disconnections() -> list[str]:
     """What the head ends hold above their limits; the page of held disconnections has the rest."""
-    count = sum(one.cuts for one in releases.held())
+    count = sum(one.cuts for one in releases.held_cuts_reports())
     said = ngettext(
         "%(count)s disconnection is held by the head end's limits: see Held disconnections.",
         "%(count)s disconnections are held by the head end's limits: see Held disconnections.",
@@ -226,7 +231,7 @@ def _held() -> list[str]:
     return [said % {"count": count}] if count else []
 
 
-def _ill() -> list[str]:
+def _unhealthy() -> list[str]:
     """What is unwell, each with what follows from it."""
     health = supply.health()
     said = [
@@ -237,7 +242,7 @@ def _ill() -> list[str]:
     return [sentence for well, sentence in said if not well]
 
 
-def _broken(proven: proofs.Run | None) -> list[str]:
+def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
     if proven is None or proven.holds:
         return []
     return [
@@ -246,7 +251,7 @@ def _broken(proven: proofs.Run | None) -> list[str]:
     ]
 
 
-def _laws(proven: proofs.Run | None) -> str:
+def _laws(proven: proofs.LawRun | None) -> str:
     if proven is None:
         return _("The laws of the books have not been checked yet.")
     held = sum(proven.laws.values())
@@ -273,23 +278,23 @@ def _ages(now: datetime) -> list[Share]:
     return shares
 
 
-def _worst(power: Iterable[PowerBehind]) -> list[PowerBehind]:
+def _worst(power: Iterable[TransformerPower]) -> list[TransformerPower]:
     """Those with supplies that have no power or are not heard from, the most first."""
     lacking = [one for one in power if one.counts.no_power or one.counts.not_heard_from]
     return sorted(lacking, key=lambda one: (-one.counts.no_power, -one.counts.not_heard_from))
 
 
-def _unpowered(one: PowerBehind, now: datetime) -> Unpowered:
+def _unpowered(one: TransformerPower, now: datetime) -> Unpowered:
     return Unpowered(one.transformer, one.feeder, one.counts, _moment(one.since, now) if one.since else "")
 
 
 def _switched(found: Iterable[Switched], now: datetime) -> list[Switching]:
     return [
         Switching(
-            place=wording.place(one.premise, one.consumer_number),
+            place=wording.service_point_name(one.premise, one.consumer_number),
             number=one.consumer_number,
             time=_moment(one.ordered_at, now),
-            reason=wording.reason_then(one.reason),
+            reason=wording.past_reason(one.reason),
             state=wording.command_state(one.state),
             good=one.state in {"confirmed", "connected_load_unproven"},
             href=address_of(one.consumer_number),
@@ -310,7 +315,7 @@ def _planned_all(cuts: Sequence[PlannedCut], now: datetime) -> list[Planned]:
 def _planned(cut: PlannedCut, currency: str, now: datetime) -> Planned:
     begins, ends = (at.astimezone(zone()) for at in (cut.not_before_at, cut.not_after_at))
     return Planned(
-        place=wording.place(cut.premise, cut.consumer_number),
+        place=wording.service_point_name(cut.premise, cut.consumer_number),
         number=cut.consumer_number,
         transformer=cut.transformer,
         window=f"{formats.clock_time(begins)}–{formats.clock_time(ends)}",
@@ -320,10 +325,10 @@ def _planned(cut: PlannedCut, currency: str, now: datetime) -> Planned:
     )
 
 
-def _dark(one: Dark, now: datetime) -> Waiting:
+def _paid_but_disconnected(one: AwaitingReconnection, now: datetime) -> Waiting:
     again = _("tried again %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
     return Waiting(
-        place=wording.place(one.premise, one.consumer_number),
+        place=wording.service_point_name(one.premise, one.consumer_number),
         number=one.consumer_number,
         what=wording.command_state(one.command_state) if one.command_state else _("no order yet"),
         since=_("paid %(moment)s") % {"moment": _moment(one.paid_at, now)},
@@ -332,7 +337,7 @@ def _dark(one: Dark, now: datetime) -> Waiting:
     )
 
 
-def _persons(now: datetime) -> list[Waiting]:
+def _waiting_for_person(now: datetime) -> list[Waiting]:
     """What is flagged first, then errands to switch by hand, then the meters that wait for a hand on their button."""
     work = [
         Waiting(
@@ -340,14 +345,14 @@ def _persons(now: datetime) -> list[Waiting]:
             one.number,
             wording.work(one.kind),
             _moment(one.opened_at, now),
-            _ground(one.asked),
+            _reason_for_order(one.asked),
             reverse("console:work-order", args=[one.id]),
         )
-        for one in work_orders.errands(ROWS, but_for=[kind.value for kind in flags.BY_ORDER])
+        for one in work_orders.open_orders(ROWS, but_for=[kind.value for kind in flags.BY_ORDER])
     ]
     hands = [
         Waiting(
-            wording.place(one.premise, one.consumer_number),
+            wording.service_point_name(one.premise, one.consumer_number),
             one.consumer_number,
             wording.command_state("waiting_for_person"),
             _moment(one.paid_at, now) if one.paid_at else "",
@@ -415,10 +420,10 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
     )
 
 
-def _ground(asked: dict[str, Any]) -> str:
+def _reason_for_order(asked: dict[str, Any]) -> str:
     """Why an errand was given, where it follows from a decision; else what the person who gave it says."""
     return (
-        wording.reason_then(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
+        wording.past_reason(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
     )
 
 

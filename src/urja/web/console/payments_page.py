@@ -10,16 +10,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy as _
 
 from urja.apps.identity.queries.access import Caller
-from urja.apps.identity.queries.roles import writing
+from urja.apps.identity.queries.roles import write_scope
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.money import CloseDifference, NoteDifference
 from urja.web.console import pages, wording
-from urja.web.console.colleagues import names_of
-from urja.web.console.moments import moment_of
-from urja.web.console.operation_page import judged
+from urja.web.console.actor_names import names_of
+from urja.web.console.operation_page import allowed_operation
+from urja.web.console.time_formats import moment_of
 from urja.web.shared import formats
 
 SETTLEMENTS: Final = 30
@@ -97,7 +97,7 @@ def difference_page(
 
 def may_write(caller: Caller) -> bool:
     """Whether somebody may write about differences, and close them."""
-    return caller.area(writing(NoteDifference.kind())) is not None
+    return caller.area(write_scope(NoteDifference.kind())) is not None
 
 
 def _closed(found: payments.DifferenceRow, now: datetime) -> str:
@@ -134,26 +134,26 @@ KINDS: Final[dict[str, Promise]] = {
     "dispute": _("lost dispute"),
     "adjustment": _("adjustment"),
 }
-UNSAID: Final = frozenset({"notes", "gone_at"})
+HIDDEN_FACTS: Final = frozenset({"notes", "gone_at"})
 
 
 def _facts(detail: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
     return [
-        (wording.said(FACTS.get(name), name).capitalize(), _told(name, value, now))
+        (wording.words_for(FACTS.get(name), name).capitalize(), _fact_value(name, value, now))
         for name, value in detail.items()
-        if name not in UNSAID and value is not None
+        if name not in HIDDEN_FACTS and value is not None
     ]
 
 
-def _told(name: str, value: Any, now: datetime) -> str:
+def _fact_value(name: str, value: Any, now: datetime) -> str:
     """A value as the books or the report have it; a pair is what was told first and what was told later."""
     if isinstance(value, list):
-        first, later = (_told(name, one, now) for one in value)
+        first, later = (_fact_value(name, one, now) for one in value)
         return gettext("%(first)s, later told as %(later)s") % {"first": first, "later": later}
     if name.endswith("_minor"):
         return formats.money(int(value))
     if name == "kind":
-        return wording.said(KINDS.get(value), value)
+        return wording.words_for(KINDS.get(value), value)
     if name == "day":
         return formats.day(date.fromisoformat(value))
     if name == "since" or name.endswith("_at"):
@@ -175,15 +175,15 @@ def _notes(found: payments.DifferenceRow, now: datetime) -> list[NoteView]:
     ]
 
 
-def ask(
+def request_change(
     found: payments.DifferenceRow, text: str, caller: Caller, now: datetime, *, closing: bool
 ) -> Requested | list[str]:
     """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
     operation, said = (CloseDifference, "reason") if closing else (NoteDifference, "note")
-    asked = judged(operation, {"difference_id": found.id, said: text}, caller, now)
+    asked = allowed_operation(operation, {"difference_id": found.id, said: text}, caller, now)
     if not isinstance(asked, Operation):
         return asked
-    return requests.ask(asked, actor=caller.actor, requested_at=now)
+    return requests.submit(asked, actor=caller.actor, requested_at=now)
 
 
 def typed_of(request: Requested) -> str:

@@ -10,7 +10,7 @@ from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
 from urja.web.console import operation_page, payments_page as pages
-from urja.web.console.access import for_colleagues, fresh_factor_first, refused, sees_settlements, show
+from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page, sees_settlements
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
@@ -20,15 +20,17 @@ TEMPLATE = "console/difference.html"
 
 @require_safe
 @private
-@for_colleagues(sees_settlements)
+@for_staff(sees_settlements)
 def settlements(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What was paid out, and what fits no rule."""
-    return show(request, caller, "console/payments.html", {"page": pages.payments_page(business_now())})
+    return render_page(
+        request, caller, "console/payments.html", {"page": pages.payments_page(business_now())}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @private
-@for_colleagues(sees_settlements)
+@for_staff(sees_settlements)
 def difference(request: HttpRequest, caller: Caller, difference_id: int) -> HttpResponse:
     """One difference; posted, something is written down about it, or it is closed."""
     found = payments.difference(difference_id)
@@ -49,20 +51,20 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
         faults=stands.faults if stands else (),
         waiting=waiting,
     )
-    return show(request, caller, TEMPLATE, {"page": page})
+    return render_page(request, caller, TEMPLATE, {"page": page})
 
 
 def _said(request: HttpRequest, caller: Caller, found: payments.DifferenceRow) -> HttpResponse:
     kind = "close_difference" if "close" in request.POST else "note_difference"
-    first = fresh_factor_first(request, kind, pages.address_of(found.id))
+    first = fresh_factor_redirect(request, kind, pages.address_of(found.id))
     if first is not None:
         return first
     now, text = business_now(), request.POST.get("text", "")
     if not pages.may_write(caller):
-        raise refused(request)
-    asked = pages.ask(found, text, caller, now, closing="close" in request.POST)
+        raise refusal(request)
+    asked = pages.request_change(found, text, caller, now, closing="close" in request.POST)
     if isinstance(asked, Requested):
         requests.wait_for(asked.id, operation_page.WAIT_S)
         return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
     page = pages.difference_page(found, caller, now, text=text, faults=asked)
-    return show(request, caller, TEMPLATE, {"page": page}, status=422)
+    return render_page(request, caller, TEMPLATE, {"page": page}, status=422)

@@ -8,16 +8,16 @@ from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.overviews.queries.connections import was_paid_by
-from urja.apps.overviews.queries.lifeline import Before
+from urja.apps.overviews.queries.history import PageStart
+from urja.apps.overviews.queries.service_points import was_paid_by
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
-from urja.web.console.access import refused, show, who_may
-from urja.web.console.as_of import FIELDS
+from urja.web.console.access import refusal, render_page, requires
+from urja.web.console.as_of_form import FIELDS
 from urja.web.console.as_of_page import as_of_page
-from urja.web.console.connection_page import card_of, connection_page, place_of
+from urja.web.console.network_page import network_page, node_page, when
 from urja.web.console.search_page import search_page
-from urja.web.console.trees_page import node_page, trees_page, when
+from urja.web.console.service_point_page import account_card, connection_page, service_point_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 from urja.web.shared.entry_page import entry_page
@@ -25,100 +25,100 @@ from urja.web.shared.entry_page import entry_page
 
 @require_safe
 @private
-@who_may(Read.DEVICE)
+@requires(Read.DEVICE)
 def search(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Look for a connection, a person or a meter."""
     page = search_page(request.GET.get("q", ""), caller, business_now())
-    return show(request, caller, "console/search.html", {"page": page})
+    return render_page(request, caller, "console/search.html", {"page": page})
 
 
 @require_safe
 @private
-@who_may(Read.DEVICE)
+@requires(Read.DEVICE)
 def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> HttpResponse:
     """All about a connection; one elsewhere does not exist."""
     now = business_now()
-    place = place_of(consumer_number, caller, Read.DEVICE, now)
+    place = service_point_of(consumer_number, caller, Read.DEVICE, now)
     if place is None:
-        raise refused(request)
+        raise refusal(request)
     if any(request.GET.get(name) is not None for name in FIELDS):
         then = as_of_page(place, caller, request.GET.dict(), now)
-        return show(request, caller, "console/as_of.html", {"page": then}, status=then.form.status)
+        return render_page(request, caller, "console/as_of.html", {"page": then}, status=then.form.status)
     before = _before(request.GET.get("before", ""))
     page = connection_page(place, caller, now, request.GET.get("kind", ""), before)
-    return show(request, caller, "console/connection.html", {"page": page})
+    return render_page(request, caller, "console/connection.html", {"page": page})
 
 
-def _before(text: str) -> Before | None:
+def _before(text: str) -> PageStart | None:
     """Where a page of the line of time begins; nonsense is the newest one."""
     at, _space, key = text.partition(" ")
     try:
         instant = datetime.fromisoformat(at)
     except ValueError:
         return None
-    return Before(instant, key) if instant.tzinfo is not None and is_in_calendar(instant) and key else None
+    return PageStart(instant, key) if instant.tzinfo is not None and is_in_calendar(instant) and key else None
 
 
 @require_safe
 @private
-@who_may(Read.LEDGER)
+@requires(Read.LEDGER)
 def entry(
     request: HttpRequest, caller: Caller, account_id: int, seq: int, consumer_number: str
 ) -> HttpResponse:
     """The arithmetic of a posting, as its consumer sees it."""
-    place = place_of(consumer_number, caller, Read.LEDGER, business_now())
+    place = service_point_of(consumer_number, caller, Read.LEDGER, business_now())
     if place is None or not was_paid_by(place.id, account_id):
-        raise refused(request)
-    page = entry_page(card_of(place, account_id), seq)
+        raise refusal(request)
+    page = entry_page(account_card(place, account_id), seq)
     if page is None:
-        raise refused(request)
+        raise refusal(request)
     return render(request, "shared/entry.html", {"page": page})
 
 
 @require_safe
 @private
-@who_may(Read.DEVICE)
+@requires(Read.DEVICE)
 def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The roots of administration and grid."""
     now = business_now()
     at = when(request.GET.dict(), now)
-    page = trees_page(caller, at, now)
-    return show(request, caller, "console/trees.html", {"page": page}, status=at.form.status)
+    page = network_page(caller, at, now)
+    return render_page(request, caller, "console/trees.html", {"page": page}, status=at.form.status)
 
 
 @require_safe
 @private
-@who_may(Read.DEVICE)
+@requires(Read.DEVICE)
 def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpResponse:
     """A node of either tree and what hangs under it."""
     now = business_now()
     at = when(request.GET.dict(), now)
     page = node_page(level, code, caller, at, now, request.GET.get("after", ""))
     if page is None:
-        raise refused(request)
-    return show(request, caller, "console/node.html", {"page": page}, status=at.form.status)
+        raise refusal(request)
+    return render_page(request, caller, "console/node.html", {"page": page}, status=at.form.status)
 
 
 @require_safe
 @private
-@who_may(Read.TOTALS)
+@requires(Read.TOTALS)
 def societies(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The societies of an area; the one, where there is one."""
     found = society_page.societies(caller, business_now())
     if len(found) == 1:
         return redirect(found[0].href)
-    return show(request, caller, "console/societies.html", {"societies": found})
+    return render_page(request, caller, "console/societies.html", {"societies": found})
 
 
 @require_safe
 @private
-@who_may(Read.TOTALS)
+@requires(Read.TOTALS)
 def society(request: HttpRequest, caller: Caller, premise_id: int) -> HttpResponse:
     """A society by month, in totals."""
     now = business_now()
     premise = society_page.society_of(premise_id, caller, now)
     if premise is None:
-        raise refused(request)
+        raise refusal(request)
     month = society_page.month_of(request.GET.get("month", ""), now)
     page = society_page.society_page(premise, month, now)
-    return show(request, caller, "console/society.html", {"page": page})
+    return render_page(request, caller, "console/society.html", {"page": page})

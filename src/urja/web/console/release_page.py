@@ -19,7 +19,7 @@ from urja.apps.commands.queries import releases
 from urja.apps.commands.queries.releases import Release
 from urja.apps.identity.queries.access import Caller
 from urja.base import passkey
-from urja.web.console.approval_page import Question, base64url
+from urja.web.console.approval_page import PasskeyChallenge, base64url
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -28,7 +28,7 @@ HOURS: Final = (2, 6, 24)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReleaseRow:
     """A release in the list."""
 
     id: str
@@ -36,7 +36,7 @@ class Line:
     state: str
     facts: list[str]
     areas: str
-    question: Question | None
+    question: PasskeyChallenge | None
     """None where the person who looks is asked for nothing."""
     unjudged: bool
     """Whether that person has answered, and the head end has not said what comes of it."""
@@ -60,7 +60,7 @@ class ReleasePage:
     how: str
     may_ask: bool
     hours: tuple[int, ...]
-    lines: list[Line]
+    lines: list[ReleaseRow]
     without_passkey: bool
     faults: list[str]
 
@@ -68,7 +68,7 @@ class ReleasePage:
 def release_page(caller: Caller, now: datetime, faults: list[str] | None = None) -> ReleasePage:
     """Everything on the page, as the person who looks may act on it."""
     assert caller.user_id is not None
-    held = releases.held()
+    held = releases.held_cuts_reports()
     areas: Counter[str] = Counter()
     for one in held:
         areas.update(one.areas)
@@ -100,9 +100,9 @@ def area_name(area: str) -> str:
     return area or _("area not known")
 
 
-def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[str]:
+def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[str]:
     """Ask for a release of what was typed, in all areas where something is held: its id, or why not."""
-    held = releases.held()
+    held = releases.held_cuts_reports()
     areas = sorted({area for one in held for area in one.areas})
     if not areas:
         return [_("Nothing is held now.")]
@@ -122,14 +122,14 @@ def ask(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[st
     )
 
 
-def _counts(told: releases.Told) -> list[tuple[str, str]]:
+def _counts(told: releases.HeldCutsReport) -> list[tuple[str, str]]:
     return [
         (_("Disconnected in the last hour, of at most"), f"{told.cuts_in_hour} / {told.cuts_per_hour}"),
         (_("Disconnected in the last 24 hours, of at most"), f"{told.cuts_in_day} / {told.cuts_per_day}"),
     ]
 
 
-def _how(told: releases.Told | None) -> str:
+def _how(told: releases.HeldCutsReport | None) -> str:
     if told is None:
         return ""
     if not told.approvers:
@@ -143,7 +143,9 @@ def _how(told: releases.Told | None) -> str:
     return _("A release needs the passkeys of two of these people.")
 
 
-def _line(one: Release, told: releases.Told | None, own: list[Any], user_id: int, now: datetime) -> Line:
+def _line(
+    one: Release, told: releases.HeldCutsReport | None, own: list[Any], user_id: int, now: datetime
+) -> ReleaseRow:
     content = one.content
     answered = {answer.user_id for answer in one.answers}
     is_open = one.state in OPEN_RELEASES and one.cancelled_at is None and one.until_at > now
@@ -151,12 +153,12 @@ def _line(one: Release, told: releases.Told | None, own: list[Any], user_id: int
     asked = is_open and one.state == ReleaseState.ASKED and told is not None and told.nonce == one.nonce
     question = None
     if asked and content is not None and own and user_id not in answered:
-        question = Question(
+        question = PasskeyChallenge(
             challenge=base64url(content.challenge(one.nonce)),
             rp_id=approvals.rp_id(),
             credentials=",".join(base64url(one.id) for one in own),
         )
-    return Line(
+    return ReleaseRow(
         id=one.id,
         title=ngettext(
             "%(count)s disconnection until %(until)s", "%(count)s disconnections until %(until)s", one.cuts

@@ -9,7 +9,7 @@ from urja.apps.commands.kinds import OPEN_RELEASES
 from urja.apps.commands.queries import releases
 from urja.apps.identity.queries.access import Caller
 from urja.web.console import release_page as pages
-from urja.web.console.access import for_colleagues, sees_everything, show
+from urja.web.console.access import for_staff, render_page, sees_everything
 from urja.web.console.approval_page import assertion_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
@@ -17,23 +17,23 @@ from urja.web.shared.clock import business_now
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @private
-@for_colleagues(sees_everything)
+@for_staff(sees_everything)
 def held_cuts(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What is held, and releases; posted, a release is asked for."""
     now, faults = business_now(), []
     if request.method == "POST":
         assert caller.user_id is not None
-        asked = pages.ask(request.POST.dict(), caller.user_id, now)
+        asked = pages.request_release(request.POST.dict(), caller.user_id, now)
         if not isinstance(asked, list):
             return redirect("console:held-cuts")
         faults = asked
     context = {"page": pages.release_page(caller, now, faults)}
-    return show(request, caller, "console/held_cuts.html", context, status=422 if faults else 200)
+    return render_page(request, caller, "console/held_cuts.html", context, status=422 if faults else 200)
 
 
 @require_POST
 @private
-@for_colleagues(sees_everything)
+@for_staff(sees_everything)
 def answer(request: HttpRequest, caller: Caller, release_id: str) -> HttpResponse:
     """Record an answer of the reader's authenticator to a release, or that it be called back."""
     state = releases.state_of(release_id)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.identity.requests import note_reads
-from urja.apps.overviews.queries import connections
+from urja.apps.identity.requests import record_personal_reads
+from urja.apps.overviews.queries import service_points
 from urja.apps.overviews.queries.registry import AgreementRow, DeviceRow, PersonRow, ServicePointRow
 from urja.apps.overviews.queries.searching import Hit, Matched, search
 from urja.web.console import wording
@@ -24,7 +24,7 @@ LIMIT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServicePointLink:
     """A connection that a page leads to."""
 
     number: str
@@ -41,7 +41,7 @@ class Found:
     detail: str
     matched: str
     href: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[ServicePointLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
         return SearchPage("", nearly=False, groups=[])
     hits = search(asked, caller, now, LIMIT)
     people = hits.people[:LIMIT]
-    note_reads(caller, [hit.found.pk for hit in people], "console search", now)
+    record_personal_reads(caller, [hit.found.pk for hit in people], "console search", now)
     groups = [
         _group("connections", _("Connections"), [_connection(hit) for hit in hits.connections]),
         _group("people", _("People"), _people(people, caller, now), more=len(hits.people) > LIMIT),
@@ -87,7 +87,7 @@ def _connection(hit: Hit[ServicePointRow]) -> Found:
     place = hit.found
     purpose = "" if place.purpose == "consumer" else wording.purpose(place.purpose)
     return Found(
-        title=wording.place(place.premise.name, place.consumer_number),
+        title=wording.service_point_name(place.premise.name, place.consumer_number),
         detail=" · ".join(filter(None, (place.consumer_number, place.premise.address, purpose))),
         matched=matched(hit.by),
         href=address_of(place.consumer_number),
@@ -112,7 +112,7 @@ def matched(by: Matched) -> str:
 
 def _people(hits: Iterable[Hit[PersonRow]], caller: Caller, now: datetime) -> list[Found]:
     people = [hit.found for hit in hits]
-    places = _places_of(people, caller, now)
+    places = _service_points_of(people, caller, now)
     return [
         Found(
             title=hit.found.name,
@@ -124,20 +124,22 @@ def _people(hits: Iterable[Hit[PersonRow]], caller: Caller, now: datetime) -> li
     ]
 
 
-def _places_of(people: list[PersonRow], caller: Caller, now: datetime) -> dict[int, list[Place]]:
+def _service_points_of(
+    people: list[PersonRow], caller: Caller, now: datetime
+) -> dict[int, list[ServicePointLink]]:
     """The connections that people have or had, within the caller's area."""
     area = caller.area(Read.AGREEMENT)
-    places: dict[int, list[Place]] = defaultdict(list)
+    places: dict[int, list[ServicePointLink]] = defaultdict(list)
     if area is None or not people:
         return places
     ids = [person.pk for person in people]
-    for agreement, own in connections.agreements_of(ids, area, now):
+    for agreement, own in service_points.agreements_of(ids, area, now):
         for person_id in own:
-            places[person_id].append(_lived(agreement))
+            places[person_id].append(_agreement_period(agreement))
     return places
 
 
-def _lived(agreement: AgreementRow) -> Place:
+def _agreement_period(agreement: AgreementRow) -> ServicePointLink:
     place = agreement.service_point
     ended = agreement.valid_to
     remark = (
@@ -145,12 +147,12 @@ def _lived(agreement: AgreementRow) -> Place:
         if ended is not None
         else ""
     )
-    called = wording.place(place.premise.name, place.consumer_number)
-    return Place(place.consumer_number, called, address_of(place.consumer_number), remark)
+    called = wording.service_point_name(place.premise.name, place.consumer_number)
+    return ServicePointLink(place.consumer_number, called, address_of(place.consumer_number), remark)
 
 
 def _meters(hits: list[Hit[DeviceRow]]) -> list[Found]:
-    hanging = connections.hanging([hit.found.pk for hit in hits])
+    hanging = service_points.installed_at([hit.found.pk for hit in hits])
     return [_meter(hit, hanging.get(hit.found.pk)) for hit in hits]
 
 
@@ -162,5 +164,7 @@ def _meter(hit: Hit[DeviceRow], place: ServicePointRow | None) -> Found:
         matched=matched(hit.by),
         places=()
         if place is None
-        else (Place(place.consumer_number, place.premise.name, address_of(place.consumer_number)),),
+        else (
+            ServicePointLink(place.consumer_number, place.premise.name, address_of(place.consumer_number)),
+        ),
     )

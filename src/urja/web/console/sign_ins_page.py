@@ -9,8 +9,8 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from urja.apps.identity.kinds import SignInKind
 from urja.apps.identity.queries import sign_ins
-from urja.web.console.colleagues import names_of
-from urja.web.console.moments import moment_of
+from urja.web.console.actor_names import names_of
+from urja.web.console.time_formats import moment_of
 
 PAGE: Final = 100
 
@@ -27,7 +27,7 @@ KINDS: Final[dict[str, Promise]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SignInRow:
     """One thing that happened."""
 
     what: Promise
@@ -42,7 +42,7 @@ class Line:
 class SignInsPage:
     """The newest first, from one place alone where that is asked for."""
 
-    lines: list[Line]
+    lines: list[SignInRow]
     network: str
     before: int | None
     """From which row on the next page begins; None where there is none."""
@@ -54,7 +54,7 @@ def sign_ins_page(now: datetime, network: str, before: int | None) -> SignInsPag
     shown = found[:PAGE]
     names = names_of({f"user {one.user_id}" for one in shown if one.user_id is not None})
     lines = [
-        Line(
+        SignInRow(
             what=KINDS[one.kind],
             who=names.get(f"user {one.user_id}") or gettext("an address that nobody has"),
             network=one.network,

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.access import Caller
-from urja.web.console.access import for_colleagues, sees_the_door, show
+from urja.web.console.access import for_staff, render_page, sees_sign_ins
 from urja.web.console.sign_ins_page import sign_ins_page
 from urja.web.console.views import private
 from urja.web.shared.clock import zone
@@ -14,7 +14,7 @@ from urja.web.shared.clock import zone
 
 @require_safe
 @private
-@for_colleagues(sees_the_door)
+@for_staff(sees_sign_ins)
 def sign_ins(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Sign-ins, failures and limits, the newest first. They live in the wall's time."""
     before = request.GET.get("before", "")
@@ -23,4 +23,4 @@ def sign_ins(request: HttpRequest, caller: Caller) -> HttpResponse:
         request.GET.get("network", "")[:45],
         int(before) if before.isdecimal() and len(before) < 19 else None,
     )
-    return show(request, caller, "console/sign_ins.html", {"page": page})
+    return render_page(request, caller, "console/sign_ins.html", {"page": page})

@@ -17,7 +17,7 @@ from urja.apps.identity.queries.roles import Read
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.overviews.queries import areas, premises
 from urja.apps.overviews.queries.registry import PremiseRow, ServicePointRow
-from urja.apps.readings.queries.intervals import month_by_place
+from urja.apps.readings.queries.intervals import month_by_service_point
 from urja.core.calendar import ONE_DAY, local_day
 from urja.web.console import wording
 from urja.web.shared import formats
@@ -72,7 +72,7 @@ class SocietyPage:
 def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
     """The societies and complexes that the caller sees totals of."""
     area = caller.must(Read.TOTALS)
-    seen = premises.wholes(WHOLE, area, now, MOST_SOCIETIES)
+    seen = premises.premises_wholly_in(WHOLE, area, now, MOST_SOCIETIES)
     return [
         SocietyLink(one.name, wording.premise(one.kind), reverse("console:society", args=[one.id]))
         for one in seen
@@ -100,7 +100,7 @@ def society_page(premise: PremiseRow, month: date, now: datetime) -> SocietyPage
     months = _months(month)
     points = premises.service_points(premise.id, "premise__name", "consumer_number")
     ids = [point.id for point in points]
-    by_month = [{one.service_point_id: one for one in month_by_place(ids, each)} for each in months]
+    by_month = [{one.service_point_id: one for one in month_by_service_point(ids, each)} for each in months]
     used = {id_: [of[id_].energy_wh for of in by_month] for id_ in ids}
     this = local_day(now, zone()).replace(day=1)
     last = by_month[-1].values()

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.access import Caller
 from urja.web.console import pages
-from urja.web.console.access import first_page, for_colleagues, refused, sees_everything, show
+from urja.web.console.access import first_page, for_staff, refusal, render_page, sees_everything
 from urja.web.shared.clock import business_now
 from urja.web.shared.recent import Recent
 
@@ -29,21 +29,21 @@ private = cache_control(private=True, no_store=True)
 
 @require_safe
 @private
-@for_colleagues(lambda _caller: True)
+@for_staff(lambda _caller: True)
 def console(request: HttpRequest, caller: Caller) -> HttpResponse:
     """The whole page; who may not see all of the utility is led to where they begin."""
     if not sees_everything(caller):
         begins = first_page(caller)
         if begins is None:
-            raise refused(request)
+            raise refusal(request)
         return redirect(f"console:{begins}")
     live, tag = _drawn_once(request, business_now())
-    return show(request, caller, "console/console.html", {"live": live, "tag": tag})
+    return render_page(request, caller, "console/console.html", {"live": live, "tag": tag})
 
 
 @require_safe
 @private
-@for_colleagues(sees_everything)
+@for_staff(sees_everything)
 def live(request: HttpRequest, _caller: Caller) -> HttpResponse:
     """The part that moves; 304 while it does not."""
     html, tag = _drawn_once(request, business_now())

@@ -13,7 +13,7 @@ from urja.base.sentences import translated
 from urja.core.policy import Reason, sentence_at, sentence_then
 from urja.web.shared.formats import MINUS
 
-STANDINGS: Final[dict[str, Promise]] = {
+ACCOUNT_STATES: Final[dict[str, Promise]] = {
     "fine": _("in credit"),
     "warned": _("warned"),
     "emergency": _("on emergency credit"),
@@ -173,7 +173,7 @@ EVENTS: Final[dict[str, Promise]] = {
 }
 """Events by their code (IS 15959-1, event lists); what the head end tells of a meter is negative."""
 
-LINE_KINDS: Final[dict[str, Promise]] = {
+HISTORY_KINDS: Final[dict[str, Promise]] = {
     "operation": _("Operations"),
     "event": _("Meter events"),
     "switch": _("Cuts and reconnections"),
@@ -329,29 +329,29 @@ LEVELS: Final[dict[str, Promise]] = {
 }
 
 
-def place(premise: str, number: str) -> str:
+def service_point_name(premise: str, number: str) -> str:
     """How a connection is called: as its premise, or by its number where that has no name."""
     return premise or number
 
 
 def level(name: str) -> str:
     """What a node of a tree is."""
-    return said(LEVELS.get(name), name)
+    return words_for(LEVELS.get(name), name)
 
 
 def purpose(name: str) -> str:
     """What is measured at a service point."""
-    return said(PURPOSES.get(name), name)
+    return words_for(PURPOSES.get(name), name)
 
 
 def stock(name: str) -> str:
     """Where a meter is in its life."""
-    return said(STOCK.get(name), name)
+    return words_for(STOCK.get(name), name)
 
 
 def device_role(number: int) -> str:
     """What a meter measures where it hangs."""
-    return said(DEVICE_ROLES.get(number), str(number))
+    return words_for(DEVICE_ROLES.get(number), str(number))
 
 
 def service(commissioned_at: datetime | None, taken_over_at: datetime | None) -> list[str]:
@@ -365,17 +365,17 @@ def service(commissioned_at: datetime | None, taken_over_at: datetime | None) ->
 
 def configuration(name: str) -> str:
     """An item of a meter's configuration, or a value that has a word."""
-    return said(CONFIGURATION.get(name), name)
+    return words_for(CONFIGURATION.get(name), name)
 
 
 def hold(reason: str) -> str:
     """Why a supply is held off."""
-    return said(HOLDS.get(reason), reason)
+    return words_for(HOLDS.get(reason), reason)
 
 
 def command(kind: str) -> str:
     """What a meter was told."""
-    return said(COMMANDS.get(kind), kind)
+    return words_for(COMMANDS.get(kind), kind)
 
 
 def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
@@ -383,32 +383,32 @@ def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
     bit = bit_of(int(code))
     if bit is not None:
         return _("Status bit %(bit)s, which its meter type does not list") % {"bit": bit}
-    return own.get(int(code)) or said(EVENTS.get(code), _("Event %(code)s") % {"code": code})
+    return own.get(int(code)) or words_for(EVENTS.get(code), _("Event %(code)s") % {"code": code})
 
 
-def line_kind(kind: str) -> str:
+def history_kind(kind: str) -> str:
     """What a line of a connection's life is about."""
-    return said(LINE_KINDS.get(kind), kind)
+    return words_for(HISTORY_KINDS.get(kind), kind)
 
 
 def notice_state(name: str) -> str:
     """How a message has fared."""
-    return said(NOTICE_STATES.get(name), name)
+    return words_for(NOTICE_STATES.get(name), name)
 
 
 def operation(kind: str) -> str:
     """What is done to the registry."""
-    return said(OPERATIONS.get(kind), kind).capitalize()
+    return words_for(OPERATIONS.get(kind), kind).capitalize()
 
 
 def work_state(name: str) -> str:
     """How far a work order has come."""
-    return said(WORK_STATES.get(name), name)
+    return words_for(WORK_STATES.get(name), name)
 
 
 def task_state(name: str) -> str:
     """How far a meter of a job is."""
-    return said(TASK_STATES.get(name), name)
+    return words_for(TASK_STATES.get(name), name)
 
 
 def rows_stored(count: int) -> str:
@@ -426,37 +426,37 @@ def choice(name: str) -> str:
 
 def premise(kind: str) -> str:
     """What a place is."""
-    return said(PREMISES.get(kind), kind)
+    return words_for(PREMISES.get(kind), kind)
 
 
-def standing(name: str) -> str:
+def account_state(name: str) -> str:
     """Where an account stands, in a word or two."""
-    return said(STANDINGS.get(name), name)
+    return words_for(ACCOUNT_STATES.get(name), name)
 
 
 def command_state(name: str) -> str:
     """How far a command has come."""
-    return said(COMMAND_STATES.get(name), name)
+    return words_for(COMMAND_STATES.get(name), name)
 
 
 def work(kind: str) -> str:
     """What somebody must go and look at."""
-    return said(WORK.get(kind), kind)
+    return words_for(WORK.get(kind), kind)
 
 
 def flag(kind: str) -> str:
     """Why somebody should look at a meter or a transformer."""
-    return said(FLAGS.get(kind), kind)
+    return words_for(FLAGS.get(kind), kind)
 
 
 def unmatched(why: str) -> str:
     """Why a payment was not credited, or does not fit what was paid out."""
-    return said(UNMATCHED.get(why), why)
+    return words_for(UNMATCHED.get(why), why)
 
 
 def power(state: str) -> str:
     """What is known of the power of a supply."""
-    return said(POWER.get(state), state)
+    return words_for(POWER.get(state), state)
 
 
 def reason(given: Reason, now: datetime) -> str:
@@ -464,7 +464,7 @@ def reason(given: Reason, now: datetime) -> str:
     return sentence_at(given, now, get_language() or "en")
 
 
-def reason_then(given: Reason) -> str:
+def past_reason(given: Reason) -> str:
     """Why it was decided or ordered, told afterwards."""
     return sentence_then(given, get_language() or "en")
 
@@ -479,6 +479,6 @@ def percent(value: float) -> str:
     return f"{value:.1f} %".replace("-", MINUS)
 
 
-def said(text: Promise | None, otherwise: str) -> str:
+def words_for(text: Promise | None, otherwise: str) -> str:
     """The words for a code; the code itself, readably, where there are none yet."""
     return otherwise.replace("_", " ") if text is None else str(text)

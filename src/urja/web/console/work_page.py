@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.identity.queries.access import Caller
-from urja.apps.identity.queries.roles import Read, writing
-from urja.apps.identity.requests import note_reads
+from urja.apps.identity.queries.roles import Read, write_scope
+from urja.apps.identity.requests import record_personal_reads
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
-from urja.apps.overviews.queries import connections, work_orders
+from urja.apps.overviews.queries import service_points, work_orders
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders, requests as work
 from urja.apps.work.errors import PhotoError
@@ -23,12 +23,12 @@ from urja.usecases.kinds import Operation
 from urja.usecases.kinds.meters import CorrectLastRead
 from urja.usecases.kinds.work_orders import BY_OPERATION, CloseWorkOrder
 from urja.web.console import wording
-from urja.web.console.colleagues import names_of
-from urja.web.console.connection_page import geo
-from urja.web.console.fields import content_of
-from urja.web.console.moments import moment_of
-from urja.web.console.operation_page import Choice, judged
+from urja.web.console.actor_names import names_of
+from urja.web.console.fields import parse_form
+from urja.web.console.operation_page import Choice, allowed_operation
 from urja.web.console.search_page import address_of
+from urja.web.console.service_point_page import geo_uri
+from urja.web.console.time_formats import moment_of
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -137,7 +137,7 @@ def _card(order: WorkOrderRow, caller: Caller, now: datetime) -> OrderCard:
     place = order.service_point
     return OrderCard(
         what=wording.work(order.kind),
-        where=wording.place(place.premise.name, place.consumer_number),
+        where=wording.service_point_name(place.premise.name, place.consumer_number),
         detail=" · ".join(
             filter(
                 None,
@@ -188,19 +188,19 @@ def order_page(
 ) -> OrderPage:
     """All that somebody needs who goes there."""
     place, premise, device = order.service_point, order.service_point.premise, order.device
-    seals = [] if order.device_id is None else connections.seals([order.device_id])
+    seals = [] if order.device_id is None else service_points.seals([order.device_id])
     by = _by(order, caller)
-    may_close = order.unfinished and by is None and caller.area(writing("close_work_order")) is not None
+    may_close = order.unfinished and by is None and caller.area(write_scope("close_work_order")) is not None
     return OrderPage(
         id=order.id,
         what=wording.work(order.kind),
         state=wording.work_state(order.state),
         unfinished=order.unfinished,
-        place=wording.place(premise.name, place.consumer_number),
+        place=wording.service_point_name(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
         number=place.consumer_number,
         connection=address_of(place.consumer_number) if caller.area(Read.DEVICE) is not None else "",
-        geo=geo(premise),
+        geo=geo_uri(premise),
         people=_people(order, caller, now),
         asked=_asked(order.asked),
         opened=_opened(order, now),
@@ -227,15 +227,15 @@ def _people(order: WorkOrderRow, caller: Caller, now: datetime) -> list[str]:
     """Whoever lives there now, with their telephone; written down as read."""
     if caller.area(Read.CONSUMER) is None or not order.unfinished:
         return []
-    found = connections.living_there(order.service_point_id, now)
-    note_reads(caller, [person.id for person in found], "console work order", now)
+    found = service_points.people_with_access(order.service_point_id, now)
+    record_personal_reads(caller, [person.id for person in found], "console work order", now)
     return [" · ".join(filter(None, (person.name, person.phone))) for person in found]
 
 
 def _asked(asked: Mapping[str, Any]) -> list[str]:
     lines = []
     if "reason" in asked:
-        lines.append(wording.reason_then(Reason.from_json(asked["reason"])))
+        lines.append(wording.past_reason(Reason.from_json(asked["reason"])))
     if asked.get("note"):
         lines.append(asked["note"])
     if asked.get("code", 0) < 0:  # what the head end tells of a meter, not the meter of itself
@@ -307,7 +307,7 @@ def _by(order: WorkOrderRow, caller: Caller) -> Choice | None:
     kind = BY_OPERATION.get(order.kind)
     if "unread_since" in order.asked:
         kind = CorrectLastRead.kind()
-    if kind is None or not order.unfinished or caller.area(writing(kind)) is None:
+    if kind is None or not order.unfinished or caller.area(write_scope(kind)) is None:
         return None
     known = {
         "consumer_number": order.service_point.consumer_number,
@@ -325,7 +325,7 @@ def _others(order: WorkOrderRow, caller: Caller) -> list[Choice]:
     return [
         _choice(kind, {"work_order_id": str(order.id)})
         for kind in kinds
-        if caller.area(writing(kind)) is not None
+        if caller.area(write_scope(kind)) is not None
     ]
 
 
@@ -371,14 +371,14 @@ def close_order(
         "removed_seals": ",".join(sorted(removed)),
         "photos": ",".join(str(photo.id) for photo in orders.photos_of(order.id)),
     }
-    content, errors = content_of(CloseWorkOrder, fields)
+    content, errors = parse_form(CloseWorkOrder, fields)
     form = CloseForm(fields["note"], fields["register_wh"], fields["seals"], removed, errors)
     if errors or faults:
         return _faulty(form, faults)
-    asked = judged(CloseWorkOrder, content, caller, now)
+    asked = allowed_operation(CloseWorkOrder, content, caller, now)
     if not isinstance(asked, Operation):
         return _faulty(form, asked)
-    return requests.ask(asked, actor=caller.actor, requested_at=now)
+    return requests.submit(asked, actor=caller.actor, requested_at=now)
 
 
 def _faulty(form: CloseForm, faults: Iterable[str]) -> CloseForm:

@@ -13,7 +13,7 @@ from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders
 from urja.web.console import operation_page, work_page as pages
-from urja.web.console.access import refused, show, who_may
+from urja.web.console.access import refusal, render_page, requires
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
@@ -21,16 +21,16 @@ from urja.web.shared.clock import business_now
 
 @require_safe
 @private
-@who_may(Read.WORK_ORDERS)
+@requires(Read.WORK_ORDERS)
 def work(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What there is to do."""
     page = pages.work_page(caller, request.GET.get("which", ""), business_now())
-    return show(request, caller, "console/work.html", {"page": page})
+    return render_page(request, caller, "console/work.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @private
-@who_may(Read.WORK_ORDERS)
+@requires(Read.WORK_ORDERS)
 def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     """One order; posted, it is closed with what was found."""
     found = _order(request, caller, order_id)
@@ -42,28 +42,28 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     typed = pages.refused_form(asked) if asked and asked.state == RequestState.REFUSED else None
     waiting = asked is not None and asked.state == RequestState.WAITING
     page = pages.order_page(found, caller, business_now(), typed, waiting=waiting)
-    return show(request, caller, "console/order.html", {"page": page})
+    return render_page(request, caller, "console/order.html", {"page": page})
 
 
 @require_POST
 @private
-@who_may(Read.WORK_ORDERS)
+@requires(Read.WORK_ORDERS)
 def photograph(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     """Keep photographs without closing the order."""
     found = _order(request, caller, order_id)
     now = business_now()
     if not pages.order_page(found, caller, now).may_photograph:
-        raise refused(request)
+        raise refusal(request)
     faults = pages.keep_photos(found, request.FILES.getlist("photo"), caller, now)
     if faults:
         page = pages.order_page(found, caller, now, pages.CloseForm(faults=tuple(faults)))
-        return show(request, caller, "console/order.html", {"page": page}, status=422)
+        return render_page(request, caller, "console/order.html", {"page": page}, status=422)
     return redirect(f"{reverse('console:work-order', args=[found.id])}#photos")
 
 
 @require_safe
 @private
-@who_may(Read.WORK_ORDERS)
+@requires(Read.WORK_ORDERS)
 def photo(request: HttpRequest, caller: Caller, photo_id: int) -> HttpResponse:
     """A photograph, under the type that its bytes have."""
     found = orders.photo(photo_id)
@@ -76,14 +76,14 @@ def photo(request: HttpRequest, caller: Caller, photo_id: int) -> HttpResponse:
 def _order(request: HttpRequest, caller: Caller, order_id: int) -> WorkOrderRow:
     found = pages.order_of(order_id, caller, business_now())
     if found is None:
-        raise refused(request)
+        raise refusal(request)
     return found
 
 
 def _close(request: HttpRequest, caller: Caller, found: WorkOrderRow) -> HttpResponse:
     now = business_now()
     if pages.order_page(found, caller, now).close is None:
-        raise refused(request)
+        raise refusal(request)
     faults = pages.keep_photos(found, request.FILES.getlist("photo"), caller, now)
     asked = pages.close_order(
         found, request.POST.dict(), request.POST.getlist("removed_seals"), faults, caller, now
@@ -92,4 +92,4 @@ def _close(request: HttpRequest, caller: Caller, found: WorkOrderRow) -> HttpRes
         requests.wait_for(asked.id, operation_page.WAIT_S)
         return redirect(f"{reverse('console:work-order', args=[found.id])}?request={asked.id}")
     page = pages.order_page(found, caller, now, asked)
-    return show(request, caller, "console/order.html", {"page": page}, status=422)
+    return render_page(request, caller, "console/order.html", {"page": page}, status=422)

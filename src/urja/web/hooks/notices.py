@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from prometheus_client import Counter
 
-from urja.apps.notices.requests import LARGEST_RECEIPT, headers_kept, record_receipt
+from urja.apps.notices.requests import LARGEST_RECEIPT, receipt_headers, record_receipt
 from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
@@ -23,7 +23,7 @@ def notices_hook(request: HttpRequest, channel: str) -> HttpResponse:
 
     404 where no channel that reports has this name, 413 for one that is too large. What is not kept is asked for by the stage `notify`.
     """
-    names = headers_kept(channel)
+    names = receipt_headers(channel)
     if names is None:
         return _refuse("no such channel", 404)
     body = request.read(LARGEST_RECEIPT + 1)

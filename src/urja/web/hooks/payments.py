@@ -26,7 +26,7 @@ def payments_hook(request: HttpRequest, gateway: str) -> HttpResponse:
         return HttpResponse(status=413)
     if len(body) > LARGEST_BODY:
         return HttpResponse(status=413)
-    kept = requests.receive(
+    kept = requests.record_webhook(
         gateway,
         headers={
             name: request.headers[name] for name in gateways.headers(gateway) if name in request.headers

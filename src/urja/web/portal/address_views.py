@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from urja.apps.identity.requests import answer_address
+from urja.apps.identity.requests import record_address_answer
 
 _CONFIRM: Final = "portal/address_confirm.html"
 _REFUSE: Final = "portal/address_refuse.html"
@@ -38,7 +38,7 @@ def _answered(request: HttpRequest, word: str, template: str) -> HttpResponse:
     if request.method == "POST":
         limited = not ratelimit.consume(request, action="address_answer")
         if not limited:
-            answer_address(word, datetime.now(UTC))
+            record_address_answer(word, datetime.now(UTC))
             answered = True
     context = {"answered": answered, "limited": limited}
     return render(request, template, context, status=429 if limited else 200)

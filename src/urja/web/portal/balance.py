@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.billing import queries as billing
 from urja.core.policy.facts import CREDIT_HOLD
-from urja.core.power import Disconnected, NoPower, NotHeardFrom, Powered, PowerState
+from urja.core.power import Disconnected, NoPower, NotCommunicating, Powered, PowerState
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -84,7 +84,7 @@ def without_power(
                 else _("The credit is used up. Please recharge.")
             )
             return replace(view, state="off", days=words)
-        case NoPower() | NotHeardFrom():
+        case NoPower() | NotCommunicating():
             return replace(view, state="dark") if view.state == "good" else view
         case Powered() | None:
             return view

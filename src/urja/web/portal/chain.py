@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from urja.apps.payments import queries as payments
 from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.supply import queries as supply
-from urja.apps.supply.queries import Relit
+from urja.apps.supply.queries import ReconnectionChain
 from urja.base.clock import wall_now_ms
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -50,13 +50,13 @@ class ChainView:
 
 def of_account(account_id: int, now: datetime) -> ChainView | None:
     """The newest way to light of an account while it has not come to an end."""
-    relit = supply.relight(account_id)
+    relit = supply.newest_reconnection(account_id)
     if relit is None or relit.outcome == "never_dark" or _long_lit(relit):
         return None
     return _relighting(relit, reverse("portal:chain", args=[account_id]), now)
 
 
-def _long_lit(relit: Relit) -> bool:
+def _long_lit(relit: ReconnectionChain) -> bool:
     if relit.lit.wall_ms is None:
         return relit.outcome == "lit" or relit.lit.at is not None
     return wall_now_ms() - relit.lit.wall_ms > SHOWN_MS
@@ -65,11 +65,13 @@ def _long_lit(relit: Relit) -> bool:
 def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> ChainView:
     """What became of an order. `came_back`: the payer comes from the gateway's page, which is being asked."""
     live = reverse("portal:order-live", args=[order.account_id, order.id])
-    payment = payments.attempt_of(order)
+    payment = payments.decisive_payment(order)
     state = OrderState(order.state)
     match state:
         case OrderState.PAID | OrderState.CREDITED:
-            relit = supply.relight_of(payment.credit_id) if payment and payment.credit_id else None
+            relit = (
+                supply.reconnection_of_credit(payment.credit_id) if payment and payment.credit_id else None
+            )
             return _relighting(relit, live, now) if relit else _credited(order, live)
         case OrderState.REVERSED:
             return _reversed(order, live)
@@ -143,7 +145,7 @@ def _credited(order: payments.OrderRow, live: str) -> ChainView:
     return ChainView(_("Recharged"), _("Your payment is on your balance."), "good", steps, "", live)
 
 
-def _relighting(relit: Relit, live: str, now: datetime) -> ChainView:
+def _relighting(relit: ReconnectionChain, live: str, now: datetime) -> ChainView:
     steps = _steps(
         [
             (_("Paid"), relit.paid.at),
@@ -169,7 +171,7 @@ def _relighting(relit: Relit, live: str, now: datetime) -> ChainView:
     return ChainView(_("Being reconnected"), _next(relit, now), "wait", steps, SOON, live)
 
 
-def _next(relit: Relit, now: datetime) -> str:
+def _next(relit: ReconnectionChain, now: datetime) -> str:
     """What happens next, and by when; no time is named that is over."""
     if relit.command_state == "waiting_for_person" or relit.outcome == "waiting_for_person":
         return _("Your meter is ready. Please press its button: then the supply is on.")
@@ -194,7 +196,7 @@ def _next(relit: Relit, now: datetime) -> str:
     return _("The command is on its way to your meter.")
 
 
-def _total(relit: Relit) -> str:
+def _total(relit: ReconnectionChain) -> str:
     total_ms = relit.paid_to_lit_wall_ms
     if total_ms is None:
         return ""

@@ -28,7 +28,7 @@ class MessagesPage:
 
 def page(card: AccountCard, before_id: int | None, now: datetime) -> MessagesPage:
     """The messages below a notice's id, newest first."""
-    found = notices.written_to(card.id, MESSAGES + 1, before_id)
+    found = notices.notices_of(card.id, MESSAGES + 1, before_id)
     return MessagesPage(
         account=card,
         messages=views(found[:MESSAGES], now),

@@ -125,7 +125,7 @@ def order(request: HttpRequest, account_id: int, order_id: int) -> HttpResponse:
     found = _order_or_404(request, account_id, order_id)
     came_back = gateways.page(_gateway_of(found)).RETURNED in request.GET
     if came_back and found.state in (OrderState.PENDING, OrderState.FAILED):
-        requests.came_back(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
+        requests.record_return(found, request.META.get("QUERY_STRING", "")[:LONGEST_QUERY], now)
     context = {
         "account": card,
         "order": found,

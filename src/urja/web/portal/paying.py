@@ -155,7 +155,7 @@ def under_way(account_id: int, now: datetime) -> UnderWay | None:
     """The newest order, while it may still be paid."""
     if gateways.config() is None:
         return None
-    order = payments.waited_for(account_id)
+    order = payments.pending_order(account_id)
     if order is None or order.created_at < now - REMEMBERED:
         return None
     text = _("A recharge of %(amount)s has not come in yet.") % {"amount": formats.money(order.amount_minor)}

@@ -90,7 +90,7 @@ def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     context = {
         "postings": postings.passbook(card, before),
         "before": before,
-        "provable": bool(proofs.sealed(account_id, before, limit=1)),
+        "provable": bool(proofs.sealed_entries(account_id, before, limit=1)),
     }
     return render(request, "portal/passbook.html", context)
 
@@ -112,7 +112,7 @@ def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
     page = entry_page(card, seq)
     if page is None:
         raise Http404
-    provable = proofs.sealed(account_id, before=seq + 1, limit=1) == [seq]
+    provable = proofs.sealed_entries(account_id, before=seq + 1, limit=1) == [seq]
     return render(request, "shared/entry.html", {"page": page, "provable": provable})
 
 
@@ -131,7 +131,7 @@ def entry_proof(request: HttpRequest, account_id: int, seq: int) -> HttpResponse
 def statement_proof(request: HttpRequest, account_id: int) -> HttpResponse:
     """A file that proves the newest postings that are in a sealed day, or those before one."""
     account_or_404(request, account_id, business_now())
-    seqs = proofs.sealed(account_id, _sequence(request.GET.get("before")))
+    seqs = proofs.sealed_entries(account_id, _sequence(request.GET.get("before")))
     return _proof(account_id, seqs, f"urja-statement-{account_id}.json")
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from urja.apps.overviews.queries import accounts
 from urja.apps.overviews.queries.accounts import AccountOverview
 from urja.apps.overviews.queries.registry import AgreementRow
-from urja.core.power import Heard
+from urja.core.power import LastMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class AccountCard:
     """Whether there is a chain from a payment to light, under way or at its end."""
     interval: timedelta | None = None
     """Of its billing meter; None where none hangs there."""
-    heard: Heard | None = None
+    heard: LastMessage | None = None
     """That meter's newest message."""
     unconfirmed_until: datetime | None = None
     """To when its meter has told of intervals that no authenticated read has confirmed yet; None where it has not."""

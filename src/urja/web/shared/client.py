@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from urja.base.networks import address_of, network_of
+from urja.base.ip_networks import address_of, network_of
 
 type Network = IPv4Network | IPv6Network
 type Handler = Callable[[HttpRequest], HttpResponse]

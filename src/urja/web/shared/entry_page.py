@@ -76,7 +76,7 @@ class EntryPage:
 
 def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
     """One posting with its arithmetic; none where the account has no such posting."""
-    why = billing.why(card.id, seq)
+    why = billing.explain_entry(card.id, seq)
     if why is None:
         return None
     posted = why.entry
@@ -115,11 +115,11 @@ def _check(total_minor: int, amount_minor: int) -> str:
     return _("The rows do not add up to this posting. Please tell your electricity office.")
 
 
-def _share(found: billing.OnArrears, posted: billing.Entry) -> str:
+def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
     def money(minor: int) -> str:
         return formats.money(minor, posted.currency)
 
-    if isinstance(found, billing.KeptBack):
+    if isinstance(found, billing.FinalShare):
         return _(
             "The supply has ended with %(amount)s left on the account. It pays old dues first, and no more than the "
             "%(owed)s that was owed. The oldest bill is paid first, its surcharge before the rest of it."
@@ -207,7 +207,7 @@ def _meter(used: billing.MeterUse) -> MeterView:
     )
 
 
-def _notes(why: billing.Why) -> list[str]:
+def _notes(why: billing.EntryExplanation) -> list[str]:
     """Remarks about this line alone, and what the intervals say beside the register."""
     notes = []
     for text in why.notes:

@@ -7,9 +7,9 @@ from typing import assert_never
 from django.utils.translation import gettext as _
 
 from urja.apps.readings.queries.power import power_at
-from urja.apps.supply.queries import StandingNow
-from urja.apps.supply.queries.facts import Known
-from urja.core.power import AtMeter, Disconnected, NoPower, NotHeardFrom, Powered, PowerState
+from urja.apps.supply.queries import AccountStanding
+from urja.apps.supply.queries.facts import AccountSnapshot
+from urja.core.power import Disconnected, NoPower, NotCommunicating, PowerAtMeter, Powered, PowerState
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
@@ -31,14 +31,14 @@ class Opened:
     since: datetime | None
 
 
-def opened(known: Known) -> Opened | None:
+def opened(known: AccountSnapshot) -> Opened | None:
     """Whether a supply's relay is open, by what a decision would rest on."""
     if known.facts.supply != "off":
         return None
     return Opened(known.facts.holds, known.obeyed.ended_at if known.obeyed else None)
 
 
-def opened_when_decided(standing: StandingNow | None) -> Opened | None:
+def opened_when_decided(standing: AccountStanding | None) -> Opened | None:
     """The same by the last decision."""
     if standing is None or standing.supply != "off":
         return None
@@ -53,7 +53,7 @@ def power_of(card: AccountCard, now: datetime, relay: Opened | None) -> PowerSta
     return with_relay(meter, relay)
 
 
-def with_relay(meter: AtMeter, relay: Opened | None) -> PowerState:
+def with_relay(meter: PowerAtMeter, relay: Opened | None) -> PowerState:
     """What is known of the power at a meter, and whether its relay lets it through."""
     return Disconnected(relay.holds, relay.since, meter) if relay else meter
 
@@ -65,7 +65,7 @@ def shown(power: PowerState, now: datetime) -> PowerView:
             return PowerView("powered", at_meter_words(power, now))
         case NoPower():
             return PowerView("no_power", at_meter_words(power, now))
-        case NotHeardFrom():
+        case NotCommunicating():
             return PowerView("not_heard_from", at_meter_words(power, now))
         case Disconnected(since=since, at_meter=meter):
             words = (
@@ -79,7 +79,7 @@ def shown(power: PowerState, now: datetime) -> PowerView:
             assert_never(power)
 
 
-def at_meter_words(meter: AtMeter, now: datetime) -> str:
+def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
     """What is known of the power at the meter, in a sentence."""
     match meter:
         case Powered(heard_at=at):
@@ -92,9 +92,9 @@ def at_meter_words(meter: AtMeter, now: datetime) -> str:
             return _(
                 "No power at the meter since %(moment)s: the meters around it reported a power failure."
             ) % {"moment": _moment(since, now)}
-        case NotHeardFrom(since=None):
+        case NotCommunicating(since=None):
             return _("The meter has not been heard from yet.")
-        case NotHeardFrom(since=since):
+        case NotCommunicating(since=since):
             return _(
                 "The meter has not been heard from since %(moment)s: whether there is power is not known."
             ) % {"moment": _moment(since, now)}

@@ -24,8 +24,8 @@ from django.utils.crypto import salted_hmac
 from urja.apps.identity.kinds import SignInKind
 from urja.apps.identity.queries import sign_ins
 from urja.apps.identity.queries.sign_ins import Event
-from urja.apps.identity.requests import note_sign_in
-from urja.base.networks import address_of
+from urja.apps.identity.requests import record_sign_in
+from urja.base.ip_networks import address_of
 from urja.web.shared.client import place_of
 
 log = structlog.get_logger()
@@ -122,7 +122,7 @@ def limit_session(request: HttpRequest) -> None:
 def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> None:
     """Write down what has happened: in the table, and in the log under the client's address."""
     ip = request.META.get("REMOTE_ADDR", "")
-    note_sign_in(
+    record_sign_in(
         kind,
         at=datetime.now(UTC),
         user_id=None if user is None else user.pk,
@@ -203,7 +203,7 @@ def _here(events: list[Event], request: HttpRequest) -> list[Event]:
 
 def _wait_of_place(request: HttpRequest, now: datetime) -> int:
     network = place_of(request.META.get("REMOTE_ADDR", ""))
-    times = sign_ins.asked_from(network, now - timedelta(minutes=1))
+    times = sign_ins.code_requests_from(network, now - timedelta(minutes=1))
     if len(times) < PLACE_PER_MINUTE:
         return 0
     return max(1, 60 - int((now - times[-PLACE_PER_MINUTE]).total_seconds()))

@@ -9,18 +9,18 @@ from django.utils.translation import get_language, gettext as _, ngettext
 from urja.apps.billing import queries as billing
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply.queries import facts as supply_facts, health
-from urja.apps.supply.queries.facts import Known
+from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.policy import (
     Outlook,
     PaymentEffect,
     Reason,
     decide,
     effect_of_payment,
-    in_order,
+    in_good_standing,
     outlook,
     sentence,
 )
-from urja.core.policy.restoring import is_dark
+from urja.core.policy.reconnection import is_disconnected
 from urja.core.policy.wording import DEADLINES
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
@@ -37,7 +37,7 @@ class StandingView:
     text: str
 
 
-def known_of(card: AccountCard, now: datetime) -> Known | None:
+def known_of(card: AccountCard, now: datetime) -> AccountSnapshot | None:
     """What a decision about an account would rest on now.
 
     None where it has no agreement, where no policy governs it, and where it is held back for want of a price.
@@ -52,15 +52,15 @@ def known_of(card: AccountCard, now: datetime) -> Known | None:
 
 def held_back(card: AccountCard, now: datetime) -> bool:
     """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
-    return card.agreement is not None and billing.held_back(card.agreement, now)
+    return card.agreement is not None and billing.is_unratable(card.agreement, now)
 
 
-def standing(known: Known) -> StandingView:
+def standing(known: AccountSnapshot) -> StandingView:
     """The standing at this moment. What the pipeline decided last may be some seconds old, and its figures with it."""
     decision = decide(known.policy, known.facts)
     ahead = outlook(known.policy, known.facts)
     currency, now = known.balance.currency, known.facts.now
-    if in_order(known.policy, known.facts):
+    if in_good_standing(known.policy, known.facts):
         text = told(ahead, currency, now)
     else:
         reason = sentence(decision.reason, get_language() or "en")
@@ -68,7 +68,10 @@ def standing(known: Known) -> StandingView:
         not_before = "" if _names_a_deadline(decision.reason) else _not_before(ahead, now)
         text = _together(reason, not_before, _old_dues(ahead, currency))
     return StandingView(
-        standing=str(decision.standing), supply=known.facts.supply, dark=is_dark(known.facts), text=text
+        standing=str(decision.standing),
+        supply=known.facts.supply,
+        dark=is_disconnected(known.facts),
+        text=text,
     )
 
 
@@ -157,7 +160,7 @@ class EffectView:
     lines: list[str]
 
 
-def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
+def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectView:
     """For the page on which somebody chooses an amount."""
     found = effect_of_payment(known.policy, known.facts, amount_minor)
 
@@ -165,7 +168,7 @@ def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
         return formats.money(minor, currency)
 
     light = ""
-    if is_dark(known.facts):
+    if is_disconnected(known.facts):
         if found.held_by:
             light = _(
                 "The supply is disconnected for another reason as well. Paying alone does not reconnect it."
@@ -204,7 +207,7 @@ def effect(known: Known, amount_minor: int, currency: str) -> EffectView:
     return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
 
 
-def _effect_on_bill(known: Known, found: PaymentEffect, money: Callable[[int], str]) -> list[str]:
+def _effect_on_bill(known: AccountSnapshot, found: PaymentEffect, money: Callable[[int], str]) -> list[str]:
     """Who pays by a bill owes what was used and is not paid; what is beyond it stays for the next one."""
     lines = []
     if found.to_arrears_minor:
@@ -226,7 +229,7 @@ def _effect_on_bill(known: Known, found: PaymentEffect, money: Callable[[int], s
     return lines
 
 
-def suggested_minor(known: Known | None, least_minor: int, usual_minor: int) -> int:
+def suggested_minor(known: AccountSnapshot | None, least_minor: int, usual_minor: int) -> int:
     """The amount a page begins with: the usual one, or what the light needs, up to full tens; of a bill all of it."""
     if known is None:
         return max(least_minor, usual_minor)

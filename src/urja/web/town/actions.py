@@ -32,15 +32,15 @@ class Action:
 
 
 def _feeder(do: str) -> Callable[[str], Any]:
-    return lambda target: control.ask_fleet(do, feeders=[target])
+    return lambda target: control.request_fleet(do, feeders=[target])
 
 
 def _house(do: str, **arguments: Any) -> Callable[[str], Any]:
-    return lambda target: control.ask_fleet(do, serials=[target], **arguments)
+    return lambda target: control.request_fleet(do, serials=[target], **arguments)
 
 
 def _all(do: str, **arguments: Any) -> Callable[[str], Any]:
-    return lambda _target: control.ask_fleet(do, **arguments)
+    return lambda _target: control.request_fleet(do, **arguments)
 
 
 _ALL: Final = (
@@ -181,7 +181,7 @@ _ALL: Final = (
         _(
             "Nobody is cut while paying is impossible. What was paid before is asked for once the gateway speaks again, and credited once."
         ),
-        lambda _target: control.ask("gateway", what="silence"),
+        lambda _target: control.request("gateway", what="silence"),
     ),
     Action(
         "speak-gateway",
@@ -192,7 +192,7 @@ _ALL: Final = (
             "Held-back calls arrive in a burst, some of them twice. Whoever has paid is credited and gets light."
         ),
         _("A payment's own key makes it one credit, however often and in whatever order it is told."),
-        lambda _target: control.ask("gateway", what="speak"),
+        lambda _target: control.request("gateway", what="speak"),
         undoes=True,
     ),
     Action(
@@ -204,7 +204,7 @@ _ALL: Final = (
         _(
             "What it had accepted lies in the broker, what it had not is pulled from the meters. No counter is used twice, and no command is carried out twice."
         ),
-        lambda _target: control.ask("kill", name="headend"),
+        lambda _target: control.request("kill", name="headend"),
     ),
     Action(
         "kill-pipeline",
@@ -213,7 +213,7 @@ _ALL: Final = (
         _("The pipeline was killed in the middle of its work."),
         _("Balances stand still for a moment; readings wait in the broker and are caught up."),
         _("Rows and position move in one transaction: nothing is rated, credited or ordered twice."),
-        lambda _target: control.ask("kill", name="pipeline"),
+        lambda _target: control.request("kill", name="pipeline"),
     ),
     Action(
         "lose-network",

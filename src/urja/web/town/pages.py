@@ -18,15 +18,15 @@ from django.utils.translation import gettext as _, ngettext
 from urja.apps.overviews.queries.grid import Supply, supplies
 from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, TransformerBalance, transformer_balance
 from urja.apps.supply import queries as supply
-from urja.apps.supply.queries import StandingNow, feed
+from urja.apps.supply.queries import AccountStanding, feed
 from urja.web.console import wording as words
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
-from urja.web.town import control, ring, wording
+from urja.web.town import control, loop_picture, wording
 
 LOSS_OVER: Final = timedelta(hours=2)
-FEED_LINES: Final = 14
-STORY_LINES: Final = 60
+FEED_ROWS: Final = 14
+HISTORY_ROWS: Final = 60
 
 
 # -- the world as it is ------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ class World:
     away: str = ""
 
 
-def look() -> World:
+def read_world() -> World:
     """Ask the control for everything at once."""
     orders = [
         {"do": "fleet", "order": {"do": "houses"}},
@@ -55,8 +55,8 @@ def look() -> World:
         {"do": "gateway", "what": "state"},
     ]
     try:
-        houses, transformers, status, processes, gateway = map(_answer, control.ask_all(orders))
-    except control.ControlAwayError as error:
+        houses, transformers, status, processes, gateway = map(_answer, control.request_all(orders))
+    except control.ControlUnavailableError as error:
         return World({}, {}, {}, {}, "", away=str(error))
     return World(
         {house["serial"]: house for house in houses.get("houses", ())},
@@ -89,12 +89,12 @@ class HouseTile:
     marks: list[str]
 
 
-def _tile(house: Supply, seen: Mapping[str, Any], standing: StandingNow | None) -> HouseTile:
+def _tile(house: Supply, seen: Mapping[str, Any], standing: AccountStanding | None) -> HouseTile:
     return HouseTile(
         serial=house.serial,
-        name=words.place(house.premise, house.consumer_number),
+        name=words.service_point_name(house.premise, house.consumer_number),
         href=reverse("town:house", args=[house.serial]),
-        state=_light(seen),
+        state=_power(seen),
         why=_why(seen, standing),
         balance="" if standing is None else formats.money(standing.balance_minor),
         low=standing is not None and standing.standing != "fine",
@@ -102,20 +102,20 @@ def _tile(house: Supply, seen: Mapping[str, Any], standing: StandingNow | None) 
     )
 
 
-def _light(seen: Mapping[str, Any]) -> str:
+def _power(seen: Mapping[str, Any]) -> str:
     if not seen:
         return "unknown"
     return "lit" if seen["lit"] else "dark"
 
 
-def _why(seen: Mapping[str, Any], standing: StandingNow | None) -> str:
+def _why(seen: Mapping[str, Any], standing: AccountStanding | None) -> str:
     if not seen:
         return _("nobody knows")
     if not seen["powered"]:
         return _("no grid")
     if not seen["lit"]:
         return _switch_state(seen)
-    return words.standing(standing.standing) if standing else _("lit")
+    return words.account_state(standing.standing) if standing else _("lit")
 
 
 def _switch_state(seen: Mapping[str, Any]) -> str:
@@ -221,7 +221,7 @@ def _feeders(houses: Iterable[Supply], world: World, now: datetime) -> list[Feed
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FeedRow:
     """One line of time."""
 
     time: str
@@ -231,9 +231,9 @@ class Line:
     href: str
 
 
-def _lines(seen: Iterable[feed.Happening], now: datetime) -> list[Line]:
+def _feed_rows(seen: Iterable[feed.FeedEntry], now: datetime) -> list[FeedRow]:
     return [
-        Line(
+        FeedRow(
             time=_when(one.at.astimezone(zone()), now),
             kind=one.kind,
             text=wording.happening(one),
@@ -252,14 +252,16 @@ def _when(at: datetime, now: datetime) -> str:
 # -- the loop ----------------------------------------------------------------------------------------------
 
 
-def _ring(feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int]) -> list[ring.Station]:
+def _ring(
+    feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int]
+) -> list[loop_picture.Station]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    figures = feed.loop(midnight)
+    figures = feed.platform_figures(midnight)
     tiles = [tile for feeder in feeders for row in feeder.transformers for tile in row.houses]
     lit, dark = (sum(tile.state == state for tile in tiles) for state in ("lit", "dark"))
     status = world.status
     return [
-        ring.Station(
+        loop_picture.Station(
             "meters",
             _("Meters"),
             f"{status['linked']}/{status['meters']}" if status else "?",
@@ -268,46 +270,46 @@ def _ring(feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int])
         ),
         _process("headend", _("Head end"), world, _("takes what they send")),
         _process("pipeline", _("Pipeline"), world, _readings_note(figures.readings_at)),
-        ring.Station(
+        loop_picture.Station(
             "ledger",
             _("Ledger"),
             formats.number(figures.postings),
             _("postings, %(energy)s") % {"energy": formats.energy(figures.energy_wh // 100 * 100)},
         ),
-        ring.Station(
+        loop_picture.Station(
             "page",
             _("Page"),
             formats.money(figures.balance_minor),
             ngettext("on %(n)d account", "on %(n)d accounts", len(tiles)) % {"n": len(tiles)},
         ),
-        ring.Station(
+        loop_picture.Station(
             "payment",
             _("Payment"),
             formats.money(figures.paid_minor),
             _gateway_note(world.gateway, figures.payments),
             ill=world.gateway in {"webhooks", "everything"},
         ),
-        ring.Station(
+        loop_picture.Station(
             "command",
             _("Command"),
             str(figures.under_way),
             _("under way, %(n)d done today") % {"n": figures.carried_out},
         ),
-        ring.Station("relay", _("Relay"), _("%(n)d lit") % {"n": lit}, _relay_note(dark, lit_ms)),
+        loop_picture.Station("relay", _("Relay"), _("%(n)d lit") % {"n": lit}, _relay_note(dark, lit_ms)),
     ]
 
 
-def _process(name: str, title: str, world: World, note: str) -> ring.Station:
+def _process(name: str, title: str, world: World, note: str) -> loop_picture.Station:
     child = world.processes.get(name)
     if child is None:
-        return ring.Station(name, title, "?", note)
+        return loop_picture.Station(name, title, "?", note)
     runs = child["state"] == "ready"
     figure = _("runs") if runs else _("starts again")
     if child["restarts"]:
         note = ngettext("killed %(n)d time", "killed %(n)d times", child["restarts"]) % {
             "n": child["restarts"]
         }
-    return ring.Station(name, title, figure, note, ill=not runs)
+    return loop_picture.Station(name, title, figure, note, ill=not runs)
 
 
 def _readings_note(readings_at: datetime | None) -> str:
@@ -343,23 +345,23 @@ class TownPage:
     ring_wide: SafeString
     ring_tall: SafeString
     feeders: list[Feeder]
-    lines: list[Line]
+    lines: list[FeedRow]
     loss_limit: int
 
 
 def town(now: datetime) -> TownPage:
     """The part of the town that moves."""
-    world = look()
+    world = read_world()
     feeders = _feeders(supplies(now), world, now)
-    stations = _ring(feeders, world, now, supply.paid_to_lit_wall_ms(now - timedelta(days=1)))
+    stations = _ring(feeders, world, now, supply.paid_to_reconnected_wall_ms(now - timedelta(days=1)))
     title = _("The loop, from the meters round to the light")
     return TownPage(
         now=formats.moment(now, now.date()),
         away=world.away,
-        ring_wide=ring.wide(stations, title),
-        ring_tall=ring.tall(stations, title),
+        ring_wide=loop_picture.wide(stations, title),
+        ring_tall=loop_picture.tall(stations, title),
         feeders=feeders,
-        lines=_lines(feed.happenings(FEED_LINES), now),
+        lines=_feed_rows(feed.newest_entries(FEED_ROWS), now),
         loss_limit=LOSS_LIMIT_PERCENT,
     )
 
@@ -388,7 +390,7 @@ def house_head(serial: str, now: datetime) -> HouseHead | None:
         return None
     return HouseHead(
         serial=found.serial,
-        name=words.place(found.premise, found.consumer_number),
+        name=words.service_point_name(found.premise, found.consumer_number),
         number=found.consumer_number,
         email=found.email,
         account_href=reverse("portal:account", args=[found.account_id]),
@@ -404,7 +406,7 @@ class HousePage:
     tile: HouseTile
     facts: list[tuple[str, str]]
     reason: str
-    lines: list[Line]
+    lines: list[FeedRow]
     away: str
 
 
@@ -420,14 +422,14 @@ def house(serial: str, now: datetime) -> HousePage | None:
         tile=_tile(found, seen, standing),
         facts=_facts(seen),
         reason="" if standing is None else words.reason(standing.reason, now),
-        lines=_lines(feed.happenings(STORY_LINES, found.service_point_id), now),
+        lines=_feed_rows(feed.newest_entries(HISTORY_ROWS, found.service_point_id), now),
         away=away,
     )
 
 
 def _seen(serial: str) -> tuple[str, Mapping[str, Any]]:
     try:
-        houses = control.ask_fleet("houses", serials=[serial])["houses"]
+        houses = control.request_fleet("houses", serials=[serial])["houses"]
     except control.ControlError as error:
         return str(error), {}
     return "", houses[0]
@@ -467,7 +469,7 @@ class Display:
 def display(serial: str, turn: int) -> Display:
     """The display's pages; `turn` says which is on."""
     try:
-        found = control.ask_fleet("display", serials=[serial])["displays"][serial]
+        found = control.request_fleet("display", serials=[serial])["displays"][serial]
     except control.ControlError:
         found = []
     shown = [(str(label), str(value), str(unit)) for label, value, unit in found]

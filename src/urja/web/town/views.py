@@ -28,12 +28,12 @@ _DRAWN_FOR_S: Final = 1.0
 """However many look, the street is asked once a second."""
 _DISPLAY_TURN_S: Final = 3.0
 _REFRESH_S: Final = 5
-_KEPT: Final = 200
+_CACHED_PARTS: Final = 200
 
 type View = Callable[..., HttpResponse]
 
 
-def in_the_town(view: View) -> View:
+def demo_only(view: View) -> View:
     """Elsewhere than in a demonstration, and from elsewhere than its machine, the page does not exist."""
 
     @wraps(view)
@@ -45,11 +45,13 @@ def in_the_town(view: View) -> View:
     return cache_control(private=True, no_store=True)(guarded)
 
 
-@in_the_town
+@demo_only
 @require_safe
 def town(request: HttpRequest) -> HttpResponse:
     """The whole town; with `every` it loads itself again, for who has no JavaScript."""
-    html, tag = _drawn_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request)
+    html, tag = _render_once(
+        "town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request
+    )
     context = {
         "live": html,
         "tag": tag,
@@ -63,26 +65,26 @@ def town(request: HttpRequest) -> HttpResponse:
     return render(request, "town/town.html", context)
 
 
-@in_the_town
+@demo_only
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """The part of the town that moves; 304 while it does not."""
-    return _moved(
+    return _live_response(
         request,
-        *_drawn_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request),
+        *_render_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request),
         "town/live_frame.html",
         reverse("town:live"),
     )
 
 
-@in_the_town
+@demo_only
 @require_safe
 def house(request: HttpRequest, serial: str) -> HttpResponse:
     """One house: its meter's display, its story, its buttons."""
     head = pages.house_head(serial, business_now())
     if head is None:
         raise Http404
-    html, tag = _drawn_once(serial, lambda: _house_part(serial), request)
+    html, tag = _render_once(serial, lambda: _house_part(serial), request)
     context = {
         "head": head,
         "live": html,
@@ -96,12 +98,14 @@ def house(request: HttpRequest, serial: str) -> HttpResponse:
     return render(request, "town/house.html", context)
 
 
-@in_the_town
+@demo_only
 @require_safe
 def house_live(request: HttpRequest, serial: str) -> HttpResponse:
     """The part of a house's page that moves."""
-    html, tag = _drawn_once(serial, lambda: _house_part(serial), request)
-    return _moved(request, html, tag, "town/live_frame.html", reverse("town:house-live", args=[serial]))
+    html, tag = _render_once(serial, lambda: _house_part(serial), request)
+    return _live_response(
+        request, html, tag, "town/live_frame.html", reverse("town:house-live", args=[serial])
+    )
 
 
 def _house_part(serial: str) -> tuple[str, dict[str, Any]]:
@@ -111,7 +115,7 @@ def _house_part(serial: str) -> tuple[str, dict[str, Any]]:
     return "town/house_live.html", {"page": page}
 
 
-@in_the_town
+@demo_only
 @require_safe
 def house_display(request: HttpRequest, serial: str) -> HttpResponse:
     """The display alone, on the page that it has come to."""
@@ -122,7 +126,7 @@ def _turn() -> int:
     return int(monotonic() / _DISPLAY_TURN_S)
 
 
-@in_the_town
+@demo_only
 @require_POST
 def do(request: HttpRequest) -> HttpResponse:
     """Carry out a button and go back to where it was pressed, which says what is to be seen next."""
@@ -147,14 +151,14 @@ def _of_a_house(action: Action, target: str) -> bool:
     return True
 
 
-@in_the_town
+@demo_only
 def decode(request: HttpRequest) -> HttpResponse:
     """A pasted frame as a readable tree."""
     frame = request.POST.get("frame", "").strip()
     context: dict[str, Any] = {"frame": frame}
     if frame:
         try:
-            context |= control.ask("decode", frame=frame)
+            context |= control.request("decode", frame=frame)
         except control.ControlError as error:
             context["refused"] = str(error)
     return render(request, "town/decode.html", context)
@@ -163,23 +167,25 @@ def decode(request: HttpRequest) -> HttpResponse:
 # -- drawing -----------------------------------------------------------------------------------------------
 
 
-def _drawn_once(
+def _render_once(
     name: str, part: Callable[[], tuple[str, dict[str, Any]]], request: HttpRequest
 ) -> tuple[SafeString, str]:
     """A live part and its tag, drawn at most once a second for all who look at it in one language."""
     key = f"{name} {get_language()}"
-    kept = _drawn.get(key)
+    kept = _rendered.get(key)
     if kept is None or monotonic() - kept[0] > _DRAWN_FOR_S:
         template, context = part()
         html = render_to_string(template, context, request)
-        kept = _drawn[key] = (monotonic(), html, sha256(html.encode()).hexdigest()[:20])
+        kept = _rendered[key] = (monotonic(), html, sha256(html.encode()).hexdigest()[:20])
     return kept[1], kept[2]
 
 
-_drawn: Recent[tuple[float, SafeString, str]] = Recent(_KEPT)
+_rendered: Recent[tuple[float, SafeString, str]] = Recent(_CACHED_PARTS)
 
 
-def _moved(request: HttpRequest, html: SafeString, tag: str, frame: str, address: str) -> HttpResponse:
+def _live_response(
+    request: HttpRequest, html: SafeString, tag: str, frame: str, address: str
+) -> HttpResponse:
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:
         return unchanged

@@ -6,9 +6,9 @@ from typing import Any, Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
 
-from urja.apps.supply.queries.feed import Happening
+from urja.apps.supply.queries.feed import FeedEntry
 from urja.core.policy import Reason
-from urja.web.console.wording import OPERATIONS, reason_then, said, work
+from urja.web.console.wording import OPERATIONS, past_reason, words_for, work
 from urja.web.shared import formats
 
 EVENTS: Final[dict[str, Promise]] = {
@@ -68,25 +68,25 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
 """What a notice is about, by its kind up to the first hyphen."""
 
 
-def happening(seen: Happening) -> str:
+def happening(seen: FeedEntry) -> str:
     """One sentence."""
-    return _SAYS[seen.kind](seen)
+    return _SENTENCES[seen.kind](seen)
 
 
-def _order(seen: Happening) -> str:
-    return said(ORDERS.get(seen.what), seen.what)
+def _order(seen: FeedEntry) -> str:
+    return words_for(ORDERS.get(seen.what), seen.what)
 
 
-def _outcome(seen: Happening) -> str:
+def _outcome(seen: FeedEntry) -> str:
     state = str(seen.detail["state"])
-    return said(OUTCOMES.get((seen.what, state)), f"{seen.what}: {state}")
+    return words_for(OUTCOMES.get((seen.what, state)), f"{seen.what}: {state}")
 
 
-def _paid(seen: Happening) -> str:
+def _paid(seen: FeedEntry) -> str:
     return _("%(amount)s paid") % {"amount": _amount(seen.detail)}
 
 
-def _credited(seen: Happening) -> str:
+def _credited(seen: FeedEntry) -> str:
     return _("%(amount)s credited") % {"amount": _amount(seen.detail)}
 
 
@@ -94,29 +94,29 @@ def _amount(detail: dict[str, Any]) -> str:
     return formats.money(int(detail["amount_minor"]))
 
 
-def _notice(seen: Happening) -> str:
-    about = said(NOTICE_KINDS.get(seen.what.partition("-")[0]), seen.what)
-    return f"{said(NOTICES.get(str(seen.detail['state'])), 'notice')}: {about}"
+def _notice(seen: FeedEntry) -> str:
+    about = words_for(NOTICE_KINDS.get(seen.what.partition("-")[0]), seen.what)
+    return f"{words_for(NOTICES.get(str(seen.detail['state'])), 'notice')}: {about}"
 
 
-def _decided(seen: Happening) -> str:
-    return reason_then(Reason.from_json(seen.detail))
+def _decided(seen: FeedEntry) -> str:
+    return past_reason(Reason.from_json(seen.detail))
 
 
-def _event(seen: Happening) -> str:
+def _event(seen: FeedEntry) -> str:
     known = EVENTS.get(seen.what)
     return _("Event %(code)s") % {"code": seen.what} if known is None else str(known)
 
 
-def _work(seen: Happening) -> str:
+def _work(seen: FeedEntry) -> str:
     return work(seen.what)
 
 
-def _operation(seen: Happening) -> str:
-    return said(OPERATIONS.get(seen.what), seen.what)
+def _operation(seen: FeedEntry) -> str:
+    return words_for(OPERATIONS.get(seen.what), seen.what)
 
 
-_SAYS: Final[dict[str, Callable[[Happening], str]]] = {
+_SENTENCES: Final[dict[str, Callable[[FeedEntry], str]]] = {
     "order": _order,
     "outcome": _outcome,
     "paid": _paid,

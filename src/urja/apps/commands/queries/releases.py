@@ -10,7 +10,7 @@ from urja.apps.commands.models import CutRelease, HeldCuts
 from urja.base import cut_release
 from urja.stream import releases as stream
 
-type Told = stream.HeldCuts
+type HeldCutsReport = stream.HeldDisconnections
 """What a head end has told."""
 
 
@@ -46,9 +46,11 @@ class Release:
     answers: tuple[Answer, ...]
 
 
-def held() -> list[Told]:
+def held_cuts_reports() -> list[HeldCutsReport]:
     """What each head end has told last."""
-    return [msgspec.convert(one.told, stream.HeldCuts) for one in HeldCuts.objects.order_by("headend")]
+    return [
+        msgspec.convert(one.told, stream.HeldDisconnections) for one in HeldCuts.objects.order_by("headend")
+    ]
 
 
 def latest(limit: int = 20) -> list[Release]:

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from urja.apps.identity.errors import NotAllowedError
 from urja.apps.identity.kinds import AccessRole
 from urja.apps.identity.models import AccountAccess, Employment, Token
-from urja.apps.identity.queries.roles import Role, may, scope_covers, who_may
+from urja.apps.identity.queries.roles import Role, may, roles_allowed, scope_covers
 from urja.base.sentences import say
 
 
@@ -87,7 +87,7 @@ class Caller:
                     act=act,
                 )
             )
-        able = who_may(act)
+        able = roles_allowed(act)
         if not able:
             raise NotAllowedError(
                 say("{act} is done by a command on the machine itself, by nobody from here", act=act)
@@ -157,7 +157,7 @@ def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
     ).order_by("id")
 
 
-def works_here(user_id: int, at: datetime) -> bool:
+def is_employed(user_id: int, at: datetime) -> bool:
     """Whether somebody is employed as anything at an instant."""
     return employments(user_id, at).exists()
 

@@ -26,7 +26,7 @@ def access_to(user_id: int, account_id: int) -> AccountAccess | None:
     return accesses_of(user_id).filter(account_id=account_id).first()
 
 
-def people_of(account_id: int) -> list[Person]:
+def people_with_access(account_id: int) -> list[Person]:
     """Who may see an account, its owners first."""
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
     accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")

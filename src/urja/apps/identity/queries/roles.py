@@ -145,7 +145,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
 }
 
 
-def writing(kind: str) -> str:
+def write_scope(kind: str) -> str:
     """The name of an operation in the table and in scopes."""
     return f"write:{kind}"
 
@@ -155,7 +155,7 @@ def may(role: Role, act: str) -> bool:
     return role in TABLE.get(act, frozenset())
 
 
-def who_may(act: str) -> list[Role]:
+def roles_allowed(act: str) -> list[Role]:
     """The roles that may, in the table's order."""
     return [role for role in Role if may(role, act)]
 

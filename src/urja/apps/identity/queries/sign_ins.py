@@ -43,7 +43,7 @@ def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) ->
     ).count()
 
 
-def asked_from(network: str, since: datetime) -> list[datetime]:
+def code_requests_from(network: str, since: datetime) -> list[datetime]:
     """When codes were asked for from a network since an instant, the oldest first."""
     asked = SignIn.objects.filter(network=network, at__gt=since, kind=SignInKind.ASKED)
     return list(asked.order_by("at").values_list("at", flat=True))

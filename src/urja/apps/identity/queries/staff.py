@@ -31,7 +31,7 @@ def staff_at(at: datetime | None) -> list[Employed]:
             email=one.user.email,
             name=one.user.first_name,
             role=one.role,
-            area=area_named(one),
+            area=area_text(one),
             valid_from=one.valid_from,
             valid_to=one.valid_to,
         )
@@ -39,7 +39,7 @@ def staff_at(at: datetime | None) -> list[Employed]:
     ]
 
 
-def area_named(held: Employment | Token) -> str:
+def area_text(held: Employment | Token) -> str:
     """An area in the words that commands take."""
     if held.node is not None:
         return str(held.node)

@@ -18,7 +18,7 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
-from urja.core.power import Heard
+from urja.core.power import LastMessage
 
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
@@ -75,7 +75,7 @@ class AccountOverview:
     """Whether there is a chain from a payment to light, under way or at its end."""
     interval: timedelta | None
     """Of the billing meter; None where none hangs there."""
-    heard: Heard | None
+    heard: LastMessage | None
     """The meter's newest message."""
     unconfirmed_until: datetime | None
     """To when pushes without a tag have told of intervals behind all that is known."""
@@ -102,7 +102,7 @@ def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOvervie
         ordered=ordered,
         relit=relit,
         interval=None if interval_s is None else timedelta(seconds=interval_s),
-        heard=None if heard_at is None else Heard(heard_at, last_gasp),
+        heard=None if heard_at is None else LastMessage(heard_at, last_gasp),
         unconfirmed_until=until,
         mark=mark,
     )

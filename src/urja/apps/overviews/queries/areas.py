@@ -66,7 +66,7 @@ def premises(area: Area, path: str = "id") -> Q:
     return Q(**{f"{path}__in": RawSQL(_PREMISES, [list(area.premises)])})
 
 
-def places(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
+def service_points(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
     """Service points in an area at an instant; those of one's own accounts whenever that was."""
     if area.everywhere:
         return Q()
@@ -82,7 +82,7 @@ def places(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
 _FEW: Final = 5_000
 
 
-def few_places(area: Area, at: datetime) -> Few:
+def service_points_if_few(area: Area, at: datetime) -> Few:
     """The service points of an area of staff, where there are few of them.
 
     A list of many rows is then read by their numbers; of a large area row by row, as each is near to one in it.
@@ -93,7 +93,7 @@ def few_places(area: Area, at: datetime) -> Few:
     return found if len(found) <= _FEW else None
 
 
-def all_places(area: Area, at: datetime) -> list[int] | None:
+def all_service_points(area: Area, at: datetime) -> list[int] | None:
     """All service points of an area of staff; None for everywhere."""
     if area.everywhere:
         return None
@@ -128,7 +128,7 @@ def _each(area: Area, at: datetime, path: str, function: str) -> Q:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ResolvedArea:
     """An area of the staff's spelt out at an instant, for questions about a few things of many."""
 
     everywhere: bool
@@ -137,7 +137,7 @@ class Reach:
     premises: list[int]
 
     @classmethod
-    def of(cls, area: Area, at: datetime) -> "Reach":
+    def of(cls, area: Area, at: datetime) -> "ResolvedArea":
         with connection.cursor() as cursor:
             cursor.execute(NODES_UNDER, [list(area.nodes), at, at])
             nodes = [id_ for (id_,) in cursor.fetchall()]
@@ -211,7 +211,7 @@ def holds_premise(area: Area, premise_id: int, at: datetime) -> bool | None:
     if area.everywhere or Premise.objects.filter(premises(area), id=premise_id).exists():
         return True
     within = premises(Area(premises=frozenset({premise_id})), "premise_id")
-    return lies_in(ServicePoint.objects.filter(within), places(area, at))
+    return lies_in(ServicePoint.objects.filter(within), service_points(area, at))
 
 
 def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
@@ -238,7 +238,7 @@ def holds_account(area: Area, account_id: int, at: datetime) -> bool | None:
 def holds(area: Area, service_point_ids: Iterable[int], at: datetime) -> bool | None:
     """Whether service points are all in an area of the staff's; None where there are none."""
     ids = set(service_point_ids)
-    return Reach.of(area, at).within(ids) == ids if ids else None
+    return ResolvedArea.of(area, at).within(ids) == ids if ids else None
 
 
 def lies_in(things: QuerySet[Any], condition: Q) -> bool | None:

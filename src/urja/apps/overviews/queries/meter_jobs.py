@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.identity.requests import note_reads
+from urja.apps.identity.requests import record_personal_reads
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.overviews.queries import areas
@@ -37,7 +37,7 @@ def seen_in(area: Area, at: datetime) -> Q:
     """The jobs with a meter in an area."""
     if area.everywhere:
         return Q()
-    there = Task.objects.filter(areas.places(area, at, "service_point_id"), job=OuterRef("pk"))
+    there = Task.objects.filter(areas.service_points(area, at, "service_point_id"), job=OuterRef("pk"))
     return Q(Exists(there))
 
 
@@ -45,7 +45,7 @@ def tasks_seen(
     job: Job, caller: Caller, area: Area, at: datetime, *, state: str | None = None
 ) -> QuerySet[Task]:
     """The rows of a job in an area, in the order of its list."""
-    seen = areas.places(area, at, "service_point_id")
+    seen = areas.service_points(area, at, "service_point_id")
     if job.actor == caller.actor and not area.everywhere:
         seen |= Q(service_point=None)
     rows = Task.objects.filter(seen, given(state=state), job=job).select_related(
@@ -93,10 +93,10 @@ def results(
     area = caller.area(Read.LOAD_CURVE)
     if area is None:
         return {}
-    there = Task.objects.filter(areas.places(area, at, "service_point_id"), id__in=answered)
+    there = Task.objects.filter(areas.service_points(area, at, "service_point_id"), id__in=answered)
     shown = dict(there.values_list("id", "service_point_id"))
     living = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), service_point_id__in=shown.values(), valid_from__lte=at
     ).exclude(customer=None)
-    note_reads(caller, list(living.values_list("customer_id", flat=True)), what, at)
+    record_personal_reads(caller, list(living.values_list("customer_id", flat=True)), what, at)
     return {id_: result for id_, result in answered.items() if id_ in shown}

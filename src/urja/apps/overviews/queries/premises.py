@@ -10,7 +10,7 @@ from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.overviews.queries import areas
 
 
-def wholes(kinds: Collection[str], area: Area, at: datetime, limit: int) -> list[Premise]:
+def premises_wholly_in(kinds: Collection[str], area: Area, at: datetime, limit: int) -> list[Premise]:
     """The premises of some kinds that lie in an area with all that is in them, by name."""
     found = Premise.objects.filter(kind__in=kinds).order_by("name", "id")
     if not area.everywhere and not area.nodes:

@@ -24,7 +24,7 @@ from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.network.models import ServicePoint
-from urja.apps.overviews.queries.areas import Reach
+from urja.apps.overviews.queries.areas import ResolvedArea
 from urja.apps.people.models import Person
 
 LEAST_LETTERS: Final = 4
@@ -182,11 +182,11 @@ def _look(sought: _Sought, caller: Caller, at: datetime, limit: int, *, nearly: 
     hits = Hits(nearly)
     places, people, devices = (caller.area(act) for act in (Read.SERVICE_POINT, Read.CONSUMER, Read.DEVICE))
     if places is not None:
-        hits.connections = _connections(sought, Reach.of(places, at), limit)
+        hits.connections = _connections(sought, ResolvedArea.of(places, at), limit)
     if people is not None:
-        hits.people = _people(sought, Reach.of(people, at), limit)
+        hits.people = _people(sought, ResolvedArea.of(people, at), limit)
     if devices is not None:
-        hits.meters = _meters(sought, Reach.of(devices, at), limit)
+        hits.meters = _meters(sought, ResolvedArea.of(devices, at), limit)
     return hits
 
 
@@ -196,7 +196,7 @@ MOST_WHOLES: Final = 20
 """Of so many societies and complexes of a name the parts are looked through."""
 
 
-def _connections(sought: _Sought, reach: Reach, limit: int) -> list[Hit[ServicePoint]]:
+def _connections(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[ServicePoint]]:
     ids = _of_number("network_service_point", "consumer_number", sought)
     by = dict.fromkeys(_first(ids, reach.within(ids), limit), Matched.NUMBER)
     at_them: list[int] = []
@@ -211,7 +211,7 @@ def _connections(sought: _Sought, reach: Reach, limit: int) -> list[Hit[ServiceP
     return [Hit(found[id_], matched) for id_, matched in by.items()]
 
 
-def _people(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Person]]:
+def _people(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[Person]]:
     by: dict[int, Matched] = {}
     if sought.phones:
         called = Person.objects.filter(phone__in=sought.phones).order_by("id").values_list("id", flat=True)
@@ -226,7 +226,7 @@ def _people(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Person]]:
     return [Hit(found[id_], matched) for id_, matched in by.items()]
 
 
-def _meters(sought: _Sought, reach: Reach, limit: int) -> list[Hit[Device]]:
+def _meters(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[Device]]:
     """Of an area those that hang in it; those in stock are for who may everywhere."""
     ids = _of_number("assets_device", "serial", sought)
     if ids and not reach.everywhere:
@@ -242,7 +242,7 @@ def _first(ids: list[int], inside: set[int], limit: int) -> list[int]:
     return [id_ for id_ in ids if id_ in inside][:limit]
 
 
-def _living_in(ids: list[int], reach: Reach) -> list[int]:
+def _living_in(ids: list[int], reach: ResolvedArea) -> list[int]:
     """Those of some people who have or had a supply in an area."""
     if reach.everywhere or not ids:
         return ids
@@ -331,7 +331,7 @@ def _occurring(table: tuple[str, str], lexemes: list[str]) -> set[str]:
         return {lexeme for (lexeme,) in cursor.fetchall()}
 
 
-def _in_wholes(words: list[list[str]], reach: Reach, limit: int) -> list[int]:
+def _in_wholes(words: list[list[str]], reach: ResolvedArea, limit: int) -> list[int]:
     """Connections in societies and complexes: some of the words are of the whole, the others of tower or flat."""
     of_names = [may_be for may_be in words if _is_of_a_name(may_be[0])]
     occurring = _occurring(_WHOLE, [one for may_be in of_names for one in may_be])
@@ -363,7 +363,7 @@ _HANGS_IN: Final = """EXISTS (SELECT FROM network.placement p WHERE p.service_po
 _STANDS_IN: Final = """EXISTS (SELECT FROM network.service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
 
 
-def _in_area(reach: Reach) -> dict[str, str]:
+def _in_area(reach: ResolvedArea) -> dict[str, str]:
     """Whether the service point of an agreement `g`, or one `s`, is in it; what an area has none of is not asked."""
     asked = [(_HANGS_IN, reach.nodes), (_STANDS_IN, reach.premises)]
     within = " OR ".join(condition for condition, ids in asked if ids) or "false"
@@ -423,7 +423,7 @@ JOIN network.premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::
 """
 
 
-def _found(by_words: str, of_area: str, words: str, limit: int, reach: Reach) -> list[int]:
+def _found(by_words: str, of_area: str, words: str, limit: int, reach: ResolvedArea) -> list[int]:
     """In no order: of a hundred thousand Kumars any will do, and to sort them takes its time.
 
     How many there may be is written out: a plan that is kept for any number of rows reads whole tables.
@@ -440,5 +440,5 @@ def _found(by_words: str, of_area: str, words: str, limit: int, reach: Reach) ->
     return list(found)
 
 
-def _values(reach: Reach) -> dict[str, Any]:
+def _values(reach: ResolvedArea) -> dict[str, Any]:
     return {"nodes": reach.nodes, "premises": reach.premises, "at": reach.at}

@@ -66,7 +66,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class OpenOrder:
     """What somebody must go and do."""
 
     id: int
@@ -78,7 +78,7 @@ class Errand:
     asked: dict[str, Any]
 
 
-def errands(limit: int, *, but_for: Iterable[str]) -> list[Errand]:
+def open_orders(limit: int, *, but_for: Iterable[str]) -> list[OpenOrder]:
     """The oldest open orders everywhere, but for those of some kinds."""
     found = WorkOrder.objects.filter(closed_at=None).exclude(kind__in=list(but_for))
     rows = found.order_by("opened_at", "id").values_list(
@@ -89,7 +89,7 @@ def errands(limit: int, *, but_for: Iterable[str]) -> list[Errand]:
         "opened_at",
         "asked",
     )
-    return [Errand(*row) for row in rows[:limit]]
+    return [OpenOrder(*row) for row in rows[:limit]]
 
 
 def everywhere(limit: int, *, kind: str | None = None, ended: bool = False) -> list[Order]:
@@ -128,7 +128,7 @@ def _shelf(shelf: str, area: Area, user_id: int | None, at: datetime) -> QuerySe
 
 
 def _there(area: Area, user_id: int | None, at: datetime) -> QuerySet[WorkOrder]:
-    there = WorkOrder.objects.filter(areas.places(area, at, "service_point_id"))
+    there = WorkOrder.objects.filter(areas.service_points(area, at, "service_point_id"))
     return there if area.everywhere else there | WorkOrder.objects.filter(assignee_id=user_id)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from urja.apps.payments import reconciling
+from urja.apps.payments import reconciliation
 from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.payments.models import (
     GatewayHealth,
@@ -64,7 +64,7 @@ def authorised(account_id: int, exhausted_since: datetime | None = None) -> list
     return authorised_of([account_id], {account_id: exhausted_since}).get(account_id, [])
 
 
-def waited_for(account_id: int) -> Order | None:
+def pending_order(account_id: int) -> Order | None:
     """The newest order, while it may still be paid: whoever has paid since has given the older ones up."""
     newest = Order.objects.filter(account_id=account_id).order_by("-created_at", "-id").first()
     return newest if newest and newest.state in (OrderState.PENDING, OrderState.FAILED) else None
@@ -83,7 +83,7 @@ def order_of(account_id: int, order_id: int) -> Order | None:
     return Order.objects.filter(account_id=account_id, id=order_id).first()
 
 
-def attempt_of(order: Order) -> Payment | None:
+def decisive_payment(order: Order) -> Payment | None:
     """The payment that says most about an order: the one that was credited, or the newest."""
     return order.payments.order_by("credit_id", "-created_at", "-id").first()
 
@@ -111,7 +111,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Transit:
+class InTransit:
     """What is booked here and stands in no settlement that fits: payments less what was taken back of them."""
 
     payments: int
@@ -151,7 +151,7 @@ def settlement_report() -> SettlementReport | None:
     return failing or SettlementReport.objects.order_by("-day").first()
 
 
-def in_transit() -> Transit:
+def in_transit() -> InTransit:
     """What is paid and credited here, and not yet paid out to us."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -164,7 +164,7 @@ def in_transit() -> Transit:
             "WHERE debit_id IS NOT NULL AND settled_at IS NULL"
         )
         refunds, refunds_minor = cursor.fetchone()
-    return Transit(payments, payments_minor, refunds, refunds_minor, oldest_at)
+    return InTransit(payments, payments_minor, refunds, refunds_minor, oldest_at)
 
 
 def settlement_differences() -> list[Unmatched]:
@@ -172,7 +172,7 @@ def settlement_differences() -> list[Unmatched]:
     return list(Unmatched.objects.filter(closed_at=None, reason__in=_OF_SETTLEMENT).order_by("id"))
 
 
-_OF_SETTLEMENT: Final = (*reconciling.REASONS, reconciling.TOLD_ANEW)
+_OF_SETTLEMENT: Final = (*reconciliation.REASONS, reconciliation.CHANGED_ROW)
 
 
 def unmatched() -> list[Unmatched]:

@@ -272,7 +272,7 @@ def _registers(agreement: Agreement, month: _Month) -> _Registers:
     return sorted(registers.values())
 
 
-def last_heard(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:
+def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:
     """When the last interval ended that came in from each device at a place; not of those that said nothing there."""
     with connection.cursor() as cursor:
         cursor.execute(

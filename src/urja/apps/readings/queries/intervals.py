@@ -59,7 +59,7 @@ def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[In
 
 
 @dataclass(frozen=True, slots=True)
-class MonthOfPlace:
+class ServicePointMonth:
     """What a service point has taken in a local month, as far as it is known; None where nothing is."""
 
     service_point_id: int
@@ -97,7 +97,7 @@ ORDER BY place.id
 """
 
 
-def month_by_place(service_point_ids: Collection[int], month: date) -> list[MonthOfPlace]:
+def month_by_service_point(service_point_ids: Collection[int], month: date) -> list[ServicePointMonth]:
     """What each of the places has taken in the local month that begins on a day."""
     assert month.day == 1, "a month begins on its first day"
     with connection.cursor() as cursor:
@@ -110,4 +110,4 @@ def month_by_place(service_point_ids: Collection[int], month: date) -> list[Mont
                 "zone": settings.URJA_TIMEZONE,
             },
         )
-        return [MonthOfPlace(*row) for row in cursor.fetchall()]
+        return [ServicePointMonth(*row) for row in cursor.fetchall()]

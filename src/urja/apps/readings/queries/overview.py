@@ -19,13 +19,13 @@ LOSS_LIMIT_PERCENT: Final = 20
 LOSS_LIMIT_W: Final = 300
 """And whatever they carry, up to so much: where most houses are dark, the iron's loss is all that flows."""
 
-LOOKED_BACK: Final = timedelta(days=1)
+LOSS_WINDOW: Final = timedelta(days=1)
 """A wire that draws at night is looked for by day."""
 
-IN_A_ROW: Final = 2
+CONSECUTIVE_INTERVALS: Final = 2
 """Complete intervals beyond the limits, one after the other, before a transformer is named."""
 
-SILENT_AFTER: Final = timedelta(days=1)
+NOT_COMMUNICATING_AFTER: Final = timedelta(days=1)
 """A meter of which nothing came in for so long is named."""
 
 
@@ -191,7 +191,7 @@ def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class Losing:
+class LosingTransformer:
     """A transformer that gives more than is metered behind it and it can lose."""
 
     transformer: str
@@ -212,12 +212,12 @@ ORDER BY t.code, i.start_at
 """
 
 
-def losses(now: datetime) -> list[Losing]:
+def losses(now: datetime) -> list[LosingTransformer]:
     """The transformers that lost beyond the limits in intervals one after the other, in the day up to `now`."""
     with connection.cursor() as cursor:
         cursor.execute(
             _LOSING,
-            {**_window(now - LOOKED_BACK, now), "percent": LOSS_LIMIT_PERCENT, "watts": LOSS_LIMIT_W},
+            {**_window(now - LOSS_WINDOW, now), "percent": LOSS_LIMIT_PERCENT, "watts": LOSS_LIMIT_W},
         )
         rows = cursor.fetchall()
     by_transformer = groupby(rows, key=lambda row: (row[0], row[1]))
@@ -225,21 +225,23 @@ def losses(now: datetime) -> list[Losing]:
     return [losing for losing in named if losing is not None]
 
 
-def _losing(code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]) -> Losing | None:
+def _losing(
+    code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]
+) -> LosingTransformer | None:
     """None where no interval beyond the limits follows another: one alone may be a clock that was set."""
     in_a_row = 1
-    for number, (before, after) in enumerate(pairwise(intervals), 2 - IN_A_ROW):
+    for number, (before, after) in enumerate(pairwise(intervals), 2 - CONSECUTIVE_INTERVALS):
         in_a_row = in_a_row + 1 if before[0] + timedelta(seconds=before[1]) == after[0] else 1
-        if in_a_row == IN_A_ROW:
+        if in_a_row == CONSECUTIVE_INTERVALS:
             since = intervals[number:]
-            return Losing(
+            return LosingTransformer(
                 code, feeder, since[0][0], sum(row[2] for row in since), sum(row[3] for row in since)
             )
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class NotCommunicating:
     """A mounted meter of which nothing comes in."""
 
     serial: str
@@ -270,19 +272,19 @@ ORDER BY since.at, d.serial
 """
 
 
-def silent(now: datetime) -> list[Silent]:
+def not_communicating(now: datetime) -> list[NotCommunicating]:
     """The mounted meters of which nothing came in for a day, the longest silence first."""
     with connection.cursor() as cursor:
         cursor.execute(
             _SILENT,
             {
                 "now": now,
-                "since": now - SILENT_AFTER,
+                "since": now - NOT_COMMUNICATING_AFTER,
                 "billing": DeviceRole.BILLING,
                 "channels": BLOCK_LOAD_D1,
             },
         )
-        return [Silent(*row) for row in cursor.fetchall()]
+        return [NotCommunicating(*row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

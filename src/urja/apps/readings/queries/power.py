@@ -8,7 +8,7 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.core.power import AtMeter, Heard, at_meter, is_overdue, outage_since
+from urja.core.power import LastMessage, PowerAtMeter, is_overdue, outage_since, power_at_meter
 
 HEARD: Final = f"""
 LEFT JOIN readings.heard h ON h.device_id = m.device_id
@@ -40,15 +40,17 @@ def outage_at(service_point_id: int, now: datetime) -> datetime | None:
     """Since when nothing behind a place's transformer, or else behind its feeder, has power; None where not known."""
     with connection.cursor() as cursor:
         cursor.execute(_BEHIND, {"place": service_point_id, "now": now})
-        behind = [(own, Heard(at, gasp)) for own, at, gasp in cursor.fetchall()]
+        behind = [(own, LastMessage(at, gasp)) for own, at, gasp in cursor.fetchall()]
     transformers = [heard for own, heard in behind if own]
     return outage_since(transformers) or outage_since([heard for _, heard in behind])
 
 
-def power_at(service_point_id: int, heard: Heard | None, interval: timedelta, now: datetime) -> AtMeter:
+def power_at(
+    service_point_id: int, heard: LastMessage | None, interval: timedelta, now: datetime
+) -> PowerAtMeter:
     """What is known of the power at a place's meter; its neighbours are asked where it should have told more."""
     outage = outage_at(service_point_id, now) if heard and is_overdue(heard, interval, now) else None
-    return at_meter(heard, interval, now, outage)
+    return power_at_meter(heard, interval, now, outage)
 
 
 _BILLING_METER: Final = f"""
@@ -59,7 +61,7 @@ WHERE m.service_point_id = %(place)s AND m.role = {DeviceRole.BILLING.value} AND
 """
 
 
-def power_of_place(service_point_id: int, now: datetime) -> AtMeter | None:
+def billing_meter_power(service_point_id: int, now: datetime) -> PowerAtMeter | None:
     """The same of the meter that bills a place; None where none does."""
     with connection.cursor() as cursor:
         cursor.execute(_BILLING_METER, {"place": service_point_id, "now": now})
@@ -67,5 +69,5 @@ def power_of_place(service_point_id: int, now: datetime) -> AtMeter | None:
     if row is None:
         return None
     interval_s, heard_at, last_gasp = row
-    heard = Heard(heard_at, last_gasp) if heard_at else None
+    heard = LastMessage(heard_at, last_gasp) if heard_at else None
     return power_at(service_point_id, heard, timedelta(seconds=interval_s), now)

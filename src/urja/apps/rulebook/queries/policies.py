@@ -29,7 +29,7 @@ def name_of(policy: Policy) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class PolicyBook:
     """All versions and assignments as they were at one look."""
 
     versions: Mapping[str, tuple[Policy, ...]]
@@ -69,15 +69,15 @@ class Book:
 
 
 @lru_cache(maxsize=8)
-def _book(sha256s: str | None, assigned: str | None) -> Book:
+def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
     """The stored documents; put together once a process."""
     versions: dict[str, tuple[Policy, ...]] = {}
     for policy in map(_parsed, (sha256s or "").split()):
         versions[policy.code] = (*versions.get(policy.code, ()), policy)
-    return Book(versions, json.loads(assigned or "{}"))
+    return PolicyBook(versions, json.loads(assigned or "{}"))
 
 
-def book() -> Book:
+def policy_book() -> PolicyBook:
     """The stored documents as they are now."""
     with connection.cursor() as cursor:
         cursor.execute(

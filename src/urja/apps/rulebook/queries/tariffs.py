@@ -35,7 +35,7 @@ _remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered
 
 
 @contextmanager
-def remembered(memory: dict[str, list[Tariff]] | None = None) -> Iterator[None]:
+def cached_versions(memory: dict[str, list[Tariff]] | None = None) -> Iterator[None]:
     """Ask the database once for each code while this lasts: one run of a stage, one page.
 
     Who comes back to it, as for answers that are waited for later, gives the `memory` that it goes on with.

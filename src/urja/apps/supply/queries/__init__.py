@@ -18,14 +18,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.rulebook.queries.policies import book
+from urja.apps.rulebook.queries.policies import policy_book
 from urja.apps.supply.models import Hold, State
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
 
 @dataclass(frozen=True, slots=True)
-class StandingNow:
+class AccountStanding:
     """Where an account stands with its supply, and the one reason for it."""
 
     account_id: int
@@ -51,7 +51,7 @@ class StandingNow:
 
 
 @dataclass(frozen=True, slots=True)
-class StoryLine:
+class HistoryEntry:
     """One event of an account's line of time. `kind` is decision, notice, recharge or command; `what` says which."""
 
     at: datetime
@@ -69,7 +69,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Relit:
+class ReconnectionChain:
     """The chain from a payment to light; a step that has not been is empty."""
 
     account_id: int
@@ -140,7 +140,7 @@ class Today:
 
 
 @dataclass(frozen=True, slots=True)
-class Dark:
+class AwaitingReconnection:
     """Somebody who has paid and has no light: since when, and what is being done."""
 
     account_id: int
@@ -167,12 +167,12 @@ def is_disconnected(account_id: int) -> bool:
     return State.objects.filter(account_id=account_id, supply="off").exists()
 
 
-def standing(account_id: int) -> StandingNow | None:
+def standing(account_id: int) -> AccountStanding | None:
     """Where an account stands; none before the first decision."""
     return standings([account_id]).get(account_id)
 
 
-def standings(account_ids: Iterable[int]) -> dict[int, StandingNow]:
+def standings(account_ids: Iterable[int]) -> dict[int, AccountStanding]:
     """Where many accounts stand."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -187,10 +187,10 @@ def standings(account_ids: Iterable[int]) -> dict[int, StandingNow]:
         return {row[0]: _standing(row) for row in cursor.fetchall()}
 
 
-def _standing(row: tuple[Any, ...]) -> StandingNow:
+def _standing(row: tuple[Any, ...]) -> AccountStanding:
     account_id, place, name, reason, *times = row
     decided_at, since_at, look_again_at, policy, supply, holds, *rest = times
-    return StandingNow(
+    return AccountStanding(
         account_id,
         place,
         name,
@@ -234,12 +234,12 @@ SELECT at, kind, what, detail FROM (
 """
 
 
-def story(account_id: int, limit: int = 100) -> list[StoryLine]:
+def history(account_id: int, limit: int = 100) -> list[HistoryEntry]:
     """One line of time, newest first: decisions, notices, recharges, commands."""
     with connection.cursor() as cursor:
         cursor.execute(_STORY, {"account": account_id, "limit": limit})
         return [
-            StoryLine(at, kind, what, json.loads(detail) if isinstance(detail, str) else detail)
+            HistoryEntry(at, kind, what, json.loads(detail) if isinstance(detail, str) else detail)
             for at, kind, what, detail in cursor.fetchall()
         ]
 
@@ -264,28 +264,28 @@ LEFT JOIN LATERAL (
 """
 
 
-def relight(account_id: int) -> Relit | None:
+def newest_reconnection(account_id: int) -> ReconnectionChain | None:
     """The newest chain from a payment to light of an account; none where it was never dark when paid for."""
     found = _relit("WHERE r.account_id = %s ORDER BY r.paid_at DESC, r.credit_id DESC LIMIT 1", [account_id])
     return found[0] if found else None
 
 
-def relight_of(credit_id: int) -> Relit | None:
+def reconnection_of_credit(credit_id: int) -> ReconnectionChain | None:
     """The chain that began with a certain credit request."""
     found = _relit("WHERE r.credit_id = %s", [credit_id])
     return found[0] if found else None
 
 
-def _relit(where: str, parameters: list[Any]) -> list[Relit]:
+def _relit(where: str, parameters: list[Any]) -> list[ReconnectionChain]:
     with connection.cursor() as cursor:
         cursor.execute(_RELIT + where, parameters)
         return [_chain(row) for row in cursor.fetchall()]
 
 
-def _chain(row: tuple[Any, ...]) -> Relit:
+def _chain(row: tuple[Any, ...]) -> ReconnectionChain:
     account_id, credit_id, amount_minor = row[:3]
     steps = [Step(at, wall_ms) for at, wall_ms in batched(row[3:17], 2)]
-    return Relit(account_id, credit_id, amount_minor, *steps, *row[17:])
+    return ReconnectionChain(account_id, credit_id, amount_minor, *steps, *row[17:])
 
 
 _HOUSE = """
@@ -295,7 +295,7 @@ _HOUSE = """
 """
 
 
-def cut_list(day: date) -> list[PlannedCut]:
+def planned_cuts(day: date) -> list[PlannedCut]:
     """Who is to be cut on a local day, the largest debt first."""
     begins, ends = _bounds(day)
     with connection.cursor() as cursor:
@@ -343,25 +343,25 @@ LEFT JOIN LATERAL (
 """
 
 
-def paid_but_dark() -> list[Dark]:
+def paid_but_disconnected() -> list[AwaitingReconnection]:
     """Who has paid and is not known to have light, the longest wait first."""
     return _dark("WHERE r.paid_at IS NOT NULL ORDER BY r.paid_at, s.account_id")
 
 
-def waiting_for_person() -> list[Dark]:
+def waiting_for_person() -> list[AwaitingReconnection]:
     """Whose meter is ready for reconnection and waits for somebody to press its button."""
     return _dark(
         "WHERE s.supply = 'off' AND c.state = 'waiting_for_person' ORDER BY c.ended_at, s.account_id"
     )
 
 
-def _dark(where: str) -> list[Dark]:
+def _dark(where: str) -> list[AwaitingReconnection]:
     with connection.cursor() as cursor:
         cursor.execute(_DARK + where)
-        return [Dark(*row) for row in cursor.fetchall()]
+        return [AwaitingReconnection(*row) for row in cursor.fetchall()]
 
 
-def paid_to_lit_wall_ms(since: datetime) -> list[int]:
+def paid_to_reconnected_wall_ms(since: datetime) -> list[int]:
     """Wall milliseconds from payment to light of all that were lit since an instant, shortest first."""
     found = _relit("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
     return sorted(chain.paid_to_lit_wall_ms for chain in found if chain.paid_to_lit_wall_ms is not None)
@@ -396,7 +396,7 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
         cursor.execute(_VACANCY, {"place": service_point_id})
         holds, code, ordered = cursor.fetchone()
     bound = bool(holds) and all(HOLDS[reason].bound for reason in holds)
-    policy = book().in_force(code, local_day(now, _zone())) if bound and code and not ordered else None
+    policy = policy_book().in_force(code, local_day(now, _zone())) if bound and code and not ordered else None
     opens_at = policy.cut.open_hours.next_window(now, _zone()).not_before if policy else now
     return Vacancy(tuple(holds), opens_at if opens_at > now else None)
 

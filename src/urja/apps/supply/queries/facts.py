@@ -16,15 +16,15 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
-from urja.apps.billing.usage import unratable
+from urja.apps.billing.usage import unratable_reason
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
-from urja.apps.rulebook.queries.policies import Book, book
-from urja.apps.supply.account_facts import Stood, SwitchCommand, account_facts
+from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
+from urja.apps.supply.account_facts import LastDecision, SwitchCommand, account_facts
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrder, WorkOrderKind
 from urja.core.calendar import local_day
@@ -37,7 +37,7 @@ from urja.core.policy import (
     PaidSince,
     Policy,
     exhausted,
-    in_force,
+    holds_in_force,
 )
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class AccountSnapshot:
     """An account with everything that is known of its supply at one instant."""
 
     account_id: int
@@ -77,7 +77,7 @@ class Known:
     policy: Policy
     facts: Facts
     balance: Balance
-    stood: Stood | None
+    stood: LastDecision | None
     """What was decided last; none before the first decision."""
     latest: SwitchCommand | None
     """The newest command to the load switch, whatever became of it."""
@@ -108,7 +108,7 @@ class Known:
     @property
     def other_holds(self) -> frozenset[str]:
         """What may hold the supply off beside credit; without what a protected status holds back."""
-        return in_force(self.facts)
+        return holds_in_force(self.facts)
 
     @property
     def unposted(self) -> tuple[Credit, ...]:
@@ -133,17 +133,17 @@ def authorised_payments(
     }
 
 
-def of_account(account_id: int, now: datetime, health: Health) -> Known | None:
+def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapshot | None:
     """What is known of one account; none where it has no agreement in force, or no policy governs it."""
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Known | None:
+def of_agreement(agreement: Agreement, now: datetime, health: Health) -> AccountSnapshot | None:
     """As `of_account`, for a page that has the account's agreement, with its terms, at hand."""
-    policies = book()
+    policies = policy_book()
     if not policies or (agreement.valid_to is not None and agreement.valid_to <= now):
         return None
-    with tariffs.remembered():
+    with tariffs.cached_versions():
         return next(iter(_Loader([agreement], now, health, policies).known()), None)
 
 
@@ -151,17 +151,17 @@ def load(
     account_ids: Iterable[int],
     now: datetime,
     health: Health,
-    policies: Book | None = None,
+    policies: PolicyBook | None = None,
     held: set[str] | None = None,
-) -> list[Known]:
+) -> list[AccountSnapshot]:
     """What is known of accounts with an agreement in force; others are left out.
 
     With `held`, so are those that cannot be rated, and `held` is told why, as of those that no policy governs; without,
     UnknownTariffError is raised.
     """
     agreements = contracts.in_force(account_ids, now)
-    policies = policies or book()
-    with tariffs.remembered():
+    policies = policies or policy_book()
+    with tariffs.cached_versions():
         if held is not None:
             agreements = _ratable(agreements, now, held)
         if not agreements or not policies:
@@ -172,7 +172,7 @@ def load(
 def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
     ratable = []
     for agreement in agreements:
-        if problem := unratable(agreement, now):
+        if problem := unratable_reason(agreement, now):
             held.add(problem)
         else:
             ratable.append(agreement)
@@ -187,7 +187,7 @@ class _Loader:
         agreements: Sequence[Agreement],
         now: datetime,
         health: Health,
-        policies: Book,
+        policies: PolicyBook,
     ) -> None:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
@@ -204,7 +204,7 @@ class _Loader:
         self.switchless = {
             own.device_id for own in self.own.values() if own.device_id and not own.load_switch
         }
-        self.errands = work.switched_by_hand(self.switchless) if self.switchless else {}
+        self.errands = work.newest_manual_switch_orders(self.switchless) if self.switchless else {}
         self.recharges = {
             account_id: (own.recharged_minor, own.recharged_at)
             for account_id, own in self.own.items()
@@ -213,7 +213,7 @@ class _Loader:
         self.notices = self._notices(accounts)
         self.turned_on = _turned_on(own.obeyed for own in self.own.values() if own.obeyed)
 
-    def known(self, held: set[str] | None = None) -> list[Known]:
+    def known(self, held: set[str] | None = None) -> list[AccountSnapshot]:
         found = []
         for agreement in self.agreements:
             terms = agreement.terms_at(self.now)
@@ -229,10 +229,10 @@ class _Loader:
             found.append(self._known(agreement, policy))
         return found
 
-    def _known(self, agreement: Agreement, policy: Policy) -> Known:
+    def _known(self, agreement: Agreement, policy: Policy) -> AccountSnapshot:
         account_id = agreement.account_id
         own = self.own[account_id]
-        return Known(
+        return AccountSnapshot(
             account_id=account_id,
             agreement=agreement,
             device_id=own.device_id,
@@ -314,7 +314,7 @@ class _Loader:
         return (*self.authorised.get(account_id, ()), *recorded)
 
     def _paid(
-        self, policy: Policy, account_id: int, out_since: datetime, stood: Stood | None
+        self, policy: Policy, account_id: int, out_since: datetime, stood: LastDecision | None
     ) -> PaidSince | None:
         """The credits posted since the credit ran out, and how much was due just before the first."""
         since = [

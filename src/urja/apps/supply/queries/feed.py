@@ -13,7 +13,7 @@ from django.db import connection
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class FeedEntry:
     """One thing that happened. `kind` says where it is from, `what` what it was.
 
     | kind | what | detail |
@@ -96,20 +96,20 @@ ORDER BY h.at DESC, h.kind
 """
 
 
-def happenings(limit: int = 30, service_point_id: int | None = None) -> list[Happening]:
+def newest_entries(limit: int = 30, service_point_id: int | None = None) -> list[FeedEntry]:
     """The newest things that happened, newest first; with `service_point_id` there."""
     with connection.cursor() as cursor:
         cursor.execute(_HAPPENINGS, {"limit": limit, "place": service_point_id})
         return [_happening(row) for row in cursor.fetchall()]
 
 
-def _happening(row: tuple[Any, ...]) -> Happening:
+def _happening(row: tuple[Any, ...]) -> FeedEntry:
     *values, detail = row
-    return Happening(*values, json.loads(detail) if isinstance(detail, str) else detail)
+    return FeedEntry(*values, json.loads(detail) if isinstance(detail, str) else detail)
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class PlatformFigures:
     """The figures of the circle from reading to light, since an instant."""
 
     readings_at: datetime | None
@@ -141,8 +141,8 @@ FROM books.account a WHERE EXISTS (SELECT FROM contracts.agreement g WHERE g.acc
 """
 
 
-def loop(since: datetime) -> Loop:
+def platform_figures(since: datetime) -> PlatformFigures:
     """Where the circle stands, in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOP, {"since": since})
-        return Loop(*cursor.fetchone())
+        return PlatformFigures(*cursor.fetchone())

@@ -89,4 +89,7 @@ def _losses(now: datetime) -> list[Flag]:
 
 
 def _silent(now: datetime) -> list[Flag]:
-    return [Flag(FlagKind.SILENT, one.serial, one.premise, one.since_at) for one in overview.silent(now)]
+    return [
+        Flag(FlagKind.SILENT, one.serial, one.premise, one.since_at)
+        for one in overview.not_communicating(now)
+    ]

@@ -13,7 +13,7 @@ from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
-from urja.core.power import BLOCK_GRACE, LEAST_REPORTS, LEAST_SILENCE, SILENT_INTERVALS
+from urja.core.power import BLOCK_GRACE, MIN_OUTAGE_REPORTS, MIN_WITHOUT_MESSAGE, MISSED_INTERVALS
 
 _STATES: Final = f"""
 meter AS MATERIALIZED (
@@ -33,11 +33,11 @@ meter AS MATERIALIZED (
     ) heard
     JOIN meter m ON m.feeder = heard.feeder AND (heard.transformer IS NULL OR m.transformer = heard.transformer)
         AND m.last_gasp AND (heard.last_at IS NULL OR m.heard_at > heard.last_at)
-    GROUP BY heard.feeder, heard.transformer HAVING count(*) >= {LEAST_REPORTS}
+    GROUP BY heard.feeder, heard.transformer HAVING count(*) >= {MIN_OUTAGE_REPORTS}
 ), supplied AS (
     SELECT g.service_point_id, m.transformer, m.feeder, m.heard_at, m.last_gasp, st.supply,
         %(now)s - m.heard_at > make_interval(secs => m.interval_s + {int(BLOCK_GRACE.total_seconds())}) AS overdue,
-        greatest(m.interval_s * {SILENT_INTERVALS}, {int(LEAST_SILENCE.total_seconds())}) AS silent_after_s,
+        greatest(m.interval_s * {MISSED_INTERVALS}, {int(MIN_WITHOUT_MESSAGE.total_seconds())}) AS silent_after_s,
         coalesce(
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer = m.transformer),
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer IS NULL)
@@ -63,7 +63,7 @@ instant of the evidence (`since`): of a disconnected one that of its meter's new
 """
 
 
-STATES_OF_PLACES: Final = f"""
+STATES_OF_SERVICE_POINTS: Final = f"""
 around AS MATERIALIZED (
     SELECT service_point_id FROM place
     UNION SELECT beside.service_point_id FROM network.fed_by beside WHERE beside.feeder IN (
@@ -100,7 +100,7 @@ class PowerCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class PowerBehind:
+class TransformerPower:
     """The supplies behind a transformer; of those that hang at none the transformer is empty."""
 
     feeder: str
@@ -119,11 +119,11 @@ FROM state GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 
-def power_by_transformer(now: datetime) -> list[PowerBehind]:
+def power_by_transformer(now: datetime) -> list[TransformerPower]:
     """All supplies with an agreement, by feeder and transformer."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_TRANSFORMER, {"now": now})
         return [
-            PowerBehind(feeder, transformer, PowerCounts(*counts), since)
+            TransformerPower(feeder, transformer, PowerCounts(*counts), since)
             for feeder, transformer, *counts, since in cursor.fetchall()
         ]

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from urja.usecases.loading.cell_formats import Code, Day, Instant, money
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import Code, Day, Instant, money
 
 
 class Balances(Kind):

@@ -2,8 +2,18 @@
 
 from typing import ClassVar
 
+from urja.usecases.loading.cell_formats import (
+    Choice,
+    Code,
+    Degrees,
+    Instant,
+    Number,
+    Phone,
+    Text,
+    email,
+    watts,
+)
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import Choice, Code, Degrees, Instant, Number, Phone, Text, email, watts
 from urja.usecases.loading.kinds.premises import PREMISE_KINDS
 
 

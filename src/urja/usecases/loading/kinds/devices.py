@@ -10,15 +10,14 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
-from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import (
+from urja.usecases.loading.cell_formats import (
     DEFAULT_MAX_POWER_W,
     Bytes,
     Choice,
     Code,
     Instant,
     Key,
-    MeterPlace,
+    MeterAddressText,
     Number,
     Secret,
     Text,
@@ -26,6 +25,7 @@ from urja.usecases.loading.forms import (
     energy,
     watts,
 )
+from urja.usecases.loading.fields import Field, Kind
 
 ROLES: Final = ("billing", "check", "generation", "source")
 
@@ -48,7 +48,7 @@ class Devices(Kind):
         Field("interval_s", Number(900, 3600, {"s": 1, "min": 60}), "length of a block; as the type says if left out"),
         Field("load_switch", YesNo(), "whether it can cut; as the type says if left out"),
         Field("forward_only", YesNo(), "whether it counts energy that flows back as drawn", default="no"),
-        Field("address", MeterPlace(80), "where a meter is that does not dial: host:port, or its place on a line of HDLC"),
+        Field("address", MeterAddressText(80), "where a meter is that does not dial: host:port, or its place on a line of HDLC"),
         Field("sim", Code(22), "ICCID of its SIM"),
         Field("firmware", Text(64), "firmware version"),
         Field("manufacturer", Code(64), "nameplate: manufacturer"),

@@ -5,8 +5,8 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from urja.usecases.loading.cell_formats import Choice, Code, Degrees, Instant, Number, Text
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import Choice, Code, Degrees, Instant, Number, Text
 
 LEVELS: Final = (
     "zone", "circle", "division", "subdivision", "section", "substation", "feeder", "transformer", "pole",

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from urja.usecases.loading.cell_formats import Choice, Code, Instant
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import Choice, Code, Instant
 
 
 class Placements(Kind):

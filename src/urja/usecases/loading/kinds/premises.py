@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Final
 
+from urja.usecases.loading.cell_formats import Choice, Code, Degrees, Text
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.forms import Choice, Code, Degrees, Text
 
 PREMISE_KINDS: Final = (
     "house", "flat", "shop", "office", "society", "tower", "complex", "common_area", "network",

@@ -8,7 +8,13 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from urja.apps.notices.port import Message, MessageRefusedError, Outcome, ServiceAwayError, Told
+from urja.apps.notices.port import (
+    DeliveryReport,
+    Message,
+    MessageRefusedError,
+    Outcome,
+    ServiceUnavailableError,
+)
 from urja.apps.notices.providers.sandbox.settings import Options
 
 TIMEOUT_S: Final = 5.0
@@ -45,11 +51,11 @@ class Client:
         answer = await self._call("POST", "/messages", json=content)
         return answer.id
 
-    async def ask(self, provider_id: str) -> Told:
+    async def ask(self, provider_id: str) -> DeliveryReport:
         """What has become of a message."""
         answer = await self._call("GET", f"/messages/{quote(provider_id, safe='')}")
         at = None if answer.ended_at is None else datetime.fromtimestamp(answer.ended_at, UTC)
-        return Told(answer.ref, _OUTCOMES[answer.status], at)
+        return DeliveryReport(answer.ref, _OUTCOMES[answer.status], at)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -59,14 +65,14 @@ class Client:
         try:
             response = await self._http.request(method, path, **content)
         except httpx.HTTPError as error:
-            raise ServiceAwayError(f"{type(error).__name__}: {error}") from error
+            raise ServiceUnavailableError(f"{type(error).__name__}: {error}") from error
         status = response.status_code
         if status >= 500 or status in _TRY_AGAIN | _OURS:
-            raise ServiceAwayError(f"answered {status}")
+            raise ServiceUnavailableError(f"answered {status}")
         if not response.is_success:
             raise MessageRefusedError(f"answered {status}: {response.text[:100]}")
         try:
             return msgspec.json.decode(response.content, type=_Answer)
         except msgspec.MsgspecError as error:
             # It may have taken the message: the same reference finds out.
-            raise ServiceAwayError(f"answered {status} with something else ({error})") from error
+            raise ServiceUnavailableError(f"answered {status} with something else ({error})") from error

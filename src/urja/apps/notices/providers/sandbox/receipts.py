@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from urja.apps.notices.port import Outcome, Told, UnreadableReceiptError
+from urja.apps.notices.port import DeliveryReport, Outcome, UnreadableReceiptError
 
 _SIGNATURE: Final = "x-sandbox-signature"
 HEADERS: Final = (_SIGNATURE,)
@@ -29,11 +29,11 @@ def is_genuine(secrets: Mapping[str, str], headers: Mapping[str, str], body: byt
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-def read(body: bytes) -> Told:
+def read(body: bytes) -> DeliveryReport:
     """What a receipt says; raises UnreadableReceiptError."""
     try:
         receipt = msgspec.json.decode(body, type=_Receipt)
         at = datetime.fromtimestamp(receipt.at, UTC)
     except (msgspec.MsgspecError, OverflowError, OSError, ValueError) as error:
         raise UnreadableReceiptError(str(error)) from error
-    return Told(receipt.ref, Outcome(receipt.status), at)
+    return DeliveryReport(receipt.ref, Outcome(receipt.status), at)

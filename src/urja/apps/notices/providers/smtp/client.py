@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.core.mail import EmailMessage, mailers
 
-from urja.apps.notices.port import Message, MessageRefusedError, ServiceAwayError
+from urja.apps.notices.port import Message, MessageRefusedError, ServiceUnavailableError
 from urja.apps.notices.providers.smtp.settings import Options
 
 
@@ -39,9 +39,11 @@ def _send(mail: EmailMessage) -> None:
         raise _refused(error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPException, OSError) as error:
         # A login or a sender that is not taken is the installation's fault, and is put right.
-        raise ServiceAwayError(f"{type(error).__name__}: {error}") from error
+        raise ServiceUnavailableError(f"{type(error).__name__}: {error}") from error
 
 
-def _refused(code: int, said: bytes | str) -> MessageRefusedError | ServiceAwayError:
+def _refused(code: int, said: bytes | str) -> MessageRefusedError | ServiceUnavailableError:
     text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return (MessageRefusedError if 500 <= code < 600 else ServiceAwayError)(f"answered {code}: {text[:150]}")
+    return (MessageRefusedError if 500 <= code < 600 else ServiceUnavailableError)(
+        f"answered {code}: {text[:150]}"
+    )

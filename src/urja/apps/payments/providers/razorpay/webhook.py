@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Meta, Struct
 
-from urja.apps.payments.port import About, Event
+from urja.apps.payments.port import Event, WebhookSubject
 
 _SIGNATURE: Final = "x-razorpay-signature"
 HEADERS: Final = (_SIGNATURE, "x-razorpay-event-id")
@@ -73,12 +73,12 @@ def read(body: bytes) -> Event:
     return Event(found.event[:100], found.event in KINDS, _about(found.payload))
 
 
-def _about(payload: _Payload) -> tuple[About, str] | None:
+def _about(payload: _Payload) -> tuple[WebhookSubject, str] | None:
     """A refund and a dispute come with their payment, and are asked about by their own names."""
     named = (
-        (About.DISPUTE, payload.dispute),
-        (About.REFUND, payload.refund),
-        (About.PAYMENT, payload.payment),
+        (WebhookSubject.DISPUTE, payload.dispute),
+        (WebhookSubject.REFUND, payload.refund),
+        (WebhookSubject.PAYMENT, payload.payment),
     )
     return next(((kind, found.entity.id) for kind, found in named if found is not None), None)
 

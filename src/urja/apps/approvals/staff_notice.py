@@ -1,0 +1,39 @@
+"""E-mail to all staff about an operation that one person alone has approved."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.mail import EmailMessage, mailers
+
+from urja.apps.approvals.models import Waiting
+from urja.apps.identity.queries.access import staff_addresses
+
+
+def notify_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
+    """Send each member of staff an e-mail about a delayed operation; return how many were sent.
+
+    The text names no consumer: the page shows the content to those who may see it. Raises OSError where the mail
+    relay does not take the messages.
+    """
+    request = waiting.request
+    hours = round(delay / timedelta(hours=1))
+    body = (
+        f"{request.kind} (request {request.id}) was asked for by {_actor(waiting)} and approved by\n"
+        f"passkey, with no second person to approve it. It is done in {hours} hours unless it is cancelled before.\n\n"
+        "Why it needs approval:\n"
+        + "".join(f"  - {sentence}\n" for sentence in waiting.why)
+        + f"\nSee what it is, or cancel it: {settings.URJA_PUBLIC_ORIGIN}/console/approvals/{request.id}/\n"
+        "If it was not asked for here, cancel it and check who is signed in.\n"
+    )
+    subject = f"Urja: {request.kind} will be done in {hours} hours"
+    messages = [EmailMessage(subject, body, to=[address]) for address in staff_addresses(now)]
+    # Sent at once and not in the background: the delay counts from here, so it must not begin before the relay has taken
+    # the messages. Where it does not, the stage tries again.
+    return mailers["relay"].send_messages(messages) or 0
+
+
+def _actor(waiting: Waiting) -> str:
+    """Return the address of the person whose passkey has approved it."""
+    found = get_user_model().objects.filter(id=waiting.actor_credential.user_id)
+    return str(found.values_list("email", flat=True)[0])

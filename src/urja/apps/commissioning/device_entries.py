@@ -1,0 +1,69 @@
+"""What a head end must know of a device: the entries of the key-value store that are due."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from urja.apps.assets import meter_keys, queries as assets
+from urja.apps.assets.queries import DeviceDescription
+from urja.apps.commissioning.queries import reported_pushes
+from urja.apps.network.queries import areas_of, transformers_of
+from urja.base.ids import bucket_of
+from urja.cosem.companion import device_types, load_device_type
+from urja.cosem.push_object_list import PushObjectList, matches_type
+from urja.stream.messages import DeviceEntry
+
+
+def due_entries(limit: int) -> list[DeviceEntry]:
+    """The entries of devices whose key-value entry is behind, as they are now."""
+    return _entries(assets.due_entries(limit))
+
+
+def sample_written_entry() -> tuple[DeviceEntry, bytes] | None:
+    """An entry that is not due, as it would be written now, and the digest of what was written; None without one."""
+    found = assets.sample_written_entry()
+    if found is None:
+        return None
+    described, digest = found
+    [entry] = _entries([described])
+    return entry, digest
+
+
+def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
+    ids = [device.device_id for device in devices]
+    places = [device.service_point_id for device in devices if device.service_point_id is not None]
+    transformers, areas = transformers_of(places), areas_of(places)
+    told, new_keys = reported_pushes(ids), meter_keys.unproven_keys(ids)
+    return [
+        DeviceEntry(
+            version=device.version,
+            device_id=device.device_id,
+            bucket=bucket_of(device.service_point_id or device.device_id),
+            system_title=device.system_title,
+            serial=device.serial,
+            device_type=device.device_type,
+            firmware=device.firmware,
+            interval_s=device.interval_s,
+            pushes=_own(device.device_type, told.get(device.device_id, ())),
+            wrapped_guek=device.wrapped_guek,
+            wrapped_gak=device.wrapped_gak,
+            wrapped_hls_secret=device.wrapped_hls_secret,
+            wrapped_master=device.wrapped_master,
+            next_keys=new_keys.get(device.device_id),
+            address=device.address,
+            transformer=transformers.get(device.service_point_id),
+            area=areas.get(device.service_point_id),
+            active=device.service_point_id is not None,
+        )
+        for device in devices
+    ]
+
+
+@cache
+def _own(device_type: str, told: tuple[PushObjectList, ...]) -> tuple[PushObjectList, ...]:
+    """What a meter has told of its pushes, unless its type says the same: then it need not travel with each meter.
+
+    Of a loaded type it travels always: the next version may say something else.
+    """
+    if not told or device_type not in device_types():
+        return told
+    return () if matches_type(load_device_type(device_type), told) else told

@@ -1,0 +1,22 @@
+"""The wording of e-mails, by language, as `mails/*.toml` has it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from urja.base import toml
+from urja.core.policy.wording import DEFAULT_LANGUAGE
+
+_MAILS = Path(__file__).with_name("mails")
+
+
+@cache
+def _of(language: str) -> dict[str, Any]:
+    return toml.loads((_MAILS / f"{language}.toml").read_text("utf-8"))
+
+
+def mail_text(kind: str, language: str, values: dict[str, str]) -> tuple[str, str]:
+    """Subject and body of a mail; in English where there is none in the language."""
+    known = (_MAILS / f"{language}.toml").is_file()
+    words = _of(language if known else DEFAULT_LANGUAGE)[kind]
+    return words["subject"].format_map(values), words["body"].strip().format_map(values) + "\n"

@@ -1,0 +1,135 @@
+"""Whether a caller may have an operation done: the role of the caller, and where the things are that it names."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from urja.apps.assets import queries as assets
+from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
+from urja.apps.identity.queries.access import Area, Caller, caller_of
+from urja.apps.identity.queries.roles import write_scope
+from urja.apps.journal import queries as journal
+from urja.apps.journal.operation import Operation
+from urja.apps.meter_jobs import queries as meter_jobs
+from urja.apps.network import queries as network
+from urja.apps.network.kinds import Tree
+from urja.apps.network.nodes import node_named, service_points_under
+from urja.apps.overviews.queries.areas import ResolvedArea, holds, holds_account, holds_person, holds_premise
+from urja.apps.work import queries as work
+from urja.base.sentences import say
+
+
+def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
+    """Raise NotAllowedError where no role of the caller may do it, OutOfAreaError where the things it names are elsewhere.
+
+    Who is limited to an area must name something in it and nothing outside; what hangs nowhere, such as a meter in
+    stock, is neither. An operation that names no thing there is, is for who may everywhere.
+    """
+    area = caller.must(write_scope(operation.kind()))
+    if area.everywhere:
+        return
+    inside = [said for said in _where(operation, area, at) if said is not None]
+    if not inside or not all(inside):
+        raise OutOfAreaError
+
+
+def refusal_for_actor(actor: str, operation: Operation, at: datetime) -> str | None:
+    """What stands against somebody's request, as `judge` says it, by what they are at an instant."""
+    caller = caller_of(actor, at)
+    if caller is None:
+        return say("{actor} is nobody here, or nobody any more", actor=actor or "whoever asked")
+    try:
+        authorize(caller, operation, at)
+    except NotAllowedError as error:
+        return error.says
+    except OutOfAreaError:
+        return say("what it names is outside of the area of whoever asked")
+    return None
+
+
+type _Where = Callable[[Area, Any, datetime], bool | None]
+"""Whether the thing of a natural key is in an area; None where it is nowhere."""
+
+
+def _where(operation: Operation, area: Area, at: datetime) -> Iterator[bool | None]:
+    for name in operation.__struct_fields__:
+        value = getattr(operation, name)
+        if name in KEY_LIST_FIELDS and value:
+            yield KEY_LIST_FIELDS[name](area, value, at)
+        elif name in KEY_FIELDS and value not in (None, "", msgspec.UNSET):
+            for key in value if isinstance(value, list | tuple) else (value,):
+                yield KEY_FIELDS[name](area, key, at)
+
+
+def _connection(area: Area, number: str, at: datetime) -> bool | None:
+    return holds(area, network.service_points_numbered([number]), at)
+
+
+def _device(area: Area, serial: str, at: datetime) -> bool | None:
+    return holds(area, assets.service_points_of([serial]), at)
+
+
+def _premise(area: Area, code: str, at: datetime) -> bool | None:
+    premise_id = network.premise_of(code)
+    return None if premise_id is None else holds_premise(area, premise_id, at)
+
+
+def _node(area: Area, words: str, at: datetime) -> bool | None:
+    node = node_named(words)
+    if node is None or node.tree != Tree.ADMINISTRATION:
+        return None
+    return area.everywhere or node.id in ResolvedArea.of(area, at).nodes
+
+
+def _work_order(area: Area, order_id: int, at: datetime) -> bool | None:
+    return holds(area, work.places_of([order_id]), at)
+
+
+def _entry(area: Area, entry_id: int, at: datetime) -> bool | None:
+    done = journal.operation(entry_id)
+    if done is None:
+        return None
+    return done.service_point_id is not None and holds(area, [done.service_point_id], at)
+
+
+def _job(area: Area, job_id: int, at: datetime) -> bool | None:
+    return holds(area, meter_jobs.service_points_of(job_id), at)
+
+
+def _under(area: Area, words: str, at: datetime) -> bool | None:
+    """Whether all that is under a node of either tree is in an area; None where nothing is."""
+    node = node_named(words)
+    return None if node is None else holds(area, service_points_under(node, at), at)
+
+
+def _meters(area: Area, names: Sequence[str], at: datetime) -> bool | None:
+    """Whether all the meters of a list are in an area; of thousands at once."""
+    wanted = [name.strip() for name in names]
+    return holds(area, [*assets.service_points_of(wanted), *network.service_points_numbered(wanted)], at)
+
+
+KEY_FIELDS: Final[dict[str, _Where]] = {
+    "consumer_number": _connection,
+    "serial": _device,
+    "new_serial": _device,
+    "serial_a": _device,
+    "serial_b": _device,
+    "consumer_id": holds_person,
+    "transfer_to": holds_account,
+    "premise_code": _premise,
+    "part_of": _premise,
+    "administration": _node,
+    "node": _node,
+    "parent": _node,
+    "work_order_id": _work_order,
+    "entry_id": _entry,
+    "job_id": _job,
+    "under": _under,
+}
+"""Fields of operations that name a thing which is somewhere."""
+
+
+KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters}
+"""Fields with thousands of such names, which are looked up together."""

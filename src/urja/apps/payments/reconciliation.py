@@ -1,0 +1,251 @@
+"""What the gateway paid out to us, held against what we booked as paid: to the minor unit, row by row.
+
+The report's rows are stored as they are told, under the gateway's own id of what was settled. A row fits where our
+books have the payment (or refund) under that id, with its amount and currency, credited (or debited), and where the
+row's own sums come out. A payment is marked as settled by its row; what stays without one for too long, and each row
+that does not fit, is kept for a clerk with its reason. A difference that is gone (a payment that was told late, a
+settlement that came late) is closed by itself; one that comes again is open again, unless a clerk has closed it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Min, QuerySet
+
+from urja.apps.payments.models import Payment, SettlementReport, SettlementRow, Unmatched
+from urja.apps.payments.port import SettlementFact
+
+log = structlog.get_logger()
+
+REASONS: Final = (
+    "settled_unknown",
+    "settled_other_amount",
+    "settled_uncredited",
+    "settled_wrong_sum",
+    "settled_other_kind",
+    "unsettled",
+)
+"""Differences between what was paid out and what is booked, as they stand now."""
+CHANGED_ROW: Final = "settled_otherwise"
+"""A row that was told with other content before: what was told first stands."""
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TOLD: Final = (
+    "kind", "payment_id", "settlement_id", "utr", "amount_minor", "currency",
+    "fee_minor", "tax_minor", "credit_minor", "debit_minor", "created_at", "settled_at",
+)  # fmt: skip
+"""What a row of the report says of its entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationCounts:
+    """What a look has led to."""
+
+    matched: int = 0
+    opened: int = 0
+    closed: int = 0
+
+
+def expect_reports(provider: str, days: Sequence[date]) -> None:
+    """Note the days whose settlement reports a gateway is to be asked for."""
+    SettlementReport.objects.bulk_create(
+        [SettlementReport(provider=provider, day=day) for day in days], ignore_conflicts=True
+    )
+
+
+def last_report(provider: str) -> date | None:
+    """The last day whose report is expected of a gateway."""
+    return _reports(provider).order_by("-day").values_list("day", flat=True).first()
+
+
+def open_reports(provider: str, until: date, limit: int) -> list[date]:
+    """The days up to one whose report was not had a last time, the oldest first."""
+    waiting = _reports(provider).filter(closed_at=None, day__lte=until).order_by("day")
+    return list(waiting.values_list("day", flat=True)[:limit])
+
+
+def record_report(provider: str, day: date, now: datetime, *, ended: bool) -> None:
+    """Note that a day's report was had; a last time where the day has ended."""
+    _reports(provider).filter(day=day).update(asked_at=now, closed_at=now if ended else None, last_error="")
+
+
+def record_report_error(provider: str, day: date, error: str) -> None:
+    """Note why a day's report was not had."""
+    _reports(provider).filter(day=day).update(last_error=error[:200])
+
+
+def _reports(provider: str) -> QuerySet[SettlementReport]:
+    return SettlementReport.objects.filter(provider=provider)
+
+
+def store(provider: str, day: date, facts: Sequence[SettlementFact], now: datetime) -> int:
+    """Keep what a report tells; how many rows are new. What is known and told otherwise is kept for a clerk."""
+    known = {
+        row.entity_id: row
+        for row in SettlementRow.objects.filter(
+            provider=provider, entity_id__in=[fact.entity_id for fact in facts]
+        )
+    }
+    new = [
+        SettlementRow(
+            provider=provider,
+            entity_id=fact.entity_id,
+            day=day,
+            seen_at=now,
+            **{name: getattr(fact, name) for name in _TOLD},
+        )
+        for fact in facts
+        if fact.entity_id not in known
+    ]
+    SettlementRow.objects.bulk_create(new, ignore_conflicts=True)
+    for fact in facts:
+        if (row := known.get(fact.entity_id)) is not None and _told(fact) != _told(row):
+            _keep_otherwise(row, fact, now)
+    return len(new)
+
+
+def _told(told: SettlementFact | SettlementRow) -> tuple[Any, ...]:
+    return tuple(getattr(told, name) for name in _TOLD)
+
+
+def _keep_otherwise(row: SettlementRow, fact: SettlementFact, now: datetime) -> None:
+    changed = [name for name in _TOLD if getattr(row, name) != getattr(fact, name)]
+    detail = {name: [str(getattr(row, name)), str(getattr(fact, name))] for name in changed}
+    kept = Unmatched(
+        provider=row.provider,
+        payment_id=row.entity_id,
+        amount_minor=fact.amount_minor,
+        reason=CHANGED_ROW,
+        detail=detail,
+        seen_at=now,
+    )
+    Unmatched.objects.bulk_create([kept], ignore_conflicts=True)
+    log.warning("settlement told otherwise than before", entity=row.entity_id, changed=changed)
+
+
+def reconcile(provider: str, now: datetime, late_before: datetime) -> ReconciliationCounts:
+    """Match what is not matched yet, and bring the list of differences up to date.
+
+    What was captured (or taken back) before `late_before` is to stand in a settlement.
+    """
+    given = {"provider": provider, "now": now, "late_before": late_before}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MATCH, given)
+        matched = cursor.rowcount
+        for statement in (_SETTLE_PAYMENTS, _SETTLE_REFUNDS):
+            cursor.execute(statement, given)
+        cursor.execute(f"{_DIFFERENCES} {_OPEN}", given)
+        opened = cursor.fetchall()
+        cursor.execute(f"{_DIFFERENCES} {_CLOSE}", {**given, "reasons": list(REASONS)})
+        closed = cursor.fetchall()
+    for entity, reason, amount in opened:
+        log.warning("settlement differs", entity=entity, reason=reason, amount_minor=amount)
+    for entity, reason, amount in closed:
+        log.info("settlement differs no more", entity=entity, reason=reason, amount_minor=amount)
+    return ReconciliationCounts(matched, len(opened), len(closed))
+
+
+def reports_reach_to(provider: str, now: datetime) -> datetime:
+    """Until when the reports were had: what is younger may be settled, and nobody has looked."""
+    oldest = SettlementReport.objects.filter(provider=provider, closed_at=None).order_by("day").first()
+    if oldest is None:
+        return now
+    return oldest.asked_at or _NEVER
+
+
+def first_captured_at(provider: str) -> datetime | None:
+    """When the oldest payment came in that stands in no settlement; none where there is none."""
+    unsettled = Payment.objects.filter(provider=provider, settled_at=None)
+    found: datetime | None = unsettled.aggregate(Min("captured_at"))["captured_at__min"]
+    return found
+
+
+# A payment is paid out at its amount less fee, the tax being part of it; a refund or a dispute is taken at its amount
+# and fee.
+_SUMS: Final = (
+    "r.credit_minor - r.debit_minor = CASE r.kind WHEN 'payment' THEN r.amount_minor ELSE -r.amount_minor END "
+    "- r.fee_minor AND r.tax_minor <= r.fee_minor"
+)
+
+_MATCH: Final = f"""
+UPDATE payments_settlement_row r SET matched_at = %(now)s
+WHERE r.provider = %(provider)s AND r.matched_at IS NULL AND {_SUMS} AND (
+    r.kind = 'payment' AND EXISTS (
+        SELECT FROM payments_payment p WHERE p.provider = r.provider AND p.payment_id = r.entity_id
+        AND p.amount_minor = r.amount_minor AND p.currency = r.currency AND p.credit_id IS NOT NULL)
+    OR r.kind IN ('refund', 'dispute') AND EXISTS (
+        SELECT FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
+        WHERE f.provider = r.provider AND f.refund_id = r.entity_id AND f.kind = r.kind AND p.payment_id = r.payment_id
+        AND f.amount_minor = r.amount_minor AND p.currency = r.currency AND f.debit_id IS NOT NULL))
+"""  # noqa: S608 - our own text
+
+_SETTLE_PAYMENTS: Final = """
+UPDATE payments_payment p SET settled_at = r.settled_at FROM payments_settlement_row r
+WHERE p.provider = %(provider)s AND p.credit_id IS NOT NULL AND p.settled_at IS NULL
+AND r.provider = p.provider AND r.kind = 'payment' AND r.entity_id = p.payment_id AND r.matched_at IS NOT NULL
+"""
+
+_SETTLE_REFUNDS: Final = """
+UPDATE payments_refund f SET settled_at = r.settled_at FROM payments_settlement_row r
+WHERE f.provider = %(provider)s AND f.debit_id IS NOT NULL AND f.settled_at IS NULL
+AND r.provider = f.provider AND r.kind = f.kind AND r.entity_id = f.refund_id AND r.matched_at IS NOT NULL
+"""
+
+_DIFFERENCES: Final = f"""
+WITH differences AS (
+    SELECT r.entity_id AS entity, coalesce(p.order_id, paid.order_id) AS order_id, r.amount_minor AS amount,
+    CASE
+        WHEN r.kind NOT IN ('payment', 'refund', 'dispute') THEN 'settled_other_kind'
+        WHEN NOT ({_SUMS}) THEN 'settled_wrong_sum'
+        WHEN p.id IS NULL AND f.id IS NULL THEN 'settled_unknown'
+        WHEN (coalesce(p.amount_minor, f.amount_minor), coalesce(p.currency, paid.currency))
+            <> (r.amount_minor, r.currency) OR (f.id IS NOT NULL AND paid.payment_id <> r.payment_id)
+            THEN 'settled_other_amount'
+        ELSE 'settled_uncredited'
+    END AS reason,
+    jsonb_build_object('settlement', r.settlement_id, 'day', r.day, 'kind', r.kind, 'currency', r.currency,
+        'fee_minor', r.fee_minor, 'booked_minor', coalesce(p.amount_minor, f.amount_minor)) AS detail
+    FROM payments_settlement_row r
+    LEFT JOIN payments_payment p ON r.kind = 'payment' AND p.provider = r.provider AND p.payment_id = r.entity_id
+    LEFT JOIN payments_refund f ON f.kind = r.kind AND f.provider = r.provider AND f.refund_id = r.entity_id
+    LEFT JOIN payments_payment paid ON paid.id = f.payment_id
+    WHERE r.provider = %(provider)s AND r.matched_at IS NULL
+    UNION ALL
+    SELECT p.payment_id, p.order_id, p.amount_minor, 'unsettled',
+    jsonb_build_object('kind', 'payment', 'since', p.captured_at)
+    FROM payments_payment p WHERE p.provider = %(provider)s AND p.credit_id IS NOT NULL AND p.settled_at IS NULL
+    AND p.captured_at < %(late_before)s
+    AND NOT EXISTS (SELECT FROM payments_settlement_row r WHERE r.provider = p.provider AND r.entity_id = p.payment_id)
+    UNION ALL
+    SELECT f.refund_id, p.order_id, f.amount_minor, 'unsettled',
+    jsonb_build_object('kind', f.kind, 'since', f.seen_at)
+    FROM payments_refund f JOIN payments_payment p ON p.id = f.payment_id
+    WHERE f.provider = %(provider)s AND f.debit_id IS NOT NULL AND f.settled_at IS NULL
+    AND f.seen_at < %(late_before)s
+    AND NOT EXISTS (SELECT FROM payments_settlement_row r WHERE r.provider = f.provider AND r.entity_id = f.refund_id)
+)
+"""  # noqa: S608 - our own text
+
+_OPEN: Final = """
+INSERT INTO payments_unmatched AS kept (provider, payment_id, order_id, amount_minor, reason, detail, seen_at)
+SELECT %(provider)s, entity, order_id, amount, reason, detail, %(now)s FROM differences
+ON CONFLICT (provider, payment_id, reason, amount_minor) DO UPDATE
+SET closed_at = NULL, detail = excluded.detail
+    || jsonb_strip_nulls(jsonb_build_object('notes', kept.detail->'notes'))
+WHERE kept.closed_at IS NOT NULL AND kept.detail ? 'gone_at'
+RETURNING payment_id, reason, amount_minor
+"""
+
+_CLOSE: Final = """
+UPDATE payments_unmatched kept SET closed_at = %(now)s,
+    detail = kept.detail || jsonb_build_object('gone_at', %(now)s::timestamptz)
+WHERE kept.provider = %(provider)s AND kept.closed_at IS NULL AND kept.reason = ANY(%(reasons)s)
+AND NOT EXISTS (SELECT FROM differences d WHERE d.entity = kept.payment_id AND d.reason = kept.reason
+    AND d.amount = kept.amount_minor)
+RETURNING payment_id, reason, amount_minor
+"""

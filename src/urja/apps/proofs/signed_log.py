@@ -1,0 +1,191 @@
+"""The writing side of the signed log: a day's close cuts a period, adds its leaves, and signs its head.
+
+Each step is a transaction of its own and can be repeated: a close that was killed goes on where it stopped, on the day
+that it was begun for. What is posted or recorded meanwhile belongs to the next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from urja.apps.books import locking
+from urja.apps.proofs import digests
+from urja.core import heads, merkle
+from urja.core.calendar import ONE_DAY, midnight
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period that is cut and not signed yet."""
+
+    number: int
+    day: date
+
+
+def unsigned() -> Period | None:
+    """The period whose close was begun and not ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number, day FROM proofs_period p WHERE NOT EXISTS (SELECT FROM proofs_head h WHERE h.number = p.number)"
+        )
+        row = cursor.fetchone()
+    return Period(*row) if row else None
+
+
+def last_day() -> date | None:
+    """The last day that was closed or begun to be."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(day) FROM proofs_period")
+        return cursor.fetchone()[0]
+
+
+def cut(day: date, now: datetime) -> Period:
+    """Begin the close of a day: reads that are recorded from here on belong to the next period."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proofs_cut(%s, %s)", [day, now])
+        return Period(cursor.fetchone()[0], day)
+
+
+def add_entries(period: Period, zone: ZoneInfo) -> int:
+    """Add a leaf for each bucket in which anything was posted up to the end of the day; returns how many."""
+    end = midnight(period.day + ONE_DAY, zone)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT b.bucket FROM books.bucket b WHERE NOT EXISTS (SELECT FROM proofs_leaf l "
+            "WHERE l.period = %s AND l.kind = 'entries' AND l.bucket = b.bucket) ORDER BY 1",
+            [period.number],
+        )
+        buckets = [bucket for (bucket,) in cursor.fetchall()]
+    return sum(_add_bucket(period, bucket, end) for bucket in buckets)
+
+
+def _add_bucket(period: Period, bucket: int, end: datetime) -> bool:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A posting holds its bucket until the batch is committed.
+        last = locking.lock_bucket(bucket)
+        cursor.execute(
+            "SELECT coalesce(max(to_batch), 0) FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s",
+            [bucket],
+        )
+        (after,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT min(batch) - 1 FROM books.entry WHERE bucket = %s AND batch > %s AND posted_at >= %s",
+            [bucket, after, end],
+        )
+        (before_midnight,) = cursor.fetchone()
+        batches = digests.Batches(bucket, after, last if before_midnight is None else before_midnight)
+        content = digests.entries_content(cursor, period.number, batches)
+        if content is None:
+            return False
+        _append(cursor, period, "entries", bucket, content, batches)
+    return True
+
+
+def add_reads(period: Period) -> int:
+    """Add a leaf for each bucket in which reads were recorded in the period; returns how many."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT bucket FROM proofs_leaf WHERE period = %s AND kind = 'reads'", [period.number])
+        there = {bucket for (bucket,) in cursor.fetchall()}
+        contents = digests.reads_contents(cursor, period.number)
+        fresh = sorted(set(contents) - there)
+        for bucket in fresh:
+            _append(cursor, period, "reads", bucket, contents[bucket], None)
+    return len(fresh)
+
+
+def _append(
+    cursor: CursorWrapper,
+    period: Period,
+    kind: str,
+    bucket: int,
+    content: bytes,
+    batches: digests.Batches | None,
+) -> None:
+    size = _size(cursor)
+    tree = merkle.Frontier(size, _peaks(cursor, size))
+    cursor.execute(
+        "INSERT INTO proofs_leaf (index, period, kind, bucket, after_batch, to_batch, content) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [
+            size,
+            period.number,
+            kind,
+            bucket,
+            batches.after if batches else None,
+            batches.to if batches else None,
+            content.decode(),
+        ],
+    )
+    cursor.executemany(
+        "INSERT INTO proofs_node (level, index, hash) VALUES (%s, %s, %s)",
+        tree.append(merkle.leaf_hash(content)),
+    )
+
+
+def _size(cursor: CursorWrapper) -> int:
+    """Leaves are numbered from 0 without a hole."""
+    cursor.execute("SELECT 1 + coalesce(max(index), -1) FROM proofs_leaf")
+    size: int = cursor.fetchone()[0]
+    return size
+
+
+def _peaks(cursor: CursorWrapper, size: int) -> Sequence[bytes]:
+    return [_node(cursor, level, index) for level, index in merkle.peaks(size)]
+
+
+def sign(period: Period, now: datetime, private_key: bytes) -> heads.SignedHead:
+    """End the close: the head over all leaves so far, chained to the one before."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        size = _size(cursor)
+        cursor.execute("SELECT body FROM proofs_head ORDER BY number DESC LIMIT 1")
+        before = cursor.fetchone()
+        previous = msgspec.json.decode(before[0], type=heads.Head).digest if before else heads.NO_HEAD
+        signed = heads.sign(
+            heads.Head(
+                number=period.number,
+                day=period.day,
+                size=size,
+                root=merkle.Frontier(size, _peaks(cursor, size)).root().hex(),
+                previous=previous,
+                signed_at=now.astimezone(UTC),
+                key=heads.public_key(private_key),
+            ),
+            private_key,
+        )
+        cursor.execute(
+            "INSERT INTO proofs_head (number, size, body, signature) VALUES (%s, %s, %s, %s)",
+            [period.number, size, signed.head.body.decode(), bytes.fromhex(signed.signature)],
+        )
+    return signed
+
+
+def signed_heads(after: int = 0) -> list[heads.SignedHead]:
+    """The heads after a number, in their order, each with its way from the one before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.body, h.signature, coalesce(b.size, 0) FROM proofs_head h "
+            "LEFT JOIN proofs_head b ON b.number = h.number - 1 WHERE h.number > %s ORDER BY h.number",
+            [after],
+        )
+        found = []
+        for body, signature, old in cursor.fetchall():
+            head = msgspec.json.decode(body, type=heads.Head)
+            path = merkle.consistency_proof(old, head.size, lambda *at: _node(cursor, *at)) if old else []
+            found.append(
+                heads.SignedHead(
+                    head=head,
+                    signature=bytes(signature).hex(),
+                    consistency=tuple(hashed.hex() for hashed in path),
+                )
+            )
+        return found
+
+
+def _node(cursor: CursorWrapper, level: int, index: int) -> bytes:
+    cursor.execute("SELECT hash FROM proofs_node WHERE level = %s AND index = %s", [level, index])
+    return bytes(cursor.fetchone()[0])

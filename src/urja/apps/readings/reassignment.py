@@ -1,0 +1,151 @@
+"""What a meter has sent is moved to the place where it has hung in truth.
+
+Rows of measurement are never changed or deleted, and their key begins with the service point: so they are written
+once more, under the right one, as they stand now, with the source `swap` (docs/adr/0013). Those under the wrong one
+stay and count for nothing, for energy is made of rows of a meter at a place in the time that it hangs there.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from urja.apps.journal import revision
+from urja.apps.readings.accrual import Cursor, lock_shards
+from urja.stream.records import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A device that was believed to hang at one place since an instant, and hung at another."""
+
+    device_id: int
+    from_place: int
+    to_place: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Rows that were written under another place."""
+
+    intervals: int = 0
+    registers: int = 0
+
+    def __add__(self, other: "Moved") -> "Moved":
+        return Moved(self.intervals + other.intervals, self.registers + other.registers)
+
+
+_BLOCK_VALUES: Final = "import_wh, import_vah, export_wh, export_vah, health, length_s, voltage_cv, current_ca, status, clock_status"
+_REGISTER_VALUES: Final = "import_wh, import_vah, export_wh, export_vah, status, clock_status"
+
+
+def _written_again(table: str, key: str, values: str) -> str:
+    """The current versions from the last register before the instant on, where the other place does not say the same."""
+    named = key.split(", ")
+    at = next(name for name in named if name.endswith("_at"))
+    alike = ", ".join(f"now.{name}" for name in values.split(", "))
+    mine = ", ".join(f"r.{name}" for name in values.split(", "))
+    same = " AND ".join(f"{{0}}.{name} = r.{name}" for name in named)
+    copied = ", ".join(f"r.{name}" for name in [*named, *values.split(", "), "correlation", "received_at"])
+    return f"""
+        INSERT INTO {table} (service_point_id, device_id, {key}, {values}, correlation, received_at, version, source,
+            recorded_in)
+        SELECT %(to)s, r.device_id, {copied}, 1 + coalesce(now.version, 0), %(source)s, (SELECT readings_period())
+        FROM {table} r
+        LEFT JOIN LATERAL (
+            SELECT * FROM {table} n
+            WHERE n.service_point_id = %(to)s AND n.device_id = r.device_id AND {same.format("n")}
+            ORDER BY n.version DESC LIMIT 1
+        ) now ON true
+        WHERE r.service_point_id = %(from)s AND r.device_id = %(device)s AND r.{at} >= %(begin)s
+            AND NOT EXISTS (
+                SELECT FROM {table} v
+                WHERE v.service_point_id = r.service_point_id AND v.device_id = r.device_id
+                    AND {same.format("v")} AND v.version > r.version
+            )
+            AND (now.version IS NULL OR ({alike}) IS DISTINCT FROM ({mine}))
+    """
+
+
+_INTERVALS: Final = _written_again("readings_interval", "channel_set, start_at", _BLOCK_VALUES)
+_REGISTERS: Final = _written_again("readings_register", "read_at, kind", _REGISTER_VALUES)
+
+_EDITS: Final = """
+    INSERT INTO readings_edit (service_point_id, device_id, channel_set, start_at, version, reason, actor, recorded_at)
+    SELECT i.service_point_id, i.device_id, i.channel_set, i.start_at, i.version, e.reason, e.actor, e.recorded_at
+    FROM readings_interval i
+    JOIN LATERAL (
+        SELECT * FROM readings_edit w
+        WHERE w.service_point_id = %(from)s AND w.device_id = i.device_id AND w.channel_set = i.channel_set
+            AND w.start_at = i.start_at
+        ORDER BY w.version DESC LIMIT 1
+    ) e ON true
+    WHERE i.service_point_id = %(to)s AND i.device_id = %(device)s AND i.start_at >= %(begin)s
+        AND i.source = %(source)s AND i.status = 4
+    ON CONFLICT DO NOTHING
+"""
+"""Why a person wrote a value goes with it."""
+
+
+def reassign(cursor: Cursor, move: Move) -> Moved:
+    """Write a device's rows under the place where it hung; the shards of both are locked (`hold`).
+
+    From the last register at or before the instant on: what was counted since then is what is left at the place. The
+    accruals are the caller's to make anew.
+    """
+    if move.from_place == move.to_place:
+        return Moved()
+    cursor.execute(
+        "SELECT coalesce(max(read_at), %(since)s) FROM readings_register WHERE service_point_id = %(from)s"
+        " AND device_id = %(device)s AND kind IN (2, 3, 5) AND read_at <= %(since)s",
+        {"since": move.since, "from": move.from_place, "device": move.device_id},
+    )
+    (begin,) = cursor.fetchone() or (move.since,)
+    named = {
+        "device": move.device_id,
+        "from": move.from_place,
+        "to": move.to_place,
+        "begin": begin,
+        "source": Source.SWAP,
+    }
+    cursor.execute(_INTERVALS, named)
+    intervals = cursor.rowcount
+    cursor.execute(_EDITS, named)
+    cursor.execute(_REGISTERS, named)
+    registers = cursor.rowcount
+    cursor.execute(
+        "UPDATE readings_gap SET service_point_id = %s WHERE device_id = %s AND service_point_id = %s"
+        " AND start_at >= %s",
+        [move.to_place, move.device_id, move.from_place, move.since],
+    )
+    return Moved(intervals, registers)
+
+
+def lock_service_points(cursor: Cursor, *places: int) -> None:
+    """Keep everybody else from the readings of places and from the registry's revision until the transaction ends.
+
+    The revision first, as whoever changes the registry takes both in this order.
+    """
+    revision.lock(cursor)
+    lock_shards(cursor, places)
+
+
+def hand_over_coverage(cursor: Cursor, successors: Mapping[int, int]) -> None:
+    """What was looked for in the time of a device stays looked for: of each period, the one that it goes on in.
+
+    A period that goes on in another's number takes over what stood there.
+    """
+    cursor.execute(
+        "SELECT device_period_id, listed_to_at, daily_to_at FROM readings_coverage WHERE device_period_id = ANY(%s)",
+        [list(successors)],
+    )
+    for period, listed_to_at, daily_to_at in cursor.fetchall():
+        cursor.execute(
+            "INSERT INTO readings_coverage (device_period_id, listed_to_at, daily_to_at) VALUES (%s, %s, %s)"
+            " ON CONFLICT (device_period_id) DO UPDATE"
+            " SET listed_to_at = excluded.listed_to_at, daily_to_at = excluded.daily_to_at",
+            [successors[period], listed_to_at, daily_to_at],
+        )

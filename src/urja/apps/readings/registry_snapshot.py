@@ -1,0 +1,163 @@
+"""Where a device's reading belongs: service point, agreement, and what it is judged by, for a whole batch at once.
+
+A snapshot of the registry in columns, renewed when the registry's revision has moved. A head end learns of a
+meter from a projection that is written after the registry's commit, so a snapshot taken when a batch arrives
+knows every meter that can be in it.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Cursor
+
+FOREVER: Final = 2**62
+"""The open end of a period, in Unix seconds."""
+
+_PERIOD: Final = np.dtype(
+    [
+        ("device_id", "<i8"),
+        ("valid_from", "<i8"),
+        ("valid_to", "<i8"),
+        ("service_point_id", "<i8"),
+        ("billed_from", "<i8"),
+        ("believed_from", "<i8"),
+        ("interval_s", "<i8"),
+        ("max_power_w", "<i8"),
+    ]
+)
+_AGREEMENT: Final = np.dtype(
+    [("service_point_id", "<i8"), ("valid_from", "<i8"), ("valid_to", "<i8"), ("agreement_id", "<i8")]
+)
+
+BILLING: Final = 1
+"""`DeviceRole.BILLING`: the device whose registers are rated."""
+
+_PERIODS = f"""
+    SELECT p.device_id, floor(extract(epoch FROM p.valid_from))::bigint,
+        coalesce(ceil(extract(epoch FROM p.valid_to))::bigint, {FOREVER}),
+        p.service_point_id,
+        CASE WHEN p.role = {BILLING} AND p.in_service_at IS NOT NULL
+            THEN floor(extract(epoch FROM greatest(p.valid_from, p.in_service_at)))::bigint ELSE {FOREVER} END,
+        CASE WHEN p.role <> {BILLING} THEN 0 WHEN p.commissioned_at IS NULL THEN {FOREVER}
+            ELSE floor(extract(epoch FROM p.commissioned_at))::bigint END,
+        d.interval_s::bigint, d.max_power_w::bigint
+    FROM assets.device_period p JOIN assets.device d ON d.id = p.device_id
+    ORDER BY 1, 2
+"""
+_AGREEMENTS = f"""
+    SELECT service_point_id, floor(extract(epoch FROM valid_from))::bigint,
+        coalesce(ceil(extract(epoch FROM valid_to))::bigint, {FOREVER}), id
+    FROM contracts.agreement ORDER BY 1, 2
+"""
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRows:
+    """For each row of a batch; zeros where `known` is false."""
+
+    known: NDArray[np.bool_]
+    service_point_id: Integers
+    agreement_id: Integers
+    """Zero where the device is not a billing device, or not commissioned yet, or nobody has an agreement then."""
+    believed: NDArray[np.bool_]
+    """Whether what the device pushes of then is believed: a billing meter's since it was commissioned."""
+    interval_s: Integers
+    max_power_w: Integers
+
+
+class RegistrySnapshot:
+    """The registry's periods as sorted columns."""
+
+    def __init__(self, revision: int, periods: NDArray[np.void], agreements: NDArray[np.void]) -> None:
+        self.revision = revision
+        self._periods = periods
+        self._agreements = agreements
+
+    @classmethod
+    def load(cls, cursor: Cursor) -> "RegistrySnapshot":
+        """All periods as they are now."""
+        # The revision first: a change between both statements is then noticed at the next batch.
+        revision = current_revision(cursor)
+        return cls(revision, _fetch(cursor, _PERIODS, _PERIOD), _fetch(cursor, _AGREEMENTS, _AGREEMENT))
+
+    def place(self, device_id: Integers, begins: Integers, ends: Integers) -> PlacedRows:
+        """The period of each device that holds [begins, ends), and the agreement that does."""
+        found = _holding(self._periods, "device_id", device_id, begins, ends)
+        known = found >= 0
+        period = self._periods[np.where(known, found, 0)] if len(self._periods) else _nothing(_PERIOD, known)
+        place = np.where(known, period["service_point_id"], 0)
+        billed = known & (period["billed_from"] <= begins)
+        agreement = _holding(self._agreements, "service_point_id", place, begins, ends)
+        has_agreement = billed & (agreement >= 0)
+        agreements = self._agreements["agreement_id"]
+        return PlacedRows(
+            known,
+            place,
+            np.where(has_agreement, agreements[np.where(has_agreement, agreement, 0)], 0)
+            if len(agreements)
+            else np.zeros_like(place),
+            known & (period["believed_from"] <= begins),
+            np.where(known, period["interval_s"], 0),
+            np.where(known, period["max_power_w"], 0),
+        )
+
+
+def current_revision(cursor: Cursor) -> int:
+    """The counter that every change of the registry moves."""
+    row = cursor.execute("SELECT revision FROM journal.revision").fetchone()
+    assert row is not None, "journal.revision has its one row from the migration on"
+    return int(row[0])
+
+
+def _nothing(dtype: np.dtype[np.void], like: NDArray[np.bool_]) -> NDArray[np.void]:
+    return np.zeros(len(like), dtype)
+
+
+def _fetch(cursor: Cursor, query: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Rows of eight-byte integers without nulls, by binary COPY: a fixed shape that NumPy reads at once."""
+    framed = np.dtype(
+        [
+            ("count", ">i2"),
+            *(
+                (f"{name}{part}", kind)
+                for name in dtype.names or ()
+                for part, kind in (("_length", ">i4"), ("", ">i8"))
+            ),
+        ]
+    )
+    with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
+        payload = b"".join(copy)
+    rows = np.frombuffer(payload, framed, (len(payload) - _FRAME) // framed.itemsize, _HEADER)
+    columns = np.empty(len(rows), dtype)
+    for name in dtype.names or ():
+        columns[name] = rows[name]
+    return columns
+
+
+_HEADER: Final = 19
+_FRAME: Final = _HEADER + 2
+"""Header and trailer of a binary COPY without extension."""
+
+
+def _holding(
+    periods: NDArray[np.void], key: str, wanted: Integers, begins: Integers, ends: Integers
+) -> Integers:
+    """Index of the period of each key that holds [begins, ends), or -1. Periods of one key do not overlap."""
+    if len(periods) == 0:
+        return np.full(len(wanted), -1, np.int64)
+    # From the last period of the key back to the first that begins early enough: nearly always the first step.
+    index = np.searchsorted(periods[key], wanted, "right") - 1
+    while True:
+        inside = (index >= 0) & (periods[key][index] == wanted)
+        late = inside & (periods["valid_from"][index] > begins)
+        if not late.any():
+            break
+        index = np.where(late, index - 1, index)
+    holds = inside & (periods["valid_to"][index] >= ends)
+    return np.where(holds, index, -1)

@@ -1,0 +1,211 @@
+"""Which accounts to look at, and what was decided about them: one stored standing for each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from urja.apps.rulebook.queries.policies import name_of
+from urja.apps.supply.account_facts import LastDecision
+from urja.apps.supply.models import Decision as DecisionLine, State
+from urja.apps.supply.queries.facts import AccountSnapshot
+from urja.core import policy as core
+
+_SEEN = (
+    "s.seen_seq = a.last_seq AND s.seen_watermark_at IS NOT DISTINCT FROM r.watermark_at "
+    "AND s.seen_energy_wh IS NOT DISTINCT FROM r.energy_wh"
+)
+
+_DUE = f"""
+WITH due AS MATERIALIZED (
+SELECT g.account_id FROM contracts.agreement g
+JOIN books.account a ON a.id = g.account_id
+LEFT JOIN supply_state s ON s.account_id = g.account_id
+LEFT JOIN readings.accrual r ON r.agreement_id = g.id AND r.latest
+WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
+    AND (s.account_id IS NULL OR s.agreement_id <> g.id OR s.look_again_at <= %(now)s OR NOT ({_SEEN}))
+)
+SELECT account_id FROM due LIMIT %(limit)s
+"""  # noqa: S608 - constants of this module
+"""Accounts without a standing, whose time has come, or whose books have moved since they were looked at.
+
+The limit stands outside: the planner would take it for a reason to go through all of them one by one.
+"""
+
+
+CREDIT_RECORDED = "supply_credit_recorded"
+"""The trigger that tells of a new credit (migration `supply.0002_rules`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the inbox holds: taken out again once the accounts have been decided."""
+
+    ids: tuple[int, ...]
+    account_ids: frozenset[int]
+    credited_wall_ms: Mapping[int, int]
+    """By account, when the oldest credit among them was recorded, by the wall."""
+
+
+def changes(limit: int) -> Changes:
+    """Accounts of which something beside the books has moved, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, account_id, what, wall_ms FROM supply_changed ORDER BY id LIMIT %s", [limit]
+        )
+        rows = cursor.fetchall()
+    credited: dict[int, int] = {}
+    for _, account_id, what, wall_ms in rows:
+        if what == CREDIT_RECORDED:
+            credited.setdefault(account_id, wall_ms)
+    return Changes(tuple(row[0] for row in rows), frozenset(row[1] for row in rows), credited)
+
+
+def credited() -> list[int]:
+    """Accounts with a credit that no decision has looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT account_id FROM supply_changed WHERE what LIKE 'supply_credit_%'")
+        return [account_id for (account_id,) in cursor.fetchall()]
+
+
+def remove_changes(changes: Changes) -> None:
+    """Take what was looked at out of the inbox; what came meanwhile has numbers of its own."""
+    if changes.ids:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
+
+
+def due(now: datetime, limit: int) -> list[int]:
+    """Accounts to be looked at: one statement over all, whatever their number."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"now": now, "limit": limit})
+        return [account_id for (account_id,) in cursor.fetchall()]
+
+
+def with_cuts_under_way() -> list[int]:
+    """Accounts whose cut is ordered and not at its end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT w.account_id FROM commands.command c JOIN supply_switching w ON w.command_id = c.id "
+            "WHERE c.state IN ('queued', 'sent', 'acknowledged') AND c.kind = 'disconnect'"
+        )
+        return [account_id for (account_id,) in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDecision:
+    """A decision as it is stored: with what only the stage knows (its slot, its next attempt)."""
+
+    known: AccountSnapshot
+    decision: core.Decision
+
+    def waiting_until(self, at: datetime, reason: core.Reason | None = None) -> "AccountDecision":
+        """The same, looked at again at `at` at the latest; with another reason where one is given."""
+        again = self.decision.look_again_at
+        return replace(
+            self,
+            decision=replace(
+                self.decision,
+                look_again_at=at if again is None else min(again, at),
+                reason=reason or self.decision.reason,
+            ),
+        )
+
+
+def save(decided: Sequence[AccountDecision], now: datetime) -> int:
+    """Store standings, and a line of each story that has changed; how many have."""
+    fresh = [_state(item, now) for item in decided]
+    changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.stood, state)]
+    with transaction.atomic():
+        State.objects.bulk_create(
+            fresh,
+            update_conflicts=True,
+            unique_fields=["account"],
+            update_fields=_UPDATED,
+            batch_size=500,
+        )
+        DecisionLine.objects.bulk_create([_line(item, now) for item in changed], batch_size=500)
+    return len(changed)
+
+
+_UPDATED = [
+    "service_point_id",
+    "agreement_id",
+    "standing",
+    "reason",
+    "decided_at",
+    "since_at",
+    "look_again_at",
+    "policy",
+    "supply",
+    "balance_minor",
+    "limit_minor",
+    "as_of_at",
+    "planned_from_at",
+    "planned_to_at",
+    "below_cut_since",
+    "paid_first_at",
+    "paid_due_minor",
+    "seen_seq",
+    "seen_watermark_at",
+    "seen_energy_wh",
+]
+
+
+def _state(item: AccountDecision, now: datetime) -> State:
+    known, decision, before = item.known, item.decision, item.known.stood
+    facts, balance, planned = known.facts, known.balance, decision.planned
+    same = before is not None and before.standing == decision.standing
+    paid = facts.paid
+    return State(
+        account_id=known.account_id,
+        service_point_id=known.agreement.service_point_id,
+        agreement_id=known.agreement.id,
+        standing=decision.standing.value,
+        reason=decision.reason.to_json(),
+        decided_at=now,
+        since_at=before.since_at if before and same else now,
+        look_again_at=decision.look_again_at,
+        policy=name_of(known.policy),
+        supply=facts.supply,
+        balance_minor=facts.balance_minor,
+        limit_minor=known.policy.credit.cut_below_minor,
+        as_of_at=facts.as_of,
+        planned_from_at=planned.not_before if planned else None,
+        planned_to_at=planned.not_after if planned else None,
+        below_cut_since=facts.below_cut_since,
+        paid_first_at=paid.first_at if paid else None,
+        paid_due_minor=paid.due_minor if paid else None,
+        seen_seq=balance.last_seq,
+        seen_watermark_at=balance.latest_watermark_at,
+        seen_energy_wh=balance.latest_energy_wh,
+    )
+
+
+def _is_news(before: LastDecision | None, after: State) -> bool:
+    """Whether the standing or its rule is another one; that the balance fell a little more is none."""
+    return before is None or (before.standing, before.reason_key) != (after.standing, after.reason["key"])
+
+
+def _line(item: AccountDecision, now: datetime) -> DecisionLine:
+    return DecisionLine(
+        account_id=item.known.account_id,
+        decided_at=now,
+        standing=item.decision.standing.value,
+        reason=item.decision.reason.to_json(),
+        policy=name_of(item.known.policy),
+        balance_minor=item.known.facts.balance_minor,
+    )
+
+
+def decide_again(account_ids: Iterable[int]) -> None:
+    """Let accounts be looked at again in the next run."""
+    State.objects.filter(account_id__in=list(account_ids)).update(seen_seq=-1)
+
+
+def counts() -> Mapping[str, int]:
+    """How many accounts stand where."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
+        return dict(cursor.fetchall())

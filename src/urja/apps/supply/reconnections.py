@@ -1,0 +1,92 @@
+"""The way from a payment back to light: a row for each credit that comes while a supply is off or being cut."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from urja.apps.commands.kinds import Command
+from urja.apps.supply.account_facts import SwitchCommand
+from urja.apps.supply.account_states import AccountDecision
+from urja.apps.supply.models import Relight
+from urja.apps.supply.queries.facts import AccountSnapshot, Credit
+from urja.apps.supply.switching import CREDIT, RunContext
+from urja.core.policy import Standing
+
+
+def record_credits(
+    known: Sequence[AccountSnapshot], moment: RunContext, recorded_wall_ms: Mapping[int, int]
+) -> None:
+    """Open a row for each new credit of accounts that are dark or about to be; and say when it was credited.
+
+    `recorded_wall_ms` has the accounts whose credit is news, with when it was recorded by the wall.
+    """
+    rows = [
+        _row(credit, item.pending_connect, moment, recorded_wall_ms.get(item.account_id, moment.wall_ms))
+        for item in known
+        if _matters(item)
+        for credit in item.credits
+    ]
+    if not rows:
+        return
+    Relight.objects.bulk_create(rows, ignore_conflicts=True)
+    credited = [row for row in rows if row.credited_at is not None]
+    for row in Relight.objects.filter(credit_id__in=[r.credit_id for r in credited], credited_at=None):
+        row.credited_at = next(r.credited_at for r in credited if r.credit_id == row.credit_id)
+        row.credited_wall_ms = moment.wall_ms
+        row.save(update_fields=["credited_at", "credited_wall_ms"])
+
+
+def _matters(known: AccountSnapshot) -> bool:
+    """A meter without a load switch has no chain: how soon somebody comes is not the system's to measure."""
+    return (
+        not known.by_hand
+        and (known.facts.supply == "off" or CREDIT in known.facts.holds or known.pending_cut is not None)
+        and bool(known.credits)
+    )
+
+
+def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid_wall_ms: int) -> Relight:
+    """A connect is under way where the payment brought the light back before it was captured, or the policy did."""
+    return Relight(
+        credit_id=credit.id,
+        account_id=credit.account_id,
+        paid_at=credit.requested_at,
+        paid_wall_ms=min(paid_wall_ms, moment.wall_ms),
+        seen_at=moment.now,
+        seen_wall_ms=moment.wall_ms,
+        credited_at=credit.posted_at,
+        credited_wall_ms=None if credit.posted_at is None else moment.wall_ms,
+        command_id=connect.id if connect else None,
+        ordered_at=connect.issued_at if connect else None,
+        ordered_wall_ms=connect.issued_wall_ms if connect else None,
+    )
+
+
+def record_command(account_id: int, command: Command, moment: RunContext) -> None:
+    """A connect was given: the account's open rows wait for it."""
+    Relight.objects.filter(account_id=account_id, closed_at=None).update(
+        command_id=command.id, ordered_at=moment.now, ordered_wall_ms=moment.wall_ms
+    )
+
+
+def close(decided: Iterable[AccountDecision], moment: RunContext) -> None:
+    """Close the rows of accounts that have come to an end: light, or nothing."""
+    by_account = {item.known.account_id: item for item in decided}
+    waiting = Relight.objects.filter(account_id__in=by_account, closed_at=None, credited_at__isnull=False)
+    for row in waiting:
+        outcome = _outcome(by_account[row.account_id], row)
+        if outcome:
+            row.outcome, row.closed_at = outcome, moment.now
+            row.save(update_fields=["outcome", "closed_at"])
+
+
+def _outcome(item: AccountDecision, row: Relight) -> str:
+    """How a credited row has ended; empty while it is under way. `item` is from before this run's commands."""
+    known = item.known
+    if row.command_id is not None:
+        obeyed = known.obeyed
+        return "lit" if known.facts.supply == "on" and obeyed and obeyed.id >= row.command_id else ""
+    if known.other_holds:
+        return "held"
+    if item.decision.standing is Standing.CUT and item.decision.restore is None:
+        return "not_enough"
+    under_way = known.pending_cut or known.pending_connect or CREDIT in known.facts.holds
+    return "" if under_way or known.facts.supply == "off" else "never_dark"

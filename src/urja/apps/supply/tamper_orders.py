@@ -1,0 +1,72 @@
+"""Covers, magnets, neutrals, and pushes that cannot be taken: what needs a person becomes a work order.
+
+An order stays open until somebody has been there, also where the magnet is long gone: that it came is what is to be
+looked at. Nobody is cut for an event.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.work import operations as work
+from urja.apps.work.kinds import WorkOrderKind
+from urja.stream.records import OwnEvent, Source
+
+TAMPERS: Final = {
+    201: WorkOrderKind.MAGNET,
+    203: WorkOrderKind.NEUTRAL_DISTURBED,
+    251: WorkOrderKind.COVER_OPENED,
+    OwnEvent.PUSH_MISFIT: WorkOrderKind.CHECK_PUSHES,
+    OwnEvent.PUSH_IMPLAUSIBLE: WorkOrderKind.CHECK_PUSHES,
+}
+"""By the event code with which it begins (IS 15959-1, event lists), or by what the head end tells of it."""
+
+LOOKED_BACK: Final = timedelta(days=30)
+"""What came in before has been looked at, or nobody was there to look for a month."""
+
+_NEW = """
+SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
+FROM readings.event e JOIN assets.device_period p ON p.device_id = e.device_id
+    AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
+JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
+WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
+    SELECT FROM work.order w WHERE w.device_id = e.device_id AND w.kind = known.kind
+        AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
+    AND NOT (e.source = %(pulled)s AND EXISTS (
+        SELECT FROM readings.event told JOIN readings.event breath USING (device_id, occurred_at)
+        WHERE told.device_id = e.device_id AND told.code = e.code AND told.source = %(pushed)s
+            AND told.occurred_at > e.occurred_at AND told.received_at <= e.received_at
+            AND breath.code = 102 AND NOT EXISTS (
+                SELECT FROM readings.event between_them WHERE between_them.device_id = e.device_id
+                    AND between_them.code = 102 AND between_them.occurred_at > e.occurred_at
+                    AND between_them.occurred_at < told.occurred_at)))
+ORDER BY e.device_id, e.code, e.occurred_at
+"""
+"""The codes stand written out for the index that is on them alone. A tamper in the dark is told by the first breath
+(102), under its stamp; the log that is read then has it under the stamp of the deed: it is the same one."""
+
+
+def open_work_orders(now: datetime) -> int:
+    """Open a work order for each tamper that nobody has been sent to; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _NEW,
+            {
+                "codes": list(TAMPERS),
+                "kinds": [kind.value for kind in TAMPERS.values()],
+                "since": now - LOOKED_BACK,
+                "pulled": Source.PULL,
+                "pushed": Source.PUSH,
+            },
+        )
+        rows = cursor.fetchall()
+    for device_id, service_point_id, code, occurred_at in rows:
+        work.open_order(
+            TAMPERS[code],
+            device_id=device_id,
+            service_point_id=service_point_id,
+            opened_at=now,
+            asked={"code": code, "from_at": occurred_at.isoformat()},
+        )
+    return len(rows)

@@ -1,0 +1,640 @@
+"""Ciphered pushes in batches: from general-glo-ciphering APDUs of many meters to columns.
+
+This is the head end's hot path. Headers, meters, windows, tags and columns are arrays over a whole batch; per push
+there are two calls of its meter's cipher. A push is judged in this order: form,
+meter, protection, counter, authentication, content. What passes authentication is *in flight* in the meter's replay
+window until the caller says `commit` (the broker has it) or `rollback` (it may come again).
+
+A meter may be said to push without a tag (encryption only, as many in India do). Such a push proves nothing: a thief who
+has captured one can change its numbers, bit by bit. It is given apart (`PushBatch.unauthenticated`) and never touches the
+meter's window. A window of its own keeps copies out; only what decodes moves it, and nothing decodes by luck: for that
+the key stream of its counter must be known, from a push that the meter has made.
+"""
+
+import hmac
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
+from urja.cosem.axdr import encode_length
+from urja.cosem.errors import (
+    AuthenticationError,
+    CosemError,
+    DecodeError,
+    LocalError,
+    PeerError,
+    ReplayError,
+)
+from urja.cosem.layout import (
+    Bytes,
+    Decoded,
+    Ints,
+    Layout,
+    LayoutSet,
+    Mask,
+    Rows,
+    as_matrix,
+    by_length,
+    sheets_of,
+)
+from urja.cosem.replay_window import (
+    VERDICTS,
+    WIDTH,
+    InFlightCounters,
+    ReplayWindow,
+    ReplayWindows,
+    Verdict,
+    packed_keys,
+)
+from urja.cosem.security import (
+    AUTHENTICATED_ENCRYPTED,
+    ENCRYPTED,
+    KEY_LENGTH,
+    SYSTEM_TITLE_LENGTH,
+    TAG_LENGTH,
+    SuiteKeys,
+)
+from urja.cosem.title_index import TitleIndex
+
+# general-glo-ciphering (IEC 62056-5-3, 9.5): tag 0xDB, title length 8, title, content length, then the content:
+# security control, invocation counter, ciphertext, tag.
+_PREFIX: Final = b"\xdb\x08"
+_TITLE: Final = slice(2, 10)
+_LENGTH_AT: Final = 10
+_CONTROL: Final = AUTHENTICATED_ENCRYPTED.to_byte()
+_CONTENT_HEAD: Final = 5
+_COUNTER_LENGTH: Final = 4
+_SHORTEST: Final = _LENGTH_AT + 1 + _CONTENT_HEAD + TAG_LENGTH
+_GCM_TAG_LENGTH: Final = 16
+_WORTH_A_MATRIX: Final = 8
+"""Fewer pushes of one size are not worth the array operations."""
+_FIRST_ROOM: Final = 64
+_HEADER: Final = np.dtype(f"V{1 + KEY_LENGTH}")
+"""What GCM authenticates besides the text: security control and authentication key."""
+
+type _Encrypt = Callable[[bytes, bytes, bytes | None], bytes]
+
+
+class Reason(Enum):
+    """Why a push was not taken."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_METER = "unknown meter"
+    UNPROTECTED = "unprotected"
+    DUPLICATE = "duplicate"
+    IN_FLIGHT = "in flight"
+    TOO_OLD = "too old"
+    WRONG_KEY = "wrong key"
+    UNDECODABLE = "undecodable"
+
+
+_REASON_OF: Final = {
+    Verdict.DUPLICATE: Reason.DUPLICATE,
+    Verdict.IN_FLIGHT: Reason.IN_FLIGHT,
+    Verdict.TOO_OLD: Reason.TOO_OLD,
+}
+
+
+class PushMeters:
+    """The meters whose pushes can be opened, by system title.
+
+    A meter under one key is a row: its ciphers, layouts and replay window stand in arrays, so that what a batch
+    needs of its meters is taken by indexing. Rows are not used again; a meter with a new key has a new one.
+    """
+
+    def __init__(self, entropy: int) -> None:
+        """`entropy` are 64 bits that no sender knows."""
+        self.windows = ReplayWindows()
+        self._row_of = TitleIndex(entropy)
+        self._layout_sets: list[LayoutSet] = []
+        self._numbers: dict[LayoutSet, int] = {}
+        self._encrypt = np.empty(_FIRST_ROOM, object)
+        self._header = np.zeros(_FIRST_ROOM, _HEADER)
+        self._layouts = np.zeros(_FIRST_ROOM, np.intp)
+        self._refs = np.zeros(_FIRST_ROOM, np.int64)
+        self._unauthenticated: dict[int, ReplayWindow] = {}
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def __contains__(self, title: object) -> bool:
+        return title in self._row_of
+
+    def put(
+        self,
+        title: bytes,
+        keys: SuiteKeys,
+        layouts: LayoutSet,
+        ref: int,
+        window: ReplayWindow | None = None,
+        *,
+        unauthenticated: bool = False,
+    ) -> int:
+        """Take a meter under these keys; its window begins as what `window` has committed. Returns its row.
+
+        With `unauthenticated` its pushes may be without a tag. `ref` is the caller's number for it. What was known under this title is replaced. Raises LocalError where
+        there is no authentication key: pushes are always authenticated.
+        """
+        if keys.gak is None:
+            raise LocalError("pushes are authenticated and encrypted: an authentication key is needed")
+        self.discard(title)
+        row = self.windows.add(window)
+        if row == len(self._refs):
+            self._make_room()
+        # The key schedule is kept: making it costs more than using it.
+        self._encrypt[row] = AESGCM(keys.guek).encrypt
+        self._header[row] = bytes([_CONTROL]) + keys.gak
+        self._layouts[row] = self._number_of(layouts)
+        self._refs[row] = ref
+        self._row_of.put(title, row)
+        self._allow(row, unauthenticated=unauthenticated)
+        return row
+
+    def change(self, title: bytes, layouts: LayoutSet, *, unauthenticated: bool = False) -> None:
+        """Another type of meter under the same keys: the window stays. KeyError for one that is not known."""
+        row = self._row_of[title]
+        self._layouts[row] = self._number_of(layouts)
+        self._allow(row, unauthenticated=unauthenticated)
+
+    def unauthenticated(self, row: int) -> ReplayWindow | None:
+        """The window of a meter's pushes without a tag; None where it may have none."""
+        return self._unauthenticated.get(row)
+
+    def _allow(self, row: int, *, unauthenticated: bool) -> None:
+        if unauthenticated:
+            self._unauthenticated.setdefault(row, ReplayWindow())
+        else:
+            self._unauthenticated.pop(row, None)
+
+    def discard(self, title: bytes) -> None:
+        """Forget a meter and its keys, if it is known. What is in flight may still be settled."""
+        row = self._row_of.pop(title)
+        if row is not None:
+            self._encrypt[row] = None
+            self._header[row] = bytes(_HEADER.itemsize)
+            self._unauthenticated.pop(row, None)
+
+    def window(self, title: bytes) -> ReplayWindow:
+        """A copy of a meter's window as it is now. KeyError for one that is not known."""
+        return self.windows.at(self._row_of[title])
+
+    def find(self, titles: Bytes) -> Rows:
+        """The rows of the meters with these titles, one to a line; -1 for one that is not known."""
+        return self._row_of.find(np.ascontiguousarray(titles).view(np.uint64).ravel())
+
+    def ciphers(self, rows: Rows) -> tuple[list[_Encrypt], list[bytes]]:
+        """Per row: GCM encryption, additional data."""
+        return self._encrypt[rows].tolist(), self._header[rows].tolist()
+
+    def refs(self, rows: Rows) -> Ints:
+        """The caller's numbers of these meters."""
+        return self._refs[rows]
+
+    def by_layouts(self, rows: Rows) -> Iterator[tuple[LayoutSet, Rows | slice]]:
+        """The positions in `rows` of the meters of each layout set."""
+        numbers = self._layouts[rows]
+        if len(rows) and (numbers == numbers[0]).all():
+            yield self._layout_sets[numbers[0]], slice(None)
+            return
+        for number in np.unique(numbers).tolist():
+            yield self._layout_sets[number], np.flatnonzero(numbers == number)
+
+    def _number_of(self, layouts: LayoutSet) -> int:
+        if layouts not in self._numbers:
+            self._numbers[layouts] = len(self._layout_sets)
+            self._layout_sets.append(layouts)
+        return self._numbers[layouts]
+
+    def _make_room(self) -> None:
+        for name in ("_encrypt", "_header", "_layouts", "_refs"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A push that was not taken: its position in the input, why, and the peer's fault in words."""
+
+    index: int
+    reason: Reason
+    error: CosemError
+
+
+@dataclass(frozen=True, slots=True)
+class PushGroup:
+    """The pushes of one layout. Position i of `decoded` is push `index[i]` of the input, of meter `refs[i]`."""
+
+    layout: Layout
+    index: Rows
+    refs: Ints
+    decoded: Decoded
+
+
+class PushBatch:
+    """The outcome of `decode_pushes`. Everything in `groups` is in flight until committed or rolled back."""
+
+    def __init__(self, flight: InFlightCounters) -> None:
+        self.groups: list[PushGroup] = []
+        self.unauthenticated: list[PushGroup] = []
+        """Pushes without a tag, of meters that may send such; not in flight, and proven by nothing."""
+        self.rejected: list[Rejected] = []
+        self.flight = flight
+
+    def commit(self, indexes: Sequence[int] | Rows | None = None) -> None:
+        """These pushes (all that are left, unless told) are safe: their windows advance.
+
+        Raises LocalError where one is not in flight, and then changes nothing.
+        """
+        self.flight.commit(indexes)
+
+    def rollback(self, indexes: Sequence[int] | Rows | None = None) -> None:
+        """These pushes (all that are left, unless told) were not stored and may come again.
+
+        Raises LocalError where one is not in flight, and then changes nothing.
+        """
+        self.flight.rollback(indexes)
+
+    def reject(self, index: int, reason: Reason, error: CosemError) -> None:
+        """A push that is not taken."""
+        self.rejected.append(Rejected(index, reason, error))
+
+
+def decode_pushes(frames: Sequence[bytes], meters: PushMeters, *, skip: int = 0) -> PushBatch:
+    """Decipher, check and decode pushes. Never raises for what a peer sent.
+
+    An APDU begins `skip` bytes into its frame: cutting headers off is cheaper for all together.
+    """
+    batch = PushBatch(meters.windows.flight(len(frames)))
+    opening = _Opening(frames, meters, batch, skip)
+    for layouts, opened in opening.opened.items():
+        _decode(batch, layouts, opened)
+    for each in opening.unauthenticated:
+        _decode_unauthenticated(batch, meters, each)
+    batch.rejected.sort(key=lambda rejected: rejected.index)
+    return batch
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Pushes of one size with the usual header: positions in the input, bytes, where the ciphertext starts.
+
+    `meters` are rows of `PushMeters`, once they are known.
+    """
+
+    index: Rows
+    matrix: Bytes
+    start: int
+    meters: Rows
+    counters: Ints
+
+    @property
+    def titles(self) -> Bytes:
+        return self.matrix[:, _TITLE]
+
+    @property
+    def nonces(self) -> Bytes:
+        counters = self.matrix[:, self.start - _COUNTER_LENGTH : self.start]
+        return np.concatenate((self.titles, counters), axis=1)
+
+    @property
+    def texts(self) -> Bytes:
+        return self.matrix[:, self.start : -TAG_LENGTH]
+
+    @property
+    def tags(self) -> Bytes:
+        return self.matrix[:, -TAG_LENGTH:]
+
+    def those(self, chosen: Mask) -> "_Alike":
+        """The chosen ones; nothing is copied where that is all of them."""
+        if chosen.all():
+            return self
+        return _Alike(
+            self.index[chosen], self.matrix[chosen], self.start, self.meters[chosen], self.counters[chosen]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Authentic plaintexts of one length: positions in the input, the caller's numbers, bytes."""
+
+    index: Rows
+    refs: Ints
+    plaintexts: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Unauthenticated:
+    """What one push without a tag deciphers to, be it what the meter has said or not."""
+
+    index: int
+    row: int
+    counter: int
+    plaintext: bytes
+    start: int
+
+
+class _Opening:
+    """From APDUs to authentic plaintexts by layout set, in `opened`; these are in flight.
+
+    What has no tag and need not have one is in `unauthenticated`.
+    """
+
+    def __init__(self, frames: Sequence[bytes], meters: PushMeters, batch: PushBatch, skip: int) -> None:
+        self._frames = frames
+        self._meters = meters
+        self._batch = batch
+        self._skip = skip
+        self.opened: dict[LayoutSet, list[_Opened]] = {}
+        self.unauthenticated: list[_Unauthenticated] = []
+        odd: list[int] = []
+        for size, index in by_length(frames):
+            if len(index) < _WORTH_A_MATRIX or size - skip <= _SHORTEST:
+                odd += index.tolist()
+            else:
+                odd += self._open_alike(index, size)
+        self._open_singly(odd)
+
+    def _open_alike(self, index: Rows, size: int) -> list[int]:
+        """Open pushes of one size; returns the positions of those whose header is not the usual one."""
+        frames = as_matrix(self._frames, index, size)
+        matrix = frames[:, self._skip :]
+        fixed, expected, start = _usual_header(size - self._skip)
+        usual = np.all(matrix[:, fixed] == expected, axis=1)
+        odd: list[int] = index[~usual].tolist()
+        if odd:
+            index, frames, matrix = index[usual], frames[usual], matrix[usual]
+        meters = self._meters.find(matrix[:, _TITLE])
+        # By meter, and as they came where one meter sent several: the second finds the cipher in the cache.
+        order = _order(meters)
+        matrix = frames.take(order, axis=0)[:, self._skip :]
+        counters = np.ascontiguousarray(matrix[:, start - _COUNTER_LENGTH : start]).view(">u4").ravel()
+        alike = _Alike(index[order], matrix, start, meters[order], counters.astype(np.int64))
+        alike = self._fresh(self._known(alike))
+        if len(alike.index):
+            plaintexts, authentic = _decipher(alike, self._meters)
+            taken = self._judge(alike, authentic)
+            if not taken.all():
+                alike, plaintexts = alike.those(taken), plaintexts[taken]
+            self._take(alike.index, alike.meters, alike.counters, plaintexts)
+        return odd
+
+    def _known(self, alike: _Alike) -> _Alike:
+        """Those whose meter is known; the others are rejected."""
+        known = alike.meters >= 0
+        for at in np.flatnonzero(~known).tolist():
+            _reject_unknown(self._batch, int(alike.index[at]), alike.titles[at].tobytes())
+        return alike.those(known)
+
+    def _fresh(self, alike: _Alike) -> _Alike:
+        """Those whose counter is fresh by what was taken before them; the others are rejected."""
+        verdicts = self._meters.windows.check(alike.meters, alike.counters)
+        for at in np.flatnonzero(verdicts).tolist():
+            self._reject_replay(alike, at, VERDICTS[verdicts[at]])
+        return alike.those(verdicts == 0)
+
+    def _judge(self, alike: _Alike, authentic: Mask) -> Mask:
+        """Which are taken: those that are authentic, and of several with one counter the first such."""
+        late = np.zeros(len(authentic), np.bool_)
+        late[_late(packed_keys(alike.meters, alike.counters), authentic)] = True
+        for at in np.flatnonzero(late).tolist():
+            self._reject_replay(alike, at, Verdict.IN_FLIGHT)
+        for at in np.flatnonzero(~authentic & ~late).tolist():
+            _reject_key(self._batch, int(alike.index[at]), alike.titles[at].tobytes())
+        return authentic & ~late
+
+    def _reject_replay(self, alike: _Alike, at: int, verdict: Verdict) -> None:
+        highest = self._meters.windows.highest(int(alike.meters[at]))
+        index, counter = int(alike.index[at]), int(alike.counters[at])
+        _reject_replay(self._batch, index, counter, verdict, highest, alike.start)
+
+    def _take(self, index: Rows, meters: Rows, counters: Ints, plaintexts: Bytes) -> None:
+        self._batch.flight.reserve(index, meters, counters)
+        self._hand_on(index, meters, plaintexts)
+
+    def _hand_on(self, index: Rows, meters: Rows, plaintexts: Bytes) -> None:
+        refs = self._meters.refs(meters)
+        for layouts, chosen in self._meters.by_layouts(meters):
+            opened = _Opened(index[chosen], refs[chosen], plaintexts[chosen])
+            self.opened.setdefault(layouts, []).append(opened)
+
+    def _open_singly(self, odd: Sequence[int]) -> None:
+        """Open pushes of any form, by the general decoder."""
+        index: list[int] = []
+        meters: list[int] = []
+        plaintexts: list[bytes] = []
+        for one in odd:
+            opened = self._open_one(one, self._frames[one][self._skip :])
+            if opened is not None:
+                index.append(one)
+                meters.append(opened[0])
+                plaintexts.append(opened[1])
+        for chosen, matrix in sheets_of(plaintexts):
+            self._hand_on(np.array(index, np.intp)[chosen], np.array(meters, np.intp)[chosen], matrix)
+
+    def _open_one(self, index: int, apdu: bytes) -> tuple[int, bytes] | None:
+        """Meter and plaintext of one push, which is in flight from now on; None if it is rejected."""
+        batch, windows = self._batch, self._meters.windows
+        try:
+            push = decode_apdu(apdu)
+            if type(push) is not GeneralGloCiphered or len(push.system_title) != SYSTEM_TITLE_LENGTH:
+                raise DecodeError("not general-glo-ciphering with a system title of 8 bytes", offset=0)  # noqa: TRY301
+        except DecodeError as error:
+            batch.reject(index, Reason.MALFORMED, error)
+            return None
+        title, counter = push.system_title, push.counter
+        row = self._meters.find(np.frombuffer(title, np.uint8))
+        if row[0] < 0:
+            _reject_unknown(batch, index, title)
+            return None
+        start = len(apdu) - len(push.ciphertext)
+        window = self._meters.unauthenticated(int(row[0])) if push.control == ENCRYPTED else None
+        if window is not None:
+            self._open_unauthenticated(index, row, push, window, start)
+            return None
+        if push.control != AUTHENTICATED_ENCRYPTED:
+            _reject_unprotected(batch, index, push.control.to_byte(), start)
+            return None
+        if len(push.ciphertext) < TAG_LENGTH:
+            short = DecodeError("too short for an authentication tag", offset=len(apdu))
+            batch.reject(index, Reason.MALFORMED, short)
+            return None
+        counters = np.array([counter], np.int64)
+        verdict = VERDICTS[windows.check(row, counters)[0]]
+        if verdict is not Verdict.FRESH:
+            _reject_replay(batch, index, counter, verdict, windows.highest(int(row[0])), start)
+            return None
+        plaintext = self._decipher_one(row, title + counter.to_bytes(_COUNTER_LENGTH), push.ciphertext)
+        if plaintext is None:
+            _reject_key(batch, index, title)
+            return None
+        batch.flight.reserve(np.array([index], np.intp), row, counters)
+        return int(row[0]), plaintext
+
+    def _open_unauthenticated(
+        self, index: int, row: Rows, push: GeneralGloCiphered, window: ReplayWindow, start: int
+    ) -> None:
+        verdict = window.check(push.counter)
+        if verdict is not Verdict.FRESH:
+            _reject_replay(self._batch, index, push.counter, verdict, window.highest, start)
+            return
+        (encrypt,), _ = self._meters.ciphers(row)
+        nonce = push.system_title + push.counter.to_bytes(_COUNTER_LENGTH)
+        plaintext = encrypt(nonce, push.ciphertext, None)[:-_GCM_TAG_LENGTH]
+        self.unauthenticated.append(_Unauthenticated(index, int(row[0]), push.counter, plaintext, start))
+
+    def _decipher_one(self, row: Rows, nonce: bytes, sealed: bytes) -> bytes | None:
+        """The plaintext, as `security.open_` finds it; None where the tag does not fit."""
+        (encrypt,), (header,) = self._meters.ciphers(row)
+        text, tag = sealed[:-TAG_LENGTH], sealed[-TAG_LENGTH:]
+        plaintext = encrypt(nonce, text, None)[:-_GCM_TAG_LENGTH]
+        made = encrypt(nonce, plaintext, header)[-_GCM_TAG_LENGTH:][:TAG_LENGTH]
+        return plaintext if hmac.compare_digest(made, tag) else None
+
+
+def _order(rows: Rows) -> Rows:
+    """`np.argsort(rows, kind="stable")`, by a sort of single numbers, which is ten times as fast."""
+    found: Rows = np.sort(rows << 32 | np.arange(len(rows))) & 0xFFFF_FFFF
+    return found
+
+
+def _late(keys: Ints, authentic: Mask) -> list[int]:
+    """Of pushes with the same meter and counter: those that come after an authentic one."""
+    ordered = np.sort(keys)
+    same = ordered[1:] == ordered[:-1]
+    if not same.any():
+        return []
+    repeated = set(ordered[1:][same].tolist())
+    taken: set[int] = set()
+    late = []
+    for at, key in enumerate(keys.tolist()):
+        if key in taken:
+            late.append(at)
+        elif key in repeated and authentic[at]:
+            taken.add(key)
+    return late
+
+
+def _decipher(alike: _Alike, meters: PushMeters) -> tuple[Bytes, Mask]:
+    """The plaintexts, and which of them are authentic; the others are not to be looked at.
+
+    GCM is a counter mode: encrypting the ciphertext gives the plaintext, encrypting that gives the tag, of which
+    DLMS sends the first 12 bytes (`security.open_` does the same for one APDU). This is the loop that every push of
+    a fleet goes through; a meter's second call finds its cipher in the cache.
+    """
+    ciphers, headers = meters.ciphers(alike.meters)
+    size = alike.texts.shape[1]
+    plaintexts: list[bytes] = []
+    sealed: list[bytes] = []
+    add_plaintext, add_sealed = plaintexts.append, sealed.append
+    for encrypt, nonce, text, header in zip(
+        ciphers, _cut(alike.nonces), _cut(alike.texts), headers, strict=True
+    ):
+        plaintext = encrypt(nonce, text, None)[:-16]
+        add_plaintext(plaintext)
+        add_sealed(encrypt(nonce, plaintext, header))
+    made = _joined(sealed, size + _GCM_TAG_LENGTH)[:, size : size + TAG_LENGTH]
+    # All bytes are compared whatever the first ones are: how long it takes says nothing of where a tag is wrong.
+    wrong = (made ^ alike.tags).view(np.uint32)
+    return _joined(plaintexts, size), (wrong[:, 0] | wrong[:, 1] | wrong[:, 2]) == 0
+
+
+@lru_cache(maxsize=1024)
+def _usual_header(size: int) -> tuple[Rows, Bytes, int]:
+    """Where the constant bytes of an APDU of `size` stand and what they are; where its ciphertext starts.
+
+    Usual is: title of 8 bytes, content length in its shortest form, authenticated and encrypted.
+    """
+    for length_bytes in (1, 2, 3):
+        content = size - _LENGTH_AT - length_bytes
+        length = encode_length(content)
+        if len(length) == length_bytes:
+            break
+    constant = {0: _PREFIX[0], 1: _PREFIX[1]}
+    constant |= dict(enumerate(length + bytes([_CONTROL]), _LENGTH_AT))
+    positions = np.array(list(constant), dtype=np.intp)
+    expected = np.array(list(constant.values()), dtype=np.uint8)
+    return positions, expected, _LENGTH_AT + len(length) + _CONTENT_HEAD
+
+
+def _cut(columns: Bytes) -> list[bytes]:
+    """The rows of a matrix as bytes objects, made in one go."""
+    pieces: list[bytes] = np.ascontiguousarray(columns).view(f"V{columns.shape[1]}").ravel().tolist()
+    return pieces
+
+
+def _joined(pieces: Sequence[bytes], size: int) -> Bytes:
+    """Bytes objects of one size, one to a line."""
+    return np.frombuffer(b"".join(pieces), np.uint8).reshape(len(pieces), size)
+
+
+def _decode(batch: PushBatch, layouts: LayoutSet, opened: Sequence[_Opened]) -> None:
+    """Columns for what was deciphered. What has no layout is let go: it may be replayed from quarantine."""
+    index = np.concatenate([each.index for each in opened])
+    refs = np.concatenate([each.refs for each in opened])
+    ends = np.cumsum([len(each.index) for each in opened]).tolist()
+    done = layouts.decode_sheets(
+        (np.arange(end - len(each.index), end), each.plaintexts)
+        for each, end in zip(opened, ends, strict=True)
+    )
+    for rows, decoded in done.parts:
+        batch.groups.append(PushGroup(decoded.layout, index[rows], refs[rows], decoded))
+    for row, error in done.errors.items():
+        batch.rollback([int(index[row])])
+        batch.reject(int(index[row]), Reason.UNDECODABLE, error)
+
+
+def _decode_unauthenticated(batch: PushBatch, meters: PushMeters, push: _Unauthenticated) -> None:
+    """Columns for a push without a tag; only one that decodes, and was not there before, moves its window."""
+    window = meters.unauthenticated(push.row)
+    assert window is not None
+    row = np.array([push.row], np.intp)
+    [(layouts, _)] = meters.by_layouts(row)
+    done = layouts.decode([push.plaintext])
+    for fault in done.errors.values():
+        error = AuthenticationError(f"no tag, and no push of its type: {fault}", offset=push.start)
+        batch.reject(push.index, Reason.UNPROTECTED, error)
+    verdict = window.check(push.counter)
+    if done.parts and verdict is not Verdict.FRESH:
+        _reject_replay(batch, push.index, push.counter, verdict, window.highest, push.start)
+        return
+    for _, decoded in done.parts:
+        window.reserve(push.counter)
+        window.commit(push.counter)
+        index = np.array([push.index], np.intp)
+        batch.unauthenticated.append(PushGroup(decoded.layout, index, meters.refs(row), decoded))
+
+
+def _reject_unknown(batch: PushBatch, index: int, title: bytes) -> None:
+    error = PeerError(f"no meter has system title {title.hex()}", offset=_TITLE.start)
+    batch.reject(index, Reason.UNKNOWN_METER, error)
+
+
+def _reject_unprotected(batch: PushBatch, index: int, control: int, start: int) -> None:
+    error = AuthenticationError(
+        f"security control is 0x{control:02x}; pushes need 0x{_CONTROL:02x}, authenticated and encrypted by suite 0",
+        offset=start - _CONTENT_HEAD,
+    )
+    batch.reject(index, Reason.UNPROTECTED, error)
+
+
+def _reject_replay(
+    batch: PushBatch, index: int, counter: int, verdict: Verdict, highest: int, start: int
+) -> None:
+    error = ReplayError(
+        f"invocation counter {counter} is {verdict.value}",
+        counter=counter,
+        expected=max(0, highest - WIDTH + 1),
+        offset=start - 4,
+    )
+    batch.reject(index, _REASON_OF[verdict], error)
+
+
+def _reject_key(batch: PushBatch, index: int, title: bytes) -> None:
+    error = AuthenticationError(f"the tag does not fit the keys of meter {title.hex()}")
+    batch.reject(index, Reason.WRONG_KEY, error)

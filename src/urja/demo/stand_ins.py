@@ -1,0 +1,141 @@
+"""The world outside a demonstration: a payment gateway, a message service, and the people who live in the town.
+
+Each is a process of its own with its own book. Their faults are drawn by the seed: webhooks that are lost, repeated,
+late and out of order, banks that answer late, receipts that never come.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from urja.base.ports import free_port
+from urja.base.settings import ChannelSettings, GatewaySettings, Settings
+from urja.demo.town import House
+from urja.site.supervisor.box import ExtraChild
+from urja.site.supervisor.secrets import Vault
+
+GATEWAY: Final = "gateway"
+SMS: Final = "sms"
+RESIDENTS: Final = "residents"
+PAYMENTS: Final = "razorpay"
+"""Its name in the settings, and so in every row."""
+KEY_ID: Final = "rzp_test_town"
+
+WEBHOOK_FAULTS: Final = {
+    "lose": 0.1,
+    "repeat": 0.1,
+    "delay": 0.1,
+    "delay_s": [1.0, 10.0],
+    "reorder": 0.1,
+}
+PAYMENT_FAULTS: Final = {"late": 0.05, "reverse": 0.02, "decline": 0.03, "dispute": 0.02}
+MESSAGE_FAULTS: Final = {"usual_s": [20.0, 240.0], "late": 0.05, "never": 0.02, "fail": 0.01}
+
+_STOP_RANK: Final = 25
+"""After the web server, whose pages lead here, and after the residents."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """Where the stand-ins listen; the settings of the system point there."""
+
+    gateway_port: int
+    sms_port: int
+
+    @classmethod
+    def on_free_ports(cls) -> "StandIns":
+        """Ports that nobody listens on at this moment."""
+        return cls(free_port(), free_port())
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def sms_url(self) -> str:
+        return f"http://127.0.0.1:{self.sms_port}"
+
+    def known_to(self, settings: Settings) -> Settings:
+        """The settings with the stand-ins as payment gateway and message service."""
+        replace = msgspec.structs.replace
+        return replace(
+            settings,
+            payments=replace(
+                settings.payments,
+                gateways={
+                    PAYMENTS: GatewaySettings(
+                        provider="razorpay", options={"base_url": self.gateway_url, "key_id": KEY_ID}
+                    )
+                },
+            ),
+            messages=replace(
+                settings.messages,
+                channels={SMS: ChannelSettings(provider="sandbox", options={"base_url": self.sms_url})},
+                recharge_at=f"{settings.web.host}:{settings.web.port}",
+            ),
+        )
+
+    def children(self, settings: Settings, vault: Vault, folder: Path, seed: int) -> list[ExtraChild]:
+        """The two services, with their books in `folder`."""
+        web = f"http://{settings.web.host}:{settings.web.port}"
+        secrets = vault.services.gateways[PAYMENTS]
+        gateway = {
+            "port": self.gateway_port,
+            "database": str(folder / "gateway.sqlite"),
+            "webhook_url": f"{web}/hooks/payments/{PAYMENTS}/",
+            "webhook_secret": secrets["webhook_secret"],
+            "key_id": KEY_ID,
+            "key_secret": secrets["key_secret"],
+            "seed": seed,
+            "webhooks": WEBHOOK_FAULTS,
+            "payments": PAYMENT_FAULTS,
+        }
+        channel = vault.services.channels[SMS]
+        sms = {
+            "port": self.sms_port,
+            "database": str(folder / "sms.sqlite"),
+            "webhook_url": f"{web}/hooks/notices/{SMS}/",
+            "webhook_secret": channel["webhook_secret"],
+            "key_id": "urja",
+            "key_secret": channel["key_secret"],
+            "seed": seed,
+            "messages": MESSAGE_FAULTS,
+        }
+        return [
+            _child(GATEWAY, "urja.sandbox.gateway.process:run", gateway),
+            _child(SMS, "urja.sandbox.sms.process:run", sms),
+        ]
+
+    def book(self, vault: Vault) -> list[dict[str, Any]]:
+        """Every payment as the gateway itself has it. Raises httpx.HTTPError where it does not answer."""
+        return self._whole_book(vault)["payments"]
+
+    def settled(self, vault: Vault) -> list[dict[str, Any]]:
+        """Every row of its settlements, as `book`."""
+        return self._whole_book(vault)["settlement_rows"]
+
+    def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, Any]]]:
+        login = (KEY_ID, vault.services.gateways[PAYMENTS]["key_secret"])
+        answer = httpx.get(f"{self.gateway_url}/book/payments", auth=login, timeout=20).raise_for_status()
+        book: dict[str, list[dict[str, Any]]] = answer.json()
+        return book
+
+
+def residents(settings: Settings, houses: list[House], seed: int) -> ExtraChild:
+    """The people of these houses, each with its habit."""
+    arguments = {
+        "portal_url": f"http://{settings.web.host}:{settings.web.port}",
+        "people": [
+            {"email": house.email, "habit": house.habit, "means": house.means, "seed": seed * 1000 + number}
+            for number, house in enumerate(houses)
+        ],
+    }
+    return _child(RESIDENTS, "urja.sandbox.residents.process:run", arguments, stop_rank=5)
+
+
+def _child(name: str, target: str, arguments: dict[str, Any], stop_rank: int = _STOP_RANK) -> ExtraChild:
+    port = free_port()
+    return ExtraChild(name, target, {**arguments, "ready_port": port}, ready_port=port, stop_rank=stop_rank)

@@ -1,0 +1,147 @@
+"""A line to one meter: APDUs out, answers in, with time-outs on the monotonic clock.
+
+With the wrapper the meter may have dialled in (a `MeterConnection` of the gate, which goes on carrying pushes) or be
+dialled here; `hdlc_line` has the line of HDLC. One session holds a line at a time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, Self, cast
+
+from urja.cosem.errors import DecodeError
+from urja.cosem.wrapper import Frame, Splitter
+from urja.headend.failures import FailureKind, SessionFailedError
+
+ANSWER_S = 10.0
+"""How long a meter may take for one answer."""
+CONNECT_S = 10.0
+
+
+class ApduChannel(Protocol):
+    """Requests and answers of one session."""
+
+    def send(self, client_sap: int, apdu: bytes) -> None:
+        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
+        ...
+
+    async def receive(self, client_sap: int) -> bytes:
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut)."""
+        ...
+
+
+class FrameConnection(Protocol):
+    """What a line of the wrapper is made of. `on_answer` is called with each frame that is no push, with None at the end."""
+
+    on_answer: Callable[[Frame | None], None] | None
+
+    def send(self, frame: bytes) -> None:
+        """Write; ConnectionError if the connection is gone."""
+        ...
+
+
+class WrapperChannel:
+    """A line over wrapper frames. Use it as a context: it holds its carrier in between."""
+
+    def __init__(self, carrier: FrameConnection, server_sap: int, answer_s: float = ANSWER_S) -> None:
+        self.carrier = carrier
+        self._server_sap = server_sap
+        self._answer_s = answer_s
+        self._answers: asyncio.Queue[Frame | None] = asyncio.Queue()
+
+    def __enter__(self) -> Self:
+        if self.carrier.on_answer is not None:
+            raise RuntimeError("another session holds this line")
+        self.carrier.on_answer = self._answers.put_nowait
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.carrier.on_answer = None
+
+    def send(self, client_sap: int, apdu: bytes) -> None:
+        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
+        try:
+            self.carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
+        except ConnectionError as error:
+            raise SessionFailedError(FailureKind.CUT, str(error)) from error
+
+    async def receive(self, client_sap: int) -> bytes:
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut).
+
+        What comes for another SAP is the late answer to a session that has given up: it is dropped.
+        """
+        try:
+            async with asyncio.timeout(self._answer_s):
+                while True:
+                    frame = await self._answers.get()
+                    if frame is None:
+                        raise SessionFailedError(FailureKind.CUT, "the meter's connection was lost")
+                    if frame.destination == client_sap:
+                        return frame.apdu
+        except TimeoutError:
+            raise SessionFailedError(FailureKind.TIMEOUT, f"no answer within {self._answer_s:g} s") from None
+
+
+class DialledConnection(asyncio.Protocol):
+    """A connection that we opened to a listening meter. Pushes on it go to `on_push`."""
+
+    def __init__(self, on_push: Callable[[bytes], None] | None = None, push_sap: int = 0) -> None:
+        self.on_answer: Callable[[Frame | None], None] | None = None
+        self._on_push = on_push
+        self._push_sap = push_sap
+        self._splitter = Splitter()
+        self._transport: asyncio.Transport | None = None
+        self.lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            frames = self._splitter.feed(data)
+        except DecodeError:
+            # The stream cannot be followed any more; for the session it is cut.
+            self.close()
+            return
+        for frame in frames:
+            if frame.destination == self._push_sap and self._on_push is not None:
+                self._on_push(frame.apdu)
+            elif self.on_answer is not None:
+                self.on_answer(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self.lost = True
+        if self.on_answer is not None:
+            self.on_answer(None)
+
+    def send(self, frame: bytes) -> None:
+        if self.lost or self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the meter closed the connection")
+        self._transport.write(frame)
+
+    def close(self) -> None:
+        """Close; `connection_lost` follows."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def dial(
+    host: str,
+    port: int,
+    on_push: Callable[[bytes], None] | None = None,
+    push_sap: int = 0,
+    within_s: float = CONNECT_S,
+) -> DialledConnection:
+    """Connect to a listening meter; raises SessionFailedError (unreachable)."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(within_s):
+            _, connection = await loop.create_connection(
+                lambda: DialledConnection(on_push, push_sap), host, port
+            )
+    except TimeoutError:
+        raise SessionFailedError(
+            FailureKind.UNREACHABLE, f"{host} port {port} did not answer within {within_s:g} s"
+        ) from None
+    except OSError as error:
+        raise SessionFailedError(FailureKind.UNREACHABLE, f"{host} port {port}: {error}") from error
+    return connection

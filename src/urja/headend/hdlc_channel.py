@@ -1,0 +1,233 @@
+"""A line to one meter over HDLC (IEC 62056-46): behind a gateway's TCP port or at a serial port.
+
+The connection to the line outlasts the sessions with its meters; a session has one data link at a time, made when it
+first sends for a client SAP and released when it goes on under another, or ends.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, Self, assert_never, cast
+
+from urja.base.meter_address import GatewayLink, HdlcLinkAddress, Link, SerialLink
+from urja.base.serial_port import SerialPort
+from urja.cosem.hdlc import Address, HdlcFrame, Splitter
+from urja.cosem.hdlc_link import (
+    CLIENT_PARAMETERS,
+    ApduArrived,
+    ClientLink,
+    EndReason,
+    LinkConnected,
+    LinkEnded,
+    LinkEvent,
+    Timing,
+)
+from urja.headend.apdu_channel import ANSWER_S, CONNECT_S
+from urja.headend.failures import FailureKind, SessionFailedError
+
+_MOST_FRAMES: Final = 64
+"""Frames that wait for a session to look at them. More is noise: a window has seven."""
+_UNACKNOWLEDGED_MS: Final = 20_000
+"""After which the kernel gives up a gateway that does not acknowledge our bytes."""
+_BITS_A_BYTE: Final = 11
+_FAILURES: Final = {
+    EndReason.SILENT: FailureKind.TIMEOUT,
+    EndReason.REFUSED: FailureKind.BUSY,
+    EndReason.DROPPED: FailureKind.CUT,
+    EndReason.REJECTED: FailureKind.PROTOCOL,
+    EndReason.RELEASED: FailureKind.CUT,
+}
+
+
+class LinkConnection(asyncio.Protocol):
+    """The open way to a line: bytes out, frames in."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._splitter = Splitter()
+        self._frames: deque[HdlcFrame] = deque(maxlen=_MOST_FRAMES)
+        self._news = asyncio.Event()
+        self.lost = False
+
+    @classmethod
+    async def open(cls, link: Link, within_s: float = CONNECT_S) -> Self:
+        """Connect to a line; raises SessionFailedError (unreachable)."""
+        connection = cls()
+        try:
+            match link:
+                case GatewayLink(host, port):
+                    loop = asyncio.get_running_loop()
+                    async with asyncio.timeout(within_s):
+                        await loop.create_connection(lambda: connection, host, port)
+                case SerialLink():
+                    SerialPort(link, connection)
+                case _:
+                    assert_never(link)
+        except TimeoutError:
+            message = f"{link.name} did not answer within {within_s:g} s"
+            raise SessionFailedError(FailureKind.UNREACHABLE, message) from None
+        except BlockingIOError:
+            message = f"{link.name} is in use by another program"
+            raise SessionFailedError(FailureKind.UNREACHABLE, message) from None
+        except OSError as error:
+            raise SessionFailedError(
+                FailureKind.UNREACHABLE, f"{link.name}: {error.strerror or error}"
+            ) from error
+        return connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if (opened := transport.get_extra_info("socket")) is not None:
+            # A gateway that went off without a word would keep a line that is in demand from being dialled anew.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+
+    def data_received(self, data: bytes) -> None:
+        self._frames += self._splitter.feed(data)
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self.lost = True
+        self._news.set()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; raises SessionFailedError (cut) where the way is gone."""
+        if self.lost or self._transport is None or self._transport.is_closing():
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
+        if data:
+            self._transport.write(data)
+
+    async def frames(self, until_s: float | None) -> list[HdlcFrame]:
+        """The frames that have come, or none by `until_s`; raises SessionFailedError (cut)."""
+        try:
+            async with asyncio.timeout_at(until_s):
+                await self._news.wait()
+        except TimeoutError:
+            return []
+        self._news.clear()
+        came = list(self._frames)
+        self._frames.clear()
+        if not came and self.lost:
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
+        return came
+
+    def close(self) -> None:
+        """Close; `connection_lost` follows."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class HdlcChannel:
+    """Requests and answers of one session with one meter on a line. Use it as a context: it releases its link."""
+
+    def __init__(
+        self,
+        connection: LinkConnection,
+        meter: HdlcLinkAddress,
+        server_sap: int,
+        answer_s: float = ANSWER_S,
+        *,
+        was_silent: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._server = Address(server_sap, meter.physical, meter.size)
+        self._timing = timing_of(meter.link, answer_s)
+        if was_silent:
+            # It is asked once whether it is back: the others' time is not spent on it three times over.
+            self._timing = replace(self._timing, connect_retries=0)
+        self.is_silent = was_silent
+        """Whether the meter took no link when it was asked last."""
+        self._unsent: deque[bytes] = deque()
+        self._arrived: deque[bytes] = deque()
+        self._was_up = False
+        self._client_sap: int | None = None
+        self._link: ClientLink | None = None
+        self._now_s = asyncio.get_running_loop().time
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        link = self._link
+        if link is None or link.is_over:
+            return
+        # Where the way is gone the link is gone with it, and what the session found out counts.
+        with contextlib.suppress(SessionFailedError):
+            if kind is None or issubclass(kind, Exception):
+                await self._release()
+            else:
+                # Cancelled: no time to wait for the answer. The meter hears it, or lets go by itself.
+                link.take_output()
+                link.disconnect(self._now_s())
+                self._connection.write(link.take_output())
+
+    def send(self, client_sap: int, apdu: bytes) -> None:
+        """Take an APDU to be sent from a client SAP: it goes out with the next `receive`."""
+        if client_sap != self._client_sap:
+            self._client_sap = client_sap
+            self._unsent.clear()
+            self._arrived.clear()
+        self._unsent.append(apdu)
+
+    async def receive(self, client_sap: int) -> bytes:
+        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut, busy, protocol)."""
+        link = await self._link_of(client_sap)
+        while self._unsent:
+            link.send(self._unsent.popleft(), self._now_s())
+        while not self._arrived:
+            if link.is_over:
+                raise SessionFailedError(FailureKind.CUT, "the link to the meter is down")
+            link.poll(self._now_s())
+            await self._turn(link)
+        return self._arrived.popleft()
+
+    async def _link_of(self, client_sap: int) -> ClientLink:
+        """The data link of a client SAP. That of another is released first: many meters have room for one."""
+        wanted = Address(client_sap)
+        if self._link is not None and self._link.client == wanted:
+            return self._link
+        await self._release()
+        self._link = ClientLink(wanted, self._server, timing=self._timing)
+        return self._link
+
+    async def _release(self) -> None:
+        link = self._link
+        if link is None or link.is_over:
+            return
+        link.disconnect(self._now_s())
+        while not link.is_over:
+            await self._turn(link, ending=True)
+
+    async def _turn(self, link: ClientLink, *, ending: bool = False) -> None:
+        """Send what is due, take what comes, or let the time-out act."""
+        self._connection.write(link.take_output())
+        frames = await self._connection.frames(link.wake_at_s)
+        for frame in frames:
+            self._take(link.receive(frame, self._now_s()), ending=ending)
+        # Also when frames came: they may be another station's, without end.
+        self._take(link.handle_timer(self._now_s()), ending=ending)
+
+    def _take(self, events: Iterable[LinkEvent], *, ending: bool) -> None:
+        for event in events:
+            match event:
+                case ApduArrived(apdu):
+                    self._arrived.append(apdu)
+                case LinkEnded(reason, why):
+                    self.is_silent |= reason is EndReason.SILENT and not self._was_up
+                    if not ending:
+                        raise SessionFailedError(_FAILURES[reason], why)
+                case LinkConnected():
+                    self._was_up, self.is_silent = True, False
+                case _:
+                    assert_never(event)
+
+
+def timing_of(link: Link, answer_s: float) -> Timing:
+    """Three attempts within `answer_s`, and on a serial line the time that the longest frames take there and back."""
+    on_the_line_s = 0.0
+    if isinstance(link, SerialLink):
+        longest = CLIENT_PARAMETERS.max_information_transmit + CLIENT_PARAMETERS.max_information_receive
+        on_the_line_s = longest * _BITS_A_BYTE / link.baud
+    return Timing(response_s=answer_s * 0.3 + on_the_line_s, retries=2, answer_s=answer_s + on_the_line_s)

@@ -1,0 +1,188 @@
+"""Asking who is there: a connection whose meter has not pushed yet.
+
+A meter is known by its first authentic push, which may be half an hour away when it has only dialled in again, as all
+have after a restart of the head end. The public association tells a serial number at once. So each new connection
+that stays without a name is asked once, a moment after it came; while an order waits for a meter that is not here,
+all are asked at once, and those that gave no answer again.
+
+What they say is a claim and no proof: it is only used to try a session there, in which both sides prove their keys; a
+claim that fails is forgotten with its connection.
+
+Pushes come first. Most meters push soon after they have dialled in and are never asked; of the others only so many
+are begun with in a second, and only so many at once.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from urja.cosem.association import AssociationConfig, ClientAssociation
+from urja.cosem.axdr import Tag
+from urja.cosem.obis import CosemAttribute
+from urja.headend.apdu_channel import WrapperChannel
+from urja.headend.failures import FailureKind, SessionFailedError
+from urja.headend.metrics import Metrics
+from urja.headend.roster import Meter
+from urja.headend.round_trips import RoundTrips
+from urja.headend.session import PUBLIC_SAP, SERVER_SAP, Session
+from urja.headend.wrapper_port import MeterConnection, WrapperPort
+
+log = structlog.get_logger()
+
+_SERIAL: Final = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
+_LONGEST_SERIAL: Final = 64
+_ANSWER_S: Final = 10.0
+FIRST_QUERY_DELAY_S: Final = (1.0, 5.0)
+"""How long after it came a connection is asked: drawn by lot between these."""
+_LOOK_S: Final = 0.25
+_EACH_LOOK: Final = 100
+"""Begun with in one look, while nobody waits: 400 a second, about a twentieth of a core."""
+_AT_ONCE: Final = 256
+_ASK_AGAIN_S: Final = 60.0
+_FORGET_S: Final = 10.0
+
+
+class MeterIdentifier:
+    """Keeps which meter a connection claims to be. `wanted` says whether anybody waits for one."""
+
+    def __init__(self, gate: WrapperPort, metrics: Metrics, wanted: Callable[[], bool]) -> None:
+        self._gate = gate
+        self._metrics = metrics
+        self._wanted = wanted
+        self._numbers = itertools.count()
+        self._due: list[tuple[float, int, MeterConnection]] = []
+        """Connections yet to be asked, by when; the number keeps those of one moment in their order."""
+        self._in_vain: dict[MeterConnection, float] = {}
+        """Connections that have not said who they are, and when they were asked."""
+        self._claims: dict[str, list[MeterConnection]] = {}
+        """By the serial number that they told, which the registry may learn of later."""
+        self._asking: set[asyncio.Task[None]] = set()
+        self._forget_at_s = 0.0
+        # Jitter is not a secret.
+        self._chance = random.Random()  # noqa: S311
+        gate.on_opened = self._came
+
+    @property
+    def claims(self) -> int:
+        """Connections that have told a serial number and not proven it yet."""
+        return sum(map(len, self._claims.values()))
+
+    def claimed(self, meter: Meter) -> MeterConnection | None:
+        """The oldest connection that claims to be this meter and is free; none where there is none."""
+        for connection in self._claims.get(meter.entry.serial, ()):
+            if _is_nameless(connection) and connection.on_answer is None:
+                return connection
+        return None
+
+    def settle(self, meter: Meter, connection: MeterConnection, *, proven: bool) -> None:
+        """A session over a claimed connection has proven the claim, or not."""
+        claims = self._claims.get(meter.entry.serial, [])
+        if connection in claims:
+            claims.remove(connection)
+        if proven and connection.transport is not None:
+            self._gate.recognise(connection, meter)
+
+    async def run(self) -> None:
+        """Ask who has come, for ever."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await asyncio.sleep(_LOOK_S)
+                self._forget()
+                # Nothing that is answered would be read while the sockets are held back.
+                if not self._gate.held:
+                    for connection in self._next():
+                        task = group.create_task(self._ask(connection))
+                        self._asking.add(task)
+                        task.add_done_callback(self._asking.discard)
+
+    def _came(self, connection: MeterConnection) -> None:
+        due_s = self._gate.now_s() + self._chance.uniform(*FIRST_QUERY_DELAY_S)
+        heapq.heappush(self._due, (due_s, next(self._numbers), connection))
+
+    def _next(self) -> list[MeterConnection]:
+        """Whom to ask now: no more than there is room for."""
+        room = _AT_ONCE - len(self._asking)
+        now_s = self._gate.now_s()
+        if not self._wanted():
+            return self._take(min(room, _EACH_LOOK), now_s)
+        asked = self._take(room, float("inf"))
+        again = [
+            connection
+            for connection, at_s in self._in_vain.items()
+            if at_s <= now_s - _ASK_AGAIN_S and _is_free(connection)
+        ]
+        for connection in again[: room - len(asked)]:
+            del self._in_vain[connection]
+            asked.append(connection)
+        return asked
+
+    def _take(self, most: int, until_s: float) -> list[MeterConnection]:
+        """Up to `most` of those that are due by then; who has gone or is known by now is passed over."""
+        taken: list[MeterConnection] = []
+        while self._due and len(taken) < most and self._due[0][0] <= until_s:
+            _, _, connection = heapq.heappop(self._due)
+            if _is_free(connection):
+                taken.append(connection)
+        return taken
+
+    def _forget(self) -> None:
+        now_s = self._gate.now_s()
+        if now_s < self._forget_at_s:
+            return
+        self._forget_at_s = now_s + _FORGET_S
+        self._in_vain = {known: at_s for known, at_s in self._in_vain.items() if _is_nameless(known)}
+        left = {serial: [*filter(_is_nameless, claims)] for serial, claims in self._claims.items()}
+        self._claims = {serial: claims for serial, claims in left.items() if claims}
+
+    async def _ask(self, connection: MeterConnection) -> None:
+        try:
+            serial = await _read_serial(connection)
+        except SessionFailedError as failure:
+            self._metrics.greetings.labels(failure.kind.value).inc()
+            if connection.transport is None:
+                return
+            if self._gate.held:
+                # Its answer may lie unread.
+                self._came(connection)
+                return
+            self._in_vain[connection] = self._gate.now_s()
+            log.info("a connection does not say whose it is", peer=connection.describe(), why=str(failure))
+            return
+        except Exception as error:  # noqa: BLE001 - an exchange that fails in an unforeseen way ends with its connection
+            self._gate.met(error, connection)
+            connection.close()
+            return
+        self._metrics.greetings.labels("told").inc()
+        if _is_nameless(connection):
+            self._claims.setdefault(serial, []).append(connection)
+
+
+def _is_nameless(connection: MeterConnection) -> bool:
+    """Whether it is open and no meter has proven to be there."""
+    return connection.slot < 0 and connection.transport is not None
+
+
+def _is_free(connection: MeterConnection) -> bool:
+    """Whether it can be asked who it is, and need be."""
+    return _is_nameless(connection) and connection.on_answer is None
+
+
+async def _read_serial(connection: MeterConnection) -> str:
+    if connection.on_answer is not None:
+        raise SessionFailedError(FailureKind.BUSY, "a session has begun on it")
+    with WrapperChannel(connection, SERVER_SAP, _ANSWER_S) as line:
+        public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+        await public.open()
+        value = await public.get(_SERIAL)
+        await public.close()
+    if value.tag not in (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING):
+        raise SessionFailedError(FailureKind.PROTOCOL, f"a serial number that is {value.tag.name}")
+    serial = value.value if isinstance(value.value, str) else value.value.decode("ascii", "replace")
+    if len(serial) > _LONGEST_SERIAL:
+        raise SessionFailedError(FailureKind.PROTOCOL, f"a serial number of {len(serial)} characters")
+    return serial

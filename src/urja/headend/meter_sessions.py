@@ -1,0 +1,366 @@
+"""How a meter is reached: one session at a time, by one head end, over its own connection or one dialled to it."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import structlog
+
+from urja.base.meter_address import HdlcLinkAddress, MeterAddress, WrapperAddress, parse_meter_address
+from urja.base.restored import Restored
+from urja.base.settings import HeadendSettings
+from urja.cosem.association import ClientAssociation
+from urja.headend.apdu_channel import ApduChannel, DialledConnection, WrapperChannel, dial
+from urja.headend.association_pool import AssociationPool, PooledAssociation
+from urja.headend.failures import FailureKind, SessionFailedError
+from urja.headend.invocation_counters import ReservedCounters
+from urja.headend.meter_identification import MeterIdentifier
+from urja.headend.metrics import Metrics
+from urja.headend.roster import Meter
+from urja.headend.round_trips import RoundTrips
+from urja.headend.sealed_state import Seal
+from urja.headend.session import (
+    AssociationOpener,
+    Client,
+    Session,
+    open_session,
+    random_title,
+    utility_client,
+)
+from urja.headend.shared_links import SharedLinks
+from urja.headend.state_losses import StateLosses
+from urja.headend.wrapper_port import MeterConnection, WrapperPort
+from urja.stream import Broker
+from urja.stream.errors import StreamError
+
+log = structlog.get_logger()
+
+RELEASE_TIMEOUT_S: Final = 2.0
+"""How long a head end that stops waits for meters to take leave."""
+
+
+class MeterSessions:
+    """Sessions with meters. `owner` names this head end where several share an installation."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        gate: WrapperPort,
+        metrics: Metrics,
+        settings: HeadendSettings,
+        seal: Seal,
+        losses: StateLosses,
+        restored: Restored | None = None,
+    ) -> None:
+        self._broker = broker
+        self._gate = gate
+        self._waited_for: set[bytes] = set()
+        self.greeter = MeterIdentifier(gate, metrics, lambda: bool(self._waited_for))
+        self._owner = settings.name
+        self._title = random_title()
+        """Of this process alone: what is reserved in the store may have been used already, by whatever ran on a later one."""
+        self.counters = ReservedCounters(broker, seal, metrics, partial(losses.note, "counters"), restored)
+        self._metrics = metrics
+        self.links = SharedLinks()
+        self._locks: dict[bytes, asyncio.Lock] = {}
+        self.kept = AssociationPool(settings.association_idle_s, self._idle)
+        self._releasing: set[asyncio.Task[None]] = set()
+
+    def is_here(self, meter: Meter) -> bool:
+        """Whether the meter has a connection to this head end, or one claims to be it."""
+        connection = self._gate.by_slot.get(meter.slot)
+        if connection is not None and connection.transport is not None:
+            return True
+        return self.greeter.claimed(meter) is not None
+
+    def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
+        """Say whether somebody waits for a meter that is not here: then no stranger is left unasked."""
+        if waiting:
+            self._waited_for.add(system_title)
+        else:
+            self._waited_for.discard(system_title)
+
+    @asynccontextmanager
+    async def session(
+        self,
+        meter: Meter,
+        trips: RoundTrips | None = None,
+        *,
+        urgent: bool = False,
+        keep: bool = False,
+    ) -> AsyncIterator[Session]:
+        """An open session as the utility; its round trips are counted in `trips`.
+
+        An urgent one goes first where meters share a line. With `keep`, or in an association that was kept, it is kept
+        open for the next one; otherwise it is released on leaving.
+
+        Raises SessionFailedError and, where the broker is away or refuses, StreamError.
+        """
+        title, client = meter.entry.system_title, client_of(meter, self._title)
+        trips = RoundTrips() if trips is None else trips
+        lock = self._locks.setdefault(title, asyncio.Lock())
+        try:
+            async with (
+                lock,
+                self._line(meter, urgent=urgent) as line,
+                self._lease(meter.entry.key, "the meter"),
+                self._opened(line, meter, client, trips, keep=keep) as session,
+            ):
+                try:
+                    yield session
+                except SessionFailedError as failure:
+                    if failure.kind is FailureKind.TIMEOUT and session.unanswered:
+                        self.kept.is_silent(title)
+                    raise
+        finally:
+            self._note(trips)
+
+    def _note(self, trips: RoundTrips) -> None:
+        for purpose, count in trips.items():
+            self._metrics.round_trips.labels(purpose).inc(count)
+
+    @asynccontextmanager
+    async def _opened(
+        self, line: ApduChannel, meter: Meter, client: Client, trips: RoundTrips, *, keep: bool
+    ) -> AsyncIterator[Session]:
+        """An open session, under whichever keys the meter has while it is being given others."""
+        title = meter.entry.system_title
+        connection = line.carrier if isinstance(line, WrapperChannel) else None
+
+        def stay(association: ClientAssociation, peer: AssociationOpener) -> bool:
+            """Keep it, unless its keys are about to change."""
+            return (
+                isinstance(connection, MeterConnection | DialledConnection)
+                and meter.next is None
+                and self.kept.keep(
+                    title, PooledAssociation(association, peer, meter.key_id, connection, client.server_sap)
+                )
+            )
+
+        kept = self.kept.get(title)
+        if kept is not None and kept.connection is connection:
+            self.kept.take(title)
+            going_on = partial(stay, peer=kept.peer)
+            async with open_session(line, kept.peer, trips, kept=kept.association, keep=going_on) as session:
+                session.key_id = kept.key_id
+                yield session
+            return
+        ways, waiting = _credentials_to_try(meter, client), meter.next
+        async with AsyncExitStack() as stack:
+            for way in ways:
+                # The name is that of the counters: they begin anew with a key change.
+                name = f"{meter.entry.system_title.hex()}-{way.key_id.hex()}"
+                peer = AssociationOpener(way.client, self.counters, name, meter.entry.system_title)
+                opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
+                try:
+                    session = await stack.enter_async_context(opening)
+                except SessionFailedError as failure:
+                    if failure.kind not in _OTHER_KEYS or way is ways[-1]:
+                        raise
+                    continue
+                session.key_id, session.by_new_secret = way.key_id, way.by_new_secret
+                if client.ciphered:
+                    meter.proves(way.key_id, session.association.peer_counter)
+                break
+            if waiting is not None:
+                waiting.expected = session.key_id == waiting.key_id
+            yield session
+
+    # -- what is kept open -------------------------------------------------------------------------------------
+
+    def _going_on(self, meter: Meter) -> PooledAssociation | None:
+        """The kept association, if a session can go on in it; otherwise it is dropped."""
+        title = meter.entry.system_title
+        kept = self.kept.get(title)
+        if kept is None:
+            return None
+        there = isinstance(kept.connection, DialledConnection) or self._proven(meter) is kept.connection
+        if there and kept.usable and kept.key_id == meter.key_id and meter.next is None:
+            return kept
+        self.kept.drop(title)
+        return None
+
+    def _idle(self, title: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._release(title))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _release(self, title: bytes) -> None:
+        """Release what is kept of a meter."""
+        kept, trips = self.kept.get(title), RoundTrips()
+        async with self._locks[title]:
+            # Meanwhile a session may have gone on in it.
+            if kept is None or self.kept.get(title) is not kept:
+                return
+            try:
+                if kept.usable and kept.connection.on_answer is None:
+                    with WrapperChannel(kept.connection, kept.server_sap) as line:
+                        await kept.peer.resume(line, kept.association, trips).close()
+            finally:
+                self.kept.drop(title)
+                self._note(trips)
+
+    async def close(self) -> None:
+        """Release all that is kept, as far as that takes no longer than `RELEASE_TIMEOUT_S`."""
+        try:
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                await asyncio.gather(*map(self._release, self.kept.titles), *self._releasing)
+        except TimeoutError:
+            log.info("associations were left open", kept=len(self.kept))
+        for title in self.kept.titles:
+            self.kept.drop(title)
+
+    @asynccontextmanager
+    async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
+        revision = await self._broker.take_lease(key, self._owner)
+        if revision is None:
+            raise SessionFailedError(FailureKind.ELSEWHERE, f"another head end is in session with {what}")
+        try:
+            yield
+        finally:
+            giving = asyncio.ensure_future(self._give_back(key, revision))
+            try:
+                await asyncio.shield(giving)
+            except asyncio.CancelledError:
+                # A head end that stops leaves no lease behind: nobody else could talk to the meter until its end.
+                await giving
+                raise
+
+    async def _give_back(self, key: str, revision: int) -> None:
+        try:
+            await self._broker.free_lease(key, revision)
+        except StreamError:
+            # It runs out by itself, and this head end may take it anew before.
+            return
+
+    @asynccontextmanager
+    async def _line(self, meter: Meter, *, urgent: bool) -> AsyncIterator[ApduChannel]:
+        # A connection of its own goes before any address.
+        address = None if self._proven(meter) is not None else _address(meter)
+        server_sap = meter.compiled.device_type.associations.server_sap
+        if isinstance(address, HdlcLinkAddress):
+            key = f"line-{hashlib.sha256(address.link.name.encode()).hexdigest()[:32]}"
+            async with (
+                self.links.turn(address, urgent=urgent) as link,
+                self._lease(key, f"a meter behind {address.link.name}"),
+                link.line(address, server_sap) as line,
+            ):
+                yield line
+            return
+        async with self._wrapper_line(meter, address, server_sap) as line:
+            yield line
+
+    @asynccontextmanager
+    async def _wrapper_line(
+        self, meter: Meter, address: WrapperAddress | None, server_sap: int
+    ) -> AsyncIterator[WrapperChannel]:
+        kept = self._going_on(meter)
+        claimed = None if kept else self._claimed(meter)
+        carrier = kept.connection if kept else claimed or await self._carrier(meter, address)
+        proven = False
+        try:
+            with WrapperChannel(carrier, server_sap) as line:
+                yield line
+            proven = True
+        except SessionFailedError as failure:
+            # Out of step or silent: the next session begins with a fresh connection.
+            if claimed is not None:
+                carrier.close()
+                # It need not be the meter that has failed: this says nothing against an order to it.
+                raise SessionFailedError(
+                    FailureKind.UNREACHABLE, f"who claims to be the meter: {failure}"
+                ) from failure
+            if failure.kind in _SPOILS:
+                carrier.close()
+            raise
+        finally:
+            if claimed is not None:
+                self.greeter.settle(meter, claimed, proven=proven)
+            kept = self.kept.get(meter.entry.system_title)
+            if isinstance(carrier, DialledConnection) and (kept is None or kept.connection is not carrier):
+                carrier.close()
+
+    def _claimed(self, meter: Meter) -> MeterConnection | None:
+        """A connection that is yet to prove that it is the meter, where no other is known."""
+        if self._proven(meter) is not None or meter.entry.address is not None:
+            return None
+        return self.greeter.claimed(meter)
+
+    def _proven(self, meter: Meter) -> MeterConnection | None:
+        """The meter's own connection, if no other session is on it."""
+        connection = self._gate.by_slot.get(meter.slot)
+        free = connection is not None and connection.transport is not None and connection.on_answer is None
+        return connection if free else None
+
+    async def _carrier(
+        self, meter: Meter, address: WrapperAddress | None
+    ) -> MeterConnection | DialledConnection:
+        dialled_in = self._proven(meter)
+        if dialled_in is not None:
+            return dialled_in
+        if address is None:
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter has not dialled in")
+        push_sap = meter.compiled.device_type.associations.push_sap
+        on_push = self._gate.pushes_of(f"{address.host}:{address.port}")
+        return await dial(address.host, address.port, on_push, push_sap)
+
+
+def _address(meter: Meter) -> MeterAddress | None:
+    """Where the meter is, unless it dials; raises SessionFailedError (ours) for a text that says nothing."""
+    if meter.entry.address is None:
+        return None
+    try:
+        return parse_meter_address(meter.entry.address)
+    except ValueError as error:
+        raise SessionFailedError(FailureKind.OURS, str(error)) from error
+
+
+_OTHER_KEYS = frozenset(
+    {FailureKind.WRONG_KEY, FailureKind.REFUSED, FailureKind.PROTOCOL, FailureKind.TIMEOUT}
+)
+"""How a meter answers, or does not, who opens under keys that it does not have."""
+
+_SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
+"""Failures after which nothing more is to be had from a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """Keys and secret that a session may be opened by."""
+
+    client: Client
+    key_id: bytes
+    by_new_secret: bool = False
+
+
+def _credentials_to_try(meter: Meter, client: Client) -> list[_Credentials]:
+    """By which keys a meter may have to be opened, the likeliest first: more than one while it is being given others."""
+    ways, waiting = [_Credentials(client, meter.key_id)], meter.next
+    if waiting is None:
+        return ways
+    secret = waiting.hls_secret or client.secret
+    new = _Credentials(replace(client, keys=waiting.keys, secret=secret), waiting.key_id, by_new_secret=True)
+    ways.insert(0 if waiting.expected else 1, new)
+    if waiting.hls_secret is not None:
+        # The secret goes first, and whatever dies may die before the keys.
+        ways.append(_Credentials(replace(client, secret=secret), meter.key_id, by_new_secret=True))
+    return ways
+
+
+def client_of(meter: Meter, title: bytes) -> Client:
+    """The head end's own client under a system title: the utility association of the meter's type.
+
+    Raises SessionFailedError where its mechanism takes a secret and none of this meter is known.
+    """
+    saps = meter.compiled.device_type.associations
+    if saps.needs_secret and meter.hls_secret is None:
+        raise SessionFailedError(
+            FailureKind.OURS,
+            f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
+            "none of this meter is known: load it with a file of devices",
+        )
+    return replace(utility_client(saps, title), keys=meter.keys, secret=meter.hls_secret or b"")

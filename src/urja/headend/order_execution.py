@@ -1,0 +1,656 @@
+"""Signed orders from the pipeline: verified, kept in order per meter, carried out, confirmed, answered once.
+
+    broker ──▶ verify ──▶ remembered? ──▶ lane of the meter ──▶ session ──▶ module ──▶ memory ──▶ progress ──▶ ack
+
+A meter's orders wait in a *lane* and are carried out by their sequence, the load switch's first, as many as there are
+in one session. Nothing is begun after its end, nor an older order to the load switch once a newer one is there. What cannot be done now goes
+back to the broker with a delay that depends on the cause; the lane remembers it, and begins at once when the meter
+shows up. How an order ended is remembered first, then told, then acknowledged.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
+
+import structlog
+
+from urja.base.clock import Clock
+from urja.base.restored import Restored
+from urja.headend import commands, releases
+from urja.headend.command_context import CommandContext, CommandOutcome
+from urja.headend.disconnection_limits import (
+    Allowed,
+    Deferred,
+    DisconnectionLimiter,
+    Held,
+    SupplyLocation,
+    area_of,
+    counts_as_disconnection,
+)
+from urja.headend.failures import FailureKind, SessionFailedError
+from urja.headend.meter_sessions import MeterSessions
+from urja.headend.metrics import Metrics
+from urja.headend.new_keys import KeyGenerator
+from urja.headend.order_history import OrderHistories
+from urja.headend.profile_pulls import ProfilePuller
+from urja.headend.roster import Meter, Roster
+from urja.headend.round_trips import RoundTrips
+from urja.headend.session import Session
+from urja.stream import Broker
+from urja.stream.consumer import Consumer, Delivery
+from urja.stream.definitions import ORDER_ACK_S
+from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
+from urja.stream.orders import HELD_BY_CEILING, Order, Progress, ProgressState, SignedOrder
+from urja.stream.quarantine import Quarantined
+from urja.stream.signing import ForgedError
+from urja.stream.subjects import LEASE_S, REFUSED_ORDERS
+
+log = structlog.get_logger()
+
+SESSIONS_AT_ONCE: Final = 512
+MAX_ACTIVE_ORDERS: Final = 2000
+"""Orders taken from the broker and not given back: what more there is waits there."""
+SESSION_S: Final = 90.0
+"""Longest session, on the monotonic clock: below the lease that it is held under."""
+assert SESSION_S < LEASE_S
+MAX_ORDER_VALIDITY: Final = timedelta(days=31)
+MAX_CLOCK_SKEW: Final = timedelta(hours=1)
+"""How far in the future an order's issue may lie by this clock."""
+MAX_HELD_PER_METER: Final = 8
+HELD_REDELIVERY_S: Final = 300.0
+"""So long the broker keeps a held cut before it gives it out again: to whichever head end is there by then."""
+_LOOK_S: Final = 0.25
+"""How often it is looked whether a meter that was not here has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What a failure's cause asks for: growing pauses between these, and an end after so many (None: the order's)."""
+
+    first_s: float
+    longest_s: float
+    limit: int | None = None
+
+
+RETRIES: Final = {
+    FailureKind.UNREACHABLE: Retry(1.0, 60.0),
+    FailureKind.TIMEOUT: Retry(2.0, 60.0),
+    FailureKind.CUT: Retry(0.5, 30.0),
+    FailureKind.BUSY: Retry(2.0, 60.0),
+    FailureKind.NEW_KEYS: Retry(0.2, 10.0),
+    FailureKind.ELSEWHERE: Retry(2.0, 30.0),
+    FailureKind.DISOBEYED: Retry(1.0, 30.0, 5),
+    FailureKind.PROTOCOL: Retry(1.0, 10.0, 3),
+    # A counter that somebody else moved looks like a wrong key, once.
+    FailureKind.WRONG_KEY: Retry(1.0, 10.0, 3),
+}
+"""On the monotonic clock: links do not run faster in a demonstration. What is not here is final at once."""
+
+_OF_ONE_ORDER: Final = frozenset(
+    {FailureKind.REFUSED, FailureKind.BUSY, FailureKind.DISOBEYED, FailureKind.OURS}
+)
+"""Failures that leave the session as it was: the next order of the lane goes on in it."""
+
+
+@dataclass(slots=True)
+class _PendingOrder:
+    """An order in a lane. `delivery` is None while the broker has it back."""
+
+    order: Order
+    shard: int
+    delivery: Delivery[SignedOrder] | None
+    attempts: int = 0
+    failures: dict[FailureKind, int] = field(default_factory=dict)
+    told: str = ""
+    """What the pipeline was last told of its troubles."""
+    not_before_s: float = 0.0
+    """On the monotonic clock, where this order alone has to wait."""
+    counted: bool = False
+    """Whether a cut has been counted by the brake."""
+    round_trips: int = 0
+    """To the meter, in all attempts; those of the association count for the order it was opened for."""
+    held_at: datetime | None = None
+    """Since when a ceiling holds it: then it only ends, and is not carried out."""
+
+
+@dataclass(slots=True)
+class _MeterQueue:
+    """The orders of one meter by sequence."""
+
+    title: bytes
+    held: dict[int, _PendingOrder] = field(default_factory=dict)
+    running: bool = False
+    absent: bool = False
+    """The meter was not here when it was last tried."""
+    trips: RoundTrips = field(default_factory=RoundTrips)
+    """Of the present session."""
+    attributed: int = 0
+    """How many of them were added to an order."""
+
+    def attribute(self, held: _PendingOrder) -> None:
+        """Add the round trips since the last order of the session to this one."""
+        held.round_trips += self.trips.total() - self.attributed
+        self.attributed = self.trips.total()
+
+    def in_order(self) -> list[_PendingOrder]:
+        """By their sequence, the one to the load switch first: light does not wait for a display."""
+        return sorted(self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence))
+
+    def ends_by(self, now: datetime) -> bool:
+        return any(held.order.expires_at <= now for held in self.held.values())
+
+    @property
+    def newest_supply(self) -> int:
+        return max((held.order.sequence for held in self.held.values() if held.order.moves_supply), default=0)
+
+
+class OrderExecutor:
+    """Carries out the pipeline's orders."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        roster: Roster,
+        reach: MeterSessions,
+        pulls: ProfilePuller,
+        memories: OrderHistories,
+        brake: DisconnectionLimiter,
+        key_maker: KeyGenerator,
+        *,
+        key: bytes,
+        clock: Clock,
+        metrics: Metrics,
+        restored: Restored | None = None,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._restored = restored
+        self._broker = broker
+        self._roster = roster
+        self._reach = reach
+        self._pulls = pulls
+        self._memories = memories
+        self._brake = brake
+        self._key_maker = key_maker
+        self._key = key
+        self._clock = clock
+        self._metrics = metrics
+        self._wall_s = wall_s
+        self._lanes: dict[bytes, _MeterQueue] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
+        self._freed = asyncio.Event()
+        self._stopping = False
+        # Jitter is not a secret.
+        self._chance = random.Random()  # noqa: S311
+
+    # -- taking ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Take orders, for ever."""
+        if not self._key:
+            log.warning("no key to verify orders with: none will be carried out")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            group.create_task(self._look())
+            group.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                consumer = await self._broker.consume("COMMANDS")
+                try:
+                    await self._take(consumer)
+                finally:
+                    await consumer.close()
+            except (BrokerUnavailableError, StreamFullError) as error:
+                log.warning("orders cannot be taken", why=str(error))
+                await asyncio.sleep(0.5)
+                await self._broker.wait_connected()
+
+    async def _take(self, consumer: Consumer[SignedOrder]) -> None:
+        while True:
+            while (free := MAX_ACTIVE_ORDERS - self._in_hand()) <= 0:
+                self._freed.clear()
+                await self._freed.wait()
+            for delivery in await consumer.fetch(min(free, 200), wait_s=5.0):
+                await self._receive(delivery)
+
+    def _in_hand(self) -> int:
+        return sum(held.delivery is not None for lane in self._lanes.values() for held in lane.held.values())
+
+    async def stop(self) -> None:
+        """Give up what is under way, and give it back: another head end may have the meters."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self._lanes.values():
+            for held in lane.held.values():
+                if held.delivery is not None:
+                    await _unless_away(held.delivery.nak())
+
+    async def _beat(self) -> None:
+        """Tell the broker that what is in hand is being worked on."""
+        while True:
+            await asyncio.sleep(ORDER_ACK_S / 3)
+            for lane in list(self._lanes.values()):
+                for held in list(lane.held.values()):
+                    if held.delivery is not None:
+                        await _unless_away(held.delivery.in_progress())
+
+    async def _look(self) -> None:
+        """Begin at once with a meter that has come, and end in time what has expired."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now = self._clock.now()
+            for lane in list(self._lanes.values()):
+                if not lane.running and self._is_due(lane, now):
+                    self._start(lane)
+
+    def _is_due(self, lane: _MeterQueue, now: datetime) -> bool:
+        if lane.ends_by(now) or (lane.absent and self._is_here(lane)):
+            return True
+        return any(self._is_released(lane, held) for held in lane.held.values())
+
+    @property
+    def cuts_held(self) -> int:
+        """How many cuts a ceiling holds here."""
+        return len(self._held())
+
+    def what_is_held(self) -> releases.HeldSummary:
+        """The cuts that a ceiling holds here, summed up."""
+        held = self._held()
+        return releases.HeldSummary(
+            cuts=len(held),
+            areas=dict(
+                Counter(area_of(self._place(lane)) for lane, _ in held).most_common(
+                    releases.MAX_REPORTED_AREAS
+                )
+            ),
+            kinds=dict(Counter(waiting.order.kind for _, waiting in held)),
+            oldest_at=min((waiting.held_at for _, waiting in held if waiting.held_at), default=None),
+            last_end_at=max((waiting.order.expires_at for _, waiting in held), default=None),
+        )
+
+    def _held(self) -> list[tuple[_MeterQueue, _PendingOrder]]:
+        return [
+            (lane, waiting)
+            for lane in self._lanes.values()
+            for waiting in lane.held.values()
+            if waiting.held_at is not None
+        ]
+
+    def _is_released(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
+        return held.held_at is not None and self._brake.is_released(self._place(lane), held.held_at)
+
+    def _is_here(self, lane: _MeterQueue) -> bool:
+        meter = self._roster.meters.get(lane.title)
+        return meter is not None and self._reach.is_here(meter)
+
+    # -- judging --------------------------------------------------------------------------------------------
+
+    async def _receive(self, delivery: Delivery[SignedOrder]) -> None:
+        if self._stopping:
+            await delivery.nak()
+            return
+        try:
+            order = delivery.body.verified(self._key)
+        except ForgedError as error:
+            await self._refuse(delivery, "forged", str(error))
+            return
+        memory = await self._memories.of(order.system_title.hex())
+        if (ended := memory.ended.get(order.sequence)) is not None:
+            await self._repeat(delivery, order, ended)
+        elif order.sequence <= memory.floor:
+            await self._refuse(delivery, "replayed", f"order {order.sequence} of the meter is long past")
+        else:
+            self._admit(delivery, order)
+
+    async def _refuse(self, delivery: Delivery[SignedOrder], why: str, detail: str) -> None:
+        """Not the pipeline's, or not of now: kept for an operator, and never carried out."""
+        self._metrics.orders_refused.labels(why).inc()
+        log.error("order refused", why=why, detail=detail, sequence=delivery.sequence)
+        await self._broker.quarantine(
+            Quarantined(
+                standing="message",
+                source=REFUSED_ORDERS,
+                reason="forged-order",
+                detail=f"{why}: {detail}",
+                peer=f"urja.commands.{delivery.shard}",
+                received_at_ms=int(self._clock.now().timestamp() * 1000),
+                frame=delivery.body.payload,
+            )
+        )
+        await delivery.ack()
+
+    async def _repeat(self, delivery: Delivery[SignedOrder], order: Order, ended: Progress) -> None:
+        """It has ended: say so again, in case it was not heard."""
+        if ended.command_id != order.command_id:
+            await self._refuse(
+                delivery, "replayed", f"order {order.sequence} of the meter was another command"
+            )
+            return
+        if delivery.attempt == 1:
+            # The broker gives a message out anew after a crash; a new message with an old order is a copy.
+            self._metrics.orders_refused.labels("replayed").inc()
+            log.error("order replayed", sequence=order.sequence, correlation=order.correlation)
+        await self._broker.publish_progress(ended, delivery.shard)
+        await delivery.ack()
+
+    def _admit(self, delivery: Delivery[SignedOrder], order: Order) -> None:
+        lane = self._lanes.setdefault(order.system_title, _MeterQueue(order.system_title))
+        known = lane.held.get(order.sequence)
+        if known is not None:
+            known.delivery, known.not_before_s = delivery, 0.0
+        else:
+            lane.held[order.sequence] = _PendingOrder(order, delivery.shard, delivery, delivery.attempt - 1)
+        self._start(lane)
+
+    # -- a lane ---------------------------------------------------------------------------------------------
+
+    def _start(self, lane: _MeterQueue) -> None:
+        if lane.running:
+            return
+        lane.running = True
+        task = asyncio.get_running_loop().create_task(self._work_off(lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a lane of orders failed", exc_info=error)
+
+    async def _work_off(self, lane: _MeterQueue) -> None:
+        try:
+            async with self._room:
+                failure = await self._attempt(lane)
+                if failure is not None:
+                    await self._all_again(lane, failure)
+        except StreamError as error:
+            # What is in hand is not acknowledged, and comes again.
+            log.warning("orders are left to come again", why=str(error))
+            lane.held.clear()
+        except Exception:
+            lane.held.clear()
+            raise
+        finally:
+            lane.running = False
+            self._freed.set()
+            if not lane.held:
+                self._lanes.pop(lane.title, None)
+            elif not self._stopping and any(held.delivery is not None for held in lane.held.values()):
+                # It came when the session was already closing.
+                self._start(lane)
+
+    async def _attempt(self, lane: _MeterQueue) -> SessionFailedError | None:
+        """Carry out what is there; the failure that ended the session, if one did."""
+        lane.absent = False
+        lane.trips, lane.attributed = RoundTrips(), 0
+        self._reach.wait_for(lane.title, waiting=False)
+        first: _PendingOrder | None = None
+        try:
+            async with asyncio.timeout(SESSION_S):
+                first = await self._next(lane)
+                if first is None:
+                    return None
+                meter = self._meter(first.order)
+                urgent = first.order.moves_supply
+                async with self._reach.session(meter, lane.trips, urgent=urgent, keep=True) as session:
+                    current: _PendingOrder | None = first
+                    while current is not None:
+                        await self._one(lane, current, meter, session)
+                        current = await self._next(lane)
+        except TimeoutError:
+            return SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
+        except SessionFailedError as failure:
+            if first is not None:
+                # Where none was begun, they are of the association that did not come about.
+                lane.attribute(first)
+            return failure
+        return None
+
+    def _meter(self, order: Order) -> Meter:
+        meter = self._roster.meters.get(order.system_title)
+        if meter is None:
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+        return meter
+
+    async def _next(self, lane: _MeterQueue) -> _PendingOrder | None:
+        """The next order that may be begun now; those that may not any more end here."""
+        now_s = asyncio.get_running_loop().time()
+        for held in lane.in_order():
+            if held.not_before_s > now_s or await self._is_void(lane, held):
+                continue
+            if held.held_at is not None and held.delivery is None:
+                continue
+            if await self._may_begin(lane, held):
+                return held
+        return None
+
+    async def _is_void(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
+        order, now = held.order, self._clock.now()
+        entry = self._roster.meters.get(order.system_title)
+        if now >= order.expires_at:
+            await self._end(lane, held, CommandOutcome("expired", held.told or "it came too late"))
+        elif self._restored is not None and order.issued_at < self._restored.at:
+            # It may have been carried out since the copy, or its ground have gone: a payment of which nothing is known yet.
+            await self._end(
+                lane,
+                held,
+                CommandOutcome("superseded", "the data were put back from a copy after it was given"),
+            )
+        elif (memory := await self._memories.of(lane.title.hex())).has_lost(order):
+            await self._end(
+                lane, held, CommandOutcome("superseded", "what head ends remembered of it cannot be read")
+            )
+        elif (
+            order.issued_at > now + MAX_CLOCK_SKEW or order.expires_at - order.issued_at > MAX_ORDER_VALIDITY
+        ):
+            await self._end(
+                lane, held, CommandOutcome("failed", "refused: its times are not those of an order")
+            )
+        elif entry is not None and entry.entry.device_id != order.device_id:
+            await self._end(
+                lane, held, CommandOutcome("failed", "refused: the meter has another device id by now")
+            )
+        elif order.moves_supply and order.sequence < max(lane.newest_supply, memory.supply):
+            await self._end(
+                lane, held, CommandOutcome("superseded", "a newer order to the load switch is here")
+            )
+        elif self._is_released(lane, held):
+            await self._end(lane, held, CommandOutcome("superseded", "released: it is to be decided anew"))
+        else:
+            return False
+        return True
+
+    async def _may_begin(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
+        """Whether the brake lets an order through; one that it does not is given back to the broker."""
+        if held.counted or not counts_as_disconnection(held.order):
+            return True
+        memory = await self._memories.of(lane.title.hex())
+        if (held_at := memory.held.get(held.order.sequence)) is not None:
+            await self._hold(held, held_at)
+            return False
+        match verdict := await self._brake.take(self._place(lane)):
+            case Allowed():
+                held.counted = True
+                return True
+            case Deferred():
+                speed = self._clock.speed
+                delay_s = verdict.wait.total_seconds() / speed if speed > 0 else 1.0
+                await self._again(
+                    held, "the cap on cuts in a minute is reached", delay_s + self._chance.random()
+                )
+                self._metrics.cuts_held_back.inc()
+                return False
+            case Held() if len(memory.held) >= MAX_HELD_PER_METER:
+                # A meter's memory is one value of the broker's: without a bound, a flood would shut the meter out.
+                await self._end(
+                    lane,
+                    held,
+                    CommandOutcome("failed", f"{HELD_BY_CEILING}, and {MAX_HELD_PER_METER} before it"),
+                )
+                return False
+            case Held():
+                now = self._clock.now()
+                await self._memories.hold(lane.title.hex(), held.order.sequence, now)
+                log.warning("cut held", correlation=held.order.correlation, ceiling=verdict.ceiling)
+                await self._hold(held, now, verdict.ceiling)
+                return False
+            case _:
+                assert_never(verdict)
+
+    def _place(self, lane: _MeterQueue) -> SupplyLocation:
+        meter = self._roster.meters.get(lane.title)
+        return (
+            SupplyLocation() if meter is None else SupplyLocation(meter.entry.transformer, meter.entry.area)
+        )
+
+    async def _hold(self, held: _PendingOrder, at: datetime, ceiling: str = "") -> None:
+        """Keep a cut that is above a ceiling until it ends: it expires, or a newer order makes it void."""
+        if held.held_at is None:
+            held.held_at = at
+            held.told = f"{HELD_BY_CEILING}: {ceiling}" if ceiling else HELD_BY_CEILING
+            await self._tell(held, "trying", held.told)
+        await self._give_back(held, self._until_end(held, HELD_REDELIVERY_S))
+
+    # -- one order ------------------------------------------------------------------------------------------
+
+    async def _one(self, lane: _MeterQueue, held: _PendingOrder, meter: Meter, session: Session) -> None:
+        order = held.order
+        if order.moves_supply and not await self._memories.begin(lane.title.hex(), order):
+            # Another head end has begun a newer one in the meantime, or what it remembers of them was lost.
+            await self._end(
+                lane, held, CommandOutcome("superseded", "a newer order to the load switch was begun")
+            )
+            return
+        held.attempts += 1
+
+        async def acknowledged() -> None:
+            await self._tell(held, "acknowledged")
+
+        work = CommandContext(session, meter, order, self._clock, self._pulls, self._key_maker, acknowledged)
+        try:
+            try:
+                outcome = await commands.execute(work)
+            finally:
+                lane.attribute(held)
+        except SessionFailedError as failure:
+            if failure.kind not in _OF_ONE_ORDER:
+                raise
+            await self._failed(lane, held, failure)
+            return
+        await self._end(lane, held, outcome)
+
+    async def _all_again(self, lane: _MeterQueue, failure: SessionFailedError) -> None:
+        """The session was lost, or none came about: that is every waiting order's failure."""
+        lane.absent = failure.kind is FailureKind.UNREACHABLE
+        if lane.absent:
+            self._reach.wait_for(lane.title, waiting=True)
+        for held in lane.in_order():
+            if held.held_at is None and (held.delivery is not None or failure.kind not in RETRIES):
+                await self._failed(lane, held, failure)
+                if lane.absent:
+                    # Should the meter come before its time, it is begun with at once.
+                    held.not_before_s = 0.0
+
+    async def _failed(self, lane: _MeterQueue, held: _PendingOrder, failure: SessionFailedError) -> None:
+        """Try again later, or let it end."""
+        retry = RETRIES.get(failure.kind)
+        times = held.failures[failure.kind] = held.failures.get(failure.kind, 0) + 1
+        if retry is None or (retry.limit is not None and times >= retry.limit):
+            await self._end(lane, held, CommandOutcome("failed", str(failure)))
+            return
+        # Half of the pause is drawn by lot: what failed together is not tried together.
+        longest_s = min(retry.first_s * 2.0 ** min(times - 1, 16), retry.longest_s)
+        await self._again(held, str(failure), longest_s * (0.5 + 0.5 * self._chance.random()))
+
+    async def _again(self, held: _PendingOrder, why: str, delay_s: float) -> None:
+        """Give an order back for so long, but not beyond its end: that it has expired is told in time."""
+        speed, delay_s = self._clock.speed, self._until_end(held, delay_s)
+        attempts = max(held.attempts, held.delivery.attempt if held.delivery else 0)
+        log.info("order again", correlation=held.order.correlation, why=why, delay_s=round(delay_s, 2))
+        if why != held.told or attempts & (attempts - 1) == 0:
+            again_at = self._clock.now() + timedelta(seconds=delay_s * speed)
+            await self._tell(held, "trying", why, again_at=again_at)
+            held.told = why
+        held.not_before_s = asyncio.get_running_loop().time() + delay_s
+        await self._give_back(held, delay_s)
+        self._metrics.commands.labels(held.order.kind, "again").inc()
+
+    def _until_end(self, held: _PendingOrder, delay_s: float) -> float:
+        """A delay that does not go beyond the order's end."""
+        speed = self._clock.speed
+        if speed <= 0:
+            return delay_s
+        left_s = (held.order.expires_at - self._clock.now()).total_seconds() / speed
+        return min(delay_s, max(left_s, 0.0) + 0.05)
+
+    async def _give_back(self, held: _PendingOrder, delay_s: float) -> None:
+        if held.delivery is not None:
+            await held.delivery.nak(delay_s)
+            held.delivery = None
+            self._freed.set()
+
+    async def _end(self, lane: _MeterQueue, held: _PendingOrder, outcome: CommandOutcome) -> None:
+        """Remember how it ended, tell, acknowledge: in this order."""
+        evidence = dict(outcome.evidence)
+        if held.round_trips:
+            evidence["round_trips"] = held.round_trips
+            self._metrics.command_round_trips.labels(held.order.kind).observe(held.round_trips)
+        progress = self._progress(held, outcome.state, outcome.detail, evidence=evidence)
+        stands = await self._memories.end(lane.title.hex(), progress)
+        await self._broker.publish_progress(stands, held.shard)
+        del lane.held[held.order.sequence]
+        if held.delivery is not None:
+            await held.delivery.ack()
+        self._metrics.commands.labels(held.order.kind, stands.state).inc()
+        log.info(
+            "order ended",
+            correlation=held.order.correlation,
+            kind=held.order.kind,
+            state=stands.state,
+            detail=stands.detail,
+            attempts=stands.attempts,
+        )
+
+    async def _tell(
+        self, held: _PendingOrder, state: ProgressState, detail: str = "", again_at: datetime | None = None
+    ) -> None:
+        await self._broker.publish_progress(self._progress(held, state, detail, again_at), held.shard)
+
+    def _progress(
+        self,
+        held: _PendingOrder,
+        state: ProgressState,
+        detail: str = "",
+        again_at: datetime | None = None,
+        evidence: dict[str, Any] | None = None,
+    ) -> Progress:
+        return Progress(
+            command_id=held.order.command_id,
+            device_id=held.order.device_id,
+            sequence=held.order.sequence,
+            state=state,
+            at=self._clock.now(),
+            wall_ms=int(self._wall_s() * 1000),
+            detail=detail,
+            attempts=max(held.attempts, held.delivery.attempt if held.delivery else 0),
+            again_at=again_at,
+            evidence=evidence or {},
+            correlation=held.order.correlation,
+        )
+
+
+async def _unless_away(settled: Any) -> None:
+    """What is told to a broker that is away need not be told again: the order comes again from there."""
+    try:
+        await settled
+    except StreamError:
+        return

@@ -1,0 +1,212 @@
+"""Pulling a profile: rows by the meter's own capture objects, as records on the stream."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
+
+import numpy as np
+import structlog
+
+from urja.base.clock import Clock
+from urja.base.ip_networks import NOWHERE
+from urja.cosem import axdr
+from urja.cosem.axdr import Data
+from urja.cosem.companion import DeviceType
+from urja.headend import record_conversion
+from urja.headend.failures import FailureKind, SessionFailedError
+from urja.headend.metrics import Metrics
+from urja.headend.profiles import (
+    EVENT_LOGS,
+    ProfileShape,
+    block_records,
+    event_records,
+    implausible_rows,
+    read_rows,
+    read_shape,
+    register_records,
+    stamp_rows,
+)
+from urja.headend.quarantine_queue import QuarantineQueue
+from urja.headend.readable_rows import Buffer
+from urja.headend.record_conversion import ENERGY_PAIRS, set_provenance
+from urja.headend.roster import Meter
+from urja.headend.session import Session
+from urja.stream import Broker, Kind
+from urja.stream.codec import Records
+from urja.stream.messages import Profile
+from urja.stream.quarantine import Quarantined
+from urja.stream.records import OwnEvent, RegisterKind, Source
+
+log = structlog.get_logger()
+
+RECORDS_PER_MESSAGE = 4096
+PROFILES: tuple[str, ...] = get_args(Profile)
+
+
+@dataclass(frozen=True, slots=True)
+class PulledProfile:
+    """What a profile holds: as records for the stream, and as the meter has said it."""
+
+    kind: Kind
+    records: Records
+    buffers: tuple[Buffer, ...]
+
+
+class ProfilePuller:
+    """Reads profiles in open sessions and publishes what they hold."""
+
+    def __init__(self, broker: Broker, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
+        self._broker = broker
+        self._aside = aside
+        self._clock = clock
+        self._metrics = metrics
+        self._shapes: dict[tuple[bytes, str], ProfileShape] = {}
+
+    async def pull(
+        self,
+        session: Session,
+        meter: Meter,
+        profile: str,
+        window: tuple[datetime, datetime],
+        correlation: int,
+    ) -> PulledProfile:
+        """A profile's rows stamped within `window`; raises SessionFailedError."""
+        pulled = await self._pull(session, meter, profile, window, correlation)
+        pulled.records["device_id"] = meter.entry.device_id
+        set_provenance(pulled.records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
+        return pulled
+
+    async def publish(self, pulled: PulledProfile, meter: Meter, correlation: int) -> int:
+        """Bring records to the broker; how many. Raises StreamError."""
+        kind, records = pulled.kind, pulled.records
+        for start in range(0, len(records), RECORDS_PER_MESSAGE):
+            part = records[start : start + RECORDS_PER_MESSAGE]
+            await self._broker.publish_batch(kind, meter.entry.shard, part, correlation)
+            self._metrics.records.labels(kind.value).inc(len(part))
+        return len(records)
+
+    async def whole(self, session: Session, meter: Meter, profile: str) -> Buffer:
+        """All rows of a profile that is shown and not stored: nameplate, billing; raises SessionFailedError."""
+        device_type = meter.compiled.device_type
+        known = device_type.profiles.get(profile)
+        if known is None:
+            raise SessionFailedError(
+                FailureKind.OURS, f"meters of the type {device_type.name} have no profile {profile}"
+            )
+        shape = await self._shape(session, meter, known.obis, known.scaler_obis)
+        return Buffer(shape, await read_rows(session, device_type, shape, None))
+
+    async def _pull(
+        self,
+        session: Session,
+        meter: Meter,
+        profile: str,
+        window: tuple[datetime, datetime],
+        correlation: int,
+    ) -> PulledProfile:
+        device_type = meter.compiled.device_type
+        if profile in EVENT_LOGS:
+            return await self._events(session, meter, EVENT_LOGS[profile], window)
+        known = device_type.profiles[profile]
+        shape = await self._shape(session, meter, known.obis, known.scaler_obis)
+        live = profile == "instantaneous"
+        rows = await read_rows(session, device_type, shape, None if live else window)
+        period_s = meter.interval_s if profile == "block" else 86_400
+        stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
+        if stamped.unplaced:
+            log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
+        buffers = (Buffer(shape, stamped.rows),)
+        if profile == "block":
+            kind, records = Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
+        else:
+            register = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
+            kind = Kind.REGISTER
+            records = register_records(stamped, shape, device_type, profile, register)
+        wrong = implausible_rows(records, shape, known.columns)
+        for at in np.flatnonzero(wrong).tolist():
+            self._set_aside(meter, profile, stamped.rows[at], records[at], correlation)
+        if wrong.any():
+            await self._ask_for_person(meter, correlation)
+        return PulledProfile(kind, records[~wrong], buffers)
+
+    async def _ask_for_person(self, meter: Meter, correlation: int) -> None:
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        if meter.to_be_asked(now_ms // 1000):
+            events = record_conversion.head_end_events(
+                [(meter.entry.device_id, OwnEvent.PUSH_IMPLAUSIBLE)], now_ms // 1000
+            )
+            set_provenance(events, Source.PULL, correlation, now_ms)
+            await self._broker.publish_batch(Kind.EVENT, meter.entry.shard, events, correlation)
+
+    def _set_aside(
+        self, meter: Meter, profile: str, row: Sequence[Data], record: np.void, correlation: int
+    ) -> None:
+        """A row that says what cannot be is kept as it came (A-XDR, without a frame) and is no reading."""
+        title = meter.entry.system_title.hex()
+        told = ", ".join(f"{name} {record[name]}" for pair in ENERGY_PAIRS for name in pair)
+        self._aside.put(
+            Quarantined(
+                standing="proven",
+                source=NOWHERE,
+                title=title,
+                reason="implausible",
+                detail=f"a row of the profile {profile} tells less apparent than active energy: {told}",
+                peer="a session",
+                received_at_ms=int(self._clock.now().timestamp() * 1000),
+                frame=axdr.encode(axdr.structure(*row)),
+                correlation=correlation,
+            )
+        )
+
+    async def _events(
+        self, session: Session, meter: Meter, logs: tuple[str, ...], window: tuple[datetime, datetime]
+    ) -> PulledProfile:
+        """What stands in event logs. A log that this meter does not have is left out, as long as it has one."""
+        device_type = meter.compiled.device_type
+        found: list[Records] = []
+        buffers: list[Buffer] = []
+        refused: SessionFailedError | None = None
+        for obis in logs:
+            try:
+                shape = await self._shape(session, meter, obis, None)
+                rows = await _read_log(session, device_type, shape, window)
+            except SessionFailedError as failure:
+                if failure.kind is not FailureKind.REFUSED:
+                    raise
+                refused = failure
+                continue
+            stamped = stamp_rows(rows, _clock_index(shape), device_type, None).within(window)
+            found.append(event_records(stamped, shape, device_type, meter.entry.device_id))
+            buffers.append(Buffer(shape, stamped.rows))
+        if refused is not None and not found:
+            raise refused
+        return PulledProfile(Kind.EVENT, np.concatenate(found), tuple(buffers))
+
+    async def _shape(
+        self, session: Session, meter: Meter, obis: str, scaler_obis: str | None
+    ) -> ProfileShape:
+        """What the meter captures: read once, and again after a key change (a new meter, or a new set-up)."""
+        key = (meter.entry.system_title + meter.key_id, obis)
+        if key not in self._shapes:
+            self._shapes[key] = await read_shape(session, obis, scaler_obis)
+        return self._shapes[key]
+
+
+async def _read_log(
+    session: Session, device_type: DeviceType, shape: ProfileShape, window: tuple[datetime, datetime]
+) -> list[Sequence[Data]]:
+    """The rows of an event log; all of them where the meter takes no range there (IS 15959 asks for entries only)."""
+    try:
+        return await read_rows(session, device_type, shape, window)
+    except SessionFailedError as failure:
+        if failure.kind is not FailureKind.REFUSED:
+            raise
+        return await read_rows(session, device_type, shape, None)
+
+
+def _clock_index(shape: ProfileShape) -> int:
+    index = shape.clock_index
+    if index is None:
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
+    return index

@@ -1,0 +1,162 @@
+"""Frames that could not be taken go to the broker's quarantine, by queues of bounded size.
+
+A flood of garbage must not slow the pushes of honest meters, nor cost the evidence of others: what waits for the broker
+waits by source, each source pushes out its own oldest, and evidence of known meters goes first. What is pushed out, here
+or in the broker, and what finds no room is counted.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from urja.headend.metrics import Metrics
+from urja.stream import Broker
+from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError
+from urja.stream.quarantine import PER_SOURCE, Quarantined
+
+log = structlog.get_logger()
+
+_QUEUE_BYTES: Final = 4 << 20
+_SHARES: Final = 10_000
+"""Of so many sources it is remembered how much of theirs is kept."""
+_SHARE_FOR_S: Final = 60.0
+"""After so long the broker is asked again: an operator may have purged or replayed frames."""
+_PACE_S: Final = 0.01
+"""Rest after a frame that pushed out another."""
+_FULL_FOR_S: Final = 60.0
+"""How long a source for which there was no room is refused without asking the broker again."""
+
+
+class _SubjectQueues:
+    """Frames on their way, by the subject that they go to: each subject's turn comes round, its oldest frame first."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[Quarantined]] = OrderedDict()
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def put(self, item: Quarantined) -> int:
+        """Let a frame wait; how many were dropped for it: its source's oldest, or itself where that makes no room."""
+        own = self._waiting.setdefault(item.subject, deque())
+        own.append(item)
+        self._bytes += len(item.frame)
+        dropped = 0
+        while own and (len(own) > PER_SOURCE or self._bytes > _QUEUE_BYTES):
+            self._bytes -= len(own.popleft().frame)
+            dropped += 1
+        if not own:
+            del self._waiting[item.subject]
+        return dropped
+
+    def take(self) -> Quarantined:
+        """The next one."""
+        subject, own = self._waiting.popitem(last=False)
+        item = own.popleft()
+        self._bytes -= len(item.frame)
+        if own:
+            self._waiting[subject] = own
+        return item
+
+
+@dataclass(slots=True)
+class _Share:
+    """What is kept under one subject, as far as is known."""
+
+    kept: int
+    known_until_s: float
+    full_until_s: float = 0.0
+
+
+class QuarantineQueue:
+    """The quarantine's near end. `put` never waits; `run` carries to the broker."""
+
+    def __init__(self, broker: Broker, metrics: Metrics) -> None:
+        self._broker = broker
+        self._metrics = metrics
+        self._of_known, self._of_strangers = _SubjectQueues(), _SubjectQueues()
+        self._there_is = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._shares: OrderedDict[str, _Share] = OrderedDict()
+
+    def put(self, item: Quarantined) -> None:
+        """Set a frame aside; where there is no room, count what is dropped for it."""
+        self._metrics.quarantined.labels(item.reason).inc()
+        share = self._shares.get(item.subject)
+        if share is not None and share.full_until_s > time.monotonic():
+            self._overflows(item)
+            return
+        lane = self._of_strangers if item.standing == "unknown" else self._of_known
+        self._overflows(item, lane.put(item))
+        if lane:
+            self._idle.clear()
+            self._there_is.set()
+
+    def _overflows(self, item: Quarantined, count: int = 1) -> None:
+        self._metrics.quarantine_overflow.labels(item.standing).inc(count)
+
+    async def run(self) -> None:
+        """Carry frames to the broker, for ever; while it is away they wait here."""
+        while True:
+            await self._there_is.wait()
+            if not (lane := self._of_known or self._of_strangers):
+                self._there_is.clear()
+                self._idle.set()
+                continue
+            if await self._carry(lane.take()) and not self._of_known:
+                # Its source has its newest frames kept; a flood of it must not keep the broker's disk busy.
+                await asyncio.sleep(_PACE_S)
+
+    async def drain(self) -> None:
+        """Wait until everything has been carried."""
+        await self._idle.wait()
+
+    async def _carry(self, item: Quarantined) -> bool:
+        """Whether it was kept in the place of another."""
+        while True:
+            try:
+                share = await self._share(item)
+                kept = await self._broker.quarantine(item)
+                break
+            except BrokerUnavailableError:
+                await self._broker.wait_connected()
+                await asyncio.sleep(0.1)
+            except BrokerRefusedError as error:
+                log.error("the broker refuses a frame for quarantine", source=item.source, why=str(error))  # noqa: TRY400
+                self._overflows(item)
+                return False
+        if not kept:
+            share.full_until_s = time.monotonic() + _FULL_FOR_S
+            self._overflows(item)
+            return False
+        if share.kept >= PER_SOURCE:
+            self._overflows(item)
+            return True
+        share.kept += 1
+        log.info(
+            "set aside",
+            correlation=item.correlation,
+            reason=item.reason,
+            standing=item.standing,
+            source=item.source,
+            title=item.title,
+            peer=item.peer,
+        )
+        return False
+
+    async def _share(self, item: Quarantined) -> _Share:
+        now_s = time.monotonic()
+        share = self._shares.get(item.subject)
+        if share is None or share.known_until_s < now_s:
+            kept = await self._broker.quarantined_of(item)
+            share = self._shares[item.subject] = _Share(kept, now_s + _SHARE_FOR_S)
+            self._shares.move_to_end(item.subject)
+            if len(self._shares) > _SHARES:
+                self._shares.popitem(last=False)
+        return share

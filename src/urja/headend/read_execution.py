@@ -1,0 +1,158 @@
+"""Read requests from the pipeline: taken from the stream, carried out over sessions, answered by records.
+
+A request is tried until it succeeds, fails for good or is of no use any more (`not_after_at`, business time).
+What is worth another attempt goes back to the stream with a growing delay, so that a restart forgets nothing and
+another head end may have the connection. Records are published before the outcome, the outcome before the
+acknowledgement: whatever dies in between, the request comes again, and rows that come twice change nothing.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from urja.base.clock import Clock
+from urja.headend.failures import FailureKind, SessionFailedError
+from urja.headend.meter_sessions import MeterSessions
+from urja.headend.metrics import Metrics
+from urja.headend.profile_pulls import ProfilePuller
+from urja.headend.roster import Roster
+from urja.stream import Broker
+from urja.stream.consumer import Consumer, Delivery
+from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
+from urja.stream.messages import ReadOutcome, ReadRequest
+
+log = structlog.get_logger()
+
+SESSIONS_AT_ONCE: Final = 64
+SESSION_S: Final = 90.0
+"""Longest session, on the monotonic clock: below the consumer's wait for the acknowledgement (120 s)."""
+_LONGEST_DELAY_S: Final = 60.0
+
+
+class ReadExecutor:
+    """Carries out read requests."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        roster: Roster,
+        reach: MeterSessions,
+        pulls: ProfilePuller,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._broker = broker
+        self._roster = roster
+        self._reach = reach
+        self._pulls = pulls
+        self._clock = clock
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
+
+    async def run(self) -> None:
+        """Take requests, for ever."""
+        while True:
+            try:
+                consumer = await self._broker.consume("REQUESTS")
+                try:
+                    await self._take(consumer)
+                finally:
+                    await consumer.close()
+            except (BrokerUnavailableError, StreamFullError) as error:
+                log.warning("requests cannot be taken", why=str(error))
+                await asyncio.sleep(0.5)
+                await self._broker.wait_connected()
+
+    async def stop(self) -> None:
+        """Give up what is under way; its requests come again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _take(self, consumer: Consumer[ReadRequest]) -> None:
+        while True:
+            # No more is taken than can be begun at once: what waits here would run into its acknowledgement's end.
+            await self._room.acquire()
+            self._room.release()
+            free = SESSIONS_AT_ONCE - len(self._tasks)
+            for delivery in await consumer.fetch(max(1, free), wait_s=5.0):
+                await self._room.acquire()
+                task = asyncio.get_running_loop().create_task(self._carry_out(delivery))
+                self._tasks.add(task)
+                task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._room.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Not acknowledged: the broker gives the request out again.
+            log.error("a read request failed", exc_info=error)
+
+    # -- one request ----------------------------------------------------------------------------------------
+
+    async def _carry_out(self, delivery: Delivery[ReadRequest]) -> None:
+        request = delivery.body
+        if self._clock.now() > request.not_after_at:
+            await self._settle(delivery, ok=False, error="expired before the meter could be read")
+            return
+        try:
+            async with asyncio.timeout(SESSION_S):
+                rows = await self._read(request)
+        except TimeoutError:
+            await self._again(
+                delivery, SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
+            )
+        except SessionFailedError as failure:
+            if failure.transient:
+                await self._again(delivery, failure)
+            else:
+                await self._settle(delivery, ok=False, error=str(failure))
+        except StreamError as error:
+            log.warning("read not published", correlation=request.correlation, why=str(error))
+            await self._again(delivery, SessionFailedError(FailureKind.CUT, "the broker is away"))
+        else:
+            await self._settle(delivery, ok=True, rows=rows)
+
+    async def _settle(
+        self, delivery: Delivery[ReadRequest], *, ok: bool, error: str | None = None, rows: int = 0
+    ) -> None:
+        request = delivery.body
+        outcome = ReadOutcome(
+            request_id=request.request_id,
+            device_id=request.device_id,
+            ok=ok,
+            error=error,
+            rows=rows,
+            correlation=request.correlation,
+        )
+        await self._broker.publish_outcome(outcome, delivery.shard)
+        await delivery.ack()
+        self._metrics.reads.labels(request.profile, "ok" if ok else "failed").inc()
+        log.info(
+            "read request settled",
+            correlation=request.correlation,
+            profile=request.profile,
+            ok=ok,
+            error=error,
+            rows=rows,
+        )
+
+    async def _again(self, delivery: Delivery[ReadRequest], failure: SessionFailedError) -> None:
+        delay_s = min(2.0 ** min(delivery.attempt, 10), _LONGEST_DELAY_S)
+        self._metrics.reads.labels(delivery.body.profile, "again").inc()
+        log.info(
+            "read request again", correlation=delivery.body.correlation, why=str(failure), delay_s=delay_s
+        )
+        await delivery.nak(delay_s)
+
+    async def _read(self, request: ReadRequest) -> int:
+        meter = self._roster.meters.get(request.system_title)
+        if meter is None:
+            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+        window = (request.from_at, request.to_at)
+        async with self._reach.session(meter) as session:
+            pulled = await self._pulls.pull(session, meter, request.profile, window, request.correlation)
+        return await self._pulls.publish(pulled, meter, request.correlation)

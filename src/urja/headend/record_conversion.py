@@ -1,0 +1,216 @@
+"""Decoded pushes become records: base units, UTC starts, device ids. Arrays in, arrays out.
+
+The meter stamps an interval with its *end*; here, and nowhere else, it becomes the start of a half-open
+interval. Scaled quantities become whole base units by one named rounding: towards minus infinity, as the meter
+itself truncates; what is lost stays in the register and shows as the residual.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from urja.cosem.companion import Column, DeviceType
+from urja.cosem.layout import Decoded, Ints
+from urja.cosem.time import NOT_SPECIFIED
+from urja.stream.codec import Records
+from urja.stream.records import (
+    BLOCK,
+    EVENT,
+    NULL,
+    REGISTER,
+    EventState,
+    OwnEvent,
+    RegisterKind,
+    Source,
+    unlisted_bit,
+)
+
+Mask = npt.NDArray[np.bool_]
+
+BLOCK_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
+    "import_wh": ("import_wh", 0),
+    "import_vah": ("import_vah", 0),
+    "export_wh": ("export_wh", 0),
+    "export_vah": ("export_vah", 0),
+    "voltage": ("voltage_cv", -2),
+    "current": ("current_ca", -2),
+    "health": ("health", 0),
+}
+"""Companion column -> record field and the power of ten of the field's unit."""
+
+REGISTER_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
+    name: (name, 0) for name in ("import_wh", "import_vah", "export_wh", "export_vah", "tamper_count")
+}
+
+
+def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Ints:
+    """`values * 10**scaler` in units of `10**exponent`, rounded down; NULL where not valid."""
+    shift = scaler - exponent
+    if shift > 0:
+        # A product that leaves int64 is a value that no meter measures: it is missing, not wrapped around.
+        factor = 10 ** min(shift, 18)
+        valid = valid & (np.abs(values) <= (2**63 - 1) // factor)
+        values = np.where(valid, values, 0) * factor
+    elif shift < 0:
+        values = values // 10 ** min(-shift, 18)
+    return np.where(valid, values, NULL)
+
+
+def _fill(
+    records: Records, decoded: Decoded, columns: Sequence[Column], fields: Mapping[str, tuple[str, int]]
+) -> None:
+    for name, _ in fields.values():
+        records[name] = NULL
+    for column in columns:
+        if column.key in fields:
+            name, exponent = fields[column.key]
+            values, valid = decoded.column(column.key)
+            records[name] = rescale(values, valid, column.scaler, exponent)
+
+
+def blocks(decoded: Decoded, interval_s: Ints) -> Records:
+    """BLOCK records of block pushes, in their order; device and provenance are still to be filled in.
+
+    `interval_s` is the length of each meter's blocks: two of one type need not have the same.
+    """
+    records = np.zeros(len(decoded.ok), BLOCK)
+    end_at, _ = decoded.column("clock")
+    records["start_at"] = end_at - interval_s
+    records["length_s"] = interval_s
+    records["clock_status"] = decoded.clock_status("clock")
+    _fill(records, decoded, decoded.layout.columns, BLOCK_FIELDS)
+    return records
+
+
+ENERGY_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
+"""Active energy, and the apparent energy that is never below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Implausible:
+    """Pushes whose apparent energy lies below the active one, which no load has: by position, and in words."""
+
+    rows: Mask
+    pairs: tuple[tuple[str, str], ...]
+    decoded: Decoded
+
+    def says(self, row: int) -> str:
+        """What is wrong with one of them."""
+        for active, apparent in self.pairs:
+            (wh, _), (vah, _) = self.decoded.column(active), self.decoded.column(apparent)
+            if _too_low(self.decoded, active, apparent)[row]:
+                return f"{apparent} ({vah[row]}) is below {active} ({wh[row]})"
+        raise AssertionError("it is one of them")
+
+
+def find_implausible(decoded: Decoded) -> Implausible | None:
+    """Which pushes say an apparent energy that is below the active one by more than one unit of the coarser scaler.
+
+    Each register is cut off to whole units by itself, so one unit below is honest. None where there is none.
+    """
+    known = decoded.layout.value_lines
+    pairs = tuple(pair for pair in ENERGY_PAIRS if pair[0] in known and pair[1] in known)
+    rows = np.zeros(len(decoded.ok), np.bool_)
+    for active, apparent in pairs:
+        rows |= _too_low(decoded, active, apparent)
+    return Implausible(rows, pairs, decoded) if rows.any() else None
+
+
+def _too_low(decoded: Decoded, active: str, apparent: str) -> Mask:
+    scalers = {column.key: column.scaler for column in decoded.layout.columns}
+    (wh, has_wh), (vah, has_vah) = decoded.column(active), decoded.column(apparent)
+    finer = scalers[active] - scalers[apparent]
+    low: Mask
+    if finer == 0:
+        low = wh - vah > 1
+    else:
+        units = 10.0 ** abs(finer)
+        low = (wh * units - vah if finer > 0 else wh - vah * units) > units
+    return low & has_wh & has_vah
+
+
+def registers(decoded: Decoded, kind: RegisterKind) -> Records:
+    """REGISTER records of pushes that carry cumulative registers."""
+    records = np.zeros(len(decoded.ok), REGISTER)
+    records["read_at"], _ = decoded.column("clock")
+    records["kind"] = kind
+    records["clock_status"] = decoded.clock_status("clock")
+    _fill(records, decoded, decoded.layout.columns, REGISTER_FIELDS)
+    return records
+
+
+@dataclass(frozen=True, slots=True)
+class EventFact:
+    """An event read out of a change of the event status word."""
+
+    code: int
+    state: EventState
+
+
+_STATES: Final = {
+    "occurred": EventState.OCCURRED,
+    "restored": EventState.RESTORED,
+    "instant": EventState.INSTANT,
+}
+
+
+def esw_changes(
+    before: int, after: int, device_type: DeviceType, *, in_order: bool = True
+) -> list[EventFact]:
+    """The events between two event status words (IS 15959: bit 0 is the first on the wire).
+
+    A bit that rises is its event; one that falls is the event's counterpart where the event began something.
+    An alert that was overtaken (`in_good_standing` False) says what had risen, but not what is over since. A bit that the type
+    does not list is an event of its own number.
+    """
+    companion = device_type.companion
+    changed = before ^ after if in_order else after & ~before
+    facts: dict[int, EventFact] = {}
+    for bit, meaning in companion.esw.items():
+        mask = 1 << (companion.esw_length - 1 - bit)
+        if not changed & mask or meaning.event is None:
+            continue
+        event = companion.events[meaning.event]
+        if not after & mask:
+            if event.state != "occurred" or event.counterpart is None:
+                continue
+            event = companion.events[event.counterpart]
+        facts[event.code] = EventFact(device_type.meant.get(event.code, event.code), _STATES[event.state])
+    for bit in range(companion.esw_length):
+        mask = 1 << (companion.esw_length - 1 - bit)
+        if changed & mask and bit not in companion.esw:
+            code = unlisted_bit(bit)
+            facts[code] = EventFact(code, EventState.OCCURRED if after & mask else EventState.RESTORED)
+    return list(facts.values())
+
+
+def events(rows: Sequence[tuple[int, int, EventFact, int]]) -> Records:
+    """EVENT records of `(device_id, occurred_at, fact, clock_status)` rows."""
+    records = np.zeros(len(rows), EVENT)
+    for record, (device_id, occurred_at, fact, clock_status) in zip(records, rows, strict=True):
+        record["device_id"] = device_id
+        record["occurred_at"] = occurred_at
+        record["code"] = fact.code
+        record["state"] = fact.state
+        record["clock_status"] = clock_status
+    return records
+
+
+def head_end_events(told: Sequence[tuple[int, OwnEvent]], at_s: int) -> Records:
+    """EVENT records of what the head end tells of devices, all at one instant."""
+    return events(
+        [(device_id, at_s, EventFact(code, EventState.INSTANT), NOT_SPECIFIED) for device_id, code in told]
+    )
+
+
+def set_provenance(
+    records: Records, source: Source, correlations: Ints | int, received_at_ms: int
+) -> Records:
+    """Fill in where the records came from and when."""
+    records["source"] = source
+    records["correlation"] = correlations
+    records["received_at"] = received_at_ms
+    return records

@@ -1,0 +1,63 @@
+"""The key store of a running head end: it follows the file that holds the key-encryption key while that is changed.
+
+The key is changed at the box (`urja keys rotate-master`) while the head end works on: first the file names both keys, then
+the meters' keys come wrapped anew with the projection, then the file names the new one alone.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from urja.base.json_files import UNREADABLE
+from urja.base.keystore import KeyNotOpenedError
+from urja.cosem.errors import CosemError
+from urja.cosem.security import KekStore
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_S: Final = 0.5
+
+
+class _Keys(msgspec.Struct, frozen=True):
+    """What is read of the head end's secrets."""
+
+    kek: bytes
+    retiring_kek: bytes = b""
+
+
+class ReloadingKeyStore:
+    """Wraps and opens keys as the file says now; as `first` where there is no file."""
+
+    def __init__(self, first: KekStore, file: Path | None) -> None:
+        self._store = first
+        self._file = file
+        self._seen = 0
+        self._looked_s = float("-inf")
+
+    def wrap(self, key: bytes) -> bytes:
+        return self._current().wrap(key)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        try:
+            return self._current().unwrap(wrapped)
+        except KeyNotOpenedError:
+            # The file may have changed within the pause.
+            self._looked_s = float("-inf")
+            return self._current().unwrap(wrapped)
+
+    def _current(self) -> KekStore:
+        if self._file is None or time.monotonic() - self._looked_s < _LOOK_AGAIN_S:
+            return self._store
+        try:
+            changed = self._file.stat().st_mtime_ns
+            if changed != self._seen:
+                read = msgspec.json.decode(self._file.read_bytes(), type=_Keys)
+                self._store, self._seen = KekStore(read.kek, read.retiring_kek), changed
+        except (OSError, CosemError, *UNREADABLE) as error:
+            # Its words would quote the file. The keys before stay.
+            log.warning("the file of the key-encryption key cannot be read", why=type(error).__name__)
+        self._looked_s = time.monotonic()
+        return self._store

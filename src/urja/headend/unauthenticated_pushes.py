@@ -1,0 +1,58 @@
+"""Records of pushes without a tag: told to the pipeline as such, and proof of nothing.
+
+They change nothing here: no window, no event status word, no connection's name, and no person is asked to look at what
+does not fit.
+"""
+
+import numpy as np
+
+from urja.cosem.layout import Ints
+from urja.cosem.push_batch import PushGroup
+from urja.headend import record_conversion
+from urja.headend.roster import Roster
+from urja.stream import Kind
+from urja.stream.codec import Records
+from urja.stream.records import RegisterKind
+
+
+def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Records]:
+    """Kind, position in the batch, meter and record of each push that names a moment and says what can be.
+
+    Of an alert, what has risen in its event status word: the pipeline has the meter's own logs read.
+    """
+    clock, keep = group.decoded.column("clock")
+    if wrong := record_conversion.find_implausible(group.decoded):
+        keep = keep & ~wrong.rows
+    index, refs = group.index.astype(np.int64)[keep], group.refs[keep]
+    compiled = roster.by_slot[int(group.refs[0])].compiled
+    match compiled.push_key(group.layout.name):
+        case "block":
+            return (
+                Kind.BLOCK,
+                index,
+                refs,
+                record_conversion.blocks(group.decoded, roster.intervals_s[group.refs])[keep],
+            )
+        case "instantaneous":
+            return (
+                Kind.REGISTER,
+                index,
+                refs,
+                record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)[keep],
+            )
+        case "alert":
+            words, status = group.decoded.strings("esw"), group.decoded.clock_status("clock")
+            told = [
+                (row, fact)
+                for row in np.flatnonzero(keep).tolist()
+                for fact in record_conversion.esw_changes(
+                    0, int.from_bytes(words[row] or b""), compiled.device_type, in_order=False
+                )
+            ]
+            rows = np.array([row for row, _ in told], np.intp)
+            records = record_conversion.events(
+                [(0, int(clock[row]), fact, int(status[row])) for row, fact in told]
+            )
+            return Kind.EVENT, group.index.astype(np.int64)[rows], group.refs[rows], records
+        case unknown:
+            raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")

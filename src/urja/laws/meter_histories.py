@@ -1,0 +1,142 @@
+"""What was done to each meter of a fleet, by the fleet's own journal: the laws' witness beside the truth file."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from urja.meter.fleet import FleetFile
+from urja.meter.identity import Identity
+from urja.meter.inputs import NOT_INSTALLED, Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
+
+type Span = tuple[int, int]
+"""Unix seconds, half open."""
+
+FOR_EVER_S: Final = 1 << 40
+_TAMPERS: Final = {"cover": "cover_opened", "magnet": "magnet", "neutral": "neutral_disturbed"}
+
+
+@dataclass(slots=True)
+class MeterHistory:
+    """What was done to one meter: an undisturbed one has an empty past."""
+
+    welded: bool = False
+    tampered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """When each tamper began, by the flag it asks for."""
+    away: list[Span] = field(default_factory=list)
+    """When nothing could be heard of it: no link, or no power. In order, and apart."""
+    off_wall: list[Span] = field(default_factory=list)
+    """When it lay in its box, or had been taken away: it measures nothing then, and nobody listens for it."""
+    by_the_clock: bool = False
+    """Whether its link goes away and comes back by the hour: then nothing is said of when it was there."""
+
+    def is_away(self, start_s: int, end_s: int) -> bool:
+        """Whether it was away all the time."""
+        return any(begins <= start_s and end_s <= ends for begins, ends in self.away)
+
+    def hangs(self, at_s: int) -> bool:
+        """Whether it hung on its wall at an instant."""
+        return not any(begins <= at_s < ends for begins, ends in self.off_wall)
+
+    def measures(self, start_s: int, end_s: int) -> bool:
+        """Whether it hung on its wall in any of a time."""
+        return not any(begins <= start_s and end_s <= ends for begins, ends in self.off_wall)
+
+    def is_there(self, start_s: int, end_s: int) -> bool:
+        """Whether it was never away."""
+        return not self.by_the_clock and not any(
+            begins < end_s and start_s < ends for begins, ends in self.away
+        )
+
+
+def meter_histories(fleet: FleetFile, done: Iterable[Entry], horizon: datetime) -> dict[str, MeterHistory]:
+    """By serial, every meter's past up to `horizon`."""
+    entries: dict[str, list[Entry]] = defaultdict(list)
+    for entry in done:
+        if entry.at_s <= horizon.timestamp():
+            entries[entry.serial].append(entry)
+    return {meter.serial: _past(meter, entries[meter.serial]) for meter in fleet.meters}
+
+
+def _past(meter: Identity, entries: list[Entry]) -> MeterHistory:
+    past = MeterHistory(
+        welded=meter.relay.welded, by_the_clock=meter.link.unreachable not in ("never", "always")
+    )
+    _tell(past, entries)
+    if meter.link.unreachable == "always":
+        past.away = [(0, FOR_EVER_S)]
+    return past
+
+
+def _tell(past: MeterHistory, entries: list[Entry]) -> None:
+    """Fold what was done to a meter, in its order."""
+    on: set[str] = set()
+    for entry in entries:
+        match entry.input:
+            case Weld(True):
+                past.welded = True
+            case MoveTamper(switch, now_on):
+                if now_on and switch not in on:
+                    past.tampered[_TAMPERS[switch]].append(entry.at_s)
+                on = on | {switch} if now_on else on - {switch}
+            case _:
+                pass  # What neither welds the switch nor opens the case leaves no tamper behind.
+    past.off_wall = list(_off_wall(entries))
+    past.away = _together([*_dark(entries), *_silenced(entries)])
+
+
+def _dark(entries: list[Entry]) -> Iterator[Span]:
+    """When the meter had no power: as long as one reason for it lasts."""
+    reasons: set[str] = set()
+    since_s = 0
+    for entry in entries:
+        before = bool(reasons)
+        match entry.input:
+            case PowerCut(reason):
+                reasons.add(reason)
+            case PowerBack(None):
+                reasons &= {NOT_INSTALLED}
+            case PowerBack(reason):
+                reasons.discard(reason)
+            case _:
+                pass  # No other input takes or gives power.
+        if reasons and not before:
+            since_s = entry.at_s
+        if before and not reasons:
+            yield since_s, entry.at_s
+    if reasons:
+        yield since_s, FOR_EVER_S
+
+
+def _off_wall(entries: list[Entry]) -> Iterator[Span]:
+    """From the box to the wall, and from the wall away."""
+    since_s: int | None = None
+    for entry in entries:
+        if entry.input == PowerCut(NOT_INSTALLED):
+            since_s = entry.at_s
+        elif entry.input == PowerBack(NOT_INSTALLED) and since_s is not None:
+            yield since_s, entry.at_s
+            since_s = None
+    if since_s is not None:
+        yield since_s, FOR_EVER_S
+
+
+def _silenced(entries: list[Entry]) -> Iterator[Span]:
+    """When the link was dead: each order replaces the one before."""
+    orders = [(entry.at_s, entry.input.until_s) for entry in entries if isinstance(entry.input, Silence)]
+    for (at_s, until_s), (next_s, _) in pairwise([*orders, (FOR_EVER_S, 0)]):
+        if until_s > at_s:
+            yield at_s, min(until_s, next_s)
+
+
+def _together(spans: Iterable[Span]) -> list[Span]:
+    """In order, and apart from each other."""
+    joined: list[Span] = []
+    for begins, ends in sorted(spans):
+        if joined and begins <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
+        else:
+            joined.append((begins, ends))
+    return joined

@@ -1,0 +1,246 @@
+"""The meters' truth files against Urja's books: what was drawn, what is stored, what is listed as missing.
+
+The truth file is written by the simulated supply alone. Nothing here asks the code that stored or accrued a
+reading: the books are read as rows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from urja.meter.truth import TruthRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEnergy:
+    """What one meter's household drew, at the meter's resolution of 1 Wh, in intervals closed by `horizon`.
+
+    `blocks` has the increments by interval start: several where the clock was set back over a start.
+    `registers` has the advance since installation at each closing instant, by the meter's own stamp; `dark` those
+    instants before which there was no power for a whole interval: a meter may have no row of them.
+    """
+
+    blocks: dict[int, list[int]]
+    registers: dict[int, int]
+    dark: set[int]
+    lengths: dict[int, int] = field(default_factory=dict)
+    """Of intervals, in seconds, by their start."""
+
+    @classmethod
+    def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "TrueEnergy"]:
+        """By serial number; a record that a restarted fleet has written again counts once."""
+        drawn: dict[str, TrueEnergy] = defaultdict(lambda: cls(defaultdict(list), {}, set()))
+        for record in dict.fromkeys(records):
+            if record.end_s <= horizon.timestamp():
+                drawn[record.serial].blocks[record.start_s].append(record.drawn_mwh // 1000)
+                drawn[record.serial].lengths[record.start_s] = record.end_s - record.start_s
+                drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
+                if not record.powered:
+                    drawn[record.serial].dark.add(record.end_s)
+        return dict(drawn)
+
+    def energy_wh(self, zone: ZoneInfo, book: "StoredReadings") -> int:
+        """The register's advance to the last instant at which it was read, then the blocks since: what is billed from.
+
+        That is a local midnight, or when somebody read it: then between two closing instants the read is believed as
+        far as it lies between them. Of a meter that was taken away all of the advance; in its box it draws nothing.
+        """
+        if book.taken_s is not None:
+            return max(self.registers.values(), default=0)
+        midnights = [at for at in self.registers if is_midnight(at, zone) and at >= book.hung_s]
+        last = max([*midnights, *book.reads], default=0)
+        since = sum(sum(values) for start, values in self.blocks.items() if start >= last)
+        return self._advance(last, book) + since
+
+    def _advance(self, at: int, book: "StoredReadings") -> int:
+        if at in self.registers or at not in book.reads:
+            return self.registers.get(at, 0)
+        before = max((wh for stamp, wh in self.registers.items() if stamp < at), default=0)
+        after = min((wh for stamp, wh in self.registers.items() if stamp > at), default=before)
+        return min(max(book.reads[at] - book.installed_wh, before), after)
+
+
+def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
+    """Whether a Unix time is 00:00 on the clocks of a zone."""
+    local = datetime.fromtimestamp(stamp, zone)
+    return (local.hour, local.minute, local.second) == (0, 0, 0)
+
+
+@dataclass(slots=True)
+class StoredReadings:
+    """What Urja's tables hold of one meter, up to the horizon: rows as they are, current versions only."""
+
+    blocks: dict[int, int]
+    missing: set[int]
+    midnights: dict[int, int]
+    reads: dict[int, int] = field(default_factory=dict)
+    """Registers that somebody read at the meter, by the instant."""
+    installed_wh: int = 0
+    hung_s: int = 0
+    taken_s: int | None = None
+    """When it was taken away; none while it hangs."""
+    taken_wh: int = 0
+    """Its last register, as read or estimated then."""
+    asked_to: int = 0
+    """Up to here the books do not list a midnight's register as missing."""
+    billed: bool = True
+    """Whether somebody pays for it; a transformer's meter measures what others pay for."""
+
+    def hung(self, start: int, end: int) -> bool:
+        """Whether it hung on its wall for all of an interval."""
+        return self.hung_s <= start and (self.taken_s is None or end <= self.taken_s)
+
+    def energy_wh(self) -> int:
+        """The same sum as `Drawn.energy_wh`, from the books."""
+        if self.taken_s is not None:
+            return self.taken_wh - self.installed_wh
+        anchors = {**self.reads, **self.midnights}
+        last = max(anchors, default=0)
+        since = sum(value for start, value in self.blocks.items() if start >= last)
+        return anchors.get(last, self.installed_wh) - self.installed_wh + since
+
+
+_BLOCKS = """
+    SELECT DISTINCT ON (device_id, start_at) device_id, extract(epoch FROM start_at)::bigint, import_wh
+    FROM readings_interval WHERE channel_set = 1 AND start_at < %s ORDER BY device_id, start_at, version DESC
+"""
+_MISSING = """
+    SELECT device_id, extract(epoch FROM start_at)::bigint FROM readings_gap
+    WHERE closed_at IS NULL AND start_at < %s
+"""
+_REGISTERS = """
+    SELECT DISTINCT ON (device_id, read_at) device_id, extract(epoch FROM read_at)::bigint, import_wh, kind
+    FROM readings_register WHERE read_at <= %s AND kind IN (2, 5)
+    ORDER BY device_id, read_at, kind, version DESC
+"""
+_ASKED = """
+    SELECT p.device_id, max(extract(epoch FROM c.daily_to_at)::bigint)
+    FROM assets_device_period p JOIN readings_coverage c ON c.device_period_id = p.id
+    WHERE c.daily_to_at IS NOT NULL GROUP BY 1
+"""
+_DEVICES = """
+    SELECT d.id, d.serial, bool_or(p.role = 1), extract(epoch FROM min(p.valid_from))::bigint,
+        CASE WHEN bool_and(p.valid_to IS NOT NULL) THEN ceil(extract(epoch FROM max(p.valid_to)))::bigint END
+    FROM assets_device d JOIN assets_device_period p ON p.device_id = d.id GROUP BY d.id
+"""
+_INSTALLATION = 5
+
+
+def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, StoredReadings]:
+    """What is stored and what is listed as missing of each meter, by serial number."""
+    devices = connection.execute(_DEVICES).fetchall()
+    serials = {device: serial for device, serial, *_ in devices}
+    books = {
+        serial: StoredReadings({}, set(), {}, hung_s=hung_s, taken_s=taken_s, billed=billed)
+        for _, serial, billed, hung_s, taken_s in devices
+    }
+    # Rows of a meter that never hung anywhere, by a registry that was put right since, are nobody's.
+    for device, start, wh in connection.execute(_BLOCKS, [horizon]):
+        if device in serials:
+            books[serials[device]].blocks[start] = wh
+    for device, start in connection.execute(_MISSING, [horizon]):
+        if device in serials:
+            books[serials[device]].missing.add(start)
+    for device, at, wh, kind in connection.execute(_REGISTERS, [horizon]):
+        if device not in serials:
+            continue
+        book = books[serials[device]]
+        (book.reads if kind == _INSTALLATION else book.midnights)[at] = wh
+        if at == book.hung_s:
+            book.installed_wh = wh
+        if at == book.taken_s:
+            book.taken_wh = wh
+    for device, asked_to in connection.execute(_ASKED):
+        books[serials[device]].asked_to = asked_to
+    return books
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Truth beside books, for the fleet; energies are those of the meters that somebody pays for."""
+
+    drawn_wh: int
+    stored_wh: int
+    missing: int
+    """Intervals and midnights that the books themselves list as missing."""
+    faults: tuple[str, ...]
+    """Every interval or register in which books and truth differ, in words."""
+
+
+def compare(drawn: dict[str, TrueEnergy], books: dict[str, StoredReadings], zone: ZoneInfo) -> Comparison:
+    """Interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
+    faults: list[str] = []
+    # What a meter that was taken away has not sent will not come; its registers have said it.
+    missing = sum(len(book.missing) for book in books.values() if book.taken_s is None)
+    for serial, truth in drawn.items():
+        book = books.get(serial)
+        if book is None:
+            # One that lies in its box draws nothing, and hangs nowhere.
+            faults += [f"{serial}: not in the registry"] if any(truth.registers.values()) else []
+            continue
+        faults += _block_faults(serial, truth, book)
+        faults += _register_faults(serial, truth, book)
+        unread = _unread(truth, book, zone)
+        missing += sum(stamp > book.asked_to for stamp in unread)
+        faults += [
+            f"{serial} {datetime.fromtimestamp(stamp, UTC)}: register neither read nor listed as missing"
+            for stamp in unread
+            if stamp <= book.asked_to
+        ]
+    billed = {serial: book for serial, book in books.items() if book.billed}
+    return Comparison(
+        drawn_wh=sum(
+            truth.energy_wh(zone, billed[serial]) for serial, truth in drawn.items() if serial in billed
+        ),
+        stored_wh=sum(book.energy_wh() for book in billed.values()),
+        missing=missing,
+        faults=tuple(faults),
+    )
+
+
+def _block_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Iterable[str]:
+    for start, values in sorted(truth.blocks.items()):
+        at = datetime.fromtimestamp(start, UTC)
+        if not book.hung(start, start + truth.lengths[start]):
+            # Somebody took the meter away or hung it up meanwhile: the registers of that instant speak.
+            continue
+        if start in book.blocks:
+            if book.blocks[start] not in values:
+                yield f"{serial} {at}: drew {values} Wh, stored {book.blocks[start]} Wh"
+        elif start not in book.missing:
+            yield f"{serial} {at}: drew {values} Wh, neither stored nor listed as missing"
+    for start in sorted(book.blocks.keys() - truth.blocks.keys()):
+        if book.blocks[start]:
+            yield f"{serial} {datetime.fromtimestamp(start, UTC)}: {book.blocks[start]} Wh that nobody drew"
+
+
+def _register_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Iterable[str]:
+    for stamp, wh in sorted(book.midnights.items()):
+        advance = wh - book.installed_wh
+        if stamp in truth.registers and truth.registers[stamp] != advance:
+            at = datetime.fromtimestamp(stamp, UTC)
+            yield f"{serial} {at}: register advanced {truth.registers[stamp]} Wh, read {advance} Wh"
+
+
+def _unread(truth: TrueEnergy, book: StoredReadings, zone: ZoneInfo) -> list[int]:
+    """Midnights that the meter has lived through with power and whose register the books do not have."""
+    return sorted(
+        stamp
+        for stamp in truth.registers.keys() - truth.dark - book.midnights.keys()
+        if is_midnight(stamp, zone) and book.hung(stamp, stamp)
+    )
+
+
+def midnights_between(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Local midnights in (start, end]."""
+    day = start.astimezone(zone).date() + timedelta(days=1)
+    found = []
+    while (midnight := datetime(day.year, day.month, day.day, tzinfo=zone)) <= end:
+        found.append(midnight)
+        day += timedelta(days=1)
+    return found

@@ -1,0 +1,319 @@
+"""The fleet's control: orders as JSON lines on a Unix socket, one answer a line (docs/meter.md has the orders)."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+
+from urja.meter.faults import FaultRates
+from urja.meter.inputs import (
+    SERVICE_OUTAGE,
+    Hook,
+    Input,
+    MoveTamper,
+    Operate,
+    SetLoadLimit,
+    TamperSwitch,
+    WatchOverload,
+    Weld,
+)
+from urja.meter.link import FOR_EVER_S
+from urja.meter.relay import Order
+from urja.meter.station import Station
+from urja.meter.town import Town
+
+log = structlog.get_logger()
+
+_HOOK_LIMIT_W: Final = 100_000
+
+
+class Fleet(Protocol):
+    """What is controlled (`urja.meter.fleet.Fleet`)."""
+
+    town: Town
+
+    def now(self) -> datetime: ...
+    def wake(self) -> None: ...
+    def flush(self) -> None: ...
+    def status(self) -> dict[str, Any]: ...
+    def totals(self) -> list[dict[str, Any]]: ...
+    def chosen(
+        self,
+        serials: list[str] | None = None,
+        transformers: list[str] | None = None,
+        feeders: list[str] | None = None,
+    ) -> list[Station]: ...
+    def exchange(self, old: str, new: str) -> dict[str, Any]: ...
+    def next_boundary(self) -> datetime: ...
+    async def close_at(self, instant: datetime) -> None: ...
+    def reopen(self) -> None: ...
+
+
+class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the control: what to do (`do`), with which meters (all where none are named), and how."""
+
+    do: str
+    serials: list[str] | None = None
+    transformers: list[str] | None = None
+    feeders: list[str] | None = None
+    at: datetime | None = None
+    ppm: int = 0
+    rates: FaultRates | None = None
+    on: bool = True
+    switch: TamperSwitch | None = None
+    watts: int | None = None
+    minutes: float | None = None
+
+    @property
+    def names_meters(self) -> bool:
+        """Whether it is for some meters only."""
+        return not (self.serials is None and self.transformers is None and self.feeders is None)
+
+
+async def serve_control(fleet: Fleet, path: Path) -> asyncio.Server:
+    """Listen for orders: one JSON object a line, one answer a line."""
+    _remove_stale(path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await answer_line(fleet, line)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            log.warning("the fleet's control loses its caller", error=str(error))
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(path))
+    os.chmod(path, 0o600)  # noqa: PTH101 - one call before the first order, nothing to wait for
+    return server
+
+
+def _remove_stale(path: Path) -> None:
+    """The socket of a process that was killed is still in the file system."""
+    path.unlink(missing_ok=True)
+
+
+async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
+    """Carry out one order; what is wrong with it is said in the answer."""
+    try:
+        order = msgspec.json.decode(line, type=ControlOrder)
+        answer = _order_named(order.do)(fleet, order)
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+    except (msgspec.DecodeError, ValueError) as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, **(answer or {})}
+
+
+type _Act = Callable[[Fleet, ControlOrder], Any]
+
+
+def _order_named(name: str) -> _Act:
+    try:
+        return _ORDERS[name]
+    except KeyError:
+        raise ValueError(f"{name!r} is none of {', '.join(sorted(_ORDERS))}") from None
+
+
+def _chosen(fleet: Fleet, order: ControlOrder) -> list[Station]:
+    return fleet.chosen(order.serials, order.transformers, order.feeders)
+
+
+# --- looking ----------------------------------------------------------------------------------------------
+
+
+def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.flush()
+    return fleet.status()
+
+
+def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.flush()
+    return {"totals": fleet.totals()}
+
+
+def _houses(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    return {"houses": [fleet.town.house(station) for station in _touched(fleet, order)]}
+
+
+def _transformers(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    names = order.transformers
+    _touched(fleet, ControlOrder("transformers"))
+    return {"transformers": fleet.town.transformers(names)}
+
+
+def _display(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    stations = _touched(fleet, order)
+    return {"displays": {station.meter.identity.serial: station.meter.display() for station in stations}}
+
+
+def _touched(fleet: Fleet, order: ControlOrder) -> list[Station]:
+    """The stations an order names, brought to the present."""
+    stations = _chosen(fleet, order)
+    for station in stations:
+        station.touch()
+    return stations
+
+
+# --- doing ------------------------------------------------------------------------------------------------
+
+
+def _each(act: Callable[[Station], None]) -> _Act:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+        return _to_each(fleet, order, act)
+
+    return carry_out
+
+
+def _to_each(fleet: Fleet, order: ControlOrder, act: Callable[[Station], None]) -> dict[str, Any]:
+    for station in _chosen(fleet, order):
+        act(station)
+    return _concerned(fleet, order)
+
+
+def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    """The answer to an order that was carried out: for how many meters it was. They may want to be woken anew."""
+    fleet.wake()
+    return {"meters": len(_chosen(fleet, order))}
+
+
+def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
+    """An order by which something happens to meters; what it is must be clear before the first is touched."""
+
+    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+        inputs = input_of(order)
+
+        def act(station: Station) -> None:
+            for what in inputs:
+                station.happen(what)
+
+        return _to_each(fleet, order, act)
+
+    return carry_out
+
+
+def _outages(fleet: Fleet, order: ControlOrder) -> list[tuple[str, list[Station]]]:
+    """The reasons that an order to cut or restore is about, each with the stations it concerns."""
+    found = [(f"transformer {name}", fleet.chosen(transformers=[name])) for name in order.transformers or ()]
+    found += [(f"feeder {name}", fleet.chosen(feeders=[name])) for name in order.feeders or ()]
+    if order.serials is not None or not found:
+        found.append((SERVICE_OUTAGE, fleet.chosen(order.serials)))
+    return found
+
+
+def _cut(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    for reason, stations in _outages(fleet, order):
+        for station in stations:
+            station.cut_power(reason)
+    return _concerned(fleet, order)
+
+
+def _restore(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    if not order.names_meters:
+        return _to_each(fleet, order, Station.restore_power)
+    for reason, stations in _outages(fleet, order):
+        for station in stations:
+            station.restore_power(reason)
+    return _concerned(fleet, order)
+
+
+def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    if not -100_000 <= order.ppm <= 100_000:
+        raise ValueError("ppm must be within 100000 either way")
+    return _to_each(fleet, order, lambda station: station.meter.drift_clock(fleet.now(), order.ppm))
+
+
+def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    rates = (order.rates or FaultRates()).check()
+
+    def act(station: Station) -> None:
+        station.plan.rates = rates
+
+    return _to_each(fleet, order, act)
+
+
+def _unreachable(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    until_s = FOR_EVER_S
+    if order.minutes is not None:
+        if not 0 < order.minutes <= 60 * 24 * 366:
+            raise ValueError("minutes must be more than 0 and at most a year's")
+        until_s = int((fleet.now() + timedelta(minutes=order.minutes)).timestamp())
+    return _to_each(fleet, order, lambda station: station.silence(until_s))
+
+
+def _press(order: ControlOrder) -> list[Input]:
+    return [Operate(Order.MANUAL_RECONNECT if order.on else Order.MANUAL_DISCONNECT)]
+
+
+def _tamper(order: ControlOrder) -> list[Input]:
+    if order.switch is None:
+        raise ValueError("switch is missing: cover, magnet or neutral")
+    return [MoveTamper(order.switch, order.on)]
+
+
+def _overload(order: ControlOrder) -> list[Input]:
+    limit: list[Input] = [] if order.watts is None else [SetLoadLimit(_watts(order, 1, (1 << 32) - 1))]
+    return [*limit, WatchOverload(order.on)]
+
+
+def _hook(order: ControlOrder) -> list[Input]:
+    return [Hook(_watts(order, 0, _HOOK_LIMIT_W))]
+
+
+def _watts(order: ControlOrder, least: int, most: int) -> int:
+    if order.watts is None or not least <= order.watts <= most:
+        raise ValueError(f"watts must be between {least} and {most}")
+    return order.watts
+
+
+def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    if order.serials is None or len(order.serials) != 2:
+        raise ValueError("serials are two: the meter that is taken away, and the one that comes in its place")
+    answer = fleet.exchange(*order.serials)
+    fleet.wake()
+    return answer
+
+
+async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    instant = order.at or fleet.next_boundary()
+    if instant.tzinfo is None:
+        raise ValueError("at needs a time zone")
+    await fleet.close_at(instant)
+    return {**fleet.status(), "totals": fleet.totals()}
+
+
+def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+    fleet.reopen()
+    return {}
+
+
+_ORDERS: Final[dict[str, _Act]] = {
+    "status": _status,
+    "totals": _totals,
+    "houses": _houses,
+    "transformers": _transformers,
+    "display": _display,
+    "close": _close,
+    "reopen": _reopen,
+    "cut": _cut,
+    "restore": _restore,
+    "drop": _each(Station.drop_link),
+    "reboot": _each(Station.reboot),
+    "unreachable": _unreachable,
+    "reachable": _each(lambda station: station.silence(0)),
+    "drift": _drift,
+    "press": _happens(_press),
+    "weld": _happens(lambda order: [Weld(order.on)]),
+    "overload": _happens(_overload),
+    "tamper": _happens(_tamper),
+    "hook": _happens(_hook),
+    "exchange": _exchange,
+    "faults": _set_faults,
+}

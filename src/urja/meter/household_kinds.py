@@ -1,0 +1,51 @@
+"""How houses live: the ways of load behind the meters of a town. Plausible, not measured, as in `load`."""
+
+from typing import Final
+
+from urja.meter.load import (
+    FAMILY_APPLIANCES,
+    FAMILY_PATTERN,
+    IST_OFFSET_S,
+    MINUTES,
+    ApplianceUse,
+    Household,
+    LoadPattern,
+    Season,
+)
+from urja.meter.surroundings import HouseholdKind
+
+_SHOP: Final = (
+    ApplianceUse("deep freezer", 220, 0.85, 0, MINUTES, (30.0, 30.0), 26, owned_by=0.7),
+    ApplianceUse("standby", 20, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    ApplianceUse("lights", 240, 0.95, 570, 600, (1.0, 1.0), 680),
+    ApplianceUse("sign", 120, 0.9, 1080, 1110, (1.0, 1.0), 200, owned_by=0.8),
+    ApplianceUse("till and camera", 90, 0.75, 570, 590, (1.0, 1.0), 690),
+    ApplianceUse("fans", 210, 0.9, 600, 615, (1.0, 1.0), 640, Season.HOT),
+    ApplianceUse("air conditioner", 1600, 0.92, 690, 720, (1.0, 1.0), 420, Season.HOT, 0.4),
+    ApplianceUse("grinder", 1100, 0.82, 600, 1200, (6.0, 8.0), 9, owned_by=0.4),
+    ApplianceUse("kettle", 1200, 1.0, 600, 1200, (5.0, 6.0), 5),
+)
+_EMPTY: Final = (
+    ApplianceUse("standby", 6, 0.7, 0, 1, (1.0, 1.0), MINUTES),
+    ApplianceUse("lamp left on", 9, 0.95, 0, 1, (1.0, 1.0), MINUTES, owned_by=0.5),
+)
+_HEAVY: Final = (
+    *FAMILY_APPLIANCES,
+    ApplianceUse("compressor", 1500, 0.85, 0, 1, (1.0, 1.0), MINUTES),
+    ApplianceUse("grow lights", 700, 0.93, 0, 1, (1.0, 1.0), MINUTES),
+)
+
+LOAD_PATTERNS: Final[dict[HouseholdKind, LoadPattern]] = {
+    "family": FAMILY_PATTERN,
+    "shop": LoadPattern(_SHOP, (0.8, 1.6)),
+    "solar": LoadPattern(FAMILY_APPLIANCES, solar_peak_w=(2000, 5000)),
+    "empty": LoadPattern(_EMPTY, (0.8, 1.2)),
+    "heavy": LoadPattern(_HEAVY, (1.0, 1.3)),
+}
+"""A family; a shop; a family under a solar roof; a flat where nobody lives; a house that never rests (2.2 kW at
+all hours and more, so that credit runs out while one looks)."""
+
+
+def household_load(life: HouseholdKind, seed: int, utc_offset_s: int = IST_OFFSET_S) -> Household:
+    """The load of a house that lives like this."""
+    return Household(seed, utc_offset_s, LOAD_PATTERNS[life])

@@ -1,0 +1,144 @@
+"""Ended agreements: their books are closed with their last day, and what is learnt of them later is posted still.
+
+Each run looks at those that have moved: an end that is another one by now, a final read that has come. Once a local day
+each bucket's are looked through for whatever else has changed since they were closed: late energy, other terms, a
+price for days that are past, another agreement on the same day. Nobody else closes a day that such a correction could
+go with, so it stands on the day of the run. Who has an agreement and no meter is looked for at the same time
+(`unmetered`), and meters that were taken away unread (`unread`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from django.db import connection, transaction
+
+from urja.apps.billing import posting as billing, usage
+from urja.apps.books import locking, operations as books, posting
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import Agreement
+from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
+from urja.base.ids import bucket_of
+from urja.core.calendar import ONE_DAY, Period, local_day, midnight
+from urja.pipeline import charge_differences, unmetered_service_points, unread_removals
+
+LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
+"""The last local day of agreement `a` (`usage.last_day`)."""
+
+_MOVED = f"""
+SELECT a.id FROM contracts.agreement a JOIN billing.close c ON c.agreement_id = a.id
+WHERE a.valid_to <= %(now)s AND c.closed_through >= {LAST_DAY}
+    AND (c.ended_at IS DISTINCT FROM a.valid_to OR (c.provisional AND (EXISTS (
+        SELECT FROM readings.accrual r WHERE r.agreement_id = a.id AND r.latest
+            AND (r.anchor_at >= r.closes_at OR (r.watermark_at >= r.closes_at AND a.valid_to <= %(late)s)))
+        OR (a.valid_to <= %(late)s AND {charge_differences.UNMETERED.format(at="a.valid_to")})) AND NOT EXISTS (
+        SELECT FROM assets.device_period p WHERE p.service_point_id = a.service_point_id AND {FINAL_READ_MISSING})))
+ORDER BY a.id
+"""  # noqa: S608 - constants of this package
+
+_CHANGED = """
+SELECT c.agreement_id FROM billing.close c JOIN contracts.agreement a ON a.id = c.agreement_id
+WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >= %(oldest)s AND (
+    EXISTS (
+        SELECT FROM billing.rated r LEFT JOIN readings.accrual x
+            ON x.agreement_id = r.agreement_id AND x.period = r.period_start
+        WHERE r.agreement_id = a.id AND (x.energy_wh <> r.energy_wh OR extract(day FROM r.period_start) <> 1
+            OR jsonb_array_length(r.uses) > 1)
+    )
+    OR EXISTS (
+        SELECT FROM contracts.terms t WHERE t.agreement_id = a.id AND (
+            t.recorded_at >= c.closed_at
+            OR EXISTS (SELECT FROM journal.history h WHERE h.table_name = %(terms)s
+                AND h.row_id = t.id AND h.known_to >= c.closed_at)
+            OR EXISTS (SELECT FROM rulebook.tariff_version v WHERE v.code = t.tariff_code AND v.loaded_at >= c.closed_at)
+        )
+    )
+    OR EXISTS (
+        SELECT FROM contracts.agreement b WHERE b.service_point_id = a.service_point_id AND (
+            b.recorded_at >= c.closed_at
+            OR EXISTS (SELECT FROM journal.history h WHERE h.table_name = %(agreement)s
+                AND h.row_id = b.id AND h.known_to >= c.closed_at)
+        )
+    )
+)
+ORDER BY c.agreement_id
+"""
+
+
+@dataclass(slots=True)
+class EndedResult:
+    """What a look at ended agreements has done."""
+
+    entries: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def settle(now: datetime, cutoff: timedelta) -> EndedResult:
+    """Post what ended agreements come to otherwise than was posted; a second run posts nothing."""
+    done = EndedResult()
+    moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
+    for bucket, ids in groupby(moved, key=bucket_of):
+        with transaction.atomic():
+            locking.lock_bucket(bucket)
+            _settle_all(bucket, list(ids), now, cutoff, done)
+    today = local_day(now, usage.zone())
+    for bucket in _buckets_to_look_through(today):
+        with transaction.atomic():
+            locking.lock_bucket(bucket)
+            _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
+            unmetered_service_points.open_inspections(bucket, now)
+            unread_removals.open_inspections(bucket, now, cutoff)
+            books.record_ended_check(bucket, today)
+    return done
+
+
+def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelta, done: EndedResult) -> None:
+    members = []
+    for agreement in contracts.agreements(ids):
+        if problem := usage.unratable_reason(agreement, now):
+            done.problems.append(problem)
+        else:
+            members.append(agreement)
+    settled = charge_differences.corrections_after_the_end(
+        members, local_day(now, usage.zone()), f":ended:{now.isoformat()}"
+    )
+    done.entries += len(posting.post_entries(bucket, settled.drafts, now))
+    billing.record_rated(settled.rated)
+    billing.record_closes(_closes(members, now, cutoff), now)
+
+
+def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[billing.Close]:
+    """How far they are closed by now: each to its last day, with the energy up to its end."""
+    by_day: dict[tuple[Period, date], list[Agreement]] = {}
+    for agreement in members:
+        day = usage.days_of(agreement).end - ONE_DAY
+        by_day.setdefault((usage.period_of(agreement, day), day), []).append(agreement)
+    closes = []
+    for (period, day), group in by_day.items():
+        known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
+        closes += charge_differences.closes_of(group, day, known, now, cutoff).values()
+    return closes
+
+
+def _buckets_to_look_through(today: date) -> list[int]:
+    return _ids(
+        "SELECT bucket FROM books.bucket WHERE coalesce(looked_through < %(today)s, true) ORDER BY bucket",
+        {"today": today},
+    )
+
+
+_KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agreement_terms"}
+"""What the history calls the tables that `_CHANGED` looks up."""
+
+
+def _changed(bucket: int, today: date) -> list[int]:
+    oldest = midnight(usage.oldest_corrected(today), usage.zone())
+    return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, **_KEPT_OF})
+
+
+def _ids(statement: str, parameters: dict[str, Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [id_ for (id_,) in cursor.fetchall()]

@@ -1,0 +1,112 @@
+"""What is left when a supply has ended: set against old dues, then paid back or transferred, once every day is charged.
+
+An agreement's books are finished when its last day was closed by the register's read of its end, with the end that it
+has (`pipeline.close`). Then what is on the account pays its arrears, and the rest goes the way that was asked for; each
+step is one transaction with the account's lock, so nothing goes twice. What a later correction gives back goes the same
+way; what one takes is owed on the account, and bills that were paid stay paid.
+"""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import structlog
+from django.db import connection, transaction
+
+from urja.apps.billing import arrears, operations, posting as billing, usage
+from urja.apps.billing.kinds import FinalSettlement, FinalWay
+from urja.apps.books import locking, operations as books
+from urja.base.ids import bucket_of
+from urja.core.calendar import local_day
+
+log = structlog.get_logger()
+
+REFUND: Final = "refund"
+TRANSFER: Final = "transfer"
+AT_ONCE: Final = 500
+
+_DUE = """
+SELECT f.id, a.id, a.balance_minor, a.last_seq
+FROM billing.final_settlement f
+JOIN books.account a ON a.id = f.account_id
+JOIN contracts.agreement g ON g.id = f.agreement_id
+JOIN billing.close c ON c.agreement_id = f.agreement_id
+    AND c.ended_at = g.valid_to AND c.closed_through >= f.last_day AND NOT c.provisional
+WHERE NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
+    AND (f.settled_at IS NULL OR a.balance_minor > 0)
+"""
+
+
+class SettlementResult(NamedTuple):
+    """What a run has done."""
+
+    accounts: int
+    entries: int
+    """By which what was left has paid old dues."""
+
+
+def settle_ended_accounts(now: datetime) -> SettlementResult:
+    """Settle every account whose supply has ended and whose books are finished."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
+        due = cursor.fetchall()
+    found = [_settle(final_id, account_id, now) for final_id, account_id, *_ in due]
+    settled = [entries for entries in found if entries is not None]
+    return SettlementResult(len(settled), sum(settled))
+
+
+def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
+    """Look once more under the locks that postings take, then let the money go; the entries on old dues.
+
+    None where there is nothing to settle any more.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        # In the order in which the share of a recharge takes them: the bills, the bucket, the account.
+        arrears.lock_dues([account_id])
+        locking.lock_bucket(bucket_of(account_id))
+        locking.lock_account(account_id)
+        cursor.execute(f"{_DUE} AND f.id = %s", [final_id])
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        left_minor, seq = max(row[2], 0), row[3]
+        share = arrears.final_share(final_id, account_id, left_minor, seq)
+        if share:
+            billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
+        to_dues_minor = share.amount_minor if share else 0
+        final = operations.final_settlement(final_id)
+        amount_minor = left_minor - to_dues_minor
+        if amount_minor:
+            _go(final, amount_minor, now)
+        operations.note_settled(final, amount_minor, now)
+    log.info(
+        "account settled",
+        account=account_id,
+        way=final.way,
+        amount_minor=amount_minor,
+        to_dues_minor=to_dues_minor,
+    )
+    return int(share is not None)
+
+
+def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
+    way = TRANSFER if final.way == FinalWay.TRANSFER else REFUND
+    # What went so far tells one step from the next.
+    key = f"final:{final.id}:{final.amount_minor}"
+    books.request_debit(
+        account_id=final.account_id,
+        amount_minor=amount_minor,
+        kind=way,
+        reverses=way,
+        idempotency_key=key,
+        requested_at=now,
+    )
+    if final.to_account_id is not None:
+        books.request_credit(
+            account_id=final.to_account_id,
+            amount_minor=amount_minor,
+            kind=way,
+            idempotency_key=key,
+            requested_at=now,
+            reference=f"account {final.account_id}",
+        )

@@ -1,0 +1,182 @@
+"""What a posting is shown to have come from: register reads and blocks, by agreement, in few statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from urja.apps.readings.accrual import MeterEnergy, PeriodEnergy, meters_until
+from urja.apps.readings.kinds import ANCHOR_KINDS, BLOCK_LOAD_D1, Status
+from urja.stream.records import RegisterKind, Source
+
+type Point = tuple[int, int, datetime]
+"""Service point, device, instant."""
+
+_MOST_CORRELATIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The current versions of the interval blocks of a time, as energy: each times its meter's ratio, rounded down."""
+
+    energy_wh: int
+    estimated_wh: int
+    correlations: tuple[int, ...]
+
+
+def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
+    """The read that billing takes at each point: the latest one up to the instant, its current version."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.import_wh, r.kind, r.status, r.source, "
+            "r.version, r.correlation FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) "
+            "AS p (service_point_id, device_id, instant) CROSS JOIN LATERAL ("
+            "  SELECT * FROM readings.register r WHERE r.service_point_id = p.service_point_id "
+            "  AND r.device_id = p.device_id AND r.kind = ANY(%s) AND r.read_at <= p.instant "
+            "  ORDER BY read_at DESC, version DESC, kind LIMIT 1) r",
+            [
+                [point[0] for point in points],
+                [point[1] for point in points],
+                [point[2] for point in points],
+                [int(kind) for kind in ANCHOR_KINDS],
+            ],
+        )
+        return {
+            (service_point_id, device_id, instant): {
+                "read_at": read_at,
+                "register_wh": register_wh,
+                "kind": RegisterKind(kind).name.lower(),
+                "status": Status(status).name.lower(),
+                "source": Source(source).name.lower(),
+                "version": version,
+                "correlation": correlation,
+                "device_id": device_id,
+            }
+            for (
+                service_point_id,
+                device_id,
+                instant,
+                read_at,
+                register_wh,
+                kind,
+                status,
+                source,
+                version,
+                correlation,
+            ) in cursor.fetchall()
+        }
+
+
+def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, Any]]]:
+    """Of agreements that had several meters in their period, or one with a ratio: what each has counted, by agreement.
+
+    The energies are of one billing period, up to one instant. An agreement with one meter that counts energy itself is
+    left out: its register says it all.
+    """
+    asked = [energy for energy in energies if energy.ratio_primary != energy.ratio_secondary]
+    asked += _exchanged([energy for energy in energies if energy.ratio_primary == energy.ratio_secondary])
+    if not asked:
+        return {}
+    until = max(energy.closes_at for energy in asked)
+    with connection.cursor() as cursor:
+        parts = meters_until(
+            cursor,
+            [energy.agreement_id for energy in asked],
+            asked[0].period,
+            until,
+            settings.URJA_TIMEZONE,
+        )
+        cursor.execute(
+            "SELECT id, serial FROM assets.device WHERE id = ANY(%s)", [[part.device_id for part in parts]]
+        )
+        serials = dict(cursor.fetchall())
+    points = [
+        (part.service_point_id, part.device_id, instant)
+        for part in parts
+        for instant in (part.from_at, part.anchor_at)
+    ]
+    reads = register_reads(points)
+    shown: dict[int, list[dict[str, Any]]] = {}
+    for part in parts:
+        shown.setdefault(part.agreement_id, []).append(_meter(part, serials[part.device_id], reads))
+    return shown
+
+
+def _exchanged(energies: Sequence[PeriodEnergy]) -> list[PeriodEnergy]:
+    """Those in whose time a meter was hung up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.agreement_id FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
+            "AS s (agreement_id, service_point_id, from_at, to_at) JOIN assets.device_period p "
+            "ON p.service_point_id = s.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL "
+            "AND p.valid_from > s.from_at AND p.valid_from < s.to_at",
+            [
+                [energy.agreement_id for energy in energies],
+                [energy.service_point_id for energy in energies],
+                [energy.opened_at for energy in energies],
+                [energy.closes_at for energy in energies],
+            ],
+        )
+        found = {agreement_id for (agreement_id,) in cursor.fetchall()}
+    return [energy for energy in energies if energy.agreement_id in found]
+
+
+def _meter(part: MeterEnergy, serial: str, reads: dict[Point, dict[str, Any]]) -> dict[str, Any]:
+    point = (part.service_point_id, part.device_id)
+    opening = reads[*point, part.from_at]
+    if opening["read_at"] < part.from_at:
+        opening = {**opening, "read_at": part.from_at, "kind": "blocks", "status": "substituted"}
+    closing = reads[*point, part.anchor_at]
+    if part.block_wh:
+        status = "estimated" if part.estimated_wh else "substituted"
+        closing = {**closing, "read_at": part.watermark_at, "kind": "blocks", "status": status}
+    elif closing["kind"] == "installation" and closing["read_at"] > part.from_at:
+        closing = {**closing, "kind": "removal"}
+    return {
+        "serial": serial,
+        "ratio": [part.ratio_primary, part.ratio_secondary],
+        "opening": {**opening, "register_wh": part.opening_wh},
+        "closing": {**closing, "register_wh": part.closing_wh},
+        "energy_wh": part.energy_wh,
+    }
+
+
+def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Blocks]:
+    """Blocks of each agreement's period up to its close; correlations only of those that start at `since` or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.agreement_id, sum(b.import_wh * p.ratio_primary / p.ratio_secondary)::bigint, "
+            "coalesce(sum(b.import_wh * p.ratio_primary / p.ratio_secondary) FILTER (WHERE b.status = %s), 0)::bigint, "
+            "coalesce(array_agg(DISTINCT b.correlation) FILTER (WHERE b.start_at >= %s AND b.correlation <> 0), '{}') "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
+            "AS s (agreement_id, service_point_id, from_at, to_at) "
+            "JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
+            "AND p.in_service_at IS NOT NULL AND p.valid_from < s.to_at "
+            "JOIN readings.interval b "
+            "ON b.service_point_id = s.service_point_id AND b.device_id = p.device_id AND b.channel_set = %s "
+            "AND b.start_at >= s.from_at AND b.start_at < s.to_at "
+            "AND b.start_at >= greatest(p.valid_from, p.in_service_at) "
+            "AND b.start_at < coalesce(p.valid_to, 'infinity') "
+            "WHERE NOT EXISTS (SELECT FROM readings.interval n WHERE n.service_point_id = b.service_point_id "
+            "AND n.device_id = b.device_id AND n.channel_set = b.channel_set AND n.start_at = b.start_at "
+            "AND n.version > b.version) GROUP BY s.agreement_id",
+            [
+                Status.ESTIMATED,
+                since,
+                [energy.agreement_id for energy in energies],
+                [energy.service_point_id for energy in energies],
+                [energy.opened_at for energy in energies],
+                [energy.closes_at for energy in energies],
+                BLOCK_LOAD_D1,
+            ],
+        )
+        return {
+            agreement_id: Blocks(energy, estimated, tuple(sorted(correlations))[:_MOST_CORRELATIONS])
+            for agreement_id, energy, estimated, correlations in cursor.fetchall()
+        }
+
+
+NO_BLOCKS = Blocks(0, 0, ())

@@ -1,0 +1,66 @@
+"""Places where somebody has an agreement and no billing meter hangs: somebody is sent to look, once.
+
+Nothing is counted there and only what is charged by day goes on, so no reading ever tells of it. The order is withdrawn
+when a meter hangs there again, or nobody has an agreement any more.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+from django.db import connection
+
+from urja.apps.work import operations as work
+from urja.apps.work.kinds import WorkOrderKind
+
+log = structlog.get_logger()
+
+_HANGS: Final = """
+EXISTS (SELECT FROM assets.device_period p WHERE p.service_point_id = {place} AND p.role = 1
+    AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s)
+"""
+_IN_FORCE: Final = "a.valid_from <= %(now)s AND coalesce(a.valid_to, 'infinity') > %(now)s"
+
+_UNTOLD = f"""
+SELECT found.service_point_id, found.since FROM (
+    SELECT a.service_point_id, greatest(a.valid_from, (SELECT max(p.valid_to) FROM assets.device_period p
+        WHERE p.service_point_id = a.service_point_id AND p.role = 1 AND p.valid_to <= %(now)s)) AS since
+    FROM contracts.agreement a WHERE a.id >= %(first)s AND a.id < %(end)s AND {_IN_FORCE}
+        AND NOT {_HANGS.format(place="a.service_point_id")}
+) found WHERE NOT EXISTS (
+    SELECT FROM work.order w WHERE w.service_point_id = found.service_point_id AND (
+        -- Told before, also where somebody has closed it; or somebody is on the way with a meter.
+        (w.kind = 'inspect' AND (w.asked->>'unmetered_since')::timestamptz = found.since)
+        OR (w.kind IN ('install', 'exchange') AND w.closed_at IS NULL))
+) ORDER BY 1
+"""  # noqa: S608 - constants of this module
+
+_MENDED = f"""
+SELECT w.id, {_HANGS.format(place="w.service_point_id")} FROM work.order w
+WHERE w.id >= %(first)s AND w.id < %(end)s AND w.kind = 'inspect' AND w.closed_at IS NULL
+    AND w.asked ? 'unmetered_since' AND ({_HANGS.format(place="w.service_point_id")}
+        OR NOT EXISTS (SELECT FROM contracts.agreement a WHERE a.service_point_id = w.service_point_id AND {_IN_FORCE}))
+ORDER BY 1
+"""  # noqa: S608 - constants of this module
+
+
+def open_inspections(bucket: int, now: datetime) -> int:
+    """Tell of the places of a bucket that nobody was told of; how many."""
+    parameters = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
+    with connection.cursor() as cursor:
+        cursor.execute(_MENDED, parameters)
+        mended = cursor.fetchall()
+        cursor.execute(_UNTOLD, parameters)
+        untold = cursor.fetchall()
+    for order_id, hangs in mended:
+        why = "a billing meter hangs there again" if hangs else "nobody has an agreement there any more"
+        work.withdraw(order_id, now, why)
+    for place_id, since in untold:
+        work.open_order(
+            WorkOrderKind.INSPECT,
+            service_point_id=place_id,
+            opened_at=now,
+            asked={"unmetered_since": since.isoformat()},
+        )
+        log.warning("no billing meter", service_point=place_id, since=since.isoformat())
+    return len(untold)

@@ -1,0 +1,45 @@
+"""Meters that were taken away unread: somebody is told, once, that an account waits for their last register.
+
+The order is withdrawn when the register is known: read after all, by blocks that came late, or estimated.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import connection
+
+from urja.apps.readings.queries import missing_final_reads
+from urja.apps.work import operations as work
+from urja.apps.work.kinds import WorkOrderKind
+
+log = structlog.get_logger()
+
+_TOLD: Final = """
+SELECT id, device_id, (asked->>'unread_since')::timestamptz, closed_at IS NULL FROM work.order
+WHERE id >= %s AND id < %s AND kind = 'inspect' AND asked ? 'unread_since'
+"""
+
+
+def open_inspections(bucket: int, now: datetime, cutoff: timedelta) -> int:
+    """Tell of the meters of a bucket that nobody was told of; how many. Blocks may come until the cut-off."""
+    waiting = {
+        (one.device_id, one.removed_at): one for one in missing_final_reads.in_bucket(bucket, now - cutoff)
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TOLD, [bucket << 40, (bucket + 1) << 40])
+        told = {(device, since): (order, is_open) for order, device, since, is_open in cursor.fetchall()}
+    for key, (order_id, is_open) in told.items():
+        if is_open and key not in waiting:
+            work.withdraw(order_id, now, "the last register of the meter is known")
+    untold = [one for key, one in waiting.items() if key not in told]
+    for one in untold:
+        work.open_order(
+            WorkOrderKind.INSPECT,
+            service_point_id=one.service_point_id,
+            device_id=one.device_id,
+            opened_at=now,
+            asked={"unread_since": one.removed_at.isoformat()},
+        )
+        log.warning("taken away unread", serial=one.serial, removed_at=one.removed_at.isoformat())
+    return len(untold)

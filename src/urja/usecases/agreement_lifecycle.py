@@ -1,0 +1,306 @@
+"""Agreements begin and end: what moving in, moving out, a change of the owner and a disconnection have in common."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.models import DevicePeriod
+from urja.apps.billing import usage
+from urja.apps.billing.kinds import FinalWay
+from urja.apps.billing.models import Deposit, FinalSettlement
+from urja.apps.books.kinds import DEPOSIT, AccountKind
+from urja.apps.books.models import Account
+from urja.apps.books.operations import open_account
+from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.identity.kinds import AccessRole
+from urja.apps.identity.models import AccountAccess
+from urja.apps.identity.queries.identities import staff_user_faults, users_of
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.people.models import PHONE, Person
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases import side_effects
+from urja.usecases.agreements_in_force import configure_meter, net_faults
+from urja.usecases.instalments import end_plans
+from urja.usecases.kinds import agreements
+from urja.usecases.payment_modes import pay_arrears
+from urja.usecases.people import identity_faults, language_faults, no_person_fault
+from urja.usecases.register_reads import split_faults
+
+
+class IncomingConsumer(agreements.IncomingConsumer, UseCase):
+    def person_faults(self, execution: Execution) -> Iterator[str]:
+        """What is wrong with how somebody is named."""
+        if self.consumer_id is not None:
+            if not Person.objects.filter(id=self.consumer_id, nameless_at=None).exists():
+                yield no_person_fault(self.consumer_id)
+            return
+        if self.email or not execution.takes_over:
+            yield from identity_faults(
+                self.email, self.name, known=execution.find(people_of, self._email) is not None
+            )
+            if (user := execution.find(users_of, self._email)) is not None:
+                yield from staff_user_faults(user, self.email)
+        elif not self.name.strip():
+            yield say("a person who is new here has a name")
+        if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
+            yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
+        yield from language_faults(self.language)
+
+    @property
+    def _email(self) -> str:
+        return self.email.strip().lower()
+
+    def the_person(self, execution: Execution, bucket: int, **more: Any) -> Person:
+        """Whoever it is, made where nobody is known by the address; with `more` that is known of a new one."""
+        if self.consumer_id is not None:
+            return Person.objects.get(id=self.consumer_id)
+        email = self._email
+        known = execution.find(people_of, email) if email else None
+        if known is not None:
+            return known
+        user_id = None
+        if email:
+            user = execution.find(users_of, email)
+            user_id = make_user(email, self.name, execution) if user is None else user.pk
+        person = Person.objects.create(
+            id=next_id(bucket),
+            user_id=user_id,
+            name=self.name,
+            email=email,
+            phone=_number(self.phone) if self.phone else None,
+            language=self.language,
+            **more,
+            **execution.stamp,
+        )
+        if email:
+            execution.made(people_of, email, person)
+            execution.found.get(users_of, {}).pop(email, None)
+        return person
+
+
+def people_of(emails: list[str]) -> dict[str, Person]:
+    """The people who sign in with addresses, by those in small letters."""
+    users = {user.pk: email for email, user in users_of(emails).items()}
+    return {users[person.user_id]: person for person in Person.objects.filter(user_id__in=users)}
+
+
+def person_of(email: str) -> Person | None:
+    """The person who signs in with an address."""
+    return people_of([email.strip().lower()]).get(email.strip().lower())
+
+
+def make_user(email: str, name: str, execution: Execution) -> int:
+    """The number of a new user; there must be none with the address."""
+    user = get_user_model()(
+        username=email, email=email, first_name=name[:150], date_joined=execution.recorded_at
+    )
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return int(user.pk)
+
+
+def _number(phone: str) -> str:
+    return re.sub(r"[\s()-]", "", phone)
+
+
+# -- places ----------------------------------------------------------------------------------------------------
+
+
+def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
+    """The meter that is billed by at an instant; at the end of its time it still is."""
+    return (
+        DevicePeriod.objects.filter(service_point=place, role=DeviceRole.BILLING, valid_from__lte=at)
+        .exclude(valid_to__lt=at)
+        .select_related("device")
+        .order_by("valid_from")
+        .last()
+    )
+
+
+def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
+    """Why nobody can be supplied by the meter at a connection from an instant on."""
+    period = billing_period_at(place, at)
+    if period is None or period.valid_to is not None:
+        yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
+    elif period.in_service_at is None:
+        yield say("meter {device} is not in service: commission it first", device=period.device)
+    elif period.in_service_at > at:
+        yield say(
+            "meter {device} is in service only since {commissioned_at}",
+            device=period.device,
+            commissioned_at=period.in_service_at.isoformat(),
+        )
+    else:
+        yield from net_faults(period.device, place, metering_mode)
+
+
+# -- agreements ------------------------------------------------------------------------------------------------
+
+
+def billing_day_faults(billing_day: int | None) -> Iterator[str]:
+    """Why billing periods cannot begin on a day."""
+    if billing_day is not None and not 1 <= billing_day <= 28:
+        yield say(
+            "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out and the tariff says so",
+            billing_day=billing_day,
+        )
+
+
+def begin_agreement(
+    execution: Execution,
+    place: ServicePoint,
+    at: datetime,
+    customer: Person,
+    currency: str,
+    terms: dict[str, Any],
+    *,
+    billing_day: int | None,
+) -> Agreement:
+    """Make an agreement with its account, terms and access, and let the meter follow."""
+    bucket = bucket_of(place.id)
+    account = open_account(bucket=bucket, currency=currency, opened_at=at)
+    agreement = Agreement.objects.create(
+        id=next_id(bucket),
+        service_point=place,
+        account=account,
+        customer=customer,
+        billing_day=billing_day,
+        valid_from=at,
+        **execution.stamp,
+    )
+    AgreementTerms.objects.create(
+        id=next_id(bucket), agreement=agreement, valid_from=at, **terms, **execution.stamp
+    )
+    AccountAccess.objects.create(
+        id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **execution.stamp
+    )
+    # No meter hangs yet where the connection itself is new.
+    period = None if place.operation_id == execution.id else billing_period_at(place, at)
+    if period is not None and period.valid_to is None:
+        configure_meter(execution, period.device_id, agreement)
+    execution.service_point_id = place.id
+    execution.outcome |= {
+        "service_point_id": place.id,
+        "agreement_id": agreement.id,
+        "account_id": account.id,
+        "consumer_id": customer.id,
+        "user_id": customer.user_id,
+    }
+    return agreement
+
+
+def end_agreement(execution: Execution, agreement: Agreement, at: datetime) -> None:
+    """End an agreement with its terms; those that were agreed for later come to nothing."""
+    for terms in reversed(agreement.all_terms):
+        if terms.valid_from >= at:
+            terms.delete()
+        elif terms.valid_to is None or terms.valid_to > at:
+            execution.change(terms, valid_to=at)
+    end_plans(execution, agreement.account_id, at)
+    execution.change(agreement, valid_to=at)
+    execution.service_point_id = agreement.service_point_id
+    execution.outcome |= {
+        "service_point_id": agreement.service_point_id,
+        "ended_agreement_id": agreement.id,
+        "ended_account_id": agreement.account_id,
+    }
+
+
+def request_settlement(
+    execution: Execution, agreement: Agreement, at: datetime, to_account_id: int | None
+) -> None:
+    """Let what is left on an account be paid back, or go to another one, once every day up to `at` is charged.
+
+    A deposit pays the arrears first; what is left of it comes to the balance, and goes the same way.
+    """
+    for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
+        left = pay_arrears(execution, agreement.account_id, deposit.amount_minor)
+        execution.change(deposit, returned_at=execution.recorded_at)
+        if left:
+            key = f"{DEPOSIT}:{deposit.id}:{execution.id}"
+            side_effects.credit(execution, agreement.account_id, left, DEPOSIT, key)
+    FinalSettlement.objects.create(
+        id=next_id(bucket_of(agreement.id)),
+        agreement_id=agreement.id,
+        account_id=agreement.account_id,
+        last_day=usage.last_day(at),
+        way=FinalWay.REFUND if to_account_id is None else FinalWay.TRANSFER,
+        to_account_id=to_account_id,
+        asked_at=execution.recorded_at,
+        operation_id=execution.id,
+    )
+
+
+def transfer_faults(agreement: Agreement, to_account_id: int | None, *, consented: bool) -> Iterator[str]:
+    """Why what is left cannot go to another account."""
+    if to_account_id is None:
+        return
+    target = Account.objects.filter(id=to_account_id, kind=AccountKind.CONSUMER).first()
+    if target is None:
+        yield say("there is no account {to_account_id}", to_account_id=to_account_id)
+    elif target.id == agreement.account_id:
+        yield say("account {to_account_id} is the one that is left", to_account_id=to_account_id)
+    elif target.currency != agreement.account.currency:
+        yield say(
+            "account {to_account_id} is in {other_currency}, this one in {currency}",
+            to_account_id=to_account_id,
+            other_currency=target.currency,
+            currency=agreement.account.currency,
+        )
+    elif not Agreement.objects.filter(account=target, valid_to=None).exists():
+        yield say("nobody has supply by account {to_account_id}", to_account_id=to_account_id)
+    yield from consent_faults(consented=consented)
+
+
+def consent_faults(*, consented: bool) -> Iterator[str]:
+    """Why what somebody has paid cannot become somebody else's."""
+    if not consented:
+        yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
+
+
+def record_boundary_read(
+    execution: Execution, place: ServicePoint, at: datetime, register_wh: int | None
+) -> None:
+    """Keep the billing meter's register, where somebody has read it for an agreement's end or beginning."""
+    period = None if register_wh is None else billing_period_at(place, at)
+    if register_wh is not None and period is not None:
+        side_effects.read_register(execution, place, period.device, at, register_wh)
+
+
+def agreement_split_faults(place: ServicePoint, at: datetime, register_wh: int | None) -> Iterator[str]:
+    """Why energy cannot be divided at an instant at a connection; where no meter hangs there is none to divide."""
+    period = billing_period_at(place, at)
+    if period is not None:
+        yield from split_faults(place.id, period.device, at, register_wh)
+    elif register_wh is not None:
+        yield say("no billing meter hangs at {place}: there is no register to be read", place=place)
+
+
+def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
+    """Why an agreement cannot end at an instant."""
+    if agreement is None:
+        yield say("nobody has an agreement at {place} on {at}", place=place, at=at.isoformat())
+    elif at <= agreement.valid_from:
+        yield say(
+            "the agreement at {place} began only on {valid_from}",
+            place=place,
+            valid_from=agreement.valid_from.isoformat(),
+        )
+    elif agreement.valid_to is not None:
+        yield say(
+            "the agreement at {place} has ended on {valid_to} already",
+            place=place,
+            valid_to=agreement.valid_to.isoformat(),
+        )
+
+
+def newest_agreement(place: ServicePoint) -> Agreement | None:
+    """The newest agreement at a connection, whether it has ended or not."""
+    return Agreement.objects.filter(service_point=place).order_by("-valid_from").first()

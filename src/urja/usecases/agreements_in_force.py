@@ -1,0 +1,67 @@
+"""Which agreement holds at a connection, and what it asks of a meter."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from urja.apps.assets.configuration import known_value
+from urja.apps.assets.kinds import ConfigurationItem
+from urja.apps.assets.models import Device
+from urja.apps.contracts import meter_configuration
+from urja.apps.contracts.kinds import MeteringMode
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Execution
+from urja.apps.network.models import ServicePoint
+from urja.base.sentences import say
+from urja.usecases import side_effects
+
+BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
+
+
+def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
+    """The agreement in force at a connection at an instant."""
+    found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
+    return found if found is not None and in_force_at(found, at) else None
+
+
+def in_force_at(agreement: Agreement, at: datetime) -> bool:
+    """Whether an agreement is in force at an instant."""
+    return agreement.valid_from <= at and (agreement.valid_to is None or agreement.valid_to > at)
+
+
+def newest_agreements_of(place_ids: list[int]) -> dict[int, Agreement]:
+    """The newest agreement of each connection, by the connection's number, whether it has ended or not."""
+    found = Agreement.objects.filter(service_point_id__in=place_ids).select_related("account", "customer")
+    return {agreement.service_point_id: agreement for agreement in found.order_by("valid_from")}
+
+
+def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
+    """Why a meter is no meter for a net-metered agreement."""
+    if metering_mode == MeteringMode.NET and device.forward_only:
+        yield say(
+            "meter {device} counts energy that flows back as energy drawn: the agreement at {place} is net-metered and needs one that counts both ways",
+            device=device,
+            place=place,
+        )
+
+
+def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
+    """Why a meter is none for an agreement of a load."""
+    if sanctioned_load_w > device.max_power_w:
+        yield say(
+            "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+            device=device,
+            max_power_w=device.max_power_w,
+            sanctioned_load_w=sanctioned_load_w,
+        )
+
+
+def configure_meter(execution: Execution, device_id: int, agreement: Agreement) -> None:
+    """Let a meter be what the terms of an agreement say now; the stage `configure` tells it."""
+    terms = agreement.terms_at(execution.recorded_at)
+    for item in meter_configuration.OF_TERMS:
+        side_effects.desire(execution, device_id, item, meter_configuration.wanted_value(terms, item))
+    day = meter_configuration.billing_day(agreement, execution.recorded_at)
+    # A meter that was never told closes its month on the first.
+    if day is not None and day != (known_value(device_id, BILLING_DAY) or "1"):
+        side_effects.desire(execution, device_id, BILLING_DAY, day)

@@ -1,0 +1,374 @@
+"""What an operation would move, found out by doing it in a transaction that is taken back.
+
+Rows of the registry; intervals that another agreement pays for; postings that the next closes would make, to the
+paisa, since they are differences of the same targets; what would be decided at once about a supply whose terms change;
+and what has been said and done on what was believed before, which stands: notices, holds, commands.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+
+from urja.apps.billing import queries as billing, usage
+from urja.apps.commands.kinds import UNFINISHED
+from urja.apps.commands.models import Command
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import UseCase
+from urja.apps.notices.models import Notice
+from urja.apps.rulebook.queries import tariffs
+from urja.apps.rulebook.queries.policies import name_of
+from urja.apps.supply.models import Hold
+from urja.apps.supply.queries import facts, health
+from urja.core.calendar import ONE_DAY, Period, local_day
+from urja.core.policy import decide
+from urja.usecases.operation_execution import Change, changes_of, execute
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementIntervals:
+    """Stored intervals of the time concerned that an agreement pays for, before and after."""
+
+    agreement_id: int | None
+    """None: nobody pays for them."""
+    before: int
+    before_wh: int
+    after: int
+    after_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What the next close would post for a period that days are closed of, because of the operation."""
+
+    agreement_id: int
+    account_id: int
+    period_start: date
+    line: str
+    title: str
+    amount_minor: int
+    """A charge is negative, what is given back positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDecision:
+    """Where a supply stands by its policy at this moment."""
+
+    standing: str
+    """As `core.policy.Standing`."""
+    reason: dict[str, Any]
+    """`core.policy.Reason`: rule, key, params."""
+    policy: str
+    """Code and version of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionChange:
+    """What would be decided at once about a supply whose terms change, where it is another thing."""
+
+    account_id: int
+    before: PolicyDecision
+    after: PolicyDecision
+
+
+@dataclass(frozen=True, slots=True)
+class UnaffectedAction:
+    """Something that was said or done on what was believed, or waits to be done: it stands."""
+
+    what: str
+    """`notice`, `hold`, `command`."""
+    kind: str
+    at: datetime
+    account_id: int | None
+    service_point_id: int | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyOrder:
+    """An order about a supply: to hold it off for a reason, or to take that reason away."""
+
+    action: str
+    """`hold` or `release`."""
+    service_point_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Everything that an operation would move."""
+
+    changes: list[Change]
+    intervals_moved: int
+    """Stored intervals that somebody else would pay for, or nobody, or at another energy."""
+    intervals: list[AgreementIntervals]
+    """Those agreements whose intervals would not be the same."""
+    postings: list[Posting]
+    decisions: list[DecisionChange]
+    stands: list[UnaffectedAction]
+    asked: list[SupplyOrder]
+    """Whether supplies are to be held off: no rows of the registry, and carried out by the stage `decide`."""
+    problems: list[str]
+    """Agreements whose postings cannot be told, in sentences."""
+    meters: int = 0
+    """How many meters would be asked (`operations.meter_jobs`)."""
+    left_out: int = 0
+    """How many rows name none that can be."""
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Plain values, without anything that nobody is shown."""
+        parts: dict[str, Any] = msgspec.to_builtins(
+            {
+                "intervals_moved": self.intervals_moved,
+                "intervals": self.intervals,
+                "postings": self.postings,
+                "decisions": self.decisions,
+                "stands": self.stands,
+                "asked": self.asked,
+                "problems": self.problems,
+                "meters": self.meters,
+                "left_out": self.left_out,
+            }
+        )
+        return {"changes": [change.to_json() for change in self.changes], **parts}
+
+
+def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) -> Effects:
+    """What it would move; nothing is. Raises RefusedError as `perform` does."""
+    with transaction.atomic(), tariffs.cached_versions():
+        with transaction.atomic():
+            done = execute(operation, recorded_at=recorded_at, actor=actor)
+            changes = changes_of(done.entry.id)
+            scope = _Scope.of(done.since, changes)
+            after = _measure(scope, recorded_at)
+            transaction.set_rollback(True)
+        before = _measure(scope, recorded_at)
+        return Effects(
+            changes=changes,
+            intervals_moved=sum(
+                before.owners.get(key) != after.owners.get(key) for key in {*before.owners, *after.owners}
+            ),
+            intervals=_intervals(before.owners, after.owners),
+            postings=_postings(before.targets, after.targets),
+            decisions=_decisions(before.decided, after.decided),
+            stands=list(_stands(scope, before, done.devices)),
+            asked=[
+                SupplyOrder(*one)
+                for one in done.entry.outcome.get("outside", [])
+                if one[0] in ("hold", "release")
+            ],
+            problems=sorted({*before.problems, *after.problems}),
+            meters=done.entry.outcome.get("meters", 0),
+            left_out=done.entry.outcome.get("refused", 0),
+        )
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+_WHOSE = {
+    "assets_device_period": "service_point_id",
+    "contracts_agreement": "service_point_id",
+    "contracts_agreement_terms": "agreement_id",
+}
+"""Tables of periods that energy and money rest on, and what they are of."""
+
+
+def _differs_from(change: Change) -> datetime:
+    """The first instant for which a changed period says something else."""
+    rows = [row for row in (change.before, change.after) if row is not None]
+    same = len(rows) == 2 and _without_its_end(rows[0]) == _without_its_end(rows[1])
+    ends = [row["valid_to"] for row in rows if row["valid_to"] is not None]
+    instants = ends if same and ends else [row["valid_from"] for row in rows]
+    return min(datetime.fromisoformat(at) for at in instants)
+
+
+def _without_its_end(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "valid_to"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where to look."""
+
+    places: dict[int, datetime]
+    """Service points whose energy may be another's, and from when on."""
+    terms: dict[int, datetime]
+    """Agreements whose terms change, and from when on."""
+
+    @classmethod
+    def of(cls, evaluated: dict[int, datetime], changes: Iterable[Change]) -> "_Scope":
+        """Energy is evaluated anew from the beginning of whatever changes; it may be another's only from later on."""
+        places, terms = {}, {}
+        for change in changes:
+            named = _WHOSE.get(change.table)
+            row = change.after or change.before
+            if named is not None and row is not None:
+                kept = terms if named == "agreement_id" else places
+                kept[row[named]] = min(_differs_from(change), kept.get(row[named], _NEVER))
+        return cls(evaluated | {place: at for place, at in places.items() if place in evaluated}, terms)
+
+    def agreements(self) -> Iterator[tuple[Agreement, datetime]]:
+        """Those that exist now, each with the instant from which on its money may differ."""
+        concerned = Agreement.objects.filter(service_point_id__in=self.places) | Agreement.objects.filter(
+            id__in=self.terms
+        )
+        for agreement in contracts.with_terms(concerned.order_by("id")):
+            since = [self.places.get(agreement.service_point_id), self.terms.get(agreement.id)]
+            yield agreement, min(at for at in since if at is not None)
+
+
+type _Owners = dict[tuple[int, datetime], tuple[int | None, int]]
+"""Of each interval (device and start) who pays for it, and its energy."""
+
+type _Targets = dict[tuple[int, int, date, str], tuple[str, int]]
+"""Of agreement, account, period and line: the line's title and what it comes to as far as days are closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    owners: _Owners
+    targets: _Targets
+    accounts: dict[int, datetime]
+    decided: dict[int, PolicyDecision]
+    """By account; none where it has no price or no policy."""
+    problems: list[str]
+
+
+def _measure(scope: _Scope, now: datetime) -> _Measured:
+    """How everything stands in the transaction as it is."""
+    agreements = list(scope.agreements())
+    closed = billing.closed_through([agreement.id for agreement, _ in agreements])
+    measured = _Measured(
+        _owners(scope.places),
+        {},
+        {agreement.account_id: since for agreement, since in agreements},
+        _decided([agreement.account_id for agreement, _ in agreements if agreement.id in scope.terms], now),
+        [],
+    )
+    for agreement, since in agreements:
+        if agreement.id not in closed:
+            continue
+        if problem := usage.unratable_reason(agreement, since):
+            measured.problems.append(problem)
+        else:
+            measured.targets.update(_target(agreement, since, closed[agreement.id]))
+    return measured
+
+
+_OWNERS = """
+SELECT i.device_id, i.start_at, g.id, (i.import_wh * p.ratio_primary / p.ratio_secondary)::bigint
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS s (service_point_id, since)
+JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1
+    AND coalesce(p.valid_to, 'infinity') > s.since
+JOIN readings.interval i ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id
+    AND i.channel_set = 1 AND i.start_at >= greatest(s.since, p.valid_from)
+    AND i.start_at + make_interval(secs => i.length_s) <= coalesce(p.valid_to, 'infinity')
+LEFT JOIN contracts.agreement g ON g.service_point_id = s.service_point_id AND p.in_service_at IS NOT NULL
+    AND greatest(g.valid_from, p.in_service_at) <= i.start_at
+    AND coalesce(g.valid_to, 'infinity') >= i.start_at + make_interval(secs => i.length_s)
+WHERE NOT EXISTS (
+    SELECT FROM readings.interval n WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id
+        AND n.channel_set = 1 AND n.start_at = i.start_at AND n.version > i.version)
+"""
+
+
+def _owners(places: Mapping[int, datetime]) -> _Owners:
+    with connection.cursor() as cursor:
+        cursor.execute(_OWNERS, [list(places), list(places.values())])
+        return {
+            (device, start_at): (agreement, energy_wh)
+            for device, start_at, agreement, energy_wh in cursor.fetchall()
+        }
+
+
+def _target(agreement: Agreement, since: datetime, closed_through: date) -> _Targets:
+    """What each period from an instant on comes to by the readings and terms as they are, as a close reckons it."""
+    found: _Targets = {}
+    through = closed_through + ONE_DAY
+    first = usage.days_of(agreement).first
+    day = max(first, local_day(since, usage.zone()), usage.oldest_corrected(closed_through))
+    while day < min(through, usage.days_of(agreement).end):
+        period = usage.period_of(agreement, day)
+        for line in _rated(agreement, period, min(through, period.end)):
+            found[agreement.id, agreement.account_id, period.first, line.name] = (
+                line.title,
+                line.amount_minor,
+            )
+        day = period.end
+    return found
+
+
+def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[Any]:
+    energy = usage.energies([agreement.id], period, through).get(agreement.id)
+    energy_wh = energy.energy_wh if energy else 0
+    energy_at = usage.energy_at(agreement.id, period)
+    return usage.rate(agreement, period, through, energy_wh, energy_at).target.lines
+
+
+def _intervals(before: _Owners, after: _Owners) -> list[AgreementIntervals]:
+    sums: dict[int | None, list[int]] = {}
+    for offset, owners in ((0, before), (2, after)):
+        for agreement_id, energy_wh in owners.values():
+            counts = sums.setdefault(agreement_id, [0, 0, 0, 0])
+            counts[offset] += 1
+            counts[offset + 1] += energy_wh
+    by_agreement = sorted(sums.items(), key=lambda item: (item[0] is None, item[0]))
+    return [AgreementIntervals(id_, *counts) for id_, counts in by_agreement if counts[:2] != counts[2:]]
+
+
+def _postings(before: _Targets, after: _Targets) -> list[Posting]:
+    postings = []
+    for key in sorted({*before, *after}):
+        agreement_id, account_id, period_start, line = key
+        title = (after.get(key) or before[key])[0]
+        difference = after.get(key, (title, 0))[1] - before.get(key, (title, 0))[1]
+        if difference:
+            postings.append(Posting(agreement_id, account_id, period_start, line, title, -difference))
+    return postings
+
+
+def _decided(account_ids: list[int], now: datetime) -> dict[int, PolicyDecision]:
+    """As the stage `decide` decides, without the doing of it."""
+    found = {}
+    for known in facts.load(account_ids, now, health(), held=set()):
+        decision = decide(known.policy, known.facts)
+        found[known.account_id] = PolicyDecision(
+            decision.standing.value, decision.reason.to_json(), name_of(known.policy)
+        )
+    return found
+
+
+def _decisions(
+    before: Mapping[int, PolicyDecision], after: Mapping[int, PolicyDecision]
+) -> list[DecisionChange]:
+    """Those that are others; that a sum in the reason is another one is none."""
+
+    def which(decided: PolicyDecision) -> tuple[str, str, str]:
+        return decided.standing, decided.reason["key"], decided.policy
+
+    return [
+        DecisionChange(account_id, before[account_id], after[account_id])
+        for account_id in sorted({*before} & {*after})
+        if which(before[account_id]) != which(after[account_id])
+    ]
+
+
+def _stands(scope: _Scope, before: _Measured, devices: Iterable[int]) -> Iterator[UnaffectedAction]:
+    for account_id, since in before.accounts.items():
+        for notice in Notice.objects.filter(account_id=account_id, requested_at__gte=since).order_by("id"):
+            yield UnaffectedAction("notice", notice.kind, notice.requested_at, account_id, None, notice.state)
+    for hold in Hold.objects.filter(service_point_id__in=scope.places, released_at=None).order_by("id"):
+        yield UnaffectedAction("hold", hold.reason, hold.placed_at, None, hold.service_point_id, "open")
+    for command in Command.objects.filter(device_id__in=list(devices), state__in=UNFINISHED).order_by("id"):
+        yield UnaffectedAction(
+            "command",
+            command.kind,
+            command.issued_at,
+            command.account_id,
+            command.service_point_id,
+            command.state,
+        )

@@ -1,0 +1,316 @@
+"""What an older system has kept comes in: connections with who has them, meters on their walls, what is owed and held.
+
+What it says of the past is believed, and judged by the guards of the operations that do the same from here on: new
+connections, moving in, deliveries, installations. No fitter is sent, and a connection may wait for its meter.
+"""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device
+from urja.apps.billing.models import Arrear, ArrearPayment, Deposit
+from urja.apps.contracts.models import Agreement
+from urja.apps.identity.queries.identities import users_of
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.network.kinds import PremiseKind
+from urja.apps.network.models import Premise
+from urja.apps.people.models import Person
+from urja.base.ids import BUCKETS, bucket_of
+from urja.base.sentences import say
+from urja.usecases import side_effects
+from urja.usecases.agreement_lifecycle import make_user
+from urja.usecases.connections import NewConnection
+from urja.usecases.kinds.agreements import Bill
+from urja.usecases.kinds.stock import Delivered
+from urja.usecases.meter_installation import InstallMeter, record_installation
+from urja.usecases.move_in_and_out import MoveIn, purpose_faults
+from urja.usecases.payment_modes import dues_faults
+from urja.usecases.people import CorrectConsumer
+from urja.usecases.premises import PutPremise
+from urja.usecases.service_points import service_points_of
+from urja.usecases.stock import UNIQUE, known_faults, make_devices
+from urja.usecases.work_orders import record_seals, seal_faults
+
+# -- connections -----------------------------------------------------------------------------------------------
+
+
+class TakeOver(UseCase, kw_only=True):
+    """A connection that is new here, where nobody or somebody has it."""
+
+    connection: NewConnection
+    premise: PutPremise | int
+    """A new premise, or the number of one that is there."""
+    society: str = ""
+    """Name or code of what a new premise is part of, and of the tower in it; made where they are not known."""
+    tower: str = ""
+    move_in: MoveIn | None = None
+    postal_address: str = ""
+
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from self.connection.word_faults(execution)
+        yield from self.connection.hanging_faults(execution)
+        if isinstance(self.premise, PutPremise):
+            yield from self.premise.faults(execution)
+        if self.move_in is not None:
+            yield from self.move_in.arrival_faults(execution)
+            yield from purpose_faults(self.connection.consumer_number, self.connection.purpose)
+
+    def carry_out(self, execution: Execution) -> None:
+        place = self.connection.connect(execution, self._the_premise(execution))
+        if self.move_in is not None:
+            self.move_in.begin_at(execution, place, address=self.postal_address)
+
+    def _the_premise(self, execution: Execution) -> Premise:
+        if isinstance(self.premise, int):
+            return Premise.objects.get(id=self.premise)
+        part_of = None
+        for name, kind in ((self.society, PremiseKind.SOCIETY), (self.tower, PremiseKind.TOWER)):
+            if name:
+                part_of = _complex(execution, name, kind, part_of)
+        if part_of is None:
+            return self.premise.put(execution)
+        return PutPremise(values=self.premise.values, part_of=part_of).put(execution)
+
+
+def _complex(execution: Execution, name: str, kind: PremiseKind, part_of: int | None) -> int:
+    """The number of a society or a tower, made where it is not known."""
+    key = (part_of, name)
+    known = execution.find(complexes_of, key)
+    if known:
+        return known[0]
+    premise = PutPremise(values={"name": name, "kind": kind}, part_of=part_of).put(execution)
+    execution.made(complexes_of, key, [premise.id])
+    return premise.id
+
+
+def complexes_of(named: list[tuple[int | None, str]]) -> dict[tuple[int | None, str], list[int]]:
+    """The numbers of societies and complexes, or of the towers in one, that are called so or have the code."""
+    found: dict[tuple[int | None, str], list[int]] = {}
+    for part_of, name in named:
+        premises = (
+            Premise.objects.filter(kind__in=[PremiseKind.SOCIETY, PremiseKind.COMPLEX])
+            if part_of is None
+            else Premise.objects.filter(kind=PremiseKind.TOWER, parent_id=part_of)
+        )
+        found[part_of, name] = [
+            *(premises.filter(code=name) | premises.filter(name=name))
+            .order_by("id")
+            .values_list("id", flat=True)
+        ]
+    return found
+
+
+class PutPerson(CorrectConsumer, kw_only=True):
+    """What an older or outside system says of a person who is known. A first e-mail address is one to sign in with."""
+
+    system: str = ""
+
+    def carry_out(self, execution: Execution) -> None:
+        self.write(execution, system=self.system)
+        person = Person.objects.get(id=self.consumer_id)
+        if person.user_id is None and person.email:
+            user = execution.find(users_of, person.email)
+            execution.change(
+                person,
+                user_id=make_user(person.email, person.name, execution) if user is None else user.pk,
+            )
+            execution.found.clear()
+
+
+# -- meters ----------------------------------------------------------------------------------------------------
+
+
+class TakeOverMeter(UseCase, kw_only=True):
+    """A meter that is new here, or a time during which one hung or hangs somewhere, with its registers and seals."""
+
+    serial: str
+    delivered: Delivered | None = None
+    """Of a new meter."""
+    stock: str | None = None
+    """Where a new meter is in its life, where it hangs nowhere."""
+    held_by: str = ""
+    install: InstallMeter | None = None
+    removed_at: datetime | None = None
+    last_register_wh: int | None = None
+    seals: tuple[str, ...] = ()
+
+    def faults(self, execution: Execution) -> Iterator[str]:
+        device = execution.find(devices_of, self.serial)
+        if self.delivered is not None:
+            for name, label in UNIQUE.items():
+                yield from known_faults([self.delivered], name, label)
+        if self.install is not None:
+            yield from self.install.place_faults(execution)
+            if device is not None:
+                yield from self.install.device_faults()
+        yield from seal_faults(device, self.seals)
+        if self.removed_at is not None and self.install is not None:
+            if self.removed_at <= self.install.installed_at:
+                yield say(
+                    "meter {serial} hangs there only since {valid_from}",
+                    serial=self.serial,
+                    valid_from=self.install.installed_at.isoformat(),
+                )
+            if self.last_register_wh is not None and self.last_register_wh < self.install.register_wh:
+                yield say(
+                    "meter {serial} read {register_wh} Wh when it was installed: it cannot have read {last_register_wh} Wh when it was removed",
+                    serial=self.serial,
+                    register_wh=self.install.register_wh,
+                    last_register_wh=self.last_register_wh,
+                )
+
+    def carry_out(self, execution: Execution) -> None:
+        device = execution.find(devices_of, self.serial)
+        place = (
+            execution.find(service_points_of, self.install.consumer_number)
+            if self.install is not None
+            else None
+        )
+        hangs = place is not None and self.removed_at is None
+        if device is None:
+            assert self.delivered is not None, "the asker has seen to it"
+            otherwise = self.stock or (Stock.DELIVERED if place is None else Stock.REMOVED)
+            [device] = make_devices(
+                execution,
+                [self.delivered],
+                stock=Stock.INSTALLED if hangs else otherwise,
+                held_by="" if hangs else self.held_by,
+                bucket=secrets.randbelow(BUCKETS) if place is None else bucket_of(place.id),
+            )
+            execution.made(devices_of, self.serial, device)
+        elif hangs:
+            execution.change(device, stock=Stock.INSTALLED, held_by="")
+        if self.install is not None and place is not None:
+            install = self.install
+            record_installation(
+                execution,
+                place,
+                device,
+                DeviceRole[install.role.upper()],
+                install.installed_at,
+                install.register_wh,
+                valid_to=self.removed_at,
+                ratio_primary=install.ratio_primary,
+                ratio_secondary=install.ratio_secondary,
+            )
+            if self.removed_at is not None and self.last_register_wh is not None:
+                side_effects.read_register(execution, place, device, self.removed_at, self.last_register_wh)
+        record_seals(
+            execution,
+            device,
+            execution.recorded_at if self.install is None else self.install.installed_at,
+            self.seals,
+        )
+
+
+class PutDevice(UseCase, kw_only=True):
+    """What an older system says of a meter that is known."""
+
+    serial: str
+    values: dict[str, Any]
+
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+        sim = self.values.get("sim")
+        other = Device.objects.filter(sim=sim).exclude(serial=self.serial).first() if sim else None
+        if other is not None:
+            yield say(
+                "{label} {shown} is known already, of meter {serial}",
+                label="SIM",
+                shown=sim,
+                serial=other.serial,
+            )
+
+    def carry_out(self, execution: Execution) -> None:
+        device = execution.find(devices_of, self.serial)
+        assert device is not None, "the asker has seen to it"
+        execution.change(device, **self.values)
+
+
+def devices_of(serials: list[str]) -> dict[str, Device]:
+    """Meters by their serial numbers."""
+    return {device.serial: device for device in Device.objects.filter(serial__in=serials)}
+
+
+# -- money -----------------------------------------------------------------------------------------------------
+
+
+class BringBalance(UseCase, kw_only=True):
+    """What an agreement brings along: an opening credit, a deposit, a bill that is owed."""
+
+    agreement: int
+    credit_minor: int = 0
+    deposit_minor: int = 0
+    deposit_taken_at: datetime | None = None
+    bill: Bill | None = None
+    """One that is new, or is owed otherwise than was said before."""
+
+    def faults(self, execution: Execution) -> Iterator[str]:
+        if self.credit_minor < 0:
+            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
+        if self.deposit_minor < 0:
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+        if self.bill is not None:
+            yield from dues_faults(self.bill)
+            arrear = execution.find(arrears_of, (self.agreement, self.bill.bill))
+            if arrear is not None:
+                yield from _paid_faults(arrear, self.bill)
+
+    def carry_out(self, execution: Execution) -> None:
+        agreement = Agreement.objects.get(id=self.agreement)
+        if self.credit_minor:
+            key = f"opening-credit:{agreement.id}"
+            side_effects.credit(execution, agreement.account_id, self.credit_minor, "opening-credit", key)
+        if self.deposit_minor:
+            Deposit.objects.create(
+                id=next_id(bucket_of(agreement.id)),
+                agreement=agreement,
+                amount_minor=self.deposit_minor,
+                taken_at=self.deposit_taken_at or agreement.valid_from,
+                **execution.stamp,
+            )
+        if self.bill is not None:
+            self._owe(execution, agreement, self.bill)
+
+    def _owe(self, execution: Execution, agreement: Agreement, bill: Bill) -> None:
+        arrear = execution.find(arrears_of, (agreement.id, bill.bill))
+        owed = {name: getattr(bill, name) for name in ("due_on", "principal_minor", "surcharge_minor")}
+        if arrear is not None:
+            execution.change(arrear, **owed)
+            return
+        Arrear.objects.create(
+            id=next_id(bucket_of(agreement.account_id)),
+            account_id=agreement.account_id,
+            bill=bill.bill,
+            **owed,
+            **execution.stamp,
+        )
+
+
+def arrears_of(named: list[tuple[int, str]]) -> dict[tuple[int, str], Arrear]:
+    """What agreements owe, by their numbers and the bill's."""
+    accounts = dict(
+        Agreement.objects.filter(id__in={agreement for agreement, _ in named}).values_list("account_id", "id")
+    )
+    found = Arrear.objects.filter(account_id__in=accounts, bill__in={bill for _, bill in named})
+    return {(accounts[arrear.account_id], arrear.bill): arrear for arrear in found}
+
+
+def _paid_faults(arrear: Arrear, bill: Bill) -> Iterator[str]:
+    """What recharges have paid of a bill stays paid."""
+    paid = ArrearPayment.objects.filter(arrear=arrear).aggregate(
+        principal=Coalesce(Sum("principal_minor"), 0), surcharge=Coalesce(Sum("surcharge_minor"), 0)
+    )
+    for name, asked in (("principal", bill.principal_minor), ("surcharge", bill.surcharge_minor)):
+        if (said := paid[name]) > asked:
+            yield say(
+                "recharges have paid {paid} of the {name} of bill {bill}: give what was owed at the beginning",
+                paid=f"{said / 100:.2f}",
+                name=name,
+                bill=bill.bill,
+            )

@@ -1,0 +1,93 @@
+"""Rows of balances: what an agreement brings along."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from urja.apps.billing.models import Deposit
+from urja.apps.books.models import CreditRequest
+from urja.apps.journal.operation import Execution, UseCase
+from urja.usecases.agreements_in_force import in_force_at, newest_agreements_of
+from urja.usecases.kinds.agreements import Bill
+from urja.usecases.legacy_takeover import BringBalance, arrears_of
+from urja.usecases.loading.staging import Load, Row
+from urja.usecases.service_points import no_service_point_fault, service_points_of
+
+
+def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+    execution = load.execution
+    execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
+    places = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
+    execution.find_ahead(newest_agreements_of, [place.id for place in places if place is not None])
+
+
+def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+    _check(load, row)
+    place = execution.find(service_points_of, row["consumer_number"])
+    agreement = None if place is None else execution.find(newest_agreements_of, place.id)
+    if agreement is None or not in_force_at(agreement, execution.recorded_at):
+        if place is None:
+            row.fault(
+                "consumer_number",
+                no_service_point_fault(row["consumer_number"]),
+                "load it with a file of consumers, or mend the number",
+            )
+        else:
+            row.fault(
+                "consumer_number",
+                "nobody has the connection",
+                "load who has it with a file of consumers, or mend the number",
+            )
+        return
+    given: dict[str, Any] = {}
+    for name, known in (("credit", credited(agreement.id)), ("deposit", deposited(agreement.id))):
+        if row[name] is None:
+            continue
+        if known is None:
+            given[f"{name}_minor"] = row[name]
+        elif known != row[name]:
+            row.fault(
+                name, f"it came in with {known / 100:.2f}", "money is put right in the ledger, by a new entry"
+            )
+    if row["bill"] and row["due_on"]:
+        arrear = execution.find(arrears_of, (agreement.id, row["bill"]))
+        bill = Bill(
+            bill=row["bill"],
+            due_on=row["due_on"],
+            principal_minor=_said(load, row, "principal", arrear),
+            surcharge_minor=_said(load, row, "surcharge", arrear),
+        )
+        if arrear is None or any(getattr(arrear, name) != getattr(bill, name) for name in _OWED):
+            given["bill"] = bill
+    if given:
+        yield BringBalance(agreement=agreement.id, deposit_taken_at=row["deposit_taken_at"], **given)
+
+
+_OWED = ("due_on", "principal_minor", "surcharge_minor")
+
+
+def _said(load: Load, row: Row, name: str, arrear: Any) -> int:
+    if row[name] is None and arrear is not None:
+        return int(getattr(arrear, f"{name}_minor"))
+    return int(load.value(row, name))
+
+
+def _check(load: Load, row: Row) -> None:
+    if row["bill"] and row["due_on"] is None:
+        row.fault("due_on", "a bill is owed since a day, and it is empty", "say when the bill was due")
+    for name in ("due_on", "principal", "surcharge"):
+        if load.covers("bill") and not row["bill"] and row[name]:
+            row.fault(name, "it belongs to no bill", "name the bill")
+    if row["deposit_taken_at"] is not None and row["deposit"] is None:
+        row.fault("deposit_taken_at", "no deposit is named", "say how much, or leave it empty")
+
+
+def credited(agreement_id: int) -> int | None:
+    """The opening credit of an agreement."""
+    found = CreditRequest.objects.filter(idempotency_key=f"opening-credit:{agreement_id}")
+    return found.values_list("amount_minor", flat=True).first()
+
+
+def deposited(agreement_id: int) -> int | None:
+    """The first deposit of an agreement."""
+    found = Deposit.objects.filter(agreement_id=agreement_id).order_by("taken_at", "id")
+    return found.values_list("amount_minor", flat=True).first()

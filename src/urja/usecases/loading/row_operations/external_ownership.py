@@ -1,0 +1,60 @@
+"""What an outside system's file says, that system owns from then on: its numbers are kept with what they name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from urja.apps.journal.models import External
+from urja.apps.journal.operation import Execution, UseCase
+from urja.base.sentences import say
+from urja.usecases.agreement_lifecycle import newest_agreement
+from urja.usecases.ownership import record_ownership
+from urja.usecases.premises import premises_of
+from urja.usecases.service_points import service_points_of
+
+
+class RecordOwnership(UseCase, kw_only=True):
+    """By what numbers a system knows a row's connection, premise and person, and which of their columns it owns."""
+
+    system: str
+    owned: dict[str, list[str]]
+    """By kind of object."""
+    consumer_number: str = ""
+    premise_code: str = ""
+    person_number: str = ""
+
+    def faults(self, execution: Execution) -> Iterator[str]:
+        for kind, number, row in self._objects(execution):
+            if number and row is not None and (link := self._link(kind, row)) not in (None, number):
+                yield say(
+                    "{kind} {row} is {external} in {system} already",
+                    kind=kind.replace("_", " "),
+                    row=row,
+                    external=link,
+                    system=self.system,
+                )
+
+    def carry_out(self, execution: Execution) -> None:
+        made = 0
+        for kind, number, row in self._objects(execution):
+            if row is not None:
+                # What has no number of its own bears that of the connection that it was met at first.
+                called = number or self._link(kind, row) or self.consumer_number
+                made += record_ownership(self.system, kind, called, row.pk, self.owned[kind])
+        execution.outcome["external"] = made
+
+    def _link(self, kind: str, row: Any) -> str | None:
+        found = External.objects.filter(system=self.system, kind=kind, object_id=row.pk)
+        return found.values_list("external_id", flat=True).first()
+
+    def _objects(self, execution: Execution) -> Iterator[tuple[str, str, Any]]:
+        place = execution.find(service_points_of, self.consumer_number) if self.consumer_number else None
+        premise = place.premise if place is not None else execution.find(premises_of, self.premise_code)
+        for kind in self.owned:
+            match kind:
+                case "service_point":
+                    yield kind, self.consumer_number, place
+                case "premise":
+                    yield kind, self.premise_code, premise
+                case _:
+                    agreement = None if place is None else newest_agreement(place)
+                    yield kind, self.person_number, agreement and agreement.customer

@@ -1,0 +1,24 @@
+"""Rows of placements: where a connection hangs from a day on."""
+
+from collections.abc import Iterator, Sequence
+
+from urja.apps.journal.operation import Execution, UseCase
+from urja.usecases.loading.row_operations import placement_columns
+from urja.usecases.loading.staging import Load, Row
+from urja.usecases.network import MoveServicePoint
+from urja.usecases.service_points import service_points_of
+
+
+def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+    load.execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
+    placement_columns.look_ahead(load, rows)
+
+
+def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:  # noqa: ARG001
+    placement_columns.faults(execution, row)
+    place = execution.find(service_points_of, row["consumer_number"])
+    moved = placement_columns.differing(place, row)
+    if place is None or moved:
+        yield MoveServicePoint(
+            consumer_number=row["consumer_number"], moved_at=row["since"] or execution.recorded_at, **moved
+        )

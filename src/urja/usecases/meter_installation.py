@@ -1,0 +1,205 @@
+"""Meters are put in and taken away, each with the register as read at that moment."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.models import Device, DevicePeriod, Seal
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.network.models import ServicePoint
+from urja.apps.work import queries as orders
+from urja.apps.work.kinds import WorkOrderKind
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.kinds import meters
+from urja.usecases.last_reads import last_read_faults, record_last_read
+from urja.usecases.service_points import no_service_point_fault, service_points_of
+from urja.usecases.side_effects import read_register
+from urja.usecases.work_orders import close_finished_order, photo_faults, record_seals, seal_faults
+
+HIGHEST_RATIO: Final = 1_000_000
+"""No transformers make more of it; the registers of a century times so much are still whole numbers of eight bytes."""
+
+
+def register_faults(register_wh: int) -> Iterator[str]:
+    """Why a register cannot read so."""
+    if register_wh < 0:
+        yield say("a register does not read {register_wh} Wh", register_wh=register_wh)
+
+
+def role_faults(role: str) -> Iterator[str]:
+    """Why no meter is for that."""
+    if role.upper() not in DeviceRole.__members__:
+        yield say(
+            "a meter is for {choices}, not {role}",
+            choices=", ".join(name.lower() for name in DeviceRole.__members__),
+            role=repr(role),
+        )
+
+
+def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
+    """Why it is no transformer's ratio."""
+    for number in (primary, secondary):
+        if not 0 < number <= HIGHEST_RATIO:
+            yield say(
+                "a ratio is of numbers from 1 to {most}, such as 200 to 5; {number} is none",
+                most=HIGHEST_RATIO,
+                number=number,
+            )
+
+
+def future_faults(execution: Execution, at: datetime) -> Iterator[str]:
+    """Why nobody can have done it."""
+    if at > execution.recorded_at:
+        yield say("{at} lies ahead: it is recorded once it has been done", at=at.isoformat())
+
+
+def stock_faults(serial: str) -> Iterator[str]:
+    """Why a meter cannot be hung up."""
+    device = Device.objects.filter(serial=serial).first()
+    if device is None:
+        yield say("there is no meter {serial} in stock", serial=serial)
+    elif device.stock == Stock.SCRAPPED:
+        yield say("meter {serial} is scrapped", serial=serial)
+    else:
+        here = (
+            DevicePeriod.objects.filter(device=device, valid_to=None).select_related("service_point").first()
+        )
+        if here is not None:
+            yield say(
+                "meter {serial} hangs at {service_point}: take it away there first",
+                serial=serial,
+                service_point=here.service_point,
+            )
+
+
+class InstallMeter(meters.InstallMeter, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from self.place_faults(execution)
+        yield from self.device_faults()
+
+    def place_faults(self, execution: Execution) -> Iterator[str]:
+        """Why no meter can be installed there so."""
+        yield from register_faults(self.register_wh)
+        yield from role_faults(self.role)
+        yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
+        yield from future_faults(execution, self.installed_at)
+        place = execution.find(service_points_of, self.consumer_number)
+        if place is None:
+            yield no_service_point_fault(self.consumer_number)
+        else:
+            if place.disconnected_at is not None:
+                yield say(
+                    "connection {place} is permanently disconnected: reopen_service_point first", place=place
+                )
+            yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
+
+    def device_faults(self) -> Iterator[str]:
+        """Why this meter cannot be installed."""
+        yield from stock_faults(self.serial)
+        device = Device.objects.filter(serial=self.serial).first()
+        if device is not None:
+            yield from seal_faults(device, self.seals)
+
+    def carry_out(self, execution: Execution) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        device = Device.objects.get(serial=self.serial)
+        period = DevicePeriod.objects.create(
+            id=next_id(bucket_of(place.id)),
+            service_point=place,
+            device=device,
+            role=DeviceRole[self.role.upper()],
+            ratio_primary=self.ratio_primary,
+            ratio_secondary=self.ratio_secondary,
+            valid_from=self.installed_at,
+            **execution.stamp,
+        )
+        execution.change(device, stock=Stock.INSTALLED, held_by="")
+        read_register(execution, place, device, self.installed_at, self.register_wh)
+        record_seals(execution, device, self.installed_at, self.seals)
+        if period.role == DeviceRole.BILLING:
+            close_finished_order(
+                execution,
+                place,
+                WorkOrderKind.INSTALL,
+                self.installed_at,
+                register_wh=self.register_wh,
+                seals=self.seals,
+                photos=self.photos,
+            )
+        execution.service_point_id = place.id
+        execution.outcome |= {
+            "service_point_id": place.id,
+            "device_id": device.id,
+            "device_period_id": period.id,
+        }
+
+
+def record_installation(
+    execution: Execution,
+    place: ServicePoint,
+    device: Device,
+    role: DeviceRole,
+    since: datetime,
+    register_wh: int,
+    **more: Any,
+) -> None:
+    """Keep that a meter hangs somewhere since an instant, and what it read then: as an older system says, uncommissioned."""
+    DevicePeriod.objects.create(
+        id=next_id(bucket_of(place.id)),
+        service_point=place,
+        device=device,
+        role=role,
+        valid_from=since,
+        taken_over_at=since,
+        **more,
+        **execution.stamp,
+    )
+    read_register(execution, place, device, since, register_wh)
+
+
+class RemoveMeter(meters.RemoveMeter, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from future_faults(execution, self.removed_at)
+        period = self._period()
+        if period is None:
+            yield say("meter {serial} hangs nowhere", serial=self.serial)
+        elif self.removed_at <= period.valid_from:
+            yield say(
+                "meter {serial} hangs there only since {valid_from}",
+                serial=self.serial,
+                valid_from=period.valid_from.isoformat(),
+            )
+        else:
+            yield from last_read_faults(period, self.removed_at, self.register_wh, estimated=self.estimated)
+
+    def carry_out(self, execution: Execution) -> None:
+        period = self._period()
+        assert period is not None, "its absence is a fault"
+        end_installation(execution, period, self.removed_at)
+        record_last_read(execution, period, self.removed_at, self.register_wh, estimated=self.estimated)
+        close_finished_order(
+            execution,
+            period.service_point,
+            WorkOrderKind.DISCONNECT_BY_HAND,
+            self.removed_at,
+            register_wh=self.register_wh,
+        )
+        execution.service_point_id = period.service_point_id
+        execution.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
+
+    def _period(self) -> DevicePeriod | None:
+        return (
+            DevicePeriod.objects.filter(device__serial=self.serial, valid_to=None)
+            .select_related("device", "service_point")
+            .first()
+        )
+
+
+def end_installation(execution: Execution, period: DevicePeriod, at: datetime) -> None:
+    """End a meter's time at a place; the seals on it are off."""
+    execution.change(period, valid_to=at)
+    execution.change(period.device, stock=Stock.REMOVED)
+    for seal in Seal.objects.filter(device=period.device, removed_at=None, applied_at__lte=at):
+        execution.change(seal, removed_at=at)

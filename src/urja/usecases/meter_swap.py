@@ -1,0 +1,121 @@
+"""Two meters that were written down at each other's place are written down where they have hung, also for the past.
+
+A read goes with the meter that it was read at, as do blocks, events and gaps: serial number and display are on one
+thing. The role, the ratio and the day of commissioning go with the place: transformers and fuses are on its wall.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from urja.apps.assets.models import DevicePeriod
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.readings import reassignment
+from urja.apps.readings.reassignment import Move
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.usecases.kinds import meters
+from urja.usecases.meter_exchange import continued_service_at
+from urja.usecases.register_reads import known_instants_around
+
+
+class SwapMeters(meters.SwapMeters, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("say how it was found")
+        if self.serial_a == self.serial_b:
+            yield say("{serial_a} cannot be swapped with itself", serial_a=self.serial_a)
+            return
+        if self.since > execution.recorded_at:
+            yield say("{since} lies ahead", since=self.since.isoformat())
+        for serial in (self.serial_a, self.serial_b):
+            period = _hanging(serial)
+            if period is None:
+                yield say("meter {serial} hangs nowhere", serial=serial)
+            elif self.since < period.valid_from:
+                yield say(
+                    "meter {serial} is written down at {service_point} in this way only since {valid_from}: swap from then on, and what was before by itself",
+                    serial=serial,
+                    service_point=period.service_point,
+                    valid_from=period.valid_from.isoformat(),
+                )
+            else:
+                yield from _unknown_faults(period, self.since)
+
+    def carry_out(self, execution: Execution) -> None:
+        first, second = _hanging(self.serial_a), _hanging(self.serial_b)
+        assert first is not None, "its absence is a fault"
+        assert second is not None, "its absence is a fault"
+        moved = reassignment.Moved()
+        with connection.cursor() as cursor:
+            reassignment.lock_service_points(cursor, first.service_point_id, second.service_point_id)
+            for own, other in ((first, second), (second, first)):
+                moved += reassignment.reassign(
+                    cursor, Move(own.device_id, own.service_point_id, other.service_point_id, self.since)
+                )
+            numbers = {period.id: self._end(execution, period) for period in (first, second)}
+            for own, other in ((first, second), (second, first)):
+                _begin(execution, numbers[own.id], own, other.device_id, self.since)
+            reassignment.hand_over_coverage(
+                cursor, {first.id: numbers[second.id], second.id: numbers[first.id]}
+            )
+        execution.service_point_id = first.service_point_id
+        execution.outcome |= {
+            "service_point_ids": [first.service_point_id, second.service_point_id],
+            "intervals_moved": moved.intervals,
+            "registers_moved": moved.registers,
+        }
+
+    def _end(self, execution: Execution, period: DevicePeriod) -> int:
+        """Make room for the other meter, and the number of its period: a whole time at the place keeps its own."""
+        if period.valid_from < self.since:
+            execution.change(period, valid_to=self.since)
+            return next_id(bucket_of(period.service_point_id))
+        number = period.id
+        # Both go before either comes: at no moment does a meter hang at two places.
+        DevicePeriod.objects.filter(id=number).delete()
+        return number
+
+
+def _begin(execution: Execution, number: int, place: DevicePeriod, device_id: int, since: datetime) -> None:
+    DevicePeriod.objects.create(
+        id=number,
+        service_point_id=place.service_point_id,
+        device_id=device_id,
+        role=place.role,
+        ratio_primary=place.ratio_primary,
+        ratio_secondary=place.ratio_secondary,
+        valid_from=since,
+        commissioned_at=continued_service_at(place.commissioned_at, since),
+        taken_over_at=continued_service_at(place.taken_over_at, since),
+        **execution.stamp,
+    )
+
+
+def _unknown_faults(period: DevicePeriod, since: datetime) -> Iterator[str]:
+    """Why what a meter counted before an instant cannot be told from what it counted since.
+
+    What was before stays at the place where it was believed to hang, and comes there later too: so all of it must be
+    here, up to the instant or to the end of the interval in which it lies.
+    """
+    before, after = known_instants_around(period.service_point_id, period.device_id, since)
+    interval = timedelta(seconds=period.device.interval_s)
+    if before is None or (before < since and (after is None or after - before > interval)):
+        known = (
+            "" if before is None else say("; choose {before}, up to which it is", before=before.isoformat())
+        )
+        yield say(
+            "what meter {device} has counted up to {since} is not known yet{known}",
+            device=period.device,
+            since=since.isoformat(),
+            known=known,
+        )
+
+
+def _hanging(serial: str) -> DevicePeriod | None:
+    return (
+        DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
+        .select_related("device", "service_point")
+        .first()
+    )

@@ -1,0 +1,267 @@
+"""People move in and out, and a supply gets another owner: who pays changes at an instant, to the Wh.
+
+At that instant the register must be known: read there by somebody, or by the meter itself at the end of an interval or
+day. Whoever moves out keeps an account with its postings up to then, sees nothing of what comes after, and whoever
+moves in sees nothing of what was before: everything that a person is shown goes through an agreement.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from urja.apps.billing.kinds import FinalWay
+from urja.apps.billing.models import Deposit
+from urja.apps.contracts.kinds import MeteringMode, PaymentMode
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.network.kinds import Purpose
+from urja.apps.network.models import ServicePoint
+from urja.base.ids import bucket_of
+from urja.base.sentences import say
+from urja.core.calendar import local_day
+from urja.core.policy import VACANT
+from urja.usecases import side_effects
+from urja.usecases.agreement_lifecycle import (
+    IncomingConsumer,
+    agreement_split_faults,
+    begin_agreement,
+    billing_day_faults,
+    billing_period_at,
+    consent_faults,
+    end_agreement,
+    ending_faults,
+    meter_faults,
+    newest_agreement,
+    record_boundary_read,
+    request_settlement,
+    transfer_faults,
+)
+from urja.usecases.agreements_in_force import load_faults
+from urja.usecases.kinds import agreements
+from urja.usecases.meter_installation import future_faults
+from urja.usecases.register_reads import split_faults
+from urja.usecases.service_points import no_service_point_fault, service_point_of, service_points_of
+from urja.usecases.terms import policy_faults, tariff_in_force_faults, zone
+
+
+class MoveIn(agreements.MoveIn, IncomingConsumer):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from self.arrival_faults(execution)
+        place = execution.find(service_points_of, self.consumer_number)
+        if place is None:
+            yield no_service_point_fault(self.consumer_number)
+        else:
+            yield from self._place_faults(execution, place)
+
+    def arrival_faults(self, execution: Execution) -> Iterator[str]:
+        """What stands against who comes, since when and on which terms, wherever it is."""
+        yield from future_faults(execution, self.at)
+        yield from self.person_faults(execution)
+        yield from self.terms_faults()
+        yield from self._rule_faults(execution)
+
+    def _place_faults(self, execution: Execution, place: ServicePoint) -> Iterator[str]:
+        yield from purpose_faults(place.consumer_number, place.purpose)
+        if place.disconnected_at is not None:
+            yield say(
+                "connection {place} is permanently disconnected: reopen_service_point first", place=place
+            )
+        newest = newest_agreement(place)
+        if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
+            until = (
+                ""
+                if newest.valid_to is None
+                else say(" until {valid_to}", valid_to=newest.valid_to.isoformat())
+            )
+            yield say(
+                "somebody has an agreement at {place}{until}: they have to move out first",
+                place=place,
+                until=until,
+            )
+        period = billing_period_at(place, self.at)
+        if period is None and execution.takes_over:
+            return
+        meter = list(meter_faults(place, self.at, self.metering_mode))
+        yield from meter
+        if not meter and period is not None:
+            yield from split_faults(place.id, period.device, self.at, self.register_wh)
+            yield from load_faults(period.device, self.sanctioned_load_w)
+
+    def terms_faults(self) -> Iterator[str]:
+        """What nobody can agree to."""
+        if self.sanctioned_load_w <= 0:
+            yield say(
+                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                sanctioned_load_w=self.sanctioned_load_w,
+            )
+        if self.payment_mode not in PaymentMode.values:
+            yield say(
+                "a supply is {choices}, not {payment_mode}",
+                choices=" or ".join(PaymentMode.values),
+                payment_mode=repr(self.payment_mode),
+            )
+        if self.metering_mode not in MeteringMode.values:
+            yield say(
+                "metering is {choices}, not {metering_mode}",
+                choices=" or ".join(MeteringMode.values),
+                metering_mode=repr(self.metering_mode),
+            )
+        if self.credit_minor < 0:
+            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
+        if self.deposit_minor < 0:
+            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+        if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
+            yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
+        yield from billing_day_faults(self.billing_day)
+
+    def _rule_faults(self, execution: Execution) -> Iterator[str]:
+        """Why no tariff or policy would govern it."""
+        # What an older system has rated so far, this one rates from now on.
+        day = local_day(execution.recorded_at if execution.takes_over else self.at, zone())
+        yield from execution.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
+        if self.policy:
+            yield from execution.find(_policy_faults, (self.policy, self.category, day, self.currency)) or ()
+
+    def carry_out(self, execution: Execution) -> None:
+        place = execution.find(service_points_of, self.consumer_number)
+        assert place is not None, "its absence is a fault"
+        self.begin_at(execution, place)
+        side_effects.release(execution, place.id, VACANT, "somebody has moved in")
+
+    def begin_at(
+        self, execution: Execution, place: ServicePoint, *, converted_at: datetime | None = None, **more: Any
+    ) -> Agreement:
+        """Let the agreement begin: whoever it is has supply there from then on; with `more` that is known of them."""
+        record_boundary_read(execution, place, self.at, self.register_wh)
+        terms = {
+            "tariff_code": self.tariff_code,
+            "sanctioned_load_w": self.sanctioned_load_w,
+            "category": self.category,
+            "policy": self.policy,
+            "payment_mode": self.payment_mode,
+            "metering_mode": self.metering_mode,
+            "converted_at": converted_at,
+        }
+        person = self.the_person(execution, bucket_of(place.id), **more)
+        agreement = begin_agreement(
+            execution, place, self.at, person, self.currency, terms, billing_day=self.billing_day
+        )
+        _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
+        return agreement
+
+
+def _tariff_faults(asked: list[tuple[str, date, str]]) -> dict[tuple[str, date, str], list[str]]:
+    return {one: list(tariff_in_force_faults(*one)) for one in asked}
+
+
+def _policy_faults(asked: list[tuple[str, str, date, str]]) -> dict[tuple[str, str, date, str], list[str]]:
+    return {one: list(policy_faults(*one)) for one in asked}
+
+
+def purpose_faults(place: str, purpose: str) -> Iterator[str]:
+    """Why nobody can have an agreement there, whoever it is."""
+    if purpose != Purpose.CONSUMER:
+        yield say(
+            "connection {place} is a {purpose}'s: nobody has an agreement there", place=place, purpose=purpose
+        )
+
+
+class MoveOut(agreements.MoveOut, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from future_faults(execution, self.at)
+        place = service_point_of(self.consumer_number)
+        if place is None:
+            yield no_service_point_fault(self.consumer_number)
+            return
+        agreement = newest_agreement(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from agreement_split_faults(place, self.at, self.register_wh)
+        if agreement is not None:
+            yield from transfer_faults(agreement, self.transfer_to, consented=self.consented)
+
+    def carry_out(self, execution: Execution) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = newest_agreement(place)
+        assert agreement is not None, "its absence is a fault"
+        record_boundary_read(execution, place, self.at, self.register_wh)
+        end_agreement(execution, agreement, self.at)
+        request_settlement(execution, agreement, self.at, self.transfer_to)
+        if self.hold_vacant:
+            side_effects.hold(execution, place.id, VACANT, "nobody has an agreement")
+
+
+class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        yield from future_faults(execution, self.at)
+        yield from self.person_faults(execution)
+        place = service_point_of(self.consumer_number)
+        if place is None:
+            yield no_service_point_fault(self.consumer_number)
+            return
+        agreement = newest_agreement(place)
+        yield from ending_faults(place, agreement, self.at)
+        yield from agreement_split_faults(place, self.at, self.register_wh)
+        if min(self.credit_minor, self.deposit_minor) < 0:
+            yield say("neither an opening credit nor a deposit is less than nothing")
+        yield from billing_day_faults(self.billing_day)
+        if self.remaining == FinalWay.TRANSFER:
+            yield from consent_faults(consented=self.consented)
+        if agreement is not None and self.policy:
+            yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
+        if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
+            yield say(
+                "other terms are agreed for later: undo those first, then agree them with the new owner"
+            )
+
+    def carry_out(self, execution: Execution) -> None:
+        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        before = newest_agreement(place)
+        assert before is not None, "its absence is a fault"
+        terms = before.terms_at(self.at)
+        kept = {name: getattr(terms, name) for name in _KEPT}
+        if self.policy is not None:
+            kept["policy"] = self.policy
+        record_boundary_read(execution, place, self.at, self.register_wh)
+        end_agreement(execution, before, self.at)
+        person = self.the_person(execution, bucket_of(place.id))
+        agreement = begin_agreement(
+            execution,
+            place,
+            self.at,
+            person,
+            before.account.currency,
+            kept,
+            billing_day=before.billing_day if self.billing_day is None else self.billing_day,
+        )
+        request_settlement(
+            execution, before, self.at, agreement.account_id if self.remaining == FinalWay.TRANSFER else None
+        )
+        _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
+
+
+_KEPT = (
+    "tariff_code",
+    "sanctioned_load_w",
+    "category",
+    "policy",
+    "payment_mode",
+    "metering_mode",
+    "converted_at",
+)
+
+
+def _open_with(
+    execution: Execution, agreement: Agreement, at: datetime, credit_minor: int, deposit_minor: int
+) -> None:
+    if credit_minor:
+        key = f"opening-credit:{agreement.id}"
+        side_effects.credit(execution, agreement.account_id, credit_minor, "opening-credit", key)
+    if deposit_minor:
+        deposit = Deposit.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            amount_minor=deposit_minor,
+            taken_at=at,
+            **execution.stamp,
+        )
+        execution.outcome["deposit_id"] = deposit.id

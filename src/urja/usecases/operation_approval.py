@@ -1,0 +1,449 @@
+"""Operations above the thresholds wait for passkeys; the pipeline verifies each answer, and performs or refuses.
+
+    request ─▶ GATE ─▶ performed at once, or waiting ─▶ actor's passkey ─▶ second person's passkey ─▶ performed
+                                        │                      └─▶ nobody else can: delayed, told ─▶ performed
+                                        └─▶ expired, cancelled, refused
+
+What was done is summed by person and day (`approvals_measured`), and every step asks the thresholds anew: many small
+operations come to what one large one does, also where they wait at the same time.
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final, assert_never
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q, Sum
+
+from urja.apps.approvals import thresholds
+from urja.apps.approvals.challenges import challenge_of, content_of, person_of
+from urja.apps.approvals.kinds import OPEN_STATES, Action, AnswerState, WaitingState
+from urja.apps.approvals.models import Answer, Credential, Measured, Waiting
+from urja.apps.approvals.passkeys import active, fault_text, site
+from urja.apps.assets.models import DevicePeriod
+from urja.apps.journal import answers
+from urja.apps.journal.errors import RefusedError
+from urja.apps.journal.kinds import RequestState
+from urja.apps.journal.models import Request
+from urja.apps.journal.queries import requested
+from urja.apps.overviews.queries import authorization
+from urja.base import passkey
+from urja.base.sentences import Sentence, say
+from urja.core.approvals import (
+    DoneBefore,
+    Ground,
+    OperationMeasure,
+    PasskeyNeed,
+    ReachedThreshold,
+    Thresholds,
+    beyond_caps,
+    requirement_for,
+)
+from urja.core.calendar import local_day, midnight
+from urja.core.units import major_text
+from urja.usecases import requests as usecases
+from urja.usecases.approval_measures import measure, measure_dry_run
+from urja.usecases.dry_run import Effects
+from urja.usecases.kinds.decoding import decode
+from urja.usecases.operations import BY_KIND, UseCase, dry_run_changes
+
+_SUMS: Final = 0x75726A6170
+"""Advisory lock: of two operations at once each counts what the other one did."""
+
+
+def counted_as(actor: str) -> str:
+    """A person by whichever key, or the key of a program."""
+    user_id = person_of(actor)
+    return actor if user_id is None else f"user {user_id}"
+
+
+def hold_for_approval(request: Request, operation: UseCase, now: datetime) -> bool:
+    """Whether a request has to wait for passkeys; raises RefusedError where its actor has none.
+
+    What need not wait is counted here, in the transaction that performs it.
+    """
+    measured = measure(operation, actor=request.actor, now=now)
+    _lock_sums(measured)
+    book = thresholds.in_force(_day(now))
+    needed = requirement_for(book, measured, _before(book, request.actor, now))
+    if needed.need is PasskeyNeed.NOBODY:
+        _count(request, measured, now)
+        return False
+    # What could not be done anyway is told at once, and nobody is asked to approve it.
+    dry_run_changes(operation, recorded_at=now, actor=request.actor)
+    why = [_why(one, book) for one in needed.reached]
+    fault = _actor_cannot(request.actor)
+    if fault is not None:
+        raise RefusedError([*why, fault])
+    Waiting.objects.create(
+        request=request,
+        need=needed.need,
+        nonce=secrets.token_bytes(passkey.NONCE_BYTES),
+        content_sha256=passkey.digest(content_of(requested(request))),
+        why=why,
+        asked_at=now,
+        expires_at=now + book.expires,
+    )
+    return True
+
+
+def reasons_for_approval(
+    request: Request, operation: UseCase, found: Effects, now: datetime
+) -> list[Sentence]:
+    """Why an operation that is rehearsed would wait for passkeys; empty where it would not."""
+    book = thresholds.in_force(_day(now))
+    measured = measure_dry_run(operation, found, now)
+    needed = requirement_for(book, measured, _before(book, request.actor, now))
+    return [_why(one, book) for one in needed.reached]
+
+
+APPROVAL_CHECK: Final = usecases.ApprovalCheck(hold_for_approval, reasons_for_approval)
+"""What the stage `register` asks before it performs a request."""
+
+
+def _actor_cannot(actor: str) -> Sentence | None:
+    user_id = person_of(actor)
+    if user_id is None:
+        return say("this needs a passkey, and a program's key has none: a person asks for it on the console")
+    if not active(user_id).exists():
+        return say(
+            "this needs your passkey, and you have none: ask at the box for a code (urja passkey invite), then enrol one under Passkeys"
+        )
+    return None
+
+
+def _lock_sums(measured: OperationMeasure) -> None:
+    """Serialise operations that count, until the transaction ends; what counts nothing takes no lock."""
+    if not (measured.money_minor or measured.disconnections or measured.meters):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SUMS])
+
+
+def _before(book: Thresholds, actor: str, now: datetime) -> DoneBefore:
+    begins = midnight(_day(now), _zone())
+    today = Measured.objects.filter(done_at__gte=begins)
+    recent = Measured.objects.filter(done_at__gt=now - book.within)
+    own = Q(actor=counted_as(actor))
+    return DoneBefore(
+        _sum(today.filter(own), "money_minor"),
+        _sum(recent.filter(own), "disconnections"),
+        _sum(today, "money_minor"),
+        _sum(recent, "disconnections"),
+        _sum(recent.filter(own), "meters"),
+        _sum(recent, "meters"),
+    )
+
+
+def _sum(rows: Any, column: str) -> int:
+    return int(rows.aggregate(sum=Sum(column))["sum"] or 0)
+
+
+def _count(request: Request, measured: OperationMeasure, now: datetime) -> None:
+    if measured.money_minor or measured.disconnections or measured.meters:
+        done = Measured(
+            request_id=request.id,
+            actor=counted_as(request.actor),
+            done_at=now,
+            money_minor=measured.money_minor,
+            disconnections=measured.disconnections,
+            meters=measured.meters,
+        )
+        # A request that is taken up again is done once, and counted once.
+        Measured.objects.bulk_create([done], ignore_conflicts=True)
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.URJA_TIMEZONE)
+
+
+def _day(now: datetime) -> Any:
+    return local_day(now, _zone())
+
+
+def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:
+    match one.ground:
+        case Ground.KIND:
+            return say("an operation of this kind always needs passkeys")
+        case Ground.PROTECTED:
+            return say("it disconnects a protected household, or ends a protection")
+        case Ground.MONEY:
+            return say(
+                "with it you move {sum} by hand today, and passkeys are needed from {limit} on",
+                sum=major_text(one.sum, book.decimals),
+                limit=major_text(one.limit, book.decimals),
+            )
+        case Ground.MONEY_OF_ALL:
+            return say(
+                "with it {sum} are moved by hand today by all of us, and passkeys are needed from {limit} on",
+                sum=major_text(one.sum, book.decimals),
+                limit=major_text(one.limit, book.decimals),
+            )
+        case Ground.DISCONNECTIONS:
+            return say(
+                "with it you disconnect {sum} supplies in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case Ground.DISCONNECTIONS_OF_ALL:
+            return say(
+                "with it all of us disconnect {sum} supplies in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case Ground.METERS:
+            return say(
+                "with it you tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case Ground.METERS_OF_ALL:
+            return say(
+                "with it all of us tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
+                sum=one.sum,
+                limit=one.limit,
+            )
+        case _:
+            assert_never(one.ground)
+
+
+def verify_next_answer(now: datetime) -> Answer | None:
+    """Verify the oldest answer that waits, and do what follows; none where none waits."""
+    with transaction.atomic():
+        unjudged = Answer.objects.filter(state=AnswerState.WAITING).order_by("id")
+        answer = unjudged.select_for_update(no_key=True).first()
+        if answer is None:
+            return None
+        request, waiting = _locked(answer.waiting_id)
+        fault = _judge(answer, request, waiting, now)
+        answer.state = AnswerState.REFUSED if fault else AnswerState.ACCEPTED
+        answer.faults, answer.judged_at = [fault] if fault else [], now
+        answer.save(update_fields=["state", "faults", "judged_at"])
+    return answer
+
+
+def due_requests(now: datetime) -> list[int]:
+    """Requests of approvals whose time or whose delay is over."""
+    found = Waiting.objects.filter(Q(expires_at__lte=now) | Q(due_at__lte=now), state__in=OPEN_STATES)
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def apply_deadline(request_id: int, now: datetime) -> Waiting:
+    """Do what a time that is over brings with it."""
+    with transaction.atomic():
+        request, waiting = _locked(request_id)
+        if waiting.state in OPEN_STATES:
+            _go_on(request, waiting, now)
+    return waiting
+
+
+def unannounced() -> list[Waiting]:
+    """Delayed operations that the staff does not know of yet."""
+    return list(Waiting.objects.filter(state=WaitingState.DELAYED, told_at=None).select_related("request"))
+
+
+def start_delay(request_id: int, now: datetime) -> None:
+    """Let the delay of an operation begin: the staff was told."""
+    with transaction.atomic():
+        _request, waiting = _locked(request_id)
+        if waiting.state == WaitingState.DELAYED and waiting.told_at is None:
+            book = thresholds.in_force(_day(now))
+            waiting.told_at, waiting.due_at = now, now + book.alone.delay
+            waiting.expires_at = waiting.due_at + book.expires
+            waiting.save(update_fields=["told_at", "due_at", "expires_at"])
+
+
+def _locked(request_id: int) -> tuple[Request, Waiting]:
+    request = Request.objects.select_for_update().get(id=request_id)
+    return request, Waiting.objects.select_for_update().get(pk=request_id)
+
+
+def _judge(answer: Answer, request: Request, waiting: Waiting, now: datetime) -> str | None:
+    """What stands against an answer; where nothing does, what follows from it is done."""
+    if waiting.state not in OPEN_STATES:
+        return say("the operation no longer waits for approval")
+    if waiting.expires_at <= now:
+        _go_on(request, waiting, now)
+        return say("the time to approve it is over")
+    if answer.action == Action.CANCEL:
+        return _cancelled(answer, request, waiting, now)
+    return _approved(answer, request, waiting, now)
+
+
+def _cancelled(answer: Answer, request: Request, waiting: Waiting, now: datetime) -> str | None:
+    fault = _may(answer.user_id, request, now)
+    if fault is not None and person_of(request.actor) != answer.user_id:
+        return fault
+    _end(request, waiting, WaitingState.CANCELLED, [say("it was cancelled before it was done")], now)
+    return None
+
+
+def _approved(answer: Answer, request: Request, waiting: Waiting, now: datetime) -> str | None:
+    credential = (
+        Credential.objects.select_for_update(no_key=True)
+        .filter(credential_id=bytes(answer.credential_id))
+        .first()
+    )
+    if credential is None:
+        return say("this passkey is not enrolled")
+    if credential.revoked_at is not None:
+        return say("this passkey was revoked")
+    fault = _of_whom(credential, request, waiting, now)
+    if fault is not None:
+        return fault
+    at = site()
+    try:
+        sign_count = passkey.verify_assertion(
+            passkey.Assertion(
+                credential_id=bytes(answer.credential_id),
+                client_data=bytes(answer.client_data),
+                authenticator_data=bytes(answer.authenticator_data),
+                signature=bytes(answer.signature),
+            ),
+            passkey.Credential(
+                id=bytes(credential.credential_id),
+                public_key=bytes(credential.public_key),
+                sign_count=credential.sign_count,
+            ),
+            challenge=challenge_of(waiting, requested(request)),
+            rp_id=at.rp_id,
+            origins=at.origins,
+        )
+    except passkey.PasskeyError as error:
+        return fault_text(error.fault)
+    Credential.objects.filter(pk=credential.pk).update(sign_count=sign_count)
+    if credential.user_id == person_of(request.actor):
+        waiting.actor_credential = credential
+    else:
+        waiting.second_credential = credential
+    waiting.save(update_fields=["actor_credential", "second_credential"])
+    _go_on(request, waiting, now)
+    return None
+
+
+def _of_whom(credential: Credential, request: Request, waiting: Waiting, now: datetime) -> str | None:
+    """Why this person's passkey is not wanted here."""
+    if credential.user_id == person_of(request.actor):
+        return say("you have approved it already") if waiting.actor_credential_id else None
+    if waiting.second_credential_id:
+        return say("a second person has approved it already")
+    return _may(credential.user_id, request, now)
+
+
+def _may(user_id: int, request: Request, now: datetime) -> str | None:
+    """Why a person may not do an operation, and so not approve it."""
+    try:
+        operation = decode(request.kind, request.content, BY_KIND)
+    except RefusedError as refused:
+        return refused.faults[0]
+    return authorization.refusal_for_actor(f"user {user_id}", operation, now)
+
+
+def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
+    """Perform an operation that has the passkeys it needs, end it where its time is over, or let it wait."""
+    if waiting.expires_at <= now:
+        faults = [say("it was not approved in time")]
+        _end(request, waiting, WaitingState.EXPIRED, faults, now)
+        return
+    if not waiting.actor_credential_id:
+        return
+
+    def act() -> None:
+        _perform_if_approved(request, waiting, now)
+
+    answers.answer(request, now, act)
+    match request.state:
+        case RequestState.DONE:
+            _close(waiting, WaitingState.DONE, now)
+        case RequestState.REFUSED:
+            _close(waiting, WaitingState.REFUSED, now)
+        case _:
+            waiting.save(update_fields=["need", "why", "state", "told_at", "due_at"])
+
+
+def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> None:
+    if passkey.digest(content_of(requested(request))) != bytes(waiting.content_sha256):
+        raise RefusedError(
+            [say("it is not what was asked for any more: its content was changed while it waited")]
+        )
+    _refuse_revoked([waiting.actor_credential, waiting.second_credential])
+    operation = usecases.permitted_operation(request, now)
+    measured = measure(operation, actor=request.actor, now=now)
+    _lock_sums(measured)
+    book = thresholds.in_force(_day(now))
+    before = _before(book, request.actor, now)
+    needed = requirement_for(book, measured, before)
+    if needed.need > waiting.need:
+        # What was done meanwhile counts: what needed one passkey when it was asked for may need two by now.
+        waiting.need, waiting.why = needed.need, [_why(one, book) for one in needed.reached]
+    if waiting.need == PasskeyNeed.SECOND and not waiting.second_credential_id:
+        if _others(request, operation, now):
+            # Somebody has enrolled since: they are asked, and no delay stands in their place.
+            waiting.state, waiting.told_at, waiting.due_at = WaitingState.WAITING, None, None
+            return
+        if not _alone(waiting, book, measured, before, now):
+            return
+    _count(request, measured, now)
+    usecases.perform_request(request, operation, now)
+
+
+def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
+    if any(one is not None and one.revoked_at is not None for one in credentials):
+        raise RefusedError([say("a passkey that had approved it was revoked meanwhile: ask for it again")])
+
+
+def _others(request: Request, operation: UseCase, now: datetime) -> bool:
+    """Whether another person holds a passkey and may do the operation."""
+    holders = active().exclude(user_id=person_of(request.actor)).values_list("user_id", flat=True).distinct()
+    return any(
+        authorization.refusal_for_actor(f"user {user_id}", operation, now) is None for user_id in holders
+    )
+
+
+def _alone(
+    waiting: Waiting, book: Thresholds, measured: OperationMeasure, before: DoneBefore, now: datetime
+) -> bool:
+    """Whether a person who is all the staff may have it done now: within caps, and once the delay is over."""
+    beyond = beyond_caps(book, measured, before)
+    if beyond:
+        words = say(
+            "without a second person there are caps a day, also after a delay: let another one enrol a passkey"
+        )
+        raise RefusedError([*(_cap(one, book) for one in beyond), words])
+    if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
+        # Nothing is supplied yet: whoever sets up an installation alone waits for nobody.
+        return True
+    waiting.state = WaitingState.DELAYED
+    return waiting.due_at is not None and waiting.due_at <= now
+
+
+def _cap(one: ReachedThreshold, book: Thresholds) -> Sentence:
+    if one.ground is Ground.MONEY_OF_ALL:
+        return say(
+            "with it {sum} are moved by hand today, and the cap is {limit}",
+            sum=major_text(one.sum, book.decimals),
+            limit=major_text(one.limit, book.decimals),
+        )
+    return say(
+        "with it {sum} supplies are disconnected in a short time, and the cap is {limit}",
+        sum=one.sum,
+        limit=one.limit,
+    )
+
+
+def _end(
+    request: Request, waiting: Waiting, state: WaitingState, faults: list[Sentence], now: datetime
+) -> None:
+    def act() -> None:
+        raise RefusedError(list(faults))
+
+    answers.answer(request, now, act)
+    _close(waiting, state, now)
+
+
+def _close(waiting: Waiting, state: WaitingState, now: datetime) -> None:
+    waiting.state, waiting.ended_at = state, now
+    waiting.save(update_fields=["need", "why", "state", "ended_at"])

@@ -1,0 +1,356 @@
+"""How an operation is done: guarded, in one transaction, written down, followed by what depends on it.
+
+    content ─▶ faults? ─▶ audit entry ─▶ carried out ─▶ revision, projection, accruals ─▶ COMMIT
+
+An operation is a class: its fields are what is asked for, `faults` says in sentences what is missing, `carry_out` does
+it. Everything else is here: the entry that says who did what, the history of the rows that change (a trigger's, which
+refuses changes outside of an operation), the rehearsal, the undoing, and what ingest, the head end and the accruals
+must learn of it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection, transaction
+
+from urja.apps.assets.projection_versions import mark_due
+from urja.apps.journal import revision
+from urja.apps.journal.errors import RefusedError, sentence_of
+from urja.apps.journal.models import AuditEntry
+from urja.apps.journal.operation import Execution, UseCase, next_number
+from urja.apps.readings.operations import recompute_since
+from urja.base.sentences import say
+from urja.usecases.ownership import owned_by_others
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that a rehearsal or an operation makes, changes or deletes."""
+
+    table: str
+    row_id: int
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For whoever asked: without wrapped keys, which are nobody's who asks."""
+        return {
+            "table": self.table,
+            "row_id": self.row_id,
+            "before": _shown(self.before),
+            "after": _shown(self.after),
+        }
+
+
+def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    return (
+        None
+        if row is None
+        else {name: value for name, value in row.items() if not name.startswith("wrapped_")}
+    )
+
+
+def perform(
+    operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> AuditEntry:
+    """Do it, or raise Refused with every fault: then nothing has changed.
+
+    A key that was used for the same content before gives that entry and does nothing; with another content it is
+    refused.
+    """
+    with transaction.atomic():
+        if idempotency_key is not None:
+            known = AuditEntry.objects.filter(idempotency_key=idempotency_key).first()
+            if known is not None:
+                return _replay(known, operation)
+        return execute(operation, recorded_at=recorded_at, actor=actor, idempotency_key=idempotency_key).entry
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """An operation that was carried out, and what it has touched."""
+
+    entry: AuditEntry
+    since: dict[int, datetime]
+    """Service points whose energy was evaluated anew, and from when on."""
+    devices: list[int]
+    """Devices that hang, are or are fed differently."""
+
+
+def execute(
+    operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
+) -> Executed:
+    """As `perform`, for who asks what was touched; a key that was used before is a fault."""
+    with transaction.atomic():
+        execution = Execution(next_number(), actor, recorded_at)
+        faults = list(operation.faults(execution))
+        if faults:
+            raise RefusedError(faults)
+        try:
+            with transaction.atomic():
+                entry = AuditEntry.objects.create(
+                    id=execution.id,
+                    kind=operation.kind(),
+                    content=operation.content(),
+                    actor=actor,
+                    recorded_at=recorded_at,
+                    idempotency_key=idempotency_key,
+                )
+                _carry_out(operation, execution)
+        except (IntegrityError, DataError) as error:
+            raise RefusedError([sentence_of(error)]) from error
+        entry.outcome = execution.outcome | ({"outside": execution.outside} if execution.outside else {})
+        entry.service_point_id = execution.service_point_id
+        entry.save(update_fields=["outcome", "service_point_id"])
+    return Executed(entry, execution.touched, execution.touched_devices)
+
+
+def dry_run_changes(operation: UseCase, *, recorded_at: datetime, actor: str) -> list[Change]:
+    """What it would change, row by row; nothing is. Raises RefusedError as `perform` does."""
+    with transaction.atomic():
+        entry = perform(operation, recorded_at=recorded_at, actor=actor)
+        changes = changes_of(entry.id)
+        transaction.set_rollback(True)
+    return changes
+
+
+def _replay(known: AuditEntry, operation: UseCase) -> AuditEntry:
+    if known.kind != operation.kind() or known.content != operation.content():
+        raise RefusedError(
+            [
+                say(
+                    "the key {idempotency_key} was used for another operation ({known})",
+                    idempotency_key=known.idempotency_key,
+                    known=known.id,
+                )
+            ]
+        )
+    return known
+
+
+def _carry_out(operation: UseCase, execution: Execution) -> None:
+    with recording_history(execution):
+        operation.carry_out(execution)
+        _judge(execution, operation.owner())
+        _follow_up(execution)
+
+
+@contextmanager
+def recording_history(execution: Execution) -> Iterator[None]:
+    """Around the changes of an operation: the history gives them its number."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",
+            [str(execution.id), execution.recorded_at.isoformat()],
+        )
+        yield
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SELECT set_config('urja.operation', '', true)")
+
+
+def _judge(execution: Execution, owner: str) -> None:
+    """What waits for the transaction's end is judged here, while the answer can still be a sentence."""
+    if faults := owned_by_others(execution.id, owner):
+        raise RefusedError(faults)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+OperationSource = Callable[[Execution], Sequence[UseCase]]
+"""What one of many asks for, once those before it are done. Raises RefusedError where it cannot be asked for."""
+
+
+def execute_many(
+    execution: Execution, many: Sequence[OperationSource], owner: str = ""
+) -> list[tuple[Execution, list[str]]]:
+    """Do what many ask for, one after the other, as parts of one operation: each, and its faults, none where it is done.
+
+    Each is guarded as by `perform`, and one that is refused changes nothing. The caller is `writing`, and sees to what
+    follows of them.
+    """
+    try:
+        with transaction.atomic():
+            done = [(part, _do_part(part, asked)) for asked in many for part in [execution.part()]]
+            _judge(execution, owner)
+            _wait_again()
+            return done
+    except (IntegrityError, DataError) as error:
+        refused = [sentence_of(error)]
+    except RefusedError as error:
+        refused = error.faults
+    # Nothing of it has happened. Which of them it is, halves tell.
+    execution.found.clear()
+    if len(many) == 1:
+        return [(execution.part(), refused)]
+    half = len(many) // 2
+    return [*execute_many(execution, many[:half], owner), *execute_many(execution, many[half:], owner)]
+
+
+def _wait_again() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _do_part(execution: Execution, asked: OperationSource) -> list[str]:
+    try:
+        operations = asked(execution)
+    except RefusedError as refused:
+        return refused.faults
+    faults = [fault for operation in operations for fault in operation.faults(execution)]
+    if not faults:
+        for operation in operations:
+            operation.carry_out(execution)
+    return faults
+
+
+_KEPT_OF = {
+    "agreement": "contracts_agreement",
+    "device": "assets_device",
+    "device_period": "assets_device_period",
+    "node_period": "network_node_period",
+    "placement": "network_placement",
+}
+"""What the history calls the tables that the next statement looks up."""
+_TOUCHED = """
+WITH period AS (
+    SELECT service_point_id, device_id, valid_from FROM assets.device_period WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT p.service_point_id, p.device_id, p.valid_from
+    FROM journal.history h JOIN assets.device_period p ON p.id = h.row_id
+    WHERE h.operation_id = ANY(%(ids)s) AND h.table_name = %(device_period)s
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'device_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(device_period)s
+), agreement AS (
+    SELECT service_point_id, valid_from FROM contracts.agreement WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT (row->>'service_point_id')::bigint, (row->>'valid_from')::timestamptz
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(agreement)s
+), placed AS (
+    SELECT service_point_id FROM network.placement WHERE operation_id = ANY(%(ids)s)
+    UNION ALL SELECT (row->>'service_point_id')::bigint
+    FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(placement)s
+    UNION ALL SELECT p.service_point_id FROM network.placement p WHERE p.node_id IN (
+        -- What hangs on a pole is fed by the transformer that the pole hangs on.
+        SELECT node_id FROM network.node_period WHERE operation_id = ANY(%(ids)s)
+        UNION ALL SELECT (row->>'node_id')::bigint
+        FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(node_period)s)
+), device AS (
+    SELECT device_id AS id FROM period
+    UNION SELECT id FROM assets.device_for_pipeline WHERE operation_id = ANY(%(ids)s)
+    UNION SELECT row_id FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(device)s
+    UNION SELECT m.device_id FROM placed p JOIN assets.device_period m USING (service_point_id)
+)
+SELECT
+    (SELECT coalesce(jsonb_object_agg(service_point_id, since), '{}') FROM (
+        SELECT service_point_id, min(valid_from) AS since
+        FROM (SELECT service_point_id, valid_from FROM period UNION ALL TABLE agreement) AS touched
+        GROUP BY service_point_id) s),
+    (SELECT coalesce(array_agg(DISTINCT id), '{}') FROM device)
+"""
+
+
+def _follow_up(execution: Execution) -> None:
+    """What ingest, the head end and the accruals must learn, in the transaction of the change."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED, {"ids": [execution.id, execution.undoes], **_KEPT_OF})
+        periods, devices = cursor.fetchone()
+        since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
+        for place, at in execution.reassess_from.items():
+            since[place] = min(at, since.get(place, at))
+        execution.touched, execution.touched_devices = since, list(devices)
+        revision.advance(cursor)
+        mark_due(devices)
+        recompute_since(cursor, since, execution.recorded_at, settings.URJA_TIMEZONE)
+
+
+def changes_of(operation_id: int) -> list[Change]:
+    """The rows that an operation made, changed and deleted, as they were and as they are now."""
+    before = _first_states(operation_id) | dict.fromkeys(_put_back(operation_id))
+    changes = []
+    for table in RECORDED_TABLES:
+        rows = [row_id for name, row_id in before if name == table]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                # The table's name is one of a constant.
+                f"SELECT id, to_jsonb(t) FROM {table} t WHERE operation_id = %s OR id = ANY(%s) ORDER BY id",  # noqa: S608
+                [operation_id, rows],
+            )
+            now = {row_id: msgspec.json.decode(row) for row_id, row in cursor.fetchall()}
+        changes += [
+            Change(table, row_id, before.get((table, row_id)), now.get(row_id)) for row_id in {*rows, *now}
+        ]
+    return changes + _addresses_asked_for(operation_id)
+
+
+def _addresses_asked_for(operation_id: int) -> list[Change]:
+    """The change of a sign-in address that an operation asked for or approved: it is in no history, for it only waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM identity.address_change c "
+            "JOIN journal.operation o ON c.id = (o.outcome->>'address_change_id')::bigint WHERE o.id = %s",
+            [operation_id],
+        )
+        return [
+            Change(
+                "identity_address_change",
+                row_id,
+                None,
+                {
+                    "person_id": person_id,
+                    "old_email": old,
+                    "new_email": new,
+                    "approval_counts_from": counts_from and counts_from.isoformat(),
+                },
+            )
+            for row_id, person_id, old, new, counts_from in cursor.fetchall()
+        ]
+
+
+def _put_back(operation_id: int) -> list[tuple[str, int]]:
+    """Rows that an undoing has put back; they bear the number of the operation that once made them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT h.table_name, h.row_id FROM journal.history h JOIN journal.operation o ON o.id = h.operation_id "
+            "WHERE o.undone_by_id = %s AND h.action = 'deleted'",
+            [operation_id],
+        )
+        return cursor.fetchall()
+
+
+def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """Rows as they were before an operation, by table and key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM journal.history "
+            "WHERE operation_id = %s ORDER BY table_name, row_id, id",
+            [operation_id],
+        )
+        return {(table, row_id): msgspec.json.decode(row) for table, row_id, row in cursor.fetchall()}
+
+
+RECORDED_TABLES = (
+    "network_utility",
+    "network_licensee",
+    "network_premise",
+    "network_service_point",
+    "network_node",
+    "network_node_period",
+    "network_placement",
+    "assets_device",
+    "assets_device_period",
+    "assets_seal",
+    "people_person",
+    "people_consent",
+    "people_protection",
+    "identity_account_access",
+    "identity_employment",
+    "contracts_agreement",
+    "contracts_agreement_terms",
+    "billing_deposit",
+    "billing_arrear",
+    "billing_instalment_plan",
+)
+"""In the order in which their rows can be made: each names only rows of tables before it."""

@@ -1,0 +1,539 @@
+"""Everything about a connection on one page, each part for whoever may read it, and its life on one line of time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import get_language, gettext as _
+
+from urja.apps.billing import queries as billing
+from urja.apps.billing.kinds import Every
+from urja.apps.books import queries as books
+from urja.apps.identity.queries.access import Caller
+from urja.apps.identity.queries.roles import Read
+from urja.apps.identity.requests import record_personal_reads
+from urja.apps.network import queries as network
+from urja.apps.notices import queries as notices
+from urja.apps.overviews.queries import service_points
+from urja.apps.overviews.queries.history import PageStart
+from urja.apps.overviews.queries.registry import (
+    AgreementRow,
+    DevicePeriodRow,
+    PersonRow,
+    PremiseRow,
+    ServicePointRow,
+    TermsRow,
+)
+from urja.apps.overviews.queries.service_points import ConfigurationRow
+from urja.apps.readings import queries as readings
+from urja.apps.readings.queries import missing_final_reads
+from urja.apps.readings.queries.power import billing_meter_power
+from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
+from urja.apps.rulebook.queries.policies import name_of, policy_book
+from urja.apps.supply import queries as supply
+from urja.apps.supply.queries import AccountStanding
+from urja.apps.work import queries as work
+from urja.core.calendar import local_day
+from urja.usecases.kinds.connections import NewConnection
+from urja.usecases.kinds.meters import CorrectLastRead
+from urja.web.console import wording
+from urja.web.console.history_page import History, entry_address, history_of
+from urja.web.console.operation_page import operation_named, operations_with_field
+from urja.web.console.time_formats import day_of, moment_of, period_in_words
+from urja.web.shared import formats, ledger_words as money_words, notice_words, power_words as powers
+from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
+
+POSTINGS: Final = 8
+MESSAGES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Somebody who has or had the supply."""
+
+    name: str
+    since: str
+    now: bool
+    terms: list[str]
+    people: list[str]
+    """Names with what reaches them; empty for whoever may not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyView:
+    state: str
+    """As `portal.power.PowerView`; `words` say the same, and `power` with the instant of its evidence."""
+    words: str
+    power: str
+    sentence: str
+    since: str
+    holds: list[str]
+    governed: str
+    """Which policy governs it, and whether it is the agreement's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    name: str
+    desired: str
+    actual: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeterView:
+    serial: str
+    role: str
+    now: bool
+    since: str
+    facts: list[str]
+    unread: str = ""
+    """Why its last register is waited for; empty where it is known."""
+    mend: str = ""
+    """Where whoever may gives it; empty for anybody else."""
+    configuration: list[Item] = field(default_factory=list)
+    seals: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    title: str
+    day: str
+    amount: str
+    credit: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyView:
+    amount: str
+    as_of: str
+    low: bool
+    parts: list[tuple[str, str]]
+    postings: list[Posting]
+    arrears: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    number: str
+    title: str
+    address: str
+    within: str
+    geo: str
+    remarks: list[str]
+    href: str
+    supply: SupplyView | None
+    residents: list[Resident] | None
+    meters: list[MeterView]
+    money: MoneyView | None
+    told: list[notice_words.MessageView] | None
+    work: list[tuple[str, str, str]]
+    life: History
+    actions: list[tuple[str, str]]
+    """What the caller may do here, each with its form."""
+
+
+def service_point_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePointRow | None:
+    """A connection, where the caller may read that of it."""
+    area = caller.area(act)
+    if area is None:
+        return None
+    return service_points.service_point(number, area, now)
+
+
+def connection_page(
+    place: ServicePointRow, caller: Caller, now: datetime, kind: str, before: PageStart | None
+) -> ConnectionPage:
+    """The page; whose personal data it shows is written down."""
+    agreements = service_points.agreements(place.id)
+    current = next((one for one in agreements if _holds(one.valid_from, one.valid_to, now)), None)
+    last = current or (agreements[0] if agreements else None)
+    may = {act for act in Read if caller.area(act) is not None}
+    premise = place.premise
+    return ConnectionPage(
+        number=place.consumer_number,
+        title=wording.service_point_name(premise.name, place.consumer_number),
+        address=" ".join(filter(None, (premise.address, premise.pin_code))),
+        within=" · ".join(_around(premise)),
+        geo=geo_uri(premise),
+        remarks=_remarks(place),
+        href=reverse("console:connection", args=[place.consumer_number]),
+        supply=_supply(current, place.id, now) if Read.AGREEMENT in may else None,
+        residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
+        meters=_meters(place, caller, now) if Read.DEVICE in may else [],
+        money=_money(place, last, now) if last and Read.LEDGER in may else None,
+        told=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
+        work=_work(place, now) if Read.WORK_ORDERS in may else [],
+        life=history_of(place, caller, may, now, kind, before),
+        actions=_actions(place, caller),
+    )
+
+
+def _actions(place: ServicePointRow, caller: Caller) -> list[tuple[str, str]]:
+    return sorted(
+        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{urlencode({name: number})}")
+        for name, number in (("consumer_number", place.consumer_number), ("meters", place.consumer_number))
+        for kind in operations_with_field(name, caller)
+        if kind != NewConnection.kind()
+    )
+
+
+def geo_uri(premise: PremiseRow) -> str:
+    """Where a place is, as a map on a telephone takes it (RFC 5870); empty where nobody has written it down."""
+    if premise.latitude is None or premise.longitude is None:
+        return ""
+    return f"geo:{premise.latitude},{premise.longitude}?q={premise.latitude},{premise.longitude}"
+
+
+def _around(premise: PremiseRow) -> Iterable[str]:
+    around = premise.parent
+    while around is not None:
+        yield around.name
+        around = around.parent
+
+
+def _remarks(place: ServicePointRow) -> list[str]:
+    remarks = []
+    if place.purpose != "consumer":
+        remarks.append(wording.purpose(place.purpose))
+    fed_by = network.transformers_of([place.id]).get(place.id)
+    if fed_by:
+        remarks.append(_("fed by %(transformer)s") % {"transformer": fed_by})
+    if place.disconnected_at is not None:
+        remarks.append(_("disconnected for good since %(day)s") % {"day": day_of(place.disconnected_at)})
+    return remarks
+
+
+def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> bool:
+    return valid_from <= at and (valid_to is None or at < valid_to)
+
+
+# -- who lives there -----------------------------------------------------------------------------------------
+
+
+def _residents(agreements: list[AgreementRow], caller: Caller, now: datetime) -> list[Resident]:
+    people = _people(agreements, caller, now)
+    return [
+        Resident(
+            name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
+            since=" · ".join([period_in_words(one.valid_from, one.valid_to), *calendar_in_words(one)]),
+            now=_holds(one.valid_from, one.valid_to, now),
+            terms=[terms_in_words(terms) for terms in reversed(one.all_terms)],
+            people=people.get(one.id, [])[1:],
+        )
+        for one in agreements
+    ]
+
+
+def _people(agreements: list[AgreementRow], caller: Caller, now: datetime) -> dict[int, list[str]]:
+    """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
+    if caller.area(Read.CONSUMER) is None:
+        return {}
+    ids = [one.account_id for one in agreements]
+    customers = [one.customer_id for one in agreements if one.customer_id is not None]
+    found = service_points.people_of(ids, customers)
+    record_personal_reads(caller, [person.id for person in found], "console connection", now)
+    shown = {}
+    for one in agreements:
+        own = [
+            person
+            for person in found
+            if person.id == one.customer_id
+            or any(seen.account_id == one.account_id for seen in person.accesses.all())
+        ]
+        holder = next((person for person in own if person.id == one.customer_id), own[0] if own else None)
+        name = person_name(holder) if holder else _("nobody is named")
+        shown[one.id] = [name, *(_reached(person) for person in own)]
+    return shown
+
+
+def person_name(person: PersonRow) -> str:
+    return person.name or _("Person %(number)s, made nameless") % {"number": person.id}
+
+
+def _reached(person: PersonRow) -> str:
+    return " · ".join(filter(None, (person_name(person), person.phone, person.email, person.address)))
+
+
+def calendar_in_words(agreement: AgreementRow) -> list[str]:
+    """Where an agreement has a billing calendar of its own, what it is."""
+    if agreement.billing_day is None:
+        return []
+    return [_("billing periods begin on day %(day)s of a month") % {"day": agreement.billing_day}]
+
+
+def terms_in_words(terms: TermsRow) -> str:
+    parts = [
+        terms.tariff_code,
+        _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
+        wording.configuration(terms.payment_mode),
+        "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
+        terms.category,
+        _("policy %(code)s of its own") % {"code": terms.policy} if terms.policy else "",
+        period_in_words(terms.valid_from, terms.valid_to),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+# -- supply --------------------------------------------------------------------------------------------------
+
+
+def _supply(current: AgreementRow | None, service_point_id: int, now: datetime) -> SupplyView:
+    standing = supply.standing(current.account_id) if current else None
+    state, words, power = _power(standing, service_point_id, now)
+    if current is None:
+        waits, holds = _vacant(service_point_id, now)
+        sentence = _("Nobody has an agreement here: nothing is charged.")
+        return SupplyView(state, words, power, sentence, waits, holds, "")
+    if standing is None:
+        sentence = _("Nothing has been decided about this supply yet.")
+        return SupplyView(state, words, power, sentence, "", [], _governed(current, now))
+    return SupplyView(
+        state=state,
+        words=words,
+        power=power,
+        sentence=standing.sentence(now, get_language() or "en"),
+        since=_("%(standing)s since %(moment)s")
+        % {"standing": wording.account_state(standing.standing), "moment": moment_of(standing.since_at, now)},
+        holds=[wording.hold(reason) for reason in standing.holds],
+        governed=_governed(current, now),
+    )
+
+
+def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
+    """Until when a disconnection waits where nobody has an agreement, and what holds the supply off there."""
+    found = supply.vacancy(service_point_id, now)
+    holds = [wording.hold(reason) for reason in found.holds]
+    if found.waits_until is None:
+        return "", holds
+    moment = moment_of(found.waits_until, now)
+    return _("It will be disconnected from %(moment)s on: the hours before are protected.") % {
+        "moment": moment
+    }, holds
+
+
+def _power(standing: AccountStanding | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:
+    """State, label and sentence of the power at a place."""
+    meter = billing_meter_power(service_point_id, now)
+    if meter is None:
+        return "unknown", _("no meter"), ""
+    view = powers.shown(powers.with_relay(meter, powers.opened_when_decided(standing)), now)
+    return view.state, wording.power(view.state), view.text
+
+
+def _governed(current: AgreementRow | None, now: datetime) -> str:
+    policies = policy_book()
+    if current is None or not policies:
+        return ""
+    terms = current.terms_at(now)
+    try:
+        policy = name_of(policies.governs(terms.policy, terms.category, local_day(now, zone())))
+    except UnknownPolicyError:
+        return _("No policy that is in force governs this supply: it is neither warned, cut nor restored.")
+    if terms.policy:
+        return _("A policy of its own governs it: %(policy)s") % {"policy": policy}
+    if terms.category and terms.category in policies.assigned:
+        return _("The policy of its category governs it: %(policy)s") % {"policy": policy}
+    return _("Everybody's policy governs it: %(policy)s") % {"policy": policy}
+
+
+# -- meters --------------------------------------------------------------------------------------------------
+
+
+def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[MeterView]:
+    periods = service_points.installations(place.id)
+    waiting = {(one.device_id, one.removed_at): one for one in missing_final_reads.at_service_point(place.id)}
+    hanging = [period.device_id for period in periods if period.valid_to is None]
+    heard = readings.last_interval_ends(place.id, hanging)
+    told = readings.unconfirmed_until(hanging)
+    items = service_points.configuration(hanging)
+    seals = service_points.seals(hanging)
+    return [
+        MeterView(
+            serial=period.device.serial,
+            role=wording.device_role(period.role),
+            now=period.valid_to is None,
+            since=period_in_words(period.valid_from, period.valid_to),
+            facts=_facts(period, heard.get(period.device_id), told.get(period.device_id), now),
+            **_unread(waiting.get((period.device_id, period.valid_to)), caller, now),
+            configuration=[
+                _item(item)
+                for item in items
+                if item.device_id == period.device_id and period.valid_to is None
+            ],
+            seals=[
+                _("%(number)s (%(place)s) since %(day)s")
+                % {"number": seal.number, "place": seal.place or "–", "day": day_of(seal.applied_at)}
+                for seal in seals
+                if seal.device_id == period.device_id and period.valid_to is None
+            ],
+        )
+        for period in periods
+    ]
+
+
+def _unread(
+    waits: missing_final_reads.MissingFinalRead | None, caller: Caller, now: datetime
+) -> dict[str, str]:
+    """Why the last register of a meter is waited for, and where it is given."""
+    if waits is None:
+        return {}
+    said = _(
+        "It was taken away unread. What it counted after %(moment)s is not charged, and the account is not settled "
+        "before its last register is known: read it, or where nobody can any more, have it estimated."
+    ) % {"moment": moment_of(waits.known_to or waits.removed_at, now)}
+    kind = CorrectLastRead.kind()
+    if operation_named(kind, caller) is None:
+        return {"unread": said}
+    query = urlencode({"serial": waits.serial})
+    return {"unread": said, "mend": f"{reverse('console:operation', args=[kind])}?{query}"}
+
+
+def _facts(
+    period: DevicePeriodRow, heard_at: datetime | None, told_at: datetime | None, now: datetime
+) -> list[str]:
+    device = period.device
+    facts = [device.device_type]
+    if device.firmware:
+        facts.append(_("firmware %(version)s") % {"version": device.firmware})
+    if period.ratio_primary != period.ratio_secondary:
+        facts.append(
+            _("behind transformers %(primary)s/%(secondary)s")
+            % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
+        )
+    if not device.load_switch:
+        facts.append(_("without a load switch"))
+    if period.valid_to is None:
+        facts += wording.service(period.commissioned_at, period.taken_over_at)
+        facts.append(
+            _("last interval ended %(moment)s") % {"moment": moment_of(heard_at, now)}
+            if heard_at
+            else _("nothing has come from it yet")
+        )
+        if told_at is not None and (heard_at is None or told_at > heard_at):
+            facts.append(
+                _("told of intervals to %(moment)s, not yet confirmed") % {"moment": moment_of(told_at, now)}
+            )
+    return facts
+
+
+def _item(item: ConfigurationRow) -> Item:
+    desired, actual = (wording.configuration(value or "") or "–" for value in (item.desired, item.actual))
+    return Item(
+        name=wording.configuration(item.item),
+        desired=desired,
+        actual=actual,
+        differs=item.desired is not None and item.desired != item.actual,
+    )
+
+
+# -- money ---------------------------------------------------------------------------------------------------
+
+
+def _money(place: ServicePointRow, agreement: AgreementRow, now: datetime) -> MoneyView:
+    reckoned = _calculated(agreement, now)
+    currency = books.currencies([agreement.account_id])[agreement.account_id]
+    return MoneyView(
+        amount=reckoned.amount,
+        low=reckoned.low,
+        as_of=reckoned.as_of,
+        parts=reckoned.parts,
+        postings=[
+            Posting(
+                title=money_words.title(entry.title),
+                day=formats.short_day(entry.service_date),
+                amount=formats.money(entry.amount_minor, entry.currency, signed=True),
+                credit=entry.amount_minor > 0,
+                href=entry_address(place.consumer_number, entry.account_id, entry.seq),
+            )
+            for entry in billing.entries(agreement.account_id, POSTINGS)
+        ],
+        arrears=[
+            (
+                _("Bill %(bill)s, due %(day)s") % {"bill": one.bill, "day": formats.day(one.due_on)},
+                _("%(principal)s and %(surcharge)s surcharge")
+                % {
+                    "principal": formats.money(one.principal_minor, currency),
+                    "surcharge": formats.money(one.surcharge_minor, currency),
+                },
+            )
+            for one in billing.dues(agreement.account_id)
+        ]
+        + [(_("Paid off"), _plan(one, currency)) for one in billing.unended_plans(agreement.account_id, now)],
+    )
+
+
+def _plan(plan: billing.PlanRow, currency: str) -> str:
+    words = (
+        _("%(amount)s of it each day; first instalment for %(day)s")
+        if plan.every == Every.DAY
+        else _("%(amount)s of it each month; first instalment for %(day)s")
+    )
+    return words % {"amount": formats.money(plan.amount_minor, currency), "day": day_of(plan.valid_from)}
+
+
+@dataclass(frozen=True, slots=True)
+class _BalanceParts:
+    """What is left, and what that consists of."""
+
+    amount: str
+    low: bool
+    as_of: str
+    parts: list[tuple[str, str]]
+
+
+def _calculated(agreement: AgreementRow, now: datetime) -> _BalanceParts:
+    try:
+        balance = billing.fresh_balance(agreement.account_id, now, agreement)
+    except UnknownTariffError:
+        code = agreement.terms_at(now).tariff_code
+        held_back = _(
+            "Held back: no version of the tariff %(code)s is in force. Let it be loaded, or correct the terms of "
+            "the agreement; until then nothing is charged and nothing decided here."
+        )
+        return _BalanceParts("–", low=True, as_of=held_back % {"code": code}, parts=[])
+    return _BalanceParts(
+        amount=formats.money(balance.balance_minor, balance.currency),
+        low=balance.balance_minor < 0,
+        as_of=_("As of %(moment)s") % {"moment": moment_of(balance.as_of, now)}
+        if balance.as_of
+        else _("No reading has come in yet"),
+        parts=[
+            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since"), formats.money(-balance.pending_minor, balance.currency)),
+            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
+        ],
+    )
+
+
+def account_card(place: ServicePointRow, account_id: int) -> AccountCard:
+    """An account as its arithmetic's page shows it, leading back to the connection."""
+    return AccountCard(
+        id=account_id,
+        title=" · ".join(filter(None, (place.premise.name, place.consumer_number))),
+        number=place.consumer_number,
+        href=reverse("console:connection", args=[place.consumer_number]),
+        agreement=None,
+        mark=0,
+        ordered=False,
+    )
+
+
+def _messages(agreement: AgreementRow, now: datetime) -> list[notice_words.MessageView]:
+    return notice_words.views(notices.notices_of(agreement.account_id, MESSAGES), now)
+
+
+def _work(place: ServicePointRow, now: datetime) -> list[tuple[str, str, str]]:
+    return [
+        (
+            wording.work(order.kind),
+            _("since %(moment)s") % {"moment": moment_of(order.opened_at, now)},
+            wording.work_state(order.state),
+        )
+        for order in work.open_at(place.id)
+    ]

@@ -127,5 +127,5 @@ def test_two_people_approve_and_the_head_end_believes_them(open_page, site, phon
     # The same answers to a release of more, or to the head end's next question, are no approval.
     more = msgspec.structs.replace(asked, release=msgspec.structs.replace(asked.release, cuts=1000))
     assert "approves other content" in judged_by(more).why
-    assert judged_by(asked, bytes(32)).why == "its question is an old one: ask again"
+    assert judged_by(asked, bytes(32)).why == "its nonce is an old one: request the release again"
     assert json.loads(asked.answers[0].client_data)["origin"] == site.url

@@ -1,4 +1,4 @@
-"""A broker with its rights, the pipeline's end of it, and head ends that can be started again."""
+"""Fixtures: a broker with its permissions, the pipeline's side of it, and head ends that can be restarted."""
 
 import asyncio
 import contextlib

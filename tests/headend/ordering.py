@@ -1,4 +1,4 @@
-"""Houses with a meter that takes orders, and the pipeline's hand that gives them."""
+"""Households with a meter that takes orders, and the pipeline's side that issues them."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Meters that only push: known keys, counters of their own, sockets when asked for."""
+"""Meters that only push: known keys, counters of their own, sockets on demand."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which connections stay when there is no more room."""
+"""Which connections stay open when the limit is reached."""
 
 import resource
 import subprocess

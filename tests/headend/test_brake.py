@@ -1,4 +1,4 @@
-"""The brake alone, over a real broker: windows at their edges, two head ends, releases, and what counts as a cut."""
+"""The disconnection limits with a real broker: edges of windows, two head ends, releases, and which orders count."""
 
 import datetime as dt
 from functools import partial

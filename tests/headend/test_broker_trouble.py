@@ -1,4 +1,4 @@
-"""The stream is full, or the broker away or killed: nothing accepted is lost, nothing stored twice."""
+"""The stream is full, or the broker not available or killed: no accepted push is lost or stored twice."""
 
 import asyncio
 import datetime as dt

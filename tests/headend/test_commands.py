@@ -1,4 +1,4 @@
-"""What a meter can be told: each command against the simulated meter, over real sockets."""
+"""Each command against the simulated meter, over real sockets."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Orders in trouble: late, overtaken, forged, replayed, too many, out of reach, and a head end that dies."""
+"""Orders that are late, superseded, forged, replayed or too many, unreachable meters, and a head end that dies."""
 
 import asyncio
 import datetime as dt

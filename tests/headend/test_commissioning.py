@@ -1,4 +1,5 @@
-"""What a call asks is asked of the simulated meter over real sockets; answers mean what the checks take them for."""
+"""The commands of a commissioning call against the simulated meter over real sockets: answers mean what the checks
+assume."""
 
 import datetime as dt
 

@@ -1,4 +1,5 @@
-"""Who has dialled in and not pushed yet: asked once, after a moment, few at a time, and never before a push."""
+"""Identification of connections before their first push: queried once, after a moment, few at a time, never before a
+push."""
 
 import asyncio
 import contextlib

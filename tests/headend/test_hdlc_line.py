@@ -1,4 +1,4 @@
-"""Meters behind one line of HDLC: pulls and orders from end to end, over a gateway and over a serial port."""
+"""Meters behind one HDLC link: pulls and orders end to end, over a gateway and over a serial port."""
 
 import asyncio
 import datetime as dt

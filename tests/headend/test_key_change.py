@@ -1,4 +1,5 @@
-"""New keys for a meter: both pairs are good until it has proven the new one, whatever dies or is lost meanwhile."""
+"""Key change of a meter: both key pairs are valid until it has proven the new one, whatever dies or is lost
+meanwhile."""
 
 import asyncio
 

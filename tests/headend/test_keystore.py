@@ -1,4 +1,4 @@
-"""The head end opens meters' keys by the interface of a key store, whatever keeps the wrapping key."""
+"""The head end unwraps meters' keys through the interface of a key store, wherever the key-encryption key is."""
 
 import ast
 from pathlib import Path

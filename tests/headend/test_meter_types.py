@@ -1,4 +1,4 @@
-"""Loaded meter types at the head end: they arrive, change and fail while it runs, and concern their meters alone."""
+"""Loaded meter types at the head end: they arrive, change and fail while it runs, and affect their own meters only."""
 
 import datetime as dt
 from dataclasses import dataclass, field

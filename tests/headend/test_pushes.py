@@ -1,4 +1,4 @@
-"""From sockets to the stream: accepted, ignored, set aside; over TCP, UDP and IPv6."""
+"""Pushes from sockets to the stream: accepted, ignored, quarantined; over TCP, UDP and IPv6."""
 
 import asyncio
 import contextlib
@@ -307,7 +307,7 @@ class TestSetAside:
             await line.send(meter.block())
             [item] = await self.kept(admin)
         assert (item.reason, item.standing) == ("layout", "proven")
-        assert item.detail == "the clock names no moment"
+        assert item.detail == "the clock has no valid time"
 
     @pytest.mark.parametrize(
         "data", [b"GET / HTTP/1.1\r\n\r\n", b"\0\1\0\1\0\x40\xff\xff" + bytes(50), b"\0\1\0\1\0\x30\0\1\0"]

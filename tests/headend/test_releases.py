@@ -1,4 +1,4 @@
-"""Cuts above a ceiling are released by passkeys that the head end verifies, and are decided anew."""
+"""Disconnections above a ceiling are released by passkeys that the head end verifies, and are then decided again."""
 
 import asyncio
 import datetime as dt
@@ -188,12 +188,12 @@ async def test_a_replayed_release_is_refused_and_counted(start_headend, office, 
         await office.ask(release, nonce, office.asha, office.ravi)
         await office.outcome(release, "released")
         kept = office.asked[0]
-        # The same again does not count twice; under another id, its question is an old one.
+        # The same again does not count twice; under another id, its nonce is an old one.
         await office.ask_with(kept)
         again = msgspec.structs.replace(kept, release=msgspec.structs.replace(release, id="e" * 32))
         await office.ask_with(again)
         outcome = await office.outcome(again.release, "refused")
-        assert outcome.detail == "its question is an old one: ask again"
+        assert outcome.detail == "its nonce is an old one: request the release again"
         told = await office.held(0)
         assert [one.id for one in told.releases] == [release.id]
         assert value(headend, "releases_total", result="refused") == 1
@@ -246,7 +246,7 @@ async def test_a_release_that_ends_within_the_delay_is_refused(start_headend, of
     async with start_headend(**LOW):
         release = office.release()
         await office.ask(release, (await office.held(0)).nonce, office.asha)
-        assert "ends before it counts" in (await office.outcome(release, "refused")).detail
+        assert "ends before it comes into force" in (await office.outcome(release, "refused")).detail
 
 
 async def test_a_delayed_release_can_be_cancelled(start_headend, office, street, stepped_clock):

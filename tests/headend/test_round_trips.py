@@ -1,4 +1,4 @@
-"""How often a command goes to its meter and back: on a slow link that is nearly all of its time."""
+"""Numbers of round trips of each command: on a slow link they take nearly all of its time."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Read requests carried out over sessions with the simulated meter, on real sockets."""
+"""Read requests carried out in sessions with the simulated meter, over real sockets."""
 
 import asyncio
 import datetime as dt
@@ -354,7 +354,7 @@ class TestMechanism2:
         )
         assert not outcome.ok
         assert outcome.error == (
-            "a urja-d1-aes opens its association by an HLS secret (mechanism 2), and none of this meter is known: load it "
+            "a urja-d1-aes opens its association by an HLS secret (mechanism 2), and none is stored for this meter: load it "
             "with a file of devices"
         )
 

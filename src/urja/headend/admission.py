@@ -1,24 +1,27 @@
-"""Which connections may stay: those of known meters always, those of strangers as many as there is room for.
+"""Admission of connections to the meter port: known meters always, unknown connections up to a limit.
 
-A connection is a *stranger's* until a meter's authentic push has come over it. Meters are silent until their next push,
-and a whole fleet may sit behind one address, so that nothing is closed for being silent or for being one of many. Only
-where the room ends does the oldest stranger go, and first one of a network that holds more than its share. A known
-meter never goes for a stranger.
+A connection is *unknown* until a meter's authentic push has come over it. Meters send nothing until their next push,
+and a whole fleet may sit behind one address (carrier NAT), so that no connection is closed for being idle or for
+sharing its address. Only when the limit is reached is the oldest unknown connection closed, first one of a network
+that holds more than its share. A known meter is never closed in favour of an unknown connection.
 """
 
 
 class Admission[C]:
-    """Keeps strangers by network and age; a connection is anything hashable."""
+    """The bookkeeping of admitted connections; a connection is any hashable object."""
 
     def __init__(self, *, most: int, most_strangers: int, share_percent: int) -> None:
+        """`most` connections in all, at most `most_strangers` of them unknown; `share_percent` of the unknown ones
+        may come from one network.
+        """
         self._most = most
         self._most_strangers = min(most, most_strangers)
         self._share = max(1, self._most_strangers * share_percent // 100)
         self._strangers: dict[C, str] = {}
-        """Each with its network, oldest first."""
+        """Unknown connections and the network of each, oldest first."""
         self._by_network: dict[str, dict[C, None]] = {}
         self._over: dict[str, None] = {}
-        """Networks that hold more than their share."""
+        """Networks that hold more than their share of the unknown connections."""
         self._known = 0
 
     @property
@@ -26,7 +29,10 @@ class Admission[C]:
         return len(self._strangers)
 
     def admit(self, connection: C, network: str) -> C | None:
-        """Take a connection; the one that must be closed for it, if any. That is itself where no stranger can go."""
+        """Admit a connection and return the one to close for it, or None where there is room.
+
+        It is the given connection itself where no unknown connection can be closed.
+        """
         self._add(connection, network)
         if len(self._strangers) <= self._most_strangers and len(self._strangers) + self._known <= self._most:
             return None
@@ -36,18 +42,18 @@ class Admission[C]:
         return oldest
 
     def recognise(self, connection: C) -> None:
-        """A meter has proven to be at a stranger's connection."""
+        """Count a connection as known: a meter has proven to be at its other end."""
         if connection in self._strangers:
             self._remove(connection)
             self._known += 1
 
     def estrange(self, connection: C, network: str) -> None:
-        """The meter that was known here has proven to be elsewhere."""
+        """Count a known connection as unknown again: its meter has proven to be at another one."""
         self._known -= 1
         self._add(connection, network)
 
     def forget(self, connection: C) -> None:
-        """A connection that was admitted is gone."""
+        """Remove a connection that was admitted and has been closed."""
         if connection in self._strangers:
             self._remove(connection)
         else:

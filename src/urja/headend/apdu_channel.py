@@ -1,7 +1,8 @@
-"""A line to one meter: APDUs out, answers in, with time-outs on the monotonic clock.
+"""The channel to one meter for APDUs: requests out, answers in, with time-outs on the monotonic clock.
 
-With the wrapper the meter may have dialled in (a `MeterConnection` of the gate, which goes on carrying pushes) or be
-dialled here; `hdlc_line` has the line of HDLC. One session holds a line at a time.
+With the DLMS wrapper (IEC 62056-4-7) the meter may have dialled in (a `MeterConnection` of the wrapper port, which
+continues to carry pushes) or be dialled here; `hdlc_channel` has the channel over HDLC. One session uses a channel at
+a time.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from urja.cosem.wrapper import Frame, Splitter
 from urja.headend.failures import FailureKind, SessionFailedError
 
 ANSWER_S = 10.0
-"""How long a meter may take for one answer."""
+"""Seconds a meter may take for one answer."""
 CONNECT_S = 10.0
 
 
@@ -21,26 +22,28 @@ class ApduChannel(Protocol):
     """Requests and answers of one session."""
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
+        """Send an APDU from a client SAP. Raises SessionFailedError (cut)."""
         ...
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut)."""
+        """The next APDU for a client SAP. Raises SessionFailedError (timeout, cut)."""
         ...
 
 
 class FrameConnection(Protocol):
-    """What a line of the wrapper is made of. `on_answer` is called with each frame that is no push, with None at the end."""
+    """A connection that carries wrapper frames. `on_answer` is called with each frame that is not a push, and with
+    None when it closes.
+    """
 
     on_answer: Callable[[Frame | None], None] | None
 
     def send(self, frame: bytes) -> None:
-        """Write; ConnectionError if the connection is gone."""
+        """Write a frame. Raises ConnectionError where the connection is closed."""
         ...
 
 
 class WrapperChannel:
-    """A line over wrapper frames. Use it as a context: it holds its carrier in between."""
+    """A channel over wrapper frames. Used as a context manager, during which it receives its connection's answers."""
 
     def __init__(self, carrier: FrameConnection, server_sap: int, answer_s: float = ANSWER_S) -> None:
         self.carrier = carrier
@@ -50,7 +53,7 @@ class WrapperChannel:
 
     def __enter__(self) -> Self:
         if self.carrier.on_answer is not None:
-            raise RuntimeError("another session holds this line")
+            raise RuntimeError("another session uses this connection")
         self.carrier.on_answer = self._answers.put_nowait
         return self
 
@@ -58,16 +61,16 @@ class WrapperChannel:
         self.carrier.on_answer = None
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Send an APDU from a client SAP; raises SessionFailedError (cut)."""
+        """Send an APDU from a client SAP. Raises SessionFailedError (cut)."""
         try:
             self.carrier.send(Frame(client_sap, self._server_sap, apdu).encode())
         except ConnectionError as error:
             raise SessionFailedError(FailureKind.CUT, str(error)) from error
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut).
+        """The next APDU for a client SAP. Raises SessionFailedError (timeout, cut).
 
-        What comes for another SAP is the late answer to a session that has given up: it is dropped.
+        An APDU for another SAP is the late answer to a session that has given up: it is dropped.
         """
         try:
             async with asyncio.timeout(self._answer_s):
@@ -82,7 +85,7 @@ class WrapperChannel:
 
 
 class DialledConnection(asyncio.Protocol):
-    """A connection that we opened to a listening meter. Pushes on it go to `on_push`."""
+    """A connection that we opened to a listening meter. Its pushes go to `on_push`."""
 
     def __init__(self, on_push: Callable[[bytes], None] | None = None, push_sap: int = 0) -> None:
         self.on_answer: Callable[[Frame | None], None] | None = None
@@ -99,7 +102,7 @@ class DialledConnection(asyncio.Protocol):
         try:
             frames = self._splitter.feed(data)
         except DecodeError:
-            # The stream cannot be followed any more; for the session it is cut.
+            # Frame boundaries are lost, so that nothing after this can be read: for the session the connection is cut.
             self.close()
             return
         for frame in frames:
@@ -131,7 +134,7 @@ async def dial(
     push_sap: int = 0,
     within_s: float = CONNECT_S,
 ) -> DialledConnection:
-    """Connect to a listening meter; raises SessionFailedError (unreachable)."""
+    """Connect to a listening meter. Raises SessionFailedError (unreachable)."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(within_s):

@@ -1,8 +1,8 @@
-"""Associations that stay open a while for their meter's next order, which then needs no association of its own.
+"""A pool of associations that stay open for their meter's next order, which then needs no association of its own.
 
-Between two sessions nothing holds the connection: pushes, and sessions with other meters behind it, go on. A meter that
-ends the association meanwhile refuses the next request, and it is opened again (`Session`). The lease is given back:
-another head end may open an association of its own, under counters of its own.
+Between two sessions the pool does not occupy the connection: pushes, and sessions with other meters behind it,
+continue. A meter that ends the association meanwhile refuses the next request, and the association is opened again
+(`Session`). The lease is given back: another head end may open an association of its own, under counters of its own.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from urja.headend.session import AssociationOpener
 from urja.headend.wrapper_port import MeterConnection
 
 MAX_POOLED: Final = 1000
-"""Kept at once; beyond it an association is released with its session."""
+"""Associations in the pool at once; beyond it an association is released with its session."""
 
 Connection = MeterConnection | DialledConnection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledAssociation:
-    """One open association, and what it takes to go on in it."""
+    """One open association and what a session needs to continue in it."""
 
     association: ClientAssociation
     peer: AssociationOpener
@@ -35,37 +35,38 @@ class PooledAssociation:
 
     @property
     def usable(self) -> bool:
-        """Whether it is open, its connection too, and counters are left for a session."""
+        """Whether the association and its connection are open and enough counters for a session remain."""
         room = self.association.invocation_limit - self.association.invocation_counter
         return self.association.state is State.READY and room >= BLOCK // 4 and _is_open(self.connection)
 
 
 class AssociationPool:
-    """One association a meter at most, by its system title, each for `idle_s` seconds (0: none is kept)."""
+    """At most one association for each meter, by system title, each for `idle_s` seconds (0: no pool)."""
 
     def __init__(self, idle_s: float, at_end: Callable[[bytes], None]) -> None:
-        """`at_end` is called with the title of each that was idle for so long."""
+        """`at_end` is called with the system title of each association that was idle for `idle_s` seconds."""
         self._idle_s = idle_s
         self._at_end = at_end
         self._kept: dict[bytes, tuple[PooledAssociation, asyncio.TimerHandle]] = {}
         self._silent: set[bytes] = set()
-        """Meters that once gave no answer in a kept association: what they have ended they do not refuse."""
+        """Meters that once did not answer in a pooled association: such a meter does not refuse requests in an
+        association that it has ended, and would cost each order a time-out."""
 
     def __len__(self) -> int:
         return len(self._kept)
 
     @property
     def titles(self) -> list[bytes]:
-        """The meters of which one is kept."""
+        """System titles of the meters with an association in the pool."""
         return [*self._kept]
 
     def get(self, title: bytes) -> PooledAssociation | None:
-        """What is kept of a meter."""
+        """The association of a meter, which stays in the pool; None without one."""
         kept, _ = self._kept.get(title, (None, None))
         return kept
 
     def keep(self, title: bytes, kept: PooledAssociation) -> bool:
-        """Take an association, unless there is no room for it."""
+        """Put an association into the pool; return False where the pool is full, off, or the association not usable."""
         if not self._idle_s or title in self._silent or len(self._kept) >= MAX_POOLED or not kept.usable:
             return False
         timer = asyncio.get_running_loop().call_later(self._idle_s, self._at_end, title)
@@ -73,14 +74,16 @@ class AssociationPool:
         return True
 
     def take(self, title: bytes) -> PooledAssociation | None:
-        """What is kept of a meter, and no longer."""
+        """Remove and return the association of a meter; None without one."""
         kept, timer = self._kept.pop(title, (None, None))
         if timer is not None:
             timer.cancel()
         return kept
 
     def drop(self, title: bytes) -> None:
-        """Forget an association that cannot be gone on with; the meter ends it with its connection, or the next."""
+        """Remove an association that cannot be used any more; the meter ends it with its connection or the next
+        association.
+        """
         kept = self.take(title)
         if kept is not None:
             kept.association.lost()
@@ -89,12 +92,12 @@ class AssociationPool:
                 kept.connection.close()
 
     def is_silent(self, title: bytes) -> None:
-        """A meter gave no answer in a kept association: none is kept with it any more."""
+        """Note that a meter did not answer in a pooled association: none of its associations is pooled any more."""
         self._silent.add(title)
 
 
 def _is_open(connection: Connection) -> bool:
-    """Whether a connection stands, as far as is known here."""
+    """Return whether a connection is open, as far as this side knows."""
     if isinstance(connection, DialledConnection):
         return not connection.lost
     return connection.transport is not None and not connection.transport.is_closing()

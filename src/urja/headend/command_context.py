@@ -1,4 +1,4 @@
-"""What a command's module is given and what it gives back."""
+"""The context that a command's module is given, and the outcome that it returns."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ class CommandContext:
     pulls: ProfilePuller
     key_maker: KeyGenerator
     acknowledged: Callable[[], Awaitable[None]]
-    """To be awaited once the meter has accepted what it was told, before its state is read back."""
+    """To be awaited once the meter has accepted the order, before its state is read back."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """How it ended, and what the meter said."""
+    """How an order ended, and the meter's answer as evidence."""
 
     state: TerminalState = "confirmed"
     detail: str = ""

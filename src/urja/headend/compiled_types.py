@@ -1,4 +1,4 @@
-"""Meter types compiled for the head end: how each push becomes records. Shipped types, and those that were loaded."""
+"""Meter types compiled for the head end: how each push becomes records. Shipped types and loaded ones."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -25,20 +25,20 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, eq=False)
 class CompiledType:
-    """A device type, its push layouts, and which push each layout is."""
+    """A device type, its push layouts, and the kind of push of each layout."""
 
     device_type: DeviceType
     layouts: LayoutSet
     pushes: tuple[PushObjectList, ...] = ()
-    """What the meter has told of its pushes; those that it has not are as the type says."""
+    """The push lists that the meter has stated; for other pushes the type's lists apply."""
 
     @classmethod
     def of(cls, device_type: DeviceType, pushes: tuple[PushObjectList, ...] = ()) -> "CompiledType":
-        """The type with its layouts. Share one: layouts compare by identity."""
+        """Compile a type with its layouts. Share one instance: layouts compare by identity."""
         return cls(device_type, LayoutSet.of(device_type, pushes), pushes)
 
     def push_key(self, layout_name: str) -> str:
-        """`block`, `instantaneous` or `alert` for a layout of this type."""
+        """The kind of push of a layout of this type: `block`, `instantaneous` or `alert`."""
         return layout_name.rsplit("/", 1)[1]
 
 
@@ -48,27 +48,29 @@ def _shipped(name: str, pushes: tuple[PushObjectList, ...]) -> CompiledType:
 
 
 class KnownTypes:
-    """Types by name: what is shipped, and what the pipeline has signed and put into the broker's store."""
+    """Types by name: shipped ones, and those that the pipeline has signed and put into the broker's store."""
 
     def __init__(self, key: bytes) -> None:
-        """`key` verifies what the pipeline signs; without one (empty) only shipped types are known."""
+        """`key` verifies the pipeline's signatures; with an empty one, only shipped types are known."""
         self._key = key
         self._newest: dict[str, int] = {}
-        """When the newest entry of each name was written, so far."""
+        """When the newest entry of each name was written (microseconds since the Unix epoch)."""
         self._entries: dict[str, list[dict[str, str]]] = {}
-        """What each type was built from."""
+        """The files that each type was built from."""
         self._loaded: dict[str, tuple[DeviceType, ...]] = {}
-        """The versions that are in force, the newest first."""
+        """The versions in force of each type, the newest first."""
         self._compiled: dict[tuple[str, str, tuple[PushObjectList, ...]], CompiledType] = {}
         self.unreadable: dict[str, str] = {}
-        """Names in the store whose entries are refused, and why. Meters of one that is not known stop, and no others."""
+        """Names in the store whose entries are refused, and why. Meters of a type that is not known stop, and no
+        others."""
 
     def get(self, name: str, firmware: str = "", pushes: tuple[PushObjectList, ...] = ()) -> CompiledType:
-        """The type of a name, with the pushes that a meter has told of. One for all meters that say the same.
+        """The compiled type of a name, with the push lists of a meter; one instance for all meters with the same
+        lists.
 
-        Of several versions it is the one that names the meter's firmware, else the newest.
+        Of several versions it is the one that names the meter's firmware, otherwise the newest.
 
-        Raises CompanionError saying why there is none, and LocalError for pushes that cannot be decoded so.
+        Raises CompanionError saying why there is none, and LocalError for push lists that cannot be decoded.
         """
         if name in device_types():
             return _shipped(name, pushes)
@@ -88,10 +90,12 @@ class KnownTypes:
         return self._compiled[key]
 
     def apply(self, change: TypeChange) -> bool:
-        """A type of the store was added, changed or removed. What it replaces is not used any more.
+        """Apply a change of a type in the store: added, changed or removed. The previous content is not used any
+        more.
 
-        What is not the pipeline's, or older than what is known, changes nothing; what is its own and cannot be used, stops
-        the type. False where its meters have nothing to follow: the pipeline writes types anew now and then.
+        An entry that is not signed by the pipeline, or is older than the present one, changes nothing; one that is
+        signed and cannot be used stops the type. Returns False where its meters have nothing to follow, because the
+        pipeline writes unchanged types again from time to time.
         """
         name = change.key
         try:
@@ -117,7 +121,7 @@ class KnownTypes:
         return True
 
     def _authentic(self, change: TypeChange) -> TypeEntry | None:
-        """What the pipeline has signed; None where the type was removed. Raises ForgedError."""
+        """The signed entry; None where the type was removed. Raises ForgedError."""
         if change.signed is None:
             if change.fault:
                 raise ForgedError(change.fault)

@@ -1,9 +1,9 @@
-"""The head ends' own bounds on cuts, whoever orders them.
+"""Limits on disconnections that the head ends enforce themselves, independent of who orders them.
 
-Two kinds. A *pace*: so many in a business minute, so many behind one transformer; what is above waits its turn.
-*Ceilings*: so many in an hour and a day, and so many in one area; what is above is held until people release it
-(docs/commands.md). The counts stand in the broker's store, sealed, for all head ends of an installation together; a
-restart does not begin a new minute or a new day.
+There are two kinds. *Pace*: so many in a business minute and so many behind one transformer; an order above it is
+deferred. *Ceilings*: so many in an hour and in a day, in all and in one area; an order above one is held until
+approvers release it (docs/commands.md). The counts are stored sealed in the broker for all head ends of an
+installation together, so that a restart begins neither a new minute nor a new day.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ log = structlog.get_logger()
 MINUTE: Final = timedelta(minutes=1)
 DAY: Final = timedelta(days=1)
 LEAST_LOAD_W: Final = 500
-"""A load limit below this is counted as a cut: the meter switches off by itself as soon as something runs."""
+"""W. A load limit below this counts as a disconnection: the meter opens its switch as soon as anything draws power."""
 _NAME: Final = "brake"
 _LONGEST_AREA: Final = 64
 
 
 def counts_as_disconnection(order: Order) -> bool:
-    """Whether an order is one that the bounds are for. What cannot be judged counts as one."""
+    """Return whether the limits apply to an order. An order whose effect is not clear counts as a disconnection."""
     match order.kind:
         case "disconnect":
             return True
@@ -49,7 +49,7 @@ def counts_as_disconnection(order: Order) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SupplyLocation:
-    """Where a supply is, as far as the projection says."""
+    """Transformer and area of a supply, as far as the projection names them."""
 
     transformer: str | None = None
     area: str | None = None
@@ -57,12 +57,12 @@ class SupplyLocation:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The cut is counted and may be carried out."""
+    """The disconnection is counted and may be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The pace is reached; there is room after so much business time."""
+    """The pace is reached; there is room after `wait` (business time)."""
 
     wait: timedelta
 
@@ -72,7 +72,7 @@ class Held:
     """A ceiling is reached."""
 
     ceiling: str
-    """Which, in words."""
+    """The ceiling, in words."""
 
 
 Verdict = Allowed | Deferred | Held
@@ -80,7 +80,7 @@ Verdict = Allowed | Deferred | Held
 
 @dataclass(frozen=True, slots=True)
 class _Ceiling:
-    """One bound over a window. `slice_s` is how finely the window is kept."""
+    """One limit over a sliding window of `span`, kept in slices of `slice_s` seconds."""
 
     name: str
     span: timedelta
@@ -90,7 +90,7 @@ class _Ceiling:
 
 
 class DisconnectionLimiter:
-    """Says whether one more supply may be cut now, and counts those that may."""
+    """Counts disconnections and decides whether one more may be carried out now."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class DisconnectionLimiter:
         lost: Callable[[], Awaitable[None]],
         restored: Restored | None = None,
     ) -> None:
-        """`lost` is told that the count cannot be read, before it begins anew."""
+        """`lost` is called when the stored counts cannot be read, before new ones are begun."""
         self._state = state
         self._lost = lost
         self._restored = "" if restored is None else restored.id
@@ -111,14 +111,14 @@ class DisconnectionLimiter:
             "hour", timedelta(hours=1), 300, settings.cuts_per_hour, settings.cuts_per_area_per_hour
         )
         self._day = _Ceiling("day", DAY, 3600, settings.cuts_per_day, settings.cuts_per_area_per_day)
-        # Those of this process take turns; only another head end makes one of them read anew.
+        # Calls of this process take turns, so that only a write of another head end is a conflict that reads again.
         self._turn = asyncio.Lock()
         self._known: tuple[DisconnectionCounts, int] | None = None
 
     async def take(self, place: SupplyLocation) -> Verdict:
-        """Count one cut, or say why it may not be carried out now. Raises StreamError.
+        """Count one disconnection, or return why it may not be carried out now. Raises StreamError.
 
-        Where a transformer or an area is not known, only the totals bind.
+        Where the transformer or the area is not known, only the totals apply.
         """
         area = area_of(place)
         async with self._turn:
@@ -126,7 +126,7 @@ class DisconnectionLimiter:
                 state, revision, now = await self._now()
                 release = None
                 if ceiling := self._reached(state, area):
-                    # A released cut does not count against the ceilings: they stay for everything else.
+                    # A released disconnection does not count against the ceilings, which stay in force for all others.
                     release = state.release_for(area, now)
                     if release is None:
                         return Held(ceiling)
@@ -140,14 +140,14 @@ class DisconnectionLimiter:
                     return Allowed()
 
     async def refresh(self) -> DisconnectionCounts:
-        """The state as it is in the store by now, with a question to sign. Raises StreamError."""
+        """Read the counts from the store and return them, with a nonce for the next release. Raises StreamError."""
         self._known = None
         return await self.update(lambda state, _: state)
 
     async def update(
         self, change: Callable[[DisconnectionCounts, datetime], DisconnectionCounts]
     ) -> DisconnectionCounts:
-        """Change the state, also where another head end changes it meanwhile. Raises StreamError."""
+        """Apply a change to the stored counts, again where another head end wrote meanwhile. Raises StreamError."""
         async with self._turn:
             while True:
                 known, revision, now = await self._now()
@@ -158,7 +158,7 @@ class DisconnectionLimiter:
                     return state
 
     def is_released(self, place: SupplyLocation, held_at: datetime) -> bool:
-        """Whether a release that counts by now came after a cut was held, for its area."""
+        """Return whether a release that is in force now was given for the area after the disconnection was held."""
         if self._known is None or not self._known[0].releases:
             return False
         now, area = self._clock.now(), area_of(place)
@@ -175,7 +175,7 @@ class DisconnectionLimiter:
         return self._as_of(known, now), revision, now
 
     def _as_of(self, state: DisconnectionCounts, now: datetime) -> DisconnectionCounts:
-        """The state without what has left its windows."""
+        """The counts without those that are outside their windows at `now`."""
         return msgspec.structs.replace(
             state,
             minute=[cut for cut in state.minute if cut.at > now - MINUTE],
@@ -186,7 +186,7 @@ class DisconnectionLimiter:
         )
 
     def _reached(self, state: DisconnectionCounts, area: str) -> str:
-        """The ceiling that one more cut would exceed; empty where none would be."""
+        """The ceiling that one more disconnection would exceed, in words; empty where there is none."""
         if state.full_until is not None:
             return f"the count of cuts was lost, so that none passes before {state.full_until.isoformat()}"
         for window, ceiling in ((state.hour, self._hour), (state.day, self._day)):
@@ -218,8 +218,9 @@ class DisconnectionLimiter:
                     return DisconnectionCounts(), revision
                 return self._of_today(msgspec.msgpack.decode(value, type=DisconnectionCounts)), revision
             except (UnsealedError, msgspec.MsgspecError) as error:
-                # What was counted is not known any more: a count that begins at zero would be a way to lift the ceilings.
-                log.error("the count of cuts was overwritten: cuts are held for a day", why=str(error))  # noqa: TRY400
+                # The old counts are lost. A count that begins at zero would be a way to lift the ceilings: overwriting
+                # the stored value would be enough. Therefore the ceilings count as reached for a day.
+                log.error("counts of disconnections overwritten: all are held for a day", why=str(error))  # noqa: TRY400 - an expected cause
                 await self._lost()
                 revision = error.revision if isinstance(error, UnsealedError) else revision
                 if await self._write(DisconnectionCounts(full_until=self._clock.now() + DAY), revision):
@@ -227,13 +228,15 @@ class DisconnectionLimiter:
                     return self._known
 
     def _of_today(self, state: DisconnectionCounts) -> DisconnectionCounts:
-        """The state without what a store that was put back brings again: releases that may have been used since."""
+        """The counts without what a restored store brings back: releases that may have been used since the copy was
+        made.
+        """
         if state.restored == self._restored or not self._restored:
             return state
         return msgspec.structs.replace(state, nonce=b"", releases=[], restored=self._restored)
 
     async def _write(self, state: DisconnectionCounts, revision: int) -> bool:
-        """Whether it was written; where another head end was faster, its cuts count too."""
+        """Return whether the counts were written. Where another head end wrote first, its disconnections count too."""
         self._known = None
         try:
             self._known = state, await self._state.put(_NAME, msgspec.msgpack.encode(state), revision)
@@ -243,10 +246,11 @@ class DisconnectionLimiter:
 
 
 def area_of(place: SupplyLocation) -> str:
-    """The area as it is counted; empty where it is not known. Whoever writes the projection chooses its length."""
+    """The name under which an area is counted, cut to a bounded length; empty where the area is not known."""
+    # The writer of the projection chooses the names: without a bound one entry could fill the stored value.
     return (place.area or "")[:_LONGEST_AREA]
 
 
 def _free_at(cuts: list[CountedDisconnection], cap: int, now: datetime) -> datetime:
-    """When fewer than `cap` of these cuts (oldest first) lie within the last minute."""
+    """The instant at which fewer than `cap` of these disconnections (oldest first) lie within the last minute."""
     return cuts[-cap].at + MINUTE if len(cuts) >= cap else now

@@ -1,4 +1,4 @@
-"""Why a session with a meter did not give what was asked: one type, a kind that says what to do."""
+"""Failures of sessions with meters: one exception type, whose kind says how to react."""
 
 from enum import StrEnum
 
@@ -14,30 +14,30 @@ from urja.cosem.errors import (
 
 
 class FailureKind(StrEnum):
-    """What went wrong, in the words an operator uses."""
+    """What went wrong, in an operator's words. The values are stored and shown."""
 
     UNREACHABLE = "unreachable"
-    """No connection: the meter is not dialled in, or its address does not answer."""
+    """There is no connection: the meter has not dialled in, or its address does not answer."""
     TIMEOUT = "timeout"
-    """Connected, and silent."""
+    """There is a connection, and the meter does not answer over it."""
     CUT = "cut"
-    """The connection broke in the middle."""
+    """The connection was lost during the session."""
     REFUSED = "refused"
-    """The meter understood and said no."""
+    """The meter understood the request and refused it."""
     WRONG_KEY = "wrong key"
-    """What came does not fit the keys, or the meter says so of ours."""
+    """The meter's bytes do not fit its keys, or the meter says so of ours."""
     PROTOCOL = "protocol"
     """The meter's bytes or behaviour are not DLMS as agreed."""
     BUSY = "busy"
-    """The meter understood and says: not now."""
+    """The meter understood the request and cannot carry it out now."""
     DISOBEYED = "not obeyed"
     """The meter accepted an order, and its state, read back, is another."""
     NEW_KEYS = "new keys"
-    """The meter has taken other keys, and is to prove them in another session."""
+    """The meter has taken new keys, and must prove them in another session."""
     ELSEWHERE = "elsewhere"
-    """Another head end holds this meter's session."""
+    """Another head end has a session with this meter."""
     OURS = "ours"
-    """We asked for something impossible."""
+    """The request itself was impossible or wrong."""
 
 
 _TRANSIENT = frozenset(
@@ -53,7 +53,7 @@ _TRANSIENT = frozenset(
 
 
 class SessionFailedError(Exception):
-    """A session, or one read in it, failed. `transient` failures are worth another attempt."""
+    """A session, or one request in it, failed. A `transient` failure is worth another attempt."""
 
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
@@ -68,15 +68,15 @@ class SessionFailedError(Exception):
 
 
 def from_cosem(error: CosemError) -> SessionFailedError:
-    """The failure that an error of the protocol core amounts to."""
+    """The session failure that an error of the protocol core amounts to."""
     match error:
         case AuthenticationError() | ReplayError():
             kind = FailureKind.WRONG_KEY
         case AssociationRejectedError(diagnostic=Diagnostic.AUTHENTICATION_FAILURE):
-            # What a meter says that could not open our bytes, or found our proof wrong.
+            # The diagnostic of a meter that could not decrypt our bytes, or found our proof wrong.
             kind = FailureKind.WRONG_KEY
         case AssociationRejectedError(result=AssociationResult.REJECTED_TRANSIENT):
-            # Another client holds a meter that takes one at a time.
+            # Another client has the association of a meter that takes one at a time.
             kind = FailureKind.BUSY
         case ServiceRejectedError() | AssociationRejectedError():
             kind = FailureKind.REFUSED

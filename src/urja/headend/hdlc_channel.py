@@ -1,7 +1,8 @@
-"""A line to one meter over HDLC (IEC 62056-46): behind a gateway's TCP port or at a serial port.
+"""The APDU channel to one meter over HDLC (IEC 62056-46), behind a gateway's TCP port or at a serial port.
 
-The connection to the line outlasts the sessions with its meters; a session has one data link at a time, made when it
-first sends for a client SAP and released when it goes on under another, or ends.
+The connection to the shared link outlasts the sessions with its meters. A session has one data link at a time: it is
+set up when the session first sends for a client SAP, and released when the session continues under another SAP or
+ends.
 """
 
 import asyncio
@@ -29,9 +30,9 @@ from urja.headend.apdu_channel import ANSWER_S, CONNECT_S
 from urja.headend.failures import FailureKind, SessionFailedError
 
 _MOST_FRAMES: Final = 64
-"""Frames that wait for a session to look at them. More is noise: a window has seven."""
+"""Frames kept until the session reads them. More is noise: a window has seven frames."""
 _UNACKNOWLEDGED_MS: Final = 20_000
-"""After which the kernel gives up a gateway that does not acknowledge our bytes."""
+"""Milliseconds after which the kernel gives up a gateway that does not acknowledge our bytes."""
 _BITS_A_BYTE: Final = 11
 _FAILURES: Final = {
     EndReason.SILENT: FailureKind.TIMEOUT,
@@ -43,7 +44,7 @@ _FAILURES: Final = {
 
 
 class LinkConnection(asyncio.Protocol):
-    """The open way to a line: bytes out, frames in."""
+    """An open connection to a shared link: bytes out, HDLC frames in."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -54,7 +55,7 @@ class LinkConnection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, link: Link, within_s: float = CONNECT_S) -> Self:
-        """Connect to a line; raises SessionFailedError (unreachable)."""
+        """Connect to a link. Raises SessionFailedError (unreachable)."""
         connection = cls()
         try:
             match link:
@@ -81,7 +82,7 @@ class LinkConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         if (opened := transport.get_extra_info("socket")) is not None:
-            # A gateway that went off without a word would keep a line that is in demand from being dialled anew.
+            # Without this limit, a gateway that lost power without closing would keep a busy link from being dialled again.
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
 
     def data_received(self, data: bytes) -> None:
@@ -93,14 +94,14 @@ class LinkConnection(asyncio.Protocol):
         self._news.set()
 
     def write(self, data: bytes) -> None:
-        """Send bytes; raises SessionFailedError (cut) where the way is gone."""
+        """Send bytes. Raises SessionFailedError (cut) where the connection is lost."""
         if self.lost or self._transport is None or self._transport.is_closing():
-            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's link was lost")
         if data:
             self._transport.write(data)
 
     async def frames(self, until_s: float | None) -> list[HdlcFrame]:
-        """The frames that have come, or none by `until_s`; raises SessionFailedError (cut)."""
+        """The frames received so far, or an empty list at `until_s` (monotonic). Raises SessionFailedError (cut)."""
         try:
             async with asyncio.timeout_at(until_s):
                 await self._news.wait()
@@ -110,7 +111,7 @@ class LinkConnection(asyncio.Protocol):
         came = list(self._frames)
         self._frames.clear()
         if not came and self.lost:
-            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's line was lost")
+            raise SessionFailedError(FailureKind.CUT, "the connection to the meter's link was lost")
         return came
 
     def close(self) -> None:
@@ -120,7 +121,9 @@ class LinkConnection(asyncio.Protocol):
 
 
 class HdlcChannel:
-    """Requests and answers of one session with one meter on a line. Use it as a context: it releases its link."""
+    """Requests and answers of one session with one meter on a link. Used as a context manager, which releases its
+    data link.
+    """
 
     def __init__(
         self,
@@ -135,10 +138,10 @@ class HdlcChannel:
         self._server = Address(server_sap, meter.physical, meter.size)
         self._timing = timing_of(meter.link, answer_s)
         if was_silent:
-            # It is asked once whether it is back: the others' time is not spent on it three times over.
+            # One attempt instead of three: a meter that did not answer must not cost the others on the link its time-outs.
             self._timing = replace(self._timing, connect_retries=0)
         self.is_silent = was_silent
-        """Whether the meter took no link when it was asked last."""
+        """Whether the meter did not answer the last request to set up a data link."""
         self._unsent: deque[bytes] = deque()
         self._arrived: deque[bytes] = deque()
         self._was_up = False
@@ -153,18 +156,18 @@ class HdlcChannel:
         link = self._link
         if link is None or link.is_over:
             return
-        # Where the way is gone the link is gone with it, and what the session found out counts.
+        # Where the connection is lost, the data link is lost with it; the session's result counts all the same.
         with contextlib.suppress(SessionFailedError):
             if kind is None or issubclass(kind, Exception):
                 await self._release()
             else:
-                # Cancelled: no time to wait for the answer. The meter hears it, or lets go by itself.
+                # Cancelled: there is no time to wait for the answer. The meter receives the DISC, or times out by itself.
                 link.take_output()
                 link.disconnect(self._now_s())
                 self._connection.write(link.take_output())
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Take an APDU to be sent from a client SAP: it goes out with the next `receive`."""
+        """Queue an APDU from a client SAP: it is sent with the next `receive`."""
         if client_sap != self._client_sap:
             self._client_sap = client_sap
             self._unsent.clear()
@@ -172,7 +175,7 @@ class HdlcChannel:
         self._unsent.append(apdu)
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP; raises SessionFailedError (timeout, cut, busy, protocol)."""
+        """The next APDU for a client SAP. Raises SessionFailedError (timeout, cut, busy, protocol)."""
         link = await self._link_of(client_sap)
         while self._unsent:
             link.send(self._unsent.popleft(), self._now_s())
@@ -184,7 +187,7 @@ class HdlcChannel:
         return self._arrived.popleft()
 
     async def _link_of(self, client_sap: int) -> ClientLink:
-        """The data link of a client SAP. That of another is released first: many meters have room for one."""
+        """The data link of a client SAP. A link of another SAP is released first: many meters have room for one."""
         wanted = Address(client_sap)
         if self._link is not None and self._link.client == wanted:
             return self._link
@@ -201,12 +204,12 @@ class HdlcChannel:
             await self._turn(link, ending=True)
 
     async def _turn(self, link: ClientLink, *, ending: bool = False) -> None:
-        """Send what is due, take what comes, or let the time-out act."""
+        """Send queued bytes, handle received frames, and let time-outs act."""
         self._connection.write(link.take_output())
         frames = await self._connection.frames(link.wake_at_s)
         for frame in frames:
             self._take(link.receive(frame, self._now_s()), ending=ending)
-        # Also when frames came: they may be another station's, without end.
+        # Also when frames came: they may be those of another station, which never stop.
         self._take(link.handle_timer(self._now_s()), ending=ending)
 
     def _take(self, events: Iterable[LinkEvent], *, ending: bool) -> None:
@@ -225,7 +228,9 @@ class HdlcChannel:
 
 
 def timing_of(link: Link, answer_s: float) -> Timing:
-    """Three attempts within `answer_s`, and on a serial line the time that the longest frames take there and back."""
+    """Three attempts within `answer_s` seconds, plus on a serial link the time of the longest frames in both
+    directions.
+    """
     on_the_line_s = 0.0
     if isinstance(link, SerialLink):
         longest = CLIENT_PARAMETERS.max_information_transmit + CLIENT_PARAMETERS.max_information_receive

@@ -1,12 +1,12 @@
-"""The push path: frames from sockets are gathered, decoded together, published and only then accepted.
+"""The push path: frames from sockets are gathered, decoded together, published, and only then accepted.
 
     sockets ──▶ gathering ──▶ decode_pushes ──▶ records by kind and shard ──▶ broker ──▶ windows advance
 
 A push is *accepted* when the broker has acknowledged the batch that holds its record; only then does its replay
-window advance. A batch that the broker does not take is offered again under the same message id (the broker
-stores it once) while the sockets are not read: back-pressure instead of loss, with memory bounded by what was
-gathered before. Only where there is no hope (the process stops, the broker refuses the subject) are its pushes
-rolled back, to come again or to be pulled from the meter's profile.
+window advance. A batch that the broker does not take is offered again under the same message id (the broker stores it
+once) while reading from the sockets is paused: back-pressure instead of loss, with memory bounded by what was
+gathered before. Only where there is no hope (the process stops, the broker refuses the subject) are its pushes rolled
+back, to come again or to be pulled from the meter's profile.
 """
 
 import asyncio
@@ -46,11 +46,11 @@ SERVER_SAP: Final = 1
 BATCH_FRAMES: Final = 8192
 """A batch is closed at this many frames ..."""
 BATCH_WAIT_S: Final = 0.1
-"""... or this long after its first, whichever comes first."""
+"""... or this many seconds after its first frame, whichever comes first."""
 IN_FLIGHT_BYTES: Final = 16 << 20
-"""Bytes of frames gathered or waiting for the broker above which the sockets are not read ..."""
+"""Bytes of frames gathered or waiting for the broker above which reading from the sockets is paused ..."""
 RESUME_BYTES: Final = 4 << 20
-"""... until they have sunk to this."""
+"""... until they have fallen to this."""
 _RETRY_S: Final = (0.05, 1.0)
 
 _SLOT_OF: Final = attrgetter("slot")
@@ -58,12 +58,12 @@ _SLOT_OF: Final = attrgetter("slot")
 _PERHAPS_OTHER_KEYS: Final = frozenset(
     {Reason.WRONG_KEY, Reason.DUPLICATE, Reason.IN_FLIGHT, Reason.TOO_OLD, Reason.UNPROTECTED}
 )
-"""What a push under a meter's next keys is taken for under those before: its counters have begun anew, and without a
-tag only what comes out tells."""
+"""Rejection reasons of a push that may be under the meter's next keys: its counters have begun again there, and
+without a tag only the decoded content shows it."""
 
 
 class ReplayAnswer(msgspec.Struct, frozen=True):
-    """What became of a replayed frame: `accepted`, `duplicate`, or `refused` with reason and detail."""
+    """The outcome of a replayed frame: `accepted`, `duplicate`, or `refused` with reason and detail."""
 
     outcome: Literal["accepted", "duplicate", "refused"]
     reason: str = ""
@@ -80,18 +80,20 @@ class _Operator:
         return "operator"
 
     def recognise(self, meter: Meter) -> None:
-        """A replayed frame says nothing of where its meter is now."""
+        """Do nothing: a replayed frame does not show where its meter is now."""
 
 
 def _says_more(under_next: Reason, before: Reason) -> bool:
-    """Whether a rejection under a meter's next keys is to be told, and not the one under those before."""
+    """Return whether the rejection under a meter's next keys is the one to report, rather than the one under its
+    present keys.
+    """
     if before is Reason.WRONG_KEY:
         return under_next is not Reason.WRONG_KEY
     return under_next is Reason.UNDECODABLE or (before is Reason.TOO_OLD and under_next in IGNORED)
 
 
 class Intake:
-    """Gathers frames and brings them to the broker. `hold` is called with True to stop reading, False to go on."""
+    """Gathers frames and publishes their records. `hold` is called with True to pause reading, False to resume."""
 
     def __init__(
         self,
@@ -114,10 +116,10 @@ class Intake:
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self.frames: list[bytes] = []
-        """Wrapper frames of the batch that is being gathered; `origins` says where each came from."""
+        """Wrapper frames of the batch being gathered; `origins` holds the sender of each."""
         self.origins: list[Origin] = []
         self.notice_at = 1
-        """At so many frames there is something to be done: a batch has begun, or is full."""
+        """The number of frames at which `notice` is called: 1 before a batch begins, the batch size after."""
         self._datagrams = 0
         self._began_at = clock.now()
         self._began_s = 0.0
@@ -131,7 +133,7 @@ class Intake:
         self._stopping = asyncio.Event()
         self.held = False
         self.dirty_groups = np.zeros(WINDOW_GROUPS, np.bool_)
-        """Window groups in which something was accepted since they were last persisted."""
+        """Window groups in which a push was accepted since they were last stored."""
 
     @property
     def armed(self) -> bool:
@@ -141,10 +143,10 @@ class Intake:
     # -- gathering ----------------------------------------------------------------------------------------
 
     def add(self, frame: bytes, origin: Origin) -> None:
-        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`, whatever SAPs it came by.
+        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`, whatever SAPs it was sent with.
 
-        The TCP path (`MeterConnection.data_received`) writes these lines out for itself: a call per push is
-        what it can do without.
+        `MeterConnection.data_received` repeats these lines for the TCP path, because a function call per push was
+        measurable there.
         """
         self.frames.append(frame)
         self.origins.append(origin)
@@ -157,7 +159,7 @@ class Intake:
         self.add(frame, origin)
 
     def notice(self) -> None:
-        """Frames have come to `notice_at`: see that the batch that began ends, or end the one that is full."""
+        """Start the timer of a new batch, or close a full one."""
         if self._timer is None:
             self._arm()
         else:
@@ -170,7 +172,7 @@ class Intake:
         self._timer = self._loop.call_later(BATCH_WAIT_S, self.close_batch)
 
     def close_batch(self) -> None:
-        """Bring what was gathered on its way."""
+        """Close the batch that is being gathered and start to process it."""
         if self._timer is None:
             return
         self._timer.cancel()
@@ -190,7 +192,7 @@ class Intake:
             base,
             self._next_offset,
         )
-        # Counting on keeps ids apart where many pushes share a millisecond; the start sets processes apart.
+        # A running offset keeps ids apart where many pushes share a millisecond; its random start, where processes do.
         self._next_offset += len(frames)
         self._waiting_bytes += gathered.size
         self._count_received(gathered)
@@ -215,22 +217,25 @@ class Intake:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: its pushes were rolled back by `_carry`; the process goes on for the others.
+            # A fault of ours: `_carry` has rolled its pushes back, and the process continues with the others.
             log.error("a batch failed", exc_info=error)
 
     def _reconsider(self) -> None:
-        """Hold the sockets back, or read them again, by how much waits and whether the broker takes it."""
+        """Pause or resume reading from the sockets, by the bytes in flight and whether the broker takes batches."""
         waiting = self._waiting_bytes
         limit = RESUME_BYTES if self.held else IN_FLIGHT_BYTES
         held = bool(self._refused) or waiting > limit
         if held != self.held:
             self.held = held
             self._metrics.held_back.set(held)
-            log.warning("sockets held back" if held else "sockets read again", waiting_bytes=waiting)
+            log.warning(
+                "reading from sockets paused" if held else "reading from sockets resumed",
+                waiting_bytes=waiting,
+            )
             self._hold(held)
 
     async def stop(self, within_s: float = 5.0) -> None:
-        """Publish what was gathered; what the broker does not take in time is rolled back."""
+        """Publish the gathered frames; those that the broker does not take within `within_s` seconds are rolled back."""
         self.close_batch()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within_s)
@@ -249,7 +254,7 @@ class Intake:
                 if later is not None:
                     await self._publish(*later)
             finally:
-                # Normally nothing is left in flight. After a fault of ours, whatever is may come again.
+                # Normally nothing is in flight here. After a fault of ours, pushes still in flight may come again.
                 batch.rollback()
                 if later is not None:
                     later[1].rollback()
@@ -260,7 +265,9 @@ class Intake:
     def _under_next_keys(
         self, gathered: ReceivedBatch, batch: PushBatch
     ) -> tuple[ReceivedBatch, PushBatch] | None:
-        """The pushes of meters that have taken the keys they are being given, which leave the first batch."""
+        """The pushes of meters that already use the keys they are being given, removed from the first batch; None
+        without any.
+        """
         waiting = self._roster.next_pushes
         if not len(waiting):
             return None
@@ -310,7 +317,7 @@ class Intake:
     def _place(self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
         outgoing, silent = self._records.place(gathered, batch, undo)
         if silent:
-            # An alert that changed nothing we record: there is nothing to store, so it is safe as it is.
+            # An alert that changed nothing we record has nothing to store, so it is accepted without the broker.
             pushes, slots = np.array(silent, np.int64).T
             self._accept(gathered, batch, pushes, slots)
         return outgoing
@@ -328,7 +335,7 @@ class Intake:
                 for push in message.pushes.tolist():
                     log.debug("push accepted", correlation=gathered.correlation(push), kind=message.kind)
             return
-        # Backwards, so that of several alerts of one meter the first one's "before" is what remains.
+        # Backwards, so that after several alerts of one meter the state before the first one remains.
         for push in reversed(message.pushes.tolist()):
             if push in undo:
                 before = undo[push]
@@ -343,7 +350,7 @@ class Intake:
         self._metrics.accepted.inc(len(pushes))
 
     async def _offer(self, message: Outgoing, correlation: int) -> bool:
-        """Offer a message until the broker has stored it; False where there is no hope."""
+        """Offer a message until the broker has stored it; return False where there is no hope."""
         self._message_number += 1
         message_id = f"{self._message_prefix}-{self._message_number}"
         delay_s, longest_s = _RETRY_S
@@ -364,7 +371,7 @@ class Intake:
                         return False
                     delay_s = min(delay_s * 2, longest_s)
                 except StreamError as error:
-                    log.error("batch rolled back", correlation=correlation, why=str(error))  # noqa: TRY400
+                    log.error("batch rolled back", correlation=correlation, why=str(error))  # noqa: TRY400 - an expected cause
                     return False
         finally:
             if message_id in self._refused:
@@ -373,7 +380,7 @@ class Intake:
         return True
 
     async def _pause(self, delay_s: float) -> bool:
-        """Wait before the next attempt; False once the process stops."""
+        """Wait before the next attempt; return False once the process stops."""
         try:
             async with asyncio.timeout(delay_s):
                 await self._stopping.wait()
@@ -384,10 +391,10 @@ class Intake:
     # -- replay -------------------------------------------------------------------------------------------
 
     async def replay(self, item: Quarantined) -> ReplayAnswer:
-        """Take a frame from quarantine as if it had just come, under its old correlation.
+        """Take a frame from quarantine as if it had just come, under its old correlation id. Raises StreamError.
 
-        What the window calls too old is taken all the same: the frame is authentic, an operator vouches that it
-        was set aside and not accepted, and the ingest is the last judge of duplicates.
+        A frame that the replay window calls too old is taken all the same: it is authentic, an operator vouches that
+        it was quarantined and not accepted, and the ingest is the last judge of duplicates.
         """
         try:
             frame = decode_datagram(item.frame)
@@ -420,17 +427,17 @@ class Intake:
             return ReplayAnswer("accepted")
         if gathered.duplicates:
             return ReplayAnswer("duplicate", detail="it was accepted before")
-        reason, detail = gathered.fault or ("not-stored", "the broker did not take it; try again")
+        reason, detail = gathered.fault or ("not-stored", "the broker did not take the record; try again")
         return ReplayAnswer("refused", reason, detail)
 
     def _vouched(self, apdu: bytes) -> None:
-        """A lost window begins at a frame of which an operator says that it is not an old one."""
+        """Begin a lost replay window at a frame that an operator declares not to be an old one."""
         push, meter = decode_apdu(apdu), self._roster.meters.get(apdu[2:10])
         if meter is not None and isinstance(push, GeneralGloCiphered):
             meter.proves(meter.key_id, push.counter)
 
     def _recognise(self, gathered: ReceivedBatch, batch: PushBatch) -> None:
-        """Tell origins whose pushes were authentic which meter they are: sessions go there."""
+        """Tell each origin whose push was authentic which meter it is, so that sessions go there."""
         origins, by_slot = gathered.origins, self._roster.by_slot
         known = np.fromiter(map(_SLOT_OF, origins), np.int64, len(origins))
         for group in batch.groups:

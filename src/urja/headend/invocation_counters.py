@@ -1,13 +1,16 @@
-"""Our own invocation counters: a (title, key) pair must never send two APDUs under one counter.
+"""Invocation counters of this head end as a DLMS client: a (system title, key) pair never sends two APDUs under one
+counter.
 
-Each head-end process has a title of its own, so that this holds whatever becomes of what is kept here. Meters, though, refuse
-a counter that goes back. They are reserved in blocks in the broker's key-value store before they are used; a crash wastes the rest of a
-block, two head ends that reserve at once are told apart by the revision. Counters begin anew with a key change,
-so the key's fingerprint is part of the name.
+AES-GCM loses its secrecy and its authentication where a nonce repeats, and the nonce is title and counter (IEC
+62056-5-3). Each head-end process has a random title of its own, so that this holds even where stored counters are
+lost. Meters, however, refuse a counter that is lower than the last one they saw. Counters are therefore reserved in
+the broker's key-value store, in blocks and before use: a crash wastes the rest of a block, and two head ends that
+reserve at once are told apart by the revision. Counters start again with a key change, so the key's fingerprint is
+part of the name.
 
-Where a reservation is known, the meter is not asked where it stands: all that was ever used lies below. What a meter
-says of its counter is never authenticated, so whoever sits on the link can say it: a claim never takes us below what
-was reserved, and above it by a bounded step at a time.
+Where a reservation is known, the meter's own counter is not read: all counters ever used lie below the reservation. A
+meter's statement of its counter is not authenticated, and anyone on the link can forge it: it never takes us below
+the reservation, and above it only by a bounded step at a time.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,51 +30,54 @@ from urja.stream.subjects import COUNTERS
 log = structlog.get_logger()
 
 BLOCK: Final = 1000
-"""Counters reserved at once: some dozens of sessions."""
+"""Counters reserved at once: enough for some dozens of sessions."""
 LOST_RESERVATION_MARGIN: Final = 1 << 16
-"""Where no reservation is known (a first contact, or one that was lost or overwritten), so many counters above the
-meter's own are left out: more than can have been used without the meter's having seen a later one."""
+"""Counters left out above the meter's own where no reservation is known (first contact, or a reservation that was
+lost or overwritten): more than can have been used without the meter having seen a later one."""
 RESTORE_MARGIN: Final = 1 << 16
-"""After a restore so many counters are left out, and one more for each second since the copy: a meter in daily use takes
-some hundreds a day. Where that is not enough the meter refuses, and is asked."""
+"""Counters left out after a restore, and one more for each second since the copy was made: a meter in daily use takes
+some hundreds a day. Where that is not enough, the meter refuses and its counter is read."""
 MAX_CLAIM_STEP: Final = 1 << 16
-"""So far above what is reserved a claim is believed, each time. Forged claims would need 65,000 sessions to use up a
-key; a meter that another head end has led further is caught up with in steps."""
+"""How far above the reservation a meter's statement is believed, each time. Forged statements would need 65,000
+sessions to use up a key; with a meter that another head end has taken further we catch up in steps."""
 _LAST_SANE: Final = MAX_COUNTER - (1 << 24)
-"""A meter that begins beyond it is not begun with: what is left is for changing its keys."""
+"""A first contact is refused where the meter's counter is above this: the remaining counters are needed to change its
+keys."""
 _END: Final = MAX_COUNTER + 1
 
 
 class Counters(Protocol):
-    """Where a session gets its counters. Blocks are `(first, limit)`: first may be used, limit may not."""
+    """A source of invocation counters for sessions. A block is `(first, limit)`: `first` may be used, `limit` may
+    not.
+    """
 
     async def known(self, name: str) -> tuple[int, int] | None:
-        """A block above all that was used; None where that is not known, or in doubt."""
+        """A block above all counters that were used; None where that is not known or in doubt."""
         ...
 
     async def above(self, name: str, last_seen: int) -> tuple[int, int]:
-        """A block above all that is known to have been used, and above what the meter is said to have seen."""
+        """A block above all counters known to have been used and above `last_seen`, the meter's own."""
         ...
 
     def next_of(self, name: str) -> int:
-        """The least counter that was not used yet, as far as is known here."""
+        """The lowest counter known to be unused."""
         ...
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
-        """What a session did not use of its block."""
+        """Take back the counters of a block that a session did not use."""
         ...
 
     def doubt(self, name: str) -> None:
-        """The meter gave no answer to what came under a known counter: ask it before the next use."""
+        """Note that a message under a known counter got no answer: the meter's counter is read before the next use."""
         ...
 
     def trust(self, name: str) -> None:
-        """The meter has answered."""
+        """Note that the meter has answered under the known counter."""
         ...
 
 
 class ReservedCounters:
-    """Blocks from the broker, the remainder of each kept for the meter's next session."""
+    """Counters reserved in the broker in blocks; the unused rest of a block serves the meter's next session."""
 
     def __init__(
         self,
@@ -81,24 +87,26 @@ class ReservedCounters:
         lost: Callable[[str], Awaitable[None]],
         restored: Restored | None = None,
     ) -> None:
-        """`lost` is told the meter (its title in hex) of a reservation that cannot be read or has vanished, before another takes its place."""
+        """`lost` is called with the meter's system title in hex when its reservation cannot be read or has vanished,
+        before another one is made.
+        """
         self._broker = broker
         self._lost = lost
         self._restored = restored
         self._seal = seal
         self._metrics = metrics
         self._left: dict[str, tuple[int, int]] = {}
-        """What is left of the last block of each; its end is the highest that was reserved here."""
+        """The unused rest of each meter's last block; its end is the highest counter reserved here."""
         self._doubted: set[str] = set()
 
     async def known(self, name: str) -> tuple[int, int] | None:
-        """See `Counters`. Raises StreamError, or SessionFailedError where the counters are at their end."""
+        """See `Counters`. Raises StreamError, and SessionFailedError where the counters are used up."""
         if name in self._doubted:
             return None
         return self._rest(name, 0) or await self._reserve(name, None)
 
     async def above(self, name: str, last_seen: int) -> tuple[int, int]:
-        """See `Counters`. Raises StreamError, or SessionFailedError where the counters are at their end."""
+        """See `Counters`. Raises StreamError, and SessionFailedError where the counters are used up."""
         block = self._rest(name, last_seen + 1) or await self._reserve(name, last_seen)
         assert block is not None
         return block
@@ -118,7 +126,7 @@ class ReservedCounters:
         self._doubted.discard(name)
 
     def _rest(self, name: str, at_least: int) -> tuple[int, int] | None:
-        """What is left of the last block, if that is enough; taken."""
+        """Take the unused rest of the last block; None where it is too short for a session."""
         first, limit = self._left.get(name, (0, 0))
         if max(first, at_least) + BLOCK // 4 > limit:
             return None
@@ -145,11 +153,11 @@ class ReservedCounters:
             return start, start + BLOCK
 
     def _written(self, reserved: int) -> bytes:
-        """A reservation, and on which restore it rests."""
+        """The stored form of a reservation: its end, and the id of the restore it was made under."""
         return f"{reserved} {self._restored.id}".encode() if self._restored else str(reserved).encode()
 
     def _read(self, written: bytes) -> int:
-        """Up to where counters may have been used: beyond a reservation where the store was put back since it was made."""
+        """The end of a reservation, moved on by a margin where the store was restored since it was made."""
         reserved, *restored = written.decode().split()
         if self._restored is None or restored == [self._restored.id]:
             return int(reserved)
@@ -157,18 +165,20 @@ class ReservedCounters:
         return int(reserved) + RESTORE_MARGIN + int(away.total_seconds())
 
     def _reserved(self, name: str, sealed: bytes | None) -> tuple[int | None, bool]:
-        """Up to where counters may have been used, as far as is known; whether another head end may have reserved more."""
+        """The highest counter that may have been used, as far as is known, and whether another head end may have
+        reserved more.
+        """
         here = self._left.get(name, (0, 0))[1] or None
         if sealed is None:
             return here, here is not None
         try:
             return max(here or 0, self._read(self._seal.open(f"counters/{name}", sealed))), False
         except (UnsealedError, ValueError) as error:
-            log.error("a reservation of counters cannot be read", name=name, why=str(error))  # noqa: TRY400
+            log.error("a reservation of counters cannot be read", name=name, why=str(error))  # noqa: TRY400 - an expected cause
             return here, True
 
     def _start(self, name: str, reserved: int | None, last_seen: int | None, *, lost: bool) -> int | None:
-        """Where the next block begins; None where that is not known and the meter was not asked."""
+        """The first counter of the next block; None where it is not known and the meter's counter was not read."""
         if last_seen is None:
             return None if lost else reserved
         if reserved is None:
@@ -178,8 +188,9 @@ class ReservedCounters:
         if last_seen >= reserved:
             self._metrics.counter_steps.inc()
             log.warning(
-                "the meter's counter is said to be above ours", name=name, said=last_seen, ours=reserved
+                "the meter states a counter above our reservation", name=name, stated=last_seen, ours=reserved
             )
+        # The statement is not authenticated: a forged one must not use up the 32-bit counter in one session.
         return max(reserved, min(last_seen + 1, reserved + MAX_CLAIM_STEP)) + (
             LOST_RESERVATION_MARGIN if lost else 0
         )
@@ -190,24 +201,24 @@ def _used_up(where: str) -> SessionFailedError:
 
 
 class UnreservedCounters:
-    """For an engineer's tool: the meter's own counter says where to go on; nothing is kept."""
+    """Counters for an engineer's tool: the meter's own counter says where to continue, and nothing is stored."""
 
-    async def known(self, name: str) -> tuple[int, int] | None:  # noqa: ARG002 - the protocol's
-        """Nothing is."""
+    async def known(self, name: str) -> tuple[int, int] | None:  # noqa: ARG002 - the protocol has the argument
+        """Always None."""
         return None
 
-    async def above(self, name: str, last_seen: int) -> tuple[int, int]:  # noqa: ARG002
-        """From the meter's counter to the end."""
+    async def above(self, name: str, last_seen: int) -> tuple[int, int]:  # noqa: ARG002 - the protocol has the argument
+        """All counters above the meter's own."""
         return last_seen + 1, _END
 
-    def next_of(self, name: str) -> int:  # noqa: ARG002
+    def next_of(self, name: str) -> int:  # noqa: ARG002 - the protocol has the argument
         return 0
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
-        """Nothing is kept."""
+        """Nothing is stored."""
 
     def doubt(self, name: str) -> None:
-        """Nothing is kept."""
+        """Nothing is stored."""
 
     def trust(self, name: str) -> None:
-        """Nothing is kept."""
+        """Nothing is stored."""

@@ -1,15 +1,15 @@
-"""Asking who is there: a connection whose meter has not pushed yet.
+"""Identification of connections whose meter has not pushed yet, by reading the serial number.
 
 A meter is known by its first authentic push, which may be half an hour away when it has only dialled in again, as all
-have after a restart of the head end. The public association tells a serial number at once. So each new connection
-that stays without a name is asked once, a moment after it came; while an order waits for a meter that is not here,
-all are asked at once, and those that gave no answer again.
+have after a restart of the head end. The public association gives the serial number at once. So each new connection
+that stays unidentified is queried once, shortly after it opened; while an order waits for a meter that is not
+connected, all are queried at once, and those that did not answer are queried again.
 
-What they say is a claim and no proof: it is only used to try a session there, in which both sides prove their keys; a
-claim that fails is forgotten with its connection.
+The answer is a claim and no proof: it only selects the connection on which a session is tried, in which both sides
+prove their keys. A claim that fails is removed with its connection.
 
-Pushes come first. Most meters push soon after they have dialled in and are never asked; of the others only so many
-are begun with in a second, and only so many at once.
+Pushes have priority. Most meters push soon after they have dialled in and are never queried; of the others only a
+limited number are queried in a second and at once.
 """
 
 import asyncio
@@ -38,17 +38,18 @@ _SERIAL: Final = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
 _LONGEST_SERIAL: Final = 64
 _ANSWER_S: Final = 10.0
 FIRST_QUERY_DELAY_S: Final = (1.0, 5.0)
-"""How long after it came a connection is asked: drawn by lot between these."""
+"""Seconds after its opening at which a connection is queried: drawn at random between these, so that a fleet that
+reconnects together is not queried together."""
 _LOOK_S: Final = 0.25
 _EACH_LOOK: Final = 100
-"""Begun with in one look, while nobody waits: 400 a second, about a twentieth of a core."""
+"""Queries begun in one cycle while no order waits: 400 a second, about a twentieth of a core."""
 _AT_ONCE: Final = 256
 _ASK_AGAIN_S: Final = 60.0
 _FORGET_S: Final = 10.0
 
 
 class MeterIdentifier:
-    """Keeps which meter a connection claims to be. `wanted` says whether anybody waits for one."""
+    """Records which meter a connection claims to be. `wanted` returns whether an order waits for a meter."""
 
     def __init__(self, gate: WrapperPort, metrics: Metrics, wanted: Callable[[], bool]) -> None:
         self._gate = gate
@@ -56,11 +57,11 @@ class MeterIdentifier:
         self._wanted = wanted
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, MeterConnection]] = []
-        """Connections yet to be asked, by when; the number keeps those of one moment in their order."""
+        """Connections to be queried, by time; the number keeps those of one moment in their order."""
         self._in_vain: dict[MeterConnection, float] = {}
-        """Connections that have not said who they are, and when they were asked."""
+        """Connections that did not identify themselves, and when they were queried."""
         self._claims: dict[str, list[MeterConnection]] = {}
-        """By the serial number that they told, which the registry may learn of later."""
+        """Connections by the serial number they stated, also of meters that the registry does not know yet."""
         self._asking: set[asyncio.Task[None]] = set()
         self._forget_at_s = 0.0
         # Jitter is not a secret.
@@ -69,18 +70,18 @@ class MeterIdentifier:
 
     @property
     def claims(self) -> int:
-        """Connections that have told a serial number and not proven it yet."""
+        """The number of connections that have stated a serial number and not proven it yet."""
         return sum(map(len, self._claims.values()))
 
     def claimed(self, meter: Meter) -> MeterConnection | None:
-        """The oldest connection that claims to be this meter and is free; none where there is none."""
+        """The oldest free connection that claims to be this meter, or None."""
         for connection in self._claims.get(meter.entry.serial, ()):
             if _is_nameless(connection) and connection.on_answer is None:
                 return connection
         return None
 
     def settle(self, meter: Meter, connection: MeterConnection, *, proven: bool) -> None:
-        """A session over a claimed connection has proven the claim, or not."""
+        """Note whether a session over a claimed connection has proven the claim."""
         claims = self._claims.get(meter.entry.serial, [])
         if connection in claims:
             claims.remove(connection)
@@ -88,12 +89,12 @@ class MeterIdentifier:
             self._gate.recognise(connection, meter)
 
     async def run(self) -> None:
-        """Ask who has come, for ever."""
+        """Query new connections for as long as the process runs."""
         async with asyncio.TaskGroup() as group:
             while True:
                 await asyncio.sleep(_LOOK_S)
                 self._forget()
-                # Nothing that is answered would be read while the sockets are held back.
+                # While reading from the sockets is paused, no answer would be read.
                 if not self._gate.held:
                     for connection in self._next():
                         task = group.create_task(self._ask(connection))
@@ -105,7 +106,7 @@ class MeterIdentifier:
         heapq.heappush(self._due, (due_s, next(self._numbers), connection))
 
     def _next(self) -> list[MeterConnection]:
-        """Whom to ask now: no more than there is room for."""
+        """The connections to query now, within the limit."""
         room = _AT_ONCE - len(self._asking)
         now_s = self._gate.now_s()
         if not self._wanted():
@@ -122,7 +123,7 @@ class MeterIdentifier:
         return asked
 
     def _take(self, most: int, until_s: float) -> list[MeterConnection]:
-        """Up to `most` of those that are due by then; who has gone or is known by now is passed over."""
+        """Up to `most` connections due by `until_s`; those that are closed or identified by now are dropped."""
         taken: list[MeterConnection] = []
         while self._due and len(taken) < most and self._due[0][0] <= until_s:
             _, _, connection = heapq.heappop(self._due)
@@ -147,11 +148,11 @@ class MeterIdentifier:
             if connection.transport is None:
                 return
             if self._gate.held:
-                # Its answer may lie unread.
+                # Its answer may be in the socket's buffer, unread.
                 self._came(connection)
                 return
             self._in_vain[connection] = self._gate.now_s()
-            log.info("a connection does not say whose it is", peer=connection.describe(), why=str(failure))
+            log.info("a connection did not identify itself", peer=connection.describe(), why=str(failure))
             return
         except Exception as error:  # noqa: BLE001 - an exchange that fails in an unforeseen way ends with its connection
             self._gate.met(error, connection)
@@ -163,12 +164,12 @@ class MeterIdentifier:
 
 
 def _is_nameless(connection: MeterConnection) -> bool:
-    """Whether it is open and no meter has proven to be there."""
+    """Return whether the connection is open and no meter has proven to be there."""
     return connection.slot < 0 and connection.transport is not None
 
 
 def _is_free(connection: MeterConnection) -> bool:
-    """Whether it can be asked who it is, and need be."""
+    """Return whether the connection is unidentified and no session uses it."""
     return _is_nameless(connection) and connection.on_answer is None
 
 

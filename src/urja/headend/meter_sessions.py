@@ -1,4 +1,6 @@
-"""How a meter is reached: one session at a time, by one head end, over its own connection or one dialled to it."""
+"""Sessions with meters: one at a time for each meter, by one head end, over the meter's own connection or one dialled
+to it.
+"""
 
 import asyncio
 import hashlib
@@ -40,11 +42,11 @@ from urja.stream.errors import StreamError
 log = structlog.get_logger()
 
 RELEASE_TIMEOUT_S: Final = 2.0
-"""How long a head end that stops waits for meters to take leave."""
+"""Seconds that a head end that stops waits for meters to release their associations."""
 
 
 class MeterSessions:
-    """Sessions with meters. `owner` names this head end where several share an installation."""
+    """Opens sessions with meters. `settings.name` identifies this head end where several share an installation."""
 
     def __init__(
         self,
@@ -62,7 +64,8 @@ class MeterSessions:
         self.greeter = MeterIdentifier(gate, metrics, lambda: bool(self._waited_for))
         self._owner = settings.name
         self._title = random_title()
-        """Of this process alone: what is reserved in the store may have been used already, by whatever ran on a later one."""
+        """The system title of this process alone: reserved counters may have been used already by a process that ran
+        on a later state of the store."""
         self.counters = ReservedCounters(broker, seal, metrics, partial(losses.note, "counters"), restored)
         self._metrics = metrics
         self.links = SharedLinks()
@@ -71,14 +74,16 @@ class MeterSessions:
         self._releasing: set[asyncio.Task[None]] = set()
 
     def is_here(self, meter: Meter) -> bool:
-        """Whether the meter has a connection to this head end, or one claims to be it."""
+        """Return whether the meter has a connection to this head end, or a connection claims to be it."""
         connection = self._gate.by_slot.get(meter.slot)
         if connection is not None and connection.transport is not None:
             return True
         return self.greeter.claimed(meter) is not None
 
     def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
-        """Say whether somebody waits for a meter that is not here: then no stranger is left unasked."""
+        """Note whether an order waits for a meter that is not connected: while one does, all unidentified connections
+        are queried.
+        """
         if waiting:
             self._waited_for.add(system_title)
         else:
@@ -93,12 +98,12 @@ class MeterSessions:
         urgent: bool = False,
         keep: bool = False,
     ) -> AsyncIterator[Session]:
-        """An open session as the utility; its round trips are counted in `trips`.
+        """Open a session as the utility client; its round trips are counted in `trips`.
 
-        An urgent one goes first where meters share a line. With `keep`, or in an association that was kept, it is kept
-        open for the next one; otherwise it is released on leaving.
+        An urgent session goes first where meters share a link. With `keep`, or in a pooled association, the
+        association stays open for the next session; otherwise it is released on leaving.
 
-        Raises SessionFailedError and, where the broker is away or refuses, StreamError.
+        Raises SessionFailedError, and StreamError where the broker is not available or refuses.
         """
         title, client = meter.entry.system_title, client_of(meter, self._title)
         trips = RoundTrips() if trips is None else trips
@@ -127,12 +132,12 @@ class MeterSessions:
     async def _opened(
         self, line: ApduChannel, meter: Meter, client: Client, trips: RoundTrips, *, keep: bool
     ) -> AsyncIterator[Session]:
-        """An open session, under whichever keys the meter has while it is being given others."""
+        """Open a session with whichever keys the meter accepts while it is being given new ones."""
         title = meter.entry.system_title
         connection = line.carrier if isinstance(line, WrapperChannel) else None
 
         def stay(association: ClientAssociation, peer: AssociationOpener) -> bool:
-            """Keep it, unless its keys are about to change."""
+            """Pool the association, unless its keys are about to change."""
             return (
                 isinstance(connection, MeterConnection | DialledConnection)
                 and meter.next is None
@@ -152,7 +157,7 @@ class MeterSessions:
         ways, waiting = _credentials_to_try(meter, client), meter.next
         async with AsyncExitStack() as stack:
             for way in ways:
-                # The name is that of the counters: they begin anew with a key change.
+                # The counters' name has the key's id, because counters begin again with a key change.
                 name = f"{meter.entry.system_title.hex()}-{way.key_id.hex()}"
                 peer = AssociationOpener(way.client, self.counters, name, meter.entry.system_title)
                 opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
@@ -173,7 +178,7 @@ class MeterSessions:
     # -- what is kept open -------------------------------------------------------------------------------------
 
     def _going_on(self, meter: Meter) -> PooledAssociation | None:
-        """The kept association, if a session can go on in it; otherwise it is dropped."""
+        """The pooled association, if a session can continue in it; otherwise it is dropped and None returned."""
         title = meter.entry.system_title
         kept = self.kept.get(title)
         if kept is None:
@@ -190,10 +195,10 @@ class MeterSessions:
         task.add_done_callback(self._releasing.discard)
 
     async def _release(self, title: bytes) -> None:
-        """Release what is kept of a meter."""
+        """Release the pooled association of a meter."""
         kept, trips = self.kept.get(title), RoundTrips()
         async with self._locks[title]:
-            # Meanwhile a session may have gone on in it.
+            # Meanwhile a session may have taken it.
             if kept is None or self.kept.get(title) is not kept:
                 return
             try:
@@ -205,12 +210,12 @@ class MeterSessions:
                 self._note(trips)
 
     async def close(self) -> None:
-        """Release all that is kept, as far as that takes no longer than `RELEASE_TIMEOUT_S`."""
+        """Release all pooled associations, as far as that takes no longer than `RELEASE_TIMEOUT_S` seconds."""
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT_S):
                 await asyncio.gather(*map(self._release, self.kept.titles), *self._releasing)
         except TimeoutError:
-            log.info("associations were left open", kept=len(self.kept))
+            log.info("associations were left open", count=len(self.kept))
         for title in self.kept.titles:
             self.kept.drop(title)
 
@@ -226,7 +231,7 @@ class MeterSessions:
             try:
                 await asyncio.shield(giving)
             except asyncio.CancelledError:
-                # A head end that stops leaves no lease behind: nobody else could talk to the meter until its end.
+                # A head end that stops must free its leases: until a lease expires, no other head end can reach the meter.
                 await giving
                 raise
 
@@ -234,12 +239,12 @@ class MeterSessions:
         try:
             await self._broker.free_lease(key, revision)
         except StreamError:
-            # It runs out by itself, and this head end may take it anew before.
+            # It expires by itself, and this head end may take it again before.
             return
 
     @asynccontextmanager
     async def _line(self, meter: Meter, *, urgent: bool) -> AsyncIterator[ApduChannel]:
-        # A connection of its own goes before any address.
+        # A connection that the meter has opened goes before any address.
         address = None if self._proven(meter) is not None else _address(meter)
         server_sap = meter.compiled.device_type.associations.server_sap
         if isinstance(address, HdlcLinkAddress):
@@ -267,12 +272,12 @@ class MeterSessions:
                 yield line
             proven = True
         except SessionFailedError as failure:
-            # Out of step or silent: the next session begins with a fresh connection.
+            # Out of step or without an answer: the next session begins with a fresh connection.
             if claimed is not None:
                 carrier.close()
-                # It need not be the meter that has failed: this says nothing against an order to it.
+                # The other side need not be this meter: its failure must not end an order to the meter.
                 raise SessionFailedError(
-                    FailureKind.UNREACHABLE, f"who claims to be the meter: {failure}"
+                    FailureKind.UNREACHABLE, f"the connection that claims to be the meter: {failure}"
                 ) from failure
             if failure.kind in _SPOILS:
                 carrier.close()
@@ -285,13 +290,13 @@ class MeterSessions:
                 carrier.close()
 
     def _claimed(self, meter: Meter) -> MeterConnection | None:
-        """A connection that is yet to prove that it is the meter, where no other is known."""
+        """A connection that has yet to prove that it is the meter, where no other way to the meter is known."""
         if self._proven(meter) is not None or meter.entry.address is not None:
             return None
         return self.greeter.claimed(meter)
 
     def _proven(self, meter: Meter) -> MeterConnection | None:
-        """The meter's own connection, if no other session is on it."""
+        """The meter's own connection, if no session uses it."""
         connection = self._gate.by_slot.get(meter.slot)
         free = connection is not None and connection.transport is not None and connection.on_answer is None
         return connection if free else None
@@ -310,7 +315,7 @@ class MeterSessions:
 
 
 def _address(meter: Meter) -> MeterAddress | None:
-    """Where the meter is, unless it dials; raises SessionFailedError (ours) for a text that says nothing."""
+    """The meter's address, or None where it dials in. Raises SessionFailedError (ours) for an invalid one."""
     if meter.entry.address is None:
         return None
     try:
@@ -322,15 +327,15 @@ def _address(meter: Meter) -> MeterAddress | None:
 _OTHER_KEYS = frozenset(
     {FailureKind.WRONG_KEY, FailureKind.REFUSED, FailureKind.PROTOCOL, FailureKind.TIMEOUT}
 )
-"""How a meter answers, or does not, who opens under keys that it does not have."""
+"""Failures by which a meter may show that it does not have the keys that the session was opened with."""
 
 _SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
-"""Failures after which nothing more is to be had from a connection."""
+"""Failures after which a connection cannot be used any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Credentials:
-    """Keys and secret that a session may be opened by."""
+    """Keys and secret with which a session may be opened."""
 
     client: Client
     key_id: bytes
@@ -338,7 +343,7 @@ class _Credentials:
 
 
 def _credentials_to_try(meter: Meter, client: Client) -> list[_Credentials]:
-    """By which keys a meter may have to be opened, the likeliest first: more than one while it is being given others."""
+    """The keys to try, the likeliest first: more than one while the meter is being given new ones."""
     ways, waiting = [_Credentials(client, meter.key_id)], meter.next
     if waiting is None:
         return ways
@@ -346,21 +351,21 @@ def _credentials_to_try(meter: Meter, client: Client) -> list[_Credentials]:
     new = _Credentials(replace(client, keys=waiting.keys, secret=secret), waiting.key_id, by_new_secret=True)
     ways.insert(0 if waiting.expected else 1, new)
     if waiting.hls_secret is not None:
-        # The secret goes first, and whatever dies may die before the keys.
+        # The secret is transferred before the keys, and a process may die between the two steps.
         ways.append(_Credentials(replace(client, secret=secret), meter.key_id, by_new_secret=True))
     return ways
 
 
 def client_of(meter: Meter, title: bytes) -> Client:
-    """The head end's own client under a system title: the utility association of the meter's type.
+    """The head end's client of a meter under a system title: the utility association of the meter's type.
 
-    Raises SessionFailedError where its mechanism takes a secret and none of this meter is known.
+    Raises SessionFailedError (ours) where the association's mechanism takes a secret and this meter's is not known.
     """
     saps = meter.compiled.device_type.associations
     if saps.needs_secret and meter.hls_secret is None:
         raise SessionFailedError(
             FailureKind.OURS,
             f"a {meter.entry.device_type} opens its association by an HLS secret (mechanism {saps.hls_mechanism}), and "
-            "none of this meter is known: load it with a file of devices",
+            "none is stored for this meter: load it with a file of devices",
         )
     return replace(utility_client(saps, title), keys=meter.keys, secret=meter.hls_secret or b"")

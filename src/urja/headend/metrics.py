@@ -1,4 +1,4 @@
-"""What the head end counts, in Prometheus' terms. One set per process, or per test with its own registry."""
+"""The head end's Prometheus metrics: one set for the process, or for a test with its own registry."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 
 class Metrics:
-    """Counters of the push path and of sessions."""
+    """Metrics of the push path, of sessions and of orders."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         count, gauge, histogram = (partial(kind, registry=registry) for kind in (Counter, Gauge, Histogram))
@@ -22,10 +22,10 @@ class Metrics:
             "urja_headend_pushes_unauthenticated",
             "Pushes without a tag, of types that send none: neither accepted nor billed.",
         )
-        self.quarantined = count("urja_headend_quarantined", "Frames set aside, by reason.", ["reason"])
+        self.quarantined = count("urja_headend_quarantined", "Frames quarantined, by reason.", ["reason"])
         self.quarantine_overflow = count(
             "urja_headend_quarantine_overflow",
-            "Frames that found no room in quarantine, or were pushed out by newer ones of their source, by standing.",
+            "Frames not stored in quarantine, or replaced by newer ones of their source, by standing.",
             ["standing"],
         )
         self.rolled_back = count(
@@ -35,19 +35,21 @@ class Metrics:
             "urja_headend_publish_retries", "Batches published again, by cause.", ["cause"]
         )
         self.udp_dropped = count(
-            "urja_headend_udp_dropped", "Datagrams lost: by us while held back, or by the kernel.", ["by"]
+            "urja_headend_udp_dropped",
+            "Datagrams dropped: by us while reading is paused, or by the kernel.",
+            ["by"],
         )
         self.refused_connections = count(
             "urja_headend_refused_connections",
-            "Connections of no known meter that were closed because there was no more room.",
+            "Connections of no known meter that were closed because the limit was reached.",
         )
         self.unreadable = gauge(
             "urja_headend_unreadable_entries",
-            "Entries of the registry's projection, and meter types, that are refused: not the pipeline's, older, or unreadable.",
+            "Refused entries of the registry's projection and refused meter types: not signed by the pipeline, older, or unreadable.",
         )
         self.without_window = gauge(
             "urja_headend_meters_without_window",
-            "Meters whose replay window could not be read and whose counter is not proven since: their pushes wait.",
+            "Meters whose replay window could not be read and whose counter is not proven since: their pushes are refused.",
         )
         self.faults = count(
             "urja_headend_faults",
@@ -58,10 +60,13 @@ class Metrics:
         )
         self.connections = gauge("urja_headend_connections", "Open TCP connections.")
         self.greetings = count(
-            "urja_headend_greetings", "Nameless connections asked who they are: told, or why not.", ["result"]
+            "urja_headend_greetings",
+            "Unidentified connections queried for their serial number, by result.",
+            ["result"],
         )
         self.held_back = gauge(
-            "urja_headend_held_back", "1 while the sockets are not read because the stream is full or away."
+            "urja_headend_held_back",
+            "1 while reading from the sockets is paused because the stream is full or not available.",
         )
         self.meters = gauge("urja_headend_meters", "Meters known from the registry.")
         self.reads = count(
@@ -85,22 +90,22 @@ class Metrics:
         )
         self.counter_steps = count(
             "urja_headend_counter_steps",
-            "Times that a meter was said to have seen counters beyond all that are reserved, and was followed.",
+            "Times that a meter stated a counter above our reservation, and the reservation was raised.",
         )
         self.orders_refused = count(
             "urja_headend_orders_refused",
-            "Orders that are not the pipeline's (forged), or copies of old ones (replayed).",
+            "Refused orders: not signed by the pipeline (forged), or copies of old ones (replayed).",
             ["why"],
         )
         self.cuts_held_back = count(
-            "urja_headend_cuts_held_back", "Times that a cut waited for the pace of cuts."
+            "urja_headend_cuts_held_back", "Times that a disconnection was deferred by the limits per minute."
         )
         self.cuts_held = gauge(
-            "urja_headend_cuts_held", "Cuts above a ceiling, held until approvers release them."
+            "urja_headend_cuts_held", "Disconnections above a ceiling, held until approvers release them."
         )
         self.releases = count(
             "urja_headend_releases",
-            "Releases of held cuts: accepted at once or after a delay, or refused.",
+            "Releases of held disconnections: accepted at once or after a delay, or refused.",
             ["result"],
         )
         self.acknowledged_s = histogram(

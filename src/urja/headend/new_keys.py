@@ -1,8 +1,10 @@
-"""New keys for meters: made here, where the wrapping key is, and installed only where they were made for that meter.
+"""New keys for meters: generated here, where the key-encryption key is, and used only for the meter they were made
+for.
 
-The pipeline stores what is made and gives it back with the projection; it cannot open it. Wrapped keys say nothing of
-whose they are, and the pipeline could offer one meter's for another, or one that somebody knows. So new keys carry a seal
-over the meter's system title, the order that they were made by, and the keys themselves.
+The pipeline stores the wrapped keys and gives them back with the projection; it cannot unwrap them. Wrapped keys do
+not say which meter they belong to, and the pipeline could give one meter's keys to another, or keys that an attacker
+knows. So new keys carry a seal over the meter's system title, the number of the order that made them, and the keys
+themselves.
 """
 
 import hmac
@@ -18,15 +20,15 @@ _KEY: Final = KEY_LENGTH
 
 
 class KeyGenerator:
-    """Makes pairs of keys, and opens those that a head end of this installation has made."""
+    """Generates key pairs, and unwraps those that a head end of this installation has made."""
 
     def __init__(self, store: KeyStore, seal: Seal) -> None:
         self.store = store
         self._seal = seal
 
     def make(self, title: bytes, number: int, *, with_secret: bool = False) -> NextKeys:
-        """A pair for one meter, wrapped and sealed, and an HLS secret where it has one; `number` is the order's that
-        asks for it.
+        """Generate a key pair for one meter, wrapped and sealed, and an HLS secret where it has one. `number` is the
+        order's.
         """
         guek, gak = secrets.token_bytes(_KEY), secrets.token_bytes(_KEY)
         secret = secrets.token_bytes(_KEY) if with_secret else None
@@ -39,7 +41,9 @@ class KeyGenerator:
         )
 
     def open(self, title: bytes, made: NextKeys) -> tuple[SuiteKeys, bytes | None]:
-        """The pair and the secret; raises KeyNotOpenedError where no head end has made them for this meter."""
+        """Unwrap the key pair and the HLS secret. Raises KeyNotOpenedError where no head end made them for this
+        meter.
+        """
         guek, gak = self.store.unwrap(made.wrapped_guek), self.store.unwrap(made.wrapped_gak)
         secret = None if made.wrapped_hls_secret is None else self.store.unwrap(made.wrapped_hls_secret)
         if not hmac.compare_digest(made.seal, self._tag(title, made.number, guek, gak, secret)):
@@ -47,5 +51,6 @@ class KeyGenerator:
         return SuiteKeys(guek, gak), secret
 
     def _tag(self, title: bytes, number: int, guek: bytes, gak: bytes, secret: bytes | None) -> bytes:
-        # Over the keys, not over their wrapped form: the wrapping key may be changed meanwhile. All have one length.
+        # Over the keys, not their wrapped form, because the key-encryption key may be rotated meanwhile. All keys have one
+        # length, so that concatenation is unambiguous.
         return self._seal.tag(f"keys/{title.hex()}/{number}", guek + gak + (secret or b""))

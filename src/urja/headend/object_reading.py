@@ -1,6 +1,6 @@
-"""Reading any object of any meter: find its class, read the attribute, and whatever says what it means.
+"""Reading of any object of any meter: its class, the attribute, and the scaler and unit that belong to it.
 
-For people at a terminal; the pipeline's reads go through `plans`.
+For operators at a terminal; the pipeline's read requests are carried out by `read_execution`.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from urja.headend.session import Session
 _PROFILE: Final = 7
 _OBJECT_LIST: Final = CosemAttribute.of(15, "0.0.40.0.0.255", 2)
 _SCALER_ATTRIBUTE: Final = {3: 3, 4: 3, 5: 4}
-"""Where the scaler_unit of a class lies: register, extended register, demand register."""
+"""The attribute with the scaler_unit, by class: register, extended register, demand register."""
 _SCALED: Final = {(3, 2), (4, 2), (5, 2), (5, 3)}
 _NUMBERS: Final = frozenset(
     {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64}
@@ -28,7 +28,7 @@ _NUMBERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One attribute, in words: its name, and scaler and unit where the meter gives them."""
+    """One attribute with its name, and scaler and unit code where the meter gives them."""
 
     attribute: CosemAttribute
     name: str
@@ -36,7 +36,7 @@ class Quantity:
     unit: int | None = None
 
     def scaled(self, value: Data) -> Decimal | None:
-        """The number in its unit, exactly; None where it is no number or no scaler is known."""
+        """The exact number in its unit; None where the value is no number or the scaler is not known."""
         if self.scaler is None or value.tag not in _NUMBERS:
             return None
         return Decimal(value.value).scaleb(self.scaler)
@@ -44,7 +44,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class SingleValue:
-    """What a plain attribute holds."""
+    """The value of an attribute that is not a profile's buffer."""
 
     quantity: Quantity
     value: Data
@@ -52,7 +52,7 @@ class SingleValue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A profile's buffer."""
+    """The rows of a profile's buffer."""
 
     profile: Quantity
     columns: tuple[Quantity, ...]
@@ -60,9 +60,9 @@ class Table:
 
 
 async def find_class(session: Session, obis: Obis, device_type: DeviceType) -> int:
-    """The class of an object: from companion data, else from the meter's own list of objects.
+    """The class of an object: from companion data, otherwise from the meter's own object list.
 
-    Raises SessionFailedError (refused) where neither knows it.
+    Raises SessionFailedError (refused) where neither has the object.
     """
     text = str(obis)
     profiles = {
@@ -88,7 +88,10 @@ async def read(
     device_type: DeviceType,
     window: tuple[datetime, datetime] | None = None,
 ) -> SingleValue | Table:
-    """Read an attribute; a profile's buffer becomes a table, restricted to `window` where one is given."""
+    """Read an attribute; a profile's buffer becomes a table, restricted to `window` where one is given.
+
+    Raises SessionFailedError where the meter refuses, and (ours) for a window with anything but a buffer.
+    """
     if (attribute.class_id, attribute.attribute) == (_PROFILE, 2):
         return await _read_table(session, attribute, device_type, window)
     if window is not None:
@@ -96,13 +99,13 @@ async def read(
     wanted = [attribute, *_scaler_of(attribute)]
     value, *unit = await session.get_each(wanted) if len(wanted) > 1 else [None]
     if value is None:
-        # Read alone, it is refused with its reason.
+        # Read alone, it is refused with a reason.
         value = await session.get(attribute)
     return SingleValue(_quantity(attribute, unit[0] if unit else None, device_type), value)
 
 
 def _scaler_of(attribute: CosemAttribute) -> list[CosemAttribute]:
-    """Where the scaler and unit of an attribute stand, if it has any."""
+    """The attribute that holds the scaler and unit of an attribute, in a list; empty where it has none."""
     if (attribute.class_id, attribute.attribute) not in _SCALED:
         return []
     return [CosemAttribute(attribute.class_id, attribute.obis, _SCALER_ATTRIBUTE[attribute.class_id])]

@@ -1,18 +1,19 @@
-"""Signed orders from the pipeline: verified, kept in order per meter, carried out, confirmed, answered once.
+"""Execution of signed orders: verified, queued by meter, carried out, confirmed, and answered once.
 
-    broker ──▶ verify ──▶ remembered? ──▶ lane of the meter ──▶ session ──▶ module ──▶ memory ──▶ progress ──▶ ack
+    broker ──▶ verify ──▶ ended before? ──▶ queue of the meter ──▶ session ──▶ command ──▶ history ──▶ progress ──▶ ack
 
-A meter's orders wait in a *lane* and are carried out by their sequence, the load switch's first, as many as there are
-in one session. Nothing is begun after its end, nor an older order to the load switch once a newer one is there. What cannot be done now goes
-back to the broker with a delay that depends on the cause; the lane remembers it, and begins at once when the meter
-shows up. How an order ended is remembered first, then told, then acknowledged.
+The orders of a meter wait in a queue and are carried out by their sequence, those to the load switch first, as many
+as there are in one session. No order is begun after its end, nor an older order to the load switch once a newer one
+has come. An order that cannot be carried out now goes back to the broker with a delay that depends on the cause; the
+queue remembers it and begins at once when the meter connects. The outcome of an order is stored first, then reported,
+then acknowledged.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
@@ -54,23 +55,26 @@ log = structlog.get_logger()
 
 SESSIONS_AT_ONCE: Final = 512
 MAX_ACTIVE_ORDERS: Final = 2000
-"""Orders taken from the broker and not given back: what more there is waits there."""
+"""Orders taken from the broker and not given back; further ones stay in the broker."""
 SESSION_S: Final = 90.0
-"""Longest session, on the monotonic clock: below the lease that it is held under."""
+"""Seconds of the longest session, on the monotonic clock: shorter than the lease that it is held under."""
 assert SESSION_S < LEASE_S
 MAX_ORDER_VALIDITY: Final = timedelta(days=31)
 MAX_CLOCK_SKEW: Final = timedelta(hours=1)
-"""How far in the future an order's issue may lie by this clock."""
+"""How far after this clock's time an order may have been issued."""
 MAX_HELD_PER_METER: Final = 8
 HELD_REDELIVERY_S: Final = 300.0
-"""So long the broker keeps a held cut before it gives it out again: to whichever head end is there by then."""
+"""Seconds for which the broker keeps a held disconnection before it delivers it again, to any head end that runs
+then."""
 _LOOK_S: Final = 0.25
-"""How often it is looked whether a meter that was not here has come."""
+"""Seconds between checks whether a meter that was not connected has connected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What a failure's cause asks for: growing pauses between these, and an end after so many (None: the order's)."""
+    """Attempts after a failure of one kind: growing pauses between `first_s` and `longest_s`, at most `limit`
+    attempts (None: until the order's end).
+    """
 
     first_s: float
     longest_s: float
@@ -86,20 +90,21 @@ RETRIES: Final = {
     FailureKind.ELSEWHERE: Retry(2.0, 30.0),
     FailureKind.DISOBEYED: Retry(1.0, 30.0, 5),
     FailureKind.PROTOCOL: Retry(1.0, 10.0, 3),
-    # A counter that somebody else moved looks like a wrong key, once.
+    # A counter that another client has moved on looks like a wrong key, once.
     FailureKind.WRONG_KEY: Retry(1.0, 10.0, 3),
 }
-"""On the monotonic clock: links do not run faster in a demonstration. What is not here is final at once."""
+"""By kind of failure, in seconds of the monotonic clock, because links do not run faster in a demonstration. A
+failure of another kind is final at once."""
 
 _OF_ONE_ORDER: Final = frozenset(
     {FailureKind.REFUSED, FailureKind.BUSY, FailureKind.DISOBEYED, FailureKind.OURS}
 )
-"""Failures that leave the session as it was: the next order of the lane goes on in it."""
+"""Failures after which the session can be used further: the next order is carried out in it."""
 
 
 @dataclass(slots=True)
 class _PendingOrder:
-    """An order in a lane. `delivery` is None while the broker has it back."""
+    """An order in a meter's queue. `delivery` is None while the broker has it back."""
 
     order: Order
     shard: int
@@ -107,15 +112,15 @@ class _PendingOrder:
     attempts: int = 0
     failures: dict[FailureKind, int] = field(default_factory=dict)
     told: str = ""
-    """What the pipeline was last told of its troubles."""
+    """The cause of delay last reported to the pipeline."""
     not_before_s: float = 0.0
-    """On the monotonic clock, where this order alone has to wait."""
+    """Earliest next attempt on the monotonic clock, where this order alone has to wait."""
     counted: bool = False
-    """Whether a cut has been counted by the brake."""
+    """Whether the disconnection limits have counted it."""
     round_trips: int = 0
-    """To the meter, in all attempts; those of the association count for the order it was opened for."""
+    """Round trips to the meter in all attempts; those of the association count for the order it was opened for."""
     held_at: datetime | None = None
-    """Since when a ceiling holds it: then it only ends, and is not carried out."""
+    """Since when a ceiling holds it: then it can only end, and is not carried out."""
 
 
 @dataclass(slots=True)
@@ -126,19 +131,19 @@ class _MeterQueue:
     held: dict[int, _PendingOrder] = field(default_factory=dict)
     running: bool = False
     absent: bool = False
-    """The meter was not here when it was last tried."""
+    """Whether the meter was unreachable at the last attempt."""
     trips: RoundTrips = field(default_factory=RoundTrips)
-    """Of the present session."""
+    """Round trips of the present session."""
     attributed: int = 0
     """How many of them were added to an order."""
 
     def attribute(self, held: _PendingOrder) -> None:
-        """Add the round trips since the last order of the session to this one."""
+        """Add the round trips since the session's last order to this one."""
         held.round_trips += self.trips.total() - self.attributed
         self.attributed = self.trips.total()
 
     def in_order(self) -> list[_PendingOrder]:
-        """By their sequence, the one to the load switch first: light does not wait for a display."""
+        """The orders by sequence, those to the load switch first: a reconnection does not wait for a display."""
         return sorted(self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence))
 
     def ends_by(self, now: datetime) -> bool:
@@ -191,7 +196,7 @@ class OrderExecutor:
     # -- taking ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Take orders, for ever."""
+        """Take and carry out orders for as long as the process runs."""
         if not self._key:
             log.warning("no key to verify orders with: none will be carried out")
         async with asyncio.TaskGroup() as group:
@@ -224,7 +229,9 @@ class OrderExecutor:
         return sum(held.delivery is not None for lane in self._lanes.values() for held in lane.held.values())
 
     async def stop(self) -> None:
-        """Give up what is under way, and give it back: another head end may have the meters."""
+        """Cancel running sessions and give all orders back to the broker, because another head end may reach the
+        meters.
+        """
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -235,7 +242,7 @@ class OrderExecutor:
                     await _unless_away(held.delivery.nak())
 
     async def _beat(self) -> None:
-        """Tell the broker that what is in hand is being worked on."""
+        """Renew the broker's acknowledgement wait for all orders in work."""
         while True:
             await asyncio.sleep(ORDER_ACK_S / 3)
             for lane in list(self._lanes.values()):
@@ -244,7 +251,7 @@ class OrderExecutor:
                         await _unless_away(held.delivery.in_progress())
 
     async def _look(self) -> None:
-        """Begin at once with a meter that has come, and end in time what has expired."""
+        """Begin at once with a meter that has connected, and end expired orders in time."""
         while True:
             await asyncio.sleep(_LOOK_S)
             now = self._clock.now()
@@ -259,11 +266,11 @@ class OrderExecutor:
 
     @property
     def cuts_held(self) -> int:
-        """How many cuts a ceiling holds here."""
+        """The number of disconnections that a ceiling holds here."""
         return len(self._held())
 
     def what_is_held(self) -> releases.HeldSummary:
-        """The cuts that a ceiling holds here, summed up."""
+        """A summary of the disconnections that a ceiling holds here."""
         held = self._held()
         return releases.HeldSummary(
             cuts=len(held),
@@ -312,7 +319,7 @@ class OrderExecutor:
             self._admit(delivery, order)
 
     async def _refuse(self, delivery: Delivery[SignedOrder], why: str, detail: str) -> None:
-        """Not the pipeline's, or not of now: kept for an operator, and never carried out."""
+        """Quarantine an order that is not the pipeline's, or a copy of an old one; it is never carried out."""
         self._metrics.orders_refused.labels(why).inc()
         log.error("order refused", why=why, detail=detail, sequence=delivery.sequence)
         await self._broker.quarantine(
@@ -329,14 +336,14 @@ class OrderExecutor:
         await delivery.ack()
 
     async def _repeat(self, delivery: Delivery[SignedOrder], order: Order, ended: Progress) -> None:
-        """It has ended: say so again, in case it was not heard."""
+        """Report the stored outcome of an ended order again, because the first report may have been lost."""
         if ended.command_id != order.command_id:
             await self._refuse(
                 delivery, "replayed", f"order {order.sequence} of the meter was another command"
             )
             return
         if delivery.attempt == 1:
-            # The broker gives a message out anew after a crash; a new message with an old order is a copy.
+            # After a crash the broker delivers the same message again (attempt > 1); a new message with an old order is a copy.
             self._metrics.orders_refused.labels("replayed").inc()
             log.error("order replayed", sequence=order.sequence, correlation=order.correlation)
         await self._broker.publish_progress(ended, delivery.shard)
@@ -364,7 +371,7 @@ class OrderExecutor:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a lane of orders failed", exc_info=error)
+            log.error("the orders of a meter failed", exc_info=error)
 
     async def _work_off(self, lane: _MeterQueue) -> None:
         try:
@@ -373,8 +380,8 @@ class OrderExecutor:
                 if failure is not None:
                     await self._all_again(lane, failure)
         except StreamError as error:
-            # What is in hand is not acknowledged, and comes again.
-            log.warning("orders are left to come again", why=str(error))
+            # Orders in work are not acknowledged, so the broker delivers them again.
+            log.warning("orders are left for redelivery", why=str(error))
             lane.held.clear()
         except Exception:
             lane.held.clear()
@@ -385,11 +392,11 @@ class OrderExecutor:
             if not lane.held:
                 self._lanes.pop(lane.title, None)
             elif not self._stopping and any(held.delivery is not None for held in lane.held.values()):
-                # It came when the session was already closing.
+                # An order arrived while the session was closing.
                 self._start(lane)
 
     async def _attempt(self, lane: _MeterQueue) -> SessionFailedError | None:
-        """Carry out what is there; the failure that ended the session, if one did."""
+        """Carry out the queued orders in one session; return the failure that ended the session, or None."""
         lane.absent = False
         lane.trips, lane.attributed = RoundTrips(), 0
         self._reach.wait_for(lane.title, waiting=False)
@@ -410,7 +417,7 @@ class OrderExecutor:
             return SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
         except SessionFailedError as failure:
             if first is not None:
-                # Where none was begun, they are of the association that did not come about.
+                # Where no order was begun, these are the round trips of the association that failed.
                 lane.attribute(first)
             return failure
         return None
@@ -418,11 +425,13 @@ class OrderExecutor:
     def _meter(self, order: Order) -> Meter:
         meter = self._roster.meters.get(order.system_title)
         if meter is None:
-            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+            raise SessionFailedError(
+                FailureKind.UNREACHABLE, "the meter is not (yet) in the registry's projection"
+            )
         return meter
 
     async def _next(self, lane: _MeterQueue) -> _PendingOrder | None:
-        """The next order that may be begun now; those that may not any more end here."""
+        """The next order that may be begun now; expired and superseded ones end here."""
         now_s = asyncio.get_running_loop().time()
         for held in lane.in_order():
             if held.not_before_s > now_s or await self._is_void(lane, held):
@@ -439,7 +448,7 @@ class OrderExecutor:
         if now >= order.expires_at:
             await self._end(lane, held, CommandOutcome("expired", held.told or "it came too late"))
         elif self._restored is not None and order.issued_at < self._restored.at:
-            # It may have been carried out since the copy, or its ground have gone: a payment of which nothing is known yet.
+            # It may have been carried out since the copy, or its reason may be gone: a payment that is not known yet.
             await self._end(
                 lane,
                 held,
@@ -470,7 +479,9 @@ class OrderExecutor:
         return True
 
     async def _may_begin(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
-        """Whether the brake lets an order through; one that it does not is given back to the broker."""
+        """Return whether the disconnection limits let an order through; one that they do not is given back to the
+        broker.
+        """
         if held.counted or not counts_as_disconnection(held.order):
             return True
         memory = await self._memories.of(lane.title.hex())
@@ -490,7 +501,8 @@ class OrderExecutor:
                 self._metrics.cuts_held_back.inc()
                 return False
             case Held() if len(memory.held) >= MAX_HELD_PER_METER:
-                # A meter's memory is one value of the broker's: without a bound, a flood would shut the meter out.
+                # A meter's history is one value in the broker: without a bound, a flood of orders would make it too large to
+                # be written, and no order to the meter, not even a reconnection, could be carried out any more.
                 await self._end(
                     lane,
                     held,
@@ -513,7 +525,7 @@ class OrderExecutor:
         )
 
     async def _hold(self, held: _PendingOrder, at: datetime, ceiling: str = "") -> None:
-        """Keep a cut that is above a ceiling until it ends: it expires, or a newer order makes it void."""
+        """Keep a disconnection that is above a ceiling until it expires or a newer order supersedes it."""
         if held.held_at is None:
             held.held_at = at
             held.told = f"{HELD_BY_CEILING}: {ceiling}" if ceiling else HELD_BY_CEILING
@@ -523,9 +535,10 @@ class OrderExecutor:
     # -- one order ------------------------------------------------------------------------------------------
 
     async def _one(self, lane: _MeterQueue, held: _PendingOrder, meter: Meter, session: Session) -> None:
+        """Carry out one order in the session and report how it ended."""
         order = held.order
         if order.moves_supply and not await self._memories.begin(lane.title.hex(), order):
-            # Another head end has begun a newer one in the meantime, or what it remembers of them was lost.
+            # Another head end has begun a newer one in the meantime, or the order history was lost.
             await self._end(
                 lane, held, CommandOutcome("superseded", "a newer order to the load switch was begun")
             )
@@ -549,7 +562,7 @@ class OrderExecutor:
         await self._end(lane, held, outcome)
 
     async def _all_again(self, lane: _MeterQueue, failure: SessionFailedError) -> None:
-        """The session was lost, or none came about: that is every waiting order's failure."""
+        """Handle a session that was lost or not opened: it is a failure of every waiting order."""
         lane.absent = failure.kind is FailureKind.UNREACHABLE
         if lane.absent:
             self._reach.wait_for(lane.title, waiting=True)
@@ -557,25 +570,27 @@ class OrderExecutor:
             if held.held_at is None and (held.delivery is not None or failure.kind not in RETRIES):
                 await self._failed(lane, held, failure)
                 if lane.absent:
-                    # Should the meter come before its time, it is begun with at once.
+                    # If the meter connects before the delay is over, its orders are begun at once.
                     held.not_before_s = 0.0
 
     async def _failed(self, lane: _MeterQueue, held: _PendingOrder, failure: SessionFailedError) -> None:
-        """Try again later, or let it end."""
+        """Schedule another attempt, or end the order as failed."""
         retry = RETRIES.get(failure.kind)
         times = held.failures[failure.kind] = held.failures.get(failure.kind, 0) + 1
         if retry is None or (retry.limit is not None and times >= retry.limit):
             await self._end(lane, held, CommandOutcome("failed", str(failure)))
             return
-        # Half of the pause is drawn by lot: what failed together is not tried together.
+        # Half of the pause is random, so that orders that failed together are not tried again together.
         longest_s = min(retry.first_s * 2.0 ** min(times - 1, 16), retry.longest_s)
         await self._again(held, str(failure), longest_s * (0.5 + 0.5 * self._chance.random()))
 
     async def _again(self, held: _PendingOrder, why: str, delay_s: float) -> None:
-        """Give an order back for so long, but not beyond its end: that it has expired is told in time."""
+        """Give an order back for `delay_s` seconds, but not beyond its end, so that its expiry is reported in time."""
         speed, delay_s = self._clock.speed, self._until_end(held, delay_s)
         attempts = max(held.attempts, held.delivery.attempt if held.delivery else 0)
         log.info("order again", correlation=held.order.correlation, why=why, delay_s=round(delay_s, 2))
+        # Report a cause once, then at attempts 1, 2, 4, 8 ...: a meter that is away for days must not flood the
+        # stream.
         if why != held.told or attempts & (attempts - 1) == 0:
             again_at = self._clock.now() + timedelta(seconds=delay_s * speed)
             await self._tell(held, "trying", why, again_at=again_at)
@@ -585,7 +600,7 @@ class OrderExecutor:
         self._metrics.commands.labels(held.order.kind, "again").inc()
 
     def _until_end(self, held: _PendingOrder, delay_s: float) -> float:
-        """A delay that does not go beyond the order's end."""
+        """`delay_s`, limited to the order's end (seconds of real time)."""
         speed = self._clock.speed
         if speed <= 0:
             return delay_s
@@ -599,7 +614,9 @@ class OrderExecutor:
             self._freed.set()
 
     async def _end(self, lane: _MeterQueue, held: _PendingOrder, outcome: CommandOutcome) -> None:
-        """Remember how it ended, tell, acknowledge: in this order."""
+        """Store the outcome, report it, acknowledge the order. The order of these steps matters: whatever dies in
+        between, the outcome is reported again and the order not carried out twice.
+        """
         evidence = dict(outcome.evidence)
         if held.round_trips:
             evidence["round_trips"] = held.round_trips
@@ -648,9 +665,9 @@ class OrderExecutor:
         )
 
 
-async def _unless_away(settled: Any) -> None:
-    """What is told to a broker that is away need not be told again: the order comes again from there."""
+async def _unless_away(call: Awaitable[None]) -> None:
+    """Await a message to the broker; ignore its failure, because the broker delivers the order again."""
     try:
-        await settled
+        await call
     except StreamError:
         return

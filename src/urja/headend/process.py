@@ -1,4 +1,4 @@
-"""The head-end process: put together, started, stopped in order."""
+"""The head-end process: assembled, started, stopped in order."""
 
 import asyncio
 import contextlib
@@ -44,13 +44,13 @@ log = structlog.get_logger()
 
 _SWEEP_S: Final = 10.0
 _SOUND_S: Final = 10.0
-"""A task that has run for so long since its last exception is sound again."""
+"""Seconds after its last exception at which a task counts as sound again."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 
 
 class HeadEnd:
-    """A running head end. Use it as a context: `async with HeadEnd.running(...) as headend`."""
+    """A running head end. Use it as a context manager: `async with HeadEnd.running(...) as headend`."""
 
     def __init__(
         self,
@@ -116,11 +116,11 @@ class HeadEnd:
             metrics=self.metrics,
         )
         self.synced = asyncio.Event()
-        """Set once the registry's projection is known whole."""
+        """Set once the registry's projection has been read whole."""
         self.types_known = asyncio.Event()
-        """Set once all loaded meter types are known: meters are learned after them."""
+        """Set once all loaded meter types are known; meters are read after them."""
         self.down: set[str] = set()
-        """Tasks that have met an exception and do not run soundly again yet."""
+        """Names of tasks that met an exception and do not run soundly again yet."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -131,13 +131,15 @@ class HeadEnd:
         clock: Clock,
         registry: CollectorRegistry = REGISTRY,
     ) -> "HeadEnd":
-        """A head end with its broker, which does nothing yet. Raises BrokerUnavailableError, NotPermittedError."""
+        """A head end that is connected to its broker and does nothing yet. Raises BrokerUnavailableError,
+        NotPermittedError.
+        """
         broker = await connect(secrets.broker_url, User.HEADEND, secrets.broker_password, "headend")
         return cls(settings, broker, secrets, clock, registry)
 
     @contextlib.asynccontextmanager
     async def started(self) -> "AsyncIterator[HeadEnd]":
-        """Restore, learn the meters, then open the port. On leaving: publish, persist, close."""
+        """Restore state, read the meters, then open the port. On leaving: publish, store, close."""
         try:
             await self._start()
             yield self
@@ -153,7 +155,7 @@ class HeadEnd:
         clock: Clock,
         registry: CollectorRegistry = REGISTRY,
     ) -> "AsyncIterator[HeadEnd]":
-        """Connected and started."""
+        """A head end that is connected and started. Raises as `connected`, and WrapperPortError."""
         async with (await cls.connected(settings, secrets, clock, registry)).started() as headend:
             yield headend
 
@@ -169,7 +171,7 @@ class HeadEnd:
         )
         self._keep(self._sweep, "sweep")
         self._keep(self.losses.run, "look for losses")
-        # A port that opens before the meters are known would send honest pushes to quarantine.
+        # A port that opens before the meters are known would quarantine authentic pushes.
         await self.synced.wait()
         await self.broker.serve_replays(self._replay)
         listen = self.settings.headend
@@ -200,9 +202,10 @@ class HeadEnd:
         self._tasks.append(asyncio.get_running_loop().create_task(self._for_ever(run, name), name=name))
 
     async def _for_ever(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        """Run what is to run as long as the process. After an exception it resumes, later each time.
+        """Run a task that should run as long as the process. After an exception it resumes, each time after a longer
+        pause.
 
-        Until it has run soundly for a while the head end is not ready. The other tasks, and every connection, go on.
+        Until it has run soundly for a while the head end is not ready. The other tasks and all connections continue.
         """
         loop = asyncio.get_running_loop()
         pause_s = _FIRST_PAUSE_S
@@ -240,7 +243,7 @@ class HeadEnd:
         await self.types_known.wait()
         async for changes in self.broker.follow_devices():
             if changes is None:
-                # That windows are lost is kept too: a restart makes none of them fresh.
+                # Lost windows are stored as lost: a restart must not make them fresh.
                 self.intake.dirty_groups[list(self.roster.lost_groups)] = True
                 self.synced.set()
                 continue
@@ -258,7 +261,7 @@ class HeadEnd:
         return msgspec.json.encode(await self.intake.replay(item))
 
     def waiting_for(self) -> list[str]:
-        """What keeps the head end from its work, in words."""
+        """What the head end still waits for before it is ready, in words."""
         waiting = []
         if not self.broker.connected:
             waiting.append("the broker")
@@ -272,20 +275,23 @@ class HeadEnd:
         return waiting
 
     def attention(self) -> list[str]:
-        """What a person has to see to, in sentences: what was kept for the head end and cannot be read."""
+        """What needs an operator, in sentences: stored state of the head end that cannot be read."""
         counted = [
             (
                 len(self.roster.unreadable),
-                "entries of the registry's projection are refused: not the pipeline's, older, or unreadable",
+                "entries of the registry's projection are refused: not signed by the pipeline, older, or unreadable",
             ),
-            (len(self.types.unreadable), "meter types are refused: not the pipeline's, older, or of no use"),
-            (self.roster.without_windows, "meters have lost their replay windows, so that their pushes wait"),
+            (
+                len(self.types.unreadable),
+                "meter types are refused: not signed by the pipeline, older, or not usable",
+            ),
+            (self.roster.without_windows, "meters have lost their replay windows: their pushes are refused"),
         ]
         said = [f"{count} {what}" for count, what in counted if count] + self.losses.sentences()
         return said + ([self.releases.trouble] if self.releases.trouble else [])
 
     def status(self) -> dict[str, Any]:
-        """For `urja status`."""
+        """The head end's status for `urja status`, as JSON-ready values."""
         return {
             "attention": self.attention(),
             "port": self.gate.port,
@@ -306,7 +312,7 @@ class HeadEnd:
 
 
 async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
-    """The process: run until SIGTERM or SIGINT. Raises BrokerUnavailableError, NotPermittedError, GateError."""
+    """Run the head end until SIGTERM or SIGINT. Raises BrokerUnavailableError, NotPermittedError, WrapperPortError."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -324,7 +330,7 @@ async def run_headend(settings: Settings, secrets: HeadendSecrets, clock: Clock)
 
 async def _serve(settings: Settings, secrets: HeadendSecrets, clock: Clock) -> None:
     headend = await HeadEnd.connected(settings, secrets, clock)
-    # The status first: a head end that cannot learn its meters says so.
+    # The status first, so that a head end that cannot read its meters says so.
     status = serving_status(headend.waiting_for, headend.status, port=settings.headend.status_port)
     async with status, headend.started():
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Pulling a profile: rows by the meter's own capture objects, as records on the stream."""
+"""Pulls of profiles: rows read by the meter's own capture objects, published as records on the stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ PROFILES: tuple[str, ...] = get_args(Profile)
 
 @dataclass(frozen=True, slots=True)
 class PulledProfile:
-    """What a profile holds: as records for the stream, and as the meter has said it."""
+    """A profile's rows: as records for the stream, and as the meter sent them."""
 
     kind: Kind
     records: Records
@@ -54,7 +54,7 @@ class PulledProfile:
 
 
 class ProfilePuller:
-    """Reads profiles in open sessions and publishes what they hold."""
+    """Reads profiles in open sessions and publishes their rows."""
 
     def __init__(self, broker: Broker, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
         self._broker = broker
@@ -71,14 +71,16 @@ class ProfilePuller:
         window: tuple[datetime, datetime],
         correlation: int,
     ) -> PulledProfile:
-        """A profile's rows stamped within `window`; raises SessionFailedError."""
+        """Read a profile's rows stamped within `window`. Raises SessionFailedError, and StreamError where a report
+        cannot be published.
+        """
         pulled = await self._pull(session, meter, profile, window, correlation)
         pulled.records["device_id"] = meter.entry.device_id
         set_provenance(pulled.records, Source.PULL, correlation, int(self._clock.now().timestamp() * 1000))
         return pulled
 
     async def publish(self, pulled: PulledProfile, meter: Meter, correlation: int) -> int:
-        """Bring records to the broker; how many. Raises StreamError."""
+        """Publish records and return how many there were. Raises StreamError."""
         kind, records = pulled.kind, pulled.records
         for start in range(0, len(records), RECORDS_PER_MESSAGE):
             part = records[start : start + RECORDS_PER_MESSAGE]
@@ -87,7 +89,7 @@ class ProfilePuller:
         return len(records)
 
     async def whole(self, session: Session, meter: Meter, profile: str) -> Buffer:
-        """All rows of a profile that is shown and not stored: nameplate, billing; raises SessionFailedError."""
+        """Read all rows of a profile that is shown and not stored: nameplate, billing. Raises SessionFailedError."""
         device_type = meter.compiled.device_type
         known = device_type.profiles.get(profile)
         if known is None:
@@ -115,7 +117,7 @@ class ProfilePuller:
         period_s = meter.interval_s if profile == "block" else 86_400
         stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
         if stamped.unplaced:
-            log.warning("rows without a moment", correlation=correlation, rows=stamped.unplaced)
+            log.warning("rows without a valid time", correlation=correlation, rows=stamped.unplaced)
         buffers = (Buffer(shape, stamped.rows),)
         if profile == "block":
             kind, records = Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
@@ -127,10 +129,10 @@ class ProfilePuller:
         for at in np.flatnonzero(wrong).tolist():
             self._set_aside(meter, profile, stamped.rows[at], records[at], correlation)
         if wrong.any():
-            await self._ask_for_person(meter, correlation)
+            await self._request_inspection(meter, correlation)
         return PulledProfile(kind, records[~wrong], buffers)
 
-    async def _ask_for_person(self, meter: Meter, correlation: int) -> None:
+    async def _request_inspection(self, meter: Meter, correlation: int) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)
         if meter.to_be_asked(now_ms // 1000):
             events = record_conversion.head_end_events(
@@ -142,7 +144,7 @@ class ProfilePuller:
     def _set_aside(
         self, meter: Meter, profile: str, row: Sequence[Data], record: np.void, correlation: int
     ) -> None:
-        """A row that says what cannot be is kept as it came (A-XDR, without a frame) and is no reading."""
+        """Quarantine an implausible row as the meter sent it (A-XDR, without a frame); it is no reading."""
         title = meter.entry.system_title.hex()
         told = ", ".join(f"{name} {record[name]}" for pair in ENERGY_PAIRS for name in pair)
         self._aside.put(
@@ -151,7 +153,7 @@ class ProfilePuller:
                 source=NOWHERE,
                 title=title,
                 reason="implausible",
-                detail=f"a row of the profile {profile} tells less apparent than active energy: {told}",
+                detail=f"a row of the profile {profile} has less apparent than active energy: {told}",
                 peer="a session",
                 received_at_ms=int(self._clock.now().timestamp() * 1000),
                 frame=axdr.encode(axdr.structure(*row)),
@@ -162,7 +164,7 @@ class ProfilePuller:
     async def _events(
         self, session: Session, meter: Meter, logs: tuple[str, ...], window: tuple[datetime, datetime]
     ) -> PulledProfile:
-        """What stands in event logs. A log that this meter does not have is left out, as long as it has one."""
+        """Read event logs. A log that this meter does not have is left out, as long as it has one of them."""
         device_type = meter.compiled.device_type
         found: list[Records] = []
         buffers: list[Buffer] = []
@@ -186,7 +188,9 @@ class ProfilePuller:
     async def _shape(
         self, session: Session, meter: Meter, obis: str, scaler_obis: str | None
     ) -> ProfileShape:
-        """What the meter captures: read once, and again after a key change (a new meter, or a new set-up)."""
+        """The meter's description of a profile: read once, and again after a key change (a new meter, or a new
+        configuration).
+        """
         key = (meter.entry.system_title + meter.key_id, obis)
         if key not in self._shapes:
             self._shapes[key] = await read_shape(session, obis, scaler_obis)
@@ -196,7 +200,9 @@ class ProfilePuller:
 async def _read_log(
     session: Session, device_type: DeviceType, shape: ProfileShape, window: tuple[datetime, datetime]
 ) -> list[Sequence[Data]]:
-    """The rows of an event log; all of them where the meter takes no range there (IS 15959 asks for entries only)."""
+    """The rows of an event log in `window`, or all where the meter takes no range there (IS 15959 requires selection
+    by entry only).
+    """
     try:
         return await read_rows(session, device_type, shape, window)
     except SessionFailedError as failure:

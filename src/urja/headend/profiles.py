@@ -1,7 +1,7 @@
-"""Reading profile generics (class 7): what they capture is read from the meter, an order is never assumed.
+"""Reading of profile generics (class 7): the captured objects are read from the meter, never assumed.
 
-`ProfileShape` is what a meter says of one of its profiles (capture objects, scalers); it is read once and kept
-per meter. Rows become a `Table` of Python integers in the meter's order, and records by companion column.
+`ProfileShape` is a meter's own description of one of its profiles (capture objects, scalers); it is read once and
+stored for each meter. Rows become a `Table` of Python integers in the meter's order, and records by companion column.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
 CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 EVENT_LOGS: Final = {
     "power-events": ("0.0.99.98.2.255",),
-    # Voltage, current, other, non-rollover: whatever of them this meter has counts in its tamper counter.
+    # Voltage, current, other, non-rollover: the meter's tamper counter counts the entries of all of them that it has.
     "tamper-events": ("0.0.99.98.0.255", "0.0.99.98.1.255", "0.0.99.98.4.255", "0.0.99.98.5.255"),
 }
-"""Event logs by what is asked for (IS 15959-2)."""
+"""Event logs by the name under which they are requested (IS 15959-2)."""
 _NUMBERS: Final = frozenset(
     {Tag.INT8, Tag.INT16, Tag.INT32, Tag.INT64, Tag.UINT8, Tag.UINT16, Tag.UINT32, Tag.UINT64, Tag.ENUM}
 )
@@ -41,7 +41,7 @@ _STATUS_UNKNOWN: Final = 0xFF
 
 @dataclass(frozen=True, slots=True)
 class ProfileShape:
-    """A profile's columns in the meter's order, and the power of ten and the unit of each where they are known."""
+    """A profile's columns in the meter's order, with the power of ten and the unit of each where they are known."""
 
     obis: str
     columns: tuple[CaptureObject, ...]
@@ -50,7 +50,7 @@ class ProfileShape:
 
     @property
     def clock_index(self) -> int | None:
-        """The clock's column, None where the profile captures none."""
+        """The position of the clock's column; None where the profile captures no clock."""
         for index, column in enumerate(self.columns):
             if column.attribute.class_id == CLOCK.class_id:
                 return index
@@ -58,7 +58,7 @@ class ProfileShape:
 
 
 async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> ProfileShape:
-    """What the meter captures, and by which scalers; raises SessionFailedError."""
+    """Read what the meter captures, and with which scalers. Raises SessionFailedError."""
     columns = await read_capture_objects(session, obis)
     registers = [
         column.attribute
@@ -73,9 +73,10 @@ async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> Pr
 async def read_scaler_units(
     session: Session, registers: Sequence[CosemAttribute], scaler_profiles: Sequence[str]
 ) -> dict[CosemAttribute, tuple[int, int]]:
-    """Scaler and unit of values of registers, from the scaler profiles and, where they say none, the registers.
+    """Read power of ten and unit code of registers' values, from the scaler profiles and, where those have none, the
+    registers.
 
-    What the meter does not say is left out.
+    Registers for which the meter gives none are left out. Raises SessionFailedError.
     """
     known: dict[CosemAttribute, tuple[int, int]] = {}
     for obis in scaler_profiles:
@@ -92,7 +93,7 @@ async def read_scaler_units(
 
 
 async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObject, ...]:
-    """Attribute 3 of a profile."""
+    """Read the capture objects of a profile (attribute 3). Raises SessionFailedError."""
     data = await session.get(CosemAttribute.of(_PROFILE, obis, 3))
     if data.tag is not Tag.ARRAY:
         raise SessionFailedError(FailureKind.PROTOCOL, f"capture_objects of {obis} are {data.tag.name}")
@@ -103,7 +104,9 @@ async def read_capture_objects(session: Session, obis: str) -> tuple[CaptureObje
 
 
 async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemAttribute, tuple[int, int]]:
-    """What a scaler profile says (IS 15959-2: one row, attribute 3 of each register); empty without one."""
+    """Scalers and units in a scaler profile (IS 15959-2: one row, attribute 3 of each register); empty where the
+    meter has none.
+    """
     try:
         objects = await read_capture_objects(session, scaler_obis)
         rows = rows_of(await session.get(CosemAttribute.of(_PROFILE, scaler_obis, 2)))
@@ -121,7 +124,7 @@ async def _scalers_of_profile(session: Session, scaler_obis: str) -> dict[CosemA
 
 
 def _scaler_unit(data: Data | None) -> tuple[int, int] | None:
-    """The power of ten and the unit's code in a scaler_unit structure."""
+    """Power of ten and unit code in a scaler_unit structure; None where the data is none."""
     if data is None or data.tag is not Tag.STRUCTURE or len(data.value) != 2:
         return None
     scaler, unit = data.value
@@ -129,7 +132,9 @@ def _scaler_unit(data: Data | None) -> tuple[int, int] | None:
 
 
 def rows_of(buffer: Data) -> list[Sequence[Data]]:
-    """The rows of a buffer: an array of structures, or a compact array of them."""
+    """The rows of a profile's buffer: an array of structures, or a compact array of them. Raises SessionFailedError
+    (protocol).
+    """
     rows: Sequence[Data]
     if buffer.tag is Tag.COMPACT_ARRAY:
         rows = buffer.value.elements
@@ -144,7 +149,7 @@ def rows_of(buffer: Data) -> list[Sequence[Data]]:
 
 
 def clock_range(device_type: DeviceType, from_at: datetime, to_at: datetime) -> RangeAccess:
-    """Rows whose stamp lies in [from_at, to_at], as the meter's clock shows those instants."""
+    """Selective access to rows stamped in [from_at, to_at], as the meter's clock shows these instants."""
     return RangeAccess(
         CaptureObject(CLOCK), _clock_data(device_type, from_at), _clock_data(device_type, to_at)
     )
@@ -163,7 +168,9 @@ async def read_rows(
     shape: ProfileShape,
     window: tuple[datetime, datetime] | None,
 ) -> list[Sequence[Data]]:
-    """The rows of a profile, by range of its clock where a window is given; raises SessionFailedError."""
+    """Read the rows of a profile, those in `window` where one is given and the profile has a clock. Raises
+    SessionFailedError.
+    """
     access = None
     if window is not None and shape.clock_index is not None:
         access = clock_range(device_type, *window)
@@ -182,7 +189,9 @@ async def read_rows(
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """Rows with their stamps: UTC epoch seconds and clock status. Rows without a moment are left out."""
+    """Rows with their stamps: seconds since the Unix epoch and clock status. Rows without a stamp are left out and
+    counted.
+    """
 
     rows: list[Sequence[Data]]
     at_s: list[int]
@@ -190,7 +199,7 @@ class Stamped:
     unplaced: int
 
     def within(self, window: tuple[datetime, datetime]) -> "Stamped":
-        """Those stamped within a window: a meter that takes no range gives all that it has."""
+        """The rows stamped in a window, for a meter that takes no range and returns all its rows."""
         first_s, last_s = (at.timestamp() for at in window)
         kept = [index for index, at_s in enumerate(self.at_s) if first_s <= at_s <= last_s]
         return Stamped(
@@ -204,7 +213,7 @@ class Stamped:
 def stamp_rows(
     rows: Sequence[Sequence[Data]], index: int, device_type: DeviceType, period_s: int | None
 ) -> Stamped:
-    """Read the clock column; null-data there is "one period after the row before" (IEC 62056-6-2, class 7)."""
+    """Read the clock column; null-data there means "one period after the row before" (IEC 62056-6-2, class 7)."""
     stamped = Stamped([], [], [], 0)
     unplaced = 0
     before: int | None = None
@@ -242,10 +251,10 @@ def _fill(
     known: Sequence[Column],
     fields: Mapping[str, tuple[str, int]],
 ) -> None:
-    """Record fields from the columns that companion data knows, wherever the meter has put them.
+    """Set record fields from the columns known from companion data, wherever the meter has put them.
 
-    The meter's own scaler counts; companion data fills in only where the meter gives none. Null-data is a missing
-    value: that a meter may mean "as before" by it must not make energy out of nothing.
+    The meter's own scaler is used; companion data fills in only where the meter gives none. Null-data is a missing
+    value: a meter may mean "as before" by it, but that must not make energy out of nothing.
     """
     by_attribute = {(column.obis, column.attribute): column for column in known}
     for name, _ in fields.values():
@@ -265,7 +274,7 @@ def _fill(
 
 
 def implausible_rows(records: Records, shape: ProfileShape, known: Sequence[Column]) -> Mask:
-    """Which records tell an apparent energy below the active one by more than one unit of the coarser scaler."""
+    """Mask of records whose apparent energy is below the active one by more than one unit of the coarser scaler."""
     units = {
         column.key: column.scaler if scaler is None else scaler
         for captured, scaler in zip(shape.columns, shape.scalers, strict=True)
@@ -285,7 +294,7 @@ def _fits(cell: Data) -> bool:
 
 
 def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, interval_s: int) -> Records:
-    """BLOCK records of block load rows; the end stamp becomes the start."""
+    """BLOCK records of block-load rows (Wh, VAh, cV, cA); the stamp of the end becomes that of the start."""
     records = np.zeros(len(stamped.rows), BLOCK)
     records["start_at"] = np.array(stamped.at_s, np.int64) - interval_s
     records["length_s"] = interval_s
@@ -297,7 +306,7 @@ def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType
 def register_records(
     stamped: Stamped, shape: ProfileShape, device_type: DeviceType, profile: str, kind: RegisterKind
 ) -> Records:
-    """REGISTER records of daily or instantaneous rows."""
+    """REGISTER records of daily or instantaneous rows (Wh, VAh)."""
     records = np.zeros(len(stamped.rows), REGISTER)
     records["read_at"] = stamped.at_s
     records["kind"] = kind
@@ -314,7 +323,9 @@ _STATES: Final = {
 
 
 def event_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, device_id: int) -> Records:
-    """EVENT records of an event log: the column 0.0.96.11.x holds the code (IS 15959-2)."""
+    """EVENT records of an event log: the column 0.0.96.11.x holds the code (IS 15959-2). Raises SessionFailedError
+    (protocol) where there is none.
+    """
     index = next(
         (
             index

@@ -1,6 +1,8 @@
-"""What lies in the registry's projection, read whole now and then and told to the pipeline, which compares it.
+"""Digests of the registry's projection: read whole from time to time and reported to the pipeline, which compares
+them.
 
-The head end follows changes, and so is not told of a key that is purged: it would miss its meter at the next start.
+The head end follows changes only, and a key that is purged from the store is no change: without this comparison the
+meter would be missing at the next start.
 """
 
 import asyncio
@@ -17,13 +19,13 @@ from urja.stream.errors import StreamError
 log = structlog.get_logger()
 
 LEAST_S: Final = 30.0
-"""Between two readings ..."""
+"""Seconds between two readings ..."""
 _RESTS: Final = 100
-"""... and at least so many times as long as the last one took: 100,000 meters take about three seconds."""
+"""... and at least this many times the duration of the last one: 100,000 meters take about three seconds."""
 
 
 async def report_contents(broker: Broker, name: str) -> None:
-    """Read the projection and tell what is there; raises StreamError."""
+    """Read the projection and report its digests to the pipeline. Raises StreamError."""
     sequence, digests = await broker.read_devices()
     parts = digests_of_parts(digests.items())
     found = BucketContents(
@@ -33,11 +35,11 @@ async def report_contents(broker: Broker, name: str) -> None:
 
 
 async def report_contents_periodically(broker: Broker, name: str) -> None:
-    """`report_contents`, at rest in between."""
+    """Call `report_contents` from time to time for as long as the process runs."""
     while True:
         began_s = time.monotonic()
         try:
             await report_contents(broker, name)
         except StreamError as error:
-            log.warning("the projection is not read", why=str(error))
+            log.warning("the projection was not read", why=str(error))
         await asyncio.sleep(max(LEAST_S, _RESTS * (time.monotonic() - began_s)))

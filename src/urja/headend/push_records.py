@@ -1,4 +1,4 @@
-"""From decoded pushes to messages of records, by kind and shard."""
+"""Messages of records made from decoded pushes, by kind and shard."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +20,16 @@ from urja.stream.codec import Records
 from urja.stream.records import DTYPES, RegisterKind, Source
 
 RECORDS_PER_MESSAGE: Final = 4096
-"""Cuts a message of the widest record well below the broker's limit."""
+"""Keeps a message of the widest record well below the broker's size limit."""
 
 
 type Placed = tuple[Kind, Ints, Ints, Records]
-"""Records of one kind, with the push and the slot that each is of."""
+"""Records of one kind, with the push and the slot of each."""
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """Records of one kind and shard, and the pushes that they stand for."""
+    """Records of one kind and shard, and the pushes that they come from."""
 
     kind: Kind
     shard: int
@@ -40,7 +40,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class EswUndo:
-    """An alert's meter as it was before, should the alert not be stored."""
+    """The event status word of a meter before an alert, to restore it if the alert is not stored."""
 
     meter: Meter
     esw: int
@@ -48,10 +48,12 @@ class EswUndo:
 
 
 def _cut(rows: np.ndarray, index: Ints) -> Iterator[np.ndarray]:
-    """`rows` in messages of bounded size; the records of one push (`index`) stay together."""
+    """`rows` in parts of bounded size; the records of one push (`index`) stay together."""
     start = 0
     while start < len(rows):
         end = min(start + RECORDS_PER_MESSAGE, len(rows))
+        # A push is accepted with the message that holds its records: were they in two messages, of which one is refused, the
+        # push would be both accepted and rolled back.
         while start + 1 < end < len(rows) and index[rows[end]] == index[rows[end - 1]]:
             end -= 1
         yield rows[start:end]
@@ -68,13 +70,15 @@ class PushRecords:
     def place(
         self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]
     ) -> tuple[list[Outgoing], list[tuple[int, int]]]:
-        """Records of the decoded pushes, in messages by kind and shard; and push and slot of alerts that tell nothing."""
+        """Messages with the records of the decoded pushes, by kind and shard; and push and slot of alerts that
+        changed nothing.
+        """
         silent: list[tuple[int, int]] = []
         placed = [self._records(group, batch, gathered, undo, silent) for group in batch.groups]
         return self._stamped(gathered, placed, Source.PUSH), silent
 
     def unconfirmed(self, gathered: ReceivedBatch, batch: PushBatch) -> list[Outgoing]:
-        """What pushes without a tag say, in messages of their own; nothing of them is in flight."""
+        """Messages with the records of pushes without a tag; such pushes are never in flight."""
         gathered.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
         placed = [unauthenticated_pushes.records_of(group, self._roster) for group in batch.unauthenticated]
         none = np.zeros(0, np.int64)
@@ -93,7 +97,7 @@ class PushRecords:
         return [message for kind, pieces in parts.items() for message in self.messages(kind, pieces)]
 
     def for_people(self, gathered: ReceivedBatch) -> list[Outgoing]:
-        """Events that tell the pipeline of meters whose authentic pushes could not be taken."""
+        """Events that report meters whose authentic pushes could not be taken, so that an operator inspects them."""
         at_s = int(gathered.began_at.timestamp())
         records = record_conversion.head_end_events(
             [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
@@ -119,7 +123,7 @@ class PushRecords:
     ) -> Placed:
         clock, keep = group.decoded.column("clock")
         for row in np.flatnonzero(~keep).tolist():
-            self._rejections.let_go(gathered, batch, group, row, "layout", "the clock names no moment")
+            self._rejections.let_go(gathered, batch, group, row, "layout", "the clock has no valid time")
         if wrong := record_conversion.find_implausible(group.decoded):
             for row in np.flatnonzero(wrong.rows & keep).tolist():
                 self._rejections.let_go(gathered, batch, group, row, "implausible", wrong.says(row))

@@ -1,8 +1,8 @@
-"""Frames that could not be taken go to the broker's quarantine, by queues of bounded size.
+"""The queue of frames for the broker's quarantine, bounded in size.
 
-A flood of garbage must not slow the pushes of honest meters, nor cost the evidence of others: what waits for the broker
-waits by source, each source pushes out its own oldest, and evidence of known meters goes first. What is pushed out, here
-or in the broker, and what finds no room is counted.
+A flood of garbage must neither slow the pushes of other meters nor displace evidence of others: frames wait for the
+broker by source, each source displaces only its own oldest, and evidence about known meters goes first. Frames that
+are displaced, here or in the broker, or find no room, are counted.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ log = structlog.get_logger()
 
 _QUEUE_BYTES: Final = 4 << 20
 _SHARES: Final = 10_000
-"""Of so many sources it is remembered how much of theirs is kept."""
+"""Number of sources whose use of the quarantine is remembered."""
 _SHARE_FOR_S: Final = 60.0
-"""After so long the broker is asked again: an operator may have purged or replayed frames."""
+"""Seconds after which the broker is queried again: an operator may have purged or replayed frames."""
 _PACE_S: Final = 0.01
-"""Rest after a frame that pushed out another."""
+"""Seconds of rest after a frame that displaced another."""
 _FULL_FOR_S: Final = 60.0
-"""How long a source for which there was no room is refused without asking the broker again."""
+"""Seconds for which a source without room is refused without querying the broker again."""
 
 
 class _SubjectQueues:
-    """Frames on their way, by the subject that they go to: each subject's turn comes round, its oldest frame first."""
+    """Waiting frames by the subject that they go to; the subjects take turns, the oldest frame of each first."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[Quarantined]] = OrderedDict()
@@ -42,7 +42,9 @@ class _SubjectQueues:
         return bool(self._waiting)
 
     def put(self, item: Quarantined) -> int:
-        """Let a frame wait; how many were dropped for it: its source's oldest, or itself where that makes no room."""
+        """Add a frame and return how many were dropped for it: its source's oldest, or itself where that makes no
+        room.
+        """
         own = self._waiting.setdefault(item.subject, deque())
         own.append(item)
         self._bytes += len(item.frame)
@@ -55,7 +57,7 @@ class _SubjectQueues:
         return dropped
 
     def take(self) -> Quarantined:
-        """The next one."""
+        """Remove and return the next frame."""
         subject, own = self._waiting.popitem(last=False)
         item = own.popleft()
         self._bytes -= len(item.frame)
@@ -66,7 +68,7 @@ class _SubjectQueues:
 
 @dataclass(slots=True)
 class _Share:
-    """What is kept under one subject, as far as is known."""
+    """The number of frames in quarantine under one subject, as far as known."""
 
     kept: int
     known_until_s: float
@@ -74,7 +76,7 @@ class _Share:
 
 
 class QuarantineQueue:
-    """The quarantine's near end. `put` never waits; `run` carries to the broker."""
+    """The queue to the quarantine. `put` never waits; `run` carries frames to the broker."""
 
     def __init__(self, broker: Broker, metrics: Metrics) -> None:
         self._broker = broker
@@ -86,7 +88,7 @@ class QuarantineQueue:
         self._shares: OrderedDict[str, _Share] = OrderedDict()
 
     def put(self, item: Quarantined) -> None:
-        """Set a frame aside; where there is no room, count what is dropped for it."""
+        """Queue a frame for quarantine; where there is no room, count the frame that is dropped for it."""
         self._metrics.quarantined.labels(item.reason).inc()
         share = self._shares.get(item.subject)
         if share is not None and share.full_until_s > time.monotonic():
@@ -102,7 +104,7 @@ class QuarantineQueue:
         self._metrics.quarantine_overflow.labels(item.standing).inc(count)
 
     async def run(self) -> None:
-        """Carry frames to the broker, for ever; while it is away they wait here."""
+        """Carry frames to the broker for as long as the process runs; while it is not available they wait here."""
         while True:
             await self._there_is.wait()
             if not (lane := self._of_known or self._of_strangers):
@@ -110,15 +112,15 @@ class QuarantineQueue:
                 self._idle.set()
                 continue
             if await self._carry(lane.take()) and not self._of_known:
-                # Its source has its newest frames kept; a flood of it must not keep the broker's disk busy.
+                # Its source has its newest frames stored; a flood from it must not keep the broker's disk busy.
                 await asyncio.sleep(_PACE_S)
 
     async def drain(self) -> None:
-        """Wait until everything has been carried."""
+        """Wait until every queued frame has been carried."""
         await self._idle.wait()
 
     async def _carry(self, item: Quarantined) -> bool:
-        """Whether it was kept in the place of another."""
+        """Store a frame; return whether it displaced another one."""
         while True:
             try:
                 share = await self._share(item)
@@ -128,7 +130,7 @@ class QuarantineQueue:
                 await self._broker.wait_connected()
                 await asyncio.sleep(0.1)
             except BrokerRefusedError as error:
-                log.error("the broker refuses a frame for quarantine", source=item.source, why=str(error))  # noqa: TRY400
+                log.error("the broker refuses a frame for quarantine", source=item.source, why=str(error))  # noqa: TRY400 - an expected cause
                 self._overflows(item)
                 return False
         if not kept:
@@ -140,7 +142,7 @@ class QuarantineQueue:
             return True
         share.kept += 1
         log.info(
-            "set aside",
+            "quarantined",
             correlation=item.correlation,
             reason=item.reason,
             standing=item.standing,

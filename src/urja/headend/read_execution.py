@@ -1,9 +1,10 @@
-"""Read requests from the pipeline: taken from the stream, carried out over sessions, answered by records.
+"""Execution of read requests: taken from the stream, carried out in sessions, answered by records.
 
-A request is tried until it succeeds, fails for good or is of no use any more (`not_after_at`, business time).
-What is worth another attempt goes back to the stream with a growing delay, so that a restart forgets nothing and
-another head end may have the connection. Records are published before the outcome, the outcome before the
-acknowledgement: whatever dies in between, the request comes again, and rows that come twice change nothing.
+A request is tried until it succeeds, fails for good, or has expired (`not_after_at`, business time). After a failure
+that is worth another attempt it goes back to the stream with a growing delay, so that a restart forgets nothing and
+another head end may have the connection. Records are published before the outcome, and the outcome before the
+acknowledgement: wherever the process dies in between, the request comes again, and rows that come twice change
+nothing.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 SESSIONS_AT_ONCE: Final = 64
 SESSION_S: Final = 90.0
-"""Longest session, on the monotonic clock: below the consumer's wait for the acknowledgement (120 s)."""
+"""Seconds of the longest session, on the monotonic clock: below the consumer's wait for the acknowledgement (120 s)."""
 _LONGEST_DELAY_S: Final = 60.0
 
 
@@ -53,7 +54,7 @@ class ReadExecutor:
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
 
     async def run(self) -> None:
-        """Take requests, for ever."""
+        """Take and carry out requests for as long as the process runs."""
         while True:
             try:
                 consumer = await self._broker.consume("REQUESTS")
@@ -67,14 +68,14 @@ class ReadExecutor:
                 await self._broker.wait_connected()
 
     async def stop(self) -> None:
-        """Give up what is under way; its requests come again."""
+        """Cancel running sessions; the broker delivers their requests again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _take(self, consumer: Consumer[ReadRequest]) -> None:
         while True:
-            # No more is taken than can be begun at once: what waits here would run into its acknowledgement's end.
+            # No more is taken than can be begun at once: a request waiting here would exceed its acknowledgement wait.
             await self._room.acquire()
             self._room.release()
             free = SESSIONS_AT_ONCE - len(self._tasks)
@@ -88,7 +89,7 @@ class ReadExecutor:
         self._tasks.discard(task)
         self._room.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Not acknowledged: the broker gives the request out again.
+            # Not acknowledged: the broker delivers the request again.
             log.error("a read request failed", exc_info=error)
 
     # -- one request ----------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class ReadExecutor:
                 await self._settle(delivery, ok=False, error=str(failure))
         except StreamError as error:
             log.warning("read not published", correlation=request.correlation, why=str(error))
-            await self._again(delivery, SessionFailedError(FailureKind.CUT, "the broker is away"))
+            await self._again(delivery, SessionFailedError(FailureKind.CUT, "the broker is not available"))
         else:
             await self._settle(delivery, ok=True, rows=rows)
 
@@ -132,7 +133,7 @@ class ReadExecutor:
         await delivery.ack()
         self._metrics.reads.labels(request.profile, "ok" if ok else "failed").inc()
         log.info(
-            "read request settled",
+            "read request ended",
             correlation=request.correlation,
             profile=request.profile,
             ok=ok,
@@ -144,14 +145,16 @@ class ReadExecutor:
         delay_s = min(2.0 ** min(delivery.attempt, 10), _LONGEST_DELAY_S)
         self._metrics.reads.labels(delivery.body.profile, "again").inc()
         log.info(
-            "read request again", correlation=delivery.body.correlation, why=str(failure), delay_s=delay_s
+            "read request delayed", correlation=delivery.body.correlation, why=str(failure), delay_s=delay_s
         )
         await delivery.nak(delay_s)
 
     async def _read(self, request: ReadRequest) -> int:
         meter = self._roster.meters.get(request.system_title)
         if meter is None:
-            raise SessionFailedError(FailureKind.UNREACHABLE, "the meter is not in the projection (yet)")
+            raise SessionFailedError(
+                FailureKind.UNREACHABLE, "the meter is not (yet) in the registry's projection"
+            )
         window = (request.from_at, request.to_at)
         async with self._reach.session(meter) as session:
             pulled = await self._pulls.pull(session, meter, request.profile, window, request.correlation)

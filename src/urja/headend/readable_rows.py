@@ -1,4 +1,4 @@
-"""Rows of a profile as a person reads them: names, exact numbers in their units, instants."""
+"""Rows of a profile in readable form: names, exact numbers in their units, instants in ISO 8601."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Buffer:
 
 
 def shown(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
-    """The newest rows of a profile for a person, at most so many, with how many there were in all.
+    """The newest rows of a profile in readable form, at most `most`, with the number of all rows.
 
-    The meter's own scaler and unit count; companion data fills in where the meter gives none.
+    The meter's own scaler and unit are used; companion data fills in where the meter gives none.
     """
     known = {
         (column.obis, column.attribute): column
@@ -55,7 +55,7 @@ def shown(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A column with how its numbers are meant."""
+    """A column with scaler and unit of its numbers."""
 
     captured: CaptureObject
     scaler: int | None
@@ -99,7 +99,7 @@ class _Shown:
 
 
 def _instant(data: Data, device_type: DeviceType) -> Any:
-    """In ISO 8601; as it came where it is none, such as that of a demand which has not been."""
+    """The instant in ISO 8601; the plain value where it is none, such as the time of a demand that has not occurred."""
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
         if isinstance(value, CosemDateTime):
@@ -110,7 +110,7 @@ def _instant(data: Data, device_type: DeviceType) -> Any:
 
 
 def _text(data: Data) -> Any:
-    """Octets that are printable text are meant as such (serials, manufacturers)."""
+    """Printable octets as text (serials, manufacturers); other values in plain form."""
     if isinstance(data.value, bytes) and data.value and all(0x20 <= byte < 0x7F for byte in data.value):
         return data.value.decode("ascii")
     return plain(data)

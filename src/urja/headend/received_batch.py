@@ -1,4 +1,4 @@
-"""Frames that are decoded together, and where each came from."""
+"""A batch of frames that are decoded together, and the origin of each."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,32 +11,32 @@ from urja.headend.roster import Meter
 from urja.stream.records import OwnEvent
 
 CORRELATION_RANDOM_MASK: Final = (1 << 21) - 1
-"""The drawn part of a correlation."""
+"""The random part of a correlation id."""
 
 
 class Origin(Protocol):
-    """Where a frame came from."""
+    """The sender of a frame."""
 
     slot: int
-    """The meter that has proven to be at this origin; -1 before the first authentic push."""
+    """Slot of the meter that has proven to be at this origin; -1 before the first authentic push."""
 
     def describe(self) -> str:
-        """Transport and address, for people: `tcp 10.0.0.7:51234`."""
+        """Transport and address in words: `tcp 10.0.0.7:51234`."""
         ...
 
     @property
     def network(self) -> str:
-        """What bounds this origin's share of the quarantine."""
+        """The network by which this origin's share of the quarantine is limited."""
         ...
 
     def recognise(self, meter: Meter) -> None:
-        """A push from here was authentic for this meter."""
+        """Note that a push from here was authentic for this meter."""
         ...
 
 
 @dataclass(slots=True)
 class ReceivedBatch:
-    """Frames of one batch. Push i has the correlation `correlation(i)`."""
+    """The frames of one batch. Push i has the correlation id `correlation(i)`."""
 
     frames: list[bytes]
     origins: list[Origin]
@@ -47,16 +47,16 @@ class ReceivedBatch:
     base: int
     offset: int
     replayed: bool = False
-    """An operator's replay: what is wrong is answered, not set aside once more."""
+    """Whether an operator replays the frame: then a fault is returned to the operator and not quarantined again."""
     which: Ints | None = None
-    """The places of these pushes in the batch that they were gathered in, where they are some of it."""
+    """Positions of these pushes in the batch they were taken from, where they are a part of one."""
     accepted: int = 0
     duplicates: int = 0
     unauthenticated: int = 0
-    """Pushes without a tag that were told to the pipeline."""
+    """Pushes without a tag that were reported to the pipeline."""
     fault: tuple[str, str] | None = None
     misfits: list[tuple[Meter, OwnEvent, int]] = field(default_factory=list)
-    """Meters that a person is to look at, why, and the push that says so."""
+    """Meters that an operator should inspect, the reason, and the position of the push that shows it."""
 
     @property
     def received_at_ms(self) -> int:
@@ -71,7 +71,7 @@ class ReceivedBatch:
         return self.base | (self.offset + place & CORRELATION_RANDOM_MASK)
 
     def those(self, which: list[int]) -> "ReceivedBatch":
-        """Some of these pushes, which are judged by themselves."""
+        """A batch of some of these pushes, with counts of its own."""
         return replace(
             self,
             frames=[self.frames[index] for index in which],

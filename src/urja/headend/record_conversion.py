@@ -1,8 +1,8 @@
-"""Decoded pushes become records: base units, UTC starts, device ids. Arrays in, arrays out.
+"""Conversion of decoded pushes to records: base units, interval starts in UTC, device ids. Arrays in, arrays out.
 
-The meter stamps an interval with its *end*; here, and nowhere else, it becomes the start of a half-open
-interval. Scaled quantities become whole base units by one named rounding: towards minus infinity, as the meter
-itself truncates; what is lost stays in the register and shows as the residual.
+The meter stamps an interval with its *end*; here, and nowhere else, the stamp becomes the start of a half-open
+interval. Scaled quantities become whole base units by one rounding: towards minus infinity, as the meter itself
+truncates; the fraction cut off stays in the register and shows as the residual.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ BLOCK_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
     "current": ("current_ca", -2),
     "health": ("health", 0),
 }
-"""Companion column -> record field and the power of ten of the field's unit."""
+"""Companion column -> record field and the power of ten of the field's unit (Wh, VAh; cV and cA are hundredths)."""
 
 REGISTER_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
     name: (name, 0) for name in ("import_wh", "import_vah", "export_wh", "export_vah", "tamper_count")
@@ -50,7 +50,7 @@ def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Int
     """`values * 10**scaler` in units of `10**exponent`, rounded down; NULL where not valid."""
     shift = scaler - exponent
     if shift > 0:
-        # A product that leaves int64 is a value that no meter measures: it is missing, not wrapped around.
+        # A product outside int64 is no value that a meter measures: it becomes missing instead of wrapping around.
         factor = 10 ** min(shift, 18)
         valid = valid & (np.abs(values) <= (2**63 - 1) // factor)
         values = np.where(valid, values, 0) * factor
@@ -72,9 +72,10 @@ def _fill(
 
 
 def blocks(decoded: Decoded, interval_s: Ints) -> Records:
-    """BLOCK records of block pushes, in their order; device and provenance are still to be filled in.
+    """BLOCK records of block-load pushes, in their order; device and provenance are filled in later.
 
-    `interval_s` is the length of each meter's blocks: two of one type need not have the same.
+    `interval_s` is the length of each meter's intervals in seconds: two meters of one type need not have the same.
+    Energies are in Wh and VAh, voltage in cV, current in cA, `start_at` in seconds since the Unix epoch.
     """
     records = np.zeros(len(decoded.ok), BLOCK)
     end_at, _ = decoded.column("clock")
@@ -91,14 +92,14 @@ ENERGY_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
 
 @dataclass(frozen=True, slots=True)
 class Implausible:
-    """Pushes whose apparent energy lies below the active one, which no load has: by position, and in words."""
+    """Pushes whose apparent energy is below the active one, which no load causes."""
 
     rows: Mask
     pairs: tuple[tuple[str, str], ...]
     decoded: Decoded
 
     def says(self, row: int) -> str:
-        """What is wrong with one of them."""
+        """The contradiction in the push at `row`, in words."""
         for active, apparent in self.pairs:
             (wh, _), (vah, _) = self.decoded.column(active), self.decoded.column(apparent)
             if _too_low(self.decoded, active, apparent)[row]:
@@ -107,9 +108,10 @@ class Implausible:
 
 
 def find_implausible(decoded: Decoded) -> Implausible | None:
-    """Which pushes say an apparent energy that is below the active one by more than one unit of the coarser scaler.
+    """The pushes whose apparent energy is below the active one by more than one unit of the coarser scaler; None
+    without any.
 
-    Each register is cut off to whole units by itself, so one unit below is honest. None where there is none.
+    Each register is truncated to whole units by itself, so one unit below is consistent.
     """
     known = decoded.layout.value_lines
     pairs = tuple(pair for pair in ENERGY_PAIRS if pair[0] in known and pair[1] in known)
@@ -133,7 +135,9 @@ def _too_low(decoded: Decoded, active: str, apparent: str) -> Mask:
 
 
 def registers(decoded: Decoded, kind: RegisterKind) -> Records:
-    """REGISTER records of pushes that carry cumulative registers."""
+    """REGISTER records of pushes that carry cumulative registers (Wh, VAh; `read_at` in seconds since the Unix
+    epoch).
+    """
     records = np.zeros(len(decoded.ok), REGISTER)
     records["read_at"], _ = decoded.column("clock")
     records["kind"] = kind
@@ -144,7 +148,7 @@ def registers(decoded: Decoded, kind: RegisterKind) -> Records:
 
 @dataclass(frozen=True, slots=True)
 class EventFact:
-    """An event read out of a change of the event status word."""
+    """An event derived from a change of the event status word."""
 
     code: int
     state: EventState
@@ -162,9 +166,9 @@ def esw_changes(
 ) -> list[EventFact]:
     """The events between two event status words (IS 15959: bit 0 is the first on the wire).
 
-    A bit that rises is its event; one that falls is the event's counterpart where the event began something.
-    An alert that was overtaken (`in_good_standing` False) says what had risen, but not what is over since. A bit that the type
-    does not list is an event of its own number.
+    A bit that rises is its event; one that falls is the event's counterpart where the event began a condition. An
+    alert that was overtaken by a later one (`in_order` False) shows what had risen, but not what has ended since. A
+    bit that the type does not list is an event with a number of its own.
     """
     companion = device_type.companion
     changed = before ^ after if in_order else after & ~before
@@ -188,7 +192,9 @@ def esw_changes(
 
 
 def events(rows: Sequence[tuple[int, int, EventFact, int]]) -> Records:
-    """EVENT records of `(device_id, occurred_at, fact, clock_status)` rows."""
+    """EVENT records of `(device_id, occurred_at, fact, clock_status)` rows; `occurred_at` in seconds since the Unix
+    epoch.
+    """
     records = np.zeros(len(rows), EVENT)
     for record, (device_id, occurred_at, fact, clock_status) in zip(records, rows, strict=True):
         record["device_id"] = device_id
@@ -200,7 +206,9 @@ def events(rows: Sequence[tuple[int, int, EventFact, int]]) -> Records:
 
 
 def head_end_events(told: Sequence[tuple[int, OwnEvent]], at_s: int) -> Records:
-    """EVENT records of what the head end tells of devices, all at one instant."""
+    """EVENT records that the head end itself reports about devices, all at the instant `at_s` (seconds since the Unix
+    epoch).
+    """
     return events(
         [(device_id, at_s, EventFact(code, EventState.INSTANT), NOT_SPECIFIED) for device_id, code in told]
     )
@@ -209,7 +217,7 @@ def head_end_events(told: Sequence[tuple[int, OwnEvent]], at_s: int) -> Records:
 def set_provenance(
     records: Records, source: Source, correlations: Ints | int, received_at_ms: int
 ) -> Records:
-    """Fill in where the records came from and when."""
+    """Set source, correlation and time of receipt (ms since the Unix epoch) of records; return the records."""
     records["source"] = source
     records["correlation"] = correlations
     records["received_at"] = received_at_ms

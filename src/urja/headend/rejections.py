@@ -1,4 +1,6 @@
-"""What becomes of bytes and pushes that are not taken: counted, or set aside under the standing that they have proven."""
+"""Handling of bytes and pushes that are not accepted: counted, or quarantined under the standing that they have
+proven.
+"""
 
 import random
 from typing import Final
@@ -24,20 +26,20 @@ _REASONS: Final[dict[Reason, stream_quarantine.Reason]] = {
     Reason.UNDECODABLE: "layout",
 }
 _WINDOW_LOST: Final = (
-    "its replay window could not be read, so that an old push could pass for a new one: its pushes wait until a session "
+    "its replay window could not be read, so that an old push could pass for a new one: its pushes are refused until a session "
     "has proven its counter, or an operator replays one of them"
 )
 IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 
 
 def title_of(frame: bytes) -> bytes:
-    """The system title that a push claims; empty where it is of no known form."""
+    """The system title that a push claims; empty where the frame has no known form."""
     apdu = frame[HEADER_LENGTH : HEADER_LENGTH + 10]
     return apdu[2:] if apdu[:2] == b"\xdb\x08" else b""
 
 
 class Rejections:
-    """Judges what the decoder has rejected, and what came out of it and cannot be."""
+    """Handles pushes that the decoder has rejected, and decoded ones that are implausible."""
 
     def __init__(self, roster: Roster, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
         self._roster = roster
@@ -46,6 +48,7 @@ class Rejections:
         self._metrics = metrics
 
     def judge(self, gathered: ReceivedBatch, rejected: list[Rejected]) -> None:
+        """Count or quarantine each rejected push of a batch."""
         for item in rejected:
             if item.reason in IGNORED:
                 gathered.duplicates += 1
@@ -58,16 +61,16 @@ class Rejections:
             meter = self._roster.meters.get(title)
             if item.reason is Reason.TOO_OLD and meter is not None and meter.window_is_lost:
                 reason, detail = "unusable-meter", _WINDOW_LOST
-            # What is authentic and has no layout only the meter can have made.
+            # A push that is authentic but has no known layout was made by the meter itself: the tag proves it.
             proven = item.reason is Reason.UNDECODABLE
             if proven:
                 self._note_misfit(gathered, meter, item.index, reason)
             self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
 
     def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
-        """Bytes that are no push at all."""
+        """Quarantine bytes that are not a push."""
         now_ms = int(self._clock.now().timestamp() * 1000)
-        # Over a known meter's connection they are evidence of that meter.
+        # Bytes over a known meter's connection are evidence about that meter.
         title = self._roster.by_slot[origin.slot].entry.system_title if origin.slot >= 0 else b""
         self._aside.put(
             Quarantined(
@@ -92,7 +95,7 @@ class Rejections:
         reason: stream_quarantine.Reason,
         detail: str,
     ) -> None:
-        """An authentic push that cannot be taken as it was decoded is set aside; it may come again, or be replayed."""
+        """Roll back an authentic push that is wrong as decoded and quarantine it; it may come again, or be replayed."""
         index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
         batch.rollback([index])
         self._note_misfit(gathered, meter, index, reason)
@@ -135,5 +138,5 @@ class Rejections:
         )
 
     def _standing(self, title: bytes) -> stream_quarantine.Standing:
-        """Of a frame that bears a title and proves nothing."""
+        """The standing of a frame that names a system title and proves nothing."""
         return "claimed" if title in self._roster.meters or title in self._roster.unusable else "unknown"

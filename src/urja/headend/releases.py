@@ -1,10 +1,10 @@
-"""Releases of held cuts: told, judged by the passkeys in them, and made to count.
+"""Releases of held disconnections: received, verified by the passkeys in them, and put into force.
 
-    held cuts ──▶ what is held, and a nonce ──▶ console ──▶ answers of authenticators ──▶ judged here ──▶ state
+    held disconnections ──▶ summary and nonce ──▶ console ──▶ answers of authenticators ──▶ verified here ──▶ counts
 
-The head end believes nothing of what it is handed: it verifies each answer over the release's own content and its own
-nonce, against passkeys that were installed at the box. A release adds so many cuts to the ceilings in its areas; the
-cuts that were held end by it, and the pipeline decides each of them anew.
+The head end trusts nothing in a release: it verifies each answer over the release's own content and its own nonce,
+with passkeys that were installed on the host. A release raises the ceilings in its areas by a number of
+disconnections; the held ones end with it, and the pipeline decides each of them again.
 """
 
 import asyncio
@@ -33,20 +33,21 @@ log = structlog.get_logger()
 
 CHECK_EVERY_S: Final = 1.0
 REPORT_EVERY_S: Final = 10.0
-"""What is held is told when it changes, and so often to show that it still is."""
+"""Seconds after which the summary is reported again; it is also reported whenever it changes."""
 MAX_RELEASE_DURATION: Final = timedelta(days=2)
-"""How long a release may count, by business time."""
+"""The longest time a release may be in force (business time)."""
 REQUIRED_APPROVERS: Final = 2
 MAX_REPORTED_AREAS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class HeldSummary:
-    """What one head end holds at this moment."""
+    """The disconnections that one head end holds at this moment."""
 
     cuts: int
     areas: dict[str, int]
-    """Where most is held: at most `MAX_REPORTED_AREAS`, for whoever writes the projection can make up any number."""
+    """Numbers of held disconnections by area, the largest first; bounded, because the writer of the projection could
+    make up any number of areas."""
     kinds: dict[str, int]
     oldest_at: datetime | None
     last_end_at: datetime | None
@@ -54,7 +55,7 @@ class HeldSummary:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """By whom, and the new counters of their passkeys."""
+    """The persons who approved, and the new signature counters of their passkeys."""
 
     persons: list[str]
     sign_counts: dict[str, int]
@@ -67,7 +68,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It does not count, and why."""
+    """The release is refused, and why."""
 
     why: str
 
@@ -80,18 +81,22 @@ def judge(
     *,
     delay_alone: timedelta,
 ) -> Approved | Incomplete | Refused:
-    """Whether a release is approved by as many persons as it needs: two, or the one who is all the staff."""
+    """Decide whether a release is approved by enough persons: two, or one where only one person is installed as
+    approver.
+    """
     release = asked.release
     try:
         until = datetime.fromisoformat(release.until)
     except ValueError:
-        return Refused(f"{release.until} is no instant")
+        return Refused(f"{release.until} is no ISO 8601 date and time")
     if asked.nonce != state.nonce:
-        return Refused("its question is an old one: ask again")
+        return Refused("its nonce is an old one: request the release again")
     needed = min(REQUIRED_APPROVERS, len({approver.person for approver in approvers}))
     counts_from = now + delay_alone if needed == 1 else now
     if not counts_from < until <= counts_from + MAX_RELEASE_DURATION:
-        return Refused(f"it ends before it counts, or more than {MAX_RELEASE_DURATION.days} days later")
+        return Refused(
+            f"it ends before it comes into force, or more than {MAX_RELEASE_DURATION.days} days later"
+        )
     if not needed or len(asked.answers) < needed:
         return Incomplete()
     by_id = {approver.credential_id: approver for approver in approvers}
@@ -120,7 +125,9 @@ def judge(
 
 
 class ReleaseProcessor:
-    """The loop. `held` tells what waits in the lanes of this head end."""
+    """The task that verifies releases and reports held disconnections. `held` returns those in the queues of this
+    head end.
+    """
 
     def __init__(
         self,
@@ -143,11 +150,11 @@ class ReleaseProcessor:
         self._told: HeldDisconnections | None = None
         self._told_s = 0.0
         self.trouble = ""
-        """Why releases cannot be looked at; empty where they can."""
+        """Why releases cannot be processed; empty where they can."""
         self.approvers: list[Approver] = []
 
     async def run(self) -> None:
-        """Look for releases and tell what is held, for ever."""
+        """Process releases and report held disconnections for as long as the process runs."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             try:
@@ -159,14 +166,14 @@ class ReleaseProcessor:
 
     def _warn(self, trouble: str) -> None:
         if trouble != self.trouble:
-            log.warning("releases of cuts cannot be looked at", why=trouble)
+            log.warning("releases of held disconnections cannot be processed", why=trouble)
         self.trouble = trouble
 
     async def look(self) -> None:
-        """Judge what is asked, and tell how things stand. Raises StreamError, ApproversError."""
-        # Read each time: what is installed or removed at the box counts at once.
+        """Decide on requested releases and report the present state. Raises StreamError, ApproversError."""
+        # Read each time, so that an approver who is installed or removed on the host counts at once.
         if self._file is not None:
-            # Where the file cannot be read nobody approves, and not who stood in it before.
+            # Cleared first: where the file cannot be read there is no approver, not those who were in it before.
             self.approvers = []
             self.approvers = await asyncio.to_thread(read_approvers, self._file)
         state = await self._brake.refresh()
@@ -176,7 +183,7 @@ class ReleaseProcessor:
 
     async def _settle(self, asked: ReleaseRequest, state: DisconnectionCounts) -> DisconnectionCounts:
         known = state.outcome_of(asked.release.id)
-        # Outcomes are forgotten when many others come; what counts, or will, is not.
+        # Old outcomes are dropped when many others come; a release that is or will be in force is not.
         counts = any(release.id == asked.release.id for release in state.releases)
         if asked.cancelled:
             ended = not counts and known is not None and known.state in ("refused", "cancelled")
@@ -190,7 +197,7 @@ class ReleaseProcessor:
             case Refused():
                 why = judged.why
                 self._metrics.releases.labels("refused").inc()
-                log.error("release of cuts refused", release=asked.release.id, why=why)
+                log.error("release of held disconnections refused", release=asked.release.id, why=why)
                 return await self._brake.update(lambda s, now: _refused(s, asked, why, now))
             case Approved():
                 return await self._accept(asked, judged, delay)
@@ -203,7 +210,7 @@ class ReleaseProcessor:
         delay = delay_alone if len(approved.persons) < REQUIRED_APPROVERS else timedelta(0)
 
         def change(state: DisconnectionCounts, now: datetime) -> DisconnectionCounts:
-            # Judged again: another head end may have taken it, or another one over the same question.
+            # Checked again: another head end may have accepted it, or another release over the same nonce.
             if asked.nonce != state.nonce:
                 return state
             return _accepted(state, asked, approved, now + delay, now)
@@ -213,7 +220,7 @@ class ReleaseProcessor:
         if outcome is not None:
             self._metrics.releases.labels(outcome.state).inc()
             log.warning(
-                "release of cuts accepted",
+                "release of held disconnections accepted",
                 release=asked.release.id,
                 cuts=asked.release.cuts,
                 areas=list(asked.release.areas),
@@ -277,7 +284,7 @@ def _accepted(
     )
     return msgspec.structs.replace(
         state.with_outcome(outcome),
-        # The question is answered: no answer to it counts twice.
+        # The nonce is used: no answer over it counts twice.
         nonce=secrets.token_bytes(NONCE_BYTES),
         releases=[*state.releases, open_release],
         sign_counts={**state.sign_counts, **approved.sign_counts},

@@ -1,7 +1,7 @@
-"""The key store of a running head end: it follows the file that holds the key-encryption key while that is changed.
+"""The key store of a running head end, which follows changes of the file that holds the key-encryption key (KEK).
 
-The key is changed at the box (`urja keys rotate-master`) while the head end works on: first the file names both keys, then
-the meters' keys come wrapped anew with the projection, then the file names the new one alone.
+The KEK is changed on the host (`urja keys rotate-master`) while the head end runs: first the file names both keys,
+then the meters' keys arrive wrapped with the new one in the projection, then the file names the new key alone.
 """
 
 import time
@@ -22,14 +22,14 @@ _LOOK_AGAIN_S: Final = 0.5
 
 
 class _Keys(msgspec.Struct, frozen=True):
-    """What is read of the head end's secrets."""
+    """The fields that are read from the head end's secrets."""
 
     kek: bytes
     retiring_kek: bytes = b""
 
 
 class ReloadingKeyStore:
-    """Wraps and opens keys as the file says now; as `first` where there is no file."""
+    """Wraps and unwraps keys with the KEK in the file; with `first` where there is no file."""
 
     def __init__(self, first: KekStore, file: Path | None) -> None:
         self._store = first
@@ -44,7 +44,7 @@ class ReloadingKeyStore:
         try:
             return self._current().unwrap(wrapped)
         except KeyNotOpenedError:
-            # The file may have changed within the pause.
+            # The file may have changed since it was last checked.
             self._looked_s = float("-inf")
             return self._current().unwrap(wrapped)
 
@@ -57,7 +57,7 @@ class ReloadingKeyStore:
                 read = msgspec.json.decode(self._file.read_bytes(), type=_Keys)
                 self._store, self._seen = KekStore(read.kek, read.retiring_kek), changed
         except (OSError, CosemError, *UNREADABLE) as error:
-            # Its words would quote the file. The keys before stay.
+            # The error's text would quote the file, so only its type is logged. The previous keys stay in use.
             log.warning("the file of the key-encryption key cannot be read", why=type(error).__name__)
         self._looked_s = time.monotonic()
         return self._store

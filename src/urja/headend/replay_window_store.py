@@ -1,8 +1,9 @@
-"""Replay windows at rest: what changed is written about once a second, sealed, and read back at the start.
+"""Storage of replay windows: changed ones are written about once a second, sealed, and read back at the start.
 
-A crash forgets at most the last second of windows. A push replayed inside that second is decoded once more, and
-the ingest, which knows the rows, ignores it. What was not written by a head end, or is damaged, is no window: were it
-passed over, old pushes would be fresh again. The meters of that group wait until a session has proven their counters.
+A crash loses at most the last second of windows. A push replayed from that second is decoded once more, and the
+ingest, which knows the rows, ignores it. A stored value that no head end has written, or that is damaged, is not used
+as a window, and it is not skipped either, because then old pushes would count as fresh. The pushes of the meters in
+that group are refused until a session has proven their counters.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ STORE_EVERY_S: Final = 1.0
 
 
 async def restore_windows(broker: Broker, roster: Roster, seal: Seal) -> None:
-    """Read every group's windows; raises BrokerUnavailableError."""
+    """Read the windows of all groups into the roster. Raises BrokerUnavailableError."""
     states = await asyncio.gather(*(broker.get(WINDOWS, str(group)) for group in range(WINDOW_GROUPS)))
     for group, (sealed, _) in enumerate(states):
         if sealed is None:
@@ -33,7 +34,7 @@ async def restore_windows(broker: Broker, roster: Roster, seal: Seal) -> None:
         try:
             roster.restore(group, _opened(group, sealed, seal))
         except (UnsealedError, LocalError) as error:
-            log.error("replay windows cannot be read: their meters' pushes wait", group=group, why=str(error))  # noqa: TRY400
+            log.error("replay windows cannot be read: pushes are refused", group=group, why=str(error))  # noqa: TRY400 - an expected cause
             roster.lose(group)
 
 
@@ -41,7 +42,7 @@ def _opened(group: int, sealed: bytes, seal: Seal) -> bytes:
     try:
         return seal.open(_name(group), sealed)
     except UnsealedError:
-        # Versions before wrote without a seal. What the broker writes by itself is JSON, or nothing.
+        # Earlier versions wrote without a seal. A value that the broker writes by itself is JSON or empty.
         if sealed and not sealed.startswith(b"{"):
             return sealed
         raise
@@ -52,7 +53,7 @@ def _name(group: int) -> str:
 
 
 async def store_windows(broker: Broker, roster: Roster, intake: Intake, seal: Seal) -> None:
-    """Write the groups in which something was accepted. What the broker does not take stays to be written."""
+    """Write the groups in which a push was accepted. A group that the broker does not take stays marked as changed."""
     groups = np.flatnonzero(intake.dirty_groups).tolist()
     if not groups:
         return
@@ -69,11 +70,11 @@ async def store_windows(broker: Broker, roster: Roster, intake: Intake, seal: Se
             intake.dirty_groups[group] = True
             if not isinstance(outcome, StreamError):
                 raise outcome
-            log.warning("windows are not written", group=group, why=str(outcome))
+            log.warning("replay windows not stored", group=group, why=str(outcome))
 
 
 async def store_windows_periodically(broker: Broker, roster: Roster, intake: Intake, seal: Seal) -> None:
-    """`store_windows` about once a second."""
+    """Call `store_windows` about once a second for as long as the process runs."""
     while True:
         await asyncio.sleep(STORE_EVERY_S)
         await store_windows(broker, roster, intake, seal)

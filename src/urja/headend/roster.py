@@ -1,7 +1,8 @@
-"""The meters a head end knows: the registry's projection as a local table, keys unwrapped, windows restored.
+"""The meters a head end knows: the registry's projection as a local table, with keys unwrapped and windows restored.
 
-A meter has a *slot*, a small number that its pushes carry through the decoder; what is needed per push (device
-id, shard, window group) lies in arrays by slot, so that a batch is placed by indexing and not by look-ups.
+A meter has a *slot*, a small number that its pushes carry through the decoder; the values needed for each push
+(device id, shard, window group) are in arrays by slot, so that a batch is converted by indexing and not by dictionary
+look-ups.
 """
 
 import hashlib
@@ -28,22 +29,23 @@ from urja.stream.signing import ForgedError
 log = structlog.get_logger()
 
 PUSH_SAP: Final = 64
-"""Where meters push to, where their type says nothing else (IS 15959-2)."""
+"""The client SAP that meters push to, where their type has no other (IS 15959-2)."""
 
 INSPECTION_INTERVAL_S: Final = 3600
-"""Business time."""
+"""Seconds of business time between two requests to inspect one meter."""
 WINDOW_GROUPS: Final = 64
-"""Windows are kept at rest in this many values: few writes a second, each far below the broker's limit."""
+"""Number of stored values over which replay windows are spread: few writes a second, each far below the broker's
+limit."""
 
 _LOST: Final = MAX_COUNTER
-"""Where a window stands that was lost: nothing is fresh in it."""
+"""The position of a window that was lost: no counter is fresh in it."""
 
 _TITLE, _KEY_ID, _WINDOW, _ESW = 8, 4, 12, 16
 _AT_REST: Final = _TITLE + _KEY_ID + _WINDOW + _ESW
 
 
 def group_of(bucket: int) -> int:
-    """The window group of a bucket: ranges, like shards."""
+    """The window group of a bucket; groups are ranges of buckets, like shards."""
     return bucket * WINDOW_GROUPS // BUCKETS
 
 
@@ -53,7 +55,9 @@ def _key_id(keys: SuiteKeys) -> bytes:
 
 @dataclass(slots=True)
 class NextPair:
-    """Keys that a meter is being given: it may have these or those before, until the projection knows which."""
+    """Keys that a meter is being given: until the projection knows which, the meter may have these or the previous
+    ones.
+    """
 
     number: int
     keys: SuiteKeys
@@ -62,7 +66,7 @@ class NextPair:
     row: int
     hls_secret: bytes | None = field(default=None, repr=False)
     expected: bool = True
-    """Whether the meter is more likely to have these: a session tries them first. Not known after a start."""
+    """Whether the meter probably has these keys already: a session then tries them first. Not known after a start."""
 
 
 @dataclass(slots=True)
@@ -81,10 +85,10 @@ class Meter:
     hls_secret: bytes | None = field(default=None, repr=False)
     next: NextPair | None = None
     asked_at: int = field(default=-(2**63))
-    """When a person was last asked to look at its pushes."""
+    """When an inspection of its pushes was last requested (seconds since the Unix epoch)."""
 
     def to_be_asked(self, at_s: int) -> bool:
-        """Whether a person is to be asked now to look at what it sends: once an hour, not for each message."""
+        """Return whether to request an inspection of the meter's messages now: once an hour, not for each message."""
         due = at_s - self.asked_at >= INSPECTION_INTERVAL_S
         if due:
             self.asked_at = at_s
@@ -92,7 +96,7 @@ class Meter:
 
     @property
     def window(self) -> ReplayWindow:
-        """Its replay window as it is now."""
+        """Its present replay window."""
         return self.windows.at(self.row)
 
     @property
@@ -101,9 +105,9 @@ class Meter:
         return self.windows.highest(self.row) == _LOST
 
     def proves(self, key_id: bytes, counter: int) -> None:
-        """It has sent a fresh message under this counter: a window that was lost begins there.
+        """Note that the meter has sent a fresh message under this counter: a window that was lost begins there.
 
-        Its pushes and its answers use one counter, or two of them would have one nonce.
+        Pushes and answers of a meter use one counter, because two counters would produce the same nonce twice.
         """
         pairs = [(self.key_id, self.windows, self.row)]
         if self.next is not None:
@@ -115,11 +119,13 @@ class Meter:
 
     @property
     def interval_s(self) -> int:
-        """The length of its blocks: its own, or what its type says."""
+        """The length of its intervals in seconds: its own, or that of its type."""
         return self.entry.interval_s or self.compiled.device_type.interval_s
 
     def at_rest(self) -> bytes:
-        """What is persisted of each pair of keys: title, key, window, event status word; nothing before its first push."""
+        """The stored form for each pair of keys: title, key id, window, event status word; nothing before its first
+        push.
+        """
         pairs = [(self.key_id, self.windows, self.row)]
         if self.next is not None:
             pairs.append((self.next.key_id, self.next.windows, self.next.row))
@@ -129,49 +135,49 @@ class Meter:
 
 
 class Roster:
-    """Meters by system title, kept in step with the projection by `apply`."""
+    """Meters by system title, kept up to date with the projection by `apply`."""
 
     def __init__(
         self, keys: KeyStore, key_maker: KeyGenerator, types: KnownTypes, pipeline_key: bytes = b""
     ) -> None:
-        """`pipeline_key` verifies what the pipeline signs; without one (empty) `apply_change` takes no entry."""
+        """`pipeline_key` verifies the pipeline's signatures; with an empty one, `apply_change` accepts no entry."""
         self._pipeline_key = pipeline_key
         self._keys = keys
         self._types = types
         self._untyped: dict[bytes, DeviceEntry] = {}
-        """Meters whose type cannot be used: they wait for it."""
+        """Meters whose type cannot be used yet."""
         self._key_maker = key_maker
         self.pushes = PushMeters(secrets.randbits(64))
-        """What the push decoder finds meters in."""
+        """The table in which the push decoder finds meters."""
         self.next_pushes = PushMeters(secrets.randbits(64))
-        """The same under the keys that meters are being given."""
+        """The same with the keys that meters are being given."""
         self.meters: dict[bytes, Meter] = {}
         self.by_slot: list[Meter] = []
         self.unusable: dict[bytes, str] = {}
-        """Meters in the projection whose pushes cannot be taken, and why."""
+        """Meters in the projection whose pushes cannot be accepted, and why."""
         self.unreadable: dict[str, str] = {}
         """Keys of the projection whose entries are refused, and why."""
         self._versions: dict[bytes, int] = {}
-        """The newest version of each entry so far, also of meters that are not known now."""
+        """The newest version of each entry seen so far, also of meters that are not known now."""
         self.lost_groups: set[int] = set()
         """Groups of windows that could not be read when the process began."""
         self._lost: set[bytes] = set()
-        """Meters whose windows were lost, perhaps proven since."""
+        """Meters whose windows were lost, including those that have been proven since."""
         self.device_ids = np.zeros(1024, np.int64)
         self.shards = np.zeros(1024, np.int16)
         self.groups = np.zeros(1024, np.int16)
         self.intervals_s = np.zeros(1024, np.int64)
         self.push_saps = {PUSH_SAP}
-        """Client SAPs that meters known so far send their pushes to; one is not taken out again."""
+        """Client SAPs that meters known so far push to; none is removed again."""
         self._members: list[set[int]] = [set() for _ in range(WINDOW_GROUPS)]
         self._at_rest: list[dict[bytes, dict[bytes, bytes]]] = [{} for _ in range(WINDOW_GROUPS)]
-        """By group, title and key, the windows of meters that are not known now: they may come back, and are persisted
-        until then."""
+        """By group, title and key id, the stored windows of meters that are not known now; they may come back, and
+        their windows are stored until then."""
 
     def restore(self, group: int, state: bytes) -> None:
-        """Take the windows of a group as they were persisted; call it before `apply` brings the meters.
+        """Take the stored windows of a group; called before `apply` adds the meters.
 
-        Raises LocalError, and takes nothing, where these are no windows.
+        Raises LocalError, and takes none, where the stored value is damaged.
         """
         found = _by_title(state)
         for states in found.values():
@@ -181,12 +187,12 @@ class Roster:
             self._at_rest[group].setdefault(title, {}).update(states)
 
     def lose(self, group: int) -> None:
-        """The windows of a group cannot be read: its meters' pushes wait until their counters are proven."""
+        """Mark the windows of a group as lost: pushes of its meters are refused until their counters are proven."""
         self.lost_groups.add(group)
 
     @property
     def without_windows(self) -> int:
-        """How many meters wait for that."""
+        """The number of meters whose windows are lost."""
         return sum(self.meters[title].window_is_lost for title in self._lost if title in self.meters)
 
     def _window(self, title: bytes, entry: DeviceEntry, state: bytes | None) -> tuple[ReplayWindow, int]:
@@ -198,10 +204,11 @@ class Roster:
         return window, esw
 
     def apply_change(self, change: DeviceChange) -> None:
-        """As `apply`, for what the projection's feed gives.
+        """Apply a signed change from the projection's feed.
 
-        Where that is not the pipeline's, of another meter, older than what was there or no entry, the meter goes on as it
-        was; one that is not known is unusable, its pushes are quarantined and its window stays.
+        Where it is not signed by the pipeline, is for another meter, is older than the present entry, or is no entry,
+        a known meter continues unchanged; an unknown one is unusable, its pushes are quarantined and its window
+        stays.
         """
         title = _title_of(change.key)
         entry = None
@@ -227,7 +234,7 @@ class Roster:
         log.error("an entry of the projection is refused", key=key, why=why)
 
     def apply_type(self, change: TypeChange) -> None:
-        """A meter type came into force, was removed or cannot be read: its meters, and no others, follow."""
+        """Apply a meter type that came into force, was removed or cannot be read: its meters, and no others, follow."""
         if not self._types.apply(change):
             return
         known = (meter.entry for meter in self.meters.values())
@@ -236,7 +243,7 @@ class Roster:
                 self.apply(entry.key, entry)
 
     def apply(self, key: str, entry: DeviceEntry | None) -> None:
-        """A meter of the projection was added, changed or removed."""
+        """Add, change or remove a meter."""
         title = bytes.fromhex(key)
         if entry is None:
             self._forget(title)
@@ -271,10 +278,10 @@ class Roster:
 
     def _adopt(self, title: bytes, entry: DeviceEntry, keys: SuiteKeys, compiled: CompiledType) -> None:
         key_id = _key_id(keys)
-        # The lists of a fleet that says the same are kept once.
+        # Meters with equal push lists share one tuple: a fleet would otherwise hold it a hundred thousand times.
         entry = msgspec.structs.replace(entry, pushes=compiled.pushes)
         known = self.meters.get(title)
-        # Counters start anew with a key change, so a window belongs to its key.
+        # Counters begin again with a key change, so a window belongs to its key.
         at_rest = self._at_rest[group_of(entry.bucket)].pop(title, {})
         if known is not None:
             self._members[group_of(known.entry.bucket)].discard(known.slot)
@@ -327,8 +334,8 @@ class Roster:
         try:
             return self._key_maker.open(title, made)
         except KeyNotOpenedError as error:
-            # The keys before are still good, so the meter goes on; these are not to be sent to it.
-            log.error("new keys of a meter cannot be used", system_title=title.hex(), why=str(error))  # noqa: TRY400
+            # The present keys are still good, so the meter continues with them; the new ones must not be sent to it.
+            log.error("new keys of a meter cannot be used", system_title=title.hex(), why=str(error))  # noqa: TRY400 - an expected cause
             return None
 
     def _append(self, meter: Meter) -> None:
@@ -346,13 +353,13 @@ class Roster:
         self._untyped.pop(title, None)
         if meter is None:
             return
-        # It may come back: its window must not be forgotten with it.
+        # It may come back, and without its window old pushes would count as fresh.
         if states := _by_title(meter.at_rest()):
             self._at_rest[group_of(meter.entry.bucket)] |= states
         self._members[group_of(meter.entry.bucket)].discard(meter.slot)
 
     def without_window(self, title: bytes) -> PushMeters:
-        """A known meter with an empty window: for a frame whose age an operator vouches for."""
+        """A decoder table of one known meter with an empty window: for a frame whose age an operator vouches for."""
         meter = self.meters[title]
         alone = PushMeters(secrets.randbits(64))
         tagless = _may_lack_tag(meter.compiled)
@@ -360,13 +367,15 @@ class Roster:
         return alone
 
     def group_state(self, group: int) -> bytes:
-        """What `restore` takes: the windows of a group's meters, also of those that are not known now."""
+        """The stored form of a group's windows, as `restore` takes it, including those of meters that are not known
+        now.
+        """
         known = b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
         return known + b"".join(one for states in self._at_rest[group].values() for one in states.values())
 
 
 def _title_of(key: str) -> bytes:
-    """The system title that a key of the projection names; empty where it names none."""
+    """The system title in a key of the projection; empty where it has none."""
     try:
         title = bytes.fromhex(key)
     except ValueError:
@@ -375,7 +384,7 @@ def _title_of(key: str) -> bytes:
 
 
 def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:
-    """What is persisted, by title and key. Raises LocalError where it is not whole."""
+    """Stored windows by title and key id. Raises LocalError where the value is damaged."""
     if len(state) % _AT_REST:
         raise LocalError(f"windows at rest are {_AT_REST} bytes each, and these are {len(state)}")
     found: dict[bytes, dict[bytes, bytes]] = {}
@@ -389,7 +398,7 @@ def _by_title(state: bytes) -> dict[bytes, dict[bytes, bytes]]:
 
 
 def _restored(state: bytes | None) -> tuple[ReplayWindow, int]:
-    """The window and the event status word as they were persisted; new ones where nothing was."""
+    """The window and event status word in a stored form; new ones where it is None."""
     if state is None:
         return ReplayWindow(), 0
     return ReplayWindow.from_bytes(state[_TITLE + _KEY_ID : _AT_REST - _ESW]), int.from_bytes(

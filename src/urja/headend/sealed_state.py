@@ -1,9 +1,10 @@
-"""State that the head ends of an installation share in the broker's store, sealed so that only they can have written it.
+"""State that the head ends of an installation share in the broker's store, sealed so that only they can have written
+it.
 
-The broker's rights do not protect it: the server publishes its answers to whichever reply subject a client names, an
-acknowledgement as well as a stored value, so that each user of the broker can overwrite each key. A seal (HMAC-SHA256,
-RFC 2104) is made with a key derived from the key-encryption key, which the pipeline does not have, and covers the name
-of the value, so that one value does not pass for another.
+The broker's permissions do not protect it: the server publishes its answers, an acknowledgement as well as a stored
+value, to the reply subject that a client names, so that every user of the broker can overwrite every key. A seal
+(HMAC-SHA256, RFC 2104) is made with a key derived from the key-encryption key, which the pipeline does not have. It
+covers the name of the value, so that one value does not pass for another.
 """
 
 import hmac
@@ -21,24 +22,24 @@ _SEAL_BYTES: Final = 32
 
 
 class Seal:
-    """Seals values by their names, and opens what is sealed."""
+    """Seals values by their names, and opens sealed values."""
 
     def __init__(self, kek: bytes) -> None:
         self._key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(kek)
 
     def close(self, name: str, value: bytes) -> bytes:
-        """The value, sealed."""
+        """The value with its seal in front."""
         return self._mac(name, value) + value
 
     def open(self, name: str, sealed: bytes, revision: int = 0) -> bytes:
-        """The value; raises UnsealedError where no head end has sealed it under this name."""
+        """The value without its seal. Raises UnsealedError where no head end has sealed it under this name."""
         value = sealed[_SEAL_BYTES:]
         if not hmac.compare_digest(sealed[:_SEAL_BYTES], self._mac(name, value)):
             raise UnsealedError(name, revision)
         return value
 
     def tag(self, name: str, value: bytes) -> bytes:
-        """What only head ends can make of a value that is kept elsewhere."""
+        """A tag that only head ends can make, for a value that is stored elsewhere."""
         return self._mac(name, value)
 
     def _mac(self, name: str, value: bytes) -> bytes:
@@ -46,26 +47,30 @@ class Seal:
 
 
 class SealedState:
-    """Reads and writes values in the bucket `orders`."""
+    """Sealed values in the broker's bucket `orders`."""
 
     def __init__(self, broker: Broker, seal: Seal) -> None:
         self._broker = broker
         self._seal = seal
 
     async def get(self, name: str) -> tuple[bytes | None, int]:
-        """`(value, revision)`; `(None, 0)` where there has never been one. Raises UnsealedError for a wrong seal."""
+        """`(value, revision)`; `(None, 0)` where there has never been a value. Raises UnsealedError for a wrong seal,
+        and StreamError.
+        """
         sealed, revision = await self._broker.get(ORDERS, name)
         if sealed is None:
             return None, 0
         return self._seal.open(f"orders/{name}", sealed, revision), revision
 
     async def put(self, name: str, value: bytes, revision: int) -> int:
-        """Write a value that is still at `revision`; the new revision. Raises RevisionConflictError where it is not."""
+        """Write a value whose revision is still `revision`; return the new revision. Raises RevisionConflictError
+        where it is not.
+        """
         return await self._broker.put(ORDERS, name, self._seal.close(f"orders/{name}", value), revision)
 
 
 class UnsealedError(PoisonMessageError):
-    """A value that no head end has written; `revision` is what replaces it must name."""
+    """A value that no head end has written; `revision` is the one to give when it is replaced."""
 
     def __init__(self, name: str, revision: int) -> None:
         super().__init__(f"the head ends' state {name} in the broker was not written by a head end")

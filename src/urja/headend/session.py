@@ -1,8 +1,8 @@
 """One session with one meter.
 
-IS 15959-2: the utility client opens with HLS (mechanism 5, GMAC, or 2, by a secret of the meter) and everything
-after it is authenticated and encrypted. The invocation counter that the meter has seen of a client is readable
-through the public one.
+IS 15959-2: the utility client associates with HLS (mechanism 5, GMAC, or 2, with a secret of the meter) and
+everything after it is authenticated and encrypted. The invocation counter that the meter has last seen of a client
+can be read through the public client.
 """
 
 import secrets
@@ -51,25 +51,27 @@ SERVER_SAP: Final = 1
 READER_COUNTER: Final = "0.0.43.1.2.255"
 UTILITY_COUNTER: Final = "0.0.43.1.3.255"
 _COUNTER_OBIS: Final = {READER_SAP: READER_COUNTER, UTILITY_SAP: UTILITY_COUNTER, 80: "0.0.43.1.5.255"}
-"""By the standard's SAPs (IS 15959-2)."""
+"""The counter object of a client, by the standard's SAPs (IS 15959-2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who we are to a meter. `keys` None: without ciphering. `secret`: of LLS and of the HLS that takes one."""
+    """Our identity towards a meter. `keys` None: without ciphering. `secret`: of LLS and of the HLS mechanism that
+    takes one.
+    """
 
     sap: int = UTILITY_SAP
     mechanism: Mechanism = Mechanism.HLS_GMAC
     keys: SuiteKeys | None = field(default=None, repr=False)
     secret: bytes = field(default=b"", repr=False)
     title: bytes = b""
-    """System title, 8 bytes where it ciphers; see `random_title`."""
+    """System title of 8 bytes, where the client ciphers; see `random_title`."""
     server_sap: int = SERVER_SAP
     public_sap: int = PUBLIC_SAP
     counter_obis: str | None = None
-    """Where the meter keeps this client's counter; None: where the standard has it for the SAP."""
+    """The object with this client's counter in the meter; None: the standard's for the SAP."""
     first_counter: int | None = None
-    """The invocation counter to begin with. None: the meter's own counter object says where it stands."""
+    """The invocation counter to begin with; None: the meter's own counter object is read."""
 
     @property
     def ciphered(self) -> bool:
@@ -77,16 +79,16 @@ class Client:
 
 
 def random_title() -> bytes:
-    """A system title of our own, with 40 bits drawn by lot.
+    """A system title of our own with 40 random bits.
 
-    A nonce is a title and a counter (IEC 62056-5-3, 5.3.4.8.2). Counters come from a store that can be lost, or be put
-    back from an older copy; under a title that was never used before they all are free.
+    A nonce is a title and a counter (IEC 62056-5-3, 5.3.4.8.2). Counters come from a store that can be lost or
+    restored from an older copy; under a title that was never used before, all of them are free.
     """
     return _MAKER + secrets.token_bytes(5)
 
 
 def utility_client(saps: Associations, title: bytes) -> Client:
-    """The client of a type's utility association, without keys and secret yet."""
+    """The utility client of a meter type, without keys and secret."""
     return Client(
         title=title,
         sap=saps.utility_sap,
@@ -98,12 +100,12 @@ def utility_client(saps: Associations, title: bytes) -> Client:
 
 
 class Session:
-    """An open association. Errors of the protocol become `SessionFailedError`."""
+    """An open association. Protocol errors become `SessionFailedError`."""
 
     key_id: bytes = b""
-    """Which of the meter's pairs of keys it was opened under."""
+    """The id of the meter's key pair that the session was opened with."""
     by_new_secret: bool = False
-    """Whether it was opened by the HLS secret that the meter is being given."""
+    """Whether it was opened with the HLS secret that the meter is being given."""
 
     def __init__(
         self,
@@ -118,20 +120,20 @@ class Session:
         self._line = line
         self._sap = client_sap
         self._purpose = purpose
-        """What all its round trips are for, where that is one thing."""
+        """The purpose of all its round trips, where they have only one."""
         self._reopen: Callable[[], Awaitable[Session]] | None = None
 
     @property
     def unanswered(self) -> bool:
-        """Whether it goes on in a kept association, and the meter has not answered in it yet."""
+        """Whether it continues in a pooled association and the meter has not answered in it yet."""
         return self._reopen is not None
 
     def resume(self, reopen: Callable[[], Awaitable["Session"]]) -> None:
-        """Go on in a kept association; where the meter has ended it meanwhile, `reopen` gives another, once."""
+        """Continue in a pooled association; where the meter has ended it meanwhile, `reopen` opens another one, once."""
         self._reopen = reopen
 
     async def get(self, attribute: CosemAttribute, access: Access | None = None) -> Data:
-        """Read one attribute; SessionFailedError (refused) where the meter gives a reason instead."""
+        """Read one attribute. Raises SessionFailedError (refused) where the meter gives a reason instead of a value."""
         try:
             event = await self._service(lambda association: association.get(attribute, access))
             value = event.data if isinstance(event, GetResult) else None
@@ -145,7 +147,7 @@ class Session:
         return value
 
     async def get_each(self, attributes: Sequence[CosemAttribute]) -> list[Data | None]:
-        """Read several attributes, at once where the meter can; None where it gives no value."""
+        """Read several attributes, in one request where the meter supports it; None where it gives no value."""
         if not attributes:
             return []
         if not self.association.conformance & Conformance.MULTIPLE_REFERENCES:
@@ -163,7 +165,7 @@ class Session:
         return found
 
     async def set(self, attribute: CosemAttribute, value: Data) -> None:
-        """Write one attribute; SessionFailedError (refused, busy) where the meter does not take it."""
+        """Write one attribute. Raises SessionFailedError (refused, busy) where the meter does not take the value."""
         try:
             event = await self._service(lambda association: association.set(attribute, value))
         except CosemError as error:
@@ -173,7 +175,9 @@ class Session:
         _require_written(attribute, event.result)
 
     async def set_each(self, values: Mapping[CosemAttribute, Data]) -> None:
-        """Write several attributes in order, at once where the meter can; SessionFailedError where one is not taken."""
+        """Write several attributes in order, in one request where the meter supports it. Raises SessionFailedError
+        where one is not taken.
+        """
         if len(values) < 2 or not self.association.conformance & Conformance.MULTIPLE_REFERENCES:
             for attribute, value in values.items():
                 await self.set(attribute, value)
@@ -192,7 +196,7 @@ class Session:
             _require_written(attribute, result)
 
     async def action(self, method: CosemMethod, parameter: Data | None = None) -> None:
-        """Invoke one method; SessionFailedError (refused, busy) where the meter does not carry it out."""
+        """Invoke one method. Raises SessionFailedError (refused, busy) where the meter does not carry it out."""
         try:
             event = await self._service(lambda association: association.action(method, parameter))
         except CosemError as error:
@@ -212,7 +216,7 @@ class Session:
             raise
 
     async def open(self) -> None:
-        """Associate; raises SessionFailedError."""
+        """Associate. Raises SessionFailedError."""
         try:
             event = await self._exchange(self.association.associate(), Purpose.ASSOCIATION)
         except CosemError as error:
@@ -221,7 +225,9 @@ class Session:
             raise SessionFailedError(FailureKind.PROTOCOL, f"{type(event).__name__} answers an AARQ")
 
     async def close(self) -> None:
-        """Release, as far as the meter still listens: a session that failed is not made to fail twice."""
+        """Release the association if the meter still answers; a failure here is ignored, because the session has
+        ended.
+        """
         if self.association.state is State.IDLE:
             return
         try:
@@ -231,10 +237,10 @@ class Session:
             self.association.lost()
 
     async def _service(self, request: Callable[[ClientAssociation], bytes]) -> ClientEvent:
-        """One service; once more in a new association where the meter does not know the kept one any more.
+        """Request one service; once more in a new association where the meter has ended the pooled one.
 
-        It has carried nothing out then. Should the refusal be forged, it is told the same twice, and what a command
-        tells says what is to be.
+        A meter that has ended the association has carried nothing out. If the refusal is forged, the meter receives
+        the same request twice, which is harmless because commands set a state and do not change one.
         """
         try:
             event = await self._exchange(request(self.association))
@@ -249,7 +255,7 @@ class Session:
         return event
 
     async def _exchange(self, apdu: bytes, purpose: Purpose = Purpose.REQUEST) -> ClientEvent:
-        """Send, follow blocks and proofs, return the event that ends the exchange."""
+        """Send a request, follow blocks and proofs, return the event that ends the exchange."""
         purpose = self._purpose or purpose
         self._send(apdu, purpose)
         while True:
@@ -276,9 +282,9 @@ def _refusal(result: str, what: str, *, busy: bool) -> SessionFailedError:
 
 
 class AssociationOpener:
-    """One meter as a client meets it: opens associations, each under counters that were never used before.
+    """Opens associations of one client with one meter, each with invocation counters that were never used before.
 
-    `name` is what the counters are reserved under; with a `title` no other meter is taken.
+    Counters are reserved under `name`; where `title` is given, a meter with another system title is refused.
     """
 
     def __init__(self, client: Client, counters: Counters, name: str, title: bytes | None = None) -> None:
@@ -288,11 +294,11 @@ class AssociationOpener:
         self._title = title
 
     async def open(self, line: ApduChannel, trips: RoundTrips) -> Session:
-        """An open session; raises SessionFailedError and, from the reservation, StreamError.
+        """Open a session. Raises SessionFailedError and, from the reservation of counters, StreamError.
 
-        Where our counter is known it is used. The meter's own is asked for where it is not, and after a refusal, which
-        may mean anything: only where the meter's stands above ours was it the counter, and the association is tried
-        once more above it.
+        Where our counter is known it is used. The meter's own is read where ours is not known, and after a refusal,
+        which may have any reason: only where the meter's counter is above ours was it the reason, and the association
+        is tried once more with a counter above it.
         """
         if not self._client.ciphered:
             return await self._associate(line, trips, (0, 0))
@@ -303,7 +309,7 @@ class AssociationOpener:
             return await self._associate(line, trips, block)
         except SessionFailedError as failure:
             if failure.kind not in _MAY_BE_THE_COUNTER:
-                # Some meters drop what comes under a counter that they have seen, without a word.
+                # Some meters drop a message under a counter that they have seen, without an answer.
                 self._counters.doubt(self._name)
                 raise
             last_seen = await self._asked_why(line, trips, failure)
@@ -323,10 +329,10 @@ class AssociationOpener:
         return session
 
     def give_back(self, association: ClientAssociation) -> None:
-        """Keep what an association did not use of its counters for the next one; it sends nothing more."""
+        """Return the unused counters of an association for the next one; this association sends nothing more."""
         if self._client.ciphered:
             first, limit = association.invocation_counter, association.invocation_limit
-            # Were it given back twice, the second time would bring back what has been used since the first.
+            # Given back twice, counters that were used since the first time would be used again.
             association.invocation_limit = first
             self._counters.give_back(self._name, first, limit)
 
@@ -364,7 +370,9 @@ class AssociationOpener:
         return given - 1 if given is not None else await read_counter(line, self._client, trips)
 
     async def _asked_why(self, line: ApduChannel, trips: RoundTrips, refusal: SessionFailedError) -> int:
-        """The meter's own counter, after a refusal; the refusal itself where the meter does not tell it."""
+        """The meter's own counter after a refusal. Raises the refusal itself where the meter does not give the
+        counter.
+        """
         try:
             return await read_counter(line, self._client, trips)
         except SessionFailedError as failure:
@@ -374,7 +382,7 @@ class AssociationOpener:
 
 
 _MAY_BE_THE_COUNTER: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_KEY})
-"""How a meter's "your counter is behind mine" may look: diagnostics and exceptions name no reason that all share."""
+"""Failures by which a meter may refuse a counter that is too low: meters share no diagnostic or exception for it."""
 
 
 @asynccontextmanager
@@ -386,9 +394,10 @@ async def open_session(
     kept: ClientAssociation | None = None,
     keep: Callable[[ClientAssociation], bool] | None = None,
 ) -> AsyncIterator[Session]:
-    """An open session over a line that is held, in a `kept` association where one is given.
+    """Open a session over a channel, in the association `kept` where one is given.
 
-    Released on leaving, unless `keep` takes the association. Raises SessionFailedError and, from the reservation, StreamError.
+    It is released on leaving, unless `keep` takes the association. Raises SessionFailedError and, from the
+    reservation of counters, StreamError.
     """
     trips = RoundTrips() if trips is None else trips
     session = await peer.open(line, trips) if kept is None else peer.resume(line, kept, trips)
@@ -396,7 +405,7 @@ async def open_session(
     try:
         yield session
     except SessionFailedError as failure:
-        # A meter that only said no still has its association open; with the others there is nobody to ask.
+        # A meter that only refused still has its association open; after other failures there is nothing to release.
         if failure.kind in (FailureKind.REFUSED, FailureKind.OURS):
             await session.close()
         raise
@@ -416,9 +425,9 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
 
 
 async def read_counter(line: ApduChannel, client: Client, trips: RoundTrips) -> int:
-    """The invocation counter that the meter last accepted from this client; raises SessionFailedError.
+    """Read the invocation counter that the meter last accepted from this client. Raises SessionFailedError.
 
-    The public association proves nothing: what a wrong value can do is bounded by `counters`.
+    The public association is not authenticated: `invocation_counters` limits the effect of a wrong value.
     """
     obis = client.counter_obis or _COUNTER_OBIS.get(client.sap)
     if obis is None:

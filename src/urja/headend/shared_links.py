@@ -1,8 +1,8 @@
-"""Lines that many meters are behind: one session at a time on each, in the order in which they asked.
+"""Links with many meters behind them: one session at a time on each, in the order of the requests.
 
-Orders to a load switch go first: a payment waits for them. A dead meter costs the others its time-out and no more, as
-it asks again at the end of the queue, and then with one attempt instead of three. What comes beyond a few that wait is
-sent away at once, so that one slow line does not hold the head end's places for reads of all others.
+Orders to a load switch go first, because a payment waits for them. A meter that does not answer costs the others its
+time-out and no more: it returns to the end of the queue, and then gets one attempt instead of three. Requests beyond
+a few waiting ones are refused at once, so that one slow link does not take up the head end's sessions for all others.
 """
 
 import asyncio
@@ -16,14 +16,15 @@ from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 
 WAIT_S: Final = 45.0
-"""For one's turn: with a session after it, below what a read or an order may take in all."""
+"""Seconds to wait for a turn: with a session after it, less than a read or an order may take in all."""
 MOST_WAITING: Final = 8
 REOPEN_S: Final = 0.2
-"""Until a way that was closed is opened again: a gateway with room for one needs a moment to see it gone."""
+"""Seconds until a connection that was closed is opened again: a gateway with room for one needs a moment to notice
+that it is gone."""
 
 
 class _Queue:
-    """Turns on one line: who asks first, and before them what is urgent."""
+    """Turns on one link: in the order of requests, urgent ones first."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -33,11 +34,13 @@ class _Queue:
 
     @property
     def waiting(self) -> int:
-        """How many sessions wait for their turn."""
+        """The number of sessions that wait for their turn."""
         return sum(not turn.done() for turn in (*self._urgent, *self._others))
 
     async def take(self, *, urgent: bool) -> None:
-        """Wait for a turn; raises SessionFailedError (busy)."""
+        """Wait for a turn. Raises SessionFailedError (busy) where too many wait already or the turn does not come in
+        time.
+        """
         if not self.is_held:
             self.is_held = True
             return
@@ -61,11 +64,11 @@ class _Queue:
         if turn in queue:
             queue.remove(turn)
         elif turn.done() and not turn.cancelled():
-            # It came in the moment of giving up: it is the next one's.
+            # The turn came at the moment of giving up: pass it on, or the link would stay held for ever.
             self.pass_on()
 
     def pass_on(self) -> None:
-        """The turn is over: the next one's, or nobody's."""
+        """End a turn: the next session gets it, or the link is free."""
         for queue in (self._urgent, self._others):
             while queue:
                 turn = queue.popleft()
@@ -76,18 +79,20 @@ class _Queue:
 
 
 class SharedLink:
-    """One line, and the way to it while it is in use."""
+    """One link, and the connection to it while it is in use."""
 
     def __init__(self, name: str) -> None:
         self.queue = _Queue(name)
         self._connection: LinkConnection | None = None
         self._closed_at_s = float("-inf")
         self._silent: set[HdlcLinkAddress] = set()
-        """Meters that took no link when they were asked last."""
+        """Meters that did not answer the last request to set up a data link."""
 
     @asynccontextmanager
     async def line(self, meter: HdlcLinkAddress, server_sap: int) -> AsyncIterator[HdlcChannel]:
-        """The line to one meter, for whose turn it is; raises SessionFailedError (unreachable, and what the line does)."""
+        """The channel to one meter, whose turn it is. Raises SessionFailedError (unreachable, and the channel's
+        failures).
+        """
         spoilt = True
         try:
             connection = await self._open(meter)
@@ -98,11 +103,11 @@ class SharedLink:
                     self._note(meter, is_silent=line.is_silent)
             spoilt = False
         except SessionFailedError as failure:
-            # Silence is the meter's, not the line's; frames that come late are told apart by their addresses.
+            # No answer is the meter's failure, not the link's; late frames are told apart by their addresses.
             spoilt = failure.kind in (FailureKind.CUT, FailureKind.UNREACHABLE)
             raise
         finally:
-            # A gateway has few connections, and other tools want one.
+            # A gateway has few connections, and other programs need one: none is held while no session waits.
             if self._connection is not None and (spoilt or not self.queue.waiting):
                 self._connection.close()
                 self._connection = None
@@ -123,18 +128,18 @@ class SharedLink:
 
 
 class SharedLinks:
-    """The lines of one head end."""
+    """The links of one head end."""
 
     def __init__(self) -> None:
         self._links: dict[str, SharedLink] = {}
 
     def status(self) -> dict[str, int]:
-        """The lines in use, and how many sessions wait for each."""
+        """The links in use by name, and how many sessions wait for each."""
         return {name: link.queue.waiting for name, link in self._links.items() if link.queue.is_held}
 
     @asynccontextmanager
     async def turn(self, meter: HdlcLinkAddress, *, urgent: bool) -> AsyncIterator[SharedLink]:
-        """The line that a meter is behind, for one session; raises SessionFailedError (busy)."""
+        """The link that a meter is behind, for one session. Raises SessionFailedError (busy)."""
         name = meter.link.name
         link = self._links.setdefault(name, SharedLink(name))
         await link.queue.take(urgent=urgent)

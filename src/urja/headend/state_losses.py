@@ -1,8 +1,8 @@
-"""What head ends have lost of their shared state in the broker: an alarm until a person has seen it.
+"""Losses of the state that head ends share in the broker: an alarm until an operator has confirmed it.
 
-A send counter, a meter's memory of orders and the count of cuts begin anew safely as soon as they are needed, and are
-sealed again by that: nothing would show any more that something other than a head end had written there. The list is
-sealed like them and outlives the process.
+Send counters, a meter's order history and the counts of disconnections begin again safely as soon as they are needed,
+and are then sealed again: without this list nothing would show any more that something other than a head end had
+written there. The list is sealed as they are and outlives the process.
 """
 
 import asyncio
@@ -24,25 +24,25 @@ StateKind = Literal["counters", "orders", "brake", "losses"]
 READ_EVERY_S: Final = 2.0
 _KEY: Final = "losses"
 _NAMED: Final = 100
-"""Meters named of each kind; of more it is only said that there are."""
+"""Meters named for each kind; beyond this only the fact that there are more is noted."""
 _SENTENCES: Final[Mapping[StateKind, str]] = {
-    "counters": "the send counters of {meters} could not be read and went on far above the meter's own",
-    "orders": "what is remembered of the orders of {meters} could not be read: orders of before are not carried out",
+    "counters": "the send counters of {meters} could not be read and continue far above the meter's own",
+    "orders": "the order history of {meters} could not be read: earlier orders are not carried out",
     "brake": "the count of cuts could not be read: the ceilings count as reached for a day",
-    "losses": "the list of losses itself could not be read: what else was lost is not known",
+    "losses": "the list of losses itself could not be read: other losses are not known",
 }
 
 
 class StateLoss(msgspec.Struct, frozen=True):
-    """Losses of one kind."""
+    """The losses of one kind."""
 
     since: datetime
     names: list[str] = []
-    """Meters by system title."""
+    """System titles of the meters, in hex."""
     more: bool = False
 
     def with_name(self, name: str) -> "StateLoss":
-        """The same, with one more meter."""
+        """The same with one more meter."""
         if not name or name in self.names:
             return self
         if len(self.names) >= _NAMED:
@@ -50,7 +50,7 @@ class StateLoss(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, names=[*self.names, name])
 
     def sentence(self, what: StateKind) -> str:
-        """What was lost, in words."""
+        """What was lost, as a sentence for an operator."""
         count = (
             f"{'more than ' if self.more else ''}{len(self.names)} meter{'' if len(self.names) == 1 else 's'}"
         )
@@ -62,7 +62,7 @@ _Found = dict[StateKind, StateLoss]
 
 
 class StateLosses:
-    """The list as it is in the broker's store, kept in step with what other head ends and a person write."""
+    """The list of losses in the broker's store, kept up to date with what other head ends and operators write."""
 
     def __init__(self, state: SealedState, clock: Clock) -> None:
         self._state = state
@@ -70,7 +70,7 @@ class StateLosses:
         self.found: _Found = {}
 
     async def note(self, what: StateKind, name: str = "") -> None:
-        """Add a loss. Raises StreamError: what was lost must not begin anew before it is noted."""
+        """Add a loss. Raises StreamError: lost state must not begin again before the loss is noted."""
         while True:
             found, revision = await self._read()
             loss = found.get(what, StateLoss(self._clock.now())).with_name(name)
@@ -78,38 +78,40 @@ class StateLosses:
                 return
 
     async def look(self) -> None:
-        """Read the list. Raises StreamError."""
+        """Read the list from the store. Raises StreamError."""
         await self._read()
 
     async def run(self) -> None:
-        """Keep in step, for ever."""
+        """Read the list about every two seconds for as long as the process runs."""
         while True:
             try:
                 await self.look()
             except StreamError as error:
-                log.warning("the list of losses is not read", why=str(error))
+                log.warning("the list of losses was not read", why=str(error))
             await asyncio.sleep(READ_EVERY_S)
 
     async def clear(self) -> _Found:
-        """Begin an empty list; what was in it. Raises StreamError."""
+        """Empty the list and return its former content. Raises StreamError."""
         while True:
             found, revision = await self._read()
             if not found or await self._write({}, revision):
                 return found
 
     def sentences(self) -> list[str]:
-        """For a person."""
+        """The losses as sentences for an operator."""
         return [loss.sentence(what) for what, loss in self.found.items()]
 
     async def _read(self) -> tuple[_Found, int]:
-        """The list; one that no head end has written is a loss more, of which what is known here stays."""
+        """The list and its revision. A list that no head end has written counts as one more loss; known losses are
+        kept.
+        """
         while True:
             revision = 0
             try:
                 value, revision = await self._state.get(_KEY)
                 self.found = {} if value is None else msgspec.json.decode(value, type=_Found)
             except (PoisonMessageError, msgspec.MsgspecError) as error:
-                log.error("the list of losses cannot be read", why=str(error))  # noqa: TRY400
+                log.error("the list of losses cannot be read", why=str(error))  # noqa: TRY400 - an expected cause
                 revision = error.revision if isinstance(error, UnsealedError) else revision
                 loss = self.found.get("losses", StateLoss(self._clock.now()))
                 if not await self._write({**self.found, "losses": loss}, revision):
@@ -118,7 +120,7 @@ class StateLosses:
                 return self.found, revision
 
     async def _write(self, found: _Found, revision: int) -> bool:
-        """Whether it was written; where not, another was faster."""
+        """Return whether the list was written; False where another head end wrote first."""
         try:
             await self._state.put(_KEY, msgspec.json.encode(found), revision)
         except RevisionConflictError:

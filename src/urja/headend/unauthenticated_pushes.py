@@ -1,7 +1,7 @@
-"""Records of pushes without a tag: told to the pipeline as such, and proof of nothing.
+"""Records of pushes without a tag: reported to the pipeline as unauthenticated, and proof of nothing.
 
-They change nothing here: no window, no event status word, no connection's name, and no person is asked to look at what
-does not fit.
+They change nothing here: no window, no event status word, no connection's identity, and no inspection is requested
+where they are implausible.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ from urja.stream.records import RegisterKind
 
 
 def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Records]:
-    """Kind, position in the batch, meter and record of each push that names a moment and says what can be.
+    """Kind, position in the batch, meter slot and record of each push with a valid time and plausible values.
 
-    Of an alert, what has risen in its event status word: the pipeline has the meter's own logs read.
+    For an alert, the events that have begun in its event status word: the pipeline has the meter's own logs read.
     """
     clock, keep = group.decoded.column("clock")
     if wrong := record_conversion.find_implausible(group.decoded):

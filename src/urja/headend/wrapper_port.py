@@ -1,8 +1,8 @@
-"""The wrapper port (IEC 62056-4-7): TCP and UDP, IPv4 and IPv6, ten thousand long-lived connections.
+"""The meter port with the DLMS wrapper (IEC 62056-4-7): TCP and UDP, IPv4 and IPv6, ten thousand long-lived
+connections.
 
-An idle connection costs one protocol object and what the event loop needs for its transport: no reader, no
-buffer, no task. A frame that arrives whole in one read, the usual case, is handed on without being copied into
-a buffer first.
+An idle connection costs one protocol object and what the event loop needs for its transport: no reader, no buffer, no
+task. A frame that arrives whole in one read, the usual case, is passed on without being copied into a buffer first.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from urja.headend.roster import PUSH_SAP, Meter
 log = structlog.get_logger()
 
 MAX_APDU: Final = 8192
-"""Bytes of the longest APDU a meter may send us; a longer one ends the connection."""
+"""Bytes of the longest APDU a meter may send; a longer one closes the connection."""
 UNFINISHED_FRAME_S: Final = 60.0
-"""A connection that leaves a frame unfinished for so long is closed."""
+"""Seconds after which a connection with an unfinished frame is closed."""
 _BACKLOG: Final = 2048
 _UDP_BUFFER: Final = 4 << 20
 _LONGEST: Final = HEADER_LENGTH + MAX_APDU
@@ -39,9 +39,10 @@ _PUSH_HEADERS: Final = tuple(
     struct.pack(">HHHH", VERSION, SERVER_SAP, PUSH_SAP, max(0, size - HEADER_LENGTH))
     for size in range(_LONGEST + 1)
 )
-"""The wrapper header of a push from the meter's management device to the usual SAP, by the size of the frame."""
+"""The wrapper header of a push from the meter's management device to the usual SAP, by the size of the frame in
+bytes."""
 _CIPHERED: Final = b"\xdb\x08"
-"""How a ciphered push begins: general-glo-ciphering under a system title of eight bytes."""
+"""The first bytes of a ciphered push: general-glo-ciphering (tag 0xDB) with a system title of eight bytes."""
 
 
 class WrapperPortError(OSError):
@@ -49,7 +50,7 @@ class WrapperPortError(OSError):
 
 
 class MeterConnection(asyncio.Protocol):
-    """One TCP connection. Pushes go to the intake; answers go to the session that holds the connection."""
+    """One TCP connection. Pushes go to the intake; answers go to the session that uses the connection."""
 
     __slots__ = (
         "_gate",
@@ -70,22 +71,22 @@ class MeterConnection(asyncio.Protocol):
         self._peer: tuple[str, int] = ("gone", 0)
         self.transport: asyncio.Transport | None = None
         self.slot = -1
-        """Of the meter that pushed last."""
+        """Slot of the meter that pushed last; -1 while no meter is known here."""
         self.slots: set[int] = set()
-        """Of all meters that are known to be here: several behind a concentrator, none at a stranger's."""
+        """Slots of all meters known to be here: several behind a concentrator, none at an unknown connection."""
         self.on_answer: Callable[[Frame | None], None] | None = None
-        """Set by a session: called with each frame that is no push, with None when the connection is lost."""
+        """Set by a session: called with each frame that is not a push, and with None when the connection is lost."""
         self.unfinished_since: float | None = None
 
     @property
     def network(self) -> str:
-        """What a stranger's share of connections and of the quarantine is counted by."""
+        """The network by which unknown connections and quarantined frames are limited."""
         return network_of(self._peer[0])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport has the methods of asyncio.Transport without being one.
         self.transport = cast("asyncio.Transport", transport)
-        # Asked once: of a connection that is reset uvloop cannot tell it any more, and raises.
+        # Read once, here: for a connection that was reset uvloop no longer knows it, and raises.
         with contextlib.suppress(OSError):
             name = transport.get_extra_info("peername")
             self._peer = (name[0], name[1])
@@ -105,7 +106,7 @@ class MeterConnection(asyncio.Protocol):
         self._split(data)
 
     def _split(self, data: bytes) -> None:
-        """Several frames in one read, parts of one, answers, garbage."""
+        """Pass on several frames in one read, parts of one, answers and garbage."""
         splitter = self._splitter or Splitter(MAX_APDU)
         try:
             frames = splitter.feed(data)
@@ -120,7 +121,7 @@ class MeterConnection(asyncio.Protocol):
                 self.on_answer(frame)
             else:
                 self._gate.garbage(
-                    frame.encode(), f"nobody expects an APDU for SAP {frame.destination}", self
+                    frame.encode(), f"no session expects an APDU for SAP {frame.destination}", self
                 )
         if splitter.failure is not None:
             self._gate.garbage(data, str(splitter.failure), self)
@@ -131,14 +132,14 @@ class MeterConnection(asyncio.Protocol):
         self.unfinished_since = self._gate.now_s() if splitter.pending else None
 
     def _is_push(self, frame: Frame) -> bool:
-        """Whether it came for the push SAP of a meter's type; without a session, a stranger's may be any."""
+        """Return whether a frame is addressed to a push SAP. Without a session, any ciphered push counts."""
         if frame.destination in self._gate.push_saps:
             return True
         return self.on_answer is None and frame.apdu.startswith(_CIPHERED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None and not isinstance(exc, OSError):
-            # What raised in `data_received` ends this connection alone: the event loop closes it.
+            # An exception in `data_received` ends this connection alone: the event loop closes it.
             self._gate.met(exc, self)
         self._gate.closed(self)
         if self.on_answer is not None:
@@ -146,7 +147,7 @@ class MeterConnection(asyncio.Protocol):
         self.transport = None
 
     def send(self, frame: bytes) -> None:
-        """Write a wrapper frame; ConnectionError if the connection is gone."""
+        """Write a wrapper frame. Raises ConnectionError where the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ConnectionResetError("the meter's connection is closed")
         self.transport.write(frame)
@@ -157,7 +158,7 @@ class MeterConnection(asyncio.Protocol):
             self.transport.close()
 
     def peer(self) -> tuple[str, int]:
-        """Address and port of the other side."""
+        """Address and port of the other side; `("gone", 0)` where they were never known."""
         return self._peer
 
     def describe(self) -> str:
@@ -169,7 +170,9 @@ class MeterConnection(asyncio.Protocol):
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    """The UDP side of the port. A datagram holds one frame; what comes while we are held back is counted."""
+    """The UDP side of the port. A datagram holds one frame; datagrams that arrive while reading is paused are
+    counted.
+    """
 
     def __init__(self, gate: "WrapperPort") -> None:
         self._gate = gate
@@ -177,12 +180,12 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         try:
             self._gate.datagram(data, addr)
-        except Exception as error:  # noqa: BLE001 - uvloop would close the port for good
+        except Exception as error:  # noqa: BLE001 - uvloop would close the UDP port for good
             self._gate.met(error, _DatagramOrigin(addr))
 
 
 class _DatagramOrigin:
-    """Where one datagram came from."""
+    """The sender of one datagram."""
 
     __slots__ = ("_address", "slot")
 
@@ -198,11 +201,11 @@ class _DatagramOrigin:
         return network_of(str(self._address[0]))
 
     def recognise(self, meter: Meter) -> None:
-        """Sessions do not run over datagrams."""
+        """Do nothing: sessions do not run over datagrams."""
 
 
 class _DialledOrigin:
-    """A meter that we dialled; it pushes over the same connection."""
+    """A meter that we dialled and that pushes over the same connection."""
 
     __slots__ = ("_address", "slot")
 
@@ -218,18 +221,18 @@ class _DialledOrigin:
         return network_of(self._address.rpartition(":")[0])
 
     def recognise(self, meter: Meter) -> None:
-        """Its sessions go to its address."""
+        """Do nothing: its sessions use its address."""
 
 
 class WrapperPort:
-    """The listening sockets and every connection. `by_slot` tells which connection a meter is at."""
+    """The listening sockets and all connections. `by_slot` maps a meter's slot to its connection."""
 
     def __init__(self, metrics: Metrics, settings: HeadendSettings, push_saps: AbstractSet[int]) -> None:
         self._metrics = metrics
         self.push_saps = push_saps
         """Client SAPs that the known meters push to."""
         self.room = connection_limit(settings.connections)
-        """So many connections at once."""
+        """The number of connections that may be open at once."""
         self._admission = Admission[MeterConnection](
             most=self.room,
             most_strangers=settings.unknown_connections,
@@ -242,13 +245,13 @@ class WrapperPort:
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._held = False
         self.on_opened: Callable[[MeterConnection], None] | None = None
-        """Called with each connection that is taken; its meter is not known yet."""
+        """Called with each connection that is admitted; its meter is not known yet."""
         self._kernel_drops = 0
         self._udp_dropped = metrics.udp_dropped.labels("us")
         self.port = 0
 
     async def listen(self, intake: Intake, hosts: tuple[str, ...], port: int, *, udp: bool) -> None:
-        """Open the port on each host; raises GateError naming the one that cannot be had."""
+        """Open the port on each host. Raises GateError naming the address that cannot be opened."""
         self._intake = intake
         loop = asyncio.get_running_loop()
         self.now_s = loop.time
@@ -279,7 +282,7 @@ class WrapperPort:
         else:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         if family == socket.AF_INET6:
-            # One socket a family: the same port on both, and peers keep the address they have.
+            # One socket for each family: the same port on both, and IPv4 peers keep their address form.
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             opened.bind(address)
@@ -309,13 +312,13 @@ class WrapperPort:
 
     @property
     def held(self) -> bool:
-        """Whether nothing is read from the sockets now."""
+        """Whether reading from the sockets is paused."""
         return self._held
 
     # -- from the sockets -----------------------------------------------------------------------------------
 
     def datagram(self, data: bytes, address: tuple[Any, ...]) -> None:
-        """A datagram arrived."""
+        """Pass a datagram to the intake, or to quarantine where it is no push."""
         assert self._intake is not None
         if self._held:
             self._udp_dropped.inc()
@@ -334,10 +337,10 @@ class WrapperPort:
         elif frame.destination in self.push_saps or frame.apdu.startswith(_CIPHERED):
             self._intake.add_datagram(Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode(), origin)
         else:
-            self.garbage(data, f"nobody expects an APDU for SAP {frame.destination}", origin)
+            self.garbage(data, f"no session expects an APDU for SAP {frame.destination}", origin)
 
     def pushes_of(self, address: str) -> Callable[[bytes], None]:
-        """Where a connection that we dialled to `address` brings the pushes that come over it."""
+        """The callback for pushes that come over a connection dialled to `address` (`host:port`)."""
         assert self._intake is not None
         intake, origin = self._intake, _DialledOrigin(address)
 
@@ -347,19 +350,17 @@ class WrapperPort:
         return on_push
 
     def met(self, error: Exception, origin: MeterConnection | _DatagramOrigin) -> None:
-        """What came from one origin has raised where nothing should: counted, and nobody else's trouble."""
+        """Count and log an exception that bytes of one connection caused; other connections continue."""
         self._metrics.faults.inc()
-        log.error(
-            "an exception over what a meter's connection brought", peer=origin.describe(), exc_info=error
-        )
+        log.error("an exception while handling a meter's bytes", peer=origin.describe(), exc_info=error)
 
     def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
-        """Bytes that are no frame of ours are set aside."""
+        """Quarantine bytes that are no frame addressed to us."""
         assert self._intake is not None
         self._intake.rejections.set_garbage_aside(data[:MAX_APDU], why, origin)
 
     def opened(self, connection: MeterConnection) -> None:
-        """A connection came. Where there is no more room, a stranger's goes for it: this one, or an older one."""
+        """Admit a connection. Where the limit is reached, an unknown one is closed for it: this one or an older one."""
         closing = self._admission.admit(connection, connection.network)
         if closing is not None:
             self._metrics.refused_connections.inc()
@@ -375,7 +376,7 @@ class WrapperPort:
             self.on_opened(connection)
 
     def closed(self, connection: MeterConnection) -> None:
-        """A connection is gone."""
+        """Remove a connection that was closed."""
         if connection in self._connections:
             self._admission.forget(connection)
             self._forget(connection)
@@ -389,7 +390,9 @@ class WrapperPort:
         connection.slots.clear()
 
     def recognise(self, connection: MeterConnection, meter: Meter) -> None:
-        """A meter has proven to be at this connection. One connection may serve many (a concentrator)."""
+        """Note that a meter has proven to be at this connection. One connection may serve many meters (a
+        concentrator).
+        """
         if connection not in self._connections:
             return
         connection.slot = meter.slot
@@ -399,7 +402,7 @@ class WrapperPort:
         if before is not None:
             before.slots.discard(meter.slot)
             if not before.slots:
-                # Else one meter's keys would make any number of connections that nothing may close.
+                # Otherwise one meter's keys could open any number of connections that may never be closed.
                 before.slot = -1
                 self._admission.estrange(before, before.network)
         self.by_slot[meter.slot] = connection
@@ -409,7 +412,7 @@ class WrapperPort:
     # -- control --------------------------------------------------------------------------------------------
 
     def hold(self, held: bool) -> None:
-        """Stop reading from every TCP connection, or go on."""
+        """Pause reading from every TCP connection, or resume it."""
         self._held = held
         for connection in self._connections:
             transport = connection.transport
@@ -421,7 +424,7 @@ class WrapperPort:
                 transport.resume_reading()
 
     def sweep(self) -> None:
-        """Close connections that leave a frame unfinished; count what the kernel dropped on UDP."""
+        """Close connections with an unfinished frame; count datagrams that the kernel dropped."""
         now_s = self.now_s()
         for connection in list(self._connections):
             since = connection.unfinished_since
@@ -435,7 +438,7 @@ class WrapperPort:
 
 
 def kernel_drops(port: int) -> int:
-    """Datagrams that the kernel dropped on our UDP sockets since they were opened (Linux; else 0)."""
+    """The number of datagrams the kernel dropped on our UDP sockets since they were opened (Linux; elsewhere 0)."""
     drops = 0
     for table in ("/proc/net/udp", "/proc/net/udp6"):
         with contextlib.suppress(FileNotFoundError):

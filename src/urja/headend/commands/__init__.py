@@ -1,9 +1,9 @@
-"""What a meter can be told: one module per command, found by its name.
+"""The commands that a meter can be given: one module each, found by its name.
 
-A module has `Arguments`, a msgspec Struct that says what the command takes, and
-`async def execute(work: Work, arguments: Arguments) -> Outcome`. Whatever goes wrong with the meter it leaves as
-`SessionFailedError`: the kind of failure says whether and when it is tried again. It may be called again for the same
-order after a crash or a lost answer, so it says what is to be, not what is to change.
+A module has `Arguments`, a msgspec Struct with the command's arguments, and `async def execute(context:
+CommandContext, arguments: Arguments) -> CommandOutcome`. Every failure with the meter leaves it as
+`SessionFailedError`, whose kind says whether and when the order is tried again. `execute` may be called again for the
+same order after a crash or a lost answer, so a command names the wanted state and not a change of it.
 """
 
 import importlib
@@ -33,15 +33,15 @@ def _find() -> dict[str, _Command]:
 _COMMANDS: Final = _find()
 
 KINDS: Final = tuple(sorted(_COMMANDS))
-"""Every command that this head end knows."""
+"""The names of all commands of this head end."""
 
 
 async def execute(work: CommandContext) -> CommandOutcome:
-    """Carry an order out; raises SessionFailedError, and StreamError where records could not be published."""
+    """Carry an order out. Raises SessionFailedError, and StreamError where records could not be published."""
     command = _COMMANDS.get(work.order.kind)
     if command is None:
         raise SessionFailedError(
-            FailureKind.OURS, f"no command is called {work.order.kind!r}: {', '.join(KINDS)}"
+            FailureKind.OURS, f"no command is called {work.order.kind!r}; there are {', '.join(KINDS)}"
         )
     try:
         arguments = msgspec.convert(work.order.arguments, command.arguments, strict=False)

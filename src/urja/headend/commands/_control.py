@@ -1,4 +1,4 @@
-"""The disconnect control (class 70, IEC 62056-6-2, 4.5.8; 0.0.96.3.10.255) as it is read back, with the load."""
+"""The disconnect control (class 70, IEC 62056-6-2, 4.5.8; 0.0.96.3.10.255), read back together with the load."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,14 +18,14 @@ DISCONNECT: Final = CosemMethod.of(_CLASS, _OBIS, 1)
 RECONNECT: Final = CosemMethod.of(_CLASS, _OBIS, 2)
 
 _LOAD: Final = {"import_wh": "1.0.1.8.0.255", "power_w": "1.0.1.7.0.255", "current_a": "1.0.11.7.0.255"}
-"""What tells whether current flows: registers, each with its scaler in attribute 3."""
+"""Registers that show whether current flows, each with its scaler in attribute 3."""
 
 ALWAYS_CONNECTED: Final = 0
-"""Control mode in which no order moves the switch and the meter always calls itself connected."""
+"""Control mode in which no order moves the switch and the meter always reports itself as connected."""
 
 
 class ControlState(IntEnum):
-    """Attribute 3."""
+    """The control state (attribute 3)."""
 
     DISCONNECTED = 0
     CONNECTED = 1
@@ -34,7 +34,9 @@ class ControlState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The switch as the meter tells of it, and what flows through it; None where the meter does not say."""
+    """The state of the switch as the meter reports it, with the load (Wh, W, A); None where the meter does not give a
+    value.
+    """
 
     output: bool
     state: ControlState
@@ -45,22 +47,22 @@ class Control:
 
     @property
     def open(self) -> bool:
-        """Both attributes say that nothing can flow."""
+        """Whether both attributes say that no current can flow."""
         return self.state is ControlState.DISCONNECTED and not self.output
 
     @property
     def closed(self) -> bool:
-        """Both attributes say that current can flow."""
+        """Whether both attributes say that current can flow."""
         return self.state is ControlState.CONNECTED and self.output
 
     @property
     def load_proven(self) -> bool | None:
-        """Whether current flows; None where the meter tells neither power nor current."""
+        """Whether current flows; None where the meter gives neither power nor current."""
         known = [value for value in (self.power_w, self.current_a) if value is not None]
         return any(known) if known else None
 
     def evidence(self) -> dict[str, Any]:
-        """For the command's record."""
+        """The state as evidence of the command."""
         return {
             "output": self.output,
             "control_state": self.state.name.lower(),
@@ -72,7 +74,7 @@ class Control:
 
 
 async def move(work: CommandContext, method: CosemMethod) -> Control:
-    """Give the order, and read back what became of it."""
+    """Invoke a method of the disconnect control and read the state back. Raises SessionFailedError."""
     if not work.meter.compiled.device_type.relay:
         raise SessionFailedError(FailureKind.OURS, f"a {work.meter.entry.device_type} has no load switch")
     # Both methods take integer(0), IEC 62056-6-2, 4.5.8.3.
@@ -82,11 +84,11 @@ async def move(work: CommandContext, method: CosemMethod) -> Control:
 
 
 async def read(work: CommandContext) -> Control:
-    """State and load in one exchange; raises SessionFailedError (protocol) where there is no state to read."""
+    """Read state and load in one exchange. Raises SessionFailedError (protocol) where the meter gives no valid state."""
     registers = [CosemAttribute.of(3, obis, attribute) for obis in _LOAD.values() for attribute in (2, 3)]
     output, state, mode, *load = await work.session.get_each([_OUTPUT, _STATE, _MODE, *registers])
     if output is None or output.tag is not Tag.BOOLEAN or state is None or state.tag is not Tag.ENUM:
-        raise SessionFailedError(FailureKind.PROTOCOL, "the load switch does not tell its state")
+        raise SessionFailedError(FailureKind.PROTOCOL, "the meter does not give the state of its load switch")
     if state.value not in set(ControlState):
         raise SessionFailedError(FailureKind.PROTOCOL, f"{state.value} is no state of a load switch")
     import_wh, power_w, current_a = (_scaled(*load[at : at + 2]) for at in (0, 2, 4))

@@ -1,4 +1,4 @@
-"""Writing objects of class 1 and reading them back."""
+"""Writing of class 1 objects with reading back, and the values that are written."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from urja.headend.failures import FailureKind, SessionFailedError
 
 
 def moment(device_type: DeviceType, at: datetime) -> Data:
-    """An instant as the meter writes it: twelve octets, local time, the type's sign of the deviation."""
+    """An instant as a meter writes it: twelve octets, local time, with the sign of the deviation that the type uses."""
     return axdr.octets(
         CosemDateTime.from_utc(
             at, deviation_min=device_type.default_deviation_min, sign=device_type.deviation_sign
@@ -23,7 +23,7 @@ def moment(device_type: DeviceType, at: datetime) -> Data:
 
 
 def instant(device_type: DeviceType, data: Data) -> datetime:
-    """The instant that a meter tells; raises SessionFailedError (protocol) for anything else."""
+    """The instant in a meter's clock value. Raises SessionFailedError (protocol) for anything else."""
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
         if not isinstance(value, CosemDateTime):
@@ -34,14 +34,17 @@ def instant(device_type: DeviceType, data: Data) -> datetime:
 
 
 def amount(minor: int) -> Data:
-    """Money in the currency's minor unit (double-long, IS 15959-2); raises SessionFailedError (ours) beyond it."""
+    """Money in the currency's minor unit (double-long, IS 15959-2). Raises SessionFailedError (ours) outside 32 bits."""
     if not -(2**31) <= minor < 2**31:
         raise SessionFailedError(FailureKind.OURS, f"{minor} does not fit the meter's display")
     return axdr.int32(minor)
 
 
 async def write_all(work: CommandContext, values: Mapping[str, Data]) -> None:
-    """Write objects in order and read them back, in two exchanges where the meter takes lists; raises SessionFailedError (not obeyed) where one is another."""
+    """Write objects in order and read them back, in two exchanges where the meter supports lists.
+
+    Raises SessionFailedError (not obeyed) where an object reads back another value.
+    """
     wanted = {CosemAttribute.of(1, obis, 2): value for obis, value in values.items()}
     await work.session.set_each(wanted)
     await work.acknowledged()

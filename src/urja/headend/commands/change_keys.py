@@ -1,9 +1,9 @@
-"""Give a meter the keys that were made for it, and hear it prove them.
+"""Give a meter the keys that were made for it, and have the meter prove them.
 
-Method 2 of the security setup (class 64, IEC 62056-6-2; IS 15959: 0.0.43.0.3.255), global_key_transfer, takes keys wrapped
-with the meter's master key (RFC 3394); a meter whose association is opened by an HLS secret is given another of that
-first. Nothing is believed of its answer: the order is confirmed by a session that both
-sides have opened under the new keys, whether the answer came, was lost, or the meter took the keys days ago.
+Method 2 of the security setup (class 64, IEC 62056-6-2; IS 15959: 0.0.43.0.3.255), global_key_transfer, takes keys
+wrapped with the meter's master key (RFC 3394). A meter whose association is opened with an HLS secret is given a new
+secret first. The meter's answer is not trusted: the order is confirmed by a session that both sides have opened under
+the new keys, whether the answer came, was lost, or the meter took the keys days ago.
 """
 
 from typing import Final
@@ -23,13 +23,17 @@ _GUEK, _GAK = 0, 2
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which pair: the number of the order that has made it."""
+    """The key pair, by the number of the order that has made it."""
 
     number: int
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError: new keys (to be proven) after the transfer, refused where the meter does not take them."""
+    """Transfer the keys, or confirm them where the session was opened with them.
+
+    Raises SessionFailedError: new keys (still to be proven) after the transfer, refused where the meter does not take
+    them, ours where they cannot be used, busy where the projection does not have them yet.
+    """
     meter, waiting = work.meter, work.meter.next
     offered = meter.entry.next_keys
     if waiting is None and offered is not None and offered.number == arguments.number:
@@ -65,5 +69,5 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
         ),
     )
     await work.acknowledged()
-    # What comes after the answer is under the new keys: this association is over.
+    # The meter uses the new keys after this answer, so this association is over.
     raise SessionFailedError(FailureKind.NEW_KEYS, "transferred, to be proven")

@@ -1,7 +1,7 @@
-"""Open the load switch. Confirmed when output and control state, read back, both say so.
+"""Open the load switch. Confirmed when output and control state, read back, both show it open.
 
-The register and the power at that moment go into the evidence: a register that runs on from there tells of welded
-contacts or of a wire around the meter.
+The register and the power at that moment go into the evidence: a register that advances after it points to welded
+contacts or a bypass of the meter.
 """
 
 from msgspec import Struct
@@ -12,11 +12,11 @@ from urja.headend.failures import FailureKind, SessionFailedError
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """None."""
+    """No arguments."""
 
 
 async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError (not obeyed) where the meter stays connected."""
+    """Disconnect the supply. Raises SessionFailedError (not obeyed) where the meter stays connected."""
     control = await _control.move(work, _control.DISCONNECT)
     if control.open:
         return CommandOutcome(evidence=control.evidence())
@@ -27,5 +27,5 @@ async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome
             control.evidence(),
         )
     raise SessionFailedError(
-        FailureKind.DISOBEYED, f"told to disconnect, the meter is {control.state.name.lower()}"
+        FailureKind.DISOBEYED, f"ordered to disconnect, the meter is {control.state.name.lower()}"
     )

@@ -1,4 +1,4 @@
-"""Read the billing profile: the registers and maximum demands of the billing periods that a meter has closed."""
+"""Read the billing profile: registers and maximum demands of the billing periods that a meter has closed."""
 
 from typing import Final
 
@@ -12,10 +12,12 @@ MOST_SHOWN: Final = 13
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing: a meter keeps few periods, and they are read whole."""
+    """No arguments: a meter stores few periods, and they are read whole."""
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:  # noqa: ARG001
-    """Raises SessionFailedError where the meter has no such profile, or keeps it from us."""
+async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:  # noqa: ARG001 - every command takes them
+    """Read the periods and return them in readable form. Raises SessionFailedError where the meter has no such
+    profile or refuses it.
+    """
     buffer = await work.pulls.whole(work.session, work.meter, "billing")
     return CommandOutcome(evidence={"shown": [shown(buffer, work.meter.compiled.device_type, MOST_SHOWN)]})

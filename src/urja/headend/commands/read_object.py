@@ -1,4 +1,4 @@
-"""Read one attribute of any object. Its class is found in companion data or in the meter's own list."""
+"""Read one attribute of any object, whose class is found in companion data or in the meter's own object list."""
 
 from typing import Annotated
 
@@ -14,7 +14,9 @@ from urja.headend.failures import FailureKind, SessionFailedError
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """A logical name such as 1.0.1.8.0.255; the buffer of a profile is for `read_profile`."""
+    """A logical name such as 1.0.1.8.0.255, an attribute, and the class of an object that no list has; a profile's
+    buffer is read by `read_profile`.
+    """
 
     obis: str
     attribute: Annotated[int, Meta(ge=-128, le=127)] = 2
@@ -22,7 +24,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the meter has no such thing, or keeps it from us."""
+    """Read the attribute and return it with its scaled value and unit. Raises SessionFailedError where the meter does
+    not have it or refuses it.
+    """
     device_type = work.meter.compiled.device_type
     try:
         obis = Obis.parse(arguments.obis)

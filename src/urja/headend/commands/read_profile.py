@@ -1,4 +1,4 @@
-"""Read a profile now; its records take the way of all readings, and the command says how many there were."""
+"""Read a profile now; its records go the way of all readings, and the command returns how many there were."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -13,21 +13,25 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 
 MOST_SHOWN: Final = 50
-"""A day of half-hours: the answer is remembered with the meter's orders, and those are kept small."""
+"""A day of half-hours: the answer is stored with the meter's order history, which must stay small."""
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Rows whose stamps (the meter's) lie in [from_at, to_at]; the instantaneous profile has none and is read whole."""
+    """Rows whose stamps (the meter's) lie in [from_at, to_at]; the instantaneous profile has no stamps and is read
+    whole.
+    """
 
     profile: Profile
     from_at: Instant
     to_at: Instant
     shown: Annotated[int, Meta(ge=0, le=MOST_SHOWN)] = 0
-    """How many of the newest rows of each buffer go with the answer, as a person reads them."""
+    """How many of the newest rows of each buffer are returned in readable form."""
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError, and StreamError where the broker does not take the records."""
+    """Read and publish the rows. Raises SessionFailedError, and StreamError where the broker does not take the
+    records.
+    """
     window = (arguments.from_at, arguments.to_at)
     correlation = work.order.correlation
     pulled = await work.pulls.pull(work.session, work.meter, arguments.profile, window, correlation)

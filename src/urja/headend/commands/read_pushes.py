@@ -1,4 +1,4 @@
-"""Read what the meter itself says that it pushes: object lists, captured columns, scalers and units."""
+"""Read the meter's own description of its pushes: object lists, captured columns, scalers and units."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,11 +20,11 @@ _PUSH_SETUP = 40
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """None: every push of the meter's type is read."""
+    """No arguments: every push of the meter's type is read."""
 
 
 async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the meter does not say what it pushes."""
+    """Read and return the push lists. Raises SessionFailedError where the meter does not give them."""
     session, device_type = work.session, work.meter.compiled.device_type
     lists = [
         PushObjectList(
@@ -41,7 +41,7 @@ async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome
 
 
 async def _object_list(session: Session, obis: str) -> list[PushObject]:
-    """Attribute 2 of a push setup; what a later version of the class adds to an entry restricts it and is left out."""
+    """Attribute 2 of a push setup; additions of later versions of the class to an entry restrict it and are left out."""
     data = await session.get(CosemAttribute.of(_PUSH_SETUP, obis, 2))
     if data.tag is not Tag.ARRAY:
         raise SessionFailedError(FailureKind.PROTOCOL, f"the push object list of {obis} is {data.tag.name}")
@@ -70,7 +70,7 @@ async def _with_columns(session: Session, each: PushObject) -> PushObject:
 
 
 def _registers(objects: Sequence[PushObject]) -> Iterator[CosemAttribute]:
-    """The attributes that have a scaler and a unit: values of registers and extended registers."""
+    """The attributes with a scaler and a unit: values of registers and extended registers."""
     for each in objects:
         if each.class_id in (3, 4) and each.attribute == 2:
             yield CosemAttribute.of(each.class_id, each.obis, 2)

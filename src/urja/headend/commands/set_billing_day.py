@@ -23,7 +23,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the meter does not take it."""
+    """Write the day and read it back. Raises SessionFailedError (refused, busy, not obeyed) where the meter does not
+    take it.
+    """
     # IEC 62056-6-2, date: year, month, day of the month, day of the week; FF is any.
     date = bytes([0xFF, 0xFF, 0xFF, arguments.day, 0xFF])
     wanted = axdr.array(axdr.structure(axdr.octets(_MIDNIGHT), axdr.octets(date)))

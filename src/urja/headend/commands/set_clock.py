@@ -1,4 +1,4 @@
-"""Set the meter's clock (class 8) to business time, and read back that it runs on from there."""
+"""Set the meter's clock (class 8) to business time, and read back that it runs from there."""
 
 from datetime import timedelta
 from typing import Annotated, Final
@@ -14,15 +14,17 @@ _CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """How far the clock may be off afterwards, beside the time that the exchange itself took."""
+    """How far the clock may be off afterwards, in addition to the duration of the exchange itself."""
 
     tolerance_s: Annotated[int, Meta(ge=1, le=3600)] = 5
     only_if_off: bool = False
-    """Leave a clock alone that shows the right time within the tolerance: setting it may give an interval twice."""
+    """Leave a clock unchanged that is right within the tolerance: setting it may produce an interval twice."""
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError (not obeyed) where the clock shows another time afterwards."""
+    """Set the clock and return its deviation before and after (seconds). Raises SessionFailedError (not obeyed) where
+    it shows another time afterwards.
+    """
     device_type = work.meter.compiled.device_type
     tolerance = timedelta(seconds=arguments.tolerance_s)
     begun_at = work.clock.now()
@@ -45,7 +47,8 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     asked_at = work.clock.now()
     shown_at = instant(device_type, await work.session.get(_CLOCK))
     is_off = shown_at - work.clock.now()
-    # It took the time up to (taken - told) after it was named, and was read between asking and now.
+    # The meter set the time up to (taken - told) after that instant, and was read between `asked_at` and now: the two
+    # durations are added to the tolerance, because on a slow link they are longer than it.
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
         raise SessionFailedError(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")

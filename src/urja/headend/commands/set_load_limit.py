@@ -1,4 +1,4 @@
-"""Set the power above which the meter cuts by itself (class 71, IS 15959: 0.0.17.0.0.255), and read it back."""
+"""Set the power above which the meter disconnects by itself (class 71, IS 15959: 0.0.17.0.0.255), and read it back."""
 
 from fractions import Fraction
 from typing import Annotated, Any, Final
@@ -15,7 +15,7 @@ _OBIS: Final = "0.0.17.0.0.255"
 _MONITORED: Final = CosemAttribute.of(71, _OBIS, 2)
 _NORMAL: Final = CosemAttribute.of(71, _OBIS, 4)
 _WATT: Final = 27
-"""IEC 62056-6-2, table 4: the units that a register counts in."""
+"""The unit code of W (IEC 62056-6-2, table 4)."""
 _BITS: Final = {
     Tag.UINT16: 16,
     Tag.UINT32: 32,
@@ -31,10 +31,12 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """The threshold counts as the register that is watched does. Raises SessionFailedError where it is not taken."""
+    """Write the limit in the scale of the monitored register and read it back. Raises SessionFailedError where the
+    meter does not take it.
+    """
     was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
     if was is None or monitored is None:
-        raise SessionFailedError(FailureKind.REFUSED, f"{_OBIS}: the meter tells of no load limit")
+        raise SessionFailedError(FailureKind.REFUSED, f"{_OBIS}: the meter has no load limit")
     value = _in_steps(arguments.watts, await _step_w(work, monitored), was.tag)
     await work.session.set(_NORMAL, Data(was.tag, value))
     await work.acknowledged()
@@ -47,30 +49,32 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
 
 
 async def _step_w(work: CommandContext, monitored: Data) -> Fraction:
-    """What one step of the threshold is worth, in W: the scaler of the monitored register (its attribute 3)."""
+    """The value of one step of the threshold in W: the scaler of the monitored register (its attribute 3)."""
     class_id, obis, _ = _parts(monitored, 3)
     try:
         register = CosemAttribute.of(class_id, obis, 3)
     except CosemError as error:
-        raise SessionFailedError(FailureKind.PROTOCOL, f"the load limit watches nothing: {error}") from error
+        raise SessionFailedError(
+            FailureKind.PROTOCOL, f"the load limit monitors no valid register: {error}"
+        ) from error
     scaler, unit = _parts(await work.session.get(register), 2)
     if unit != _WATT:
         raise SessionFailedError(
-            FailureKind.OURS, f"the load limit watches {register.obis} in unit {unit}, not in W"
+            FailureKind.OURS, f"the load limit monitors {register.obis} in unit {unit}, not in W"
         )
     return Fraction(10) ** scaler
 
 
 def _parts(data: Data, count: int) -> tuple[Any, ...]:
     if data.tag is not Tag.STRUCTURE or len(data.value) != count:
-        raise SessionFailedError(
-            FailureKind.PROTOCOL, f"{data.tag.name} where a structure of {count} belongs"
-        )
+        raise SessionFailedError(FailureKind.PROTOCOL, f"{data.tag.name} instead of a structure of {count}")
     return tuple(part.value for part in data.value)
 
 
 def _in_steps(watts: int, step_w: Fraction, tag: Tag) -> int:
     value = watts / step_w
     if value.denominator != 1 or tag not in _BITS or value >= 1 << _BITS[tag]:
-        raise SessionFailedError(FailureKind.OURS, f"{watts} W cannot be told in {tag.name} by {step_w} W")
+        raise SessionFailedError(
+            FailureKind.OURS, f"{watts} W cannot be written as {tag.name} in steps of {step_w} W"
+        )
     return int(value)

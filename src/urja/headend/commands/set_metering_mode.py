@@ -1,4 +1,4 @@
-"""Tell the meter whether it counts energy that flows back for itself (IS 15959-2: 0.0.94.96.19.255)."""
+"""Set whether the meter counts exported energy separately (IS 15959-2: 0.0.94.96.19.255)."""
 
 from typing import Literal
 
@@ -16,6 +16,6 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the meter does not take it."""
+    """Write the mode and read it back. Raises SessionFailedError where the meter does not take it."""
     await write_all(work, {"0.0.94.96.19.255": axdr.uint8(int(arguments.mode == "net"))})
     return CommandOutcome(evidence={"mode": arguments.mode})

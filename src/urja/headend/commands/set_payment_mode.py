@@ -1,4 +1,4 @@
-"""Tell the meter whether it is prepaid or postpaid (IS 15959-2: 0.0.94.96.20.255), for its display and its reports."""
+"""Set whether the meter is prepaid or postpaid (IS 15959-2: 0.0.94.96.20.255), for its display and its reports."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ from urja.headend.commands._writing import write_all
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which of the two."""
+    """The payment mode."""
 
     mode: Literal["postpaid", "prepaid"]
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the meter does not take it."""
+    """Write the mode and read it back. Raises SessionFailedError where the meter does not take it."""
     await write_all(work, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
     return CommandOutcome(evidence={"mode": arguments.mode})

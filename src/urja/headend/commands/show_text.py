@@ -11,13 +11,15 @@ from urja.headend.failures import FailureKind, SessionFailedError
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Printable ASCII, which is what displays show; an empty text takes away what is shown."""
+    """Printable ASCII, the characters of displays; an empty text clears the display."""
 
     text: Annotated[str, Meta(max_length=255, pattern=r"^[ -~]*$")]
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the type has no place for a text, or the meter does not take it."""
+    """Write the text and read it back. Raises SessionFailedError (refused) where the type has no display for text or
+    the text is too long, and where the meter does not take it.
+    """
     device_type = work.meter.compiled.device_type
     display = device_type.display
     if display is None:

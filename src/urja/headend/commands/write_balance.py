@@ -1,7 +1,7 @@
 """Write balance and last recharge to the meter's display (IS 15959-2, prepayment objects).
 
-They decide nothing in the meter. Balance and its time go last: whoever reads a new balance also finds the recharge
-that made it.
+They have no effect on the switch. Balance and its time are written last, so that a reader of the new balance also
+finds the recharge that made it.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Amounts in the currency's minor unit. What is left out of the recharge stays as it was."""
+    """Amounts in the currency's minor unit. A field of the recharge that is None leaves the meter's value unchanged."""
 
     balance_minor: int
     balance_at: Instant
@@ -27,7 +27,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Raises SessionFailedError where the display does not take it."""
+    """Write the values and read them back. Raises SessionFailedError where the meter does not take them."""
     device_type = work.meter.compiled.device_type
     values: dict[str, Data] = {}
     if arguments.recharge_minor is not None:

@@ -117,9 +117,9 @@ def test_content_that_is_none_is_refused_by_its_field(database, kind, content, s
 @pytest.mark.parametrize(
     ("actor", "says"),
     [
-        ("user 901 token 7", "is nobody here, or nobody any more"),
-        ("the web itself", "the web itself is nobody here, or nobody any more"),
-        ("", "whoever asked is nobody here"),
+        ("user 901 token 7", "is not, or no longer, known here"),
+        ("the web itself", "the web itself is not, or no longer, known here"),
+        ("", "the sender is not, or no longer, known here"),
         ("user 904", "write:remove_meter is for clerk, field_engineer; you are here as nobody"),
     ],
 )

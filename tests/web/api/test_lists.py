@@ -248,7 +248,7 @@ def test_single_things_as_they_were_and_were_known(api, society):
     place = f"/service-points/{flat.service_point_id}"
     assert seen(place, valid_at=before).json()["consumer_number"] == number
     ahead = seen(place, known_at=datetime(2199, 1, 1, tzinfo=UTC))
-    assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
+    assert (ahead.status_code, "is in the future" in ahead.json()["detail"]) == (400, True)
     unknown = seen(place, known_at=START - timedelta(days=900))
     assert unknown.status_code == 404
     assert "by what was known then" in unknown.json()["detail"]
@@ -298,7 +298,7 @@ def test_both_trees_and_as_they_were_known(api, society):
     unknown = seen(one, moved, START - timedelta(days=1))
     assert (unknown.status_code, "by what was known then" in unknown.json()["detail"]) == (404, True)
     ahead = program.get(f"{one}/service-points?known_at=2199-01-01T00:00:00Z")
-    assert (ahead.status_code, ahead.json()["detail"][:16]) == (400, "nobody knows yet")
+    assert (ahead.status_code, "is in the future" in ahead.json()["detail"]) == (400, True)
 
 
 def test_what_hangs_at_a_node_comes_in_pages(api, society):

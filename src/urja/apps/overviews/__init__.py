@@ -1,1 +1,1 @@
-"""Read models over several owners: what pages and programs are shown of all that belongs together."""
+"""Read models that join the tables of several apps, for pages and the API."""

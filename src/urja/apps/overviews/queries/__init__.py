@@ -1,1 +1,1 @@
-"""Each module answers one question over several owners."""
+"""Queries over several apps: each module serves one kind of page or list."""

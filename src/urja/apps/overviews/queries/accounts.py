@@ -1,10 +1,10 @@
-"""The accounts of a person, each with a mark that moves when what its page shows may have changed.
+"""The accounts of a person, each with a hash that changes when its page may have changed.
 
-A page that polls is not sent again while the `mark` stands: it moves with the last posting, the balance, what the readings
-have accrued, the last closed day, the agreement, a new version of a tariff, all that waits to be looked at (credits on
-their way, terms, old dues), the last decision about its supply, the newest message of its meter, what pushes without a
-tag have told and its last recharge. What it does not see (a late interval behind the register's last read) shows when a
-page is drawn again for another reason, which portals do once a minute.
+A page that polls is not sent again while `mark` is the same. The hash covers the last ledger entry, the balance, the
+accrued energy, the last closed day, the agreement, the newest tariff version, pending changes (`supply.changed`:
+credits not posted yet, terms, dues), the last decision about the supply, the newest message of the meter, untagged
+pushes and the last recharge. It does not cover a late interval before the register's last read: that one shows at the
+next full rendering, which portals do once a minute.
 """
 
 from collections.abc import Sequence
@@ -61,30 +61,34 @@ ORDER BY x.recorded_at, x.id
 
 @dataclass(frozen=True, slots=True)
 class AccountOverview:
-    """An account that a person has a role on."""
+    """An account that a person has access to, with what its overview page shows."""
 
     account_id: int
     premise: str | None
-    """None, like the two below, before the account's first agreement begins."""
+    """Name of the premise. None, like the two fields below, before the account's first agreement begins."""
     consumer_number: str | None
     agreement: Agreement | None
-    """With its terms."""
+    """The newest agreement that has begun, with its terms."""
     ordered: bool
-    """Whether a recharge was ever begun."""
+    """Whether a recharge was ever started."""
     relit: bool
-    """Whether there is a chain from a payment to light, under way or at its end."""
+    """Whether a payment was ever followed from receipt to reconnection, finished or not."""
     interval: timedelta | None
-    """Of the billing meter; None where none hangs there."""
+    """Capture period of the billing meter's load profile; None where no billing meter is installed."""
     heard: LastMessage | None
-    """The meter's newest message."""
+    """The newest message of the billing meter; None before the first."""
     unconfirmed_until: datetime | None
-    """To when pushes without a tag have told of intervals behind all that is known."""
+    """End (UTC) of the newest interval that only pushes without an authentication tag have reported; None without one.
+"""
     mark: int
-    """Another value when what is known of the account has changed."""
+    """64-bit hash of everything the page shows: another value when any of it has changed."""
 
 
 def accounts_of(user_id: int, now: datetime, account_id: int | None = None) -> list[AccountOverview]:
-    """The accounts of a person, oldest access first; with `account_id` that one, if it is among them."""
+    """Return the accounts that a user may see, oldest access first.
+
+    With `account_id` only that account, and an empty list where the user has no access to it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_OVERVIEW, {"user": user_id, "account": account_id, "now": now})
         rows = cursor.fetchall()

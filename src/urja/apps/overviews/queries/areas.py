@@ -1,4 +1,4 @@
-"""Which premises, service points, agreements, people and devices lie in a caller's area, as conditions for queries."""
+"""Query conditions for the premises, service points, agreements, people and devices in a caller's area."""
 
 # ruff: noqa: S611  (statements are constants of this package; values travel as parameters)
 
@@ -56,18 +56,22 @@ WHERE a.account_id = ANY(%s)
 
 
 type Few = list[int] | None
-"""All service points of a small area, or none where it is not known to be small."""
+"""The service points of an area, or None where they are too many to list (or not known)."""
 
 
 def premises(area: Area, path: str = "id") -> Q:
-    """The premises of an area, with their parts."""
+    """Return the condition that a premise, or one it is part of, belongs to an area."""
     if area.everywhere:
         return Q()
     return Q(**{f"{path}__in": RawSQL(_PREMISES, [list(area.premises)])})
 
 
 def service_points(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
-    """Service points in an area at an instant; those of one's own accounts whenever that was."""
+    """Return the condition that a service point is in an area at an instant.
+
+    Service points of the caller's own accounts count whenever the account had them. `path` is the lookup from the model
+    to the service point's id, `few` a list from `service_points_if_few`.
+    """
     if area.everywhere:
         return Q()
     found = Q(pk__in=[])
@@ -83,9 +87,10 @@ _FEW: Final = 5_000
 
 
 def service_points_if_few(area: Area, at: datetime) -> Few:
-    """The service points of an area of staff, where there are few of them.
+    """Return the service points of a staff member's area where there are at most 5,000 of them, else None.
 
-    A list of many rows is then read by their numbers; of a large area row by row, as each is near to one in it.
+    With such a list PostgreSQL reads rows by an index on their ids. For a larger area it is cheaper to test each row,
+    because nearly every row read is in the area.
     """
     if area.everywhere or not (area.nodes or area.premises):
         return None
@@ -94,7 +99,7 @@ def service_points_if_few(area: Area, at: datetime) -> Few:
 
 
 def all_service_points(area: Area, at: datetime) -> list[int] | None:
-    """All service points of an area of staff; None for everywhere."""
+    """Return the ids of all service points in a staff member's area, sorted; None where the area is everywhere."""
     if area.everywhere:
         return None
     return sorted(set(_first(area, at, None)))
@@ -116,12 +121,12 @@ LIMIT %s
 
 
 def _staffed(area: Area, at: datetime, path: str, few: Few = None) -> Q:
-    """Service points under nodes and in premises: by their numbers, or each by where it hangs."""
+    """Return the condition for service points under the area's nodes and premises: by a list of ids, or row by row."""
     return Q(**{f"{path}__in": few}) if few is not None else _each(area, at, path, "network_in_area")
 
 
 def _each(area: Area, at: datetime, path: str, function: str) -> Q:
-    """What a function of the database says of each row: up the trees from there."""
+    """Return a condition that calls a database function for each row; it walks the trees upwards from there."""
     keys = [Value(sorted(ids), ArrayField(BigIntegerField())) for ids in (area.nodes, area.premises)]
     instant = Value(at, DateTimeField())
     return Q(Func(F(path), *keys, instant, function=function, output_field=BooleanField()))
@@ -129,7 +134,10 @@ def _each(area: Area, at: datetime, path: str, function: str) -> Q:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedArea:
-    """An area of the staff's spelt out at an instant, for questions about a few things of many."""
+    """A staff member's area with its nodes and premises listed at one instant.
+
+    For testing a few service points against it.
+    """
 
     everywhere: bool
     at: datetime
@@ -138,6 +146,7 @@ class ResolvedArea:
 
     @classmethod
     def of(cls, area: Area, at: datetime) -> "ResolvedArea":
+        """Return an area with all nodes and premises below its own, as they are at `at`."""
         with connection.cursor() as cursor:
             cursor.execute(NODES_UNDER, [list(area.nodes), at, at])
             nodes = [id_ for (id_,) in cursor.fetchall()]
@@ -145,7 +154,7 @@ class ResolvedArea:
             return cls(area.everywhere, at, nodes, [id_ for (id_,) in cursor.fetchall()])
 
     def within(self, service_point_ids: Iterable[int]) -> set[int]:
-        """Which of these service points are in it."""
+        """Return those of the given service points that are in the area."""
         ids = set(service_point_ids)
         if self.everywhere:
             return ids
@@ -166,7 +175,11 @@ UNION SELECT id FROM network.service_point WHERE id = ANY(%(ids)s) AND premise_i
 
 
 def agreements(area: Area, at: datetime, few: Few = None) -> Q:
-    """Agreements at the places of an area; of one's own accounts alone, and not those of who lived there before."""
+    """Return the condition that an agreement is in an area.
+
+    For staff: any agreement at a service point of the area. For a consumer: only agreements of the consumer's own
+    accounts, and not those of earlier consumers of the same premise.
+    """
     if area.everywhere:
         return Q()
     found = Q(account_id__in=area.accounts)
@@ -176,7 +189,7 @@ def agreements(area: Area, at: datetime, few: Few = None) -> Q:
 
 
 def people(area: Area, at: datetime, few: Few = None, path: str = "id") -> Q:
-    """Who has or had a supply in an area; of one's own accounts only oneself."""
+    """Return the condition that a person has or had a supply in an area; for a consumer only the consumer."""
     if area.everywhere:
         return Q()
     found = Q(**{path: area.person_id})
@@ -191,7 +204,10 @@ def people(area: Area, at: datetime, few: Few = None, path: str = "id") -> Q:
 
 
 def devices(area: Area, at: datetime, few: Few = None) -> Q:
-    """Devices that hang in an area; of one's own accounts those that have measured for them."""
+    """Return the condition that a device is installed in an area.
+
+    For a consumer: any device that measured a supply of the consumer's accounts.
+    """
     if area.everywhere:
         return Q()
     found = Q(pk__in=[])
@@ -207,7 +223,7 @@ def devices(area: Area, at: datetime, few: Few = None) -> Q:
 
 
 def holds_premise(area: Area, premise_id: int, at: datetime) -> bool | None:
-    """Whether a premise with all that is in it is in an area; None where nothing is supplied there yet."""
+    """Return whether a premise with all its parts is in an area; None where it has no service point yet."""
     if area.everywhere or Premise.objects.filter(premises(area), id=premise_id).exists():
         return True
     within = premises(Area(premises=frozenset({premise_id})), "premise_id")
@@ -215,7 +231,8 @@ def holds_premise(area: Area, premise_id: int, at: datetime) -> bool | None:
 
 
 def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
-    """Whether a person has or had a supply in an area; None where they have none anywhere."""
+    """Return whether a person has or had a supply in an area; None where the person never had one anywhere."""
+    # One statement for both: whether there is any supply decides between False and None.
     with connection.cursor() as cursor:
         among = {"person": person_id, "nodes": list(area.nodes), "premises": list(area.premises), "at": at}
         cursor.execute(_PERSON, among)
@@ -231,17 +248,17 @@ SELECT EXISTS (SELECT FROM contracts.agreement WHERE customer_id = %(person)s)
 
 
 def holds_account(area: Area, account_id: int, at: datetime) -> bool | None:
-    """Whether an account's agreements are all in an area; None where it has none."""
+    """Return whether all agreements of an account are in an area; None where it has none."""
     return lies_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
 
 
 def holds(area: Area, service_point_ids: Iterable[int], at: datetime) -> bool | None:
-    """Whether service points are all in an area of the staff's; None where there are none."""
+    """Return whether all given service points are in a staff member's area; None for an empty list."""
     ids = set(service_point_ids)
     return ResolvedArea.of(area, at).within(ids) == ids if ids else None
 
 
 def lies_in(things: QuerySet[Any], condition: Q) -> bool | None:
-    """None where there is no such thing, or none that hangs anywhere."""
+    """Return whether all rows fulfil a condition; None where there are no rows."""
     ids = set(things.values_list("pk", flat=True))
     return set(things.filter(condition).values_list("pk", flat=True)) == ids if ids else None

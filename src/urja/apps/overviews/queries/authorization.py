@@ -1,4 +1,4 @@
-"""Whether a caller may have an operation done: the role of the caller, and where the things are that it names."""
+"""Whether a caller may request an operation: by the caller's roles, and by where the named things are."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -22,10 +22,12 @@ from urja.base.sentences import say
 
 
 def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
-    """Raise NotAllowedError where no role of the caller may do it, OutOfAreaError where the things it names are elsewhere.
+    """Check that a caller may request an operation at an instant.
 
-    Who is limited to an area must name something in it and nothing outside; what hangs nowhere, such as a meter in
-    stock, is neither. An operation that names no thing there is, is for who may everywhere.
+    Raises NotAllowedError where no role of the caller permits this kind of operation, OutOfAreaError where it names
+    something outside of the caller's area. A caller with a limited area must name at least one thing in it and none
+    outside; a thing without a location, such as a meter in stock, counts as neither. An operation that names no located
+    thing needs a role without a limit.
     """
     area = caller.must(write_scope(operation.kind()))
     if area.everywhere:
@@ -36,21 +38,25 @@ def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
 
 
 def refusal_for_actor(actor: str, operation: Operation, at: datetime) -> str | None:
-    """What stands against somebody's request, as `judge` says it, by what they are at an instant."""
+    """Return why an actor's request is refused, by the actor's roles at an instant; None where it is permitted.
+
+    The pipeline checks with this again what the web recorded, so that a stolen web process gains no permission.
+    """
     caller = caller_of(actor, at)
     if caller is None:
-        return say("{actor} is nobody here, or nobody any more", actor=actor or "whoever asked")
+        return say("{actor} is not, or no longer, known here", actor=actor or "the sender")
     try:
         authorize(caller, operation, at)
     except NotAllowedError as error:
         return error.says
     except OutOfAreaError:
-        return say("what it names is outside of the area of whoever asked")
+        return say("it names something outside of the sender's area")
     return None
 
 
 type _Where = Callable[[Area, Any, datetime], bool | None]
-"""Whether the thing of a natural key is in an area; None where it is nowhere."""
+"""Function (area, key, instant) that returns whether the thing of a natural key is in the area; None where it has no
+location."""
 
 
 def _where(operation: Operation, area: Area, at: datetime) -> Iterator[bool | None]:
@@ -99,13 +105,13 @@ def _job(area: Area, job_id: int, at: datetime) -> bool | None:
 
 
 def _under(area: Area, words: str, at: datetime) -> bool | None:
-    """Whether all that is under a node of either tree is in an area; None where nothing is."""
+    """Return whether all service points under a node of either tree are in an area; None where there are none."""
     node = node_named(words)
     return None if node is None else holds(area, service_points_under(node, at), at)
 
 
 def _meters(area: Area, names: Sequence[str], at: datetime) -> bool | None:
-    """Whether all the meters of a list are in an area; of thousands at once."""
+    """Return whether all meters of a list, by serial or consumer number, are in an area. Thousands take one query."""
     wanted = [name.strip() for name in names]
     return holds(area, [*assets.service_points_of(wanted), *network.service_points_numbered(wanted)], at)
 
@@ -128,8 +134,8 @@ KEY_FIELDS: Final[dict[str, _Where]] = {
     "job_id": _job,
     "under": _under,
 }
-"""Fields of operations that name a thing which is somewhere."""
+"""Fields of operations that hold the natural key of a located thing, and how to find it."""
 
 
 KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters}
-"""Fields with thousands of such names, which are looked up together."""
+"""Fields of operations with thousands of keys, which are looked up together."""

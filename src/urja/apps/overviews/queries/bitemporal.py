@@ -1,8 +1,8 @@
-"""The registry as it was valid at one instant, by what was known at another.
+"""The registry as it was valid at one instant, according to what was recorded by another.
 
-What *holds* when is in the rows' periods; what was *known* when is in `recorded_at` and in the history. A question has
-both instants: "who had the supply on the first of March, as we knew it on the tenth" is not what is known of that day
-by now.
+When a row holds is in its period (`valid_from`, `valid_to`); when it was known is in `recorded_at` and in the journal's
+history. A bitemporal question has both instants: "who had this supply on 1 March, as it was known on 10 March" may
+differ from what is known of that day now, because corrections reach into the past.
 """
 
 from collections.abc import Iterable
@@ -22,22 +22,25 @@ from urja.apps.people.models import Person
 
 
 class NotKnownYetError(ValueError):
-    """What will be known at an instant that is still to come was asked for."""
+    """An instant in the future was given for what is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """Both instants of a question."""
+    """The two instants of a bitemporal question, in UTC."""
 
     valid_at: datetime
     known_at: datetime
 
     @classmethod
     def asked(cls, valid_at: datetime | None, known_at: datetime | None, now: datetime) -> "AsOf":
-        """Without the second instant it is now, without the first the second; raises NotKnownYetError."""
+        """Return the instants with their defaults: `known_at` is now, `valid_at` is `known_at`.
+
+        Raises NotKnownYetError where `known_at` is after `now`.
+        """
         known_at = known_at or now
         if known_at > now:
-            raise NotKnownYetError(f"nobody knows yet what will be known on {known_at.isoformat()}")
+            raise NotKnownYetError(f"{known_at.isoformat()} is in the future: give an instant up to now")
         return cls(valid_at or known_at, known_at)
 
     def holds(self, period: Period) -> bool:
@@ -47,7 +50,7 @@ class AsOf:
 
 
 def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: str = "id") -> list[M]:
-    """Rows as they were known: by their own keys, or by those of what they are of. They are read and never saved."""
+    """Return a model's rows as they were known, selected by `by` (its own ids or a foreign key). Never save them."""
     table = model._meta.db_table  # noqa: SLF001 - Django's own documented interface
     with connection.cursor() as cursor:
         cursor.execute(
@@ -61,7 +64,7 @@ def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: s
 def _row[M: Model](model: type[M], values: dict[str, Any]) -> M:
     made = model()
     for field in model._meta.concrete_fields:  # noqa: SLF001
-        # Nobody asks for bytes: they are titles and keys.
+        # The history is JSON, which has no bytes; binary columns (system titles, wrapped keys) are never shown.
         if field.column in values and not field.generated and not isinstance(field, BinaryField):
             setattr(made, field.attname, field.to_python(values[field.column]))
     return made
@@ -69,14 +72,14 @@ def _row[M: Model](model: type[M], values: dict[str, Any]) -> M:
 
 @dataclass(frozen=True, slots=True)
 class PlacedServicePoint:
-    """A connection with its premise, and where it hangs in both trees."""
+    """A service point with its premise and its placements in both trees."""
 
     service_point: ServicePoint
     placements: list[Placement]
 
 
 def placed_service_point(service_point_id: int, at: AsOf) -> PlacedServicePoint | None:
-    """A connection; none where nobody knew of it."""
+    """Return a service point; None where it was not recorded yet."""
     found = next(iter(service_points([service_point_id], at)), None)
     if found is None:
         return None
@@ -90,16 +93,16 @@ def placed_service_point(service_point_id: int, at: AsOf) -> PlacedServicePoint 
 
 
 def service_points(ids: Iterable[int], at: AsOf) -> list[ServicePoint]:
-    """Connections, each with its premise; those of which somebody knew."""
+    """Return service points with their premises; those that were not recorded yet are left out."""
     found = rows(ServicePoint, ids, at.known_at)
-    premises = {one.id: one for one in rows(Premise, {place.premise_id for place in found}, at.known_at)}
-    for place in found:
-        place.premise = premises[place.premise_id]
+    premises = {one.id: one for one in rows(Premise, {point.premise_id for point in found}, at.known_at)}
+    for point in found:
+        point.premise = premises[point.premise_id]
     return found
 
 
 def installations(service_point_ids: Iterable[int], at: AsOf) -> list[DevicePeriod]:
-    """What hangs at connections, with each device, in the order of their roles."""
+    """Return the installations at service points, each with its device, in the order of their roles."""
     periods = [
         one for one in rows(DevicePeriod, service_point_ids, at.known_at, "service_point_id") if at.holds(one)
     ]
@@ -110,12 +113,12 @@ def installations(service_point_ids: Iterable[int], at: AsOf) -> list[DevicePeri
 
 
 def device(device_id: int, at: AsOf) -> Device | None:
-    """A device; none where nobody knew of it."""
+    """Return a device; None where it was not recorded yet."""
     return next(iter(rows(Device, [device_id], at.known_at)), None)
 
 
 def installation_of(device_id: int, at: AsOf) -> DevicePeriod | None:
-    """Where a device hangs, with the connection."""
+    """Return where a device is installed, with the service point; None where it is not."""
     periods = rows(DevicePeriod, [device_id], at.known_at, "device_id")
     for period in periods:
         if at.holds(period):
@@ -125,13 +128,13 @@ def installation_of(device_id: int, at: AsOf) -> DevicePeriod | None:
 
 
 def agreement(agreement_id: int, at: AsOf) -> Agreement | None:
-    """An agreement with its terms at that instant; none where nobody knew of it, or where it does not hold then."""
+    """Return an agreement with its terms; None where it was not recorded yet or does not hold at that instant."""
     found = next(iter(rows(Agreement, [agreement_id], at.known_at)), None)
     return with_terms(found, at) if found is not None and at.holds(found) else None
 
 
 def agreement_at(service_point_id: int, at: AsOf) -> Agreement | None:
-    """The agreement that holds at a connection, with its terms at that instant."""
+    """Return the agreement that holds at a service point, with its terms; None without one."""
     for found in rows(Agreement, [service_point_id], at.known_at, "service_point_id"):
         if at.holds(found):
             return with_terms(found, at)
@@ -139,11 +142,12 @@ def agreement_at(service_point_id: int, at: AsOf) -> Agreement | None:
 
 
 def with_terms(found: Agreement, at: AsOf) -> Agreement:
+    """Attach the terms that hold at the instant to an agreement and return it."""
     terms = rows(AgreementTerms, [found.id], at.known_at, "agreement_id")
     found.all_terms = tuple(one for one in terms if at.holds(one))
     return found
 
 
 def person(person_id: int, at: AsOf) -> Person | None:
-    """Somebody as they were known: what they were called, and how they were reached."""
+    """Return a person's name and contact data as they were known; None where the person was not recorded yet."""
     return next(iter(rows(Person, [person_id], at.known_at)), None)

@@ -1,4 +1,4 @@
-"""The electrical side of the registry: which meter hangs where, and who pays for what is behind it."""
+"""The grid side of the registry: which meter is installed behind which transformer, and who pays for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,10 @@ from django.db import connection
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A meter on its wall. Without an agreement it is nobody's: a transformer's own meter, or an empty flat's."""
+    """An installed meter with its place in the grid.
+
+    Without an agreement (`account_id` is None) it is a transformer's own meter, or that of a vacant premise.
+    """
 
     serial: str
     device_id: int
@@ -16,11 +19,11 @@ class Supply:
     consumer_number: str
     premise: str
     transformer: str
-    """Code; empty where it is not known."""
+    """Code of the transformer; empty where it is not known."""
     feeder: str
     account_id: int | None
     email: str
-    """Of the first person with access to the account; empty without one."""
+    """E-mail address of the first person with access to the account; empty without one."""
 
 
 _SUPPLIES = """
@@ -41,7 +44,7 @@ ORDER BY t.feeder NULLS LAST, t.transformer NULLS LAST, d.serial
 
 
 def supplies(at: datetime, serial: str | None = None) -> list[Supply]:
-    """The meters mounted at an instant, by feeder and transformer; with `serial` that one."""
+    """Return the meters installed at an instant, by feeder, transformer and serial; with `serial` only that one."""
     with connection.cursor() as cursor:
         cursor.execute(_SUPPLIES, {"at": at, "serial": serial})
         return [Supply(*row) for row in cursor.fetchall()]

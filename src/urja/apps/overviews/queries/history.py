@@ -1,8 +1,8 @@
-"""The whole life of a connection on one line of time: what was done to it, what its meters said, what was switched,
-paid, told and sent for.
+"""The whole history of a service point as one timeline.
 
-Each part of the line is asked for by itself, newest first and no more than a page of it, by an index; so a page costs
-the same after ten years as after one.
+It has operations, meter events, switching, other commands, decisions, payments, notices and work orders. Each kind of
+entry is queried by its own index, newest first and never more than a page of it. So a page costs the same after ten
+years as after one.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
@@ -18,7 +18,7 @@ from django.db import connection
 
 
 class Kind(StrEnum):
-    """What a line is about."""
+    """Kinds of history entries."""
 
     OPERATION = "operation"
     EVENT = "event"
@@ -32,7 +32,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Something that happened. `what` says which of its kind it was, `key` tells two of one moment apart."""
+    """One entry of a service point's history.
+
+    `what` says which of its kind it is (an operation's kind, an event code, a state), `key` orders entries of the same
+    instant, `detail` has the fields that the page shows.
+    """
 
     at: datetime
     kind: Kind
@@ -43,7 +47,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class PageStart:
-    """Where a page begins: older than this line."""
+    """Where a page starts: with the entries older than this one."""
 
     at: datetime
     key: str
@@ -166,7 +170,10 @@ def _part(kind: Kind, at: str, what: str, key: str, detail: str, source: str) ->
 def entries(
     service_point_id: int, kinds: Collection[Kind], now: datetime, limit: int, before: PageStart | None = None
 ) -> list[HistoryEntry]:
-    """The lines of some kinds, newest first, up to `now` or older than another line."""
+    """Return a service point's history entries of some kinds, newest first, at most `limit`.
+
+    Entries up to `now`, or older than the entry `before`.
+    """
     parts = [_part(kind, *part) for kind in Kind if kind in kinds for part in _PARTS[kind]]
     if not parts:
         return []

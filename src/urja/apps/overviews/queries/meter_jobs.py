@@ -1,8 +1,9 @@
-"""Which jobs, rows and answers of meters somebody may see.
+"""Which meter jobs, their rows and the meters' answers a caller may see.
 
-A job is seen by whoever has `read:meter_jobs` where one of its meters is; of its rows those in that area, and those that
-name no meter where it is their own job or they may everywhere. What a meter has said of its intervals takes
-`read:load_curve` as well, and is written down as a read of whoever lives there.
+A job is visible to a caller with `read:meter_jobs` where at least one of its meters is in the caller's area. Of its
+rows the caller sees those in the area; rows that name no known meter only in the caller's own job, or without a limited
+area. Answers with load curves need `read:load_curve` too, and each look is recorded as a read of the consumer's
+personal data.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.paging import given
 
 CURVES: Final = frozenset({"block"})
-"""What is read that shows when somebody uses how much."""
+"""Profiles that show when a consumer uses how much."""
 
 
 type JobRow = Job
@@ -29,12 +30,12 @@ type TaskRow = Task
 
 
 def jobs(kind: str | None = None) -> QuerySet[Job]:
-    """The jobs of a kind, or all."""
+    """Return the query for jobs, of one kind or of all."""
     return Job.objects.filter(given(kind=kind))
 
 
 def seen_in(area: Area, at: datetime) -> Q:
-    """The jobs with a meter in an area."""
+    """Return the condition that a job has a meter in an area."""
     if area.everywhere:
         return Q()
     there = Task.objects.filter(areas.service_points(area, at, "service_point_id"), job=OuterRef("pk"))
@@ -44,14 +45,14 @@ def seen_in(area: Area, at: datetime) -> Q:
 def tasks_seen(
     job: Job, caller: Caller, area: Area, at: datetime, *, state: str | None = None
 ) -> QuerySet[Task]:
-    """The rows of a job in an area, in the order of its list."""
+    """Return the query for the rows of a job that a caller may see, in the order of the job's list."""
     seen = areas.service_points(area, at, "service_point_id")
     if job.actor == caller.actor and not area.everywhere:
         seen |= Q(service_point=None)
     rows = Task.objects.filter(seen, given(state=state), job=job).select_related(
         "device", "service_point", "command"
     )
-    # The web's role may not read all of a device: its keys are nobody's.
+    # The web's database role has no right on a device's wrapped keys, so a query for all columns would fail.
     return rows.only(*_SHOWN).order_by("position")
 
 
@@ -75,7 +76,7 @@ _SHOWN: Final = (
 
 
 def progress(tasks: QuerySet[Task]) -> dict[str, int]:
-    """How many rows are in each state."""
+    """Return the number of rows in each state, zero included."""
     counted = dict(tasks.order_by().values_list("state").annotate(count=Count("id")))
     return {state: counted.get(state, 0) for state in TaskState.values}
 
@@ -83,9 +84,10 @@ def progress(tasks: QuerySet[Task]) -> dict[str, int]:
 def results(
     job: Job, tasks: Sequence[Task], caller: Caller, what: str, at: datetime
 ) -> dict[int, dict[str, Any]]:
-    """What the meters of some rows have said, by row; without the rows whose answer the caller may not see.
+    """Return the answers of meters by row id, without those that the caller may not see.
 
-    `what` names the page or route, for the book of who has read what.
+    Where the answers are load curves the read is recorded for each consumer concerned; `what` names the page or route
+    there.
     """
     answered = {task.id: task.result for task in tasks if task.result}
     if job.arguments.get("what") not in CURVES:

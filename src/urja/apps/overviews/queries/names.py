@@ -1,4 +1,4 @@
-"""What things are called whose numbers stand in rows that were changed."""
+"""Names for the ids in recorded changes: serials, consumer numbers, node codes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ COLUMNS: Final = ("device_id", "service_point_id", "premise_id", "node_id", "par
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Each kind of thing by its number. A parent is a premise or a node."""
+    """Names by id, for each kind of thing. A `parent_id` may be a premise or a node."""
 
     serials: dict[int, str]
     consumer_numbers: dict[int, str]
@@ -21,11 +21,11 @@ class Names:
     nodes: dict[int, tuple[str, str]]
     """Level and code."""
     agreements: dict[int, str]
-    """By the consumer number."""
+    """Consumer number of the agreement's service point."""
 
 
 def names_in(rows: Iterable[Mapping[str, Any]]) -> Names:
-    """The names of all that the columns of some rows refer to."""
+    """Return the names of all rows that the columns `COLUMNS` of some rows refer to."""
     found = list(rows)
     ids: dict[str, set[int]] = {
         column: {row[column] for row in found if row.get(column) is not None} for column in COLUMNS

@@ -1,11 +1,11 @@
-"""The administration and the grid as trees: what hangs under each node, and how it fares.
+"""The administration and the grid as trees: what is placed under each node, and its state.
 
-A service point hangs at one node of a tree at an instant, and a node under one other: so whatever is counted under a
-node is counted once, and the children of a node come to what hangs under it. Money is an account's: where somebody
-has two supplies under a node, their balance is in its sum once.
+At any instant a service point has one node in each tree and a node has one parent. So everything under a node counts
+once, and a node's children add up to it. Balances belong to accounts: the balance of a consumer with two supplies under
+a node counts once in its total.
 
-`TreesNow` and `TreesThen` answer the same questions: of now, and as the registry was valid at an instant by what was
-known at another. How things fare is known of now alone.
+`TreesNow` and `TreesThen` answer the same questions, for now and for a bitemporal instant (`bitemporal.AsOf`). Communication,
+power and balances are known of now alone.
 """
 
 # ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
@@ -30,26 +30,31 @@ type NodeOfTree = Node
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What hangs under a node. All after `meters` is known of now alone, and 0 of another moment."""
+    """What is under a node. All fields after `meters` are known of now alone, and 0 for another instant."""
 
     connections: int = 0
-    """Consumers' service points."""
+    """Service points of consumers."""
     others: int = 0
-    """The utility's own, common areas, bulk supplies ..."""
+    """Other service points: the utility's own, common areas, bulk supplies."""
     meters: int = 0
     silent: int = 0
-    """Supplies with an agreement of which nothing has come in for a day."""
+    """Supplies with an agreement from which no interval has come in for a day."""
     disconnected: int = 0
-    """Supplies whose relay the meter has confirmed to be open; the next two are connected."""
+    """Supplies whose meter has confirmed an open relay. The two fields below count connected supplies."""
     no_power: int = 0
     not_heard_from: int = 0
     credit_minor: int = 0
+    """Sum of the positive balances, in minor units."""
     owed_minor: int = 0
+    """Sum of the negative balances as a positive number, in minor units."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePointAtNode:
-    """A service point that hangs at a node itself. The last three are known of now alone, where it has an agreement."""
+    """A service point placed directly at a node.
+
+    The last two fields are known of now alone, and where it has an agreement.
+    """
 
     service_point_id: int
     consumer_number: str
@@ -60,37 +65,38 @@ class ServicePointAtNode:
     power: str = ""
     """`powered`, `no_power`, `disconnected` or `not_heard_from` (`urja.core.power`)."""
     power_since: datetime | None = None
-    """The instant of the evidence."""
+    """Instant (UTC) of the newest evidence for it."""
 
 
 class Trees(Protocol):
-    """What there is to ask of both trees at one moment."""
+    """Queries over both trees at one instant."""
 
     def roots(self) -> list[Node]:
-        """The nodes of both that hang under nothing."""
+        """Return the nodes of both trees that have no parent."""
 
     def node(self, node_id: int) -> Node | None:
-        """The node of a key."""
+        """Return the node of an id; None where it is unknown."""
 
     def named(self, code: str) -> list[Node]:
-        """The nodes of a code, each of another level."""
+        """Return the nodes with a code; levels may share one."""
 
     def children(self, node: Node) -> list[Node]:
-        """What hangs under a node."""
+        """Return the nodes directly under a node."""
 
     def path(self, node: Node) -> list[Node]:
-        """The nodes from the root down to the one above."""
+        """Return the nodes from the root down to the parent of a node."""
 
     def counts(self, nodes: Sequence[Node], among: Sequence[int] | None = None) -> dict[int, Counts]:
-        """What hangs under each of some nodes, by their keys; of `among` alone, where service points are given.
+        """Return what is under each of some nodes, by node id.
 
-        Of a node under another one of them both count it. Nothing is said of nodes without anything under them.
+        With `among` only these service points count. Where one node is under another, both count what is below. Nodes
+        without a service point below are missing.
         """
 
     def hanging(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
-        """What hangs at a node itself, by its number, after one."""
+        """Return service points placed at a node itself, by consumer number, from `after` on."""
 
 
 _COUNTS: Final = f"""
@@ -161,7 +167,7 @@ ORDER BY s.consumer_number LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class TreesNow:
-    """Both trees as they are, with how things fare."""
+    """Both trees as they are now, with communication, power and balances."""
 
     now: datetime
 
@@ -244,12 +250,12 @@ _NAMED_THEN: Final = "SELECT node_id FROM network_nodes(%(valid_at)s, %(known_at
 
 
 _SHOWN: Final = (DeviceRole.BILLING, DeviceRole.SOURCE)
-"""The meter that a place is known by: the one that bills, or the one that measures what is given."""
+"""Roles of the meter by which a service point is listed: the billing meter, or the one that measures what is fed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreesThen:
-    """Both trees as they were valid at an instant, by what was known at another."""
+    """Both trees as they were valid at one instant, as known at another."""
 
     at: AsOf
 
@@ -318,10 +324,13 @@ def _array(among: Sequence[int] | None) -> list[int] | None:
 
 
 def within(node: Node, among: Sequence[int] | None, *moments: Trees) -> bool:
-    """Whether a node has something of `among` under it at one of these moments; of everything it always has."""
+    """Return whether a node has one of the service points in `among` under it, in any of these trees.
+
+    True where `among` is None, which means all service points.
+    """
     return among is None or any(node.id in trees.counts([node], among) for trees in moments)
 
 
 def trees_at(at: AsOf | None, now: datetime) -> Trees:
-    """The trees of a moment; without one those of now."""
+    """Return the trees at a bitemporal instant; without one those of now."""
     return TreesNow(now) if at is None else TreesThen(at)

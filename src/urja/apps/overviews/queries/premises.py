@@ -1,4 +1,4 @@
-"""Premises of an area with what is supplied in them, for totals."""
+"""Premises of an area with their parts and service points, for totals."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -11,7 +11,7 @@ from urja.apps.overviews.queries import areas
 
 
 def premises_wholly_in(kinds: Collection[str], area: Area, at: datetime, limit: int) -> list[Premise]:
-    """The premises of some kinds that lie in an area with all that is in them, by name."""
+    """Return the premises of some kinds that are in an area with all their parts, by name, of the first `limit`."""
     found = Premise.objects.filter(kind__in=kinds).order_by("name", "id")
     if not area.everywhere and not area.nodes:
         found = found.filter(areas.premises(area))
@@ -19,28 +19,28 @@ def premises_wholly_in(kinds: Collection[str], area: Area, at: datetime, limit: 
 
 
 def premise(premise_id: int) -> Premise | None:
-    """One premise."""
+    """Return a premise by id; None where it is unknown."""
     return Premise.objects.filter(id=premise_id).first()
 
 
 def parts(premise_id: int) -> list[Premise]:
-    """The premises right below, by name."""
+    """Return the premises directly below one, by name."""
     return list(Premise.objects.filter(parent_id=premise_id).order_by("name", "id"))
 
 
 def parents(premise_id: int) -> dict[int, int | None]:
-    """What each premise is a part of, of those that are in one and itself."""
+    """Return the parent of each premise at or below one, by id; None for one without a parent."""
     found = Premise.objects.filter(_in(premise_id, "id"))
     return dict(found.values_list("id", "parent_id"))
 
 
 def names(premise_ids: Collection[int]) -> dict[int, str]:
-    """What premises are called."""
+    """Return names of premises by id."""
     return dict(Premise.objects.filter(id__in=premise_ids).values_list("id", "name"))
 
 
 def service_points(premise_id: int, *order: str) -> list[ServicePoint]:
-    """The service points in a premise, with the premise of each."""
+    """Return the service points at or below a premise, each with its own premise."""
     found = ServicePoint.objects.filter(_in(premise_id, "premise_id"))
     return list(found.select_related("premise").order_by(*order))
 

@@ -1,4 +1,4 @@
-"""What is registered in an area, as lists that programs read: each row with all that is shown of it."""
+"""Queries for the lists of the API: registry rows of an area, each with everything that its answer shows."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +16,7 @@ from urja.apps.overviews.queries.paging import given
 from urja.apps.people.models import Consent, Person, Protection
 from urja.apps.work.models import WorkOrder
 
-# What rows are called where they are shown: a name for the type, and none for the table.
+# Aliases, so that the web can name the row types without importing models.
 type AccessRow = AccountAccess
 type AgreementRow = Agreement
 type DeviceRow = Device
@@ -37,7 +37,10 @@ def people(
     phone: str | None = None,
     service_point_id: int | None = None,
 ) -> QuerySet[Person]:
-    """People, with their consents, protections and accounts; `service_point_id`: of those who have or had the supply."""
+    """Return the query for people, with consents, protections and accesses.
+
+    With `service_point_id` those who have or had the supply there.
+    """
     rows = Person.objects.filter(inside, given(id=id_, email__iexact=email, phone=phone))
     if service_point_id is not None:
         there = Agreement.objects.filter(service_point_id=service_point_id)
@@ -60,7 +63,10 @@ def service_points(
     purpose: str | None = None,
     premise_id: int | None = None,
 ) -> QuerySet[ServicePoint]:
-    """Service points, with their premises and where they hang (`hangs_at`); `premise_id`: of this one and its parts."""
+    """Return the query for service points, with premise and placements (`hangs_at`).
+
+    With `premise_id` those of that premise and its parts.
+    """
     rows = ServicePoint.objects.filter(
         inside, given(id=id_, consumer_number=consumer_number, purpose=purpose)
     )
@@ -76,18 +82,18 @@ _OF_A_DEVICE = (
     "id", "serial", "device_type", "stock", "held_by", "firmware", "interval_s", "max_power_w", "load_switch",
     "forward_only", "nameplate", "sim", "address",
 )  # fmt: skip
-"""Not the wrapped keys: the web's role cannot read them, and has no use for them."""
+"""Without the wrapped keys: the web's database role cannot read them."""
 
 
 def device(id_: int) -> QuerySet[Device]:
-    """A device, with where it hangs (`hanging`)."""
+    """Return the query for one device, with its installations (`hanging`)."""
     return _devices().filter(id=id_)
 
 
 def installed(
     inside: Q, *, serial: str | None = None, service_point_id: int | None = None
 ) -> QuerySet[Device]:
-    """Devices that hang somewhere, with where (`hanging`)."""
+    """Return the query for installed devices, with their installations (`hanging`)."""
     mounted = _mounted().filter(given(service_point_id=service_point_id))
     return _devices().filter(inside, given(serial=serial), id__in=mounted.values("device_id"))
 
@@ -95,7 +101,7 @@ def installed(
 def in_stock(
     *, serial: str | None = None, stock: str | None = None, held_by: str | None = None
 ) -> QuerySet[Device]:
-    """Devices that hang nowhere."""
+    """Return the query for devices that are not installed."""
     rows = _devices().exclude(stock=Stock.INSTALLED)
     return rows.filter(given(serial=serial, stock=stock, held_by=held_by))
 
@@ -120,7 +126,7 @@ def agreements(
     customer_id: int | None = None,
     at: datetime | None = None,
 ) -> QuerySet[Agreement]:
-    """Agreements, with their service points; `at`: those that held at an instant."""
+    """Return the query for agreements, with their service points; with `at` those in force at that instant."""
     rows = Agreement.objects.filter(
         inside,
         given(id=id_, service_point_id=service_point_id, account_id=account_id, customer_id=customer_id),
@@ -131,7 +137,7 @@ def agreements(
 
 
 def held(service_point_id: int, account_ids: Collection[int], at: datetime) -> bool:
-    """Whether one of these accounts had a supply at an instant."""
+    """Return whether one of these accounts paid for a service point at an instant."""
     rows = Agreement.objects.filter(service_point_id=service_point_id, account_id__in=account_ids)
     return rows.filter(_lasting(at), valid_from__lte=at).exists()
 
@@ -141,7 +147,7 @@ def _lasting(at: datetime) -> Q:
 
 
 def user_of(account_id: int) -> int | None:
-    """Who was given an account first and can sign in for it."""
+    """Return the user id of the first person with access to an account who can sign in; None without one."""
     known = AccountAccess.objects.filter(account_id=account_id, person__user__isnull=False)
     return known.order_by("recorded_at", "id").values_list("person__user_id", flat=True).first()
 
@@ -155,6 +161,6 @@ def work_orders(
     service_point_id: int | None = None,
     assignee_id: int | None = None,
 ) -> QuerySet[WorkOrder]:
-    """Work orders, with their service points."""
+    """Return the query for work orders, with their service points."""
     asked = given(id=id_, state=state, kind=kind, service_point_id=service_point_id, assignee_id=assignee_id)
     return WorkOrder.objects.filter(inside, asked).select_related("service_point")

@@ -1,8 +1,8 @@
-"""Searching by number, phone, serial, name or address, within the area of whoever asks, also with a typing error.
+"""Search by number, phone, serial, name or address within the caller's area, tolerating one typing error.
 
-PostgreSQL comes without `pg_trgm` here, and of millions of names an index of trigrams finds too many: half a town
-shares `kum`. So the errors are made at the other end: everything that is one error away from what was typed is looked
-up, and what nobody is called costs next to nothing (docs/adr/0015).
+PostgreSQL comes without `pg_trgm` here, and among millions of names a trigram index returns too much: half a town
+shares `kum`. So the errors are generated on the other side: every word one error away from the typed one is looked up,
+and words that no row has cost almost nothing (docs/adr/0015).
 """
 
 # ruff: noqa: S608  (statements are constants of this module; values travel as parameters)
@@ -28,19 +28,19 @@ from urja.apps.overviews.queries.areas import ResolvedArea
 from urja.apps.people.models import Person
 
 LEAST_LETTERS: Final = 4
-"""A shorter word, or one with a digit, is looked for as it is typed: nearly everything is near to it."""
+"""Shorter words, and words with a digit, are searched only as typed: nearly everything is one error away from them."""
 LEAST_OF_A_NUMBER: Final = 5
 LEAST_BEGINNING: Final = 3
-"""So many characters are enough to look for what begins with them."""
+"""Characters from which on a word is also searched as a prefix."""
 MOST_WORDS: Final = 6
 MOST_CHARACTERS: Final = 40
-"""Of a word or a number; nothing that people look for is longer."""
+"""Characters of a word or a number that are used; nothing searchable is longer."""
 HOME_CODE: Final = "91"
-"""Telephone numbers are kept as they were given: with the country's code, a zero, or neither."""
+"""Country code of India. Telephone numbers are stored as given: with the country code, a zero, or neither."""
 
 
 class Matched(StrEnum):
-    """By what something was found."""
+    """What matched the search."""
 
     NUMBER = "number"
     SERIAL = "serial"
@@ -51,7 +51,7 @@ class Matched(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hit[M: Model]:
-    """Something that was found, and by what."""
+    """A row that was found, and what matched."""
 
     found: M
     by: Matched
@@ -59,10 +59,10 @@ class Hit[M: Model]:
 
 @dataclass(slots=True)
 class Hits:
-    """What was found, by kind."""
+    """Search results by kind."""
 
     nearly: bool
-    """Whether nothing is called as was asked for: it is one typing error away, or a number that begins so."""
+    """Whether no row matches as typed, so that these are one typing error away or numbers with this prefix."""
     connections: list[Hit[ServicePoint]] = field(default_factory=list)
     people: list[Hit[Person]] = field(default_factory=list)
     meters: list[Hit[Device]] = field(default_factory=list)
@@ -72,8 +72,9 @@ class Hits:
 
 
 def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
-    """Up to `limit` by number and by words of each kind that the caller may read: as typed; where there is nothing,
-    one typing error away, and numbers that begin so.
+    """Return up to `limit` results of each kind that a caller may read, by number and by words.
+
+    First as typed; where nothing matches, with one typing error and with the typed number as a prefix.
     """
     found = _look(_as_typed(text), caller, at, limit, nearly=False)
     return found or _look(_nearly(text), caller, at, limit, nearly=True)
@@ -81,13 +82,13 @@ def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What to look up; empty where there is nothing of the kind to look for."""
+    """What to look up; an empty field is not searched."""
 
     numbers: list[str]
     beginning: str
     phones: list[str]
     words: list[list[str]]
-    """Of each word what it may be, as lexemes of a `tsquery`."""
+    """For each typed word its alternatives, as lexemes of a `tsquery`."""
 
 
 # Words are the same here as in the index (`journal_words`, migration `journal.0002_rules`).
@@ -125,7 +126,7 @@ def _nearly(text: str) -> _Sought:
 
 
 def _number(text: str) -> str:
-    """The text as a number of a connection, a meter or a telephone; empty where it is none."""
+    """Return the text as a consumer number, serial or telephone number; empty where it is none."""
     number = _WITHIN_NUMBERS.sub("", text)
     return number if len(number) <= MOST_CHARACTERS and any(c in digits for c in number) else ""
 
@@ -136,7 +137,7 @@ def _words(text: str) -> list[str]:
 
 
 def _home(number: str) -> str:
-    """A telephone number without what may stand before it."""
+    """Return a telephone number without plus sign, country code and leading zero."""
     number = number.removeprefix("+")
     if len(number) > 10:
         number = number.removeprefix(HOME_CODE)
@@ -155,7 +156,7 @@ def _near(word: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _letters(block: int) -> str:
-    """The letters and signs of a script: those of a block of Unicode."""
+    """Return the letters and marks of a script, by its Unicode block of 128 code points."""
     if block == 0:
         return ascii_lowercase
     return "".join(
@@ -164,7 +165,7 @@ def _letters(block: int) -> str:
 
 
 def one_error_away(word: str, alphabet: str) -> list[str]:
-    """The word, and what it may have been: a letter left out, doubled or wrong, or two that changed places."""
+    """Return a word and all words with one letter missing, doubled or wrong, or two neighbours swapped."""
     cuts = [(word[:number], word[number:]) for number in range(len(word) + 1)]
     left_out = [before + letter + after for before, after in cuts for letter in alphabet]
     too_much = [before + after[1:] for before, after in cuts if len(after) > 0]
@@ -174,7 +175,7 @@ def one_error_away(word: str, alphabet: str) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    """A word has neither quotes nor backslashes: they are between words."""
+    """Return a word as a quoted lexeme. It needs no escaping: quotes and backslashes separate words."""
     return f"'{word}'"
 
 
@@ -191,9 +192,9 @@ def _look(sought: _Sought, caller: Caller, at: datetime, limit: int, *, nearly: 
 
 
 MOST_CANDIDATES: Final = 8000
-"""So many that were found by an index alone are held against an area. Where there are more, the area comes first."""
+"""So many rows found by an index alone are tested against an area. Where there are more, the area is searched first."""
 MOST_WHOLES: Final = 20
-"""Of so many societies and complexes of a name the parts are looked through."""
+"""Societies and complexes of one name whose parts are searched."""
 
 
 def _connections(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[ServicePoint]]:
@@ -227,7 +228,7 @@ def _people(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[Person
 
 
 def _meters(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[Device]]:
-    """Of an area those that hang in it; those in stock are for who may everywhere."""
+    """Find meters by serial. Of a limited area only installed ones; meters in stock need a role without a limit."""
     ids = _of_number("assets_device", "serial", sought)
     if ids and not reach.everywhere:
         hanging = DevicePeriod.objects.filter(device_id__in=ids, valid_to=None)
@@ -243,7 +244,7 @@ def _first(ids: list[int], inside: set[int], limit: int) -> list[int]:
 
 
 def _living_in(ids: list[int], reach: ResolvedArea) -> list[int]:
-    """Those of some people who have or had a supply in an area."""
+    """Return those of some people who have or had a supply in an area, in the same order."""
     if reach.everywhere or not ids:
         return ids
     with connection.cursor() as cursor:
@@ -261,10 +262,10 @@ FROM identity.account_access x JOIN contracts.agreement g ON g.account_id = x.ac
 WHERE x.person_id = ANY(%(ids)s)
 """
 _NUMBERS: Final = "SELECT id FROM {table} WHERE {column} = ANY(%s) ORDER BY {column} LIMIT {most}"
-# By the operators of the index itself: a plan that is kept for all values does not use it for LIKE.
+# By the operators of the index (text_pattern_ops): a generic plan of a prepared statement does not use it for LIKE.
 _BEGINNINGS: Final = "SELECT id FROM {table} WHERE {column} ~>=~ %s AND {column} ~<~ %s ORDER BY {column} USING ~<~ LIMIT {most}"
 _LAST: Final = "\U0010ffff"
-"""Comes after every character."""
+"""Sorts after every character, so that prefix + this is an upper bound."""
 
 
 def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
@@ -283,18 +284,18 @@ def _of_number(table: str, column: str, sought: _Sought) -> list[int]:
 _PERSON: Final = ("people_person", "journal_words(b.name)")
 _PREMISE: Final = ("network_premise", "journal_words(b.name || ' ' || b.address || ' ' || b.pin_code)")
 _WHOLE: Final = ("network_premise", f"b.kind IN ('society', 'complex') AND {_PREMISE[1]}")
-"""Tables with what is indexed of them."""
+"""Tables with the expression that their full-text index has."""
 _OCCURS: Final = (
     "SELECT lexeme FROM unnest(%s::text[]) lexeme WHERE EXISTS (SELECT FROM {} b WHERE {} @@ lexeme::tsquery)"
 )
 
 
 def _queries(table: tuple[str, str], words: list[list[str]]) -> Iterator[str]:
-    """Queries of what each word may be, the likelier first; none where a word is nobody's.
+    """Yield text queries for the alternatives of each word, likelier ones first; none where a word occurs in no row.
 
-    Of hundreds of words that are nearly what was typed few are anybody's: an index is asked for these alone. A word
-    that somebody has is taken as it is typed first, for an error seldom makes another name; so most words are asked
-    for once, and only then for all that they may be.
+    Of hundreds of alternatives few occur at all, and only these are searched. A typed word that occurs is first taken
+    literally, because an error seldom produces another existing name. So most words are searched once, and only then
+    with all alternatives.
     """
     if not words:
         return
@@ -322,7 +323,10 @@ def _query(words: list[list[str]]) -> str:
 
 
 def _occurring(table: tuple[str, str], lexemes: list[str]) -> set[str]:
-    """Those that are in any row: seen from a handful of its rows, so an index need not be read to its end."""
+    """Return those lexemes that occur in any row.
+
+    `gin_fuzzy_search_limit` makes the index return a random subset of rows, so a frequent word is not read to its end.
+    """
     if not lexemes:
         return set()
     with transaction.atomic(), connection.cursor() as cursor:
@@ -332,7 +336,7 @@ def _occurring(table: tuple[str, str], lexemes: list[str]) -> set[str]:
 
 
 def _in_wholes(words: list[list[str]], reach: ResolvedArea, limit: int) -> list[int]:
-    """Connections in societies and complexes: some of the words are of the whole, the others of tower or flat."""
+    """Find service points in societies and complexes: some words name the whole, the others its tower or flat."""
     of_names = [may_be for may_be in words if _is_of_a_name(may_be[0])]
     occurring = _occurring(_WHOLE, [one for may_be in of_names for one in may_be])
     of_whole = [found for may_be in of_names if (found := _those(occurring, may_be))]
@@ -348,7 +352,7 @@ def _in_wholes(words: list[list[str]], reach: ResolvedArea, limit: int) -> list[
 
 
 def _is_of_a_name(lexeme: str) -> bool:
-    """Not the number of a flat, nor the letter of a tower."""
+    """Return whether a lexeme may be part of a name, not the number of a flat or the letter of a tower."""
     bare = lexeme.strip("':*")
     return len(bare) >= LEAST_BEGINNING and not any(character.isdigit() for character in bare)
 
@@ -364,7 +368,10 @@ _STANDS_IN: Final = """EXISTS (SELECT FROM network.service_point o WHERE o.id = 
 
 
 def _in_area(reach: ResolvedArea) -> dict[str, str]:
-    """Whether the service point of an agreement `g`, or one `s`, is in it; what an area has none of is not asked."""
+    """Return SQL conditions that the service point of an agreement `g`, or one `s`, is in an area.
+
+    An area without nodes, or without premises, gets no condition for them.
+    """
     asked = [(_HANGS_IN, reach.nodes), (_STANDS_IN, reach.premises)]
     within = " OR ".join(condition for condition, ids in asked if ids) or "false"
     return {
@@ -373,7 +380,7 @@ def _in_area(reach: ResolvedArea) -> dict[str, str]:
     }
 
 
-# OFFSET 0 keeps the planner from reading whole tables for a few thousand rows, of which a few are wanted.
+# OFFSET 0 fences the subquery: otherwise the planner joins whole tables for a few thousand rows, of which few are used.
 _PEOPLE_BY_WORDS: Final = f"""
 WITH named AS MATERIALIZED (
     SELECT b.id FROM people.person b WHERE {_PERSON[1]} @@ %(words)s::tsquery LIMIT {{candidates}})
@@ -404,7 +411,7 @@ SELECT found, CASE WHEN cardinality(found) < {{limit}} THEN (SELECT count(*) FRO
         SELECT s.id FROM network.service_point s WHERE s.premise_id = named.id AND {{of_place}} OFFSET 0) place
     LIMIT {{limit}}) AS found OFFSET 0) AS first
 """
-"""Those in an area, as many as are wanted; and where they are fewer, how many there are of the name."""
+"""Returns the matches in an area up to the limit and, where they are fewer, the number of candidates."""
 _PLACES_IN_WHOLES: Final = f"""
 WITH RECURSIVE whole AS MATERIALIZED (
     SELECT b.id, {_PREMISE[1]} AS words FROM network.premise b WHERE {_WHOLE[1]} @@ %(whole)s::tsquery LIMIT {MOST_WHOLES}
@@ -424,9 +431,9 @@ JOIN network.premise b ON b.id = s.premise_id WHERE {_PREMISE[1]} @@ %(words)s::
 
 
 def _found(by_words: str, of_area: str, words: str, limit: int, reach: ResolvedArea) -> list[int]:
-    """In no order: of a hundred thousand Kumars any will do, and to sort them takes its time.
+    """Return up to `limit` ids that match, in no order: sorting a hundred thousand Kumars costs more than finding them.
 
-    How many there may be is written out: a plan that is kept for any number of rows reads whole tables.
+    Limits are part of the statement's text, because a generic plan for any limit reads whole tables.
     """
     candidates = limit if reach.everywhere else MOST_CANDIDATES
     values = {"words": words, **_values(reach)}

@@ -1,4 +1,4 @@
-"""A connection with its agreements, people and meters, for the page of all that is known of it."""
+"""A service point with its agreements, people and meters, for the console page of one service point."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,47 +18,50 @@ type ConfigurationRow = Configuration
 
 
 def service_point(consumer_number: str, area: Area, at: datetime) -> ServicePoint | None:
-    """A connection in an area, with its premise and what that is a part of."""
+    """Return a service point in an area, with its premise and two levels of parents; None without one."""
     found = ServicePoint.objects.filter(areas.service_points(area, at), consumer_number=consumer_number)
     return found.select_related("premise__parent__parent", "licensee").first()
 
 
 def exists(consumer_number: str) -> bool:
-    """Whether there is a connection of this number."""
+    """Return whether a service point has this consumer number."""
     return ServicePoint.objects.filter(consumer_number=consumer_number).exists()
 
 
 def consumer_number(service_point_id: int) -> str:
-    """The number of a connection; empty where there is none."""
+    """Return the consumer number of a service point; empty where the id is unknown."""
     found = ServicePoint.objects.filter(id=service_point_id)
     return found.values_list("consumer_number", flat=True).first() or ""
 
 
 def agreements(service_point_id: int) -> list[Agreement]:
-    """The agreements of a connection with their terms and customers, the newest first."""
+    """Return the agreements of a service point with terms and consumers, newest first."""
     found = Agreement.objects.filter(service_point_id=service_point_id).order_by("-valid_from")
     return with_terms(list(found.select_related("customer", "service_point__premise")))
 
 
 def agreements_of_account(account_id: int) -> list[Agreement]:
-    """The agreements of an account with their terms and premises, the oldest first."""
+    """Return the agreements of an account with terms and premises, oldest first."""
     found = Agreement.objects.filter(account_id=account_id).order_by("valid_from")
     return with_terms(list(found.select_related("service_point__premise")))
 
 
 def was_paid_by(service_point_id: int, account_id: int) -> bool:
-    """Whether a connection is, or was, of an account."""
+    """Return whether a service point has, or had, an agreement paid from an account."""
     return Agreement.objects.filter(service_point_id=service_point_id, account_id=account_id).exists()
 
 
 def people_of(account_ids: Collection[int], customer_ids: Collection[int]) -> list[Person]:
-    """These customers and everybody who may see these accounts, with the accounts that they may see."""
+    """Return these consumers and all people with access to these accounts, with their accesses, by id."""
     found = Person.objects.filter(Q(accesses__account_id__in=account_ids) | Q(id__in=customer_ids))
     return list(found.prefetch_related("accesses").distinct().order_by("id"))
 
 
 def people_with_access(service_point_id: int, at: datetime) -> list[Person]:
-    """Everybody who may see the account of a connection at an instant."""
+    """Return the people with access to the account that pays for a service point at an instant.
+
+    Without people whose personal data were erased.
+    """
     here = Agreement.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), service_point_id=service_point_id, valid_from__lte=at
     )
@@ -77,27 +80,27 @@ _OF_A_PERIOD: Final = (
     "ratio_secondary",
     *(f"device__{name}" for name in ("serial", "device_type", "firmware", "load_switch")),
 )
-"""The web may not read all that is known of a device."""
+"""The columns read: the web's database role may not read all columns of a device, such as its wrapped keys."""
 
 
 def installations(service_point_id: int) -> list[DevicePeriod]:
-    """What hangs or has hung at a connection, the newest first."""
+    """Return the installations at a service point, present and past, newest first."""
     found = DevicePeriod.objects.filter(service_point_id=service_point_id).select_related("device")
     return list(found.only(*_OF_A_PERIOD).order_by("-valid_from", "role"))
 
 
 def configuration(device_ids: Collection[int]) -> list[Configuration]:
-    """What meters are told to be, and what they say that they are."""
+    """Return the settings of meters: what each is ordered to have and what it reported."""
     return list(Configuration.objects.filter(device_id__in=device_ids).order_by("item"))
 
 
 def seals(device_ids: Collection[int]) -> list[Seal]:
-    """The seals that are on meters."""
+    """Return the seals that are on meters now, oldest first."""
     return list(Seal.objects.filter(device_id__in=device_ids, removed_at=None).order_by("applied_at", "id"))
 
 
 def agreements_of(people: Collection[int], area: Area, at: datetime) -> list[tuple[Agreement, set[int]]]:
-    """The agreements within an area that are or were of people, the oldest first; each with whose of them it is."""
+    """Return pairs of an agreement in an area and which of the given people it is or was of; oldest first."""
     found = (
         Agreement.objects.filter(areas.agreements(area, at))
         .filter(Q(customer_id__in=people) | Q(account__accesses__person_id__in=people))
@@ -113,6 +116,6 @@ def agreements_of(people: Collection[int], area: Area, at: datetime) -> list[tup
 
 
 def installed_at(device_ids: Collection[int]) -> dict[int, ServicePoint]:
-    """Where devices hang, with the premise."""
+    """Return where devices are installed now, by device id, with the premise. Devices in stock are missing."""
     periods = DevicePeriod.objects.filter(device_id__in=device_ids, valid_to=None)
     return {one.device_id: one.service_point for one in periods.select_related("service_point__premise")}

@@ -1,4 +1,4 @@
-"""Work orders that somebody may see: those of their area, and those that they were given wherever they are."""
+"""Work orders that a user may see: those of the user's area, and those assigned to the user anywhere."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,29 +26,29 @@ _OF_AN_ORDER: Final = (
     "service_point__premise",
     *(f"device__{name}" for name in _DEVICE),
 )
-"""The web may not read all that is known of a device."""
+"""The columns read: the web's database role may not read all columns of a device."""
 
 
 def orders(shelf: str, area: Area, user_id: int | None, at: datetime, limit: int) -> list[WorkOrder]:
-    """Those on a shelf: what is due first in front, of what is done the last."""
+    """Return the work orders of a list (`mine`, `open` or `done`), due ones first; done ones newest first."""
     found = _shelf(shelf, area, user_id, at)
     found = found.order_by("-closed_at") if shelf == "done" else found.order_by("due_at", "opened_at", "id")
     return list(_shown(found)[:limit])
 
 
 def count(shelf: str, area: Area, user_id: int | None, at: datetime) -> int:
-    """How many are on a shelf."""
+    """Return the number of work orders in a list."""
     return _shelf(shelf, area, user_id, at).count()
 
 
 def order(order_id: int, area: Area, user_id: int | None, at: datetime) -> WorkOrder | None:
-    """One of them."""
+    """Return a work order by id; None where the user may not see it or it does not exist."""
     return _shown(_there(area, user_id, at).filter(id=order_id)).first()
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A work order, with where and about which meter it is."""
+    """A work order with its service point, meter and assignee."""
 
     id: int
     kind: str
@@ -57,7 +57,7 @@ class Order:
     premise: str
     serial: str | None
     assignee: str | None
-    """The address of whoever was given it."""
+    """E-mail address of the assignee; None where it is not assigned."""
     opened_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
@@ -67,19 +67,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """What somebody must go and do."""
+    """An open work order, for the list of what field staff have to do."""
 
     id: int
     kind: str
     premise: str
     number: str
-    """The meter's serial; the consumer number where it is about none."""
+    """Serial of the meter; the consumer number where the order names no meter."""
     opened_at: datetime
     asked: dict[str, Any]
 
 
 def open_orders(limit: int, *, but_for: Iterable[str]) -> list[OpenOrder]:
-    """The oldest open orders everywhere, but for those of some kinds."""
+    """Return the oldest open work orders of all areas, without those of some kinds."""
     found = WorkOrder.objects.filter(closed_at=None).exclude(kind__in=list(but_for))
     rows = found.order_by("opened_at", "id").values_list(
         "id",
@@ -93,7 +93,7 @@ def open_orders(limit: int, *, but_for: Iterable[str]) -> list[OpenOrder]:
 
 
 def everywhere(limit: int, *, kind: str | None = None, ended: bool = False) -> list[Order]:
-    """Open orders, the oldest first; with those that have ended the newest first."""
+    """Return open work orders of all areas, oldest first; with `ended` all of them, newest first."""
     found = WorkOrder.objects.select_related("device", "service_point__premise", "assignee")
     found = (
         found.order_by("-opened_at", "-id")

@@ -51,7 +51,7 @@ async def test_a_healthy_meter_passes(start_headend, pipeline, house):
     found = {one.check.value: one.found for one in outcomes}
     assert (found["identity"], found["firmware"]) == (house.identity.serial, "URJA-1.0")
     assert (found["mode"], found["switch_off"]) == ("prepaid", "disconnected")
-    assert (found["clock"], found["pushes"]) == ("is right", "as its type says")
+    assert (found["clock"], found["pushes"]) == ("is right", "as in its type")
     assert next(iter(found)) == "keys"
 
 
@@ -77,4 +77,4 @@ async def test_a_clock_that_is_wrong_is_set(start_headend, pipeline, house):
     house.meter.set_clock(house.clock.now() - dt.timedelta(minutes=3))
     answers = await called(house, Desk(pipeline), start_headend)
     (clock,) = [one for one in judge(answers, expected(house)) if one.check is Check.CLOCK]
-    assert (clock.passed, clock.found) == (True, "was off by -180 s, and is set")
+    assert (clock.passed, clock.found) == (True, "was off by -180 s, and was set")

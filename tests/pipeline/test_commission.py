@@ -70,8 +70,8 @@ def test_a_meter_that_answers_as_it_should_is_in_service(hung):
         "identity": "URJ00000001",
         "firmware": "URJA-1.0",
         "register": "130 Wh",
-        "clock": "was off by -7 s, and is set",
-        "pushes": "as its type says",
+        "clock": "was off by -7 s, and was set",
+        "pushes": "as in its type",
     }
     assert period().commissioned_at == NOW + HOUR
     hung.refresh_from_db()
@@ -93,8 +93,8 @@ def test_the_switch_is_tested_where_nobody_is_supplied_and_closed_whatever_comes
     (one,) = calls()
     assert one.state == "failed"
     assert failed(one) == {
-        "switch_off": "opening the load switch came to nothing (not obeyed: the meter is connected): "
-        "mend that, then commission it again"
+        "switch_off": "opening the relay failed (not obeyed: the meter is connected): "
+        "correct the cause, then commission it again"
     }
     assert period().commissioned_at is None
     assert commissioned(1, NOW + HOUR, relay_test=True).state == "passed"
@@ -106,12 +106,12 @@ def test_the_switch_is_tested_where_nobody_is_supplied_and_closed_whatever_comes
         (
             {"serial": "URJ00000002"},
             "identity",
-            "calls itself URJ00000002, not URJ00000001: undo the installation",
+            "reports the serial number URJ00000002, not URJ00000001: undo the installation",
         ),
         ({"register_wh": 99}, "register", "shows 99 Wh, and 100 Wh were read"),
         ({"register_wh": 90_000}, "register", "shows 90000 Wh"),
         ({"set_clock": ("failed", "not obeyed: the clock shows 2012")}, "clock", "the clock shows 2012"),
-        ({"read_object": ("expired", "")}, "identity", "was not reached: see to antenna, SIM and address"),
+        ({"read_object": ("expired", "")}, "identity", "was not reached: check antenna, SIM and address"),
         ({"read_object": ("failed", "wrong key: of ours")}, "keys", "load the manufacturer's key file again"),
     ],
 )

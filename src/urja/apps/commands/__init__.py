@@ -1,1 +1,1 @@
-"""Commands to meters: each a record with a life that only goes forward and ends once."""
+"""Commands to meters: signed, expiring records whose states only go forward and end once."""

@@ -1,10 +1,10 @@
-"""The Django application of the commands."""
+"""Django configuration of the commands app."""
 
 from django.apps import AppConfig
 
 
 class CommandsConfig(AppConfig):
-    """Label `commands`: table names start with `commands_`."""
+    """The app with the label `commands`; its tables are named `commands_*`."""
 
     name = "urja.apps.commands"
     label = "commands"

@@ -1,9 +1,9 @@
-"""What the commands refuse, by type."""
+"""Errors of commands."""
 
 
 class CommandsError(Exception):
-    """The caller asked for something that the commands do not do."""
+    """A request that the commands app does not carry out."""
 
 
 class NotIssuableError(CommandsError):
-    """A command that would be void from the start: no kind, or an end that is not after its beginning."""
+    """A command that would be void from the start: without a kind, or expired when it is issued."""

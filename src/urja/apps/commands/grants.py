@@ -1,13 +1,13 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows commands and can give none.
+"""Rights of each PostgreSQL role on the tables of commands: the web reads commands and cannot issue one.
 
-It records who asks for a release of held cuts, and answers of authenticators; the head end verifies them.
+It records requests for a release of held disconnections, and authenticators' answers; the head end verifies them.
 """
 
 _MOVES = (
     "state, sent_at, sent_wall_ms, acknowledged_at, acknowledged_wall_ms, ended_at, ended_wall_ms, detail, "
     "evidence, attempts, last_error, again_at, signature, published"
 )
-"""What a command's life changes; what was ordered stays as it was given."""
+"""Columns that the progress of a command changes. What was ordered cannot be changed."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [

@@ -1,4 +1,4 @@
-"""Kinds and states of commands and of releases, and what other apps see of a command."""
+"""Kinds and states of commands and releases, and the parts of a command that other apps use."""
 
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -7,19 +7,19 @@ from django.db.models import TextChoices
 
 
 class State(TextChoices):
-    """Where a command stands. The first three are on the way; each of the others is an end."""
+    """State of a command. The first three are under way; each of the others is final."""
 
     QUEUED = "queued"
     SENT = "sent"
-    """Signed and on its way; stored by the broker once `published`."""
+    """Signed and handed to the broker; stored there once `published`."""
     ACKNOWLEDGED = "acknowledged"
     """The meter has accepted it."""
     CONFIRMED = "confirmed"
     """The meter's own state, read back, is what was ordered."""
     CONNECTED_LOAD_UNPROVEN = "connected_load_unproven"
-    """The meter calls itself connected where its word alone proves nothing, and no load was seen."""
+    """The meter reports "connected" in control mode 0, in which it always does, and no load was measured."""
     WAITING_FOR_PERSON = "waiting_for_person"
-    """Ready for reconnection: somebody must press the button at the meter."""
+    """Ready for reconnection: the button at the meter must be pressed (IEC 62056-6-2, class 70)."""
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
     FAILED = "failed"
@@ -28,7 +28,7 @@ class State(TextChoices):
 UNFINISHED: Final = (State.QUEUED, State.SENT, State.ACKNOWLEDGED)
 TERMINAL: Final = tuple(state for state in State if state not in UNFINISHED)
 CARRIED_OUT: Final = (State.CONFIRMED, State.CONNECTED_LOAD_UNPROVEN, State.WAITING_FOR_PERSON)
-"""Ends in which the meter has done what it was told."""
+"""Final states in which the meter has done what was ordered."""
 CONNECT: Final = "connect"
 DISCONNECT: Final = "disconnect"
 SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
@@ -47,6 +47,7 @@ class Command(Protocol):
     state: str
     issued_at: datetime
     issued_wall_ms: int
+    """Unix time in milliseconds of the wall clock."""
     sent_at: datetime | None
     acknowledged_at: datetime | None
     ended_at: datetime | None
@@ -56,16 +57,16 @@ class Command(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether it is at its end."""
+        """Whether its state is final."""
 
 
 class ReleaseState(TextChoices):
-    """Where a release of held cuts stands. The head end decides; the last three are ends."""
+    """State of a release of held disconnections. The head end decides it; the last three are final."""
 
     ASKED = "asked"
-    """It waits for passkeys."""
+    """Needs passkeys."""
     DELAYED = "delayed"
-    """Approved by the one person who is all the staff: it counts after a delay."""
+    """Approved by the only person with a passkey: it counts after a delay."""
     RELEASED = "released"
     REFUSED = "refused"
     CANCELLED = "cancelled"

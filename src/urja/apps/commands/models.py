@@ -1,7 +1,7 @@
-"""Commands.
+"""Commands, and releases of disconnections that head ends hold above their ceilings.
 
-A command's state only goes forward, and a terminal state is final: the table's trigger refuses anything else, so
-that a late or repeated report cannot rewrite what was known. Business times end in `_at`; beside them stand wall
+A command's state only goes forward and a final state stays: the table's trigger refuses anything else, so that a late
+or repeated report cannot change what was known. Business times end in `_at`. Beside them stand wall-clock
 milliseconds (Unix), because a demonstration runs on a fast clock over links that do not.
 """
 
@@ -15,7 +15,7 @@ from urja.apps.commands.kinds import OPEN_RELEASES, SUPPLY_KINDS, TERMINAL, UNFI
 
 
 class Command(models.Model):
-    """One command to one meter. Its key carries the bucket of its service point."""
+    """One command to one meter. The upper bits of its key are the bucket of its service point."""
 
     id = models.BigIntegerField(primary_key=True)
     device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="commands")
@@ -24,15 +24,15 @@ class Command(models.Model):
     )
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, null=True, related_name="commands")
     kind = models.CharField(max_length=32)
-    """A module of `urja.headend.commands`."""
+    """Name of a module of `urja.headend.commands`."""
     arguments = models.JSONField(default=dict)
     sequence = models.BigIntegerField()
-    """Grows with each command of a device; the head end carries them out in this order."""
+    """Increases with each command of a device; the head end carries them out in this order."""
     state = models.CharField(max_length=32, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=200)
-    """Why it was given."""
+    """Why it was issued."""
     cause_correlation = models.BigIntegerField()
-    """The correlation of what it follows from: a payment, a decision, an operator's order."""
+    """Correlation number of its cause: a payment, a decision, an operator's order."""
     issued_at = models.DateTimeField()
     issued_wall_ms = models.BigIntegerField()
     expires_at = models.DateTimeField()
@@ -43,17 +43,18 @@ class Command(models.Model):
     ended_at = models.DateTimeField(null=True)
     ended_wall_ms = models.BigIntegerField(null=True)
     detail = models.TextField(blank=True, default="")
-    """Why it ended as it did, where that is not plain from the state."""
+    """Why it ended as it did, where the state alone does not say it."""
     evidence = models.JSONField(default=dict)
-    """What the meter said: control state, load, register, or the object that was read."""
+    """What the meter reported: control state, load, register, or the object that was read."""
     attempts = models.IntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
-    """What the last attempt met; empty once one has gone well."""
+    """What the last attempt failed on; empty once one has succeeded."""
     again_at = models.DateTimeField(null=True)
     """When the next attempt is due."""
     signature = models.BinaryField(max_length=64, null=True)
+    """Ed25519 signature of the order, 64 bytes."""
     published = models.BooleanField(default=False)
-    """Whether the broker is known to have its order."""
+    """Whether the broker is known to have stored its order."""
 
     class Meta:
         constraints: ClassVar = [
@@ -94,15 +95,16 @@ class Command(models.Model):
 
     @property
     def load_proven(self) -> bool | None:
-        """Whether load was seen after a connect; None where nobody looked."""
+        """Whether load was measured after a connect; None where it was not measured."""
         return self.evidence.get("load_proven")
 
 
 class HeldCuts(models.Model):
-    """What one head end has told last of cuts above its ceilings, and of releases (`urja.stream.releases.HeldDisconnections`)."""
+    """The last report of one head end about disconnections above its ceilings, and about releases."""
 
     headend = models.CharField(max_length=32, primary_key=True)
     told = models.JSONField()
+    """The report as JSON (`urja.stream.releases.HeldCuts`)."""
     told_at = models.DateTimeField()
 
     class Meta:
@@ -113,16 +115,18 @@ class HeldCuts(models.Model):
 
 
 class CutRelease(models.Model):
-    """A release that somebody asks the head ends for: what it contains is what the passkeys sign."""
+    """A requested release of held disconnections. Passkeys sign its content (`urja.base.cut_release`)."""
 
     id = models.CharField(max_length=32, primary_key=True)
     cuts = models.IntegerField()
+    """How many disconnections may pass beside the ceilings."""
     areas = models.JSONField()
+    """Areas in which they may: the names of administrative nodes."""
     until = models.CharField(max_length=20)
-    """As it is signed."""
+    """`until_at` as text, in the form that is signed."""
     until_at = models.DateTimeField()
     nonce = models.BinaryField(max_length=32)
-    """Of the head ends, when it was asked for."""
+    """The head ends' nonce when it was requested, 32 bytes."""
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
     cancelled_by = models.ForeignKey(
@@ -146,7 +150,7 @@ class CutRelease(models.Model):
 
 
 class CutReleaseAnswer(models.Model):
-    """The answer of somebody's authenticator to a release, as it came from the browser. The head end verifies it."""
+    """A person's authenticator's answer to a release, as the browser sent it. The head end verifies it."""
 
     release = models.ForeignKey(CutRelease, on_delete=models.PROTECT, related_name="answers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -1,4 +1,6 @@
-"""The writing side of the commands. What gives them is `decide`; what moves them is `dispatch`."""
+"""Issuing commands, and their progress. `decide` and jobs issue them; the stage `dispatch` records what becomes of
+them.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from urja.base.ids import bucket_of, compose_id
 from urja.stream.orders import Progress
 
 _RANK: Final = {State.QUEUED: 0, State.SENT: 1, State.ACKNOWLEDGED: 2} | dict.fromkeys(TERMINAL, 3)
+"""A report counts only where the rank grows; the table's trigger has the same order."""
 
 
 def issue(
@@ -29,14 +32,16 @@ def issue(
     correlation: int,
     account_id: int | None = None,
 ) -> Command:
-    """Give a command; the stage `dispatch` sends it.
+    """Issue a command, for the stage `dispatch` to send, and return it.
 
-    A command to the load switch makes older unfinished ones of the device void, in the same transaction: they end
-    as superseded and are not begun any more. Raises NotIssuableError where it would expire before it is given.
+    A command to the relay supersedes older unfinished ones of the device in the same transaction. Raises
+    NotIssuableError where it has no kind or would be expired when it is issued.
     """
     if not kind or expires_at <= issued_at:
         raise NotIssuableError(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")
     with transaction.atomic():
+        # Before anything else: this locks the device's counter, so that two commands for one meter are
+        # numbered and superseded one after the other.
         sequence = _next_sequence(device_id)
         if kind in SUPPLY_KINDS:
             _supersede(device_id, SUPPLY_KINDS, issued_at, issued_wall_ms, f"a newer {kind} was given")
@@ -58,19 +63,18 @@ def issue(
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """What `supersede` has ended."""
+    """The commands that `supersede` has ended."""
 
     command_ids: tuple[int, ...]
     on_its_way: bool
-    """One of them had left for the head end and may be carried out at this moment: give a connect as well."""
+    """Whether one of them had left for the head end and may be carried out now: issue a connect as well."""
 
 
 def supersede(device_id: int, *, at: datetime, wall_ms: int, reason: str) -> Superseded:
-    """End the unfinished cuts of a device, because the cause for them is gone.
+    """End the unfinished disconnections of a device, because their cause is gone.
 
-    What was still queued is never sent. Where a cut is on its way (`on_its_way`), only a newer command can call it
-    back: the head end drops an older cut when a connect is there, and a cut that it has just carried out is undone
-    by it.
+    Queued ones are never sent. Where one is on its way (`on_its_way`), only a newer command calls it back: the head
+    end drops an older disconnection when a connect has arrived, and undoes one that it has just carried out.
     """
     with transaction.atomic():
         _lock(device_id)
@@ -78,10 +82,10 @@ def supersede(device_id: int, *, at: datetime, wall_ms: int, reason: str) -> Sup
 
 
 def record_progress(progress: Sequence[Progress]) -> list[int]:
-    """Take the head end's reports, in order; the ids of commands that moved.
+    """Apply the head end's reports in their order, in one transaction; return the ids of commands whose state changed.
 
-    Forward only: what is behind a command's state, or comes after its end, changes nothing. Everything is one
-    transaction; call it again with the same reports as often as you like.
+    Reports behind a command's state, or after its end, change nothing, so the same reports may be applied any number
+    of times.
     """
     with transaction.atomic():
         known = {
@@ -98,12 +102,12 @@ def record_progress(progress: Sequence[Progress]) -> list[int]:
 
 
 def devices_of(command_ids: Iterable[int]) -> dict[int, int]:
-    """The devices that commands were given to."""
+    """Return the device of each command, by command number."""
     return dict(Command.objects.filter(id__in=list(command_ids)).values_list("id", "device_id"))
 
 
 def devices_making_keys(command_ids: Iterable[int]) -> dict[int, int]:
-    """The devices for which new keys are being made, by those of the commands that ask for it and have not ended."""
+    """Return the device of each of these commands that makes new keys and has not ended, by command number."""
     return dict(
         Command.objects.filter(id__in=list(command_ids), kind=MAKE_KEYS, state__in=UNFINISHED).values_list(
             "id", "device_id"
@@ -112,9 +116,10 @@ def devices_making_keys(command_ids: Iterable[int]) -> dict[int, int]:
 
 
 def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> int:
-    """End what has expired: queued commands past their time, and sent ones that ended `before` unheard of.
+    """End expired commands: queued ones past their end, and sent ones whose end was `before` without a report.
 
-    A head end begins nothing after a command's end, and tells of what it began; `before` leaves it the time to.
+    Returns how many ended, at most `limit`. A head end begins nothing after a command's end and reports what it
+    began; `before` leaves it the time to report.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -133,7 +138,7 @@ def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> in
 
 
 def _apply(command: Command, report: Progress) -> bool:
-    """One report onto a locked command; whether its state moved."""
+    """Apply one report to a locked command; return whether its state changed."""
     if command.finished:
         return False
     command.attempts = max(command.attempts, report.attempts)
@@ -182,13 +187,13 @@ def _supersede(device_id: int, kinds: Sequence[str], at: datetime, wall_ms: int,
 
 
 def skip_sequences(count: int) -> None:
-    """Pass numbers of orders that may have been given to each device without a trace here."""
+    """Skip numbers that may have been given to orders without a trace here, such as after a restore."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE commands_device SET last_sequence = last_sequence + %s", [count])
 
 
 def _next_sequence(device_id: int) -> int:
-    """The device's next number; holds the device until the transaction ends."""
+    """Return the device's next sequence number, with its counter locked until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO commands_device (device_id, last_sequence) VALUES (%s, 1)"

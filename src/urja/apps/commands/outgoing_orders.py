@@ -1,8 +1,8 @@
-"""What the stage `dispatch` takes to the broker.
+"""Signed orders for the broker, as the stage `dispatch` publishes them.
 
-A command is noted as sent, with its signature, before its order leaves: from then on it counts as on its way,
-whatever dies next. `published` follows when the broker has it; until then the order goes out again and again, and
-the head end knows it by its sequence.
+A command is stored as sent, with its signature, before its order leaves: from then on it counts as on its way,
+whichever process dies next. `published` is set when the broker has it. Until then the order is published again and
+again, and the head end recognises it by its sequence.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ class Outgoing:
     order: Order
     signed: SignedOrder
     shard: int
-    """The shard of subjects that it travels on: its service point's, like the meter's readings."""
+    """Shard of the subjects that it travels on: that of its service point, like the meter's readings."""
 
 
 def claim(now: datetime, wall_ms: int, sign: Callable[[Order], SignedOrder], limit: int) -> list[Outgoing]:
-    """Sign what is queued and not expired, reconnections first, and note it as sent.
+    """Sign queued commands that are not expired, reconnections first, and store them as sent; return their orders.
 
-    What was noted before and may not have reached the broker is among it again.
+    Orders that were stored as sent before and may not have reached the broker are among them.
     """
     with transaction.atomic():
         waiting = list(
@@ -51,7 +51,7 @@ def claim(now: datetime, wall_ms: int, sign: Callable[[Order], SignedOrder], lim
 
 
 def mark_published(command_ids: Sequence[int]) -> None:
-    """The broker has stored these orders."""
+    """Record that the broker has stored the orders of these commands."""
     Command.objects.filter(id__in=command_ids).update(published=True)
 
 

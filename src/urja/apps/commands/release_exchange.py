@@ -1,6 +1,6 @@
-"""Cuts above the head ends' ceilings: what is told of them, and releases that people ask for, as the pipeline carries both.
+"""Held disconnections and releases as the pipeline exchanges them with head ends.
 
-The web asks and answers (`requests`), and the head end decides: nothing here is believed there.
+The web records requests and answers (`requests`). The head end decides and believes nothing that is stored here.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from urja.base.passkey import Assertion
 from urja.stream import releases as stream
 
 AT_ONCE: Final = 50
-"""Releases that are before the head ends at the same time: the oldest."""
+"""The most releases that head ends are asked for at a time, the oldest first."""
 
 
 def record_held_cuts(told: Iterable[stream.HeldDisconnections], now: datetime) -> int:
-    """Keep what head ends have told; how many releases moved."""
+    """Store head ends' reports and apply what they say of releases; return how many releases changed state."""
     moved = 0
     for one in told:
         HeldCuts.objects.update_or_create(
@@ -37,7 +37,7 @@ def record_held_cuts(told: Iterable[stream.HeldDisconnections], now: datetime) -
 
 
 def pending_releases() -> list[stream.ReleaseRequest]:
-    """What the head ends are to be asked: what waits for passkeys, and what is called back."""
+    """Return the releases to ask head ends for: those that need passkeys, and those that were cancelled."""
     open_ = CutRelease.objects.filter(state__in=OPEN_RELEASES).order_by("asked_at", "id")
     asked = [
         one
@@ -49,7 +49,7 @@ def pending_releases() -> list[stream.ReleaseRequest]:
         content = content_of(one)
         if content is None:
             CutRelease.objects.filter(id=one.id).update(
-                state=ReleaseState.REFUSED, detail="it is not a release of cuts"
+                state=ReleaseState.REFUSED, detail="it is not a valid release of disconnections"
             )
             continue
         found.append(

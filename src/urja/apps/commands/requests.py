@@ -1,6 +1,6 @@
-"""What the web records of releases of held cuts: that they are asked for, answers of authenticators, and calls back.
+"""Requests for releases of held disconnections, answers of authenticators and cancellations, as the web records them.
 
-The head end decides: nothing here is believed there.
+The head end decides and believes nothing that is stored here.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from urja.base.passkey import Assertion
 def ask_release(
     *, cuts: int, areas: Sequence[str], lasts: timedelta, nonce: bytes, user_id: int, now: datetime
 ) -> str:
-    """Ask for a release, which counts once the head end has verified the passkeys; its id."""
+    """Record a request for a release and return its id; it counts once the head end has verified the passkeys."""
     until_at = (now + lasts).replace(microsecond=0)
     release_id = secrets.token_hex(16)
     insert(
@@ -34,7 +34,7 @@ def ask_release(
 
 
 def answer_release(release_id: str, user_id: int, given: Assertion, now: datetime) -> bool:
-    """Record the answer of somebody's authenticator; False where they have answered already."""
+    """Record the answer of a user's authenticator; return False where this user has answered already."""
     made = insert(
         CutReleaseAnswer,
         ignore_conflicts=True,
@@ -50,6 +50,6 @@ def answer_release(release_id: str, user_id: int, given: Assertion, now: datetim
 
 
 def cancel_release(release_id: str, user_id: int, now: datetime) -> bool:
-    """Call a release back, or what is left of it; False where it is over."""
+    """Cancel a release, or the rest of it; return False where it has ended or is cancelled already."""
     open_ = CutRelease.objects.filter(id=release_id, state__in=OPEN_RELEASES, cancelled_at=None)
     return bool(open_.update(cancelled_by_id=user_id, cancelled_at=now))

@@ -1,1 +1,1 @@
-"""Commissioning: a meter that was hung up is called and checked, and is billed by only once it has passed."""
+"""Commissioning: an installed meter is called and checked, and is billed only once it has passed."""

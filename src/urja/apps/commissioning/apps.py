@@ -1,10 +1,10 @@
-"""The Django application of the commissioning."""
+"""Django configuration of the commissioning app."""
 
 from django.apps import AppConfig
 
 
 class CommissioningConfig(AppConfig):
-    """Label `commissioning`: table names start with `commissioning_`."""
+    """The app with the label `commissioning`; its tables are named `commissioning_*`."""
 
     name = "urja.apps.commissioning"
     label = "commissioning"

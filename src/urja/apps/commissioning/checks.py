@@ -1,4 +1,4 @@
-"""What a meter must show before it is billed by, and what each answer means: pure, from commands that have ended."""
+"""The checks that a meter must pass before it is billed, judged from commands that have ended. Pure functions."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,14 +16,17 @@ from urja.cosem.layout import LayoutSet
 from urja.cosem.push_object_list import PushObjectList, matches_type
 
 SERIAL: Final = "0.0.96.1.0.255"
+"""Meter serial number (IS 15959, OBIS 0.0.96.1.0)."""
 FIRMWARE: Final = "1.0.0.2.0.255"
+"""Firmware version for the meter (OBIS 1.0.0.2.0)."""
 REGISTER: Final = "1.0.1.8.0.255"
+"""Cumulative active energy import (OBIS 1.0.1.8.0)."""
 CLOCK_TOLERANCE_S: Final = 5
-"""How far the clock may be off."""
+"""How far the meter's clock may be off, in seconds."""
 
 
 class Check(StrEnum):
-    """In the order in which a person reads them."""
+    """The checks of a call, in the order in which a page shows them."""
 
     KEYS = "keys"
     IDENTITY = "identity"
@@ -31,12 +34,12 @@ class Check(StrEnum):
     REGISTER = "register"
     CLOCK = "clock"
     PUSHES = "pushes"
-    """Whether what the meter says that it pushes can be decoded."""
+    """Whether the pushes that the meter describes can be decoded."""
     MODE = "mode"
     SWITCH_OFF = "switch_off"
     SWITCH_ON = "switch_on"
     REGISTRY = "registry"
-    """Whether the registry takes it, once the meter has answered everything."""
+    """Whether the registry accepts the meter, once it has answered every command."""
 
 
 ALWAYS: Final[dict[Check, tuple[str, dict[str, Any]]]] = {
@@ -46,7 +49,7 @@ ALWAYS: Final[dict[Check, tuple[str, dict[str, Any]]]] = {
     Check.CLOCK: ("set_clock", {"tolerance_s": CLOCK_TOLERANCE_S, "only_if_off": True}),
     Check.PUSHES: ("read_pushes", {}),
 }
-"""The command that each check is judged by, of those that every meter is asked for."""
+"""The command of each check that every meter has to pass, with its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,23 @@ class Answer:
 
     @property
     def confirmed(self) -> bool:
+        """Whether the meter did what was ordered, also where only its load would prove it."""
         return self.state in {"confirmed", "connected_load_unproven"}
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the registry says of the meter."""
+    """What the registry has recorded of the meter."""
 
     serial: str
     device_type: DeviceType | None
-    """For the firmware that it has; none where there is no type of its name."""
+    """Its type for its firmware; None where no type of this name is known."""
     firmware: str
-    """As delivered; empty where nobody said."""
+    """As delivered; empty where it is unknown."""
     register_wh: int
-    """As read when it was hung up: the least that it can show."""
+    """Register at the installation, in Wh: the least that it can show."""
     most_wh: int
-    """The most that can have flowed since."""
+    """The most that can have been counted since, in Wh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,10 @@ class Outcome:
 
 
 def judge(answers: Mapping[Check, Answer], expected: Expected) -> list[Outcome]:
-    """Every check that was asked for, in their order; `answers` are by the check that each command is for."""
+    """Return the outcome of every check that was asked for, in their order.
+
+    `answers` are the commands' ends by the check that each is for; `Check.IDENTITY` is always among them.
+    """
     outcomes = [_keys(answers[Check.IDENTITY])]
     for check, answer in sorted(answers.items(), key=lambda item: list(Check).index(item[0])):
         if answer.confirmed:
@@ -102,11 +109,11 @@ def judge(answers: Mapping[Check, Answer], expected: Expected) -> list[Outcome]:
 
 
 def _keys(identity: Answer) -> Outcome:
-    """An answer to a read is proof: it came through an association that both sides have proved their keys in."""
+    """Judge the keys by a read: it came through an association in which both sides have proved their keys."""
     if identity.confirmed:
         return Outcome(Check.KEYS, passed=True, found="both sides have proved their keys")
     if identity.detail.startswith("wrong key"):
-        says = "the keys here are not the meter's: load the manufacturer's key file again, then commission it again"
+        says = "the stored keys are not the meter's: load the manufacturer's key file again, then commission it again"
         return Outcome(Check.KEYS, passed=False, found=identity.detail, says=says)
     return Outcome(
         Check.KEYS,
@@ -118,21 +125,21 @@ def _keys(identity: Answer) -> Outcome:
 
 def _unconfirmed(check: Check, answer: Answer) -> str:
     if answer.state == "expired":
-        return "the meter was not reached: see to antenna, SIM and address, then commission it again"
+        return "the meter was not reached: check antenna, SIM and address, then commission it again"
     if answer.state == "waiting_for_person":
-        return "press the button at the meter: it waits for a hand to switch on; then commission it again"
-    return f"{_DOING[check]} came to nothing ({answer.detail or answer.state}): mend that, then commission it again"
+        return "the meter is ready for reconnection: press its button, then commission it again"
+    return f"{_ACTIVITY[check]} failed ({answer.detail or answer.state}): correct the cause, then commission it again"
 
 
-_DOING: Final = {
+_ACTIVITY: Final = {
     Check.IDENTITY: "reading the serial number",
     Check.FIRMWARE: "reading the firmware",
     Check.REGISTER: "reading the register",
     Check.CLOCK: "setting the clock",
     Check.PUSHES: "reading what it pushes",
     Check.MODE: "setting the payment mode",
-    Check.SWITCH_OFF: "opening the load switch",
-    Check.SWITCH_ON: "closing the load switch",
+    Check.SWITCH_OFF: "opening the relay",
+    Check.SWITCH_ON: "closing the relay",
 }
 
 
@@ -144,8 +151,8 @@ def _identity(answer: Answer, expected: Expected) -> Outcome:
         found=found,
         says=""
         if found == expected.serial
-        else f"the meter on the wall calls itself {found}, not {expected.serial}: "
-        "undo the installation and install the meter that hangs there",
+        else f"the meter reports the serial number {found}, not {expected.serial}: "
+        "undo the installation and record the meter that is installed",
     )
 
 
@@ -160,22 +167,24 @@ def _register(answer: Answer, expected: Expected) -> Outcome:
     wh = wh_of(answer.evidence)
     if wh is None:
         return Outcome(
-            Check.REGISTER, passed=False, found="", says="the register was told in no unit of energy"
+            Check.REGISTER, passed=False, found="", says="the meter reports its register in no unit of energy"
         )
     passed = expected.register_wh <= wh <= expected.register_wh + expected.most_wh
     says = (
-        f"the register shows {wh} Wh, and {expected.register_wh} Wh were read when the meter was hung up: "
-        "look at it again, undo the installation and record it as read"
+        f"the register shows {wh} Wh, and {expected.register_wh} Wh were read at the installation: "
+        "read it again, undo the installation and record it with the right reading"
     )
     return Outcome(Check.REGISTER, passed=passed, found=f"{wh} Wh", says="" if passed else says)
 
 
 def _clock(answer: Answer, _expected: Expected) -> Outcome:
-    """The command finds the clock within its tolerance, before or after it is set, or is not confirmed."""
+    """Judge the clock: the command is confirmed only where the clock is within its tolerance, before or after it was
+    set.
+    """
     if answer.evidence.get("left_alone"):
         return Outcome(Check.CLOCK, passed=True, found="is right")
     return Outcome(
-        Check.CLOCK, passed=True, found=f"was off by {answer.evidence.get('was_off_s')} s, and is set"
+        Check.CLOCK, passed=True, found=f"was off by {answer.evidence.get('was_off_s')} s, and was set"
     )
 
 
@@ -183,20 +192,20 @@ def _pushes(answer: Answer, expected: Expected) -> Outcome:
     told = pushes_of(answer)
     device_type = expected.device_type
     if device_type is None:
-        says = "there is no meter type of its name that can be used: load it with urja meter-type load"
+        says = "its meter type is not loaded or cannot be used: load it with urja meter-type load"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
     try:
         LayoutSet.of(device_type, told)
         own = not matches_type(device_type, told)
     except LocalError as error:
-        says = f"{error}: its firmware is not of the type {device_type.name}; have the type corrected"
+        says = f"{error}: its firmware does not fit the type {device_type.name}; correct the type"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
-    found = "other columns than its type says" if own else "as its type says"
+    found = "other columns than its type" if own else "as in its type"
     return Outcome(Check.PUSHES, passed=True, found=found)
 
 
 def pushes_of(answer: Answer) -> tuple[PushObjectList, ...]:
-    """What the meter has told of its pushes."""
+    """Return the push object lists that the meter reported."""
     return msgspec.convert(answer.evidence["pushes"], tuple[PushObjectList, ...])
 
 
@@ -226,7 +235,7 @@ _HEX: Final = re.compile(r"h:(?:[0-9a-f]{2})*")
 
 
 def text_of(value: Any) -> str:
-    """A text as `urja.cosem.readings.plain` gives it: octets of printable ASCII are text."""
+    """Return a value of `urja.cosem.readings.plain` as text; octets of printable ASCII are text."""
     if isinstance(value, str) and _HEX.fullmatch(value):
         octets = bytes.fromhex(value[2:]).rstrip(b"\0")
         return octets.decode("ascii") if octets.isascii() else octets.hex()
@@ -234,7 +243,7 @@ def text_of(value: Any) -> str:
 
 
 def wh_of(evidence: Mapping[str, Any]) -> int | None:
-    """Energy in Wh; none where the unit is another."""
+    """Return energy as Wh; None where the unit is another."""
     factor = {"Wh": 1, "kWh": 1000}.get(str(evidence.get("unit")))
     return (
         None

@@ -1,4 +1,4 @@
-"""What a head end must know of a device: the entries of the key-value store that are due."""
+"""Meters' entries in the broker's key-value store: what a head end must know of each device."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -14,12 +14,15 @@ from urja.stream.messages import DeviceEntry
 
 
 def due_entries(limit: int) -> list[DeviceEntry]:
-    """The entries of devices whose key-value entry is behind, as they are now."""
+    """Return the entries that are due to be written, at most `limit`, with their data as of now."""
     return _entries(assets.due_entries(limit))
 
 
 def sample_written_entry() -> tuple[DeviceEntry, bytes] | None:
-    """An entry that is not due, as it would be written now, and the digest of what was written; None without one."""
+    """Return one entry that is not due, as it would be written now, and the digest of what was written.
+
+    For the comparison of the store with the registry; None where every entry is due.
+    """
     found = assets.sample_written_entry()
     if found is None:
         return None
@@ -60,9 +63,9 @@ def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
 
 @cache
 def _own(device_type: str, told: tuple[PushObjectList, ...]) -> tuple[PushObjectList, ...]:
-    """What a meter has told of its pushes, unless its type says the same: then it need not travel with each meter.
+    """Return the layouts that a meter reported, or nothing where a shipped type has the same.
 
-    Of a loaded type it travels always: the next version may say something else.
+    Then they need not be sent with each meter. For a loaded type they always are: its next version may differ.
     """
     if not told or device_type not in device_types():
         return told

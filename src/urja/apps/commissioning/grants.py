@@ -1,6 +1,6 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows what a meter has answered.
+"""Rights of each PostgreSQL role on the tables of commissioning: the web reads calls and layouts.
 
-What a meter told of its pushes decides what their bytes mean: the pipeline adds to it, and changes nothing.
+The layout of a meter's pushes decides what their bytes mean: the pipeline may add rows and change none.
 """
 
 GRANTS: dict[str, list[str]] = {

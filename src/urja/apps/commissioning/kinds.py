@@ -1,4 +1,4 @@
-"""States of calls, and what the pipeline sees of one."""
+"""States of calls, and the parts of a call that the pipeline uses."""
 
 from typing import Protocol
 
@@ -9,21 +9,21 @@ from urja.apps.network.kinds import ServicePoint
 
 
 class CallState(TextChoices):
-    """Where a call stands. The last three are its ends."""
+    """State of a commissioning call. The last three are final."""
 
     ASKED = "asked"
     CALLING = "calling"
     PASSED = "passed"
     FAILED = "failed"
     GIVEN_UP = "given_up"
-    """The meter was taken away, or its hanging undone, while it was called."""
+    """The meter was removed, or its installation undone, while it was called."""
 
 
 UNFINISHED = (CallState.ASKED, CallState.CALLING)
 
 
 class Call(Protocol):
-    """One commissioning of a meter at its place (`models.Call`)."""
+    """One commissioning of an installed meter (`models.Call`)."""
 
     id: int
     device_id: int

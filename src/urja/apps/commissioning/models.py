@@ -1,4 +1,4 @@
-"""Calls, one for each time that a meter was checked after it was hung up, and what meters told of their pushes."""
+"""Commissioning calls, and the layouts of pushes that meters reported."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from urja.apps.commissioning.kinds import UNFINISHED, CallState
 
 
 class Call(models.Model):
-    """One commissioning of a meter at its place: what it was asked, what it said, and what that means."""
+    """One commissioning of an installed meter: the commands, their results and the outcome of each check."""
 
     id = models.BigIntegerField(primary_key=True)
     device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="commissioning_calls")
@@ -17,21 +17,21 @@ class Call(models.Model):
         "network.ServicePoint", on_delete=models.PROTECT, related_name="commissioning_calls"
     )
     device_period_id = models.BigIntegerField()
-    """The meter's time at this place; a number, for an installation that was a mistake is undone after a call."""
+    """Number of the installation. Not a foreign key: an installation that was a mistake is undone after a call."""
     state = models.CharField(max_length=16, choices=CallState, default=CallState.ASKED)
     asked_at = models.DateTimeField()
     actor = models.CharField(max_length=100)
     relay_test = models.BooleanField(default=False)
-    """Whether the load switch is opened and closed."""
+    """Whether the relay is opened and closed."""
     payment_mode = models.CharField(max_length=16, blank=True, default="")
-    """What the meter is set to; empty: it stays as it is until an agreement begins."""
+    """The payment mode that is set; empty: it stays as it is until an agreement begins."""
     commands = models.JSONField(default=dict)
-    """Keys of the commands, by the check that they are for."""
+    """Numbers of the commands, by the check that they are for."""
     checks = models.JSONField(default=list)
-    """The checks with their outcome: `check`, `passed`, `found`, `says`."""
+    """Outcomes as JSON: `check`, `passed`, `found`, `says`."""
     ended_at = models.DateTimeField(null=True)
     operation_id = models.BigIntegerField(null=True)
-    """The operation that has put the meter into service."""
+    """The operation that put the meter into service."""
 
     class Meta:
         constraints: ClassVar = [
@@ -54,7 +54,7 @@ class Call(models.Model):
 
 
 class PushLayout(models.Model):
-    """What a meter has told of its pushes, with which firmware, and when. Rows are added; the newest counts."""
+    """The layout of pushes that a meter reported, with its firmware. Rows are only added; the newest counts."""
 
     id = models.BigIntegerField(primary_key=True)
     device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, related_name="push_layouts")
@@ -62,11 +62,11 @@ class PushLayout(models.Model):
     firmware = models.CharField(max_length=32)
     read_at = models.DateTimeField()
     pushes = models.JSONField()
-    """Object lists with scalers and units, as `urja.cosem.push_object_list` has them."""
+    """Object lists with scalers and units, as in `urja.cosem.push_object_list`."""
 
     class Meta:
         db_table = "commissioning_push_layout"
         indexes: ClassVar = [models.Index(fields=["device", "-read_at"], name="commissioning_newest_layout")]
 
     def __str__(self) -> str:
-        return f"pushes of device {self.device_id} as told at {self.read_at}"
+        return f"pushes of device {self.device_id} as read at {self.read_at}"

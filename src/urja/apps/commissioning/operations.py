@@ -1,4 +1,6 @@
-"""The writing side of the commissioning: a call is begun by an operation of the registry, and led by the stage."""
+"""Commissioning calls: an operation of the registry requests one, and the pipeline's stage `commission` carries it
+out.
+"""
 
 import secrets
 from datetime import datetime, timedelta
@@ -12,17 +14,17 @@ from urja.apps.commissioning.models import Call
 from urja.base.ids import new_correlation
 
 CALL_LIFETIME: Final = timedelta(hours=2)
-"""So long a meter is called: the fitter stands beside it."""
+"""How long the commands of a call are valid: the fitter waits beside the meter."""
 
 
 def lock_call(call_id: int) -> Call | None:
-    """A call that has not ended, held until the transaction ends; none where another holds it."""
+    """Return a call that has not ended, locked until the transaction ends; None where another transaction has it."""
     held = Call.objects.select_for_update(of=("self",), skip_locked=True)
     return held.select_related("device", "service_point").filter(id=call_id, state__in=UNFINISHED).first()
 
 
 def begin(call: Call, now: datetime, wall_ms: int) -> None:
-    """Give the commands of a call, all at once: the head end carries them out in one session, in this order."""
+    """Issue the commands of a call, all at once; the head end carries them out in one session, in this order."""
     wanted = dict(ALWAYS)
     if call.payment_mode:
         wanted[Check.MODE] = ("set_payment_mode", {"mode": call.payment_mode})
@@ -37,13 +39,13 @@ def begin(call: Call, now: datetime, wall_ms: int) -> None:
 
 
 def switch_on(call: Call, now: datetime, wall_ms: int) -> None:
-    """Close the switch that the test has opened, or may have."""
+    """Issue the command that closes the relay, which the test has opened or may have opened."""
     call.commands[Check.SWITCH_ON.value] = _issue(call, "connect", {}, now, wall_ms)
     call.save(update_fields=["commands"])
 
 
 def answers(call: Call) -> dict[Check, Answer] | None:
-    """What the meter has answered to everything that it was asked; none while something is under way."""
+    """Return the end of every command of a call, by check; None while one is under way."""
     given = commanded.commands(call.commands.values())
     if any(not command.finished for command in given.values()):
         return None
@@ -51,7 +53,10 @@ def answers(call: Call) -> dict[Check, Answer] | None:
 
 
 def reported_pushes(call: Call) -> list[dict[str, Any]]:
-    """What the meter has told of its pushes, as it came; empty of a call that was begun before it was asked for that."""
+    """Return the push layouts that the meter reported in a call, as received.
+
+    Empty for a call that began before this check existed.
+    """
     if (asked_id := call.commands.get(Check.PUSHES.value)) is None:
         return []
     asked = commanded.command(asked_id)
@@ -62,7 +67,7 @@ def reported_pushes(call: Call) -> list[dict[str, Any]]:
 def end(
     call: Call, state: CallState, outcomes: list[Outcome], now: datetime, operation_id: int | None = None
 ) -> None:
-    """Note how a call has ended."""
+    """Record how a call has ended."""
     call.state, call.ended_at, call.operation_id = state, now, operation_id
     call.checks = [
         {"check": one.check.value, "passed": one.passed, "found": one.found, "says": one.says}

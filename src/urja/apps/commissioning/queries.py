@@ -1,4 +1,4 @@
-"""The reading side of the commissioning."""
+"""Queries on commissioning calls and push layouts."""
 
 from collections.abc import Iterable
 
@@ -24,9 +24,9 @@ ORDER BY 1
 
 
 def due(begun: int, calling: int) -> list[int]:
-    """Calls that can be led on: those whose meters have answered everything, and so many that may begin.
+    """Return the calls to go on with: those whose meter has answered everything, and requested ones that may begin.
 
-    No more than `begun` begin together, and only while fewer than `calling` are under way.
+    At most `begun` calls begin at a time, and only while fewer than `calling` are under way.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"begun": begun, "calling": calling})
@@ -34,18 +34,20 @@ def due(begun: int, calling: int) -> list[int]:
 
 
 def waiting_for_call() -> list[Uncommissioned]:
-    """Of the meters that have not passed those that nobody is calling, the oldest first."""
+    """Return the installed billing meters that have not passed and are not being called, the oldest installation
+    first.
+    """
     called = set(Call.objects.filter(state__in=UNFINISHED).values_list("device_period_id", flat=True))
     return [one for one in uncommissioned() if one.device_period_id not in called]
 
 
 def is_called(serial: str) -> bool:
-    """Whether a meter is being called."""
+    """Return whether a meter is being called."""
     return Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()
 
 
 def reported_pushes(device_ids: Iterable[int]) -> dict[int, tuple[PushObjectList, ...]]:
-    """What each meter has last told of its pushes; none where it was never asked."""
+    """Return the newest push layouts that each meter reported; meters without any are left out."""
     newest = (
         PushLayout.objects.filter(device_id__in=list(device_ids))
         .order_by("device_id", "-read_at", "-id")

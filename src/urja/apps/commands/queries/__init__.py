@@ -1,4 +1,4 @@
-"""The reading side of the commands."""
+"""Queries on commands."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from urja.apps.commands.models import Command
 
 
 def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None) -> QuerySet[Command]:
-    """Commands that have not ended, by device and in their order."""
+    """Return commands that have not ended, by device and sequence."""
     found = Command.objects.filter(state__in=UNFINISHED).order_by("device_id", "sequence")
     if device_ids is not None:
         found = found.filter(device_id__in=list(device_ids))
@@ -18,7 +18,7 @@ def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None)
 
 
 def of_account(account_id: int, limit: int = 50) -> list[Command]:
-    """The last commands that were given because of an account, newest first."""
+    """Return the last commands that were issued because of an account, newest first."""
     return list(Command.objects.filter(account_id=account_id).order_by("-issued_at", "-id")[:limit])
 
 
@@ -27,23 +27,23 @@ def command(command_id: int) -> Command | None:
 
 
 def commands(ids: Iterable[int]) -> dict[int, Command]:
-    """Commands by their keys."""
+    """Return commands by their numbers; unknown numbers are left out."""
     return Command.objects.in_bulk(list(ids))
 
 
 def newest(device_id: int, kind: str, *, since: datetime, after: int = 0) -> Command | None:
-    """The newest command of a kind to a device that was given at `since` or later, and after another by its sequence."""
+    """Return the newest command of a kind to a device, issued at `since` or later and with a sequence above `after`."""
     given = Command.objects.filter(device_id=device_id, kind=kind, issued_at__gte=since, sequence__gt=after)
     return given.order_by("-sequence").first()
 
 
 def unfinished_for(kind: str, reason: str) -> int:
-    """How many commands of a kind that were given for a reason have not ended."""
+    """Return how many commands of a kind with this reason have not ended."""
     return Command.objects.filter(kind=kind, reason=reason, state__in=UNFINISHED).count()
 
 
 def waiting_for_person() -> list[Command]:
-    """Supplies whose newest command waits for a hand at the meter."""
+    """Return the newest relay command of each device whose button at the meter has to be pressed."""
     newest = (
         Command.objects.filter(kind__in=SUPPLY_KINDS).order_by("device_id", "-sequence").distinct("device_id")
     )

@@ -1,4 +1,4 @@
-"""Cuts above the head ends' ceilings as the head ends have told of them, and the releases that people have asked for."""
+"""Disconnections that head ends hold above their ceilings, and the releases that were requested."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from urja.base import cut_release
 from urja.stream import releases as stream
 
 type HeldCutsReport = stream.HeldDisconnections
-"""What a head end has told."""
+"""The report of a head end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """That an authenticator has answered to a release, and whose it is."""
+    """An authenticator's answer to a release, with the user."""
 
     user_id: int
     name: str
@@ -25,11 +25,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release that was asked for, with who has answered to it."""
+    """A requested release, with the answers to it."""
 
     id: str
     content: cut_release.CutRelease | None
-    """As it is signed; none where a row is nothing of the kind."""
+    """The content that is signed; None where the stored row is not a valid release."""
     cuts: int
     areas: tuple[str, ...]
     until_at: datetime
@@ -38,34 +38,34 @@ class Release:
     detail: str
     effective_at: datetime | None
     asked_by: str
-    """A name, as those of the answers are."""
+    """Name of the user."""
     asked_at: datetime
     cancelled_by: str
-    """Empty where nobody has."""
+    """Empty where it is not cancelled."""
     cancelled_at: datetime | None
     answers: tuple[Answer, ...]
 
 
 def held_cuts_reports() -> list[HeldCutsReport]:
-    """What each head end has told last."""
+    """Return the last report of each head end."""
     return [
         msgspec.convert(one.told, stream.HeldDisconnections) for one in HeldCuts.objects.order_by("headend")
     ]
 
 
 def latest(limit: int = 20) -> list[Release]:
-    """The last releases that were asked for, newest first."""
+    """Return the last requested releases, newest first."""
     found = CutRelease.objects.select_related("asked_by", "cancelled_by").prefetch_related("answers__user")
     return [_release(one) for one in found.order_by("-asked_at", "-id")[:limit]]
 
 
 def state_of(release_id: str) -> str | None:
-    """Where a release stands; None where there is none."""
+    """Return the state of a release, or None where there is none."""
     return CutRelease.objects.filter(id=release_id).values_list("state", flat=True).first()
 
 
 def content_of(one: CutRelease) -> cut_release.CutRelease | None:
-    """The release as it is signed; none where a row is nothing of the kind."""
+    """Return the content of a release that is signed; None where the stored row is not a valid release."""
     try:
         return msgspec.convert(
             {"id": one.id, "cuts": one.cuts, "areas": one.areas, "until": one.until}, cut_release.CutRelease

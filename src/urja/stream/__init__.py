@@ -1,4 +1,4 @@
-"""The stream between head end and pipeline: the only place that knows the broker."""
+"""The stream between head end and pipeline: the only package that knows the broker (NATS JetStream)."""
 
 from urja.stream.broker import Broker, connect
 from urja.stream.definitions import ensure_streams

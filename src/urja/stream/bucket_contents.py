@@ -1,6 +1,7 @@
-"""What the bucket of meters holds, in digests of its parts: a head end reads it all, the pipeline compares it.
+"""Digests of the bucket of meters, in parts: a head end reads the bucket, the pipeline compares.
 
-The pipeline may not read back what it wrote (`urja.stream.server`), and so learns from the head ends what is there.
+The pipeline may not read back what it wrote (`urja.stream.server`), so it learns from the head ends what the
+bucket holds.
 """
 
 import zlib
@@ -12,39 +13,41 @@ import msgspec
 from msgspec import Meta
 
 PARTS: Final = 1024
-"""Keys fall into so many parts; one that differs is written anew whole."""
+"""Number of parts that keys are divided into; a part that differs is written anew as a whole."""
 DIGEST_BYTES: Final = 16
+"""Bytes of a digest: 128 bits of SHA-256."""
 
 type Digest = Annotated[bytes, Meta(max_length=DIGEST_BYTES)]
-"""Of an entry or of a part; empty for a part without keys."""
+"""Digest of an entry or of a part; empty for a part without keys."""
 
 
 class BucketContents(msgspec.Struct, frozen=True, kw_only=True):
-    """What a head end has found when it read the bucket."""
+    """The contents of the bucket as one head end has read them."""
 
     headend: str
     reading: str
-    """A name for this reading: of two that found the same, the second one is news."""
+    """A name of this reading: of two readings with the same contents the second one is news, too."""
     sequence: Annotated[int, Meta(ge=0)]
-    """Everything up to this sequence of the bucket's stream is in it; what came after may be."""
+    """Everything up to this sequence of the bucket's stream is included; later changes may be."""
     entries: Annotated[int, Meta(ge=0)]
+    """Number of keys with an entry."""
     parts: Annotated[tuple[Digest, ...], Meta(min_length=PARTS, max_length=PARTS)]
 
 
 def part_of(key: str) -> int:
-    """The part that a key falls into."""
+    """Return the part that a key belongs to."""
     return zlib.crc32(key.encode()) % PARTS
 
 
 def digest_of(payload: bytes) -> bytes:
-    """Of an entry as it lies in the bucket."""
+    """Return the digest of an entry as it is in the bucket."""
     return sha256(payload).digest()[:DIGEST_BYTES]
 
 
 def digests_of_parts(entries: Iterable[tuple[str, bytes]]) -> tuple[bytes, ...]:
-    """Of keys with the digests of their entries, in any order."""
+    """Return the digest of each part, from keys and the digests of their entries in any order."""
     parts: list[list[bytes]] = [[] for _ in range(PARTS)]
     for key, digest in entries:
-        # No key holds a zero byte, and a digest has a fixed length: different entries never join to the same bytes.
+        # No key has a zero byte, and a digest has a fixed length: different entries never join to the same bytes.
         parts[part_of(key)].append(key.encode() + b"\0" + digest)
     return tuple(digest_of(b"".join(sorted(part))) if part else b"" for part in parts)

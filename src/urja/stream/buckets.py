@@ -1,4 +1,4 @@
-"""Key-value buckets: values by key, and their changes as they come."""
+"""Key-value buckets of the broker: values by key, and their changes."""
 
 import asyncio
 import contextlib
@@ -20,19 +20,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Change[S]:
-    """What the pipeline has signed was added or changed (`signed`) or removed (None) in a bucket, or cannot be read."""
+    """A change of one key: added or changed (`signed`), removed (`signed` is None), or unreadable (`fault`)."""
 
     key: str
     signed: S | None
     fault: str = ""
-    """Why it cannot be read; `signed` is None then."""
+    """Why the value cannot be read; `signed` is None then."""
 
 
 class Buckets(Connection):
-    """A connection with the buckets behind it."""
+    """A connection with access to the buckets."""
 
     async def _keys(self, bucket: str) -> list[str]:
-        """The keys of a bucket. The broker gives them in pages."""
+        """Return the keys of a bucket; the broker gives them in pages."""
         prefix = f"$KV.{bucket}."
         keys: list[str] = []
         while True:
@@ -42,7 +42,7 @@ class Buckets(Connection):
                 return sorted(keys)
 
     async def get(self, bucket: str, key: str) -> tuple[bytes | None, int]:
-        """`(value, revision)` of a key; `(None, 0)` if it has none."""
+        """Return `(value, revision)` of a key, `(None, 0)` if it has none; raises BrokerRefusedError."""
         subject = f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}"
         answer = await self._request(subject, b"", None)
         headers = answer.headers or {}
@@ -55,24 +55,31 @@ class Buckets(Connection):
     async def put(
         self, bucket: str, key: str, value: bytes | msgspec.Struct, at_revision: int | None = None
     ) -> int:
-        """Write a value; the new revision. With `at_revision` only if the key is still at that, else RevisionConflictError."""
+        """Write a value; returns the new revision.
+
+        With `at_revision` the value is written only if the key is still at that revision;
+        RevisionConflictError otherwise. Raises StreamFullError, BrokerUnavailableError, NotPermittedError,
+        BrokerRefusedError.
+        """
         payload = messages.encode(value) if isinstance(value, msgspec.Struct) else value
         headers = {"Nats-Expected-Last-Subject-Sequence": str(at_revision)}
         return await self._publish(f"$KV.{bucket}.{key}", payload, None if at_revision is None else headers)
 
     async def _told[M: msgspec.Struct](self, bucket: str, kind: type[M]) -> list[M]:
-        """The values of a bucket in which each head end has a key."""
-        told = []
+        """Return the values of a bucket in which each head end has a key."""
+        reports = []
         for key in await self._keys(bucket):
             value, _ = await self.get(bucket, key)
             try:
-                told += [] if value is None else [messages.decode(value, kind)]
+                reports += [] if value is None else [messages.decode(value, kind)]
             except PoisonMessageError as error:
-                log.warning("what a head end tells cannot be read", bucket=bucket, key=key, error=str(error))
-        return told
+                log.warning("report of a head end is unreadable", bucket=bucket, key=key, error=str(error))
+        return reports
 
     async def _digests(self, bucket: str) -> tuple[int, dict[str, bytes]]:
-        """The digest of each value as it lies there, and the sequence up to which that is so."""
+        """Return a sequence of the bucket, and the digest of each value as of that sequence or later."""
+        # Asked before the values are read: what is written meanwhile may be in the digests, what was written
+        # before is.
         sequence = (await self._stream_info(f"KV_{bucket}")).state.last_seq
         digests: dict[str, bytes] = {}
         left = 0
@@ -85,15 +92,18 @@ class Buckets(Connection):
                 digests[key] = digest_of(message.data)
             left = message.metadata.num_pending
         if left:
-            raise BrokerUnavailableError(f"{left} entries of the bucket {bucket!r} were not given")
+            raise BrokerUnavailableError(f"{left} entries of the bucket {bucket!r} were not delivered")
         return sequence, digests
 
     async def _follow[S: msgspec.Struct](
         self, bucket: str, kind: type[S]
     ) -> AsyncIterator[list[Change[S]] | None]:
-        """The whole of a bucket, then each change, for ever; None once everything known at the start was given.
+        """Yield the whole of a bucket, then each change, endlessly.
 
-        Survives the broker's restarts: after a lost connection it goes on behind the last change it gave.
+        None once everything of the start was yielded.
+
+        Survives restarts of the broker: after a lost connection it continues behind the last change it
+        yielded.
         """
         last = 0
         announced = False
@@ -107,7 +117,7 @@ class Buckets(Connection):
                         announced = True
                         yield None
             except (BrokerUnavailableError, StreamFullError) as error:
-                log.warning("following a bucket is interrupted", bucket=bucket, error=str(error))
+                log.warning("following a bucket was interrupted", bucket=bucket, error=str(error))
                 # A broker that accepts connections may need a moment before JetStream answers.
                 await asyncio.sleep(0.2)
                 await self.wait_connected()
@@ -132,8 +142,11 @@ class Buckets(Connection):
                     if not taken:
                         continue
                     for message in taken:
+                        # The consumer is unacknowledged, so that nothing is delivered twice; a gap in its own
+                        # count is the only sign of a loss, and the reader must begin again behind what it
+                        # has.
                         if message.metadata.sequence.consumer != expected:
-                            raise BrokerUnavailableError("a change was lost on the way")
+                            raise BrokerUnavailableError("a change was lost between broker and reader")
                         expected += 1
                     tail = taken[-1].metadata
                     yield (

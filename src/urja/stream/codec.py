@@ -1,8 +1,8 @@
-"""Batches of records on the wire: what they are in the headers, the array's bytes as they lie in memory.
+"""Batches of records on the wire: their description in the headers, the array's bytes as they are in memory.
 
-The version is in the header, so that a reader refuses a batch it does not know instead of misreading it; a
-layout changes by a new version, never silently. What waited in the broker over an upgrade was accepted, and is
-read: `EARLIER` says which fields a version did not have yet.
+The version is in the header, so that a reader refuses a batch that it does not know instead of misreading it;
+a layout changes by a new version only. Batches that were in the broker during an upgrade were accepted and
+are read: `EARLIER` says which fields a version did not have yet.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from urja.stream.records import DTYPES, EARLIER, NULL
 from urja.stream.subjects import Kind
 
 CODEC_VERSION: Final = 2
+"""Version that is written."""
 
 HEADER_CODEC: Final = "Urja-Codec"
 HEADER_KIND: Final = "Urja-Kind"
@@ -25,8 +26,9 @@ HEADER_CORRELATION: Final = "Urja-Correlation"
 _LARGEST: Final = 2**63 - 1
 _FIRST_S: Final = -62_135_510_400
 _LAST_S: Final = 253_402_128_000
-"""The years 1 to 9999, without the days at their ends: also in another time zone they stay within."""
+"""The years 1 to 9999 in UTC seconds, without the days at their ends: any time zone stays within."""
 _INSTANTS: Final = {"start_at": 1, "read_at": 1, "occurred_at": 1, "received_at": 1000}
+"""Fields that are instants, and their units per second."""
 
 Records = np.ndarray[Any, np.dtype[np.void]]
 """A one-dimensional structured array with a dtype of `urja.stream.records`."""
@@ -34,7 +36,10 @@ Records = np.ndarray[Any, np.dtype[np.void]]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one kind that were published together. The array is read-only: it is the message's memory."""
+    """Records of one kind that were published together.
+
+    The array is read-only, as it is the message's memory.
+    """
 
     kind: Kind
     correlation: int
@@ -42,7 +47,7 @@ class Batch:
 
 
 def encode_batch(kind: Kind, records: Records, correlation: int) -> tuple[dict[str, str], bytes]:
-    """Headers and payload. A wrong dtype is the caller's mistake (ValueError)."""
+    """Return the headers and the payload of a batch; raises ValueError for another dtype than the kind's."""
     if records.dtype != DTYPES[kind] or records.ndim != 1:
         raise ValueError(f"a {kind} batch is a vector of {DTYPES[kind]}, not of {records.dtype}")
     headers = {
@@ -55,7 +60,11 @@ def encode_batch(kind: Kind, records: Records, correlation: int) -> tuple[dict[s
 
 
 def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
-    """The batch of a message; raises PoisonMessageError where headers and bytes do not fit."""
+    """Return the batch of a message.
+
+    Raises PoisonMessageError where headers and bytes do not fit, for an unknown version, and for an instant
+    that no calendar has.
+    """
     fields = headers or {}
     try:
         version = int(fields[HEADER_CODEC])
@@ -73,23 +82,28 @@ def decode_batch(headers: Mapping[str, str] | None, payload: bytes) -> Batch:
             f"{count} {kind} records take {count * dtype.itemsize} bytes, not {len(payload)}"
         )
     if not 0 <= correlation <= _LARGEST:
-        raise PoisonMessageError(f"a correlation of {correlation}")
+        raise PoisonMessageError(f"a correlation of {correlation} does not fit 63 bits")
     records = _in_todays_layout(np.frombuffer(payload, dtype), DTYPES[kind])
     _check_instants(records)
     return Batch(kind, correlation, records)
 
 
 def _check_instants(records: Records) -> None:
-    """Raise PoisonMessageError for an instant that no calendar has: what comes after can put none of them into words."""
+    """Raise PoisonMessageError for an instant outside the calendar.
+
+    No stage behind could store it or show it as a date.
+    """
     for name, per_second in _INSTANTS.items():
         if name in (records.dtype.names or ()):
             outside = (records[name] < _FIRST_S * per_second) | (records[name] > _LAST_S * per_second)
             if outside.any():
-                raise PoisonMessageError(f"{name} of {records[name][outside][0]} is no instant")
+                raise PoisonMessageError(
+                    f"{name} of {records[name][outside][0]} is no instant of the years 1 to 9999"
+                )
 
 
 def _in_todays_layout(records: Records, dtype: np.dtype[np.void]) -> Records:
-    """Records of an earlier version with the fields that came since: nothing was sent in them."""
+    """Return records of an earlier version with the fields that were added since, as not sent."""
     if records.dtype == dtype:
         return records
     names = records.dtype.names or ()

@@ -1,8 +1,9 @@
-"""A connection to the broker: requests that are answered, and what a stream holds.
+"""A connection to the broker: requests with answers, and the contents of streams.
 
-Publishing waits for the broker's acknowledgement: with `sync_interval: always` that means *on disk*. Each
-failure has a type that says what to do (`urja.stream.errors`); a connection that breaks fails what was waiting
-at once instead of letting it time out, and is restored in the background for as long as the process lives.
+Publishing waits for the broker's acknowledgement, which with `sync_interval: always` means *on disk*. Each
+failure has a type that says what to do (`urja.stream.errors`). A connection that breaks fails its pending
+requests at once instead of letting them time out, and is restored in the background as long as the process
+lives.
 """
 
 import asyncio
@@ -36,11 +37,14 @@ from urja.stream.subjects import User
 log = structlog.get_logger()
 
 _ANSWER_S: Final = 5.0
-"""How long a publish waits for the broker's answer, on the monotonic clock."""
+"""Seconds that a publish waits for the broker's answer, on the monotonic clock."""
 
 _STORE_FAILED: Final = 10077
+"""Error code of JetStream: the message was not stored (a bound is reached)."""
 _NO_RESOURCES: Final = (10023, 10047)
+"""Error codes of JetStream: no storage is left."""
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+"""Error codes of JetStream: the key is at another revision than expected."""
 _PERMISSION_DENIED = re.compile(
     r'permissions violation for (?:publish|subscription) to "([^"]+)"', re.IGNORECASE
 )
@@ -73,7 +77,7 @@ class _StreamInfo(msgspec.Struct):
     config: _StreamConfig = msgspec.field(default_factory=_StreamConfig)
     state: _StreamState = msgspec.field(default_factory=_StreamState)
     total: int = 0
-    """Of subjects, where they were asked for."""
+    """Number of subjects, where subjects were requested."""
     error: _ErrorBody | None = None
 
 
@@ -89,12 +93,12 @@ def _refusal(error: _ErrorBody) -> StreamError:
 
 
 NATS_ERRORS: Final = (nats.errors.Error, OSError, TimeoutError)
-"""What the client library raises."""
+"""The errors that the client library raises."""
 
 
 @contextlib.contextmanager
 def as_stream_errors() -> Iterator[None]:
-    """Turn what the client library raises into a StreamError."""
+    """Turn the errors of the client library into a StreamError."""
     try:
         yield
     except nats.js.errors.APIError as error:
@@ -121,7 +125,7 @@ class Connection:
         self._lost = asyncio.Event()
         self._last_error: BaseException | None = None
         self.epoch = 0
-        """Grows with each lost connection: what was asked of an older epoch may not have been heard."""
+        """Number of connections lost: a request of an older epoch may not have arrived."""
 
     async def _open(self, url: str, password: str, within_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + within_s
@@ -145,7 +149,8 @@ class Connection:
         self._up.set()
 
     async def _attempt(self, url: str, password: str) -> None:
-        # The client's own first connect retries for ever and hides a wrong password: try once, here.
+        # The client's own first connect retries endlessly and hides a wrong password: here it tries once, and
+        # reconnects by itself only after it has been connected.
         self._client = Client()
         await self._client.connect(
             url,
@@ -159,7 +164,7 @@ class Connection:
             connect_timeout=5,
             ping_interval=10,
             max_outstanding_pings=2,
-            pending_size=0,  # nothing is kept back for a broker that is away: callers are told
+            pending_size=0,  # nothing is buffered for a broker that is away: callers get the error
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
             reconnected_cb=self._on_reconnected,
@@ -176,7 +181,7 @@ class Connection:
         self._last_error = error
         denied = _PERMISSION_DENIED.search(str(error))
         if denied is None:
-            log.warning("broker connection", error=str(error) or type(error).__name__)
+            log.warning("broker connection failed", error=str(error) or type(error).__name__)
             return
         log.error("broker refuses a subject", user=self._user, subject=denied[1])
         for subject, future in list(self._waiting.values()):
@@ -187,11 +192,11 @@ class Connection:
     async def _on_disconnected(self) -> None:
         self._up.clear()
         self.epoch += 1
-        # Whoever waits on this connection wakes; the next connection gets an event of its own.
+        # Tasks that wait on this connection wake up; the next connection has an event of its own.
         self._lost.set()
         self._lost = asyncio.Event()
         if not self._closing:
-            log.warning("broker away")
+            log.warning("broker disconnected")
         self._fail_waiting("the connection broke before the broker answered")
 
     def _fail_waiting(self, why: str) -> None:
@@ -201,24 +206,24 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         self._up.set()
-        log.info("broker back")
+        log.info("broker connected again")
 
     @property
     def connected(self) -> bool:
         return self._up.is_set()
 
     async def wait_connected(self) -> None:
-        """Return as soon as the connection stands."""
+        """Return as soon as the broker is connected."""
         await self._up.wait()
 
     async def close(self) -> None:
-        """Say good-bye; publishes that still wait fail with BrokerUnavailableError."""
+        """Close the connection; pending publishes fail with BrokerUnavailableError."""
         self._closing = True
         self._up.clear()
         if not self._client.is_connected:
-            # The client would write what it still holds to a transport that is gone.
-            self._client._pending.clear()  # noqa: SLF001
-            self._client._pending_data_size = 0  # noqa: SLF001
+            # The client would write its buffer to a transport that is closed, and fail; it has no call to drop it.
+            self._client._pending.clear()  # noqa: SLF001 - see above
+            self._client._pending_data_size = 0  # noqa: SLF001 - see above
         await self._client.close()
         self._fail_waiting("the connection was closed")
 
@@ -236,7 +241,7 @@ class Connection:
         finally:
             self._waiting.pop(reply, None)
         if answer.headers and answer.headers.get("Status") == "503":
-            raise BrokerUnavailableError(f"nobody answers on {subject}: the stream is not ready")
+            raise BrokerUnavailableError(f"no answer on {subject}: the stream is not ready")
         return answer
 
     async def _publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
@@ -250,7 +255,11 @@ class Connection:
         return body.seq
 
     async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
-        """What a pull brings; BrokerUnavailableError as soon as the connection breaks, or at once where it has."""
+        """Return the messages of a pull.
+
+        Raises BrokerUnavailableError as soon as the connection breaks, or at once where it is broken: a pull
+        request of a lost connection is not answered, and would time out only after its whole wait.
+        """
         if not self._up.is_set():
             fetch.close()
             raise BrokerUnavailableError("the broker is away")
@@ -266,9 +275,12 @@ class Connection:
             pulling.cancel()
 
     async def _stream_info(self, stream: str, subjects: str = "", offset: int = 0) -> _StreamInfo:
-        """What a stream holds; with the number of messages of each subject that fits, from the `offset`-th on."""
-        asked = msgspec.json.encode({"subjects_filter": subjects, "offset": offset} if subjects else {})
-        answer = await self._request(f"$JS.API.STREAM.INFO.{stream}", asked, None)
+        """Return the state of a stream.
+
+        With `subjects`, a filter, the number of messages by subject as well, from the `offset`-th subject on.
+        """
+        request = msgspec.json.encode({"subjects_filter": subjects, "offset": offset} if subjects else {})
+        answer = await self._request(f"$JS.API.STREAM.INFO.{stream}", request, None)
         info = msgspec.json.decode(answer.data, type=_StreamInfo)
         if info.error is not None:
             raise _refusal(info.error)
@@ -280,7 +292,7 @@ class Connection:
     async def _read(
         self, stream: str, which: js_api.DeliverPolicy, subjects: str | None = None, start: int | None = None
     ) -> tuple[Pull, int]:
-        """What a stream holds and gets, unacknowledged, and how many messages that is now."""
+        """Return an unacknowledged reader of a stream's messages, old and new, and how many there are now."""
         info = await self.jetstream.add_consumer(
             stream,
             name=f"r{secrets.token_hex(8)}",
@@ -296,7 +308,7 @@ class Connection:
     async def _messages_of(
         self, stream: str, which: js_api.DeliverPolicy = js_api.DeliverPolicy.ALL, subjects: str | None = None
     ) -> AsyncIterator[tuple[int, Msg]]:
-        """What a stream holds now."""
+        """Yield the messages that a stream holds now, each with its sequence."""
         with as_stream_errors():
             pull, left = await self._read(stream, which, subjects)
             try:

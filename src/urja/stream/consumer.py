@@ -1,4 +1,4 @@
-"""Messages that are taken from a durable consumer, and settled one by one."""
+"""Messages taken from a durable consumer, and settled one by one."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,30 +18,31 @@ from urja.stream.quarantine_store import QuarantineStore
 log = structlog.get_logger()
 
 POISON_AGAIN_S = 60.0
-"""After so many seconds of real time a message for which quarantine had no room is tried again."""
+"""Seconds of real time after which a message is tried again that quarantine had no room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery[T]:
-    """One message taken from a consumer. It comes again unless acknowledged within the consumer's wait."""
+    """One message taken from a consumer; delivered again unless acknowledged within the consumer's wait."""
 
     body: T
     sequence: int
     """Sequence in the stream: grows with each stored message, the same on redelivery."""
     shard: int
     attempt: int
+    """Number of this delivery, from 1."""
     _message: Msg
 
     async def ack(self) -> None:
-        """Done: a work queue forgets the message. Call it after the commit, never before."""
+        """Acknowledge: a work queue deletes the message. To be called after the commit, never before."""
         await self._settle(self._message.ack())
 
     async def nak(self, delay_s: float = 0.0) -> None:
-        """Not now: deliver it again after `delay_s` seconds of real time."""
+        """Postpone: the message is delivered again after `delay_s` seconds of real time."""
         await self._settle(self._message.nak(delay=delay_s))
 
     async def in_progress(self) -> None:
-        """Still at it: start the wait for the acknowledgement anew."""
+        """Begin the wait for the acknowledgement anew."""
         await self._settle(self._message.in_progress())
 
     @staticmethod
@@ -52,8 +53,10 @@ class Delivery[T]:
 
 @dataclass(frozen=True, slots=True)
 class Consumer[T]:
-    """A durable pull consumer. Messages that cannot be decoded go to quarantine and are taken off the queue; while it is
-    full they stay on the queue, so that none is lost.
+    """A durable pull consumer.
+
+    Messages that cannot be decoded go to quarantine and are taken off the queue. While quarantine is full
+    they stay on the queue, so that none is lost.
     """
 
     _broker: QuarantineStore
@@ -63,7 +66,12 @@ class Consumer[T]:
     _durable: str
 
     async def fetch(self, max_messages: int = 100, wait_s: float = 1.0) -> list[Delivery[T]]:
-        """Up to `max_messages`, as soon as there are some; empty if none came within `wait_s` seconds."""
+        """Return up to `max_messages` messages as soon as there are any.
+
+        None after `wait_s` seconds without one.
+
+        Raises BrokerUnavailableError, BrokerRefusedError.
+        """
         with as_stream_errors():
             taken = await self._broker.unless_lost(self._pull.fetch(max_messages, wait_s))
         deliveries = [await self._decoded(message) for message in taken]
@@ -75,12 +83,12 @@ class Consumer[T]:
             body = self._decode(message)
             shard = int(message.subject.rsplit(".", 1)[1])
         except (PoisonMessageError, ValueError) as error:
-            await self._set_aside(message, str(error))
+            await self._quarantine(message, str(error))
             return None
         return Delivery(body, metadata.sequence.stream, shard, metadata.num_delivered, message)
 
-    async def _set_aside(self, message: Msg, why: str) -> None:
-        kept = await self._broker.quarantine(
+    async def _quarantine(self, message: Msg, why: str) -> None:
+        stored = await self._broker.quarantine(
             Quarantined(
                 standing="message",
                 source=names.POISON,
@@ -91,19 +99,19 @@ class Consumer[T]:
                 frame=message.data,
             )
         )
-        log.error("poison message", subject=message.subject, why=why, kept=kept)
-        if kept:
+        log.error("poison message", subject=message.subject, why=why, quarantined=stored)
+        if stored:
             await message.term()
         else:
             await message.nak(delay=POISON_AGAIN_S)
 
     async def backlog(self) -> int:
-        """Messages stored for this consumer and not yet acknowledged: the lag of its stage."""
+        """Return the number of messages stored for this consumer and not yet acknowledged."""
         with as_stream_errors():
             info = await self._broker.jetstream.consumer_info(self._stream, self._durable)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
     async def close(self) -> None:
-        """Stop pulling; the durable consumer and what it has not acknowledged stay."""
+        """Stop pulling; the durable consumer, and what it has not acknowledged, remain."""
         with contextlib.suppress(*NATS_ERRORS):
             await self._pull.close()

@@ -1,4 +1,4 @@
-"""The streams, buckets and durable consumers at the broker, as the admin makes them."""
+"""The streams, buckets and durable consumers at the broker, as the admin creates them."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -14,8 +14,9 @@ from urja.stream.quarantine import PER_SOURCE
 from urja.stream.subjects import StreamSizes
 
 ORDER_ACK_S: Final = 10.0
-"""How long the broker waits before it gives an order out again. A head end at work says so more often."""
+"""Seconds after which the broker delivers an order again; a head end at work reports more often."""
 _ORDERS_WAITING: Final = 200_000
+"""Orders that may be unacknowledged at once: one for each meter that cannot be reached."""
 
 
 async def ensure_streams(
@@ -24,10 +25,11 @@ async def ensure_streams(
     splits: Iterable[range] = (range(SHARDS),),
     replicas: int = 1,
 ) -> None:
-    """Make or adjust the streams, buckets and durable consumers (admin only; safe to repeat).
+    """Create or adjust the streams, buckets and durable consumers (admin only; safe to repeat).
 
-    `splits` divides the shards among ingest processes. Consumers of another division are removed; what
-    they had not acknowledged goes to the new ones.
+    `splits` divides the shards among ingest processes. Consumers of another division are removed; messages
+    that they had not acknowledged go to the new ones. Raises ValueError unless `splits` cover every shard
+    once, and StreamError where the broker refuses.
     """
     jetstream = connection.jetstream
 
@@ -46,7 +48,7 @@ async def ensure_streams(
 
     with as_stream_errors():
         for config in stream_configs(sizes or StreamSizes(), replicas):
-            # Update first: adding a stream that is there counts its bound against the store's a second time.
+            # Update first: adding a stream that exists counts its bound against the store's limit a second time.
             try:
                 await jetstream.update_stream(config)
             except nats.js.errors.NotFoundError:
@@ -61,15 +63,17 @@ async def ensure_streams(
             await consumer(names.READINGS, durable, filters)
         await consumer(names.REQUESTS, names.SESSIONS, ["urja.requests.>"], 120.0)
         await consumer(names.OUTCOMES, names.SETTLE, ["urja.outcomes.>"])
-        # Orders for meters that cannot be reached wait for days, each unacknowledged.
+        # Orders for meters that cannot be reached stay unacknowledged for days.
         await consumer(names.COMMANDS, names.CARRY, ["urja.commands.>"], ORDER_ACK_S, _ORDERS_WAITING)
         await consumer(names.PROGRESS, names.NOTE, ["urja.progress.>"])
 
 
 def stream_configs(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
-    """Every stream and bucket as it is to be."""
+    """Return the configuration of every stream and bucket."""
     stored = partial(
         js_api.StreamConfig,
+        # Full streams refuse: the publisher learns of it and stops reading from its sockets, where discarding
+        # would lose readings unseen (ADR 3).
         discard=js_api.DiscardPolicy.NEW,
         storage=js_api.StorageType.FILE,
         num_replicas=replicas,
@@ -93,9 +97,9 @@ def stream_configs(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfi
             deny_delete=True,
         )
 
-    def kept(standing: str, name: str) -> js_api.StreamConfig:
-        # A full subject gives way to its own newest; a full stream refuses, so that no source's frame goes for
-        # another's. A message of a queue is refused rather than lost: it stays there.
+    def quarantine(standing: str, name: str) -> js_api.StreamConfig:
+        # A full subject drops its own oldest frame for the newest; a full stream refuses, so that no source pushes
+        # out another's frames (ADR 20). A message of a queue is refused rather than lost: it stays on its queue.
         return stored(
             name=name,
             subjects=[f"urja.quarantine.{standing}.>"],
@@ -111,11 +115,11 @@ def stream_configs(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfi
         queue(names.OUTCOMES, "urja.outcomes.*", sizes.outcomes),
         queue(names.COMMANDS, "urja.commands.*", sizes.commands),
         queue(names.PROGRESS, "urja.progress.*", sizes.progress),
-        *(kept(standing, name) for standing, name in names.QUARANTINE.items()),
+        *(quarantine(standing, name) for standing, name in names.QUARANTINE.items()),
         bucket(names.DEVICES, sizes.devices),
         bucket(names.TYPES, sizes.types),
         *(bucket(name, sizes.key_values) for name in (names.WINDOWS, names.COUNTERS, names.ORDERS)),
-        # On disk like the rest: a bucket in memory is gone with a killed broker, and nobody would make it anew.
+        # On disk like the rest: a bucket in memory is lost with a killed broker, and no process would create it again.
         bucket(names.LEASES, sizes.leases, names.LEASE_S),
         *(bucket(name, sizes.releases) for name in (names.HELD, names.RELEASES, names.CONTENTS)),
     ]

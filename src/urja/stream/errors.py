@@ -1,12 +1,12 @@
-"""What can go wrong with the broker, sorted by what the caller can do about it."""
+"""Errors of the broker, sorted by what the caller can do about them."""
 
 
 class StreamError(Exception):
-    """The broker, or what was read from it."""
+    """Root of the errors of the broker and of the messages read from it."""
 
 
 class BrokerUnavailableError(StreamError):
-    """No answer: away, restarting, or not yet ready. Whether a publish was stored is unknown.
+    """No answer: the broker is away, restarting, or not ready. Whether a publish was stored is unknown.
 
     Publish the same message under the same id again: the broker stores it once (within two minutes).
     """
@@ -17,11 +17,11 @@ class StreamFullError(StreamError):
 
 
 class NotPermittedError(StreamError):
-    """This user may not use the subject. A wrong configuration, or an intruder; trying again does not help."""
+    """The user has no right to the subject: a wrong configuration or an intruder; a retry does not help."""
 
 
 class BrokerRefusedError(StreamError):
-    """The broker understood and said no; the text is the broker's."""
+    """The broker processed the request and refused it; the text is the broker's."""
 
 
 class RevisionConflictError(StreamError):
@@ -29,4 +29,4 @@ class RevisionConflictError(StreamError):
 
 
 class PoisonMessageError(StreamError):
-    """A stored message is not what its headers or its subject promise."""
+    """A stored message that is not what its headers or its subject promise."""

@@ -1,4 +1,4 @@
-"""What travels as one JSON value each: the registry's projection, read requests and their outcomes."""
+"""Messages that are one JSON value each: the registry's projection, read requests and their outcomes."""
 
 import math
 from datetime import datetime
@@ -15,68 +15,72 @@ _FIRST_YEAR: Final = 1
 _LAST_YEAR: Final = 9999
 
 Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
-"""Which of a meter's profiles a request asks for; the last two are event logs."""
+"""The profile of a meter that a request is for; the last two are event logs."""
 
 
 class NextKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys that a meter is being given, wrapped; until it has proven them it may have these or those before."""
+    """Keys that a meter is being given, wrapped (RFC 3394).
+
+    Until the meter has proven them it may have these or the earlier ones.
+    """
 
     number: int
-    """Of the order that they were made by."""
+    """Number of the order by which they were made."""
     firmware: str = ""
-    """Chooses among the versions of a loaded type; empty where nobody has said."""
+    """Selects among the versions of a loaded type; empty where it is unknown."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
-    """Of a meter whose utility association is opened by one."""
+    """For a meter whose utility association is opened by a secret; else None."""
     seal: bytes
-    """Of the head end that made them, for this meter alone."""
+    """Seal of the head end that made them, for this meter alone."""
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What a head end must know of a meter while the database is away. Keys are wrapped (RFC 3394)."""
+    """The data of a meter that a head end needs while the database is away; keys are wrapped (RFC 3394)."""
 
     version: Annotated[int, Meta(ge=0)] = 0
-    """Grows with each entry of a meter, so that an older one is recognized."""
+    """Grows with each entry of a meter, so that an older one is recognised."""
     device_id: Annotated[int, Meta(gt=0, le=(1 << 63) - 1)]
     bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
     system_title: Annotated[bytes, Meta(min_length=8, max_length=8)]
     serial: str
     device_type: str
     interval_s: Annotated[int, Meta(gt=0)] | None = None
-    """Length of its blocks; None, which older entries have: as its type says."""
+    """Length of its blocks in seconds; None (in older entries): as its type says."""
     pushes: tuple[PushObjectList, ...] = ()
-    """What the meter has told of its pushes when it was commissioned, where that is not what its type says."""
+    """The push object lists that were read at commissioning, where they differ from its type."""
     firmware: str = ""
-    """Chooses among the versions of a loaded type; empty where nobody has said."""
+    """Selects among the versions of a loaded type; empty where it is unknown."""
     wrapped_guek: bytes
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
-    """What opens the utility association of a meter of mechanism 2; None where none is known."""
+    """Opens the utility association of a meter of HLS mechanism 2; None where none is known."""
     wrapped_master: bytes | None = None
-    """Wraps new keys on their way to the meter; None where it is not known, and its keys cannot be changed."""
+    """Wraps new keys on their way to the meter; None where unknown: its keys cannot be changed then."""
     next_keys: NextKeys | None = None
     address: str | None = None
-    """Where a meter is that does not dial (`urja.base.meter_address`): `host:port`, or its place on a line of HDLC."""
+    """Address of a meter that does not dial in (`urja.base.meter_address`): `host:port`, or on an HDLC bus.
+    """
     transformer: str | None = None
-    """Code of the transformer that feeds it: the head end bounds how many it cuts behind one."""
+    """Code of the transformer that feeds it: the head end limits disconnections behind one."""
     area: str | None = None
-    """Place in the administration, such as `section S1`: the head end bounds how many it cuts in one."""
+    """Administrative area, such as `section S1`: the head end limits disconnections in one."""
     active: bool = True
 
     @property
     def key(self) -> str:
-        """Key in the `devices` bucket."""
+        """The key in the `devices` bucket: the system title in hex."""
         return self.system_title.hex()
 
     @property
     def shard(self) -> int:
-        """The shard of subjects this meter's messages travel on."""
+        """The shard of subjects that this meter's messages use."""
         return shard_of(self.bucket)
 
 
 class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The pipeline asks for rows of a profile with `from_at <= stamp <= to_at` (stamps are the meter's)."""
+    """A request of the pipeline for rows of a profile with `from_at <= stamp <= to_at` (the meter's stamps)."""
 
     request_id: int
     device_id: int
@@ -90,7 +94,7 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request. `rows` counts records published before this outcome."""
+    """The outcome of a request; `rows` counts the records published before it."""
 
     request_id: int
     device_id: int
@@ -101,14 +105,17 @@ class ReadOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """JSON of a message; bytes are base64, instants ISO 8601. NUL, which no database text can hold, becomes its symbol."""
+    """Return the JSON of a message; bytes are base64, instants ISO 8601.
+
+    NUL, which PostgreSQL's text cannot hold, becomes its symbol U+2400.
+    """
     return msgspec.json.encode(message).replace(b"\\u0000", b"\\u2400")
 
 
 def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
-    """The message in `payload`; raises PoisonMessageError saying which field is wrong.
+    """Return the message in `payload`; raises PoisonMessageError that names the wrong field.
 
-    Whoever reads it may store what is in it: numbers fit 64 bits, text holds no NUL, instants have a time zone.
+    Its reader may store what is in it: numbers fit 64 bits, text has no NUL, instants have a time zone.
     """
     try:
         message = msgspec.json.decode(payload, type=kind)
@@ -119,22 +126,20 @@ def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
 
 
 def _check(value: Any) -> None:
-    """Raise ValueError for what can be written as JSON and nowhere be stored."""
+    """Raise ValueError for a value that JSON can express and the database cannot store."""
     match value:
         case bool() | float() | bytes() | None:
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{value} is no number")
+                raise ValueError(f"{value} is not a finite number")
         case int():
             if not -(2**63) <= value < 2**63:
                 raise ValueError(f"{value} does not fit 64 bits")
         case str():
             if "\0" in value:
-                raise ValueError("text with a NUL character")
+                raise ValueError("a text has a NUL character")
         case datetime():
             if value.tzinfo is None or not _FIRST_YEAR < value.year < _LAST_YEAR:
-                raise ValueError(
-                    f"{value} is no instant: it needs a time zone, and a year that all calendars have"
-                )
+                raise ValueError(f"{value} is no instant: a time zone is needed, and a year from 2 to 9998")
         case dict():
             for key, one in value.items():
                 _check(key)
@@ -146,4 +151,4 @@ def _check(value: Any) -> None:
             for name in value.__struct_fields__:
                 _check(getattr(value, name))
         case _:
-            raise ValueError(f"a message holds no {type(value).__name__}")
+            raise ValueError(f"a message cannot hold a {type(value).__name__}")

@@ -1,6 +1,7 @@
-"""Commands on their way to a meter: signed orders out, progress back.
+"""Commands to meters: signed orders to the head ends, progress back to the pipeline.
 
-An order is signed over the very bytes that carry it, by a key that only the pipeline holds (`urja.stream.signing`).
+An order is signed over the very bytes that carry it, by a key that only the pipeline holds
+(`urja.stream.signing`).
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ from msgspec import Meta
 from urja.stream.signing import Signed
 
 SUPPLY_KINDS: Final = frozenset({"connect", "disconnect"})
-"""Commands that move the load switch: of these a newer one makes an older one void."""
+"""Commands that move the load switch: of these a newer one supersedes an older one."""
 
 TerminalState = Literal[
     "confirmed", "connected_load_unproven", "waiting_for_person", "expired", "superseded", "failed"
@@ -27,21 +28,21 @@ ProgressState = Literal[
     "superseded",
     "failed",
 ]
-"""What a head end says of a command. `trying` moves nothing: an attempt failed and another will follow."""
+"""State of a command as a head end reports it; `trying` changes nothing: another attempt will follow."""
 
 
 HELD_BY_CEILING: Final = "held by the head end's ceiling on cuts"
-"""How the detail of a `trying` begins that waits for people, not for the meter."""
+"""Beginning of the detail of a `trying` that waits for people and not for the meter."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One command to one meter. `sequence` grows with each command of a device."""
+    """One command to one meter; `sequence` grows with each command of a device."""
 
     command_id: int
     device_id: int
     system_title: bytes
     kind: str
-    """A module of `urja.headend.commands`."""
+    """Name of a module of `urja.headend.commands`."""
     arguments: dict[str, Any]
     sequence: int
     issued_at: datetime
@@ -51,12 +52,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def moves_supply(self) -> bool:
-        """Whether it is about the load switch."""
+        """Whether it moves the load switch."""
         return self.kind in SUPPLY_KINDS
 
 
 class SignedOrder(Signed[Order], frozen=True, kw_only=True):
-    """An order as it travels: its JSON, and the signature of exactly these bytes."""
+    """An order as it is sent: JSON, and the signature of exactly these bytes."""
 
     kind = Order
     context = b"urja order 1\0"
@@ -65,7 +66,10 @@ class SignedOrder(Signed[Order], frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of a command's life, as the head end saw it at `at` (business) and `wall_ms` (Unix milliseconds)."""
+    """A step of a command as the head end reports it.
+
+    `at` is business time, `wall_ms` real time in Unix milliseconds.
+    """
 
     command_id: int
     device_id: int
@@ -74,10 +78,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     wall_ms: int
     detail: str = ""
-    """Why it failed, or what the last attempt met."""
+    """Why it failed, or what happened to the last attempt."""
     attempts: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
     again_at: datetime | None = None
-    """When the next attempt is due, if the meter does not show up before."""
+    """When the next attempt is due, unless the meter connects before."""
     evidence: dict[str, Any] = {}
-    """What the meter said: control state, load, register, the object that was read."""
+    """Values read from the meter: control state, load, register, the object that was read."""
     correlation: int = 0

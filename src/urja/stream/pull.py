@@ -1,7 +1,7 @@
-"""Pull requests to a JetStream consumer, without loose ends.
+"""Pull requests to a JetStream consumer that leave nothing behind.
 
-A request either ends at once ("what is there now") or asks for a single message and waits. So no request is left
-behind at the broker that would swallow a later message for somebody who has gone.
+A request either ends at once with the messages that are available, or asks for a single message and waits. So
+no request stays at the broker that would swallow a later message for a reader that is gone.
 """
 
 import json
@@ -20,7 +20,7 @@ _GONE: Final = "Consumer Deleted"
 
 
 class Pull:
-    """The client's end of one consumer. Errors of the client library pass through."""
+    """The client's end of one consumer; errors of the client library pass through."""
 
     def __init__(self, client: Client, stream: str, consumer: str, inbox_prefix: str) -> None:
         self._client = client
@@ -31,30 +31,31 @@ class Pull:
         self._subscription: Subscription | None = None
 
     async def start(self) -> "Pull":
-        """Subscribe for deliveries."""
+        """Subscribe for deliveries, and return self."""
         self._subscription = await self._client.subscribe(f"{self._inbox}.*")
         return self
 
     async def close(self) -> None:
-        """Stop; what was delivered and not acknowledged comes again to the next one."""
+        """Unsubscribe; messages delivered and not acknowledged are delivered again to the next reader."""
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 
     async def fetch(self, max_messages: int, wait_s: float) -> list[Msg]:
-        """What is there now, up to `max_messages`; if nothing is, what has come when the first one comes.
+        """Return the available messages, up to `max_messages`; if there are none, wait for the first one.
 
-        Empty after `wait_s` seconds without a message. BrokerUnavailableError, BrokerRefusedError as everywhere.
+        Empty after `wait_s` seconds without a message. Raises BrokerUnavailableError, BrokerRefusedError.
         """
-        taken = await self._ask(max_messages, {"no_wait": True}, _ANSWER_S)
+        taken = await self._request(max_messages, {"no_wait": True}, _ANSWER_S)
         if taken or wait_s <= 0:
             return taken
-        first = await self._ask(1, {"expires": int(wait_s * _NANOSECONDS)}, wait_s + _ANSWER_S)
+        first = await self._request(1, {"expires": int(wait_s * _NANOSECONDS)}, wait_s + _ANSWER_S)
         if not first or max_messages == 1:
             return first
-        return first + await self._ask(max_messages - 1, {"no_wait": True}, _ANSWER_S)
+        return first + await self._request(max_messages - 1, {"no_wait": True}, _ANSWER_S)
 
-    async def _ask(self, batch: int, options: dict[str, object], within_s: float) -> list[Msg]:
-        assert self._subscription is not None, "not started"
+    async def _request(self, batch: int, options: dict[str, object], within_s: float) -> list[Msg]:
+        """Send one pull request and return the messages that come before its end."""
+        assert self._subscription is not None, "call start() before fetch()"
         self._number += 1
         reply = f"{self._inbox}.{self._number}"
         await self._client.publish(self._next, json.dumps({"batch": batch, **options}).encode(), reply)
@@ -66,6 +67,7 @@ class Pull:
                 if taken:
                     return taken
                 raise BrokerUnavailableError("a pull request was not answered") from error
+            # A status of an earlier request that comes late has another subject, and does not end this one.
             status = (message.headers or {}).get("Status")
             if status is None:
                 taken.append(message)
@@ -76,9 +78,13 @@ class Pull:
 
 
 def _check(status: str, message: Msg) -> None:
-    """404 and 408 end a request in the ordinary way; 409 does too, unless the consumer is gone."""
+    """Raise where a status is an error.
+
+    404 (no messages) and 408 (time-out) end a request in the ordinary way; 409 too, unless the consumer is
+    gone.
+    """
     description = (message.headers or {}).get("Description", "")
     if status == "503":
-        raise BrokerUnavailableError("the consumer does not answer yet")
+        raise BrokerUnavailableError("the consumer is not ready")
     if status == "409" and _GONE in description:
         raise BrokerRefusedError(description)

@@ -1,8 +1,8 @@
-"""What is kept of bytes that could not be decoded or placed: the frame as it came, why, and what its place is bounded by.
+"""Frames that could not be decoded or assigned to a meter: their bytes, the reason, and their bounds.
 
-Who may push out whose evidence is a matter of the *standing* of a frame. Each standing has a stream of its own,
-so that one standing never takes the room of another, and within it each source has a subject of its own, of which the
-oldest frame goes for the newest.
+The *standing* of a frame says what its sender must have had to make it, and so whose frames it may push out
+(ADR 20). Each standing has a stream of its own, so that none takes the room of another. Within it each source
+has a subject of its own, whose oldest frame gives way to the newest.
 """
 
 from collections.abc import Mapping
@@ -25,27 +25,27 @@ Reason = Literal[
     "poison",
     "forged-order",
 ]
-"""Why a frame was set aside."""
+"""Why a frame is quarantined."""
 
 Standing = Literal["unknown", "claimed", "proven", "message"]
-"""Of whom a frame is evidence:
+"""What the sender of a frame must have had:
 
-- `unknown`: of no meter that the registry knows. Bounded by network.
-- `claimed`: it bears a known meter's title, or came over a known meter's connection, which others can imitate. Bounded by
-  network and sixteenth of the titles.
-- `proven`: authentic by the meter's own keys. Bounded by title.
-- `message`: a message of our own queues. Bounded by kind; a new one is refused, and stays on its queue.
+- `unknown`: nothing; the frame is of no meter in the registry. Bounded by network.
+- `claimed`: a known meter's title, or its connection, which others can imitate. Bounded by network and a
+  sixteenth of the titles.
+- `proven`: the meter's own keys. Bounded by title.
+- `message`: a place on our own queues. Bounded by kind; a new one is refused, and stays on its queue.
 """
 
 PER_SOURCE: Final = 100
-"""Frames kept of one source."""
+"""Frames stored of one source."""
 NEARLY_FULL_PERCENT: Final = 90
-"""A stream that is so full is an alarm: what is refused soon is evidence of sources that have none there yet."""
+"""Fill of a stream that is an alarm: soon frames of sources without one there will be refused."""
 
 _HEADER: Final = "Urja-"
 _SUBJECT: Final = "urja.quarantine"
 _LAST_MS: Final = 253_402_300_799_999
-"""The last millisecond of the year 9999: there is no date behind it."""
+"""The last millisecond of the year 9999: later instants have no date."""
 _DIGITS: Final = 19
 
 
@@ -54,24 +54,29 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
     standing: Standing
     source: str
-    """The network that it came from, such as `10.0.0.0/24`; of a message what it is: `poison` or `orders`."""
+    """Network that it came from, such as `10.0.0.0/24`; for a message its kind: `poison` or `orders`."""
     title: str = ""
-    """The system title in hex of the meter that it names, or that was proven at its connection."""
+    """System title in hex of the meter that it names, or that was proven at its connection."""
     reason: Reason
     detail: str
     peer: str
-    """Where the bytes came from: `tcp 10.0.0.7:51234`."""
+    """Where the bytes came from, such as `tcp 10.0.0.7:51234`."""
     received_at_ms: int
+    """Real time of arrival in Unix milliseconds."""
     frame: bytes
     correlation: int = 0
 
     @property
     def subject(self) -> str:
-        """Where it is kept: the frames of one subject push out each other, and no others."""
+        """The subject it is stored under: frames of one subject push out each other, and no others.
+
+        Raises ValueError where the source cannot be a token of a subject.
+        """
         match self.standing:
             case "unknown":
                 return f"{_SUBJECT}.unknown.{_token(self.source)}"
             case "claimed":
+                # The last hex digit: one meter behind a carrier's address must not push out all others' frames (ADR 20).
                 return f"{_SUBJECT}.claimed.{_token(self.source)}.{self.title[-1]}"
             case "proven":
                 return f"{_SUBJECT}.proven.{self.title}"
@@ -81,7 +86,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.standing)
 
     def headers(self) -> dict[str, str]:
-        """Everything but the bytes, as message headers (one line each)."""
+        """Return everything but the bytes, as message headers (one line each)."""
         return {
             f"{_HEADER}Reason": self.reason,
             f"{_HEADER}Detail": " ".join(self.detail.split()) or "-",
@@ -94,7 +99,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_stored(cls, subject: str, headers: Mapping[str, str] | None, frame: bytes) -> "Quarantined":
-        """The item of a stored message; missing or unreadable headers become defaults, the bytes are kept."""
+        """Return the item of a stored message; missing or unreadable headers become defaults."""
         fields = headers or {}
         reason = fields.get(f"{_HEADER}Reason", "garbage")
         standing, source = of_subject(subject)
@@ -113,9 +118,11 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_subject(subject: str) -> tuple[Standing, str]:
-    """Standing and source of what is kept under a subject; a proven meter's title is its source.
+    """Return the standing and the source of a stored frame by its subject.
 
-    Frames of before there were standings are kept under `urja.quarantine.SOURCE`, among the messages.
+    A proven meter's title is its source.
+
+    Frames of the time before standings are under `urja.quarantine.SOURCE`, among the messages.
     """
     parts = subject.split(".")
     if len(parts) > 3 and parts[2] in get_args(Standing):
@@ -125,17 +132,18 @@ def of_subject(subject: str) -> tuple[Standing, str]:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """How full the place of one standing is."""
+    """How full the stream of one standing is."""
 
     standing: Standing
     frames: int
     size: int
     """In bytes."""
     limit: int
-    """Of the size: beyond it what has no place yet is refused."""
+    """Bound of the size in bytes: beyond it frames of new sources are refused."""
     sources: int
+    """Number of sources with frames."""
     full: tuple[str, ...]
-    """Sources that have had their share: each new frame of theirs pushes out their oldest, or is refused."""
+    """Sources with the most frames that one may have: a new one pushes out their oldest, or is refused."""
 
     @property
     def nearly_full(self) -> bool:
@@ -143,7 +151,7 @@ class Fill:
 
 
 def _token(source: str) -> str:
-    """A source as one token of a subject; raises ValueError where it cannot be one."""
+    """Return a source as one token of a subject; raises ValueError where it cannot be one."""
     token = source.replace(".", "-")
     if not token or any(character in token for character in "*> \t\r\n"):
         raise ValueError(f"{source!r} cannot be a token of a subject")
@@ -155,7 +163,7 @@ def _source(token: str) -> str:
 
 
 def _integer(text: str | None, most: int) -> int:
-    """The number that a header says; 0 where it says none, or one that is not possible."""
+    """Return the number in a header; 0 where it has none, or one above `most`."""
     if text is None or len(text) > _DIGITS or not (text.isascii() and text.isdigit()):
         return 0
     number = int(text)

@@ -1,4 +1,4 @@
-"""Frames in quarantine: kept, counted, listed, dropped, and handed to a head end once more."""
+"""Quarantine at the broker: store, count, list and drop frames, and give them to a head end again."""
 
 import asyncio
 import time
@@ -15,40 +15,41 @@ from urja.stream.errors import BrokerUnavailableError, StreamFullError
 from urja.stream.quarantine import PER_SOURCE, Fill, Quarantined, Standing, of_subject
 
 _PATIENCE_S: Final = 2.0
-"""For how long a head end that is not there yet is asked again, on the monotonic clock."""
+"""Seconds during which a head end that is not connected yet is asked again, on the monotonic clock."""
 _DELETE_FAILED: Final = 10057
+"""Error code of JetStream: the message to delete does not exist."""
 _SOURCES_TOLD: Final = 10_000
-"""Where a quarantine's stream has more sources than these, it is not asked for each."""
+"""Number of sources of a stream above which their counts are not requested one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """A frame in quarantine, and where it lies."""
+    """A frame in quarantine, and where it is stored."""
 
     stream: str
-    """One letter: the standing's first."""
+    """One letter: the first of the standing."""
     sequence: int
     subject: str
     item: Quarantined
 
     @property
     def name(self) -> str:
-        """How people name it: `u17`."""
+        """The name that people use, such as `u17`."""
         return f"{self.stream}{self.sequence}"
 
 
 class QuarantineStore(Connection):
-    """A connection with the quarantine behind it."""
+    """A connection with access to the quarantine."""
 
     async def quarantine(self, item: Quarantined) -> bool:
-        """Keep bytes that could not be decoded or placed; False where there is no room for them.
+        """Store a frame that could not be decoded or assigned; False where there is no room for it.
 
-        A frame takes the room of its source's oldest. None is there where the standing's stream is full with others'
-        frames, and for a message of a queue where its kind has had its share.
+        A frame takes the room of its source's oldest. There is no room where the standing's stream is full
+        with other sources' frames, and for a message of a queue where its kind has reached its bound.
         """
         headers = item.headers()
         if item.correlation:
-            # What is offered again after an answer that was lost is kept once.
+            # A frame that is offered again after a lost answer is stored once.
             headers["Nats-Msg-Id"] = f"frame-{item.correlation}"
         try:
             await self._publish(item.subject, item.frame, headers)
@@ -57,12 +58,12 @@ class QuarantineStore(Connection):
         return True
 
     async def quarantined_of(self, item: Quarantined) -> int:
-        """How many frames are kept where this one goes."""
+        """Return the number of frames stored under this one's subject."""
         info = await self._stream_info(names.QUARANTINE[item.standing], item.subject)
         return info.state.subjects.get(item.subject, 0)
 
     async def quarantine_fills(self) -> list[Fill]:
-        """How full the quarantine is, standing by standing."""
+        """Return how full the quarantine is, by standing."""
         fills = []
         for standing, stream in cast("Mapping[Standing, str]", names.QUARANTINE).items():
             info = await self._stream_info(stream)
@@ -84,14 +85,14 @@ class QuarantineStore(Connection):
         return fills
 
     async def quarantined(self) -> AsyncIterator[StoredFrame]:
-        """Everything that is kept, oldest first within each standing (admin only)."""
+        """Yield all stored frames, oldest first within each standing (admin only)."""
         for standing, stream in names.QUARANTINE.items():
             async for sequence, message in self._messages_of(stream):
                 item = Quarantined.from_stored(message.subject, message.headers, message.data)
                 yield StoredFrame(standing[0], sequence, message.subject, item)
 
     async def drop_quarantined(self, kept: Iterable[StoredFrame]) -> int:
-        """Forget these (admin only); how many were still there."""
+        """Delete these frames (admin only); returns how many still existed."""
         dropped = 0
         for one in kept:
             stream = names.QUARANTINE[one.item.standing]
@@ -105,9 +106,9 @@ class QuarantineStore(Connection):
         return dropped
 
     async def replay(self, item: Quarantined) -> bytes:
-        """Hand a kept frame to a head end and return its answer (admin only).
+        """Give a stored frame to a head end and return its answer (admin only).
 
-        A head end that is only just connecting is waited for; after that BrokerUnavailableError says that nobody answers.
+        A head end that is just connecting is waited for; then BrokerUnavailableError says that none answers.
         """
         patience_ends_s = time.monotonic() + _PATIENCE_S
         while True:
@@ -119,7 +120,7 @@ class QuarantineStore(Connection):
                 await asyncio.sleep(_PATIENCE_S / 20)
 
     async def serve_replays(self, answer: Callable[[Quarantined], Any]) -> None:
-        """Answer `replay` requests by `await answer(item)`, which returns bytes. One head end takes each."""
+        """Answer `replay` requests by `await answer(item)`, which returns bytes; one head end takes each."""
 
         async def on_request(message: Msg) -> None:
             item = Quarantined.from_stored(message.subject, message.headers, message.data)

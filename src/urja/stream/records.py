@@ -1,8 +1,8 @@
-"""The shapes that travel from the head end to the pipeline: one NumPy structured array a batch.
+"""The records that the head end sends to the pipeline: one NumPy structured array a batch.
 
-All fields are little-endian integers; instants are UTC seconds (`received_at` in milliseconds), quantities are
-in base units (Wh, VAh, centivolt, centiampere). An interval is half-open and named by its *start*: the meter's
-end stamps are converted once, in the head end (docs/architecture.md).
+All fields are little-endian integers. Instants are UTC seconds (`received_at` in milliseconds); quantities
+are in base units (Wh, VAh, centivolt, centiampere). An interval is half-open and named by its *start*: the
+meter's end stamps are converted once, in the head end (docs/architecture.md).
 """
 
 from enum import IntEnum
@@ -15,7 +15,7 @@ NULL: Final = -(2**63)
 
 
 class Source(IntEnum):
-    """How a value came to Urja; kept with every stored row."""
+    """How a value came to Urja; stored with every row."""
 
     PUSH = 1
     PULL = 2
@@ -24,15 +24,15 @@ class Source(IntEnum):
     OUTAGE = 5
     """A known zero, proven by the meter's own power-failure events."""
     ESTIMATE = 6
-    """A register that nobody could read, reckoned from the meter's own past."""
+    """A register that could not be read, calculated from the meter's own past."""
     SWAP = 7
-    """The same value stood at another place, where the meter was believed to hang."""
+    """A value moved from the service point at which the meter was believed to be installed."""
     PUSH_UNAUTHENTICATED = 8
-    """A push without a tag: shown as not confirmed, and neither billed nor acted on."""
+    """A push without a tag: shown as not confirmed, neither billed nor acted on (ADR 22)."""
 
 
 class RegisterKind(IntEnum):
-    """Which of the meter's objects a point register read was taken from."""
+    """The object of the meter that a register read was taken from."""
 
     INSTANTANEOUS = 1
     DAILY = 2
@@ -40,7 +40,8 @@ class RegisterKind(IntEnum):
     ON_DEMAND = 4
     INSTALLATION = 5
     UNCOMMISSIONED = 6
-    """What a billing meter pushed before it was commissioned, as it is stored: what it means is not known for sure."""
+    """A push of a billing meter before its commissioning: its meaning is not certain, and it is not billed.
+    """
 
 
 class EventState(IntEnum):
@@ -52,19 +53,19 @@ class EventState(IntEnum):
 
 
 class OwnEvent(IntEnum):
-    """Events that the head end tells of a meter; below the codes of the companion standards, which begin at 1."""
+    """Events that the head end reports of a meter; negative, as codes of the companion standards begin at 1."""
 
     PUSH_MISFIT = -1
     """An authentic push does not fit the layout that is known of the meter."""
     PUSH_IMPLAUSIBLE = -2
-    """An authentic push says what cannot be: its columns may be others than is known."""
+    """An authentic push has impossible values: its columns may be others than known."""
 
 
 _UNLISTED_BITS: Final = -1000
 
 
 def unlisted_bit(bit: int) -> int:
-    """The code of an event that is a bit of the status word which the meter's type does not list: -1000 less the bit."""
+    """Return the event code of a status bit that the meter's type does not list: -1000 less the bit."""
     return _UNLISTED_BITS - bit
 
 
@@ -86,7 +87,7 @@ BLOCK: Final = np.dtype(
         *_PROVENANCE,
     ]
 )
-"""Block load profile rows (IS 15959-2, D1): increments of one interval."""
+"""Block load profile rows (IS 15959-2, D1): energy of one interval in Wh and VAh, averages in cV and cA."""
 
 REGISTER: Final = np.dtype(
     [
@@ -102,7 +103,9 @@ REGISTER: Final = np.dtype(
         *_PROVENANCE,
     ]
 )
-"""Point reads of the cumulative registers at one instant; what an instantaneous read counts of tampers goes along."""
+"""Reads of the cumulative registers at one instant, in Wh and VAh, with the tamper count of an instantaneous
+read.
+"""
 
 EVENT: Final = np.dtype(
     [
@@ -117,6 +120,7 @@ EVENT: Final = np.dtype(
 """Events and alerts by IS 15959 event code."""
 
 DTYPES: Final = {"block": BLOCK, "register": REGISTER, "event": EVENT}
+"""The dtype of each kind of batch."""
 
 EARLIER: Final = {1: {"register": np.dtype([one for one in REGISTER.descr if one[0] != "tamper_count"])}}
-"""By version of the codec, the shapes that were others; the fields that they lack are 8-byte quantities."""
+"""By codec version, the dtypes that were others; the fields that they lack are 8-byte quantities."""

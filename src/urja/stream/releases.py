@@ -1,7 +1,7 @@
-"""What head ends hold above their ceilings, and what people ask them to release.
+"""Disconnections that head ends hold above their ceilings, and requests of people to release them.
 
-Both lie in buckets of their own as the newest state: the head ends write the first, the pipeline the second. Neither
-is believed: a release counts by the passkeys in it, which the head end verifies.
+Each is a bucket with the newest state: head ends write the first, the pipeline the second. Neither is
+trusted: a release counts by the passkeys in it, which the head end verifies (ADR 17).
 """
 
 from datetime import datetime
@@ -14,38 +14,39 @@ from urja.base.passkey import Assertion
 
 
 class ReleaseRequest(Struct, frozen=True, kw_only=True):
-    """A release, with the answers of authenticators so far."""
+    """A requested release, with the answers of authenticators so far."""
 
     release: CutRelease
     nonce: bytes
-    """Of the head ends, as they told it."""
+    """Nonce of the head ends, as they reported it."""
     answers: list[Assertion] = []
     cancelled: bool = False
-    """Call back what is left of it; this needs no passkey."""
+    """Revoke the rest of the release; this needs no passkey, as it is the safe direction."""
 
 
 class ReleaseRequests(Struct, frozen=True):
-    """Everything that is asked at this time."""
+    """All releases that are requested at this time."""
 
     asked: list[ReleaseRequest] = []
 
 
 ReleaseState = Literal["delayed", "released", "refused", "cancelled"]
+"""What head ends did with a release."""
 
 
 class ReleaseOutcome(Struct, frozen=True, kw_only=True):
-    """What the head ends made of a release."""
+    """The outcome of a release at the head ends."""
 
     id: str
     state: ReleaseState
     at: datetime
     detail: str = ""
-    """Why it was refused; who approved it."""
+    """Why it was refused, or who approved it."""
     effective_at: datetime | None = None
 
 
 class OpenRelease(Struct, frozen=True, kw_only=True):
-    """A release that counts now, or will after its delay."""
+    """A release that counts now, or after its delay."""
 
     id: str
     cuts_left: int
@@ -55,7 +56,7 @@ class OpenRelease(Struct, frozen=True, kw_only=True):
 
 
 class HeldDisconnections(Struct, frozen=True, kw_only=True):
-    """What one head end holds, and how the common count stands."""
+    """The disconnections that one head end holds, and the count that all head ends share."""
 
     headend: Annotated[str, Meta(min_length=1, max_length=32)]
     at: datetime
@@ -72,10 +73,10 @@ class HeldDisconnections(Struct, frozen=True, kw_only=True):
     cuts_in_day: int
     cuts_per_day: int
     full_until: datetime | None
-    """Until then no cut passes, because the count was overwritten."""
+    """Until then no disconnection passes, because the count was overwritten."""
     approvers: list[str]
-    """Persons whose passkeys are installed at the box."""
+    """Persons whose passkeys are installed on the head end's machine."""
     delay_s: int
-    """Of a release where one person is all the staff."""
+    """Delay of a release in seconds, where one person is the only approver."""
     releases: list[OpenRelease]
     outcomes: list[ReleaseOutcome]

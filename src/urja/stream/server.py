@@ -1,15 +1,16 @@
-"""The broker's configuration: storage, durability, and a user per process with the subjects it needs.
+"""The broker's configuration: storage, durability, and one user a process with the subjects it needs.
 
 `sync_interval: always` is not for tuning: the default syncs every two minutes, and a power cut would lose
-messages that were acknowledged to a meter's push.
+messages that were acknowledged to a meter's push (ADR 3).
 
-The rights follow one rule beside the obvious ones: what the server delivers or answers, it writes itself, to a subject
-that the user names and no right bounds (a consumer's delivery subject, a request's reply). A user that may have the
-server give back bytes that it wrote could so write them anywhere, as readings for instance. So durable consumers are made
-by the admin; a head end makes consumers only on the buckets `devices` and `types`, which it cannot fill; and the pipeline
-may get no value of a bucket that it fills. Acknowledgements remain, which are JSON of the server's own: what a head end keeps for
-itself is sealed against them (`urja.headend.sealed_state`). A head end can have its own bytes written anywhere; what that
-gives it is signed, sealed, or its own to tell anyway.
+Beside the obvious ones the rights follow one rule. What the server delivers or answers, it writes itself, to
+a subject that the user names and no right bounds (a consumer's delivery subject, a request's reply). A user
+that can have the server return bytes that it wrote could so write them anywhere, as readings for instance.
+Therefore durable consumers are created by the admin; a head end creates consumers only on the buckets
+`devices` and `types`, which it cannot fill; and the pipeline may get no value of a bucket that it fills.
+Acknowledgements remain, which are JSON of the server's own: a head end's own state is sealed against them
+(`urja.headend.sealed_state`). A head end can have its own bytes written anywhere; what that gives it is
+signed, sealed, or its own to report anyway.
 """
 
 import json
@@ -21,15 +22,16 @@ from urja.stream import subjects as names
 from urja.stream.subjects import StreamSizes, User
 
 _OVERHEAD: Final = 64 << 20
+"""Bytes on disk for the consumers' own state, beside the streams' bounds."""
 _MEMORY: Final = 16 << 20
-"""Room for the consumers' own state beside the streams' bounds, on disk and in memory."""
+"""Bytes in memory for the consumers' own state."""
 
 MAX_PAYLOAD: Final = 1 << 20
 """Bytes of the largest message; batches are cut well below it."""
 
 
 def inbox_prefix(user: User) -> str:
-    """Replies to one user travel under a prefix that no other user may listen to."""
+    """Return the prefix of a user's reply subjects, to which no other user may listen."""
     return f"_INBOX_{user}"
 
 
@@ -139,10 +141,13 @@ def server_config(
     sizes: StreamSizes | None = None,
     monitor_port: int | None = None,
 ) -> str:
-    """The text of a configuration file for `nats-server -c`. It holds passwords: keep it at mode 0600."""
+    """Return the text of a configuration file for `nats-server -c`.
+
+    It holds passwords: store it at mode 0600. Raises ValueError where a user has no password.
+    """
     missing = [user.value for user in User if not passwords.get(user)]
     if missing:
-        raise ValueError(f"no password for {', '.join(missing)}")
+        raise ValueError(f"no password for {', '.join(missing)}: give one for each user")
     bounds = sizes or StreamSizes()
     users = "\n".join(_user_block(user, passwords[user]) for user in User)
     monitor = f"http: {json.dumps(f'{host}:{monitor_port}')}\n" if monitor_port is not None else ""

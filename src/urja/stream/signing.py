@@ -1,6 +1,7 @@
-"""What the pipeline signs for the head ends (Ed25519): JSON under the context of its kind.
+"""Messages that the pipeline signs for the head ends (Ed25519): JSON under the context of its kind.
 
-The broker is a carrier, not an authority: a stolen broker password can withhold or repeat what is signed, not make it.
+The broker is a carrier, not an authority: a stolen broker password can withhold or repeat a signed message,
+not make one (ADR 9).
 """
 
 from functools import cache
@@ -15,39 +16,40 @@ from urja.stream.errors import PoisonMessageError
 
 
 class ForgedError(Exception):
-    """Bytes that are unsigned, signed by another key or for another kind, or changed after they were signed."""
+    """Bytes that are unsigned, signed by another key or for another kind, or changed after signing."""
 
 
 class Signed[T: msgspec.Struct](msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it travels: its JSON, and the signature of exactly these bytes. One subclass a kind of message."""
+    """A message as it is sent: its JSON, and the signature of exactly these bytes; one subclass a kind."""
 
     kind: ClassVar[type[msgspec.Struct]]
-    """T again, which is not known when the program runs."""
+    """The class T, which type parameters do not give at run time."""
     context: ClassVar[bytes]
-    """Goes before the signed bytes, so that the signature of one kind cannot be taken for that of another."""
+    """Precedes the signed bytes, so that the signature of one kind is none for another."""
 
     payload: bytes = msgspec.field(name="entry")
     signature: bytes
 
     @classmethod
     def of(cls, message: T, private_key: bytes) -> Self:
-        """The message under the pipeline's signing key (32 bytes). The same message gives the same bytes."""
+        """Return the message signed by the pipeline's key (32 bytes); the same message gives the same bytes."""
         payload = messages.encode(message)
         return cls(payload=payload, signature=_private(private_key).sign(cls.context + payload))
 
     def verified(self, public_key: bytes) -> T:
-        """The message, if the key's owner has signed it; raises ForgedError.
+        """Return the message, if the owner of the key has signed it; raises ForgedError.
 
-        Without a public key (empty) nothing is authentic.
+        Without a public key (empty) no message is authentic.
         """
         if not public_key:
             raise ForgedError("this head end was given no key to verify signatures with")
         try:
+            # Verified before it is parsed: the JSON decoder sees only bytes that the pipeline wrote.
             _public(public_key).verify(self.signature, self.context + self.payload)
         except (InvalidSignature, ValueError):
             raise ForgedError("the signature is not the pipeline's") from None
         try:
-            message: T = messages.decode(self.payload, self.kind)  # type: ignore[assignment]
+            message: T = messages.decode(self.payload, self.kind)  # type: ignore[assignment]  # `kind` is T - `kind` is T
         except PoisonMessageError as error:
             raise ForgedError(f"signed, and no {self.kind.__name__}: {error}") from error
         return message
@@ -64,5 +66,5 @@ def _public(key: bytes) -> Ed25519PublicKey:
 
 
 def public_key(private_key: bytes) -> bytes:
-    """What a head end verifies with (32 bytes)."""
+    """Return the key that a head end verifies with (32 bytes)."""
     return _private(private_key).public_key().public_bytes_raw()

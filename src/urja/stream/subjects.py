@@ -1,7 +1,7 @@
-"""Names in the broker: streams, subjects, durable consumers, buckets, and who may use which.
+"""Names at the broker: streams, subjects, durable consumers, buckets and users.
 
-Everything that publishes or consumes takes its names from here, and `urja.stream.server` derives each user's
-permissions from here, so that a subject and the right to use it never drift apart.
+Publishers and consumers take their names from here, and `urja.stream.server` derives each user's permissions
+from here, so that a subject and the right to use it never differ.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from urja.base.ids import SHARDS
 
 
 class User(StrEnum):
-    """Who connects. Each process has its own user and only the subjects it needs."""
+    """The user of a process, which has only the subjects that it needs."""
 
     HEADEND = "headend"
     PIPELINE = "pipeline"
@@ -22,7 +22,7 @@ class User(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a batch of readings holds; the dtypes are in `urja.stream.records`."""
+    """The content of a batch of readings; the dtypes are in `urja.stream.records`."""
 
     BLOCK = "block"
     REGISTER = "register"
@@ -45,23 +45,25 @@ QUARANTINE: Final[Mapping[str, str]] = {
 DEVICES: Final = "devices"
 """Key-value bucket: the registry's projection for the head ends. Key: system title in hex."""
 TYPES: Final = "types"
-"""Key-value bucket: the loaded meter types that are in force, for the head ends. Key: the type's name."""
+"""Key-value bucket: the loaded meter types that are in force. Key: the type's name."""
 WINDOWS: Final = "windows"
 """Key-value bucket: the head end's replay windows at rest. Key: group of buckets."""
 COUNTERS: Final = "counters"
 """Key-value bucket: the head end's reservations of its own send counters. Key: system title in hex."""
 ORDERS: Final = "orders"
-"""Key-value bucket: what head ends remember of a meter's orders, and of their last cuts. Key: system title in hex."""
+"""Key-value bucket: a meter's orders as head ends remember them, and its last disconnections. Key: system
+title in hex.
+"""
 LEASES: Final = "leases"
-"""Key-value bucket, in memory: which head end holds a meter's session. Key: system title in hex."""
+"""Key-value bucket: the head end that holds a meter's session. Key: system title in hex."""
 HELD: Final = "held"
-"""Key-value bucket: what head ends hold above their ceilings on cuts. Key: the head end's name."""
+"""Key-value bucket: disconnections that head ends hold above their ceilings. Key: the head end's name."""
 RELEASES: Final = "releases"
-"""Key-value bucket: what people ask the head ends to release. Key: `asked`."""
+"""Key-value bucket: releases that people request of the head ends. Key: `asked`."""
 CONTENTS: Final = "contents"
-"""Key-value bucket: what head ends find in the bucket of devices (`urja.stream.bucket_contents`). Key: the head end's name."""
+"""Key-value bucket: contents of the bucket of devices as head ends read them. Key: the head end's name."""
 LEASE_S: Final = 120
-"""Seconds after which a lease that was not given back is void, by the broker's clock. Longer than any session."""
+"""Seconds after which a lease that was not freed is void, by the broker's clock: longer than any session."""
 
 INGEST: Final = "ingest"
 SESSIONS: Final = "sessions"
@@ -72,12 +74,12 @@ NOTE: Final = "note"
 head ends, their progress to the pipeline."""
 
 REPLAY: Final = "urja.replay"
-"""An operator hands a quarantined frame back to the head end and gets its answer (request and reply)."""
+"""Subject on which an operator gives a quarantined frame to a head end (request and reply)."""
 
 POISON: Final = "poison"
 """The quarantine source of messages that could not be decoded."""
 REFUSED_ORDERS: Final = "orders"
-"""The quarantine source of orders that are not the pipeline's."""
+"""The quarantine source of orders that the pipeline did not sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,11 @@ class StreamSizes:
     """Of windows, counters and orders, each."""
     leases: int = 8 << 20
     releases: int = 8 << 20
-    """Of what is held, of what is asked, and of what head ends find in the projection, each."""
+    """Of held disconnections, requested releases and contents, each."""
     types: int = 16 << 20
 
     def total(self) -> int:
-        """What the server must be allowed to store: all streams and buckets."""
+        """Return the bytes that the server must be allowed to store: all streams and buckets."""
         streams = self.readings + self.requests + self.outcomes + self.commands + self.progress
         quarantine = len(QUARANTINE) * self.quarantine
         return (
@@ -116,27 +118,27 @@ class StreamSizes:
 
 
 def readings_subject(kind: Kind, shard: int) -> str:
-    """Where batches of one kind from one shard of buckets are published."""
+    """Return the subject of batches of one kind from one shard; ValueError for a shard out of range."""
     return f"urja.readings.{kind}.{_checked(shard)}"
 
 
 def requests_subject(shard: int) -> str:
-    """Where the pipeline asks the head end for reads of meters in a shard."""
+    """Return the subject of read requests for meters in a shard; ValueError for a shard out of range."""
     return f"urja.requests.{_checked(shard)}"
 
 
 def outcomes_subject(shard: int) -> str:
-    """Where the head end says what became of a request."""
+    """Return the subject of outcomes of read requests in a shard; ValueError for a shard out of range."""
     return f"urja.outcomes.{_checked(shard)}"
 
 
 def commands_subject(shard: int) -> str:
-    """Where the pipeline sends signed orders for meters in a shard."""
+    """Return the subject of signed orders for meters in a shard; ValueError for a shard out of range."""
     return f"urja.commands.{_checked(shard)}"
 
 
 def progress_subject(shard: int) -> str:
-    """Where the head end says how an order goes."""
+    """Return the subject of progress of orders in a shard; ValueError for a shard out of range."""
     return f"urja.progress.{_checked(shard)}"
 
 
@@ -147,21 +149,21 @@ def _checked(shard: int) -> int:
 
 
 def ingest_durable(shards: range = range(SHARDS)) -> str:
-    """The ingest consumer of a contiguous range of shards; all of them on one box."""
+    """Return the name of the ingest consumer of a contiguous range of shards; one machine has all."""
     if shards == range(SHARDS):
         return INGEST
     return f"{INGEST}-{shards.start}-{shards.stop - 1}"
 
 
 def ingest_filters(shards: range) -> list[str]:
-    """Subject filters of an ingest consumer. Those of one work queue must not overlap."""
+    """Return the subject filters of an ingest consumer; those of one work queue must not overlap."""
     if shards == range(SHARDS):
         return ["urja.readings.>"]
     return [readings_subject(kind, shard) for kind in Kind for shard in shards]
 
 
 def checked_splits(splits: Iterable[range]) -> list[range]:
-    """The ranges in order; raises ValueError unless they cover every shard exactly once."""
+    """Return the ranges in order; raises ValueError unless they cover every shard exactly once."""
     ordered = sorted(splits, key=lambda shards: shards.start)
     if [shard for shards in ordered for shard in shards] != list(range(SHARDS)):
         raise ValueError(f"{ordered} do not cover the shards 0..{SHARDS - 1} once each")

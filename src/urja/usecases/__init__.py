@@ -1,1 +1,1 @@
-"""What people and programs may have done, one module an operation: the only writers across apps."""
+"""Use cases: one module for each operation or group of operations; the only code that writes across apps."""

@@ -1,12 +1,12 @@
-"""The address that somebody signs in with changes once it is confirmed: at the new address, and at the old.
+"""Changes of sign-in addresses: confirmed from the new address, and from the old one or by a second person.
 
-    asked for ─▶ mailed ─▶ confirmed at the new address ─┬─▶ confirmed at the old address ───────────▶ done
-                                                         └─▶ approved by a second person, then a delay ─┘
-    refused at the old address, expired, or asked for anew: it comes to nothing
+    requested ─▶ mailed ─▶ confirmed from the new address ─┬─▶ confirmed from the old address ─────────────▶ done
+                                                           └─▶ approved by a second person, then a delay ──┘
+    refused from the old address, expired, or replaced by another request: withdrawn
 
-Until then the old address stays the one to sign in with. Whoever reads the old address can refuse as long as it waits,
-also after an approval. The words that confirm are made by the pipeline, which mails them and keeps their digests: a web
-server sees one only when somebody brings it.
+Until then the old address signs in. The owner of the old address can refuse as long as the change is pending, also
+after an approval. The pipeline makes the confirmation codes, mails them and stores only their digests: a web server
+sees a code only when its owner submits it.
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ from urja.base.sentences import say
 from urja.usecases.kinds import people, staff
 
 APPROVAL_DELAY: Final = timedelta(days=3)
-"""Between a second person's approval and its effect: time for whoever reads the old address to refuse."""
+"""Time between a second person's approval and its effect, in which the owner of the old address can refuse."""
 EXPIRES_AFTER: Final = timedelta(days=10)
-"""What nobody has confirmed by then comes to nothing."""
+"""An unconfirmed change expires after this time."""
 
 _WAITING = AddressChangeState.WAITING
 
@@ -41,7 +41,10 @@ def request_address_change(
     system: str = "",
     of_staff: bool = False,
 ) -> None:
-    """Let somebody sign in with another address once it is confirmed; the one they have takes back what waits."""
+    """Request another sign-in address for a user; a request for the current address withdraws the pending change.
+
+    Stores the number of the change in the outcome as `address_change_id`. `email` is in small letters.
+    """
     now = get_user_model().objects.values_list("email", flat=True).get(id=user_id)
     waiting = AddressChange.objects.select_for_update().filter(user_id=user_id, state=_WAITING).first()
     if waiting is not None and waiting.new_email == email:
@@ -67,13 +70,12 @@ def request_address_change(
 
 
 def withdraw_address_change(change: AddressChange, at: datetime) -> None:
-    """It comes to nothing."""
     change.state, change.ended_at = AddressChangeState.WITHDRAWN, at
     change.save(update_fields=["state", "ended_at"])
 
 
 def withdraw_address_changes_of(operation_id: int, at: datetime) -> None:
-    """What an operation asked for comes to nothing, where it still waits."""
+    """Withdraw the pending address changes that an operation requested."""
     for change in AddressChange.objects.select_for_update().filter(operation_id=operation_id, state=_WAITING):
         withdraw_address_change(change, at)
 
@@ -122,7 +124,7 @@ class ApproveAddressChange(people.ApproveAddressChange, UseCase):
 
 
 def _somebody(actor: str) -> int | None:
-    """The number of the user in an actor's name, also where they use a key of theirs."""
+    """Return the user number of an actor such as `user 7`, also of a user's API token; None for a program."""
     kind, _, rest = actor.partition(" ")
     number = rest.partition(" ")[0]
     return int(number) if kind == "user" and number.isdecimal() else None
@@ -152,7 +154,7 @@ class ChangeAddress(people.ChangeAddress, UseCase):
         if change.person_id is not None:
             execution.change(Person.objects.get(id=change.person_id), email=change.new_email)
         with connection.cursor() as cursor:
-            # A proof of the old address is none of the new one, and would go on opening the account.
+            # A verified old address would go on opening the account: its owner may be another person by now.
             cursor.execute("DELETE FROM account_emailaddress WHERE user_id = %s", [change.user_id])
         renamed = {"email": change.new_email, "username": change.new_email}
         get_user_model().objects.filter(id=change.user_id).update(**renamed)
@@ -162,7 +164,9 @@ class ChangeAddress(people.ChangeAddress, UseCase):
 
 
 def is_confirmed(change: AddressChange, at: datetime) -> bool:
-    """Whether it is confirmed at the new address and, by a mail or by an approval that counts, at the old."""
+    """Return whether a change is confirmed from the new address and, by mail or by an approval in effect, from the
+    old one.
+    """
     if change.new_confirmed_at is None:
         return False
     counts = change.approval_counts_from is not None and change.approval_counts_from <= at

@@ -1,8 +1,8 @@
-"""A meter that is on a wall already comes into the system, with its supply and its consumer, in one go.
+"""Take over an installed meter with its service point and its consumer, in one operation.
 
-This is how a whole town or an old system's stock is taken over: what it says of the past is believed. It does not count as
-commissioned: what the meter pushes is billed only once it has passed a call (`commissioning`).
-A new connection goes its way step by step instead (`connections`).
+Whole towns and the stock of older systems are taken over this way: what the operation says of the past is believed.
+The meter does not count as commissioned: its pushes are billed only once it has passed a call (`commissioning`). A
+new connection takes its steps one by one instead (`connections`).
 """
 
 import secrets
@@ -33,7 +33,7 @@ from urja.usecases.terms import policy_faults, zone
 
 class Hanging(meters.Hanging, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        """A meter that is known has raised before; see `adopt_meter`."""
+        """A known meter is refused earlier, with an error of its own: see `adopt_meter`."""
         connection = self._connection(DeviceRole.SOURCE)
         yield from connection.word_faults(execution)
         yield from connection.hanging_faults(execution)
@@ -55,7 +55,7 @@ class Hanging(meters.Hanging, UseCase):
         )
 
     def _hang(self, execution: Execution, role: DeviceRole) -> tuple[ServicePoint, Device]:
-        """Premise, service point and meter with its first register read."""
+        """Create premise, service point and meter with its first register read."""
         bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
         connection = self._connection(role)
         premise = Premise.objects.create(
@@ -110,7 +110,7 @@ _MOVING_IN = sorted(
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """The keys of what an adoption made."""
+    """Keys of the rows that an adoption created."""
 
     premise_id: int
     service_point_id: int
@@ -121,10 +121,11 @@ class Adopted:
 
 
 def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Adopted:
-    """Make a premise with its supply, meter, agreement, account, access and opening credit, or nothing.
+    """Create premise, service point, meter, agreement, account, access and opening credit, all or none.
 
-    Raises AlreadyAdoptedError where this meter is there, MeterConflictError where its serial number or system title is
-    another's, TransformerConflictError where there is no such transformer.
+    Raises AlreadyAdoptedError where this meter is adopted already, MeterConflictError where its serial number or
+    system title belongs to another meter, TransformerConflictError where there is no such transformer, RefusedError
+    with every other fault.
     """
     with transaction.atomic():
         _refuse_known(adoption)
@@ -133,7 +134,7 @@ def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Ado
 
 
 def install_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:
-    """A meter of the network's own, such as a transformer's. Raises as `adopt_meter` does."""
+    """Install a meter of the network, such as a transformer's. Raises as `adopt_meter` does."""
     with transaction.atomic():
         _refuse_known(meter)
         made = perform(meter, recorded_at=recorded_at, actor=actor).outcome

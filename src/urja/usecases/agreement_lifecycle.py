@@ -1,4 +1,4 @@
-"""Agreements begin and end: what moving in, moving out, a change of the owner and a disconnection have in common."""
+"""Begin and end agreements: what move-in, move-out, transfer of ownership and disconnection share."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from urja.usecases.register_reads import split_faults
 
 class IncomingConsumer(agreements.IncomingConsumer, UseCase):
     def person_faults(self, execution: Execution) -> Iterator[str]:
-        """What is wrong with how somebody is named."""
+        """Yield what is wrong with how the consumer is identified."""
         if self.consumer_id is not None:
             if not Person.objects.filter(id=self.consumer_id, nameless_at=None).exists():
                 yield no_person_fault(self.consumer_id)
@@ -57,7 +57,7 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
         return self.email.strip().lower()
 
     def the_person(self, execution: Execution, bucket: int, **more: Any) -> Person:
-        """Whoever it is, made where nobody is known by the address; with `more` that is known of a new one."""
+        """Return the consumer, created where no person is known by the address; `more` are columns of a new person."""
         if self.consumer_id is not None:
             return Person.objects.get(id=self.consumer_id)
         email = self._email
@@ -85,18 +85,18 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
 
 
 def people_of(emails: list[str]) -> dict[str, Person]:
-    """The people who sign in with addresses, by those in small letters."""
+    """Return the people who sign in with e-mail addresses (in small letters), by address."""
     users = {user.pk: email for email, user in users_of(emails).items()}
     return {users[person.user_id]: person for person in Person.objects.filter(user_id__in=users)}
 
 
 def person_of(email: str) -> Person | None:
-    """The person who signs in with an address."""
+    """Return the person who signs in with an address, or None."""
     return people_of([email.strip().lower()]).get(email.strip().lower())
 
 
 def make_user(email: str, name: str, execution: Execution) -> int:
-    """The number of a new user; there must be none with the address."""
+    """Create a user and return its number; no user may have the address yet."""
     user = get_user_model()(
         username=email, email=email, first_name=name[:150], date_joined=execution.recorded_at
     )
@@ -114,7 +114,7 @@ def _number(phone: str) -> str:
 
 
 def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
-    """The meter that is billed by at an instant; at the end of its time it still is."""
+    """Return the installation of the billing meter at an instant; at the end of its time it still counts."""
     return (
         DevicePeriod.objects.filter(service_point=place, role=DeviceRole.BILLING, valid_from__lte=at)
         .exclude(valid_to__lt=at)
@@ -125,7 +125,7 @@ def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
 
 
 def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
-    """Why nobody can be supplied by the meter at a connection from an instant on."""
+    """Yield why the meter at a service point cannot supply a consumer from an instant on."""
     period = billing_period_at(place, at)
     if period is None or period.valid_to is not None:
         yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
@@ -145,7 +145,7 @@ def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Itera
 
 
 def billing_day_faults(billing_day: int | None) -> Iterator[str]:
-    """Why billing periods cannot begin on a day."""
+    """Yield why billing periods cannot begin on a day of the month."""
     if billing_day is not None and not 1 <= billing_day <= 28:
         yield say(
             "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out and the tariff says so",
@@ -163,7 +163,10 @@ def begin_agreement(
     *,
     billing_day: int | None,
 ) -> Agreement:
-    """Make an agreement with its account, terms and access, and let the meter follow."""
+    """Create an agreement with account, terms and access, and configure the meter for it.
+
+    `currency` is an ISO 4217 code; `terms` are the columns of its first terms.
+    """
     bucket = bucket_of(place.id)
     account = open_account(bucket=bucket, currency=currency, opened_at=at)
     agreement = Agreement.objects.create(
@@ -181,7 +184,7 @@ def begin_agreement(
     AccountAccess.objects.create(
         id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **execution.stamp
     )
-    # No meter hangs yet where the connection itself is new.
+    # A service point that this operation creates has no meter yet.
     period = None if place.operation_id == execution.id else billing_period_at(place, at)
     if period is not None and period.valid_to is None:
         configure_meter(execution, period.device_id, agreement)
@@ -197,7 +200,7 @@ def begin_agreement(
 
 
 def end_agreement(execution: Execution, agreement: Agreement, at: datetime) -> None:
-    """End an agreement with its terms; those that were agreed for later come to nothing."""
+    """End an agreement and its terms; terms that were agreed for later are deleted."""
     for terms in reversed(agreement.all_terms):
         if terms.valid_from >= at:
             terms.delete()
@@ -216,9 +219,10 @@ def end_agreement(execution: Execution, agreement: Agreement, at: datetime) -> N
 def request_settlement(
     execution: Execution, agreement: Agreement, at: datetime, to_account_id: int | None
 ) -> None:
-    """Let what is left on an account be paid back, or go to another one, once every day up to `at` is charged.
+    """Request the final settlement: the remaining balance is refunded or transferred once every day up to `at` is
+    charged.
 
-    A deposit pays the arrears first; what is left of it comes to the balance, and goes the same way.
+    A security deposit pays the arrears first; its remainder is credited to the balance, and settled with it.
     """
     for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
         left = pay_arrears(execution, agreement.account_id, deposit.amount_minor)
@@ -239,7 +243,7 @@ def request_settlement(
 
 
 def transfer_faults(agreement: Agreement, to_account_id: int | None, *, consented: bool) -> Iterator[str]:
-    """Why what is left cannot go to another account."""
+    """Yield why the remaining balance of an agreement cannot be transferred to an account."""
     if to_account_id is None:
         return
     target = Account.objects.filter(id=to_account_id, kind=AccountKind.CONSUMER).first()
@@ -260,7 +264,7 @@ def transfer_faults(agreement: Agreement, to_account_id: int | None, *, consente
 
 
 def consent_faults(*, consented: bool) -> Iterator[str]:
-    """Why what somebody has paid cannot become somebody else's."""
+    """Yield that the consumer's consent is missing."""
     if not consented:
         yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
 
@@ -268,14 +272,14 @@ def consent_faults(*, consented: bool) -> Iterator[str]:
 def record_boundary_read(
     execution: Execution, place: ServicePoint, at: datetime, register_wh: int | None
 ) -> None:
-    """Keep the billing meter's register, where somebody has read it for an agreement's end or beginning."""
+    """Store the billing meter's register, in Wh, where it was read for the beginning or end of an agreement."""
     period = None if register_wh is None else billing_period_at(place, at)
     if register_wh is not None and period is not None:
         side_effects.read_register(execution, place, period.device, at, register_wh)
 
 
 def agreement_split_faults(place: ServicePoint, at: datetime, register_wh: int | None) -> Iterator[str]:
-    """Why energy cannot be divided at an instant at a connection; where no meter hangs there is none to divide."""
+    """Yield why energy cannot be divided at an instant at a service point; without a meter there is none to divide."""
     period = billing_period_at(place, at)
     if period is not None:
         yield from split_faults(place.id, period.device, at, register_wh)
@@ -284,7 +288,7 @@ def agreement_split_faults(place: ServicePoint, at: datetime, register_wh: int |
 
 
 def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
-    """Why an agreement cannot end at an instant."""
+    """Yield why an agreement cannot end at an instant."""
     if agreement is None:
         yield say("nobody has an agreement at {place} on {at}", place=place, at=at.isoformat())
     elif at <= agreement.valid_from:
@@ -302,5 +306,5 @@ def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime
 
 
 def newest_agreement(place: ServicePoint) -> Agreement | None:
-    """The newest agreement at a connection, whether it has ended or not."""
+    """Return the newest agreement at a service point, ended or not, or None."""
     return Agreement.objects.filter(service_point=place).order_by("-valid_from").first()

@@ -1,4 +1,4 @@
-"""Which agreement holds at a connection, and what it asks of a meter."""
+"""The agreement in force at a service point, and what it requires of the meter."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,24 +19,24 @@ BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 
 
 def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
-    """The agreement in force at a connection at an instant."""
+    """Return the agreement in force at a service point at an instant, or None."""
     found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
     return found if found is not None and in_force_at(found, at) else None
 
 
 def in_force_at(agreement: Agreement, at: datetime) -> bool:
-    """Whether an agreement is in force at an instant."""
+    """Return whether an agreement is in force at an instant."""
     return agreement.valid_from <= at and (agreement.valid_to is None or agreement.valid_to > at)
 
 
 def newest_agreements_of(place_ids: list[int]) -> dict[int, Agreement]:
-    """The newest agreement of each connection, by the connection's number, whether it has ended or not."""
+    """Return the newest agreement of each service point, ended or not, by the number of the service point."""
     found = Agreement.objects.filter(service_point_id__in=place_ids).select_related("account", "customer")
     return {agreement.service_point_id: agreement for agreement in found.order_by("valid_from")}
 
 
 def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
-    """Why a meter is no meter for a net-metered agreement."""
+    """Yield why a meter cannot serve an agreement of a metering mode."""
     if metering_mode == MeteringMode.NET and device.forward_only:
         yield say(
             "meter {device} counts energy that flows back as energy drawn: the agreement at {place} is net-metered and needs one that counts both ways",
@@ -46,7 +46,7 @@ def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Itera
 
 
 def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
-    """Why a meter is none for an agreement of a load."""
+    """Yield why a meter cannot carry a sanctioned load, in W."""
     if sanctioned_load_w > device.max_power_w:
         yield say(
             "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
@@ -57,11 +57,11 @@ def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
 
 
 def configure_meter(execution: Execution, device_id: int, agreement: Agreement) -> None:
-    """Let a meter be what the terms of an agreement say now; the stage `configure` tells it."""
+    """Request that a meter is configured as an agreement's terms say now; the stage `configure` carries it out."""
     terms = agreement.terms_at(execution.recorded_at)
     for item in meter_configuration.OF_TERMS:
         side_effects.desire(execution, device_id, item, meter_configuration.wanted_value(terms, item))
     day = meter_configuration.billing_day(agreement, execution.recorded_at)
-    # A meter that was never told closes its month on the first.
+    # A meter that was never configured closes its month on the first: that day needs no command.
     if day is not None and day != (known_value(device_id, BILLING_DAY) or "1"):
         side_effects.desire(execution, device_id, BILLING_DAY, day)

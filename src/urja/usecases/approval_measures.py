@@ -1,7 +1,7 @@
-"""What an operation would do that thresholds ask about: money moved by hand, supplies disconnected, protection ended.
+"""What an operation does that thresholds apply to: money moved by hand, supplies disconnected, protection ended.
 
-A field of the operation says it where one does; what reads, ratios and terms for past days come to is found out by
-rehearsing the operation, as the console shows it.
+A field of the operation says so where one does; the effect of reads, ratios and terms for past days is found by a dry
+run of the operation, the same as the console shows.
 """
 
 from collections.abc import Iterable
@@ -68,21 +68,23 @@ REPRICING: Final = (
     TransferOwnership,
     Undo,
 )
-"""Operations that may change what past days were charged, or how a supply stands: they are rehearsed."""
+"""Operations that may change the charges of past days, or the decision about a supply: they are measured by a dry
+run.
+"""
 
 
 _CUT: Final = (Standing.TO_BE_CUT, Standing.CUT)
 
 
 def measure(operation: UseCase, *, actor: str, now: datetime) -> OperationMeasure:
-    """What an operation would do; raises RefusedError where it could not be done anyway."""
+    """Return what an operation would do. Raises RefusedError where it would be refused."""
     if isinstance(operation, REPRICING):
         return measure_dry_run(operation, dry_run_effects(operation, recorded_at=now, actor=actor), now)
     return _measured(operation, now, 0, 0)
 
 
 def measure_dry_run(operation: UseCase, moved: Effects, now: datetime) -> OperationMeasure:
-    """What an operation would do that was rehearsed."""
+    """Return what an operation would do, from the effects of its dry run."""
     if not isinstance(operation, REPRICING):
         return _measured(operation, now, 0, 0)
     by_account: dict[int, int] = {}
@@ -105,7 +107,7 @@ def _measured(operation: UseCase, now: datetime, posted_minor: int, disconnectio
 
 
 def _money(operation: UseCase) -> int:
-    """Minor units that an operation moves by what its fields say and what it settles."""
+    """Return the minor units that an operation moves, by its fields and by the account that it settles."""
     match operation:
         case MoveIn():
             return operation.credit_minor + operation.deposit_minor
@@ -133,7 +135,7 @@ def _money(operation: UseCase) -> int:
 
 
 def _told(operation: UseCase, now: datetime) -> int:
-    """How many meters an operation tells something by hand."""
+    """Return how many meters an operation sends a command by hand."""
     match operation:
         case SetClocks() | ShowText():
             return sum(row.period is not None for row in operation.targets(now))
@@ -142,7 +144,7 @@ def _told(operation: UseCase, now: datetime) -> int:
 
 
 def _disconnected(operation: UseCase, now: datetime) -> list[str]:
-    """Consumer numbers of the supplies that an operation holds off."""
+    """Return the consumer numbers of the supplies that an operation disconnects."""
     match operation:
         case DisconnectTemporarily() | DisconnectPermanently():
             return [operation.consumer_number]
@@ -157,7 +159,7 @@ def _disconnected(operation: UseCase, now: datetime) -> list[str]:
 
 
 def _protected(operation: UseCase, now: datetime) -> int:
-    """Protected households that an operation disconnects, or takes the protection from."""
+    """Return how many protected households an operation disconnects, or takes the protection from."""
     match operation:
         case EndProtection():
             return 1
@@ -174,7 +176,9 @@ def _protected_among(numbers: Iterable[str], now: datetime) -> int:
 
 
 def _undone(operation: Undo) -> UseCase | None:
-    """The operation that is taken back, as it was asked for; none where the audit does not keep all of that."""
+    """Return the operation that is undone, as it was requested; None where the audit does not store all of its
+    fields.
+    """
     entry = AuditEntry.objects.filter(id=operation.entry_id).first()
     if entry is None:
         return None
@@ -185,21 +189,21 @@ def _undone(operation: Undo) -> UseCase | None:
 
 
 def _outside(operation: Undo, what: str) -> list[int]:
-    """Numbers of what the operation that is taken back had asked of others."""
+    """Return the numbers of the requests to other apps that the undone operation had made."""
     entry = AuditEntry.objects.filter(id=operation.entry_id).first()
     asked: list[list[Any]] = entry.outcome.get("outside", []) if entry is not None else []
     return [rest[0] for asked_for, *rest in asked if asked_for == what]
 
 
 def _given_back(operation: Undo) -> int:
-    """Credits and debits that are asked for the other way round."""
+    """Return the amount of credits and debits that are reversed, in minor units."""
     credit = CreditRequest.objects.filter(id__in=_outside(operation, "credit"))
     debit = DebitRequest.objects.filter(id__in=_outside(operation, "debit"))
     return sum(int(rows.aggregate(sum=Sum("amount_minor"))["sum"] or 0) for rows in (credit, debit))
 
 
 def _held_again(operation: Undo) -> list[str]:
-    """A release that is taken back holds the supply off again."""
+    """Return the consumer numbers of supplies that are disconnected again, since their release is undone."""
     released = _outside(operation, "release")
     numbers = Agreement.objects.filter(service_point_id__in=released)
     return list(numbers.values_list("service_point__consumer_number", flat=True).distinct())
@@ -216,7 +220,9 @@ def _current(consumer_number: str) -> Agreement | None:
 
 
 def _left(consumer_number: str) -> int:
-    """What lies on the account of whoever has a supply, with the deposit: it is paid back or goes elsewhere."""
+    """Return the size of the current balance of a supply with its deposit, in minor units: it is refunded or
+    transferred.
+    """
     agreement = _current(consumer_number)
     if agreement is None:
         return 0

@@ -1,8 +1,8 @@
-"""A meter that was hung up is called, and put into service once it has answered as it should.
+"""Commissioning: an installed meter is called, and put into service once it has passed every check.
 
-`Commission` asks for the call; the pipeline's stage `commission` leads it (`urja.apps.commissioning`) and, where every
-check has passed, does `RecordCommissioning`, from which on the meter is billed by. A call that has failed says which
-check and what to do; it is asked for again.
+`Commission` requests the call; the pipeline's stage `commission` makes it (`urja.apps.commissioning`) and, where
+every check has passed, performs `RecordCommissioning`, from which on the meter bills. A failed call names the check
+and the remedy; it is requested again.
 """
 
 from collections.abc import Iterator
@@ -101,13 +101,13 @@ class RecordCommissioning(meters.RecordCommissioning, UseCase):
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
         read_register(execution, period.service_point, period.device, self.read_at, self.register_wh)
         if period.commissioned_at is None:
-            # Of a meter that was taken over the past is billed by other reads; what it pushes counts from here on.
+            # The past of a meter that was taken over is billed by other reads: its pushes count from here on.
             taken_over = period.taken_over_at is not None
             since = self.read_at if taken_over else first_billed_at(period, self.read_at)
             execution.change(period, commissioned_at=since)
         if period.device.firmware != self.firmware:
             execution.change(period.device, firmware=self.firmware)
-        # From here on its pushes are decoded by what it has told of them.
+        # From here on its pushes are decoded by the layout that the meter reported in the call.
         PushLayout.objects.create(
             id=next_id(bucket_of(period.device_id)),
             device_id=period.device_id,

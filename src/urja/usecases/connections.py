@@ -1,7 +1,7 @@
-"""New connections: a place where supply will be taken, where it hangs in both trees, and somebody's way to it.
+"""New connections: a service point at a premise, placed under nodes, with a work order for its meter.
 
-What follows is done step by step: `InstallMeter` hangs the meter and closes the work order, `Commission` calls it,
-`MoveIn` lets somebody take supply.
+The next steps are separate operations: `InstallMeter` installs the meter and closes the work order, `Commission`
+calls it, `MoveIn` begins an agreement.
 """
 
 import secrets
@@ -27,7 +27,7 @@ class NewConnection(connections.NewConnection, UseCase):
         yield from self.hanging_faults(execution)
 
     def word_faults(self, execution: Execution) -> Iterator[str]:
-        """What is wrong with its number and its words."""
+        """Yield what is wrong with the number, the purpose and other words."""
         if not 0 < len(self.consumer_number.strip()) <= 32:
             yield say("a consumer number has 1 to 32 characters")
         elif execution.find(service_points_of, self.consumer_number) is not None:
@@ -38,7 +38,7 @@ class NewConnection(connections.NewConnection, UseCase):
         yield from _choice_faults(say("a phase"), self.phase, PHASES)
 
     def hanging_faults(self, execution: Execution) -> Iterator[str]:
-        """Why it cannot be a licensee's, or hang where it would."""
+        """Yield why the licensee or a node cannot be used."""
         yield from licensee_faults(execution, self.licensee, self.commodity)
         yield from network.node_faults(self.administration, Tree.ADMINISTRATION, execution)
         yield from network.node_faults(self.grid, Tree.GRID, execution)
@@ -73,7 +73,7 @@ class NewConnection(connections.NewConnection, UseCase):
         }
 
     def connect(self, execution: Execution, premise: Premise) -> ServicePoint:
-        """Make the service point at a premise, and hang it in the trees."""
+        """Create the service point at a premise, and place it under its nodes."""
         place = ServicePoint.objects.create(
             id=next_id(bucket_of(premise.id)),
             premise=premise,
@@ -106,11 +106,11 @@ class NewConnection(connections.NewConnection, UseCase):
 
 
 class PutLicensee(UseCase, kw_only=True):
-    """Which licensee supplies a connection, as an older or outside system says it."""
+    """Set the licensee of a service point, as an older or outside system reports it."""
 
     consumer_number: str
     licensee: str
-    """Its code."""
+    """Code of the licensee."""
 
     def faults(self, execution: Execution) -> Iterator[str]:
         place = execution.find(service_points_of, self.consumer_number)
@@ -125,7 +125,7 @@ class PutLicensee(UseCase, kw_only=True):
 
 
 def licensee_faults(execution: Execution, code: str, commodity: str) -> Iterator[str]:
-    """Why a commodity is not a licensee's; an empty code is nobody's."""
+    """Yield why a licensee cannot supply a commodity; an empty code means no licensee."""
     if not code:
         return
     licensee = execution.find(network.licensees_of, code)

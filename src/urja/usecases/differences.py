@@ -1,6 +1,6 @@
-"""Differences of payments and settlements as people deal with them: what was found out, and that one is settled.
+"""Notes on differences of payments and settlements, and their closing.
 
-The differences themselves are `urja.apps.payments`'; here each step is guarded and written down.
+The differences themselves are in `urja.apps.payments`; here each step is guarded and recorded.
 """
 
 from collections.abc import Iterator

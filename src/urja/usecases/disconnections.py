@@ -1,4 +1,4 @@
-"""A supply is cut for a while, comes back, and one day ends; and one that has ended is opened again."""
+"""Temporary and permanent disconnection of a supply, its reconnection, and reopening."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -167,7 +167,9 @@ def _reason_faults(reason: str) -> Iterator[str]:
 
 
 def _protection_faults(place: ServicePoint, reason: str, at: datetime) -> Iterator[str]:
-    """A protected person is not disconnected for what protection binds; `decide` holds back what comes another way."""
+    """Protected consumers are disconnected only for reasons that protection does not cover; `decide` checks orders
+    from elsewhere.
+    """
     if reason not in HELD_BY_HAND or not HOLDS[reason].bound:
         return
     for protection in protections(place.consumer_number, at):
@@ -181,7 +183,7 @@ def _protection_faults(place: ServicePoint, reason: str, at: datetime) -> Iterat
 
 
 def _held(place: ServicePoint) -> set[str]:
-    """Reasons that hold a supply off, with those that were ordered and are not applied yet."""
+    """Return the reasons of holds on a supply, with those that are ordered and not applied yet."""
     held = set(Hold.objects.filter(service_point=place, released_at=None).values_list("reason", flat=True))
     for action, reason in (
         Order.objects.filter(service_point=place, applied_at=None)

@@ -1,8 +1,8 @@
-"""What an operation would move, found out by doing it in a transaction that is taken back.
+"""Effects of an operation, found by performing it in a transaction that is rolled back.
 
-Rows of the registry; intervals that another agreement pays for; postings that the next closes would make, to the
-paisa, since they are differences of the same targets; what would be decided at once about a supply whose terms change;
-and what has been said and done on what was believed before, which stands: notices, holds, commands.
+Rows of the registry; intervals that another agreement pays for; postings of the next closes, exact to the minor unit,
+since both calculate the same targets; decisions about a supply whose terms change; and notices, holds and commands
+based on the earlier records, which stay as they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,10 +31,10 @@ from urja.usecases.operation_execution import Change, changes_of, execute
 
 @dataclass(frozen=True, slots=True)
 class AgreementIntervals:
-    """Stored intervals of the time concerned that an agreement pays for, before and after."""
+    """Stored intervals of the affected time that an agreement pays for, before and after; energy in Wh."""
 
     agreement_id: int | None
-    """None: nobody pays for them."""
+    """None for intervals that no agreement pays for."""
     before: int
     before_wh: int
     after: int
@@ -43,7 +43,7 @@ class AgreementIntervals:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What the next close would post for a period that days are closed of, because of the operation."""
+    """A posting of the next close, for a period with closed days, that the operation causes."""
 
     agreement_id: int
     account_id: int
@@ -51,24 +51,24 @@ class Posting:
     line: str
     title: str
     amount_minor: int
-    """A charge is negative, what is given back positive."""
+    """Minor units; a charge is negative, a refund positive."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
-    """Where a supply stands by its policy at this moment."""
+    """The decision of a supply's policy at this moment."""
 
     standing: str
-    """As `core.policy.Standing`."""
+    """A value of `core.policy.Standing`."""
     reason: dict[str, Any]
-    """`core.policy.Reason`: rule, key, params."""
+    """`core.policy.Reason` as rule, key and params."""
     policy: str
     """Code and version of the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionChange:
-    """What would be decided at once about a supply whose terms change, where it is another thing."""
+    """A decision that would change at once, for a supply whose terms change."""
 
     account_id: int
     before: PolicyDecision
@@ -77,7 +77,7 @@ class DecisionChange:
 
 @dataclass(frozen=True, slots=True)
 class UnaffectedAction:
-    """Something that was said or done on what was believed, or waits to be done: it stands."""
+    """A notice, hold or command based on the earlier records, which the operation does not withdraw."""
 
     what: str
     """`notice`, `hold`, `command`."""
@@ -90,7 +90,7 @@ class UnaffectedAction:
 
 @dataclass(frozen=True, slots=True)
 class SupplyOrder:
-    """An order about a supply: to hold it off for a reason, or to take that reason away."""
+    """An order to place or release a hold on a supply."""
 
     action: str
     """`hold` or `release`."""
@@ -100,27 +100,27 @@ class SupplyOrder:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Everything that an operation would move."""
+    """Everything that an operation would change."""
 
     changes: list[Change]
     intervals_moved: int
-    """Stored intervals that somebody else would pay for, or nobody, or at another energy."""
+    """Number of stored intervals that another agreement or none would pay for, or at another energy."""
     intervals: list[AgreementIntervals]
-    """Those agreements whose intervals would not be the same."""
+    """Agreements whose intervals would differ."""
     postings: list[Posting]
     decisions: list[DecisionChange]
     stands: list[UnaffectedAction]
     asked: list[SupplyOrder]
-    """Whether supplies are to be held off: no rows of the registry, and carried out by the stage `decide`."""
+    """Holds to place or release: no rows of the registry, and carried out by the stage `decide`."""
     problems: list[str]
-    """Agreements whose postings cannot be told, in sentences."""
+    """Agreements whose postings cannot be calculated, in sentences."""
     meters: int = 0
-    """How many meters would be asked (`operations.meter_jobs`)."""
+    """Number of meters that a request to meters would address."""
     left_out: int = 0
-    """How many rows name none that can be."""
+    """Number of rows that name no suitable meter."""
 
     def to_builtins(self) -> dict[str, Any]:
-        """Plain values, without anything that nobody is shown."""
+        """Return plain values for JSON, without wrapped keys."""
         parts: dict[str, Any] = msgspec.to_builtins(
             {
                 "intervals_moved": self.intervals_moved,
@@ -138,7 +138,7 @@ class Effects:
 
 
 def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) -> Effects:
-    """What it would move; nothing is. Raises RefusedError as `perform` does."""
+    """Return what an operation would change, and change nothing. Raises RefusedError as `perform` does."""
     with transaction.atomic(), tariffs.cached_versions():
         with transaction.atomic():
             done = execute(operation, recorded_at=recorded_at, actor=actor)
@@ -174,11 +174,11 @@ _WHOSE = {
     "contracts_agreement": "service_point_id",
     "contracts_agreement_terms": "agreement_id",
 }
-"""Tables of periods that energy and money rest on, and what they are of."""
+"""Tables of periods that energy and money depend on, with the column of what they belong to."""
 
 
 def _differs_from(change: Change) -> datetime:
-    """The first instant for which a changed period says something else."""
+    """Return the first instant at which a changed period differs from the one before."""
     rows = [row for row in (change.before, change.after) if row is not None]
     same = len(rows) == 2 and _without_its_end(rows[0]) == _without_its_end(rows[1])
     ends = [row["valid_to"] for row in rows if row["valid_to"] is not None]
@@ -192,16 +192,18 @@ def _without_its_end(row: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where to look."""
+    """Service points and agreements to measure before and after."""
 
     places: dict[int, datetime]
-    """Service points whose energy may be another's, and from when on."""
+    """Service points whose energy may be another agreement's, and from when on."""
     terms: dict[int, datetime]
     """Agreements whose terms change, and from when on."""
 
     @classmethod
     def of(cls, evaluated: dict[int, datetime], changes: Iterable[Change]) -> "_Scope":
-        """Energy is evaluated anew from the beginning of whatever changes; it may be another's only from later on."""
+        """Energy is evaluated again from the beginning of a changed period; it can only be another agreement's from
+        later on.
+        """
         places, terms = {}, {}
         for change in changes:
             named = _WHOSE.get(change.table)
@@ -212,7 +214,7 @@ class _Scope:
         return cls(evaluated | {place: at for place, at in places.items() if place in evaluated}, terms)
 
     def agreements(self) -> Iterator[tuple[Agreement, datetime]]:
-        """Those that exist now, each with the instant from which on its money may differ."""
+        """Yield the agreements that exist now, each with the instant from which on its money may differ."""
         concerned = Agreement.objects.filter(service_point_id__in=self.places) | Agreement.objects.filter(
             id__in=self.terms
         )
@@ -222,10 +224,10 @@ class _Scope:
 
 
 type _Owners = dict[tuple[int, datetime], tuple[int | None, int]]
-"""Of each interval (device and start) who pays for it, and its energy."""
+"""For each interval (device and start): the agreement that pays for it, and its energy in Wh."""
 
 type _Targets = dict[tuple[int, int, date, str], tuple[str, int]]
-"""Of agreement, account, period and line: the line's title and what it comes to as far as days are closed."""
+"""By agreement, account, period and line: the line's title and its amount in minor units, as far as days are closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +236,12 @@ class _Measured:
     targets: _Targets
     accounts: dict[int, datetime]
     decided: dict[int, PolicyDecision]
-    """By account; none where it has no price or no policy."""
+    """By account; missing where it has no tariff or no policy."""
     problems: list[str]
 
 
 def _measure(scope: _Scope, now: datetime) -> _Measured:
-    """How everything stands in the transaction as it is."""
+    """Return owners, targets and decisions as the transaction sees them."""
     agreements = list(scope.agreements())
     closed = billing.closed_through([agreement.id for agreement, _ in agreements])
     measured = _Measured(
@@ -286,7 +288,9 @@ def _owners(places: Mapping[int, datetime]) -> _Owners:
 
 
 def _target(agreement: Agreement, since: datetime, closed_through: date) -> _Targets:
-    """What each period from an instant on comes to by the readings and terms as they are, as a close reckons it."""
+    """Return the amount of each period from an instant on by the current readings and terms, as a close calculates
+    it.
+    """
     found: _Targets = {}
     through = closed_through + ONE_DAY
     first = usage.days_of(agreement).first
@@ -332,7 +336,7 @@ def _postings(before: _Targets, after: _Targets) -> list[Posting]:
 
 
 def _decided(account_ids: list[int], now: datetime) -> dict[int, PolicyDecision]:
-    """As the stage `decide` decides, without the doing of it."""
+    """Return the decisions of the stage `decide` without carrying them out."""
     found = {}
     for known in facts.load(account_ids, now, health(), held=set()):
         decision = decide(known.policy, known.facts)
@@ -345,7 +349,7 @@ def _decided(account_ids: list[int], now: datetime) -> dict[int, PolicyDecision]
 def _decisions(
     before: Mapping[int, PolicyDecision], after: Mapping[int, PolicyDecision]
 ) -> list[DecisionChange]:
-    """Those that are others; that a sum in the reason is another one is none."""
+    """Return the decisions that differ; another amount in the reason alone is no difference."""
 
     def which(decided: PolicyDecision) -> tuple[str, str, str]:
         return decided.standing, decided.reason["key"], decided.policy

@@ -1,10 +1,10 @@
-"""What adoption refuses, by type. Every message is a sentence for the person who asked."""
+"""Errors of adoption. Every message is a sentence for the caller."""
 
 from urja.apps.journal.errors import RegistryError
 
 
 class AlreadyAdoptedError(RegistryError):
-    """The same meter, with the same system title, is there already: nothing was changed."""
+    """The same meter with the same system title is adopted already: nothing was changed."""
 
 
 class MeterConflictError(RegistryError):
@@ -12,4 +12,4 @@ class MeterConflictError(RegistryError):
 
 
 class TransformerConflictError(RegistryError):
-    """No transformer has this code, or one on another feeder has it."""
+    """No transformer has this code, or a transformer on another feeder has it."""

@@ -1,7 +1,7 @@
-"""Outside systems: a utility's CIS is master of what it owns, and says it again as often as it likes.
+"""Records of outside systems: a utility's CIS is master of what it owns, and may report it as often as it likes.
 
-What a system has said of an object it owns, attribute by attribute, until it says otherwise; an operation of anybody
-else that would change it is refused. The same message twice changes nothing.
+Each attribute that a system has reported about an object belongs to that system; an operation of any other actor that
+would change it is refused. The same message twice changes nothing.
 """
 
 import secrets
@@ -49,8 +49,8 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         }
         | {"premise": KINDS["consumers"].field("premise_code")},
     }
-    """Which attributes there are, each with the field of a file that is of the same form. The premise of a service
-    point is named by what the system calls it.
+    """Attributes of each kind of object, each with the file field of the same format. The premise of a service point
+    is named by its number in that system.
     """
 
     def owner(self) -> str:
@@ -184,7 +184,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         return place
 
     def _connection(self, execution: Execution) -> NewConnection:
-        """A service point that is new here."""
+        """Return the operation that creates a service point not known here."""
         return NewConnection(
             consumer_number=self._said("consumer_number") or "",
             connected_at=execution.recorded_at,
@@ -192,13 +192,12 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         )
 
     def _change(self, execution: Execution, row: Model, values: dict[str, Any]) -> None:
-        """Change what is new of it."""
         new = {name: value for name, value in values.items() if getattr(row, name) != value}
         if new:
             execution.change(row, **new)
 
     def _values(self, kind: str) -> dict[str, Any]:
-        """What is said, as the columns have it."""
+        """Return the reported attributes as values of the columns."""
         return {name: _value_of(self._KNOWN[kind][name], text) for name, text in self.attributes.items()}
 
     def _said(self, name: str) -> str | None:
@@ -217,7 +216,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         email = self._said("email")
         if linked is not None or email is None:
             return linked
-        # Who works here is not a person of another system's because it names their address.
+        # A member of staff is not taken for a consumer because a system reports the same e-mail address.
         return None if any(staff_address_faults(email)) else person_of(email)
 
     def _place(self) -> ServicePoint | None:
@@ -232,13 +231,13 @@ _COLUMN = {"licensee": "licensee_id", "premise": "premise_id"}
 
 
 def _object_of(system: str, kind: str, external_id: str) -> Any:
-    """What a system knows by a number; none where it has never spoken of it, or it was taken back."""
+    """Return the object that a system knows by a number; None where it was never reported, or was undone."""
     link = External.objects.filter(system=system, kind=kind, external_id=external_id).first()
     return None if link is None else _MODELS[kind].objects.filter(pk=link.object_id).first()
 
 
 _WAYS = ColumnFormat(ZoneInfo("UTC"))
-"""Attributes come as the registry itself writes them; none of them is an instant."""
+"""Attributes come in the registry's own notation; none of them is an instant."""
 
 
 def _fault_of(known: Field, text: str | None) -> str | None:

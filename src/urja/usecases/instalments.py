@@ -1,7 +1,8 @@
-"""Old dues are paid off by instalments: a sum each day, or each month, off the prepaid balance, as was agreed.
+"""Old dues paid in instalments: an agreed amount each day or each month, taken from the prepaid balance.
 
-While a plan holds its instalments pay the bills, and no share of a recharge does (`apps.billing.arrears`). The pipeline
-posts each with the close of its due day (`pipeline.instalments`), and records that nothing is owed any more.
+While a plan is in force its instalments pay the bills, and no share of a recharge does (`apps.billing.arrears`). The
+pipeline posts each instalment with the close of its due day (`pipeline.instalments`), and records when all dues are
+paid.
 """
 
 from collections.abc import Iterable, Iterator
@@ -92,7 +93,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
             **execution.stamp,
         )
         left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
-        number = -(-left // self.amount_minor)
+        number = -(-left // self.amount_minor)  # rounded up: the last instalment is the remainder
         execution.service_point_id = agreement.service_point_id
         execution.outcome |= {
             "account_id": agreement.account_id,
@@ -134,7 +135,7 @@ class EndInstalments(money.EndInstalments, UseCase):
         execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
 
     def _plan(self) -> InstalmentPlan | None:
-        """Of whoever has the supply, or had it last."""
+        """The plan of the current agreement, or of the last one."""
         newest = Agreement.objects.filter(service_point__consumer_number=self.consumer_number)
         accounts = newest.order_by("-valid_from").values_list("account_id", flat=True)[:1]
         return _holding(accounts, midnight(self.from_on, zone())).first()
@@ -163,12 +164,11 @@ class RecordDuesPaid(money.RecordDuesPaid, UseCase):
 
 
 def _agreement(place: ServicePoint) -> Agreement | None:
-    """The one that holds at a connection."""
     return Agreement.objects.filter(service_point=place, valid_to=None).first()
 
 
 def end_plans(execution: Execution, account_id: int, at: datetime) -> None:
-    """Let no plan of an account hold from an instant on; what is posted stands."""
+    """End the plans of an account from an instant on; posted instalments stay."""
     for plan in _holding([account_id], at):
         last = _last_posted(plan)
         _end(execution, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))
@@ -182,7 +182,7 @@ def _end(execution: Execution, plan: InstalmentPlan, at: datetime) -> None:
 
 
 def _holding(account_ids: Iterable[int], at: datetime) -> QuerySet[InstalmentPlan]:
-    """Plans that hold at an instant or begin later, the earliest first; held until the transaction ends."""
+    """Return plans in force at an instant or later, the earliest first; locked until the transaction ends."""
     plans = InstalmentPlan.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=list(account_ids)
     )
@@ -190,5 +190,5 @@ def _holding(account_ids: Iterable[int], at: datetime) -> QuerySet[InstalmentPla
 
 
 def _last_posted(plan: InstalmentPlan) -> date | None:
-    """The due day of the last instalment that was posted by it."""
+    """Return the due day of the last posted instalment of a plan, or None."""
     return Instalment.objects.filter(plan=plan).order_by("-due_on").values_list("due_on", flat=True).first()

@@ -1,4 +1,4 @@
-"""Devices' keys under another key-encryption key: the same keys, wrapped anew."""
+"""The same keys of devices, wrapped with another key-encryption key."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""A manufacturer's key file: the meters of a delivery with their keys, as CSV, open or in a PKCS#7 envelope.
+"""A manufacturer's key file: the meters of a delivery with their keys, as CSV, plain or in a PKCS#7 envelope.
 
-The envelope is CMS EnvelopedData (RFC 5652), DER or PEM, closed for the utility's certificate; it is opened in memory
-and its content is written nowhere. No message shows a byte of it.
+The envelope is CMS EnvelopedData (RFC 5652), DER or PEM, encrypted for the utility's certificate; it is decrypted in
+memory and its content is written nowhere. No error message contains a byte of it.
 """
 
 import base64
@@ -31,12 +31,12 @@ _TAKEN: Final = frozenset(
     {*_NEEDED, "hls_secret", "master_key", "max_power_w", "interval_s", "load_switch", "forward_only", "address", "sim", "firmware",
      "manufacturer", "year", "rating", "category"}
 )  # fmt: skip
-"""Fields of a file of devices that a key file may have; where a meter hangs is not its manufacturer's to say."""
+"""Fields of a file of devices that a key file may have; the manufacturer does not say where a meter is installed."""
 _NAMEPLATE: Final = ("manufacturer", "year", "rating", "category")
 
 
 class KeyFileError(Exception):
-    """A key file that cannot be used; every fault in a sentence of its own."""
+    """A key file that cannot be used; `faults` has a sentence for each fault."""
 
     def __init__(self, *faults: str) -> None:
         super().__init__("; ".join(faults))
@@ -45,14 +45,16 @@ class KeyFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeKey:
-    """What opens the utility's envelopes."""
+    """The utility's certificate and the private key that decrypts its envelopes."""
 
     certificate: Certificate
     private_key: RSAPrivateKey
 
     @classmethod
     def of(cls, certificate: bytes, private_key: bytes, passphrase: bytes | None = None) -> "EnvelopeKey":
-        """From PEM; raises KeyFileError."""
+        """Return the pair from PEM. Raises KeyFileError where one cannot be read, or where they do not belong
+        together.
+        """
         try:
             read = load_pem_x509_certificate(certificate)
         except ValueError:
@@ -77,12 +79,12 @@ class EnvelopeKey:
 
 
 def is_envelope(content: bytes) -> bool:
-    """Whether it is PKCS#7, rather than text."""
+    """Return whether a file is PKCS#7 (PEM, or DER: an ASN.1 SEQUENCE with a long length) and not text."""
     return _PEM.search(content) is not None or (content[:1] == b"\x30" and content[1:2] >= b"\x80")
 
 
 def decrypted(content: bytes, opener: EnvelopeKey | None) -> bytes:
-    """The CSV that a file is or holds; raises KeyFileError."""
+    """Return the CSV of a file, decrypted where it is an envelope. Raises KeyFileError."""
     if not is_envelope(content):
         return content
     if opener is None:
@@ -110,7 +112,7 @@ def decrypted(content: bytes, opener: EnvelopeKey | None) -> bytes:
 
 
 def _why(said: str) -> str:
-    """What the library has said, as a sentence for the person with the file."""
+    """Return a library's message as a sentence for the operator."""
     if "recipient" in said.lower():
         return "the envelope is closed for another certificate: ask the manufacturer to close it for this one"
     if "enveloped" in said.lower():
@@ -119,7 +121,7 @@ def _why(said: str) -> str:
 
 
 def column_names(content: bytes) -> list[str]:
-    """The columns' names of a key file that comes without a map; raises KeyFileError."""
+    """Return the column names of a key file that comes without a map. Raises KeyFileError where it is not UTF-8."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -130,7 +132,10 @@ def column_names(content: bytes) -> list[str]:
 def delivered_meters(
     content: bytes, the_map: Map, keys: KeyStore, types: Mapping[str, DeviceType]
 ) -> list[Delivered]:
-    """The meters of an opened key file, of `types`, their keys wrapped at once; raises KeyFileError with every fault."""
+    """Return the meters of a decrypted key file, of known types, with their keys wrapped at once.
+
+    Raises KeyFileError with every fault; no row is used then.
+    """
     foreign = sorted(the_map.covered - _TAKEN)
     if foreign:
         raise KeyFileError(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
@@ -186,18 +191,18 @@ def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
 def _rows(
     content: bytes, the_map: Map, keys: KeyStore, faults: list[str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each row's values by field; what cannot be read of a row goes to `faults`, and the row is left out."""
+    """Yield each row's number and values by field; faults of a row go to `faults`, and that row is left out."""
     try:
         text = content.decode("utf-8-sig" if the_map.encoding == "utf-8" else the_map.encoding)
         rows = list(csv.reader(io.StringIO(text), delimiter=the_map.delimiter, strict=True))
     except (UnicodeDecodeError, csv.Error):
-        # Their messages quote what they have read.
+        # No cause is kept: their messages quote the content, which is key material.
         raise KeyFileError(f"the content is not a CSV in {the_map.encoding}") from None
     heading = [cell_text(cell) for cell in rows[the_map.header - 1]] if len(rows) >= the_map.header else []
     lacking = [s.column for s in the_map.sources if s.column is not None and s.column not in heading]
     if lacking:
         raise KeyFileError(f"the content has no column {', '.join(map(repr, lacking))}")
-    # The zone is asked of instants alone, and a key file has none.
+    # Only instants need a zone, and a key file has none.
     readers = [(source, source.reader(ZoneInfo("UTC"), keys)) for source in the_map.sources]
     for number, cells in enumerate(rows[the_map.header :], the_map.header + 1):
         if not any(cells):

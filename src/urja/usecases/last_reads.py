@@ -1,7 +1,7 @@
-"""The last register of a meter that goes: read there, read later, or estimated from its own past.
+"""The last register of a removed meter: read at removal, read later, or estimated from its own past.
 
-Nothing is estimated that may still be read: until somebody says that nobody will, what the meter counted last is
-waited for, and the account is not settled (`readings.queries.missing_final_reads`). An exchange goes on at once and estimates at once.
+A register that may still be read is not estimated: until an operator says that it cannot be read, the last read stays
+pending and the account is not settled (`readings.queries.unread`). An exchange estimates at once and goes on.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from urja.usecases.side_effects import estimate_register, read_register
 def last_read_faults(
     period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
 ) -> Iterator[str]:
-    """Why the last register of a meter cannot have been so, or cannot be estimated."""
+    """Yield why a meter's last register, in Wh, cannot be right, or cannot be estimated."""
     if register_wh is not None and estimated:
         yield say("a last register was read, or it is estimated: not both")
     elif register_wh is not None:
@@ -35,7 +35,7 @@ def last_read_faults(
 def record_last_read(
     execution: Execution, period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
 ) -> None:
-    """Keep a last register as it was read, or as it is estimated; where neither is said it is waited for."""
+    """Store a last register, in Wh, as read or as estimated; with neither it stays pending."""
     if register_wh is not None:
         read_register(execution, period.service_point, period.device, at, register_wh)
     elif estimated:
@@ -45,7 +45,7 @@ def record_last_read(
 
 
 def unread_faults(device: Device) -> Iterator[str]:
-    """Why a meter must not go for good: then nobody can read what somebody's account waits for."""
+    """Yield why a meter must not be scrapped: an account is still waiting for its last read."""
     for one in missing_final_reads.of_device(device.id):
         yield say(
             "meter {serial} was taken away unread on {removed_at}, and an account waits for its last register: correct_last_read first, with what it reads or as an estimate",
@@ -55,7 +55,7 @@ def unread_faults(device: Device) -> Iterator[str]:
 
 
 def _agreed_since(period: DevicePeriod, at: datetime) -> datetime:
-    """Since when whoever uses energy at an instant has had the place."""
+    """Return since when the current consumer has had the service point."""
     agreement = (
         Agreement.objects.filter(service_point=period.service_point, valid_from__lt=at)
         .order_by("-valid_from")

@@ -1,7 +1,7 @@
-"""What an older system has kept comes in: connections with who has them, meters on their walls, what is owed and held.
+"""Records of an older system: service points with consumers, installed meters, balances and dues.
 
-What it says of the past is believed, and judged by the guards of the operations that do the same from here on: new
-connections, moving in, deliveries, installations. No fitter is sent, and a connection may wait for its meter.
+What they say of the past is believed, and judged by the guards of the operations that do the same from here on: new
+connection, move-in, delivery, installation. No work order is opened, and a service point may have no meter yet.
 """
 
 import secrets
@@ -41,13 +41,13 @@ from urja.usecases.work_orders import record_seals, seal_faults
 
 
 class TakeOver(UseCase, kw_only=True):
-    """A connection that is new here, where nobody or somebody has it."""
+    """A service point that is new here, vacant or with a consumer."""
 
     connection: NewConnection
     premise: PutPremise | int
-    """A new premise, or the number of one that is there."""
+    """A new premise, or the number of a known one."""
     society: str = ""
-    """Name or code of what a new premise is part of, and of the tower in it; made where they are not known."""
+    """Name or code of the society of a new premise, and of the tower in it; created where they are not known."""
     tower: str = ""
     move_in: MoveIn | None = None
     postal_address: str = ""
@@ -79,7 +79,7 @@ class TakeOver(UseCase, kw_only=True):
 
 
 def _complex(execution: Execution, name: str, kind: PremiseKind, part_of: int | None) -> int:
-    """The number of a society or a tower, made where it is not known."""
+    """Return the number of a society or a tower, created where it is not known."""
     key = (part_of, name)
     known = execution.find(complexes_of, key)
     if known:
@@ -90,7 +90,7 @@ def _complex(execution: Execution, name: str, kind: PremiseKind, part_of: int | 
 
 
 def complexes_of(named: list[tuple[int | None, str]]) -> dict[tuple[int | None, str], list[int]]:
-    """The numbers of societies and complexes, or of the towers in one, that are called so or have the code."""
+    """Return the numbers of societies and complexes, or of the towers in one, by name or code."""
     found: dict[tuple[int | None, str], list[int]] = {}
     for part_of, name in named:
         premises = (
@@ -107,7 +107,7 @@ def complexes_of(named: list[tuple[int | None, str]]) -> dict[tuple[int | None, 
 
 
 class PutPerson(CorrectConsumer, kw_only=True):
-    """What an older or outside system says of a person who is known. A first e-mail address is one to sign in with."""
+    """Data of a known person from an older or outside system. A first e-mail address becomes one to sign in with."""
 
     system: str = ""
 
@@ -127,13 +127,13 @@ class PutPerson(CorrectConsumer, kw_only=True):
 
 
 class TakeOverMeter(UseCase, kw_only=True):
-    """A meter that is new here, or a time during which one hung or hangs somewhere, with its registers and seals."""
+    """A meter that is new here, or one installation of a meter, with its registers and seals."""
 
     serial: str
     delivered: Delivered | None = None
     """Of a new meter."""
     stock: str | None = None
-    """Where a new meter is in its life, where it hangs nowhere."""
+    """State in stock of a new meter that is not installed."""
     held_by: str = ""
     install: InstallMeter | None = None
     removed_at: datetime | None = None
@@ -210,7 +210,7 @@ class TakeOverMeter(UseCase, kw_only=True):
 
 
 class PutDevice(UseCase, kw_only=True):
-    """What an older system says of a meter that is known."""
+    """Data of a known meter from an older system."""
 
     serial: str
     values: dict[str, Any]
@@ -233,7 +233,7 @@ class PutDevice(UseCase, kw_only=True):
 
 
 def devices_of(serials: list[str]) -> dict[str, Device]:
-    """Meters by their serial numbers."""
+    """Return meters by serial number."""
     return {device.serial: device for device in Device.objects.filter(serial__in=serials)}
 
 
@@ -241,14 +241,14 @@ def devices_of(serials: list[str]) -> dict[str, Device]:
 
 
 class BringBalance(UseCase, kw_only=True):
-    """What an agreement brings along: an opening credit, a deposit, a bill that is owed."""
+    """Opening credit, security deposit and dues of an agreement."""
 
     agreement: int
     credit_minor: int = 0
     deposit_minor: int = 0
     deposit_taken_at: datetime | None = None
     bill: Bill | None = None
-    """One that is new, or is owed otherwise than was said before."""
+    """A bill that is new, or whose dues differ from an earlier file."""
 
     def faults(self, execution: Execution) -> Iterator[str]:
         if self.credit_minor < 0:
@@ -293,7 +293,7 @@ class BringBalance(UseCase, kw_only=True):
 
 
 def arrears_of(named: list[tuple[int, str]]) -> dict[tuple[int, str], Arrear]:
-    """What agreements owe, by their numbers and the bill's."""
+    """Return arrears by numbers of agreement and bill."""
     accounts = dict(
         Agreement.objects.filter(id__in={agreement for agreement, _ in named}).values_list("account_id", "id")
     )
@@ -302,7 +302,7 @@ def arrears_of(named: list[tuple[int, str]]) -> dict[tuple[int, str], Arrear]:
 
 
 def _paid_faults(arrear: Arrear, bill: Bill) -> Iterator[str]:
-    """What recharges have paid of a bill stays paid."""
+    """Yield why dues cannot be less than what recharges have paid of them."""
     paid = ArrearPayment.objects.filter(arrear=arrear).aggregate(
         principal=Coalesce(Sum("principal_minor"), 0), surcharge=Coalesce(Sum("surcharge_minor"), 0)
     )

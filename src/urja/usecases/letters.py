@@ -1,4 +1,4 @@
-"""A letter is posted to the customer of a supply: where the policy says so, it serves the notices that a cut needs."""
+"""Posted letters: where the policy says so, a letter serves the notices that a disconnection requires."""
 
 from collections.abc import Iterator
 
@@ -45,6 +45,6 @@ class RecordLetter(connections.RecordLetter, UseCase):
         execution.outcome["account_id"] = agreement.account_id
 
     def _agreement(self, place: ServicePoint) -> Agreement | None:
-        """The one that holds, if it held when the letter was posted."""
+        """The agreement in force, if it was in force when the letter was posted."""
         begun = Agreement.objects.filter(service_point=place, valid_to=None, valid_from__lte=self.posted_at)
         return begun.first()

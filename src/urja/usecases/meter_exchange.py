@@ -1,7 +1,8 @@
-"""Meters change and ratios change: what was used goes on, to the Wh, over the instant at which they do.
+"""Meter exchange and change of ratio: consumption continues exactly, to the Wh, across the instant of the change.
 
-The old meter's last read and the new one's first stand at the same instant, so that the registers bill all of the day
-and no block has to be cut. The agreement, its balance and its place in the slabs know nothing of it.
+The old meter's last read and the new meter's first read are taken at the same instant, so that registers bill the
+whole day and no interval has to be divided. The agreement, its balance and its progress through the slabs are not
+affected.
 """
 
 from collections.abc import Iterator
@@ -170,10 +171,10 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
 
 
 def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
-    """From when on a meter that has passed commissioning at `passed_at` is billed by.
+    """Return from when on a meter that has passed commissioning at `passed_at` bills.
 
-    One that was hung in another's place from its first read: between both nothing is given away. Any other from
-    that moment.
+    A meter that replaced another bills from its first read, so that no consumption between the two is lost; any other
+    from that moment.
     """
     exchanged = DevicePeriod.objects.filter(
         service_point=period.service_point_id, role=period.role, valid_to=period.valid_from
@@ -182,12 +183,14 @@ def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
 
 
 def continued_service_at(in_service_at: datetime | None, since: datetime) -> datetime | None:
-    """When a meter whose time at a place begins anew at `since` is in service there: as before, and not before that."""
+    """Return since when a meter is in service, where its period at a service point begins again at `since`: not
+    before that.
+    """
     return None if in_service_at is None else max(in_service_at, since)
 
 
 def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:
-    """The meter that hangs at a connection in a role now."""
+    """Return the installation of the meter at a service point in a role, or None."""
     return (
         DevicePeriod.objects.filter(
             service_point__consumer_number=consumer_number,

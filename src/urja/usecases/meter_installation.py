@@ -1,4 +1,4 @@
-"""Meters are put in and taken away, each with the register as read at that moment."""
+"""Installation and removal of meters, each with the register read at that instant."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,17 +19,17 @@ from urja.usecases.side_effects import read_register
 from urja.usecases.work_orders import close_finished_order, photo_faults, record_seals, seal_faults
 
 HIGHEST_RATIO: Final = 1_000_000
-"""No transformers make more of it; the registers of a century times so much are still whole numbers of eight bytes."""
+"""No transformers make more of it; registers of a hundred years times this ratio still fit eight bytes."""
 
 
 def register_faults(register_wh: int) -> Iterator[str]:
-    """Why a register cannot read so."""
+    """Yield why a register cannot have a value, in Wh."""
     if register_wh < 0:
         yield say("a register does not read {register_wh} Wh", register_wh=register_wh)
 
 
 def role_faults(role: str) -> Iterator[str]:
-    """Why no meter is for that."""
+    """Yield why a meter cannot have a role."""
     if role.upper() not in DeviceRole.__members__:
         yield say(
             "a meter is for {choices}, not {role}",
@@ -39,7 +39,7 @@ def role_faults(role: str) -> Iterator[str]:
 
 
 def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
-    """Why it is no transformer's ratio."""
+    """Yield why two numbers are not the ratio of transformers."""
     for number in (primary, secondary):
         if not 0 < number <= HIGHEST_RATIO:
             yield say(
@@ -50,13 +50,13 @@ def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
 
 
 def future_faults(execution: Execution, at: datetime) -> Iterator[str]:
-    """Why nobody can have done it."""
+    """Yield why an instant is not in the past."""
     if at > execution.recorded_at:
         yield say("{at} lies ahead: it is recorded once it has been done", at=at.isoformat())
 
 
 def stock_faults(serial: str) -> Iterator[str]:
-    """Why a meter cannot be hung up."""
+    """Yield why a meter cannot be installed."""
     device = Device.objects.filter(serial=serial).first()
     if device is None:
         yield say("there is no meter {serial} in stock", serial=serial)
@@ -80,7 +80,7 @@ class InstallMeter(meters.InstallMeter, UseCase):
         yield from self.device_faults()
 
     def place_faults(self, execution: Execution) -> Iterator[str]:
-        """Why no meter can be installed there so."""
+        """Yield why no meter can be installed at this service point."""
         yield from register_faults(self.register_wh)
         yield from role_faults(self.role)
         yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
@@ -96,7 +96,7 @@ class InstallMeter(meters.InstallMeter, UseCase):
             yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
 
     def device_faults(self) -> Iterator[str]:
-        """Why this meter cannot be installed."""
+        """Yield why this meter cannot be installed."""
         yield from stock_faults(self.serial)
         device = Device.objects.filter(serial=self.serial).first()
         if device is not None:
@@ -145,7 +145,9 @@ def record_installation(
     register_wh: int,
     **more: Any,
 ) -> None:
-    """Keep that a meter hangs somewhere since an instant, and what it read then: as an older system says, uncommissioned."""
+    """Store an installation and its first register, in Wh, as an older system reports it: in service, but not
+    commissioned here.
+    """
     DevicePeriod.objects.create(
         id=next_id(bucket_of(place.id)),
         service_point=place,
@@ -198,7 +200,7 @@ class RemoveMeter(meters.RemoveMeter, UseCase):
 
 
 def end_installation(execution: Execution, period: DevicePeriod, at: datetime) -> None:
-    """End a meter's time at a place; the seals on it are off."""
+    """End the installation of a meter; the seals on it count as removed."""
     execution.change(period, valid_to=at)
     execution.change(period.device, stock=Stock.REMOVED)
     for seal in Seal.objects.filter(device=period.device, removed_at=None, applied_at__lte=at):

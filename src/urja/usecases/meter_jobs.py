@@ -1,7 +1,8 @@
-"""Operations for one meter or many: each makes a job (`urja.apps.meter_jobs`), which the stage `meter_jobs` leads.
+"""Requests to one meter or many: each creates a job (`urja.apps.meter_jobs`), which the stage `meter_jobs` carries
+out.
 
-The meters are a list of serials and consumer numbers, or all that are installed under a node of a tree. A row that names
-no meter that can be asked is a fault with its sentence; the others go ahead only where `good_rows_only` asks for that.
+The meters are a list of serial and consumer numbers, or all meters placed under a node. A row that names no suitable
+meter is a fault with its sentence; the other rows go ahead only with `good_rows_only`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +28,11 @@ from urja.usecases.kinds import meter_jobs
 from urja.usecases.meter_targets import Target, meters_under, named_meters
 
 MAX_METERS: Final = 5_000
-"""In one job."""
+"""Meters of one job."""
 MAX_UNFINISHED: Final = 20_000
-"""Meters of all jobs that have not ended."""
+"""Meters of all unfinished jobs."""
 MAX_LISTED_FAULTS: Final = 100
-"""Faults of rows that are said one by one."""
+"""Faults of rows that are listed one by one."""
 MAX_MINUTES: Final = 7 * 24 * 60
 
 
@@ -67,7 +68,7 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
             yield _too_many(len(self.meters))
 
     def targets(self, at: datetime) -> list[Target]:
-        """The rows of the request; each with its meter, or with what stands against asking it."""
+        """Return the rows of the request, each with its meter, or with the fault of the row."""
         node = node_named(self.under) if self.under.strip() else None
         rows = named_meters(self.meters) if node is None else meters_under(node, at)
         return list(self._fit(rows, at))
@@ -79,15 +80,15 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
             yield row if fault is None else replace(row, period=None, fault=fault)
 
     def own_faults(self, execution: Execution) -> Iterator[str]:
-        """What stands against what is asked, whatever the meters are."""
+        """Yield faults of the request that do not depend on the meters."""
         raise NotImplementedError
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
-        """By position, what stands against asking these meters this."""
+        """Return, by position, why this request does not suit a meter."""
         return {}
 
     def arguments(self, execution: Execution) -> dict[str, Any]:
-        """What each meter is asked, as the job keeps it."""
+        """Return the request to each meter, as the job stores it."""
         raise NotImplementedError
 
     def carry_out(self, execution: Execution) -> None:
@@ -134,7 +135,7 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
         "power-events": timedelta(days=30),
         "tamper-events": timedelta(days=30),
     }
-    """The profiles that have a period, and how far back one goes where nothing is said."""
+    """The profiles that have a period, and how far back one is read by default."""
     longest: ClassVar[dict[str, timedelta]] = {"block": timedelta(days=31)}
     longest_else: ClassVar[timedelta] = timedelta(days=400)
 
@@ -161,7 +162,7 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
             )
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
-        """Of a type that is not known here the head end judges."""
+        """A meter whose type is not known here is judged by the head end."""
         if self.what != "billing-profile":
             return {}
         types = known_types()
@@ -177,14 +178,14 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
         }
 
     def period(self, now: datetime) -> tuple[datetime, datetime]:
-        """The period that is read."""
+        """Return the period that is read."""
         to_at = self.to_at or now
         return self.from_at or to_at - self.usual.get(self.what, timedelta()), to_at
 
     def arguments(self, execution: Execution) -> dict[str, Any]:
         from_at, to_at = self.period(execution.recorded_at)
         if self.what == "block":
-            # A meter stamps an interval's end: what is stamped with the period's beginning lies before it.
+            # A meter stamps an interval with its end: the one stamped with the period's start lies before the period.
             from_at += timedelta(seconds=1)
         return {"what": self.what, "from_at": from_at.isoformat(), "to_at": to_at.isoformat()}
 
@@ -238,7 +239,7 @@ class ShowText(meter_jobs.ShowText, MeterJobRequest):
         return {position: fault for position, fault in found.items() if fault is not None}
 
     def _unfit(self, device: Device, types: Mapping[str, DeviceType]) -> Sentence | None:
-        """Of a type that nobody knows here any more the head end judges."""
+        """A meter whose type is no longer known here is judged by the head end."""
         known = types.get(device.device_type)
         if known is None:
             return None
@@ -272,7 +273,7 @@ class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
         return {}
 
     def consumer_numbers(self, at: datetime) -> list[str]:
-        """The supplies that would be disconnected for a moment."""
+        """Return the supplies that are disconnected for a moment."""
         return [
             row.period.service_point.consumer_number for row in self.targets(at) if row.period is not None
         ]
@@ -280,7 +281,7 @@ class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """What is known of the places of meters whose switches are to be tested."""
+    """The state of the service points whose relays are to be tested."""
 
     supplied: frozenset[int]
     protected: Mapping[int, str]
@@ -344,7 +345,7 @@ class CancelMeterJob(meter_jobs.CancelMeterJob, UseCase):
             yield say("nothing of job {job} waits any more: each meter was asked", job=self.job_id)
 
     def can_be_cancelled(self, job: Job) -> bool:
-        """Whether there is anything to be ended."""
+        """Return whether any row can still be cancelled."""
         waits = UNFINISHED if job.kind == TestRelays.kind() else (TaskState.WAITING,)
         return job.ended_at is None and job.tasks.filter(state__in=waits).exists()
 

@@ -1,7 +1,7 @@
-"""Two meters that were written down at each other's place are written down where they have hung, also for the past.
+"""Swap the records of two meters that were recorded at each other's service point, also for the past.
 
-A read goes with the meter that it was read at, as do blocks, events and gaps: serial number and display are on one
-thing. The role, the ratio and the day of commissioning go with the place: transformers and fuses are on its wall.
+Reads, intervals, events and gaps go with the meter, since serial number and display are one thing. The role, the
+ratio and the day of commissioning stay with the service point: transformers and fuses are on its wall.
 """
 
 from collections.abc import Iterator
@@ -68,12 +68,14 @@ class SwapMeters(meters.SwapMeters, UseCase):
         }
 
     def _end(self, execution: Execution, period: DevicePeriod) -> int:
-        """Make room for the other meter, and the number of its period: a whole time at the place keeps its own."""
+        """End a period for the other meter, and return the number of the new one; a period that is replaced whole
+        keeps its number.
+        """
         if period.valid_from < self.since:
             execution.change(period, valid_to=self.since)
             return next_id(bucket_of(period.service_point_id))
         number = period.id
-        # Both go before either comes: at no moment does a meter hang at two places.
+        # Both periods are deleted before either is created: the database refuses a meter at two service points at any moment.
         DevicePeriod.objects.filter(id=number).delete()
         return number
 
@@ -94,10 +96,10 @@ def _begin(execution: Execution, number: int, place: DevicePeriod, device_id: in
 
 
 def _unknown_faults(period: DevicePeriod, since: datetime) -> Iterator[str]:
-    """Why what a meter counted before an instant cannot be told from what it counted since.
+    """Yield why the energy before an instant cannot be told from the energy since.
 
-    What was before stays at the place where it was believed to hang, and comes there later too: so all of it must be
-    here, up to the instant or to the end of the interval in which it lies.
+    Earlier data stay at the recorded service point, and late data arrive there too: so all of them must be here, up
+    to the instant or to the end of its interval.
     """
     before, after = known_instants_around(period.service_point_id, period.device_id, since)
     interval = timedelta(seconds=period.device.interval_s)

@@ -1,4 +1,6 @@
-"""Which meters a request names: by serial, by consumer number, or by a node of a tree; with a sentence for each that is none."""
+"""The meters that a request names: by serial number, by consumer number, or by a node; with a fault for each other
+row.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,24 +17,24 @@ from urja.base.sentences import Sentence, say
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One row of a request: the meter that it names, or what is wrong with it."""
+    """One row of a request: its meter, or its fault."""
 
     position: int
-    """From 1, as people count."""
+    """From 1."""
     named: str
     period: DevicePeriod | None = None
-    """Where the meter is installed, with `device` and `service_point` loaded."""
+    """The installation of the meter, with `device` and `service_point` loaded."""
     fault: Sentence | None = None
 
     def row(self) -> Row:
-        """What a job keeps of it."""
+        """Return the row as a job stores it."""
         if self.fault is not None or self.period is None:
             return Row(self.position, self.named, fault=self.fault)
         return Row(self.position, self.named, self.period.device_id, self.period.service_point_id)
 
 
 def named_meters(names: Sequence[str]) -> list[Target]:
-    """The meters of a list of serials and consumer numbers, in its order."""
+    """Return the meters of a list of serial and consumer numbers, in its order."""
     rows = [Target(position, name.strip()) for position, name in enumerate(names, 1)]
     wanted = {row.named for row in rows}
     known = set(Device.objects.filter(serial__in=wanted).values_list("serial", flat=True))
@@ -48,7 +50,7 @@ def named_meters(names: Sequence[str]) -> list[Target]:
 
 
 def meters_under(node: Node, at: datetime) -> list[Target]:
-    """Every meter that is installed under a node at an instant, by consumer number."""
+    """Return every meter installed under a node at an instant, by consumer number."""
     found = (
         _installed()
         .filter(service_point_id__in=service_points_under(node, at))
@@ -79,7 +81,7 @@ def _indexed(installed: Iterable[DevicePeriod]) -> tuple[_BySerial, _ByNumber]:
 def _target(
     row: Target, known: set[str], places: set[str], by_serial: _BySerial, by_number: _ByNumber
 ) -> Target:
-    """A name that is a serial and a consumer number as well must mean one and the same meter by both."""
+    """Find a row's meter. A name that is both a serial and a consumer number must mean one and the same meter."""
     name = row.named
     if name not in known | places:
         return replace(row, fault=say("there is no meter and no connection {named}", named=name))
@@ -111,7 +113,7 @@ def _target(
 
 
 def _once(rows: Iterable[Target]) -> Iterable[Target]:
-    """A meter that is named twice is asked once; the second row says which the first was."""
+    """A meter that is named twice is addressed once; the fault of the second row names the first."""
     seen: dict[int, int] = {}
     for row in rows:
         if (

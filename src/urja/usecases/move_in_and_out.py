@@ -1,8 +1,8 @@
-"""People move in and out, and a supply gets another owner: who pays changes at an instant, to the Wh.
+"""Move-in, move-out and transfer of ownership: who pays changes at an instant, exactly to the Wh.
 
-At that instant the register must be known: read there by somebody, or by the meter itself at the end of an interval or
-day. Whoever moves out keeps an account with its postings up to then, sees nothing of what comes after, and whoever
-moves in sees nothing of what was before: everything that a person is shown goes through an agreement.
+The register must be known at that instant: read by a person, or by the meter itself at the end of an interval or day.
+The former consumer keeps an account with its postings up to then and sees nothing later; the new one sees nothing
+earlier: everything that a consumer sees is selected by an agreement.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
             yield from self._place_faults(execution, place)
 
     def arrival_faults(self, execution: Execution) -> Iterator[str]:
-        """What stands against who comes, since when and on which terms, wherever it is."""
+        """Yield what is wrong with the consumer, the instant and the terms, wherever it is."""
         yield from future_faults(execution, self.at)
         yield from self.person_faults(execution)
         yield from self.terms_faults()
@@ -88,7 +88,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
             yield from load_faults(period.device, self.sanctioned_load_w)
 
     def terms_faults(self) -> Iterator[str]:
-        """What nobody can agree to."""
+        """Yield terms that no agreement can have."""
         if self.sanctioned_load_w <= 0:
             yield say(
                 "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
@@ -115,8 +115,8 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         yield from billing_day_faults(self.billing_day)
 
     def _rule_faults(self, execution: Execution) -> Iterator[str]:
-        """Why no tariff or policy would govern it."""
-        # What an older system has rated so far, this one rates from now on.
+        """Yield why no tariff or policy would apply."""
+        # A supply taken over was rated by the older system so far: a tariff is needed from now on only.
         day = local_day(execution.recorded_at if execution.takes_over else self.at, zone())
         yield from execution.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
         if self.policy:
@@ -131,7 +131,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
     def begin_at(
         self, execution: Execution, place: ServicePoint, *, converted_at: datetime | None = None, **more: Any
     ) -> Agreement:
-        """Let the agreement begin: whoever it is has supply there from then on; with `more` that is known of them."""
+        """Begin the agreement at a service point and return it; `more` are columns of a new person."""
         record_boundary_read(execution, place, self.at, self.register_wh)
         terms = {
             "tariff_code": self.tariff_code,
@@ -159,7 +159,7 @@ def _policy_faults(asked: list[tuple[str, str, date, str]]) -> dict[tuple[str, s
 
 
 def purpose_faults(place: str, purpose: str) -> Iterator[str]:
-    """Why nobody can have an agreement there, whoever it is."""
+    """Yield why a service point can have no agreement at all."""
     if purpose != Purpose.CONSUMER:
         yield say(
             "connection {place} is a {purpose}'s: nobody has an agreement there", place=place, purpose=purpose

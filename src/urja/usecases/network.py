@@ -1,4 +1,4 @@
-"""The trees: nodes, what they hang on, and what hangs on them."""
+"""The network and areas: nodes, their parents, and the service points placed under them."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -39,14 +39,14 @@ class AddTransformer(network.AddTransformer, UseCase):
 
 
 class PutNode(UseCase, kw_only=True):
-    """A node of a tree: made where it is not known, with what it hangs on, changed where it is."""
+    """A node, created with its parent where it is not known, changed where it is."""
 
     node: str
-    """A level and a code, such as `feeder F1`."""
+    """Level and code, such as `feeder F1`."""
     values: dict[str, Any]
-    """What its columns are, the licensee by its code; those that are left out stay."""
+    """Values of its columns, the licensee by its code; columns that are left out do not change."""
     parent: str = ""
-    """What a new one hangs on, such as `substation SS2`."""
+    """The parent of a new node, such as `substation SS2`."""
     since: datetime | None = None
 
     def faults(self, execution: Execution) -> Iterator[str]:
@@ -85,12 +85,12 @@ class PutNode(UseCase, kw_only=True):
 
 
 def tree_of(level: Level) -> Tree:
-    """The tree that a level is of."""
+    """Return the tree of a level."""
     return next(tree for tree, levels in LEVELS.items() if level in levels)
 
 
 def _level_faults(level: Level, above: Level) -> list[str]:
-    """Why one of a level cannot hang on one of another."""
+    """Return why a node of a level cannot be placed under one of another level."""
     levels = LEVELS[tree_of(level)]
     higher = levels[: levels.index(level)]
     if above in higher:
@@ -163,7 +163,7 @@ class MoveServicePoint(network.MoveServicePoint, UseCase):
             yield from self._tree_faults(place, tree, named)
 
     def _asked(self) -> Iterator[tuple[Tree, str]]:
-        """The trees that it moves in, and where to; empty where only its phase is another."""
+        """Yield the trees to move in, with the new node; empty where only the phase changes."""
         if self.administration:
             yield Tree.ADMINISTRATION, self.administration
         if self.grid or self.phase:
@@ -203,7 +203,7 @@ class MoveServicePoint(network.MoveServicePoint, UseCase):
 def _move_faults(
     what: str, periods: QuerySet[Any], is_there: Callable[[Any], bool], moved_at: datetime
 ) -> Iterator[str]:
-    """Why something cannot hang elsewhere from an instant on: nothing is run over that is written down for later."""
+    """Yield why an object cannot be moved from an instant on: later records are never overwritten."""
     now = periods.filter(valid_to=None).first()
     later = periods.filter(valid_from__gte=moved_at).order_by("valid_from").first()
     ended = periods.filter(valid_to__gt=moved_at).order_by("valid_to").first()
@@ -219,9 +219,9 @@ def _move_faults(
 
 
 def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
-    """A transformer by its code; the one that is there, where it is there on the same feeder.
+    """Return the transformer of a code, added where it is not known.
 
-    Raises TransformerConflictError where the code is known on another feeder.
+    Raises TransformerConflictError where the code is known on another feeder, RefusedError as `perform` does.
     """
     known = transformer(code)
     if known is None:
@@ -236,7 +236,7 @@ def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: date
 
 
 def node_faults(named: str, tree: Tree | None = None, execution: Execution | None = None) -> Iterator[str]:
-    """What is wrong with a place in a tree, or in either, as it is named; empty is no place."""
+    """Yield what is wrong with the name of a node, in one tree or in either; an empty name means no node."""
     if not named:
         return
     level, _, code = named.partition(" ")
@@ -254,7 +254,7 @@ def node_faults(named: str, tree: Tree | None = None, execution: Execution | Non
 
 
 def nodes_of(named: list[str]) -> dict[str, Node]:
-    """Nodes by their level and code, such as `transformer T1`."""
+    """Return nodes by level and code, such as `transformer T1`."""
     split = {one: (level, code.strip()) for one in named for level, _, code in [one.partition(" ")]}
     found = {
         (node.level, node.code): node
@@ -266,24 +266,24 @@ def nodes_of(named: list[str]) -> dict[str, Node]:
 
 
 def node_of(named: str) -> Node:
-    """The node of a level and a code."""
+    """Return the node of a level and code. Raises KeyError where there is none."""
     return nodes_of([named])[named]
 
 
 def licensees_of(codes: list[str]) -> dict[str, Licensee]:
-    """Licensees by their codes."""
+    """Return licensees by code."""
     return {one.code: one for one in Licensee.objects.filter(code__in=codes)}
 
 
 def transformer(code: str) -> Node | None:
-    """The transformer of a code."""
+    """Return the transformer of a code, or None."""
     return Node.objects.filter(level=Level.TRANSFORMER, code=code).first()
 
 
 def place_service_point(
     execution: Execution, service_point: ServicePoint, node: Node, valid_from: datetime, phase: str = ""
 ) -> Placement:
-    """Hang a service point in the tree of a node."""
+    """Place a service point under a node, in that node's tree."""
     return Placement.objects.create(
         id=next_id(bucket_of(service_point.id)),
         service_point=service_point,

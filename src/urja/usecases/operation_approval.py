@@ -1,11 +1,11 @@
 """Operations above the thresholds wait for passkeys; the pipeline verifies each answer, and performs or refuses.
 
-    request ─▶ GATE ─▶ performed at once, or waiting ─▶ actor's passkey ─▶ second person's passkey ─▶ performed
-                                        │                      └─▶ nobody else can: delayed, told ─▶ performed
+    request ─▶ CHECK ─▶ performed at once, or pending ─▶ actor's passkey ─▶ second person's passkey ─▶ performed
+                                        │                      └─▶ no second person: delayed, announced ─▶ performed
                                         └─▶ expired, cancelled, refused
 
-What was done is summed by person and day (`approvals_measured`), and every step asks the thresholds anew: many small
-operations come to what one large one does, also where they wait at the same time.
+Performed operations are summed by person and by day (`approvals_measured`), and every step compares with the
+thresholds again: many small operations count as much as one large one, also where they are pending at the same time.
 """
 
 import secrets
@@ -51,19 +51,20 @@ from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import BY_KIND, UseCase, dry_run_changes
 
 _SUMS: Final = 0x75726A6170
-"""Advisory lock: of two operations at once each counts what the other one did."""
+"""Key of an advisory lock: of two operations at once each must count what the other one did."""
 
 
 def counted_as(actor: str) -> str:
-    """A person by whichever key, or the key of a program."""
+    """Return the name under which an actor's operations are summed: a person whatever token is used, or a program."""
     user_id = person_of(actor)
     return actor if user_id is None else f"user {user_id}"
 
 
 def hold_for_approval(request: Request, operation: UseCase, now: datetime) -> bool:
-    """Whether a request has to wait for passkeys; raises RefusedError where its actor has none.
+    """Store a pending approval for a request that needs passkeys, and return whether it does.
 
-    What need not wait is counted here, in the transaction that performs it.
+    A request that needs none is counted here, in the transaction that performs it. Raises RefusedError where the
+    operation would be refused anyway, or where its actor has no passkey.
     """
     measured = measure(operation, actor=request.actor, now=now)
     _lock_sums(measured)
@@ -72,7 +73,7 @@ def hold_for_approval(request: Request, operation: UseCase, now: datetime) -> bo
     if needed.need is PasskeyNeed.NOBODY:
         _count(request, measured, now)
         return False
-    # What could not be done anyway is told at once, and nobody is asked to approve it.
+    # An operation that would be refused anyway is refused at once: no person is asked to approve it.
     dry_run_changes(operation, recorded_at=now, actor=request.actor)
     why = [_why(one, book) for one in needed.reached]
     fault = _actor_cannot(request.actor)
@@ -93,7 +94,7 @@ def hold_for_approval(request: Request, operation: UseCase, now: datetime) -> bo
 def reasons_for_approval(
     request: Request, operation: UseCase, found: Effects, now: datetime
 ) -> list[Sentence]:
-    """Why an operation that is rehearsed would wait for passkeys; empty where it would not."""
+    """Return why an operation of a dry run would need passkeys; empty where it would not."""
     book = thresholds.in_force(_day(now))
     measured = measure_dry_run(operation, found, now)
     needed = requirement_for(book, measured, _before(book, request.actor, now))
@@ -101,7 +102,7 @@ def reasons_for_approval(
 
 
 APPROVAL_CHECK: Final = usecases.ApprovalCheck(hold_for_approval, reasons_for_approval)
-"""What the stage `register` asks before it performs a request."""
+"""The check that the stage `register` makes before it performs a request."""
 
 
 def _actor_cannot(actor: str) -> Sentence | None:
@@ -116,7 +117,7 @@ def _actor_cannot(actor: str) -> Sentence | None:
 
 
 def _lock_sums(measured: OperationMeasure) -> None:
-    """Serialise operations that count, until the transaction ends; what counts nothing takes no lock."""
+    """Serialise operations that count until the transaction ends; an operation that counts nothing takes no lock."""
     if not (measured.money_minor or measured.disconnections or measured.meters):
         return
     with connection.cursor() as cursor:
@@ -152,7 +153,7 @@ def _count(request: Request, measured: OperationMeasure, now: datetime) -> None:
             disconnections=measured.disconnections,
             meters=measured.meters,
         )
-        # A request that is taken up again is done once, and counted once.
+        # A request that is taken up again after a crash is performed once, and counted once.
         Measured.objects.bulk_create([done], ignore_conflicts=True)
 
 
@@ -211,7 +212,7 @@ def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:
 
 
 def verify_next_answer(now: datetime) -> Answer | None:
-    """Verify the oldest answer that waits, and do what follows; none where none waits."""
+    """Verify the oldest unverified answer and carry out what follows; return it, or None where there is none."""
     with transaction.atomic():
         unjudged = Answer.objects.filter(state=AnswerState.WAITING).order_by("id")
         answer = unjudged.select_for_update(no_key=True).first()
@@ -226,13 +227,13 @@ def verify_next_answer(now: datetime) -> Answer | None:
 
 
 def due_requests(now: datetime) -> list[int]:
-    """Requests of approvals whose time or whose delay is over."""
+    """Return the request numbers of approvals whose expiry or whose delay is over."""
     found = Waiting.objects.filter(Q(expires_at__lte=now) | Q(due_at__lte=now), state__in=OPEN_STATES)
     return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def apply_deadline(request_id: int, now: datetime) -> Waiting:
-    """Do what a time that is over brings with it."""
+    """Expire an approval, or perform its operation after the delay; return the approval."""
     with transaction.atomic():
         request, waiting = _locked(request_id)
         if waiting.state in OPEN_STATES:
@@ -241,12 +242,12 @@ def apply_deadline(request_id: int, now: datetime) -> Waiting:
 
 
 def unannounced() -> list[Waiting]:
-    """Delayed operations that the staff does not know of yet."""
+    """Return delayed operations that the staff was not notified of."""
     return list(Waiting.objects.filter(state=WaitingState.DELAYED, told_at=None).select_related("request"))
 
 
 def start_delay(request_id: int, now: datetime) -> None:
-    """Let the delay of an operation begin: the staff was told."""
+    """Start the delay of an operation: the staff was notified."""
     with transaction.atomic():
         _request, waiting = _locked(request_id)
         if waiting.state == WaitingState.DELAYED and waiting.told_at is None:
@@ -262,7 +263,7 @@ def _locked(request_id: int) -> tuple[Request, Waiting]:
 
 
 def _judge(answer: Answer, request: Request, waiting: Waiting, now: datetime) -> str | None:
-    """What stands against an answer; where nothing does, what follows from it is done."""
+    """Return why an answer is refused; where it is not, carry out what follows from it."""
     if waiting.state not in OPEN_STATES:
         return say("the operation no longer waits for approval")
     if waiting.expires_at <= now:
@@ -325,7 +326,7 @@ def _approved(answer: Answer, request: Request, waiting: Waiting, now: datetime)
 
 
 def _of_whom(credential: Credential, request: Request, waiting: Waiting, now: datetime) -> str | None:
-    """Why this person's passkey is not wanted here."""
+    """Return why this person's passkey does not count here, or None."""
     if credential.user_id == person_of(request.actor):
         return say("you have approved it already") if waiting.actor_credential_id else None
     if waiting.second_credential_id:
@@ -334,7 +335,7 @@ def _of_whom(credential: Credential, request: Request, waiting: Waiting, now: da
 
 
 def _may(user_id: int, request: Request, now: datetime) -> str | None:
-    """Why a person may not do an operation, and so not approve it."""
+    """Return why a person may not perform an operation, and so not approve it, or None."""
     try:
         operation = decode(request.kind, request.content, BY_KIND)
     except RefusedError as refused:
@@ -343,7 +344,7 @@ def _may(user_id: int, request: Request, now: datetime) -> str | None:
 
 
 def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
-    """Perform an operation that has the passkeys it needs, end it where its time is over, or let it wait."""
+    """Perform an operation that has the passkeys it needs, expire it after its time, or leave it pending."""
     if waiting.expires_at <= now:
         faults = [say("it was not approved in time")]
         _end(request, waiting, WaitingState.EXPIRED, faults, now)
@@ -377,11 +378,11 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
     before = _before(book, request.actor, now)
     needed = requirement_for(book, measured, before)
     if needed.need > waiting.need:
-        # What was done meanwhile counts: what needed one passkey when it was asked for may need two by now.
+        # Operations performed meanwhile count: a request that needed one passkey may need two by now.
         waiting.need, waiting.why = needed.need, [_why(one, book) for one in needed.reached]
     if waiting.need == PasskeyNeed.SECOND and not waiting.second_credential_id:
         if _others(request, operation, now):
-            # Somebody has enrolled since: they are asked, and no delay stands in their place.
+            # A second person has enrolled since: their passkey is required, and the delay no longer replaces it.
             waiting.state, waiting.told_at, waiting.due_at = WaitingState.WAITING, None, None
             return
         if not _alone(waiting, book, measured, before, now):
@@ -396,7 +397,7 @@ def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
 
 
 def _others(request: Request, operation: UseCase, now: datetime) -> bool:
-    """Whether another person holds a passkey and may do the operation."""
+    """Return whether another person holds a passkey and may perform the operation."""
     holders = active().exclude(user_id=person_of(request.actor)).values_list("user_id", flat=True).distinct()
     return any(
         authorization.refusal_for_actor(f"user {user_id}", operation, now) is None for user_id in holders
@@ -406,7 +407,7 @@ def _others(request: Request, operation: UseCase, now: datetime) -> bool:
 def _alone(
     waiting: Waiting, book: Thresholds, measured: OperationMeasure, before: DoneBefore, now: datetime
 ) -> bool:
-    """Whether a person who is all the staff may have it done now: within caps, and once the delay is over."""
+    """Return whether the only member of staff may have it performed now: within caps, and after the delay."""
     beyond = beyond_caps(book, measured, before)
     if beyond:
         words = say(
@@ -414,7 +415,7 @@ def _alone(
         )
         raise RefusedError([*(_cap(one, book) for one in beyond), words])
     if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
-        # Nothing is supplied yet: whoever sets up an installation alone waits for nobody.
+        # No consumer is supplied yet: an operator who sets up an installation alone needs no delay.
         return True
     waiting.state = WaitingState.DELAYED
     return waiting.due_at is not None and waiting.due_at <= now

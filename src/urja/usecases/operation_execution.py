@@ -1,11 +1,11 @@
-"""How an operation is done: guarded, in one transaction, written down, followed by what depends on it.
+"""How an operation is performed: guarded, in one transaction, recorded, followed by what depends on it.
 
     content ─▶ faults? ─▶ audit entry ─▶ carried out ─▶ revision, projection, accruals ─▶ COMMIT
 
-An operation is a class: its fields are what is asked for, `faults` says in sentences what is missing, `carry_out` does
-it. Everything else is here: the entry that says who did what, the history of the rows that change (a trigger's, which
-refuses changes outside of an operation), the rehearsal, the undoing, and what ingest, the head end and the accruals
-must learn of it.
+An operation is a class: its fields are the request, `faults` yields sentences about what is missing, `carry_out`
+carries it out. Everything else is here: the audit entry, the history of the rows that change (written by a trigger,
+which refuses changes outside of an operation), the dry run, and what ingest, the head end and the accruals must learn
+of it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ from urja.usecases.ownership import owned_by_others
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row that a rehearsal or an operation makes, changes or deletes."""
+    """A row that an operation or a dry run creates, changes or deletes."""
 
     table: str
     row_id: int
@@ -38,7 +38,7 @@ class Change:
     after: dict[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
-        """For whoever asked: without wrapped keys, which are nobody's who asks."""
+        """Return it for the caller: without wrapped keys, which no caller sees."""
         return {
             "table": self.table,
             "row_id": self.row_id,
@@ -58,10 +58,10 @@ def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
 def perform(
     operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
 ) -> AuditEntry:
-    """Do it, or raise Refused with every fault: then nothing has changed.
+    """Perform an operation, or raise RefusedError with every fault: then nothing has changed.
 
-    A key that was used for the same content before gives that entry and does nothing; with another content it is
-    refused.
+    An idempotency key that was used for the same content returns that entry and does nothing; with other content it
+    is refused.
     """
     with transaction.atomic():
         if idempotency_key is not None:
@@ -77,15 +77,15 @@ class Executed:
 
     entry: AuditEntry
     since: dict[int, datetime]
-    """Service points whose energy was evaluated anew, and from when on."""
+    """Service points whose energy was evaluated again, and from when on."""
     devices: list[int]
-    """Devices that hang, are or are fed differently."""
+    """Devices whose row, installation or feeding transformer has changed."""
 
 
 def execute(
     operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
 ) -> Executed:
-    """As `perform`, for who asks what was touched; a key that was used before is a fault."""
+    """Perform as `perform` does and return what was touched; a used idempotency key is refused."""
     with transaction.atomic():
         execution = Execution(next_number(), actor, recorded_at)
         faults = list(operation.faults(execution))
@@ -111,7 +111,7 @@ def execute(
 
 
 def dry_run_changes(operation: UseCase, *, recorded_at: datetime, actor: str) -> list[Change]:
-    """What it would change, row by row; nothing is. Raises RefusedError as `perform` does."""
+    """Return the rows that an operation would change, and change nothing. Raises RefusedError as `perform` does."""
     with transaction.atomic():
         entry = perform(operation, recorded_at=recorded_at, actor=actor)
         changes = changes_of(entry.id)
@@ -142,7 +142,7 @@ def _carry_out(operation: UseCase, execution: Execution) -> None:
 
 @contextmanager
 def recording_history(execution: Execution) -> Iterator[None]:
-    """Around the changes of an operation: the history gives them its number."""
+    """Give the changes of the block an operation's number in the history."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('urja.operation', %s, true), set_config('urja.known_at', %s, true)",
@@ -154,7 +154,7 @@ def recording_history(execution: Execution) -> Iterator[None]:
 
 
 def _judge(execution: Execution, owner: str) -> None:
-    """What waits for the transaction's end is judged here, while the answer can still be a sentence."""
+    """Check what the database would check at the end of the transaction, while the answer can still be a sentence."""
     if faults := owned_by_others(execution.id, owner):
         raise RefusedError(faults)
     with connection.cursor() as cursor:
@@ -162,16 +162,19 @@ def _judge(execution: Execution, owner: str) -> None:
 
 
 OperationSource = Callable[[Execution], Sequence[UseCase]]
-"""What one of many asks for, once those before it are done. Raises RefusedError where it cannot be asked for."""
+"""Returns the operations of one of many parts, once those before it are performed. Raises RefusedError where it has
+none.
+"""
 
 
 def execute_many(
     execution: Execution, many: Sequence[OperationSource], owner: str = ""
 ) -> list[tuple[Execution, list[str]]]:
-    """Do what many ask for, one after the other, as parts of one operation: each, and its faults, none where it is done.
+    """Perform many parts of one operation, one after the other; return each with its faults, empty where it was
+    performed.
 
-    Each is guarded as by `perform`, and one that is refused changes nothing. The caller is `writing`, and sees to what
-    follows of them.
+    Each is guarded as by `perform`, and a refused one changes nothing. The caller is within `recording_history`, and carries
+    out what follows from the changes.
     """
     try:
         with transaction.atomic():
@@ -183,7 +186,7 @@ def execute_many(
         refused = [sentence_of(error)]
     except RefusedError as error:
         refused = error.faults
-    # Nothing of it has happened. Which of them it is, halves tell.
+    # The savepoint has undone all of them. Halves find the one that fails: one bad row costs a few retries, not one for each row.
     execution.found.clear()
     if len(many) == 1:
         return [(execution.part(), refused)]
@@ -215,7 +218,7 @@ _KEPT_OF = {
     "node_period": "network_node_period",
     "placement": "network_placement",
 }
-"""What the history calls the tables that the next statement looks up."""
+"""Table names in the history that the next statement looks up."""
 _TOUCHED = """
 WITH period AS (
     SELECT service_point_id, device_id, valid_from FROM assets.device_period WHERE operation_id = ANY(%(ids)s)
@@ -253,7 +256,7 @@ SELECT
 
 
 def _follow_up(execution: Execution) -> None:
-    """What ingest, the head end and the accruals must learn, in the transaction of the change."""
+    """Inform ingest, the head end and the accruals, in the transaction of the change."""
     with connection.cursor() as cursor:
         cursor.execute(_TOUCHED, {"ids": [execution.id, execution.undoes], **_KEPT_OF})
         periods, devices = cursor.fetchone()
@@ -267,7 +270,7 @@ def _follow_up(execution: Execution) -> None:
 
 
 def changes_of(operation_id: int) -> list[Change]:
-    """The rows that an operation made, changed and deleted, as they were and as they are now."""
+    """Return the rows that an operation created, changed and deleted, as they were and as they are now."""
     before = _first_states(operation_id) | dict.fromkeys(_put_back(operation_id))
     changes = []
     for table in RECORDED_TABLES:
@@ -286,7 +289,9 @@ def changes_of(operation_id: int) -> list[Change]:
 
 
 def _addresses_asked_for(operation_id: int) -> list[Change]:
-    """The change of a sign-in address that an operation asked for or approved: it is in no history, for it only waits."""
+    """Return the change of a sign-in address that an operation requested or approved: it is in no history while it is
+    pending.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.id, c.person_id, c.old_email, c.new_email, c.approval_counts_from FROM identity.address_change c "
@@ -310,7 +315,7 @@ def _addresses_asked_for(operation_id: int) -> list[Change]:
 
 
 def _put_back(operation_id: int) -> list[tuple[str, int]]:
-    """Rows that an undoing has put back; they bear the number of the operation that once made them."""
+    """Return rows that an undo has restored; they carry the number of the operation that once created them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT h.table_name, h.row_id FROM journal.history h JOIN journal.operation o ON o.id = h.operation_id "
@@ -321,7 +326,7 @@ def _put_back(operation_id: int) -> list[tuple[str, int]]:
 
 
 def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
-    """Rows as they were before an operation, by table and key."""
+    """Return rows as they were before an operation, by table and key."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (table_name, row_id) table_name, row_id, row FROM journal.history "
@@ -353,4 +358,4 @@ RECORDED_TABLES = (
     "billing_arrear",
     "billing_instalment_plan",
 )
-"""In the order in which their rows can be made: each names only rows of tables before it."""
+"""Tables with history, in an order in which rows can be created: each refers only to rows of tables before it."""

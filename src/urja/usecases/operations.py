@@ -1,4 +1,4 @@
-"""Every use case. Each is one transaction and takes its time and actor as given."""
+"""All use cases. Each is one transaction, and takes its time and actor as arguments."""
 
 from urja.apps.assets.projection_versions import mark_written_due
 from urja.apps.journal.operation import Execution, UseCase
@@ -39,7 +39,7 @@ from urja.usecases.undoing import Undo
 from urja.usecases.work_orders import AssignWorkOrder, CloseWorkOrder, OpenWorkOrder, WithdrawWorkOrder
 
 BY_KIND: dict[str, type[UseCase]] = {asked.kind(): globals()[asked.__name__] for asked in kinds.ALL}
-"""By the name that the audit has: the use case that has a kind's own name."""
+"""Use cases by kind, the name that the audit stores: a use case has the class name of its kind."""
 
 __all__ = [
     "BY_KIND",

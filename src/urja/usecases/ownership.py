@@ -1,4 +1,4 @@
-"""Whose an attribute is: what an outside system owns, nobody else changes here."""
+"""Ownership of attributes: what an outside system owns, no other actor changes here."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ _KEPT_OF = {
     "premise": "network_premise",
     "service_point": "network_service_point",
 }
-"""What the history calls the tables of what an outside system may own attributes of."""
+"""Table names in the history, by kind of object that an outside system may own attributes of."""
 _TOUCHED = """
 SELECT DISTINCT x.system, x.kind, x.external_id, o.attribute
 FROM journal.history h
@@ -30,7 +30,9 @@ ORDER BY 1, 2, 3, 4
 
 
 def owned_by_others(operation_id: int, system: str) -> list[str]:
-    """What an operation has changed that an outside system other than `system` owns: a sentence for each attribute."""
+    """Return a sentence for each attribute that an operation has changed and an outside system other than `system`
+    owns.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_TOUCHED, {"operation": operation_id, "system": system, **_KEPT_OF})
         return [
@@ -46,7 +48,7 @@ def owned_by_others(operation_id: int, system: str) -> list[str]:
 
 
 def record_ownership(system: str, kind: str, external_id: str, object_id: int, owned: Iterable[str]) -> bool:
-    """Keep by what number a system knows an object, and which of its columns it owns; whether that was new."""
+    """Store the number by which a system knows an object, and the columns that it owns; return whether that was new."""
     owned = sorted(owned)
     link, made = External.objects.get_or_create(
         system=system,

@@ -1,8 +1,9 @@
-"""From bills to prepaid and back.
+"""Conversion from postpaid to prepaid and back.
 
-What a converted supply owes by bills stands beside its balance: bill by bill, principal and surcharge apart, each with
-its due date. Its balance begins with what was not billed yet, so nobody owes the same twice. How long nobody is cut
-after a conversion is the policy's to say (`credit.grace_days_after_conversion`), which counts from `converted_at`.
+Dues of old bills are stored beside the balance of a converted supply: bill by bill, principal and surcharge apart,
+each with its due date. The balance begins with what was not billed yet, so that nothing is owed twice. The policy
+sets how long a supply is not disconnected after a conversion (`credit.grace_days_after_conversion`), counted from
+`converted_at`.
 """
 
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
         execution.outcome["arrears"] = [arrear.id for arrear in arrears]
 
     def _apply_deposits(self, execution: Execution, agreement: Agreement) -> None:
-        """No deposit is kept from who pays before he uses (Electricity Act, s. 47(5))."""
+        """No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5))."""
         for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by(
             "taken_at", "id"
         ):
@@ -139,7 +140,7 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
 
 
 def dues_faults(bill: agreements.Bill) -> Iterator[str]:
-    """Why nothing can be owed by a bill."""
+    """Yield why a bill cannot have these dues."""
     if not bill.bill.strip():
         yield say("a bill has a number")
     if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
@@ -168,7 +169,7 @@ def _arrear(execution: Execution, account: Account, bill: agreements.Bill) -> Ar
 
 
 def pay_arrears(execution: Execution, account_id: int, amount_minor: int) -> int:
-    """Set an amount against what is still owed of an account's bills; what is left of it."""
+    """Pay an account's dues with an amount in minor units; return the remainder."""
     parts = dues.allocate_payment(account_id, amount_minor)
     bills = Arrear.objects.in_bulk([part.due.key for part in parts])
     for part in parts:

@@ -1,4 +1,6 @@
-"""What names a person is put right, or taken away for good. Money and readings know only the number."""
+"""Personal data of consumers: corrected, or erased for good. Money and readings refer to the number of the person
+only.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,12 +25,12 @@ from urja.usecases.kinds import people
 
 
 def no_person_fault(person_id: int) -> str:
-    """What is said where nobody has a number."""
+    """Return the fault of an unknown person."""
     return say("there is no person {person}", person=person_id)
 
 
 def identity_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
-    """Why it is nobody: an address, and with one that is not known yet a name."""
+    """Yield why a person cannot be identified: the address is not valid, or is not known and no name is given."""
     wrong = list(email_faults(email))
     yield from wrong
     if not wrong and not known and not name.strip():
@@ -36,7 +38,7 @@ def identity_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
 
 
 def language_faults(language: str) -> Iterator[str]:
-    """Why nobody is written to in it."""
+    """Yield why messages cannot be written in a language."""
     languages = [code for code, _ in settings.LANGUAGES]
     if language not in languages:
         yield say(
@@ -90,13 +92,13 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
         self.write(execution)
 
     def write(self, execution: Execution, *, system: str = "") -> None:
-        """Change what is new of the person; `system` is the outside one that says it."""
+        """Write the data that differ; `system` is the outside system that reports them."""
         person = Person.objects.get(id=self.consumer_id)
         write_person(execution, person, self._given(), system=system)
         execution.outcome["consumer_id"] = person.id
 
     def _given(self) -> dict[str, Any]:
-        """What is to be put right, as it is kept."""
+        """Return the fields to correct, as they are stored."""
         given = {name: getattr(self, name) for name in PERSONAL if getattr(self, name) is not UNSET}
         if given.get("phone"):
             given["phone"] = re.sub(r"[\s()-]", "", given["phone"])
@@ -106,7 +108,7 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
 
 
 def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
-    """Why a person's name or address is not put right: it is that of a staff identity too."""
+    """Yield why a person's name or address is not corrected: it belongs to a staff identity too."""
     changed = [
         name for name in ("name", "email") if given.get(name, UNSET) not in (UNSET, getattr(person, name))
     ]
@@ -119,7 +121,7 @@ def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def write_person(execution: Execution, person: Person, values: dict[str, Any], *, system: str = "") -> None:
-    """Change what is new of a person. What they sign in with follows: the name at once, the address once confirmed."""
+    """Write the data that differ. For signing in, a name changes at once, an address once it is confirmed."""
     if person.user_id is not None and "email" in values:
         values = dict(values)
         request_address_change(execution, person.user_id, values.pop("email"), person=person, system=system)
@@ -165,7 +167,7 @@ class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
 
 
 def _standing(person: Person, at: datetime) -> list[Agreement]:
-    """Agreements of a person that hold at an instant or will."""
+    """Return the agreements of a person that are or will be in force after an instant."""
     return list(
         Agreement.objects.filter(
             Q(valid_to=None) | Q(valid_to__gt=at),

@@ -1,4 +1,4 @@
-"""Policies are loaded and assigned, and every account is decided anew under them."""
+"""Policies are loaded and assigned, and every account is decided again."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from urja.core.policy import Policy, bundled_policies
 
 
 def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
-    """Store a document as a version of its policy; raises as `rulebook.operations.load_policy`."""
+    """Store a document as a version of its policy. Raises as `rulebook.operations.load_policy`."""
     with transaction.atomic():
         policy = rulebook.load_policy(text, recorded_at=recorded_at, actor=actor)
         decide_all_again()
@@ -18,12 +18,12 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
 
 
 def load_bundled_policy(name: str, *, recorded_at: datetime, actor: str) -> Policy:
-    """One of the documents that come with Urja, by its file name such as `plain.toml`."""
+    """Store one of the documents that come with Urja, by its file name, such as `plain.toml`."""
     return load_policy(bundled_policies()[name], recorded_at=recorded_at, actor=actor)
 
 
 def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str) -> None:
-    """Let a policy govern a consumer category (empty: everybody else); raises UnknownPolicyError."""
+    """Select the policy of a consumer category (empty for the default). Raises UnknownPolicyError."""
     with transaction.atomic():
         rulebook.assign_policy(category, code, recorded_at=recorded_at, actor=actor)
         decide_all_again()

@@ -1,4 +1,4 @@
-"""Premises are made and changed as an older or outside system knows them: by a code, within each other."""
+"""Premises, created and changed as an older or outside system knows them: by a code, one within another."""
 
 import re
 import secrets
@@ -11,11 +11,11 @@ from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 
 _OWN_NUMBER = re.compile(r"premise:([0-9]{1,18})")
-"""A premise without a code is exported by its number, and known again by it."""
+"""A premise without a code is exported under its number, and recognised by it."""
 
 
 def premises_of(codes: list[str]) -> dict[str, Premise]:
-    """Premises by their codes."""
+    """Return premises by code."""
     found = {str(one.code): one for one in Premise.objects.filter(code__in=codes)}
     numbers = {int(match[1]): code for code in codes if (match := _OWN_NUMBER.fullmatch(code))}
     if numbers:
@@ -24,21 +24,21 @@ def premises_of(codes: list[str]) -> dict[str, Premise]:
 
 
 def coordinate_faults(values: dict[str, Any]) -> Iterator[str]:
-    """Why it lies nowhere."""
+    """Yield why coordinates are incomplete."""
     given = [values[name] is None for name in ("latitude", "longitude") if name in values]
     if len(given) == 1 or len(set(given)) > 1:
         yield say("latitude and longitude come together")
 
 
 class PutPremise(UseCase, kw_only=True):
-    """A premise: made where it is not known, changed where it is."""
+    """A premise, created where it is not known, changed where it is."""
 
     values: dict[str, Any]
-    """What its columns are; those that are left out stay."""
+    """Values of its columns; columns that are left out do not change."""
     known: int | None = None
-    """Number of one that is there."""
+    """Number of a known premise."""
     part_of: int | None = None
-    """Number of what it is part of; none where that stays as it is."""
+    """Number of the premise that it belongs to; None leaves that unchanged."""
 
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from coordinate_faults(self.values)
@@ -53,7 +53,7 @@ class PutPremise(UseCase, kw_only=True):
         execution.outcome["premise_id"] = premise.id
 
     def put(self, execution: Execution) -> Premise:
-        """Make or change it."""
+        """Create or change it, and return it."""
         values = self.values if self.part_of is None else self.values | {"parent_id": self.part_of}
         if self.known is not None:
             premise = Premise.objects.get(id=self.known)
@@ -69,7 +69,7 @@ class PutPremise(UseCase, kw_only=True):
 
 
 def _upwards(premise_id: int | None) -> set[int]:
-    """A premise and all that it is part of."""
+    """Return a premise and all that it belongs to."""
     found: set[int] = set()
     while premise_id is not None and premise_id not in found:
         found.add(premise_id)

@@ -1,4 +1,4 @@
-"""Whose supply is not cut, on what evidence and until when. The policy's flags are these."""
+"""Protected statuses of consumers, with evidence and period. They are the flags that a policy reads."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -94,7 +94,7 @@ class EndProtection(connections.EndProtection, UseCase):
 
 
 def protections(consumer_number: str, at: datetime) -> list[Protection]:
-    """The protected statuses of the customer of a supply at an instant."""
+    """Return the protected statuses of the consumer of a supply at an instant."""
     held = Protection.objects.filter(person=_customer(consumer_number, at), valid_from__lte=at)
     return list(held.exclude(valid_to__lte=at).order_by("kind"))
 

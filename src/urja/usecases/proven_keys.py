@@ -1,4 +1,4 @@
-"""New keys become the devices' own once the meters have proven them."""
+"""New keys become the current keys of devices once the meters have proven them."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _ACTOR: Final = "meter_jobs"
 
 
 def settle_new_keys(moment: Moment) -> int:
-    """What there is to do about new keys whether a job waits for them or not; how many devices that was."""
+    """Process new keys, whether a job still waits for them or not; return the number of devices."""
     if not NewKeys.objects.exists():
         return 0
     return take_proven(moment) + resend_unanswered(moment)
@@ -29,7 +29,7 @@ ORDER BY k.device_id LIMIT 500
 
 
 def take_proven(moment: Moment) -> int:
-    """Make new keys the devices' own where a session has proven them; how many devices that was."""
+    """Make new keys that a session has proven the current keys; return the number of devices."""
     with connection.cursor() as cursor:
         cursor.execute(_PROVEN)
         proven = cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Registers as people read them at meters: whether one can be true, and what the nearest known ones are."""
+"""Registers as people read them at meters: whether one can be right, and the nearest known ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from urja.apps.assets.models import Device
 from urja.base.sentences import say
 
 _SLACK: Final = timedelta(hours=1)
-"""Clocks differ: so much longer may the energy between two reads have flowed."""
+"""Clocks differ: the energy between two reads may have flowed for this much longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The import register of one device at an instant."""
+    """The import register of a device at an instant."""
 
     read_at: datetime
     import_wh: int
@@ -33,7 +33,7 @@ UNION ALL (SELECT read_at, import_wh, 'after' FROM readings.register
 
 
 def nearest_reads(service_point_id: int, device_id: int, at: datetime) -> tuple[Read | None, Read | None]:
-    """The last read before an instant, and the first one after it; not what was pushed before the meter was commissioned."""
+    """Return the last read before an instant and the first after it, without pushes from before commissioning."""
     with connection.cursor() as cursor:
         cursor.execute(_NEAREST, {"place": service_point_id, "device": device_id, "at": at})
         found = {which: Read(read_at, wh) for read_at, wh, which in cursor.fetchall()}
@@ -41,7 +41,7 @@ def nearest_reads(service_point_id: int, device_id: int, at: datetime) -> tuple[
 
 
 def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: int) -> Iterator[str]:
-    """Why a meter's register cannot have read so."""
+    """Yield why a meter's import register cannot have a value, in Wh."""
     if import_wh < 0:
         yield say("a register does not read {register_wh} Wh", register_wh=import_wh)
         return
@@ -92,10 +92,10 @@ ORDER BY start_at, version DESC
 def known_instants_around(
     service_point_id: int, device_id: int, at: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """The last instant up to `at` and the first from it on at which the register is known, to the Wh.
+    """Return the last instant up to `at` and the first from it on at which the register is known, to the Wh.
 
     Both are `at` where it is known then: it was read, or an interval ends there and none is missing since the last
-    read before. Energy can be divided at such an instant and at no other.
+    read before. Energy can be divided between agreements at such an instant only.
     """
     where = {"place": service_point_id, "device": device_id, "at": at}
     with connection.cursor() as cursor:
@@ -120,7 +120,9 @@ def known_instants_around(
 def split_faults(
     service_point_id: int, device: Device, at: datetime, register_wh: int | None
 ) -> Iterator[str]:
-    """Why energy cannot be divided at an instant by a meter's register, which may be given as somebody read it."""
+    """Yield why energy cannot be divided at an instant by a meter's register, in Wh, which a person may have read
+    then.
+    """
     if register_wh is not None:
         yield from read_faults(service_point_id, device, at, register_wh)
         return

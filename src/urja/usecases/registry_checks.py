@@ -1,6 +1,6 @@
-"""What in the registry cannot be right: each finding with a sentence and what to do about it.
+"""Checks of the registry for records that cannot be right, each finding with a sentence and a remedy.
 
-The database refuses what contradicts itself; this looks for what is merely unlikely, such as a connection without a
+The database refuses contradictions; these checks look for what is merely unlikely, such as a service point without a
 meter or a premise in the sea. Nothing is changed.
 """
 
@@ -16,22 +16,22 @@ from django.db import connection
 from urja.apps.meter_types.queries import known_types
 
 _SINGLE_PHASE: Final = "D1"
-"""The category of meters for one phase (IS 15959); all others are for three."""
+"""Category of single-phase meters (IS 15959); all other categories are three-phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that cannot be right."""
+    """A record that cannot be right."""
 
     subject: str
-    """What it is about, as people call it."""
+    """The consumer number, code or serial number that it is about."""
     sentence: str
     remedy: str
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check has found."""
+    """Findings of one check: their number, and the first of them."""
 
     check: str
     count: int
@@ -40,7 +40,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A query of subject and sentence, with what to do."""
+    """A query of pairs of subject and sentence, with the remedy."""
 
     name: str
     remedy: str
@@ -176,7 +176,10 @@ _LOCATED: Final = """
 
 
 def run_checks(at: datetime, *, bounds: Sequence[float] = (), limit: int = 20) -> list[CheckResult]:
-    """Every check in its order, with its first findings. `bounds`: south, west, north, east of the utility's area."""
+    """Run every check in order and return its first findings.
+
+    `bounds` are south, west, north and east of the utility's area in degrees; empty for no bounds.
+    """
     types = {name: known.category for name, known in known_types().items()}
     parameters = {
         "at": at,
@@ -211,7 +214,7 @@ def _carry_out(one: _Check, parameters: dict[str, Any]) -> CheckResult:
 
 
 def new_findings(look: Callable[[], list[CheckResult]]) -> Callable[[], list[CheckResult]]:
-    """What a later look finds that a look now does not: the checks with more findings, by how many more."""
+    """Return a function that runs the checks again and returns those with more findings than now, by the difference."""
     before = {result.check: result.count for result in look()}
 
     def later() -> list[CheckResult]:

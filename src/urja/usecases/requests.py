@@ -1,4 +1,4 @@
-"""Requests that the web has recorded are performed or rehearsed, and answered.
+"""Requests that the web has recorded: performed or run dry, and answered.
 
 The pipeline's side of `urja.apps.journal.requests`.
 """
@@ -21,18 +21,18 @@ from urja.usecases.operations import BY_KIND, UseCase, changes_of, perform
 
 
 class ApprovalCheck(NamedTuple):
-    """What stands before an operation is performed (`urja.apps.approvals`)."""
+    """Checks before a request is performed (`urja.apps.approvals`)."""
 
     holds: Callable[[Request, UseCase, datetime], bool]
-    """Whether a request has to wait for approval; raises RefusedError where it cannot get one."""
+    """Returns whether a request has to wait for approval. Raises RefusedError where it cannot be approved."""
     foresees: Callable[[Request, UseCase, Effects, datetime], list[Sentence]]
-    """Why a request that is rehearsed would have to wait; empty where it would not."""
+    """Returns why a request of a dry run would have to wait; empty where it would not."""
 
 
 def answer_next(now: datetime, gate: ApprovalCheck) -> Request | None:
-    """Carry out the oldest request that waits, and say what became of it; none where none waits.
+    """Answer the oldest pending request and return it, or None where none is pending.
 
-    Of several who do this at once each takes another request, and in the order of their numbers.
+    Several pipelines at once take different requests, in the order of their numbers.
     """
     with transaction.atomic():
         waiting = Request.objects.filter(state=RequestState.WAITING).order_by("id")
@@ -58,7 +58,7 @@ def _carry_out(request: Request, now: datetime, gate: ApprovalCheck) -> None:
 
 
 def permitted_operation(request: Request, now: datetime) -> UseCase:
-    """The operation of a request, where its actor may have it done; raises RefusedError."""
+    """Return the operation of a request where its actor may perform it. Raises RefusedError."""
     operation = decode(request.kind, request.content, BY_KIND)
     fault = authorization.refusal_for_actor(request.actor, operation, now)
     if fault is not None:
@@ -67,7 +67,7 @@ def permitted_operation(request: Request, now: datetime) -> UseCase:
 
 
 def perform_request(request: Request, operation: UseCase, now: datetime) -> None:
-    """Do what a request asks for, once; raises RefusedError."""
+    """Perform a request's operation, once. Raises RefusedError."""
     entry = perform(operation, recorded_at=now, actor=request.actor, idempotency_key=_key(request))
     request.operation_id = entry.id
     request.effects = {"changes": [change.to_json() for change in changes_of(entry.id)]}
@@ -79,5 +79,5 @@ def _key(request: Request) -> str:
 
 
 def _is_done(request: Request) -> bool:
-    """Whether it was performed already and its answer was lost: it is answered again."""
+    """Return whether it was performed already and its answer was lost: it is answered again."""
     return AuditEntry.objects.filter(idempotency_key=_key(request)).exists()

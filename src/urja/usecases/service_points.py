@@ -1,11 +1,13 @@
-"""Connections by their numbers, as guards look for them."""
+"""Service points by consumer number, as guards look them up."""
 
 from urja.apps.network.models import ServicePoint
 from urja.base.sentences import say
 
 
 def service_points_of(consumer_numbers: list[str]) -> dict[str, ServicePoint]:
-    """Connections, held until the transaction ends: two who move in at once are told apart."""
+    """Return service points by consumer number, locked until the transaction ends: of two move-ins at once, one is
+    refused.
+    """
     found = ServicePoint.objects.select_for_update(of=("self",), no_key=True).select_related("premise")
     return {
         place.consumer_number: place
@@ -14,10 +16,10 @@ def service_points_of(consumer_numbers: list[str]) -> dict[str, ServicePoint]:
 
 
 def service_point_of(consumer_number: str) -> ServicePoint | None:
-    """As `places_of`, of one."""
+    """Return the service point of a consumer number, locked until the transaction ends, or None."""
     return service_points_of([consumer_number]).get(consumer_number)
 
 
 def no_service_point_fault(consumer_number: str) -> str:
-    """What is said where there is none."""
+    """Return the fault of an unknown consumer number."""
     return say("there is no connection {consumer_number}", consumer_number=consumer_number)

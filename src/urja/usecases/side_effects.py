@@ -1,16 +1,15 @@
-"""What an operation asks of others: money of the ledger, a hold of the supply, somebody's way to a meter, a register.
+"""Requests of an operation to other apps: credits and debits, holds, letters, configuration of meters, registers.
 
-None of this is a row of the registry, so its history does not know it. Each request is written into the operation's
-outcome (`outside`), and `take_back` asks for the opposite when the operation is undone:
+These are no rows of the registry, so its history does not contain them. Each request is recorded in the operation's
+outcome (`outside`), and `take_back` requests the opposite when the operation is undone:
 
-- money is never deleted: what a credit put on the account a debit takes off, and the other way round, whether it was
-  posted by then or waits to be;
+- money is never deleted: a debit reverses a credit and a credit a debit, whether it was posted by then or is pending;
 - a hold is released, a release is held again;
-- a letter is said to have been entered by mistake;
-- an open work order is withdrawn; one that somebody has done stands, and `Undo` refuses;
-- a register read is withdrawn, for it was true of that operation alone;
-- a difference of payments that was closed is open again;
-- a meter is wanted to be what was wanted of it before.
+- a letter is marked as entered by mistake;
+- an open work order is withdrawn; one that is done stays, and `Undo` refuses;
+- a register read is withdrawn, since it was part of that operation alone;
+- a closed difference of payments is open again;
+- the earlier configuration of a meter is requested again.
 """
 
 from datetime import datetime
@@ -34,13 +33,13 @@ from urja.apps.supply import operations as supply
 from urja.stream.records import Source
 
 UNDONE = "undone"
-"""The kind of credits and debits that take an undone operation's money back."""
+"""Kind of the credits and debits that reverse an undone operation's money."""
 
 
 def credit(
     execution: Execution, account_id: int, amount_minor: int, kind: str, key: str, reference: str = ""
 ) -> None:
-    """Ask the ledger for a credit; the key is unique in the installation."""
+    """Request a credit, in minor units; `key` is unique in the installation, so that it is posted once."""
     asked = books.request_credit(
         account_id=account_id,
         amount_minor=amount_minor,
@@ -61,7 +60,7 @@ def debit(
     key: str,
     reference: str = "",
 ) -> None:
-    """Ask the ledger to take back a credit of the kind `reverses`."""
+    """Request a debit, in minor units, that reverses a credit of the kind `reverses`."""
     asked = books.request_debit(
         account_id=account_id,
         amount_minor=amount_minor,
@@ -75,7 +74,7 @@ def debit(
 
 
 def hold(execution: Execution, service_point_id: int, reason: str, note: str = "") -> None:
-    """Ask that a supply be held off; the stage `decide` switches."""
+    """Request a hold on a supply; the stage `decide` disconnects it."""
     supply.request_hold(
         service_point_id, reason, actor=execution.actor, requested_at=execution.recorded_at, note=note
     )
@@ -83,7 +82,7 @@ def hold(execution: Execution, service_point_id: int, reason: str, note: str = "
 
 
 def release(execution: Execution, service_point_id: int, reason: str, note: str = "") -> None:
-    """Ask that one reason to hold a supply off be taken away."""
+    """Request the release of one hold on a supply."""
     supply.request_release(
         service_point_id, reason, actor=execution.actor, requested_at=execution.recorded_at, note=note
     )
@@ -91,7 +90,7 @@ def release(execution: Execution, service_point_id: int, reason: str, note: str 
 
 
 def letter(execution: Execution, account_id: int, posted_at: datetime, reference: str) -> None:
-    """Let a posted letter be kept beside the messages of an account."""
+    """Record a posted letter beside the messages of an account."""
     posted = notices.record_letter(account_id, posted_at, reference)
     execution.outside.append(["letter", posted.id])
 
@@ -99,7 +98,7 @@ def letter(execution: Execution, account_id: int, posted_at: datetime, reference
 def read_register(
     execution: Execution, place: ServicePoint, device: Device, at: datetime, import_wh: int
 ) -> None:
-    """Keep a register as somebody read it at a meter."""
+    """Store an import register, in Wh, as a person read it at a meter."""
     with connection.cursor() as cursor:
         version = readings.record_installation(
             cursor,
@@ -115,7 +114,9 @@ def read_register(
 def estimate_register(
     execution: Execution, place: ServicePoint, device: Device, at: datetime, since: datetime
 ) -> Estimate:
-    """Keep the register that nobody could read, as estimated from the meter's own past since an instant."""
+    """Store an import register that could not be read, estimated from the meter's own past since an instant; return
+    the estimate.
+    """
     with connection.cursor() as cursor:
         estimate = estimating.estimate_register(
             cursor, service_point_id=place.id, device_id=device.id, at=at, since=since
@@ -150,7 +151,7 @@ def _was_read(execution: Execution, place: ServicePoint, device: Device, at: dat
 
 
 def desire(execution: Execution, device_id: int, item: str, value: str | None) -> None:
-    """Let a device be told to be something; the stage `configure` tells it."""
+    """Request that a device's configuration item has a value; the stage `configure` sends it."""
     before = configuration.set_desired(
         device_id, ConfigurationItem(item), value, at=execution.recorded_at, actor=execution.actor
     )
@@ -158,12 +159,12 @@ def desire(execution: Execution, device_id: int, item: str, value: str | None) -
 
 
 def closed_difference(execution: Execution, difference_id: int) -> None:
-    """Note that a difference of payments was closed."""
+    """Record that a difference of payments was closed."""
     execution.outside.append(["difference", difference_id])
 
 
 def take_back(execution: Execution, asked: list[list[Any]]) -> None:
-    """Ask for the opposite of what an operation has asked for."""
+    """Request the opposite of everything that an operation has requested, the last first."""
     for what, *rest in reversed(asked):
         _TAKE_BACK[what](execution, *rest)
 

@@ -1,4 +1,4 @@
-"""Who works here, as what and where. Done by commands on the machine itself: a web server gives nobody a role."""
+"""Roles of staff. Only commands on the machine itself give them: a web server cannot give a role."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Dismiss(staff.Dismiss, UseCase):
 
 
 def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
-    """The user with the role, as `Employ` gives it; who has it already has it. Raises RefusedError."""
+    """Return the user with the role, given as by `Employ` where it is missing. Raises RefusedError."""
     with transaction.atomic():
         if not employments_of(email, role, area, recorded_at).exists():
             perform(
@@ -71,13 +71,13 @@ def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: dat
 
 
 def dismiss(email: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> None:
-    """As `Dismiss`; raises RefusedError where they have no such role."""
+    """End a role as `Dismiss` does. Raises RefusedError where the person does not have it."""
     perform(Dismiss(email=email, role=role, area=area), recorded_at=recorded_at, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedArea:
-    """What an area's words stand for."""
+    """The node or premise of an area, or the fault of its name."""
 
     node: Node | None = None
     premise: Premise | None = None
@@ -89,7 +89,7 @@ class NamedArea:
 
 
 def resolve_area(words: str) -> NamedArea:
-    """The node or premise of an area's words; a fault where there is none."""
+    """Return the node or premise of an area's name, such as `section North-2`; a fault where there is none."""
     if not words:
         return NamedArea()
     kind, _, code = words.strip().partition(" ")
@@ -117,7 +117,7 @@ def _of_number(code: str) -> Q:
 
 
 def staff_role_faults(role: str, area: str) -> Iterator[str]:
-    """What is wrong with a role in an area."""
+    """Yield what is wrong with a role in an area."""
     if role not in StaffRole.values:
         yield say("a role is {choices}, not {role}", choices=", ".join(StaffRole.values), role=repr(role))
     found = resolve_area(area)
@@ -128,7 +128,7 @@ def staff_role_faults(role: str, area: str) -> Iterator[str]:
 
 
 def employments_of(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
-    """Somebody's employment in a role and an area, that holds at an instant or will."""
+    """Return the employments of a person in a role and an area that are or will be in force after an instant."""
     return Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at),
         user__email__iexact=email.strip(),

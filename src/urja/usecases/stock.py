@@ -1,10 +1,10 @@
-"""The life of a meter that hangs nowhere: delivered with its keys, tested, in a fitter's hands, back, scrapped.
+"""The stages of a meter in stock: delivered with its keys, tested, issued to a fitter, returned, scrapped.
 
     delivered ─▶ tested ─▶ issued ─▶ installed ─▶ removed ─▶ tested ...
                     ◀─ returned ─┘                    └─▶ scrapped
 
-A meter is *installed* exactly while it hangs somewhere; the database holds the stock and the meter's periods to each
-other (migration `assets.0002_rules`), so that no meter is in two places.
+A meter is *installed* exactly while it has a current installation; the database keeps stock and installations
+consistent (migration `assets.0002_rules`), so that no meter is in two places.
 """
 
 import secrets
@@ -55,11 +55,11 @@ class ReceiveDevices(stock.ReceiveDevices, UseCase):
 
 
 UNIQUE: Final = {"serial": "serial number", "system_title": "system title", "sim": "SIM"}
-"""What no two meters have in common, and what it is called."""
+"""Attributes that no two meters share, with their names."""
 
 
 def known_faults(devices: Sequence[stock.Delivered], name: str, label: str) -> Iterator[str]:
-    """Meters that are known already by what they are told by."""
+    """Yield meters whose attribute belongs to a known meter already."""
     for some in _bundles([getattr(d, name) for d in devices if getattr(d, name) is not None]):
         for value, serial in (
             Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
@@ -80,7 +80,10 @@ def make_devices(
     held_by: str,
     bucket: int | None = None,
 ) -> list[Device]:
-    """Make meters of a delivery. One that hangs nowhere has a bucket of its own; its readings go by that of its premise."""
+    """Create the meters of a delivery and return them.
+
+    A meter in stock gets a random bucket; its readings are stored in the bucket of its premise.
+    """
     return Device.objects.bulk_create(
         Device(
             id=next_id(secrets.randbelow(BUCKETS) if bucket is None else bucket),
@@ -95,9 +98,9 @@ def make_devices(
 
 class _OfOne(stock.StockOperation, UseCase):
     _from: ClassVar[frozenset[Stock]]
-    """The states in which it may happen."""
+    """States from which the operation is possible."""
     _done: ClassVar[str]
-    """What it is, in a sentence."""
+    """The operation's participle, for a sentence."""
 
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
         device = Device.objects.select_for_update().filter(serial=self.serial).first()

@@ -1,4 +1,4 @@
-"""A meter has proven the keys that it was given: they are its keys from now on."""
+"""The operation by which new keys, proven by a meter, become its current keys."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Tariffs are loaded, and what that charges anew is seen."""
+"""Tariffs are loaded, and the charges that change because of them are reported."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,8 @@ from urja.core.rating import parse_tariff
 def load_tariffs(
     texts: Sequence[str], loaded_at: datetime
 ) -> tuple[list[TariffVersion], dict[str, Repriced]]:
-    """Store documents as versions of their tariffs; with what the next close charges anew because of them, by currency.
+    """Store documents as versions of their tariffs; return them, and what the next close posts because of them, by
+    currency.
 
     Raises as `rulebook.operations.load_tariff`.
     """

@@ -1,7 +1,7 @@
-"""The terms of an agreement change: load, tariff, category, policy. From a local midnight on, in the past or to come.
+"""Changes of an agreement's terms: load, tariff, category, policy; from a local midnight on, past or future.
 
-What days that are past were charged is corrected by new entries with the next close; what the meter must be told goes
-by its desired configuration.
+Charges of past days are corrected by new entries at the next close; the meter is configured by its desired
+configuration.
 """
 
 from collections.abc import Iterator
@@ -49,17 +49,17 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
 
     def values(self) -> dict[str, Any]:
-        """The columns of the terms that change, with what they become."""
+        """Return the new values of the columns that change."""
         raise NotImplementedError
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
-        """What stands against these terms at this agreement."""
+        """Yield why an agreement cannot have these terms."""
         raise NotImplementedError
 
     def agreement(self) -> Agreement | None:
-        """The agreement that holds at the connection when the change takes effect."""
+        """Return the agreement in force when the change takes effect, or None."""
         first, end = midnight(self.effective_on, zone()), midnight(self.effective_on + ONE_DAY, zone())
-        # One that begins in the course of the day changes from its beginning on; one that ended before does not.
+        # An agreement that begins during the day changes from its beginning; one that ended before the day does not.
         return (
             Agreement.objects.filter(
                 Q(valid_to=None) | Q(valid_to__gt=first),
@@ -72,7 +72,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         )
 
     def begins(self, agreement: Agreement) -> datetime:
-        """The instant from which on the new terms hold."""
+        """Return the instant from which on the new terms apply."""
         return max(midnight(self.effective_on, zone()), agreement.valid_from)
 
     def carry_out(self, execution: Execution) -> None:
@@ -162,11 +162,13 @@ class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
 
 
 def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator[str]:
-    """Why no policy would govern a supply on a day: its own where it has one, else the one of its category."""
+    """Yield why no policy would apply to a supply on a day: its own where it has one, otherwise the one of its
+    category.
+    """
     policies = policy_book()
     code = policies.code_for(own, category)
     if code is None:
-        return  # No policy is loaded at all: nobody is cut.
+        return  # No policy is loaded at all: no supply is disconnected for credit.
     policy = policies.in_force(code, day)
     if policy is not None and policy.currency != currency:
         yield say(
@@ -187,7 +189,7 @@ def policy_faults(own: str, category: str, day: date, currency: str) -> Iterator
 
 
 def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]:
-    """Why nobody can be billed by a tariff on a day, in a currency."""
+    """Yield why a tariff cannot bill an account of a currency on a day."""
     tariff = tariffs.in_force(code, day)
     if tariff is None:
         yield say(
@@ -205,9 +207,9 @@ def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]
 
 
 def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
-    """What stands against rating an agreement by a tariff from a day on, instead of by the terms before.
+    """Yield why an agreement cannot be rated by a tariff from a day on, instead of by the terms before.
 
-    Where it has a calendar of its own its periods stay what they are, whatever calendar the tariff has.
+    An agreement with a billing day of its own keeps it, whatever day the tariff has.
     """
     yield from tariff_in_force_faults(code, day, agreement.account.currency)
     if agreement.billing_day is not None:
@@ -224,7 +226,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
 
 
 def change_terms(execution: Execution, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
-    """Let an agreement's last terms say something else from an instant on; its meter is told if that has come."""
+    """Change an agreement's last terms from an instant on; its meter is configured where that instant has come."""
     current = agreement.terms_at(at)
     if current.valid_from == at:
         execution.change(current, **values)
@@ -265,7 +267,7 @@ _SAYS = {
 def configure_changed_items(
     execution: Execution, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]
 ) -> None:
-    """Let the billing meter be what its terms say by now, as far as they have changed."""
+    """Request the configuration of the billing meter by its terms, as far as they have changed."""
     device_id = billing_device(service_point_id, execution.recorded_at)
     if device_id is not None:
         for item in (_SAYS[name] for name in changed if name in _SAYS):

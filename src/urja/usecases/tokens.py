@@ -1,4 +1,4 @@
-"""Keys to the API are given out and taken back; by commands on the machine itself, as roles are."""
+"""API tokens are issued and revoked, only by commands on the machine itself, as roles are."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
-"""Taking an operation back: the registry is as it was before, and everybody learns of that as of any other change.
+"""Undoing an operation: the registry is as it was before, and dependants learn of it as of any other change.
 
-What the operation made goes, what it changed or deleted is put back from the history, step by step backwards, so that
-no rule of the database is broken on the way. The entry stays, with the number of its undoing; so does the history, of
-both. What the operation asked of others is asked the other way round (`operations.outside`).
+Rows that the operation created are deleted; rows that it changed or deleted are restored from the history, step by
+step backwards, so that no rule of the database is broken on the way. The audit entry stays, with the number of its
+undo; so does the history of both. Requests to other apps are reversed (`side_effects`).
 """
 
 # ruff: noqa: S608  (names of tables and columns are those of a constant and of the catalogue)
@@ -128,7 +128,7 @@ class Undo(undoing.Undo, UseCase):
 
 
 def _made_by(operation_id: int) -> dict[str, list[int]]:
-    """The rows that bear an operation's number, by table."""
+    """Return the rows that carry an operation's number, by table."""
     made: dict[str, list[int]] = {}
     with connection.cursor() as cursor:
         for table in RECORDED_TABLES:
@@ -141,7 +141,7 @@ def _made_by(operation_id: int) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A row as it stood before a change."""
+    """A row as it was before a change."""
 
     table: str
     row_id: int
@@ -149,7 +149,7 @@ class _Step:
     deleted: bool
 
     def take_back(self) -> None:
-        """By the columns that the history knows; those that the database makes itself are left to it."""
+        """Restore the columns that the history has; columns that the database generates are left to it."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
@@ -168,7 +168,7 @@ class _Step:
 
 
 def _steps(operation_id: int) -> list[_Step]:
-    """What stood before each of an operation's changes, the last one first."""
+    """Return the state before each of an operation's changes, the last one first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name, row_id, row::text, action = 'deleted' FROM journal.history "
@@ -198,7 +198,7 @@ WHERE c.contype = 'f' AND c.confrelid::regclass::text = ANY(%s) AND c.conrelid::
 
 
 def _standing_on(operation_id: int, made: dict[str, list[int]]) -> list[tuple[int, str]]:
-    """Later operations that have changed its rows, or made rows that name those it made."""
+    """Return later operations that have changed its rows, or created rows that refer to them."""
     pairs = [(table, id_) for table, ids in made.items() for id_ in ids]
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,8 +1,8 @@
-"""Work orders as people deal with them: opened, given to somebody, withdrawn, and done with what was found.
+"""Work orders: opened, assigned, withdrawn, and closed with a result.
 
-The orders themselves are `urja.apps.work`'s; here each step is guarded and written down, and what somebody saw at the
-meter (a register, seals) goes where such things are kept. An order to hang, exchange or take away a meter is closed by
-the operation that does so (`finish`).
+The orders themselves are in `urja.apps.work`; here each step is guarded and recorded, and what was read or done at
+the meter (a register, seals) is stored in its own tables. An order to install, exchange or remove a meter is closed
+by that operation (`close_finished_order`).
 """
 
 from collections.abc import Iterator
@@ -144,7 +144,7 @@ def open_order(
     device_id: int | None = None,
     due_at: datetime | None = None,
 ) -> WorkOrder:
-    """Let an operation send somebody; undoing it withdraws the order."""
+    """Open a work order for an operation; undoing the operation withdraws it."""
     return work.open_order(
         kind,
         service_point_id=place.id,
@@ -166,7 +166,9 @@ def close_finished_order(
     seals: tuple[str, ...] = (),
     photos: tuple[int, ...] = (),
 ) -> None:
-    """Close the unfinished order of a kind at a place, which has been done by this operation; there may be none."""
+    """Close the unfinished work order of a kind at a service point, which this operation has carried out; there may
+    be none.
+    """
     order = orders.unfinished_at(place.id, kind)
     if order is not None:
         _close(execution, order, at, result_text(kind), register_wh, seals, photos)
@@ -174,7 +176,7 @@ def close_finished_order(
 
 
 def result_text(kind: WorkOrderKind) -> str:
-    """What the operation that closes an order of this kind has done, for its result."""
+    """Return the result of an order that an operation has carried out."""
     return {
         WorkOrderKind.INSTALL: "the meter was put in",
         WorkOrderKind.EXCHANGE: "the meter was exchanged",
@@ -183,7 +185,7 @@ def result_text(kind: WorkOrderKind) -> str:
 
 
 def photo_faults(order: WorkOrder | None, photos: tuple[int, ...]) -> Iterator[str]:
-    """Photographs that were not recorded for this order."""
+    """Yield photographs that were not recorded for a work order."""
     known = {photo.id for photo in orders.photos_of(order.id)} if order is not None and photos else set()
     for number in photos:
         if number not in known:
@@ -193,7 +195,7 @@ def photo_faults(order: WorkOrder | None, photos: tuple[int, ...]) -> Iterator[s
 def seal_faults(
     device: Device | None, put_on: tuple[str, ...], taken_off: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Seals that are somewhere else, or not there."""
+    """Yield seals that are on another meter, or not on this one."""
     for number in put_on:
         if not 0 < len(number) <= 32:
             yield say("a seal's number has 1 to 32 characters, not {count}", count=len(number))
@@ -218,7 +220,7 @@ def record_seals(
     put_on: tuple[str, ...],
     taken_off: tuple[str, ...] = (),
 ) -> None:
-    """Note which seals were put on and taken off."""
+    """Record the seals that were put on and removed."""
     for seal in Seal.objects.filter(number__in=taken_off, device=device, removed_at=None):
         execution.change(seal, removed_at=max(at, seal.applied_at))
     for number in put_on:
@@ -248,7 +250,7 @@ def _close(
 
 
 def _faults_of(work_order_id: int) -> Iterator[str]:
-    """Why nothing can be done with an order; holds it until the transaction ends."""
+    """Yield why a work order cannot be changed; the order is locked until the transaction ends."""
     order = WorkOrder.objects.select_for_update(no_key=True).filter(id=work_order_id).first()
     if order is None:
         yield say("there is no work order {work_order_id}", work_order_id=work_order_id)
@@ -263,7 +265,7 @@ def _faults_of(work_order_id: int) -> Iterator[str]:
 
 
 def _employed(email: str, at: datetime) -> int | None:
-    """The user's number of somebody who works here."""
+    """Return the user number of a member of staff, or None."""
     held = Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), user__email=email.strip().lower(), valid_from__lte=at
     )

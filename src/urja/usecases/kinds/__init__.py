@@ -1,7 +1,8 @@
-"""Every kind of operation that can be asked for: its fields, without its doing.
+"""The kinds of operation that a caller may request: their fields, without guards and without effects.
 
-The web shows them as forms, records what is asked for, and has no way to more. A use case of the same name in
-`urja.usecases` derives from each, with the guards and the doing.
+The web builds forms and the API from these structs and records requests; it can import nothing that carries an
+operation out (contract `use-case-kinds`). A use case of the same name in `urja.usecases` derives from each and adds
+the guards and the execution.
 """
 
 from typing import Final
@@ -85,7 +86,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     connections.UpsertFromSystem,
     work_orders.WithdrawWorkOrder,
 )
-"""The API, the forms of the console and the table of roles go by it."""
+"""All operations. The API, the console's forms and the table of roles are built from this tuple."""
 
 BY_KIND: Final[dict[str, type[Operation]]] = {operation.kind(): operation for operation in ALL}
-"""By the name that the audit has."""
+"""Operations by kind: the name that the audit stores, such as `move_in`."""

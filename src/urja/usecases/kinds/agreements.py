@@ -1,4 +1,4 @@
-"""Agreements begin, change and end: who pays for a connection, and by which terms."""
+"""Operations on agreements: who pays for a service point, from when to when, and on which terms."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -9,140 +9,154 @@ from urja.apps.journal.operation import Operation
 
 
 class IncomingConsumer(Operation, kw_only=True):
-    """Somebody for whom an agreement is made: a person who is known, or one that is made of what is given."""
+    """The consumer for whom an agreement is made: a known person, or a new one from the given name and addresses."""
 
     consumer_id: int | None = None
-    """Number of a person who is known; else they are found by the e-mail address, or made."""
+    """Number of a known person; left out, the person is found by the e-mail address, or created."""
     name: str = ""
     email: str = ""
-    """What they sign in with; one who is known by it is that person."""
+    """The address for signing in; a person who is known by it is taken as the consumer."""
     phone: str | None = None
-    """Where their messages go, as people write it: 98123 45678, 98123-45678."""
+    """Where messages are sent, in the usual notations: 98123 45678, 98123-45678."""
     language: str = "en"
 
 
 class MoveIn(IncomingConsumer, kw_only=True):
-    """Somebody takes supply at a connection that nobody has: account, terms, access, opening credit and deposit."""
+    """Start an agreement at a vacant service point: account, terms, access, opening credit and security deposit."""
 
     consumer_number: str
     at: datetime
     tariff_code: str
     sanctioned_load_w: int
     category: str = ""
-    """Which policy governs it; empty for the one that governs everybody else."""
+    """Consumer category, which selects the policy; empty for the default policy."""
     policy: str = ""
-    """The code of a policy of its own, whatever its category has; empty for none."""
+    """Code of a policy for this supply alone, whatever its category; empty for none."""
     payment_mode: str = "prepaid"
     metering_mode: str = "forward"
     billing_day: int | None = None
-    """On which day of a month its billing periods begin, 1 to 28, to its end; left out, its tariff says so."""
+    """Day of the month, 1 to 28, on which billing periods begin, for the whole agreement; left out, the tariff's day."""
     register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
+    """Import register read at that instant, in Wh; left out where the register is known at that instant."""
     credit_minor: int = 0
-    """An opening credit that was paid."""
+    """Opening credit that was paid, in minor units."""
     deposit_minor: int = 0
-    """A security deposit that was taken; prepaid supplies give none."""
+    """Security deposit that was taken, in minor units; 0 for prepaid supplies."""
     currency: str = "INR"
 
 
 class MoveOut(Operation, kw_only=True):
-    """Whoever has a connection leaves it: the register is read, and what is left is paid back or transferred.
+    """End a consumer's agreement: the register is read, and the remaining balance is refunded or transferred.
 
-    Once every day up to then is charged and none of it is provisional; until then it stays on the account.
+    The balance stays on the account until every day up to then is charged and no charge is provisional.
     """
 
     consumer_number: str
     at: datetime
     register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
+    """Import register read at that instant, in Wh; left out where the register is known at that instant."""
     transfer_to: int | None = None
-    """Number of the account that the rest goes to; left out, it is paid back."""
+    """Number of the account that receives the remaining balance; left out, it is refunded."""
     consented: bool = False
     """The consumer has agreed to the transfer."""
     hold_vacant: bool = True
-    """Hold the supply off until somebody moves in."""
+    """Keep the supply disconnected until the next move-in."""
 
 
 class TransferOwnership(IncomingConsumer, kw_only=True):
-    """The same supply is somebody else's from an instant on: another account, the same terms, and light all the time."""
+    """Transfer a supply to another consumer at an instant: a new account, the same terms, no interruption of supply."""
 
     consumer_number: str
     at: datetime
     register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
+    """Import register read at that instant, in Wh; left out where the register is known at that instant."""
     remaining: Literal["refund", "transfer"] = "refund"
-    """`transfer`: what is left on the old account goes to the new one."""
+    """`transfer`: the remaining balance of the old account goes to the new one."""
     consented: bool = False
-    """Whoever has it so far has agreed to that."""
+    """The previous owner has agreed to that transfer."""
     credit_minor: int = 0
-    """An opening credit that the new owner has paid."""
+    """Opening credit that the new owner has paid, in minor units."""
     deposit_minor: int = 0
     policy: str | None = None
-    """The code of a policy of its own from then on, empty for none; left out, it stays as it is."""
+    """Code of a policy for this supply alone from then on, empty for none; left out, it does not change."""
     billing_day: int | None = None
-    """On which day of a month the new owner's billing periods begin, 1 to 28; left out, as the agreement before has it."""
+    """Day of the month, 1 to 28, on which the new owner's billing periods begin; left out, the previous agreement's
+    day.
+    """
 
 
 class ChangeOfTerms(Operation, kw_only=True):
-    """What changes of terms have in common: whose, and from which day on."""
+    """Fields that all changes of terms share: the service point and the day."""
 
     consumer_number: str
     effective_on: date
-    """The local day from whose first instant on the new terms hold; on the agreement's first day, from its beginning."""
+    """Local day from whose first instant the new terms apply; on the agreement's first day, from the agreement's
+    start.
+    """
 
 
 class ChangeLoad(ChangeOfTerms, kw_only=True):
-    """Sanction another load. Only what is priced by the load is charged anew; the meter's load limit follows."""
+    """Change the sanctioned load. Only charges that depend on the load are calculated again; the meter's load limit
+    follows.
+    """
 
     sanctioned_load_w: int
+    """In W."""
 
 
 class ChangeCategory(ChangeOfTerms, kw_only=True):
-    """Rate a supply by another tariff, and let another policy govern it, unless it has one of its own."""
+    """Rate a supply by another tariff and change its category, which selects the policy unless the supply has its
+    own.
+    """
 
     tariff_code: str
     category: str | None = None
-    """Which policy governs it: empty for the one that governs everybody else; left out, it stays as it is."""
+    """Consumer category, empty for the default policy; left out, it does not change."""
 
 
 class ChangePolicy(ChangeOfTerms, kw_only=True):
-    """Let a policy of its own govern a supply whatever its category, or let its category say so again."""
+    """Give a supply a policy of its own whatever its category, or let the category select the policy again."""
 
     policy: str = ""
-    """The code of a loaded policy; empty for the one that its category has."""
+    """Code of a loaded policy; empty for the policy of the category."""
     reason: str
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bill that is not paid, or what is left of it."""
+    """An unpaid bill, or the unpaid part of one."""
 
     bill: str
-    """Its number."""
+    """Number of the bill."""
     due_on: date
-    """When it first was due: dues are time-barred by it, however often they were billed again."""
+    """First due date. Dues become time-barred by it, even where they were billed again later."""
     principal_minor: int
+    """In minor units."""
     surcharge_minor: int = 0
-    """For paying late. Schemes that waive dues waive this and no principal."""
+    """Late-payment surcharge in minor units. Schemes that waive dues waive the surcharge and never the principal."""
 
 
 class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
-    """Let a supply that is paid for by bills be prepaid from a day on."""
+    """Convert a postpaid supply to prepaid from a day on."""
 
     bills: tuple[Bill, ...] = ()
-    """What is owed by the last bill: it and those before it."""
+    """Dues of the last bill and of the bills before it."""
     billed_here: bool = True
-    """The bills are of what was posted here: they leave the balance. Not so where another system billed them."""
+    """The bills cover charges that were posted here, so their amount leaves the balance. False where another system
+    billed them.
+    """
     credit_minor: int = 0
-    """What the last bill left in the consumer's favour and no posting here knows of."""
+    """Credit of the last bill that no posting here contains, in minor units."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
-    """A security deposit pays the arrears and what is left of it comes to the balance; all of it does; or none."""
+    """Use of the security deposit: `arrears` pays the arrears first and credits the remainder to the balance;
+    `balance` credits all of it; `keep` leaves it as it is.
+    """
     tariff_code: str | None = None
     """Where prepaid supplies have a tariff of their own."""
 
 
 class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
-    """Let a prepaid supply be paid for by bills from a day on. Its credit stays; a plan of instalments ends."""
+    """Convert a prepaid supply to postpaid from a day on. Its credit stays; a plan of instalments ends."""
 
     deposit_minor: int = 0
-    """A security deposit that was taken for it."""
+    """Security deposit that was taken for it, in minor units."""
     tariff_code: str | None = None

@@ -1,4 +1,4 @@
-"""Connections are made, disconnected, reconnected and protected; outside systems tell of theirs."""
+"""Operations on service points: create, disconnect, reconnect, protect, and take over from outside systems."""
 
 from datetime import datetime
 
@@ -6,50 +6,50 @@ from urja.apps.journal.operation import Operation
 
 
 class NewConnection(Operation, kw_only=True):
-    """A service point at a premise, known or new, with its place in the administration and in the grid."""
+    """Create a service point at a known or new premise, and place it in the administration and in the grid."""
 
     consumer_number: str
     connected_at: datetime
-    """From when on it hangs in the trees."""
+    """From when on it is placed under the nodes that are named."""
     premise_code: str = ""
-    """Of a premise that is there, or of the new one; empty: a new one without a code."""
+    """Code of a known premise, or of the new one; empty creates a premise without a code."""
     premise_name: str = ""
-    """Of a new premise."""
+    """Name of a new premise."""
     premise_kind: str = "house"
     part_of: str = ""
-    """Code of the society, tower or complex that a new premise is part of."""
+    """Code of the society, tower or complex that a new premise belongs to."""
     address: str = ""
     pin_code: str = ""
     purpose: str = "consumer"
     commodity: str = "electricity"
     licensee: str = ""
-    """Code of the licensee; empty where there is one utility and nothing to be told apart."""
+    """Code of the licensee; empty where the installation serves one utility only."""
     administration: str = ""
-    """A level and a code, such as `section North-2`."""
+    """Level and code, such as `section North-2`."""
     grid: str = ""
-    """A level and a code, such as `transformer T1` or `pole P-77`."""
+    """Level and code, such as `transformer T1` or `pole P-77`."""
     phase: str = ""
-    """`R`, `Y`, `B` or `RYB`; empty where nobody knows."""
+    """`R`, `Y`, `B` or `RYB`; empty where it is not known."""
     note: str = ""
-    """For whoever goes there."""
+    """Note for the fitter."""
     due_at: datetime | None = None
 
 
 class DisconnectTemporarily(Operation, kw_only=True):
-    """Hold a supply off for a reason; the stage `decide` switches, by the meter or by somebody's hand.
+    """Disconnect a supply for a reason; the stage `decide` opens the relay, or opens a work order where it cannot.
 
-    A protected home is held off only for what no protection binds (`core.policy.HOLDS`); for the rest the hours of its
-    policy are waited for.
+    A protected household is disconnected only for reasons that protection does not cover (`core.policy.HOLDS`); for
+    the other reasons the permitted hours of its policy apply.
     """
 
     consumer_number: str
     reason: str
-    """`overload`, `request` (the consumer's own), `safety`, `tamper`, `vacant`. A disputed bill is none."""
+    """`overload`, `request` (by the consumer), `safety`, `tamper`, `vacant`. A disputed bill is not a reason."""
     note: str
 
 
 class Reconnect(Operation, kw_only=True):
-    """Take one reason to hold a supply off away; it comes back when none is left."""
+    """Release one reason for which a supply is disconnected; it is reconnected when no reason remains."""
 
     consumer_number: str
     reason: str
@@ -57,43 +57,43 @@ class Reconnect(Operation, kw_only=True):
 
 
 class DisconnectPermanently(Operation, kw_only=True):
-    """A connection ends: its last read, its agreement, and its meter, which is taken away now or by a work order."""
+    """End a service point: its last read and its agreement, and its meter, which is removed now or by a work order."""
 
     consumer_number: str
     at: datetime
     register_wh: int | None = None
-    """The import register as read at that moment; left out where it is known then."""
+    """Import register read at that instant, in Wh; left out where the register is known at that instant."""
     meter_removed: bool = False
-    """The meter was taken away then; else somebody is sent to do so."""
+    """The meter was removed at that instant; otherwise a work order asks for its removal."""
     estimated: bool = False
-    """It was taken away and nobody will read it any more: its last register is estimated, and says so."""
+    """The meter was removed and its register can no longer be read: the last read is estimated, and marked so."""
     transfer_to: int | None = None
-    """Number of the account that the rest goes to; left out, it is paid back."""
+    """Number of the account that receives the remaining balance; left out, it is refunded."""
     consented: bool = False
     note: str = ""
 
 
 class ReopenServicePoint(Operation, kw_only=True):
-    """A connection that had ended may be supplied again: a meter, its commissioning and somebody's moving in follow."""
+    """Open a permanently disconnected service point again; installation, commissioning and move-in follow."""
 
     consumer_number: str
     note: str
 
 
 class Protect(Operation, kw_only=True):
-    """Give the customer of a supply a protected status."""
+    """Give the consumer of a supply a protected status."""
 
     consumer_number: str
     kind_of_protection: str
     """`medical`, `never_cut`."""
     evidence: str
-    """What proves it: a certificate's number, an order."""
+    """Proof, such as the number of a certificate or an order."""
     protected_from: datetime
     protected_until: datetime | None = None
 
 
 class EndProtection(Operation, kw_only=True):
-    """End a protected status at an instant, which may be to come."""
+    """End a protected status at an instant, which may be in the future."""
 
     consumer_number: str
     kind_of_protection: str
@@ -102,19 +102,20 @@ class EndProtection(Operation, kw_only=True):
 
 
 class RecordLetter(Operation, kw_only=True):
-    """Note that a letter which announces the disconnection of a supply was posted to its customer."""
+    """Record that a letter which announces a disconnection was posted to the consumer."""
 
     consumer_number: str
     posted_at: datetime
     reference: str
-    """What proves it: the number of the registered letter, of the dispatch register."""
+    """Proof of posting: the number of the registered letter or of the entry in the dispatch register."""
 
 
 class UpsertFromSystem(Operation, kw_only=True):
-    """What an outside system says of a person, a premise or a service point that it knows by its own number.
+    """Store what an outside system reports about a person, a premise or a service point that it knows by its own
+    number.
 
-    The object is made where it is not known, changed where it is. A service point is known by its consumer number too,
-    a person who signs in by the e-mail address.
+    The object is created where it is not known and changed where it is. A service point is also recognised by its
+    consumer number, a person who signs in by the e-mail address.
     """
 
     system: str
@@ -122,6 +123,6 @@ class UpsertFromSystem(Operation, kw_only=True):
     object: str
     """`person`, `premise` or `service_point`."""
     external_id: str
-    """What the system calls it."""
+    """Number of the object in that system."""
     attributes: dict[str, str | None]
-    """What it says, as text; from then on it owns these. None is nothing."""
+    """Reported attributes as text; the system owns them from then on. Null empties an attribute."""

@@ -1,4 +1,4 @@
-"""Operations read from plain values, as the web has recorded them or somebody has typed them."""
+"""Operations decoded from plain values: from recorded web requests and from the command line."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,10 @@ from urja.base.storable import faults_of
 
 
 def decode[Asked: Operation](kind: str, content: Any, known: Mapping[str, type[Asked]]) -> Asked:
-    """The operation of a name from plain values; raises RefusedError with the name of the field that is wrong."""
+    """Return the operation of a kind from plain values.
+
+    Raises RefusedError with the name of the field that is wrong, or where there is no such kind.
+    """
     if kind not in known:
         raise RefusedError([say("there is no operation {kind}", kind=repr(kind))])
     try:
@@ -29,6 +32,6 @@ _AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
 
 
 def _fault(text: str) -> str:
-    """Msgspec's own words, with the field first: it names fields and types, never a value."""
+    """Put the field before msgspec's message, which names fields and types and never a value."""
     at = _AT.fullmatch(text)
     return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)

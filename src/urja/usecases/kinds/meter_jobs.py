@@ -1,4 +1,4 @@
-"""What one meter or many are asked."""
+"""Operations that send a request or command to one meter or to many."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,27 +8,29 @@ from urja.base.sentences import say
 
 
 class MeterJobRequest(Operation, kw_only=True):
-    """What the operations for one meter or many have in common; none of them itself."""
+    """Fields that all requests to meters share; not an operation itself."""
 
     undoable = False
     instead = say("cancel_meter_job cancels what was not sent yet")
     either = ("meters", "under")
 
     meters: tuple[str, ...] = ()
-    """Serials or consumer numbers."""
+    """Serial numbers or consumer numbers."""
     under: str = ""
-    """In their place a level and a code, such as `section North-2` or `transformer T1`: all meters there."""
+    """Instead of a list: a level and a code, such as `section North-2` or `transformer T1`, for all meters placed
+    under it.
+    """
     good_rows_only: bool = False
-    """Go ahead with the rows that name a meter which can be asked, where others do not."""
+    """Go ahead with the rows that name a suitable meter, even where other rows do not."""
     good_for_minutes: int = 60
-    """What is not done by then is given up."""
+    """Business minutes after which pending rows are given up."""
     reason: str
 
 
 class ReadMeters(MeterJobRequest, kw_only=True):
-    """Read meters now. The rows are stored as reads, events and intervals as any that are pulled, and shown as read.
+    """Read meters now. Rows are stored like any pulled reads, events and intervals, and shown as they were read.
 
-    The nameplate and the billing profile are shown alone.
+    The nameplate and the billing profile are only shown.
     """
 
     what: Literal[
@@ -41,38 +43,44 @@ class ReadMeters(MeterJobRequest, kw_only=True):
         "nameplate",
     ] = "instantaneous"
     from_at: datetime | None = None
-    """Of a profile that has a period: rows from then on; left out, as far back as is usual for it."""
+    """For a profile with a period: rows from this instant on; left out, as far back as is usual for that profile."""
     to_at: datetime | None = None
-    """Up to then; left out, up to now."""
+    """Rows up to this instant; left out, up to now."""
 
 
 class SetClocks(MeterJobRequest, kw_only=True):
-    """Set meters' clocks to the business time; each row says how far its clock was off before, and is afterwards."""
+    """Set the clocks of meters to business time; each row reports the deviation before and after."""
 
 
 class ChangeKeys(MeterJobRequest, kw_only=True):
-    """Give meters new keys, which the head end makes and nobody sees. Until a meter has proven them both pairs are good."""
+    """Give meters new keys, which the head end creates and shows to no one. Both pairs are valid until the meter
+    proves the new one.
+    """
 
     good_for_minutes: int = 24 * 60
 
 
 class ShowText(MeterJobRequest, kw_only=True):
-    """Show a text on meters' displays until another is shown; an empty one takes away what is shown."""
+    """Show a text on the displays of meters until another text is shown; an empty text clears it."""
 
     text: str = ""
-    """Letters, digits and marks of ASCII, which is what displays show; as long as the display of each meter's type."""
+    """ASCII letters, digits and punctuation, which is what displays show; at most as long as the display of the
+    meter's type.
+    """
 
 
 class TestRelays(MeterJobRequest, kw_only=True):
-    """Open load switches and close them again, where somebody is supplied: a disconnection as any that is ordered.
+    """Open and close the relays of meters in service: each test is a disconnection like any other.
 
-    Protected people and hours, the policy and the head end's ceilings bind each; so do the thresholds of approvals. Only
-    so few at a time are off. A meter that is not in service yet is tested when it is commissioned.
+    Protected consumers and hours, the policy, the head end's ceilings and the approval thresholds apply. Only a few
+    meters are disconnected at a time. A meter that is not in service yet is tested by its commissioning.
     """
 
 
 class CancelMeterJob(Operation, kw_only=True):
-    """End what a job has not sent yet. What was sent goes on; of switches none is opened any more, and what is open closes."""
+    """Cancel the rows of a job that were not sent yet. Sent rows run on; no further relay is opened, and open relays
+    are closed.
+    """
 
     undoable = False
     instead = say("the meters are asked again by another job")

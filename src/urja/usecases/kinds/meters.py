@@ -1,4 +1,4 @@
-"""Meters at connections: installed, commissioned, exchanged, removed, with their keys."""
+"""Operations on meters at service points: install, commission, exchange, remove, and their keys."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,22 +10,22 @@ from urja.base.sentences import say
 
 
 class InstallMeter(Operation, kw_only=True):
-    """Put a meter that hangs nowhere at a service point. Nothing is billed before it is commissioned.
+    """Install a meter from stock at a service point. Billing begins only after commissioning.
 
-    The work order that asked for it is done with it.
+    An open work order for the installation is closed with it.
     """
 
     consumer_number: str
     serial: str
     installed_at: datetime
     register_wh: int
-    """The import register as read at that moment."""
+    """Import register read at that instant, in Wh."""
     role: str = "billing"
     """`billing`, `check`, `generation` or `source`."""
 
     ratio_primary: int = 1
     ratio_secondary: int = 1
-    """Of current and voltage transformers before it that the meter does not reckon in."""
+    """Ratio of the current and voltage transformers that the meter does not apply itself."""
     seals: tuple[str, ...] = ()
     """Numbers of the seals that were put on it."""
     photos: tuple[int, ...] = ()
@@ -33,73 +33,82 @@ class InstallMeter(Operation, kw_only=True):
 
 
 class RemoveMeter(Operation, kw_only=True):
-    """Take a meter away from where it hangs; its seals are off with it."""
+    """Remove a meter from its service point; its seals count as removed with it."""
 
     serial: str
     removed_at: datetime
     register_wh: int | None = None
-    """The import register as read at that moment; none where it was not read: then it is waited for, or estimated."""
+    """Import register read at that instant, in Wh; left out where it was not read: the last read stays pending, or is
+    estimated.
+    """
     estimated: bool = False
-    """Nobody will read it any more: it is estimated, and says so. Else `correct_last_read` gives it later."""
+    """The register can no longer be read: it is estimated, and marked so. Otherwise `correct_last_read` supplies it
+    later.
+    """
 
 
 class ExchangeMeter(Operation, kw_only=True):
-    """Take a meter away and hang another one in its place, at one instant.
+    """Replace the meter of a service point by another one at one instant.
 
-    The new meter is billed by from its first read on, once it has passed commissioning (`first_billed_at`).
+    Once the new meter has passed commissioning, it bills from its first read (`first_billed_at`).
     """
 
     consumer_number: str
     at: datetime
     old_register_wh: int | None
-    """The old meter's last import register; none where it could not be read: then it is estimated, and says so."""
+    """Last import register of the old meter, in Wh; null where it could not be read: then it is estimated, and marked
+    so.
+    """
     new_serial: str
     new_register_wh: int
+    """First import register of the new meter, in Wh."""
     reason: str
     role: str = "billing"
-    """Which of the place's meters: `billing`, `check`, `generation` or `source`."""
+    """Which meter of the service point: `billing`, `check`, `generation` or `source`."""
     ratio_primary: int | None = None
     ratio_secondary: int | None = None
-    """Of the transformers before the new meter; none where they are those that were before the old one."""
+    """Ratio of the transformers before the new meter; left out, the ratio of the old one."""
     seals: tuple[str, ...] = ()
-    """Numbers of the seals on the new meter; those of the old one are off with it."""
+    """Numbers of the seals on the new meter; the seals of the old one count as removed."""
 
 
 class CorrectLastRead(Operation, kw_only=True):
-    """The last register of a meter that was taken away, as it was read after all, in the laboratory for instance.
+    """Correct the last register of a removed meter, for instance after a reading in the laboratory.
 
-    What was charged by the read or the estimate before, or not charged where there was neither, is put right by the
-    next close's differences; then the account is settled, or what was settled already is.
+    The next close posts the difference to what the earlier read or estimate charged. Then the account is settled, or
+    its settlement corrected.
     """
 
     serial: str
     register_wh: int | None = None
-    """The import register as it stood when the meter was taken away; left out only where it is estimated."""
+    """Import register at the removal, in Wh; left out only where it is estimated."""
     estimated: bool = False
-    """Nobody can read it any more, and nothing is known of it: it is estimated, and says so."""
+    """The register can no longer be read and is not known: it is estimated, and marked so."""
     reason: str
     removed_at: datetime | None = None
-    """Which removal, where the meter was taken away more than once; none is the last one."""
+    """Which removal, where the meter was removed more than once; left out, the last one."""
 
 
 class ChangeRatio(Operation, kw_only=True):
-    """Other current or voltage transformers before the same meter, which does not reckon them in itself."""
+    """Record other current or voltage transformers before the same meter, whose ratio the meter does not apply
+    itself.
+    """
 
     consumer_number: str
     at: datetime
     primary: int
     secondary: int
     register_wh: int
-    """The import register as read at that moment: before it the old ratio holds, after it the new one."""
+    """Import register read at that instant, in Wh: the old ratio applies before it, the new one after it."""
     reason: str
     role: str = "billing"
 
 
 class SwapMeters(Operation, kw_only=True):
-    """Swap two meters back that hang at each other's place since an instant.
+    """Exchange the records of two meters that were recorded at each other's service point since an instant.
 
-    What was charged is put right by the next close's differences. It is not undone but done again: by then each has
-    sent more from its new place.
+    The next close posts the differences. This is not undone but repeated, since both meters have sent more data from
+    their new service points by then.
     """
 
     undoable: ClassVar[bool] = False
@@ -112,32 +121,34 @@ class SwapMeters(Operation, kw_only=True):
 
 
 class Commission(Operation, kw_only=True):
-    """Call a meter that was hung up: keys, identity, firmware, register, clock, payment mode, and its switch if asked."""
+    """Call an installed meter and check keys, identity, firmware, register, clock, payment mode, and the relay on
+    request.
+    """
 
     serial: str
     relay_test: bool = False
-    """Open and close the load switch: only where nobody is supplied yet."""
+    """Open and close the relay: only where no consumer is supplied yet."""
     payment_mode: str = ""
-    """`prepaid` or `postpaid`; left out, what the agreement says, where there is one."""
+    """`prepaid` or `postpaid`; left out, the payment mode of the agreement, where there is one."""
     again: bool = False
-    """Call a meter that is in service already, such as after a change of its firmware: what it pushes is read anew."""
+    """Call a meter that is in service already, for instance after a firmware change: its push layout is read again."""
 
 
 class RecordCommissioning(Operation, kw_only=True):
-    """Put a meter into service that has passed every check of a call. The stage does this; nobody asks for it."""
+    """Put a meter into service that has passed every check of a call. Only the pipeline's stage requests it."""
 
     call_id: int
     read_at: datetime
     register_wh: int
-    """The register as the call has read it: what is billed begins from it, but for a meter in another's place."""
+    """Register that the call has read, in Wh: billing begins from it, except for a meter that replaced another."""
     firmware: str
-    """As the meter tells it."""
+    """As the meter reports it."""
 
 
 class Hanging(Operation, kw_only=True):
-    """A meter of the network's own and the place where it hangs: a service point without any agreement.
+    """Install a meter of the network, such as a transformer's, at a new service point without an agreement.
 
-    Keys are wrapped already.
+    Its keys are wrapped already.
     """
 
     secret: ClassVar[frozenset[str]] = frozenset(
@@ -154,23 +165,23 @@ class Hanging(Operation, kw_only=True):
     wrapped_hls_secret: bytes | None = None
     wrapped_master: bytes | None = None
     register_wh: int
-    """The import register as read at `valid_from`: what is metered here begins from it."""
+    """Import register read at `valid_from`, in Wh: metering here begins from it."""
     valid_from: datetime
     premise_name: str = ""
     consumer_number: str = ""
-    """Empty: the meter's serial number."""
+    """Empty for the meter's serial number."""
     address: str | None = None
-    """Where a meter is that does not dial (`urja.base.meter_address`)."""
+    """Address of a meter that does not dial in (`urja.base.meter_address`)."""
     transformer: str | None = None
-    """Code of a transformer that is there already."""
+    """Code of a known transformer."""
     load_switch: bool = True
-    """Whether the meter can cut the supply, as its type says."""
+    """Whether the meter has a relay, as its type says."""
     bucket: int | None = None
-    """Drawn unless given."""
+    """Shard bucket; drawn at random unless given."""
 
 
 class Adoption(Hanging, kw_only=True):
-    """Everything that one supply needs: a meter on a wall, and an agreement with a person."""
+    """Take over an installed meter with its service point and the agreement of a consumer."""
 
     tariff_code: str
     sanctioned_load_w: int
@@ -180,19 +191,19 @@ class Adoption(Hanging, kw_only=True):
     credit_minor: int = 0
     language: str = "en"
     phone: str | None = None
-    """Where the person's messages go, as people write it: 98123 45678, 98123-45678."""
+    """Where messages are sent, in the usual notations: 98123 45678, 98123-45678."""
     category: str = ""
-    """Which policy governs the supply; empty for the one that governs everybody else."""
+    """Consumer category, which selects the policy; empty for the default policy."""
     policy: str = ""
-    """The code of a policy of its own, whatever its category has; empty for none."""
+    """Code of a policy for this supply alone, whatever its category; empty for none."""
     converted_at: datetime | None = None
-    """When the supply became prepaid; none where it always was."""
+    """When the supply became prepaid; left out where it always was."""
     billing_day: int | None = None
-    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
+    """Day of the month, 1 to 28, on which billing periods begin; left out, the tariff's day."""
 
 
 class TakeNewKeys(Operation, kw_only=True):
-    """Make the new keys of a device its own. Only the pipeline does it, when a session was opened under them."""
+    """Make the new keys of a device its current keys. Only the pipeline does this, after a session opened with them."""
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("the meter has these keys: it can be given others")
@@ -202,7 +213,9 @@ class TakeNewKeys(Operation, kw_only=True):
 
 
 class Rewrapped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One device: the columns of it, and of keys that it is being given, that are wrapped anew."""
+    """The wrapped keys of one device under the new key-encryption key: its current keys and keys under change, by
+    column.
+    """
 
     device_id: int
     own: dict[str, bytes] = {}
@@ -210,7 +223,7 @@ class Rewrapped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class RewrapKeys(Operation, kw_only=True):
-    """Keep keys under the new key-encryption key. Only `urja keys rotate-master` does it."""
+    """Store wrapped keys under a new key-encryption key. Only `urja keys rotate-master` does this."""
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("the key-encryption key can be changed once more")
@@ -218,5 +231,5 @@ class RewrapKeys(Operation, kw_only=True):
     devices: tuple[Rewrapped, ...]
 
     def content(self) -> dict[str, Any]:
-        """The audit keeps how many, and no key, wrapped or not."""
+        """Return what the audit stores: the number of devices, and no key, wrapped or not."""
         return {"devices": len(self.devices)}

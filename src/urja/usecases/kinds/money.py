@@ -1,4 +1,4 @@
-"""Arrears in instalments, and payments that fit nothing."""
+"""Operations on instalments of old dues and on differences of payments."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -8,39 +8,41 @@ from urja.base.sentences import say
 
 
 class AgreeInstalments(Operation, kw_only=True):
-    """Let what is owed by old bills be paid off by instalments from a day on."""
+    """Agree that old dues are paid in instalments from a day on."""
 
     consumer_number: str
     every: Literal["day", "month"]
     amount_minor: int
-    """Of each; the last one is what is left."""
+    """Each instalment in minor units; the last one is the remainder."""
     first_due_on: date
-    """The local day with whose close the first is posted; each month the same day, or its last."""
+    """Local day with whose close the first instalment is posted; monthly ones follow on the same day, or the month's
+    last.
+    """
     reason: str
 
 
 class EndInstalments(Operation, kw_only=True):
-    """End a plan of instalments before all is paid; what is still owed is then paid by the policy's share again."""
+    """End a plan of instalments before all is paid; the policy's share of recharges then pays the remaining dues."""
 
     consumer_number: str
     from_on: date
-    """The first local day on which it holds no longer; on the day of the first instalment it never did."""
+    """First local day without the plan; on the day of the first instalment the plan never took effect."""
     reason: str
 
 
 class RecordDuesPaid(Operation, kw_only=True):
-    """The last instalment is posted and nothing is owed any more: the plan has come to its end."""
+    """End a plan of instalments whose last instalment is posted and whose dues are paid."""
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("what is owed again is agreed upon anew by agree_instalments")
 
     plan_id: int
     from_on: date
-    """The day after the last instalment; that of the first where none was posted."""
+    """Day after the last instalment; the first due day where none was posted."""
 
 
 class NoteDifference(Operation, kw_only=True):
-    """Write down what was found out about a difference; it stays open, or closed, as it is."""
+    """Add a note about a difference of payments; its state does not change."""
 
     undoable: ClassVar[bool] = False
 
@@ -49,7 +51,7 @@ class NoteDifference(Operation, kw_only=True):
 
 
 class CloseDifference(Operation, kw_only=True):
-    """A difference is settled, with the gateway, the bank or in the books: nobody need look any more."""
+    """Close a difference that is settled with the gateway, the bank or in the ledger."""
 
     difference_id: int
     reason: str

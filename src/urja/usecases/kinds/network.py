@@ -1,4 +1,4 @@
-"""The trees: nodes, what they hang on, and what hangs on them."""
+"""Operations on the network and areas: nodes, their parents, and the service points placed under them."""
 
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,7 @@ PHASES: Final = ("", "R", "Y", "B", "RYB")
 
 
 class AddTransformer(Operation, kw_only=True):
-    """A transformer on a feeder; the feeder too, where nobody has heard of it."""
+    """Add a transformer to a feeder; the feeder is created where it is not known."""
 
     code: str
     feeder: str
@@ -17,25 +17,25 @@ class AddTransformer(Operation, kw_only=True):
 
 
 class MoveNode(Operation, kw_only=True):
-    """From an instant on a feeder hangs on another substation, a transformer on another feeder, a section on another
-    subdivision; with all that hangs below.
+    """Place a node under another parent from an instant on, such as a feeder under another substation, with all below
+    it.
     """
 
     node: str
-    """A level and a code, such as `feeder F1`."""
+    """Level and code, such as `feeder F1`."""
     parent: str
-    """What it hangs on from then on, such as `substation SS2`."""
+    """New parent as level and code, such as `substation SS2`."""
     moved_at: datetime
 
 
 class MoveServicePoint(Operation, kw_only=True):
-    """A service point to another section, another transformer or pole, or another phase: from an instant on."""
+    """Place a service point under another section, transformer or pole, or on another phase, from an instant on."""
 
     consumer_number: str
     moved_at: datetime
     administration: str = ""
-    """A level and a code, such as `section North-2`; empty: as it is."""
+    """Level and code, such as `section North-2`; empty leaves it unchanged."""
     grid: str = ""
-    """A level and a code, such as `transformer T1` or `pole P-77`; empty: as it is."""
+    """Level and code, such as `transformer T1` or `pole P-77`; empty leaves it unchanged."""
     phase: str = ""
-    """`R`, `Y`, `B` or `RYB`; empty: as it is."""
+    """`R`, `Y`, `B` or `RYB`; empty leaves it unchanged."""

@@ -1,4 +1,4 @@
-"""What is known of people, and what they sign in with."""
+"""Operations on personal data of consumers and on their sign-in addresses."""
 
 from typing import ClassVar
 
@@ -9,27 +9,27 @@ from urja.base.sentences import say
 
 
 class CorrectConsumer(Operation, kw_only=True):
-    """Put right what is known of a person. What is left out stays.
+    """Correct a consumer's personal data. Fields that are left out do not change.
 
-    A new e-mail address is what they sign in with once it is confirmed, at the new one and at the old (`addresses`).
+    A new e-mail address signs in once it is confirmed, from the new address and from the old one (`address_changes`).
     """
 
     consumer_id: int
     name: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
     phone: str | UnsetType | None = UNSET
-    """As people write it: 98123 45678, 98123-45678."""
+    """In the usual notations: 98123 45678, 98123-45678."""
     language: str | UnsetType = UNSET
     address: str | UnsetType = UNSET
-    """Where letters go, if not to the premise."""
+    """Postal address, if not the premise."""
     version: str = ""
-    """The version that was looked at (`version` of the person): where it is another one by now, nothing is done."""
+    """Version that was read (`version` of the person); the operation is refused where the person has changed since."""
 
 
 class AnonymiseConsumer(Operation, kw_only=True):
-    """Take away for good what names a person: here, in the history, and in what was asked for; they sign in no more.
+    """Erase what identifies a person from records, history and requests, for good; they can no longer sign in.
 
-    Their accounts, money and readings stay as they are, under a number that leads to nobody.
+    Their accounts, money and readings stay, under a number that identifies no person.
     """
 
     undoable: ClassVar[bool] = False
@@ -38,20 +38,22 @@ class AnonymiseConsumer(Operation, kw_only=True):
 
 
 class ApproveAddressChange(Operation, kw_only=True):
-    """Stand in for the old address, where it is lost: a second person has seen who asks. It counts after a delay."""
+    """Approve a change of sign-in address whose old address is lost: a second person has seen proof. It counts after
+    a delay.
+    """
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("correct_consumer with the address they have takes back what waits")
 
     consumer_id: int
     email: str
-    """The new address, as it was asked for."""
+    """The new address, as it was requested."""
     evidence: str
-    """How it was seen who they are."""
+    """How the person's identity was verified."""
 
 
 class ChangeAddress(Operation, kw_only=True):
-    """A confirmed address becomes the one that somebody signs in with. The pipeline's own deed."""
+    """Make a confirmed address the one to sign in with. Only the pipeline requests it."""
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say(

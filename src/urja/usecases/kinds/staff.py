@@ -1,4 +1,4 @@
-"""Who works here, and the keys of programs."""
+"""Operations on staff roles and on API tokens."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,9 @@ from urja.base.sentences import say
 
 
 class Employ(Operation, kw_only=True):
-    """Give somebody a role: everywhere, or in an area. Who is not known by the address is made; they sign in by a code."""
+    """Give a person a role everywhere or in an area. A person not known by the address is created, and signs in by a
+    code.
+    """
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("`urja staff end` on the machine itself takes a role away")
@@ -17,11 +19,13 @@ class Employ(Operation, kw_only=True):
     name: str
     role: str
     area: str = ""
-    """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty: everywhere."""
+    """`subdivision North-2`, a level of the administration and a code; `premise NEEM-1`, a society; empty for
+    everywhere.
+    """
 
 
 class Dismiss(Operation, kw_only=True):
-    """Take a role away from now on; what somebody may see as a consumer stays."""
+    """End a role from now on; the person's access as a consumer stays."""
 
     # Taking it back would give a role, and a request from the web gives nobody one.
     undoable: ClassVar[bool] = False
@@ -33,7 +37,7 @@ class Dismiss(Operation, kw_only=True):
 
 
 class Readdress(Operation, kw_only=True):
-    """Ask for another address or name of somebody who works here; the address is confirmed as a consumer's is."""
+    """Request another address or name for a member of staff; the address is confirmed as a consumer's is."""
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("`urja staff change` on the machine itself changes it again")
@@ -44,7 +48,9 @@ class Readdress(Operation, kw_only=True):
 
 
 class IssueToken(Operation, kw_only=True):
-    """Make a key known: somebody's, who may as they may, or a program's with one role. Of the key comes its hash."""
+    """Record an API token: a person's, with that person's rights, or a program's, with one role. Only its hash is
+    stored.
+    """
 
     secret: ClassVar[frozenset[str]] = frozenset({"digest"})
     undoable: ClassVar[bool] = False
@@ -62,7 +68,7 @@ class IssueToken(Operation, kw_only=True):
 
 
 class RevokeToken(Operation, kw_only=True):
-    """A key opens nothing any more, from now on."""
+    """Revoke an API token from now on."""
 
     undoable: ClassVar[bool] = False
 

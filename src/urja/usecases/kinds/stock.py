@@ -1,4 +1,4 @@
-"""Meters that hang nowhere: delivered, tested, issued, returned, scrapped."""
+"""Operations on meters in stock: receive, test, issue, return, scrap."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from urja.apps.journal.operation import Operation
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A meter as the manufacturer delivers it, its keys wrapped already."""
+    """A meter as the manufacturer delivers it, with its keys wrapped already."""
 
     serial: str
     system_title: bytes
@@ -29,7 +29,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ReceiveDevices(Operation, kw_only=True):
-    """A delivery of meters comes into a store, with the keys of the manufacturer's file."""
+    """Receive a delivery of meters into a store, with the keys of the manufacturer's file."""
 
     delivery: str
     """Number of the delivery note."""
@@ -37,7 +37,7 @@ class ReceiveDevices(Operation, kw_only=True):
     devices: tuple[Delivered, ...]
 
     def content(self) -> dict[str, Any]:
-        """The audit keeps which meters came, and no key, wrapped or not."""
+        """Return what the audit stores: the serial numbers, and no key, wrapped or not."""
         return {
             "delivery": self.delivery,
             "store": self.store,
@@ -46,36 +46,36 @@ class ReceiveDevices(Operation, kw_only=True):
 
 
 class StockOperation(Operation, kw_only=True):
-    """Something that happens to one meter of the stock."""
+    """Fields that all operations on one meter in stock share."""
 
     serial: str
 
 
 class TestDevice(StockOperation, kw_only=True):
-    """A meter was tested. One that has failed can only be scrapped, or tested again."""
+    """Record the test of a meter. A meter that has failed can only be scrapped, or tested again."""
 
     __test__: ClassVar[bool] = False
-    """The name is an operation's, not a test's."""
+    """Tells pytest that this class is no test."""
 
     tested_at: datetime
     passed: bool
     note: str = ""
-    """Of the protocol: its number, or why it has failed."""
+    """Number of the test report, or why the meter has failed."""
 
 
 class IssueDevice(StockOperation, kw_only=True):
-    """A tested meter goes into the hands of a fitter."""
+    """Issue a tested meter to a fitter."""
 
     fitter: str
 
 
 class ReturnDevice(StockOperation, kw_only=True):
-    """A fitter brings a meter back into a store: one that was not used, or one that was taken away somewhere."""
+    """Return a meter from a fitter to a store: an unused one, or one that was removed."""
 
     store: str
 
 
 class ScrapDevice(StockOperation, kw_only=True):
-    """A meter's life ends. Its SIM and its address are free for another."""
+    """Scrap a meter. Its SIM and its address are free for another one."""
 
     reason: str

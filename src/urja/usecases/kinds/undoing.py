@@ -1,4 +1,4 @@
-"""An operation is taken back."""
+"""The operation that undoes another one."""
 
 from typing import ClassVar
 
@@ -6,7 +6,9 @@ from urja.apps.journal.operation import Operation
 
 
 class Undo(Operation, kw_only=True):
-    """Take an operation back that was a mistake. What has happened in the world is corrected by another operation."""
+    """Undo an operation that was a mistake. What has happened at a meter or with money is corrected by another
+    operation.
+    """
 
     undoable: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""Visits: work orders from their opening to their end."""
+"""Operations on work orders: open, assign, withdraw, close."""
 
 from datetime import datetime
 from typing import ClassVar, Final
@@ -11,22 +11,22 @@ BY_OPERATION: Final = {
     WorkOrderKind.EXCHANGE: "exchange_meter",
     WorkOrderKind.DISCONNECT_BY_HAND: "remove_meter",
 }
-"""Orders that are closed by doing what they ask for, and the kind that does it."""
+"""Kinds of work order that an operation closes by carrying them out, with that operation's kind."""
 
 
 class OpenWorkOrder(Operation, kw_only=True):
-    """Send somebody to a connection."""
+    """Open a work order for a service point."""
 
     consumer_number: str
     kind_of_work: str
     """`inspect`, `exchange`, `install` ..."""
     note: str
-    """What is to be done or looked at."""
+    """What is to be done or inspected."""
     due_at: datetime | None = None
 
 
 class AssignWorkOrder(Operation, kw_only=True):
-    """Give a work order to somebody who works here, also one that somebody else has."""
+    """Assign a work order to a member of staff, also one that is assigned already."""
 
     undoable: ClassVar[bool] = False
 
@@ -35,7 +35,7 @@ class AssignWorkOrder(Operation, kw_only=True):
 
 
 class WithdrawWorkOrder(Operation, kw_only=True):
-    """Nobody need go any more."""
+    """Withdraw a work order."""
 
     undoable: ClassVar[bool] = False
 
@@ -44,7 +44,7 @@ class WithdrawWorkOrder(Operation, kw_only=True):
 
 
 class CloseWorkOrder(Operation, kw_only=True):
-    """Somebody has been there: what they found, what the register read, which seals they put on and took off."""
+    """Close a work order with its result: findings, register, and seals put on and removed."""
 
     undoable: ClassVar[bool] = False
 
@@ -53,9 +53,9 @@ class CloseWorkOrder(Operation, kw_only=True):
     note: str
     """What was found and done."""
     register_wh: int | None = None
-    """The import register as read at that moment; none where nobody read it."""
+    """Import register read at that instant, in Wh; left out where it was not read."""
     seals: tuple[str, ...] = ()
     """Numbers of the seals that were put on the meter."""
     removed_seals: tuple[str, ...] = ()
     photos: tuple[int, ...] = ()
-    """Numbers of photographs that were recorded for this order."""
+    """Numbers of photographs that were recorded for this work order."""

@@ -1,6 +1,6 @@
-"""Whole files come into the registry and go out again: `urja import`, `urja export` (docs/loading.md).
+"""Whole files loaded into the registry and exported again: `urja import`, `urja export` (docs/loading.md).
 
-What is here needs no database: kinds of file and maps. `running` loads a file, `exporting` writes one.
+This module needs no database: kinds of file and maps of columns. `loader` loads a file, `exporting` writes one.
 """
 
 from urja.usecases.loading.column_map import Map, MappingFileError, as_toml, canonical, parse

@@ -1,7 +1,7 @@
-"""What a cell may hold: text becomes a value of the database and a value becomes text again, each form in one place.
+"""Formats of cells: text becomes a value of the database and a value becomes text again, each format in one place.
 
-A reader takes a cell (text, or what a spreadsheet has typed already) and gives its plain text, or None for an empty
-one; `value` says what that means. It raises `FieldValueError` with a sentence and a remedy.
+A reader takes a cell (text, or a typed value of a spreadsheet) and returns its plain text, or None for an empty one;
+`value` converts that text. A reader raises `FieldValueError` with a sentence and a remedy.
 """
 
 import re
@@ -23,7 +23,7 @@ Writer = Callable[[Any], str]
 
 
 class FieldValueError(Exception):
-    """A cell that is not of its form."""
+    """A cell that is not in its format, with a sentence and a remedy."""
 
     def __init__(self, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
@@ -32,21 +32,21 @@ class FieldValueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """How a file writes numbers, told by an example such as `1,234.56`."""
+    """How a file writes numbers, shown by an example such as `1,234.56`."""
 
     thousands: str = ""
     point: str = "."
 
     @classmethod
     def like(cls, example: str) -> "NumberFormat":
-        """Raises ValueError for an example that does not tell."""
+        """Return the notation of an example. Raises ValueError for an ambiguous one."""
         match = re.fullmatch(r"\d{1,3}([,.' \u00a0]?)\d{3}([.,])\d+", example)
         if match is None or match[1] == match[2]:
             raise ValueError(f"{example!r} does not show how numbers are written; 1,234.56 or 1234,56 would")
         return cls(match[1], match[2])
 
     def parse(self, text: str) -> Decimal:
-        """Raises ValueError."""
+        """Return the number of a text. Raises ValueError."""
         plain = text
         if self.thousands and self.thousands in text:
             whole = text.partition(self.point)[0]
@@ -65,7 +65,7 @@ class NumberFormat:
         return Decimal(plain)
 
     def format(self, value: Decimal) -> str:
-        """The value as the file writes it, with no more decimals than it needs."""
+        """Return the text of a value, with no more decimals than needed."""
         text = f"{value:,f}" if self.thousands else f"{value:f}"
         if "." in text:
             text = text.rstrip("0").rstrip(".")
@@ -78,12 +78,12 @@ class NumberFormat:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFormat:
-    """How one column is written: what the map says of it, and where the file is read."""
+    """How one column is written: the settings of the map, and the installation's zone."""
 
     zone: ZoneInfo
     numbers: NumberFormat = field(default_factory=NumberFormat)
     date: str | None = None
-    """As strptime takes it; none for ISO 8601, which is always understood."""
+    """As strptime takes it; None for ISO 8601, which is always understood."""
     unit: str | None = None
     prefix: str = ""
     keys: KeyStore | None = None
@@ -93,14 +93,14 @@ _CONTROLS: Final = dict.fromkeys([*range(32), 127], " ")
 
 
 _UNROUNDED: Final = 10**15
-"""A spreadsheet's number from here on may have lost its last digits."""
+"""A spreadsheet number from here on may have lost its last digits: it is stored as a double."""
 _SPREADSHEET_ERRORS: Final = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 )
 
 
 def cell_text(cell: Any) -> str:
-    """A cell as text, without space around it and without line ends within."""
+    """Return a cell as text, without surrounding space and without line breaks."""
     if type(cell) is str:
         text = cell.strip()
         # Joiners of Indian scripts are not printable to Python, and stay.
@@ -109,7 +109,7 @@ def cell_text(cell: Any) -> str:
 
 
 def plain_text(cell: Any, numbers: NumberFormat) -> str:
-    """What a spreadsheet has typed, as a person would have written it."""
+    """Return a spreadsheet's typed value as a person would have written it."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int):
@@ -125,12 +125,12 @@ def plain_text(cell: Any, numbers: NumberFormat) -> str:
 
 @dataclass(frozen=True)
 class CellFormat:
-    """What kind of value a field holds."""
+    """The format of a field's values."""
 
     empty: ClassVar[str | None] = None
-    """What stands in the database for an empty cell."""
+    """The value stored for an empty cell."""
     units: ClassVar[tuple[str, ...]] = ()
-    """The units that a column may be written in, the first where the map says none."""
+    """Units that a column may be written in; the first where the map names none."""
 
     def reader(self, ways: ColumnFormat) -> Reader:
         raise NotImplementedError
@@ -139,22 +139,22 @@ class CellFormat:
         raise NotImplementedError
 
     def value(self, text: str) -> Any:
-        """What the text means that a reader has given."""
+        """Return the value of a text that a reader has returned."""
         return text
 
     def expected(self, ways: ColumnFormat) -> str:
-        """What a cell should look like, for a remedy and the documentation."""
+        """Return what a cell should look like, for a remedy and the documentation."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Text(CellFormat):
-    """A name, an address: anything up to a length."""
+    """A name, an address: any text up to a length."""
 
     limit: int
     pattern: str = ""
     sounds: str = ""
-    """What the pattern means, in words."""
+    """The pattern in words."""
 
     empty: ClassVar[str | None] = ""
 
@@ -192,14 +192,14 @@ class Text(CellFormat):
 
 @dataclass(frozen=True)
 class Code(Text):
-    """A name by which the file and the registry mean the same thing. None is not an empty one."""
+    """A name by which the file and the registry mean the same thing. None differs from an empty text."""
 
     empty: ClassVar[str | None] = None
 
 
 @dataclass(frozen=True)
 class MeterAddressText(Code):
-    """Where a meter is that does not dial (`urja.base.meter_address`)."""
+    """Address of a meter that does not dial in (`urja.base.meter_address`)."""
 
     def reader(self, ways: ColumnFormat) -> Reader:
         read_code = super().reader(ways)
@@ -225,7 +225,7 @@ def email() -> Text:
 
 @dataclass(frozen=True)
 class Phone(CellFormat):
-    """A telephone number, as people write it."""
+    """A telephone number in the usual notations."""
 
     _SPACE: ClassVar = str.maketrans("", "", " ()-\u00a0.")
 
@@ -326,7 +326,7 @@ class Number(CellFormat):
     low: int
     high: int
     scales: Mapping[str, int] = field(default_factory=lambda: {"": 1})
-    """What one of each unit is in the smallest; the first is taken where the map says none."""
+    """How many of the smallest unit one of each unit is; the first unit where the map names none."""
 
     def scale(self, ways: ColumnFormat) -> int:
         return self.scales[ways.unit] if ways.unit is not None else next(iter(self.scales.values()))
@@ -387,13 +387,13 @@ def energy() -> Number:
 
 
 def money(low: int = 0) -> Number:
-    """Amounts are written in the main unit unless the map says `unit = "minor"`."""
+    """Return the format of amounts: in the main unit unless the map says `unit = "minor"`."""
     return Number(low, 10**14, {"major": 100, "minor": 1})
 
 
 @dataclass(frozen=True)
 class Degrees(CellFormat):
-    """A latitude or longitude."""
+    """A latitude or longitude in decimal degrees."""
 
     most: int
 
@@ -447,7 +447,7 @@ class Day(CellFormat):
 
 @dataclass(frozen=True)
 class Instant(CellFormat):
-    """An instant; a day means its local midnight."""
+    """An instant in UTC; a day means its local midnight."""
 
     def reader(self, ways: ColumnFormat) -> Reader:
         moment, zone = _moments(ways), ways.zone
@@ -486,7 +486,7 @@ class Instant(CellFormat):
 
 
 def _moments(ways: ColumnFormat) -> Callable[[Any], datetime | None]:
-    """A reader of dates: as the map says, as a spreadsheet has typed them, or ISO 8601."""
+    """Return a reader of dates: in the map's format, as a spreadsheet's value, or ISO 8601."""
     written_as = ways.date
     shown = date(2026, 3, 31).strftime(written_as) if written_as else "2026-03-31"
 
@@ -507,7 +507,7 @@ def _moments(ways: ColumnFormat) -> Callable[[Any], datetime | None]:
 
 
 _YEARS: Final = (1900, 2200)
-"""Days outside them are slips of the pen."""
+"""Years outside this range are typing errors."""
 
 
 def _parsed(text: str, written_as: str | None, shown: str) -> datetime:
@@ -524,7 +524,7 @@ def _parsed(text: str, written_as: str | None, shown: str) -> datetime:
 
 @dataclass(frozen=True)
 class Bytes(CellFormat):
-    """So many bytes in hexadecimal digits."""
+    """A number of bytes in hexadecimal digits."""
 
     length: int
 
@@ -581,7 +581,7 @@ class Key(Bytes):
 
 @dataclass(frozen=True)
 class Secret(Key):
-    """A secret of so many bytes, which makers also write as so many characters."""
+    """A secret of a number of bytes, which manufacturers also write as that many characters."""
 
     def _bytes(self, cell: Any, ways: ColumnFormat) -> bytes | None:
         text = cell_text(cell)

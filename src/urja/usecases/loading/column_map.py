@@ -12,7 +12,7 @@
     sanctioned_load_w = { column = "Load (kW)", unit = "kW" }
     tariff_code = { column = "Tariff", values = { "DS-II" = "domestic" } }
 
-Every fault of a map is said with its line, all at once.
+All faults of a map are reported at once, each with its line.
 """
 
 import re
@@ -48,7 +48,7 @@ _COLUMN: Final = {"column", "value", "values", "default", "date", "decimal", "un
 
 
 class MappingFileError(Exception):
-    """A map that cannot be followed; each fault names its line."""
+    """A map that cannot be used; each of `faults` names its line."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -63,11 +63,11 @@ class Source:
     line: int
     column: str | None = None
     value: str | None = None
-    """The same for every row."""
+    """The same value for every row."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """What the file's words mean; empty: they are the registry's own."""
+    """The registry's word for each of the file's words; empty where they are the same."""
     default: str | None = None
-    """What an empty cell means."""
+    """The value of an empty cell."""
     date: str | None = None
     numbers: NumberFormat = field(default_factory=NumberFormat)
     unit: str | None = None
@@ -77,7 +77,7 @@ class Source:
         return ColumnFormat(zone, self.numbers, self.date, self.unit, self.prefix, keys)
 
     def reader(self, zone: ZoneInfo, keys: KeyStore | None) -> Reader:
-        """From a cell to its plain text."""
+        """Return a function from a cell to its plain text."""
         ways = self.ways(zone, keys)
         read = self.field.form.reader(ways)
         if self.default is not None:
@@ -89,12 +89,12 @@ class Source:
         return read
 
     def as_written(self, zone: ZoneInfo) -> Callable[[Any], str]:
-        """A value as the column writes it, in the registry's own words."""
+        """Return a function that writes a value as the column does, in the registry's own words."""
         write = self.field.form.writer(self.ways(zone, None))
         return lambda value: "" if value is None else write(value)
 
     def writer(self, zone: ZoneInfo, keys: KeyStore | None) -> Writer:
-        """From a value of the database to a cell: the opposite of `reader`."""
+        """Return a function from a value of the database to a cell: the opposite of `reader`."""
         write = self.field.form.writer(self.ways(zone, keys))
         if not self.values:
             return write
@@ -149,42 +149,42 @@ def _required(read: Reader, expected: str) -> Reader:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map that can be followed."""
+    """A map without faults."""
 
     kind: Kind
     sources: tuple[Source, ...]
     system: str = ""
-    """The outside system whose file this is; empty for one of our own."""
+    """Name of the outside system that the file comes from; empty for an export of this installation."""
     encoding: str = "utf-8"
     delimiter: str = ","
     sheet: str | None = None
     header: int = 1
-    """The row with the columns' names; those above it are passed over."""
+    """Number of the row with the column names; rows above it are skipped."""
 
     @property
     def covered(self) -> frozenset[str]:
-        """The fields that the file says something about."""
+        """The fields that the file has."""
         return frozenset(source.field.name for source in self.sources)
 
     def column_of(self, name: str) -> str:
-        """What the file calls a field, for a message."""
+        """Return the file's name of a field, for a message."""
         return next((s.column for s in self.sources if s.field.name == name and s.column), name)
 
 
 def canonical(kind: Kind, *, without: frozenset[str] = frozenset()) -> Map:
-    """The map of a file whose columns are called what the fields are."""
+    """Return the map of a file whose columns have the names of the fields."""
     fields = [one for one in kind.fields if one.name not in without]
     return Map(kind, tuple(Source(one, number, column=one.name) for number, one in enumerate(fields, 4)))
 
 
 def as_toml(the_map: Map) -> str:
-    """The text of a canonical map, each field with what it means."""
+    """Return the text of a canonical map, each field with its meaning."""
     fields = [f'{one.field.name} = "{one.column}"  # {one.field.help}' for one in the_map.sources]
     return "\n".join([f'kind = "{the_map.kind.name}"', "", "[fields]", *fields, ""])
 
 
 def parse(text: str) -> Map:
-    """A map from its text; raises MappingFileError with every fault."""
+    """Return the map of a text. Raises MappingFileError with every fault."""
     try:
         content = toml.loads(text)
     except toml.TomlError as error:
@@ -205,7 +205,7 @@ def _located(error: toml.TomlError, text: str) -> str:
 
 
 class _Reading:
-    """A map under way, with what is wrong with it so far."""
+    """A map that is being parsed, with the faults found so far."""
 
     def __init__(self, text: str, content: dict[str, Any]) -> None:
         self.content = content
@@ -306,7 +306,7 @@ class _Reading:
         return source
 
     def _fits(self, form: CellFormat, says: dict[str, Any], at: tuple[str, ...]) -> bool:
-        """Whether what is said of a column can be said of this form."""
+        """Return whether a column's settings apply to its format."""
         only: dict[str, tuple[type[CellFormat], ...]] = {
             "unit": (Number,),
             "decimal": (Number, Degrees),
@@ -327,7 +327,7 @@ class _Reading:
         return not wrong
 
     def _try_out(self, source: Source, at: tuple[str, ...]) -> None:
-        """What the map itself gives must be what a cell may hold."""
+        """Check the values that the map itself gives like cells."""
         read = (
             source.field.form.reader(source.ways(ZoneInfo("UTC"), None))
             if not isinstance(source.field.form, Key)
@@ -406,7 +406,7 @@ _SETTING: Final = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
 
 
 def _lines_of(text: str) -> dict[tuple[str, ...], int]:
-    """On which line each name stands: tables by their heading, settings by what is left of the sign."""
+    """Return the line of each table, by its heading, and of each setting, by its name."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""What the registry knows, as files that `urja import` takes again."""
+"""Export of the registry as files that `urja import` loads again."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -16,14 +16,14 @@ from urja.usecases.loading.column_map import Map, Source
 from urja.usecases.loading.row_files import create_file
 
 _AT_ONCE = 5_000
-"""Rows that are fetched at a time."""
+"""Rows fetched at a time."""
 
 
 def export(the_map: Map, path: Path, *, at: datetime, keys: KeyStore | None = None) -> int:
-    """Write a file of a kind with the map's columns, in the order of its key; how many rows it has.
+    """Write a file of a kind with the map's columns, in the order of its key; return the number of rows.
 
-    What stands in the registry at one instant, however long it takes: one statement reads it all. Raises MappingFileError where
-    a value has no word in the map's table, OSError.
+    One statement reads all rows, so the file shows one instant however long it takes. Raises MappingFileError where a
+    value has no word in the map's table, OSError where the file cannot be written.
     """
     secret = any(isinstance(source.field.form, Key) for source in the_map.sources)
     columns = [source for source in the_map.sources if source.column is not None]
@@ -50,7 +50,7 @@ def _cell(source: Source, zone: ZoneInfo, keys: KeyStore | None) -> Writer:
 
 def _rows(the_map: Map, at: datetime, columns: Sequence[Source]) -> Iterator[Sequence[Any]]:
     names = ", ".join(f"e.{source.field.name}" for source in columns)
-    # A query that is ordered stays so below a plain selection of its columns.
+    # PostgreSQL keeps the order of a subquery below a plain selection of its columns.
     query = f"SELECT {names} FROM ({the_map.kind.exported}) e"  # noqa: S608 - fields of a kind, no file's words
     connection.ensure_connection()
     with transaction.atomic(), connection.connection.cursor(name="export") as cursor:

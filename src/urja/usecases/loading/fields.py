@@ -1,4 +1,4 @@
-"""A field of a kind of file, and what a kind has to say for itself."""
+"""The fields of a kind of file, and what a kind declares."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,38 +9,38 @@ from urja.usecases.loading.cell_formats import CellFormat
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a row may say."""
+    """One field that a row may have."""
 
     name: str
     form: CellFormat
     help: str
     required: bool = False
     default: str | None = None
-    """What stands in the database where the file says nothing, as a cell would write it."""
+    """The value, as a cell would write it, that is stored where the file has none."""
     outside: bool = False
-    """Whether it means something only in a file of an outside system."""
+    """Whether it only has a meaning in the file of an outside system."""
 
 
 class Kind:
-    """A kind of file: its fields, and the order of its rows. What a row asks for is in the module of its name in `asking`."""
+    """A kind of file: its fields and the order of its rows. Its operations are in the module of its name in `row_operations`."""
 
     name: ClassVar[str]
     about: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
     key: ClassVar[tuple[str, ...]]
-    """The fields by which the same row is known again."""
+    """Fields that identify a row."""
     part_of: ClassVar[str] = ""
-    """The field that names the key of a row that has to come before, where there is one."""
+    """The field that names the key of a row that must come before, where there is one."""
     example: ClassVar[Sequence[Mapping[str, str]]]
     exported: ClassVar[str]
     """A query with a column for each field, in the order of the key."""
 
     def above(self, said: Mapping[str, str | None]) -> str | None:
-        """The key of the row that has to come before this one."""
+        """Return the key of the row that must come before this one."""
         return said.get(self.part_of)
 
     def place(self, said: Mapping[str, str | None]) -> int | None:  # noqa: ARG002
-        """When a row's turn comes, the lowest first; in the file's own order where all are the same."""
+        """Return the position of a row, the lowest first; None where it follows from the parent rows."""
         return None if self.part_of else 0
 
     def field(self, name: str) -> Field:

@@ -1,4 +1,4 @@
-"""What a load has made and changed, and what ingest, the head end and the accruals must learn of it."""
+"""What a load created and changed, and what ingest, the head end and the accruals must learn of it."""
 
 from collections import Counter
 from datetime import datetime
@@ -18,7 +18,7 @@ from urja.apps.readings.operations import recompute_since
 from urja.usecases.loading.staging import Load
 
 _PLACES: Final = 20_000
-"""Connections whose energy is evaluated at a time."""
+"""Service points whose energy is evaluated at a time."""
 
 _MADE: Final = {
     "premise": Premise,
@@ -36,7 +36,7 @@ _MADE: Final = {
     "arrear": Arrear,
     "deposit": Deposit,
 }
-"""What bears the number of the operation that made it."""
+"""Tables whose rows carry the number of the operation that created them."""
 
 _ASKED: Final = {
     "read": "register: new",
@@ -52,7 +52,7 @@ WHERE operation_id = %(id)s AND (row->>'operation_id')::bigint IS DISTINCT FROM 
 
 
 def count_rows(load: Load, asked: Counter[str]) -> dict[str, int]:
-    """How many rows of each table were made and changed; `asked` is what was asked of others."""
+    """Return how many rows of each table were created and changed; `asked` counts requests to other apps."""
     found: dict[str, int] = {}
     for name, model in _MADE.items():
         found[f"{name}: new"] = model.objects.filter(operation_id=load.execution.id).count()
@@ -76,8 +76,8 @@ SELECT place, min(since) AS since FROM (
 WHERE EXISTS (SELECT FROM readings.register r WHERE r.service_point_id = t.place)
 GROUP BY place
 """
-"""Connections whose energy is another's or nobody's any more, or is known for the first time. Where no meter was
-ever read there is nothing to evaluate.
+"""Service points whose energy is another agreement's or no agreement's now, or is known for the first time. Without
+any read there is nothing to evaluate.
 """
 
 _PROJECTED: Final = mark_due_sql("""(
@@ -91,7 +91,7 @@ _PROJECTED: Final = mark_due_sql("""(
 
 
 def apply_follow_up(load: Load) -> None:
-    """The revision, the key-value store's entries, the accruals."""
+    """Advance the registry's revision, project devices again to the key-value store, and evaluate accruals again."""
     which = {"id": load.execution.id, "device": "assets_device"}
     revision.advance(load.cursor)
     load.cursor.execute(_PROJECTED, which)

@@ -1,7 +1,7 @@
-"""A file is loaded: read, and each row done as the operations that it asks for, in one transaction, or not at all.
+"""Load a file: read it, and perform each row's operations, in one transaction or not at all.
 
-Whoever is killed in the middle has changed nothing, and begins again with the same end. What is written stands in the
-audit as one operation of the kind `import`, with the file's name and SHA-256.
+A load that is killed has changed nothing and can be started again with the same result. The audit has one operation
+of the kind `import`, with the file's name and SHA-256.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _LONGEST: Final = 60
 
 @dataclass(slots=True)
 class Report:
-    """What came of a load."""
+    """The result of a load."""
 
     kind: str
     file: str
@@ -49,23 +49,23 @@ class Report:
     rows: int = 0
     """Rows of the file, without the heading and empty ones."""
     faulty: int = 0
-    """Rows with faults."""
+    """Number of rows with faults."""
     faults: int = 0
     first: list[Fault] = field(default_factory=list)
-    """The first of them."""
+    """The first of the faults."""
     counts: dict[str, int] = field(default_factory=dict)
-    """How many rows of each table were made and changed; in a dry run, would be."""
+    """How many rows of each table were created and changed; in a dry run, would be."""
     unused: list[str] = field(default_factory=list)
-    """Columns of the file that the map says nothing about."""
+    """Columns of the file that the map does not name."""
     written: bool = False
     operation_id: int | None = None
     findings: list[CheckResult] = field(default_factory=list)
-    """In a dry run: what the index checks would find that they do not find now."""
+    """In a dry run: what the checks of the registry would find in addition."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOrder:
-    """What is to be done with a file."""
+    """A file to load, and how."""
 
     path: Path
     map: Map
@@ -75,17 +75,17 @@ class LoadOrder:
     keys: KeyStore | None = None
     dry_run: bool = False
     good_rows: bool = False
-    """Load the rows without faults, and leave the others out."""
+    """Load the rows without faults, and exclude the others."""
     faults: Path | None = None
-    """Where rows with faults are written, to be mended and given again."""
+    """Where rows with faults are written, to be corrected and loaded again."""
     told: Callable[[str], None] = lambda _: None
-    """Hears how far it has come."""
+    """Called with a text on progress."""
     bounds: Sequence[float] = ()
     """The utility's area, for the checks of a dry run."""
 
 
 def load(order: LoadOrder) -> Report:
-    """Load a file; raises FileFormatError, MappingFileError."""
+    """Load a file and return the result. Raises FileFormatError for an unreadable file, MappingFileError."""
     sha256 = _sha256(order.path)
     report = Report(order.map.kind.name, order.path.name, sha256)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -117,7 +117,7 @@ def _load(order: LoadOrder, load: Load, report: Report) -> None:
             order.told(f"written up to row {rows[-1].n}")
             written += len(rows)
             if written >= 2 * planned:
-                # Triggers keep their plans, and a plan for a table of a few rows reads it whole, however large it grows.
+                # Triggers cache their plans, and a plan made for a table of a few rows scans it whole, however large it grows.
                 load.cursor.execute("DISCARD PLANS")
                 planned = written
     _tell_faults(order, load, report)
@@ -133,14 +133,17 @@ def _load(order: LoadOrder, load: Load, report: Report) -> None:
 
 
 def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
-    """Do what rows ask for, each guarded as any other operation; what stands against them goes to the other faults.
+    """Perform the operations of rows, each guarded like any other operation; refusals are stored with the other
+    faults.
 
-    Returns how much was asked of others than the registry.
+    Return the number of requests to other apps, by kind.
     """
     load.execution.found.clear()
-    asking = import_module(f"urja.usecases.loading.row_operations.{load.map.kind.name}")
-    asking.look_ahead(load, rows)
-    done = execute_many(load.execution, [partial(_asked, asking, load, row) for row in rows], load.map.system)
+    row_operations = import_module(f"urja.usecases.loading.row_operations.{load.map.kind.name}")
+    row_operations.prefetch(load, rows)
+    done = execute_many(
+        load.execution, [partial(_asked, row_operations, load, row) for row in rows], load.map.system
+    )
     asked = Counter[str]()
     faults: list[Fault] = []
     for row, (part, said) in zip(rows, done, strict=True):
@@ -154,9 +157,9 @@ def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
     return asked
 
 
-def _asked(asking: Any, load: Load, row: Row, execution: Execution) -> Sequence[UseCase]:
+def _asked(row_operations: Any, load: Load, row: Row, execution: Execution) -> Sequence[UseCase]:
     row.faults.clear()
-    operations = list(asking.asked(load, execution, row))
+    operations = list(row_operations.operations_of(load, execution, row))
     if row.faults:
         raise RefusedError([fault.sentence for fault in row.faults])
     return operations
@@ -182,7 +185,7 @@ def _audit(load: Load, report: Report) -> None:
 
 
 def _read(order: LoadOrder, load: Load, report: Report) -> None:
-    """The file's rows into `load_row`, what cannot be read of them into `load_fault`."""
+    """Read the file's rows into `load_row`, and the faults of unreadable ones into `load_fault`."""
     with _opened(order) as rows, staging.copy_buffer(load) as copying:
         places = _places(order.map, rows, order.path)
         used = {place for place, _ in places.values()}
@@ -205,7 +208,7 @@ def _read(order: LoadOrder, load: Load, report: Report) -> None:
 
 @dataclass(slots=True)
 class _Column:
-    """A field of each row: where it stands, or what it always is."""
+    """A field of each row: its position in the file, or its fixed value."""
 
     name: str
     place: int | None
@@ -248,11 +251,11 @@ def _read_row(
 
 
 _OURS: Final = frozenset({"fault_row", "fault", "remedy"})
-"""Columns that a file of faults has beside those of the file it is of."""
+"""Columns that a file of faults has in addition to those of the loaded file."""
 
 
 def _places(the_map: Map, rows: Rows, path: Path) -> dict[str, tuple[int, str]]:
-    """Where each field's column stands; raises FileFormatError for columns that are not there."""
+    """Return the position and name of each field's column. Raises FileFormatError for missing columns."""
     where = {name: place for place, name in enumerate(rows.heading)}
     missing = [
         source for source in the_map.sources if source.column is not None and source.column not in where
@@ -271,7 +274,7 @@ def _places(the_map: Map, rows: Rows, path: Path) -> dict[str, tuple[int, str]]:
 
 
 _SHOWN: Final = 12
-"""Names of columns that a sentence has room for."""
+"""Column names that an error message lists."""
 
 
 def _some(names: Sequence[str], between: str) -> str:
@@ -280,7 +283,7 @@ def _some(names: Sequence[str], between: str) -> str:
 
 
 def _elsewhere(rows: Rows, path: Path) -> str:
-    """What a heading without the columns looks like, and what the map has to say then."""
+    """Return what a heading without the columns suggests to change in the map."""
     if rows.apart is not None and not is_excel(path):
         written = rows.apart.replace("\t", "\\t")
         return f'. Are its columns apart by {written}? Say delimiter = "{written}" in the map'
@@ -313,7 +316,7 @@ def _tell_faults(order: LoadOrder, load: Load, report: Report) -> None:
 
 
 def _write_faults(order: LoadOrder) -> None:
-    """The rows with faults as they were given, with what is wrong and what to do, in a file that can be given again."""
+    """Write the rows with faults as they were given, with fault and remedy, as a file that can be loaded again."""
     the_map = order.map
     secret = any(isinstance(source.field.form, Key) for source in the_map.sources)
     numbers = the_map.sources[0].numbers
@@ -329,7 +332,7 @@ def _write_faults(order: LoadOrder) -> None:
         ) as out,
     ):
         kept = [place for place, name in enumerate(rows.heading) if name not in _OURS]
-        # What stands above the heading stands above it again, so that the same map fits.
+        # As many rows above the heading as in the loaded file, so that the same map fits.
         for _ in range(1, the_map.header):
             out.row([])
         out.row([*(rows.heading[place] for place in kept), "fault_row", "fault", "remedy"])
@@ -352,7 +355,7 @@ def _said(the_map: Map, fault: Fault) -> str:
 
 
 def fault_sentences(report: Report, the_map: Map) -> list[str]:
-    """The first faults, for a person."""
+    """Return the first faults as sentences."""
     return [
         f"{_where(the_map, one)}: {'; '.join(filter(None, (one.sentence, one.remedy)))}"
         for one in report.first

@@ -26,7 +26,7 @@ class Rows:
     ) -> None:
         self.heading = heading
         self.apart = apart
-        """Another delimiter than the map's that stands in a heading of one name."""
+        """A delimiter other than the map's, found in a heading of only one name."""
         self._rows = rows
 
     def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -41,7 +41,7 @@ def is_excel(path: Path) -> bool:
 def open_rows(
     path: Path, *, header: int = 1, encoding: str = "utf-8", delimiter: str = ",", sheet: str | None = None
 ) -> Iterator[Rows]:
-    """The rows of a file; raises FileFormatError where there are none to be had."""
+    """Open a file and return its rows. Raises FileFormatError where it has no readable rows."""
     if is_excel(path):
         with _excel(path, sheet) as rows:
             yield _below_heading(path, rows, header)
@@ -75,7 +75,7 @@ def _other_delimiter(cells: Sequence[Any]) -> str | None:
 
 @contextmanager
 def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
-    # A byte-order mark is what Excel puts before UTF-8; it belongs to no column's name.
+    # Excel puts a byte-order mark before UTF-8; it belongs to no column's name.
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
     try:
         with path.open(encoding=codec, newline="") as file:
@@ -95,7 +95,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
                 f"{path}: near row {number} there are bytes that are not {error.encoding}: {_what_it_is(path)}"
             ) from None
         except csv.Error as error:
-            # Read leniently, a quote that nobody closes would swallow the rest of the file as one cell.
+            # Read leniently, an unclosed quote would swallow the rest of the file as one cell.
             raise FileFormatError(
                 f"{path}: row {number}: a quote is opened and not closed, or text follows a closed one ({error}); "
                 "a quote inside a text is written twice"
@@ -106,7 +106,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
 
 
 def _what_it_is(path: Path) -> str:
-    """What to do about a file whose bytes are not of the encoding that the map says."""
+    """Return what to do about a file whose bytes are not in the encoding that the map names."""
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"PK\x03\x04":
@@ -130,7 +130,7 @@ def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequen
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror or error}") from error
     except (BadZipFile, ParseError, EOFError) as error:
-        # Damage within a sheet shows when its rows are read, that is, while the caller has them.
+        # Damage within a sheet shows only while the caller iterates over its rows.
         raise FileFormatError(damaged) from error
 
 
@@ -145,13 +145,13 @@ def _workbook(file: BinaryIO, damaged: str) -> Any:
 
 
 _UNPACKED_BYTES = 32 << 20
-"""What a part of a workbook may unpack to: all but sheets are held in memory, at about seven times that."""
+"""How large a part of a workbook may unpack: all parts but sheets are held in memory, at about seven times that."""
 _UNPACKED_SHARE = 100
-"""How many times its packed size a larger sheet may unpack to; Excel's own come to about ten."""
+"""How many times its packed size a larger sheet may unpack to; Excel's own sheets reach about ten."""
 
 
 def _check_unpacked(path: Path) -> None:
-    """Refuse a workbook that unpacks to more than this machine should hold. A size that lies ends in a damaged part."""
+    """Refuse a workbook that unpacks to more than this machine should hold. A false size ends in a damaged part."""
     with ZipFile(path) as archive:
         for part in archive.infolist():
             is_sheet = part.filename.startswith("xl/worksheets/")
@@ -167,7 +167,7 @@ _ZEROS = re.compile("00+")
 
 
 def _as_shown(cell: Any) -> Any:
-    """A cell's value; a number whose format is so many digits with the zeros before it that people see."""
+    """Return a cell's value; a number formatted with leading zeros as the text that is shown."""
     value = cell.value
     if isinstance(value, int | float) and _ZEROS.fullmatch(cell.number_format) and value == int(value):
         return str(int(value)).zfill(len(cell.number_format))
@@ -175,7 +175,7 @@ def _as_shown(cell: Any) -> Any:
 
 
 class Writer(Protocol):
-    """Takes rows for a file."""
+    """Writes rows to a file."""
 
     def row(self, cells: Sequence[Any]) -> None: ...
 
@@ -189,7 +189,9 @@ def create_file(
     numbers: NumberFormat | None = None,
     private: bool = False,
 ) -> Iterator[Writer]:
-    """A file under a name of its own that takes its place when it is whole; `private` for its owner alone."""
+    """Write a file under a temporary name and move it into place when it is complete; `private` restricts it to its
+    owner.
+    """
     temporary = path.with_name(f"{path.stem}.new{path.suffix}")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode=0o600 if private else 0o644)
@@ -226,7 +228,7 @@ class _ExcelWriter:
         self._sheet.append([self._as_text(cell) if type(cell) is str else cell for cell in cells])
 
     def _as_text(self, text: str) -> Any:
-        """A name that begins with a sign of equality is no formula."""
+        """Write a text that begins with an equals sign as text, not as a formula."""
         if not text.startswith("="):
             return text
         from openpyxl.cell import WriteOnlyCell

@@ -1,7 +1,6 @@
-"""A file on its way into the registry: its rows in a temporary table, what stands against them in another.
+"""A load in progress: rows of the file in a temporary table, their faults in another.
 
-Rows go by COPY as they are read, and come back some at a time, those that others stand on first. Memory does not grow
-with the file.
+Rows go in by COPY as they are read, and come back in batches, parents first. Memory does not grow with the file.
 """
 
 import json
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from urja.usecases.loading.column_map import Map
 
 BATCH_ROWS: Final = 500
-"""Rows that are looked up, done and judged at a time."""
+"""Rows that are looked up, performed and judged at a time."""
 
 MAX_DEPTH: Final = 6
-"""Rows below rows, at most so deep: a complex, its society, a tower, a flat and its rooms fit."""
+"""Levels of rows below rows: enough for a complex, its society, a tower, a flat and its rooms."""
 
 _TABLES: Final = """
 CREATE TEMP TABLE load_fault (n bigint NOT NULL, field text NOT NULL, value text NOT NULL, sentence text NOT NULL,
@@ -38,11 +37,11 @@ CREATE TEMP TABLE load_row (n bigint NOT NULL, key text NOT NULL, above text, pl
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one cell of one row, or with the row."""
+    """A fault of one cell, or of one row."""
 
     n: int
     field: str
-    """The row as a whole where it is `row`."""
+    """`row` for the row as a whole."""
     value: str
     sentence: str
     remedy: str
@@ -50,20 +49,20 @@ class Fault:
 
 @dataclass(slots=True)
 class Row:
-    """A row of a file as values: None for an empty cell."""
+    """A row of a file as values; None for an empty cell."""
 
     n: int
     values: dict[str, Any]
-    """By field, as far as the map covers them."""
+    """By field, as far as the map has them."""
     shown: Mapping[str, Callable[[Any], str]]
-    """How the file writes each, but for keys, which are shown nowhere."""
+    """How the file writes each value; keys are left out, since they are never shown."""
     faults: list[Fault] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name)
 
     def fault(self, name: str, sentence: str, remedy: str) -> None:
-        """What stands against it that only a file can have."""
+        """Add a fault that only a file can have."""
         self.faults.append(
             Fault(self.n, name, self.shown.get(name, lambda _: "")(self.values.get(name)), sentence, remedy)
         )
@@ -71,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load under way."""
+    """A load in progress."""
 
     cursor: CursorWrapper
     map: "Map"
@@ -82,7 +81,7 @@ class Load:
         return name in self.map.covered
 
     def value(self, row: Row, name: str) -> Any:
-        """A field of a row as it will stand in what is new."""
+        """Return a field of a row as a new object stores it."""
         found = row[name]
         if found is not None:
             return found
@@ -90,7 +89,7 @@ class Load:
         return known.form.empty if known.default is None else known.form.value(known.default)
 
     def said(self, row: Row, columns: dict[str, str]) -> dict[str, Any]:
-        """What the row says of columns: an empty cell says nothing. `columns` tells which field is which column."""
+        """Return the cells that are not empty, by column; `columns` gives the column of each field."""
         return {column: row[name] for name, column in columns.items() if row[name] is not None}
 
     def local_day(self, at: datetime) -> date:
@@ -103,14 +102,14 @@ def create_tables(load: Load) -> None:
 
 @contextmanager
 def copy_buffer(load: Load) -> Iterator["CopyBuffer"]:
-    """Rows and faults on their way into the tables."""
+    """Return a buffer that writes rows and faults to the tables; it is flushed at the end."""
     writing = CopyBuffer(load)
     yield writing
     writing.flush()
 
 
 class CopyBuffer:
-    """Gathers rows and faults, and sends them in bundles."""
+    """Collects rows and faults, and writes them in batches."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -166,7 +165,7 @@ INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or lie
 
 
 def order_rows(load: Load) -> None:
-    """All rows are there: those that say the same again are faults, and the others have their order."""
+    """Mark repeated rows as faults and put the others in order, once all rows are read."""
     kind = load.map.kind
     named = [name for name in kind.key if load.covers(name)]
     load.cursor.execute(_TWICE, {"field": named[-1]})
@@ -178,7 +177,7 @@ def order_rows(load: Load) -> None:
 
 
 def batches(load: Load) -> Iterator[list[Row]]:
-    """The rows without faults so far, in their order, some at a time."""
+    """Yield the rows without faults so far in their order, in batches."""
     sources = load.map.sources
     last = (-(10**18), -1)
     zone = ZoneInfo(settings.URJA_TIMEZONE)
@@ -211,7 +210,7 @@ def batches(load: Load) -> Iterator[list[Row]]:
 
 
 def faults_by_row(connection: Any) -> Iterator[tuple[int, list[Fault]]]:
-    """What stands against the rows, in their order, without holding all of it."""
+    """Yield the faults of each row in order, without holding all of them in memory."""
     with connection.cursor(name="load_faults") as cursor:
         cursor.execute("SELECT n, field, value, sentence, remedy FROM load_fault ORDER BY n, field")
         here: list[Fault] = []

@@ -1,4 +1,4 @@
-"""The kinds of file that come in and go out."""
+"""The kinds of file that can be loaded and exported."""
 
 from typing import Final
 
@@ -13,6 +13,6 @@ from urja.usecases.loading.kinds.premises import Premises
 KINDS: Final[dict[str, Kind]] = {
     kind.name: kind for kind in (Premises(), Networks(), Consumers(), Placements(), Devices(), Balances())
 }
-"""By name, in the order in which an installation loads them: each names only what those before it have made."""
+"""By name, in the order in which an installation loads them: each refers only to objects of the kinds before it."""
 
 __all__ = ["KINDS", "Field", "Kind"]

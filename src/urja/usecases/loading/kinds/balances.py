@@ -1,4 +1,4 @@
-"""Balances: what a connection brings along: credit, a deposit, and arrears by bill, principal and surcharge apart."""
+"""Balances: opening credit, security deposit and arrears of a service point, by bill, principal and surcharge apart."""
 
 from typing import ClassVar
 
@@ -7,8 +7,6 @@ from urja.usecases.loading.fields import Field, Kind
 
 
 class Balances(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "balances"
     about: ClassVar[str] = "opening credit, deposit, and arrears by bill"
     key: ClassVar[tuple[str, ...]] = ("consumer_number", "bill")

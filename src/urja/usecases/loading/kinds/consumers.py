@@ -1,4 +1,4 @@
-"""Consumers: a row is a connection with its premise, the person who has it, and the terms it is supplied on."""
+"""Consumers: a row is a service point with its premise, its consumer, and the terms of the agreement."""
 
 from typing import ClassVar
 
@@ -18,8 +18,6 @@ from urja.usecases.loading.kinds.premises import PREMISE_KINDS
 
 
 class Consumers(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "consumers"
     about: ClassVar[str] = "connections with their premise, person, agreement and terms"
     key: ClassVar[tuple[str, ...]] = ("consumer_number",)

@@ -1,6 +1,6 @@
-"""Devices: a row is a meter, and a time during which it hung or hangs somewhere, with its registers as they were read.
+"""Devices: a row is a meter and one installation of it, with its registers as they were read.
 
-What such a file says is believed: a meter that hangs there is commissioned. Keys are wrapped as they are read.
+Such a file is believed: an installed meter counts as in service. Keys are wrapped as they are read.
 """
 
 # ruff: noqa: S608  (the statement is put together from constants)
@@ -31,8 +31,6 @@ ROLES: Final = ("billing", "check", "generation", "source")
 
 
 class Devices(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "devices"
     about: ClassVar[str] = "meters with their keys, and where they hang since when and with which register"
     key: ClassVar[tuple[str, ...]] = ("serial", "installed_at")
@@ -79,7 +77,9 @@ class Devices(Kind):
     )  # fmt: skip
 
     def place(self, said: Mapping[str, str | None]) -> int:
-        """In the order of time: a meter hangs in one place after the other, and a place has one after the other."""
+        """In the order of time: a meter is installed at one service point after another, and a service point has one
+        after another.
+        """
         at = said.get("installed_at")
         return 0 if at is None else int(datetime.fromisoformat(at).timestamp())
 

@@ -1,4 +1,4 @@
-"""Networks: a row is a node of one of the trees, with what it hangs on."""
+"""Networks: a row is a node of the administration or of the grid, with its parent."""
 
 # ruff: noqa: S608  (the statement is put together from constants)
 
@@ -14,8 +14,6 @@ LEVELS: Final = (
 
 
 class Networks(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "networks"
     about: ClassVar[str] = "nodes of both trees: zone to section, substation to pole"
     key: ClassVar[tuple[str, ...]] = ("level", "code")
@@ -46,7 +44,7 @@ class Networks(Kind):
     )  # fmt: skip
 
     def place(self, said: Mapping[str, str | None]) -> int:
-        """Nodes that others hang on come first."""
+        """Parents come first."""
         return LEVELS.index(said["level"] or LEVELS[0])
 
     exported: ClassVar[str] = f"""

@@ -1,4 +1,4 @@
-"""Placements: a row says where a connection hangs, in one tree or both, and since when."""
+"""Placements: a row says which nodes a service point is placed under, in one tree or both, and since when."""
 
 from typing import ClassVar
 
@@ -7,8 +7,6 @@ from urja.usecases.loading.fields import Field, Kind
 
 
 class Placements(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "placements"
     about: ClassVar[str] = "where connections hang: section; transformer or pole, and phase"
     key: ClassVar[tuple[str, ...]] = ("consumer_number",)

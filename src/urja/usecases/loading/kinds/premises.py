@@ -1,4 +1,4 @@
-"""Premises: a row is a place, by the utility's code, and what it is part of."""
+"""Premises: a row is a premise by the utility's code, and the premise that it belongs to."""
 
 from typing import ClassVar, Final
 
@@ -11,8 +11,6 @@ PREMISE_KINDS: Final = (
 
 
 class Premises(Kind):
-    """See the module."""
-
     name: ClassVar[str] = "premises"
     about: ClassVar[str] = "places, and what they are part of: society, tower, flat"
     key: ClassVar[tuple[str, ...]] = ("code",)

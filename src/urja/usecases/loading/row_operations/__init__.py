@@ -1,5 +1,5 @@
-"""What the rows of each kind of file ask for: the operations that everybody performs, and what only a file can get wrong.
+"""The operations that rows of each kind of file stand for, and the faults that only a file can have.
 
-A module a kind, found by its name: `look_ahead` asks once for what many rows will be compared with, `asked` gives the
-operations of one. A file does not change what has consequences; the fault names the operation that does.
+One module a kind, found by its name: `prefetch` fetches at once what many rows are compared with, `operations_of` gives the
+operations of one row. A file does not make changes that have consequences; the fault names the operation that does.
 """

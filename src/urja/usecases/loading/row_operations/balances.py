@@ -1,4 +1,4 @@
-"""Rows of balances: what an agreement brings along."""
+"""Rows of balances: opening credit, security deposit and dues of an agreement."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from urja.usecases.loading.staging import Load, Row
 from urja.usecases.service_points import no_service_point_fault, service_points_of
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     execution = load.execution
     execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
     places = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
     execution.find_ahead(newest_agreements_of, [place.id for place in places if place is not None])
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     _check(load, row)
     place = execution.find(service_points_of, row["consumer_number"])
     agreement = None if place is None else execution.find(newest_agreements_of, place.id)
@@ -82,12 +82,12 @@ def _check(load: Load, row: Row) -> None:
 
 
 def credited(agreement_id: int) -> int | None:
-    """The opening credit of an agreement."""
+    """Return the opening credit of an agreement in minor units, or None."""
     found = CreditRequest.objects.filter(idempotency_key=f"opening-credit:{agreement_id}")
     return found.values_list("amount_minor", flat=True).first()
 
 
 def deposited(agreement_id: int) -> int | None:
-    """The first deposit of an agreement."""
+    """Return the first security deposit of an agreement in minor units, or None."""
     found = Deposit.objects.filter(agreement_id=agreement_id).order_by("taken_at", "id")
     return found.values_list("amount_minor", flat=True).first()

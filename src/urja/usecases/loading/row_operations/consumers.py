@@ -1,4 +1,4 @@
-"""Rows of consumers: a connection with its premise, the person who has it, and the terms that it is supplied on."""
+"""Rows of consumers: a service point with its premise, its consumer, and the terms of the agreement."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -52,7 +52,7 @@ _TERMS: Final = (
 )
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     execution = load.execution
     execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
     places = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
@@ -62,10 +62,10 @@ def look_ahead(load: Load, rows: Sequence[Row]) -> None:
     emails = [row["email"].lower() for row in rows if row["email"]]
     execution.find_ahead(users_of, emails)
     execution.find_ahead(people_of, emails)
-    placement_columns.look_ahead(load, rows)
+    placement_columns.prefetch(load, rows)
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     if row["email"]:
         row.values["email"] = row["email"].lower()
     placement_columns.faults(execution, row)
@@ -129,7 +129,7 @@ def _new(load: Load, execution: Execution, row: Row, move_in: MoveIn | None) -> 
 
 
 def _part_of(execution: Execution, row: Row) -> int | None:
-    """The number of what the premise is part of, as far as that is known."""
+    """Return the number of the premise that this one belongs to, as far as it is known."""
     if row["tower"] and not row["society"]:
         row.fault(
             "tower",
@@ -150,7 +150,7 @@ def _part_of(execution: Execution, row: Row) -> int | None:
 
 
 def _premise_of(execution: Execution, row: Row, part_of: int | None) -> Premise | None:
-    """The premise of a new connection, where it is there."""
+    """Return the premise of a new service point, where it exists."""
     if row["premise_code"]:
         return execution.find(premises_of, row["premise_code"])
     if part_of is None or not row["premise_name"]:
@@ -203,7 +203,7 @@ def _known(load: Load, execution: Execution, row: Row, place: ServicePoint) -> I
 
 
 def _hang(execution: Execution, row: Row, place: ServicePoint) -> Iterator[UseCase]:
-    """One that hangs nowhere is hung up; one that hangs elsewhere is moved by a file with a day."""
+    """Place an unplaced service point; one that is placed already is moved only by a file with a day."""
     moved = placement_columns.differing(place, row)
     if not moved:
         return
@@ -227,7 +227,7 @@ def _hang(execution: Execution, row: Row, place: ServicePoint) -> Iterator[UseCa
 
 
 def _person(load: Load, execution: Execution, row: Row, agreement: Agreement | None) -> Person | None:
-    """Who has the row's connection, where they are known: by whose it is, by the system's number, by the address."""
+    """Return the consumer of a row where known: the current one, or by the system's number, or by the address."""
     if not row["person_name"]:
         return None
     holder = None if agreement is None else agreement.customer
@@ -260,9 +260,9 @@ def _person(load: Load, execution: Execution, row: Row, agreement: Agreement | N
 def _same(
     row: Row, agreement: Agreement | None, holder: Person, by_number: Person | None, by_email: Person | None
 ) -> bool:
-    """Whether a row means the person who has the connection: by a number, an address, the name, or since when.
+    """Return whether a row means the current consumer: by a number, an address, the name, or the beginning.
 
-    Without that, a file of those who had connections once gives their names and addresses to those who have them now.
+    Without this a file of former consumers would give their names and addresses to the current ones.
     """
     if holder in (by_number, by_email) or holder.name.casefold() == row["person_name"].casefold():
         return True
@@ -279,7 +279,7 @@ def _linked(load: Load, number: str | None) -> Person | None:
 
 
 def _put_person(load: Load, execution: Execution, row: Row, person: Person) -> Iterator[UseCase]:
-    """What the row says otherwise than is known of the person."""
+    """Yield the change of a person whose row differs from the stored data."""
     said = load.said(row, _PERSON)
     new = {column: value for column, value in said.items() if value != getattr(person, column)}
     if not new:
@@ -296,7 +296,7 @@ def _put_person(load: Load, execution: Execution, row: Row, person: Person) -> I
 
 
 def _is_of(execution: Execution, made: Any, table: str) -> bool:
-    """Whether it was made or changed by another row of this file."""
+    """Return whether another row of this file created or changed it."""
     return (
         made.operation_id == execution.id
         or History.objects.filter(table_name=table, row_id=made.pk, operation_id=execution.id).exists()
@@ -317,7 +317,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
             )
     if any(row[name] is None for name in needed):
         return None
-    # Who is known by an address is found by it again: so the guards of addresses judge it.
+    # A person known by an address is looked up by it again, so that the guards of addresses apply.
     number = None if person is None or person.email == row["email"] else person.id
     return MoveIn(
         consumer_number=row["consumer_number"],
@@ -334,7 +334,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
 
 
 def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
-    """What nobody can agree to, and what is agreed already."""
+    """Find terms that no agreement can have, and terms that differ from the current agreement."""
     if not row["person_name"]:
         for name in ("since", "tariff_code", "sanctioned_load_w"):
             if load.covers("person_name") and row[name] is not None:

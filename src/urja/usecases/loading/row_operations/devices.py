@@ -1,4 +1,4 @@
-"""Rows of devices: a meter, and a time during which it hung or hangs somewhere, with its registers as they were read."""
+"""Rows of devices: a meter and one installation of it, with its registers as they were read."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -37,12 +37,12 @@ _NAMEPLATE: Final = ("manufacturer", "year", "rating", "category")
 _NEEDED: Final = ("system_title", "type", "guek", "gak")
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     load.execution.find_ahead(devices_of, [row["serial"] for row in rows])
     load.execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     device = execution.find(devices_of, row["serial"])
     _check(row)
     period = None
@@ -102,7 +102,7 @@ def _install(load: Load, row: Row) -> InstallMeter | None:
 
 
 def _delivered(load: Load, row: Row) -> Delivered | None:
-    """A meter that is new here, with its keys."""
+    """Return a meter that is new here, with its keys; None with faults where something is missing."""
     for name in _NEEDED:
         if row[name] is None:
             row.fault(
@@ -149,7 +149,7 @@ def _check_interval(row: Row) -> None:
 
 
 def _known(load: Load, execution: Execution, row: Row, device: Device) -> Iterator[UseCase]:
-    """What a row says of a meter that is there."""
+    """Yield the change of a known meter, and find what a file cannot change."""
     for name, column in _STAY.items():
         now = getattr(device, column)
         now = bytes(now) if name == "system_title" else now
@@ -203,7 +203,7 @@ def _new_seals(row: Row, device: Device | None) -> tuple[str, ...]:
 
 
 def _check_period(row: Row, period: DevicePeriod) -> None:
-    """What is there of a meter's time at a connection does not change by a file: money has followed from it."""
+    """An existing installation is not changed by a file: charges depend on it."""
     if str(period.service_point) != row["consumer_number"]:
         row.fault(
             "consumer_number",
@@ -242,7 +242,7 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
 
 
 def _read_at(period: DevicePeriod, at: Any) -> int | None:
-    """The register as it was read when the meter was put in or taken away."""
+    """Return the register in Wh as read at installation or removal, or None."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT import_wh FROM readings.register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "

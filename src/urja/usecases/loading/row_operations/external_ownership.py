@@ -1,4 +1,4 @@
-"""What an outside system's file says, that system owns from then on: its numbers are kept with what they name."""
+"""Ownership of what an outside system's file contains: the system's numbers are stored with the objects."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,9 @@ from urja.usecases.service_points import service_points_of
 
 
 class RecordOwnership(UseCase, kw_only=True):
-    """By what numbers a system knows a row's connection, premise and person, and which of their columns it owns."""
+    """Record the numbers by which a system knows a row's service point, premise and person, and which columns it
+    owns.
+    """
 
     system: str
     owned: dict[str, list[str]]
@@ -37,7 +39,7 @@ class RecordOwnership(UseCase, kw_only=True):
         made = 0
         for kind, number, row in self._objects(execution):
             if row is not None:
-                # What has no number of its own bears that of the connection that it was met at first.
+                # An object without a number of its own gets that of the first service point it came with.
                 called = number or self._link(kind, row) or self.consumer_number
                 made += record_ownership(self.system, kind, called, row.pk, self.owned[kind])
         execution.outcome["external"] = made

@@ -1,4 +1,4 @@
-"""Rows of networks: each a node, made or changed, and what it hangs on."""
+"""Rows of networks: nodes, created or changed, each with its parent."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -12,12 +12,12 @@ from urja.usecases.network import MoveNode, PutNode, licensees_of, nodes_of
 _COLUMNS: Final = {name: name for name in ("name", "latitude", "longitude", "rating_va", "licensee")}
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     load.execution.find_ahead(nodes_of, [one for row in rows for one in (_named(row), _above(row))])
     load.execution.find_ahead(licensees_of, [row["licensee"] for row in rows])
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     named, above = _named(row), _above(row)
     if row["rating_va"] is not None and row["level"] != "transformer":
         row.fault("rating_va", "only a transformer has a rating", "leave it empty")
@@ -40,7 +40,7 @@ def _named(row: Row) -> str:
 
 
 def _above(row: Row) -> str | None:
-    """What it hangs on; where its level is left out, of the one above."""
+    """Return the parent; where its level is left out, the level above."""
     if not row["parent"]:
         return None
     above = LEVELS[max(LEVELS.index(row["level"]) - 1, 0)]

@@ -1,4 +1,4 @@
-"""Where a row's connection hangs: its section, its transformer or pole, its phase."""
+"""Columns that place a service point: its section, its transformer or pole, its phase."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from urja.usecases.loading.staging import Load, Row
 from urja.usecases.network import nodes_of
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     load.execution.find_ahead(
         nodes_of,
         [
@@ -27,13 +27,13 @@ def administration(row: Row) -> str:
 
 
 def grid(row: Row) -> str:
-    """The pole, where the row knows it; else the transformer."""
+    """Return the pole where the row names it, otherwise the transformer."""
     level = "pole" if row["pole"] else "transformer"
     return f"{level} {row[level]}" if row[level] else ""
 
 
 def faults(execution: Execution, row: Row) -> None:
-    """What a row says that does not fit together."""
+    """Find columns of a row that contradict each other."""
     pole, transformer = (
         execution.find(nodes_of, f"{level} {row[level]}") if row[level] else None
         for level in ("pole", "transformer")
@@ -50,7 +50,7 @@ def faults(execution: Execution, row: Row) -> None:
 
 
 def _transformer_of(node: Node) -> str | None:
-    """The code of the transformer that a pole hangs on, or of the node itself."""
+    """Return the code of the transformer that a pole is placed under, or of the node itself."""
     if node.level == "transformer":
         return node.code
     period = NodePeriod.objects.filter(node=node, valid_to=None).select_related("parent").first()
@@ -58,13 +58,15 @@ def _transformer_of(node: Node) -> str | None:
 
 
 def placements(place: ServicePoint) -> dict[str, Placement]:
-    """Where a connection hangs now, by tree."""
+    """Return the current placements of a service point, by tree."""
     found = Placement.objects.filter(service_point=place, valid_to=None).select_related("node")
     return {one.tree: one for one in found}
 
 
 def differing(place: ServicePoint | None, row: Row) -> dict[str, Any]:
-    """What a row says otherwise than it is, as `MoveServicePoint` names it. On a pole of its transformer it stays."""
+    """Return what a row would change, as arguments of `MoveServicePoint`. A pole of the named transformer is no
+    change.
+    """
     here = {} if place is None else placements(place)
     moved = {}
     now = here.get(Tree.ADMINISTRATION)

@@ -1,4 +1,4 @@
-"""Rows of placements: where a connection hangs from a day on."""
+"""Rows of placements: the nodes that a service point is placed under from a day on."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,12 +9,12 @@ from urja.usecases.network import MoveServicePoint
 from urja.usecases.service_points import service_points_of
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     load.execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
-    placement_columns.look_ahead(load, rows)
+    placement_columns.prefetch(load, rows)
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:  # noqa: ARG001
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:  # noqa: ARG001
     placement_columns.faults(execution, row)
     place = execution.find(service_points_of, row["consumer_number"])
     moved = placement_columns.differing(place, row)

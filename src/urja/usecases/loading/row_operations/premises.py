@@ -1,4 +1,4 @@
-"""Rows of premises: each a place, made or changed."""
+"""Rows of premises, created or changed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -13,11 +13,11 @@ _COLUMNS: Final = {
 }
 
 
-def look_ahead(load: Load, rows: Sequence[Row]) -> None:
+def prefetch(load: Load, rows: Sequence[Row]) -> None:
     load.execution.find_ahead(premises_of, [row[name] for row in rows for name in ("code", "parent")])
 
 
-def asked(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     known = execution.find(premises_of, row["code"])
     above = execution.find(premises_of, row["parent"]) if row["parent"] else None
     if row["parent"] and above is None:

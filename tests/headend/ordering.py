@@ -64,7 +64,7 @@ class House:
 
     def _mount(self) -> None:
         self.meter = Meter(self.identity, self.clock.now() - dt.timedelta(days=1))
-        self.meter.live_through(self.clock.now())
+        self.meter.run_without_pushing(self.clock.now())
         self.station = Station(
             self.meter,
             now=self.clock.now,

@@ -88,7 +88,7 @@ class TestInTime:
             [trying] = desk.heard
             async with house.dialled_in(headend.gate.port):
                 stepped_clock.advance(dt.timedelta(minutes=30))
-                house.station.touch()
+                house.station.catch_up()
                 [end] = await desk.end_of(order, within_s=10)
         assert (trying.state, trying.attempts) == ("trying", 1)
         assert "not dialled in" in trying.detail

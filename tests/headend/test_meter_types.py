@@ -217,7 +217,7 @@ async def test_its_profiles_and_logs_are_pulled(
 ):
     folder = write_type(tmp_path / "m7")
     world = test_sessions.World(stepped_clock, str(folder), 0)
-    world.station.happen(MoveTamper("magnet", True))
+    world.station.apply_input(MoveTamper("magnet", True))
     world.meter.engine.note(191)
     world.meter.engine.note(823)
     await given(pipeline, folder)
@@ -226,7 +226,7 @@ async def test_its_profiles_and_logs_are_pulled(
     async with start_headend() as headend, world.dialled_in(headend.gate.port):
         await until(lambda: world.station.linked)
         stepped_clock.advance(dt.timedelta(minutes=15))
-        world.station.touch()
+        world.station.catch_up()
         await until(lambda: accepted(headend) >= 1)
         for number, profile in enumerate(("tamper-events", "block", "daily"), 1):
             await pipeline.publish_request(world.request(profile, number), world.entry().shard)

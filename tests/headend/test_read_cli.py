@@ -32,7 +32,7 @@ def listening(identity: Identity, port: int) -> Iterator[None]:
     async def serve() -> None:
         clock = WallClock()
         simulated = Meter(identity, clock.now() - timedelta(days=2))
-        simulated.live_through(clock.now())
+        simulated.run_without_pushing(clock.now())
         station = Station(
             simulated, now=clock.now, entropy=lambda size: bytes(range(size)), plan=FaultPlan("1")
         )

@@ -300,12 +300,12 @@ class TestKept:
         await put_device(pipeline, house.entry())
         async with start_headend() as headend, house.dialled_in(headend.gate.port):
             stepped_clock.advance(dt.timedelta(minutes=30))
-            house.station.touch()
+            house.station.catch_up()
             await until(lambda: headend.gate.by_slot != {})
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             before = value(headend, "pushes_accepted_total")
             stepped_clock.advance(dt.timedelta(minutes=30))
-            house.station.touch()
+            house.station.catch_up()
             await until(lambda: value(headend, "pushes_accepted_total") > before)
             wire.take()
             meter = headend.roster.meters[house.identity.title]

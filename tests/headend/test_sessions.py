@@ -44,7 +44,7 @@ class World:
         told = seeded_identity("00000001", device_type, 3, start_wh=5000, listen=listens)
         self.identity: Identity = msgspec.structs.replace(told, interval_s=interval_s)
         self.meter = Meter(self.identity, clock.now() - 3 * DAY)
-        self.meter.live_through(clock.now())
+        self.meter.run_without_pushing(clock.now())
         self.station = Station(
             self.meter,
             now=clock.now,
@@ -238,12 +238,12 @@ async def test_tampers_are_read_from_the_logs_that_the_meter_has(
     start_headend, pipeline, stored, outcomes, world
 ):
     await put_device(pipeline, world.entry())
-    world.station.happen(MoveTamper("magnet", True))
-    world.station.happen(MoveTamper("magnet", False))
+    world.station.apply_input(MoveTamper("magnet", True))
+    world.station.apply_input(MoveTamper("magnet", False))
     opened_at = world.clock.advance(2 * DAY)
-    world.station.happen(MoveTamper("cover", True))
+    world.station.apply_input(MoveTamper("cover", True))
     held_at = world.clock.advance(dt.timedelta(minutes=7))
-    world.station.happen(MoveTamper("magnet", True))
+    world.station.apply_input(MoveTamper("magnet", True))
     asked = world.request("tamper-events", to_at=held_at + dt.timedelta(minutes=10))
     world.meter.catalogue = Lacking(world.meter.catalogue, "0.0.99.98.1.255", "0.0.99.98.4.255")
     async with start_headend(), world.listening():
@@ -267,7 +267,7 @@ async def test_a_dialled_in_connection_carries_sessions_too(
         dialling = asyncio.ensure_future(world.station.dial("127.0.0.1", headend.gate.port))
         await until(lambda: world.station.linked)
         stepped_clock.advance(dt.timedelta(minutes=30))
-        world.station.touch()
+        world.station.catch_up()
         await until(lambda: headend.gate.by_slot != {})
         await pipeline.publish_request(world.request("block"), world.entry().shard)
         [outcome] = await outcomes()
@@ -275,7 +275,7 @@ async def test_a_dialled_in_connection_carries_sessions_too(
         # Pushes go on over the same connection.
         before = value(headend, "pushes_accepted_total")
         stepped_clock.advance(dt.timedelta(minutes=30))
-        world.station.touch()
+        world.station.catch_up()
         await until(lambda: value(headend, "pushes_accepted_total") > before)
         dialling.cancel()
     await stored.take()
@@ -323,7 +323,7 @@ class TestMechanism2:
         async with start_headend() as headend, world.dialled_in(headend.gate.port):
             await until(lambda: world.station.linked)
             stepped_clock.advance(dt.timedelta(minutes=30))
-            world.station.touch()
+            world.station.catch_up()
             await until(lambda: value(headend, "pushes_accepted_total") >= 1)
             await pipeline.publish_request(world.request("block"), world.entry().shard)
             [outcome] = await outcomes()

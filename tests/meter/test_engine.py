@@ -16,8 +16,8 @@ def wh_of(rows):
     return [int(row[2 + WH]) for row in rows]
 
 
-def bits(telling):
-    word = int.from_bytes(telling.status_word)
+def bits(pending):
+    word = int.from_bytes(pending.status_word)
     return {bit for bit in range(128) if word >> (127 - bit) & 1}
 
 
@@ -75,7 +75,7 @@ def test_block_goes_first_and_the_register_stands_at_its_end():
 
 def test_listening_type_pushes_no_blocks():
     engine, _ = make_engine("urja-d1-listen")
-    assert {telling.tale for telling in engine.run_to(MIDNIGHT_S + DAY)} == {PushKind.INSTANTANEOUS}
+    assert {pending.tale for pending in engine.run_to(MIDNIGHT_S + DAY)} == {PushKind.INSTANTANEOUS}
 
 
 @pytest.mark.parametrize(("device_type", "rows_in_the_dark"), [("urja-d1", 3), ("urja-d1-listen", 0)])
@@ -134,8 +134,8 @@ def test_drift_moves_the_meters_intervals_against_true_time():
 def test_small_correction_over_midnight_closes_the_day_once():
     engine, _ = make_engine()
     engine.run_to(MIDNIGHT_S + DAY - 2)
-    tellings = engine.set_clock(MIDNIGHT_S + DAY + 3)
-    assert [telling.status for telling in tellings] == [DOUBTFUL, DOUBTFUL]
+    pending_pushes = engine.set_clock(MIDNIGHT_S + DAY + 3)
+    assert [pending.status for pending in pending_pushes] == [DOUBTFUL, DOUBTFUL]
     engine.run_to(MIDNIGHT_S + DAY + 60)
     assert len(engine.daily) == 1
 

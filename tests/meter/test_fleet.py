@@ -196,7 +196,7 @@ async def test_close_stops_the_world_at_an_instant(tmp_path):
             assert sum(record.drawn_mwh for record in mine) == totals["cumulative_mwh"]
             assert totals["register_wh"] == totals["cumulative_mwh"] // 1000
         late = await running.order("close", at=moment(MIDNIGHT_S).isoformat())
-        assert "has passed" in late["error"]
+        assert "in the past" in late["error"]
         await running.order("reopen")
         await running.step_to(MIDNIGHT_S + 10_800)
         await head_end.until(lambda: head_end.count() == 3 * 12)
@@ -225,7 +225,7 @@ async def test_a_dropped_link_is_dialled_again_and_what_fell_between_is_lost(tmp
         [station] = running.fleet.stations.values()
         await running.order("drop")
         running.clock.set(moment(MIDNIGHT_S + 1800))
-        station.touch()
+        station.catch_up()
         assert station.counts.lost_without_link == 2
         await head_end.until(lambda: station.counts.connections == 2 and head_end.writers)
         await running.step_to(MIDNIGHT_S + 3600)
@@ -244,7 +244,7 @@ async def test_faults_by_order(tmp_path):
         status = await running.order("totals")
         assert status["ok"]
         [station] = running.fleet.stations.values()
-        station.touch()
+        station.catch_up()
         assert station.counts.lost_by_fault == 2
         assert (station.counts.sent, station.counts.duplicated) == (2, 2)
 
@@ -252,8 +252,8 @@ async def test_faults_by_order(tmp_path):
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ({"do": "dance"}, "none of"),
-        ({"do": "cut", "serials": ["x"]}, "not of this fleet"),
+        ({"do": "dance"}, "unknown order"),
+        ({"do": "cut", "serials": ["x"]}, "not in this fleet"),
         ({"do": "faults", "rates": {"lose": 2}}, "between 0 and 1"),
         ({"do": "drift", "ppm": 10**9}, "ppm"),
         ({"do": "close", "at": "2026-04-01T00:00:00"}, "time zone"),
@@ -322,7 +322,7 @@ def test_fleet_file_round_trip_and_its_faults(tmp_path):
     document = json.loads(path.read_text())
     document["meters"][1] = document["meters"][0] | {"guek": "00"}
     path.write_text(json.dumps(document))
-    with pytest.raises(FleetError, match=r"guek must be 16 bytes.*serial 00000001 stands twice"):
+    with pytest.raises(FleetError, match=r"guek must be 16 bytes.*serial 00000001 is given twice"):
         read_fleet_file(path)
     unknown = msgspec.structs.replace(file.meters[0], device_type="urja-d9")
     write_fleet_file(path, msgspec.structs.replace(file, meters=[unknown]))
@@ -360,7 +360,7 @@ def test_two_meters_at_one_place_are_refused(tmp_path):
     ]
     path = tmp_path / "fleet.json"
     write_fleet_file(path, msgspec.structs.replace(file, meters=twice))
-    with pytest.raises(FleetError, match=r"two meters are at tcp://127\.0\.0\.1:4060\?address=17"):
+    with pytest.raises(FleetError, match=r"two meters have the address tcp://127\.0\.0\.1:4060\?address=17"):
         read_fleet_file(path)
 
 

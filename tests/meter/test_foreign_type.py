@@ -69,7 +69,7 @@ def test_its_billing_profile_is_null_where_this_meter_does_not_measure(tmp_path)
     meter = Meter(
         seeded_identity("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append
     )
-    meter.live_through(moment(MIDNIGHT_S + 30 * DAY))
+    meter.run_without_pushing(moment(MIDNIGHT_S + 30 * DAY))
     [row] = meter.catalogue.read(meter, Role.READER, (7, Obis.parse("1.0.98.1.0.255"), 2)).value
     _, zone, serial, ten_wh = (data.value for data in row.value)
     assert (zone, serial, ten_wh) == (None, None, (5_000_000 + truth[-1].cumulative_mwh) // 10_000)
@@ -92,7 +92,7 @@ def test_its_block_and_daily_rows_hold_all_that_is_measured_and_null_else(tmp_pa
     meter = Meter(
         seeded_identity("00000001", str(folder), 7, start_wh=5000), moment(MIDNIGHT_S), truth.append
     )
-    meter.live_through(moment(MIDNIGHT_S + DAY))
+    meter.run_without_pushing(moment(MIDNIGHT_S + DAY))
 
     def last_of(obis):
         row = meter.catalogue.read(meter, Role.READER, (7, Obis.parse(obis), 2)).value[-1]
@@ -106,12 +106,12 @@ def test_its_block_and_daily_rows_hold_all_that_is_measured_and_null_else(tmp_pa
 def test_what_happens_to_it_is_told_by_its_codes_and_bits(identity):
     meter = Meter(identity, moment(MIDNIGHT_S))
     meter.advance(moment(MIDNIGHT_S + HOUR))
-    meter.happen(MoveTamper("magnet", True))
+    meter.apply_input(MoveTamper("magnet", True))
     [alert] = meter.advance(moment(MIDNIGHT_S + HOUR))
     [word] = columns_of(meter, alert)
     assert int.from_bytes(word.data) == 1 << 127 - 100
     assert int(meter.engine.logs[Log.OTHER].newest()[2]) == 821
-    meter.happen(MoveTamper("cover", True))
+    meter.apply_input(MoveTamper("cover", True))
     assert int(meter.engine.logs[Log.NON_ROLLOVER].newest()[2]) == EventCode.COVER_OPENED
 
 

@@ -91,15 +91,15 @@ def test_living_again_leads_to_the_same_state_and_truth(happenings):
         at_s += step
         meter.advance(moment(at_s - step // 2))
         meter.advance(moment(at_s))
-        meter.happen(what)
+        meter.apply_input(what)
     end = moment(at_s + HOUR)
     meter.advance(end)
 
     again_truth = []
     again = new_meter(again_truth)
     for entry in entries:
-        again.live_again(entry)
-    again.live_through(end)
+        again.replay(entry)
+    again.run_without_pushing(end)
     assert state(again) == state(meter)
     assert again_truth == truth
 
@@ -151,7 +151,7 @@ def test_a_tamper_keeps_its_bit_up_as_long_as_it_lasts():
 def test_a_disturbed_neutral_carries_nothing():
     meter = new_meter([])
     meter.advance(moment(MIDNIGHT_S + 20 * HOUR))
-    meter.happen(MoveTamper("neutral", True))
+    meter.apply_input(MoveTamper("neutral", True))
     values = meter.engine.quantities()
     assert values["1.0.91.7.0.255"] == 0 < values["1.0.11.7.0.255"]
 
@@ -182,7 +182,7 @@ def test_the_display_shows_what_was_written_and_what_is():
         RECHARGE_TIME: stamp,
     }.items():
         meter.store(Obis.parse(obis), data)
-    meter.happen(MoveTamper("cover", True))
+    meter.apply_input(MoveTamper("cover", True))
     meter.operate(Order.REMOTE_DISCONNECT)
     pages = {page.label: (page.value, page.unit) for page in meter.display()}
     assert pages["BALANCE"] == ("-42.05", "Rs")
@@ -209,11 +209,11 @@ def test_a_welded_switch_confirms_and_goes_on_counting():
     truth = []
     meter = new_meter(truth)
     meter.advance(moment(MIDNIGHT_S + HOUR))
-    meter.happen(Weld(True))
+    meter.apply_input(Weld(True))
     meter.operate(Order.REMOTE_DISCONNECT)
     meter.advance(moment(MIDNIGHT_S + 3 * HOUR))
     assert not meter.engine.switch.closed
     assert truth[-1].drawn_mwh > 0
-    meter.happen(Weld(False))
+    meter.apply_input(Weld(False))
     meter.advance(moment(MIDNIGHT_S + 4 * HOUR))
     assert truth[-1].drawn_mwh == 0

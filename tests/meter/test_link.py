@@ -43,11 +43,11 @@ def test_always_and_never():
 
 def test_a_silence_by_order_ends_by_itself():
     link = Link(LinkOptions(), "1", IST)
-    link.silenced_until_s = int(at(13).timestamp())
+    link.down_until_s = int(at(13).timestamp())
     assert not link.is_reachable(at(12))
     assert link.next_change(at(12)) == at(13)
     assert link.is_reachable(at(13))
-    link.silenced_until_s = FOR_EVER_S
+    link.down_until_s = FOR_EVER_S
     assert not link.is_reachable(datetime(2900, 1, 1, tzinfo=UTC))
     assert link.next_change(at(12)) is None
 

@@ -192,7 +192,7 @@ def test_a_closed_billing_period_is_readable():
     buffer = (7, profile.obis, 2)
     assert read(meter, Role.READER, buffer).value == ()
     assert read(meter, Role.READER, (3, BILLING_DATE, 2)) == NEVER
-    meter.live_through(moment(MIDNIGHT_S + 30 * DAY))
+    meter.run_without_pushing(moment(MIDNIGHT_S + 30 * DAY))
     [row] = read(meter, Role.READER, buffer).value
     assert [data.tag for data in row.value] == [column.tag for column in profile.columns]
     said = {column.key: data.value for column, data in zip(profile.columns, row.value, strict=True)}

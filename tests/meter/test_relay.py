@@ -17,7 +17,7 @@ METER_MAY_CLOSE = {5, 6}
 @pytest.mark.parametrize("order", Order)
 def test_every_order_in_every_state_and_mode(mode, state, order):
     switch = LoadSwitch(state, mode)
-    moved = switch.obey(order)
+    moved = switch.execute(order)
     assert switch.state is expected(mode, state, order)
     assert moved is ((state is ON) is not switch.closed)
     assert switch.conducts is switch.closed
@@ -43,14 +43,14 @@ def expected(mode, state, order):
 
 
 def test_a_types_habit_closes_in_any_mode_but_0():
-    assert LoadSwitch(READY, 4).obey(Order.LOCAL_RECONNECT, whatever_mode=True)
-    assert not LoadSwitch(READY, 0).obey(Order.LOCAL_RECONNECT, whatever_mode=True)
-    assert not LoadSwitch(OFF, 4).obey(Order.LOCAL_RECONNECT, whatever_mode=True)
+    assert LoadSwitch(READY, 4).execute(Order.LOCAL_RECONNECT, in_any_mode=True)
+    assert not LoadSwitch(READY, 0).execute(Order.LOCAL_RECONNECT, in_any_mode=True)
+    assert not LoadSwitch(OFF, 4).execute(Order.LOCAL_RECONNECT, in_any_mode=True)
 
 
 def test_welded_contacts_hold_and_the_meter_believes_its_drive():
     switch = LoadSwitch(welded=True)
-    assert switch.obey(Order.REMOTE_DISCONNECT)
+    assert switch.execute(Order.REMOTE_DISCONNECT)
     assert (switch.state, switch.closed, switch.conducts) == (OFF, False, True)
     switch.weld(on=False)
     assert not switch.conducts
@@ -60,6 +60,6 @@ def test_contacts_weld_only_once_they_touch():
     switch = LoadSwitch(OFF)
     switch.weld(on=True)
     assert not switch.conducts
-    switch.obey(Order.REMOTE_RECONNECT)
-    switch.obey(Order.REMOTE_DISCONNECT)
+    switch.execute(Order.REMOTE_RECONNECT)
+    switch.execute(Order.REMOTE_DISCONNECT)
     assert switch.conducts

@@ -55,7 +55,7 @@ async def test_a_served_meter_answers_over_tcp(host):
     [event] = client.receive(await line.ask(client.get(CosemAttribute.of(8, "0.0.1.0.0.255", 2)), 16))
     shown = CosemDateTime.from_bytes(event.data.value).to_utc(DeviationSign.INDIAN)
     assert abs(shown - datetime.now(UTC)) < timedelta(seconds=30)
-    assert await line.send_garbage() == b""  # the stream cannot be followed: the meter hangs up
+    assert await line.send_garbage() == b""  # the stream cannot be followed: the meter is_installed up
     line.close()
     stopping.set()
     await serving

@@ -68,7 +68,7 @@ class Standing:
     def live_to(self, at_s):
         self.clock.set(moment(at_s))
         for station in self.fleet.stations.values():
-            station.touch()
+            station.catch_up()
         self.fleet.flush()
 
     async def powered(self):
@@ -228,8 +228,8 @@ async def test_a_session_over_a_link_that_takes_its_time(tmp_path):
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ({"do": "cut", "transformers": ["Z"]}, "no transformer Z"),
-        ({"do": "cut", "feeders": ["West"]}, "no feeder West"),
+        ({"do": "cut", "transformers": ["Z"]}, "unknown transformer Z"),
+        ({"do": "cut", "feeders": ["West"]}, "unknown feeder West"),
         ({"do": "hook", "watts": -5}, "watts must be between 0"),
         ({"do": "hook"}, "watts must be between 0"),
         ({"do": "overload", "watts": 0}, "watts must be between 1"),
@@ -262,8 +262,8 @@ def test_a_town_that_does_not_fit_together_is_refused(tmp_path):
         read_fleet_file(path)
     for words in (
         "rated_va is 0",
-        "transformer A stands twice",
-        "no transformer B",
+        "transformer A is given twice",
+        "unknown transformer B",
         "00000004: measures A",
         "relay.mode is 7",
         "link.profile is 'mesh'",

@@ -57,7 +57,7 @@ class Town(Dispatching):
     def stand(self, installed_at):
         truth = []
         self.meter = Meter(self.identity, installed_at, truth.append)
-        self.meter.live_through(self.clock.now())
+        self.meter.run_without_pushing(self.clock.now())
         self.station = Station(
             self.meter, now=self.clock.now, entropy=lambda size: bytes(range(size)), plan=FaultPlan("1")
         )
@@ -122,10 +122,10 @@ async def test_from_a_folder_to_rows(town, stepped_clock):
         await until(lambda: town.station.linked)
         lived = len(truth)
         stepped_clock.advance(HOUR / 4)
-        town.station.touch()
+        town.station.catch_up()
         # Its terminal cover, which no other meter here has, tells itself by the bit that its type lists.
         town.meter.engine.status_word.set(101, on=True)
-        town.station.happen(MoveTamper("magnet", True))
+        town.station.apply_input(MoveTamper("magnet", True))
         await until(lambda: headend.registry.get_sample_value("urja_headend_pushes_accepted_total") == 3)
         dialling.cancel()
         town.station.drop_link()

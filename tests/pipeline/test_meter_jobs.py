@@ -443,9 +443,9 @@ async def test_the_billing_profile_is_shown_and_nothing_of_it_stored(town, datab
     """The end of a period, the register and the greatest demand then; bills rest on the daily registers as before."""
     house = await town.raise_house()
     ends = (town.clock.now() + timedelta(days=1)).astimezone(KOLKATA).replace(hour=0, minute=0)
-    house.meter.happen(SetBillingDay(ends.day))
+    house.meter.apply_input(SetBillingDay(ends.day))
     town.clock.advance(timedelta(days=1))
-    house.meter.live_through(town.clock.now())
+    house.meter.run_without_pushing(town.clock.now())
     result = await read(town, house, what="billing-profile")
     (table,) = result["shown"]
     assert (table["profile"], table["of"], len(table["rows"])) == ("1.0.98.1.0.255", 1, 1)

@@ -41,7 +41,7 @@ class Street:
         self.town, self.clock = town, town.clock
         self.identity = seeded_identity("00000001", "urja-d1-encrypted", 3, start_wh=5000)
         self.meter = Meter(self.identity, self.clock.now() - timedelta(days=1))
-        self.meter.live_through(self.clock.now())
+        self.meter.run_without_pushing(self.clock.now())
         self.station = Station(
             self.meter,
             now=self.clock.now,
@@ -126,7 +126,7 @@ async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_ma
     async with town.headend() as headend, street.dialled(headend):
         for _ in range(2):
             street.clock.advance(HALF_HOUR)
-            street.station.touch()
+            street.station.catch_up()
         await until(lambda: value(headend, "pushes_unauthenticated_total") >= 2)
         street.clock.advance(HALF_HOUR)
         pushes = street.meter.advance(street.clock.now())

@@ -458,7 +458,7 @@ class TownWorld(World):
             if not station.reachable:
                 _happen(station, Silence(0))
         dialling = [station for station in self.stations if station.meter.identity.listen is None]
-        await self._until(lambda: all(station.linked for station in dialling if station.hangs))
+        await self._until(lambda: all(station.linked for station in dialling if station.is_installed))
         await super().come_to_rest(within)
 
     def _set_clock(self, station: Station) -> None:
@@ -548,9 +548,9 @@ class _AlertsLost(FaultPlan):
 
 def _happen(station: Station, what: Input) -> None:
     if isinstance(what, Silence):
-        station.silence(what.until_s)
+        station.interrupt_link(what.until_s)
     else:
-        station.happen(what)
+        station.apply_input(what)
 
 
 # -- in the thread that has Django's connection -----------------------------------------------------------------

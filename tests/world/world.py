@@ -381,7 +381,7 @@ class World:
             station.plan.rates = self.trouble.pushes
             station.meter.drift_clock(self.clock.now(), self.chance.choice(self.trouble.drift_ppm))
         await self._until(
-            lambda: all(s.linked for s in self.stations if s.hangs and s.meter.identity.listen is None)
+            lambda: all(s.linked for s in self.stations if s.is_installed and s.meter.identity.listen is None)
         )
 
     @property
@@ -417,7 +417,7 @@ class World:
 
     def _touch(self) -> None:
         for station in self.stations:
-            station.touch()
+            station.catch_up()
         self.fleet.flush()
 
     async def run_stages(self) -> None:
@@ -466,7 +466,7 @@ class World:
     def _told(self, what: str, station: Station, act: Callable[[], None]) -> Callable[[], None]:
         def happen() -> None:
             self.happened.append(f"{self.clock.now()} {station.meter.identity.serial} {what}")
-            station.touch()
+            station.catch_up()
             act()
 
         return happen
@@ -478,7 +478,7 @@ class World:
 
     def _set_clock(self, station: Station) -> None:
         station.meter.set_clock(self.clock.now())
-        station.touch()
+        station.catch_up()
 
     async def _things_of_everybody(self) -> None:
         """Database and broker go and come back, the head end is started anew."""

@@ -1,4 +1,6 @@
-"""The fleet's control: orders as JSON lines on a Unix socket, one answer a line (docs/meter.md has the orders)."""
+"""The control socket of a fleet: orders as JSON lines on a Unix socket, one answer a line (docs/meter.md lists the
+orders).
+"""
 
 import asyncio
 import json
@@ -34,7 +36,7 @@ _HOOK_LIMIT_W: Final = 100_000
 
 
 class Fleet(Protocol):
-    """What is controlled (`urja.meter.fleet.Fleet`)."""
+    """The controlled fleet (`urja.meter.fleet.Fleet`), as far as orders use it."""
 
     town: Town
 
@@ -56,7 +58,7 @@ class Fleet(Protocol):
 
 
 class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the control: what to do (`do`), with which meters (all where none are named), and how."""
+    """One order: what to do (`do`), with which meters (all where none are named), and its parameters."""
 
     do: str
     serials: list[str] | None = None
@@ -86,22 +88,22 @@ async def serve_control(fleet: Fleet, path: Path) -> asyncio.Server:
                 writer.write(json.dumps(await answer_line(fleet, line)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError) as error:
-            log.warning("the fleet's control loses its caller", error=str(error))
+            log.warning("control connection lost", error=str(error))
         finally:
             writer.close()
 
     server = await asyncio.start_unix_server(serve, str(path))
-    os.chmod(path, 0o600)  # noqa: PTH101 - one call before the first order, nothing to wait for
+    os.chmod(path, 0o600)  # noqa: PTH101 - one call before the first order; it does not block
     return server
 
 
 def _remove_stale(path: Path) -> None:
-    """The socket of a process that was killed is still in the file system."""
+    """Remove the socket that a killed process left behind."""
     path.unlink(missing_ok=True)
 
 
 async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
-    """Carry out one order; what is wrong with it is said in the answer."""
+    """Carry out one order and return the answer; an invalid order is answered with its error."""
     try:
         order = msgspec.json.decode(line, type=ControlOrder)
         answer = _order_named(order.do)(fleet, order)
@@ -119,14 +121,14 @@ def _order_named(name: str) -> _Act:
     try:
         return _ORDERS[name]
     except KeyError:
-        raise ValueError(f"{name!r} is none of {', '.join(sorted(_ORDERS))}") from None
+        raise ValueError(f"unknown order {name!r}; known are {', '.join(sorted(_ORDERS))}") from None
 
 
 def _chosen(fleet: Fleet, order: ControlOrder) -> list[Station]:
     return fleet.chosen(order.serials, order.transformers, order.feeders)
 
 
-# --- looking ----------------------------------------------------------------------------------------------
+# --- queries ----------------------------------------------------------------------------------------------
 
 
 def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
@@ -155,14 +157,14 @@ def _display(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
 
 
 def _touched(fleet: Fleet, order: ControlOrder) -> list[Station]:
-    """The stations an order names, brought to the present."""
+    """Return the stations an order names, brought to the present."""
     stations = _chosen(fleet, order)
     for station in stations:
-        station.touch()
+        station.catch_up()
     return stations
 
 
-# --- doing ------------------------------------------------------------------------------------------------
+# --- orders ------------------------------------------------------------------------------------------------
 
 
 def _each(act: Callable[[Station], None]) -> _Act:
@@ -179,20 +181,20 @@ def _to_each(fleet: Fleet, order: ControlOrder, act: Callable[[Station], None]) 
 
 
 def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
-    """The answer to an order that was carried out: for how many meters it was. They may want to be woken anew."""
+    """Wake the fleet's clock, as the meters may be due earlier now; return the answer: the number of meters."""
     fleet.wake()
     return {"meters": len(_chosen(fleet, order))}
 
 
 def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
-    """An order by which something happens to meters; what it is must be clear before the first is touched."""
+    """Return an order that applies inputs; they are checked before the first meter is touched."""
 
     def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
         inputs = input_of(order)
 
         def act(station: Station) -> None:
             for what in inputs:
-                station.happen(what)
+                station.apply_input(what)
 
         return _to_each(fleet, order, act)
 
@@ -200,7 +202,7 @@ def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
 
 
 def _outages(fleet: Fleet, order: ControlOrder) -> list[tuple[str, list[Station]]]:
-    """The reasons that an order to cut or restore is about, each with the stations it concerns."""
+    """Return the outage reasons that an order to cut or restore is about, each with its stations."""
     found = [(f"transformer {name}", fleet.chosen(transformers=[name])) for name in order.transformers or ()]
     found += [(f"feeder {name}", fleet.chosen(feeders=[name])) for name in order.feeders or ()]
     if order.serials is not None or not found:
@@ -245,7 +247,7 @@ def _unreachable(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
         if not 0 < order.minutes <= 60 * 24 * 366:
             raise ValueError("minutes must be more than 0 and at most a year's")
         until_s = int((fleet.now() + timedelta(minutes=order.minutes)).timestamp())
-    return _to_each(fleet, order, lambda station: station.silence(until_s))
+    return _to_each(fleet, order, lambda station: station.interrupt_link(until_s))
 
 
 def _press(order: ControlOrder) -> list[Input]:
@@ -275,7 +277,7 @@ def _watts(order: ControlOrder, least: int, most: int) -> int:
 
 def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     if order.serials is None or len(order.serials) != 2:
-        raise ValueError("serials are two: the meter that is taken away, and the one that comes in its place")
+        raise ValueError("serials must be two: the meter to remove and the one to install in its place")
     answer = fleet.exchange(*order.serials)
     fleet.wake()
     return answer
@@ -284,7 +286,7 @@ def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
 async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     instant = order.at or fleet.next_boundary()
     if instant.tzinfo is None:
-        raise ValueError("at needs a time zone")
+        raise ValueError("at needs a time zone, as in 2026-04-01T00:00:00+05:30")
     await fleet.close_at(instant)
     return {**fleet.status(), "totals": fleet.totals()}
 
@@ -307,7 +309,7 @@ _ORDERS: Final[dict[str, _Act]] = {
     "drop": _each(Station.drop_link),
     "reboot": _each(Station.reboot),
     "unreachable": _unreachable,
-    "reachable": _each(lambda station: station.silence(0)),
+    "reachable": _each(lambda station: station.interrupt_link(0)),
     "drift": _drift,
     "press": _happens(_press),
     "weld": _happens(lambda order: [Weld(order.on)]),

@@ -1,4 +1,4 @@
-"""A line that takes its time: what is put in comes out later, in the same order."""
+"""A queue with latency: items come out later, in the order in which they were put in."""
 
 import asyncio
 from collections import deque
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 _RESOLUTION_S: Final = 0.001
-"""Timers of the loop are this coarse: what is due within it is let out."""
+"""The resolution of the loop's timers: items due within it are delivered at once."""
 
 
 class DelayQueue[T]:
-    """First in, first out, each item after a latency of its own in real seconds (TCP keeps the order).
+    """First in, first out, each item after a latency of its own in real seconds (TCP preserves the order).
 
-    Without latency an item comes out inside `put`.
+    Without latency an item is delivered inside `put`.
     """
 
     def __init__(self, latency_s: Callable[[], float], deliver: Callable[[T], None]) -> None:
@@ -25,7 +25,7 @@ class DelayQueue[T]:
         return len(self._waiting)
 
     def put(self, item: T) -> None:
-        """Send an item on its way."""
+        """Put an item in."""
         latency_s = self._latency_s()
         if not latency_s and not self._waiting:
             self._deliver(item)
@@ -35,7 +35,7 @@ class DelayQueue[T]:
         self._arm()
 
     def clear(self) -> None:
-        """Lose what is on its way."""
+        """Drop all items."""
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()

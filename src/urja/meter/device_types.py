@@ -1,4 +1,4 @@
-"""The type of a meter by its name, or by the path of its folder."""
+"""Device types by name, or by the path of their folder."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from urja.cosem.companion import DeviceType, build_device_type, load_device_type
 
 @cache
 def find_device_type(name: str) -> DeviceType:
-    """The type of a shipped name, or of a folder: what contains a slash is one. Raises CompanionError.
+    """Return a shipped type by name, or one by the path of its folder, which contains a slash. Raises CompanionError.
 
     For commands and the simulated meter. The head end knows types by name alone and opens no path.
     """

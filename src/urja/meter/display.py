@@ -1,6 +1,7 @@
 """The meter's display: the pages it cycles through, as a person at the meter reads them.
 
-Balance and recharges are what the utility wrote last (IS 15959-2, prepayment objects); the rest is the meter's own.
+Balance and recharges are what the utility last wrote (IS 15959-2, prepayment objects); the other values are the
+meter's.
 """
 
 from typing import Any, Final, NamedTuple
@@ -27,7 +28,7 @@ _RELAY: Final = {
 
 
 class Page(NamedTuple):
-    """One page: seven-segment text, a short label beside it, the unit's sign or nothing."""
+    """One page: seven-segment text, a short label beside it, the unit or nothing."""
 
     label: str
     value: str
@@ -35,9 +36,9 @@ class Page(NamedTuple):
 
 
 def pages(meter: MeterState) -> list[Page]:
-    """What the display shows, page after page; nothing while it is dark.
+    """Return the pages in order; none while the meter has no power.
 
-    Amounts are written in the currency's minor unit and shown with two decimals.
+    Amounts are stored in minor units of the currency and shown with two decimals.
     """
     if not meter.engine.powered:
         return []
@@ -81,7 +82,7 @@ def _amount(minor: int) -> str:
 
 
 def _moment(octets: bytes) -> str:
-    """Day, month, hour and minute as written; nothing where the moment has not been."""
+    """Return day, month, hour and minute as written; nothing where the time is not specified."""
     moment = CosemDateTime.from_bytes(octets)
     if moment.year == 0xFFFF:
         return ""

@@ -1,7 +1,7 @@
-"""The meter's inside, without a protocol: it is run to an instant and says what it has to tell.
+"""The meter's inside without a protocol: it runs to an instant and returns the pushes that are due.
 
-All times are Unix seconds. Commands (power, clock, switch) act at the instant the engine stands at; whoever
-gives them runs it there first.
+All times are Unix seconds. Commands (power, clock, switch) act at the instant the engine has reached; the caller runs
+it there first.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ DAILY_ROWS: Final = 90
 BILLING_ROWS: Final = 12
 
 DOUBTFUL: Final = 0x02
-"""Clock status bit 1: the row's interval contains a setting of the clock (IEC 62056-6-2, 4.1.6.1)."""
+"""Clock status bit 1: the interval of the row contains a setting of the clock (IEC 62056-6-2, 4.1.6.1)."""
 
 EVENT_COLUMNS: Final = (
     Column("clock", 8, "0.0.1.0.0.255", 2, 9, length=12),
@@ -37,13 +37,15 @@ EVENT_COLUMNS: Final = (
     Column("import_wh", 3, "1.0.1.8.0.255", 2, 6, unit=30),
     Column("tamper_count", 1, "0.0.94.91.0.255", 2, 6),
 )
-"""What an event log captures (IS 15959-2, D1); the code's object carries the log's number in its group E."""
+"""The columns that an event log captures (IS 15959-2, D1); the object of the code has the log's number in its group
+E.
+"""
 
 _REGISTER_CLASSES: Final = frozenset({3, 4, 5, 71})
 
 
 class PushKind(Enum):
-    """What the meter tells unasked."""
+    """The kinds of push."""
 
     BLOCK = "block"
     INSTANTANEOUS = "instantaneous"
@@ -52,22 +54,22 @@ class PushKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PendingPush:
-    """One occasion to push: its stamp and clock status, and what the push's columns hold."""
+    """A push that is due: its time stamp, clock status, and the values of its columns."""
 
     tale: PushKind
     stamp_s: int
     status: int
     values: tuple[int | None, ...] = ()
-    """None: this meter does not measure it."""
+    """None: this meter does not measure the quantity."""
     status_word: bytes = b""
 
 
 _LIMITS: Final = {16: (-0x8000, 0x7FFF), 18: (0, 0xFFFF)}
-"""What a long and a long-unsigned can hold: a register that is driven beyond stops there."""
+"""The ranges of long and long-unsigned by their tags: a value beyond them is shown as the limit."""
 
 
 def shown_value(column: Column, value: int) -> int:
-    """A quantity as a column shows it: registers are cut to their scaler, plain data go as they are."""
+    """Return a quantity as a column shows it: registers are truncated to their scaler, plain data are unchanged."""
     if column.class_id not in _REGISTER_CLASSES:
         return value
     shown = to_register(value, column.scaler)
@@ -76,12 +78,14 @@ def shown_value(column: Column, value: int) -> int:
 
 
 def _kept(row: Sequence[int | None]) -> list[int]:
-    """A row for a buffer of numbers; which columns are not measured is known when it is read."""
+    """Return a row for an integer buffer; which columns are not measured is known from the type when it is read."""
     return [0 if value is None else value for value in row]
 
 
 def billing_profile(device_type: DeviceType) -> Profile | None:
-    """The billing profile that this meter can fill: it begins with the date of a period's end."""
+    """Return the billing profile that this meter can fill: one whose first column is the end of the period; None for
+    others.
+    """
     profile = device_type.profiles.get("billing")
     if profile is None:
         return None
@@ -100,7 +104,7 @@ _AS_SHIPPED: Final = RelayOptions()
 
 
 class Engine:
-    """Metering, profiles, events, clock and switch of one meter over its supply."""
+    """Metering, profiles, events, clock and relay of one meter on its supply."""
 
     def __init__(
         self,
@@ -118,7 +122,8 @@ class Engine:
         self.interval_s = device_type.interval_s
         self.clock = MeterClock(start_s, utc_offset_s=device_type.default_deviation_min * 60)
         self.supply = Supply(serial, source, start_s, sink, watched=watched)
-        # A register that has run before: apparent energy a little ahead of active, as in any house.
+        # A meter that has run before: apparent energy exceeds active, by 8 % as at a usual power factor of about
+        # 0.93.
         self.metrology = Metrology(self.supply, start_wh, start_wh * 108 // 100)
         self.switch = LoadSwitch(mode=relay.mode, welded=relay.welded)
         self.load_limit_w = relay.load_limit_w
@@ -135,7 +140,9 @@ class Engine:
         billing = billing_profile(device_type)
         self.billing_columns = () if billing is None else billing.columns[1:]
         self.billing = ProfileBuffer(BILLING_ROWS, len(self.billing_columns))
-        """A row each closed period, stamped with its end; the moment of a demand is a value, as the demand is."""
+        """A row for each closed period, stamped with its end; the instant of a maximum demand is a value beside the
+        demand.
+        """
         self.logs = {log: ProfileBuffer(LOG_CAPACITY, len(EVENT_COLUMNS) - 1) for log in Log}
         self.tamper_count = 0
         self.billing_count = 0
@@ -150,7 +157,7 @@ class Engine:
 
     @property
     def true_s(self) -> int:
-        """The instant the engine stands at."""
+        """The instant the engine has reached."""
         return self.supply.cursor_s
 
     @property
@@ -160,22 +167,26 @@ class Engine:
 
     @property
     def powered(self) -> bool:
-        """Whether the meter has power; without it, it neither talks nor answers."""
+        """Whether the meter has power; without it, it neither pushes nor answers."""
         return self.supply.grid_on
 
     def next_close_s(self) -> int:
-        """The true instant at which the open interval closes."""
+        """Return the true instant at which the open interval closes."""
         return self.clock.true_for(self._start_s + self.interval_s)
 
     def next_wake_s(self) -> int:
-        """When the engine wants to be run next: at the interval's close, each minute where it watches the load."""
+        """Return when the engine wants to be run next: at the interval's end; each minute while it watches for
+        overload.
+        """
         close_s = self.next_close_s()
         if self.guard is None or not self.watches_overload:
             return close_s
         return min(close_s, self._minute_end(), max(self.guard.due_s or close_s, self.true_s))
 
     def quantities(self) -> dict[str, int]:
-        """Attribute 2 of every measured or counted object, registers in milli-units, the rest plain."""
+        """Return attribute 2 of every measured or counted object by OBIS code; registers in milli-units, others
+        plain.
+        """
         return (
             self.metrology.registers()
             | self.metrology.period()
@@ -194,63 +205,63 @@ class Engine:
         )
 
     def demand_at(self, obis: str) -> int:
-        """When a maximum demand register got its value (attribute 5), or zero where it has none."""
+        """Return when a maximum demand register got its value (attribute 5); zero where it has none."""
         demand = self.metrology.demands().get(obis)
         return 0 if demand is None else demand.at_s
 
     def billed_at(self) -> int:
-        """When the last billing period was closed, or zero where none has been."""
+        """Return when the last billing period was closed; zero where none was."""
         newest = self.billing.newest()
         return 0 if newest is None else int(newest[0])
 
     # Running.
 
     def run_to(self, target_s: int) -> list[PendingPush]:
-        """Run to a true instant, closing every interval on the way."""
-        tellings: list[PendingPush] = []
+        """Run to a true instant, closing every interval on the way; return the pushes that are due."""
+        pending_pushes: list[PendingPush] = []
         while (close_s := self.next_close_s()) <= target_s:
-            tellings += self._pass(max(close_s, self.true_s))
-            tellings += self._close()
-        return tellings + self._pass(target_s)
+            pending_pushes += self._pass(max(close_s, self.true_s))
+            pending_pushes += self._close()
+        return pending_pushes + self._pass(target_s)
 
     def _pass(self, target_s: int) -> list[PendingPush]:
-        """Let time pass inside an interval; a meter that watches its load looks at it minute by minute."""
-        tellings: list[PendingPush] = []
+        """Let time pass inside an interval; a meter that watches for overload observes its load minute by minute."""
+        pending_pushes: list[PendingPush] = []
         while self.guard is not None and self.watches_overload and self.true_s < target_s:
-            self._look_at_load(self.guard)
+            self._observe_load(self.guard)
             stop_s = min(target_s, self._minute_end())
             due_s = max(self.guard.due_s or stop_s + 1, self.true_s)
             if due_s <= stop_s and self.powered:
                 self.supply.run_to(due_s)
-                tellings += self._act_on_overload(self.guard)
+                pending_pushes += self._act_on_overload(self.guard)
             else:
                 self.supply.run_to(stop_s)
         self.supply.run_to(target_s)
-        return tellings
+        return pending_pushes
 
     def _minute_end(self) -> int:
         """The next whole minute of true time, until which the load is constant."""
         return self.true_s - self.true_s % 60 + 60
 
-    def _look_at_load(self, guard: OverloadGuard) -> None:
-        """Is more drawn than the limit? Seen within it with the switch closed, an overload is over."""
+    def _observe_load(self, guard: OverloadGuard) -> None:
+        """Observe whether the load exceeds the limit. Within it with the switch closed, an overload has ended."""
         over = self.supply.watts() > self.load_limit_w
-        guard.look(self.true_s, over=over)
+        guard.observe(self.true_s, over=over)
         if guard.tripped and not over and self.powered and self.switch.closed:
-            guard.calm()
+            guard.reset()
             self._log(EventCode.OVERLOAD_OVER)
 
     def _act_on_overload(self, guard: OverloadGuard) -> list[PendingPush]:
-        """What the guard has asked for at this instant: open, or try again."""
+        """Carry out the guard's action that is due now: disconnect, or retry."""
         if guard.state is not GuardState.WATCHING:
-            guard.watch()
-            whatever_mode = guard.habit.in_any_mode
-            moved = self.switch.obey(Order.LOCAL_RECONNECT, whatever_mode=whatever_mode)
+            guard.resume()
+            in_any_mode = guard.habit.in_any_mode
+            moved = self.switch.execute(Order.LOCAL_RECONNECT, in_any_mode=in_any_mode)
             return self._after_switching() if moved else []
         if not guard.tripped:
             self._log(EventCode.OVERLOADED)
         guard.trip(self.true_s)
-        moved = self.switch.obey(Order.LOCAL_DISCONNECT)
+        moved = self.switch.execute(Order.LOCAL_DISCONNECT)
         return self._after_switching() if moved else []
 
     def _close(self) -> list[PendingPush]:
@@ -267,11 +278,11 @@ class Engine:
         if self.clock.is_midnight(end_s):
             self._capture_daily(end_s, status)
             self._close_period(end_s, status)
-        # The instantaneous telling stands at the block's end, so that its register is the point read there.
-        tellings = [PendingPush(PushKind.INSTANTANEOUS, end_s, status)]
+        # The instantaneous push is stamped with the block's end, so that its register is a read at that boundary.
+        pending_pushes = [PendingPush(PushKind.INSTANTANEOUS, end_s, status)]
         if self.device_type.block_push:
-            tellings.insert(0, PendingPush(PushKind.BLOCK, end_s, status, tuple(row)))
-        return tellings
+            pending_pushes.insert(0, PendingPush(PushKind.BLOCK, end_s, status, tuple(row)))
+        return pending_pushes
 
     def _capture_block(self, interval: Interval, end_s: int, status: int) -> list[int | None]:
         self._last_block = self.metrology.close_interval(interval, end_s, self.interval_s)
@@ -284,7 +295,7 @@ class Engine:
         self.daily.append(midnight_s, status, _kept(row))
 
     def _captured(self, columns: Sequence[Column], values: dict[str, int]) -> list[int | None]:
-        """What columns of a profile hold now: of `values`, else of all that is measured, else None."""
+        """Return the values of a profile's columns: from `values`, else from all that is measured, else None."""
         if not all(column.obis in values for column in columns):
             values = self.quantities() | values
         return [
@@ -297,7 +308,7 @@ class Engine:
         ]
 
     def _close_period(self, midnight_s: int, status: int) -> None:
-        """Close the billing period where a midnight is the billing day's."""
+        """Close the billing period if this midnight begins the billing day."""
         if not self.clock.is_month_start(midnight_s, self.billing_day):
             return
         row = self._captured(self.billing_columns, self.metrology.registers() | self.metrology.period())
@@ -305,23 +316,24 @@ class Engine:
         self.billing_count += 1
         self.metrology.begin_period()
 
-    # What happens to the meter.
+    # Inputs.
 
     def cut_power(self, reason: str = SERVICE_OUTAGE) -> list[PendingPush]:
-        """The grid fails: the meter logs it and gets one last message out on its capacitor (last gasp)."""
+        """Take the grid away: the meter logs it and sends one last message on its capacitor (last gasp)."""
         was_powered = self.powered
         self.outages.add(reason)
         if not was_powered:
             return []
         self.power_failures += 1
         self._log(EventCode.POWER_FAILED)
-        tellings = [self._alert(EventCode.POWER_FAILED)]
+        pending_pushes = [self._alert(EventCode.POWER_FAILED)]
         self.supply.grid_on = False
-        return tellings
+        return pending_pushes
 
     def restore_power(self, reason: str | None = None) -> list[PendingPush]:
-        """One reason of an outage is over, or all. With the last of them the grid is back: intervals passed in
-        the dark are entered by the type's habit, then comes the first breath.
+        """End one reason of an outage, or all of the grid's; with the last one the meter has power again.
+
+        Rows for intervals without power are then written as the type does it, and a first-breath alert follows.
         """
         if reason is None:
             self.outages &= {NOT_INSTALLED}
@@ -336,40 +348,41 @@ class Engine:
         return [self._alert(EventCode.POWER_RESTORED)]
 
     def _enter_missed(self, missed: _Missed) -> None:
-        # The interval in which the power went holds energy, so its row is written whatever the habit.
+        # The interval in which the power failed contains energy, so its row is written whatever the type does with
+        # empty ones.
         if self.device_type.outage_rows == "zero" or missed.interval.powered_s:
             self._capture_block(missed.interval, missed.end_s, 0)
             if self.clock.is_midnight(missed.end_s):
                 self._capture_daily(missed.end_s, 0)
-        # A period ends at its midnight in the dark as well, and its row is written with power.
+        # A period ends at its midnight without power as well; its row is written once power returns.
         self._close_period(missed.end_s, 0)
 
     def set_clock(self, shown_s: int) -> list[PendingPush]:
         """Set the meter's time.
 
-        A step into the next interval closes the open one as usual. A longer step forward closes it under its
-        own stamp and leaves no rows for what was jumped over. A step back into an earlier interval takes what
-        has been measured since the last close along, so that a stamp comes a second time.
+        A step into the next interval closes the open one as usual. A longer step forward closes it under its own
+        stamp and leaves no rows for the skipped intervals. A step back into an earlier interval keeps what was
+        measured since the last close, so that a time stamp occurs twice.
         """
         self._log(EventCode.CLOCK_SET)
         self._clock_was_set = True
         self.programming_count += 1
         end_s = self._start_s + self.interval_s
         new_start_s = self.clock.interval_start(shown_s, self.interval_s)
-        tellings: list[PendingPush] = []
+        pending_pushes: list[PendingPush] = []
         if new_start_s >= end_s:
-            tellings = self._close()
+            pending_pushes = self._close()
         if new_start_s > end_s or new_start_s < self._start_s:
             self._start_s = new_start_s
             self._clock_was_set = True
         self.clock.set(self.true_s, shown_s)
-        return tellings
+        return pending_pushes
 
     def operate_switch(self, order: Order) -> list[PendingPush]:
-        """Give the load switch an order; an operation of its output is logged and told."""
-        moved = self.switch.obey(order)
+        """Execute an order of the disconnect control; a change of its output is logged and pushed as an alert."""
+        moved = self.switch.execute(order)
         if self.guard is not None and (self.switch.closed or self.switch.state is ControlState.DISCONNECTED):
-            self.guard.watch()  # somebody else's hand: there is no attempt to wait for
+            self.guard.resume()  # another order has moved the switch: no retry is pending
         return self._after_switching() if moved else []
 
     def _after_switching(self) -> list[PendingPush]:
@@ -379,35 +392,36 @@ class Engine:
         return [self._alert(code)]
 
     def weld_switch(self, *, on: bool) -> None:
-        """Weld the contacts, or mend them. The meter does not notice."""
+        """Weld the contacts or repair them. The meter does not notice."""
         self.switch.weld(on=on)
         if self.supply.relay_closed is not self.switch.conducts:
             self.supply.relay_closed = self.switch.conducts
 
     def set_billing_day(self, day: int) -> None:
-        """Close the billing period at the midnight of another day of the month from now on."""
+        """Close billing periods at the midnight of another day of the month from now on."""
         self.billing_day = day
         self.programming_count += 1
         self._log(EventCode.BILLING_DAY_SET)
 
     def set_load_limit(self, watts: int) -> None:
-        """Set the limiter's threshold."""
+        """Set the limiter's threshold, in W."""
         self.load_limit_w = watts
         self.programming_count += 1
         self._log(EventCode.LOAD_LIMIT_SET)
 
     def watch_overload(self, *, on: bool) -> None:
-        """Begin or cease to cut above the limit; a type without that function stays as it is."""
+        """Begin or cease to disconnect above the limit; a type without that function ignores it."""
         if self.guard is None or on is self.watches_overload:
             return
         self.watches_overload = on
-        self.guard.watch()
+        self.guard.resume()
         self.programming_count += 1
         self._log(EventCode.LOAD_LIMIT_ENABLED if on else EventCode.LOAD_LIMIT_DISABLED)
 
     def move_tamper(self, switch: TamperSwitch, *, on: bool) -> list[PendingPush]:
-        """A tamper begins or ends: it is logged, its bit stays up as long as it lasts, and an alert goes out. In
-        the dark the meter only notes it, on its battery.
+        """Begin or end a tamper: it is logged, its status bit stays set while it lasts, and an alert is due.
+
+        Without power the meter only records it, on its battery.
         """
         if on is (switch in self.tampers):
             return []
@@ -423,7 +437,7 @@ class Engine:
         return [self._alert()] if self.powered else []
 
     def note(self, code: EventCode) -> None:
-        """Log an event that has no other effect on the meter's inside."""
+        """Log an event without any other effect on the metering."""
         self._log(code)
 
     def _log(self, code: EventCode) -> None:
@@ -435,7 +449,7 @@ class Engine:
         self.logs[Log(self.device_type.companion.events[written].log_number)].append(self.shown_s, 0, row)
 
     def _bit_of(self, code: EventCode) -> int | None:
-        """The bit by which the meter's type tells of an event; None where it has none."""
+        """Return the status bit by which the meter's type reports an event; None where it has none."""
         written = self.device_type.written.get(code, code)
         for bit in self.device_type.companion.esw.values():
             if bit.event == written:
@@ -444,7 +458,7 @@ class Engine:
         return LOAD_SWITCH_BIT if switched and written == code else None
 
     def _alert(self, code: EventCode | None = None) -> PendingPush:
-        """An alert; `code` is an operation, not a state: its bit falls again at once."""
+        """Return an alert; the bit of `code`, an operation and not a state, is set for this alert alone."""
         bit = None if code is None else self._bit_of(code)
         if bit is None:
             return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())

@@ -20,7 +20,7 @@ class Log(IntEnum):
 
 
 class EventCode(IntEnum):
-    """What happens to this meter, by the standard's codes; its type may write others in their place."""
+    """The events of this meter by the standard's codes; its type may write other codes in their place."""
 
     POWER_FAILED = 101
     POWER_RESTORED = 102
@@ -32,10 +32,10 @@ class EventCode(IntEnum):
     HLS_SECRET_CHANGED = 162
     KEYS_CHANGED = 164
     STATUS_FILTER_SET = 165
-    MAGNET_CAME = 201
-    MAGNET_WENT = 202
+    MAGNET_DETECTED = 201
+    MAGNET_REMOVED = 202
     NEUTRAL_DISTURBED = 203
-    NEUTRAL_MENDED = 204
+    NEUTRAL_RESTORED = 204
     POSTPAID = 211
     PREPAID = 212
     FORWARD_ONLY = 213
@@ -48,13 +48,14 @@ class EventCode(IntEnum):
 
 
 LOAD_SWITCH_BIT: Final = 84
-"""Of the event status word 0.0.94.91.18.255 (IS 15959): an operation of the load switch, whichever it was. The other bits
-that this meter raises are its type's, by the events that they stand for."""
+"""The bit of the event status word 0.0.94.91.18.255 (IS 15959) for an operation of the load switch, in either
+direction. The other bits are the type's, by the events that they stand for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Tamper:
-    """The codes of a tamper switch; the bit of the first stays up as long as it lasts."""
+    """The event codes of a tamper switch; the status bit of the first stays set while it lasts."""
 
     begins: EventCode
     ends: EventCode | None
@@ -62,8 +63,8 @@ class Tamper:
 
 TAMPERS: Final[dict[TamperSwitch, Tamper]] = {
     "cover": Tamper(EventCode.COVER_OPENED, None),
-    "magnet": Tamper(EventCode.MAGNET_CAME, EventCode.MAGNET_WENT),
-    "neutral": Tamper(EventCode.NEUTRAL_DISTURBED, EventCode.NEUTRAL_MENDED),
+    "magnet": Tamper(EventCode.MAGNET_DETECTED, EventCode.MAGNET_REMOVED),
+    "neutral": Tamper(EventCode.NEUTRAL_DISTURBED, EventCode.NEUTRAL_RESTORED),
 }
 
 
@@ -74,20 +75,20 @@ LOG_CAPACITY: Final = 200
 
 
 class StatusWord:
-    """The event status word as the bytes of a bit-string."""
+    """The event status word as a bit string."""
 
     def __init__(self) -> None:
         self._bits = 0
 
     def set(self, bit: int, on: bool) -> None:
-        """Raise or clear one bit."""
+        """Set or clear one bit."""
         mask = 1 << (STATUS_WORD_BITS - 1 - bit)
         self._bits = self._bits | mask if on else self._bits & ~mask
 
     def has(self, bit: int) -> bool:
-        """Whether a bit is raised."""
+        """Return whether a bit is set."""
         return bool(self._bits >> (STATUS_WORD_BITS - 1 - bit) & 1)
 
     def to_bytes(self) -> bytes:
-        """Sixteen bytes, bit 0 first."""
+        """Return sixteen bytes, bit 0 first (the most significant bit of the first byte)."""
         return self._bits.to_bytes(STATUS_WORD_BITS // 8)

@@ -1,6 +1,6 @@
-"""Faults of the way from a meter to its head end, by seed: pushes lost, doubled, delayed, overtaken.
+"""Faults of the transport from a meter to its head end, by seed: pushes lost, duplicated, delayed, reordered.
 
-The meter knows nothing of them. Delays are real seconds: they belong to the transport.
+The meter does not know of them. Delays are in real seconds: they belong to the transport.
 """
 
 import random
@@ -12,7 +12,9 @@ from urja.meter.meter import Push
 
 
 class FaultRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Probabilities per push, 0..1; a delayed push waits up to `delay_s`, an overtaken one for its successor."""
+    """Probabilities for each push, 0 to 1. A delayed push waits up to `delay_s`; a reordered one is sent after its
+    successor.
+    """
 
     lose: float = 0.0
     duplicate: float = 0.0
@@ -21,7 +23,7 @@ class FaultRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reorder: float = 0.0
 
     def check(self) -> "FaultRates":
-        """Raise ValueError for what is no probability."""
+        """Return the rates; raises ValueError for a value out of range."""
         for name in ("lose", "duplicate", "delay", "reorder"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1")
@@ -35,37 +37,37 @@ NO_FAULTS = FaultRates()
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A push and the real seconds after which it is to be sent."""
+    """A push and the real seconds after which it is sent."""
 
     push: Push
     delay_s: float = 0.0
 
 
 class FaultPlan:
-    """The fate of one meter's pushes; the same seed and rates give the same fates."""
+    """The faults of one meter's pushes; the same seed and rates give the same faults."""
 
     def __init__(self, seed: str, rates: FaultRates = NO_FAULTS) -> None:
         self.rates = rates
         self.lost = 0
-        self._random = random.Random(seed)  # noqa: S311 - a world to repeat, not a secret
+        self._random = random.Random(seed)  # noqa: S311 - a reproducible simulation, not a secret
         self._held: list[Push] = []
 
     def pass_on(self, pushes: list[Push]) -> list[Delivery]:
-        """What becomes of pushes: in the order of sending. Held ones come after their successor."""
+        """Return the deliveries of pushes, in the order of sending; a reordered push comes after its successor."""
         if self.rates is NO_FAULTS and not self._held:
             return [Delivery(push) for push in pushes]
         deliveries: list[Delivery] = []
         for push in pushes:
-            deliveries += self._fate(push)
+            deliveries += self._deliveries_of(push)
         return deliveries
 
     def release(self) -> list[Delivery]:
-        """What is still held back: a drain lets it go."""
+        """Return the deliveries of pushes that still wait for a successor."""
         held, self._held = self._held, []
         return [Delivery(push) for push in held]
 
-    def _fate(self, push: Push) -> list[Delivery]:
-        # Each push draws the same number of times, so that one rate does not shift another's fates.
+    def _deliveries_of(self, push: Push) -> list[Delivery]:
+        # Every push draws five numbers, so that changing one rate does not change which pushes the other faults hit.
         lose, duplicate, delay, wait, reorder = (self._random.random() for _ in range(5))
         if lose < self.rates.lose:
             self.lost += 1

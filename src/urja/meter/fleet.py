@@ -1,7 +1,7 @@
-"""The fleet process: many meters on one event loop, driven by the business clock, steered over a Unix socket.
+"""The fleet process: many meters on one event loop, driven by the business clock, controlled over a Unix socket.
 
-It writes the truth file and the journal of inputs, keeps the invocation counters over its own restarts, and is
-the only place that injects faults. `docs/meter.md` describes the fleet file and the control's orders.
+It writes the truth file and the journal of inputs, stores the invocation counters across its restarts, and is the
+only place that injects faults. docs/meter.md describes the fleet file and the orders of the control socket.
 """
 
 import asyncio
@@ -39,18 +39,18 @@ from urja.meter.truth import TruthFile
 
 log = structlog.get_logger()
 
-_LOOK_EVERY_S: Final = 1.0
-"""At least so often the clock's anchor is looked at anew: a supervisor may have moved it."""
+_CHECK_CLOCK_EVERY_S: Final = 1.0
+"""The longest time between two checks of the clock's anchor: a supervisor may have moved it."""
 _METERS_PER_TURN: Final = 50
 _COUNTERS_RESERVED: Final = 1 << 16
 
 
 class FleetFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a fleet is: where it dials, which files it writes, and its meters.
+    """The fleet: where its meters dial, which files it writes, and its meters.
 
-    Paths are relative to the fleet file. `installed_at` is when the registers stood at their start values;
-    what lies between it and now is lived through without pushing. Meters whose type listens, and all of them
-    with `udp_pushes`, push by UDP.
+    Paths are relative to the fleet file. `installed_at` is when the registers had their start values; the time from
+    then to now is simulated without pushing. Meters whose type listens, and all of them with `udp_pushes`, push by
+    UDP.
     """
 
     head_end_host: str
@@ -76,14 +76,14 @@ class FleetError(DamagedFileError):
 
 
 def read_fleet_file(path: Path) -> FleetFile:
-    """The fleet file, checked. Raises FleetError naming everything that is wrong."""
+    """Return a fleet file, checked. Raises FleetError with everything that is wrong."""
     try:
         fleet = msgspec.json.decode(path.read_bytes(), type=FleetFile)
     except UNREADABLE as error:
         raise FleetError(f"{path}: {error}") from error
     problems = []
     if fleet.installed_at.tzinfo is None:
-        problems.append("installed_at needs a time zone")
+        problems.append("installed_at needs a time zone, as in 2026-04-01T00:00:00+05:30")
     for identity in fleet.meters:
         try:
             identity.check()
@@ -93,7 +93,7 @@ def read_fleet_file(path: Path) -> FleetFile:
     for name in ("serial", "system_title"):
         values = Counter(getattr(identity, name) for identity in fleet.meters)
         doubled = sorted(value for value, times in values.items() if times > 1)
-        problems += [f"{name} {value} stands twice" for value in doubled]
+        problems += [f"{name} {value} is given twice" for value in doubled]
     problems += _transformer_problems(fleet)
     if problems:
         raise FleetError(f"{path}: {'; '.join(problems)}")
@@ -103,16 +103,16 @@ def read_fleet_file(path: Path) -> FleetFile:
 def _doubled_places(fleet: FleetFile) -> list[str]:
     texts = (identity.listen or "" for identity in fleet.meters)
     places = Counter(text for text in texts if text.startswith("tcp:"))
-    return [f"two meters are at {place}" for place, times in places.items() if times > 1]
+    return [f"two meters have the address {place}" for place, times in places.items() if times > 1]
 
 
 def _transformer_problems(fleet: FleetFile) -> list[str]:
     problems = [problem for transformer in fleet.transformers for problem in transformer.problems()]
     known = Counter(transformer.id for transformer in fleet.transformers)
-    problems += [f"transformer {name} stands twice" for name, times in known.items() if times > 1]
+    problems += [f"transformer {name} is given twice" for name, times in known.items() if times > 1]
     meters = {identity.serial: identity for identity in fleet.meters}
     problems += [
-        f"meter {identity.serial}: there is no transformer {identity.transformer}"
+        f"meter {identity.serial}: unknown transformer {identity.transformer}"
         for identity in fleet.meters
         if identity.transformer is not None and identity.transformer not in known
     ]
@@ -122,10 +122,12 @@ def _transformer_problems(fleet: FleetFile) -> list[str]:
         metering = meters.get(transformer.meter)
         if metering is None:
             problems.append(
-                f"transformer {transformer.id}: its meter {transformer.meter} is not of this fleet"
+                f"transformer {transformer.id}: its meter {transformer.meter} is not in this fleet"
             )
         elif metering.transformer is not None:
-            problems.append(f"meter {metering.serial}: measures {transformer.id} and cannot be a load of one")
+            problems.append(
+                f"meter {metering.serial}: measures {transformer.id} and cannot be a load of a transformer"
+            )
     metered = Counter(
         transformer.meter for transformer in fleet.transformers if transformer.meter is not None
     )
@@ -135,7 +137,7 @@ def _transformer_problems(fleet: FleetFile) -> list[str]:
 
 
 def write_fleet_file(path: Path, fleet: FleetFile) -> None:
-    """Write a fleet file whole or not at all; it holds keys, so only its owner may read it."""
+    """Write a fleet file atomically; it contains keys, so that only its owner may read it."""
     draft = path.with_name(f"{path.name}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -146,14 +148,16 @@ def write_fleet_file(path: Path, fleet: FleetFile) -> None:
 
 
 class CounterReserve:
-    """Invocation counters over restarts: blocks are reserved durably before they are used, and never again."""
+    """Invocation counters across restarts: blocks are reserved durably before they are used, and never again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._first = self._read() if path.exists() else {}
 
     def _read(self) -> dict[str, int]:
-        """Raises FleetError: were a damaged file passed over, meters would use counters that they have used."""
+        """Return the reserved counters. Raises FleetError: skipping a damaged file would make meters use counters
+        twice.
+        """
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, _Counter])
         except UNREADABLE as error:
@@ -162,11 +166,11 @@ class CounterReserve:
             ) from error
 
     def first(self, serial: str) -> int:
-        """The first counter that a meter may use in this life of the process."""
+        """Return the first counter that a meter may use in this run of the process."""
         return self._first.get(serial, 1)
 
     def reserve(self, meters: Iterable[Meter]) -> None:
-        """Make sure that every meter has half a block ahead; writes and syncs where one has not."""
+        """Ensure that every meter has half a block ahead; write and sync where one has not."""
         short = [
             meter
             for meter in meters
@@ -185,7 +189,7 @@ class CounterReserve:
 
 
 class Fleet:
-    """The meters and the business time up to which they live. `folder` is where the fleet's files are."""
+    """The meters and the business time up to which they run. `folder` has the fleet's files."""
 
     def __init__(self, file: FleetFile, folder: Path, clock: Clock) -> None:
         self.file = file
@@ -201,19 +205,19 @@ class Fleet:
         self._control_path = folder / file.control
         self.stations: dict[str, Station] = {}
         self.town = Town(file.transformers, file.meters, self.stations)
-        # Houses first: a transformer's load is the sum of what its houses lived through.
+        # Premises first: a transformer's load is the sum of its premises' loads, whose past must exist before.
         for identity in sorted(file.meters, key=lambda each: self.town.measured_by(each.serial) is not None):
             self.stations[identity.serial] = self._station(identity)
         self._reserve.reserve(station.meter for station in self.stations.values())
         self._truth.flush()
 
     def _station(self, identity: Identity) -> Station:
-        meter = self._raise_meter(identity)
-        # Nothing is on a line of HDLC that was not asked for: meters there push nothing.
+        meter = self._create_meter(identity)
+        # On an HDLC bus a meter sends only when it is polled: meters there push nothing.
         by_udp = identity.place is None and (self.file.udp_pushes or identity.type.dials == "listen")
         seed = f"{self.file.seed}:{identity.serial}"
         link = Link(identity.link, seed, meter.engine.clock.utc_offset_s)
-        link.silenced_until_s = self._silenced_until_s(identity.serial)
+        link.down_until_s = self._link_down_until_s(identity.serial)
         return Station(
             meter,
             now=self.now,
@@ -223,8 +227,8 @@ class Fleet:
             send_datagram=self._send_datagram if by_udp else None,
         )
 
-    def _raise_meter(self, identity: Identity) -> Meter:
-        """A meter that has lived up to now, through everything that ever happened to it."""
+    def _create_meter(self, identity: Identity) -> Meter:
+        """Return a meter that has run up to now, through every input of its journal."""
         transformer = self.town.measured_by(identity.serial)
         utc_offset_s = identity.type.default_deviation_min * 60
         meter = Meter(
@@ -236,15 +240,15 @@ class Fleet:
         )
         past = self._journal.past.get(identity.serial, ())
         for entry in past:
-            meter.live_again(entry)
-        # After its past: keys that were changed in it began their counters anew, and used some.
+            meter.replay(entry)
+        # After the replay: a key change in it resets the counter, and counters were used under the new key.
         meter.transmit.skip_to(self._reserve.first(identity.serial))
         if identity.boxed and not past:
-            meter.happen(PowerCut(NOT_INSTALLED))
-        meter.live_through(self._clock.now())
+            meter.apply_input(PowerCut(NOT_INSTALLED))
+        meter.run_without_pushing(self._clock.now())
         return meter
 
-    def _silenced_until_s(self, serial: str) -> int:
+    def _link_down_until_s(self, serial: str) -> int:
         past = self._journal.past.get(serial, ())
         return next((e.input.until_s for e in reversed(past) if isinstance(e.input, Silence)), 0)
 
@@ -253,18 +257,18 @@ class Fleet:
             self._datagrams.sendto(datagram)
 
     def now(self) -> datetime:
-        """Business time, up to where the meters live."""
+        """Return business time, up to where the meters may run."""
         now = self._clock.now()
         return now if self._horizon is None else min(now, self._horizon)
 
     def wake(self) -> None:
-        """Look at the clock now: it has been stepped."""
+        """Check the clock now: it was stepped, or a meter's next wake has changed."""
         self._changed.set()
 
     # Running.
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run until `stopping`. Raises OSError where a listening meter's address or the control is taken."""
+        """Run until `stopping`. Raises OSError where a listening meter's address or the control socket is in use."""
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             stack.callback(self.close)
@@ -301,35 +305,35 @@ class Fleet:
         stack.callback(server.close)
 
     async def _keep_time(self) -> None:
-        """Wake each meter when it wants to be run, and whenever the horizon or the clock has moved."""
+        """Run each meter when it is due, and whenever the horizon or the clock has moved."""
         while True:
             await self._advance_due()
             self._reserve.reserve(station.meter for station in self.stations.values())
             self._journal.sync()
-            self._see_horizon()
+            self._reach_horizon()
             self._changed.clear()
             try:
-                async with asyncio.timeout(min(self._next_delay(), _LOOK_EVERY_S)):
+                async with asyncio.timeout(min(self._next_delay(), _CHECK_CLOCK_EVERY_S)):
                     await self._changed.wait()
             except TimeoutError:
                 continue
 
-    def _see_horizon(self) -> None:
-        """At the horizon, once: every meter lives exactly up to it, and the truth is out."""
+    def _reach_horizon(self) -> None:
+        """At the horizon, once: bring every meter exactly to it and write the truth."""
         if self._reached.is_set() or self._horizon is None or self._clock.now() < self._horizon:
             return
         for station in self.stations.values():
-            station.touch()
+            station.catch_up()
         self._truth.flush()
         self._reached.set()
 
     def _next_delay(self) -> float:
-        """Real seconds until the first meter wants to be run."""
+        """Return the real seconds until the first meter is due."""
         first = min((station.next_wake_s() for station in self.stations.values()), default=None)
         if first is None or self._clock.speed <= 0:
-            return _LOOK_EVERY_S
+            return _CHECK_CLOCK_EVERY_S
         if self._reached.is_set():
-            return _LOOK_EVERY_S
+            return _CHECK_CLOCK_EVERY_S
         if self._horizon is not None:
             first = min(first, int(self._horizon.timestamp()))
         return max((first - self._clock.now().timestamp()) / self._clock.speed, 0.001)
@@ -338,20 +342,20 @@ class Fleet:
         now_s = int(self.now().timestamp())
         due = [station for station in self.stations.values() if station.next_wake_s() <= now_s]
         for number, station in enumerate(due, 1):
-            station.touch()
+            station.catch_up()
             if number % _METERS_PER_TURN == 0:
-                await asyncio.sleep(0)  # let the sockets breathe
-        self._truth.flush()  # also what a session has closed by bringing its meter to the present
+                await asyncio.sleep(0)  # let the event loop serve the sockets
+        self._truth.flush()  # also intervals that a request has closed by bringing its meter to the present
 
     # Orders.
 
     def status(self) -> dict[str, Any]:
-        """Counts over all meters, and how far they have lived."""
+        """Return counts over all meters, and the business time they have reached."""
         total = PushCounts()
         for station in self.stations.values():
             total.add(station.counts)
         return {
-            "meters": sum(station.hangs for station in self.stations.values()),
+            "meters": sum(station.is_installed for station in self.stations.values()),
             "linked": sum(station.linked for station in self.stations.values()),
             "powered": sum(station.meter.powered for station in self.stations.values()),
             "now": self.now().isoformat(),
@@ -366,7 +370,7 @@ class Fleet:
         }
 
     def totals(self) -> list[dict[str, Any]]:
-        """Where each meter stands."""
+        """Return energy and register of each meter, and the instant it has reached."""
         return [
             {
                 "serial": serial,
@@ -379,29 +383,32 @@ class Fleet:
         ]
 
     def exchange(self, old: str, new: str) -> dict[str, Any]:
-        """Take a meter off its wall and hang one out of its box there; the instant, and both registers then.
+        """Remove an installed meter and install one from stock in its place; return both with their registers at that
+        instant.
 
-        Raises ValueError where a meter is not of this fleet, the old one hangs nowhere, or the new one somewhere.
+        Raises ValueError where a meter is not in this fleet, the old one is not installed, or the new one is.
         """
         away, comes = self.chosen([old, new])
-        for station, hangs in ((away, True), (comes, False)):
-            if station.hangs != hangs:
+        for station, is_installed in ((away, True), (comes, False)):
+            if station.is_installed != is_installed:
                 raise ValueError(
-                    f"meter {station.meter.identity.serial} hangs {'nowhere' if hangs else 'somewhere'}"
+                    f"meter {station.meter.identity.serial} is {'not' if is_installed else 'already'} installed"
                 )
         away.cut_power(NOT_INSTALLED)
         comes.restore_power(NOT_INSTALLED)
         return {"exchanged": self.town.house(comes), "taken_away": self.town.house(away)}
 
     async def close_at(self, instant: datetime) -> None:
-        """Let no meter live beyond `instant`; return when all have come there and the truth is written.
+        """Stop all meters at `instant`; return when they have reached it and their truth is written.
 
-        Sessions go on; the meters' clocks stand. Raises ValueError for an instant that has passed.
+        Sessions continue; the meters' clocks do not advance. Raises ValueError for an instant in the past.
         """
         if int(instant.timestamp()) < max(
             (station.meter.engine.true_s for station in self.stations.values()), default=0
         ):
-            raise ValueError(f"{instant.isoformat()} has passed")
+            raise ValueError(
+                f"{instant.isoformat()} is in the past for at least one meter; give a later instant"
+            )
         self._horizon = instant
         self._reached.clear()
         self._changed.set()
@@ -410,13 +417,13 @@ class Fleet:
             station.release_held()
 
     def reopen(self) -> None:
-        """Let time go on."""
+        """Let time continue."""
         self._horizon = None
         self._reached.clear()
         self._changed.set()
 
     def next_boundary(self) -> datetime:
-        """The first instant, from now on, at which no meter that keeps time has an interval open."""
+        """Return the first instant, from now on, at which no meter with a correct clock has an open interval."""
         longest = max((station.meter.engine.interval_s for station in self.stations.values()), default=1800)
         offset_s = next((station.meter.engine.clock.utc_offset_s for station in self.stations.values()), 0)
         now_s = int(self.now().timestamp())
@@ -428,15 +435,15 @@ class Fleet:
         transformers: list[str] | None = None,
         feeders: list[str] | None = None,
     ) -> list[Station]:
-        """The stations named by serial, transformer or feeder, each once; all where nothing is named.
+        """Return the stations named by serial, transformer or feeder, each once; all where nothing is named.
 
-        Raises ValueError for a name that is not of this fleet.
+        Raises ValueError for a name that is not in this fleet.
         """
         if serials is None and transformers is None and feeders is None:
             return list(self.stations.values())
         unknown = [serial for serial in serials or () if serial not in self.stations]
         if unknown:
-            raise ValueError(f"not of this fleet: {', '.join(unknown)}")
+            raise ValueError(f"not in this fleet: {', '.join(unknown)}")
         named = list(serials or ())
         named += [serial for name in transformers or () for serial in self.town.of_transformer(name)]
         named += [serial for name in feeders or () for serial in self.town.of_feeder(name)]
@@ -448,12 +455,12 @@ class Fleet:
         self._journal.close()
 
     def flush(self) -> None:
-        """Put the truth so far into the operating system's hands."""
+        """Hand the truth so far to the operating system."""
         self._truth.flush()
 
 
 def _lines(stations: Iterable[Station]) -> dict[tuple[str, int], dict[int | None, Station]]:
-    """The meters of each line of HDLC by their physical addresses, by the line's host and port."""
+    """Return the meters of each HDLC bus by their physical addresses, by the bus's host and port."""
     lines: dict[tuple[str, int], dict[int | None, Station]] = {}
     for station in stations:
         place = station.meter.identity.place
@@ -477,7 +484,7 @@ async def _listen_as_gateway(
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of "host:port" or "[v6]:port"; ValueError otherwise."""
+    """Return host and port of "host:port" or "[v6]:port"; raises ValueError for other text."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"{text!r} is not an address such as 127.0.0.1:4059 or [::1]:4059")
@@ -495,11 +502,11 @@ async def serve_fleet(path: Path) -> None:
         fleet = Fleet(file, path.parent, AnchoredClock(path.parent / file.clock))
     except JournalError as error:
         raise FleetError(str(error)) from error
-    log.info("fleet is up", meters=len(file.meters), head_end=f"{file.head_end_host}:{file.head_end_port}")
+    log.info("fleet started", meters=len(file.meters), head_end=f"{file.head_end_host}:{file.head_end_port}")
     await fleet.run(stopping)
-    log.info("fleet has stopped", **fleet.status())
+    log.info("fleet stopped", **fleet.status())
 
 
 def run_fleet(path: Path) -> None:
-    """The fleet process (blocks). Raises FleetError for a bad file, OSError for an address that is taken."""
+    """Run the fleet process (blocks). Raises FleetError for an invalid file, OSError for an address in use."""
     uvloop.run(serve_fleet(path))

@@ -1,7 +1,8 @@
-"""Meters behind one line of HDLC (IEC 62056-46), each at its physical address: an RS-485 bus at a gateway or a port.
+"""Meters on one HDLC bus (IEC 62056-46), each at its physical address: an RS-485 line behind a gateway or a serial
+port.
 
-Whoever has the line speaks to one meter at a time; a meter speaks when it is polled, and only on the port on which it
-was asked. A frame with a wrong check sequence, or for an address that no meter has, gets no answer.
+The client speaks to one meter at a time; a meter sends only when it is polled, and only on the port of the request. A
+frame with a wrong check sequence, or for an address that no meter has, gets no answer.
 """
 
 import asyncio
@@ -33,9 +34,11 @@ class _BusMeter:
         self._links: dict[int, ServerLink] = {}
 
     def receive(self, frame: HdlcFrame, now_s: float) -> bytes:
-        """The meter's frames in answer; nothing where it has no power or knows no such client or logical device."""
+        """Return the meter's frames in answer; none where it has no power or does not know the client or logical
+        device.
+        """
         client_sap, server_sap = frame.source.upper, frame.destination.upper
-        self._station.touch()
+        self._station.catch_up()
         answers = self._station.meter.powered and self._station.reachable
         if not answers or not self._sessions.knows(client_sap, server_sap):
             return b""
@@ -45,7 +48,7 @@ class _BusMeter:
                 case ApduArrived(apdu):
                     self._serve(link, Frame(client_sap, server_sap, apdu))
                 case LinkEnded():
-                    # What was associated over it is over (IEC 62056-5-3, 9.4: the lower layer's disconnect is an abort).
+                    # Its association ends with it (IEC 62056-5-3, 9.4: the lower layer's disconnect is an abort).
                     self._sessions.forget(client_sap)
                 case _:
                     pass
@@ -56,12 +59,14 @@ class _BusMeter:
             link.send(answer.apdu)
         serial = self._station.meter.identity.serial
         for fault in self._sessions.take_faults():
-            log.info("client at fault", serial=serial, client_sap=request.source, error=str(fault))
-        self._station.touch()  # what the request has set off, such as the alert of the load switch
+            log.info(
+                "client sent an invalid request", serial=serial, client_sap=request.source, error=str(fault)
+            )
+        self._station.catch_up()  # send what the request caused, such as the alert of the relay
 
 
 class HdlcBus:
-    """Meters by physical address. `now_s` is a monotonic clock, for the links' inactivity."""
+    """Meters by physical address. `now_s` is a monotonic clock, for the inactivity of data links."""
 
     def __init__(self, stations: Mapping[int | None, Station], now_s: Callable[[], float]) -> None:
         self._meters = {physical: _BusMeter(station) for physical, station in stations.items()}
@@ -69,19 +74,19 @@ class HdlcBus:
         self.connections: set[BusProtocol] = set()
 
     def close(self) -> None:
-        """Close what has connected to its gateway."""
+        """Close all connections to the gateway."""
         for connection in list(self.connections):
             connection.close()
 
     def receive(self, frame: HdlcFrame) -> bytes:
-        """What the bus answers to one frame."""
+        """Return the bus's answer to one frame."""
         meter = self._meter_at(frame.destination)
         return b"" if meter is None else meter.receive(frame, self._now_s())
 
     def _meter_at(self, address: Address) -> _BusMeter | None:
         if address.lower is not None:
             return self._meters.get(address.lower)
-        # An address of one byte names no physical device: it is for the only one.
+        # An address of one byte has no physical part: it reaches the meter of a bus that has only one.
         return next(iter(self._meters.values())) if len(self._meters) == 1 else None
 
 
@@ -98,8 +103,8 @@ class _Port:
             try:
                 answer = self._bus.receive(frame)
             except CosemError as error:
-                # A meter's counters have run out, or its answer is too long for the link: it is silent.
-                log.warning("a meter does not answer", error=str(error))
+                # The meter has no counter left, or its answer is too long for the link: it does not answer.
+                log.warning("meter does not answer", error=str(error))
                 continue
             if answer:
                 self._write(answer)
@@ -116,7 +121,7 @@ class BusProtocol(asyncio.Protocol):
         self._port = _Port(self._bus, self._transport.write)
         self._bus.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop calls it so
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of asyncio.Protocol
         self._bus.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
@@ -127,15 +132,18 @@ class BusProtocol(asyncio.Protocol):
 
 
 class PseudoTerminal:
-    """A serial port that is none: what opens `path` is on the bus. Use it as a context inside the event loop."""
+    """A pseudo terminal in the place of a serial port: a program that opens its path is on the bus.
+
+    A context manager, to be entered inside the event loop.
+    """
 
     def __init__(self, bus: HdlcBus) -> None:
         self._bus = bus
 
     def __enter__(self) -> str:
-        """The path to open."""
+        """Return the path to open."""
         self._ours, self._theirs = os.openpty()
-        # Both ends are kept open: a client that comes and goes does not end the line.
+        # Both ends stay open here, so that a client can close its end and open it again.
         tty.setraw(self._theirs)
         os.set_blocking(self._ours, False)
         self._port = _Port(self._bus, self._write)
@@ -160,5 +168,5 @@ class PseudoTerminal:
         except BlockingIOError:
             written = 0
         if written < len(data):
-            # As on a wire on which nobody listens; the client asks again.
-            log.warning("the serial line takes no more", lost=len(data) - written)
+            # Bytes are lost as on a wire without a receiver; the client repeats its frame.
+            log.warning("serial line is full, bytes are lost", lost=len(data) - written)

@@ -1,4 +1,4 @@
-"""How houses live: the ways of load behind the meters of a town. Plausible, not measured, as in `load`."""
+"""Load patterns of the households behind the meters of a town. Plausible, not measured, as in `load`."""
 
 from typing import Final
 
@@ -42,10 +42,11 @@ LOAD_PATTERNS: Final[dict[HouseholdKind, LoadPattern]] = {
     "empty": LoadPattern(_EMPTY, (0.8, 1.2)),
     "heavy": LoadPattern(_HEAVY, (1.0, 1.3)),
 }
-"""A family; a shop; a family under a solar roof; a flat where nobody lives; a house that never rests (2.2 kW at
-all hours and more, so that credit runs out while one looks)."""
+"""A family; a shop; a family with a solar roof; an empty flat; a household with a high constant load (at least 2.2
+kW, so that its credit runs out while a demonstration is watched).
+"""
 
 
 def household_load(life: HouseholdKind, seed: int, utc_offset_s: int = IST_OFFSET_S) -> Household:
-    """The load of a house that lives like this."""
+    """Return the load of a household of a kind."""
     return Household(seed, utc_offset_s, LOAD_PATTERNS[life])

@@ -1,4 +1,4 @@
-"""Who a meter is: serial, type, keys and load, as a fleet file names them."""
+"""The identity of a meter: serial, type, keys and load, as a fleet file states them."""
 
 import hashlib
 from functools import cache
@@ -16,11 +16,11 @@ from urja.meter.surroundings import Surroundings
 
 
 class Identity(Surroundings, frozen=True, kw_only=True):
-    """One meter and what surrounds it. Byte strings are hexadecimal in files.
+    """One meter and its surroundings. Byte strings are hexadecimal in files.
 
     `device_type` is the name of a shipped type, or the path of a type's folder (with a slash in it). `interval_s` is
-    the length of a block where it is not the type's. `listen` is the address of a meter whose type listens:
-    "127.0.0.1:4059", "[::1]:4059", or its place on a line of HDLC behind a port, "tcp://127.0.0.1:4060?address=17". A
+    the length of a block where it differs from the type's. `listen` is the address of a meter whose type listens:
+    "127.0.0.1:4059", "[::1]:4059", or its position on an HDLC bus behind a port, "tcp://127.0.0.1:4060?address=17". A
     meter that dials has none. `start_wh` is the register at installation.
     """
 
@@ -30,7 +30,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
     gak: str
     lls_secret: str
     master_key: str = ""
-    """Wraps keys on their way to the meter (IEC 62056-5-3, key-encryption key); without one they cannot be changed."""
+    """Wraps keys on their way to the meter (IEC 62056-5-3, key-encryption key); without it they cannot be changed."""
     device_type: str
     seed: int
     start_wh: int = 0
@@ -45,23 +45,25 @@ class Identity(Surroundings, frozen=True, kw_only=True):
 
     @property
     def place(self) -> HdlcLinkAddress | None:
-        """Its place on a line of HDLC, where it has one; raises ValueError for a text that names none."""
+        """Its address on an HDLC bus, where it has one; raises ValueError for a text that is not such an address."""
         if self.listen is None or not self.listen.startswith(("tcp:", "serial:")):
             return None
         match parse_meter_address(self.listen):
             case HdlcLinkAddress(link=GatewayLink()) as place:
                 return place
             case _:
-                raise ValueError(f"{self.listen!r}: simulated lines are behind TCP ports")
+                raise ValueError(
+                    f"{self.listen!r}: a simulated HDLC bus needs a TCP port, as in tcp://127.0.0.1:4060?address=17"
+                )
 
     @property
     def keys(self) -> SuiteKeys:
-        """The global unicast encryption key and the authentication key that it left the factory with."""
+        """The global unicast encryption key and the authentication key set in the factory."""
         return SuiteKeys(bytes.fromhex(self.guek), bytes.fromhex(self.gak))
 
     @property
     def type(self) -> DeviceType:
-        """The device type, shipped or that of a folder, with the meter's own length of a block."""
+        """The device type, shipped or from a folder, with the meter's own block length."""
         return _type(self.device_type, self.interval_s)
 
     @property
@@ -71,7 +73,7 @@ class Identity(Surroundings, frozen=True, kw_only=True):
         return self.serial if self.serial.startswith(manufacturer) else manufacturer + self.serial
 
     def check(self) -> Self:
-        """Raise ValueError naming the meter and everything that is wrong with it."""
+        """Return the identity; raises ValueError with the serial and everything that is wrong."""
         try:
             known = self.type
         except CompanionError as error:
@@ -132,7 +134,10 @@ def _is_hex(text: str, size: int | None = None) -> bool:
 def seeded_identity(
     serial: str, device_type: str, seed: int, *, start_wh: int = 0, listen: str | None = None
 ) -> Identity:
-    """An identity whose keys follow from the seed: for a bench or a test, never for a meter that matters."""
+    """Return an identity with keys derived from the seed: for a bench or a test, never for a real meter.
+
+    Raises LocalError for an empty serial and CompanionError for an unknown type.
+    """
 
     def derive(purpose: str, size: int) -> str:
         return hashlib.sha256(f"urja meter {seed} {serial} {purpose}".encode()).digest()[:size].hex()

@@ -1,7 +1,10 @@
-"""What happens to a meter from outside, as values: enough to live its past once more.
+"""Inputs of a meter: everything that acts on it from outside, as values from which its past can be replayed.
 
-A meter's state is a fold over its load (which follows from a seed) and these. They are written down when they
-happen (`journal`), so that a fleet which was killed comes back as it was.
+A meter's state is a fold over its load (which follows from a seed) and these inputs. They are written to the journal
+when they occur, so that a fleet whose process was killed restarts in the same state.
+
+The names of the classes are the kinds in the journal (`do`, in lower case): renaming one makes existing journals
+unreadable.
 """
 
 from collections.abc import Callable
@@ -10,10 +13,10 @@ from typing import Literal
 import msgspec
 
 SERVICE_OUTAGE = "service"
-"""The outage of one meter alone; others are named after their transformer or feeder."""
+"""The outage of one meter alone; other reasons are named after their transformer or feeder."""
 
 NOT_INSTALLED = "off the wall"
-"""A meter in its box, or taken away, has no power: an outage that ends only when somebody hangs it up."""
+"""A meter in stock or removed has no power: an outage that ends only when it is installed."""
 
 TamperSwitch = Literal["cover", "magnet", "neutral"]
 
@@ -23,31 +26,31 @@ class _Input(msgspec.Struct, frozen=True, tag_field="do", tag=str.lower):
 
 
 class PowerCut(_Input, frozen=True):
-    """The grid fails for a reason; a meter has power when there is none."""
+    """The grid fails for a reason; a meter has power while no reason lasts."""
 
     reason: str = SERVICE_OUTAGE
 
 
 class PowerBack(_Input, frozen=True):
-    """One reason is over; without a reason, all that the grid has."""
+    """One reason ends; without a reason, all that belong to the grid."""
 
     reason: str | None = None
 
 
 class Operate(_Input, frozen=True):
-    """An order to the load switch (`relay.Order`)."""
+    """An order of the disconnect control (`relay.Order`)."""
 
     order: int
 
 
 class SetControlMode(_Input, frozen=True):
-    """Attribute 4 of the disconnect control."""
+    """The control mode is set (disconnect control, attribute 4)."""
 
     mode: int
 
 
 class SetLoadLimit(_Input, frozen=True):
-    """The threshold of the limiter."""
+    """The threshold of the limiter is set, in W."""
 
     watts: int
 
@@ -59,7 +62,7 @@ class SetBillingDay(_Input, frozen=True):
 
 
 class WatchOverload(_Input, frozen=True):
-    """Whether the meter cuts by itself above its limit."""
+    """The meter begins or ceases to disconnect by itself above its limit."""
 
     on: bool
 
@@ -71,7 +74,7 @@ class SetClock(_Input, frozen=True):
 
 
 class DriftClock(_Input, frozen=True):
-    """From here on the clock runs fast by so many ppm."""
+    """From now on the clock runs fast by `ppm`."""
 
     ppm: int
 
@@ -84,39 +87,41 @@ class Store(_Input, frozen=True):
 
 
 class TransferKeys(_Input, frozen=True):
-    """New keys, as they came: wrapped with the master key, hexadecimal; empty for one that stays."""
+    """New keys, as received: wrapped with the master key, hexadecimal; empty for one that stays."""
 
     guek: str = ""
     gak: str = ""
 
 
 class ChangeSecret(_Input, frozen=True):
-    """Another HLS secret of the utility association, hexadecimal."""
+    """A new HLS secret of the utility association, hexadecimal."""
 
     secret: str
 
 
 class MoveTamper(_Input, frozen=True):
-    """A tamper switch opens or closes; a magnet comes or goes; the neutral is disturbed or mended."""
+    """A tamper switch changes: the cover is opened, a magnet is applied or removed, the neutral is disturbed or
+    restored.
+    """
 
     switch: TamperSwitch
     on: bool
 
 
 class Weld(_Input, frozen=True):
-    """The contacts of the load switch weld, or are mended."""
+    """The contacts of the relay weld, or are repaired."""
 
     on: bool
 
 
 class Hook(_Input, frozen=True):
-    """A wire hooked past the meter draws so many W; 0 takes it off."""
+    """A wire that bypasses the meter draws so many W; 0 removes it."""
 
     watts: int
 
 
 class Silence(_Input, frozen=True):
-    """The link is dead until a Unix time; one that has passed brings it back."""
+    """The link is down until a Unix time; a past time restores it."""
 
     until_s: int
 
@@ -142,7 +147,7 @@ Input = (
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An input, the true instant at which it acted (Unix seconds), and the meter it acted on."""
+    """An input, the true instant at which it acted (Unix seconds), and the meter's serial."""
 
     at_s: int
     serial: str
@@ -153,4 +158,4 @@ RecordEntry = Callable[[Entry], None]
 
 
 def discard_entry(_entry: Entry) -> None:
-    """The journal of a meter whose past nobody wants again."""
+    """Discard an input: the journal of a meter that is never restarted."""

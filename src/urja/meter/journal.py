@@ -1,7 +1,7 @@
-"""The file of inputs: append-only JSON lines, one per thing that happened to a meter.
+"""The journal of inputs: append-only JSON lines, one for each input of a meter.
 
-Each line is with the operating system before the thing takes effect, so that a killed process loses none; it is
-on the disk at the next `sync`, at most a second later.
+Each line reaches the operating system before its input takes effect, so that a killed process loses none; it is on
+the disk at the next `sync`, at most a second later.
 """
 
 import os
@@ -21,12 +21,15 @@ class JournalError(ValueError):
 
 
 class Journal:
-    """One writer: the fleet process. A line torn by a kill is cut off first: what it told never took effect."""
+    """The journal of one fleet, with the fleet process as its only writer.
+
+    A line that a killed process left incomplete is cut off first: its input never took effect.
+    """
 
     def __init__(self, path: Path) -> None:
         self.past: Mapping[str, list[Entry]] = _read(path)
-        """By serial, in the order in which it happened, what the file held when it was opened."""
-        # It holds what meters were told, a secret among it: nobody else reads it.
+        """The entries the file had when it was opened, by serial, in their order."""
+        # Only the owner may read it: it holds what was written to meters, HLS secrets among it.
         path.touch(0o600)
         self._file: BinaryIO = path.open("ab", buffering=0)
         self._unsynced = False
@@ -37,7 +40,7 @@ class Journal:
         self._unsynced = True
 
     def sync(self) -> None:
-        """Make sure that what was noted outlives the machine."""
+        """Write the entries through to the disk, so that they survive a failure of the machine."""
         if self._unsynced:
             os.fsync(self._file.fileno())
             self._unsynced = False
@@ -49,9 +52,9 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Entry]:
-    """Everything that was done to the meters of a fleet, in its order; a torn last line (a kill) is left out.
+    """Return all inputs of a fleet in their order, without an incomplete last line.
 
-    Raises JournalError for a line that is none.
+    Raises JournalError, with file and line, for a line that is not an entry.
     """
     whole = path.read_bytes()
     decoder = msgspec.json.Decoder(Entry)

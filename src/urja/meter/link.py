@@ -1,6 +1,6 @@
-"""The way between a meter and its head end: how long it takes, and when there is none.
+"""The link between a meter and its head end: its latency, and when nothing passes.
 
-Latency is in real milliseconds, it belongs to the transport; reachability goes by the business clock. Profiles
+Latency is in real milliseconds, since it belongs to the transport; reachability follows the business clock. Profiles
 are data (`links.toml`).
 """
 
@@ -22,12 +22,14 @@ _MINUTE_S: Final = 60
 _DAY_MIN: Final = 1440
 
 FOR_EVER_S: Final = 1 << 40
-"""The Unix time that no fleet lives to see."""
+"""A Unix time, in seconds, after the end of any simulation."""
 
 
 class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One-way latency: `floor_ms` and a log-normal part of median `median_ms` and sigma `spread`; a share of
-    `slow_share` of all messages takes up to `slow_ms` more.
+    """One-way latency of a technology: `floor_ms` plus a log-normal part of median `median_ms` and sigma `spread`.
+
+    A share `slow_share` of all messages takes up to `slow_ms` more. `wake_s` is the longest time until a modem is
+    back after power or radio has returned.
     """
 
     floor_ms: float
@@ -38,7 +40,10 @@ class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wake_s: float = 0.0
 
     def draw_s(self, chance: random.Random) -> float:
-        """One message's latency in seconds. Draws the same number of times whatever comes of it."""
+        """Return one message's latency, in seconds.
+
+        It always draws three numbers, so that one message's result does not change those of the messages after it.
+        """
         normal, slow, how_slow = chance.gauss(0.0, self.spread), chance.random(), chance.random()
         if not self.median_ms:
             return 0.0
@@ -48,16 +53,16 @@ class LinkProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def link_profiles() -> Mapping[str, LinkProfile]:
-    """All link profiles by name."""
+    """Return all link profiles by name."""
     text = files("urja.meter").joinpath("links.toml").read_text("utf-8")
     return MappingProxyType(msgspec.convert(tomllib.loads(text), dict[str, LinkProfile]))
 
 
 def link_problems(options: LinkOptions) -> list[str]:
-    """What is wrong with link options, in words."""
+    """Return what is wrong with link options, as sentences."""
     found = []
     if options.profile not in link_profiles():
-        found.append(f"link.profile is {options.profile!r}; {', '.join(link_profiles())} are there")
+        found.append(f"link.profile is {options.profile!r}; known are {', '.join(link_profiles())}")
     try:
         hours_of(options.unreachable)
     except ValueError as error:
@@ -66,42 +71,44 @@ def link_problems(options: LinkOptions) -> list[str]:
 
 
 class Link:
-    """One meter's link, by its options and a seed. `silenced_until_s` is an order's, beside the
-    daily hours: the business instant (Unix seconds) until which nothing passes.
+    """One meter's link, by its options and a seed.
+
+    `down_until_s` is set by a control order, in addition to the daily hours: the business instant (Unix seconds)
+    until which nothing passes.
     """
 
     def __init__(self, options: LinkOptions, seed: str, utc_offset_s: int) -> None:
         self.profile = link_profiles()[options.profile]
-        self.silenced_until_s = 0
+        self.down_until_s = 0
         self._always = options.unreachable == "always"
         self._hours = hours_of(options.unreachable)
         self._offset_min = utc_offset_s // _MINUTE_S
-        self._chance = random.Random(seed)  # noqa: S311 - a world to repeat, not a secret
+        self._chance = random.Random(seed)  # noqa: S311 - a reproducible simulation, not a secret
 
     def latency_s(self) -> float:
-        """How long the next message takes, in real seconds."""
+        """Return the latency of the next message, in real seconds."""
         return self.profile.draw_s(self._chance)
 
     def waking_s(self) -> float:
-        """How long the modem takes this time to be back on the air, in real seconds."""
+        """Return how long the modem needs this time to be back, in real seconds."""
         return self._chance.random() * self.profile.wake_s
 
     def is_reachable(self, now: datetime) -> bool:
-        """Whether anything passes at a business instant."""
-        if self._always or now.timestamp() < self.silenced_until_s:
+        """Return whether messages pass at a business instant."""
+        if self._always or now.timestamp() < self.down_until_s:
             return False
         return self._hours is None or not _within(self._minute(now), *self._hours)
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything that makes it come and go."""
-        return self._hours is not None or self.silenced_until_s > 0
+        """Whether the link can become reachable or unreachable."""
+        return self._hours is not None or self.down_until_s > 0
 
     def next_change(self, now: datetime) -> datetime | None:
-        """The next instant at which that may change by itself; None if never."""
+        """Return the next instant at which reachability changes by itself; None where it never does."""
         moments = []
-        if now.timestamp() < self.silenced_until_s < FOR_EVER_S:
-            moments.append(datetime.fromtimestamp(self.silenced_until_s, UTC))
+        if now.timestamp() < self.down_until_s < FOR_EVER_S:
+            moments.append(datetime.fromtimestamp(self.down_until_s, UTC))
         if self._hours is not None:
             minute = self._minute(now)
             start = now.replace(second=0, microsecond=0)
@@ -113,5 +120,5 @@ class Link:
 
 
 def _within(minute: int, first: int, last: int) -> bool:
-    """Whether a minute of the day lies in [first, last), which may go over midnight."""
+    """Return whether a minute of the day is in [first, last), which may extend over midnight."""
     return first <= minute < last if first < last else minute >= first or minute < last

@@ -1,8 +1,8 @@
-"""What a house draws, and what its roof gives: seeded, by hour, weekday and season, exact in integers.
+"""Household load and solar export: seeded, by hour, weekday and season, exact in integers.
 
-Power is constant within a minute and a whole number of *quanta*: 1 mWh per second, which is 3.6 W. The energy
-between any two whole seconds is then an exact integer of mWh, and a day is one cumulative array, so that an
-interval costs two look-ups whatever its length.
+Power is constant within a minute and a whole number of *quanta*: 1 mWh per second, which is 3.6 W. The energy between
+any two whole seconds is then an exact integer of mWh, and a day is one cumulative array, so that an interval of any
+length costs two look-ups.
 """
 
 from collections import OrderedDict
@@ -23,7 +23,7 @@ IST_OFFSET_S: Final = 19_800
 
 
 class Season(Enum):
-    """When in the year an appliance is used."""
+    """The part of the year in which an appliance is used."""
 
     ALL = "all"
     HOT = "hot"
@@ -32,8 +32,10 @@ class Season(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ApplianceUse:
-    """One appliance and how it is used: `runs` on a weekday and on a Saturday or Sunday, each of `minutes`,
-    starting anywhere in the window [`first_min`, `last_min`) of the local day.
+    """One appliance and its use: `runs` a day (weekday, weekend), each of `minutes`, at `watts` and `power_factor`.
+
+    A run begins anywhere in [`first_min`, `last_min`) of the local day. `owned_by` is the share of households that
+    have one.
     """
 
     name: str
@@ -51,7 +53,7 @@ def _clock(hour: int, minute: int = 0) -> int:
     return hour * 60 + minute
 
 
-# A north Indian town: powers and hours are plausible, not measured (docs/meter.md says so).
+# A north Indian town: powers and hours are plausible, not measured (docs/meter.md).
 FAMILY_APPLIANCES: Final = (
     ApplianceUse("refrigerator", 130, 0.86, 0, MINUTES, (26.0, 27.0), 22, owned_by=0.9),
     ApplianceUse("standby", 12, 0.7, 0, 1, (1.0, 1.0), MINUTES),
@@ -80,7 +82,7 @@ FAMILY_APPLIANCES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoadPattern:
-    """A way to live: appliances, the range their powers are scaled in by seed, and a solar roof's peak, in W."""
+    """A load pattern: appliances, the range in which a seed scales their powers, and the peak of a solar roof, in W."""
 
     habits: tuple[ApplianceUse, ...]
     scale: tuple[float, float] = (0.6, 1.5)
@@ -92,10 +94,10 @@ FAMILY_PATTERN: Final = LoadPattern(FAMILY_APPLIANCES)
 
 @dataclass(frozen=True, slots=True)
 class DayCurve:
-    """A local day of one house, in integers. What is summed has 1441 entries: the sum up to each minute.
+    """A local day of one household, in integers. Sums have 1441 entries: the total up to each minute.
 
-    `quanta` is power drawn from the line. What a roof gives to it is in the `export_*` arrays, which a house
-    without one does not have.
+    `quanta` is power drawn from the line. What a solar roof feeds in is in the `export_*` arrays, None without a
+    roof.
     """
 
     quanta: npt.NDArray[np.int32]
@@ -112,9 +114,11 @@ class DayCurve:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What flowed over some span: energy drawn through the meter, apparent energy, the voltage summed over the
-    seconds; what was given to the line; what went past the meter by a hooked wire; what was lost on the way
-    (of a transformer's load, where `hooked_mwh` is the part of its energy that no house's meter saw).
+    """The energy that flowed over a time, in mWh and mVAh.
+
+    Import and export through the meter, what bypassed it by a hooked wire, and what was lost on the way; of a
+    transformer's load, `hooked_mwh` is the part that no premise's meter measured. `voltage_cvs` is the voltage summed
+    over the seconds.
     """
 
     energy_mwh: int = 0
@@ -137,7 +141,7 @@ class Draw:
         )
 
     def since(self, earlier: "Draw") -> "Draw":
-        """What came between an earlier sum and this one."""
+        """Return the difference to an earlier total."""
         return Draw(
             self.energy_mwh - earlier.energy_mwh,
             self.apparent_mvah - earlier.apparent_mvah,
@@ -151,7 +155,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class InstantaneousReading:
-    """The state of the line in one minute: power drawn or given, apparent power, voltage."""
+    """The instantaneous values of one minute: power drawn or fed in, apparent power, voltage."""
 
     active_w: float
     apparent_va: float
@@ -160,25 +164,27 @@ class InstantaneousReading:
 
 
 class LoadSource(Protocol):
-    """What hangs behind a meter."""
+    """A load behind a meter."""
 
     def between(self, start_s: int, end_s: int) -> Draw:
-        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
+        """Return what flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
         ...
 
     def at(self, instant_s: int) -> InstantaneousReading:
-        """The state of the line at an instant, with the supply on."""
+        """Return the instantaneous values at an instant, with the supply on."""
         ...
 
     def watts(self, instant_s: int) -> float:
-        """Active power drawn at an instant, with the supply on: constant until the next whole minute."""
+        """Return the active power drawn at an instant, with the supply on, in W: constant until the next whole
+        minute.
+        """
         ...
 
 
 def season_weight(day: int, season: Season) -> float:
-    """How far an appliance of a season is in use on a day (days since 1970-01-01, local): 0..1.
+    """Return how far a seasonal appliance is in use on a day (days since 1970-01-01, local), 0 to 1.
 
-    Hot from about April to September, cold from mid-November to February, with shoulders.
+    Hot from about April to September, cold from mid-November to February, with gradual transitions.
     """
     if season is Season.ALL:
         return 1.0
@@ -189,7 +195,7 @@ def season_weight(day: int, season: Season) -> float:
 
 
 class Household:
-    """The load behind one meter: the same seed gives the same curve, day by day and in any order of asking."""
+    """The load behind one meter: a seed gives the same curve for a day, in whatever order days are requested."""
 
     def __init__(
         self, seed: int, utc_offset_s: int = IST_OFFSET_S, way: LoadPattern = FAMILY_PATTERN
@@ -208,7 +214,7 @@ class Household:
         self._days: OrderedDict[int, DayCurve] = OrderedDict()
 
     def day(self, day: int) -> DayCurve:
-        """The curve of a local day (days since 1970-01-01). The last two days asked for are kept."""
+        """Return the curve of a local day (days since 1970-01-01). The last two days are cached."""
         curve = self._days.get(day)
         if curve is None:
             curve = self._days[day] = self._draw_day(day)
@@ -217,14 +223,14 @@ class Household:
         return curve
 
     def between(self, start_s: int, end_s: int) -> Draw:
-        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
+        """Return what flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
         total = Draw()
         for day, start, stop in split_at_midnights(start_s + self.utc_offset_s, end_s + self.utc_offset_s):
             total += _span(self.day(day), start, stop)
         return total
 
     def at(self, instant_s: int) -> InstantaneousReading:
-        """The state of the line in the minute that contains an instant, with the supply on."""
+        """Return the instantaneous values in the minute of an instant, with the supply on."""
         curve, minute = self._minute(instant_s)
         apparent, exporting = curve.va_quanta[minute], 0
         if curve.export_quanta is not None and curve.export_va_quanta is not None:
@@ -237,7 +243,7 @@ class Household:
         )
 
     def watts(self, instant_s: int) -> float:
-        """Active power drawn in the minute that contains an instant, with the supply on."""
+        """Return the active power drawn in the minute of an instant, with the supply on, in W."""
         curve, minute = self._minute(instant_s)
         return float(curve.quanta[minute]) * WATTS_PER_QUANTUM
 
@@ -246,6 +252,8 @@ class Household:
         return self.day(day), second // 60
 
     def _draw_day(self, day: int) -> DayCurve:
+        # A generator of its own for each day, seeded with the day: a day's curve must not depend on which days were
+        # requested before it.
         generator = np.random.Generator(np.random.PCG64([self.seed, 2, day & 0xFFFFFFFF]))
         weekend = (day + 3) % 7 >= 5  # 1970-01-01 was a Thursday
         watts = np.zeros(MINUTES)
@@ -270,7 +278,9 @@ class Household:
         )
 
     def _roof_quanta(self, day: int) -> npt.NDArray[np.int32]:
-        """What the roof gives in each minute: a clear day's bell from about six to half past six, under clouds."""
+        """Return the solar power of each minute in quanta: a clear day's bell from about 06:00 to 18:30, reduced by
+        clouds.
+        """
         generator = np.random.Generator(np.random.PCG64([self.seed, 3, day & 0xFFFFFFFF]))
         hours = np.arange(MINUTES) / 60
         height = np.sin(np.pi * np.clip((hours - 6.0) / 12.5, 0, 1)) ** 1.3
@@ -283,7 +293,9 @@ class Household:
     def _voltage_cv(
         self, generator: np.random.Generator, apparent: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.int32]:
-        """The line in hundredths of a volt: the feeder sags in the evening, and a little under own load."""
+        """Return the voltage of each minute in hundredths of a volt: it sags in the evening, and a little under the
+        own load.
+        """
         hours = np.arange(MINUTES) / 60
         evening = np.exp(-(((hours - 20.5) / 2.2) ** 2))
         noise = generator.random(MINUTES) * 3 - 1.5
@@ -293,7 +305,7 @@ class Household:
 
 
 def split_at_midnights(start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """A span of local seconds, cut at midnights: day, first second in it, second after the last."""
+    """Yield a time in local seconds split at midnights: day, first second in it, second after the last."""
     while start < end:
         day = start // DAY_S
         stop = min(end, (day + 1) * DAY_S)
@@ -307,7 +319,7 @@ def _net_curve(
     roof: npt.NDArray[np.int32],
     voltage_cv: npt.NDArray[np.int32],
 ) -> DayCurve:
-    """Use less the roof's power, minute by minute. The roof gives no reactive power, the line all of it."""
+    """Return consumption less solar power, minute by minute. The roof supplies no reactive power, the line all of it."""
     net = used - roof
     reactive_square = used_va.astype(np.float64) ** 2 - used.astype(np.float64) ** 2
     va = np.ceil(np.sqrt(net.astype(np.float64) ** 2 + reactive_square)).astype(np.int32)
@@ -334,7 +346,7 @@ def _cumulative(per_second: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 
 def _span(curve: DayCurve, start: int, stop: int) -> Draw:
-    """The draw between two seconds of one local day."""
+    """Return the energy between two seconds of one local day."""
     first, first_s = divmod(start, 60)
     last, last_s = divmod(stop, 60)
 

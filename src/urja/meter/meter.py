@@ -2,7 +2,7 @@
 
     engine (metering)  ->  Meter (identity, counters, object model, pushes)  ->  session / link (bytes)
 
-Business time is an argument of everything; nothing here sleeps, listens or asks for the time.
+Business time is an argument of every call; nothing here sleeps, listens or reads a clock.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ _MAX_COUNTER: Final = 0xFFFF_FFFF
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One sealed push: general-glo-ciphered data-notification, without the wrapper."""
+    """One ciphered push: a general-glo-ciphered data-notification, without the wrapper."""
 
     kind: PushKind
     stamp_s: int
@@ -79,8 +79,10 @@ class Push:
 
 
 class TransmitCounter:
-    """The invocation counter under which the meter sends. One for pushes and answers alike: they share the
-    key and the system title, and a nonce must never come twice (IEC 62056-5-3, 5.3.3.3).
+    """The invocation counter under which the meter sends.
+
+    Pushes and answers share one counter, because they share the key and the system title, and AES-GCM loses its
+    security when a nonce is used twice (IEC 62056-5-3, 5.3.3.3).
     """
 
     def __init__(self, first: int = 1) -> None:
@@ -88,23 +90,23 @@ class TransmitCounter:
 
     @property
     def upcoming(self) -> int:
-        """The counter that the next message will carry."""
+        """The counter of the next message."""
         return self._next
 
     def take(self) -> int:
-        """The next counter, used up; OverflowError at the end of the key's life."""
+        """Return the next counter and use it up; raises OverflowError when the key has no counter left."""
         if self._next > _MAX_COUNTER:
             raise OverflowError("the invocation counter is used up: the key must be changed")
         counter, self._next = self._next, self._next + 1
         return counter
 
     def skip_to(self, upcoming: int) -> None:
-        """Take note of counters that somebody else has used."""
+        """Continue from `upcoming`, where others have used the counters before it."""
         self._next = max(self._next, upcoming)
 
 
 class Meter:
-    """One meter. Give it the time before anything else: `advance`, or the `now` of a command."""
+    """One meter. Bring it to an instant before anything else: by `advance`, or by the `now` of a command."""
 
     def __init__(
         self,
@@ -115,13 +117,14 @@ class Meter:
         source: LoadSource | None = None,
         note: RecordEntry = discard_entry,
     ) -> None:
-        """A meter whose truth goes to `sink` and whose inputs are told to `note` before they act. Behind it is
-        the house of its identity, or another `source`.
+        """Create a meter that writes its truth to `sink` and passes each input to `note` before it takes effect.
+
+        Behind it is the household of its identity, or another `source`.
         """
         self.identity = identity
         self.hls_secret = bytes.fromhex(identity.hls_secret)
         self.keys = identity.keys
-        """Those in force; a session answers the transfer of others under the old ones."""
+        """The keys in force; a session answers a key transfer under the old ones."""
         device_type = identity.type
         self._push_security = SecurityControl.from_byte(device_type.associations.push_security)
         self.engine = Engine(
@@ -152,44 +155,46 @@ class Meter:
     # Time.
 
     def advance(self, now: datetime) -> list[Push]:
-        """Run to a UTC instant; returns what the meter wants to push, in order.
+        """Run to a UTC instant; return the pushes that are due, in order.
 
-        An instant that has passed already changes nothing.
+        An instant in the past changes nothing.
         """
         self._run(now)
         pushes, self._outbox = self._outbox, []
         return pushes
 
-    def live_through(self, now: datetime) -> None:
-        """Run to a UTC instant as if every push on the way had been lost: a past that nobody listened to."""
+    def run_without_pushing(self, now: datetime) -> None:
+        """Run to a UTC instant as if every push on the way had been lost."""
         self.engine.run_to(int(now.timestamp()))
 
     @property
     def has_pushes(self) -> bool:
-        """Whether pushes wait for the next `advance`."""
+        """Whether pushes are queued for the next `advance`."""
         return bool(self._outbox)
 
     def _run(self, now: datetime) -> None:
         self.settle(int(now.timestamp()))
 
     def settle(self, target_s: int) -> None:
-        """Run to a true instant (Unix seconds); what there is to push waits for `advance`."""
+        """Run to a true instant (Unix seconds); pushes stay queued for `advance`."""
         if target_s <= self.engine.true_s:
             return
-        # Interval by interval, so that an instantaneous push holds the registers of its own instant.
+        # Interval by interval: an instantaneous push reads the registers when it is built, so it must be built at its
+        # own instant.
         while (close_s := self.engine.next_close_s()) <= target_s:
-            self._tell(self.engine.run_to(max(close_s, self.engine.true_s)))
-        self._tell(self.engine.run_to(target_s))
+            self._queue_pushes(self.engine.run_to(max(close_s, self.engine.true_s)))
+        self._queue_pushes(self.engine.run_to(target_s))
 
-    # What happens to a meter: noted, then carried out, at the instant it stands at.
+    # Inputs: written to the journal first, then applied, so that a killed process can replay every one that took
+    # effect.
 
-    def happen(self, what: Input) -> None:
-        """Something happens now; what the meter has to say of it goes out with the next `advance`."""
+    def apply_input(self, what: Input) -> None:
+        """Apply an input now; the resulting pushes are returned by the next `advance`."""
         self._note(Entry(self.engine.true_s, self.identity.serial, what))
-        self._tell(self._carry_out(what))
+        self._queue_pushes(self._carry_out(what))
 
-    def live_again(self, entry: Entry) -> None:
-        """Live to an input of the past and take it, as if every push on the way had been lost."""
+    def replay(self, entry: Entry) -> None:
+        """Run to an input of the journal and apply it, as if every push on the way had been lost."""
         self.engine.run_to(max(entry.at_s, self.engine.true_s))
         self._carry_out(entry.input)
 
@@ -222,19 +227,19 @@ class Meter:
                 self.hls_secret = bytes.fromhex(secret)
                 engine.note(EventCode.HLS_SECRET_CHANGED)
             case TransferKeys(guek, gak):
-                self._take_keys(bytes.fromhex(guek), bytes.fromhex(gak))
+                self._replace_keys(bytes.fromhex(guek), bytes.fromhex(gak))
                 engine.note(EventCode.KEYS_CHANGED)
             case Weld(on):
                 engine.weld_switch(on=on)
             case Hook(watts):
                 engine.supply.hook_w = watts
             case Silence():
-                pass  # the link's, which the station keeps
+                pass  # acts on the link, which belongs to the station
             case _:
                 assert_never(what)
         return []
 
-    def _take_keys(self, wrapped_guek: bytes, wrapped_gak: bytes) -> None:
+    def _replace_keys(self, wrapped_guek: bytes, wrapped_gak: bytes) -> None:
         before = self.keys
         self.keys = SuiteKeys(
             self._unwrapped(wrapped_guek) if wrapped_guek else before.guek,
@@ -260,44 +265,48 @@ class Meter:
             self.engine.note(code)
 
     def cut_power(self, now: datetime, reason: str = SERVICE_OUTAGE) -> list[Push]:
-        """The grid fails at `now`. What is returned last is the last gasp: nothing leaves the meter after it."""
+        """Take the grid away at `now`; return the pushes, the last of which is the last gasp."""
         self._run(now)
         if reason not in self.engine.outages:
-            self.happen(PowerCut(reason))
+            self.apply_input(PowerCut(reason))
         return self.advance(now)
 
     def restore_power(self, now: datetime, reason: str | None = None) -> list[Push]:
-        """The grid is back at `now`, from one reason or from all."""
+        """Bring the grid back at `now`, from one reason or from all; return the pushes."""
         self._run(now)
         if self.engine.outages if reason is None else reason in self.engine.outages:
-            self.happen(PowerBack(reason))
+            self.apply_input(PowerBack(reason))
         return self.advance(now)
 
     def drift_clock(self, now: datetime, ppm: int) -> None:
-        """From `now` on the meter's clock runs fast (or, negative, slow) by `ppm`."""
+        """Make the meter's clock run fast (or, negative, slow) by `ppm` from `now` on."""
         self._run(now)
-        self.happen(DriftClock(ppm))
+        self.apply_input(DriftClock(ppm))
 
     def set_clock(self, moment: datetime) -> None:
-        """Set the clock; acts at the instant the meter stands at."""
-        self.happen(SetClock(int(moment.timestamp())))
+        """Set the clock, at the instant the meter has reached."""
+        self.apply_input(SetClock(int(moment.timestamp())))
 
     def operate(self, order: int) -> None:
-        """An order to the load switch (`relay.Order`; 1 and 2 are the methods of the disconnect control)."""
-        self.happen(Operate(order))
+        """Execute an order of the disconnect control (`relay.Order`; 1 and 2 are its remote methods)."""
+        self.apply_input(Operate(order))
 
     def store(self, obis: Obis, data: Data) -> None:
-        """Keep what was written to a data object."""
-        self.happen(Store(str(obis), axdr.encode(data).hex()))
+        """Store the value written to a data object."""
+        self.apply_input(Store(str(obis), axdr.encode(data).hex()))
 
     def change_secret(self, secret: bytes) -> None:
-        """Take another HLS secret; Refused where this meter has none, or it is of another length."""
+        """Replace the HLS secret; raises RefusedError where this meter has none, or the new one has another length."""
         if len(secret) != len(self.hls_secret) or not secret:
             raise RefusedError(AccessResult.OTHER_REASON)
-        self.happen(ChangeSecret(secret.hex()))
+        self.apply_input(ChangeSecret(secret.hex()))
 
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
-        """All of the keys or none; Refused where one is not wrapped with the master key, or is of another kind."""
+        """Replace all given keys or none.
+
+        Raises RefusedError where one is not wrapped with the master key, or is of a kind that the meter does not
+        have.
+        """
         if not self.identity.master_key or set(wrapped) - {_GUEK, _GAK}:
             raise RefusedError(AccessResult.OTHER_REASON)
         try:
@@ -305,7 +314,7 @@ class Meter:
                 self._unwrapped(one)
         except KeyNotOpenedError:
             raise RefusedError(AccessResult.OTHER_REASON) from None
-        self.happen(
+        self.apply_input(
             TransferKeys(
                 **{
                     name: wrapped[key_id].hex()
@@ -316,38 +325,40 @@ class Meter:
         )
 
     def display(self) -> list[Page]:
-        """The pages that the display cycles through: label, value, unit. None while it is dark."""
+        """Return the pages that the display cycles through; none while the meter has no power."""
         return pages(self)
 
-    # What the object model asks for.
+    # What the object model reads.
 
     def invocation_counter(self, group_e: int) -> int:
-        """0.0.43.1.e.255: the last counter received under a role's setup; for the push setup, the last used."""
+        """Return 0.0.43.1.e.255: the last counter received under a role's setup; for the push setup, the last one
+        used.
+        """
         if group_e == _PUSH_COUNTER:
             return self._last_push_counter
         role = _ROLE_OF_SETUP.get(group_e)
         return 0 if role is None else max(self.received_counters[role], 0)
 
     def security_client_title(self, role: Role) -> bytes:
-        """The system title of the client last associated under a role, or eight zeros."""
+        """Return the system title of the client last associated under a role, or eight zeros."""
         return self.client_titles.get(role, bytes(8))
 
     # Pushes.
 
-    def _tell(self, tellings: list[PendingPush]) -> None:
-        self._outbox += [self._seal(telling) for telling in tellings if self._is_pushed(telling)]
+    def _queue_pushes(self, pending_pushes: list[PendingPush]) -> None:
+        self._outbox += [self._seal(pending) for pending in pending_pushes if self._is_pushed(pending)]
 
-    def _is_pushed(self, telling: PendingPush) -> bool:
-        """Whether the type has this push, and for an alert whether the filter (ESWF) lets a bit of it through."""
-        if telling.tale.value not in self.identity.type.pushes:
+    def _is_pushed(self, pending: PendingPush) -> bool:
+        """Return whether the type has this push; for an alert, whether the filter (ESWF) passes one of its bits."""
+        if pending.tale.value not in self.identity.type.pushes:
             return False
         mask = self.settings.get(STATUS_FILTER)
-        if telling.tale is not PushKind.ALERT or mask is None:
+        if pending.tale is not PushKind.ALERT or mask is None:
             return True
-        return bool(int.from_bytes(mask.value.data) & int.from_bytes(telling.status_word))
+        return bool(int.from_bytes(mask.value.data) & int.from_bytes(pending.status_word))
 
-    def _seal(self, telling: PendingPush) -> Push:
-        body = self._body(telling)
+    def _seal(self, pending: PendingPush) -> Push:
+        body = self._body(pending)
         counter = self.transmit.take()
         self._last_push_counter = counter
         moment = CosemDateTime.from_bytes(body.value[2].value)
@@ -355,24 +366,24 @@ class Meter:
         sealed = GeneralGloCiphered.protect(
             self.keys, self.identity.title, counter, self._push_security, notification.encode()
         )
-        return Push(telling.tale, telling.stamp_s, counter, sealed.encode())
+        return Push(pending.tale, pending.stamp_s, counter, sealed.encode())
 
-    def _body(self, telling: PendingPush) -> Data:
-        """Device id, push OBIS, clock, then the columns of the push's layout (IS 15959-2, push setup)."""
+    def _body(self, pending: PendingPush) -> Data:
+        """Return device id, push OBIS and clock, then the columns of the push's layout (IS 15959-2, push setup)."""
         device_type = self.identity.type
-        layout = device_type.pushes[telling.tale.value]
-        if telling.tale is PushKind.ALERT:
-            word = axdr.bits(telling.status_word)
+        layout = device_type.pushes[pending.tale.value]
+        if pending.tale is PushKind.ALERT:
+            word = axdr.bits(pending.status_word)
             columns = tuple(
                 word if column.key == ESW_KEY else live_column(self, column) for column in layout.columns
             )
-        elif telling.tale is PushKind.BLOCK:
-            columns = tuple(map(column_data, layout.columns, telling.values))
+        elif pending.tale is PushKind.BLOCK:
+            columns = tuple(map(column_data, layout.columns, pending.values))
         else:
             columns = live_row(self, layout.columns)
         return axdr.structure(
             axdr.octets(self.identity.device_id.encode()),
             axdr.octets(bytes(Obis.parse(layout.obis))),
-            clock_data(device_type, telling.stamp_s, telling.status),
+            clock_data(device_type, pending.stamp_s, pending.status),
             *columns,
         )

@@ -1,8 +1,8 @@
-"""What the meter measures: registers, interval values and the state of the line, in whole thousandths.
+"""The measured quantities: registers, interval values and the state of the line, in whole thousandths.
 
-Every quantity is an integer of milli-units of its unit (mWh, mW, mV, mA, mHz, thousandths for a power factor).
-It is cut to the resolution of a register only where it leaves the meter, always downwards: that is the
-truncation which makes the sum of the blocks lag behind the register.
+Every quantity is an integer of milli-units (mWh, mW, mV, mA, mHz, thousandths of a power factor). It is truncated to
+the resolution of a register only where it leaves the meter, always downwards: this truncation is why the sum of the
+blocks stays behind the register.
 """
 
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from urja.meter.load import Draw, InstantaneousReading
 from urja.meter.truth import Interval, Supply
 
 MILLI: Final = 3
-"""Digits that a milli-unit has below its unit."""
+"""Decimal digits of a milli-unit below its unit."""
 
 _POWERS: Final[tuple[int, ...]] = tuple(10**exponent for exponent in range(131))
 
 
 def to_register(milli: int, scaler: int) -> int:
-    """A milli-value as a register of resolution 10**`scaler` shows it, cut downwards."""
+    """Return a milli-value as a register with scaler 10**`scaler` shows it, truncated downwards."""
     shift = scaler + MILLI
     return milli // _POWERS[shift] if shift >= 0 else milli * _POWERS[-shift]
 
@@ -31,14 +31,14 @@ class Demand:
     at_s: int = 0
 
     def offer(self, milli: int, end_s: int) -> None:
-        """Keep an interval's average if it is a new maximum (the first of equals stays)."""
+        """Store an interval's average if it is a new maximum; of equal ones the first stays."""
         if milli > self.milli:
             self.milli, self.at_s = milli, end_s
 
 
 @dataclass(slots=True)
 class Metrology:
-    """The registers of a single-phase meter over one supply; what is drawn and what is given count apart."""
+    """The registers of a single-phase meter on one supply; import and export are counted separately."""
 
     supply: Supply
     start_wh: int
@@ -47,18 +47,18 @@ class Metrology:
     apparent_demand: Demand = field(default_factory=Demand)
     _opened: Draw = field(default_factory=Draw)
     _opened_powered_s: int = 0
-    """What the supply had given when the billing period began, and for how long."""
+    """The supply's totals when the billing period began."""
 
     def import_mwh(self) -> int:
-        """Active energy import, cumulative: the register's start value and all that was drawn."""
+        """Return the active import register: its start value and all energy since, in mWh."""
         return self.start_wh * 1000 + self.supply.total.energy_mwh
 
     def import_mvah(self) -> int:
-        """Apparent energy import, cumulative."""
+        """Return the apparent import register, in mVAh."""
         return self.start_vah * 1000 + self.supply.total.apparent_mvah
 
     def registers(self) -> dict[str, int]:
-        """Cumulative registers, attribute 2, in milli-units."""
+        """Return the cumulative registers (attribute 2) by OBIS code, in milli-units."""
         given = self.supply.total
         return {
             "1.0.1.8.0.255": self.import_mwh(),
@@ -70,7 +70,7 @@ class Metrology:
         }
 
     def period(self) -> dict[str, int]:
-        """What is counted since the billing period began, in milli-units."""
+        """Return the values counted since the billing period began, by OBIS code, in milli-units."""
         drawn = self.supply.total.since(self._opened)
         apparent = drawn.apparent_mvah
         powered_s = self.supply.powered_s - self._opened_powered_s
@@ -80,7 +80,7 @@ class Metrology:
         }
 
     def line(self) -> dict[str, int]:
-        """The state of the line now, attribute 2, in milli-units."""
+        """Return the instantaneous values (attribute 2) by OBIS code, in milli-units."""
         reading: InstantaneousReading = self.supply.now()
         current_ma = int(reading.apparent_va / reading.voltage_v * 1000) if reading.voltage_v else 0
         return {
@@ -94,10 +94,10 @@ class Metrology:
         }
 
     def close_interval(self, interval: Interval, end_s: int, length_s: int) -> dict[str, int]:
-        """The block load values of a closed interval, and its average power offered to the demand registers.
+        """Return the block load values of a closed interval, and offer its average power to the demand registers.
 
         Averages of voltage and current are taken over the seconds with supply: a meter without power measures
-        nothing. Average current is apparent energy over voltage and time.
+        nothing. The average current is apparent energy over voltage and time.
         """
         draw = interval.draw
         self.demand.offer(draw.energy_mwh * 3600 // length_s, end_s)
@@ -105,17 +105,17 @@ class Metrology:
         return block_values(draw, interval.powered_s)
 
     def demands(self) -> dict[str, Demand]:
-        """The maximum demand registers."""
+        """Return the maximum demand registers by OBIS code."""
         return {"1.0.1.6.0.255": self.demand, "1.0.9.6.0.255": self.apparent_demand}
 
     def begin_period(self) -> None:
-        """Start the maximum demand registers, and what else counts a billing period, anew."""
+        """Reset the maximum demand registers and the counts of the billing period."""
         self.demand, self.apparent_demand = Demand(), Demand()
         self._opened, self._opened_powered_s = self.supply.total, self.supply.powered_s
 
 
 def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
-    """Block load columns in milli-units; all zero for an interval without supply."""
+    """Return block load values by OBIS code, in milli-units; all zero for an interval without supply."""
     voltage_mv = draw.voltage_cvs * 10 // powered_s if powered_s else 0
     through_mvah = draw.apparent_mvah + draw.exported_mvah
     current_ma = through_mvah * 3_600_000 // (powered_s * voltage_mv) if voltage_mv else 0

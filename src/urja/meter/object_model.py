@@ -1,4 +1,5 @@
-"""The generic part of a COSEM object model: objects with rights, selections, and the catalogue that answers.
+"""A COSEM object model independent of any meter: objects, access rights, selective access, and the catalogue that
+serves it.
 
 One catalogue serves all meters of a device type: an attribute is a function of the meter.
 """
@@ -33,7 +34,7 @@ NO_ROLE: Final[frozenset[Role]] = frozenset()
 
 
 class RefusedError(Exception):
-    """The request cannot be met; `reason` goes on the wire."""
+    """The request is refused; `reason` is the result code on the wire."""
 
     def __init__(self, reason: AccessResult) -> None:
         super().__init__(reason.name)
@@ -42,7 +43,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ByRange:
-    """Selective access 1: rows stamped within [`from_s`, `to_s`], and of those the columns named (all if none)."""
+    """Selective access 1: rows stamped within [`from_s`, `to_s`] (Unix seconds), and the named columns (none: all)."""
 
     from_s: int
     to_s: int
@@ -64,42 +65,44 @@ ALL: Final = ByEntry()
 
 
 class MeterState(Protocol):
-    """What the object model reads and moves: the meter's inside, its identity and its counters."""
+    """What the object model reads and changes: the meter's engine, its identity and its counters."""
 
     identity: Identity
     engine: Engine
     settings: dict[Obis, Data]
 
     def invocation_counter(self, group_e: int) -> int:
-        """The last counter seen (or, for pushes, used) under security setup `group_e`."""
+        """Return the last counter received (or, for pushes, used) under security setup `group_e`."""
         ...
 
     def security_client_title(self, role: Role) -> bytes:
-        """The system title of the client associated under a role, or eight zeros."""
+        """Return the system title of the client associated under a role, or eight zeros."""
         ...
 
     def operate(self, order: int) -> None:
-        """Give the load switch an order."""
+        """Execute an order of the disconnect control."""
         ...
 
-    def happen(self, what: Input) -> None:
-        """Take an input, now."""
+    def apply_input(self, what: Input) -> None:
+        """Apply an input at the present instant."""
         ...
 
     def store(self, obis: Obis, data: Data) -> None:
-        """Keep what was written to a data object."""
+        """Store the value written to a data object."""
         ...
 
     def change_secret(self, secret: bytes) -> None:
-        """Take another HLS secret of the utility association; Refused where it is none."""
+        """Replace the HLS secret of the utility association; raises RefusedError where the new one is not valid."""
         ...
 
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
-        """Take new keys, by key id, wrapped with the master key; Refused where one does not open."""
+        """Replace keys, given by key id and wrapped with the master key; raises RefusedError where one cannot be
+        unwrapped.
+        """
         ...
 
     def set_clock(self, moment: datetime) -> None:
-        """Set the clock to a UTC moment."""
+        """Set the clock to a UTC instant."""
         ...
 
 
@@ -111,7 +114,7 @@ Action = Callable[[Any, Data | None], Data | None]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """How one attribute is read, selected from and written, and by whom."""
+    """The functions that read, select from and write one attribute, and the roles that may."""
 
     read: Reader
     readers: frozenset[Role] = READERS
@@ -122,7 +125,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method and who may invoke it."""
+    """One method and the roles that may invoke it."""
 
     invoke: Action
     callers: frozenset[Role] = UTILITY
@@ -130,7 +133,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class CosemObject:
-    """One object: class, version, logical name, attributes from 2 on (1 is the name), methods."""
+    """One COSEM object: class, version, logical name, attributes from 2 on (1 is the name), methods."""
 
     class_id: int
     version: int
@@ -139,14 +142,14 @@ class CosemObject:
     methods: Mapping[int, Method] = field(default_factory=dict)
 
     def attribute(self, number: int) -> Attribute | None:
-        """The attribute, the logical name included; None where the class has none of that number here."""
+        """Return an attribute, the logical name included; None where this object has no such number."""
         if number == 1:
             name = axdr.octets(bytes(self.obis))
             return Attribute(lambda _meter: name, self.visible_to())
         return self.attributes.get(number)
 
     def visible_to(self) -> frozenset[Role]:
-        """The roles that may read or call anything of this object."""
+        """Return the roles that may read or invoke anything of this object."""
         grants = [attribute.readers for attribute in self.attributes.values()]
         grants += [method.callers for method in self.methods.values()]
         return frozenset().union(*grants)
@@ -156,14 +159,14 @@ CURRENT_ASSOCIATION: Final = Obis.parse("0.0.40.0.0.255")
 
 
 class ObjectCatalogue:
-    """All objects of a device type, found by logical name; the current association differs by role."""
+    """All objects of a device type by logical name; the current association (0.0.40.0.0.255) differs by role."""
 
     def __init__(self, objects: Iterable[CosemObject], current: Mapping[Role, CosemObject]) -> None:
         self._objects = {entry.obis: entry for entry in objects}
         self._current = dict(current)
 
     def find(self, class_id: int, obis: Obis, role: Role) -> CosemObject:
-        """The object; Refused where there is none of that name, or it is of another class."""
+        """Return an object; raises RefusedError where no object has that name, or it is of another class."""
         entry = self._current[role] if obis == CURRENT_ASSOCIATION else self._objects.get(obis)
         if entry is None:
             raise RefusedError(AccessResult.OBJECT_UNDEFINED)
@@ -178,7 +181,7 @@ class ObjectCatalogue:
         target: tuple[int, Obis, int],
         selection: Selection | None = None,
     ) -> Data:
-        """GET one attribute for a role; Refused says why not."""
+        """Return one attribute for a role (GET); raises RefusedError with the reason for the client."""
         class_id, obis, number = target
         attribute = self._attribute(class_id, obis, number, role)
         if role not in attribute.readers:
@@ -190,7 +193,7 @@ class ObjectCatalogue:
         return attribute.select(meter, selection)
 
     def write(self, meter: MeterState, role: Role, target: tuple[int, Obis, int], data: Data) -> None:
-        """SET one attribute for a role; Refused says why not."""
+        """Write one attribute for a role (SET); raises RefusedError with the reason for the client."""
         class_id, obis, number = target
         attribute = self._attribute(class_id, obis, number, role)
         if attribute.write is None or role not in attribute.writers:
@@ -200,7 +203,7 @@ class ObjectCatalogue:
     def invoke(
         self, meter: MeterState, role: Role, target: tuple[int, Obis, int], parameter: Data | None
     ) -> Data | None:
-        """ACTION one method for a role; Refused says why not."""
+        """Invoke one method for a role (ACTION); raises RefusedError with the reason for the client."""
         class_id, obis, number = target
         method = self.find(class_id, obis, role).methods.get(number)
         if method is None:
@@ -212,7 +215,8 @@ class ObjectCatalogue:
     def _attribute(self, class_id: int, obis: Obis, number: int, role: Role) -> Attribute:
         entry = self.find(class_id, obis, role)
         if role not in entry.visible_to():
-            # A client without rights learns no more than that: the object may be there or not.
+            # The same answer as for an attribute that exists: a client without rights must not learn which objects
+            # exist.
             raise RefusedError(AccessResult.READ_WRITE_DENIED)
         attribute = entry.attribute(number)
         if attribute is None:

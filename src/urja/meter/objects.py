@@ -1,6 +1,6 @@
-"""What the objects of a D1 meter say and do.
+"""The COSEM objects of a D1 meter (IS 15959-2).
 
-Columns, types and scalers come from companion data; what is written here is only behaviour.
+Columns, types and scalers come from the device type's companion data; only behaviour is written here.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,11 +46,11 @@ from urja.meter.relay import Order
 
 
 NEVER: Final = axdr.octets(CosemDateTime(0xFFFF, 0xFF, 0xFF).to_bytes())
-"""A moment that has not been: nothing of it is specified."""
+"""A date-time of an event that has not occurred: all fields not specified."""
 
 
 def clock_data(device_type: DeviceType, shown_s: int, status: int) -> Data:
-    """A moment as the meter writes it: twelve octets, local time, the type's sign of deviation."""
+    """Return a shown instant as the meter writes it: twelve octets, local time, with the type's sign of deviation."""
     moment = CosemDateTime.from_utc(
         datetime.fromtimestamp(shown_s, UTC),
         deviation_min=device_type.default_deviation_min,
@@ -61,7 +61,9 @@ def clock_data(device_type: DeviceType, shown_s: int, status: int) -> Data:
 
 
 def moment_of(device_type: DeviceType, data: Data) -> datetime:
-    """The UTC moment that a client wrote, as date-time or as twelve octets; Refused for anything else."""
+    """Return the UTC instant that a client wrote, as date-time or as twelve octets; raises RefusedError for other
+    data.
+    """
     value = data.value
     if data.tag is Tag.OCTET_STRING and len(value) == 12:
         value = CosemDateTime.from_bytes(value)
@@ -71,9 +73,9 @@ def moment_of(device_type: DeviceType, data: Data) -> datetime:
 
 
 def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
-    """A client's selective access as rows and columns to pick; Refused where this meter cannot serve it.
+    """Return a client's selective access as rows and columns to select.
 
-    Buffers are restricted by their clock and by nothing else.
+    Buffers are restricted by their clock only; raises RefusedError for any other restriction.
     """
     asked = access.interpret()
     if isinstance(asked, EntryAccess):
@@ -94,7 +96,7 @@ def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
 
 
 def column_data(column: Column, value: int | None) -> Data:
-    """A shown value under a column's wire type; null where this meter does not measure it."""
+    """Return a shown value in the column's wire type; null where this meter does not measure it."""
     if value is None:
         return axdr.null()
     tag = Tag(column.tag)
@@ -106,7 +108,7 @@ def _moment_or_never(device_type: DeviceType, at_s: int, status: int = 0) -> Dat
 
 
 def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
-    """What columns of the nameplate or the instantaneous profile say now."""
+    """Return the present values of columns of the nameplate or the instantaneous profile."""
     named = _nameplate(meter)
     engine = meter.engine
     quantities = engine.quantities()
@@ -128,7 +130,7 @@ def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:
 
 
 def live_column(meter: MeterState, column: Column) -> Data:
-    """What one column says now."""
+    """Return the present value of one column."""
     return live_row(meter, (column,))[0]
 
 
@@ -156,7 +158,7 @@ def _text_data(column: Column, value: str | int) -> Data:
 
 
 def capture_object(column: Column, attribute: int | None = None) -> Data:
-    """A capture object definition: class, logical name, attribute, data index 0 (the whole attribute)."""
+    """Return a capture object definition: class, logical name, attribute, data index 0 (the whole attribute)."""
     return axdr.structure(
         axdr.uint16(column.class_id),
         axdr.octets(column.obis_bytes),
@@ -166,7 +168,7 @@ def capture_object(column: Column, attribute: int | None = None) -> Data:
 
 
 def scaler_unit(column: Column) -> Data:
-    """Attribute 3 of a register."""
+    """Return attribute 3 of a register: scaler and unit."""
     return axdr.structure(axdr.int8(column.scaler), axdr.enum(column.unit))
 
 
@@ -212,7 +214,7 @@ def _profile(
 
 
 def _picked_columns(columns: tuple[Column, ...], selection: Selection) -> list[int]:
-    """Positions of the columns a selection asks for; Refused where it names one that is not captured."""
+    """Return the positions of the selected columns; raises RefusedError where one is not captured."""
     if isinstance(selection, ByEntry):
         last = selection.last_column or len(columns)
         return list(range(max(selection.first_column, 1) - 1, min(last, len(columns))))
@@ -233,9 +235,9 @@ def _buffered(
     *,
     is_log: bool = False,
 ) -> CosemObject:
-    """A profile over a ring of rows, whose first column is the clock or the billing date.
+    """Return a profile over a buffer of rows, whose first column is the clock or the billing date.
 
-    What is not measured is null; a log of events has all its columns.
+    Values that are not measured are null; an event log has all its columns.
     """
 
     def rows(meter: MeterState, selection: Selection) -> list[tuple[Data, ...]]:
@@ -277,7 +279,7 @@ def _one_row(
     attribute: int | None = None,
     readers: frozenset[Role] = READERS,
 ) -> CosemObject:
-    """A profile of a single row that is made when it is read: nameplate, instantaneous, scalers."""
+    """Return a profile of a single row that is built when it is read: nameplate, instantaneous values, scalers."""
     return _profile(
         obis,
         columns,
@@ -315,12 +317,12 @@ def _data(
 
 
 def _size(data: Data) -> int:
-    """Bits or bytes of a string, which a stored value must not change; zero for a number."""
+    """Return the bits or bytes of a string, which a written value must not change; zero for a number."""
     return len(data.value) if data.tag in (Tag.BIT_STRING, Tag.OCTET_STRING) else 0
 
 
 def _stored(obis: str, initial: Data) -> CosemObject:
-    """A data object that the utility writes and the meter only keeps (display, filter)."""
+    """Return a data object that the utility writes and the meter only stores (display, filter)."""
     name = Obis.parse(obis)
 
     def write(meter: MeterState, data: Data) -> None:
@@ -366,7 +368,7 @@ def _clock(device_type: DeviceType) -> CosemObject:
 
 
 def _register(column: Column) -> CosemObject:
-    """The register (class 3, or 4 with its capture time) behind a column."""
+    """Return the register (class 3, or 4 with its capture time) behind a column."""
     attributes = {
         2: Attribute(lambda meter: live_column(meter, column)),
         3: Attribute(lambda _meter: scaler_unit(column)),
@@ -382,7 +384,7 @@ def _load_switch() -> CosemObject:
     def set_mode(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag.ENUM or not 0 <= data.value <= 6:
             raise RefusedError(AccessResult.TYPE_UNMATCHED)
-        meter.happen(SetControlMode(data.value))
+        meter.apply_input(SetControlMode(data.value))
 
     return CosemObject(
         70,
@@ -404,7 +406,7 @@ def _limiter(column: Column) -> CosemObject:
     def set_limit(meter: MeterState, data: Data) -> None:
         if data.tag is not Tag(column.tag):
             raise RefusedError(AccessResult.TYPE_UNMATCHED)
-        meter.happen(SetLoadLimit(data.value))
+        meter.apply_input(SetLoadLimit(data.value))
 
     def limit(meter: MeterState) -> Data:
         return column_data(column, meter.engine.load_limit_w)
@@ -423,11 +425,11 @@ def _limiter(column: Column) -> CosemObject:
 
 
 _SCRIPT: Final = axdr.structure(axdr.octets(bytes(Obis.parse("0.0.10.0.1.255"))), axdr.uint16(1))
-"""What is done on a billing day: the maximum demand is reset."""
+"""The script that runs on a billing day: it resets the maximum demand."""
 
 
 def _billing_schedule() -> CosemObject:
-    """Single action schedule (class 22): a midnight each month, of a day that every month has."""
+    """Return the single action schedule (class 22): a midnight each month, on day 1 to 28, which every month has."""
 
     def execution_time(meter: MeterState) -> Data:
         date = bytes([0xFF, 0xFF, 0xFF, meter.engine.billing_day, 0xFF])
@@ -441,7 +443,7 @@ def _billing_schedule() -> CosemObject:
             raise RefusedError(AccessResult.TYPE_UNMATCHED) from None
         if time != bytes(4) or year_month != b"\xff\xff\xff" or weekday != 0xFF or not 1 <= day <= 28:
             raise RefusedError(AccessResult.OTHER_REASON)
-        meter.happen(SetBillingDay(day))
+        meter.apply_input(SetBillingDay(day))
 
     return CosemObject(
         22,
@@ -482,13 +484,13 @@ def _security_setup(role_e: int, role: Role | None) -> CosemObject:
             ),
             5: Attribute(lambda meter: axdr.octets(meter.identity.title), ALL_ROLES),
         },
-        # The meter has one pair of global keys, which all its setups show: the utility changes it by its own.
+        # The meter has one pair of global keys, shown by all its setups; only the utility's setup can change it.
         {2: Method(_transfer_keys)} if role is Role.UTILITY else {},
     )
 
 
 def _push_setup(device_type: DeviceType, key: str) -> CosemObject:
-    """Push setup (class 40): what the push carries, in the order of its structure."""
+    """Return a push setup (class 40): the objects a push carries, in the order of its structure."""
     push = device_type.pushes[key]
     header = (
         Column("device_id", 1, "0.0.96.1.2.255", 2, int(Tag.OCTET_STRING)),
@@ -507,7 +509,7 @@ def _push_setup(device_type: DeviceType, key: str) -> CosemObject:
             3: Attribute(lambda _meter: destination),
             4: Attribute(lambda _meter: axdr.array()),
             5: Attribute(lambda _meter: axdr.uint16(0)),
-            6: Attribute(lambda _meter: axdr.uint8(0)),  # unconfirmed: what is lost is pulled
+            6: Attribute(lambda _meter: axdr.uint8(0)),  # unconfirmed: the head end pulls what is lost
             7: Attribute(lambda _meter: axdr.uint16(0)),
         },
     )
@@ -549,16 +551,16 @@ CONFORMANCE: Final = {
     | Conformance.BLOCK_TRANSFER_SET
     | Conformance.BLOCK_TRANSFER_ACTION,
 }
-"""What each association offers at most."""
+"""The most that each association offers in the negotiation."""
 
 
 def _oid(*last: int) -> bytes:
-    """2.16.756.5.8.x.y: the country and organisation arcs of the DLMS User Association."""
+    """Return 2.16.756.5.8.x.y: the country and organisation arcs of the DLMS User Association."""
     return bytes((0x60, 0x85, 0x74, 0x05, 0x08, *last))
 
 
 def _change_secret(meter: MeterState, data: Data | None) -> None:
-    """Method 2, change_HLS_secret: the new one, protected by the association that it comes by."""
+    """Method 2, change_HLS_secret: the new secret, protected by the ciphering of the association."""
     if data is None or data.tag is not Tag.OCTET_STRING:
         raise RefusedError(AccessResult.TYPE_UNMATCHED)
     meter.change_secret(data.value)
@@ -605,7 +607,9 @@ def _association(
             4: Attribute(lambda _meter: axdr.octets(_oid(1, _CONTEXT[role])), allowed),
             5: Attribute(lambda _meter: context_info, allowed),
             6: Attribute(lambda _meter: axdr.octets(_oid(2, mechanism)), allowed),
-            8: Attribute(lambda _meter: axdr.enum(2), allowed),  # who can read this is associated
+            8: Attribute(
+                lambda _meter: axdr.enum(2), allowed
+            ),  # 2, associated: only an associated client can read it
             9: Attribute(lambda _meter: setup, allowed),
         },
         {2: Method(_change_secret)} if role is Role.UTILITY and saps.needs_secret else {},
@@ -665,7 +669,7 @@ def _identification(device_type: DeviceType) -> list[CosemObject]:
 
 
 def _measured(device_type: DeviceType) -> list[CosemObject]:
-    """Every register and counter that a profile captures, as an object of its own."""
+    """Return every register and counter that a profile captures, each as an object of its own."""
     found: dict[str, CosemObject] = {}
     shapes = [device_type.profiles[key] for key in ("instantaneous", "block", "daily")]
     if (billing := billing_profile(device_type)) is not None:
@@ -788,9 +792,9 @@ SETTING_EVENTS: Final = {
     (METERING_MODE, 1): EventCode.IMPORT_EXPORT,
     (str(STATUS_FILTER), None): EventCode.STATUS_FILTER_SET,
 }
-"""What the meter logs when a setting gets another value; None where the value does not matter."""
+"""The event logged when a setting gets a new value; None where it does not depend on the value."""
 
-# What a meter says before anything was written. Amounts are in the currency's minor unit.
+# Values before the first write. Amounts are in minor units of the currency.
 DISPLAY_OBJECTS: Final = {
     METERING_MODE: axdr.uint8(0),
     PAYMENT_MODE: axdr.uint8(1),
@@ -803,12 +807,12 @@ DISPLAY_OBJECTS: Final = {
 
 
 def _display() -> list[CosemObject]:
-    """Prepayment objects (IS 15959-2): the utility writes them for the display; they decide nothing."""
+    """Return the prepayment objects (IS 15959-2): the utility writes them for the display; they control nothing."""
     return [_stored(obis, initial) for obis, initial in DISPLAY_OBJECTS.items()]
 
 
 def _text(display: TextDisplay) -> CosemObject:
-    """A text of the utility's for the display: printable, as long as the display is; empty where there is none."""
+    """Return the object of the utility's display text: printable ASCII, at most as long as the display."""
     name = Obis.parse(display.obis)
 
     def write(meter: MeterState, data: Data) -> None:
@@ -822,7 +826,7 @@ def _text(display: TextDisplay) -> CosemObject:
 
 @cache
 def catalogue(device_type_place: str) -> ObjectCatalogue:
-    """The objects of a device type, by its name or folder; made once, shared by all its meters."""
+    """Return the objects of a device type, by its name or folder; built once and shared by all its meters."""
     device_type = find_device_type(device_type_place)
     objects: list[CosemObject] = []
 

@@ -1,7 +1,7 @@
-"""The meter cuts by itself when too much is drawn: trip, try again some times, lock out, and again.
+"""Overload protection: the meter disconnects above its limit, retries some times, locks out, and begins again.
 
-Numbers are data of the device type (`[overload]` in its companion file). The guard only tells when something is
-due; the engine moves the switch. It works on power that is constant between two looks.
+The numbers are data of the device type (`[overload]` in its companion file). The guard only says when an action is
+due; the engine moves the switch. It relies on power that is constant between two observations.
 """
 
 from enum import Enum
@@ -10,7 +10,7 @@ from urja.cosem.companion import OverloadHabit
 
 
 class GuardState(Enum):
-    """What the guard does now."""
+    """What the guard is doing."""
 
     WATCHING = "watching"
     WAITING = "waiting"
@@ -18,33 +18,33 @@ class GuardState(Enum):
 
 
 class OverloadGuard:
-    """One meter's guard. Times are true Unix seconds."""
+    """The overload guard of one meter. Times are true Unix seconds."""
 
     def __init__(self, habit: OverloadHabit) -> None:
         self.habit = habit
         self.state = GuardState.WATCHING
         self.tripped = False
-        """Whether it has cut since the load was last seen within its limit."""
+        """Whether it has disconnected since the load was last within its limit."""
         self._trips = 0
         self._over_since_s: int | None = None
         self._retry_at_s = 0
 
     @property
     def due_s(self) -> int | None:
-        """When something is due if the load stays as it was at the last look; None if nothing is."""
+        """When an action is due if the load stays as last observed; None where none is."""
         if self.state is not GuardState.WATCHING:
             return self._retry_at_s
         return None if self._over_since_s is None else self._over_since_s + self.habit.trip_after_s
 
-    def look(self, now_s: int, *, over: bool) -> None:
-        """Note whether the load is over the limit from `now_s` on."""
+    def observe(self, now_s: int, *, over: bool) -> None:
+        """Observe whether the load is above the limit from `now_s` on."""
         if not over:
             self._over_since_s = None
         elif self._over_since_s is None:
             self._over_since_s = now_s
 
     def trip(self, now_s: int) -> None:
-        """The switch has opened; the next attempt is due after a pause, or after the lock-out."""
+        """Record that the switch opened; the next attempt is due after a pause, or after the lock-out."""
         self.tripped = True
         self._over_since_s = None
         if self._trips < self.habit.retries:
@@ -56,12 +56,12 @@ class OverloadGuard:
             self.state = GuardState.LOCKED_OUT
             self._retry_at_s = now_s + self.habit.lockout_s
 
-    def watch(self) -> None:
-        """The switch is closed again, or somebody else has opened it: there is nothing to wait for."""
+    def resume(self) -> None:
+        """Stop waiting: the switch is closed again, or another order has opened it."""
         self.state = GuardState.WATCHING
         self._over_since_s = None
 
-    def calm(self) -> None:
-        """The load is within its limit: attempts are counted anew."""
+    def reset(self) -> None:
+        """Count attempts anew: the load is within its limit."""
         self.tripped = False
         self._trips = 0

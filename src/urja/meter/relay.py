@@ -1,6 +1,6 @@
-"""The load switch: a disconnect control (interface class 70, IEC 62056-6-2, 4.5.8) as one transition table.
+"""The disconnect control (interface class 70, IEC 62056-6-2, 4.5.8) as one transition table.
 
-What the table decides is the control state. What the contacts do follows it, unless they are welded.
+The table decides the control state. The contacts follow it unless they are welded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Final
 
 
 class ControlState(IntEnum):
-    """Attribute 3. *Ready* waits for a hand on the meter, or for the meter itself."""
+    """Attribute 3. In *ready*, a person at the meter or the meter itself may reconnect."""
 
     DISCONNECTED = 0
     CONNECTED = 1
@@ -18,7 +18,7 @@ class ControlState(IntEnum):
 
 
 class Order(IntEnum):
-    """What may move the switch: methods 1 and 2, a person at the meter, a function of the meter."""
+    """What may change the state: methods 1 and 2, a person at the meter, a function of the meter."""
 
     REMOTE_DISCONNECT = 1
     REMOTE_RECONNECT = 2
@@ -56,18 +56,18 @@ def _by_mode(
 
 
 TRANSITIONS: Final[dict[_Transition, ControlState]] = dict(_by_mode(_ROWS))
-"""State after an order by control mode, state before and order; what is not there changes nothing."""
+"""The state after an order, by control mode, state before and order; a combination not listed changes nothing."""
 
 
 @dataclass(slots=True)
 class LoadSwitch:
-    """State, mode and contacts. Mode 4 (remote both ways) is how these meters are shipped."""
+    """State, mode and contacts. Mode 4 (remote in both directions) is how these meters are shipped."""
 
     state: ControlState = ControlState.CONNECTED
     mode: int = 4
     welded: bool = False
     conducts: bool = field(init=False)
-    """Whether current can flow: what the contacts do, which the meter does not see."""
+    """Whether current can flow: the actual contacts, which the meter does not measure."""
 
     def __post_init__(self) -> None:
         self.conducts = self.closed
@@ -77,19 +77,19 @@ class LoadSwitch:
         """Attribute 2, the output state, as the meter believes it."""
         return self.state is ControlState.CONNECTED
 
-    def obey(self, order: Order, *, whatever_mode: bool = False) -> bool:
-        """Carry out an order; says whether the output changed. An order without a transition changes nothing.
+    def execute(self, order: Order, *, in_any_mode: bool = False) -> bool:
+        """Execute an order; return whether the output changed. An order without a transition changes nothing.
 
-        `whatever_mode` closes a ready switch for the meter's own function in any mode but 0: habit of a type.
+        With `in_any_mode` the meter's own function closes a ready switch in any mode but 0, as some types do.
         """
         was_closed = self.closed
-        key = (6 if whatever_mode and self.mode else self.mode, self.state, order)
+        key = (6 if in_any_mode and self.mode else self.mode, self.state, order)
         self.state = TRANSITIONS.get(key, self.state)
         self._move_contacts()
         return self.closed is not was_closed
 
     def weld(self, *, on: bool) -> None:
-        """Weld the contacts, which then hold once they touch; or mend them."""
+        """Weld the contacts, which then stay closed once they touch; or repair them."""
         self.welded = on
         self._move_contacts()
 

@@ -1,4 +1,4 @@
-"""Meters alone, listening, in real time: something to point any DLMS client at."""
+"""Meters served alone, listening, in real time: a server for any DLMS client."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,9 @@ Announce = Callable[[dict[str, Any]], None]
 
 
 def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
-    """All that a DLMS client needs to talk to the meter. The keys are in it: this is a bench."""
+    """Return all that a DLMS client needs to talk to the meter. The keys are included: this is a bench, not an
+    installation.
+    """
     device_type = identity.type
     saps = device_type.associations
     return {
@@ -55,9 +57,9 @@ def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
 async def serve_until(
     identity: Identity, host: str, port: int, *, days: int, announce: Announce, stopping: asyncio.Event
 ) -> None:
-    """Serve one meter until `stopping`; it has `days` of history. Raises OSError for a taken address.
+    """Serve one meter with `days` of history until `stopping`. Raises OSError for an address in use.
 
-    Nothing drives it but its clients: each request first brings the meter to the present.
+    Only its clients drive it: each request first brings the meter to the present.
     """
     station = _station(identity, days)
     server = await station.listen(host, port)
@@ -79,9 +81,9 @@ async def serve_bus_until(
     announce: Announce,
     stopping: asyncio.Event,
 ) -> None:
-    """Serve meters by physical address behind one HDLC port; as well on a serial port, and with `pty` on one that is none.
+    """Serve meters by physical address behind one HDLC port, and on a serial port or a pseudo terminal (`pty`).
 
-    Raises OSError for an address or a port that cannot be had.
+    Raises OSError for an address or a port that cannot be opened.
     """
     stations: dict[int | None, Station] = {
         physical: _station(identity, days) for physical, identity in identities.items()
@@ -116,12 +118,12 @@ def _station(identity: Identity, days: int) -> Station:
     clock = WallClock()
     now = clock.now()
     meter = Meter(identity, now - timedelta(days=days))
-    meter.live_through(now)
+    meter.run_without_pushing(now)
     return Station(meter, now=clock.now, entropy=secrets.token_bytes, plan=FaultPlan(identity.serial))
 
 
 def serve(identity: Identity, host: str, port: int, *, days: int, announce: Announce) -> None:
-    """Serve one meter until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
+    """Serve one meter until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
     _until_stopped(
         lambda stopping: serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
     )
@@ -137,7 +139,7 @@ def serve_bus(
     days: int,
     announce: Announce,
 ) -> None:
-    """Serve meters behind one HDLC line until SIGINT or SIGTERM (blocks). Raises OSError for a taken address."""
+    """Serve meters on one HDLC bus until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
     _until_stopped(
         lambda stopping: serve_bus_until(
             identities, host, port, pty=pty, serial=serial, days=days, announce=announce, stopping=stopping

@@ -1,4 +1,4 @@
-"""Associations with one meter over one connection: wrapper frames in, wrapper frames out."""
+"""The associations of one meter over one connection: wrapper frames in, wrapper frames out."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ from urja.meter.object_model import RefusedError, Role, Selection
 from urja.meter.objects import CONFORMANCE, selection_of
 
 MAX_PDU: Final = 1024
-"""Bytes of the longest APDU the meter takes and sends: what a small modem buffers."""
+"""Length of the longest APDU the meter sends and accepts, in bytes: the buffer of a small modem."""
 
 _SERVICE_CIPHERED: Final = frozenset((b"\xc8", b"\xc9", b"\xcb"))
 """Tags of glo-get, glo-set and glo-action requests."""
@@ -39,7 +39,7 @@ Entropy = Callable[[int], bytes]
 
 
 def association_config(meter: Meter, role: Role) -> AssociationConfig:
-    """How the meter wants the association of a role (IS 15959-2, associations)."""
+    """Return the parameters of a role's association (IS 15959-2, associations)."""
     identity = meter.identity
     if role is Role.PUBLIC:
         return AssociationConfig(conformance=CONFORMANCE[role], max_pdu=MAX_PDU)
@@ -56,9 +56,9 @@ def association_config(meter: Meter, role: Role) -> AssociationConfig:
 
 
 class Sessions:
-    """What a connection carries beside pushes: one association per client SAP.
+    """The associations of one connection: one for each client SAP.
 
-    The meter must stand at the present instant before `receive` (the owner advances it).
+    The caller advances the meter to the present before `receive`.
     """
 
     def __init__(self, meter: Meter, entropy: Entropy) -> None:
@@ -75,15 +75,15 @@ class Sessions:
         self._faults: list[PeerError] = []
 
     def knows(self, client_sap: int, server_sap: int) -> bool:
-        """Whether there is an association for a client at a server SAP."""
+        """Return whether an association exists for a client at a server SAP."""
         return client_sap in self._roles and server_sap == self._server_sap
 
     def forget(self, client_sap: int) -> None:
-        """The link that carried a client's association is gone, and the association with it."""
+        """End a client's association: the data link that carried it is gone."""
         self._open.pop(self._roles[client_sap], None)
 
     def receive(self, frame: Frame) -> list[Frame]:
-        """Answer one frame. A frame for a SAP that is not there gets no answer, as a meter does it."""
+        """Return the answers to one frame; none for an unknown SAP, as real meters do."""
         role = self._roles.get(frame.source)
         if role is None or frame.destination != self._server_sap or not self._meter.powered:
             return []
@@ -91,7 +91,8 @@ class Sessions:
         answers: list[bytes] = []
         with_counters = association.config.ciphered
         if with_counters:
-            # Pushes, or another connection, may have used counters under the same key since the last request.
+            # Pushes and other connections share the key and so the counter, and may have used some since the last
+            # request. A counter must never be used twice (IEC 62056-5-3, 5.3.3.3).
             association.invocation_counter = self._meter.transmit.upcoming
             association.peer_counter = self._meter.received_counters[role]
             keys = self._meter.keys
@@ -100,14 +101,15 @@ class Sessions:
             _answer_in_kind(association, frame.apdu)
         for event in association.receive(frame.apdu):
             answers += self._answer(association, role, event)
-        # A transfer of keys is answered under the old ones; counters under the new begin anew.
+        # A key transfer is answered under the old keys, and counters under the new ones have begun anew: the old
+        # counter must not be copied over them.
         if with_counters and keys is self._meter.keys:
             self._meter.transmit.skip_to(association.invocation_counter)
             self._meter.received_counters[role] = association.peer_counter
         return [Frame(self._server_sap, frame.source, apdu) for apdu in answers]
 
     def take_faults(self) -> list[PeerError]:
-        """What clients did wrong since the last call; each was answered as the standard has it."""
+        """Return the errors of clients since the last call; each was answered as the standard prescribes."""
         faults, self._faults = self._faults, []
         return faults
 
@@ -127,7 +129,7 @@ class Sessions:
             case NeedsSend(apdu):
                 return [apdu]
             case Associated():
-                # A client may take more; the meter's own buffer ends here all the same.
+                # A client may accept longer APDUs; the meter's own buffer is the limit.
                 association.peer_max_pdu = min(event.max_pdu or MAX_PDU, MAX_PDU)
                 if event.peer_system_title is not None:
                     self._meter.client_titles[role] = event.peer_system_title
@@ -167,7 +169,7 @@ class Sessions:
         try:
             return selection_of(self._meter.identity.type, access)
         except PeerError:
-            # A descriptor that is none: the service is answered, the association goes on.
+            # A malformed access descriptor: the request is refused and the association stays open.
             raise RefusedError(AccessResult.TYPE_UNMATCHED) from None
 
     def _write(self, role: Role, attribute: CosemAttribute, value: Data) -> AccessResult:
@@ -191,7 +193,7 @@ class Sessions:
 
 
 def _answer_in_kind(association: ServerAssociation, request: bytes) -> None:
-    """A client that sends general-glo-ciphering may know no other form: it is answered in the same."""
+    """Answer with the ciphering of the request: a client that sends general-glo-ciphering may understand no other."""
     general = request[:1] == bytes((GeneralGloCiphered.TAG,))
     if general or request[:1] in _SERVICE_CIPHERED:
         association.config = replace(association.config, general_protection=general)

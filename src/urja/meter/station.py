@@ -1,4 +1,4 @@
-"""One meter at its link: connections carry sessions, the way out carries pushes through the faults of the world.
+"""One meter on its link: connections carry associations, and pushes leave through the faults of the transport.
 
 This is the asyncio shell around the sans-IO meter; it decides nothing about metering.
 """
@@ -25,21 +25,25 @@ from urja.meter.session import Entropy, Sessions
 
 log = structlog.get_logger()
 
-_ALERTS_KEPT: Final = 16
-"""Alerts that wait for the link. Other pushes are not kept: they are in the profiles."""
+_QUEUED_ALERTS: Final = 16
+"""Alerts that are queued while there is no link. Other pushes are not queued: their rows can be read from the
+profiles.
+"""
 _WRITE_BUFFER_LIMIT: Final = 256 * 1024
-"""Bytes that may wait for a head end which pushes back; beyond it a push is lost, as in a small modem."""
+"""Bytes queued for a head end that reads too slowly; beyond it a push is lost, as in a small modem."""
 _ON_THE_WAY_LIMIT: Final = 256
 """Messages that a link with latency holds."""
 INACTIVITY_S: Final = 180.0
-"""After which a meter hangs up on a client that says nothing (IEC 62056-6-2, TCP-UDP setup: inactivity time-out)."""
+"""Seconds after which a meter closes the connection of a client that sends nothing (IEC 62056-6-2, TCP-UDP setup,
+inactivity time-out).
+"""
 _BACK_OFF_FIRST_S: Final = 0.2
 _BACK_OFF_CAP_S: Final = 15.0
 
 
 @dataclass(slots=True)
 class PushCounts:
-    """What happened to a meter's pushes and links. `sent` counts pushes, not their copies."""
+    """Counters of a meter's pushes and connections. `sent` counts pushes, not their copies."""
 
     made: int = 0
     sent: int = 0
@@ -50,7 +54,7 @@ class PushCounts:
     refused_connections: int = 0
 
     def add(self, other: "PushCounts") -> None:
-        """Add another's counts to these."""
+        """Add another meter's counters to these."""
         for name, value in asdict(other).items():
             setattr(self, name, getattr(self, name) + value)
 
@@ -60,11 +64,11 @@ SendDatagram = Callable[[bytes], None]
 
 
 class Station:
-    """A meter, its connections and what is on the way out.
+    """A meter, its connections and the pushes under way.
 
-    `now` gives the business time to which the meter may live. With `send_datagram` pushes leave by UDP;
-    otherwise on the connection that the meter has dialled. A listening meter without UDP pushes nothing: on a
-    connection opened by a client nobody waits for it.
+    `now` returns the business time up to which the meter may run. With `send_datagram`, pushes leave by UDP;
+    otherwise on the connection that the meter has dialled. A listening meter without UDP pushes nothing: a client
+    that opens a connection does not expect pushes on it.
     """
 
     def __init__(
@@ -92,73 +96,73 @@ class Station:
         self._push_ports = (saps.server_sap, saps.push_sap)
         self._connections: set[MeterProtocol] = set()
         self._dialled: MeterProtocol | None = None
-        self._waiting_alerts: deque[Push] = deque(maxlen=_ALERTS_KEPT)
-        self._may_talk = asyncio.Event()
-        self._look_at_link(now())
+        self._waiting_alerts: deque[Push] = deque(maxlen=_QUEUED_ALERTS)
+        self._may_communicate = asyncio.Event()
+        self._update_link(now())
         # Back-off is jittered by the meter's own seed: a fleet must not dial in step.
         self._jitter = random.Random(meter.identity.serial)  # noqa: S311
         self._copies_sent: set[int] = set()
 
     # Time and commands.
 
-    def touch(self) -> None:
-        """Bring the meter to the present and send what it has to say."""
+    def catch_up(self) -> None:
+        """Bring the meter to the present and send the pushes that are due."""
         now = self._now()
-        self._look_at_link(now)
+        self._update_link(now)
         self.dispatch(self.meter.advance(now))
 
     def next_wake_s(self) -> int:
-        """When the station wants to be touched next: for its meter, or for its link."""
+        """Return when the station wants to be touched next (Unix seconds): for its meter, or for its link."""
         if self.meter.has_pushes:
             return self.meter.engine.true_s
         wake_s = self.meter.engine.next_wake_s()
         if not self.link.changes:
             return wake_s
-        change = self.link.next_change(self._looked_at)
+        change = self.link.next_change(self._link_checked_at)
         return wake_s if change is None else min(wake_s, int(change.timestamp()))
 
-    def happen(self, what: Input) -> None:
-        """Something happens to the meter now; what it has to say of it is sent."""
-        self.touch()
-        self.meter.happen(what)
-        self.touch()
+    def apply_input(self, what: Input) -> None:
+        """Apply an input to the meter now and send the resulting pushes."""
+        self.catch_up()
+        self.meter.apply_input(what)
+        self.catch_up()
 
     def cut_power(self, reason: str = SERVICE_OUTAGE) -> None:
-        """The grid fails: last gasp, then silence."""
-        self.touch()
+        """Take the grid away: the meter sends its last gasp and closes its connections."""
+        self.catch_up()
         self.dispatch(self.meter.cut_power(self._now(), reason))
-        self._look_at_link(self._now())
+        self._update_link(self._now())
 
     def restore_power(self, reason: str | None = None) -> None:
-        """The grid is back, from one reason or from all: the meter wakes and dials again."""
+        """Bring the grid back, from one reason or from all: the meter starts and dials again."""
         self.dispatch(self.meter.restore_power(self._now(), reason))
-        self._look_at_link(self._now())
+        self._update_link(self._now())
 
-    def silence(self, until_s: int) -> None:
-        """The link is dead until a business instant (Unix seconds); one that has passed brings it back."""
-        self.touch()
-        self.meter.happen(Silence(until_s))
-        self.link.silenced_until_s = until_s
-        self.touch()
+    def interrupt_link(self, until_s: int) -> None:
+        """Take the link down until a business instant (Unix seconds); a past one brings it back."""
+        self.catch_up()
+        self.meter.apply_input(Silence(until_s))
+        self.link.down_until_s = until_s
+        self.catch_up()
 
     @property
-    def hangs(self) -> bool:
-        """Whether the meter is on a wall, not in its box or taken away."""
+    def is_installed(self) -> bool:
+        """Whether the meter is installed, not in stock or removed."""
         return NOT_INSTALLED not in self.meter.engine.outages
 
     @property
     def reachable(self) -> bool:
-        """Whether anything passes over the link now."""
+        """Whether messages pass over the link now."""
         return self.link.is_reachable(self._now())
 
-    def _look_at_link(self, now: datetime) -> None:
-        """Hang up where there is no way or no power any more; dial where both are back."""
-        self._looked_at = now
+    def _update_link(self, now: datetime) -> None:
+        """Close connections when the link or the power has gone; dial when both are back."""
+        self._link_checked_at = now
         reachable = self.link.is_reachable(now)
         if reachable and self.meter.powered:
-            self._may_talk.set()
-        elif self._may_talk.is_set():
-            self._may_talk.clear()
+            self._may_communicate.set()
+        elif self._may_communicate.is_set():
+            self._may_communicate.clear()
             if reachable:
                 self.drop_link()
             else:
@@ -166,27 +170,27 @@ class Station:
                     connection.abort()
 
     def reboot(self) -> None:
-        """The communication side starts anew: connections, associations and waiting alerts are gone."""
-        self.touch()
+        """Restart the communication module: connections, associations and queued alerts are lost."""
+        self.catch_up()
         self._waiting_alerts.clear()
         self.drop_link()
 
     def drop_link(self) -> None:
-        """Close every connection; what is already written still goes out."""
+        """Close every connection; bytes already written are still sent."""
         for connection in list(self._connections):
             connection.close()
 
     # Pushes.
 
     def dispatch(self, pushes: list[Push]) -> None:
-        """Send pushes through the faults of the way."""
+        """Send pushes through the faults of the transport."""
         self.counts.made += len(pushes)
         lost_before = self.plan.lost
         self._deliver(self.plan.pass_on(pushes))
         self.counts.lost_by_fault += self.plan.lost - lost_before
 
     def release_held(self) -> None:
-        """Let go of pushes that wait to be overtaken."""
+        """Send the pushes that still wait for a successor."""
         self._deliver(self.plan.release())
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
@@ -210,7 +214,7 @@ class Station:
 
     def _missed(self, push: Push) -> None:
         if push.kind is PushKind.ALERT and self.meter.identity.type.dials == "out":
-            if len(self._waiting_alerts) == _ALERTS_KEPT:
+            if len(self._waiting_alerts) == _QUEUED_ALERTS:
                 self.counts.lost_without_link += 1
             self._waiting_alerts.append(push)
         else:
@@ -227,8 +231,8 @@ class Station:
     # Links.
 
     def connected(self, connection: "MeterProtocol") -> None:
-        """A connection stands; alerts that waited for a dialled one go first."""
-        if not self._may_talk.is_set():
+        """Register a connection; queued alerts are sent first on a dialled one."""
+        if not self._may_communicate.is_set():
             connection.abort()
             return
         self.counts.connections += 1
@@ -239,23 +243,25 @@ class Station:
                 self._send(self._waiting_alerts.popleft())
 
     def disconnected(self, connection: "MeterProtocol") -> None:
-        """A connection is gone."""
+        """Forget a closed connection."""
         self._connections.discard(connection)
         if self._dialled is connection:
             self._dialled = None
 
     @property
     def linked(self) -> bool:
-        """Whether the meter has any connection."""
+        """Whether the meter has a connection."""
         return bool(self._connections)
 
     async def dial(self, host: str, port: int) -> None:
-        """Keep one connection to the head end, for ever: dial, and dial again with growing, jittered pauses."""
+        """Keep one connection to the head end open for ever: dial, and after a failure again with growing, jittered
+        pauses.
+        """
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            if not self._may_talk.is_set():
-                await self._may_talk.wait()
+            if not self._may_communicate.is_set():
+                await self._may_communicate.wait()
                 await asyncio.sleep(self.link.waking_s())
             try:
                 _, protocol = await loop.create_connection(
@@ -274,13 +280,13 @@ class Station:
         return longest * (0.5 + 0.5 * self._jitter.random())
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
-        """Accept connections of head ends and other clients. Raises OSError where the address is taken."""
+        """Accept connections of head ends and other clients. Raises OSError where the address is in use."""
         loop = asyncio.get_running_loop()
         return await loop.create_server(lambda: MeterProtocol(self, dialled=False), host, port)
 
 
 class MeterProtocol(asyncio.Protocol):
-    """One TCP connection of a meter, over a link that takes its time. `lost` is done when it is over."""
+    """One TCP connection of a meter, over a link with latency. `lost` is done when it has closed."""
 
     def __init__(self, station: Station, *, dialled: bool) -> None:
         self.dialled = dialled
@@ -303,7 +309,9 @@ class MeterProtocol(asyncio.Protocol):
         self._inbound.put(data)
 
     def _wait_for_client(self) -> None:
-        """A client that has called and says nothing whole any more is hung up on. What the meter has dialled stays."""
+        """Restart the inactivity time-out of a connection that a client opened. A connection that the meter dialled
+        has none.
+        """
         if self._hang_up is not None:
             self._hang_up.cancel()
         if not self.dialled:
@@ -317,22 +325,23 @@ class MeterProtocol(asyncio.Protocol):
             if self._splitter.failure is not None:
                 raise self._splitter.failure
         except CosemError as error:
-            # The stream cannot be followed, or our counters have run out: either way this link is over.
+            # Either frame boundaries are lost, or no counter is left to answer with: the connection is of no more
+            # use.
             log.warning("meter closes its connection", serial=serial, error=str(error))
             self.close()
 
     def _serve(self, frame: Frame) -> None:
         self._wait_for_client()
-        self._station.touch()
+        self._station.catch_up()
         answers = self._sessions.receive(frame)
         for fault in self._sessions.take_faults():
             serial = self._station.meter.identity.serial
             log.info("client at fault", serial=serial, client_sap=frame.source, error=str(fault))
         if answers:
             self._outbound.put(b"".join(answer.encode() for answer in answers))
-        self._station.touch()  # what the request has set off, such as the alert of the load switch
+        self._station.catch_up()  # send what the request caused, such as the alert of the relay
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop calls it so
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of asyncio.Protocol
         if self._hang_up is not None:
             self._hang_up.cancel()
         self._station.disconnected(self)
@@ -343,7 +352,7 @@ class MeterProtocol(asyncio.Protocol):
             self.lost.set_result(None)
 
     def offer(self, frame: bytes) -> bool:
-        """Send a push unless the link is closing or the head end does not take what was written before."""
+        """Send a push and return True; return False where the connection is closing or the head end reads too slowly."""
         transport = self._transport
         if self._closing or transport is None or transport.is_closing():
             return False
@@ -360,14 +369,14 @@ class MeterProtocol(asyncio.Protocol):
             self._transport.close()
 
     def close(self) -> None:
-        """Close after what is already on its way."""
+        """Close after the bytes under way are sent."""
         self._closing = True
         self._inbound.clear()
         if self._transport is not None and not self._outbound:
             self._transport.close()
 
     def abort(self) -> None:
-        """Be gone: what is on its way is lost."""
+        """Close at once; bytes under way are lost."""
         self._closing = True
         self._outbound.clear()
         if self._transport is not None:

@@ -1,4 +1,4 @@
-"""What a fleet file says of a meter's surroundings: its house, its transformer, its link, its relay."""
+"""The part of a fleet file about a meter's surroundings: its household, transformer, link and relay."""
 
 from typing import Final, Literal
 
@@ -7,12 +7,13 @@ import msgspec
 from urja.meter.relay import CONTROL_MODES
 
 HouseholdKind = Literal["family", "shop", "solar", "empty", "heavy"]
-"""How a house lives: `lives` has what each of them draws."""
+"""The kind of household behind a meter; `lives` has the appliances of each."""
 
 
 class RelayOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The load switch as it was mounted: control mode (class 70, attribute 4), a weld, the load limit in W and
-    whether the meter cuts by itself above it (`overload`, by its type's habit).
+    """The relay as installed: its control mode (class 70, attribute 4), welded contacts, the load limit in W.
+
+    `overload` is whether the meter disconnects by itself above the limit, as its type does.
     """
 
     mode: int = 4
@@ -21,7 +22,7 @@ class RelayOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     overload: bool = False
 
     def problems(self) -> list[str]:
-        """What is wrong with it, in words."""
+        """Return what is wrong with the options, as sentences."""
         found = []
         if self.mode not in CONTROL_MODES:
             found.append(f"relay.mode is {self.mode}; 0 to 6 are allowed")
@@ -33,10 +34,10 @@ class RelayOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Transformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A distribution transformer, its feeder, its meter (a serial of the fleet), and what it loses.
+    """A distribution transformer: its feeder, its meter (a serial of the fleet), and its losses in W.
 
-    `no_load_w` is lost as long as it is energised, `load_loss_w` at its rated load; between them the loss goes
-    with the square of the load. Lines are counted in with the transformer.
+    `no_load_w` is lost while it is energised, `load_loss_w` in addition at its rated load; in between that part grows
+    with the square of the load. The losses of the lines are counted with the transformer's.
     """
 
     id: str
@@ -47,7 +48,7 @@ class Transformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     load_loss_w: int = 900
 
     def problems(self) -> list[str]:
-        """What is wrong with it, in words."""
+        """Return what is wrong with the values, as sentences."""
         return [
             f"transformer {self.id}: {name} is {value}; {least} or more is needed"
             for name, value, least in (
@@ -60,7 +61,7 @@ class Transformer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class LinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a meter is reached: a link profile (`links.toml`) and when it is not.
+    """A meter's link: a link profile (`links.toml`), and when the meter cannot be reached.
 
     `unreachable` is "never", "always", "nights" (22:00 to 06:00), or local hours such as "13:00-15:30".
     """
@@ -73,16 +74,18 @@ NIGHTS: Final = "22:00-06:00"
 
 
 def hours_of(unreachable: str) -> tuple[int, int] | None:
-    """The minutes of the local day [from, to) of `LinkOptions.unreachable`; None for never and always.
+    """Return the minutes of the local day [from, to) of `LinkOptions.unreachable`; None for never and always.
 
-    Raises ValueError for text that is none of the forms.
+    Raises ValueError for a text in none of the forms.
     """
     if unreachable in ("never", "always"):
         return None
     text = NIGHTS if unreachable == "nights" else unreachable
     begins, dash, ends = text.partition("-")
     if not dash:
-        raise ValueError(f"unreachable is {unreachable!r}; never, always, nights or HH:MM-HH:MM is meant")
+        raise ValueError(
+            f"unreachable is {unreachable!r}; write never, always, nights or hours such as 13:00-15:30"
+        )
     first, last = _minute(begins), _minute(ends)
     if first == last:
         raise ValueError(f"unreachable is {unreachable!r}; write never or always for all day")
@@ -104,4 +107,4 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     link: LinkOptions = LinkOptions()
     relay: RelayOptions = RelayOptions()
     boxed: bool = False
-    """Whether it lies in its box until somebody hangs it up in another's place (`exchange`, docs/meter.md)."""
+    """Whether the meter is in stock until it replaces an installed one (`exchange`, docs/meter.md)."""

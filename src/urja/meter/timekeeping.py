@@ -1,6 +1,6 @@
-"""The meter's own clock: it drifts, it can be set, and it cuts time into intervals and local days.
+"""The meter's own clock: it drifts, it can be set, and it defines intervals and local days.
 
-Everything is Unix seconds; *true* is business time, *shown* is what the meter believes.
+All times are Unix seconds. *True* is business time, *shown* is the time by the meter's clock.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MILLION = 1_000_000
 
 @dataclass(slots=True)
 class MeterClock:
-    """`shown = true + offset + drift * (true - since)`, in whole seconds, rising with true time."""
+    """A clock with `shown = true + offset + drift * (true - since)`, in whole seconds, increasing with true time."""
 
     since_s: int
     offset_s: int = 0
@@ -21,13 +21,15 @@ class MeterClock:
     utc_offset_s: int = IST_OFFSET_S
 
     def shown(self, true_s: int) -> int:
-        """The meter's time at a true instant."""
+        """Return the meter's time at a true instant."""
         return true_s + self.offset_s + (true_s - self.since_s) * self.drift_ppm // _MILLION
 
     def true_for(self, shown_s: int) -> int:
-        """The first true second at which the meter shows `shown_s` or later."""
+        """Return the first true second at which the meter shows `shown_s` or later."""
         guess = shown_s - self.offset_s
         guess -= (guess - self.since_s) * self.drift_ppm // _MILLION
+        # The inverse of an integer division is not exact: the estimate is corrected second by second in both
+        # directions.
         while self.shown(guess) >= shown_s:
             guess -= 1
         while self.shown(guess) < shown_s:
@@ -35,25 +37,25 @@ class MeterClock:
         return guess
 
     def set(self, true_s: int, shown_s: int) -> None:
-        """Make the meter show `shown_s` at `true_s`; it drifts on from there as before."""
+        """Make the meter show `shown_s` at `true_s`; its drift stays."""
         self.since_s = true_s
         self.offset_s = shown_s - true_s
 
     def drift(self, true_s: int, ppm: int) -> None:
-        """From `true_s` on, run fast (or slow) by `ppm`, without a jump."""
+        """From `true_s` on run fast (or, negative, slow) by `ppm`, without a jump."""
         self.set(true_s, self.shown(true_s))
         self.drift_ppm = ppm
 
     def interval_start(self, shown_s: int, length_s: int) -> int:
-        """The start of the interval that contains a shown instant; intervals are cut in *local* time."""
+        """Return the start of the interval that contains a shown instant; intervals are aligned to *local* time."""
         local = shown_s + self.utc_offset_s
         return local - local % length_s - self.utc_offset_s
 
     def is_midnight(self, shown_s: int) -> bool:
-        """Whether a shown instant is 00:00 local."""
+        """Return whether a shown instant is 00:00 local."""
         return (shown_s + self.utc_offset_s) % DAY_S == 0
 
     def is_month_start(self, shown_s: int, day: int = 1) -> bool:
-        """Whether a shown instant is 00:00 local on a day of a month."""
+        """Return whether a shown instant is 00:00 local on this day of a month."""
         local = datetime.fromtimestamp(shown_s + self.utc_offset_s, UTC)
         return self.is_midnight(shown_s) and local.day == day

@@ -1,4 +1,4 @@
-"""The town that a fleet is: which house hangs on which transformer and feeder, and what the street sees."""
+"""The town of a fleet: which premise is on which transformer and feeder, and the state that the demo's map shows."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,10 @@ from urja.meter.transformer import Branch, TransformerLoad
 
 
 class Town:
-    """Transformers and houses of one fleet. `stations` is filled while the fleet raises its meters, houses first."""
+    """Transformers and premises of one fleet.
+
+    `stations` is filled while the fleet creates its meters, those of premises first.
+    """
 
     def __init__(
         self, transformers: Iterable[Transformer], meters: Iterable[Identity], stations: Mapping[str, Station]
@@ -27,33 +30,33 @@ class Town:
                 self._houses[identity.transformer].append(identity.serial)
 
     def measured_by(self, serial: str) -> Transformer | None:
-        """The transformer whose meter this is."""
+        """Return the transformer that this meter measures; None for a consumer's meter."""
         return self._measured.get(serial)
 
     def load_behind(self, transformer: Transformer, utc_offset_s: int) -> TransformerLoad:
-        """What a transformer carries: its houses must have been raised."""
+        """Return the load of a transformer; the stations of its premises must exist."""
         branches = [_branch(self._stations[serial].meter) for serial in self._houses[transformer.id]]
         return TransformerLoad(transformer, branches, utc_offset_s)
 
     def of_transformer(self, name: str) -> list[str]:
-        """Serials on a transformer, its own meter first; ValueError for one that is not there."""
+        """Return the serials on a transformer, its own meter first; raises ValueError for an unknown transformer."""
         transformer = self._transformers.get(name)
         if transformer is None:
-            raise ValueError(f"there is no transformer {name}")
+            raise ValueError(f"unknown transformer {name}; known are {', '.join(sorted(self._transformers))}")
         own = [] if transformer.meter is None else [transformer.meter]
         return own + self._houses[name]
 
     def of_feeder(self, name: str) -> list[str]:
-        """Serials on a feeder; ValueError for one that is not there."""
+        """Return the serials on a feeder; raises ValueError for an unknown feeder."""
         found = [t.id for t in self._transformers.values() if t.feeder == name]
         if not found:
-            raise ValueError(f"there is no feeder {name}")
+            raise ValueError(f"unknown feeder {name}")
         return [serial for transformer in found for serial in self.of_transformer(transformer)]
 
-    # What the street sees.
+    # The state for the map. Keys are part of the control socket's answers (docs/meter.md).
 
     def house(self, station: Station) -> dict[str, Any]:
-        """One meter and the light behind it, at the instant it stands at."""
+        """Return one meter and the supply behind it, at the instant its meter has reached."""
         meter = station.meter
         engine, identity, measured = meter.engine, meter.identity, self.measured_by(meter.identity.serial)
         hangs_on = measured or self._transformers.get(identity.transformer or "")
@@ -84,7 +87,7 @@ class Town:
         }
 
     def transformers(self, names: list[str] | None) -> list[dict[str, Any]]:
-        """Each transformer named, or all: what flows, what is lost, what its houses' meters see of it."""
+        """Return each transformer named, or all: its load, its losses, and what its premises' meters measure of them."""
         chosen = list(self._transformers) if names is None else names
         return [self._transformer(name) for name in chosen]
 

@@ -1,7 +1,7 @@
-"""The load of a distribution transformer: its houses' loads second by second, hooked wires, and what it loses.
+"""The load of a distribution transformer: its premises' loads second by second, hooked wires, and its losses.
 
-It is the source behind the transformer's own meter. Nothing is read off the houses' meters: their curves and the
-past of their gates are added up, so that a meter that lies changes nothing here.
+It is the source behind the transformer's own meter. Nothing is taken from the consumers' meters: their load curves
+and the past states of their supplies are summed, so that a meter that measures wrongly changes nothing here.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,13 +30,15 @@ _VOLTAGE_CV: Final = 23_800
 
 
 def _nothing_to_settle(_instant_s: int) -> None:
-    """Of a house whose switch moves by orders only."""
+    """The `settle` of a premise whose switch moves by orders only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One house on the transformer. `settle` runs a meter whose switch moves by itself up to an instant, so that
-    the past of its gate is complete.
+    """One premise on the transformer.
+
+    `settle` runs a meter whose switch moves by itself up to an instant, so that the past states of its supply are
+    complete.
     """
 
     household: Household
@@ -46,7 +48,7 @@ class Branch:
 
 @dataclass(slots=True)
 class _Flow:
-    """Powers in pieces of time in which they are constant, in quanta, and the pieces' lengths in seconds."""
+    """Powers in pieces of time in which they are constant, in quanta, and the lengths of the pieces in seconds."""
 
     seconds: _Ints
     net: _Ints
@@ -58,7 +60,7 @@ class _Flow:
 
 
 class TransformerLoad:
-    """What flows through a transformer. Asked for spans that follow each other, from its meter's supply."""
+    """The load of a transformer. Its meter's supply requests consecutive times."""
 
     def __init__(self, transformer: Transformer, branches: Sequence[Branch], utc_offset_s: int) -> None:
         self.transformer = transformer
@@ -71,18 +73,18 @@ class TransformerLoad:
         """Apparent power squared times time since the beginning, in quanta² s: what heats the windings."""
 
     def between(self, start_s: int, end_s: int) -> Draw:
-        """What flows from `start_s` to `end_s` (Unix seconds, half open) with the transformer energised."""
+        """Return what flows from `start_s` to `end_s` (Unix seconds, half open) with the transformer energised."""
         for branch in self.branches:
             branch.settle(end_s)
         total = Draw()
         for day, start, stop in split_at_midnights(start_s + self._utc_offset_s, end_s + self._utc_offset_s):
             total += self._over(day, start, stop)
         for branch in self.branches:
-            branch.supply.forget_gates_before(end_s)
+            branch.supply.forget_states_before(end_s)
         return total
 
     def at(self, instant_s: int) -> InstantaneousReading:
-        """The state at an instant, losses included."""
+        """Return the instantaneous values, losses included."""
         day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
         flow = self._flow(day, second, second + 1)
         net, apparent = int(flow.net[0]), int(flow.apparent[0])
@@ -95,11 +97,11 @@ class TransformerLoad:
         )
 
     def watts(self, instant_s: int) -> float:
-        """Active power out of the transformer and lost in it, at an instant."""
+        """Return the active power out of the transformer and lost in it, in W."""
         return self.at(instant_s).active_w
 
     def loss_w(self, instant_s: int) -> float:
-        """What is lost at an instant in the transformer and its lines, in W."""
+        """Return the power lost at an instant in the transformer and its lines, in W."""
         day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
         apparent = int(self._flow(day, second, second + 1).apparent[0])
         return (self._no_load + self._load_loss * apparent**2 / self._rated_square) * WATTS_PER_QUANTUM
@@ -121,15 +123,19 @@ class TransformerLoad:
         )
 
     def _lose(self, flow: _Flow, seconds: int) -> int:
-        """Energy lost, in mWh. The square of a power that is constant adds up over any cut of its time, and the
-        sum is rounded once, so that the steps in which time passes change nothing.
+        """Return the energy lost, in mWh.
+
+        The square of a constant power adds up over any split of its time, and the running sum is rounded once, so
+        that the steps in which time passes do not change the total.
         """
         before = self._load_loss * self._square_seconds // self._rated_square
         self._square_seconds += int((flow.apparent**2 * flow.seconds).sum())
         return self._no_load * seconds + self._load_loss * self._square_seconds // self._rated_square - before
 
     def _flow(self, day: int, start: int, stop: int) -> _Flow:
-        """The houses' powers over [start, stop) of a local day, cut at minutes and where a gate moved."""
+        """Return the premises' powers over [start, stop) of a local day, split at minutes and where a supply changed
+        its state.
+        """
         origin = day * DAY_S - self._utc_offset_s
         edges = [np.array([start, stop]), np.arange(start - start % _MINUTE_S + _MINUTE_S, stop, _MINUTE_S)]
         edges += [
@@ -146,10 +152,10 @@ class TransformerLoad:
 
 
 def _add(flow: _Flow, branch: Branch, day: int, origin: int, pieces: _Ints) -> None:
-    """Add one house: its curve where its contacts are closed, a hooked wire wherever there is voltage."""
+    """Add one premise: its curve while its contacts are closed, a hooked wire whenever there is voltage."""
     gates = branch.supply.gates
     since = np.array([gate.since_s - origin for gate in gates])
-    # Before the first gate that is known the house stood as that gate says.
+    # States that nothing needs any more were removed: before the first known one, that state applies.
     which = np.maximum(np.searchsorted(since, pieces, "right") - 1, 0)
     lit = np.array([gate.grid_on for gate in gates])[which]
     through = lit & np.array([gate.relay_closed for gate in gates])[which]

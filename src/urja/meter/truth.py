@@ -1,7 +1,8 @@
-"""The supply and its truth: what the household really drew, and the file nobody else writes.
+"""The supply behind a meter, and its truth: what the household really drew, written to a file that only the supply
+writes.
 
-The meter asks the supply to run to an instant and measures what came through; the supply itself writes down
-what was drawn. The laws of the world test compare Urja's books with this file.
+The meter asks the supply to run to an instant and measures what passed; the supply itself records what was drawn. The
+laws of the world test compare Urja's tables with this file.
 """
 
 import os
@@ -18,14 +19,14 @@ from urja.meter.load import WATTS_PER_QUANTUM, Draw, InstantaneousReading, LoadS
 
 
 class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One closed interval of one meter.
+    """One closed interval of one meter, energies in mWh.
 
-    `start_s` and `end_s` are the interval by the meter's own clock (Unix seconds), `closed_at_s` is when it
-    closed by true time. `cumulative_mwh` counts from the meter's installation to the closing instant.
-    `powered_s` are the seconds of grid supply inside it; `powered` is false where there were none.
-    `exported_mwh` was given to the line, `hooked_mwh` went past the meter by a hooked wire (and is not in
-    `drawn_mwh`). For a transformer's meter `drawn_mwh` holds all that left it towards houses, `hooked_mwh` and
-    `lost_mwh` are parts of it: hooked behind it, lost in it and its lines.
+    `start_s` and `end_s` are the interval by the meter's own clock (Unix seconds), `closed_at_s` is when it closed by
+    true time. `cumulative_mwh` counts from the meter's installation to the closing instant. `powered_s` are the
+    seconds with grid supply; `powered` is false where there were none. `exported_mwh` was fed to the line,
+    `hooked_mwh` bypassed the meter (and is not in `drawn_mwh`). For a transformer's meter `drawn_mwh` is all that
+    left it towards premises; `hooked_mwh` and `lost_mwh` are parts of it: stolen behind it, and lost in it and its
+    lines.
     """
 
     serial: str
@@ -42,21 +43,21 @@ class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TruthError(ValueError):
-    """A truth file that cannot be read: what the meters really drew is not known."""
+    """A truth file that cannot be read: without it no law can compare."""
 
 
 TruthSink = Callable[[TruthRecord], None]
 
 
 def discard_record(_record: TruthRecord) -> None:
-    """The sink of a meter whose truth nobody checks (history before adoption, a meter served alone)."""
+    """Discard a record: the sink of a meter that no law checks (the history before adoption, a meter served alone)."""
 
 
 class TruthFile:
-    """Append-only JSON lines. One writer: the fleet process that owns the meters' supplies.
+    """An append-only file of JSON lines. One writer: the fleet process that owns the meters.
 
-    A fleet that starts again lives its meters' past once more; what the file holds already is not written
-    twice. A line torn by a kill is cut off first.
+    A fleet that restarts replays the past of its meters; records that the file has already are not written again. A
+    line that a killed process left incomplete is cut off first.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,12 +70,12 @@ class TruthFile:
         self._file: TextIO = path.open("a", encoding="utf-8")
 
     def write(self, record: TruthRecord) -> None:
-        """Append one closed interval; in the operating system's hands after `flush`."""
+        """Append one closed interval; it reaches the operating system with `flush`."""
         if record.closed_at_s > self._known.get(record.serial, -1):
             self._file.write(msgspec.json.encode(record).decode() + "\n")
 
     def flush(self) -> None:
-        """Hand what was written to the operating system, so that a killed process loses nothing of it."""
+        """Hand written records to the operating system, so that a killed process loses none of them."""
         self._file.flush()
 
     def close(self) -> None:
@@ -83,9 +84,9 @@ class TruthFile:
 
 
 def read_truth(path: Path) -> list[TruthRecord]:
-    """All records of a truth file, in the order of writing; a torn last line (a kill) is left out.
+    """Return all records of a truth file in the order of writing, without an incomplete last line.
 
-    Raises TruthError for a line that is none.
+    Raises TruthError, with file and line, for a line that is not a record.
     """
     decoder = msgspec.json.Decoder(TruthRecord)
     records = []
@@ -99,15 +100,17 @@ def read_truth(path: Path) -> list[TruthRecord]:
 
 @dataclass(slots=True)
 class Interval:
-    """What came through since the interval was opened."""
+    """What passed since the interval was opened."""
 
     draw: Draw
     powered_s: int
 
 
 class SupplyState(NamedTuple):
-    """What lets current through from an instant on: grid, contacts of the main relay, and a hooked wire, in
-    quanta of `load`, which draws whatever the relay does.
+    """The state of the supply from an instant on: grid, contacts of the main relay, and a wire that bypasses the
+    meter.
+
+    The wire's power is in quanta of `load`; it flows whatever the relay does.
     """
 
     since_s: int
@@ -117,10 +120,10 @@ class SupplyState(NamedTuple):
 
 
 class Supply:
-    """Grid, main relay, load and a wire hooked past the meter: the only place where energy comes from.
+    """Grid, main relay, load and a wire that bypasses the meter: the only source of energy in the simulation.
 
-    Times are Unix seconds, true time, never running back. `watched` keeps the past of the gate in `gates`, for
-    a transformer that adds up what its houses drew.
+    Times are true Unix seconds and never decrease. `watched` stores the past states in `gates`, for a transformer
+    that sums what its premises drew.
     """
 
     def __init__(
@@ -153,7 +156,7 @@ class Supply:
 
     @property
     def relay_closed(self) -> bool:
-        """Whether the contacts of the main relay let current through."""
+        """Whether the contacts of the main relay conduct."""
         return self._gate.relay_closed
 
     @relay_closed.setter
@@ -162,7 +165,7 @@ class Supply:
 
     @property
     def hook_w(self) -> int:
-        """Power of the wire hooked past the meter, in W."""
+        """Power of the wire that bypasses the meter, in W."""
         return round(self._gate.hook_quanta * WATTS_PER_QUANTUM)
 
     @hook_w.setter
@@ -174,37 +177,37 @@ class Supply:
         if self._watched:
             self.gates.append(self._gate)
 
-    def forget_gates_before(self, instant_s: int) -> None:
-        """Keep of the past what tells the gate from `instant_s` on."""
+    def forget_states_before(self, instant_s: int) -> None:
+        """Remove the past states that are not needed to know the state from `instant_s` on."""
         needed = bisect_right(self.gates, instant_s, key=lambda gate: gate.since_s) - 1
         del self.gates[: max(needed, 0)]
 
     def run_to(self, instant_s: int) -> None:
-        """Draw up to an instant under the present state of grid and relay."""
+        """Draw energy up to an instant in the present state; raises ValueError for an instant in the past."""
         if instant_s < self._cursor_s:
-            raise ValueError(f"the supply stands at {self._cursor_s}, {instant_s} is before it")
+            raise ValueError(f"the supply has reached {self._cursor_s} and cannot run back to {instant_s}")
         if self.grid_on and instant_s > self._cursor_s:
             self.powered_s += instant_s - self._cursor_s
             draw = self.source.between(self._cursor_s, instant_s)
-            # An open relay stops the load; the meter sits before it and still sees the voltage.
+            # An open relay stops the load. The meter is on the grid side of it and still measures the voltage.
             self.total += draw if self.relay_closed else Draw(voltage_cvs=draw.voltage_cvs)
             if self._gate.hook_quanta:
                 self.total += Draw(hooked_mwh=self._gate.hook_quanta * (instant_s - self._cursor_s))
         self._cursor_s = instant_s
 
     def now(self) -> InstantaneousReading:
-        """The line at the cursor: no voltage without grid, no load through an open relay."""
+        """Return voltage and power at the present instant: no voltage without grid, no load through an open relay."""
         if not self.grid_on:
             return InstantaneousReading(0.0, 0.0, 0.0)
         line = self.source.at(self._cursor_s)
         return line if self.relay_closed else InstantaneousReading(0.0, 0.0, line.voltage_v)
 
     def watts(self) -> float:
-        """Active power through the meter at the cursor: constant until the next whole minute."""
+        """Return the active power through the meter now, in W: constant until the next whole minute."""
         return self.source.watts(self._cursor_s) if self.grid_on and self.relay_closed else 0.0
 
     def close_interval(self, start_s: int, end_s: int) -> Interval:
-        """Close the interval that the meter names by its own clock, write its truth, open the next."""
+        """Close an interval that the meter names by its own clock, write its truth record, and open the next."""
         opened, powered_before = self._opened
         draw = self.total.since(opened)
         powered_s = self.powered_s - powered_before

@@ -367,7 +367,9 @@ def enrol_as(user_id, code, passkey, now=NOW, **changed):
     return [str(one) for one in Enrolment.objects.latest("id").faults]
 
 
-NO_CODE = ["the code is wrong, used or expired: ask at the box for another one (urja passkey invite)"]
+NO_CODE = [
+    "the code is wrong, used or expired: request another one from an administrator (urja passkey invite)"
+]
 
 
 def test_without_a_code_nobody_enrols(database):

@@ -48,7 +48,7 @@ def test_a_clerk_gives_the_administrator_no_consumer_to_be_changed_by(works_here
     clerk, administrator = works_here
     adopt(1)
     (fault,) = ask(clerk, transfer(name="Somebody", email=written))
-    assert "the address of somebody who works or worked here" in fault
+    assert "the address of a present or former member of staff" in fault
     assert not Person.objects.filter(user=administrator).exists()
 
 
@@ -113,12 +113,12 @@ def test_no_outside_system_says_who_works_here_is_a_person_of_its_own(works_here
         )
 
     for number, email in (("1", ADMINISTRATOR), ("2", "BOTH@example.org")):
-        assert "works or worked here" in say(number, name="Person 2", email=email)[0]
+        assert "present or former member of staff" in say(number, name="Person 2", email=email)[0]
     assert Person.objects.count() == 1
 
 
 def test_neither_adoption_nor_a_file_reaches_them(works_here):
-    with pytest.raises(RefusedError, match="works or worked here"):
+    with pytest.raises(RefusedError, match="present or former member of staff"):
         adopt(3, email=ADMINISTRATOR)
 
 

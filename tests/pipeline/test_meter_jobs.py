@@ -99,7 +99,7 @@ def test_a_job_is_sent_answered_and_ends(database):
     progress(second, "failed", detail="refused: no such object")
     assert run(NOW) == 3, "two rows and the job"
     assert states(job) == ["done", "failed"]
-    assert said(job) == ["", "the meter did not do it: refused: no such object"]
+    assert said(job) == ["", "the meter did not carry out the command: refused: no such object"]
     assert job.tasks.get(position=1).result == {"rows": 7}
     job.refresh_from_db()
     assert job.ended_at == NOW
@@ -114,7 +114,7 @@ def test_what_was_not_reached_says_what_to_do(database):
     run()
     assert states(job) == ["expired"]
     assert said(job) == [
-        "the meter was not reached in time (nobody listens): see to antenna, SIM and address, then ask again"
+        "the meter was not reached in time (nobody listens): check antenna, SIM and address, then request it again"
     ]
 
 
@@ -129,7 +129,7 @@ def test_what_had_no_turn_expires(database, monkeypatch):
     assert states(job) == ["sent", "waiting"]
     run(NOW + timedelta(minutes=10))
     assert states(job) == ["sent", "expired"]
-    assert "its turn did not come" in said(job)[1]
+    assert "expired before this meter's turn" in said(job)[1]
 
 
 def test_a_cancelled_job_sends_no_more(database, monkeypatch):

@@ -120,7 +120,7 @@ def test_content_that_is_none_is_refused_by_its_field(database, kind, content, s
         ("user 901 token 7", "is not, or no longer, known here"),
         ("the web itself", "the web itself is not, or no longer, known here"),
         ("", "the sender is not, or no longer, known here"),
-        ("user 904", "write:remove_meter is for clerk, field_engineer; you are here as nobody"),
+        ("user 904", "write:remove_meter needs one of the roles clerk, field_engineer; you have no role"),
     ],
 )
 def test_who_may_not_is_refused_here_too(database, actor, says):
@@ -191,7 +191,7 @@ def test_two_clerks_one_meter_in_two_transactions(database):
         ).fetchone():
             assert thread.is_alive()
     thread.join()
-    assert told == ["the device hangs somewhere else at that time"]
+    assert told == ["the device is installed at another service point at that time"]
 
 
 def test_a_key_asks_once(database):
@@ -252,7 +252,7 @@ def test_a_mistake_in_one_request_does_not_keep_the_others_waiting(database, mon
     monkeypatch.setattr(RemoveMeter, "carry_out", stumble)
     assert run() == 2
     assert (answered(broken).state, answered(whole).state) == ("refused", "done")
-    assert broken.faults == [f"it cannot be done because of a mistake in Urja itself: request {broken.id}"]
+    assert broken.faults == [f"the operation failed because of an internal error: report request {broken.id}"]
     assert operations() == [("remove_meter", CLERK)]
 
 

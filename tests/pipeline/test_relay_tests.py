@@ -98,7 +98,7 @@ def test_at_night_it_waits_for_the_window_and_expires_without_one(house):
     house.now += HOUR
     go(house)
     assert (states(job), house.holds(), house.commands()) == (["expired"], [], [])
-    assert "nothing could be disconnected there (protected hours" in said(job)[0]
+    assert "the supply could not be disconnected before the job expired (protected hours" in said(job)[0]
     house.until(house.at(2, 12), step=HOUR)
     assert house.commands() == [], "it does not come back in the morning"
 
@@ -124,7 +124,7 @@ def test_a_switch_that_does_not_open(house):
     house.report("failed")
     go(house)
     assert (states(job), house.holds()) == (["failed"], [])
-    assert said(job) == ["the meter did not do it: failed"]
+    assert said(job) == ["the meter did not carry out the command: failed"]
 
 
 def test_a_switch_that_does_not_close_is_said_and_tried_on(house):
@@ -148,7 +148,7 @@ def test_a_hand_at_the_meter_is_waited_for_by_decide_and_said(house):
     house.report("waiting_for_person")
     go(house)
     assert states(job) == ["failed"]
-    assert "press the button at the meter" in said(job)[0]
+    assert "the button at the meter has to be pressed" in said(job)[0]
 
 
 def test_a_job_that_ends_while_the_cut_is_under_way_calls_it_back(house):
@@ -191,7 +191,7 @@ def test_held_off_for_something_else_meanwhile_it_stays_open(house):
     off(house)
     go(house)
     assert (house.holds(), states(job)) == (["safety"], ["done"])
-    assert said(job) == ["the switch opened, and stays open: the supply is held off for safety"]
+    assert said(job) == ["the relay opened and stays open: the supply is disconnected for safety"]
     assert house.commands()[-1] == ("disconnect", "confirmed")
 
 

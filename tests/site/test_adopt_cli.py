@@ -151,7 +151,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"link": "tcp://10.20.0.9:4060", "address": "x"}, "the physical address, not 'x'"),
         ({"link": "tcp://10.20.0.9:4060", "address": "3"}, "address=16 to 16381, is needed"),
         ({"link": "tcp://10.20.0.9:4060"}, "address=16 to 16381, is needed"),
-        ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters kept of it"),
+        ({"address": "g" * 90 + ":4059"}, "a text is longer than the 80 characters that can be stored"),
         ({"consumer_number": "C" * 40}, "a consumer number has 1 to 32 characters"),
         ({"billing_day": 31}, "billing periods begin on a day from 1 to 28 of a month, not on 31"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),

@@ -162,7 +162,7 @@ def test_the_key_of_somebody_who_became_nameless_opens_nothing(box):
 
 
 def test_an_address_too_long_to_be_kept(box):
-    with pytest.raises(CommandError, match="a text is longer than the 150 characters kept of it"):
+    with pytest.raises(CommandError, match="a text is longer than the 150 characters that can be stored"):
         run(staff, "add", f"a@{'b' * 200}.example", "--name", "A", "--role", "clerk")
 
 

@@ -93,7 +93,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     assert AddressChange.objects.count() == 1, "said again it waits on"
     assert get_user_model().objects.get().email == "person1@example.org", "until it is confirmed"
     stranger = say("person", "2", name="Stranger").outcome["person_id"]
-    with pytest.raises(RefusedError, match=r"somebody else signs in with person1@example\.org"):
+    with pytest.raises(RefusedError, match=r"another person signs in with person1@example\.org"):
         say("person", "2", email="person1@example.org")
     perform(AnonymiseConsumer(consumer_id=stranger))
     assert Person.objects.get(id=stranger).name == ""

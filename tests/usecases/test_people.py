@@ -75,7 +75,7 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
         ({"phone": "12"}, "'12' has not"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"email": "nobody"}, "'nobody' is not an e-mail address"),
-        ({"email": "person2@example.org"}, "somebody else signs in with person2@example.org"),
+        ({"email": "person2@example.org"}, "another person signs in with person2@example.org"),
         ({"name": "A", "version": "0" * 16}, "has changed since version 0000000000000000: read it again"),
     ],
 )

@@ -213,7 +213,7 @@ class TestRefusals:
         Hold.objects.create(
             service_point_id=made.service_point_id, reason="safety", placed_at=START, placed_by="x"
         )
-        self.refused(newest("adoption").id, "rows of supply_hold stand on what would go")
+        self.refused(newest("adoption").id, "rows of supply_hold refer to it")
 
 
 def test_two_at_once_undo_once(database, connection):

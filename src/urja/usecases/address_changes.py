@@ -147,7 +147,7 @@ class ChangeAddress(people.ChangeAddress, UseCase):
         if change.person_id is not None:
             yield from taken_faults(Person.objects.get(id=change.person_id), change.new_email)
         elif (other := user_of(change.new_email)) is not None and other.pk != change.user_id:
-            yield say("somebody else signs in with {email}", email=change.new_email)
+            yield say("another person signs in with {email}", email=change.new_email)
 
     def carry_out(self, execution: Execution) -> None:
         change = AddressChange.objects.get(id=self.address_change)
@@ -185,7 +185,7 @@ class Readdress(staff.Readdress, UseCase):
             yield from email_faults(self.new_email)
             other = user_of(self.new_email)
             if other is not None and other.pk != user.pk:
-                yield say("somebody else signs in with {email}", email=self.new_email)
+                yield say("another person signs in with {email}", email=self.new_email)
 
     def carry_out(self, execution: Execution) -> None:
         user = user_of(self.email)

@@ -141,7 +141,9 @@ def test_a_file_does_not_reach_who_works_here(load):
     stamp = {"recorded_at": START, "actor": "test"}
     employ("admin@utility.example", "Administrator", "administrator", **stamp)
     employ("m@example.org", "Meera", "clerk", **stamp)
-    theirs = "{} is the address of somebody who works or worked here: give the person an address of their own"
+    theirs = (
+        "{} is the address of a present or former member of staff: give the person an address of their own"
+    )
     for given in (
         row(2, email="Admin@utility.example", person_name="Administrator"),
         row(2, email="m@example.org"),

@@ -157,7 +157,7 @@ def test_a_row_that_the_database_refuses_is_left_out_alone(loaded):
     loaded("consumers", [{"consumer_number": f"C{n}"} for n in range(1, 8)])
     report = loaded("devices", rows, good_rows=True)
     assert [(one.n, one.sentence) for one in report.first] == [
-        (4, "another device hangs there in this role at that time")
+        (4, "another device is installed there in this role at that time")
     ]
     hung = DevicePeriod.objects.filter(device__serial__startswith="M").values_list(
         "device__serial", flat=True

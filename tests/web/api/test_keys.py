@@ -72,12 +72,12 @@ def test_who_leaves_keeps_a_key_that_opens_nothing(api):
     as_owner(lambda: dismiss("clerk@utility.example", "clerk", recorded_at=now, actor="test"))
     answer = program.get("/service-points")
     assert answer.status_code == 403
-    assert problem(answer)[1].endswith("you are here as nobody")
+    assert problem(answer)[1].endswith("; you have no role")
 
 
 NOT_SO_FAR = (
-    "the key does not reach so far: it has read:service_point, write:install_meter, and this takes read:device; "
-    "ask for another one"
+    "the scopes of this token are not sufficient: it has read:service_point, write:install_meter, and this needs "
+    "read:device; request another token"
 )
 
 
@@ -243,7 +243,7 @@ def test_when_the_database_is_away(api, monkeypatch):
     def away(_text):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(views.keys, "token_of", away)
+    monkeypatch.setattr(views.tokens, "token_of", away)
     answer = program.get("/me")
     assert (answer.status_code, problem(answer)[0]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "15"

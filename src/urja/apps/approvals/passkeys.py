@@ -146,7 +146,7 @@ def _enrolled(asked: Enrolment, now: datetime) -> str | None:
         invitation.save(update_fields=["used_at"])
         return None
     return fault or say(
-        "the code is wrong, used or expired: ask at the box for another one (urja passkey invite)"
+        "the code is wrong, used or expired: request another one from an administrator (urja passkey invite)"
     )
 
 

@@ -37,7 +37,7 @@ def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
         request.state = RequestState.REFUSED
         request.faults = [
             say(
-                "it cannot be done because of a mistake in Urja itself: request {number}",
+                "the operation failed because of an internal error: report request {number}",
                 number=request.id,
             )
         ]

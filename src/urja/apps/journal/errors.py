@@ -21,9 +21,9 @@ class RefusedError(RegistryError):
 
 
 _SENTENCES = {
-    "assets_one_device_per_role": say("another device hangs there in this role at that time"),
-    "assets_device_in_one_place": say("the device hangs somewhere else at that time"),
-    "contracts_one_agreement": say("another agreement holds there at that time"),
+    "assets_one_device_per_role": say("another device is installed there in this role at that time"),
+    "assets_device_in_one_place": say("the device is installed at another service point at that time"),
+    "contracts_one_agreement": say("another agreement is in force there at that time"),
     "contracts_terms_one_at_a_time": say("other terms hold at that time"),
     "billing_one_instalment_plan": say("another plan of instalments holds at that time"),
     "contracts_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
@@ -32,10 +32,12 @@ _SENTENCES = {
         "a telephone number has 8 to 15 digits, with a plus before them or not"
     ),
     "contracts_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
-    "network_one_placement": say("the service point hangs somewhere else in that tree at that time"),
-    "network_one_parent": say("it hangs on something else at that time"),
-    "assets_stock_agrees": say("a device is installed exactly while it hangs somewhere"),
-    "network_trees_grow_down": say("a node hangs on one of a level above its own, in its own tree"),
+    "network_one_placement": say("the service point is under another node of that hierarchy at that time"),
+    "network_one_parent": say("the node is under another node at that time"),
+    "assets_stock_agrees": say(
+        "the stock state of a device is installed exactly while the device is installed at a service point"
+    ),
+    "network_trees_grow_down": say("a node is placed under one of a higher level in its own hierarchy"),
 }
 
 
@@ -50,7 +52,7 @@ def _by_state(diagnosis: Any) -> str | None:
     """A sentence for a SQLSTATE that any table can answer with."""
     match getattr(diagnosis, "sqlstate", None):
         case "23503":  # foreign_key_violation
-            return say("rows of {table} stand on what would go", table=diagnosis.table_name)
+            return say("it cannot be deleted: rows of {table} refer to it", table=diagnosis.table_name)
         case "23505":  # unique_violation
             key = re.fullmatch(
                 r"Key \((.+)\)=\((.*)\) (?:already exists|is duplicated)\.", diagnosis.message_detail or ""
@@ -63,9 +65,11 @@ def _by_state(diagnosis: Any) -> str | None:
         case "22001":  # string_data_right_truncation
             most = re.search(r"\((\d+)\)", diagnosis.message_primary or "")
             return (
-                say("a text is longer than the {most} characters kept of it", most=most[1]) if most else None
+                say("a text is longer than the {most} characters that can be stored", most=most[1])
+                if most
+                else None
             )
         case "22003":  # numeric_value_out_of_range
-            return say("a number is larger than any that is kept")
+            return say("a number is too large to be stored")
         case _:
             return None

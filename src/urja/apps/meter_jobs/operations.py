@@ -108,7 +108,7 @@ def expire(moment: Moment) -> int:
         state=TaskState.EXPIRED,
         ended_at=moment.now,
         detail=to_plain(
-            say("its turn did not come in the time of the job: ask again, for longer or for fewer meters")
+            say("the job expired before this meter's turn: request it again, for longer or for fewer meters")
         ),
     )
 

@@ -79,7 +79,9 @@ class RelayTest:
             end(
                 task,
                 TaskState.DONE,
-                say("the switch opened, and stays open: the supply is held off for {reasons}", reasons=held),
+                say(
+                    "the relay opened and stays open: the supply is disconnected for {reasons}", reasons=held
+                ),
                 at=moment.now,
                 result={"opened": cut.evidence},
             )
@@ -105,8 +107,8 @@ def _over(task: Task, moment: Moment) -> tuple[TaskState, Sentence | None] | Non
     if moment.now < task.job.expires_at:
         return None
     return TaskState.EXPIRED, say(
-        "in the time of the job nothing could be disconnected there (protected hours, the policy or a cap): "
-        "ask again, for longer or at another time"
+        "the supply could not be disconnected before the job expired (protected hours, the policy or a cap): "
+        "request it again, for longer or at another time"
     )
 
 
@@ -148,7 +150,7 @@ def _closed(task: Task, cut: Command, back: Command) -> None:
     assert ended_at is not None, "it has ended"
     said = {"opened": cut.evidence, "closed": back.evidence, "off_s": _seconds_off(cut, ended_at)}
     if back.state == State.WAITING_FOR_PERSON:
-        waits = say("the switch opened and is ready to close: somebody has to press the button at the meter")
+        waits = say("the relay opened and is ready to close: the button at the meter has to be pressed")
         end(task, TaskState.FAILED, waits, at=ended_at, result=said)
     elif back.state in CARRIED_OUT:
         end(task, TaskState.DONE, at=ended_at, result=said)
@@ -158,7 +160,7 @@ def _closed(task: Task, cut: Command, back: Command) -> None:
 
 def _not_back(detail: str) -> Sentence:
     return say(
-        "the switch opened and did not close again ({detail}): it is tried on, see the connection",
+        "the relay opened and did not close again ({detail}): attempts continue, see the service point",
         detail=detail,
     )
 

@@ -102,12 +102,14 @@ def ending(command: Command) -> tuple[TaskState, Sentence | None]:
         return TaskState.DONE, None
     if command.state == State.EXPIRED:
         return TaskState.EXPIRED, say(
-            "the meter was not reached in time ({detail}): see to antenna, SIM and address, then ask again",
+            "the meter was not reached in time ({detail}): check antenna, SIM and address, then request it again",
             detail=command.detail,
         )
     if command.state == State.SUPERSEDED:
-        return TaskState.FAILED, say("another command took its place ({detail})", detail=command.detail)
-    return TaskState.FAILED, say("the meter did not do it: {detail}", detail=command.detail or command.state)
+        return TaskState.FAILED, say("another command superseded it ({detail})", detail=command.detail)
+    return TaskState.FAILED, say(
+        "the meter did not carry out the command: {detail}", detail=command.detail or command.state
+    )
 
 
 def end(

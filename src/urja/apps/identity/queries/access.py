@@ -82,22 +82,20 @@ class Caller:
         if self.lacks_scope(act):
             raise NotAllowedError(
                 say(
-                    "the key does not reach so far: it has {scopes}, and this takes {act}; ask for another one",
+                    "the scopes of this token are not sufficient: it has {scopes}, and this needs {act}; request another token",
                     scopes=_listed(self.scopes or ()),
                     act=act,
                 )
             )
         able = roles_allowed(act)
         if not able:
-            raise NotAllowedError(
-                say("{act} is done by a command on the machine itself, by nobody from here", act=act)
-            )
+            raise NotAllowedError(say("{act} is possible only by a command on the machine itself", act=act))
         raise NotAllowedError(
             say(
-                "{act} is for {roles}; you are here as {own}",
+                "{act} needs one of the roles {roles}; you have {own}",
                 act=act,
                 roles=_listed(able),
-                own=_listed(self.roles) or "nobody",
+                own=_listed(self.roles) or "no role",
             )
         )
 

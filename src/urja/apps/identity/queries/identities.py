@@ -55,7 +55,7 @@ def staff_user_faults(user: Any, email: str) -> Iterator[str]:
     """Why a user's address is not one of a consumer."""
     if is_staff(user.pk):
         yield say(
-            "{email} is the address of somebody who works or worked here: give the person an address of their own",
+            "{email} is the address of a present or former member of staff: give the person an address of their own",
             email=email.strip(),
         )
 
@@ -68,4 +68,4 @@ def taken_faults(person: Person | None, email: str) -> Iterator[str]:
     if is_staff(user.pk):
         yield from staff_address_faults(email)
     else:
-        yield say("somebody else signs in with {email}", email=email)
+        yield say("another person signs in with {email}", email=email)

@@ -1,4 +1,4 @@
-"""A changed address to sign in with: mailed, confirmed at both, and what stands in for a mailbox that is lost."""
+"""Change of a sign-in address: mailed, confirmed at both addresses, and the way around a lost mailbox."""
 
 import re
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A share of each recharge pays old dues: as the page has said before, by entries of its own, back with a reversal."""
+"""A share of each recharge pays old dues: as the page has announced, by entries of its own, and back with a reversal."""
 
 from dataclasses import replace
 from datetime import date, timedelta

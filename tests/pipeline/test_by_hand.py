@@ -1,4 +1,4 @@
-"""A meter without a load switch: what `decide` does not order, a person does at the site."""
+"""A meter without a load switch: a person at the site switches instead of an order of `decide`."""
 
 import pytest
 from tests.apps.street import adopt

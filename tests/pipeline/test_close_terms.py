@@ -1,4 +1,4 @@
-"""Terms that change, in the books: what is read and agreed, what is posted."""
+"""Changes of terms in the ledger: reads and terms in, postings out."""
 
 from contextlib import suppress
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""From the gateway to the ledger, whatever becomes of webhooks: against the stand-in's own process over HTTP.
+"""From the gateway to the ledger, whatever becomes of webhooks: against the stand-in gateway's own process over HTTP.
 
 Web and pipeline act here with the rights of their roles.
 """

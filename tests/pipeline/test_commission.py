@@ -1,4 +1,4 @@
-"""A meter that was hung up is called: it passes and is in service, or somebody is told which check and what to do."""
+"""Commissioning of an installed meter: it passes and is in service, or the failed check says what to do."""
 
 import pytest
 from tests.apps.street import START, adopt

@@ -1,4 +1,4 @@
-"""The stage `configure`: what a meter is wanted to be is sent, read back, noted, and tried again."""
+"""The stage `configure`: a meter's wanted configuration is sent, read back, noted, and tried again."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The stage `decide`, read as little stories: a house runs out of credit, is told, is cut, pays, has light again."""
+"""The stage `decide` over the course of a supply: out of credit, warned, disconnected, paid, reconnected."""
 
 import time
 from datetime import UTC, timedelta

@@ -1,4 +1,5 @@
-"""Whose supply a balance decides about, and from when: bills, conversions, protected people, categories."""
+"""Supplies that are disconnected by their balance, and from when: bills, conversions, protected consumers,
+categories."""
 
 from datetime import timedelta
 

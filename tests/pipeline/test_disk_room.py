@@ -1,4 +1,4 @@
-"""A disk that fills is an alarm: in the stage's report, in metrics, and for the console."""
+"""A full disk raises an alarm: in the stage's report, in metrics, and for the console."""
 
 import pytest
 from prometheus_client import REGISTRY

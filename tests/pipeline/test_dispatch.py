@@ -1,4 +1,4 @@
-"""From a row to a meter's switch and back: real database, broker, head end and meters."""
+"""From a command's row to a meter's switch and back: real database, broker, head end and meters."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The stage `display`: the meter's own display hears of recharges, of a changed standing, and once a day."""
+"""The stage `display`: the meter's own display is written after a recharge, after a change of state, and once a day."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What a rehearsal says is what follows: rows, intervals, and postings to the paisa."""
+"""A dry run predicts the result exactly: rows, intervals, and postings to the paisa."""
 
 import json
 from datetime import timedelta

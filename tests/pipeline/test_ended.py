@@ -1,4 +1,4 @@
-"""The books of agreements that end: in the course of a day, with the next one on the same, and corrected later."""
+"""Ledgers of agreements that end: during a day, with the next agreement on the same day, and corrected later."""
 
 from datetime import date, timedelta
 

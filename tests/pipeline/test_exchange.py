@@ -1,4 +1,4 @@
-"""Exchanges end to end: what was read, what is posted, what can be recomputed from what is shown."""
+"""Meter exchanges end to end: reads in, postings out, and charges recalculated from the evidence shown."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,6 +1,5 @@
-"""A meter type that is not in the package, all the way: checked, loaded, its meter adopted, served from the same folder,
-its pushes decoded by the head end, and rows in the database with the right values and the event's name.
-"""
+"""A meter type that is not in the package, end to end: checked, loaded, its meter adopted and simulated from the same
+folder, its pushes decoded by the head end, and rows in the database with the right values and the event's name."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is missing is listed, asked for with patience, and closed by data or by proof."""
+"""Missing readings are listed, requested with patience, and closed by data or by proof of an outage."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""An account whose tariff nobody has loaded is held back by itself: told of, and in nobody's way."""
+"""An account whose tariff is not loaded is held back alone: it is reported, and no other account waits for it."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

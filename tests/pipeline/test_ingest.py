@@ -1,4 +1,4 @@
-"""Batches become rows once, whatever is delivered, refused, repeated or interrupted."""
+"""Batches become rows exactly once, whatever is delivered, refused, repeated or interrupted."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Old dues are paid off by instalments: one for each due day, by entries of their own, until nothing is owed."""
+"""Old dues are paid off by instalments: one for each due day, by entries of its own, until nothing is owed."""
 
 from dataclasses import replace
 from datetime import date, timedelta

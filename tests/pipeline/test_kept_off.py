@@ -1,4 +1,4 @@
-"""Who may not be cut does not stay cut; and a notice is served by the policy's own words."""
+"""A protected supply does not stay disconnected, and a notice uses the policy's own words."""
 
 from datetime import timedelta
 

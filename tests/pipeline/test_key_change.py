@@ -1,4 +1,5 @@
-"""New keys from a command's row to the meter and back: what is stored when, by whom it can be read, and what survives."""
+"""New keys from a command's row to the meter and back: what is stored when, which role can read it, and what survives
+a kill."""
 
 import asyncio
 from datetime import timedelta

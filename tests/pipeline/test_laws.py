@@ -1,6 +1,7 @@
-"""Each law of the books is seen to fail when the code that should keep it is broken.
+"""Each conservation law of the ledger fails when the code that should keep it is broken.
 
-The database refuses most of these first (the last test): to see the laws work on their own, its triggers are off.
+The database refuses most of these changes first (the last test): its triggers are off here, so that the laws are
+tested alone.
 """
 
 import itertools

@@ -1,4 +1,5 @@
-"""What is left when a supply has ended goes where it was asked to go: once, and only when every day is charged."""
+"""The remaining balance of an ended supply goes where it was requested to go: once, and only when every day is
+charged."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Jobs of meters: asked for as an operation, sent so many at a time, with a state and an answer for each meter."""
+"""Meter jobs: requested as an operation, sent a bounded number at a time, with a state and an answer for each meter."""
 
 import asyncio
 from datetime import datetime, timedelta

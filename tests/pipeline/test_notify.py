@@ -1,4 +1,4 @@
-"""The stage `notify` against a real message service over HTTP, with the portal's own door for receipts."""
+"""The stage `notify` against a real message service over HTTP, with the portal's endpoint for receipts."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""What operators order off: protected people and protected hours bind it, and a dispute is no reason at all."""
+"""Disconnections ordered by operators: protected consumers and hours restrict them, and a dispute is no reason for
+one."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""An agreement with a billing calendar of its own: what is posted by it, whatever calendar its tariffs have."""
+"""An agreement with its own billing calendar: postings follow it, whatever calendar its tariffs have."""
 
 from contextlib import suppress
 from datetime import date, timedelta

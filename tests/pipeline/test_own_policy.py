@@ -1,4 +1,4 @@
-"""A supply with a policy of its own is warned, cut and restored by it, whatever its neighbours of one category have."""
+"""A supply with its own policy is warned, disconnected and reconnected by it, unlike others of its category."""
 
 from datetime import timedelta
 

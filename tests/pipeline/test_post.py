@@ -1,4 +1,4 @@
-"""The day's close, read as little ledgers: what was read, what is posted."""
+"""The daily close as small ledgers: reads in, postings out."""
 
 import json
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Meters reach the key-value store, follow their changes, and come back after its loss."""
+"""Meters reach the key-value store, follow their changes, and are written again after its loss."""
 
 import asyncio
 import secrets

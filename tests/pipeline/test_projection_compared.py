@@ -1,4 +1,4 @@
-"""The head ends' copy of the registry, altered behind the pipeline's back: broker, head end and database are real."""
+"""The head ends' copy of the registry, altered without the pipeline: broker, head end and database are real."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The laws' daily run: once a day, from what was proven, its result on record."""
+"""The daily check of the laws: once a day, continuing from what was proven, with its result recorded."""
 
 import re
 from datetime import timedelta

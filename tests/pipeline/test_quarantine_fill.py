@@ -1,4 +1,4 @@
-"""A full place in quarantine is an alarm: in the stage's report, in metrics, and for the console."""
+"""A full quarantine raises an alarm: in the stage's report, in metrics, and for the console."""
 
 import asyncio
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Receipts that prove themselves: made by the web's role, checked from two files."""
+"""Receipts that can be verified: made with the web's role, checked from two files."""
 
 import json
 from datetime import timedelta

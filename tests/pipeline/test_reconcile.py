@@ -1,4 +1,5 @@
-"""What the gateway pays out, held against what was booked: its own process settles after midnight, we ask it."""
+"""The gateway's settlements compared with the ledger: its own process settles after midnight, and the stage fetches
+the reports."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -190,7 +191,7 @@ def test_a_gateway_that_does_not_answer_is_asked_again_and_the_day_stays_open(
     monkeypatch.setattr(reconciler.gateway.client, "settled_on", away)
     till.shop.move(days=30)
     report = run()
-    assert report.detail == "the settlement report of 2026-03-02 cannot be had: it answers 503"
+    assert report.detail == "the settlement report of 2026-03-02 cannot be fetched: it answers 503"
     assert not any(asked for _, asked, _ in reports())
     # Nobody has looked: that nothing is settled is not known.
     assert kept() == []

@@ -1,4 +1,4 @@
-"""After a restore: the gateway is asked since the copy, and nobody is disconnected before enough is known."""
+"""After a restore the gateway is queried from the copy on, and no supply is disconnected before enough is known."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
-"""The stage `register`: what is asked for through the web is done once, in order, and whoever waits hears of it."""
+"""The stage `register`: operations requested through the web are performed once, in order, and their requests
+answered."""
 
 import asyncio
 import threading

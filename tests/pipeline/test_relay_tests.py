@@ -1,4 +1,4 @@
-"""Switches that are tested where somebody is supplied: by `decide`, within its hours, and closed again whatever comes."""
+"""Relay tests at supplied service points: by `decide`, within its hours, and closed again whatever happens."""
 
 import asyncio
 from datetime import timedelta

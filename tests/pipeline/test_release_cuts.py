@@ -1,4 +1,4 @@
-"""Held cuts become rows, releases go to the head end with raw answers, and its word comes back."""
+"""Held disconnections become rows, releases go to the head end with raw answers, and its decision comes back."""
 
 import asyncio
 import contextlib

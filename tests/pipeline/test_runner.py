@@ -1,4 +1,4 @@
-"""The pipeline's process: stages run, failures of others are waited out and shown, mistakes of ours end it."""
+"""The pipeline's process: stages run, failures of other services are waited out and shown, programming errors end it."""
 
 import asyncio
 import json

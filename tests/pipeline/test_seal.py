@@ -1,4 +1,4 @@
-"""A day's close in the signed log: what goes in, what is signed, and what a kill leaves behind."""
+"""The daily close of the signed log: what is included, what is signed, and the state after a kill."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

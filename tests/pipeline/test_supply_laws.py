@@ -1,4 +1,4 @@
-"""Each law of switching is seen to fail when the code that should keep it is broken."""
+"""Each law of switching fails when the code that should keep it is broken."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A meter that pushes without a tag, from its socket to the account: by way of a thief, and back by a session."""
+"""A meter that pushes without a tag, from its socket to the account: altered by an attacker, corrected by a session."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,7 @@
-"""A meter that came in a file or was adopted is in service, and not commissioned: its pushes bill nothing before it is.
+"""A meter that was imported or adopted is in service and not commissioned: its pushes bill nothing until it is.
 
-What is pulled, read by hand or from a photograph bills at once. From the call on that it passes, its pushes count too,
-and the register of the call settles what was before.
+Pulled reads, manual reads and photographs bill at once. From the commissioning call that it passes its pushes count
+too, and the register read of the call settles the time before.
 """
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""What a head end's broker password can tell the pipeline: any values of the right types. No stage ends over them."""
+"""Any values of the right types, sent with a head end's broker password: no stage of the pipeline ends because of
+them."""
 
 import datetime as dt
 import random

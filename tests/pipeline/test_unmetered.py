@@ -1,4 +1,4 @@
-"""An agreement goes on, or ends, where no billing meter hangs: its days close for good, and somebody is told, once."""
+"""An agreement without a billing meter continues or ends: its days close for good, and one work order is opened."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""A meter is taken away unread: what it counted last waits, is read later or estimated, and then all is settled."""
+"""A meter is removed unread: its last energy waits, is read later or estimated, and then everything is settled."""
 
 import pytest
 from tests.apps import street

@@ -1,4 +1,4 @@
-"""An empty flat is dark: held off where nobody has an agreement, and lit for whoever moves in."""
+"""An empty flat is disconnected: held off while it has no agreement, and reconnected for the consumer who moves in."""
 
 from datetime import timedelta
 

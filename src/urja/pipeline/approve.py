@@ -1,6 +1,7 @@
-"""The pipeline's stage `approve`: passkeys are enrolled and approvals verified, and what is approved is performed.
+"""The pipeline's stage `approve`: passkeys are enrolled, approvals verified, and approved operations performed.
 
-A stage of its own, for it sends messages: a mail relay that is away must not hold up what needs no approval.
+It is a stage of its own because it sends messages: a mail relay that is not available must not delay operations that
+need no approval.
 """
 
 from datetime import datetime
@@ -23,7 +24,7 @@ AT_ONCE: Final = 100
 
 
 def run_once(now: datetime) -> Report:
-    """Verify what was recorded, let time pass, tell the staff."""
+    """Verify recorded enrolments and answers, handle requests whose time has come, notify the staff."""
     return Report(_enrolments(now) + _answers(now) + _time(now) + _tell(now))
 
 

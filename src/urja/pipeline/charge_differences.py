@@ -1,6 +1,8 @@
-"""Settling: the difference between what periods should come to and what was posted, each with what it came from.
+"""Differences between the amounts due for periods and the amounts posted, each with the evidence it was calculated
+from.
 
-What closes days (`close`) and what looks at ended agreements (`ended`) post by it; the formula is docs/money.md's.
+The daily close (`close`) and the correction of ended agreements (`ended_agreements`) post them; docs/money.md has the
+formula.
 """
 
 import json
@@ -26,7 +28,7 @@ from urja.pipeline import posting_evidence
 
 
 def end_of(agreement: Agreement, day: date) -> datetime:
-    """When a day of an agreement is over: at midnight, or when the agreement ends in its course."""
+    """The end of an agreement's day: midnight, or the agreement's end during the day."""
     night = midnight(day + ONE_DAY, usage.zone())
     return night if agreement.valid_to is None else min(night, agreement.valid_to)
 
@@ -37,9 +39,10 @@ NOT EXISTS (SELECT FROM assets.device_period p WHERE p.service_point_id = a.serv
     AND coalesce(p.valid_to, 'infinity') > a.valid_from
     AND (coalesce(p.valid_to, 'infinity') >= {at} OR {unread}))
 """.replace("{unread}", FINAL_READ_MISSING)
-"""Whether an agreement `a` is billed by no meter at an instant, and all is known of those that were taken away.
+"""SQL condition: an agreement `a` has no billing meter at an instant, and the final reads of all removed meters are
+known.
 
-Then nothing is to come: what nobody counts has no read of its end.
+Then no read of the agreement's end is to come.
 """
 
 
@@ -50,13 +53,13 @@ def closes_of(
     now: datetime,
     cutoff: timedelta,
 ) -> dict[int, billing.Close]:
-    """What closing a day at `now` comes to for each, with the energy of its period to its end."""
+    """The closes of a day at `now` for each agreement, with the energy of its period to the day's end."""
     final = {agreement.id for agreement in members if _is_final(known.get(agreement.id))}
     late = [a for a in members if a.id not in final and now >= end_of(a, day) + cutoff]
-    # Where nobody reads a register at the end of an agreement, the blocks up to it say as much.
+    # Without a register read at the end of an agreement, the intervals up to it give the same energy.
     final |= {a.id for a in late if _is_last(a, day) and _is_all(known.get(a.id))}
     final |= _unmetered([a for a in late if a.id not in final], day)
-    # What a meter before the last one has counted is owed too.
+    # The energy of meters before the last one is owed too, so their final reads must be known as well.
     final -= missing_final_reads.agreements_held(
         [a.id for a in members if a.id in final and _is_last(a, day)]
     )
@@ -71,7 +74,7 @@ def _is_last(agreement: Agreement, day: date) -> bool:
 
 
 def _is_final(energy: PeriodEnergy | None) -> bool:
-    """Whether the register was read at the very end of the time asked for."""
+    """Return whether the register was read exactly at the end of the time, or later."""
     return energy is not None and energy.anchor_at >= energy.closes_at
 
 
@@ -80,7 +83,9 @@ def _is_all(energy: PeriodEnergy | None) -> bool:
 
 
 def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
-    """Those of whose energy to the end of the day all is known, because no meter hangs there any more."""
+    """Ids of agreements whose energy to the end of the day is fully known, because no meter is installed there any
+    more.
+    """
     if not members:
         return set()
     with connection.cursor() as cursor:
@@ -94,7 +99,7 @@ def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
 
 @dataclass(slots=True)
 class ChargeDifferences:
-    """Differences to be posted, and what the periods are rated from by then."""
+    """Differences to be posted, and the inputs from which the periods are then rated."""
 
     drafts: list[books.Draft] = field(default_factory=list)
     rated: list[billing.Rated] = field(default_factory=list)
@@ -103,9 +108,9 @@ class ChargeDifferences:
 def period_differences(
     members: Sequence[Agreement], period: Period, day: date, known: dict[int, PeriodEnergy], mark: str = ""
 ) -> ChargeDifferences:
-    """The differences of a period, to be posted on `day`, which may be after the period.
+    """The differences of a period, to be posted on `day`, which may be after the period. Amounts in minor units.
 
-    A day has one close; whoever posts more often on it gives each time a `mark`.
+    A day has one close; a caller that posts on it more than once gives each time another `mark`.
     """
     settled = ChargeDifferences()
     ids = [agreement.id for agreement in members]
@@ -126,7 +131,7 @@ def period_differences(
         before = charged.get(agreement.id, {})
         for name in [*lines, *(name for name in before if name not in lines)]:
             inputs = last.get((agreement.id, name), {})
-            # A version may have dropped the line: then all of it is taken back.
+            # A tariff version may have dropped the line: then its whole amount is reversed.
             line = lines.get(name) or RatedLine(name, inputs.get("title", name), 0, ())
             difference = line.amount_minor - before.get(name, 0)
             if difference:
@@ -145,7 +150,7 @@ def period_differences(
 
 
 def corrections(members: Sequence[Agreement], day: date) -> ChargeDifferences:
-    """Differences of periods before that of `day` which are no longer what they were rated from."""
+    """Differences of periods before that of `day` whose inputs have changed since they were rated."""
     by_id = {agreement.id: agreement for agreement in members}
     earlier = [
         (by_id[rated.agreement_id], rated)
@@ -156,7 +161,7 @@ def corrections(members: Sequence[Agreement], day: date) -> ChargeDifferences:
 
 
 def corrections_after_the_end(members: Sequence[Agreement], day: date, mark: str) -> ChargeDifferences:
-    """Differences of all periods of ended agreements, also of days that are none of theirs any more."""
+    """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
     return changed_period_differences(
         [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, mark
@@ -166,7 +171,7 @@ def corrections_after_the_end(members: Sequence[Agreement], day: date, mark: str
 def changed_period_differences(
     known: Sequence[tuple[Agreement, billing.Rated]], day: date, mark: str = ""
 ) -> ChargeDifferences:
-    """Settle anew the periods whose energy, prices, terms or days are no longer what they were rated from."""
+    """Settle again the periods whose energy, prices, terms or days have changed since they were rated."""
     settled = ChargeDifferences()
     changed: dict[Period, list[Agreement]] = {}
     periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
@@ -179,7 +184,7 @@ def changed_period_differences(
         energy_wh = energies_wh.get((agreement.id, period.first), rated.energy_wh if basis.billed.days else 0)
         as_rated = (rated.energy_wh, rated.versions, rated.billed)
         now = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
-        # What lies before a change of price may be another part of the same energy by now.
+        # The part of the same energy that lies before a change of price may have changed.
         before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
         cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
         if as_rated != now or cut != cuts_wh.get((agreement.id, period.first), {}):
@@ -193,7 +198,9 @@ def changed_period_differences(
 
 
 def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:
-    """What each agreement has used in its period by now: of calendar months as accrued, of others by the rows."""
+    """Energy in Wh of each agreement in its period as known now: calendar months as accrued, other periods from the
+    rows.
+    """
     found = usage.accrued_wh(agreement_ids)
     others: dict[Period, list[int]] = {}
     for agreement_id, period in zip(agreement_ids, periods, strict=True):
@@ -208,7 +215,7 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
 def _cuts_wh(
     agreement_ids: Sequence[int], periods: Sequence[Period], bases: Sequence[Basis]
 ) -> dict[tuple[int, date], dict[date, int]]:
-    """What each agreement had used in its period by the days inside it on which a price changes, by the rows."""
+    """Energy in Wh of each agreement up to the days in its period on which a price changes, from the rows."""
     asked: dict[tuple[Period, date], list[int]] = {}
     for agreement_id, period, basis in zip(agreement_ids, periods, bases, strict=True):
         for day in price_change_days(basis.terms, basis.billed) if basis.billed.days else ():
@@ -222,7 +229,7 @@ def _cuts_wh(
 
 
 def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
-    """What periods were rated from, as far back as is corrected."""
+    """The inputs from which periods were rated, as far back as corrections go."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions "
@@ -247,7 +254,7 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
 
 @dataclass(frozen=True, slots=True)
 class _PostingEvidence:
-    """Reads and blocks behind a group of differences."""
+    """Reads and intervals behind a group of differences."""
 
     reads: dict[posting_evidence.Point, dict[str, Any]]
     blocks: dict[int, posting_evidence.Blocks]
@@ -267,7 +274,7 @@ class _PostingEvidence:
         )
 
     def inputs(self, agreement: Agreement, energy: PeriodEnergy | None) -> dict[str, Any]:
-        """What all lines of one agreement's posting have in common."""
+        """The inputs common to all lines of one agreement's posting."""
         if energy is None:
             return {"energy_wh": 0, "blocks_wh": 0, "residual_wh": 0, "provisional": True, "correlations": []}
         blocks = self.blocks.get(agreement.id, posting_evidence.NO_BLOCKS)
@@ -289,7 +296,7 @@ class _PostingEvidence:
 
 
 def _closing(energy: PeriodEnergy, read: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The read that ends the posting's energy: as read, or carried on by the blocks after the last one."""
+    """The read that ends the posting's energy: as read, or extended by the intervals after it."""
     if read is None or not energy.block_wh:
         return read
     return {
@@ -303,7 +310,7 @@ def _closing(energy: PeriodEnergy, read: dict[str, Any] | None) -> dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class _DraftBuilder:
-    """Makes the drafts of one agreement, each with what it came from."""
+    """Makes the entry drafts of one agreement, each with its evidence."""
 
     agreement: Agreement
     period: Period
@@ -313,7 +320,7 @@ class _DraftBuilder:
     common: dict[str, Any]
 
     def draft(self, line: RatedLine, charge_minor: int, last: dict[str, Any]) -> books.Draft:
-        """Post `charge_minor` on a line whose last posting in the period was made from `last`."""
+        """A draft that posts `charge_minor` on a line whose last posting in the period was made from `last`."""
         rows = rows_between(last.get("standing", {}), line, charge_minor)
         previous = last.get("closing") or self.common.get("opening")
         inputs = {
@@ -356,7 +363,7 @@ class _DraftBuilder:
         )
 
     def _book(self, name: str, last: dict[str, Any]) -> str:
-        """Of a line that is only taken back, as no tariff of the period has it any more, the book it was posted to."""
+        """The book of a line; for a line that no tariff of the period has any more, the book it was posted to."""
         for tariff in reversed(self.rating.target.versions):
             for line in tariff.lines:
                 if line.name == name:

@@ -1,11 +1,11 @@
-"""The day's close: for each agreement and line, what the period should come to less what has been posted.
+"""The daily close: for each agreement and tariff line, the amount due for the period less what has been posted.
 
-A local day is closed when the register read of its midnight is there, or at a stated cut-off after that midnight;
-then the day is *provisional*, charged by the blocks that have come, and the next close posts the difference. The last
-day of an agreement ends with it, and what comes after that is the look at what has ended (`ended`). The same
-formula serves a slab that is crossed, a late block, an edited read and a tariff loaded for days that are past
-(docs/money.md). Everything about one bucket and day is one transaction that holds the bucket: what is read to make
-a difference cannot move before the difference is posted.
+A local day is closed when the register read of its midnight has come, or at a cut-off after that midnight; then the
+day is *provisional*, charged by the intervals that have come, and the next close posts the difference. The last day
+of an agreement ends with the agreement; later corrections are made by `ended_agreements`. The same formula covers a
+slab that is crossed, a late interval, an edited read and a tariff loaded for past days (docs/money.md). All about one
+bucket and day is one transaction that locks the bucket: the values from which a difference is calculated cannot
+change before the difference is posted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, ended_agreements
 
 CUTOFF = timedelta(hours=1)
-"""After midnight, by the business clock; the setting `pipeline.close_cutoff_s` says otherwise."""
+"""Time after midnight, by the business clock; overridden by the setting `pipeline.close_cutoff_s`."""
 
 
 @dataclass(slots=True)
 class CloseResult:
-    """What a run has done."""
+    """Counts and problems of one run."""
 
     days: int = 0
     """Agreement days that were closed."""
@@ -40,7 +40,7 @@ class CloseResult:
     waiting: int = 0
     """Agreements whose finished day waits for its midnight read."""
     problems: list[str] = field(default_factory=list)
-    """Of each account that is held back: why, and what to do."""
+    """For each account that is held back: why, and what to do."""
 
     def __iadd__(self, other: "CloseResult") -> Self:
         self.days += other.days
@@ -52,7 +52,9 @@ class CloseResult:
 
 
 def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
-    """Close every finished day that can be closed at `now`, oldest first, bucket by bucket; then what has ended."""
+    """Close every finished day that can be closed at `now`, oldest first, bucket by bucket; then correct ended
+    agreements.
+    """
     done = CloseResult()
     with tariffs.cached_versions():
         due = _ratable(_due(now), done.problems)
@@ -67,7 +69,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
 
 
 def _due(now: datetime) -> list[tuple[Agreement, date]]:
-    """Agreements with a finished day that is not closed, and the first such day, by key."""
+    """Agreements with a finished day that is not closed, and the first such day, by id."""
     today = local_day(now, usage.zone())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,7 +95,7 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
 
 
 def _ratable(due: Iterable[tuple[Agreement, date]], problems: list[str]) -> list[tuple[Agreement, date]]:
-    """Without those whose tariff nobody has loaded: they wait, and nobody waits for them."""
+    """The agreements whose tariff is loaded; the others become problems, and no other account waits for them."""
     ratable = []
     for agreement, day in due:
         if problem := usage.unratable_reason(agreement, midnight(day, usage.zone())):
@@ -121,7 +123,7 @@ def _close_bucket(
             closed = _close_day(bucket, members, day, now, cutoff)
         for agreement, first in list(due.values()):
             if first == day:
-                # A day that waits holds back the days after it.
+                # A day that waits for its read holds back the days after it.
                 del due[agreement.id]
                 following = day + ONE_DAY
                 if (

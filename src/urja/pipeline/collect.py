@@ -1,10 +1,10 @@
-"""The pipeline's stage `collect`: places orders at the gateway, and asks it what became of them.
+"""The pipeline's stage `collect`: places orders at the payment gateway and queries their status.
 
-Money is credited and debited by what the gateway answers, never by what came in: a webhook or a return whose signature
-is right only makes it be asked about what it names. They are late, lost, repeated and out of order; therefore every
-order that may still be paid is asked after, with growing pauses, and refunds are asked for by time. Questions go
-beside each other, a bounded number at a time; what is answered is written here, one after the other. A gateway that
-does not answer is noted (policy suspends cuts then) and asked again.
+Money is credited and debited by the gateway's answers, never by incoming messages: a webhook or a return with a valid
+signature only causes a query about the object that it names. Webhooks are late, lost, repeated and out of order;
+therefore every order that may still be paid is queried with growing pauses, and refunds are listed regularly. A
+bounded number of queries runs concurrently; answers are written here, one after the other. A gateway that does not
+answer is noted (the policy then suspends disconnections) and queried again.
 """
 
 import contextlib
@@ -31,30 +31,31 @@ from urja.pipeline.stage import Report
 log = structlog.get_logger()
 
 CONCURRENT_QUERIES: Final = 8
-"""Questions to the gateway beside each other."""
+"""Queries to the gateway that run at once."""
 QUERIES_AT_ONCE: Final = 20
-"""Orders placed, and orders asked after, in one run, so that webhooks do not wait for long."""
+"""Orders placed, and orders queried, in one run, so that webhooks do not wait for long."""
 TAKEN_AT_ONCE: Final = 200
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LAST_PAUSE: Final = timedelta(hours=1)
 GIVEN_UP_AFTER: Final = timedelta(days=6)
-"""What a bank authorises late and nobody captures goes back after five days."""
+"""Longer than the five days after which a late authorisation that is not captured returns to the payer."""
 REFUNDS_EVERY: Final = timedelta(minutes=5)
 OVERLAP: Final = timedelta(days=8)
-"""Refunds are listed by when they were asked for, and carried out up to a week later."""
+"""Refunds are listed by the time of their request, and carried out up to a week later."""
 BEFORE_COPY: Final = timedelta(hours=1)
-"""After a restore payments are asked for from so long before the copy: they are listed by when they were begun."""
+"""After a restore, payments are listed from this long before the copy, because they are listed by the time they
+began."""
 DISPUTES_BACK: Final = timedelta(days=180)
-"""Disputes are listed by when they were opened, and decided up to months later."""
+"""Disputes are listed by the time they were opened, and decided up to months later."""
 NO_ANSWER_PAUSE_WALL_S: Final = 2.0
 PLACING_WALL_S: Final = 60.0
-"""However fast business time runs, an order is tried to be placed for so long."""
+"""Seconds of real time for which placing an order is tried, however fast business time runs."""
 MAX_FORGED_STORED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """What the gateway answers about an order or a payment. `order` is asked for where there is money."""
+    """The gateway's answer about an order or a payment. `order` is queried only where a payment holds money."""
 
     order: OrderFact | None
     payments: Sequence[PaymentFact]
@@ -62,9 +63,9 @@ class OrderStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayQuery:
-    """One question to the gateway. `ask` runs in a thread and touches nothing of ours; `hear` writes what it says.
+    """One query to the gateway. `ask` runs in a thread and touches no database; `hear` writes the answer.
 
-    `hear` gives the questions that follow from the answer.
+    `hear` returns the queries that follow from the answer.
     """
 
     ask: Callable[[], Any]
@@ -73,26 +74,26 @@ class GatewayQuery:
 
 
 _ORDER: Final = "order"
-"""What a return names: an order of ours."""
+"""What a payer's return names: one of our orders."""
 
 type Named = dict[tuple[str, str], list[int]]
-"""Rows of the inbox by what they name: a kind and an id."""
+"""Rows of the inbox by the object they name: a kind and an id."""
 
 
 @dataclass(slots=True)
 class Collector:
-    """One gateway's stage, synchronous: `run_once` is called again and again in one thread."""
+    """The stage for one gateway, synchronous: `run_once` is called repeatedly in one thread."""
 
     gateway: Gateway
     speed: float = 1.0
-    """Business seconds a second: no order is asked after more often than once a second of the wall."""
-    silent_until: datetime | None = None
+    """Business seconds in a real second: no order is queried more often than once in a real second."""
+    no_query_before: datetime | None = None
 
     def run_once(self, now: datetime) -> Report:
-        """Read the inbox, place and ask what is due; the credits that follow are posted by the ledger's own stage."""
+        """Read the inbox, place due orders and make due queries; the stage `decide` or `post` posts the credits."""
         settled = AppliedCounts()
         done, named = self._read_inbox(now)
-        if self.silent_until is None or now >= self.silent_until:
+        if self.no_query_before is None or now >= self.no_query_before:
             done += self._ask(now, named, settled)
         crediting.debit_waiting_refunds(self.gateway.name, now, settled)
         crediting.mark_credited(self.gateway.name)
@@ -101,7 +102,7 @@ class Collector:
     # -- what came in --------------------------------------------------------------------------------------------
 
     def _read_inbox(self, now: datetime) -> tuple[int, Named]:
-        """Set aside what causes no question; what names something stays until the gateway has answered about it."""
+        """Close rows that cause no query; rows that name an object stay open until the gateway has answered about it."""
         aside: dict[str, list[int]] = {}
         named: Named = {}
         for row in inbox.waiting(self.gateway.name, TAKEN_AT_ONCE):
@@ -123,7 +124,7 @@ class Collector:
         return sum(map(len, aside.values())), named
 
     def _webhook(self, row: Received) -> tuple[str, str] | str:
-        """What a webhook names, or its verdict where it causes no question."""
+        """The object that a webhook names, or its verdict where it causes no query."""
         body = bytes(row.body)
         if not self.gateway.genuine(row.headers, body):
             log.warning("webhook with a wrong signature", provider=row.provider, webhook=row.id)
@@ -139,7 +140,7 @@ class Collector:
         return event.about or "ignored"
 
     def _returned(self, row: Received) -> tuple[str, str] | str:
-        """The order that a payer came back from, where the gateway has signed the return."""
+        """The order that a payer came back from, where the gateway has signed the return; otherwise a verdict."""
         order = None if row.order_id is None else order_placement.order_of(row.provider, row.order_id)
         query = bytes(row.body).decode(errors="replace")
         if (
@@ -176,18 +177,18 @@ class Collector:
             return 0
         answered, error = self._put(questions)
         if error:
-            self.silent_until = now + self._silent_pause()
+            self.no_query_before = now + self._no_answer_pause()
             gateway_health.record_contact(self.gateway.name, now, answered=False, error=error)
             log.warning("gateway does not answer", provider=self.gateway.name, error=error)
             return answered
         if recovery is not None and listed:
             recoveries.record_gateway_asked(recovery.noticed_at, now)
-        self.silent_until = None
+        self.no_query_before = None
         gateway_health.record_contact(self.gateway.name, now, answered=True, refunds=refunds_due)
         return answered - 2 * refunds_due
 
     def _put(self, questions: list[GatewayQuery]) -> tuple[int, str]:
-        """Ask all, a few beside each other; how many were answered, and why another was not."""
+        """Make all queries, a few at once; return how many were answered, and the error of one that was not."""
         answered, error = 0, ""
         away = threading.Event()
         while questions:
@@ -212,7 +213,7 @@ class Collector:
             questions = following
         return answered, error
 
-    def _silent_pause(self) -> timedelta:
+    def _no_answer_pause(self) -> timedelta:
         return timedelta(seconds=NO_ANSWER_PAUSE_WALL_S * self.speed)
 
     def _about_named(self, named: Named, now: datetime, settled: AppliedCounts) -> Iterator[GatewayQuery]:
@@ -238,7 +239,7 @@ class Collector:
             if why := order_placement.refusal(order, config, now, patience):
                 order_placement.give_up(order, why, now)
                 continue
-            order_placement.record_attempt(order, now + self._silent_pause())
+            order_placement.record_attempt(order, now + self._no_answer_pause())
             yield GatewayQuery(
                 partial(
                     self.gateway.client.place_order,
@@ -252,7 +253,7 @@ class Collector:
             )
 
     def _due(self, now: datetime, settled: AppliedCounts, asked: set[int]) -> Iterator[GatewayQuery]:
-        """Orders that were not heard of for a while, but for those asked about already."""
+        """Queries about orders without news for a while, except those in `asked`."""
         for order in order_placement.due_for_query(self.gateway.name, now, asked, QUERIES_AT_ONCE):
             yield self._about_order(order, now, settled)
 
@@ -291,7 +292,9 @@ class Collector:
     def _about_payments(
         self, since: datetime, now: datetime, settled: AppliedCounts, listed: list[datetime]
     ) -> GatewayQuery:
-        """What was taken since a copy that the data were put back from; `listed` says that it was answered."""
+        """The query for payments since the copy that the data were restored from; `listed` notes that it was
+        answered.
+        """
 
         def hear(payments: Sequence[PaymentFact]) -> list[GatewayQuery]:
             listed.append(since)
@@ -336,7 +339,7 @@ class Collector:
     def _with_its_payment(
         self, payment_id: str, told: Callable[[], bool], now: datetime, settled: AppliedCounts
     ) -> list[GatewayQuery]:
-        """Apply what befell a payment; where that is not known, it is asked about first."""
+        """Apply a refund or dispute; where its payment is not known, the payment is queried first."""
         if told():
             return []
         payment = self._about_payment(payment_id, now, settled)
@@ -349,7 +352,7 @@ class Collector:
         return [GatewayQuery(payment.ask, hear, _leave)]
 
     def _look(self, payments: Sequence[PaymentFact]) -> OrderStatus:
-        """What the gateway says of payments of one order, with the order itself where there is money in it."""
+        """The status of payments of one order, with the order itself where one of them holds money. Runs in a thread."""
         order_id = next((fact.order_id for fact in payments if fact.state not in NO_MONEY), None)
         if order_id is None:
             return OrderStatus(None, payments)
@@ -357,7 +360,9 @@ class Collector:
         return OrderStatus(order, [self._captured(order, fact) for fact in payments])
 
     def _captured(self, order: OrderFact, fact: PaymentFact) -> PaymentFact:
-        """What is authorised for an order of ours is taken; a gateway that will not (paid by another) leaves it so."""
+        """Capture an authorised payment of our order; where the gateway refuses (paid by another payment), return it
+        unchanged.
+        """
         fits = (fact.amount_minor, fact.currency) == (order.amount_minor, order.currency)
         if fact.state != PaymentState.AUTHORISED or not fits or not crediting.is_ours(order):
             return fact
@@ -366,20 +371,20 @@ class Collector:
         return fact
 
     def _asked_after(self, order: Order, payments: Sequence[PaymentFact], now: datetime) -> None:
-        """Say when an order is asked after next, or that it is not any more."""
+        """Schedule the next query about an order, or end its queries."""
         live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORISED) for fact in payments)
         if now >= order.created_at + GIVEN_UP_AFTER and not live:
             crediting.expire(order, now)
             return
-        # An order that is paid meanwhile has no `ask_at`, and gets none here.
+        # An order that was paid meanwhile has no `ask_at`, and gets none here.
         pause = max(min(FIRST_PAUSE * 2 ** min(order.asked, 20), LAST_PAUSE), timedelta(seconds=self.speed))
         order_placement.record_query(order.id, order.asked + 1, now + pause)
 
 
 def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
-    """Ask, unless the gateway has left another question of this run without an answer."""
+    """Make a query, unless the gateway has left another query of this run unanswered. Raises GatewayAwayError."""
     if away.is_set():
-        raise GatewayAwayError("it has not answered another question")
+        raise GatewayAwayError("the gateway has not answered another query")
     try:
         return ask()
     except GatewayAwayError:
@@ -400,13 +405,13 @@ def _not_placed(order: Order, now: datetime, error: GatewayAwayError | GatewayRe
 
 
 def _leave(error: GatewayAwayError | GatewayRefusedError) -> None:
-    """What is not answered comes again: by its schedule, or with the row of the inbox that stays."""
+    """Leave an unanswered query to come again: by its schedule, or with the row of the inbox, which stays open."""
     if isinstance(error, GatewayRefusedError):
-        log.warning("question refused", error=str(error))
+        log.warning("query refused", error=str(error))
 
 
 def _closing(question: GatewayQuery, rows: list[int], now: datetime) -> GatewayQuery:
-    """A question that came of rows of the inbox: they end with its answer, and stay where there is none."""
+    """A query for rows of the inbox: the rows are closed with its answer, and stay open without one."""
 
     def hear(answer: Any) -> list[GatewayQuery]:
         following = question.hear(answer)

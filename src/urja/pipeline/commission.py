@@ -1,8 +1,9 @@
-"""The pipeline's stage `commission`: leads the calls of meters that were hung up, and puts into service who has passed.
+"""The pipeline's stage `commission`: runs the commissioning calls of installed meters, and puts meters that pass into
+service.
 
 A call is a handful of commands (`urja.apps.commissioning`). A switch that was opened for a test is closed again
-whatever became of the opening; only then is judged. Each step is one transaction: killed in between, the next run
-finds the call as it was.
+whatever the result of the opening; the checks are judged only after that. Each step is one transaction: after a kill
+in between, the next run finds the call unchanged.
 """
 
 from datetime import datetime, timedelta
@@ -30,18 +31,18 @@ log = structlog.get_logger()
 ACTOR: Final = "commission"
 _SLACK: Final = timedelta(hours=1)
 BEGUN_AT_ONCE: Final = 20
-"""So many calls begin in one run: other operations wait on the same thread."""
+"""Calls that begin in one run; other operations wait on the same thread."""
 UNDER_WAY: Final = 200
-"""So many meters are called at once; of a file of a hundred thousand the others wait, and their time begins later."""
+"""Meters that are called at once; of a file of a hundred thousand the others wait, and their time begins later."""
 
 
 def run_once(now: datetime, wall_ms: int) -> Report:
-    """Lead every call on that can be, a step each. A second run at the same time makes none."""
+    """Advance every call by one step where possible. A second run at the same time advances none."""
     return Report(sum(_lead(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY)))
 
 
 def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
-    """One step of a call, if one is due."""
+    """Make one step of a call; return whether one was due."""
     with transaction.atomic():
         call = operations.lock_call(call_id)
         if call is None:
@@ -78,8 +79,8 @@ def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool
 
 def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
     wh = wh_of(register.evidence)
-    assert register.ended_at is not None, "it has been judged"
-    assert wh is not None, "it has been judged"
+    assert register.ended_at is not None, "the call has passed its checks"
+    assert wh is not None, "the call has passed its checks"
     operation = RecordCommissioning(
         call_id=call.id,
         read_at=register.ended_at,
@@ -89,7 +90,7 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
     try:
         entry = perform(operation, recorded_at=now, actor=ACTOR, idempotency_key=f"commissioning:{call.id}")
     except RefusedError as refused:
-        # Somebody has changed the registry meanwhile: it says what stands against it, and is asked for again.
+        # The registry was changed meanwhile: its faults are the result of the call, which can be requested again.
         says = "; ".join(refused.faults)
         outcomes = [*outcomes, Outcome(Check.REGISTRY, passed=False, found=call.device.serial, says=says)]
         operations.end(call, CallState.FAILED, outcomes, now)
@@ -104,7 +105,7 @@ def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], no
     return Expected(
         serial=call.device.serial,
         device_type=_type_of(call, answers.get(Check.FIRMWARE)),
-        # Called again, it is because the firmware may be another one.
+        # A call of a commissioned meter is made because its firmware may have changed, so any is accepted.
         firmware="" if period.commissioned_at else call.device.firmware,
         register_wh=hung.import_wh if hung is not None else 0,
         most_wh=int(call.device.max_power_w * hours),
@@ -112,7 +113,7 @@ def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], no
 
 
 def _type_of(call: Call, firmware: Answer | None) -> DeviceType | None:
-    """The meter's type for the firmware that it has told, or is known with."""
+    """The meter's type for the firmware that it has reported, or is known with; None where no type is known."""
     told = call.device.firmware
     if firmware is not None and firmware.confirmed:
         told = text_of(firmware.evidence.get("value"))

@@ -1,9 +1,9 @@
-"""The pipeline's stage `configure`: a meter is told to be what it is wanted to be, and what it confirms is noted.
+"""The pipeline's stage `configure`: meters are given their wanted configuration, and confirmed values are noted.
 
-What is wanted stands in `assets_configuration`: operations write it there, and terms that begin at a midnight do.
-Each wish is a command that the head end reads back; one that the meter does not take is somebody's way there, and is
-tried again after a day. A load limit goes only to a meter that has a switch to keep it with; where there is none,
-the sanctioned load is a figure for the bill.
+The wanted values are in `assets_configuration`: operations write them there, and so do terms that begin at a
+midnight. Each becomes a command that the head end reads back; where a meter does not take one, a work order is
+opened, and the command is tried again after a day. A load limit goes only to a meter with a load switch; without one,
+the sanctioned load only affects the bill.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,10 @@ ACTOR: Final = "configure"
 AT_ONCE: Final = 200
 GOOD_FOR: Final = timedelta(days=1)
 AGAIN_AFTER: Final = timedelta(days=1)
-"""After a command that came to nothing."""
+"""Time after a command that failed or expired."""
 LOOKED_BACK: Final = timedelta(days=7)
-"""How far a process that has just begun looks for terms that began meanwhile; what stands already is left as it is."""
+"""How far back a new process looks for terms that began before its start; values set before that are left as they
+are."""
 
 _DUE = """
 SELECT c.device_id, p.service_point_id, g.account_id, c.item, c.desired, last.state, last.ended_at, last.detail,
@@ -58,7 +59,7 @@ ORDER BY c.device_id, c.item LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A wish about which something is to be done, with the newest command since it was wished."""
+    """A wanted value that needs action, with the newest command since it was wanted."""
 
     device_id: int
     service_point_id: int
@@ -71,7 +72,7 @@ class _Due:
     work_order_id: int | None
 
     def command(self) -> tuple[str, dict[str, Any]]:
-        """The module of `urja.headend.commands`, and what it takes."""
+        """The command (a module of `urja.headend.commands`) and its arguments."""
         match self.item:
             case ConfigurationItem.PAYMENT_MODE | ConfigurationItem.METERING_MODE:
                 return f"set_{self.item}", {"mode": self.value}
@@ -84,13 +85,13 @@ class _Due:
 
 
 class Configure:
-    """The stage. Terms that have begun since its last run are remembered by this process alone."""
+    """The stage. The time of its last run is remembered by this process alone."""
 
     def __init__(self) -> None:
         self._since: datetime | None = None
 
     def run_once(self, now: datetime, wall_ms: int) -> Report:
-        """Do what is due at `now`. A second run at the same time does nothing."""
+        """Issue due commands and note confirmed ones. A second run at the same time does nothing."""
         with transaction.atomic():
             done = meter_configuration.apply_begun_terms(self._since or now - LOOKED_BACK, now, ACTOR)
             for due in _due(now):
@@ -138,4 +139,4 @@ def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
         reason="the terms of the agreement say so",
         correlation=0,
     )
-    log.info("meter to be told", device=due.device_id, item=due.item, value=due.value)
+    log.info("meter configuration ordered", device=due.device_id, item=due.item, value=due.value)

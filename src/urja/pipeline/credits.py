@@ -1,4 +1,4 @@
-"""Posting of the credits and debits that were asked for."""
+"""Posting of requested credits and debits."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from urja.core.calendar import local_day
 
 
 def post_credits(now: datetime) -> int:
-    """Post the credits that wait, and what is taken back of them; how many there were.
+    """Post waiting credits, and debits of credits that were reversed; return how many.
 
-    What goes to arrears of a recharge, or comes back from them, is posted with it.
+    The share of a recharge that goes to dues, or comes back from them, is posted with it.
     """
     day = local_day(now, usage.zone())
     rules = arrears_rules(now)

@@ -1,9 +1,10 @@
-"""The pipeline's stage `decide`: for each account whose facts have moved, what its policy says, and the doing of it.
+"""The pipeline's stage `decide`: for each account whose facts have changed, its policy is evaluated and the decision
+carried out.
 
-A run looks at what the inbox names (credits, receipts, commands, orders) and then, by one statement over all
-accounts, at those whose books have moved or whose time has come. Facts are loaded for hundreds at once; what is
-done is done account by account, each step whole or not at all. A run that dies is made up for by the next one:
-what was decided is stored last, and every step looks at what is under way before it adds to it.
+A run handles the accounts that the inbox names (credits, receipts, commands, orders) and then, found by one statement
+over all accounts, those whose ledger has moved or whose time has come. Facts are loaded for hundreds of accounts at
+once; decisions are carried out account by account, each step whole or not at all. A run that dies is made up for by
+the next one, because the decision is stored last, and every step checks what is under way before it adds to it.
 """
 
 import math
@@ -51,33 +52,35 @@ log = structlog.get_logger()
 AT_ONCE: Final = 500
 """Accounts whose facts are loaded together."""
 MAX_ACCOUNTS: Final = 5000
-"""Accounts in one run: the rest are next, and what is urgent comes before them."""
+"""Accounts in one run: the others follow in the next one, and urgent ones come first."""
 REST: Final = 4
-"""A look over all accounts is followed by a rest of so many times its length."""
+"""A run over all accounts is followed by a rest of this many times its duration: at most a fifth of the time."""
 
-NO_POLICY: Final = "no policy is loaded, so nobody is warned, cut or restored: urja policy load FILE"
+NO_POLICY: Final = (
+    "no policy is loaded, so no consumer is warned, disconnected or reconnected: urja policy load FILE"
+)
 
 
 @dataclass(slots=True)
 class DecisionRun:
-    """What one run of the stage has done."""
+    """Counts and problems of one run of the stage."""
 
     accounts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    """`cuts`, `connects`, `called_back`, `errands`, `notices`, `welds`, `tampers`, `news`."""
+    """`cuts`, `connects`, `called_back`, `work_orders`, `notices`, `welds`, `tampers`, `news`."""
     full: bool = False
     """Whether there were more accounts than a run takes."""
     idle: str = ""
-    """Why nothing is decided at all."""
+    """Why no decision is made at all; empty where decisions are made."""
     held: set[str] = field(default_factory=set)
-    """Of each account that is held back: why, and what to do."""
+    """For each account that is held back: why, and what to do."""
 
 
 class Decide:
-    """The stage, synchronous: credits are posted, and followed by what they bring about at once.
+    """The stage, synchronous: credits are posted, and their consequences follow at once.
 
-    Each run looks at what somebody waits for. The look over all accounts comes every `all_every_s`, and where that
-    is short for their number, takes at most a fifth of the time.
+    Each run handles the accounts in the inbox, for which people wait. A run over all accounts comes every
+    `all_every_s` seconds, and takes at most a fifth of the time where that is short for their number.
     """
 
     def __init__(self, all_every_s: float) -> None:
@@ -86,7 +89,7 @@ class Decide:
         self._restored = ""
 
     def run_once(self, now: datetime) -> Report:
-        """Post what credits wait, then decide."""
+        """Post waiting credits, then decide."""
         credits_posted = post_credits(now)
         began_s = time.monotonic()
         look_at_all = began_s >= self._next_all_s
@@ -99,15 +102,15 @@ class Decide:
         return Report(
             credits_posted + decided.accounts,
             detail=decided.idle or self._restored,
-            # Only a look over all accounts meets each that is held back.
+            # Only a run over all accounts meets every account that is held back.
             held=decided.held if look_at_all else None,
         )
 
 
 def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool = False) -> DecisionRun:
-    """Decide what is due at the business instant `now`; a second run at the same time does nothing.
+    """Decide all that is due at the business instant `now`; a second run at the same time does nothing.
 
-    `only_changed` leaves out the look over all accounts: what somebody waits for is in the inbox.
+    With `only_changed`, only the accounts in the inbox are handled. `wall_ms` is real time in Unix milliseconds.
     """
     wall_ms = wall_now_ms() if wall_ms is None else wall_ms
     told_of = 0 if only_changed else tamper_orders.open_work_orders(now)
@@ -152,7 +155,9 @@ def _decide_all(
 
 
 def _ask_for_notices(decided: Iterable[AccountDecision], moment: RunContext, report: DecisionRun) -> None:
-    """Whose opening credit is recorded and not posted yet is not warned: the next run sees it in the balance."""
+    """Request the notices of decisions. An account whose opening credit is recorded and not posted yet gets none: the
+    next run sees the credit in the balance.
+    """
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
         for item in decided
@@ -165,7 +170,9 @@ def _ask_for_notices(decided: Iterable[AccountDecision], moment: RunContext, rep
 
 
 def _by_next_change(decided: Sequence[AccountDecision], moment: RunContext) -> list[AccountDecision]:
-    """A version that comes into force is looked at on its day, and terms or a protected status at their instant."""
+    """The decisions with the time of their next evaluation: the day of a new policy version, or the instant at which
+    terms or a protected status change.
+    """
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     day = moment.policies.next_change(moment.now, zone)
     versions = [] if day is None else [midnight(day, zone)]
@@ -178,7 +185,7 @@ def _waiting(item: AccountDecision, versions: Sequence[datetime]) -> AccountDeci
 
 
 class _DecisionExecutor:
-    """Carries decisions out: one instance for each set of accounts, with its transformers' queues."""
+    """Carries decisions out: one instance for each set of accounts, with the switching queues of their transformers."""
 
     def __init__(self, moment: RunContext, report: DecisionRun, known: Sequence[AccountSnapshot]) -> None:
         self.moment, self.report = moment, report
@@ -188,11 +195,13 @@ class _DecisionExecutor:
         self.connects = SwitchingQueue.of(CONNECT, transformers, moment.now)
 
     def all(self, decided: Sequence[AccountDecision]) -> list[AccountDecision]:
-        """Light first; then who was not tried yet and has been out of credit for longest."""
+        """Carry out all decisions, reconnections first; then disconnections that were not tried yet, longest out of
+        credit first.
+        """
         return [self._one(item) for item in sorted(decided, key=_turn)]
 
     def _transformer(self, known: AccountSnapshot) -> str:
-        """What feeds it; empty where that is not known."""
+        """The transformer of a service point; empty where it is not known."""
         return self.fed_by.get(known.agreement.service_point_id, "")
 
     def _one(self, item: AccountDecision) -> AccountDecision:
@@ -212,15 +221,15 @@ class _DecisionExecutor:
         return self._leave(item)
 
     def _held(self, item: AccountDecision) -> AccountDecision:
-        """Something else than credit holds the supply off: a payment clears only its own reason."""
+        """Handle a supply that has another hold than credit: a payment clears only the credit hold."""
         known = item.known
         if item.decision.restore is not None:
             self._clear(known)
             item = AccountDecision(
                 known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
             )
-        dark = known.facts.supply == "off" and known.pending_connect is None
-        if dark:
+        already_off = known.facts.supply == "off" and known.pending_connect is None
+        if already_off:
             return item
         window = hold_window(known.policy, known.facts)
         if window is not None and window.not_before > self.moment.now:
@@ -283,12 +292,12 @@ class _DecisionExecutor:
         return item
 
     def _leave(self, item: AccountDecision) -> AccountDecision:
-        """Neither cut nor restored: a cut that is under way has lost its ground."""
+        """Neither disconnect nor reconnect: a disconnection that is under way has lost its reason and is called back."""
         known = item.known
         if known.pending_cut is not None:
             self._undo(known, item.decision.reason.rule)
         elif CREDIT in known.facts.holds and known.facts.supply != "off":
-            # It was ordered and never carried out.
+            # A disconnection was ordered and never carried out.
             if _may_be_cut(known):
                 self._connect(known, item.decision.reason)
             self._clear(known)
@@ -316,7 +325,9 @@ class _DecisionExecutor:
 
 
 def _turn(item: AccountDecision) -> tuple[bool, datetime, datetime, int]:
-    """Restored before cut; not tried before tried, so that meters out of reach do not take every window's places."""
+    """Sort key: reconnections first; then disconnections not tried before, so that unreachable meters do not take the
+    places of every window.
+    """
     facts, latest = item.known.facts, item.known.latest
     tried = latest is not None and latest.kind == DISCONNECT
     tried_at = latest.issued_at if latest is not None and tried else datetime.min.replace(tzinfo=UTC)
@@ -324,18 +335,20 @@ def _turn(item: AccountDecision) -> tuple[bool, datetime, datetime, int]:
 
 
 def _put_off(item: AccountDecision, until: datetime, rule: str) -> AccountDecision:
-    """To be cut, and not yet its turn behind its transformer."""
+    """A decision to disconnect that waits for its turn behind its transformer."""
     at = until.astimezone(item.known.facts.zone).isoformat(timespec="seconds")
     return item.waiting_until(until, Reason(rule, "waits_for_window", {"not_before_at": at}))
 
 
 def _outdated(known: AccountSnapshot) -> bool:
-    """Whether a credit was recorded after the unfinished cut was given: it must not be carried out any more."""
+    """Return whether a credit was recorded after the unfinished disconnection was ordered: it must not be carried out
+    any more.
+    """
     return known.latest_cause == Cause.CREDIT and bool(known.credits)
 
 
 def _counted(known: AccountSnapshot, window_from_at: datetime) -> bool:
-    """Whether the account has had its place among the window's cuts already."""
+    """Return whether the account already has its place among the disconnections of the window."""
     latest = known.latest
     return (
         latest is not None
@@ -351,7 +364,9 @@ def _waits_for_person(known: AccountSnapshot) -> bool:
 
 
 def _may_be_cut(known: AccountSnapshot) -> bool:
-    """Whether the supply may be off, for all that is known: a cut is under way, or was sent and never heard of."""
+    """Return whether the supply may be off as far as is known: a disconnection is under way, or was sent and its
+    result is unknown.
+    """
     latest = known.latest
     if latest is None or latest.kind != DISCONNECT:
         return False
@@ -363,7 +378,7 @@ def _came_to_nothing(command: SwitchCommand) -> bool:
 
 
 def _again_at(known: AccountSnapshot, kind: str, now: datetime) -> datetime | None:
-    """When a command that has failed may be given again; none where nothing stands against it."""
+    """When a failed command may be repeated; None where it may be now."""
     latest = known.latest
     if (
         latest is None

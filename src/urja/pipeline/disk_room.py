@@ -1,4 +1,4 @@
-"""The stage `disk`: watches the room on the file systems of the data directory, and says so where it runs out."""
+"""The pipeline's stage `disk`: watches free space on the file systems of the data directory and raises an alarm."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ class DiskRoom:
         for room in found:
             _FREE.labels(room.path).set(room.free_bytes)
         said = alarms.of_disk(found)
-        # On a disk that is full already the database refuses this; the metric and `urja status` do without it.
+        # On a full disk the database refuses this write; the metric and `urja status` do not need it.
         alarms.store_alarm("disk", said, now)
         ill = any(room.level is Level.CRITICAL for room in found)
         return Report(detail=" ".join(in_english(said)), ill=ill)

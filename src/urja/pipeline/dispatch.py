@@ -1,8 +1,8 @@
-"""The stage `dispatch`: signs what `decide` has ordered, takes it to the broker, and keeps what comes of it.
+"""The pipeline's stage `dispatch`: signs ordered commands, publishes them to the broker, and records their progress.
 
-A command is noted as sent before its order leaves: whoever makes it void from then on knows that it may be carried
-out at this moment. What a run that died may have published goes out again under the same message id, and the head
-end knows it by its sequence.
+A command is noted as sent before its order is published: a run that supersedes it from then on knows that it may be
+carried out at any moment. Orders that a run may have published before it died are published again under the same
+message id, and the head end recognises them by their sequence.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ log = structlog.get_logger()
 AT_ONCE: Final = 200
 _PROGRESS_AT_ONCE: Final = 500
 _UNHEARD_S: Final = 120.0
-"""Real seconds after its end in which the head end may still tell of what it began before."""
+"""Real seconds after a command's end in which the head end may still report on what it began before."""
 
 _SENT = Counter("urja_commands_sent", "Orders taken to the broker", ["kind"])
 _EXPIRED = Counter("urja_commands_expired", "Commands that ended unheard of or unsent")
 
 
 class OrderSink(Protocol):
-    """Where orders go: the broker."""
+    """The destination of orders: the broker."""
 
     async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int: ...
 
 
 class Dispatch:
-    """The stage. `progress` may be none where nobody answers (a test of the database's side)."""
+    """The stage. `progress` may be None where no head end reports (a test of the database side)."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Dispatch:
     # -- from the head end ----------------------------------------------------------------------------------
 
     async def _note(self) -> int:
-        """Progress is acknowledged after the commit; what comes again changes nothing."""
+        """Record progress reports. They are acknowledged after the commit; a repeated report changes nothing."""
         if self._progress is None:
             return 0
         async with acknowledging(await self._progress.fetch(_PROGRESS_AT_ONCE, 0.05)) as reports:
@@ -94,7 +94,7 @@ class Dispatch:
         outgoing = await self._in_thread(outgoing_orders.claim, now, self._wall_ms(), self._sign, AT_ONCE)
         if not outgoing:
             return 0
-        # All are waited for, also when one fails: what the broker has is noted in any case.
+        # Wait for all, also when one fails: orders that the broker has stored are noted in any case.
         results = await asyncio.gather(
             *(self._orders.publish_order(out.order, out.signed, out.shard) for out in outgoing),
             return_exceptions=True,
@@ -120,7 +120,7 @@ class Dispatch:
     def _wall_ms(self) -> int:
         return int(self._wall_s() * 1000)
 
-    # -- what nobody tells ----------------------------------------------------------------------------------
+    # -- without a report -----------------------------------------------------------------------------------
 
     def _end(self, now: datetime) -> int:
         unheard = timedelta(seconds=_UNHEARD_S * max(self._clock.speed, 1.0))
@@ -132,7 +132,7 @@ class Dispatch:
 
 
 def _keep_new_keys(reports: Sequence[Progress]) -> list[Progress]:
-    """Take new keys out of the reports that bring them, into the table that the web cannot read, before they count as made."""
+    """Move new keys from the reports into the table that the web's role cannot read, before they count as made."""
     devices = operations.devices_making_keys(
         report.command_id for report in reports if "new_keys" in report.evidence
     )
@@ -149,8 +149,8 @@ def _without_new_keys(report: Progress, device_id: int | None) -> Progress:
         try:
             meter_keys.store_new_keys(device_id, report.command_id, made, report.at)
         except (msgspec.ValidationError, TypeError):
-            # Its words would quote what was said.
-            return msgspec.structs.replace(report, state="failed", detail="what was made are no keys")
+            # The error's text would quote the keys.
+            return msgspec.structs.replace(report, state="failed", detail="the head end sent no valid keys")
     return report
 
 
@@ -159,7 +159,7 @@ _ANSWERED: Final = ("acknowledged", "confirmed", "connected_load_unproven", "wai
 
 
 def _record(reports: Sequence[Progress]) -> list[int]:
-    """The ids of commands that moved. Both steps may be repeated with the same reports."""
+    """Record reports and return the ids of commands whose state moved. Safe to repeat with the same reports."""
     reports = _keep_new_keys(reports)
     moved = operations.record_progress(reports)
     answered = {report.command_id: report.at for report in reports if report.state in _ANSWERED}

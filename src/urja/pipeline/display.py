@@ -1,8 +1,8 @@
-"""The pipeline's stage `display`: the balance goes to the meter's own display when there is something to say.
+"""The pipeline's stage `display`: the balance is written to the meter's own display when it has news.
 
-On a recharge, when the standing changes, and once a local day; not with each block, for a display's memory wears
-and airtime costs (design, meter rule 12). The meter decides nothing by it. While light is on its way, nothing is
-written: on a slow link the display's round trips would be in the connect's way.
+It is written after a recharge, when the supply state changes, and once a local day; not with each interval, because a
+display's memory wears out and airtime costs (design, meter rule 12). The meter decides nothing by it. While a
+reconnection is under way nothing is written: on a slow link the display's round trips would delay it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 KIND: Final = "write_balance"
 GOOD_FOR: Final = timedelta(hours=20)
-"""After that the figure is of yesterday; the next day's replaces it."""
+"""After that the balance is of yesterday, and the next day's command replaces this one."""
 AT_ONCE: Final = 200
 
 _DUE = """
@@ -45,7 +45,7 @@ LEFT JOIN LATERAL (
 ) last ON true
 LEFT JOIN LATERAL (
     SELECT r.posted_at, r.amount_minor, r.correlation,
-        -- What goes to arrears of it is posted right after it.
+        -- The share that goes to dues is posted right after it.
         coalesce(share.balance_after_minor, e.balance_after_minor) AS balance_minor
     FROM books.credit_request r
     JOIN books.entry e ON e.bucket = r.account_id >> 40 AND e.account_id = r.account_id AND e.seq = r.posted_seq
@@ -67,14 +67,14 @@ ORDER BY s.account_id LIMIT %(limit)s
 _NEWS = """
 SELECT account_id FROM supply.decision WHERE id > %(decision)s
 UNION SELECT account_id FROM books.credit_request WHERE posted_at >= %(since)s
--- What was put off because light was on its way.
+-- Put off because a reconnection was under way.
 UNION SELECT account_id FROM supply.relight WHERE closed_at IS NULL OR closed_at >= %(since)s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """One meter whose display is behind, and the last credit that it will show."""
+    """One meter whose display is out of date, and the last credit that it will show."""
 
     device_id: int
     service_point_id: int
@@ -87,7 +87,7 @@ class _Due:
     reason: str
 
     def arguments(self, balance: Balance, now: datetime) -> dict[str, Any]:
-        """As `urja.headend.commands.write_balance` takes them."""
+        """The arguments of `urja.headend.commands.write_balance`."""
         return {
             "balance_minor": balance.balance_minor,
             "balance_at": (balance.as_of or now).isoformat(),
@@ -98,9 +98,9 @@ class _Due:
 
 
 class Display:
-    """Looks at every account when it starts and once a local day, and between at those something happened to.
+    """Checks every account at the start and once a local day, and in between the accounts with news.
 
-    What was looked at is remembered by this process alone: a new one looks at everybody and finds the same.
+    The position is remembered by this process alone: a new process checks all accounts and comes to the same result.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
@@ -109,10 +109,11 @@ class Display:
         self._decision = 0
         self._since: datetime | None = None
         self._put_off: list[int] = []
-        """Accounts that `decide` had in hand at the last look: whether their credit brings light was not known."""
+        """Accounts that `decide` was working on at the last check: it was not known whether their credit brings a
+        reconnection."""
 
     def run_once(self, now: datetime, wall_ms: int) -> Report:
-        """Give the commands that are due at `now`. A second run at the same time gives none."""
+        """Issue the commands that are due at `now`. A second run at the same time issues none."""
         today = midnight(local_day(now, self._zone), self._zone)
         mark = _newest_decision()
         in_hand = account_states.credited()
@@ -120,7 +121,7 @@ class Display:
         due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
         given = self._give(due, now, wall_ms)
         if len(due) < AT_ONCE or not given:
-            # All of these were seen; a run that was full comes again.
+            # All due accounts were handled. A run that was full does not move on, so that the rest is found again.
             self._whole_day, self._decision, self._since, self._put_off = today, mark, now, in_hand
         return Report(given)
 
@@ -132,7 +133,7 @@ class Display:
     def _give(self, due: Sequence[_Due], now: datetime, wall_ms: int) -> int:
         agreements = contracts.agreements(item.agreement_id for item in due)
         with tariffs.cached_versions():
-            # Whose tariff nobody has loaded is told of by `decide`; his display waits until somebody has.
+            # An account whose tariff is not loaded is reported by `decide`; its display waits until it is.
             balances = fresh_balances([one for one in agreements if not unratable_reason(one, now)], now)
         told = [item for item in due if item.account_id in balances]
         for item in told:

@@ -1,4 +1,4 @@
-"""Threads that hold Django's connections."""
+"""A thread that holds Django's database connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from django.db import close_old_connections, connections
 
 
 class DjangoThread:
-    """One thread that holds Django's connection: what is synchronous runs there, out of the event loop's way."""
+    """One thread with a Django connection of its own: synchronous code runs there and does not block the event loop."""
 
     def __init__(self, name: str = "django") -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -19,7 +19,7 @@ class DjangoThread:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
     def runs[T, R](self, function: Callable[[T], R]) -> Callable[[T], Awaitable[R]]:
-        """The function, to be awaited, that runs in this thread."""
+        """An async function that runs `function` in this thread."""
         return partial(self.__call__, function)
 
     async def close(self) -> None:
@@ -28,7 +28,7 @@ class DjangoThread:
 
 
 def _with_whole_connection[**P, T](function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    # As at a request's beginning and end: a broken connection is replaced, not kept.
+    # As Django does at a request's beginning and end: a broken connection is replaced.
     close_old_connections()
     try:
         return function(*arguments, **named)

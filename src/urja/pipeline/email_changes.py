@@ -1,9 +1,9 @@
-"""The pipeline's stage `addresses`: changes of the address that somebody signs in with are mailed, confirmed and done.
+"""The pipeline's stage `addresses`: changes of sign-in email addresses are mailed, confirmed and carried out.
 
-    waiting ─▶ words made, their digests kept, mails sent ─▶ what the web was brought is judged ─▶ `change_address`
+    requested ─▶ tokens made, their digests stored, mails sent ─▶ confirmations from the web are checked ─▶ `change_address`
 
-The words are made here and leave by mail alone. A mail that cannot be sent is tried again after a growing pause; then it
-has other words. What fails does not keep the next from being done.
+The tokens are made here and leave by mail alone. A mail that cannot be sent is tried again after a growing pause,
+then with new tokens. A change that fails does not keep the next one from being carried out.
 """
 
 import math
@@ -37,20 +37,20 @@ AT_ONCE: Final = 50
 FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 600.0
 SIGN_IN_RETENTION: Final = timedelta(days=365)
-"""Longer than a browser is known for."""
+"""Longer than a browser is remembered."""
 
 type Send = Callable[[str, str, str], None]
-"""Recipient, subject and body; raises OSError where it cannot be sent now."""
+"""Sends a mail with recipient, subject and body. Raises OSError where it cannot be sent now."""
 
 
 def send_by_relay(recipient: str, subject: str, body: str) -> None:
-    """Send as sign-in codes are sent; raises OSError, of which smtplib's errors are some."""
+    """Send a mail through the relay that sends sign-in codes. Raises OSError (smtplib's errors are subclasses)."""
     send_mail(subject, body, None, [recipient], using="relay")
 
 
 @dataclass(frozen=True, slots=True)
 class MailSender:
-    """Who writes, and where the pages are that a mail leads to."""
+    """The sender's name, and the public URL of the pages that mails link to."""
 
     utility: str
     public_url: str
@@ -66,7 +66,7 @@ class EmailChanges:
         self._mail_again_s = -math.inf
 
     def run_once(self, now: datetime) -> Report:
-        """Judge what was brought, do what is confirmed, send what is due."""
+        """Check confirmations, carry out confirmed changes, send due mails."""
         done = changes.apply_answers(now, AT_ONCE) + complete_confirmed(now)
         if time.monotonic() < self._mail_again_s:
             return Report(done, detail="mails cannot be sent")
@@ -83,7 +83,7 @@ class EmailChanges:
 
 
 def complete_confirmed(now: datetime) -> int:
-    """Change the addresses that are confirmed, and end what has expired; how many."""
+    """Change the addresses that are confirmed and end expired changes; return how many."""
     done = 0
     for change in changes.open_changes():
         if is_confirmed(change, now):
@@ -109,7 +109,7 @@ def _change(change: AddressChange, now: datetime) -> None:
 
 
 def send_due_mails(sender: MailSender, now: datetime) -> int:
-    """Send the mails that are due; how many changes were written about. Raises OSError where one cannot be sent."""
+    """Send due mails and return for how many changes. Raises OSError where one cannot be sent."""
     done = 0
     for change in changes.pending_mails(AT_ONCE):
         _ask_both(sender, change, now)
@@ -119,7 +119,7 @@ def send_due_mails(sender: MailSender, now: datetime) -> int:
         changes.record_approval_notice(change.id, now)
         done += 1
     for change in changes.pending_end_notices(AT_ONCE):
-        if change.old_email:  # who was made nameless meanwhile is not written to
+        if change.old_email:  # a person who was anonymised meanwhile has no address
             for email in (change.old_email, change.new_email):
                 _tell(sender, change, "address_done", email)
         changes.record_end_notice(change.id, now)
@@ -128,7 +128,9 @@ def send_due_mails(sender: MailSender, now: datetime) -> int:
 
 
 def _ask_both(sender: MailSender, change: AddressChange, now: datetime) -> None:
-    """Mail both addresses their words. The digests come first: a word that is sent and not kept confirms nothing."""
+    """Mail both addresses their tokens. The digests are stored first, because a token that is sent and not stored
+    confirms nothing.
+    """
     new, old, refusal = (secrets.token_urlsafe(32) for _ in range(3))
     changes.store_word_digests(change.id, new=new, old=old, refusal=refusal)
     base = f"{sender.public_url.rstrip('/')}/address"
@@ -140,7 +142,7 @@ def _ask_both(sender: MailSender, change: AddressChange, now: datetime) -> None:
 
 
 def delete_old_sign_ins(wall_now: datetime) -> Report:
-    """Delete what happened at the door longer ago than it is kept. It was stamped by the wall clock."""
+    """Delete sign-in records after their retention time. `wall_now` is real time, by which they are stamped."""
     return Report(sign_ins.forget(wall_now - SIGN_IN_RETENTION))
 
 
@@ -165,5 +167,5 @@ def _tell(
     try:
         sender.send(recipient, subject, body)
     except smtplib.SMTPRecipientsRefused as error:
-        # The relay will say so again: the change goes on without this mail, and expires where it was needed.
+        # The relay would refuse it again: the change continues without this mail, and expires where it was needed.
         log.warning("recipient refused", change=change.id, kind=kind, error=str(error))

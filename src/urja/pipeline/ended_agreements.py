@@ -1,10 +1,10 @@
-"""Ended agreements: their books are closed with their last day, and what is learnt of them later is posted still.
+"""Ended agreements: closed with their last day, and corrected when more becomes known later.
 
-Each run looks at those that have moved: an end that is another one by now, a final read that has come. Once a local day
-each bucket's are looked through for whatever else has changed since they were closed: late energy, other terms, a
-price for days that are past, another agreement on the same day. Nobody else closes a day that such a correction could
-go with, so it stands on the day of the run. Who has an agreement and no meter is looked for at the same time
-(`unmetered`), and meters that were taken away unread (`unread`).
+Each run handles those that have moved: an end that was changed, a final read that has come. Once a local day the
+agreements of each bucket are checked for anything else that has changed since they were closed: late energy, other
+terms, a price for past days, another agreement on the same day. No later close could carry such a correction, so it
+is posted on the day of the run. Agreements without a meter (`unmetered_service_points`) and meters that were removed
+unread (`unread_removals`) are searched for at the same time.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, unmetered_service_points, unread_removals
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
-"""The last local day of agreement `a` (`usage.last_day`)."""
+"""SQL for the last local day of agreement `a` (`usage.last_day`)."""
 
 _MOVED = f"""
 SELECT a.id FROM contracts.agreement a JOIN billing.close c ON c.agreement_id = a.id
@@ -69,19 +69,20 @@ ORDER BY c.agreement_id
 
 @dataclass(slots=True)
 class EndedResult:
-    """What a look at ended agreements has done."""
+    """Entries and problems of one run."""
 
     entries: int = 0
     problems: list[str] = field(default_factory=list)
 
 
 def settle(now: datetime, cutoff: timedelta) -> EndedResult:
-    """Post what ended agreements come to otherwise than was posted; a second run posts nothing."""
+    """Post the differences of ended agreements at `now`; a second run posts none."""
     done = EndedResult()
     moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
     for bucket, ids in groupby(moved, key=bucket_of):
         with transaction.atomic():
             locking.lock_bucket(bucket)
+            # Under the bucket's lock: the values compared and the differences posted belong together.
             _settle_all(bucket, list(ids), now, cutoff, done)
     today = local_day(now, usage.zone())
     for bucket in _buckets_to_look_through(today):
@@ -110,7 +111,7 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
 
 
 def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[billing.Close]:
-    """How far they are closed by now: each to its last day, with the energy up to its end."""
+    """The closes of agreements as of now: each to its last day, with the energy up to its end."""
     by_day: dict[tuple[Period, date], list[Agreement]] = {}
     for agreement in members:
         day = usage.days_of(agreement).end - ONE_DAY
@@ -130,7 +131,7 @@ def _buckets_to_look_through(today: date) -> list[int]:
 
 
 _KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agreement_terms"}
-"""What the history calls the tables that `_CHANGED` looks up."""
+"""Names in the journal's history of the tables that `_CHANGED` looks up."""
 
 
 def _changed(bucket: int, today: date) -> list[int]:

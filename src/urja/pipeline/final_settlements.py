@@ -1,9 +1,9 @@
-"""What is left when a supply has ended: set against old dues, then paid back or transferred, once every day is charged.
+"""Final settlement of ended supplies: the remaining balance pays old dues, and the rest is paid back or transferred.
 
-An agreement's books are finished when its last day was closed by the register's read of its end, with the end that it
-has (`pipeline.close`). Then what is on the account pays its arrears, and the rest goes the way that was asked for; each
-step is one transaction with the account's lock, so nothing goes twice. What a later correction gives back goes the same
-way; what one takes is owed on the account, and bills that were paid stay paid.
+An agreement's ledger is finished when its last day was closed by the register read of its end, with the end that it
+has now (`pipeline.close`). Then the balance pays its dues, and the rest goes where the consumer requested; each step
+is one transaction with the account's lock, so that no amount goes twice. A credit of a later correction goes the same
+way; a debit of one is owed on the account, and dues that were paid stay paid.
 """
 
 from datetime import datetime
@@ -42,11 +42,11 @@ class SettlementResult(NamedTuple):
 
     accounts: int
     entries: int
-    """By which what was left has paid old dues."""
+    """Entries by which remaining balances have paid old dues."""
 
 
 def settle_ended_accounts(now: datetime) -> SettlementResult:
-    """Settle every account whose supply has ended and whose books are finished."""
+    """Settle every account whose supply has ended and whose ledger is finished."""
     with connection.cursor() as cursor:
         cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
         due = cursor.fetchall()
@@ -56,12 +56,14 @@ def settle_ended_accounts(now: datetime) -> SettlementResult:
 
 
 def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
-    """Look once more under the locks that postings take, then let the money go; the entries on old dues.
+    """Read the account again under the locks that postings take, then settle it; return the number of entries on old
+    dues.
 
-    None where there is nothing to settle any more.
+    None where nothing is to be settled any more.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        # In the order in which the share of a recharge takes them: the bills, the bucket, the account.
+        # Locks in the order in which the share of a recharge takes them (bills, bucket, account): another order could
+        # deadlock with it.
         arrears.lock_dues([account_id])
         locking.lock_bucket(bucket_of(account_id))
         locking.lock_account(account_id)
@@ -91,7 +93,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
 
 def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
     way = TRANSFER if final.way == FinalWay.TRANSFER else REFUND
-    # What went so far tells one step from the next.
+    # The amount settled so far makes the key of each step different, so that a step that is repeated posts nothing.
     key = f"final:{final.id}:{final.amount_minor}"
     books.request_debit(
         account_id=final.account_id,

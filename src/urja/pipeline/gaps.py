@@ -1,4 +1,6 @@
-"""The stage `gaps`: lists what is missing, asks the meters for it, and closes what has come or is explained."""
+"""The pipeline's stage `gaps`: lists missing readings, requests them from meters, and closes gaps that are filled or
+explained.
+"""
 
 import asyncio
 import secrets
@@ -21,7 +23,7 @@ from urja.stream.messages import ReadOutcome, ReadRequest
 log = structlog.get_logger()
 
 OUTSTANDING: Final = 500
-"""Requests under way at any time; the head end works them off, a meter at a time."""
+"""Requests under way at any time; the head end carries them out, one meter at a time."""
 
 _OUTCOMES_AT_ONCE: Final = 500
 _CLOSED = Counter("urja_gaps_closed", "Gaps closed, by what", ["by"])
@@ -31,13 +33,13 @@ _UNDER_WAY = Gauge("urja_gaps_published_last", "Read requests published by the l
 
 
 class Requests(Protocol):
-    """Where read requests go: the broker."""
+    """The destination of read requests: the broker."""
 
     async def publish_request(self, request: ReadRequest, shard: int) -> int: ...
 
 
 class Gaps:
-    """The stage. `outcomes` may be none where nobody answers (a test of the database's side)."""
+    """The stage. `outcomes` may be None where no head end answers (a test of the database side)."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Gaps:
         return Report(noted + found + closed + len(asked), detail=f"{found} found, {closed} closed")
 
     async def _settle(self, now: datetime) -> int:
-        """Outcomes are acknowledged after the commit; one that comes again changes nothing."""
+        """Record outcomes. They are acknowledged after the commit; a repeated outcome changes nothing."""
         if self._outcomes is None:
             return 0
         async with acknowledging(await self._outcomes.fetch(_OUTCOMES_AT_ONCE, 0.05)) as outcomes:
@@ -86,7 +88,7 @@ class Gaps:
             return gaps.record_outcomes(cursor, outcomes, now)
 
     def _look(self, now: datetime) -> tuple[int, int, list[ProfileRequest]]:
-        """One transaction: list, close, explain, and note what will be asked."""
+        """List, close and explain gaps, and note the requests to be made, in one transaction."""
         connection = self._session.get()
         offset = now.astimezone(self._zone).utcoffset()
         assert offset is not None
@@ -107,7 +109,7 @@ class Gaps:
         return found, filled + zeros, asked
 
     def _last_midnight(self, now: datetime) -> datetime:
-        """The last local midnight whose daily profile may be asked for."""
+        """The last local midnight whose daily profile may be requested."""
         local = (now - DAILY_GRACE).astimezone(self._zone)
         return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
@@ -131,7 +133,7 @@ class Gaps:
                 raise
             _ASKED.labels(want.profile).inc()
             log.info(
-                "read asked for",
+                "read requested",
                 request=want.request_id,
                 device=want.device_id,
                 profile=want.profile,

@@ -1,8 +1,8 @@
-"""From the stream to stored and accrued: one NumPy batch, one transaction, then the acknowledgement.
+"""Readings from the stream, stored and accrued: one NumPy batch, one transaction, then the acknowledgement.
 
-A message that is delivered again finds its rows stored and changes nothing, whether the first delivery was
-committed and not acknowledged or the same push came twice. Nothing that was accepted is dropped: what a check
-refuses goes to `readings_exception` with its values.
+A message that is delivered again finds its rows stored and changes nothing, whether the first delivery was committed
+and not acknowledged or the same push came twice. No accepted row is dropped: a row that a check refuses goes to
+`readings_exception` with its values.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ from urja.stream.subjects import INGEST, READINGS, Kind
 log = structlog.get_logger()
 
 FUTURE_TOLERANCE_S: Final = 600
-"""A meter's clock may be ahead by this much; later stamps are refused."""
+"""Seconds that a meter's clock may be ahead; rows with later stamps are refused."""
 
 CAREFUL_BATCHES: Final = 8
-"""After a batch with rows that were there already, so many are stored without the hope that all are new."""
+"""Batches that are stored without assuming that all rows are new, after one in which some were stored already."""
 
 MESSAGES_AT_ONCE: Final = 500
 _SHOWN_CORRELATIONS: Final = 100
@@ -55,7 +55,7 @@ class IngestResult:
 
 
 class Ingester:
-    """The part without a broker: arrays in, one committed transaction out."""
+    """Ingest without a broker: arrays in, one committed transaction out."""
 
     def __init__(self, session: StageConnection, zone: str) -> None:
         self._session = session
@@ -66,7 +66,7 @@ class Ingester:
         self._careful = 0
 
     def apply(self, batches: Sequence[Batch], now: datetime, *, sequence: int = 0) -> IngestResult:
-        """Validate, store and accrue all records of the batches in one transaction; safe to repeat."""
+        """Validate, store and accrue all records of the batches in one transaction. Safe to repeat."""
         connection = self._session.get()
         with connection.cursor() as cursor:
             while True:
@@ -75,8 +75,8 @@ class Ingester:
                 self._make_days(cursor, placed.blocks["start_at"])
                 with connection.transaction():
                     placed.lock(cursor)
-                    # Who changes the registry holds these locks too: rows that were placed by what it said before
-                    # are placed again.
+                    # A change of the registry takes these locks too: rows that were assigned by the registry before the
+                    # change are assigned again.
                     if self._places is not None and self._places.revision == current_revision(cursor):
                         outcome = self._store(cursor, placed, now)
                         staging.record_stream_position(cursor, INGEST, READINGS, sequence, now)
@@ -107,7 +107,7 @@ class Ingester:
         blocks, block_sieve = judge.blocks(signed_blocks)
         registers, register_sieve = judge.registers(cursor, signed_registers)
         events, places, event_sieve = judge.events(signed_events)
-        # What does not pass is let go: anybody can make it, and it was never accepted.
+        # Unauthenticated rows that do not pass are dropped: anyone can make them, and they were never accepted.
         unproven = _Unproven(
             judge.blocks(open_blocks)[0], judge.known(open_registers), judge.known(open_events)
         )
@@ -117,7 +117,7 @@ class Ingester:
         stored = staging.store_blocks(
             cursor, valid.blocks, zone=self._zone, now=now, expect_new=not self._careful
         )
-        # Repeats come in company: a redelivery, a pull over a range that is partly there.
+        # Repeated rows come many at a time: a redelivery, a pull over a range that is partly stored.
         self._careful = CAREFUL_BATCHES if stored.ignored or stored.changed else max(0, self._careful - 1)
         gaps.list_uncommissioned(cursor, valid.blocks, now)
         stored += staging.store_registers(cursor, valid.registers, zone=self._zone, now=now)
@@ -139,7 +139,9 @@ class Ingester:
 
 @dataclass(frozen=True, slots=True)
 class _Unproven:
-    """Rows of pushes without a tag: blocks that could be, and what tells only that the meter is to be asked."""
+    """Rows of pushes without a tag: plausible blocks, and registers and events, which only cause the meter to be
+    read.
+    """
 
     blocks: Rows
     registers: Rows
@@ -148,7 +150,7 @@ class _Unproven:
 
 @dataclass(frozen=True, slots=True)
 class _Valid:
-    """Rows that passed, with their places, and those that did not."""
+    """Rows that passed, with their service points, and those that were refused."""
 
     blocks: Rows
     registers: Rows
@@ -158,14 +160,14 @@ class _Valid:
     unproven: _Unproven
 
     def lock(self, cursor: psycopg.Cursor) -> None:
-        """Keep others from the readings of these places until the transaction ends."""
+        """Lock the readings of these service points until the transaction ends."""
         places = (self.blocks["service_point_id"], self.registers["service_point_id"])
         accrual.lock_shards(cursor, np.unique(np.concatenate(places)).tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """The checks, in the order in which a row can fail them: the first reason is the one that is kept."""
+    """The checks, in the order in which a row can fail them: the first reason is the one that is stored."""
 
     places: RegistrySnapshot
     now: int
@@ -227,9 +229,9 @@ class _Judge:
         too_fast = vee.advances_too_fast(
             kept["read_at"], kept["import_wh"], before_at, before_wh, placed.max_power_w[passed]
         )
-        # What is not believed is kept as it came, and nothing is held against it.
+        # Pushes of an uncommissioned meter are stored as they came, without these checks.
         too_fast &= ~doubted
-        # What is refused as too fast must not make the reads after it look as if they ran back.
+        # A read that is refused as too fast must not make the reads after it look as if they ran back.
         judged = np.where(too_fast | doubted, NULL, kept["import_wh"])
         back = vee.decreases(kept["device_id"], judged, before_wh, after_wh) & ~too_fast & ~doubted
         plain = rows[passed]
@@ -238,7 +240,7 @@ class _Judge:
         return kept[~(too_fast | back)], sieve
 
     def known(self, rows: Rows) -> Rows:
-        """Rows of devices that hang somewhere now."""
+        """The rows of devices that are installed now."""
         now = np.full(len(rows), self.now, np.int64)
         return rows[self.places.place(rows["device_id"], now, now).known]
 
@@ -262,7 +264,7 @@ def _joined(batches: Sequence[Batch], kind: Kind, dtype: np.dtype[np.void]) -> R
 
 
 def _by_proof(rows: Rows) -> tuple[Rows, Rows]:
-    """Rows that are authenticated, and those that came without a tag."""
+    """Authenticated rows, and those that came without a tag."""
     open_ = rows["source"] == Source.PUSH_UNAUTHENTICATED
     return (rows[~open_], rows[open_]) if open_.any() else (rows, rows[:0])
 
@@ -274,7 +276,7 @@ def _zero_for_null(values: NDArray[np.int64]) -> NDArray[np.int64]:
 def _sift(
     sieve: RefusedRows, rows: Rows, checks: Sequence[tuple[NDArray[np.bool_], Reason]]
 ) -> NDArray[np.bool_]:
-    """Refuse each row for the first check that objects to it; the mask of those that none objects to."""
+    """Refuse each row for the first check that it fails; return the mask of those that pass all."""
     passed = np.ones(len(rows), np.bool_)
     for objections, reason in checks:
         sieve.refuse(rows, objections & passed, reason)
@@ -317,7 +319,7 @@ class Ingest:
             return Report(lag=0)
         last = max(delivery.sequence for delivery in deliveries)
         async with acknowledging(deliveries) as batches:
-            # Waiting took time, and a push that came meanwhile is not from the future.
+            # Waiting took time: with the old `now`, a push that came meanwhile would seem to be from the future.
             outcome = await self._in_thread(
                 self._ingester.apply, batches, max(now, self._clock.now()), sequence=last
             )

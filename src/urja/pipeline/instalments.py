@@ -1,9 +1,9 @@
-"""Instalments of old dues: each is posted once the day on which it is due is closed, and the last ends its plan.
+"""Instalments of old dues: each is posted once the day on which it is due is closed, and the last one ends its plan.
 
-A plan has one for each due day without a hole, so how many were posted says which is due next, and days that were
-missed are made up for one by one. Those of a bucket are one transaction with the plans' locks. When nothing is owed any
-more the plan is ended, by an operation of the registry, and the consumer is told: what is owed again after that is no
-plan's.
+A plan has one instalment for each due day without a gap, so the number posted says which is due next, and missed days
+are caught up one by one. The instalments of a bucket are one transaction with the plans' locks. When nothing is owed
+any more, the plan is ended by an operation of the registry and the consumer is notified: later dues belong to no
+plan.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ WHERE next.due_on <= c.closed_through
 
 
 class _Due(NamedTuple):
-    """A plan of which an instalment is due."""
+    """A plan with an instalment that is due."""
 
     id: int
     account_id: int
@@ -70,7 +70,7 @@ class _Due(NamedTuple):
 
 
 def post_due(now: datetime) -> int:
-    """Post every instalment that is due by a closed day; how many. A second run at the same time posts none."""
+    """Post every instalment that is due by a closed day; return how many. A second run at the same time posts none."""
     due = sorted(_due("ORDER BY p.id LIMIT %(limit)s", limit=AT_ONCE))
     return sum(
         _post(bucket, [one.id for one in of_bucket], now)
@@ -85,14 +85,14 @@ def _due(which: str, **parameters: Any) -> list[_Due]:
 
 
 def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
-    """Look once more under the plans' locks, then post; where nothing is owed any more a plan ends."""
+    """Read the plans again under their locks, then post; end a plan where nothing is owed any more."""
     with transaction.atomic():
         plans.lock_plans(plan_ids)
         due = _due("AND p.id = ANY(%(plans)s) ORDER BY p.id", plans=plan_ids)
-        wanted = [
+        due_days = [
             (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due
         ]
-        posted = billing.post_instalments(bucket, wanted, now)
+        posted = billing.post_instalments(bucket, due_days, now)
         left = arrears.dues_of(one.account_id for one in due)
         for one, days in zip(due, posted, strict=True):
             if one.account_id not in left:
@@ -103,7 +103,7 @@ def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
 
 
 def _end(due: _Due, posted: Sequence[date], now: datetime) -> None:
-    """Nothing is owed: it ends after the last instalment, and where none was posted before the first that is due."""
+    """End a plan after its last instalment, or before the first due one where none was posted."""
     from_on = posted[-1] + ONE_DAY if posted else due.days()[0]
     if due.valid_to is None or due.valid_to > midnight(from_on, usage.zone()):
         perform(RecordDuesPaid(plan_id=due.id, from_on=from_on), recorded_at=now, actor=ACTOR)

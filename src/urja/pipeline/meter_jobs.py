@@ -1,8 +1,9 @@
-"""The pipeline's stage `meter_jobs`: sends what jobs ask of meters, so many at a time, and notes what came of each.
+"""The pipeline's stage `meter_jobs`: sends the commands of jobs to their meters, a bounded number at a time, and
+notes the results.
 
-A job is asked for as any operation of the registry (`read_meters`, `set_clocks` ...): the stage `register` judges whether
-the asker may, and `approve` waits for passkeys where thresholds say so. Here only commands are given. Each step is one
-transaction: killed in between, the next run finds the job as it was.
+A job is requested as any operation of the registry (`read_meters`, `set_clocks` ...): the stage `register` checks
+whether the requester may, and `approve` waits for passkeys where thresholds require them. Here only commands are
+issued. Each step is one transaction: after a kill in between, the next run finds the job unchanged.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from urja.usecases import proven_keys
 
 
 def run_once(now: datetime, wall_ms: int) -> Report:
-    """Lead every job on that can be. A second run at the same time moves none."""
+    """Advance every job where possible. A second run at the same time advances none."""
     moment = Moment(now, wall_ms)
     settled = proven_keys.settle_new_keys(moment)
     kinds = operations.active_kinds()
@@ -27,5 +28,5 @@ def run_once(now: datetime, wall_ms: int) -> Report:
 
 
 def delete_old(now: datetime, kept: timedelta) -> Report:
-    """Delete jobs that ended longer ago than they are kept."""
+    """Delete jobs that ended longer ago than their retention time."""
     return Report(operations.delete_ended(now - kept))

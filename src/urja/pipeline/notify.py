@@ -1,8 +1,8 @@
-"""The pipeline's stage `notify`: hands notices to their channels, and learns what has become of them.
+"""The pipeline's stage `notify`: hands notices to their channels and learns what has become of them.
 
-It waits for nobody but the services, all at once: the database is asked in a thread of the stage's own, and no transaction is
-open while a call is under way. A service that is away is left alone for a while, by the wall's clock; a message
-that alone is not taken is tried again later, by business time. What the service says twice changes nothing twice.
+Calls to all services run at once: the database is queried in the stage's own thread, and no transaction is open
+during a call. A service that is not available is left alone for a while, by real time; a message that alone is not
+taken is tried again later, by business time. A repeated report of a service changes nothing.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ log = structlog.get_logger()
 AT_ONCE: Final = 50
 """Messages of a channel in one run, and receipts."""
 CONCURRENT_CALLS: Final = 8
-"""Calls to a service beside each other."""
+"""Calls to one service that run at once."""
 FIRST_PAUSE_S: Final = 1.0
 LAST_PAUSE_S: Final = 60.0
 
 
 @dataclass(slots=True)
 class _Service:
-    """A channel, and since when it is left alone because it is away."""
+    """A channel, and until when it is left alone because its service is not available."""
 
     channel: ChannelConfig
     messenger: Messenger
@@ -43,7 +43,7 @@ class _Service:
 
 
 class Notify:
-    """The stage. Without a channel notices end as such that none was there for."""
+    """The stage. Notices without a configured channel end with that reason."""
 
     def __init__(
         self,
@@ -58,7 +58,9 @@ class Notify:
         self._monotonic = monotonic
 
     async def run_once(self, now: datetime) -> Report:
-        """Apply receipts, send what is requested, ask after what is silent, at the business instant `now`."""
+        """Apply receipts, send requested notices, and query messages without a receipt, at the business instant
+        `now`.
+        """
         done = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
         done += await self._in_thread(
             delivery.compose_pending, now, self._recharge_at, is_disconnected, AT_ONCE
@@ -69,7 +71,7 @@ class Notify:
         return Report(done, lag=waiting)
 
     async def close(self) -> None:
-        """Let go of the services."""
+        """Close the connections to the services."""
         for service in self._services:
             await service.messenger.close()
 
@@ -104,7 +106,7 @@ class Notify:
             try:
                 answer = await service.messenger.ask(message.provider_id)
             except MessageRefusedError as error:
-                # It does not know the message any more; a receipt may still come.
+                # The service does not know the message any more; a receipt may still come.
                 log.warning("message unknown to its service", notice=message.notice_id, error=str(error))
                 await self._in_thread(delivery.postpone_query, message.notice_id, now)
             except ServiceUnavailableError:
@@ -118,7 +120,9 @@ class Notify:
     async def _all[Item](
         self, service: _Service, call: Callable[[Item], Awaitable[bool]], items: Sequence[Item]
     ) -> int:
-        """Make all calls, a few beside each other; how many came through. A service that is away is not waited for."""
+        """Make all calls, a few at once, and return how many succeeded. No more calls go to a service that is not
+        available.
+        """
         gate = asyncio.Semaphore(CONCURRENT_CALLS)
         results: list[bool] = []
 
@@ -127,7 +131,7 @@ class Notify:
                 if any(results) or all(results):
                     results.append(await call(item))
 
-        # All of them end before a failure of the database is raised: the next run finds nothing half under way.
+        # All calls end before a failure of the database is raised, so that the next run finds none under way.
         ended = await asyncio.gather(*map(one, items), return_exceptions=True)
         failures = [result for result in ended if isinstance(result, BaseException)]
         if failures:

@@ -1,4 +1,4 @@
-"""The pipeline's stage `post`: credits that were asked for, and the days that can be closed."""
+"""The pipeline's stage `post`: requested credits, days that can be closed, instalments and final settlements."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,34 +16,35 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Posted:
-    """What one run of the stage has posted."""
+    """Numbers of entries that one run of the stage has posted."""
 
     credits: int
     closed: CloseResult
     dues: int = 0
-    """Entries by which something else than a recharge has paid old dues."""
+    """Entries by which something other than a recharge has paid old dues."""
 
     @property
     def entries(self) -> int:
-        """Entries that were posted."""
+        """All entries that were posted."""
         return self.credits + self.closed.entries + self.dues
 
 
 def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
-    """Post what is due at `now`; a second run at the same time posts nothing."""
+    """Post all that is due at `now`; a second run at the same time posts nothing."""
     posted = post_due(now, cutoff)
     return Report(posted.entries, held=posted.closed.problems)
 
 
 def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
-    """Post what is due at `now`, and say what that was.
+    """Post all that is due at `now` (business time) and return the numbers.
 
-    `now` is business time. A process that dies meanwhile has posted whole buckets and days or nothing of them.
+    If the process dies meanwhile, each bucket and day is posted whole or not at all.
     """
     posted = Posted(post_credits(now), close_days(now, cutoff))
     posted.dues = instalments.post_due(now)
     settled = settle_ended_accounts(now)
     if settled.accounts:
+        # Its refunds and transfers are credit and debit requests: they are posted in this run, not in the next one.
         posted.credits += post_credits(now)
         posted.dues += settled.entries
     if posted.entries or posted.closed.days:

@@ -1,4 +1,4 @@
-"""What a posting is shown to have come from: register reads and blocks, by agreement, in few statements."""
+"""The evidence shown with a posting: register reads and intervals, by agreement, in few statements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,16 @@ from urja.apps.readings.kinds import ANCHOR_KINDS, BLOCK_LOAD_D1, Status
 from urja.stream.records import RegisterKind, Source
 
 type Point = tuple[int, int, datetime]
-"""Service point, device, instant."""
+"""Service point id, device id, instant."""
 
 _MOST_CORRELATIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The current versions of the interval blocks of a time, as energy: each times its meter's ratio, rounded down."""
+    """The newest versions of the intervals of a time, as energy in Wh: each multiplied by its meter's ratio, rounded
+    down.
+    """
 
     energy_wh: int
     estimated_wh: int
@@ -28,7 +30,9 @@ class Blocks:
 
 
 def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
-    """The read that billing takes at each point: the latest one up to the instant, its current version."""
+    """The read that billing uses at each point: the latest one up to the instant, in its newest version (register in
+    Wh).
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.import_wh, r.kind, r.status, r.source, "
@@ -71,10 +75,11 @@ def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
 
 
 def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, Any]]]:
-    """Of agreements that had several meters in their period, or one with a ratio: what each has counted, by agreement.
+    """For agreements with several meters in their period, or one with a ratio: the energy of each meter, by
+    agreement.
 
-    The energies are of one billing period, up to one instant. An agreement with one meter that counts energy itself is
-    left out: its register says it all.
+    The energies are of one billing period, up to one instant. An agreement with one meter and no ratio is left out,
+    because its register says it all.
     """
     asked = [energy for energy in energies if energy.ratio_primary != energy.ratio_secondary]
     asked += _exchanged([energy for energy in energies if energy.ratio_primary == energy.ratio_secondary])
@@ -106,7 +111,7 @@ def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str,
 
 
 def _exchanged(energies: Sequence[PeriodEnergy]) -> list[PeriodEnergy]:
-    """Those in whose time a meter was hung up."""
+    """The energies of agreements during whose time a meter was installed."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT s.agreement_id FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
@@ -145,7 +150,9 @@ def _meter(part: MeterEnergy, serial: str, reads: dict[Point, dict[str, Any]]) -
 
 
 def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Blocks]:
-    """Blocks of each agreement's period up to its close; correlations only of those that start at `since` or later."""
+    """Intervals of each agreement's period up to its close, in Wh; correlation ids only of those that start at
+    `since` or later.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.agreement_id, sum(b.import_wh * p.ratio_primary / p.ratio_secondary)::bigint, "

@@ -1,9 +1,10 @@
-"""The stage `project`: the registry's meters and the loaded meter types into the broker's key-value store.
+"""The pipeline's stage `project`: the registry's meters and the loaded meter types are written to the broker's
+key-value store.
 
-A head end knows them from there alone, so that it works on while the database is away. The store is a projection:
-what lies there of meters is compared with what the registry says was written there, and what differs (lost, purged,
-altered, of no meter) is written anew. The pipeline may not read the store: head ends do, and tell digests of its parts.
-Both are signed: they say whose keys a meter has and how its bytes become energy.
+A head end knows them from there alone, so that it works while the database is not available. The store is a
+projection: its entries for meters are compared with what the registry says was written, and entries that differ
+(lost, purged, altered, of no meter) are written again. The pipeline may not read the store: head ends do, and report
+digests of its parts. Entries are signed, because they decide whose keys a meter has and how its bytes become energy.
 """
 
 import asyncio
@@ -35,18 +36,18 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 1000
 AGAIN: Final = timedelta(minutes=5)
-"""So often the types in force are written anew: the pipeline may not read what became of them in the store."""
+"""The interval at which the types in force are written again, because the pipeline may not read what became of them."""
 COMPARE_EVERY_S: Final = 10.0
-"""Of real time between two looks at what head ends tell."""
+"""Seconds of real time between two comparisons with the head ends' reports."""
 
 _MENDED = Counter(
     "urja_projection_mended",
-    "Entries of the projection that were written anew, and keys that were removed, because it was not as written.",
+    "Entries of the projection written again, and keys removed, because the projection was not as written.",
     ["how"],
 )
 _UNWRITTEN = Gauge(
     "urja_projection_types_unwritten",
-    "Meter types in force that the broker does not take: their meters wait.",
+    "Meter types in force that the broker does not take: pushes of their meters are refused.",
 )
 
 
@@ -76,24 +77,24 @@ class Project:
         self._zone = ZoneInfo(zone)
         self._signing_key = signing_key
         self._types: dict[str, tuple[str, ...]] = {}
-        """The hashes of the versions of each type that the store was given since `_types_again_at` was set."""
+        """Hashes of the versions of each type that were written since `_types_again_at` was set."""
         self._types_again_at: datetime | None = None
         self._unwritten: dict[str, str] | None = None
-        """Why the broker refused a type, by its name; None until something has been said of types."""
+        """Why the broker refused a type, by its name; None until the first report about types."""
         self._in_thread = in_thread
         self._compared: list[BucketContents] = []
         self._compare_at_s = -math.inf
         self._floor = -1
-        """What head ends tell of an earlier sequence may be of before this process wrote; -1: not asked yet."""
+        """Reports of a lower sequence may be from before this process wrote; -1: not read yet."""
         self._highest = 0
-        """The last sequence that the store is known to have given."""
+        """The last sequence that the store is known to have assigned."""
         self._written_at: dict[int, int] = {}
         """The sequence at which each part was last written."""
-        self._mended: set[int] = set()
-        """Parts that were mended and have not been seen whole since."""
+        self._corrected: set[int] = set()
+        """Parts that were corrected and not seen correct since."""
         self._again = False
-        """Whether a part differed that had just been mended: something else writes there."""
-        self._last_mend = ""
+        """Whether a part differed that had just been corrected: then something else writes there."""
+        self._last_correction = ""
 
     async def run_once(self, now: datetime) -> Report:
         # Types first: a meter waits at the head end for its type.
@@ -113,14 +114,14 @@ class Project:
         elif time.monotonic() >= self._compare_at_s:
             await self._compare(now)
             self._compare_at_s = time.monotonic() + COMPARE_EVERY_S
-        details = [str(detail) for detail in (self._last_mend, self._types_unwritten()) if detail]
+        details = [str(detail) for detail in (self._last_correction, self._types_unwritten()) if detail]
         return Report(len(due) + brought, detail=" ".join(details), ill=self._again or bool(self._unwritten))
 
     async def _all_again_if_written_otherwise(self) -> None:
-        """Let everything be written anew where another signing key, or an earlier version of Urja, has written it.
+        """Have everything written again where another signing key, or an earlier version of Urja, has written it.
 
-        Head ends take nothing of that, and the comparison would find it as it was written. One entry tells it of all: what
-        is not due was written by the last process, or would have been made due by it.
+        Head ends refuse such entries, and the comparison would find them as they were written. One entry is enough to
+        tell: all others were written by the last process too, or it would have marked them as due.
         """
         example = await self._in_thread(device_entries.sample_written_entry)
         if example is None:
@@ -131,7 +132,9 @@ class Project:
             log.warning("all meters are projected again: they were written or signed otherwise", count=count)
 
     async def _project_types(self, now: datetime) -> int:
-        """Each type's versions that are in force, where they became others, and all of them now and then."""
+        """Write the versions in force of each type where they changed, and all of them from time to time; return how
+        many.
+        """
         if self._types_again_at is None or now >= self._types_again_at:
             self._types.clear()
             self._types_again_at = now + AGAIN
@@ -148,7 +151,7 @@ class Project:
             except BrokerUnavailableError:
                 raise
             except StreamError as refusal:
-                # Such as a bucket that is full: this type's meters wait, and it is tried again; all else goes on.
+                # A full bucket, for example: this type's meters wait and it is tried again; everything else continues.
                 unwritten[name] = str(refusal)
                 continue
             self._types[name] = hashes
@@ -175,7 +178,7 @@ class Project:
             return
         sequence = await self._store.devices_sequence()
         if sequence < self._highest:
-            # Another store, empty or of an earlier day: what was written to the one before says nothing of it.
+            # Another store, empty or of an earlier day: the sequences of the previous one do not apply to it.
             log.warning(
                 "the projection's store was lost or restored", sequence=sequence, before=self._highest
             )
@@ -183,20 +186,20 @@ class Project:
             self._floor = sequence
         self._highest = sequence
         rows = await self._in_thread(assets.written_entries)
-        # What is told of a store that went further is of the one before.
+        # A report with a higher sequence than the store's is about the previous store.
         known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
         self._compared = told
-        self._again = bool(differing & self._mended)
-        self._mended -= known - differing
+        self._again = bool(differing & self._corrected)
+        self._corrected -= known - differing
         if differing:
-            await self._mend(differing, rows, now)
-        said = [alarms.of_registry_copy_conflict(self._last_mend)] if self._again else []
+            await self._correct(differing, rows, now)
+        said = [alarms.of_registry_copy_conflict(self._last_correction)] if self._again else []
         await self._in_thread(alarms.store_alarm, "projection", said, now)
 
     def _judge(
         self, told: Iterable[BucketContents], rows: Sequence[WrittenEntry]
     ) -> tuple[set[int], set[int]]:
-        """The parts of which head ends tell since they were written last, and those that are not as written."""
+        """The parts that head ends report on since their last write, and those of them that are not as written."""
         expected = digests_of_parts((row.key, row.digest) for row in rows)
         changing = {part_of(row.key) for row in rows if row.is_due}
         known: set[int] = set()
@@ -211,16 +214,16 @@ class Project:
             differing |= {part for part in new if one.parts[part] != expected[part]}
         return known, differing
 
-    async def _mend(self, parts: set[int], rows: Iterable[WrittenEntry], now: datetime) -> None:
+    async def _correct(self, parts: set[int], rows: Iterable[WrittenEntry], now: datetime) -> None:
         own = {row.key: row.device_id for row in rows if part_of(row.key) in parts}
         strange = [key for key in await self._store.device_keys() if part_of(key) in parts and key not in own]
         for key in strange:
             self._wrote(key, await self._store.delete_device(key))
         written = await self._in_thread(operations.mark_written_due, list(own.values()))
-        self._mended |= parts
+        self._corrected |= parts
         _MENDED.labels("written").inc(written)
         _MENDED.labels("removed").inc(len(strange))
-        self._last_mend = alarms.of_registry_copy_repair(
+        self._last_correction = alarms.of_registry_copy_repair(
             parts=len(parts), written=written, removed=len(strange), now=now
         )
         log.error(

@@ -1,7 +1,8 @@
-"""The pipeline's stage `prove`: the laws of the books, each local day, and what they have found, on record.
+"""The pipeline's stage `prove`: the ledger's conservation laws are checked each local day and their result is
+recorded.
 
-A run goes on from the last one in which every law held: entries that its head covers are not gone through again. On
-the first of a month, and where nothing was ever proven, the whole is.
+A run continues from the last one in which every law held: entries covered by its head are not checked again. On the
+first of a month, and where no run has held yet, everything is checked.
 """
 
 import time
@@ -20,12 +21,13 @@ from urja.pipeline.stage import Report
 log = structlog.get_logger()
 
 PROVE_AFTER: Final = timedelta(hours=2)
-"""After midnight: the day is closed and sealed by then."""
+"""Time after midnight at which the day is closed and sealed."""
 REST: Final = 20
-"""Where days are short, a run is followed by a rest of so many times its length."""
+"""Where days are short (fast business time), a run is followed by a rest of this many times its duration."""
 
 type Laws = Callable[[int], Mapping[str, Sequence[str]]]
-"""Asks each law, from what a head has proven (0: nothing), for what contradicts it; it has a connection of its own."""
+"""Checks each law from a head's position (0: from the beginning) and returns the contradictions by law; uses a
+connection of its own."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class Prover:
     _rest_until_s: float = field(default=0.0, init=False)
 
     def run_once(self, now: datetime) -> Report:
-        """Ask the laws where that has not been done on this local day."""
+        """Check the laws where that has not been done on this local day."""
         day = local_day(now - PROVE_AFTER, self.zone)
         if day == self._proven or time.monotonic() < self._rest_until_s:
             return self._last
@@ -50,7 +52,7 @@ class Prover:
         return self._last
 
     def _ask(self, day: date, now: datetime, last: proofs.LawRun | None) -> proofs.LawRun:
-        # Of the same month: what is older was gone through whole since.
+        # Within one month a run continues; the first run of a month checks everything.
         first = 0 if last is None or day.replace(day=1) > last.day else proofs.proven_to()
         reached = proofs.sealed_to()
         began_s = time.monotonic()

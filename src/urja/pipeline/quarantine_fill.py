@@ -1,4 +1,6 @@
-"""The stage `quarantine`: watches how full the quarantine is, and says so where a person has to see to it."""
+"""The pipeline's stage `quarantine`: watches how full the quarantine is, and raises an alarm where an operator must
+act.
+"""
 
 from datetime import datetime
 from typing import Protocol
@@ -24,7 +26,7 @@ class Broker(Protocol):
 
 
 class QuarantineFill:
-    """The stage. `in_thread` runs a function where Django's connection is."""
+    """The stage. `in_thread` runs a function in the thread with Django's connection."""
 
     def __init__(self, broker: Broker, in_thread: InThread) -> None:
         self._broker = broker

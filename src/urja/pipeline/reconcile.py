@@ -1,9 +1,9 @@
-"""The pipeline's stage `reconcile`: the gateway's settlement report of each day, held against our books.
+"""The pipeline's stage `reconcile`: the gateway's settlement report of each day, compared with the ledger.
 
-A settlement day's report is had again and again while the day lasts, for a gateway may settle several times, and a
-last time some hours after its end: then the day is closed. Days are asked in their order, from that of the oldest
-payment that stands in no settlement, so that after a stop nothing is left out. Rows are stored under the gateway's
-ids; whatever comes twice changes nothing.
+The report of a settlement day is fetched repeatedly during the day, because a gateway may settle several times, and a
+last time some hours after its end; then the day is closed. Days are fetched in order from that of the oldest payment
+without a settlement, so that none is left out after a stop. Rows are stored under the gateway's ids; repeated rows
+change nothing.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 ASK_EVERY: Final = timedelta(minutes=15)
 CLOSED_AFTER: Final = timedelta(hours=6)
-"""After a day's end its report is had a last time."""
+"""Time after a day's end at which its report is fetched for the last time."""
 DAYS_AT_ONCE: Final = 5
 LEAST_PAUSE_WALL_S: Final = 1.0
 NO_ANSWER_PAUSE_WALL_S: Final = 5.0
@@ -30,17 +30,17 @@ NO_ANSWER_PAUSE_WALL_S: Final = 5.0
 
 @dataclass(slots=True)
 class Reconciler:
-    """One gateway's stage, synchronous. `speed`: business seconds a second."""
+    """The stage for one gateway, synchronous. `speed`: business seconds in a real second."""
 
     gateway: Gateway
     zone: ZoneInfo
     within: timedelta
-    """What was paid is to be in a settlement after this time."""
+    """The time within which a payment should be in a settlement."""
     speed: float = 1.0
     _next_at: datetime | None = field(default=None, init=False)
 
     def run_once(self, now: datetime) -> Report:
-        """Have what reports are due, and hold them against the books."""
+        """Fetch due reports and compare them with the ledger."""
         if self._next_at is not None and now < self._next_at:
             return Report()
         self._begin_days(now)
@@ -51,8 +51,8 @@ class Reconciler:
             try:
                 stored += self._have(day, now)
             except (GatewayAwayError, GatewayRefusedError) as failure:
-                # In their order: what a later day's report says is judged when the earlier ones are there.
-                error = f"the settlement report of {day} cannot be had: {failure}"
+                # In their order: a later day's report can be judged only when the earlier ones are stored.
+                error = f"the settlement report of {day} cannot be fetched: {failure}"
                 reconciliation.record_report_error(self.gateway.name, day, str(failure))
                 if isinstance(failure, GatewayAwayError):
                     pause = timedelta(seconds=NO_ANSWER_PAUSE_WALL_S * self.speed)
@@ -60,13 +60,13 @@ class Reconciler:
         known_to = reconciliation.reports_reach_to(self.gateway.name, now)
         found = reconciliation.reconcile(self.gateway.name, now, known_to - self.within)
         if error:
-            log.warning("settlements not had", error=error)
-        # After a stop of many days there are more: they need not wait for each other.
+            log.warning("settlement report not fetched", error=error)
+        # After a stop of many days there are more reports, which need not wait for the next interval.
         self._next_at = now if len(days) == DAYS_AT_ONCE and not error else now + pause
         return Report(stored + found.matched + found.opened + found.closed, detail=error)
 
     def _begin_days(self, now: datetime) -> None:
-        """A report for each day up to today, beginning with the oldest payment that nobody has paid out."""
+        """Expect a report for each day up to today, from that of the oldest payment without a settlement."""
         today = now.astimezone(self.zone).date()
         known = reconciliation.last_report(self.gateway.name)
         if known is not None:
@@ -84,7 +84,7 @@ class Reconciler:
         ended = now >= self._end_of(day) + CLOSED_AFTER
         reconciliation.record_report(self.gateway.name, day, now, ended=ended)
         if stored or ended:
-            log.info("settlements had", day=str(day), rows=len(facts), new=stored, closed=ended)
+            log.info("settlement report fetched", day=str(day), rows=len(facts), new=stored, closed=ended)
         return stored
 
     def _end_of(self, day: date) -> datetime:

@@ -1,7 +1,7 @@
-"""The pipeline's stage `register`: what was asked for through the web is done, in order, and answered.
+"""The pipeline's stage `register`: operations requested through the web are performed, in order, and answered.
 
-The web's role can change nothing in the registry, so this is the one hand that does; commands at the box have the
-owner's. Whoever waits for an answer hears of it at its commit (`urja.apps.journal.requests`).
+The web's role can change nothing in the registry, so this stage is the only one that does; commands on the host run
+with the owner's rights. A waiting request hears of its answer at the commit (`urja.apps.journal.requests`).
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ AT_ONCE: Final = 100
 
 
 def run_once(now: datetime) -> Report:
-    """Answer what waits at `now`."""
+    """Answer the requests that wait at `now`."""
     done = 0
     while (
         done < AT_ONCE

@@ -1,6 +1,6 @@
-"""The stage `releases`: what head ends hold above their ceilings into the database, and releases to them.
+"""The pipeline's stage `releases`: disconnections held by head ends are recorded, and releases are passed to them.
 
-A carrier: it judges nothing. The head end verifies the passkeys of a release itself.
+It only carries messages and judges nothing: the head end verifies the passkeys of a release itself.
 """
 
 from datetime import datetime
@@ -16,14 +16,14 @@ log = structlog.get_logger()
 
 
 class HeadEnds(Protocol):
-    """What the broker carries between the pipeline and the head ends."""
+    """The messages between the pipeline and the head ends, carried by the broker."""
 
     async def held_cuts(self) -> list[HeldDisconnections]: ...
     async def ask_releases(self, asked: list[ReleaseRequest]) -> int: ...
 
 
 class ReleaseCuts:
-    """The stage. `in_thread` runs a function where Django's connection is."""
+    """The stage. `in_thread` runs a function in the thread with Django's connection."""
 
     def __init__(self, headends: HeadEnds, in_thread: InThread) -> None:
         self._headends = headends
@@ -40,12 +40,12 @@ class ReleaseCuts:
         if asked != self._asked:
             await self._headends.ask_releases(asked)
             self._asked = asked
-            log.info("releases of held cuts asked", releases=[one.release.id for one in asked])
+            log.info("releases of held disconnections requested", releases=[one.release.id for one in asked])
         return Report(moved, lag=sum(one.cuts for one in told), detail=_sentence(told))
 
 
 def _sentence(told: list[HeldDisconnections]) -> str:
-    """For `urja status`: what is held, and what is missing to release it."""
+    """For `urja status`: how many disconnections are held, and what is missing to release them."""
     held = sum(one.cuts for one in told)
     if not held:
         return ""

@@ -1,7 +1,8 @@
-"""After a restore each load switch is asked for its state, once; where it is not what the database says, a person looks.
+"""After a restore each load switch is read once; where its state differs from the database, a work order for
+inspection is opened.
 
-The database knows the switches as they were at the copy. What was ordered since is lost with its reason: a switch that is found
-off may have been opened for danger to life, so that nothing is switched by this.
+The database knows the switches as they were at the copy. Orders after it are lost with their reasons: a switch that
+is found open may have been opened because of danger to life, so nothing is switched automatically.
 """
 
 import secrets
@@ -20,9 +21,9 @@ from urja.base.ids import new_correlation
 log = structlog.get_logger()
 
 UNDER_WAY: Final = 500
-"""So many switches are asked at any time."""
+"""Switches that are read at any time."""
 WITHIN: Final = timedelta(hours=2)
-"""A meter that cannot be reached for so long is not asked any more: its place is another's."""
+"""A meter that cannot be reached within this time is not read any more, and another takes its place."""
 _OUTPUT: Final = {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
 """The output state of the disconnect control (IEC 62056-6-2, 4.5.8)."""
 
@@ -46,11 +47,12 @@ WHERE c.kind = 'read_object' AND c.reason = %(reason)s AND c.state = 'confirmed'
         AND (w.closed_at IS NULL OR w.asked->>'restore' = %(restore)s))
 ORDER BY c.device_id
 """
-"""A switch that nothing was ever told of is connected for all that is known. What is neither true nor false differs from nothing."""
+"""A switch without any confirmed order counts as connected. A value that is neither true nor false differs from
+nothing."""
 
 
 def check_switches(now: datetime, wall_ms: int) -> int:
-    """Ask, and send somebody where a switch is not as it should be; how many switches differ."""
+    """Read switches, and open a work order where one differs from the database; return how many differ."""
     return sum(_look(restore_id, now, wall_ms) for restore_id in recoveries.with_relays_unread())
 
 

@@ -1,8 +1,8 @@
-"""The pipeline's process: each stage in a loop of its own, until the process is told to stop.
+"""The pipeline's process: each stage in a loop of its own, until the process is stopped.
 
-A stage that fails because something it needs is away (database, broker) is tried again with growing pauses; it
-is logged, and `/readyz` says what is waited for. A programmer's mistake is not caught: it ends the process, and
-the supervisor starts it anew.
+A stage that fails because a service it needs is not available (database, broker) is tried again with growing pauses;
+the failure is logged, and `/readyz` says what is waited for. A programming error is not caught: it ends the process,
+and the supervisor restarts it.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ UNAVAILABLE_ERRORS: Final = (
     OSError,
     TimeoutError,
 )
-"""What a stage may fail with because of others: database or broker away, full, or restarting."""
+"""Failures of a stage that others cause: database or broker not available, full, or restarting."""
 
 _RUNS = Counter("urja_stage_runs", "Runs of a stage", ["stage", "result"])
 _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
@@ -51,7 +51,7 @@ _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
 
 @dataclass(slots=True)
 class StageProgress:
-    """What is known of one stage, for people and for the supervisor."""
+    """The state of one stage, for operators and for the supervisor."""
 
     name: str
     runs: int = 0
@@ -61,9 +61,9 @@ class StageProgress:
     lag: int | None = None
     done: int = 0
     detail: str = ""
-    """What the last run had to say, such as why there is nothing that it could do, and what is held back."""
+    """The last run's message, such as why it could do nothing, and what is held back."""
     ill: bool = False
-    """Whether that has to be seen to by a person."""
+    """Whether that needs an operator."""
     held: frozenset[str] = frozenset()
     """Why accounts are held back."""
 
@@ -84,7 +84,7 @@ class StageProgress:
         self.error = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
 
     def described(self) -> dict[str, Any]:
-        """For `/status`."""
+        """The state for `/status`."""
         return {
             "runs": self.runs,
             "done": self.done,
@@ -107,7 +107,7 @@ class StageProgress:
 
 @dataclass(slots=True)
 class StageLoop:
-    """Runs one stage again and again."""
+    """Runs one stage repeatedly."""
 
     stage: Stage
     clock: Clock
@@ -117,12 +117,12 @@ class StageLoop:
         self.progress = StageProgress(self.stage.name)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until `stopping` is set; a run that has begun is finished."""
+        """Run until `stopping` is set; a run that has begun is finished."""
         while not stopping.is_set():
             await _pause(stopping, await self.once())
 
     async def once(self) -> float:
-        """One run; how many seconds to rest after it."""
+        """Run once; return how many seconds to rest after it."""
         now = self.clock.now()
         try:
             report = await self.stage.run_once(now)
@@ -140,7 +140,7 @@ class StageLoop:
 
 
 async def run_pipeline(given: PipelineContext) -> None:
-    """Run all stages until SIGTERM or SIGINT. Django is set up for the pipeline's role by the caller."""
+    """Run all stages until SIGTERM or SIGINT. The caller sets Django up for the pipeline's role."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -179,7 +179,7 @@ async def run_pipeline(given: PipelineContext) -> None:
 
 
 async def _connected(secrets: PipelineSecrets, stopping: asyncio.Event) -> stream.Broker | None:
-    """The broker, as soon as it answers; none if the process is told to stop before."""
+    """The broker, as soon as it answers; None if the process is stopped before."""
     while not stopping.is_set():
         try:
             return await stream.connect(

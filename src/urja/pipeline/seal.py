@@ -1,8 +1,8 @@
-"""The pipeline's stage `seal`: at the close of each local day what was posted and recorded goes into the signed log.
+"""The pipeline's stage `seal`: at the close of each local day, the day's entries and reads go into the signed log.
 
-A day is sealed some minutes after its end: its entries are those that were posted by then with a time before midnight,
-its reads those that were recorded since the seal before. After a stop of several days one head covers them all. Heads
-are exported to a directory, where a file that is there already is never written over.
+A day is sealed some minutes after its end: its entries are those posted by then with a time before midnight, its
+reads those recorded since the previous seal. After a stop of several days one head covers them all. Heads are
+exported to a directory, where an existing file is never overwritten.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from urja.pipeline.stage import Report
 log = structlog.get_logger()
 
 SEAL_AFTER: Final = timedelta(minutes=5)
-"""After midnight: what was begun before it is committed by then."""
+"""Time after midnight at which transactions that began before it are committed."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Sealer:
     _detail: str = field(default="", init=False)
 
     def run_once(self, now: datetime) -> Report:
-        """Seal the last day that has ended, where it is not sealed yet; first the one whose close was begun."""
+        """Seal the last day that has ended, unless it is sealed; first a close that was begun and not finished."""
         day = local_day(now - SEAL_AFTER, self.zone) - ONE_DAY
         if self._sealed is not None and day <= self._sealed:
             return Report(detail=self._detail, ill=bool(self._detail))
@@ -48,7 +48,7 @@ class Sealer:
         except OperationalError as error:
             if not isinstance(error.__cause__, LockNotAvailable):
                 raise
-            # Writers are not kept waiting: it is asked for again between two of them.
+            # Writers are not kept waiting: the lock is tried again in the next run.
             return Report(detail="waits for the writers of reads")
         if period is None:
             self._sealed = day
@@ -62,7 +62,7 @@ class Sealer:
 
     @staticmethod
     def _due(day: date, now: datetime) -> signed_log.Period | None:
-        """The close that was begun and not ended, else that of the day."""
+        """The close that was begun and not ended, otherwise that of the day; None where it is sealed."""
         if (begun := signed_log.unsigned()) is not None:
             return begun
         last = signed_log.last_day()

@@ -1,4 +1,4 @@
-"""What the stages of the pipeline have in common."""
+"""The types that all stages of the pipeline share."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -15,37 +15,37 @@ from urja.stream.errors import StreamError
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one run of a stage did."""
+    """The result of one run of a stage."""
 
     done: int = 0
-    """How many things it dealt with; zero sends the stage to rest for a while."""
+    """Number of things handled; after zero the stage rests for a while."""
     lag: int | None = None
-    """How many things wait for it, where it knows."""
+    """Number of things that wait for the stage, where it is known."""
     detail: str = ""
     ill: bool = False
-    """Whether `detail` says of something that a person has to see to."""
+    """Whether `detail` describes something that needs an operator."""
     held: Collection[str] | None = None
-    """Of each account that is held back: why, and what to do; None where the run did not look at all accounts."""
+    """For each account that is held back: why, and what to do; None where the run did not check all accounts."""
 
 
 type RunOnce = Callable[[datetime], Awaitable[Report]]
-"""Does what there is to do at a business instant. Any failure leaves everything as it was."""
+"""Handles all that is due at a business instant. A failure leaves everything unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the pipeline: it takes what has been recorded since, and records what follows from it."""
+    """One step of the pipeline: it reads what was recorded since its last run, and records what follows from it."""
 
     name: str
     thread: str
-    """Where it asks the database."""
+    """The thread in which it uses the database."""
     rest_s: float
-    """Pause after a run that found nothing to do."""
+    """Seconds of pause after a run that found nothing to do."""
     run_once: RunOnce
 
 
 class InThread(Protocol):
-    """Calls a function in a thread: where Django's connection is, or in any."""
+    """Calls a function in a thread: the one with Django's connection, or any."""
 
     async def __call__[**P, T](
         self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
@@ -53,19 +53,23 @@ class InThread(Protocol):
 
 
 def with_wall_time[T](run: Callable[[datetime, int], T]) -> Callable[[datetime], T]:
-    """A run that also notes real time, in Unix milliseconds: what the chain from paid to powered is measured by."""
+    """A run that is also given real time, in Unix milliseconds, by which the chain from payment to reconnection is
+    measured.
+    """
     return lambda now: run(now, wall_now_ms())
 
 
 class StageConnection:
-    """A stage's own database connection: opened when needed, thrown away after a failure."""
+    """A stage's own database connection: opened when needed, dropped after a failure."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._connection: psycopg.Connection | None = None
 
     def get(self) -> psycopg.Connection:
-        """The connection, fresh if the last one broke; raises psycopg.OperationalError while the database is away."""
+        """The connection, a new one if the last one broke. Raises psycopg.OperationalError while the database is not
+        available.
+        """
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._conninfo, autocommit=True)
         return self._connection
@@ -78,10 +82,10 @@ class StageConnection:
 
 @contextlib.asynccontextmanager
 async def acknowledging[T](deliveries: list[Delivery[T]]) -> AsyncIterator[list[T]]:
-    """The bodies of messages, acknowledged once the block has ended: what it did is committed by then.
+    """The bodies of messages, which are acknowledged once the block has ended: its work is committed by then.
 
-    Where it fails they are handed back, and come again at once, not after the consumer's wait. Where the broker is away
-    too, that wait does the same.
+    If the block fails, they are handed back and delivered again at once, not after the consumer's wait. If the broker
+    is not available either, that wait has the same effect.
     """
     try:
         yield [delivery.body for delivery in deliveries]

@@ -1,7 +1,8 @@
-"""The stages of the pipeline, in one table: on which thread each asks the database, and how long it rests.
+"""The stages of the pipeline in one table: the thread in which each uses the database, and how long it rests.
 
-A thread holds one connection, and the stages of one thread take turns. A stage that is written `on.runs(...)` is synchronous
-and runs in its thread as a whole; others wait for the broker or for a service in the event loop, and are given the thread.
+A thread holds one connection, and the stages of one thread take turns. A stage written as `on.runs(...)` is
+synchronous and runs in its thread as a whole; others wait for the broker or for a service in the event loop, and are
+given the thread.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,25 +42,25 @@ from urja.stream.broker import Broker
 from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS
 
 AWAITED_REST_S: Final = 0.1
-"""Of what people wait for: light after a payment, an answer to a form."""
+"""For stages that people wait for: a reconnection after a payment, an answer to a form."""
 JOBS_REST_S: Final = 0.25
 WATCH_REST_S: Final = 10.0
 FORGET_REST_S: Final = 3600.0
 
 
 type StageRow = tuple[str, str, float, Callable[[DjangoThread], RunOnce]]
-"""A stage's name, its thread, its rest, and how it is made on that thread."""
+"""A stage's name, its thread, its rest in seconds, and the function that makes it on that thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """What the stages work with, and for."""
+    """Settings, secrets and services that the stages need."""
 
     settings: Settings
     secrets: PipelineSecrets
     clock: Clock
     heads: Path
-    """The directory that takes the signed heads."""
+    """The directory for the signed heads."""
     laws: Laws
     places: Sequence[Path]
     """Directories whose file systems are watched."""
@@ -68,7 +69,7 @@ class PipelineContext:
 async def build_stages(
     given: PipelineContext, broker: Broker, thread: Callable[[str], DjangoThread], stack: AsyncExitStack
 ) -> list[Stage]:
-    """All stages. `thread` gives the thread of a name; what stages open themselves is closed with the stack."""
+    """All stages. `thread` returns the thread of a name; resources that stages open are closed with `stack`."""
     settings, clock, key = given.settings, given.clock, given.secrets.signing_key
     zone, rest_s = ZoneInfo(settings.utility.timezone), settings.pipeline.interval_s
     readings, outcomes = await broker.consume(READINGS), await broker.consume(OUTCOMES)
@@ -102,7 +103,7 @@ async def build_stages(
         return stage.run_once
 
     table: list[StageRow] = [
-        # Waiting for messages is its rest.
+        # Its rest is the wait for messages.
         ("ingest", "ingest", 0.0, ingest),
         ("gaps", "gaps", gaps_rest_s, gaps),
         ("project", "main", rest_s, project),
@@ -111,22 +112,23 @@ async def build_stages(
         ("post", "main", rest_s, lambda on: on.runs(partial(post.run_once, cutoff=cutoff))),
         ("display", "main", rest_s, lambda on: on.runs(with_wall_time(Display(zone).run_once))),
         ("configure", "main", rest_s, lambda on: on.runs(with_wall_time(Configure().run_once))),
-        # Neither a payment nor a command waits for a day's close.
+        # A thread of its own: neither a payment nor a command may wait for a day's close.
         ("decide", "decide", AWAITED_REST_S, lambda on: on.runs(Decide(rest_s).run_once)),
         ("dispatch", "commands", AWAITED_REST_S, dispatch),
         ("releases", "commands", rest_s, lambda on: ReleaseCuts(broker, on).run_once),
-        # Nothing waits for a gateway, nor one gateway for another, nor for a message service or a mail relay.
+        # Threads of their own: no stage may wait for a gateway, a message service or a mail relay, nor one gateway for
+        # another.
         *(row for name in gateways.names() for row in _of_gateway(name, given)),
         ("notify", "notify", rest_s, notify),
         ("approve", "approve", AWAITED_REST_S, lambda on: on.runs(approve.run_once)),
         ("addresses", "mail", rest_s, lambda on: on.runs(EmailChanges(sender).run_once)),
         ("forget_sign_ins", "mail", FORGET_REST_S, lambda on: on.runs(_forget_sign_ins)),
-        # A request from a page waits for other requests alone, and not for jobs over thousands of meters.
+        # A request from a page waits for other requests only, not for jobs over thousands of meters.
         ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
         ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall_time(commission.run_once))),
         ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
         ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.delete_old, kept=kept))),
-        # What goes over a day's rows takes its time.
+        # Stages that read all rows of a day take long.
         ("seal", "seal", rest_s, lambda on: on.runs(sealer.run_once)),
         ("prove", "prove", rest_s, lambda on: on.runs(prover.run_once)),
     ]
@@ -145,10 +147,12 @@ def _of_gateway(name: str, given: PipelineContext) -> Iterator[StageRow]:
 
 
 def _forget_sign_ins(_now: datetime) -> Report:
-    """By the wall's clock: they are stamped by it."""
+    """Delete old sign-ins by real time, because they are stamped by it."""
     return delete_old_sign_ins(WallClock().now())
 
 
 def _look_every_s(speed: float) -> float:
-    """Gaps are looked for each business minute, at least every half a minute: a look goes over every meter."""
+    """Seconds between two searches for gaps: a business minute, at most half a minute, because a search covers every
+    meter.
+    """
     return min(30.0, 60.0 / speed) if speed > 0 else 0.0

@@ -1,7 +1,7 @@
-"""Places where somebody has an agreement and no billing meter hangs: somebody is sent to look, once.
+"""Service points with an agreement and no billing meter: a work order for inspection is opened for each, once.
 
-Nothing is counted there and only what is charged by day goes on, so no reading ever tells of it. The order is withdrawn
-when a meter hangs there again, or nobody has an agreement any more.
+Energy is not metered there and only daily charges go on, so no reading ever shows it. The work order is withdrawn
+when a meter is installed again, or the agreement ends.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ SELECT found.service_point_id, found.since FROM (
         AND NOT {_HANGS.format(place="a.service_point_id")}
 ) found WHERE NOT EXISTS (
     SELECT FROM work.order w WHERE w.service_point_id = found.service_point_id AND (
-        -- Told before, also where somebody has closed it; or somebody is on the way with a meter.
+        -- An order was opened for it before, even if it is closed by now; or a meter is to be installed there.
         (w.kind = 'inspect' AND (w.asked->>'unmetered_since')::timestamptz = found.since)
         OR (w.kind IN ('install', 'exchange') AND w.closed_at IS NULL))
 ) ORDER BY 1
@@ -45,15 +45,15 @@ ORDER BY 1
 
 
 def open_inspections(bucket: int, now: datetime) -> int:
-    """Tell of the places of a bucket that nobody was told of; how many."""
+    """Open work orders for the unmetered service points of a bucket that have none; return how many."""
     parameters = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
     with connection.cursor() as cursor:
         cursor.execute(_MENDED, parameters)
         mended = cursor.fetchall()
         cursor.execute(_UNTOLD, parameters)
         untold = cursor.fetchall()
-    for order_id, hangs in mended:
-        why = "a billing meter hangs there again" if hangs else "nobody has an agreement there any more"
+    for order_id, installed in mended:
+        why = "a billing meter is installed again" if installed else "the agreement has ended"
         work.withdraw(order_id, now, why)
     for place_id, since in untold:
         work.open_order(

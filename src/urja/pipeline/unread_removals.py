@@ -1,6 +1,6 @@
-"""Meters that were taken away unread: somebody is told, once, that an account waits for their last register.
+"""Meters that were removed unread: a work order says, once, that an account waits for their final read.
 
-The order is withdrawn when the register is known: read after all, by blocks that came late, or estimated.
+The order is withdrawn when the register is known: read later, from late intervals, or estimated.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +22,9 @@ WHERE id >= %s AND id < %s AND kind = 'inspect' AND asked ? 'unread_since'
 
 
 def open_inspections(bucket: int, now: datetime, cutoff: timedelta) -> int:
-    """Tell of the meters of a bucket that nobody was told of; how many. Blocks may come until the cut-off."""
+    """Open work orders for the meters of a bucket that have none; return how many. Intervals may come until the
+    cut-off.
+    """
     waiting = {
         (one.device_id, one.removed_at): one for one in missing_final_reads.in_bucket(bucket, now - cutoff)
     }

@@ -29,7 +29,7 @@ _NOT_NOW: Final = frozenset({"waits_for_window", "protected_hours", "protected_d
 
 
 def carry_out(item: AccountDecision, moment: RunContext) -> tuple[AccountDecision, Counter[str]]:
-    """Do what a decision asks for; counts `errands` that were opened and `called_back` that were withdrawn."""
+    """Do what a decision asks for; counts `work_orders` that were opened and `called_back` that were withdrawn."""
     known, decision = item.known, item.decision
     if decision.restore is not None:
         _clear(known, moment)
@@ -96,7 +96,7 @@ def _send(known: AccountSnapshot, kind: WorkOrderKind, reason: Reason, moment: R
             opened_at=moment.now,
             asked={"account_id": known.account_id, "reason": reason.to_json()},
         )
-        counts["errands"] = 1
+        counts["work_orders"] = 1
     return counts
 
 

@@ -214,7 +214,7 @@ def test_a_payment_that_no_webhook_and_no_answer_told_of(till, run):
     payment = till.shop.payments_of(order.provider_order_id)[0]["id"]
     assert kept() == [(payment, "settled_unknown", 20_000)]
     assert [line["reason"] for line in logs if line["event"] == "settlement differs"] == ["settled_unknown"]
-    till.collector.silent_until = None
+    till.collector.no_query_before = None
     till.collect()
     run()
     assert kept() == []
@@ -228,7 +228,7 @@ def _learn_only(till, order):
     Order.objects.exclude(id=order.id).update(ask_at=None)
     till.collect()
     Order.objects.exclude(id=order.id).update(ask_at=till.shop.now)
-    till.collector.silent_until = till.shop.now + timedelta(days=1)
+    till.collector.no_query_before = till.shop.now + timedelta(days=1)
 
 
 def told_as(reconciler, monkeypatch, **changes):

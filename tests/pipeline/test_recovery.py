@@ -84,13 +84,13 @@ def test_a_gateway_that_does_not_answer_is_asked_again(till, monkeypatch):
             raise error
 
         monkeypatch.setattr(till.gateway.client, "payments_since", away)
-        till.collector.silent_until = None
+        till.collector.no_query_before = None
         restore(till.shop.now)
         till.collect()
         assert not unfinished().gateway_asked
     monkeypatch.setattr(till.gateway.client, "payments_since", ask)
     till.shop.move(minutes=1)
-    till.collector.silent_until = None
+    till.collector.no_query_before = None
     till.collect()
     assert unfinished().gateway_asked
 

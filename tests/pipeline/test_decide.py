@@ -785,7 +785,7 @@ def test_a_new_version_is_looked_at_on_its_day(house):
 def test_balances_of_many_are_those_of_each(street_of_five):
     from urja.apps.billing.balances import fresh_balances
     from urja.apps.billing.queries import fresh_balance
-    from urja.apps.contracts.models import Agreement
+    from urja.apps.contracts.queries import agreements
 
     place = street_of_five
     for house in range(5):
@@ -797,7 +797,7 @@ def test_balances_of_many_are_those_of_each(street_of_five):
             place.connection, street.registers(place.houses[house], (place.at(2, 0), 19_000))
         )
     place.go(place.at(2, 2))
-    many = fresh_balances(list(Agreement.objects.all()), place.now)
+    many = fresh_balances(agreements(house.agreement_id for house in place.houses), place.now)
     for account_id, found in many.items():
         one = fresh_balance(account_id, place.now)
         assert (found.balance_minor, found.ledger_minor, found.last_seq, found.as_of) == (

@@ -314,6 +314,41 @@ class TestWhatPeopleSee:
             assert rated
         assert seen == {old["account_id"]: 200, new["account_id"]: 12_000}
 
+    def test_agreements_and_all_their_terms_are_values_of_one_statement(self, vacant, connection):
+        from django.db import connection as web
+        from django.test.utils import CaptureQueriesContext
+
+        from urja.apps.contracts import queries as contracts
+        from urja.usecases.operations import ChangeLoad
+
+        do(moving_in(), COMMISSIONED)
+        Meter(connection).blocks(COMMISSIONED, *[10] * 22)
+        do(moving_out(at=NOON), NOON + HOUR)
+        do(moving_in(at=NOON, email="b@example.org", name="Bela"), NOON + HOUR)
+        later = START + 5 * DAY
+        day = (later + 6 * HOUR).date()
+        do(ChangeLoad(consumer_number="C-1", effective_on=day, sanctioned_load_w=3000), NOON + HOUR)
+        first, second = agreements()
+        accounts = [second.account_id, first.account_id]
+        with CaptureQueriesContext(web) as sent:
+            both = contracts.agreements([second.id, first.id])
+        assert len(sent) == 1
+        for value, row in zip(both, (first, second), strict=True):
+            for name in set(value.__slots__) - {"follows_at", "all_terms"}:
+                assert getattr(value, name) == getattr(row, name), name
+            for terms, one in zip(value.all_terms, row.all_terms, strict=True):
+                assert all(getattr(terms, name) == getattr(one, name) for name in terms.__slots__)
+        assert [one.follows_at for one in both] == [None, NOON]
+        new = both[1]
+        loads_w = [new.terms_at(at).sanctioned_load_w for at in (START, NOON, later, later + 30 * DAY)]
+        assert loads_w == [5000, 5000, 3000, 3000]
+        assert contracts.of_service_point(new.service_point_id) == both[::-1]
+        assert contracts.in_force(accounts, NOON - HOUR) == both[:1]
+        assert contracts.in_force(accounts, NOON) == both[1:]
+        assert contracts.last_begun(accounts, NOON) == sorted(both, key=lambda one: one.account_id)
+        assert contracts.agreement_at(first.account_id, NOON + DAY) == both[0]
+        assert contracts.agreement_at(second.account_id, NOON - HOUR) is None
+
 
 class TestOwnership:
     def test_the_same_energy_is_somebody_elses_from_an_instant_on(self, vacant, connection):

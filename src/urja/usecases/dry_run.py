@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 from django.db import connection, transaction
+from django.db.models import Q
 
 from urja.apps.billing import queries as billing, usage
 from urja.apps.commands.kinds import UNFINISHED
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.kinds import Agreement
+from urja.apps.contracts.models import Agreement as AgreementRow
 from urja.apps.journal.operation import UseCase
 from urja.apps.notices.models import Notice
 from urja.apps.rulebook.queries import tariffs
@@ -215,10 +217,8 @@ class _Scope:
 
     def agreements(self) -> Iterator[tuple[Agreement, datetime]]:
         """Yield the agreements that exist now, each with the instant from which on its money may differ."""
-        concerned = Agreement.objects.filter(service_point_id__in=self.places) | Agreement.objects.filter(
-            id__in=self.terms
-        )
-        for agreement in contracts.with_terms(concerned.order_by("id")):
+        concerned = AgreementRow.objects.filter(Q(service_point_id__in=self.places) | Q(id__in=self.terms))
+        for agreement in contracts.agreements(concerned.values_list("id", flat=True)):
             since = [self.places.get(agreement.service_point_id), self.terms.get(agreement.id)]
             yield agreement, min(at for at in since if at is not None)
 

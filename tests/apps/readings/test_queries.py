@@ -1,5 +1,6 @@
 """What a person sees of their use, and of nobody else's."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -47,10 +48,9 @@ def test_use_by_day_is_the_register_between_read_midnights(home):
 def test_a_new_tenant_sees_nothing_of_the_old_one(home):
     from urja.apps.readings import queries
 
-    agreement = agreement_of(home)
-    agreement.valid_from = START + timedelta(hours=23)
+    agreement = replace(agreement_of(home), valid_from=START + timedelta(hours=23))
     assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56 + 57
-    agreement.valid_to = START + timedelta(hours=23, minutes=30)
+    agreement = replace(agreement, valid_to=START + timedelta(hours=23, minutes=30))
     assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56
 
 

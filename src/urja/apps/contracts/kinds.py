@@ -1,7 +1,7 @@
 """How supply is paid for and metered, and what other apps see of an agreement."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from django.db.models import TextChoices
 
@@ -18,7 +18,8 @@ class MeteringMode(TextChoices):
     NET = "net"
 
 
-class Terms(Protocol):
+@dataclass(frozen=True, slots=True)
+class Terms:
     """On which terms an agreement holds, for a time (`models.AgreementTerms`)."""
 
     valid_from: datetime
@@ -32,9 +33,11 @@ class Terms(Protocol):
     metering_mode: str
 
 
-class Agreement(Protocol):
-    """Who pays for a service point, for a time (`models.Agreement`)."""
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Who pays for a service point, for a time (`models.Agreement`), with all its terms in their order."""
 
+    all_terms: tuple[Terms, ...]
     id: int
     service_point_id: int
     account_id: int
@@ -42,8 +45,10 @@ class Agreement(Protocol):
     valid_from: datetime
     valid_to: datetime | None
     billing_day: int | None
-    all_terms: tuple[Terms, ...]
     follows_at: datetime | None
+    """When the agreement before it at its service point ended."""
 
     def terms_at(self, at: datetime) -> Terms:
         """The terms at an instant; before the agreement its first, after it its last."""
+        begun = [terms for terms in self.all_terms if terms.valid_from <= at]
+        return begun[-1] if begun else self.all_terms[0]

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import ClassVar
 
 from django.db import models
@@ -44,17 +45,8 @@ class Agreement(Period):
 
     @cached_property
     def all_terms(self) -> tuple["AgreementTerms", ...]:
-        """Its terms in their order; `queries.with_terms` fills it for many agreements at once."""
-        return tuple(self.terms.order_by("valid_from"))
-
-    @cached_property
-    def follows_at(self) -> datetime | None:
-        """When the agreement before it at its service point ended; `queries.with_terms` fills it for many at once."""
-        return (
-            Agreement.objects.filter(service_point_id=self.service_point_id, valid_to__lte=self.valid_from)
-            .aggregate(models.Max("valid_to"))
-            .get("valid_to__max")
-        )
+        """Its terms in their order."""
+        return tuple(sorted(self.terms.all(), key=attrgetter("valid_from")))
 
     def terms_at(self, at: datetime) -> "AgreementTerms":
         """The terms at an instant; before the agreement its first, after it its last."""

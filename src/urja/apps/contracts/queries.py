@@ -2,63 +2,64 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
 
-from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.contracts.kinds import Agreement, Terms
+
+
+def agreements(ids: Iterable[int]) -> list[Agreement]:
+    """The agreements of some keys, in their order."""
+    return _read("SELECT * FROM contracts_agreement WHERE id = ANY(%(ids)s)", "a.id", ids=list(ids))
+
+
+def of_service_point(service_point_id: int) -> list[Agreement]:
+    """The agreements of a service point, the newest first."""
+    of_it = "SELECT * FROM contracts_agreement WHERE service_point_id = %(place)s"
+    return _read(of_it, "a.valid_from DESC", place=service_point_id)
 
 
 def agreement_at(account_id: int, at: datetime) -> Agreement | None:
     """The supply agreement of an account at an instant, or its last one before."""
-    return Agreement.objects.filter(account_id=account_id, valid_from__lte=at).order_by("-valid_from").first()
-
-
-def agreements(ids: Iterable[int]) -> list[Agreement]:
-    """The agreements of some keys, in their order, with their terms."""
-    return with_terms(Agreement.objects.filter(id__in=list(ids)).order_by("id"))
-
-
-def in_force(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """The agreement of each account that holds at an instant, with its terms; where several do the newest."""
-    lasting = Q(valid_to=None) | Q(valid_to__gt=at)
-    return with_terms(_newest(account_ids, at).filter(lasting))
+    return next(iter(last_begun([account_id], at)), None)
 
 
 def last_begun(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """The agreement of each account that began last by an instant, with its terms, also where it has ended."""
-    return with_terms(_newest(account_ids, at))
+    """The agreement of each account that began last by an instant, also where it has ended."""
+    return _read(_NEWEST.format(which="true"), "a.account_id", accounts=list(account_ids), at=at)
 
 
-def _newest(account_ids: Iterable[int], at: datetime) -> QuerySet[Agreement]:
-    begun = Agreement.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
-    return begun.order_by("account_id", "-valid_from").distinct("account_id")
+def in_force(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
+    """The agreement of each account that holds at an instant; where several do the newest."""
+    lasting = "coalesce(valid_to, 'infinity') > %(at)s"
+    return _read(_NEWEST.format(which=lasting), "a.account_id", accounts=list(account_ids), at=at)
 
 
-def with_terms(agreements: Iterable[Agreement]) -> list[Agreement]:
-    """The agreements with their terms and where they follow another, fetched for all at once."""
-    found = list(agreements)
-    terms: dict[int, list[AgreementTerms]] = {agreement.id: [] for agreement in found}
-    for row in AgreementTerms.objects.raw(_TERMS, {"agreements": list(terms)}):
-        terms[row.agreement_id].append(row)
-    for agreement in found:
-        agreement.all_terms = tuple(terms[agreement.id])
-        agreement.follows_at = agreement.all_terms[0].follows_at
-    return found
+_NEWEST = """
+SELECT DISTINCT ON (account_id) * FROM contracts_agreement
+WHERE account_id = ANY(%(accounts)s) AND valid_from <= %(at)s AND {which} ORDER BY account_id, valid_from DESC
+"""
+
+_WITH_TERMS = """
+SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.valid_to, a.billing_day,
+    (SELECT max(b.valid_to) FROM contracts_agreement b
+        WHERE b.service_point_id = a.service_point_id AND b.valid_to <= a.valid_from),
+    t.valid_from, t.valid_to, t.tariff_code, t.sanctioned_load_w, t.category, t.policy, t.payment_mode, t.converted_at,
+    t.metering_mode
+FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
+"""
+_OF_AGREEMENT = 8
+"""So many of its columns are the agreement's own."""
 
 
-FOLLOWS = (
-    "(SELECT max(before.valid_to) FROM contracts_agreement before "
-    "WHERE before.service_point_id = {agreement}.service_point_id AND before.valid_to <= {agreement}.valid_from)"
-)
-"""`Agreement.follows_at`, for a statement that asks for more than this."""
-
-
-_TERMS = f"""
-SELECT t.*, {FOLLOWS.format(agreement="a")} AS follows_at
-FROM contracts_agreement a JOIN contracts_agreement_terms t ON t.agreement_id = a.id
-WHERE a.id = ANY(%(agreements)s) ORDER BY t.agreement_id, t.valid_from
-"""  # noqa: S608 - constants
+def _read(which: str, order: str, **params: Any) -> list[Agreement]:
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_TERMS.format(which=which, order=order), params)
+        rows = groupby(cursor.fetchall(), key=itemgetter(slice(_OF_AGREEMENT)))
+        return [Agreement(tuple(Terms(*row[_OF_AGREEMENT:]) for row in terms), *own) for own, terms in rows]
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:

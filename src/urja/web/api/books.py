@@ -8,14 +8,14 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps.billing import queries as billing
-from urja.apps.contracts.queries import agreement_at
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.identity.queries import personal_reads
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.notices.queries import notices_of
 from urja.apps.overviews.queries import areas, paging, premises, registry, service_points
 from urja.apps.overviews.queries.registry import (
     AccessRow,
-    AgreementRow,
     PersonRow,
     PremiseRow,
     ServicePointRow,
@@ -53,7 +53,7 @@ def readings(ask: Ask) -> answers.Readings:
             "bad-request",
             f"from begins_at to ends_at it is up to {LONGEST.days} days, not {length}; ask in parts",
         )
-    agreement = resources.agreement_in_area(ask)
+    (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     _note(ask, agreement)
     return answers.Readings(
         agreement_id=agreement.id,
@@ -73,7 +73,7 @@ def readings(ask: Ask) -> answers.Readings:
     )
 
 
-def _note(ask: Ask, agreement: AgreementRow) -> None:
+def _note(ask: Ask, agreement: Agreement) -> None:
     """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
         record_personal_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
@@ -204,7 +204,7 @@ def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
     )
 
 
-def _power(agreement: AgreementRow, known: AccountSnapshot | None, now: datetime) -> answers.Power | None:
+def _power(agreement: Agreement, known: AccountSnapshot | None, now: datetime) -> answers.Power | None:
     meter = billing_meter_power(agreement.service_point_id, now)
     if meter is None:
         return None
@@ -229,11 +229,13 @@ def _known(account_id: int, now: datetime) -> AccountSnapshot | None:
     return None if card is None else standings.known_of(card, now)
 
 
-def _account(ask: Ask) -> AgreementRow:
+def _account(ask: Ask) -> Agreement:
     """The agreement of an account in the area: of now, or its last; whose it is is written down."""
     rows = registry.agreements(Q(), account_id=ask.parts["id"])
     lists.one(ask, rows, areas.agreements(ask.area, ask.now), f"account {ask.parts['id']}")
-    agreement = agreement_at(ask.parts["id"], ask.now) or paging.page(rows, 1, key="valid_from")[0]
+    agreement = contracts.agreement_at(ask.parts["id"], ask.now)
+    if agreement is None:
+        (agreement,) = contracts.agreements(one.id for one in paging.page(rows, 1, key="valid_from"))
     _note(ask, agreement)
     return agreement
 

@@ -11,7 +11,6 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.contracts.queries import with_terms
 from urja.apps.identity.queries import personal_reads as reads
 from urja.apps.identity.queries.personal_reads import PersonalReadRow
 from urja.apps.identity.queries.roles import TABLE, roles_allowed, write_scope
@@ -276,7 +275,7 @@ def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
         customer_id=query.consumer,
         at=query.at,
     )
-    return page(ask, rows, lambda found: [agreement_of(one) for one in with_terms(found)])
+    return page(ask, rows.prefetch_related("terms"), lambda found: [agreement_of(one) for one in found])
 
 
 def agreement(ask: Ask) -> answers.Agreement:

@@ -103,6 +103,6 @@ def _resident(agreement: AgreementRow, at: AsOf, caller: Caller, now: datetime) 
     terms = [terms_in_words(one) for one in agreement.all_terms]
     return name, [
         period_in_words(agreement.valid_from, agreement.valid_to),
-        *calendar_in_words(agreement),
+        *calendar_in_words(agreement.billing_day),
         *terms,
     ]

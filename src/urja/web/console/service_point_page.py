@@ -12,6 +12,8 @@ from django.utils.translation import get_language, gettext as _
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
 from urja.apps.books import queries as books
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import Agreement, Terms
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
@@ -20,7 +22,6 @@ from urja.apps.notices import queries as notices
 from urja.apps.overviews.queries import service_points
 from urja.apps.overviews.queries.history import PageStart
 from urja.apps.overviews.queries.registry import (
-    AgreementRow,
     DevicePeriodRow,
     PersonRow,
     PremiseRow,
@@ -150,7 +151,7 @@ def connection_page(
     place: ServicePointRow, caller: Caller, now: datetime, kind: str, before: PageStart | None
 ) -> ConnectionPage:
     """The page; whose personal data it shows is written down."""
-    agreements = service_points.agreements(place.id)
+    agreements = contracts.of_service_point(place.id)
     current = next((one for one in agreements if _holds(one.valid_from, one.valid_to, now)), None)
     last = current or (agreements[0] if agreements else None)
     may = {act for act in Read if caller.area(act) is not None}
@@ -216,12 +217,14 @@ def _holds(valid_from: datetime, valid_to: datetime | None, at: datetime) -> boo
 # -- who lives there -----------------------------------------------------------------------------------------
 
 
-def _residents(agreements: list[AgreementRow], caller: Caller, now: datetime) -> list[Resident]:
+def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> list[Resident]:
     people = _people(agreements, caller, now)
     return [
         Resident(
             name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
-            since=" · ".join([period_in_words(one.valid_from, one.valid_to), *calendar_in_words(one)]),
+            since=" · ".join(
+                [period_in_words(one.valid_from, one.valid_to), *calendar_in_words(one.billing_day)]
+            ),
             now=_holds(one.valid_from, one.valid_to, now),
             terms=[terms_in_words(terms) for terms in reversed(one.all_terms)],
             people=people.get(one.id, [])[1:],
@@ -230,7 +233,7 @@ def _residents(agreements: list[AgreementRow], caller: Caller, now: datetime) ->
     ]
 
 
-def _people(agreements: list[AgreementRow], caller: Caller, now: datetime) -> dict[int, list[str]]:
+def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[int, list[str]]:
     """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
     if caller.area(Read.CONSUMER) is None:
         return {}
@@ -260,14 +263,14 @@ def _reached(person: PersonRow) -> str:
     return " · ".join(filter(None, (person_name(person), person.phone, person.email, person.address)))
 
 
-def calendar_in_words(agreement: AgreementRow) -> list[str]:
+def calendar_in_words(billing_day: int | None) -> list[str]:
     """Where an agreement has a billing calendar of its own, what it is."""
-    if agreement.billing_day is None:
+    if billing_day is None:
         return []
-    return [_("billing periods begin on day %(day)s of a month") % {"day": agreement.billing_day}]
+    return [_("billing periods begin on day %(day)s of a month") % {"day": billing_day}]
 
 
-def terms_in_words(terms: TermsRow) -> str:
+def terms_in_words(terms: Terms | TermsRow) -> str:
     parts = [
         terms.tariff_code,
         _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
@@ -283,7 +286,7 @@ def terms_in_words(terms: TermsRow) -> str:
 # -- supply --------------------------------------------------------------------------------------------------
 
 
-def _supply(current: AgreementRow | None, service_point_id: int, now: datetime) -> SupplyView:
+def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> SupplyView:
     standing = supply.standing(current.account_id) if current else None
     state, words, power = _power(standing, service_point_id, now)
     if current is None:
@@ -326,7 +329,7 @@ def _power(standing: AccountStanding | None, service_point_id: int, now: datetim
     return view.state, wording.power(view.state), view.text
 
 
-def _governed(current: AgreementRow | None, now: datetime) -> str:
+def _governed(current: Agreement | None, now: datetime) -> str:
     policies = policy_book()
     if current is None or not policies:
         return ""
@@ -435,7 +438,7 @@ def _item(item: ConfigurationRow) -> Item:
 # -- money ---------------------------------------------------------------------------------------------------
 
 
-def _money(place: ServicePointRow, agreement: AgreementRow, now: datetime) -> MoneyView:
+def _money(place: ServicePointRow, agreement: Agreement, now: datetime) -> MoneyView:
     reckoned = _calculated(agreement, now)
     currency = books.currencies([agreement.account_id])[agreement.account_id]
     return MoneyView(
@@ -487,7 +490,7 @@ class _BalanceParts:
     parts: list[tuple[str, str]]
 
 
-def _calculated(agreement: AgreementRow, now: datetime) -> _BalanceParts:
+def _calculated(agreement: Agreement, now: datetime) -> _BalanceParts:
     try:
         balance = billing.fresh_balance(agreement.account_id, now, agreement)
     except UnknownTariffError:
@@ -524,7 +527,7 @@ def account_card(place: ServicePointRow, account_id: int) -> AccountCard:
     )
 
 
-def _messages(agreement: AgreementRow, now: datetime) -> list[notice_words.MessageView]:
+def _messages(agreement: Agreement, now: datetime) -> list[notice_words.MessageView]:
     return notice_words.views(notices.notices_of(agreement.account_id, MESSAGES), now)
 
 

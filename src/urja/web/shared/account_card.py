@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.overviews.queries import accounts
 from urja.apps.overviews.queries.accounts import AccountOverview
-from urja.apps.overviews.queries.registry import AgreementRow
 from urja.core.power import LastMessage
 
 
@@ -20,7 +20,7 @@ class AccountCard:
     title: str
     number: str
     href: str
-    agreement: AgreementRow | None
+    agreement: Agreement | None
     mark: int
     ordered: bool
     """Whether anybody has ever begun a recharge."""

@@ -8,7 +8,6 @@ from django.db.models import Q
 
 from urja.apps.assets.models import Configuration, DevicePeriod, Seal
 from urja.apps.contracts.models import Agreement
-from urja.apps.contracts.queries import with_terms
 from urja.apps.identity.queries.access import Area
 from urja.apps.network.models import ServicePoint
 from urja.apps.overviews.queries import areas
@@ -34,16 +33,10 @@ def consumer_number(service_point_id: int) -> str:
     return found.values_list("consumer_number", flat=True).first() or ""
 
 
-def agreements(service_point_id: int) -> list[Agreement]:
-    """Return the agreements of a service point with terms and consumers, newest first."""
-    found = Agreement.objects.filter(service_point_id=service_point_id).order_by("-valid_from")
-    return with_terms(list(found.select_related("customer", "service_point__premise")))
-
-
 def agreements_of_account(account_id: int) -> list[Agreement]:
     """Return the agreements of an account with terms and premises, oldest first."""
     found = Agreement.objects.filter(account_id=account_id).order_by("valid_from")
-    return with_terms(list(found.select_related("service_point__premise")))
+    return list(found.select_related("service_point__premise").prefetch_related("terms"))
 
 
 def was_paid_by(service_point_id: int, account_id: int) -> bool:

@@ -27,7 +27,7 @@ def seen(trees):
             "path": [above.code for above in trees.path(node)],
             "here": [
                 (one.consumer_number, one.phase, one.serial, one.premise, one.purpose)
-                for one in trees.hanging(node, 100)
+                for one in trees.service_points_at(node, 100)
             ],
             "below": {below.code: under(below) for below in trees.children(node)},
         }
@@ -55,7 +55,7 @@ def transformer(code):
 
 
 def numbers(trees, code):
-    return [one.consumer_number for one in trees.hanging(transformer(code), 100)]
+    return [one.consumer_number for one in trees.service_points_at(transformer(code), 100)]
 
 
 def test_a_connection_that_was_moved_is_known_there_from_then_on_and_until_it_was_undone(grid):
@@ -144,8 +144,8 @@ def test_of_an_area_alone(grid):
     mine = list(ServicePoint.objects.filter(consumer_number__in=["C-2", "C-5"]).values_list("id", flat=True))
     trees, node = then(START + DAY, START + DAY), transformer("T1")
     assert trees.counts([node], mine)[node.id].connections == 2
-    assert [one.consumer_number for one in trees.hanging(node, 100, among=mine)] == ["C-2", "C-5"]
-    assert [one.consumer_number for one in trees.hanging(node, 2, "C-2")] == ["C-3", "C-4"]
+    assert [one.consumer_number for one in trees.service_points_at(node, 100, among=mine)] == ["C-2", "C-5"]
+    assert [one.consumer_number for one in trees.service_points_at(node, 2, "C-2")] == ["C-3", "C-4"]
     assert trees.counts([node], []) == {}
 
 

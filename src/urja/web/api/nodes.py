@@ -55,7 +55,7 @@ def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     """What hangs at a node itself, by consumer number."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     after = last_seen(ask, str) or ""
-    found = trees.hanging(_node(ask, trees, among), ask.query.limit + 1, after, among)
+    found = trees.service_points_at(_node(ask, trees, among), ask.query.limit + 1, after, among)
     return page_of(
         ask, found, lambda shown: [_hanging_of(one) for one in shown], lambda one: one.consumer_number
     )
@@ -104,7 +104,7 @@ def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
         consumer_service_points=counts.connections,
         other_service_points=counts.others,
         meters=counts.meters,
-        not_communicating=counts.silent if now else None,
+        not_communicating=counts.not_communicating if now else None,
         disconnected=counts.disconnected if now else None,
         no_power=counts.no_power if now else None,
         not_heard_from=counts.not_heard_from if now else None,

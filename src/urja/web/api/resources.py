@@ -118,7 +118,7 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
         purpose=query.purpose,
         premise_id=query.premise,
     )
-    return page(ask, rows, lambda found: [service_point_of(place, place.hangs_at) for place in found])
+    return page(ask, rows, lambda found: [service_point_of(place, place.current_placements) for place in found])
 
 
 def service_point(ask: Ask) -> answers.ServicePoint:
@@ -128,7 +128,7 @@ def service_point(ask: Ask) -> answers.ServicePoint:
     )
     at = moment_of(ask)
     if at is None:
-        return service_point_of(found, found.hangs_at)
+        return service_point_of(found, found.current_placements)
     then = bitemporal.placed_service_point(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
@@ -214,7 +214,7 @@ def stock(ask: Ask) -> answers.Page[answers.Device]:
 
 
 def _device_now(ask: Ask, found: Any) -> answers.Device:
-    return device_of(ask, found, next(iter(found.hanging), None), ask.now)
+    return device_of(ask, found, next(iter(found.current_installations), None), ask.now)
 
 
 def device_of(ask: Ask, found: DeviceRow, hanging: DevicePeriodRow | None, at: datetime) -> answers.Device:

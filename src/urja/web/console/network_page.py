@@ -170,7 +170,7 @@ def node_page(
     node = then or _named(TreesNow(now), level, code)
     if node is None or not within(node, among, trees, TreesNow(now)):
         return None
-    found = trees.hanging(node, SERVICE_POINTS + 1, after, among)
+    found = trees.service_points_at(node, SERVICE_POINTS + 1, after, among)
     loss = _loss(node, now) if node.level == Level.TRANSFORMER and at.now else None
     return NodePage(
         when=at,

@@ -212,11 +212,11 @@ def devices(area: Area, at: datetime, few: Few = None) -> Q:
         return Q()
     found = Q(pk__in=[])
     if area.nodes or area.premises:
-        hanging = DevicePeriod.objects.filter(_staffed(area, at, "service_point_id", few), valid_to=None)
+        installed = DevicePeriod.objects.filter(_staffed(area, at, "service_point_id", few), valid_to=None)
         if few is None:
-            found |= Q(Exists(hanging.filter(device_id=OuterRef("id"))))
+            found |= Q(Exists(installed.filter(device_id=OuterRef("id"))))
         else:
-            found |= Q(id__in=hanging.values("device_id"))
+            found |= Q(id__in=installed.values("device_id"))
     if area.accounts:
         found |= Q(id__in=RawSQL(_DEVICES_OF_ACCOUNTS, [list(area.accounts)]))
     return found

@@ -37,7 +37,7 @@ class Counts:
     others: int = 0
     """Other service points: the utility's own, common areas, bulk supplies."""
     meters: int = 0
-    silent: int = 0
+    not_communicating: int = 0
     """Supplies with an agreement from which no interval has come in for a day."""
     disconnected: int = 0
     """Supplies whose meter has confirmed an open relay. The two fields below count connected supplies."""
@@ -93,7 +93,7 @@ class Trees(Protocol):
         without a service point below are missing.
         """
 
-    def hanging(
+    def service_points_at(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
         """Return service points placed at a node itself, by consumer number, from `after` on."""
@@ -124,11 +124,11 @@ WITH RECURSIVE below AS (
     SELECT p.top, count(*) AS meters FROM place p
     JOIN assets.device_period m ON m.service_point_id = p.service_point_id
     WHERE m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s GROUP BY p.top
-), faring AS (
+), supply_counts AS (
     SELECT g.top, count(*) FILTER (WHERE s.state = 'disconnected') AS disconnected,
         count(*) FILTER (WHERE s.state = 'no_power') AS no_power,
         count(*) FILTER (WHERE s.state = 'not_heard_from') AS not_heard_from,
-        count(*) FILTER (WHERE greatest(a.latest_end_at, g.valid_from) <= %(silent)s) AS silent
+        count(*) FILTER (WHERE greatest(a.latest_end_at, g.valid_from) <= %(not_communicating)s) AS not_communicating
     FROM agreed g
     LEFT JOIN state s ON s.service_point_id = g.service_point_id
     LEFT JOIN readings.accrual a ON a.agreement_id = g.id AND a.latest
@@ -137,14 +137,14 @@ WITH RECURSIVE below AS (
     SELECT g.top, sum(greatest(l.balance_minor, 0)) AS credit, sum(greatest(-l.balance_minor, 0)) AS owed
     FROM (SELECT DISTINCT top, account_id FROM agreed) g JOIN books.account l ON l.id = g.account_id GROUP BY g.top
 )
-SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.silent, 0), coalesce(f.disconnected, 0),
+SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.not_communicating, 0), coalesce(f.disconnected, 0),
     coalesce(f.no_power, 0), coalesce(f.not_heard_from, 0),
     coalesce(b.credit, 0)::bigint, coalesce(b.owed, 0)::bigint
-FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN faring f USING (top) LEFT JOIN money b USING (top)
+FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN supply_counts f USING (top) LEFT JOIN money b USING (top)
 """
 
 
-_HANGING: Final = f"""
+_SERVICE_POINTS: Final = f"""
 WITH place AS (
     SELECT service_point_id FROM network.placement
     WHERE node_id = %(node)s AND valid_from <= %(now)s AND coalesce(valid_to, 'infinity') > %(now)s
@@ -204,14 +204,14 @@ class TreesNow:
         given = {
             "nodes": [node.id for node in nodes],
             "now": self.now,
-            "silent": self.now - NOT_COMMUNICATING_AFTER,
+            "not_communicating": self.now - NOT_COMMUNICATING_AFTER,
             "among": _array(among),
         }
         with connection.cursor() as cursor:
             cursor.execute(_COUNTS, given)
             return {top: Counts(*row) for top, *row in cursor.fetchall()}
 
-    def hanging(
+    def service_points_at(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
         given = {
@@ -222,7 +222,7 @@ class TreesNow:
             "among": _array(among),
         }
         with connection.cursor() as cursor:
-            cursor.execute(_HANGING, given)
+            cursor.execute(_SERVICE_POINTS, given)
             return [ServicePointAtNode(*row) for row in cursor.fetchall()]
 
 
@@ -238,7 +238,7 @@ WHERE %(among)s::bigint[] IS NULL OR p.service_point_id = ANY(%(among)s::bigint[
 GROUP BY b.top
 """
 
-_HANGING_THEN: Final = """
+_SERVICE_POINTS_THEN: Final = """
 SELECT service_point_id, phase FROM assets_placed(ARRAY[%(node)s::bigint], %(valid_at)s, %(known_at)s)
 WHERE consumer_number > %(after)s
     AND (%(among)s::bigint[] IS NULL OR service_point_id = ANY(%(among)s::bigint[]))
@@ -291,13 +291,13 @@ class TreesThen:
         found = self._asked(_COUNTS_THEN, nodes=[node.id for node in nodes], among=_array(among))
         return {top: Counts(*row) for top, *row in found}
 
-    def hanging(
+    def service_points_at(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
         given = {"node": node.id, "limit": limit, "after": after, "among": _array(among)}
-        phases = dict(self._asked(_HANGING_THEN, **given))
-        hung = bitemporal.installations(phases, self.at)
-        serials = {one.service_point_id: one.device.serial for one in hung if one.role in _SHOWN}
+        phases = dict(self._asked(_SERVICE_POINTS_THEN, **given))
+        installed = bitemporal.installations(phases, self.at)
+        serials = {one.service_point_id: one.device.serial for one in installed if one.role in _SHOWN}
         return [
             ServicePointAtNode(
                 service_point_id=place.id,

@@ -63,7 +63,7 @@ def service_points(
     purpose: str | None = None,
     premise_id: int | None = None,
 ) -> QuerySet[ServicePoint]:
-    """Return the query for service points, with premise and placements (`hangs_at`).
+    """Return the query for service points, with premise and placements (`current_placements`).
 
     With `premise_id` those of that premise and its parts.
     """
@@ -72,9 +72,9 @@ def service_points(
     )
     if premise_id is not None:
         rows = rows.filter(areas.premises(Area(premises=frozenset({premise_id})), "premise_id"))
-    hanging = Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
+    current = Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
     return rows.select_related("premise").prefetch_related(
-        Prefetch("placements", hanging, to_attr="hangs_at")
+        Prefetch("placements", current, to_attr="current_placements")
     )
 
 
@@ -86,16 +86,16 @@ _OF_A_DEVICE = (
 
 
 def device(id_: int) -> QuerySet[Device]:
-    """Return the query for one device, with its installations (`hanging`)."""
+    """Return the query for one device, with its installations (`current_installations`)."""
     return _devices().filter(id=id_)
 
 
 def installed(
     inside: Q, *, serial: str | None = None, service_point_id: int | None = None
 ) -> QuerySet[Device]:
-    """Return the query for installed devices, with their installations (`hanging`)."""
-    mounted = _mounted().filter(given(service_point_id=service_point_id))
-    return _devices().filter(inside, given(serial=serial), id__in=mounted.values("device_id"))
+    """Return the query for installed devices, with their installations (`current_installations`)."""
+    now_installed = _current_installations().filter(given(service_point_id=service_point_id))
+    return _devices().filter(inside, given(serial=serial), id__in=now_installed.values("device_id"))
 
 
 def in_stock(
@@ -106,14 +106,14 @@ def in_stock(
     return rows.filter(given(serial=serial, stock=stock, held_by=held_by))
 
 
-def _mounted() -> QuerySet[DevicePeriod]:
+def _current_installations() -> QuerySet[DevicePeriod]:
     return DevicePeriod.objects.filter(valid_to=None)
 
 
 def _devices() -> QuerySet[Device]:
-    hanging = _mounted().select_related("service_point")
+    current = _current_installations().select_related("service_point")
     return Device.objects.only(*_OF_A_DEVICE).prefetch_related(
-        Prefetch("periods", hanging, to_attr="hanging")
+        Prefetch("periods", current, to_attr="current_installations")
     )
 
 

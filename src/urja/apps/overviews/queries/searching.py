@@ -231,8 +231,8 @@ def _meters(sought: _Sought, reach: ResolvedArea, limit: int) -> list[Hit[Device
     """Find meters by serial. Of a limited area only installed ones; meters in stock need a role without a limit."""
     ids = _of_number("assets_device", "serial", sought)
     if ids and not reach.everywhere:
-        hanging = DevicePeriod.objects.filter(device_id__in=ids, valid_to=None)
-        places = dict(hanging.values_list("device_id", "service_point_id"))
+        installed = DevicePeriod.objects.filter(device_id__in=ids, valid_to=None)
+        places = dict(installed.values_list("device_id", "service_point_id"))
         inside = reach.within(places.values())
         ids = [id_ for id_ in ids if places.get(id_) in inside]
     found = Device.objects.only("serial", "device_type", "stock").in_bulk(ids[:limit])
@@ -362,9 +362,9 @@ SELECT service_point_id AS id FROM network.placement WHERE tree = 'administratio
     AND valid_from <= %(at)s AND coalesce(valid_to, 'infinity') > %(at)s
 UNION SELECT id FROM network.service_point WHERE premise_id = ANY(%(premises)s)
 """
-_HANGS_IN: Final = """EXISTS (SELECT FROM network.placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
+_UNDER_NODES: Final = """EXISTS (SELECT FROM network.placement p WHERE p.service_point_id = {place} AND p.tree = 'administration'
     AND p.node_id = ANY(%(nodes)s) AND p.valid_from <= %(at)s AND coalesce(p.valid_to, 'infinity') > %(at)s)"""
-_STANDS_IN: Final = """EXISTS (SELECT FROM network.service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
+_IN_PREMISES: Final = """EXISTS (SELECT FROM network.service_point o WHERE o.id = {place} AND o.premise_id = ANY(%(premises)s))"""
 
 
 def _in_area(reach: ResolvedArea) -> dict[str, str]:
@@ -372,7 +372,7 @@ def _in_area(reach: ResolvedArea) -> dict[str, str]:
 
     An area without nodes, or without premises, gets no condition for them.
     """
-    asked = [(_HANGS_IN, reach.nodes), (_STANDS_IN, reach.premises)]
+    asked = [(_UNDER_NODES, reach.nodes), (_IN_PREMISES, reach.premises)]
     within = " OR ".join(condition for condition, ids in asked if ids) or "false"
     return {
         name: "true" if reach.everywhere else f"({within.format(place=place)})"

@@ -329,7 +329,7 @@ def test_the_control_room_says_what_is_to_be_seen_to(operator, database_of_town)
     try:
         views._drawn.clear()
         english = text_of(operator.get("/console/"))
-        assert "share of 10.0.0.0/24: look with urja quarantine list" in english
+        assert "share of 10.0.0.0/24: check them with urja quarantine list" in english
         hindi = text_of(operator.get("/console/", headers={"accept-language": "hi"}))
         assert "क्वारंटीन में 10.0.0.0/24 का हिस्सा" in hindi
     finally:

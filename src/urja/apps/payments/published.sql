@@ -1,4 +1,4 @@
--- What other apps may read of payments.
+-- Views of payments for other apps.
 CREATE VIEW payments.order WITH (security_invoker) AS
 SELECT id, account_id, user_id, amount_minor, currency, provider, state, correlation, created_at, pending_at, paid_at,
     credited_at, ended_at

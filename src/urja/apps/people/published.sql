@@ -1,4 +1,4 @@
--- What other apps may read of persons.
+-- Views of people for other apps.
 CREATE VIEW people.person WITH (security_invoker) AS
 SELECT id, name, address, phone, email, language, user_id, nameless_at FROM people_person;
 

@@ -1,1 +1,1 @@
-"""Readings: interval rows with versions, point register reads, events, gaps, and the energy accrued from them."""
+"""Readings: versioned intervals, register reads, events, gaps, and the energy accrued from them."""

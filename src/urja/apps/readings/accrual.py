@@ -1,21 +1,21 @@
-"""Energy of an agreement from the stored rows: the register bills, the blocks say how far.
+"""Energy of an agreement, calculated from the stored rows: registers decide the amount, intervals how far it reaches.
 
-Of one device, with *anchors* the register reads that the meter froze at an instant (`ANCHOR_KINDS`):
+Terms, for one device. *Anchors* are the register reads that the meter froze at an instant (`ANCHOR_KINDS`).
 
-- The *watermark* W is the end of the run of blocks that follows the latest anchor without a hole. Before an
-  anchor everything is known, holes or not, because the register has counted it.
-- E(t), for t up to W, is the latest anchor at or before t plus the blocks from it to t.
-- A meter behind current and voltage transformers that it does not reckon in counts a part of the energy: with the
-  ratio of its time at the place, S(t) is E(t) times primary by secondary, rounded down to the Wh.
-- A period [t0, t1) has used S(min(t1, W)) - S(t0). Neighbouring periods share S(t1), so nothing falls between, and
-  what one rounding takes the next one gives.
+- The *watermark* W is the end of the gapless run of intervals after the latest anchor. Before an anchor all energy is
+  known, gaps or not, because the register has counted it.
+- E(t), for t up to W, is the latest anchor at or before t plus the intervals from it to t.
+- A meter behind current and voltage transformers whose ratio it does not apply counts only a part of the energy. S(t)
+  is E(t) times the ratio (primary by secondary) of the meter's installation, rounded down to 1 Wh.
+- A period [t0, t1) has used S(min(t1, W)) - S(t0). Neighbouring periods share S(t1), so no energy is lost between them
+  and the rounding of one is made up by the next.
 
-A period with several meters, or with several ratios of one, is the sum of what each has counted in its time: from its
-first read to its last, and of a billing meter nothing before it was commissioned.
+A period with several meters, or several ratios of one, is the sum of what each has counted in its time: from its first
+read to its last, and for a billing meter nothing before it was commissioned.
 
-All of it is a function of rows, not of the order in which they came. `recompute` evaluates it; `extend` does
-the same for the common case, blocks that continue a run without holes, by addition (a property test holds them
-to each other).
+The result depends on the stored rows alone and not on the order in which they arrived. `recompute` evaluates the
+definition; `EXTEND` and its siblings do the same by addition for the common case, intervals that continue a gapless
+run. A property test holds the two to each other.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
@@ -29,7 +29,7 @@ from urja.base.ids import bucket_of, shard_of
 
 
 class Cursor(Protocol):
-    """What psycopg's cursors and Django's have in common."""
+    """The methods that cursors of psycopg and of Django share."""
 
     rowcount: int
 
@@ -115,7 +115,8 @@ ENERGY = """
                     count(*) FILTER (WHERE start_at > expected_at) OVER (ORDER BY start_at) AS holes
                 FROM (
                     SELECT start_at, end_at, wh, status,
-                        -- An installation in the middle of an interval is followed by the next whole one.
+                        -- A meter installed within an interval stores its first whole one after that: the part of an
+                        -- interval before it is no gap.
                         coalesce(
                             lag(end_at) OVER (ORDER BY start_at),
                             anchor.read_at + (end_at - start_at) - interval '1 second'
@@ -152,7 +153,7 @@ ENERGY = """
                 ),
                 0
             )::bigint AS carried_wh,
-            -- What is known ends where the first of them has its hole.
+            -- The first meter with a gap bounds what is known of the period, whatever later meters have sent.
             min(CASE WHEN m.watermark_at < m.to_at THEN m.watermark_at END)
                 OVER (PARTITION BY m.agreement_id, m.period) AS hole_at
         FROM metered m
@@ -166,9 +167,11 @@ ENERGY = """
         FROM placed WHERE place = 1
     )
 """
-"""Common table expressions from `due (agreement_id, period, until_at)` to `energy`."""
+"""Common table expressions from `due (agreement_id, period, until_at)` to `energy`, one row per agreement and period.
+"""
 
 _LOCK_CLASS = 0x61636372
+"""First key of the advisory locks, so that they collide with no other use; "accr" in ASCII."""
 _COLUMNS = (
     "service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, "
     "estimated_wh, ratio_primary, ratio_secondary, watermark_at, latest_end_at, latest"
@@ -178,26 +181,27 @@ ENERGY_WH = (
     "({0}.carried_wh + ({0}.anchor_wh + {0}.block_wh) * {0}.ratio_primary / {0}.ratio_secondary"
     " - {0}.opening_wh * {0}.ratio_primary / {0}.ratio_secondary)"
 )
-"""The energy of an accrual's row, for statements that have only its columns."""
+"""SQL expression for the energy in Wh of an accrual row with alias {0}, where only its columns are at hand."""
 
 
 def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
-    """Become the only writer of readings in the shards of these keys until the transaction ends.
+    """Take the exclusive lock on the readings of some shards until the transaction ends.
 
-    Whoever stores rows and moves accruals takes this first: ingest, edits, known zeros. Without it two writers
-    would each compute an accrual from rows that the other has not yet committed.
+    Every writer of rows and accruals takes it first: ingest, edits, known zeros. Without it two writers would each
+    calculate an accrual from rows that the other has not committed. Shards are locked in ascending order, so that no
+    two writers wait for each other.
     """
     for shard in sorted({shard_of(bucket_of(identifier)) for identifier in identifiers}):
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, shard])
 
 
 def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str) -> None:
-    """Evaluate anew every period that rows at these (agreement, instant) can have changed.
+    """Calculate anew each billing period that rows at these (agreement id, instant) can have changed.
 
-    That is the instant's own billing period, every later one (whose opening may rest on it), and every earlier
-    one with a hole (which an anchor behind it closes), also those of the agreements before and after at the place:
-    where one ends and the next begins both rest on the same rows. `zone` is the utility's time zone, in which billing
-    periods are calendar months.
+    These are the period of the instant itself, every later one (its opening register may rest on the row), and every
+    earlier one with a gap (a later anchor closes it). Periods of other agreements at the same service point are
+    included: where one ends and the next begins, both rest on the same rows. `zone` is the utility's time zone, in
+    which billing periods are calendar months. The caller holds the shards (`lock_shards`).
     """
     agreements, instants = _columns(touched)
     if not agreements:
@@ -248,11 +252,11 @@ _ONE_LATEST = """
 
 
 def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zone: str) -> None:
-    """Recompute the accruals of neighbouring periods that do not share the register at their border.
+    """Recompute accruals of adjacent periods that do not share the register at their border.
 
-    `known` is the energy of periods as the rows say it. Where the accrual of the period before ends on another register
-    than the period begins on, the read there was changed without its accruals: rated as they stand, one period would
-    give the energy back and the other would not take it. The period before may be another agreement's.
+    `known` is the energy of periods as calculated from rows. Where the accrual of the period before ends on another
+    register, the read between them was changed without updating its accruals. Rated like that, one period would return
+    the energy and the other would not take it. The period before may belong to another agreement.
     """
     opened = [energy for energy in known if not energy.carried_wh]
     cursor.execute(
@@ -274,9 +278,10 @@ def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zon
 
 
 def delete_since(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> None:
-    """Take away what has accrued at service points in the billing period of an instant and later ones.
+    """Delete the accruals at service points for the billing period of an instant and all later ones.
 
-    Where the registry's periods have changed, a period may be another agreement's by now, or nobody's.
+    `since` has the instant by service point. Needed where installations or agreements have changed, because a period
+    may then belong to another agreement or to none. The last remaining period of each agreement becomes its `latest`.
     """
     cursor.execute(
         "DELETE FROM readings_accrual r USING unnest(%s::bigint[], %s::timestamptz[]) AS s (place, since)"
@@ -295,10 +300,10 @@ def delete_since(cursor: Cursor, since: Mapping[int, datetime], zone: str) -> No
 def agreements_resting_on(
     cursor: Cursor, places: Sequence[int], devices: Sequence[int], instants: Sequence[datetime]
 ) -> list[tuple[int, datetime]]:
-    """For `recompute`: who pays for energy that rests on rows that are nobody's.
+    """Return the (agreement id, instant) pairs whose energy rests on rows without an agreement, for `recompute`.
 
-    A block over the end of an agreement, or in an empty flat, and a read in it: the agreement before may have waited
-    for it, the one after may begin from it. Rows of devices that nobody pays by are nobody's for good.
+    Examples are an interval across the end of an agreement, or a read in a vacant premise: the agreement before may
+    have waited for it, the one after may start from it. Rows of devices that bill no service point are left out.
     """
     cursor.execute(
         "SELECT DISTINCT g.id, r.at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS r (place, device, at)"
@@ -326,7 +331,8 @@ EXTEND = """
         AND a.latest AND r.gapless
         AND a.watermark_at = r.from_at AND a.latest_end_at = r.from_at AND r.to_at < a.closes_at
 """
-"""New blocks (`stage_run`, one row per agreement and period) that continue a run behind which nothing waits."""
+"""Add new intervals (`stage_run`, one row per agreement and period) to accruals whose run they continue without a gap.
+"""
 
 EXTEND_BEYOND_GAP = """
     UPDATE readings_accrual a SET latest_end_at = greatest(a.latest_end_at, r.to_at)
@@ -335,7 +341,7 @@ EXTEND_BEYOND_GAP = """
         AND a.latest AND a.watermark_at + make_interval(secs => r.length_s) <= r.from_at
         AND r.to_at <= a.closes_at
 """
-"""New blocks behind a hole: the watermark waits for the hole, and now knows that something waits."""
+"""Note new intervals beyond a gap: the watermark stays at the gap, `latest_end_at` moves."""
 
 NEEDS_RECOMPUTE = """
     SELECT r.agreement_id, r.from_at
@@ -350,7 +356,7 @@ NEEDS_RECOMPUTE = """
             )
         )
 """
-"""What neither statement above has dealt with, and `recompute` must."""
+"""Select the runs that neither statement above applies to; they need `recompute`."""
 
 ANCHOR = """
     UPDATE readings_accrual a
@@ -363,14 +369,14 @@ ANCHOR = """
         AND s.read_at > a.anchor_at AND s.read_at >= a.latest_end_at AND s.read_at < a.closes_at
     RETURNING a.agreement_id
 """
-"""A register read at or after everything that is known becomes the anchor; the agreements it moved."""
+"""Make a register read at or after everything known the new anchor; returns the agreements it applied to."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodEnergy:
     """What an agreement has used in a billing period up to `watermark_at`, and how that is known.
 
-    Registers and blocks are as the meter counts them; `scaled` makes energy of them.
+    Registers and intervals are in Wh as the meter counts them; `scaled` applies the transformer ratio.
     """
 
     agreement_id: int
@@ -380,32 +386,33 @@ class PeriodEnergy:
     opened_at: datetime
     closes_at: datetime
     opening_wh: int
-    """The register at the period's opening (with the blocks since its last read before)."""
+    """Register at the start of the period (the last read before it plus the intervals since)."""
     carried_wh: int
-    """Energy through the meters, or by the ratios, before this one in the period."""
+    """Energy in Wh of earlier meters, or under earlier ratios, in the period."""
     anchor_at: datetime
-    """The last register read that the figure rests on, or the opening."""
+    """Instant of the last register read that the figure rests on, or the period's start."""
     anchor_wh: int
     block_wh: int
-    """Blocks from `anchor_at` to `watermark_at`."""
+    """Sum of the intervals from `anchor_at` to `watermark_at`."""
     estimated_wh: int
-    """How much of them is estimated."""
+    """How much of `block_wh` is estimated."""
     ratio_primary: int
     ratio_secondary: int
     watermark_at: datetime
-    """End of what is known without a hole; before `opened_at` where nothing of the period is known."""
+    """End of what is known without a gap; before `opened_at` where nothing of the period is known."""
 
     @property
     def energy_wh(self) -> int:
+        """Energy in Wh that the agreement has used."""
         return self.carried_wh + self.scaled(self.anchor_wh + self.block_wh) - self.scaled(self.opening_wh)
 
     @property
     def estimated_energy_wh(self) -> int:
-        """Of `energy_wh`, what estimated blocks say."""
+        """The part of `energy_wh` that rests on estimated intervals, in Wh."""
         return self.scaled(self.estimated_wh)
 
     def scaled(self, counted_wh: int) -> int:
-        """The energy that the meter has counted so much of, rounded down to the Wh."""
+        """Return the energy for a register difference counted by the meter, rounded down to 1 Wh."""
         return counted_wh * self.ratio_primary // self.ratio_secondary
 
     @classmethod
@@ -421,7 +428,7 @@ PERIOD_ENERGY_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class MeterEnergy:
-    """What an agreement has used in a billing period through one meter by one ratio; counts are the meter's own."""
+    """What an agreement has used in a billing period through one meter under one ratio; in Wh as the meter counts."""
 
     agreement_id: int
     service_point_id: int
@@ -438,11 +445,12 @@ class MeterEnergy:
 
     @property
     def closing_wh(self) -> int:
-        """The register at `watermark_at`: as read, or carried on by the blocks since `anchor_at`."""
+        """Register at `watermark_at`: as read, or the last read plus the intervals since."""
         return self.anchor_wh + self.block_wh
 
     @property
     def energy_wh(self) -> int:
+        """Energy in Wh, with the ratio applied."""
         return (
             self.closing_wh * self.ratio_primary // self.ratio_secondary
             - self.opening_wh * self.ratio_primary // self.ratio_secondary
@@ -452,7 +460,7 @@ class MeterEnergy:
 def meters_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[MeterEnergy]:
-    """As `energies_until`, meter by meter and ratio by ratio, in the order of time: the sums are the same."""
+    """Return the same as `energies_until`, split by meter and ratio in the order of time. The totals are equal."""
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"
         f" FROM unnest(%(agreements)s::bigint[]) AS agreement_id), {ENERGY}"
@@ -466,9 +474,10 @@ def meters_until(
 def energies_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[PeriodEnergy]:
-    """What each agreement has used in the period up to `until_at` or its watermark, from the rows themselves.
+    """Return what each agreement has used in a period up to `until_at`, or to its watermark, from the rows themselves.
 
-    Agreements that do not exist in that time, or have no opening read, are left out.
+    `period` is the first day of a local month. Agreements that do not exist in that time, or have no opening read, are
+    left out.
     """
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"

@@ -1,4 +1,4 @@
-"""What a person has to see to before readings come in as they should: told by stages, shown in the control room."""
+"""Alarms about missing readings that a person has to act on: stored by pipeline stages, shown on the console."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,21 +21,21 @@ WHERE a.sentences <> excluded.sentences
 
 
 def store_alarm(about: str, sentences: Sequence[str], now: datetime) -> None:
-    """Keep what there is to be said about one thing; nothing ends its alarm."""
+    """Store the sentences about one subject and replace its earlier ones; an empty list ends its alarm."""
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [about, json.dumps([to_plain(sentence) for sentence in sentences]), now])
 
 
 def of_quarantine(fills: Iterable[Fill]) -> list[Sentence]:
-    """What is to be said of places in quarantine that are full."""
+    """Return sentences about sources whose share of the quarantine is full."""
     return [sentence for fill in fills for sentence in (_full(fill), _no_room(fill)) if sentence is not None]
 
 
 def of_registry_copy_repair(*, parts: int, written: int, removed: int, now: datetime) -> Sentence:
-    """What was done where the head ends' copy of the registry was not as written."""
+    """Return a sentence about a repair of the head ends' copy of the registry."""
     return say(
-        "the head ends' copy of the registry differed in {parts} parts at {now}: {written} entries are written anew, "
-        "{removed} keys of no meter removed",
+        "the head ends' copy of the registry differed in {parts} parts at {now}: {written} entries were written "
+        "again, {removed} keys without a meter were removed",
         parts=parts,
         now=now.isoformat(timespec="seconds"),
         written=written,
@@ -43,22 +43,22 @@ def of_registry_copy_repair(*, parts: int, written: int, removed: int, now: date
     )
 
 
-def of_registry_copy_conflict(mended: str) -> Sentence:
-    """What is to be said where the copy differs again."""
-    return say("Something else writes to the head ends' copy of the registry: {mended}.", mended=mended)
+def of_registry_copy_conflict(repair: str) -> Sentence:
+    """Return a sentence about a copy of the registry that differs again after a repair."""
+    return say("Something else writes to the head ends' copy of the registry: {repair}.", repair=repair)
 
 
 def of_unwritten_types(refusals: Mapping[str, str]) -> Sentence:
-    """What is to be said of meter types that the broker refused, by name with its reason."""
+    """Return a sentence about meter types that the broker refused; `refusals` has the reason by type name."""
     return say(
-        "The broker does not take the meter types {types} ({reason}): their meters wait, and the types are tried again.",
+        "The broker refuses the meter types {types} ({reason}): their meters are pending, and the types are sent again.",
         types=_names(sorted(refusals)),
         reason=", ".join(sorted(set(refusals.values()))),
     )
 
 
 def of_disk(rooms: Iterable[DiskSpace]) -> list[Sentence]:
-    """What is to be said of file systems that fill."""
+    """Return sentences about file systems that are filling up."""
     return [sentence for room in rooms if (sentence := _little_room(room)) is not None]
 
 
@@ -90,7 +90,7 @@ def _full(fill: Fill) -> Sentence | None:
     match fill.standing:
         case "unknown":
             return say(
-                "Frames of unknown meters fill the quarantine's share of {sources}: look with urja quarantine list, then "
+                "Frames of unknown meters fill the quarantine's share of {sources}: check them with urja quarantine list, then "
                 "urja quarantine purge.",
                 sources=sources,
             )

@@ -1,13 +1,13 @@
-"""What the readings refuse, by type."""
+"""Exceptions of the readings."""
 
 
 class ReadingsError(Exception):
-    """The caller asked for something that the readings do not do."""
+    """A request that the readings refuse."""
 
 
 class UnknownIntervalError(ReadingsError):
-    """There is no stored interval to edit."""
+    """No interval is stored at this key, so it cannot be edited."""
 
 
 class NothingKnownError(ReadingsError):
-    """No register of the meter was ever read: nothing can be estimated from."""
+    """No register of the meter was ever read, so no estimate is possible."""

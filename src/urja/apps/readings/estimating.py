@@ -1,9 +1,9 @@
-"""A register that nobody could read: what is known of it, and an estimate of the rest from the meter's own past.
+"""Estimate of a register that could not be read, from the meter's own past.
 
-The method, which the estimate keeps with its figures: the last read that the meter froze, plus the blocks since, plus
-for the time that no block speaks for the mean of the register's advance before, over up to 28 days of the same meter
-and agreement. Where that is less than a day long, the mean is that of the blocks; where there are none, nothing is
-added. It is never below what the meter has itself said at any time.
+The method, stored with each estimate and its figures: the last read that the meter froze, plus the intervals since,
+plus for the time without intervals the mean of the register's earlier advance, over up to 28 days of the same meter and
+agreement. Where that past is shorter than a day the mean is taken over the intervals; where there are none, nothing is
+added. The estimate is never below any register value that the meter has reported.
 """
 
 from dataclasses import dataclass
@@ -17,34 +17,34 @@ from urja.apps.readings.errors import NothingKnownError
 from urja.stream.records import RegisterKind
 
 PAST_CONSIDERED: Final = timedelta(days=28)
-"""Four whole weeks: as many Sundays as Mondays."""
+"""How much of the past the mean is taken over: four whole weeks, so that weekends have their usual share."""
 
 SHORTEST_PAST: Final = timedelta(days=1)
-"""A mean over less would take an evening for a day."""
+"""A mean over less time would take an evening's use for a day's."""
 
 METHOD: Final = "blocks, and the mean of the meter's own past"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A register as it will have stood, in Wh as the meter counts, and the figures that it was made of."""
+    """An estimated register in Wh as the meter counts, and the figures it was calculated from."""
 
     import_wh: int
     anchor_at: datetime
     anchor_wh: int
     """The last read that the meter froze."""
     block_wh: int
-    """Blocks since."""
+    """Sum of the intervals since."""
     unknown_s: int
-    """Seconds since that no block speaks for."""
+    """Seconds since then that no interval covers."""
     mean_wh: int
     mean_s: int
-    """The mean that was taken for them: so much in so many seconds."""
+    """The mean that fills them: `mean_wh` in `mean_s` seconds."""
     least_wh: int
-    """The highest register that the meter has said at all."""
+    """The highest register that the meter has ever reported, a lower bound."""
 
     def detail(self) -> dict[str, Any]:
-        """For the row beside the read."""
+        """Return the figures as JSON values, for the row beside the read."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
 
@@ -78,10 +78,10 @@ _KNOWN = """
 def estimate_register(
     cursor: Cursor, *, service_point_id: int, device_id: int, at: datetime, since: datetime
 ) -> Estimate:
-    """Where a meter's register will have stood at an instant.
+    """Return the estimated register of a meter at an instant.
 
-    `since` is the beginning of the past that may be looked at: nobody's use is estimated from another's. Raises
-    NothingKnownError where the register was never read.
+    `since` bounds the past that is used, so that the use of an earlier consumer counts for nothing. Raises
+    NothingKnownError where no register was read up to `at`.
     """
     cursor.execute(
         _KNOWN,
@@ -89,7 +89,10 @@ def estimate_register(
     )
     row = cursor.fetchone()
     if row is None:
-        raise NothingKnownError(f"no register of device {device_id} was read up to {at.isoformat()}")
+        raise NothingKnownError(
+            f"no register of device {device_id} was read up to {at.isoformat()}, so it cannot be estimated: "
+            "enter a read"
+        )
     anchor_at, anchor_wh, first_at, first_wh, block_wh, block_s, least_wh = row
     unknown_s = max(int((at - anchor_at).total_seconds()) - block_s, 0)
     mean_wh, mean_s = block_wh, block_s
@@ -119,7 +122,7 @@ def record_method(
     actor: str,
     recorded_at: datetime,
 ) -> None:
-    """Keep beside an estimated read how it was estimated, and for whom."""
+    """Store beside an estimated read its method, its figures and its author."""
     cursor.execute(
         "INSERT INTO readings_estimate (service_point_id, device_id, read_at, kind, version, method, detail, actor,"
         " recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)",

@@ -1,4 +1,4 @@
-"""Rows put aside: each with its reason and its values, once, however often it is delivered."""
+"""Rows that validation refuses, stored once each with the reason and their values, however often they are delivered."""
 
 import json
 from collections.abc import Sequence
@@ -18,24 +18,25 @@ _PROVENANCE = ("device_id", "correlation", "received_at")
 
 @dataclass(slots=True)
 class RefusedRows:
-    """Rows of one kind that pass check after check; what a check objects to is kept with its reason."""
+    """Collects the rows of one kind that checks refuse, with the reason."""
 
     kind: str
     at: str
-    """Field that says when: `start_at`, `read_at` or `occurred_at`."""
+    """Name of the field with the row's instant: `start_at`, `read_at` or `occurred_at`."""
     refused: list[tuple[NDArray[np.void], Reason]]
 
     def refuse(self, rows: NDArray[np.void], objections: NDArray[np.bool_], reason: Reason) -> None:
-        """Put the rows aside that a check objects to."""
+        """Add the rows that a check objects to; `objections` is a mask over `rows`."""
         if objections.any():
             self.refused.append((rows[objections], reason))
 
     @property
     def count(self) -> int:
+        """Number of refused rows."""
         return sum(len(rows) for rows, _ in self.refused)
 
     def store(self, cursor: Cursor, now: datetime) -> None:
-        """Write what was refused; what is there already stays as it is."""
+        """Store the refused rows as exceptions; existing ones stay unchanged."""
         records = [
             record
             for rows, reason in self.refused
@@ -71,9 +72,9 @@ def _records(
 
 
 _FIRST, _LAST = -62_135_596_800, 253_402_214_400
-"""Years 1 and 9999 in Unix seconds: what a calendar can name."""
+"""Years 1 and 9999 in Unix seconds, the range that a datetime can express."""
 
 
 def _instant(second: int) -> datetime:
-    """The instant, or the nearest that a calendar has: the stamp as it came is in the detail."""
+    """Return the instant, or the nearest that a datetime can express. The original stamp is in the row's detail."""
     return datetime.fromtimestamp(min(max(second, _FIRST), _LAST), UTC)

@@ -1,7 +1,7 @@
-"""What is missing, set by set: intervals that did not come, midnights without a register read, what to ask for.
+"""Missing data, found by set-wise SQL: intervals, midnights without a register read, and the requests to read them.
 
-`readings_gap` is the list of what is missing: an interval of a device period that has ended a while ago is
-stored, or it is an open gap. A gap closes when its data arrive or when an outage explains it.
+`readings_gap` lists what is missing: an interval of an installation that ended some time ago is either stored or an
+open gap. A gap closes when its data arrive or when an outage explains it.
 """
 
 from collections.abc import Iterable
@@ -17,40 +17,40 @@ from urja.stream.messages import Profile, ReadOutcome
 from urja.stream.records import RegisterKind
 
 DAILY_GRACE: Final = timedelta(minutes=10)
-"""How long after local midnight the daily profile is asked for."""
+"""Time after local midnight from which the daily profile is requested."""
 
 DEPTH: Final = timedelta(days=35)
-"""How far back a meter's profiles reach (IS 15959-2: 35 days of block load); older gaps are not asked for."""
+"""How far back a meter's profiles reach (IS 15959-2: 35 days of block load); older gaps are not requested."""
 
 DENIED_RETRY: Final = timedelta(days=1)
-"""After which a meter is asked once more for what it did not have."""
+"""Time after which a meter is asked again for rows that it did not have."""
 
 REQUEST_TIMEOUT: Final = timedelta(hours=2)
-"""How long an answer is waited for before the request counts as lost."""
+"""Time after which an unanswered request counts as lost."""
 
 FIRST_RETRY: Final = timedelta(minutes=5)
 LAST_RETRY: Final = timedelta(hours=12)
-"""Spacing after failures: the first, doubled each time, at most the last."""
+"""Delay after failures: the first, doubled each time, at most the last."""
 
 SLOW_CLOCK: Final = timedelta(hours=2)
-"""For so long a meter without a midnight's row may still make it: by its own slow clock it is not midnight yet."""
+"""For so long a meter may still store a midnight's row: by its own slow clock it is not midnight yet."""
 
 MIDNIGHT_RETRY: Final = timedelta(minutes=30)
-"""After which such a meter is asked for the midnight again."""
+"""Time after which such a meter is asked for the midnight again."""
 
 LOG_OVERLAP: Final = timedelta(days=1)
-"""So much of a tamper log is read a second time, for a clock that was set back; what is stored already is ignored."""
+"""How much of a tamper log is read a second time, for a clock that was set back; stored events are ignored."""
 
 CLOCK_AHEAD: Final = timedelta(minutes=10)
-"""By so much a meter's clock may be ahead, and with it the stamps of its log."""
+"""How far a meter's clock, and with it the stamps of its log, may be ahead."""
 
 FAILED, RESTORED = 101, 102
-"""Power failure and its end (IS 15959-2 event codes)."""
+"""Event codes for power failure and its end (IS 15959-2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileRequest:
-    """Rows of a profile to ask a meter for, by the meter's own stamps, both ends included."""
+    """A request for rows of a profile, by the meter's own stamps, both ends included."""
 
     request_id: int
     service_point_id: int
@@ -63,7 +63,10 @@ class ProfileRequest:
 
 
 def list_missing(cursor: Cursor, now: datetime, utc_offset_s: int) -> int:
-    """List the intervals that ended `BLOCK_GRACE` ago and are not stored; how many are new."""
+    """List the intervals that ended `BLOCK_GRACE` ago and are not stored; returns how many are new.
+
+    `utc_offset_s` is the utility's offset in seconds: intervals are counted from local midnight.
+    """
     cursor.execute(_LIST, {"horizon": now - BLOCK_GRACE, "now": now, "offset": utc_offset_s})
     row = cursor.fetchone()
     return int(row[0]) if row else 0
@@ -74,7 +77,8 @@ _LIST = """
         SELECT p.id, p.service_point_id, p.device_id, d.interval_s, make_interval(secs => d.interval_s) AS step,
             coalesce(
                 c.listed_to_at,
-                -- The first whole interval of the device at this place, counted from local midnight.
+                -- The first whole interval of the device here. Meters align intervals to local midnight, and India's
+                -- offset of 5 h 30 min is no multiple of an hour.
                 to_timestamp(
                     ceil((extract(epoch FROM p.valid_from) + %(offset)s) / d.interval_s) * d.interval_s - %(offset)s
                 )
@@ -110,9 +114,9 @@ _LIST = """
 
 
 def list_uncommissioned(cursor: Cursor, rows: Rows, now: datetime) -> None:
-    """List the intervals of blocks that count nowhere, for they were pushed before the meter was commissioned.
+    """List the intervals of blocks that were pushed before the meter was commissioned, as gaps.
 
-    Nothing need be waited for: what has come in their place does not count, and what is pulled does.
+    Such blocks count nowhere. What is pulled counts, so the gaps are listed at once, without waiting for more pushes.
     """
     marked = rows[rows["channel_set"] == BLOCK_LOAD_UNCOMMISSIONED]
     if len(marked) == 0:
@@ -131,7 +135,7 @@ def list_uncommissioned(cursor: Cursor, rows: Rows, now: datetime) -> None:
 
 
 def close_filled(cursor: Cursor, now: datetime) -> int:
-    """Close the gaps whose data have come."""
+    """Close the gaps whose interval is stored by now; returns how many."""
     cursor.execute(
         "UPDATE readings_gap g SET closed_at = %s, closed_by = %s"
         " WHERE g.closed_at IS NULL AND EXISTS ("
@@ -143,10 +147,10 @@ def close_filled(cursor: Cursor, now: datetime) -> int:
 
 
 def explained_by_outages(cursor: Cursor) -> list[tuple[int, int, datetime, int]]:
-    """Open gaps (service point, device, start, seconds) that lie wholly within an outage.
+    """Return open gaps (service point, device, start, length in seconds) that lie wholly within an outage.
 
-    Proof takes two things: the meter has said that it has no such row, and its own events say that power failed
-    before and came back after, with no other failure or return between them.
+    Two proofs are needed: the meter has answered that it has no such row, and its own events tell a power failure
+    before and a return after, with no other failure or return between them.
     """
     cursor.execute(
         """
@@ -172,7 +176,10 @@ def explained_by_outages(cursor: Cursor) -> list[tuple[int, int, datetime, int]]
 
 
 def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: datetime) -> int:
-    """Note what became of requests; outcomes of requests that were given up, or come again, change nothing."""
+    """Store the outcome of requests; returns how many were still open.
+
+    Outcomes of requests that were given up, or that arrive twice, change nothing.
+    """
     settled = 0
     for outcome in outcomes:
         if outcome.ok:
@@ -197,7 +204,7 @@ def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: dateti
 
 
 def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
-    """The meter has given what it has: what is still missing it does not have."""
+    """Note that the meter has given what it has: what is still missing it does not have."""
     device_id, profile, from_at, to_at = row
     if profile == "block":
         cursor.execute(
@@ -217,7 +224,7 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
             [now + MIDNIGHT_RETRY, device_id, profile],
         )
     elif profile == "tamper-events":
-        # The count that stood when it was asked, not the one of today: what came meanwhile is asked for again.
+        # The count at the time of the request, not the current one: a tamper counted since then needs another read.
         cursor.execute(
             "UPDATE readings_tamper_count SET read = asked, read_to_at = %s WHERE device_id = %s",
             [now, device_id],
@@ -230,7 +237,7 @@ def _answered(cursor: Cursor, row: tuple, now: datetime) -> None:
 
 
 def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
-    """Move each device's `daily_to_at` over the midnights that have been read."""
+    """Move each installation's `daily_to_at` over the midnights whose register read is stored."""
     cursor.execute(
         """
         WITH period AS (
@@ -265,10 +272,10 @@ def cover_midnights(cursor: Cursor, last_midnight: datetime, zone: str) -> None:
 
 
 def take_requests(cursor: Cursor, now: datetime, last_midnight: datetime, limit: int) -> list[ProfileRequest]:
-    """What to ask for now, each noted as asked: at most `limit` requests under way at any time.
+    """Choose what to request now and store it as requested; at most `limit` requests are under way at any time.
 
-    Midnights first (the register bills), then blocks (they shape), then power events (they explain), then the logs
-    of meters that have counted a tamper since theirs were read.
+    Midnights first (the register bills), then intervals (they shape the day), then power events (they explain gaps),
+    then the logs of meters that have counted a tamper since the last read.
     """
     cursor.execute(
         "SELECT count(*) FROM readings_pull WHERE request_id IS NOT NULL AND not_after_at > %s", [now]
@@ -297,15 +304,15 @@ def take_requests(cursor: Cursor, now: datetime, last_midnight: datetime, limit:
 
 
 _WANTED = """
-    WITH hanging AS (
-        -- A meter that was taken away does not answer; what it has not sent stays listed.
+    WITH installed AS (
+        -- A removed meter does not answer; what it has not sent stays listed.
         SELECT device_id FROM assets.device_period WHERE valid_to IS NULL
     ),
     need (device_id, service_point_id, profile, rank, from_at, to_at) AS (
         SELECT p.device_id, p.service_point_id, 'daily', 1, c.daily_to_at, %(last)s
         FROM readings_coverage c JOIN assets.device_period p ON p.id = c.device_period_id
         WHERE c.daily_to_at < least(%(last)s, coalesce(p.valid_to, 'infinity'))
-            AND p.device_id IN (SELECT device_id FROM hanging)
+            AND p.device_id IN (SELECT device_id FROM installed)
         UNION ALL
         SELECT g.device_id, max(g.service_point_id), 'block', 2,
             min(g.start_at + make_interval(secs => g.length_s)),
@@ -313,13 +320,13 @@ _WANTED = """
         FROM readings_gap g
         WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s
             AND (g.denied_at IS NULL OR g.denied_at <= %(again)s)
-            AND g.device_id IN (SELECT device_id FROM hanging)
+            AND g.device_id IN (SELECT device_id FROM installed)
         GROUP BY g.device_id
         UNION ALL
         SELECT g.device_id, max(g.service_point_id), 'power-events', 3, min(g.start_at) - interval '1 day', %(now)s
         FROM readings_gap g
         WHERE g.closed_at IS NULL AND g.start_at > %(oldest)s AND g.denied_at IS NOT NULL
-            AND g.device_id IN (SELECT device_id FROM hanging)
+            AND g.device_id IN (SELECT device_id FROM installed)
         GROUP BY g.device_id
         UNION ALL
         SELECT t.device_id, p.service_point_id, 'tamper-events', 4,
@@ -342,7 +349,7 @@ _WANTED = """
         ON CONFLICT (device_id, profile) DO UPDATE SET
             request_id = excluded.request_id, from_at = excluded.from_at, to_at = excluded.to_at,
             not_after_at = excluded.not_after_at,
-            -- A request that nobody answered in time is a failure too.
+            -- A request without an answer in time is a failure too.
             attempts = q.attempts + CASE WHEN q.request_id IS NULL THEN 0 ELSE 1 END
         RETURNING q.device_id, q.profile, q.request_id, q.from_at, q.to_at, q.not_after_at
     ),
@@ -362,7 +369,7 @@ _WANTED = """
 
 
 def withdraw(cursor: Cursor, request_ids: list[int], now: datetime) -> None:
-    """Requests that could not be published: they may be asked again."""
+    """Release requests that could not be published, so that they are chosen again."""
     cursor.execute(
         "UPDATE readings_pull SET request_id = NULL, next_at = %s WHERE request_id = ANY (%s)",
         [now, request_ids],

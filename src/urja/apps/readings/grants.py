@@ -1,8 +1,8 @@
 """Rights of each PostgreSQL role on this app's tables.
 
-Rows of measurement are inserted and never updated or deleted, by nobody who logs in; but for the reads that an
-operation of the registry told of: when it is undone a function moves them, and nothing else, to `readings_withdrawal`. The day
-partitions belong to `urja_partitions`, a role without a login, whose one function the pipeline may call.
+No role that can log in updates or deletes measured rows; they are only inserted. The one exception are reads entered by
+a registry operation: undoing it calls a function that moves exactly these to `readings_withdrawal`. The day partitions
+belong to `urja_partitions`, a role without a login, whose one function the pipeline may call.
 """
 
 _MEASURED = "readings_interval, readings_edit, readings_register, readings_estimate, readings_event, readings_exception"
@@ -20,9 +20,9 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT SELECT, INSERT ON {_MEASURED} TO urja_pipeline",
         "GRANT SELECT ON readings_withdrawal TO urja_pipeline",
         f"GRANT SELECT, INSERT, UPDATE ON {_WORK} TO urja_pipeline",
-        # Not measurement: it goes when the meter has confirmed it.
+        # Not a measurement: deleted once the meter has confirmed it.
         "GRANT SELECT, INSERT, DELETE ON readings_unconfirmed TO urja_pipeline",
-        # A cache of the rows: what the registry gives to somebody else is forgotten and made anew.
+        # Derived from the rows: deleted and calculated anew where the registry gives the time to another agreement.
         "GRANT DELETE ON readings_accrual TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE readings_request_number TO urja_pipeline",
         "GRANT EXECUTE ON FUNCTION readings_make_days, readings_period, readings_withdraw_installation TO urja_pipeline",

@@ -1,4 +1,4 @@
-"""The small numbers that stand in the readings' rows."""
+"""Codes that the readings' rows store."""
 
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 from urja.stream.records import RegisterKind
 
 ANCHOR_KINDS: Final = (RegisterKind.DAILY, RegisterKind.BILLING, RegisterKind.INSTALLATION)
-"""Register reads that energy is billed from: the meter froze them at an instant it names exactly.
+"""Kinds of register reads that energy is billed from: the meter froze them at an exactly named instant.
 
-An instantaneous read carries the second in which it was *sent*; it is kept and checked, never billed from.
+An instantaneous read carries the second in which it was *sent*; it is stored and checked, and never billed from.
 """
 
 BLOCK_LOAD_D1: Final = 1
@@ -18,27 +18,27 @@ BLOCK_LOAD_UNCOMMISSIONED: Final = 2
 
 
 class Status(IntEnum):
-    """What is known of a value. Versions are immutable: a better value is a new version with its own status."""
+    """Quality of a value. Versions are immutable: a better value is a new version with its own status."""
 
     MEASURED = 1
     KNOWN_ZERO = 2
-    """The meter's own events prove that there was no supply."""
+    """The meter's own events prove that there was no power."""
     ESTIMATED = 3
     EDITED = 4
-    """A person has put it right, with a reason (`readings_edit`)."""
+    """Corrected by a person, with a reason (`readings_edit`)."""
     SUSPECT = 5
-    """Measured, but the meter's clock called itself invalid or doubtful."""
+    """Measured, but the meter's clock reported itself invalid or doubtful."""
 
 
 class ClosedBy(IntEnum):
-    """Why a gap is none any more."""
+    """Why a gap was closed."""
 
     DATA = 1
     OUTAGE = 2
 
 
 class Reason(StrEnum):
-    """Why a row was put aside in `readings_exception` instead of, or beside, being stored."""
+    """Why a row is in `readings_exception` instead of, or beside, being stored."""
 
     NO_DEVICE_PERIOD = "no device period holds it"
     FUTURE = "it is in the future"

@@ -1,4 +1,4 @@
-"""What meters tell of their power: last gasps, and what is heard after them (`urja.core.power`)."""
+"""Last gasps of meters, and when each was heard last (`urja.core.power`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,18 +19,18 @@ FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS m (device, at_ms, gasp
 ON CONFLICT (device_id) DO UPDATE SET heard_at = excluded.heard_at, last_gasp = excluded.last_gasp
 WHERE excluded.heard_at > h.heard_at
 """
-"""In the order of devices, so that no two transactions wait for each other in a circle."""
+"""Rows are written in the order of device ids, so that no two transactions wait for each other (deadlock)."""
 
 
 _GASPED: Final = "SELECT device_id FROM readings_heard WHERE last_gasp AND device_id = ANY(%s)"
 
 
 def record_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
-    """Keep the newest message of each device of a batch that has told of events, or whose last one was a last gasp.
+    """Store the newest message of each device that sent events in a batch, or whose last message was a last gasp.
 
-    That blocks came in, the accruals know (`urja.apps.readings.queries.power`): a row for each would halve the speed of ingest.
-    A pushed message whose last word is that power fails is a last gasp. A failure that was read from the meter's log is
-    none: a meter that answers has power.
+    The arrival of intervals is known from the accruals (`urja.apps.readings.queries.power`); a row for each would halve
+    the speed of ingest. A last gasp is a pushed message whose last event is a power failure. A failure read from the
+    meter's log is none: a meter that answers has power.
     """
     parts = [*measured, events]
     device = np.concatenate([rows["device_id"] for rows in parts])
@@ -43,8 +43,8 @@ def record_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None
             (events["code"] == FAILED) & (events["source"] == Source.PUSH),
         ]
     )
-    # The last word of a message: what is measured tells of power, of events the latest one; of those under one stamp
-    # the failure speaks for the alert that it is in, unless the same alert tells that power is back.
+    # The order decides which row speaks for a message. A measurement means power. Among events the latest counts; with
+    # one stamp the failure counts, unless the same alert also reports that power is back.
     stamp = np.concatenate(
         [*(np.full(len(rows), np.iinfo(np.int64).max) for rows in measured), events["occurred_at"]]
     )
@@ -61,7 +61,7 @@ def record_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None
 
 
 def record_answers(answered: Iterable[tuple[int, datetime]]) -> None:
-    """Keep that meters answered at these instants: an order was carried out, so there was power."""
+    """Store that devices answered at these (device id, instant): a command was executed, so there was power."""
     newest = dict(sorted(answered))
     if not newest:
         return

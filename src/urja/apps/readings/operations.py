@@ -1,4 +1,4 @@
-"""The writing side of the readings, beside ingest: the opening read, an edit, an outage's known zeros."""
+"""Writes to the readings beside ingest: installation reads, edits, and known zeros of outages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ def record_installation(
     status: Status = Status.MEASURED,
     source: Source = Source.INSTALLATION,
 ) -> int:
-    """Keep the register as read when a meter was put in (or taken out) at `read_at`; returns the read's version.
+    """Store the register in Wh as read when a meter was installed or removed at `read_at`; returns the version.
 
-    Another value for the same instant is a new version, which stands before the older one.
+    Another value for the same instant is a new version, which takes precedence over the older one.
     """
     cursor.execute(
         "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
@@ -60,9 +60,9 @@ def withdraw_installation(
     version: int,
     recorded_at: datetime,
 ) -> None:
-    """Take back what `record_installation` has kept, because the operation that told of it is undone.
+    """Withdraw a read that `record_installation` stored, because its operation is undone.
 
-    It stands in `readings_withdrawal` from then on.
+    The read moves to `readings_withdrawal`.
     """
     cursor.execute(
         "SELECT readings_withdraw_installation(%s, %s, %s, %s::smallint, %s)",
@@ -71,10 +71,10 @@ def withdraw_installation(
 
 
 def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone: str) -> None:
-    """Evaluate anew the energy of every agreement at these service points from an instant on, up to `now`.
+    """Calculate anew the energy of every agreement at service points, from an instant by service point up to `now`.
 
-    For when the registry's periods have changed: what an agreement no longer holds is forgotten, and what it holds
-    now is made of the stored rows. The transaction is the caller's.
+    Needed where the registry's periods have changed: accruals that an agreement no longer holds are deleted, and the
+    rest is calculated from stored rows. Runs in the caller's transaction.
     """
     if not since:
         return
@@ -83,7 +83,7 @@ def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime
     cursor.execute(
         "SELECT a.id, greatest(a.valid_from, month.begins) FROM unnest(%(places)s::bigint[],"
         " %(since)s::timestamptz[]) AS s (place, since)"
-        # Whole months are forgotten: also who has left in the first of them is made anew.
+        # Whole months were deleted, so agreements that ended early in the first of them are calculated anew too.
         " CROSS JOIN LATERAL (SELECT date_trunc('month', s.since, %(zone)s) AS at) forgotten"
         " JOIN contracts.agreement a ON a.service_point_id = s.place"
         " AND coalesce(a.valid_to, 'infinity') >= forgotten.at"
@@ -98,7 +98,7 @@ def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime
 
 @dataclass(frozen=True, slots=True)
 class IntervalKey:
-    """Names one interval of one device at one service point, whatever its versions."""
+    """Key of an interval of one device at one service point, without the version."""
 
     service_point_id: int
     device_id: int
@@ -117,12 +117,12 @@ def edit_interval(
     zone: str,
     status: Status = Status.EDITED,
 ) -> int:
-    """Give an interval another import energy, as a new version with its reason; returns the version.
+    """Store another import energy for an interval as a new version with its reason; returns the version.
 
-    The one way to change a stored interval. The other values are carried over from the version before, and the
-    accrual moves in the same transaction, which is the caller's. With `Status.ESTIMATED` the value gives way to
-    a measurement that comes later; an edited one stands. Raises UnknownIntervalError where nothing is stored (a gap is
-    filled by data, not by an edit), ValueError for negative energy or an empty reason.
+    The only way to change a stored interval. The other values are copied from the version before, and the accrual is
+    updated in the same transaction, which is the caller's. With `Status.ESTIMATED` a later measurement replaces the
+    value; an edited value stays. Raises UnknownIntervalError where nothing is stored (a gap is filled by data, not by
+    an edit), ValueError for negative energy or an empty reason or actor.
     """
     if import_wh < 0:
         raise ValueError(f"an interval's energy is not negative: {import_wh} Wh")
@@ -157,10 +157,10 @@ def edit_interval(
 def store_known_zeros(
     cursor: Cursor, gaps: Sequence[tuple[int, int, datetime, int]], now: datetime, zone: str
 ) -> int:
-    """Fill gaps that an outage explains with zero energy; returns how many were filled.
+    """Store zero energy for gaps that an outage explains; returns how many were filled.
 
-    `gaps` are (service point, device, start, length in seconds) whose day partitions exist. A gap that data has
-    filled in the meantime keeps its data.
+    `gaps` are (service point, device, start, length in seconds) whose day partitions exist. A gap that was filled by
+    data in the meantime keeps its data.
     """
     if not gaps:
         return 0

@@ -1,8 +1,8 @@
-"""PostgreSQL's binary COPY format, built for a whole batch at once by NumPy.
+"""PostgreSQL's binary COPY format, built by NumPy for a whole batch at once.
 
-A row of fixed-width fields has a fixed shape, so it is a structured dtype: field count, then length and value of
-each field, big-endian. A column without any value is its length alone (-1). Where some values of a column are
-null the rows are of different lengths; then the bytes of absent values are cut out of the finished rows by a mask.
+A row of fixed-width fields has a fixed shape and becomes a structured dtype: field count, then length and value of each
+field, big-endian. A column without any value is only its length, -1. Where some values of a column are null, rows
+differ in length; then the bytes of the null values are cut out of the finished rows by a mask.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,38 +12,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-"""Signature, flags, length of the header's extension."""
+"""Signature, flags, and the length of the header extension."""
 TRAILER: Final = b"\xff\xff"
 
 _POSTGRES_EPOCH_S: Final = 946_684_800
-"""2000-01-01, from which PostgreSQL counts microseconds."""
+"""2000-01-01 in Unix seconds; PostgreSQL counts microseconds from there."""
 
 Column = tuple[NDArray[Any], str]
-"""Values and their width on the wire: `i8`, `i4`, `i2` or `u1` (boolean). A masked array's masked values are null."""
+"""Values and their width on the wire: `i8`, `i4`, `i2` or `u1` (boolean). Masked values of a masked array are null."""
 
 
 def timestamps(unix_s: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`timestamptz` values of instants in Unix seconds."""
+    """Return `timestamptz` wire values (microseconds since 2000) for Unix seconds."""
     return (unix_s - _POSTGRES_EPOCH_S) * 1_000_000
 
 
 def timestamps_ms(unix_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`timestamptz` values of instants in Unix milliseconds."""
+    """Return `timestamptz` wire values (microseconds since 2000) for Unix milliseconds."""
     return (unix_ms - _POSTGRES_EPOCH_S * 1000) * 1000
 
 
 def dates(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`date` values (width `i4`) of days since 1970-01-01."""
+    """Return `date` wire values (width `i4`, days since 2000) for days since 1970-01-01."""
     return days - 10_957
 
 
 CHUNK: Final = 8192
-"""Rows encoded at a time: they stay in the processor's cache, and the server reads one chunk while the next is
-made."""
+"""Rows encoded at a time. They stay in the processor's cache, and the server reads one chunk while the next is encoded.
+"""
 
 
 def encode(columns: Sequence[Column]) -> Iterator[bytes]:
-    """The whole of a COPY in pieces: header, one row per element, trailer."""
+    """Yield a complete COPY in pieces: header, one row per array element, trailer."""
     count = len(columns[0][0])
     yield HEADER
     for first in range(0, count, CHUNK):
@@ -61,7 +61,7 @@ def _chunk(columns: Sequence[Column]) -> bytes:
             fields.append((f"value{number}", f">{width}"))
             if mask is not np.ma.nomask and mask.any():
                 partly_absent.append((number, mask))
-    # Lengths are alike in all rows, so they are laid down once, with the count, by copying one row.
+    # All rows share the field count and lengths: one template row, repeated, is faster than a column store for each.
     template = np.zeros(1, np.dtype(fields))
     template["count"] = len(columns)
     for number, (_, width) in enumerate(columns):
@@ -75,7 +75,7 @@ def _chunk(columns: Sequence[Column]) -> bytes:
 
 
 def _cut(rows: NDArray[np.void], absent: list[tuple[int, NDArray[np.bool_]]]) -> bytes:
-    """The bytes of the rows without the values that are absent, whose length is -1."""
+    """Return the bytes of the rows without the values that are null, whose length becomes -1."""
     if not absent:
         return rows.tobytes()
     kept = np.ones((len(rows), rows.dtype.itemsize), np.bool_)

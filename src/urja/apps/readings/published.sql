@@ -1,4 +1,4 @@
--- What other apps may read of readings.
+-- Views of the readings for other apps, with the rights of the reader (security_invoker).
 CREATE VIEW readings.interval WITH (security_invoker) AS
 SELECT service_point_id, device_id, start_at, length_s, version, import_wh, export_wh, import_vah, export_vah, voltage_cv,
     current_ca, health, channel_set, clock_status, status, source, correlation, received_at, recorded_in
@@ -22,7 +22,7 @@ CREATE VIEW readings.event WITH (security_invoker) AS
 SELECT service_point_id, device_id, code, state, occurred_at, received_at, source, clock_status, correlation
 FROM readings_event;
 
--- Energy of the running month, agreement by agreement.
+-- Energy by agreement and billing period (a local calendar month).
 CREATE VIEW readings.accrual WITH (security_invoker) AS
 SELECT agreement_id, service_point_id, device_id, period, opened_at, closes_at, anchor_at, anchor_wh, opening_wh, block_wh,
     carried_wh, ratio_primary, ratio_secondary, energy_wh, estimated_wh, watermark_at, latest, latest_end_at

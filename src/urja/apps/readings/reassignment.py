@@ -1,8 +1,9 @@
-"""What a meter has sent is moved to the place where it has hung in truth.
+"""Copies a meter's readings to the service point where it was really installed.
 
-Rows of measurement are never changed or deleted, and their key begins with the service point: so they are written
-once more, under the right one, as they stand now, with the source `swap` (docs/adr/0013). Those under the wrong one
-stay and count for nothing, for energy is made of rows of a meter at a place in the time that it hangs there.
+Measured rows are never changed or deleted, and their key begins with the service point. So their current versions are
+stored once more under the right one, with source `swap` (docs/adr/0013). The rows under the wrong service point remain
+and count for nothing, because energy is calculated from a meter's rows only at the service point and time of its
+installation.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
@@ -19,7 +20,7 @@ from urja.stream.records import Source
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A device that was believed to hang at one place since an instant, and hung at another."""
+    """A device that was recorded at one service point since an instant, and was really at another."""
 
     device_id: int
     from_place: int
@@ -29,7 +30,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Rows that were written under another place."""
+    """Numbers of rows stored under another service point."""
 
     intervals: int = 0
     registers: int = 0
@@ -43,7 +44,10 @@ _REGISTER_VALUES: Final = "import_wh, import_vah, export_wh, export_vah, status,
 
 
 def _written_again(table: str, key: str, values: str) -> str:
-    """The current versions from the last register before the instant on, where the other place does not say the same."""
+    """Return the statement that copies current versions from the last register before the instant on.
+
+    Rows whose target already has the same values are left out, so a swap back copies nothing.
+    """
     named = key.split(", ")
     at = next(name for name in named if name.endswith("_at"))
     alike = ", ".join(f"now.{name}" for name in values.split(", "))
@@ -87,14 +91,14 @@ _EDITS: Final = """
         AND i.source = %(source)s AND i.status = 4
     ON CONFLICT DO NOTHING
 """
-"""Why a person wrote a value goes with it."""
+"""The reason for an edited value is copied with it."""
 
 
 def reassign(cursor: Cursor, move: Move) -> Moved:
-    """Write a device's rows under the place where it hung; the shards of both are locked (`hold`).
+    """Store a device's rows under the service point where it was installed; returns how many.
 
-    From the last register at or before the instant on: what was counted since then is what is left at the place. The
-    accruals are the caller's to make anew.
+    The copy starts at the last register at or before the instant, because what was counted since then belongs to the
+    new place. The caller holds the shards of both (`lock_service_points`) and recomputes the accruals.
     """
     if move.from_place == move.to_place:
         return Moved()
@@ -125,18 +129,18 @@ def reassign(cursor: Cursor, move: Move) -> Moved:
 
 
 def lock_service_points(cursor: Cursor, *places: int) -> None:
-    """Keep everybody else from the readings of places and from the registry's revision until the transaction ends.
+    """Lock the registry's revision and the readings of service points until the transaction ends.
 
-    The revision first, as whoever changes the registry takes both in this order.
+    The revision first: every change of the registry takes both in this order, so none deadlocks with another.
     """
     revision.lock(cursor)
     lock_shards(cursor, places)
 
 
 def hand_over_coverage(cursor: Cursor, successors: Mapping[int, int]) -> None:
-    """What was looked for in the time of a device stays looked for: of each period, the one that it goes on in.
+    """Copy how far gaps were searched from each device period to its successor, given by id.
 
-    A period that goes on in another's number takes over what stood there.
+    A successor takes over the value of the last period written for it.
     """
     cursor.execute(
         "SELECT device_period_id, listed_to_at, daily_to_at FROM readings_coverage WHERE device_period_id = ANY(%s)",

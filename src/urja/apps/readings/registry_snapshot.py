@@ -1,8 +1,7 @@
-"""Where a device's reading belongs: service point, agreement, and what it is judged by, for a whole batch at once.
+"""Snapshot of the registry's periods in columns, to find service point and agreement for a whole batch of readings.
 
-A snapshot of the registry in columns, renewed when the registry's revision has moved. A head end learns of a
-meter from a projection that is written after the registry's commit, so a snapshot taken when a batch arrives
-knows every meter that can be in it.
+The snapshot is renewed when the registry's revision has changed. A head end learns of a meter from a projection that is
+written after the registry's commit, so a snapshot taken when a batch arrives knows every meter in it.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
@@ -34,7 +33,7 @@ _AGREEMENT: Final = np.dtype(
 )
 
 BILLING: Final = 1
-"""`DeviceRole.BILLING`: the device whose registers are rated."""
+"""`DeviceRole.BILLING`: the device whose register is rated."""
 
 _PERIODS = f"""
     SELECT p.device_id, floor(extract(epoch FROM p.valid_from))::bigint,
@@ -59,14 +58,14 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class PlacedRows:
-    """For each row of a batch; zeros where `known` is false."""
+    """Result for each row of a batch; zeros where `known` is false."""
 
     known: NDArray[np.bool_]
     service_point_id: Integers
     agreement_id: Integers
-    """Zero where the device is not a billing device, or not commissioned yet, or nobody has an agreement then."""
+    """Zero where the device is not billing or not commissioned yet, or no agreement is in force then."""
     believed: NDArray[np.bool_]
-    """Whether what the device pushes of then is believed: a billing meter's since it was commissioned."""
+    """Whether pushes of that time are accepted: for a billing meter only since it was commissioned."""
     interval_s: Integers
     max_power_w: Integers
 
@@ -81,13 +80,16 @@ class RegistrySnapshot:
 
     @classmethod
     def load(cls, cursor: Cursor) -> "RegistrySnapshot":
-        """All periods as they are now."""
-        # The revision first: a change between both statements is then noticed at the next batch.
+        """Return a snapshot of all periods as they are now."""
+        # The revision first: a change between the statements then makes the snapshot look old, never too new.
         revision = current_revision(cursor)
         return cls(revision, _fetch(cursor, _PERIODS, _PERIOD), _fetch(cursor, _AGREEMENTS, _AGREEMENT))
 
     def place(self, device_id: Integers, begins: Integers, ends: Integers) -> PlacedRows:
-        """The period of each device that holds [begins, ends), and the agreement that does."""
+        """Return for each device the installation that holds [begins, ends), and the agreement that does.
+
+        Arguments are arrays of device ids and Unix seconds. An interval across the end of a period belongs to none.
+        """
         found = _holding(self._periods, "device_id", device_id, begins, ends)
         known = found >= 0
         period = self._periods[np.where(known, found, 0)] if len(self._periods) else _nothing(_PERIOD, known)
@@ -109,7 +111,7 @@ class RegistrySnapshot:
 
 
 def current_revision(cursor: Cursor) -> int:
-    """The counter that every change of the registry moves."""
+    """Return the registry's revision, a counter that every change of it moves."""
     row = cursor.execute("SELECT revision FROM journal.revision").fetchone()
     assert row is not None, "journal.revision has its one row from the migration on"
     return int(row[0])
@@ -120,7 +122,7 @@ def _nothing(dtype: np.dtype[np.void], like: NDArray[np.bool_]) -> NDArray[np.vo
 
 
 def _fetch(cursor: Cursor, query: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """Rows of eight-byte integers without nulls, by binary COPY: a fixed shape that NumPy reads at once."""
+    """Return a query's rows of 8-byte integers without nulls, by binary COPY: NumPy reads the fixed shape at once."""
     framed = np.dtype(
         [
             ("count", ">i2"),
@@ -142,16 +144,17 @@ def _fetch(cursor: Cursor, query: str, dtype: np.dtype[np.void]) -> NDArray[np.v
 
 _HEADER: Final = 19
 _FRAME: Final = _HEADER + 2
-"""Header and trailer of a binary COPY without extension."""
+"""Bytes of header and trailer of a binary COPY without extension."""
 
 
 def _holding(
     periods: NDArray[np.void], key: str, wanted: Integers, begins: Integers, ends: Integers
 ) -> Integers:
-    """Index of the period of each key that holds [begins, ends), or -1. Periods of one key do not overlap."""
+    """Return the index of each key's period that holds [begins, ends), or -1. Periods of one key do not overlap."""
     if len(periods) == 0:
         return np.full(len(wanted), -1, np.int64)
-    # From the last period of the key back to the first that begins early enough: nearly always the first step.
+    # Walk back from the key's last period to one that begins early enough. Rows are recent, so one step nearly always
+    # suffices, which a second binary search over both columns would not use.
     index = np.searchsorted(periods[key], wanted, "right") - 1
     while True:
         inside = (index >= 0) & (periods[key][index] == wanted)

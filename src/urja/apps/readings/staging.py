@@ -1,7 +1,7 @@
-"""From a NumPy batch to rows: a binary COPY into a temporary stage, then set-wise inserts that never overwrite.
+"""Stores a NumPy batch: a binary COPY into a temporary table, then set-wise inserts that never overwrite.
 
-Storing is decided by content, not by bookkeeping: the same key with the same values is there already and is
-ignored, whoever sends it and however often; the same key with other values is a new version and is reported.
+Content decides, not bookkeeping: the same key with the same values exists already and is ignored, whatever its sender
+and however often it arrives. The same key with other values is a new version and is reported.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
@@ -29,7 +29,7 @@ _PLACE: Final = [
 ]
 
 PLACED_BLOCK: Final = np.dtype([*_PLACE, ("channel_set", "<i2"), *BLOCK.descr])
-"""A block with the service point and (zero where nobody pays) the agreement that it belongs to."""
+"""A block with its service point and its agreement (zero without one)."""
 
 PLACED_REGISTER: Final = np.dtype([*_PLACE, *REGISTER.descr])
 
@@ -38,13 +38,13 @@ Rows = NDArray[np.void]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a batch's rows."""
+    """Numbers of a batch's rows by what happened to them."""
 
     inserted: int = 0
     changed: int = 0
-    """Stored as a new version of a row with other values."""
+    """Stored as a new version of a row that had other values."""
     ignored: int = 0
-    """There already with the same values, or standing behind an edit."""
+    """Stored before with the same values, or behind an edit that takes precedence."""
 
     def __add__(self, other: "Stored") -> "Stored":
         return Stored(
@@ -69,7 +69,7 @@ STAGES: Final = """
         kind smallint, status smallint, source smallint, clock_status smallint
     ) ON COMMIT DELETE ROWS
 """
-"""Unlogged by nature, empty after each transaction. Made once a connection, by `prepare`."""
+"""Temporary tables: unlogged, emptied by each commit, created once per connection by `prepare`."""
 
 _BLOCK_COLUMNS = (
     "service_point_id, device_id, start_at, import_wh, import_vah, export_wh, export_vah, health, correlation, "
@@ -84,12 +84,12 @@ _REGISTER_CONTENT = "import_wh, import_vah, export_wh, export_vah"
 
 
 def prepare(cursor: Cursor) -> None:
-    """Make the temporary stages of this connection."""
+    """Create the temporary tables of this connection."""
     cursor.execute(STAGES)
 
 
 def make_days(cursor: Cursor, start_at: NDArray[np.int64]) -> None:
-    """Make the day partitions that these instants (Unix seconds) fall in; safe to repeat."""
+    """Create the day partitions for instants in Unix seconds; repeating it is harmless."""
     days = np.unique(start_at // 86_400)
     for run in np.split(days, np.nonzero(np.diff(days) > 1)[0] + 1):
         cursor.execute(
@@ -99,19 +99,20 @@ def make_days(cursor: Cursor, start_at: NDArray[np.int64]) -> None:
 
 
 def make_days_of(cursor: Cursor, instants: Sequence[datetime]) -> None:
-    """As `make_days`, for a few instants as objects."""
+    """Create the day partitions for a few instants."""
     make_days(cursor, np.array([int(instant.timestamp()) for instant in instants], np.int64))
 
 
 def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect_new: bool = False) -> Stored:
-    """Store placed blocks and move the accruals they belong to; one transaction, which is the caller's.
+    """Store placed blocks and update the accruals they belong to, in the caller's transaction.
 
-    The partitions of their days exist (`make_days`). `zone` is the utility's, `now` stands in reports. With
-    `expect_new` the rows go straight into the table, at twice the speed; where one of them is there already that
-    is taken back and the way through the stage is gone. The result is the same.
+    The partitions of their days exist (`make_days`). `zone` is the utility's time zone, `now` the time of reported
+    differences. With `expect_new` the rows are copied straight into the table at twice the speed; where one exists
+    already, that is rolled back and the staging table is used. The result is the same.
     """
     if len(rows) == 0:
         return Stored()
+    # In the order of the primary key: index pages are filled once, and runs of one device are adjacent.
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"], rows["service_point_id"]))]
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
     fields = _block_columns(rows)
@@ -133,7 +134,7 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
 
 
 def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool:
-    """Copy rows into the table itself, where PostgreSQL inserts many at a time; nothing if one is there already."""
+    """Copy rows into the table itself, where PostgreSQL inserts many at a time; returns False if one exists already."""
     try:
         with cursor.connection.transaction():
             cursor.execute("SELECT readings_period()")
@@ -147,7 +148,7 @@ def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool
 
 
 def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
-    """Store placed register reads; those that energy is billed from move the accruals."""
+    """Store placed register reads; those that energy is billed from update the accruals."""
     if len(rows) == 0:
         return Stored()
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
@@ -175,7 +176,7 @@ def _nullable(values: NDArray[np.int64]) -> Any:
 
 
 def _small(values: NDArray[np.int64]) -> Any:
-    """Nullable values that go into `integer`; where the meter sent nothing the bits do not matter."""
+    """Return nullable values for an `integer` column; the NULL marker of 8 bytes would not fit, so nulls become 0."""
     mask = values == NULL
     return np.ma.array(np.where(mask, 0, values), mask=mask) if mask.any() else values
 
@@ -232,9 +233,9 @@ def _alike(content: str, stage: str, stored: str) -> str:
 def _changed_sql(
     table: str, stage: str, kind: str, at: str, key: tuple[str, ...], columns: str, content: str
 ) -> str:
-    """Rows of the stage that no stored version equals: reported, and stored as versions after the current one.
+    """Return the statement for staged rows that equal no stored version: report them and store them as new versions.
 
-    An edit by a person stands; a known zero or an estimate gives way without a report.
+    An edit by a person takes precedence; a known zero or an estimate is replaced without a report.
     """
     same_key = " AND ".join(f"{{0}}.{column} = s.{column}" for column in key)
     keys = ", ".join(f"s.{column}" for column in key)
@@ -303,7 +304,7 @@ def _store_changed(cursor: Cursor, statement: str, now: datetime) -> int:
 
 @lru_cache(maxsize=64)
 def _months(zone: str, first: date, last: date) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Beginnings of the local months from `first` to `last` (their first days): Unix seconds, days since 1970."""
+    """Return the starts of the local months from `first` to `last`: as Unix seconds, and as days since 1970."""
     starts, days = [], []
     month = first
     while month <= last:
@@ -314,7 +315,7 @@ def _months(zone: str, first: date, last: date) -> tuple[NDArray[np.int64], NDAr
 
 
 def billing_periods(start_at: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """First day (days since 1970) of the local calendar month that each instant falls in."""
+    """Return for each instant (Unix seconds) the first day of its local month, in days since 1970."""
     first, last = (
         datetime.fromtimestamp(int(edge), UTC).astimezone(ZoneInfo(zone)).date().replace(day=1)
         for edge in (start_at.min(), start_at.max())
@@ -324,9 +325,9 @@ def billing_periods(start_at: NDArray[np.int64], zone: str) -> NDArray[np.int64]
 
 
 def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
-    """Rows that are all new: add what continues a run, evaluate anew what does not."""
+    """Update accruals for rows that are all new: add where they continue a run, recompute elsewhere."""
     billed = rows[rows["agreement_id"] != 0]
-    accrual.recompute(cursor, _of_nobody(cursor, rows, "start_at"), zone)
+    accrual.recompute(cursor, _without_agreement(cursor, rows, "start_at"), zone)
     if len(billed) == 0:
         return
     runs = _runs(billed, zone)
@@ -343,7 +344,7 @@ _RUN_COLUMNS = "agreement_id, device_id, period, from_at, to_at, import_wh, esti
 
 
 def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
-    """Rows in order of device and time, added up per agreement, device and billing period."""
+    """Return sorted rows added up per agreement, device and billing period, as columns of `stage_run`."""
     period = billing_periods(rows["start_at"], zone)
     agreement, device = rows["agreement_id"], rows["device_id"]
     begins = np.ones(len(rows), np.bool_)
@@ -368,14 +369,14 @@ def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
 
 
 def _accrue_anew(cursor: Cursor, rows: Rows, zone: str) -> None:
-    """Rows of which some were known: every agreement from its first row on."""
+    """Recompute accruals for rows of which some were known, each agreement from its first row on."""
     billed = rows[rows["agreement_id"] != 0]
     touched = _instants(billed["agreement_id"], billed["start_at"])
-    accrual.recompute(cursor, [*touched, *_of_nobody(cursor, rows, "start_at")], zone)
+    accrual.recompute(cursor, [*touched, *_without_agreement(cursor, rows, "start_at")], zone)
 
 
-def _of_nobody(cursor: Cursor, rows: Rows, at: str) -> list[tuple[int, datetime]]:
-    """Agreements whose energy rests on those of the rows that belong to none."""
+def _without_agreement(cursor: Cursor, rows: Rows, at: str) -> list[tuple[int, datetime]]:
+    """Return (agreement, instant) whose energy rests on rows without an agreement."""
     alone = rows[rows["agreement_id"] == 0]
     if len(alone) == 0:
         return []
@@ -394,7 +395,7 @@ def _instants(agreement: NDArray[np.int64], at: NDArray[np.int64]) -> list[tuple
 
 def _move_anchors(cursor: Cursor, rows: Rows, zone: str, *, fresh: bool) -> None:
     anchors = rows[np.isin(rows["kind"], ANCHOR_KINDS)]
-    accrual.recompute(cursor, _of_nobody(cursor, anchors, "read_at"), zone)
+    accrual.recompute(cursor, _without_agreement(cursor, anchors, "read_at"), zone)
     anchors = anchors[anchors["agreement_id"] != 0]
     if len(anchors) == 0:
         return
@@ -419,15 +420,15 @@ def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
     return {agreement for (agreement,) in cursor.fetchall()}
 
 
-# -- what ingest asks and notes in the same transaction -------------------------------------------------------
+# -- further reads and writes in ingest's transaction ---------------------------------------------------------
 
 
 def register_neighbours(
     cursor: Cursor, rows: Rows
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Instant and register of the stored read before each row, register of the one after; `NULL` for none.
+    """Return for each row: instant (Unix s) and register (Wh) of the read before it, register after it.
 
-    What was pushed before the meter was commissioned (kind 6) is not compared with.
+    `NULL` where there is none. Reads pushed before the meter was commissioned (kind 6) do not count.
     """
     cursor.execute(
         """
@@ -461,7 +462,7 @@ def register_neighbours(
 
 
 def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows) -> int:
-    """Store events and alerts once each; how many were new."""
+    """Store events and alerts once each; returns how many were new."""
     if len(rows) == 0:
         return 0
     cursor.execute(
@@ -493,9 +494,10 @@ def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows
 
 
 def record_tamper_counts(cursor: Cursor, rows: Rows) -> None:
-    """Keep what meters count of tampers in their instantaneous reads; the stage `gaps` asks where a count moves.
+    """Store the tamper counters of meters from their instantaneous reads.
 
-    An alert is told once and may be lost on the way. The counter comes again with every read.
+    The stage `gaps` reads the log of a meter whose counter moved. An alert is sent once and may be lost. The counter
+    arrives with every read.
     """
     counted = rows[rows["tamper_count"] > 0]
     if len(counted) == 0:
@@ -511,7 +513,7 @@ def record_tamper_counts(cursor: Cursor, rows: Rows) -> None:
 
 
 def record_stream_position(cursor: Cursor, consumer: str, stream: str, sequence: int, now: datetime) -> None:
-    """Note how far a consumer of a stream has come. For people: what is stored is decided by content."""
+    """Store how far a consumer of a stream has read. For display only: content decides what is stored."""
     cursor.execute(
         "INSERT INTO readings_cursor (consumer, stream, sequence, moved_at) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (consumer, stream) DO UPDATE"

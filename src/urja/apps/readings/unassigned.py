@@ -1,7 +1,8 @@
-"""What a consumer's meter has measured and nobody pays for: listed, with its reason and what the registers say of it.
+"""Measured energy without an agreement: listed with its reason and the advance of the registers.
 
-Every interval of a billing meter at a consumer's place belongs to one agreement or is here. A meter of another role,
-or at a place of another purpose (a transformer's, a common area's), carries no agreement by its nature and is not.
+Every interval of a billing meter at a consumer's service point belongs to one agreement or is listed here. A meter of
+another role, or at a service point of another purpose (a transformer, a common area), needs no agreement and is not
+listed.
 """
 
 from dataclasses import dataclass
@@ -12,20 +13,20 @@ from urja.apps.readings.accrual import Cursor
 
 
 class UnassignedReason(StrEnum):
-    """Why nobody pays for it."""
+    """Why a time has no agreement to bill."""
 
     VACANT = "vacant"
-    """No agreement holds then."""
+    """No agreement is in force."""
     NOT_COMMISSIONED = "not_commissioned"
-    """The meter has not passed yet: nothing is billed by it."""
+    """The meter has not passed commissioning, so it does not bill."""
     PARTIAL = "partial"
-    """An interval within which a meter, a ratio or an agreement changed: nobody's as a whole. The registers of the
-    instant say what of it is whose, so that no energy of its own is left."""
+    """An interval within which a meter, a ratio or an agreement changed, so that it belongs to none as a whole. The
+    registers read at that instant divide its energy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A time, half-open, of one meter."""
+    """A half-open time of one meter."""
 
     service_point_id: int
     device_id: int
@@ -33,9 +34,9 @@ class Unassigned:
     to_at: datetime
     why: UnassignedReason
     known_to_at: datetime | None
-    """Up to here the registers say what was measured; None before they have said anything."""
+    """End of what the registers tell; None before any read."""
     energy_wh: int
-    """So much, times the meter's ratio; none of a part of an interval."""
+    """Energy in Wh with the ratio applied; 0 for a divided interval."""
 
 
 _UNASSIGNED = """
@@ -110,7 +111,7 @@ LEFT JOIN LATERAL (
     ) AS passed
 ) closed ON true
 LEFT JOIN LATERAL (
-    -- What the register has passed over is known to its end, by the blocks up to there; else up to its last read.
+    -- With a read after the end everything up to it is known, by the intervals; else up to the last read.
     SELECT CASE WHEN closed.passed THEN upper(s.during) ELSE greatest(r.read_at, lower(s.during)) END AS at,
         CASE WHEN NOT closed.passed AND r.read_at < lower(s.during) THEN opening.wh ELSE
             r.import_wh + CASE WHEN closed.passed THEN coalesce((
@@ -136,9 +137,9 @@ ORDER BY 1, 3, 5, 2
 def find(
     cursor: Cursor, from_at: datetime, to_at: datetime, zone: str, service_point_id: int | None = None
 ) -> list[Unassigned]:
-    """What nobody pays for in [from_at, to_at), by place and time; with `service_point_id` there alone.
+    """Return unassigned times in [from_at, to_at), by service point and time; with `service_point_id` only there.
 
-    Times of nobody are cut to those bounds; an interval that something cuts is listed whole.
+    Vacant and not commissioned times are cut to these bounds; a divided interval is listed whole.
     """
     cursor.execute(_UNASSIGNED, {"from": from_at, "to": to_at, "zone": zone, "place": service_point_id})
     return [

@@ -1,8 +1,8 @@
-"""Unconfirmed readings: what pushes without a tag say, until the meter confirms it in an association.
+"""Unconfirmed intervals: reported by pushes without an authentication tag, until the meter confirms them.
 
-They lie in a table of their own, so that nothing that bills, judges or disconnects can take them for readings. An
-interval that they tell of is missing like any other: the stage `gaps` has it read, and what is read then counts. A
-difference between the two is put aside as an exception: the push was changed on its way.
+They have a table of their own, so that no statement that bills, decides or disconnects can take them for readings
+(docs/adr/0022). Such an interval is missing like any other: the stage `gaps` has it read in an association, and only
+that read counts. A difference between the two is stored as an exception, because the push was changed on its way.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,10 @@ _DAY_S: Final = 86_400
 
 
 def store(cursor: Cursor, rows: Rows) -> int:
-    """Keep what placed blocks say where nothing is known yet of their intervals; how many are new."""
+    """Store placed blocks of untagged pushes whose intervals are not known yet; returns how many are new.
+
+    The first report of an interval stays, since none proves more than another.
+    """
     if len(rows) == 0:
         return 0
     cursor.execute(
@@ -50,7 +53,10 @@ def store(cursor: Cursor, rows: Rows) -> int:
 
 
 def confirm(cursor: Cursor, rows: Rows, now: datetime) -> None:
-    """Lift the mark of the intervals of stored, authenticated blocks; what differs is put aside with both figures."""
+    """Delete the unconfirmed intervals of stored, authenticated blocks.
+
+    A difference becomes an exception with both figures.
+    """
     if len(rows) == 0:
         return
     cursor.execute(
@@ -89,10 +95,11 @@ _SETTLE: Final = f"""
 
 
 def request_tamper_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:
-    """Have the tamper logs read of meters that push without a tag: once a day, and after each alert.
+    """Request the tamper logs of meters that push without a tag: once a day, and after each alert.
 
-    What such a push says of tampers may be hidden or invented; the logs are read in an association. The count that a
-    meter tells is none of its own then, but a number below zero, which differs from what was read last.
+    What such a push says of tampers may be hidden or invented, so the logs are read in an association. A made-up
+    negative count, of the day or the alert, is stored as the meter's count: it differs from the last one read, which
+    requests the log.
     """
     told: dict[int, int] = {}
     for rows in measured:
@@ -110,7 +117,7 @@ def request_tamper_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) 
 
 
 def delete_before(cursor: Cursor, oldest: datetime) -> None:
-    """Let go of what the meter cannot be asked for any more."""
+    """Delete unconfirmed intervals older than what a meter can be asked for."""
     cursor.execute("DELETE FROM readings_unconfirmed WHERE start_at < %s", [oldest])
 
 

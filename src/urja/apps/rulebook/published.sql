@@ -1,4 +1,4 @@
--- What other apps may read of tariffs, and of which policy governs whom.
+-- Views of tariffs and of policy assignments for other apps.
 CREATE VIEW rulebook.tariff_version WITH (security_invoker) AS
 SELECT id, code, version, valid_from, text, sha256, loaded_at FROM rulebook_tariff_version;
 

@@ -1,4 +1,4 @@
--- What other apps may read of decisions about supply.
+-- Views of the supply for other apps: states, decisions, switching.
 CREATE VIEW supply.state WITH (security_invoker) AS
 SELECT account_id, agreement_id, service_point_id, standing, supply, since_at, decided_at, policy, reason, balance_minor,
     limit_minor, as_of_at, below_cut_since, planned_from_at, planned_to_at, paid_due_minor, paid_first_at
@@ -17,6 +17,6 @@ SELECT credit_id, account_id, command_id, outcome, paid_at, paid_wall_ms, seen_a
     credited_wall_ms, ordered_at, ordered_wall_ms, closed_at
 FROM supply_relight;
 
--- Accounts of which something changed since they were last decided.
+-- Accounts to decide anew because something has changed since the last decision.
 CREATE VIEW supply.changed WITH (security_invoker) AS
 SELECT id, account_id FROM supply_changed;

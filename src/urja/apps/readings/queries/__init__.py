@@ -1,4 +1,4 @@
-"""The reading side of the readings. Whatever a person sees goes through an agreement's own time."""
+"""Reads of the readings. Everything shown to a person is cut to the time of an agreement."""
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
@@ -28,7 +28,7 @@ ONE_HOUR = timedelta(hours=1)
 
 
 class HourUse(NamedTuple):
-    """Use in the hour from `start_at`; no energy where nothing is known of it."""
+    """Energy used in the hour from `start_at`, in Wh; None where nothing of it is known."""
 
     start_at: datetime
     energy_wh: int | None
@@ -36,7 +36,7 @@ class HourUse(NamedTuple):
 
 
 class DayUse(NamedTuple):
-    """Use on a local day; no energy where nothing is known of it."""
+    """Energy used on a local day, in Wh; None where nothing of it is known."""
 
     day: date
     energy_wh: int | None
@@ -45,7 +45,7 @@ class DayUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadingsHealth:
-    """How much is missing and put aside, over all meters."""
+    """Numbers of open gaps and of exceptions, over all meters."""
 
     open_gaps: int
     exceptions: int
@@ -53,31 +53,31 @@ class ReadingsHealth:
 
 @dataclass(frozen=True, slots=True)
 class MonthUse:
-    """A local day by hour and the month around it by day: a calendar month, or one that begins on another day."""
+    """A local day by hour, and the billing month around it by day (which may begin on another day than the first)."""
 
     hours: list[HourUse]
     days: list[DayUse]
 
 
 def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
-    """The hours of a local day, in order, each with the blocks that begin in it."""
+    """Return the hours of a local day in order, each with the intervals that begin in it."""
     month, number = _month_of(local_day, calendar_month(local_day))
     return _hour_uses(month, number, _blocks(agreement, *month.midnights[number : number + 2]))
 
 
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
-    """The days of the local month that `local_month` lies in.
+    """Return the use of each day of the calendar month that contains `local_month`.
 
-    Between two midnights that were both read from the register it is the register's advance, as it is billed, and
-    nothing of it is estimated; else the sum of the blocks.
+    Between two midnights with a register read it is the register's advance, as billed, and nothing is estimated.
+    Otherwise it is the sum of the intervals.
     """
     return use_of_month(agreement, local_month, calendar_month(local_month)).days
 
 
 def use_of_month(agreement: Agreement, local_day: date, period: Period) -> MonthUse:
-    """What `use_by_hour` says of a day, and what `use_by_day` does of the period that holds it.
+    """Return `use_by_hour` of a day together with the days of the period that holds it.
 
-    Of the days before it blocks are only looked at where the register does not speak, which is seldom.
+    Intervals of earlier days are only read where a register read is missing, which is rare.
     """
     month, number = _month_of(local_day, period)
     counted = _advances(_registers(agreement, month), month.stamps)
@@ -92,23 +92,23 @@ def use_of_month(agreement: Agreement, local_day: date, period: Period) -> Month
 
 
 type _Sum = tuple[int, int]
-"""Energy and how much of it is estimated."""
+"""Energy in Wh, and how much of it is estimated."""
 
 type _Stamp = int
-"""An instant in microseconds, which compare and add faster than instants do."""
+"""An instant in microseconds since 1970: integers compare and add faster than datetimes."""
 
 _HOUR: Final = 3_600_000_000
 
 type _Registers = list[list[tuple[_Stamp, int]]]
-"""Instant and energy of the reads of each device period, in order."""
+"""(instant, Wh) of the register reads of each device period, in order."""
 
 type _Blocks = dict[_Stamp, _Sum]
-"""What is known of the blocks, by the beginning of the hour, counted from a midnight."""
+"""Sums of the intervals by the start of their hour, counted from a midnight."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Month:
-    """The days of a month, and where each begins; the last one's end too."""
+    """The days of a month and the midnight at the start of each; the last midnight is its end."""
 
     days: tuple[date, ...]
     midnights: tuple[datetime, ...]
@@ -116,7 +116,7 @@ class _Month:
 
 
 def _month_of(local_day: date, period: Period) -> tuple[_Month, int]:
-    """The days of a period, and a day's place among them."""
+    """Return the days of a period, and the index of a day among them."""
     return _month(period, settings.URJA_TIMEZONE), (local_day - period.first).days
 
 
@@ -132,7 +132,7 @@ def _stamp(at: datetime) -> _Stamp:
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Rising numbers as half-open runs of following ones."""
+    """Yield half-open runs of consecutive numbers from ascending numbers."""
     begun = following = None
     for number in numbers:
         if number != following:
@@ -162,12 +162,15 @@ def _by_day(month: _Month, blocks: _Blocks) -> dict[date, _Sum]:
 
 
 def _day_use(day: date, counted_wh: int | None, blocks: _Sum | None) -> DayUse:
-    """What the register has counted is known; the blocks are asked where it was not read."""
+    """Return a day's use: the register's advance, or the sum of the intervals where it was not read."""
     return DayUse(day, counted_wh, 0) if counted_wh is not None else DayUse(day, *(blocks or (None, 0)))
 
 
 def accrued(agreement_id: int, period: date) -> PeriodEnergy | None:
-    """The energy of a billing period (its first local day) up to the data watermark; one indexed row."""
+    """Return the energy of a billing period (given by its first local day) up to its watermark; None before any.
+
+    It costs one indexed row.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {PERIOD_ENERGY_COLUMNS} FROM readings_accrual WHERE agreement_id = %s AND period = %s",
@@ -178,26 +181,26 @@ def accrued(agreement_id: int, period: date) -> PeriodEnergy | None:
 
 
 def energies_until(agreement_ids: Sequence[int], period: date, until_at: datetime) -> list[PeriodEnergy]:
-    """The energy of each agreement in a billing period up to `until_at`, or to its watermark before that.
+    """Return the energy of each agreement in a billing period up to `until_at`, or to its watermark before that.
 
-    Evaluated from the rows, for many agreements at once: a day's close asks with the day's end. Compare
-    `watermark_at` with `until_at` to see whether everything up to then is known.
+    Evaluated from the rows for many agreements at once; the close of a day passes the day's end. Compare `watermark_at`
+    with `until_at` to see whether everything up to then is known.
     """
     with connection.cursor() as cursor:
         return accrual.energies_until(cursor, agreement_ids, period, until_at, settings.URJA_TIMEZONE)
 
 
 def unassigned(from_at: datetime, to_at: datetime, service_point_id: int | None = None) -> list[Unassigned]:
-    """What consumers' meters have measured in [from_at, to_at) and nobody pays for, each with its reason.
+    """Return what consumers' meters measured in [from_at, to_at) outside of any agreement, each with its reason.
 
-    Empty flats, meters that have not passed commissioning, and the intervals in which something changed.
+    Such times are vacancies, meters that have not passed commissioning, and intervals within which something changed.
     """
     with connection.cursor() as cursor:
         return find_unassigned(cursor, from_at, to_at, settings.URJA_TIMEZONE, service_point_id)
 
 
 def health() -> ReadingsHealth:
-    """What is missing and what was put aside."""
+    """Return the numbers of open gaps and of exceptions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT count(*) FROM readings_gap WHERE closed_at IS NULL),"
@@ -206,8 +209,8 @@ def health() -> ReadingsHealth:
         return ReadingsHealth(*cursor.fetchone())
 
 
-# Of a meter behind transformers that it does not reckon in each block is rounded down, as meters round themselves:
-# what is missing then comes with the register.
+# With a transformer ratio each interval is rounded down, as meters round themselves. The remainder comes with the
+# register's advance.
 _BLOCKS = """
     SELECT (extract(epoch FROM shown.start_at)::bigint - %(midnight)s) / 3600 AS hour,
         sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
@@ -238,14 +241,14 @@ _REGISTERS = """
 
 
 def alarms() -> list[str]:
-    """What a person has to see to before readings come in as they should, in sentences."""
+    """Return the alarms as sentences for a person, by subject."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT sentences FROM readings_alarm ORDER BY about")
         return [from_plain(sentence) for (row,) in cursor.fetchall() for sentence in json.loads(row)]
 
 
 def _blocks(agreement: Agreement, midnight: datetime, end: datetime) -> _Blocks:
-    """The blocks that begin between two midnights and in the agreement's time, summed by hour."""
+    """Return the intervals that begin between two midnights and in the agreement's time, summed by hour."""
     begins, ends = _within(agreement, midnight, end)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -262,7 +265,7 @@ def _blocks(agreement: Agreement, midnight: datetime, end: datetime) -> _Blocks:
 
 
 def _registers(agreement: Agreement, month: _Month) -> _Registers:
-    """The reads of the register in a month in the agreement's time: those that energy is billed from."""
+    """Return the register reads of a month that energy is billed from, in the agreement's time."""
     first, last = _within(agreement, month.midnights[0], month.midnights[-1])
     with connection.cursor() as cursor:
         cursor.execute(_REGISTERS, {"place": agreement.service_point_id, "first": first, "last": last})
@@ -273,7 +276,7 @@ def _registers(agreement: Agreement, month: _Month) -> _Registers:
 
 
 def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:
-    """When the last interval ended that came in from each device at a place; not of those that said nothing there."""
+    """Return the end of the newest interval of each device at a service point; devices without one are missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d.id, i.start_at + make_interval(secs => i.length_s) FROM unnest(%s::bigint[]) AS d (id) "
@@ -285,7 +288,7 @@ def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict
 
 
 def unconfirmed_until(device_ids: Sequence[int]) -> dict[int, datetime]:
-    """To when devices have told of intervals that are not confirmed; those that have told of none are left out."""
+    """Return the end of the newest unconfirmed interval by device; devices without one are missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT device_id, max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed"
@@ -296,20 +299,20 @@ def unconfirmed_until(device_ids: Sequence[int]) -> dict[int, datetime]:
 
 
 def _advances(registers: _Registers, midnights: Sequence[_Stamp]) -> list[int | None]:
-    """What registers have counted from each midnight to the next; none where they do not say."""
+    """Return the registers' advance in Wh from each midnight to the next; None where a read is missing."""
     if len(registers) != 1:
         return [_advance(registers, begins, ends) for begins, ends in pairwise(midnights)]
-    # Of one meter, which most have had all along, it is the difference of what was read at both.
+    # The common case, one meter all month, is a plain difference: it needs no search for each day.
     read = dict(registers[0])
     reads = [read.get(midnight) for midnight in midnights]
     return [None if a is None or b is None else b - a for a, b in pairwise(reads)]
 
 
 def _advance(registers: _Registers, begins: _Stamp, ends: _Stamp) -> int | None:
-    """The same between two midnights, whichever meters there were.
+    """Return the advance between two midnights over all meters of the day, None where reads are missing.
 
-    On the day of an exchange two meters say it together: the old one from midnight to its last read, the new one
-    from its first read, at the same instant, to the next midnight.
+    On the day of an exchange two meters add up: the old one from midnight to its last read, the new one from its first
+    read, at the same instant, to the next midnight.
     """
     reached, total = begins, 0
     for reads in registers:
@@ -322,6 +325,6 @@ def _advance(registers: _Registers, begins: _Stamp, ends: _Stamp) -> int | None:
 
 
 def _within(agreement: Agreement, begins: datetime, ends: datetime) -> tuple[datetime, datetime]:
-    """Bounds cut to the agreement's own time: a new tenant never sees the old one's life."""
+    """Cut bounds to the agreement's own time: a new consumer never sees the use of the one before."""
     ended = agreement.valid_to
     return max(begins, agreement.valid_from), ends if ended is None else min(ends, ended)

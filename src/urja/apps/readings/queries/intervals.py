@@ -1,4 +1,4 @@
-"""Readings for programs: an agreement's intervals as they are known, and whole months by place."""
+"""Readings for the API: intervals of an agreement, and monthly totals by service point."""
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
@@ -15,12 +15,12 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import ENERGY_WH
 
 LONGEST: Final = timedelta(days=31)
-"""So much is given at a time."""
+"""Longest time that one call returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One interval in its newest version; energy with the ratio of the meter's time at the place."""
+    """One interval in its newest version, in Wh with the transformer ratio applied."""
 
     start_at: datetime
     length_s: int
@@ -43,7 +43,7 @@ ORDER BY i.start_at, i.device_id, i.version DESC
 
 
 def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[Interval]:
-    """The intervals that begin in [begins, ends) and in the agreement's own time, oldest first."""
+    """Return the intervals that begin in [begins, ends) and in the agreement's time, oldest first."""
     assert ends - begins <= LONGEST, "the caller bounds what is asked for"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -60,14 +60,15 @@ def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[In
 
 @dataclass(frozen=True, slots=True)
 class ServicePointMonth:
-    """What a service point has taken in a local month, as far as it is known; None where nothing is."""
+    """Energy in Wh that a service point took in a local month, as far as known; None where nothing is."""
 
     service_point_id: int
     energy_wh: int | None
     estimated_wh: int
 
 
-# A consumer's month is what accrues, whoever lived there; what carries no agreement is the sum of its blocks.
+# A consumer's service point has the accruals of all its agreements in the month; one without agreements, such as a
+# transformer, has the sum of its intervals.
 _MONTHS = f"""
 WITH place AS (
     SELECT id, purpose = 'consumer' AS agreed FROM network.service_point WHERE id = ANY(%(places)s)
@@ -98,7 +99,7 @@ ORDER BY place.id
 
 
 def month_by_service_point(service_point_ids: Collection[int], month: date) -> list[ServicePointMonth]:
-    """What each of the places has taken in the local month that begins on a day."""
+    """Return the energy of each service point in the local month that begins on `month`."""
     assert month.day == 1, "a month begins on its first day"
     with connection.cursor() as cursor:
         cursor.execute(

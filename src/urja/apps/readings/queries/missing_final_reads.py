@@ -1,8 +1,8 @@
-"""Billing meters that were taken away, and nobody knows where their register stood then.
+"""Billing meters that were removed without a read of their last register.
 
-Somebody had the supply by them, so energy is somebody's and is not charged: it waits for the register to be read after
-all (`registry` operation `correct_last_read`), for blocks that reach to the removal, or for an estimate that somebody
-asks for. Until then the account is not settled.
+The energy up to the removal belongs to an agreement and is not charged yet. It needs a read after all (registry
+operation `correct_last_read`), intervals that reach to the removal, or an estimate that an operator requests. Until
+then the account is not settled.
 """
 
 # ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
@@ -25,15 +25,15 @@ FINAL_READ_MISSING: Final = f"""
     AND NOT EXISTS (SELECT FROM readings.accrual x WHERE x.agreement_id = a.id AND x.period = {_MONTH}
         AND x.watermark_at >= p.valid_to))
 """
-"""Whether a device period `p` at the place of an agreement `a` has ended in its time, and the register is not known.
+"""Condition that a device period `p` ended in the time of an agreement `a` and its last register is not known.
 
-What is known of a month ends where the first of its meters has its hole, so a meter that was hung up since hides none.
+The watermark of a month stops at the first meter with a gap, so a meter installed since then does not hide one.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MissingFinalRead:
-    """A meter that was taken away unread."""
+    """A meter that was removed without a last read."""
 
     service_point_id: int
     device_id: int
@@ -41,7 +41,7 @@ class MissingFinalRead:
     serial: str
     removed_at: datetime
     known_to: datetime | None
-    """Up to when its energy is known; none where nothing is of that month."""
+    """End of what is known of its energy; None where nothing is known of any month up to then."""
 
 
 _FIND: Final = f"""
@@ -56,22 +56,22 @@ WHERE {{where}} AND {FINAL_READ_MISSING} ORDER BY p.valid_to, p.id
 
 
 def at_service_point(service_point_id: int) -> list[MissingFinalRead]:
-    """Those that hung at a place, the first that was taken away first."""
+    """Return those of a service point, earliest removal first."""
     return _find("p.service_point_id = %s", [service_point_id])
 
 
 def of_device(device_id: int) -> list[MissingFinalRead]:
-    """Where a meter was taken away unread."""
+    """Return the removals of a device without a last read."""
     return _find("p.device_id = %s", [device_id])
 
 
 def in_bucket(bucket: int, until: datetime) -> list[MissingFinalRead]:
-    """Those of a bucket that were taken away by `until`."""
+    """Return those of a bucket that were removed by `until`."""
     return _find("p.id >= %s AND p.id < %s AND p.valid_to <= %s", [bucket << 40, (bucket + 1) << 40, until])
 
 
 def agreements_held(agreement_ids: Sequence[int]) -> set[int]:
-    """Those of these agreements whose energy is not all known because of such a meter."""
+    """Return those agreements whose energy is not all known because of such a meter."""
     if not agreement_ids:
         return set()
     return {one.agreement_id for one in _find("a.id = ANY(%s)", [list(agreement_ids)])}

@@ -1,4 +1,4 @@
-"""The readings of many meters at once: what a transformer has given and its houses have taken, and who is silent."""
+"""Readings of many meters: energy balance of transformers, meters that do not communicate, and age of the data."""
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
@@ -14,27 +14,27 @@ from urja.apps.network.kinds import Purpose
 from urja.apps.readings.kinds import BLOCK_LOAD_D1
 
 LOSS_LIMIT_PERCENT: Final = 20
-"""Lines and transformer of a street lose up to so much of what they carry; beyond it somebody should look."""
+"""Lines and a distribution transformer lose up to this share of what they carry; more needs an inspection."""
 
 LOSS_LIMIT_W: Final = 300
-"""And whatever they carry, up to so much: where most houses are dark, the iron's loss is all that flows."""
+"""And up to this power whatever they carry: with little load, the transformer's iron loss is most of it."""
 
 LOSS_WINDOW: Final = timedelta(days=1)
-"""A wire that draws at night is looked for by day."""
+"""A bypass may draw at night only, so a whole day is examined."""
 
 CONSECUTIVE_INTERVALS: Final = 2
-"""Complete intervals beyond the limits, one after the other, before a transformer is named."""
+"""Complete consecutive intervals beyond the limits before a transformer is listed."""
 
 NOT_COMMUNICATING_AFTER: Final = timedelta(days=1)
-"""A meter of which nothing came in for so long is named."""
+"""A meter without new data for this long is listed as not communicating."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransformerBalance:
-    """What a transformer's meter measured and what its consumers' meters measured, over the same intervals.
+    """Energy measured by a transformer's meter and by its consumers' meters, over the same intervals.
 
-    An interval counts once the transformer and every consumer on it have reported it: a missing house would look
-    like a loss.
+    An interval counts once the transformer and every consumer on it have reported it: a missing meter would look like a
+    loss.
     """
 
     transformer: str
@@ -43,23 +43,24 @@ class TransformerBalance:
     """Whether the transformer has a meter of its own."""
     consumers: int
     intervals: int
-    """Complete intervals that the energies are over."""
+    """Number of complete intervals that the energies are over."""
     known_to_at: datetime | None
     """End of the last of them."""
     supplied_wh: int
-    """Fed into its lines: from above, and by consumers who export."""
+    """Energy fed into its lines: from above, and by consumers who export."""
     consumed_wh: int
-    """Taken out of them: by consumers, and back to above."""
+    """Energy taken out of them: by consumers, and back to above."""
     seconds: int
-    """Length of the complete intervals together."""
+    """Total length of the complete intervals."""
 
     @property
     def lost_wh(self) -> int:
+        """Energy that no consumer's meter has counted, in Wh."""
         return self.supplied_wh - self.consumed_wh
 
     @property
     def loss_percent(self) -> float | None:
-        """Of what was supplied; None where nothing was."""
+        """Share of the supplied energy that was lost; None where nothing was supplied."""
         return 100 * self.lost_wh / self.supplied_wh if self.supplied_wh > 0 else None
 
     @property
@@ -69,7 +70,7 @@ class TransformerBalance:
 
     @property
     def too_little(self) -> bool:
-        """Whether so little flows that a large share lost says nothing: the iron of a transformer takes its part."""
+        """Whether the share is large only because little flows: the iron loss does not depend on load."""
         return self._much and not self.beyond_limits
 
     @property
@@ -79,7 +80,7 @@ class TransformerBalance:
 
 _INTERVALS = """
 WITH RECURSIVE fed AS (
-    -- What fed each place when, by the grid as it was then.
+    -- The transformer of each service point and when, by the grid as it was then.
     SELECT p.service_point_id, t.id AS transformer_id, t.code AS transformer, tstzrange(
             greatest(p.valid_from, up.valid_from),
             least(coalesce(p.valid_to, 'infinity'), coalesce(up.valid_to, 'infinity'))) AS during
@@ -91,8 +92,8 @@ WITH RECURSIVE fed AS (
     WHERE p.tree = 'grid' AND p.valid_from < %(ends)s AND coalesce(p.valid_to, 'infinity') > %(begins)s
         AND (%(only)s::text IS NULL OR t.code = %(only)s::text)
 ), chosen AS (
-    -- The transformer's own meter, and of every other place, also of an empty flat, the one that is billed by: a
-    -- check meter beside it measures the same energy.
+    -- The transformer's own meter, and the billing meter of every other service point, vacant ones included. A check
+    -- meter beside it measures the same energy.
     SELECT f.transformer_id, m.service_point_id, m.device_id, s.premise_id, s.purpose,
         m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer,
         f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) AS during
@@ -102,7 +103,7 @@ WITH RECURSIVE fed AS (
     WHERE f.during && tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity'))
         AND f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) && tstzrange(%(begins)s, %(ends)s)
         AND (m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
-            -- Of a bulk supply that nobody is billed by the one that measures what goes in.
+            -- A bulk supply without a billing meter counts by the one that measures what goes in.
             OR (s.purpose = %(bulk)s AND m.role = %(source)s AND NOT EXISTS (
                 SELECT FROM assets.device_period b WHERE b.service_point_id = m.service_point_id
                     AND b.role = %(billing)s AND b.valid_from < coalesce(m.valid_to, 'infinity')
@@ -111,7 +112,7 @@ WITH RECURSIVE fed AS (
     SELECT service_point_id, premise_id FROM chosen WHERE purpose = %(bulk)s
     UNION SELECT i.bulk_id, p.id FROM inside i JOIN network.premise p ON p.parent_id = i.premise_id
 ), hidden AS (
-    -- A bulk supply's meter has counted what its flats take: as long as it hangs it speaks for them.
+    -- A bulk supply's meter has already counted what its flats take: while it is installed they are left out.
     SELECT c.transformer_id, c.service_point_id, range_agg(b.during) AS during
     FROM chosen c
     JOIN inside i ON i.premise_id = c.premise_id AND i.bulk_id <> c.service_point_id
@@ -144,8 +145,8 @@ WITH RECURSIVE fed AS (
         count(DISTINCT service_point_id) FILTER (WHERE consumer) AS consumers
     FROM counted WHERE valid_from < %(ends)s AND valid_to > %(begins)s GROUP BY transformer_id
 ), complete AS (
-    -- Of an interval in which a meter was exchanged or put in neither the old nor the new one speaks; nor does a
-    -- place that was hung elsewhere in its course.
+    -- An interval in which a meter was installed or exchanged, or a service point moved, is reported whole by none:
+    -- it is not complete and does not count.
     SELECT i.* FROM interval i LEFT JOIN counted c ON c.transformer_id = i.transformer_id AND c.consumer
         AND c.valid_from < i.start_at + make_interval(secs => i.length_s) AND c.valid_to > i.start_at
     WHERE i.metered
@@ -171,7 +172,10 @@ ORDER BY t.feeder, t.code
 def transformer_balance(
     from_at: datetime, to_at: datetime, code: str | None = None
 ) -> list[TransformerBalance]:
-    """Every transformer, or one, over the complete intervals that begin in [from_at, to_at), by feeder and code."""
+    """Return the balance of every transformer, or of one, over [from_at, to_at), by feeder and code.
+
+    Over the complete intervals that begin in that time.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BALANCE, _window(from_at, to_at) | {"only": code})
         return [TransformerBalance(*row) for row in cursor.fetchall()]
@@ -192,15 +196,15 @@ def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class LosingTransformer:
-    """A transformer that gives more than is metered behind it and it can lose."""
+    """A transformer that supplied more than is metered behind it and than it can lose."""
 
     transformer: str
     feeder: str
     since_at: datetime
-    """Beginning of the first intervals beyond the limits, within the last day."""
+    """Start of the first consecutive intervals beyond the limits, within the last day."""
     supplied_wh: int
     lost_wh: int
-    """In all complete intervals beyond the limits since."""
+    """Energy in Wh over all complete intervals beyond the limits since then."""
 
 
 _LOSING = f"""{_INTERVALS}
@@ -213,7 +217,7 @@ ORDER BY t.code, i.start_at
 
 
 def losses(now: datetime) -> list[LosingTransformer]:
-    """The transformers that lost beyond the limits in intervals one after the other, in the day up to `now`."""
+    """Return the transformers with consecutive intervals beyond the limits in the day up to `now`."""
     with connection.cursor() as cursor:
         cursor.execute(
             _LOSING,
@@ -228,7 +232,10 @@ def losses(now: datetime) -> list[LosingTransformer]:
 def _losing(
     code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]
 ) -> LosingTransformer | None:
-    """None where no interval beyond the limits follows another: one alone may be a clock that was set."""
+    """Return the loss of a transformer; None where no interval beyond the limits follows another.
+
+    One interval alone may be a clock that was set.
+    """
     in_a_row = 1
     for number, (before, after) in enumerate(pairwise(intervals), 2 - CONSECUTIVE_INTERVALS):
         in_a_row = in_a_row + 1 if before[0] + timedelta(seconds=before[1]) == after[0] else 1
@@ -242,12 +249,12 @@ def _losing(
 
 @dataclass(frozen=True, slots=True)
 class NotCommunicating:
-    """A mounted meter of which nothing comes in."""
+    """An installed meter whose data do not come in."""
 
     serial: str
     premise: str
     since_at: datetime
-    """End of the last interval that came in; where none did, when the meter was hung."""
+    """End of its last interval; where none came in, the instant of its installation."""
 
 
 _SILENT = """
@@ -259,7 +266,7 @@ JOIN network.premise p ON p.id = s.premise_id
 LEFT JOIN contracts.agreement g ON g.service_point_id = s.id AND m.role = %(billing)s
     AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
--- Of a meter that somebody pays for the accrual knows it; of the others the intervals are asked.
+-- For a meter with an agreement its accrual has the newest end, one row. For others the newest interval is looked up.
 LEFT JOIN LATERAL (
     SELECT i.start_at + make_interval(secs => i.length_s) AS ended FROM readings_interval i
     WHERE g.id IS NULL AND i.service_point_id = m.service_point_id AND i.device_id = m.device_id
@@ -273,7 +280,7 @@ ORDER BY since.at, d.serial
 
 
 def not_communicating(now: datetime) -> list[NotCommunicating]:
-    """The mounted meters of which nothing came in for a day, the longest silence first."""
+    """Return the installed meters without data for a day, longest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             _SILENT,
@@ -289,18 +296,19 @@ def not_communicating(now: datetime) -> list[NotCommunicating]:
 
 @dataclass(frozen=True, slots=True)
 class FleetAge:
-    """Supplies with an agreement, by how long ago the last interval that came in from them ended."""
+    """Number of supplies with an agreement, by the age of the last interval that came in."""
 
     hour: int
-    """Within an hour."""
+    """At most one hour old."""
     three_hours: int
     day: int
     older: int
     silent: int
-    """Nothing has come in since the agreement began."""
+    """Without any data since the agreement began."""
 
     @property
     def total(self) -> int:
+        """Number of all supplies."""
         return self.hour + self.three_hours + self.day + self.older + self.silent
 
 
@@ -319,7 +327,8 @@ FROM (
 
 
 def fleet_by_age(now: datetime) -> FleetAge:
-    """How fresh the readings of all supplies are; an interval that is still running is nobody's lateness."""
+    """Return how old the newest data of all supplies are."""
+    # Half an hour is the usual capture period: the interval that is still running cannot have come in.
     running = timedelta(minutes=30)
     with connection.cursor() as cursor:
         cursor.execute(

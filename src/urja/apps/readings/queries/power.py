@@ -1,4 +1,4 @@
-"""What is known of the power at meters: their newest messages, and those of the meters around them."""
+"""Whether meters have power: by their own newest messages, and by those of the meters around them."""
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
@@ -16,15 +16,17 @@ LEFT JOIN contracts.agreement ag ON ag.service_point_id = m.service_point_id AND
     AND ag.valid_from <= %(now)s AND coalesce(ag.valid_to, 'infinity') > %(now)s
 LEFT JOIN readings.accrual ac ON ac.agreement_id = ag.id AND ac.latest AND ac.latest_end_at > ag.valid_from
 """
-"""Of a device period `m`: what its meter told of power, and how far its intervals have come in where somebody pays."""
+"""Joins for a device period `m`: its last gasp or event, and how far its intervals came in where it has an agreement.
+"""
 
 LAST_GASP: Final = """
 coalesce(h.last_gasp AND coalesce(ac.latest_end_at, '-infinity') <= h.heard_at + interval '10 minutes', false)
 """
-"""Whether nothing came after its last gasp; a meter's clock may be ahead by ten minutes, and its stamps with it."""
+"""Condition that nothing came after its last gasp. A meter's clock, and so an interval's end, may be 10 minutes ahead.
+"""
 
 HEARD_AT: Final = f"CASE WHEN {LAST_GASP} THEN h.heard_at ELSE greatest(h.heard_at, ac.latest_end_at) END"
-"""When its newest message came in: an interval at its end, which no meter tells of before."""
+"""Instant of its newest message. For an interval its end, because no meter sends it earlier."""
 
 _BEHIND: Final = f"""
 SELECT f.transformer_id = own.transformer_id, {HEARD_AT} AS heard_at, {LAST_GASP}
@@ -37,7 +39,10 @@ WHERE own.service_point_id = %(place)s AND coalesce(h.heard_at, ac.latest_end_at
 
 
 def outage_at(service_point_id: int, now: datetime) -> datetime | None:
-    """Since when nothing behind a place's transformer, or else behind its feeder, has power; None where not known."""
+    """Return since when no meter behind a service point's transformer, or else behind its feeder, has power.
+
+    None where there is no outage or not enough evidence (`urja.core.power.outage_since`).
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BEHIND, {"place": service_point_id, "now": now})
         behind = [(own, LastMessage(at, gasp)) for own, at, gasp in cursor.fetchall()]
@@ -48,7 +53,7 @@ def outage_at(service_point_id: int, now: datetime) -> datetime | None:
 def power_at(
     service_point_id: int, heard: LastMessage | None, interval: timedelta, now: datetime
 ) -> PowerAtMeter:
-    """What is known of the power at a place's meter; its neighbours are asked where it should have told more."""
+    """Return what is known of the power at a service point's meter; neighbours count where its own data are overdue."""
     outage = outage_at(service_point_id, now) if heard and is_overdue(heard, interval, now) else None
     return power_at_meter(heard, interval, now, outage)
 
@@ -62,7 +67,7 @@ WHERE m.service_point_id = %(place)s AND m.role = {DeviceRole.BILLING.value} AND
 
 
 def billing_meter_power(service_point_id: int, now: datetime) -> PowerAtMeter | None:
-    """The same of the meter that bills a place; None where none does."""
+    """Return the same for the billing meter of a service point; None where none is installed."""
     with connection.cursor() as cursor:
         cursor.execute(_BILLING_METER, {"place": service_point_id, "now": now})
         row = cursor.fetchone()

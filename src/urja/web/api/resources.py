@@ -118,7 +118,9 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
         purpose=query.purpose,
         premise_id=query.premise,
     )
-    return page(ask, rows, lambda found: [service_point_of(place, place.current_placements) for place in found])
+    return page(
+        ask, rows, lambda found: [service_point_of(place, place.current_placements) for place in found]
+    )
 
 
 def service_point(ask: Ask) -> answers.ServicePoint:

@@ -260,5 +260,5 @@ def test_an_instant_without_an_offset_is_no_instant(database):
 def test_a_number_that_is_too_long_is_a_sentence(database):
     from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(RefusedError, match="longer than the 200 characters kept"):
+    with pytest.raises(RefusedError, match="longer than the 200 characters that can be stored"):
         adopt(1, person_name="9" * 201)

@@ -387,13 +387,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urja.site.django import options as django_options
 django_options.setup(django_options.DjangoOptions(conninfo=sys.argv[1], timezone="Asia/Kolkata"))
-from urja.usecases.loading import parse, running
-running.STRETCH = 10
+from urja.usecases.loading import loader, parse
+loader.BATCH_ROWS = 10
 def told(line):
     print(line, flush=True)
     if line.startswith("written"):
         sys.stdin.read()
-running.load(running.Order(Path(sys.argv[2]), parse(Path(sys.argv[3]).read_text()), datetime(2026, 3, 2, tzinfo=UTC),
+loader.load(loader.LoadOrder(Path(sys.argv[2]), parse(Path(sys.argv[3]).read_text()), datetime(2026, 3, 2, tzinfo=UTC),
              "test", "INR", told=told))
 """
 

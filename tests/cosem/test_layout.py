@@ -328,7 +328,7 @@ def test_what_a_meter_says_and_cannot_be_decoded_by_is_told(change, says):
     [
         ([], "distinct keys"),
         ([Column("a", 3, "1.0.1.8.0.255", 2, Tag.UINT32)] * 2, "distinct keys"),
-        ([Column("a", 3, "1.0.1.8.0.255", 2, Tag.FLOAT32)], "no place"),
+        ([Column("a", 3, "1.0.1.8.0.255", 2, Tag.FLOAT32)], "not possible"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused(columns, complaint):

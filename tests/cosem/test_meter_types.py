@@ -100,9 +100,9 @@ BROKEN = [
     ("type", "interval_s = 900", "interval_s = 901", "type.toml: interval_s: is 901: write 900, 1800 or 3600"),
     ("type", "interval_s = 900", 'interval_s = "900"', "type.toml: interval_s: expected `int`, got `str`"),
     ("type", 'dials = "out"', 'dials = "up"', "type.toml: dials: invalid enum value 'up': write out or listen"),
-    ("type", "relay = true", "rely = true", "type.toml: rely: is no key of a type"),
+    ("type", "relay = true", "rely = true", "type.toml: rely: is not a key of a type"),
     ("type", '"alert", "block"]', '"alrt"]', "type.toml: pushes names 'alrt': profiles.toml has instantaneous, alert"),
-    ("type", '"alert", "block"]', '"alert", "alert"]', "type.toml: pushes: one stands twice"),
+    ("type", '"alert", "block"]', '"alert", "alert"]', "type.toml: pushes: one is given twice"),
     ("type", "hls_mechanism = 5", "hls_mechanism = 7", "type.toml: association.hls_mechanism: is 7: write 2 or 5"),
     ("type", "push_sap = 64", "push_sap = 70000", "type.toml: association.push_sap: is 70000: write a port"),
     ("type", "public_sap = 16\n", "", "type.toml: association.public_sap: is missing: add it"),
@@ -138,10 +138,10 @@ BROKEN = [
     ("profiles", IMPORT, IMPORT.replace("double-long-unsigned", "null-data"), "type 'null-data' is not one of boolean"),
     ("profiles", IMPORT, IMPORT.replace("double-long-unsigned", "octet-string"), "a string has no scaler and no unit"),
     ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 1, scaler = 2"), "class 1 has no scaler"),
-    ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 0"), "class 0 is none: write 1 to 65535"),
-    ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 3, attribute = 0"), "attribute 0 is none"),
+    ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 0"), "class 0 does not exist: write 1 to 65535"),
+    ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 3, attribute = 0"), "attribute 0 does not exist"),
     ("profiles", IMPORT, IMPORT.replace("class = 3", "class = 3, length = 4"), "only an octet-string or a bit-string has"),
-    ("profiles", IMPORT, f"{IMPORT},\n{IMPORT}", "profiles.block: column 'import_wh' stands twice"),
+    ("profiles", IMPORT, f"{IMPORT},\n{IMPORT}", "profiles.block: column 'import_wh' is given twice"),
     ("profiles", IMPORT, IMPORT.replace("import_wh", "Import Wh"), "write a key of small letters"),
     ("profiles", DAILY, DAILY.replace("1.0.1.8.0", "1.0.1.29.0"), "a cumulative register is needed here, 1.0.1.8.0.255"),
     ("profiles", '"0.0.94.91.0.255", type = "double-long-unsigned" }',
@@ -150,9 +150,9 @@ BROKEN = [
      "profiles.block: begins with 'import_wh': put the column 'clock' first"),
     ("profiles", 'class = 1, obis = "0.0.94.91.0.255"', 'class = 7, obis = "0.0.94.91.0.255"',
      "0.0.94.91.0.255 is of class 1 in IS 15959, not 7"),
-    ("profiles", "[profiles.nameplate]", "[nameplate]", "profiles.toml: nameplate: is no key of a type"),
+    ("profiles", "[profiles.nameplate]", "[nameplate]", "profiles.toml: nameplate: is not a key of a type"),
     # events.toml
-    ("events", "[esw]", '[events.mine]\nlog = 4\ninstants = [[821, "Again"]]\n[esw]', "events: code 821 stands twice"),
+    ("events", "[esw]", '[events.mine]\nlog = 4\ninstants = [[821, "Again"]]\n[esw]', "events: code 821 is given twice"),
     ("events", '[181, "', '[0, "', "events.transaction: code 0: write 1 to 65535"),
     ("events", '[181, "', '[70000, "', "events.transaction: code 70000: write 1 to 65535"),
     ("events", '"Passive relay schedule"', '""', "events.transaction: code 181: has no name"),
@@ -161,12 +161,12 @@ BROKEN = [
     ("events", '[181, "', '[205, "', "events: 205 replaces one end of the standard's pair with 206: give both"),
     ("events", '[181, "', '[251, "', "events: code 251 is the standard's 'Meter cover opened', which is acted on"),
     ("events", "bit = 100", "bit = 128", "esw: bit 128 is outside the word of 128 bits: write 0 to 127"),
-    ("events", "bit = 100", "bit = 101", "esw: bit 101 stands twice"),
+    ("events", "bit = 100", "bit = 101", "esw: bit 101 is given twice"),
     ("events", "event = 823", "event = 999", "esw: bit 101 names event 999, which is not listed"),
-    ("events", "201 = 821", "200 = 821", "instead_of.200: is no event code of is15959"),
+    ("events", "201 = 821", "200 = 821", "instead_of.200: is not an event code of is15959"),
     ("events", "201 = 821", "201 = 999", "instead_of.201: names event 999, which is not listed"),
     ("events", "201 = 821", "201 = 822", "event 822 is restored, the standard's 201 is occurred"),
-    ("events", "202 = 822", '"\\u0662" = 822', "is no event code of is15959"),
+    ("events", "202 = 822", '"\\u0662" = 822', "is not an event code of is15959"),
     ("events", "[events.other]\nlog = 4", '[events."\\u001b[2Jx"]\nlog = 300', "events.\\x1b[2Jx"),
     ("profiles", "[profiles.daily]", '[profiles."\\u202eyliad"]', "profiles.\\u202eyliad"),
     ("events", "202 = 822", '202 = "x"', "events.toml: instead_of"),
@@ -194,7 +194,7 @@ LISTS = '[[list]]\nname = "A"\nquantities = ["0.0.1.0.0.255"]\n'
 @pytest.mark.parametrize(
     ("lists", "sentence"),
     [
-        (LISTS + LISTS, "lists.toml: list 2 ('A'): stands twice with 2 elements"),
+        (LISTS + LISTS, "lists.toml: list 2 ('A'): is given twice with 2 elements"),
         (LISTS.replace("0.0.1.0.0.255", "clock"), "lists.toml: list 1 ('A'): 'clock' is not an OBIS code"),
         ('[[list]]\nname = "A"\nquantities = []\n', "give a name and 1 to 200 quantities"),
     ],
@@ -207,7 +207,7 @@ def test_folders_that_are_none(tmp_path):
     assert "is no folder" in problems_of(tmp_path / "nothing")[0]
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert problems_of(empty) == ("type.toml: is missing: docs/meter-types.md says what stands in it",)
+    assert problems_of(empty) == ("type.toml: is missing: docs/meter-types.md describes its content",)
     lone = write_type(tmp_path / "lone")
     (lone / "profiles.toml").unlink()
     assert problems_of(lone)[0].startswith("profiles.toml: is missing: add it, or name a shipped type")

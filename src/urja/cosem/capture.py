@@ -1,7 +1,7 @@
-"""Takes captured bytes apart: link frames, block transfers, ciphering, down to the plain APDU.
+"""Captured bytes, taken apart: link frames, block transfers and ciphering, down to the plain APDU.
 
-For an engineer with a capture: whatever could be read before a fault is kept, and the fault says in which layer
-and at which byte it lies.
+For an engineer with a capture: everything that could be read before a fault is returned, and the fault names
+its layer and its byte.
 """
 
 import re
@@ -32,31 +32,35 @@ Transport = Literal["wrapper", "hdlc", "mbus", "raw", "text"]
 
 _WRAPPER_VERSION: Final = b"\x00\x01"
 _FRAME_STARTS: Final = re.compile(rb"\x7e(?=[\xa0-\xaf])|\x68(?=..\x68)|\x00(?=\x01)", re.DOTALL)
-"""Where a frame of HDLC, M-Bus or the wrapper may begin."""
+"""Bytes at which a frame of HDLC, M-Bus or the wrapper may begin."""
 _NO_CHANCE: Final = 20
-"""So many bytes do not read as an APDU under a wrong key."""
+"""Bytes that never read as an APDU under a wrong key."""
 _RAW_RUN: Final = 1 << 16
-"""Bare APDUs in a row are told apart in so many bytes: each is read with all that follow it."""
+"""Bytes up to which bare APDUs in a row are separated: each is decoded with all that follow it."""
 _MAX_LAYERS: Final = 8
-"""Ciphering in block transfer in ciphering and so on: no one nests deeper."""
+"""Levels of ciphering and block transfer in each other: no meter nests deeper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What may be known of a meter. Without `gak` an authenticated APDU is deciphered and not verified."""
+    """The known keys of a meter; without `gak` an authenticated APDU is deciphered and not verified.
+
+    `system_title` has 8 bytes, keys have 16 (32 for suite 2).
+    """
 
     guek: bytes | None = None
     gak: bytes | None = None
     system_title: bytes | None = None
     dedicated: bytes | None = None
-    """Where the capture does not hold the association that agreed it."""
+    """For a capture without the association that agreed the dedicated key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One APDU as a link carried it. `start` is where it, or its first frame, begins in the capture.
+    """One APDU as a link carried it; `start` is where it, or its first frame, begins in the capture.
 
-    `addresses` are the link's own: wrapper ports, HDLC addresses, the M-Bus address. `frames` counts the frames.
+    `addresses` are the link's own: wrapper ports, HDLC addresses, the M-Bus address. `frames` is their
+    number.
     """
 
     transport: Transport
@@ -65,14 +69,14 @@ class Packet:
     addresses: dict[str, int] = field(default_factory=dict)
     frames: int = 1
     link_service: str = ""
-    """What an HDLC frame that carries no APDU is: SNRM, UA, RR, ..."""
+    """Kind of an HDLC frame that carries no APDU: SNRM, UA, RR, ..."""
     fault: CosemError | None = None
-    """What is wrong with the link's frames, with the offset in the capture. Their APDU is there as far as it goes."""
+    """Fault of the link's frames, with the offset in the capture; their APDU is given as far as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """One layer of ciphering. `verified` is None where the bytes carry no authentication, or no key was given."""
+    """One layer of ciphering; `verified` is None where there is no authentication, or no key was given."""
 
     system_title: bytes | None
     control: SecurityControl
@@ -82,11 +86,11 @@ class Protection:
 
 @dataclass(slots=True)
 class DecodedPacket:
-    """A packet taken apart as far as it goes.
+    """A packet taken apart as far as possible.
 
-    `plain` and `apdu` are the innermost bytes and their meaning, None where a fault or a missing key stops
-    before. `missing` says what is needed to go on, `error` what is wrong, `where` in which layer. `inside` is the
-    user information of an association request or response, itself taken apart.
+    `plain` and `apdu` are the innermost bytes and their APDU, None where a fault or a missing key stops
+    before. `missing` is what is needed to go on, `error` the fault, `where` its layer. `inside` is the user
+    information of an association request or response, itself taken apart.
     """
 
     packet: Packet | None
@@ -99,14 +103,16 @@ class DecodedPacket:
     where: str = ""
     inside: "DecodedPacket | None" = None
     text: str | None = None
-    """A telegram in the text form of IEC 62056-21: some meters (Luxembourg, Austria) cipher it like an APDU."""
+    """A telegram in the text form of IEC 62056-21, which some meters (Luxembourg, Austria) cipher like an
+    APDU.
+    """
 
 
 class CaptureReader:
-    """Opens one capture; block transfers and the system titles of associations live across its packets."""
+    """The reader of one capture; block transfers and the titles of associations continue across its packets."""
 
     def __init__(self, keys: Keys) -> None:
-        """Raises LocalError for keys of a wrong length."""
+        """Raise LocalError for keys of a wrong length."""
         for key in (keys.guek, keys.dedicated):
             if key is not None:
                 SuiteKeys(key, keys.gak)
@@ -119,7 +125,7 @@ class CaptureReader:
         self._blocks = gbt.Reassembler()
 
     def open(self, capture: bytes) -> Iterator[DecodedPacket]:
-        """Each APDU of the capture. What is broken carries its error; what is sound behind it comes all the same."""
+        """Yield each APDU of the capture: broken ones with their error, sound ones behind them all the same."""
         if not capture:
             yield DecodedPacket(None, error=DecodeError("there are no bytes", offset=0), where="the input")
             return
@@ -152,7 +158,7 @@ class CaptureReader:
             yield self._interrupted(pending)
 
     def _continues(self, apdu: bytes) -> bool:
-        """Whether an APDU is the next block of the transfer under way, or one of its blocks again."""
+        """Whether an APDU is the next block of the transfer under way, or repeats one of its blocks."""
         try:
             block = decode_apdu(apdu)
         except CosemError:
@@ -160,7 +166,7 @@ class CaptureReader:
         return isinstance(block, GeneralBlockTransfer) and self._blocks.takes(block)
 
     def _interrupted(self, pending: DecodedPacket) -> DecodedPacket:
-        """What has come of a block transfer whose last block did not."""
+        """Return a block transfer whose last block is missing, with its error."""
         self._blocks.reset()
         pending.error = DecodeError(
             f"the block transfer ends after block {pending.blocks}, the last is missing"
@@ -169,7 +175,7 @@ class CaptureReader:
         return pending
 
     def _descend(self, opened: DecodedPacket, apdu: bytes, where: str = "the APDU") -> bool:
-        """Go inwards; False where the rest comes in another packet."""
+        """Open layer after layer; False where the rest comes in another packet."""
         for _ in range(_MAX_LAYERS):
             opened.plain = apdu
             try:
@@ -202,8 +208,9 @@ class CaptureReader:
         return True
 
     def _associate(self, apdu: Aarq | Aare) -> DecodedPacket | None:
-        """The titles of an association, and its dedicated key, serve the services after it, its own user information
-        first.
+        """Take apart the user information of an association request or response.
+
+        Its title, and its dedicated key, are used for the services after it.
         """
         title = apdu.calling_ap_title if isinstance(apdu, Aarq) else apdu.responding_ap_title
         if title is not None and len(title) == security.SYSTEM_TITLE_LENGTH:
@@ -220,8 +227,10 @@ class CaptureReader:
         return inside
 
     def _titles(self, apdu: Ciphered) -> list[bytes]:
-        """Whose title may be in the nonce: the one that the APDU carries, or the one of the end that sends such, or
-        the one that was given, or the other end's.
+        """Return the titles that may be in the nonce, the most likely one first.
+
+        That is the title that the APDU carries, else that of the end that sends such APDUs, the given one,
+        and that of the other end.
         """
         if not isinstance(apdu, GlobalCiphered) and apdu.system_title:
             return [apdu.system_title]
@@ -232,7 +241,7 @@ class CaptureReader:
         return list(dict.fromkeys(title for title in known if title is not None))
 
     def _decipher(self, opened: DecodedPacket, apdu: Ciphered, raw: bytes) -> bytes | None:
-        """The bytes inside; None where something is missing for it."""
+        """Return the bytes inside; None where something is missing for it."""
         titles = self._titles(apdu)
         title = titles[0] if titles else None
         opened.protections.append(Protection(title, apdu.control, apdu.counter, None))
@@ -245,7 +254,7 @@ class CaptureReader:
             return None
         keys = SuiteKeys(key or bytes(security.KEY_LENGTH), self._keys.gak)
         fault: CosemError | None = None
-        # Without any title it is a protection that we refuse in any case, and it says which.
+        # Without any title the protection is one that is refused in any case, with an error that names it.
         for title in titles or [bytes(security.SYSTEM_TITLE_LENGTH)]:
             try:
                 inner, verified = _open(keys, title, apdu, len(raw))
@@ -260,7 +269,7 @@ class CaptureReader:
     def _missing(self, apdu: Ciphered, key: bytes | None, title: bytes | None) -> str | None:
         control = apdu.control
         if control.suite not in security.KEY_LENGTHS or control.compressed:
-            return None  # to be refused with its own words
+            return None  # the suite or the compression is refused with an error of its own
         named = apdu.key_info if isinstance(apdu, GeneralCiphered) else None
         if named is not None and not named.is_global_unicast:
             return f"the key of this message ({named.words})"
@@ -274,7 +283,7 @@ class CaptureReader:
 
 
 def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[bytes, bool | None]:
-    """The bytes inside, and whether they are authentic; None where nobody can say."""
+    """Return the bytes inside, and whether they are authentic; None where that is unknown."""
     control, payload = apdu.control, apdu.payload
     header = apdu.authenticated_header
     if not control.authenticated or keys.gak is not None:
@@ -287,7 +296,7 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
             ) from error
         verified = True if control.authenticated else None
     else:
-        # Some utilities give out the encryption key alone: good enough to read, not to believe.
+        # Some utilities give out the encryption key alone: enough to read, not to verify.
         inner = payload[: -security.TAG_LENGTH]
         if control.encrypted:
             inner = security.open_(keys, title, apdu.counter, replace(control, authenticated=False), inner)
@@ -298,7 +307,7 @@ def _open(keys: SuiteKeys, title: bytes, apdu: Ciphered, size: int) -> tuple[byt
 
 
 def _telegram(capture: bytes) -> DecodedPacket:
-    """A telegram that is not ciphered, as a customer port (P1) sends it."""
+    """Return a telegram that is not ciphered, as a consumer interface (P1) sends it."""
     opened = DecodedPacket(Packet("text", b"", 0), text=capture.decode("ascii"))
     try:
         check_telegram(capture)
@@ -308,8 +317,10 @@ def _telegram(capture: bytes) -> DecodedPacket:
 
 
 def packets(capture: bytes) -> Iterator[Packet]:
-    """The APDUs in a capture of frames. Raises PeerError with the offset in `capture` where nothing sound is left; what
-    is broken before a sound frame comes as a packet without an APDU.
+    """Yield the APDUs in a capture of frames.
+
+    What is broken before a sound frame comes as a packet without an APDU. Raises PeerError with the offset in
+    `capture` where no sound frame is left.
     """
     pos = 0
     while pos < len(capture):
@@ -334,7 +345,7 @@ def _packet(capture: bytes, pos: int) -> tuple[Packet, int]:
 
 
 def _next_frame(capture: bytes, pos: int) -> int | None:
-    """Where the next frame begins whose checksum is right (a wrapper has none: whose APDU reads)."""
+    """Return where the next frame with a right checksum begins (a wrapper has none: one whose APDU decodes)."""
     for match in _FRAME_STARTS.finditer(capture, pos):
         at = match.start()
         try:
@@ -351,8 +362,9 @@ def _next_frame(capture: bytes, pos: int) -> int | None:
 
 
 def _raw(capture: bytes, start: int) -> tuple[Packet, int]:
-    """A bare APDU, perhaps behind its LLC header. Nothing says where it ends but itself: what follows a whole one may
-    be the next.
+    """Return a bare APDU, perhaps behind its LLC header.
+
+    Only the APDU itself says where it ends: what follows a whole one may be the next.
     """
     start += len(capture) - start - len(hdlc.strip_llc(capture[start:]))
     rest = capture[start:]
@@ -370,7 +382,7 @@ def _raw(capture: bytes, start: int) -> tuple[Packet, int]:
 
 
 def _hdlc(capture: bytes, start: int) -> tuple[Packet, int]:
-    """Frames up to the one that completes an APDU, or one frame that carries none (SNRM, UA, RR, ...)."""
+    """Return the APDU that the next frames complete, or one frame that carries none (SNRM, UA, RR, ...)."""
     segments = hdlc.Reassembler()
     pos, count = start, 0
     fault: CosemError | None = None
@@ -393,7 +405,7 @@ def _hdlc(capture: bytes, start: int) -> tuple[Packet, int]:
 
 
 def _after_flag(capture: bytes, closing: int) -> int:
-    """Where the next frame begins: a closing flag may be the opening flag of the next frame too."""
+    """Return where the next frame begins: a closing flag may be the opening flag of the next frame too."""
     after = closing + 1
     shared = after < len(capture) and capture[after] != hdlc.FLAG and capture[after] & 0xF0 == 0xA0
     return closing if shared else after
@@ -447,8 +459,10 @@ def _is_mbus(capture: bytes, pos: int) -> bool:
 
 
 def _require_sense(apdu: bytes, start: int) -> None:
-    """Bytes that nobody vouches for must read as an APDU: without a tag a wrong key shows by nothing else. Text and
-    ciphertext lie byte for byte over each other, so that a fault in one has its place in the other.
+    """Raise DecodeError where bytes without authentication do not decode as an APDU.
+
+    Without a tag that is the only sign of a wrong key. Text and ciphertext correspond byte for byte, so that
+    the offset of a fault in one is its offset in the other.
     """
     try:
         decode_apdu(apdu)

@@ -1,6 +1,6 @@
-"""The cells of push columns as arrays: which A-XDR types have a place, and how their bytes become int64.
+"""The cells of push columns as arrays: which A-XDR types a layout may have, and how their bytes become int64.
 
-Used by `layout`; the scalar counterpart is in `axdr` and `time`, and the two agree (property test).
+Used by `layout`; the scalar counterpart is in `axdr` and `time`, and a property test holds the two together.
 """
 
 from enum import Enum
@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 NULL: Final = -(2**63)
-"""What a cell without a value holds."""
+"""Content of a cell without a value."""
 
 INTEGER_FORMATS: Final = {
     Tag.BOOLEAN: "u1",
@@ -32,7 +32,9 @@ INTEGER_FORMATS: Final = {
     Tag.UINT64: ">u8",
     Tag.ENUM: "u1",
 }
+"""NumPy format of each integer type on the wire."""
 BYTES_TAGS: Final = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING, Tag.BIT_STRING)
+"""A-XDR types of bytes columns."""
 INSTANT = np.dtype(
     [
         ("year", ">u2"),
@@ -47,15 +49,18 @@ INSTANT = np.dtype(
         ("status", "u1"),
     ]
 )
+"""The twelve bytes of a COSEM date-time (Blue Book 4.1.6.1)."""
 INSTANT_SIZE: Final = 12
 INT64_MAX: Final = 2**63 - 1
-_WORTH_A_LOOK: Final = 64
-_FEW: Final = 6
+_MANY_CLOCKS: Final = 64
+"""Number of date-times from which looking for equal ones pays."""
+_MAX_DISTINCT: Final = 6
+"""Number of distinct date-times up to which each is converted once."""
 _DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
 
 
 class Kind(Enum):
-    """How a column's values leave: as integers, as epoch seconds with a clock status, or as bytes."""
+    """The form of a column's values: integers, epoch seconds with a clock status, or bytes."""
 
     INTEGER = "integer"
     INSTANT = "instant"
@@ -63,18 +68,21 @@ class Kind(Enum):
 
 
 def kind_of(column: Column) -> Kind:
-    """The kind of a column. Raises LocalError for an A-XDR type that has no place in a push layout."""
+    """Return the kind of a column; raises LocalError for an A-XDR type that a push layout cannot have."""
     if column.tag in INTEGER_FORMATS:
         return Kind.INTEGER
     if column.tag == Tag.DATE_TIME or (column.tag == Tag.OCTET_STRING and column.length == INSTANT_SIZE):
         return Kind.INSTANT
     if column.tag in BYTES_TAGS:
         return Kind.BYTES
-    raise LocalError(f"column {column.key!r}: A-XDR tag {column.tag} has no place in a push layout")
+    raise LocalError(f"column {column.key!r}: A-XDR tag {column.tag} is not possible in a push layout")
 
 
 def integers(raw: npt.NDArray[Any], tag: int) -> tuple[Ints, Mask | bool]:
-    """An integer column as int64 and which cells have a value; a long64-unsigned may not fit."""
+    """Return an integer column as int64, and which cells have a value.
+
+    A long64-unsigned above 2**63 - 1 does not fit and has none.
+    """
     if tag == Tag.BOOLEAN:
         return (raw != 0).astype(np.int64), True
     if tag == Tag.UINT64:
@@ -86,20 +94,26 @@ def integers(raw: npt.NDArray[Any], tag: int) -> tuple[Ints, Mask | bool]:
 def epoch_seconds(
     clocks: npt.NDArray[np.void], sign: DeviationSign, default_deviation_min: int
 ) -> tuple[Ints, Mask]:
-    """COSEM date-times (dtype of 12 bytes) to UTC epoch seconds, and which of them are moments.
+    """Return COSEM date-times (dtype of 12 bytes) as UTC epoch seconds, and which of them are instants.
 
-    The same rules as `CosemDateTime.to_utc`; hundredths are dropped.
+    `default_deviation_min` is in minutes. The rules are those of `CosemDateTime.to_utc`; hundredths are
+    dropped.
     """
-    if len(clocks) > _WORTH_A_LOOK and (few := _few_different(clocks)) is not None:
-        # The meters of a fleet push at the same minute: each stamp is worked out once.
-        firsts, which = few
+    if len(clocks) > _MANY_CLOCKS and (distinct := _distinct_clocks(clocks)) is not None:
+        # The meters of a fleet push at the same minute: each distinct stamp is converted once.
+        firsts, which = distinct
         seconds, valid = _epoch_seconds(clocks[firsts], sign, default_deviation_min)
         return seconds[which], valid[which]
     return _epoch_seconds(clocks, sign, default_deviation_min)
 
 
-def _few_different(clocks: npt.NDArray[np.void]) -> tuple[list[int], npt.NDArray[np.intp]] | None:
-    """Where each different date-time stands first, and which of these each one is; None if they are many."""
+def _distinct_clocks(clocks: npt.NDArray[np.void]) -> tuple[list[int], npt.NDArray[np.intp]] | None:
+    """Return the first position of each distinct date-time, and for each date-time which of these it is.
+
+    None where there are more than `_MAX_DISTINCT`: then converting all is faster.
+    """
+    # Twelve bytes compare as one 64-bit and one 32-bit number; comparing structured values would go field by
+    # field.
     words = np.ascontiguousarray(clocks).view(np.uint32).reshape(len(clocks), 3)
     date = np.ascontiguousarray(words[:, :2]).view(np.uint64).ravel()
     rest = words[:, 2]
@@ -107,7 +121,7 @@ def _few_different(clocks: npt.NDArray[np.void]) -> tuple[list[int], npt.NDArray
     which = np.zeros(len(clocks), np.intp)
     left = np.ones(len(clocks), np.bool_)
     while left.any():
-        if len(firsts) == _FEW:
+        if len(firsts) == _MAX_DISTINCT:
             return None
         first = int(left.argmax())
         same = (date == date[first]) & (rest == rest[first])
@@ -142,7 +156,7 @@ def _epoch_seconds(
         & (hundredths <= 99)
         & (np.abs(deviation) <= 1440)
     )
-    # Days since 1970 from a civil date, with the year begun in March so that the leap day is its last.
+    # Days since 1970 from a civil date; the year begins in March here, so that the leap day is its last day.
     late = month <= 2
     years = year - late
     day_of_year = (153 * (month + np.where(late, 9, -3)) + 2) // 5 + day - 1

@@ -1,6 +1,6 @@
-"""APDUs in words: the name of the service, its facts, and the values that it carries.
+"""APDUs in words: the name of the service, its fields, and the values that it carries.
 
-One description serves the tree that people read and the JSON that programs read.
+One description serves both the tree that people read and the JSON that programs read.
 """
 
 from collections.abc import Callable
@@ -81,13 +81,15 @@ _ERROR_KINDS: Final[dict[int, tuple[str, tuple[str, ...]]]] = {
         ),
     ),
 }
-"""ServiceError of a confirmed service error: kinds and their codes (IEC 62056-5-3, 9.5)."""
+"""ServiceError of a confirmed service error: kinds and their codes (Green Book 9.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One field. `plain` is what JSON carries, `text` what people read; `data` is a value to be shown as a tree, and
-    `members` are labels with the values or texts of a list.
+    """One field of an APDU.
+
+    `plain` is what JSON carries, `text` what people read. `data` is a value to be shown as a tree, `members`
+    are labels with the values or texts of a list.
     """
 
     key: str
@@ -98,39 +100,42 @@ class Fact:
 
 
 def octets_text(raw: bytes) -> str:
-    """Bytes as people read them: 0x and the digits."""
+    """Return bytes as people read them: 0x and the digits."""
     return f"0x{raw.hex()}" if raw else "(no bytes)"
 
 
 @dataclass(slots=True)
 class Description:
-    """A service and its facts in the order of the APDU."""
+    """A service and its fields, in the order of the APDU."""
 
     service: str
     facts: list[Fact] = field(default_factory=list)
 
     def add(self, key: str, value: Any, text: str | None = None) -> "Description":
-        """A plain field."""
+        """Append a plain field, and return self."""
         self.facts.append(Fact(key, value, str(value) if text is None else text))
         return self
 
     def octets(self, key: str, raw: bytes) -> "Description":
-        """Bytes without a meaning of their own; people read them behind 0x, as digits alone would look like a number."""
+        """Append bytes without a meaning of their own, and return self.
+
+        People read them behind 0x, as digits alone would look like a number.
+        """
         return self.add(key, raw.hex(), octets_text(raw))
 
     def value(self, key: str, data: Data) -> "Description":
-        """A field that is COSEM data."""
+        """Append a field that is COSEM data, and return self."""
         self.facts.append(Fact(key, plain(data), data=data))
         return self
 
 
 def describe(apdu: a.Apdu) -> Description:
-    """The description of any APDU."""
+    """Return the description of any APDU."""
     return _DESCRIBERS[type(apdu)](apdu)
 
 
 def clock_text(clock: CosemDateTime) -> str:
-    """A date-time with what its deviation and status say, in the standard's sense of the sign."""
+    """Return a date-time with its deviation and status in words, in the standard's sense of the sign."""
     parts = [str(clock)]
     if clock.deviation_min != -0x8000:
         parts.append(f"deviation {clock.deviation_min:+d} min")
@@ -143,11 +148,11 @@ def clock_text(clock: CosemDateTime) -> str:
 
 
 def utc_text(clock: CosemDateTime) -> str:
-    """The moment in UTC if it is one under the standard's sign, else ""."""
+    """Return the instant in UTC as text, "" where the date-time is none or has no deviation."""
     if clock.deviation_min == -0x8000:
         return ""
     try:
-        # +330 in the standard's sense would be far out in the Pacific: it is India's way of writing IST.
+        # +330 in the standard's sense would be a time zone in the Pacific: it is how Indian meters write IST.
         sign = DeviationSign.INDIAN if clock.deviation_min == 330 else DeviationSign.DLMS
         return clock.to_utc(sign).strftime("%Y-%m-%d %H:%M:%SZ")
     except DecodeError:

@@ -1,10 +1,11 @@
 """Compiled push layouts: the pushes of many meters decoded at once, as columns.
 
-A push's shape is known beforehand, from the push setup object's object list or from companion data. Compiled, it
-is a NumPy structured dtype over the whole data-notification, tag bytes included, and a mask of the bytes that must
-stand as they are. Plaintexts that fit the mask become columns in a few array operations (the fast path). Every
-other plaintext goes through the general A-XDR decoder, which gives the same columns or a typed error. What the
-fast path accepts the general decoder reads alike (property test): the fast path is never the looser one.
+A push's shape is known beforehand, from the push setup object's object list or from companion data. It is
+compiled to a NumPy structured dtype over the whole data-notification, tag bytes included, and a mask of the
+bytes that must have fixed values. Plaintexts that fit the mask become columns in a few array operations (the
+fast path). Every other plaintext goes through the general A-XDR decoder, which gives the same columns or a
+typed error. What the fast path accepts, the general decoder reads alike (property test): the fast path is
+never the looser one.
 
 Columns are int64; a cell without a value has `valid` False and holds `NULL`. Clocks are UTC epoch seconds.
 """
@@ -41,11 +42,12 @@ from urja.cosem.time import NOT_SPECIFIED, CosemDateTime, DeviationSign
 
 Bytes = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
-type Sheet = tuple[Rows, Bytes]
-"""Plaintexts of one length: their positions, and the bytes, one to a line."""
+type PlaintextMatrix = tuple[Rows, Bytes]
+"""Plaintexts of one length: their positions in the input, and their bytes, one plaintext a row."""
 
 _DATA_NOTIFICATION: Final = 0x0F
 _LONGEST_SHORT_LENGTH: Final = 0x7F
+"""Longest content whose A-XDR length is one byte: longer ones are left to the general decoder."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,34 +67,34 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """A layout at one plaintext length and with or without a date-time: where everything stands."""
+    """A layout at one plaintext length, with or without a date-time: the position of everything."""
 
     dtype: np.dtype[np.void]
     constants: "_Fixed"
     all: "_Fixed"
 
     def matches(self, matrix: Bytes) -> Mask:
-        """Which rows carry every tag, count, length and constant of this layout."""
-        # Pushes of one type are told apart by their constants: another layout is most often ruled out by these.
-        matched = self.constants.stand_in(matrix)
-        return self.all.stand_in(matrix) if matched.any() else matched
+        """Return which rows have every tag, count, length and constant of this layout."""
+        # Pushes of one type differ in their constants: these few bytes rule another layout out most often.
+        matched = self.constants.match(matrix)
+        return self.all.match(matrix) if matched.any() else matched
 
 
 class _Fixed:
-    """Bytes that must stand at certain positions."""
+    """Bytes that must have fixed values at certain positions."""
 
     def __init__(self, bytes_at: Mapping[int, int]) -> None:
         self._positions = np.array(list(bytes_at), np.intp)
         self._expected = np.array(list(bytes_at.values()), np.uint8)
 
-    def stand_in(self, matrix: Bytes) -> Mask:
-        """In which rows they do."""
+    def match(self, matrix: Bytes) -> Mask:
+        """Return in which rows they have."""
         matched: Mask = np.all(matrix[:, self._positions] == self._expected, axis=1)
         return matched
 
 
 class _VariantBuilder:
-    """Lays one plaintext out, byte by byte."""
+    """The layout of one plaintext, composed byte by byte."""
 
     def __init__(self) -> None:
         self._size = 0
@@ -103,7 +105,7 @@ class _VariantBuilder:
         self._offsets: list[int] = []
 
     def constant(self, raw: bytes, name: str | None = None) -> None:
-        """Bytes that must stand here; with a name they can be read as a column too."""
+        """Append bytes with fixed values; with a name they can be read as a column too."""
         at = dict(enumerate(raw, self._size))
         if name is not None:
             self._name(name, f"V{len(raw)}")
@@ -139,7 +141,7 @@ class _VariantBuilder:
 class Row:
     """One plaintext as the general decoder reads it, in the order of the layout's columns of each kind.
 
-    `values` covers integers and instants (NULL where there is none), `status` instants, `strings` bytes.
+    `values` has integers and instants (NULL where there is none), `status` the instants', `strings` bytes.
     """
 
     values: tuple[int, ...]
@@ -150,11 +152,11 @@ class Row:
 
 @dataclass(slots=True)
 class Decoded:
-    """The columns of many plaintexts; position i stands for the i-th plaintext of its layout.
+    """The columns of many plaintexts; position i is that of the i-th plaintext of the layout.
 
-    `values` and `valid` have one line per key of `layout.value_keys`, `status` (the clock status byte, 255 not
-    given) one per key of `layout.instant_keys`. `ok` is False where a plaintext is not of this layout; `errors`
-    says why. `fast` marks what took the fast path.
+    `values` and `valid` have one row per key of `layout.value_keys`, `status` (the clock status byte, 255 not
+    given) one per key of `layout.instant_keys`. `ok` is False where a plaintext does not fit this layout;
+    `errors` says why. `fast` marks what took the fast path.
     """
 
     layout: "Layout"
@@ -168,35 +170,38 @@ class Decoded:
     _slow: dict[int, Row]
 
     def column(self, key: str) -> tuple[Ints, Mask]:
-        """Values and validity of an integer or clock column. KeyError where the layout has no such column."""
-        line = self.layout.value_lines[key]
-        return self.values[line], self.valid[line]
+        """Return values and validity of an integer or clock column.
+
+        KeyError where the layout has no such column.
+        """
+        row = self.layout.value_rows[key]
+        return self.values[row], self.valid[row]
 
     def clock_status(self, key: str) -> Bytes:
-        """The clock status bytes of a clock column (IEC 62056-6-2, 4.1.6.1); 255 is "not given"."""
+        """Return the clock status bytes of a clock column (Blue Book 4.1.6.1); 255 is *not specified*."""
         status: Bytes = self.status[self.layout.instant_keys.index(key)]
         return status
 
     def strings(self, key: str) -> list[bytes | None]:
-        """A bytes column; None where there is no value. Built when asked for: most callers never do."""
-        line = self.layout.string_keys.index(key)
+        """Return a bytes column, None where there is no value; built on demand, as most callers need none."""
+        index = self.layout.string_keys.index(key)
         found: list[bytes | None] = [None] * len(self.ok)
         for rows, frames in self._parts:
             positions = range(*rows.indices(len(found))) if isinstance(rows, slice) else rows.tolist()
             for row, raw in zip(positions, frames[key].tolist(), strict=True):
                 found[row] = raw
         for row, slow in self._slow.items():
-            found[row] = slow.strings[line]
+            found[row] = slow.strings[index]
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A push's columns, all of them: device id, push OBIS and clock included where the push sends them.
+    """The columns of a push, all of them: device id, push OBIS and clock included where the push sends them.
 
     `constants` gives the bytes that a column must have to be this push (its OBIS). `sign` and
-    `default_deviation_min` tell how the meter type's clock is to be read. `buffers` are runs of columns that are sent
-    as the one row of a profile's buffer. Build one with `compile` or `for_push`.
+    `default_deviation_min` (minutes) say how the meter type's clock is read. `buffers` are runs of columns
+    that are sent as the one row of a profile's buffer. Built by `compile` or `for_push`.
     """
 
     name: str
@@ -208,7 +213,7 @@ class Layout:
     value_keys: tuple[str, ...]
     instant_keys: tuple[str, ...]
     string_keys: tuple[str, ...]
-    value_lines: Mapping[str, int]
+    value_rows: Mapping[str, int]
     buffers: tuple[tuple[int, int], ...] = ()
     _variants: dict[int, tuple[_Variant, ...]] = field(default_factory=dict, repr=False)
 
@@ -223,7 +228,7 @@ class Layout:
         constants: Mapping[str, bytes] | None = None,
         buffers: tuple[tuple[int, int], ...] = (),
     ) -> "Layout":
-        """Check the columns and make a layout of them. Raises LocalError for a shape that cannot be one."""
+        """Return the layout of these columns; raises LocalError for columns that cannot be decoded as one."""
         keys = [column.key for column in columns]
         if not columns or len(set(keys)) != len(keys):
             raise LocalError(f"layout {name!r} needs columns with distinct keys, it has {keys}")
@@ -247,19 +252,21 @@ class Layout:
             value_keys=values,
             instant_keys=tuple(key for key, kind in zip(keys, kinds, strict=True) if kind is Kind.INSTANT),
             string_keys=strings,
-            value_lines={key: line for line, key in enumerate(values)},
+            value_rows={key: row for row, key in enumerate(values)},
             buffers=buffers,
         )
 
     @classmethod
     def for_push(
-        cls, device_type: DeviceType, push: PushLayout, told: PushObjectList | None = None
+        cls, device_type: DeviceType, push: PushLayout, reported: PushObjectList | None = None
     ) -> "Layout":
-        """The layout of a push: as the meter has told of it, else as its type says.
+        """Return the layout of a push: as the meter has reported it, else as its type says.
 
-        Raises LocalError where what the meter has told cannot be decoded by (`urja.cosem.push_object_list`).
+        Raises LocalError where a push cannot be decoded by the reported list (`urja.cosem.push_object_list`).
         """
-        columns, buffers = columns_of(device_type, push, told) if told else (head_of(push) + push.columns, ())
+        columns, buffers = (
+            columns_of(device_type, push, reported) if reported else (head_of(push) + push.columns, ())
+        )
         return cls.compile(
             f"{device_type.name}/{push.key}",
             columns,
@@ -271,12 +278,12 @@ class Layout:
 
     @property
     def elements(self) -> int:
-        """How many elements the notification's structure has: a buffer is one, however many columns it has."""
+        """Number of elements of the notification's structure: a buffer is one, however many columns it has."""
         return len(self.columns) - sum(end - first - 1 for first, end in self.buffers)
 
     def decode(self, plaintexts: Sequence[bytes]) -> Decoded:
-        """Decode data-notification plaintexts. Never raises for what a peer sent: see `ok` and `errors`."""
-        fitting, rest = _sort((self,), sheets_of(plaintexts))
+        """Decode data-notification plaintexts; never raises for faults of a peer (see `ok` and `errors`)."""
+        fitting, rest = _match((self,), plaintext_matrices(plaintexts))
         decoded = self._empty(len(plaintexts))
         for fit in fitting:
             self._extract(decoded, fit.rows, fit)
@@ -288,7 +295,7 @@ class Layout:
         return decoded
 
     def variants(self, length: int) -> tuple[_Variant, ...]:
-        """The fast path's shapes of `length` bytes: with and without the notification's date-time."""
+        """Return the fast path's shapes of `length` bytes: with and without the notification's date-time."""
         known = self._variants.get(length)
         if known is None:
             known = tuple(
@@ -300,19 +307,21 @@ class Layout:
         return known
 
     def _variant(self, length: int, *, stamped: bool) -> _Variant | None:
-        """The shape of `length` bytes, or None where the layout cannot have that length on the fast path."""
+        """Return the shape of `length` bytes; None where the layout cannot have that length on the fast path."""
         open_columns = [
             column
             for column, kind in zip(self.columns, self.kinds, strict=True)
             if kind is Kind.BYTES and column.length is None
         ]
+        # With one column of variable length the plaintext's length fixes it; with two it does not say which
+        # is longer.
         if len(self.columns) > _LONGEST_SHORT_LENGTH or len(open_columns) > 1:
             return None
         rest = length - self._build(0, stamped=stamped).dtype.itemsize
         if not 0 <= rest <= _LONGEST_SHORT_LENGTH or (rest and not open_columns):
             return None
         if any(column.tag == Tag.UTF8_STRING for column in self.columns):
-            return None  # whether bytes are UTF-8 is the general decoder's to judge
+            return None  # the general decoder judges whether bytes are UTF-8
         return self._build(rest, stamped=stamped)
 
     def _build(self, open_length: int, *, stamped: bool) -> _Variant:
@@ -364,18 +373,18 @@ class Layout:
         for column, kind in zip(self.columns, self.kinds, strict=True):
             if kind is Kind.BYTES:
                 continue
-            line = self.value_lines[column.key]
+            index = self.value_rows[column.key]
             raw = frames[column.key]
             if kind is Kind.INTEGER:
                 values, valid = integers(raw, column.tag)
             else:
                 values, valid = self._instants(raw)
                 decoded.status[self.instant_keys.index(column.key), rows] = raw["status"]
-            decoded.values[line, rows] = values
-            decoded.valid[line, rows] = valid
+            decoded.values[index, rows] = values
+            decoded.valid[index, rows] = valid
         decoded.ok[rows] = True
         decoded.fast[rows] = True
-        decoded._parts.append((rows, frames))  # noqa: SLF001 - the layout fills what it made
+        decoded._parts.append((rows, frames))  # noqa: SLF001 - the layout fills the object that it made
 
     def _instants(self, raw: npt.NDArray[np.void]) -> tuple[Ints, Mask]:
         return epoch_seconds(raw, self.sign, self.default_deviation_min)
@@ -399,38 +408,44 @@ class _Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """What a `LayoutSet` made of its input: per layout the input positions and the columns; errors by position."""
+class DecodedPushes:
+    """The result of a `LayoutSet`: per layout the input positions and the columns; errors by input position."""
 
     parts: list[tuple[Rows, Decoded]]
     errors: dict[int, CosemError]
 
 
 class LayoutSet:
-    """The pushes that a meter type sends, told apart by their push OBIS. Compared by identity: share one."""
+    """The pushes that a meter type sends, distinguished by their push OBIS.
+
+    Compared by identity, so share one.
+    """
 
     def __init__(self, layouts: Iterable[Layout]) -> None:
-        """Raises LocalError where two layouts have the same push OBIS, or one has none."""
+        """Raise LocalError where two layouts have the same push OBIS, or one has none."""
         self.layouts = tuple(layouts)
         obis = [layout.constants.get("push_obis") for layout in self.layouts]
         if None in obis or len(set(obis)) != len(obis):
             raise LocalError("the layouts of a set need distinct push OBIS codes")
 
     @classmethod
-    def of(cls, device_type: DeviceType, told: Iterable[PushObjectList] = ()) -> "LayoutSet":
-        """All pushes of a device type; those that the meter has told of as it has told. Raises LocalError as `for_push`."""
-        by_key = {each.key: each for each in told}
+    def of(cls, device_type: DeviceType, reported: Iterable[PushObjectList] = ()) -> "LayoutSet":
+        """Return all pushes of a device type; those that the meter has reported as it has reported them.
+
+        Raises LocalError as `Layout.for_push`.
+        """
+        by_key = {each.key: each for each in reported}
         return cls(
             Layout.for_push(device_type, push, by_key.get(key)) for key, push in device_type.pushes.items()
         )
 
-    def decode(self, plaintexts: Sequence[bytes]) -> Sorted:
-        """Sort plaintexts by push and decode them. Never raises for what a peer sent."""
-        return self.decode_sheets(sheets_of(plaintexts))
+    def decode(self, plaintexts: Sequence[bytes]) -> DecodedPushes:
+        """Sort plaintexts by push and decode them; never raises for faults of a peer."""
+        return self.decode_matrices(plaintext_matrices(plaintexts))
 
-    def decode_sheets(self, sheets: Iterable[Sheet]) -> Sorted:
-        """The same for plaintexts that lie in matrices already."""
-        fitting, rest = _sort(self.layouts, sheets)
+    def decode_matrices(self, matrices: Iterable[PlaintextMatrix]) -> DecodedPushes:
+        """Decode as `decode` does, for plaintexts that are in matrices already."""
+        fitting, rest = _match(self.layouts, matrices)
         slow, errors = self._decode_rest(rest)
         parts = []
         for layout in self.layouts:
@@ -438,7 +453,7 @@ class LayoutSet:
             own = slow[layout.name]
             if fits or own:
                 parts.append(_assemble(layout, fits, own))
-        return Sorted(parts, errors)
+        return DecodedPushes(parts, errors)
 
     def _decode_rest(
         self, rest: Iterable[tuple[int, bytes]]
@@ -461,7 +476,7 @@ class LayoutSet:
         for layout in self.layouts:
             if layout.constants["push_obis"] in sent:
                 return layout
-        raise DecodeError("no push OBIS of this meter type stands in the notification")
+        raise DecodeError("the notification has no push OBIS of this meter type")
 
 
 def _assemble(layout: Layout, fits: list[_Fit], slow: dict[int, Row]) -> tuple[Rows, Decoded]:
@@ -470,24 +485,26 @@ def _assemble(layout: Layout, fits: list[_Fit], slow: dict[int, Row]) -> tuple[R
     decoded = layout._empty(len(rows))  # noqa: SLF001 - same module
     start = 0
     for fit in fits:
-        layout._extract(decoded, slice(start, start + len(fit.rows)), fit)  # noqa: SLF001
+        layout._extract(decoded, slice(start, start + len(fit.rows)), fit)  # noqa: SLF001 - same module
         start += len(fit.rows)
     for position, row in enumerate(slow.values(), start):
-        layout._place(decoded, position, row)  # noqa: SLF001
+        layout._place(decoded, position, row)  # noqa: SLF001 - same module
     return rows, decoded
 
 
-def sheets_of(plaintexts: Sequence[bytes]) -> Iterator[Sheet]:
-    """Plaintexts by length, each length in one matrix."""
+def plaintext_matrices(plaintexts: Sequence[bytes]) -> Iterator[PlaintextMatrix]:
+    """Yield the plaintexts of each length in one matrix."""
     for length, rows in by_length(plaintexts):
         yield rows, as_matrix(plaintexts, rows, length)
 
 
-def _sort(layouts: Sequence[Layout], sheets: Iterable[Sheet]) -> tuple[list[_Fit], list[tuple[int, bytes]]]:
-    """The fast path's share of the plaintexts; positions and bytes of the rest."""
+def _match(
+    layouts: Sequence[Layout], matrices: Iterable[PlaintextMatrix]
+) -> tuple[list[_Fit], list[tuple[int, bytes]]]:
+    """Return the fast path's share of the plaintexts, and positions and bytes of the rest."""
     fitting: list[_Fit] = []
     rest: list[tuple[int, bytes]] = []
-    for rows, matrix in sheets:
+    for rows, matrix in matrices:
         for layout in layouts:
             for variant in layout.variants(matrix.shape[1]):
                 if not len(rows):
@@ -495,16 +512,16 @@ def _sort(layouts: Sequence[Layout], sheets: Iterable[Sheet]) -> tuple[list[_Fit
                 matched = variant.matches(matrix)
                 if matched.all():
                     fitting.append(_Fit(layout, variant, rows, matrix))
-                    rows, matrix = rows[:0], matrix[:0]  # noqa: PLW2901 - what is left to sort
+                    rows, matrix = rows[:0], matrix[:0]  # noqa: PLW2901 - rows without a layout yet
                 elif matched.any():
                     fitting.append(_Fit(layout, variant, rows[matched], matrix[matched]))
-                    rows, matrix = rows[~matched], matrix[~matched]  # noqa: PLW2901
+                    rows, matrix = rows[~matched], matrix[~matched]  # noqa: PLW2901 - as above
         rest += zip(rows.tolist(), map(bytes, matrix), strict=True)
     return fitting, rest
 
 
 def by_length(frames: Sequence[bytes]) -> Iterator[tuple[int, Rows]]:
-    """The positions of the frames of each length."""
+    """Yield each length and the positions of the frames that have it."""
     lengths = set(map(len, frames))
     if len(lengths) == 1:
         yield lengths.pop(), np.arange(len(frames), dtype=np.intp)
@@ -515,22 +532,22 @@ def by_length(frames: Sequence[bytes]) -> Iterator[tuple[int, Rows]]:
 
 
 def as_matrix(frames: Sequence[bytes], rows: Rows, length: int) -> Bytes:
-    """The frames at `rows`, all of `length` bytes, one to a line."""
+    """Return the frames at `rows`, all of `length` bytes, one a row."""
     chosen = frames if len(rows) == len(frames) else [frames[row] for row in rows.tolist()]
     return np.frombuffer(b"".join(chosen), dtype=np.uint8).reshape(len(rows), length)
 
 
 def decode_general(plaintext: bytes, layout: Layout) -> Row:
-    """Decode one data-notification by the general A-XDR decoder. Raises PeerError where it is not this push.
+    """Decode one data-notification by the general A-XDR decoder; raises PeerError where it is not this push.
 
-    Null-data in a column's place is a missing value; an integer of another width is taken; anything else that
-    is not the column's kind is an error.
+    Null-data in a column's place is a missing value, an integer of another width is accepted; anything else
+    that is not of the column's kind is an error.
     """
     return row_of(notification_of(plaintext), layout)
 
 
 def notification_of(plaintext: bytes) -> DataNotification:
-    """The data-notification in `plaintext`. Raises PeerError where it is another APDU or none."""
+    """Return the data-notification in `plaintext`; raises PeerError for another APDU or none."""
     apdu = decode_apdu(plaintext)
     if not isinstance(apdu, DataNotification):
         raise DecodeError(f"a data-notification is expected, this is {type(apdu).__name__}", offset=0)
@@ -538,7 +555,7 @@ def notification_of(plaintext: bytes) -> DataNotification:
 
 
 def row_of(notification: DataNotification, layout: Layout) -> Row:
-    """The layout's columns in a decoded notification. Raises DecodeError where it is not this push."""
+    """Return the layout's columns in a decoded notification; raises DecodeError where it is not this push."""
     elements = _flat(notification.body, layout)
     values: list[int] = []
     valid: list[bool] = []
@@ -559,7 +576,7 @@ def row_of(notification: DataNotification, layout: Layout) -> Row:
 
 
 def _flat(body: Data, layout: Layout) -> list[Data]:
-    """The elements of a push, one for each column: the row of a buffer stands in the buffer's place."""
+    """Return the elements of a push, one for each column: a buffer is replaced by the elements of its row."""
     elements = _members(body, layout.elements, layout)
     for first, end in layout.buffers:
         buffer = elements[first]
@@ -580,7 +597,7 @@ def _members(body: Data, count: int, layout: Layout) -> list[Data]:
 
 def _wrong(layout: Layout, column: Column, element: Data) -> DecodeError:
     return DecodeError(
-        f"{layout.name}: column {column.key!r} ({column.obis}) is to be {Tag(column.tag).name}, not {element.tag.name}"
+        f"{layout.name}: column {column.key!r} ({column.obis}) must be {Tag(column.tag).name}, not {element.tag.name}"
     )
 
 
@@ -605,7 +622,7 @@ def _instant(column: Column, element: Data, layout: Layout) -> tuple[int | None,
     try:
         at = clock.to_utc(layout.sign, layout.default_deviation_min)
     except DecodeError:
-        return None, clock.status  # a clock with wildcards is a value that is missing, not a broken push
+        return None, clock.status  # a clock with wildcards is a missing value, not a broken push
     return (at - _EPOCH) // timedelta(seconds=1), clock.status
 
 
@@ -622,7 +639,7 @@ def _string(column: Column, element: Data, layout: Layout) -> bytes | None:
 
 
 def _raw_string(element: Data) -> bytes:
-    """The bytes of a string as they stood on the wire."""
+    """Return the bytes of a string as they were on the wire."""
     raw: bytes
     if element.tag is Tag.BIT_STRING:
         raw = element.value.data

@@ -120,7 +120,7 @@ class Reassembler:
 
 
 def split(apdu: bytes) -> list[Telegram]:
-    """Return the telegrams that carry an APDU, as meters push it at their customer port."""
+    """Return the telegrams that carry an APDU, as meters push it at their consumer interface."""
     starts = range(0, max(len(apdu), 1), MAX_DATA)
     return [
         Telegram(

@@ -1,6 +1,7 @@
-"""What a meter itself says that it pushes: the object lists of its push setups (class 40, IEC 62056-6-2, 4.4.8).
+"""The push object lists of a meter: what it reports that it pushes (Blue Book 4.4.8, class 40).
 
-Read when a meter is commissioned, kept, and given to whoever compiles a layout (`urja.cosem.layout`).
+Read when a meter is commissioned, stored, and used to compile the layouts of its pushes
+(`urja.cosem.layout`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,15 +15,21 @@ from urja.cosem.errors import LocalError
 from urja.cosem.obis import Obis
 
 PROFILE_BUFFER: Final = (7, 2)
+"""Class and attribute of a profile's buffer."""
 OWN_NAME: Final = (40, 1)
+"""Class and attribute of a push setup's own name."""
 INSTANT_SIZE: Final = 12
+"""Bytes of a date-time."""
 
 _NEEDED: Final = {"block": "import_wh", "instantaneous": "import_wh", "alert": "esw"}
-"""By push, the column without which it would say nothing that is stored."""
+"""By push, the column without which nothing of it is stored."""
 
 
 class PushObject(msgspec.Struct, frozen=True, array_like=True):
-    """One attribute in the order sent; `scaler` and `unit` (a Blue Book code) as the meter says, None where it does not."""
+    """One attribute in the order sent.
+
+    `scaler` and `unit` (Blue Book code) as the meter reports them, or None.
+    """
 
     class_id: int
     obis: str
@@ -31,18 +38,18 @@ class PushObject(msgspec.Struct, frozen=True, array_like=True):
     unit: int | None = None
     data_index: int = 0
     captured: tuple["PushObject", ...] = ()
-    """Of a profile's buffer: its columns."""
+    """The columns of a profile's buffer."""
 
 
 class PushObjectList(msgspec.Struct, frozen=True):
-    """The object list of one push; `key` names the push in the meter's type."""
+    """The push object list of one push; `key` names the push in the meter's type."""
 
     key: str
     objects: tuple[PushObject, ...]
 
 
 def head_of(push: PushLayout) -> tuple[Column, ...]:
-    """What stands before the payload where the type alone says so: device id, push OBIS, clock (IS 15959-2)."""
+    """Return the columns before the payload by the type alone: device id, push OBIS, clock (IS 15959-2)."""
     return (
         Column("device_id", 1, "0.0.42.0.0.255", 2, Tag.OCTET_STRING),
         Column("push_obis", 40, push.obis, 1, Tag.OCTET_STRING, length=6),
@@ -51,16 +58,17 @@ def head_of(push: PushLayout) -> tuple[Column, ...]:
 
 
 def columns_of(
-    device_type: DeviceType, push: PushLayout, told: PushObjectList
+    device_type: DeviceType, push: PushLayout, reported: PushObjectList
 ) -> tuple[tuple[Column, ...], tuple[tuple[int, int], ...]]:
-    """The columns of a push as the meter tells of them, and which runs of them are the row of a profile's buffer.
+    """Return the columns of a push as the meter reports them, and which runs of them are the row of a buffer.
 
-    Raises LocalError, in words for the person who commissions the meter, where the push could not be decoded by it.
+    Raises LocalError, in words for the person who commissions the meter, where the push could not be decoded
+    so.
     """
     known = _known(device_type, push)
     columns: list[Column] = []
     buffers: list[tuple[int, int]] = []
-    for each in told.objects:
+    for each in reported.objects:
         first = len(columns)
         if (each.class_id, each.attribute) == PROFILE_BUFFER:
             if not each.captured:
@@ -71,7 +79,7 @@ def columns_of(
             columns.append(_column(each, known, push))
     keys = [column.key for column in columns]
     if keys.count("clock") > 1 and buffers:
-        # The row's own clock is the time of what it holds; the other one tells when the push left.
+        # The row's own clock is the time of its values; the other one is when the push was sent.
         at = next(at for at, key in enumerate(keys) if key == "clock" and not _inside(at, buffers))
         columns[at] = msgspec.structs.replace(columns[at], key="sent_at")
     for needed in ("push_obis", "clock", _NEEDED[push.key]):
@@ -85,9 +93,10 @@ def _inside(at: int, buffers: Iterable[tuple[int, int]]) -> bool:
 
 
 def _known(device_type: DeviceType, push: PushLayout) -> Mapping[tuple[str, int], Column]:
-    """Every column that companion data has a wire type for; a name that means something has this push's alone.
+    """Return every column whose wire type companion data give, by OBIS code and attribute.
 
-    A cumulative register in a block push must not become the energy of an interval, though its type is known.
+    Only this push's own columns have a key with a meaning: a cumulative register in a block push must not
+    become the energy of an interval, though its type is known.
     """
     foreign = [column for profile in device_type.profiles.values() for column in profile.columns]
     foreign += [column for other in device_type.pushes.values() for column in other.columns]
@@ -102,35 +111,38 @@ def _known(device_type: DeviceType, push: PushLayout) -> Mapping[tuple[str, int]
     } | {(column.obis, column.attribute): column for column in named}
 
 
-def _column(told: PushObject, known: Mapping[tuple[str, int], Column], push: PushLayout) -> Column:
-    if (told.class_id, told.attribute) == OWN_NAME and told.obis != push.obis:
-        raise LocalError(f"the push {push.key} ({push.obis}) sends the name of another one, {told.obis}")
-    column = known.get((str(Obis.parse(told.obis)), told.attribute))
+def _column(sent: PushObject, known: Mapping[tuple[str, int], Column], push: PushLayout) -> Column:
+    if (sent.class_id, sent.attribute) == OWN_NAME and sent.obis != push.obis:
+        raise LocalError(f"the push {push.key} ({push.obis}) sends the name of another one, {sent.obis}")
+    column = known.get((str(Obis.parse(sent.obis)), sent.attribute))
     if column is None:
         raise LocalError(
-            f"the push {push.key} sends {told.obis} attribute {told.attribute}: no wire type is known for it"
+            f"the push {push.key} sends {sent.obis} attribute {sent.attribute}: no wire type is known for it"
         )
-    if told.data_index:
-        raise LocalError(f"the push {push.key} sends a part of {told.obis}: only whole attributes are known")
-    if told.unit is not None and told.unit != column.unit:
+    if sent.data_index:
+        raise LocalError(f"the push {push.key} sends a part of {sent.obis}: only whole attributes are known")
+    if sent.unit is not None and sent.unit != column.unit:
         raise LocalError(
-            f"the push {push.key} sends {told.obis} in {unit_symbol(told.unit)}, not in {unit_symbol(column.unit)}"
+            f"the push {push.key} sends {sent.obis} in {unit_symbol(sent.unit)}, not in {unit_symbol(column.unit)}"
         )
-    return column if told.scaler is None else msgspec.structs.replace(column, scaler=told.scaler)
+    return column if sent.scaler is None else msgspec.structs.replace(column, scaler=sent.scaler)
 
 
-def matches_type(device_type: DeviceType, told: Iterable[PushObjectList]) -> bool:
-    """Whether a meter has told of its pushes just what its type says. Raises LocalError as `columns_of`."""
+def matches_type(device_type: DeviceType, reported: Iterable[PushObjectList]) -> bool:
+    """Whether the reported push object lists are exactly what the type says.
+
+    Raises LocalError as `columns_of`.
+    """
     return all(
         _shape(columns_of(device_type, device_type.pushes[each.key], each))
         == _shape(((*head_of(device_type.pushes[each.key]), *device_type.pushes[each.key].columns), ()))
-        for each in told
+        for each in reported
     )
 
 
 def _shape(
     found: tuple[tuple[Column, ...], tuple[tuple[int, int], ...]],
 ) -> tuple[list[tuple[object, ...]], tuple[tuple[int, int], ...]]:
-    """What the bytes are decoded by: not under which object the device id stands."""
+    """Return what decides how the bytes are decoded: the object of the device id does not."""
     columns, buffers = found
     return [(each.key, each.tag, each.length, each.scaler) for each in columns], buffers

@@ -1,13 +1,13 @@
-"""What a decoded value says: the quantities in it, with OBIS, name, value, scaler and unit where they follow.
+"""The quantities in a decoded value, each with OBIS code, name, value, scaler and unit where they are known.
 
-Meters write quantities in a handful of shapes, and none of them is announced:
+Meters write quantities in a handful of shapes, and announce none of them:
 
 - a structure of [OBIS, value] or [OBIS, value, [scaler, unit]] (Nordic and Slovenian HAN);
 - a flat run of OBIS, value and perhaps [scaler, unit] (Austria, Denmark, Switzerland);
 - [attribute descriptor, value] (EG.D);
-- a push whose OBIS is known from companion data: the columns follow in a fixed order (IS 15959);
+- a push whose OBIS code is known from companion data: the columns follow in a fixed order (IS 15959);
 - a push that begins with the name of a list whose order is known (Kaifa);
-- a push that begins with its own push object list: what follows is named by it (Cyprus, Energomera);
+- a push that begins with its own push object list, which names what follows (Cyprus, Energomera);
 - rows of a profile, where the type of the meter is given.
 
 Everything else has a value and no name.
@@ -27,7 +27,7 @@ from urja.cosem.companion import (
     device_types,
     load_device_type,
     name_object,
-    push_list,
+    named_list,
 )
 from urja.cosem.obis import CosemAttribute, Obis
 
@@ -37,17 +37,19 @@ _INTEGERS: Final = frozenset(
 _NUMBERS: Final = _INTEGERS | {Tag.FLOAT32, Tag.FLOAT64}
 _CURRENT_VALUE: Final = 255
 _MEDIA: Final = frozenset({0, 1, 4, 5, 6, 7, 8, 9})
+"""Value group A of the media that exist."""
 _DEFINITION: Final = 4
 """Members of a capture object definition: class, logical name, attribute, data index."""
 _PUSH_HEAD: Final = 3
-"""Device id, push OBIS and clock, before the columns of an IS 15959 push."""
+"""Elements before the columns of an IS 15959 push: device id, push OBIS and clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One quantity. `path` leads from the body to its value; `covers` are all nodes that it explains.
+    """One quantity; `path` leads from the body to its value, `covers` are all nodes that it explains.
 
-    `scaler` is a power of ten, `unit` a Blue Book code; None where neither the message nor companion data says.
+    `scaler` is a power of ten, `unit` a Blue Book code; None where neither the message nor companion data
+    give them.
     """
 
     path: tuple[int, ...]
@@ -60,16 +62,17 @@ class Reading:
 
     @property
     def scaled(self) -> Decimal | None:
-        """The value in its unit, exactly; None where it is no number or no scaler is known."""
+        """The exact value in its unit; None where it is not a number or its scaler is unknown."""
         if self.scaler is None or self.value.tag not in _NUMBERS:
             return None
         return Decimal(str(self.value.value)).scaleb(self.scaler)
 
 
 def find_readings(body: Data, device_type: DeviceType | None = None) -> list[Reading]:
-    """All quantities in a value, in its order.
+    """Return all quantities in a value, in its order.
 
-    With the type of the meter that sent it, its pushes and the rows of its profiles are named and scaled by that type.
+    With the type of the meter that sent it, its pushes and the rows of its profiles are named and scaled by
+    that type.
     """
     push = _known_push(body, device_type)
     if push is not None:
@@ -85,7 +88,7 @@ def find_readings(body: Data, device_type: DeviceType | None = None) -> list[Rea
 
 
 def as_obis(data: Data) -> Obis | None:
-    """The OBIS code that an octet string of six looks like: a known medium in A, 255 in F."""
+    """Return the OBIS code that an octet string of six looks like (a known medium in A, 255 in F), or None."""
     if data.tag is not Tag.OCTET_STRING or len(data.value) != 6:
         return None
     raw: bytes = data.value
@@ -93,7 +96,7 @@ def as_obis(data: Data) -> Obis | None:
 
 
 def as_scaler_unit(data: Data) -> tuple[int, int] | None:
-    """(scaler, unit) where a structure is a scaler_unit: an integer and an enum."""
+    """Return (scaler, unit) of a structure of an integer and an enum, or None."""
     if data.tag is not Tag.STRUCTURE or len(data.value) != 2:
         return None
     scaler, unit = data.value
@@ -120,7 +123,7 @@ def _fits(elements: Sequence[Data], columns: Sequence[Column]) -> bool:
 
 
 def _profile_rows(body: Data, device_type: DeviceType) -> list[Reading]:
-    """The quantities of rows that fit one profile of the type; none where no profile or several fit."""
+    """Return the quantities of rows that fit one profile of the type; none where no profile or several fit."""
     if body.tag is not Tag.ARRAY or not body.value:
         return []
     rows = body.value
@@ -140,7 +143,10 @@ def _profile_rows(body: Data, device_type: DeviceType) -> list[Reading]:
 
 @cache
 def _pushes() -> dict[str, tuple[DeviceType, PushLayout]]:
-    """Each push of the device types here by its OBIS; what two types share is the same in both."""
+    """Return each push of the shipped types by its OBIS code.
+
+    A push that two types share is the same in both.
+    """
     pushes: dict[str, tuple[DeviceType, PushLayout]] = {}
     for name in device_types():
         device_type = load_device_type(name)
@@ -150,8 +156,10 @@ def _pushes() -> dict[str, tuple[DeviceType, PushLayout]]:
 
 
 def as_definition(data: Data) -> CosemAttribute | None:
-    """The attribute that a structure names where it is an element of a capture or push object list: class, logical
-    name, attribute, data index, in later versions of the class with a restriction and its columns.
+    """Return the attribute that an element of a capture or push object list names, or None.
+
+    Such an element is a structure of class, logical name, attribute and data index; in later versions of the
+    class a restriction and its columns follow.
     """
     if data.tag is not Tag.STRUCTURE or len(data.value) < _DEFINITION:
         return None
@@ -163,11 +171,11 @@ def as_definition(data: Data) -> CosemAttribute | None:
 
 
 def _named_list(body: Data, device_type: DeviceType | None) -> list[Reading]:
-    """The quantities of a push whose first element names a known list; none for any other value."""
+    """Return the quantities of a push whose first element names a known list; none for any other value."""
     if body.tag is not Tag.STRUCTURE or not body.value or body.value[0].tag is not Tag.OCTET_STRING:
         return []
     own = None if device_type is None else device_type.lists
-    quantities = push_list(body.value[0].value, len(body.value), own) or ()
+    quantities = named_list(body.value[0].value, len(body.value), own) or ()
     return [
         Reading(
             path=(position,),
@@ -183,7 +191,7 @@ def _named_list(body: Data, device_type: DeviceType | None) -> list[Reading]:
 
 
 def _listed(body: Data) -> list[Reading]:
-    """The quantities of a push whose first element lists all its elements; none for any other value."""
+    """Return the quantities of a push whose first element lists all its elements; none for any other value."""
     if body.tag is not Tag.STRUCTURE or len(body.value) < 2 or body.value[0].tag is not Tag.ARRAY:
         return []
     named = [as_definition(element) for element in body.value[0].value]
@@ -199,7 +207,7 @@ def _listed(body: Data) -> list[Reading]:
 def _companion_readings(
     row: Data, path: tuple[int, ...], first: int, columns: Sequence[Column], device_type: DeviceType
 ) -> list[Reading]:
-    """The elements of a structure from `first` on, each by its column; `path` leads to the structure."""
+    """Return the elements of a structure from `first` on, each by its column; `path` leads to the structure."""
     return [
         _companion_reading((*path, position), element, column, device_type)
         for position, (element, column) in enumerate(zip(row.value[first:], columns, strict=True), first)
@@ -224,11 +232,11 @@ def _companion_reading(
 
 
 def _search(data: Data, path: tuple[int, ...], found: list[Reading]) -> None:
-    """Depth first; what one reading explains is not looked at again."""
+    """Search depth first; what one reading explains is not searched again."""
     if data.tag is not Tag.STRUCTURE and data.tag is not Tag.ARRAY:
         return
     if as_definition(data) is not None:
-        return  # names what is captured, and holds no value of it
+        return  # it names an object, and has no value of it
     elements = data.value
     position = 0
     while position < len(elements):
@@ -271,7 +279,10 @@ def _name_at(data: Data) -> Obis | None:
 
 
 def plain(data: Data) -> Any:
-    """A value as JSON can carry it: octet strings "h:" and hex, bit strings "b:" and bits, lists, numbers, text."""
+    """Return a value as JSON can carry it: lists, numbers and text.
+
+    Octet strings become "h:" and hex digits, bit strings "b:" and their bits.
+    """
     value = data.value
     if isinstance(value, bytes):
         return f"h:{value.hex()}"

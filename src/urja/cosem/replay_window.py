@@ -1,12 +1,12 @@
-"""The replay window of one (system title, key): which invocation counters have been accepted.
+"""The replay window of one (system title, key): which invocation counters were accepted.
 
-A push is unconfirmed, may be doubled and may arrive late, so counters are judged by a sliding window (after
-RFC 4303, 3.4.3) and not by "greater than the last". A counter is *in flight* from the moment its push is
-authenticated until the broker has acknowledged it; only then does the window advance. What was in flight when
-the process died is not remembered: the push may come again and the last judge of duplicates is the ingest.
+A push is unconfirmed, may be duplicated and may arrive late, so counters are judged by a sliding window
+(after RFC 4303, 3.4.3) and not by "greater than the last". A counter is *in flight* from the authentication
+of its push until the broker has acknowledged it; only then does the window advance. Counters in flight are
+lost with the process: the push may come again, and the ingest finds the duplicate.
 
-`ReplayWindow` is one window and the definition; `ReplayWindows` holds those of a fleet as arrays and judges, reserves
-and commits whole batches by the same rules (property test).
+`ReplayWindow` is one window and the definition; `ReplayWindows` has those of a fleet as arrays, and judges,
+reserves and commits whole batches by the same rules (property test).
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,16 @@ type Ints = npt.NDArray[np.int64]
 type Index = npt.NDArray[np.intp]
 
 WIDTH: Final = 64
+"""Counters of a window: the newest 64."""
 MAX_COUNTER: Final = 0xFFFF_FFFF
+"""The last invocation counter: 32 bits."""
 _MASK: Final = (1 << WIDTH) - 1
 _EMPTY: Final = -1
 _ENCODED: Final = 12
 
 
 class Verdict(Enum):
-    """What the window says of a counter."""
+    """The window's judgement of a counter."""
 
     FRESH = "fresh"
     DUPLICATE = "duplicate"
@@ -38,11 +40,11 @@ class Verdict(Enum):
 
 
 class ReplayWindow:
-    """A window of the newest 64 counters. `highest` is -1 before the first commit.
+    """A window of the newest 64 counters; `highest` is -1 before the first commit.
 
-    `bitmap` has bit n set where counter `highest - n` was accepted. Of what is in flight, `pending` holds the first
-    counter (-1: none) and `others` what came on top of it (None: nothing), because most windows are at rest and
-    hardly any holds two.
+    `bitmap` has bit n set where counter `highest - n` was accepted. `pending` is the first counter in flight
+    (-1: none) and `others` are more of them (None: no more): most windows are at rest and few have two in
+    flight, so a set for each meter of a fleet would be mostly empty.
     """
 
     __slots__ = ("bitmap", "highest", "others", "pending")
@@ -55,11 +57,11 @@ class ReplayWindow:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is in flight."""
+        """Whether no counter is in flight."""
         return self.pending == _EMPTY
 
     def check(self, counter: int) -> Verdict:
-        """Judge `counter` and change nothing."""
+        """Return the verdict on `counter`, and change nothing."""
         if counter == self.pending or (self.others is not None and counter in self.others):
             return Verdict.IN_FLIGHT
         behind = self.highest - counter
@@ -70,7 +72,7 @@ class ReplayWindow:
         return Verdict.DUPLICATE if self.bitmap >> behind & 1 else Verdict.FRESH
 
     def reserve(self, counter: int) -> None:
-        """Mark a fresh counter as in flight. Raises LocalError where it is not fresh or not 32 bits."""
+        """Mark a fresh counter as in flight; raises LocalError where it is not fresh or not 32 bits."""
         if not 0 <= counter <= MAX_COUNTER:
             raise LocalError(f"invocation counter {counter} is not an unsigned 32-bit number")
         verdict = self.check(counter)
@@ -84,23 +86,23 @@ class ReplayWindow:
             self.others.add(counter)
 
     def commit(self, counter: int) -> None:
-        """The push is accepted: the window advances. Raises LocalError where it was not reserved."""
+        """Advance the window: the push is stored. Raises LocalError where the counter was not reserved."""
         if counter == self.pending and self.others is None and counter != _EMPTY:
-            self.pending = _EMPTY  # by far the usual case, spared a call
+            self.pending = _EMPTY  # by far the usual case, without a call
         else:
             self._release(counter)
         ahead = counter - self.highest
         if ahead > 0:
             # A jump of the whole width or more forgets everything; shifting by it would build a huge integer.
-            kept = self.bitmap << ahead if ahead < WIDTH else 0
-            self.bitmap = (kept | 1) & _MASK
+            remaining = self.bitmap << ahead if ahead < WIDTH else 0
+            self.bitmap = (remaining | 1) & _MASK
             self.highest = counter
         elif -ahead < WIDTH:
             self.bitmap |= 1 << -ahead
-        # else: others overtook it by more than the width; `check` says TOO_OLD from now on.
+        # else: later counters overtook it by more than the width, and `check` says TOO_OLD from now on.
 
     def rollback(self, counter: int) -> None:
-        """The push was not accepted and may come again. Raises LocalError where it was not reserved."""
+        """Release a counter: the push may come again. Raises LocalError where it was not reserved."""
         self._release(counter)
 
     def _release(self, counter: int) -> None:
@@ -115,14 +117,17 @@ class ReplayWindow:
             self.others = None
 
     def to_bytes(self) -> bytes:
-        """What is committed, in 12 bytes (empty before the first commit): highest, bitmap; big-endian."""
+        """Return what is committed: highest (4 bytes) and bitmap (8), big-endian.
+
+        Empty before the first commit.
+        """
         if self.highest == _EMPTY:
             return b""
         return self.highest.to_bytes(4) + self.bitmap.to_bytes(8)
 
     @classmethod
     def from_bytes(cls, encoded: bytes) -> "ReplayWindow":
-        """The inverse of `to_bytes`. Raises LocalError where the bytes are not a window."""
+        """Return the window that `to_bytes` encoded; raises LocalError for any other bytes."""
         window = cls()
         if not encoded:
             return window
@@ -136,7 +141,7 @@ class ReplayWindow:
 
 
 VERDICTS: Final = (Verdict.FRESH, Verdict.DUPLICATE, Verdict.IN_FLIGHT, Verdict.TOO_OLD)
-"""What the numbers that `ReplayWindows.check` gives stand for."""
+"""The verdicts that the numbers of `ReplayWindows.check` are indexes of."""
 _FRESH, _DUPLICATE, _IN_FLIGHT, _TOO_OLD = range(4)
 _FIRST_ROOM: Final = 64
 _ONE: Final = np.uint64(1)
@@ -144,19 +149,19 @@ _ALL: Final = np.uint64(2**64 - 1)
 
 
 def packed_keys(rows: Index, counters: Ints) -> Ints:
-    """A window's row and a counter as one number."""
+    """Return row and counter of each window as one number: the row in the upper 32 bits."""
     keys: Ints = rows << 32 | counters
     return keys
 
 
 class ReplayWindows:
-    """The windows of many meters as arrays; a window is a row. The rules are those of `ReplayWindow`."""
+    """The windows of many meters as arrays, one a row; the rules are those of `ReplayWindow`."""
 
     def __init__(self) -> None:
         self._size = 0
         self._highest = np.full(_FIRST_ROOM, _EMPTY, np.int64)
         self._bitmap = np.zeros(_FIRST_ROOM, np.uint64)
-        # The highest counter that was ever reserved or committed. What is beyond it is fresh without another look:
+        # The highest counter that was ever reserved or committed. A counter beyond it is fresh without another check:
         # the arithmetic of duplicates is for the few that are not.
         self._newest = np.full(_FIRST_ROOM, _EMPTY, np.int64)
         self._flights: set[InFlightCounters] = set()
@@ -165,7 +170,7 @@ class ReplayWindows:
         return self._size
 
     def add(self, window: ReplayWindow | None = None) -> int:
-        """A new row, beginning as what `window` has committed; returns its number."""
+        """Add a row that begins as what `window` has committed; returns its number."""
         row = self._size
         self._size += 1
         if row == len(self._highest):
@@ -178,7 +183,7 @@ class ReplayWindows:
         return row
 
     def at(self, row: int) -> ReplayWindow:
-        """A copy of one window as it is now, with what is in flight in it."""
+        """Return a copy of one window as it is now, its counters in flight included."""
         window = ReplayWindow()
         window.highest, window.bitmap = int(self._highest[row]), int(self._bitmap[row])
         in_flight = [counter for flight in self._flights for counter in flight.of(row)]
@@ -188,21 +193,21 @@ class ReplayWindows:
         return window
 
     def begin_at(self, row: int, counter: int) -> None:
-        """Let one window begin anew: everything up to `counter` counts as accepted."""
+        """Begin one window anew: every counter up to `counter` counts as accepted."""
         self._highest[row] = self._newest[row] = counter
         self._bitmap[row] = _ALL
 
     def to_bytes(self, row: int) -> bytes:
-        """What one window has committed, as `ReplayWindow.to_bytes` gives it."""
+        """Return what one window has committed, as `ReplayWindow.to_bytes` does."""
         highest = int(self._highest[row])
         return b"" if highest == _EMPTY else highest.to_bytes(4) + int(self._bitmap[row]).to_bytes(8)
 
     def highest(self, row: int) -> int:
-        """The highest counter accepted; -1 before the first."""
+        """Return the highest counter accepted; -1 before the first."""
         return int(self._highest[row])
 
     def check(self, rows: Index, counters: Ints) -> npt.NDArray[np.int8]:
-        """Judge each counter by its window and change nothing: indexes into `VERDICTS`.
+        """Return the verdict on each counter by its window, as indexes into `VERDICTS`, and change nothing.
 
         Counters are unsigned 32-bit numbers. Each is judged by itself: two equal ones are both fresh.
         """
@@ -224,7 +229,7 @@ class ReplayWindows:
         return verdicts.astype(np.int8)
 
     def flight(self, size: int) -> "InFlightCounters":
-        """Room for the counters of a batch of `size` pushes."""
+        """Return room for the counters of a batch of `size` pushes."""
         return InFlightCounters(self, size)
 
     def _reserved(self, flight: "InFlightCounters", rows: Index, counters: Ints) -> None:
@@ -232,12 +237,12 @@ class ReplayWindows:
         np.maximum.at(self._newest, rows, counters)
 
     def _commit(self, rows: Index, counters: Ints) -> None:
-        """Advance; a row may stand several times, and their order does not matter."""
+        """Advance the windows; a row may occur several times, and their order does not matter."""
         before = self._highest[rows]
         np.maximum.at(self._highest, rows, counters)
         highest = self._highest[rows]
-        # NumPy shifts a 64-bit number by 64 or more to nothing, which is what is to be left of it then. Where a row
-        # stands twice, the same is written twice.
+        # NumPy shifts a 64-bit number by 64 or more to zero, which is right: nothing of the window is left then. A row
+        # that occurs twice gets the same value twice.
         self._bitmap[rows] = self._bitmap[rows] << (highest - before).view(np.uint64)
         np.bitwise_or.at(self._bitmap, rows, _ONE << (highest - counters).view(np.uint64))
 
@@ -246,7 +251,7 @@ class ReplayWindows:
 
 
 class InFlightCounters:
-    """The counters of one batch that are in flight, by their positions in the batch. Made by `ReplayWindows.flight`."""
+    """The counters of one batch that are in flight, by position in the batch; made by `ReplayWindows.flight`."""
 
     def __init__(self, windows: ReplayWindows, size: int) -> None:
         self._windows = windows
@@ -256,7 +261,7 @@ class InFlightCounters:
         self._left = 0
 
     def reserve(self, positions: Index, rows: Index, counters: Ints) -> None:
-        """Mark fresh counters as in flight. Raises LocalError where one is not fresh, or stands twice."""
+        """Mark fresh counters as in flight; raises LocalError where one is not fresh or occurs twice."""
         if not len(positions):
             return
         keys = np.sort(packed_keys(rows, counters))
@@ -266,18 +271,18 @@ class InFlightCounters:
         self._counters[positions] = counters
         self._open[positions] = True
         self._left += len(positions)
-        self._windows._reserved(self, rows, counters)  # noqa: SLF001 - same module, as below
+        self._windows._reserved(self, rows, counters)  # noqa: SLF001 - same module
 
     def commit(self, positions: Sequence[int] | Index | None = None) -> None:
-        """These pushes (all that are in flight, unless told) are accepted: their windows advance.
+        """Advance the windows of these pushes (of all in flight, by default): they are stored.
 
         Raises LocalError where one is not in flight, and then changes nothing.
         """
         taken = self._take(positions)
-        self._windows._commit(self._rows[taken], self._counters[taken])  # noqa: SLF001
+        self._windows._commit(self._rows[taken], self._counters[taken])  # noqa: SLF001 - same module
 
     def rollback(self, positions: Sequence[int] | Index | None = None) -> None:
-        """These pushes (all that are in flight, unless told) were not accepted and may come again.
+        """Release the counters of these pushes (of all in flight, by default): they may come again.
 
         Raises LocalError where one is not in flight, and then changes nothing.
         """
@@ -288,6 +293,8 @@ class InFlightCounters:
         was_open = self._open[taken]
         self._open[taken] = False
         left = int(np.count_nonzero(self._open))
+        # A position that is closed, or given twice, closes fewer positions than were given: the batch is
+        # restored before the error.
         if self._left - left != len(taken):
             self._open[taken] = was_open
             closed = taken[~was_open]
@@ -296,14 +303,14 @@ class InFlightCounters:
             )
         self._left = left
         if not left:
-            self._windows._landed(self)  # noqa: SLF001
+            self._windows._landed(self)  # noqa: SLF001 - same module
         return taken
 
     def keys(self) -> Ints:
-        """Window and counter, packed, of everything in flight."""
+        """Return window and counter, packed, of everything in flight."""
         return packed_keys(self._rows[self._open], self._counters[self._open])
 
     def of(self, row: int) -> list[int]:
-        """The counters in flight in one window."""
+        """Return the counters in flight in one window."""
         counters: list[int] = self._counters[self._open & (self._rows == row)].tolist()
         return counters

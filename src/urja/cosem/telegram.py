@@ -1,4 +1,4 @@
-"""Telegrams in the text form of IEC 62056-21, mode D, as a customer port (P1) sends them, ciphered or not."""
+"""Telegrams in the text form of IEC 62056-21, mode D, of a consumer interface (P1), ciphered or not."""
 
 import re
 from typing import Final

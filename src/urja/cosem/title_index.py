@@ -1,7 +1,8 @@
-"""System titles to small numbers, for a whole batch of pushes at once.
+"""System titles to row numbers, for a whole batch of pushes at once.
 
-A hash table with open addressing in two arrays: a look-up is a multiplication and two gathers for all titles
-together, and what it touches is a few bytes a meter, where a dict's entries, keys and values lie scattered.
+A hash table with open addressing in two arrays: a look-up is one multiplication and two gathers for all
+titles together, and touches a few bytes a meter, where a dict's entries, keys and values are scattered in
+memory.
 """
 
 from typing import Final
@@ -10,24 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 type Titles = npt.NDArray[np.uint64]
-"""System titles as numbers: their 8 bytes as they lie in memory."""
+"""System titles as numbers: their 8 bytes as they are in memory."""
 type Rows = npt.NDArray[np.intp]
 
 _EMPTY: Final = -1
 _GONE: Final = -2
-"""A title that was discarded: look-ups of others go on past it."""
+"""A title that was discarded: look-ups of others continue past it."""
 _FIRST_BITS: Final = 8
 _ROOM_PER_TITLE: Final = 4
+"""Slots of the table for each title: with a quarter in use a look-up rarely needs a second step."""
 _MASK: Final = (1 << 64) - 1
 
 
 class TitleIndex:
-    """Numbers, from 0, by system title (8 bytes)."""
+    """Row numbers, from 0, by system title (8 bytes)."""
 
     def __init__(self, entropy: int) -> None:
-        """`entropy` are 64 bits that no sender knows."""
+        """`entropy` is 64 bits that no sender knows."""
         self._numbers: dict[bytes, int] = {}
-        # Titles are chosen by whoever sends them; the factor is ours, so nobody can choose where they fall.
+        # Senders choose their titles. The factor is secret, so that no sender can make titles that share a slot and
+        # slow every look-up down.
         self._factor = entropy | 1
         self._clear(_FIRST_BITS)
 
@@ -41,7 +44,7 @@ class TitleIndex:
         return self._numbers[title]
 
     def put(self, title: bytes, number: int) -> None:
-        """Take a title, or another number for it."""
+        """Add a title, or change its number."""
         self._numbers[title] = number
         if self._used * _ROOM_PER_TITLE >= len(self._rows):
             self._grow()
@@ -49,14 +52,14 @@ class TitleIndex:
             self._place(title, number)
 
     def pop(self, title: bytes) -> int | None:
-        """Forget a title; returns its number, None where it is not known."""
+        """Remove a title; returns its number, None where it is unknown."""
         number = self._numbers.pop(title, None)
         if number is not None:
             self._place(title, _GONE)
         return number
 
     def find(self, titles: Titles) -> Rows:
-        """The numbers of these titles; -1 for one that is not known."""
+        """Return the numbers of these titles; -1 for an unknown title."""
         at = (titles * np.uint64(self._factor) >> np.uint64(64 - self._bits)).astype(np.intp)
         rows = self._rows[at]
         left = np.flatnonzero((self._titles[at] != titles) & (rows != _EMPTY))

@@ -113,7 +113,7 @@ def find_implausible(decoded: Decoded) -> Implausible | None:
 
     Each register is truncated to whole units by itself, so one unit below is consistent.
     """
-    known = decoded.layout.value_lines
+    known = decoded.layout.value_rows
     pairs = tuple(pair for pair in ENERGY_PAIRS if pair[0] in known and pair[1] in known)
     rows = np.zeros(len(decoded.ok), np.bool_)
     for active, apparent in pairs:

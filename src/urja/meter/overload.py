@@ -6,7 +6,7 @@ due; the engine moves the switch. It relies on power that is constant between tw
 
 from enum import Enum
 
-from urja.cosem.companion import OverloadHabit
+from urja.cosem.companion import OverloadBehaviour
 
 
 class GuardState(Enum):
@@ -20,7 +20,7 @@ class GuardState(Enum):
 class OverloadGuard:
     """The overload guard of one meter. Times are true Unix seconds."""
 
-    def __init__(self, habit: OverloadHabit) -> None:
+    def __init__(self, habit: OverloadBehaviour) -> None:
         self.habit = habit
         self.state = GuardState.WATCHING
         self.tripped = False

@@ -1,7 +1,8 @@
-"""Companion standards as data: what an IS 15959 meter's objects, columns, events and bits mean.
+"""Companion standards as data: the meaning of an IS 15959 meter's objects, columns, events and status bits.
 
-`load_device_type("urja-d1")` gives a shipped `DeviceType` with its profiles and pushes, `build_device_type` one of files from
-elsewhere; `load_companion()` the object map; `name_object(obis)` words for any electricity, gas or abstract code.
+`load_device_type("urja-d1")` returns a shipped `DeviceType` with its profiles and pushes, `build_device_type`
+one from other files; `load_companion()` returns the object map; `name_object(obis)` names an OBIS code in
+words.
 """
 
 from urja.cosem.companion.loader import CompanionError, load_companion
@@ -15,12 +16,12 @@ from urja.cosem.companion.model import (
     EswBit,
     EventCode,
     ObjectInfo,
-    OverloadHabit,
+    OverloadBehaviour,
     Profile,
     PushLayout,
     TextDisplay,
 )
-from urja.cosem.companion.named_lists import push_list
+from urja.cosem.companion.named_lists import named_list
 from urja.cosem.companion.naming import generic_name, name_object
 from urja.cosem.companion.type_builder import (
     build_device_type,
@@ -45,7 +46,7 @@ __all__ = [
     "EswBit",
     "EventCode",
     "ObjectInfo",
-    "OverloadHabit",
+    "OverloadBehaviour",
     "Profile",
     "PushLayout",
     "TextDisplay",
@@ -56,7 +57,7 @@ __all__ = [
     "load_companion",
     "load_device_type",
     "name_object",
-    "push_list",
+    "named_list",
     "read_type_folder",
     "unit_symbol",
 ]

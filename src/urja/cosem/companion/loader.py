@@ -1,4 +1,4 @@
-"""Reads companion standards (TOML in this package) and checks them; every problem is told with its file and place."""
+"""Read companion standards (TOML in this package) and check them; every problem names its file and its place."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,10 @@ from urja.cosem.obis import Obis
 
 
 class CompanionError(LocalError):
-    """Companion data that cannot be used; `problems` holds each with its file and place.
+    """Companion data that cannot be used; `problems` has each problem with its file and place.
 
-    What they quote is from files of strangers: it moves no cursor of the terminal that shows it.
+    The quoted texts are from files of strangers: unprintable characters are escaped, so that they cannot
+    control the terminal that shows them.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -28,6 +29,7 @@ class CompanionError(LocalError):
 
 
 _LONGEST_PROBLEM: Final = 500
+"""Characters of a problem that are shown."""
 
 
 def _shown(problem: str) -> str:
@@ -36,11 +38,11 @@ def _shown(problem: str) -> str:
 
 
 class Raw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The files' own shape: a misspelt key becomes a message."""
+    """The files' own shape; an unknown key becomes a message."""
 
 
 class RawLog(Raw, frozen=True):
-    """Event codes of one log: occurrence and restoration, or an instant."""
+    """The event codes of one log: pairs of occurrence and restoration, and instants."""
 
     log: int
     pairs: list[tuple[int, int, str]] = msgspec.field(default_factory=list)
@@ -72,11 +74,14 @@ _ALLOWED: Final = {
     "outage_rows": "zero or skip",
     "clock.deviation_sign": "indian or dlms",
 }
-"""What a key with a few values may be."""
+"""The values of keys that have only a few."""
 
 
 def parse[T](text: str, origin: str, raw_type: type[T]) -> T:
-    """TOML text to the raw shape `raw_type`; CompanionError names `origin`, the key, and what to do."""
+    """Return the raw shape `raw_type` of a TOML text.
+
+    Raises CompanionError that names `origin`, the key, and what to do.
+    """
     try:
         return msgspec.convert(toml.loads(text), raw_type)
     except toml.TomlError as error:
@@ -86,7 +91,7 @@ def parse[T](text: str, origin: str, raw_type: type[T]) -> T:
 
 
 def _sentence(message: str) -> str:
-    """What msgspec has said, with the place first and a remedy."""
+    """Return msgspec's message with the place first and what to do last."""
     found = _PLACE.search(message)
     place = found[1] if found else ""
     what = _PLACE.sub("", message)
@@ -95,14 +100,14 @@ def _sentence(message: str) -> str:
         key = f"{place}.{field[2]}" if place else field[2]
         if field[1] == "missing required":
             return f"{key}: is missing: add it"
-        return f"{key}: is no key of a type (unknown field `{field[2]}`): correct or remove it"
+        return f"{key}: is not a key of a type (unknown field `{field[2]}`): correct or remove it"
     remedy = _ALLOWED.get(place)
     return f"{place or 'document'}: {what[:1].lower()}{what[1:]}: write {remedy or 'what docs/meter-types.md says'}"
 
 
 @cache
 def load_companion(name: str = "is15959") -> Companion:
-    """The companion standard `name`. Raises CompanionError."""
+    """Return the companion standard `name`; raises CompanionError."""
     resource = files("urja.cosem.companion").joinpath(f"{name}.toml")
     if not re.fullmatch(r"[a-z0-9]+", name) or not resource.is_file():
         raise CompanionError([f"companion: there is no standard {name!r}: write is15959"])
@@ -110,7 +115,7 @@ def load_companion(name: str = "is15959") -> Companion:
 
 
 def build_companion(name: str, raw: _RawCompanion) -> Companion:
-    """Checks `raw` and freezes it."""
+    """Return the checked and frozen standard of the raw shape; raises CompanionError with all problems."""
     problems: list[str] = []
     objects = {}
     for obis, entry in raw.objects.items():
@@ -121,7 +126,7 @@ def build_companion(name: str, raw: _RawCompanion) -> Companion:
     events: dict[int, EventCode] = {}
     for code in event_codes(raw.events):
         if code.code in events:
-            problems.append(f"{name}.toml: event code {code.code} stands twice")
+            problems.append(f"{name}.toml: event code {code.code} is given twice: remove one")
         events[code.code] = code
     for bit in raw.esw.bits:
         problems += bit_problems(f"{name}.toml: esw", bit, raw.esw.length, events)
@@ -138,7 +143,7 @@ def build_companion(name: str, raw: _RawCompanion) -> Companion:
 
 
 def event_codes(logs: Mapping[str, RawLog]) -> Iterator[EventCode]:
-    """Every code of the logs, each end of a pair by itself."""
+    """Yield every event code of the logs, each end of a pair by itself."""
     for log, entry in logs.items():
         for occurred, restored, name in entry.pairs:
             yield EventCode(occurred, f"{name}: occurred", log, entry.log, "occurred", restored)
@@ -148,7 +153,7 @@ def event_codes(logs: Mapping[str, RawLog]) -> Iterator[EventCode]:
 
 
 def bit_problems(where: str, bit: EswBit, length: int, events: Mapping[int, EventCode]) -> list[str]:
-    """What is wrong with one bit of a status word."""
+    """Return the problems of one bit of a status word of `length` bits."""
     problems = []
     if not 0 <= bit.bit < length:
         problems.append(
@@ -160,7 +165,7 @@ def bit_problems(where: str, bit: EswBit, length: int, events: Mapping[int, Even
 
 
 def unit_of(where: str, symbol: str, problems: list[str]) -> int:
-    """The code of a unit; a problem where the Blue Book has none of that name."""
+    """Return the Blue Book code of a unit; an unknown unit adds a problem and counts as a plain count."""
     code = UNIT_CODES.get(symbol)
     if code is None:
         problems.append(
@@ -171,7 +176,7 @@ def unit_of(where: str, symbol: str, problems: list[str]) -> int:
 
 
 def obis_problems(where: str, obis: str) -> list[str]:
-    """What is wrong with an OBIS code."""
+    """Return the problems of an OBIS code in its text form."""
     try:
         canonical = str(Obis.parse(obis))
     except LocalError as error:

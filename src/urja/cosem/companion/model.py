@@ -1,4 +1,4 @@
-"""What companion data says, as frozen types. `loader` builds and checks them; nothing here reads a file."""
+"""The content of companion data as frozen types. `loader` and `type_builder` build and check them."""
 
 from datetime import date
 from types import MappingProxyType
@@ -12,18 +12,20 @@ from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
 
 Dials = Literal["out", "listen"]
+"""Which side opens the connection: the meter (`out`) or the head end (`listen`)."""
 OutageRows = Literal["zero", "skip"]
+"""Rows of the block profile for an outage: with zeros, or none."""
 
 CLOCK_KEY: Final = "clock"
 ESW_KEY: Final = "esw"
 BILLING_DATE: Final = "0.0.0.1.2.255"
-"""When a billing period was closed: an instant, in the standard a register (class 3)."""
+"""OBIS code of the end of a billing period: an instant, a register (class 3) by the standard."""
 PROFILE_KEYS: Final = ("nameplate", "instantaneous", "block", "daily")
-"""What every meter captures; a type may have more."""
+"""Profiles that every type must have; a type may have more."""
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
-    """One COSEM object of a companion standard. `unit` is a Blue Book code, None where it has none."""
+    """One COSEM object of a companion standard; `unit` is a Blue Book code, None where it has none."""
 
     obis: str
     name: str
@@ -32,10 +34,10 @@ class ObjectInfo(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One captured attribute and how it goes over the wire: `value * 10**scaler` in `unit`.
+    """One captured attribute and its form on the wire; its quantity is `value * 10**scaler` in `unit`.
 
-    `tag` is the A-XDR type tag; `length` fixes an octet-string's bytes or a bit-string's bits, None where it
-    varies. `unit` is a Blue Book code, 255 for a plain count.
+    `tag` is the A-XDR type tag. `length` is the bytes of an octet-string or the bits of a bit-string, None
+    where it varies. `unit` is a Blue Book code, 255 for a plain count.
     """
 
     key: str
@@ -49,12 +51,12 @@ class Column(msgspec.Struct, frozen=True):
 
     @property
     def obis_bytes(self) -> bytes:
-        """The six value groups A to F as they go over the wire."""
+        """The six value groups A to F as they are on the wire."""
         return bytes(Obis.parse(self.obis))
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """A profile-generic object (class 7): what it captures, in order; its scaler profile's OBIS or None."""
+    """A profile-generic object (class 7): its columns in order, and the OBIS code of its scaler profile."""
 
     key: str
     obis: str
@@ -62,7 +64,7 @@ class Profile(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...]
 
     def column(self, key: str) -> Column:
-        """The column named `key`; KeyError where the profile does not capture it."""
+        """Return the column named `key`; KeyError where the profile does not capture it."""
         for column in self.columns:
             if column.key == key:
                 return column
@@ -70,7 +72,10 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class PushLayout(msgspec.Struct, frozen=True):
-    """A push's payload: the columns after device id, push OBIS and clock. `obis` is the push setup's name."""
+    """The payload of a push: the columns after device id, push OBIS and clock.
+
+    `obis` is the push setup's name.
+    """
 
     key: str
     obis: str
@@ -78,7 +83,10 @@ class PushLayout(msgspec.Struct, frozen=True):
 
 
 class EventCode(msgspec.Struct, frozen=True):
-    """One event code. `state` says whether it begins or ends something; `counterpart` is the other end's code."""
+    """One event code.
+
+    `state` says whether it begins or ends an event, `counterpart` is the code of the other end.
+    """
 
     code: int
     name: str
@@ -97,7 +105,7 @@ class EswBit(msgspec.Struct, frozen=True):
 
 
 class Associations(msgspec.Struct, frozen=True):
-    """Client and server SAPs (wrapper ports) and the HLS mechanism of the utility association."""
+    """The client and server SAPs (wrapper ports), and the HLS mechanism of the utility association."""
 
     server_sap: int
     public_sap: int
@@ -119,11 +127,12 @@ class Associations(msgspec.Struct, frozen=True):
         return self.hls_mechanism != Mechanism.HLS_GMAC
 
 
-class OverloadHabit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a meter does by itself above its load limit, in seconds: it trips after `trip_after_s` of overload,
-    closes again after `retry_after_s` up to `retries` times, then stays open for `lockout_s`, and begins anew.
+class OverloadBehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The meter's own reaction to a load above its limit; all times are in seconds.
 
-    `in_any_mode` tells that it closes by itself whatever the control mode; by IEC 62056-6-2 only 5 and 6 do.
+    It opens the relay after `trip_after_s` of overload and closes it after `retry_after_s`, up to `retries`
+    times. Then it stays open for `lockout_s`, and the sequence begins again. With `in_any_mode` it closes by
+    itself whatever the control mode; by the Blue Book only modes 5 and 6 do (class 70).
     """
 
     trip_after_s: int
@@ -134,14 +143,18 @@ class OverloadHabit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TextDisplay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a meter takes a text for its display (class 1, IS 15959: consumer message), and how long one may be."""
+    """The object that takes a text for the display (class 1.
+
+    IS 15959: consumer message), and its longest text.
+    """
 
     characters: int
+    """Characters of the longest text."""
     obis: str = "0.0.96.13.0.255"
 
 
 class Companion(msgspec.Struct, frozen=True):
-    """A companion standard: objects by OBIS, event codes by code, the event status word by bit."""
+    """A companion standard: objects by OBIS code, event codes by number, status bits by position."""
 
     name: str
     title: str
@@ -163,18 +176,18 @@ type NamedLists = MappingProxyType[tuple[bytes, int], tuple[Quantity, ...]]
 """Lists by their name and the number of elements, the name included."""
 
 PUSH_KEYS: Final = ("block", "instantaneous", "alert")
-"""What a head end knows to do with a push: store its intervals, its registers, or its events."""
+"""Pushes that a head end can process: it stores their intervals, their registers, or their events."""
 
 
 class DeviceType(msgspec.Struct, frozen=True):
-    """Everything that differs between meter types, as data: one version of a type, in force from `valid_from`.
+    """One version of a meter type, in force from `valid_from`: what differs between types, as data.
 
-    `companion` is the companion standard with the type's own event codes and status bits over it. `written` are the
-    codes that the meter writes in place of the standard's, by the standard's; `meant` is the other way round.
-    `deviation_sign` is what the clock's deviation means, `default_deviation_min` stands where the clock says 0x8000.
-    `dials` tells who opens the connection, `outage_rows` whether an outage leaves zero rows or none. `profiles` are by
-    key ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block"). `overload`
-    is None where the meter leaves the switch alone, `display` where it shows no text.
+    `companion` is the companion standard with the type's own event codes and status bits in it. `written`
+    gives the codes that the meter writes in place of the standard's, by the standard's; `meant` is its
+    inverse. `interval_s` is the length of a block in seconds. `deviation_sign` is the meaning of the clock's
+    deviation; `default_deviation_min`, in minutes, is used where the clock says 0x8000. `profiles` are by key
+    ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block").
+    `overload` is None where the meter never moves its relay by itself, `display` where it shows no text.
     """
 
     name: str
@@ -197,7 +210,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     written: MappingProxyType[int, int]
     meant: MappingProxyType[int, int]
     lists: NamedLists
-    overload: OverloadHabit | None = None
+    overload: OverloadBehaviour | None = None
     display: TextDisplay | None = None
 
     @property
@@ -206,7 +219,7 @@ class DeviceType(msgspec.Struct, frozen=True):
         return "block" in self.pushes
 
     def push_by_obis(self, obis: str) -> PushLayout | None:
-        """The push layout whose setup object is `obis`, None where this type has no such push."""
+        """Return the push layout whose setup object is `obis`, None where this type has no such push."""
         for push in self.pushes.values():
             if push.obis == obis:
                 return push

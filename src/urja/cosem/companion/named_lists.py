@@ -1,4 +1,4 @@
-"""Pushes whose first element names a list (`lists.toml`): what follows in them, in order."""
+"""Lists of quantities that a push names in its first element (`lists.toml`): the elements behind it."""
 
 from functools import cache
 from importlib.resources import files
@@ -25,17 +25,21 @@ class _RawLists(Raw, frozen=True):
 
 
 LONGEST_LIST = 200
+"""Quantities of one list at most."""
 
 
 def parse_lists(text: str, origin: str) -> NamedLists:
-    """The lists of a file; raises CompanionError with everything that is wrong."""
+    """Return the lists in the text of a file.
+
+    Raises CompanionError with all problems, under the name `origin`.
+    """
     problems: list[str] = []
     lists: dict[tuple[bytes, int], tuple[Quantity, ...]] = {}
     for number, entry in enumerate(parse(text, origin, _RawLists).list, 1):
         where = f"{origin}: list {number} ({entry.name!r})"
         key = (entry.name.encode(), len(entry.quantities) + 1)
         if key in lists:
-            problems.append(f"{where}: stands twice with {key[1]} elements: remove one")
+            problems.append(f"{where}: is given twice with {key[1]} elements: remove one")
         if not 0 < len(entry.quantities) <= LONGEST_LIST or not entry.name:
             problems.append(f"{where}: give a name and 1 to {LONGEST_LIST} quantities")
         lists[key] = tuple(_quantity(where, one, problems) for one in entry.quantities)
@@ -56,10 +60,10 @@ def _quantity(where: str, entry: str | _RawQuantity, problems: list[str]) -> Qua
     return Quantity(obis, entry.scaler, unit_of(where, entry.unit, problems))
 
 
-def push_list(name: bytes, elements: int, own: NamedLists | None = None) -> tuple[Quantity, ...] | None:
-    """What follows the name in a list of so many elements, the name included; None for an unknown list.
+def named_list(name: bytes, elements: int, own: NamedLists | None = None) -> tuple[Quantity, ...] | None:
+    """Return the quantities behind the name in a list of `elements` elements, the name included.
 
-    A meter type's `own` lists come first.
+    None for an unknown list. A meter type's `own` lists come before the shipped ones.
     """
     key = (name, elements)
     return _shipped().get(key) if own is None or key not in own else own[key]

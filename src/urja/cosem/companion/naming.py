@@ -1,6 +1,6 @@
-"""Names for OBIS codes: a companion's own where it has one, else put together from the value groups.
+"""Names of OBIS codes: a companion's own name where it has one, else composed from the value groups.
 
-The words are data (`obis.toml`, after IEC 62056-6-1); this module knows which group says what.
+The words are data (`obis.toml`, after IEC 62056-6-1); this module knows what each group says.
 """
 
 import tomllib
@@ -26,10 +26,10 @@ def _words() -> dict[str, Any]:
 
 
 def name_object(obis: Obis, companion: Companion | None = None) -> str:
-    """What `obis` stands for, in words; "" where nobody knows.
+    """Return the name of `obis` in words; "" where it is unknown.
 
-    With a companion its own names come first. Without one, only codes in India's country-specific range are
-    looked up in IS 15959: elsewhere the same code may mean something else.
+    The names of `companion` come first. Without one, only codes in India's country-specific range are looked
+    up in IS 15959: elsewhere the same code may mean something else.
     """
     if companion is None and (obis.c, obis.d) == _INDIAN_SPECIFIC:
         companion = load_companion()
@@ -38,7 +38,7 @@ def name_object(obis: Obis, companion: Companion | None = None) -> str:
 
 
 def generic_name(obis: Obis) -> str:
-    """A name from the value groups alone; "" where they say nothing."""
+    """Return a name composed from the value groups alone; "" where they have no meaning here."""
     if obis.a == _ELECTRICITY:
         return _electricity(obis)
     if obis.a == _ABSTRACT:
@@ -58,6 +58,7 @@ def _electricity(obis: Obis) -> str:
     if processing is None:
         return ""
     quantities = words["energy" if obis.d in _ENERGY_PROCESSING else "power"]
+    # L1, L2 and L3 are the groups C of the total plus 20, 40 and 60 (IEC 62056-6-1).
     for phase, offset in reversed(_PHASES):
         quantity = quantities.get(str(obis.c - offset))
         if quantity is not None and (not offset or offset < obis.c <= offset + 20):
@@ -68,7 +69,7 @@ def _electricity(obis: Obis) -> str:
 
 def _rate(obis: Obis) -> str:
     if obis.e:
-        # E of an instantaneous value counts harmonics and angles, of everything else tariff rates.
+        # E of an instantaneous value numbers harmonics and angles, of every other one tariff rates.
         return f"[{obis.e}]" if obis.d == 7 else f"rate {obis.e}"
     return "total" if obis.d == 8 else ""
 

@@ -1,7 +1,7 @@
-"""Meter types out of their files: checked as a whole, frozen, and told in sentences where something is wrong.
+"""Meter types built from their files: checked as a whole and frozen, or refused with sentences that say why.
 
-A type says how bytes become energy and money. So what it says is held against the companion standard: classes, units,
-which register a column is, whether a block holds increments and a daily row what is cumulative.
+A type says how bytes become energy and money. So its statements are held against the companion standard:
+classes, units, the register of each column, increments in a block and cumulative registers in a daily row.
 """
 
 import re
@@ -40,7 +40,7 @@ from urja.cosem.companion.model import (
     EswBit,
     EventCode,
     OutageRows,
-    OverloadHabit,
+    OverloadBehaviour,
     Profile,
     PushLayout,
     TextDisplay,
@@ -61,16 +61,20 @@ _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _PUSH_SECURITY: Final = (ENCRYPTED.to_byte(), AUTHENTICATED_ENCRYPTED.to_byte())
 _HLS_MECHANISMS: Final = (2, 5)
 _INTERVALS_S: Final = (900, 1800, 3600)
-"""Lengths of a block that the registry takes (IS 15959-2)."""
+"""Lengths of a block in seconds that the registry accepts (IS 15959-2)."""
 
-MOST_COLUMNS: Final = 120
-"""Of one profile or push: a structure of 127 elements has a length of one byte, and a push has three before them."""
-MOST_PROFILES: Final = 16
-MOST_EVENTS: Final = 1000
+MAX_COLUMNS: Final = 120
+"""Of one profile or push: a structure of up to 127 elements has a length of one byte, and a push has three
+before them.
+"""
+MAX_PROFILES: Final = 16
+MAX_EVENTS: Final = 1000
 LONGEST_TITLE: Final = 100
 _LARGEST_CODE: Final = 0xFFFF
 _ACTED_ON: Final = frozenset({101, 102, 201, 202, 203, 204, 251})
-"""Codes of the standard by which outages are judged and work orders opened: in no type are they something else."""
+"""Codes of the standard that decide about outages and open work orders: no type may give them another
+meaning.
+"""
 
 
 class _RawColumn(Raw, frozen=True):
@@ -133,7 +137,7 @@ class _RawType(Raw, frozen=True):
     clock: _RawClock
     association: _RawAssociations
     like: str | None = None
-    overload: OverloadHabit | None = None
+    overload: OverloadBehaviour | None = None
     display: TextDisplay | None = None
 
 
@@ -149,7 +153,7 @@ class _RawEvents(Raw, frozen=True):
 
 @cache
 def device_types() -> tuple[str, ...]:
-    """The names of the types that are shipped: what `load_device_type` takes."""
+    """Return the names of the shipped types, which `load_device_type` accepts."""
     return tuple(sorted(entry.name for entry in _shipped_folder().iterdir() if entry.is_dir()))
 
 
@@ -159,14 +163,16 @@ def _shipped_folder() -> Traversable:
 
 @cache
 def load_device_type(name: str) -> DeviceType:
-    """The shipped type `name` (see `device_types`). Raises CompanionError with everything that is wrong."""
+    """Return the shipped type `name` (see `device_types`); raises CompanionError with all problems."""
     if name not in device_types():
         raise CompanionError([f"there is no meter type {name!r}; shipped are {', '.join(device_types())}"])
     return build_device_type(read_type_folder(_shipped_folder().joinpath(name)))
 
 
 def read_type_folder(folder: Traversable) -> TypeFiles:
-    """The files of a type, with those of the shipped type that it is `like` where it has none of its own.
+    """Return the files of a type.
+
+    Files that it does not have are those of the shipped type that it is `like`.
 
     Raises CompanionError.
     """
@@ -183,7 +189,7 @@ def read_type_folder(folder: Traversable) -> TypeFiles:
 
 
 def build_device_type(source: TypeFiles) -> DeviceType:
-    """Checks a type against its companion standard and freezes it. Raises CompanionError with everything that is wrong."""
+    """Return the checked and frozen type of these files; raises CompanionError with all problems."""
     if TYPE not in source.files:
         raise CompanionError([f"{TYPE}: is missing"])
     raw = parse(source.files[TYPE], TYPE, _RawType)
@@ -273,7 +279,7 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
             not re.fullmatch(r"[A-Z]{3}", raw.manufacturer),
             f"manufacturer: is {raw.manufacturer!r}: write the three capital letters of its FLAG id",
         ),
-        (len(set(raw.pushes)) != len(raw.pushes), "pushes: one stands twice: remove it"),
+        (len(set(raw.pushes)) != len(raw.pushes), "pushes: one is given twice: remove it"),
     ]
     problems = [f"{TYPE}: {sentence}" for wrong, sentence in found if wrong]
     problems += [
@@ -303,14 +309,14 @@ def _display_problems(raw: _RawType) -> list[str]:
 
 
 def _overload_problems(raw: _RawType) -> list[str]:
-    habit = raw.overload
-    if habit is None:
+    overload = raw.overload
+    if overload is None:
         return []
     least = {"trip_after_s": 1, "retry_after_s": 1, "retries": 0, "lockout_s": 1}
     problems = [
-        f"{TYPE}: overload.{name}: is {getattr(habit, name)}: write {minimum} or more"
+        f"{TYPE}: overload.{name}: is {getattr(overload, name)}: write {minimum} or more"
         for name, minimum in least.items()
-        if getattr(habit, name) < minimum
+        if getattr(overload, name) < minimum
     ]
     if not raw.relay:
         problems.append(f"{TYPE}: overload: needs a relay: write relay = true, or leave overload out")
@@ -329,13 +335,13 @@ def _is_ascii_line(text: str) -> bool:
 
 
 def _with_own(standard: Companion, own: _RawEvents, problems: list[str]) -> Companion:
-    """The standard with a type's own codes and bits in place of, and beside, its own."""
+    """Return the standard with a type's own codes and bits in place of, and beside, its own."""
     codes = list(event_codes(own.events))
-    if len(codes) > MOST_EVENTS:
-        problems.append(f"{EVENTS}: events: are {len(codes)} codes; {MOST_EVENTS} are allowed")
+    if len(codes) > MAX_EVENTS:
+        problems.append(f"{EVENTS}: events: has {len(codes)} codes: write at most {MAX_EVENTS}")
     events = {code.code: code for code in codes}
     problems += [
-        f"{EVENTS}: events: code {code} stands twice: give each code one name"
+        f"{EVENTS}: events: code {code} is given twice: give each code one name"
         for code, count in Counter(code.code for code in codes).items()
         if count > 1
     ]
@@ -356,12 +362,12 @@ def _with_own(standard: Companion, own: _RawEvents, problems: list[str]) -> Comp
         if not _is_line(bit.name):
             problems.append(f"{EVENTS}: esw: bit {bit.bit} has no name: write one line")
     problems += [
-        f"{EVENTS}: esw: bit {bit} stands twice: give each bit one meaning"
+        f"{EVENTS}: esw: bit {bit} is given twice: give each bit one meaning"
         for bit, count in Counter(bit.bit for bit in own.esw.bits).items()
         if count > 1
     ]
     bits = dict(standard.esw)
-    # A code that has got a bit of its own has the standard's no more.
+    # A code that the type gives a bit of its own loses the standard's bit.
     moved = {bit.event for bit in own.esw.bits} | {int(code) for code in own.instead_of if code.isdecimal()}
     bits = {number: bit for number, bit in bits.items() if bit.event is None or bit.event not in moved}
     return msgspec.structs.replace(
@@ -387,28 +393,28 @@ def _code_problems(codes: Sequence[EventCode]) -> list[str]:
 def _written(
     own: _RawEvents, standard: Companion, companion: Companion, problems: list[str]
 ) -> dict[int, int]:
-    """The codes that the meter writes in place of the standard's."""
+    """Return the codes that the meter writes in place of the standard's, by the standard's."""
     written: dict[int, int] = {}
     for text, code in own.instead_of.items():
         where = f"{EVENTS}: instead_of.{text}"
         if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) not in standard.events:
-            problems.append(f"{where}: is no event code of {standard.name}: write one of its codes")
+            problems.append(f"{where}: is not an event code of {standard.name}: write one of its codes")
             continue
-        meant, told = standard.events[int(text)], companion.events.get(code)
-        if told is None:
+        meant, written_event = standard.events[int(text)], companion.events.get(code)
+        if written_event is None:
             problems.append(f"{where}: names event {code}, which is not listed: list it under events")
             continue
-        if told.state != meant.state:
+        if written_event.state != meant.state:
             problems.append(
-                f"{where}: event {code} is {told.state}, the standard's {meant.code} is {meant.state}: "
+                f"{where}: event {code} is {written_event.state}, the standard's {meant.code} is {meant.state}: "
                 "write codes that begin and end the same"
             )
-        if told.log_number not in {event.log_number for event in standard.events.values()}:
+        if written_event.log_number not in {event.log_number for event in standard.events.values()}:
             problems.append(
-                f"{where}: event {code} is of log {told.log_number}: write one of the standard's logs"
+                f"{where}: event {code} is of log {written_event.log_number}: write one of the standard's logs"
             )
         if code in written.values():
-            problems.append(f"{where}: event {code} stands for two codes: write one")
+            problems.append(f"{where}: event {code} is given for two codes: write one")
         written[meant.code] = code
     return written
 
@@ -419,8 +425,8 @@ def _written(
 def _shapes(
     raw: _RawProfiles, companion: Companion, problems: list[str]
 ) -> tuple[dict[str, Profile], dict[str, PushLayout]]:
-    if len(raw.profiles) > MOST_PROFILES:
-        problems.append(f"{PROFILES}: profiles: are {len(raw.profiles)}; {MOST_PROFILES} are allowed")
+    if len(raw.profiles) > MAX_PROFILES:
+        problems.append(f"{PROFILES}: profiles: has {len(raw.profiles)}: write at most {MAX_PROFILES}")
     profiles = {}
     for key, profile in raw.profiles.items():
         where = f"{PROFILES}: profiles.{key}"
@@ -475,7 +481,7 @@ def _push_columns(
 
 
 def _alert_problems(where: str, push: PushLayout, companion: Companion) -> list[str]:
-    """The head end reads an alert by its status word alone."""
+    """Return the problems of an alert push, of which the head end reads the status word alone."""
     if push.key != "alert":
         return []
     word = next((column for column in push.columns if column.key == ESW_KEY), None)
@@ -487,15 +493,15 @@ def _alert_problems(where: str, push: PushLayout, companion: Companion) -> list[
 def _columns(
     where: str, raws: list[_RawColumn], companion: Companion, problems: list[str]
 ) -> tuple[Column, ...]:
-    if not 0 < len(raws) <= MOST_COLUMNS:
-        problems.append(f"{where}: has {len(raws)} columns: write 1 to {MOST_COLUMNS}")
+    if not 0 < len(raws) <= MAX_COLUMNS:
+        problems.append(f"{where}: has {len(raws)} columns: write 1 to {MAX_COLUMNS}")
         return ()
     seen: set[str] = set()
     columns = []
     for raw in raws:
         place = f"{where}: column {raw.key!r}"
         if raw.key in seen:
-            problems.append(f"{place} stands twice: rename or remove one")
+            problems.append(f"{place} is given twice: rename or remove one")
         seen.add(raw.key)
         if not _KEY.fullmatch(raw.key):
             problems.append(f"{place}: write a key of small letters, digits and underscores")
@@ -515,9 +521,9 @@ def _column(place: str, raw: _RawColumn) -> tuple[Column, list[str]]:
     if not -128 <= raw.scaler <= 127:
         problems.append(f"{place}: scaler {raw.scaler} does not fit an integer8: write -128 to 127")
     if not 0 < raw.class_id <= 0xFFFF:
-        problems.append(f"{place}: class {raw.class_id} is none: write 1 to 65535")
+        problems.append(f"{place}: class {raw.class_id} does not exist: write 1 to 65535")
     if not 0 < raw.attribute <= 127:
-        problems.append(f"{place}: attribute {raw.attribute} is none: write 1 to 127")
+        problems.append(f"{place}: attribute {raw.attribute} does not exist: write 1 to 127")
     unit = unit_of(place, raw.unit, problems)
     obis = raw.obis if not obis_problems(place, raw.obis) else str(Obis(0, 0, 0, 0, 0, 0))
     column = Column(raw.key, raw.class_id, obis, raw.attribute, tag, raw.length, raw.scaler, unit)

@@ -1,4 +1,4 @@
-"""What a column of a meter type may say of its object, and which register the columns that are stored must be."""
+"""Checks of a meter type's columns: by themselves, and for the register that a stored one must be."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +17,7 @@ _LONGEST: Final = 1024
 _REGISTERS: Final = frozenset({3, 4, 5})
 _LIMITER: Final = 71
 _WIDEST_SCALER: Final = 9
-"""Beyond a thousand million, or a thousand millionth, a scaler is a slip of the pen."""
+"""A scaler beyond 10^9 or 10^-9 is a typing error."""
 
 _ELECTRICITY: Final = 1
 _INCREMENT_D: Final = frozenset({29, 30, 58})
@@ -28,21 +28,24 @@ _UNITS_BY_C: Final = {
     7: ("var", "varh"), 8: ("var", "varh"), 9: ("VA", "VAh"), 10: ("VA", "VAh"), 11: ("A", None), 12: ("V", None),
     13: ("count", None), 14: ("Hz", None),
 }  # fmt: skip
-"""Units of a power and of an energy by value group C of the sum; L1, L2, L3 are the same plus 20, 40, 60."""
+"""Units of a power and of an energy by value group C of the total; L1, L2, L3 are the same plus 20, 40, 60.
+"""
 
 _ENERGY_C: Final = {"import_wh": 1, "import_vah": 9, "export_wh": 2, "export_vah": 10}
 """The columns that are stored as energy, and value group C of their registers."""
 _MEASURED: Final = {"voltage": (12, "V"), "current": (11, "A")}
+"""The columns that are stored as measurements: value group C and unit."""
 _STORED: Final = {
     "block": _INCREMENT_D,
     "daily": frozenset({_CUMULATIVE_D}),
     "instantaneous": frozenset({_CUMULATIVE_D}),
 }
+"""By profile or push, value group D of its energy: increments of an interval, or cumulative registers."""
 _CLOCKED: Final = ("block", "daily", "instantaneous")
 
 
 def column_problems(place: str, column: Column, companion: Companion) -> list[str]:
-    """What is wrong with a column by itself: its length, its scaler, its class and its unit."""
+    """Return the problems of a column by itself: its length, its scaler, its class and its unit."""
     problems = []
     if column.length is not None:
         if column.tag not in (_OCTET_STRING, _BIT_STRING):
@@ -74,7 +77,7 @@ def column_problems(place: str, column: Column, companion: Companion) -> list[st
 
 
 def _unit_of(column: Column) -> str | None:
-    """The unit that the value groups of an electrical quantity ask for; None where they say nothing."""
+    """Return the unit that the value groups of an electrical quantity require; None where they require none."""
     obis = Obis.parse(column.obis)
     c = (obis.c - 1) % 20 + 1 if obis.c <= 80 else 0
     if obis.a != _ELECTRICITY or c not in _UNITS_BY_C:
@@ -84,7 +87,12 @@ def _unit_of(column: Column) -> str | None:
 
 
 def meaning_problems(where: str, key: str, columns: Sequence[Column], *, pushed: bool = False) -> list[str]:
-    """What is wrong with a profile or push whose columns are stored: each key is one register, and no other."""
+    """Return the problems of a profile or push whose columns are stored.
+
+    Each key is one register, and no other.
+
+    With `pushed` the clock is not among the columns, as a push sends it before them.
+    """
     if key not in _STORED or not columns:
         return []
     problems = []
@@ -119,6 +127,8 @@ def _meaning_problems(place: str, column: Column, wanted_d: frozenset[int]) -> l
         return [
             f"{place}: is {column.obis}: {what} is needed here, 1.0.{c}.{d}.0.255: correct the code or the key"
         ]
+    # A stored quantity under another key would be read and thrown away: energy that is measured and never
+    # billed.
     for key, c in _ENERGY_C.items():
         if (obis.a, obis.c, obis.e) == (_ELECTRICITY, c, 0) and obis.d in wanted_d and column.attribute == 2:
             return [f"{place}: {column.obis} is what is stored as {key!r}: name it so, or it is lost"]

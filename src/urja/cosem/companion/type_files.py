@@ -1,6 +1,6 @@
-"""The files of a meter type: read from a folder or from their stored text, bounded, and as one text with a hash.
+"""The files of a meter type, read from a folder or from their stored text, and as one text with a hash.
 
-A type is read by people's commands and by the head end. What it may be is bounded here, before anything is parsed.
+Commands of people and the head end read types: their sizes are bounded here, before anything is parsed.
 """
 
 import hashlib
@@ -21,30 +21,30 @@ LISTS: Final = "lists.toml"
 FILES: Final = (TYPE, PROFILES, EVENTS, LISTS)
 
 FILE_BYTES: Final = 64 << 10
-"""Largest size of one file; the largest one that is shipped has 6 kB."""
+"""Bytes of the largest file; the largest shipped one has 6 kB."""
 TEXT_BYTES: Final = 320 << 10
-"""Largest size of all of them as one text: a third of the broker's largest message."""
+"""Bytes of all files as one text: a third of the broker's largest message."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeFiles:
-    """The texts of a type's files by name. Two of the same content have the same `text` and `sha256`."""
+    """The texts of a type's files by name; equal contents have equal `text` and `sha256`."""
 
     files: Mapping[str, str]
 
     @property
     def text(self) -> str:
-        """All files as one JSON object, keys sorted: what is stored and sent."""
+        """All files as one JSON object with sorted keys: the form that is stored and sent."""
         return msgspec.json.encode(dict(self.files), order="sorted").decode()
 
     @property
     def sha256(self) -> str:
-        """Hash of `text`."""
+        """The SHA-256 of `text` in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @classmethod
     def from_text(cls, text: str) -> "TypeFiles":
-        """The files in a stored text; raises CompanionError."""
+        """Return the files in a stored text; raises CompanionError."""
         if len(text) > TEXT_BYTES:
             raise CompanionError([f"the type has {len(text)} characters: make it at most {TEXT_BYTES} bytes"])
         try:
@@ -55,10 +55,10 @@ class TypeFiles:
 
     @classmethod
     def of(cls, files: Mapping[str, str]) -> "TypeFiles":
-        """These files, bounded; raises CompanionError."""
+        """Return these files; raises CompanionError for an unknown file and beyond `TEXT_BYTES`."""
         unknown = sorted(set(files) - set(FILES))
         if unknown:
-            raise CompanionError([f"{unknown[0]!r} is no file of a type; {', '.join(FILES)} are"])
+            raise CompanionError([f"{unknown[0]!r} is not a file of a type; {', '.join(FILES)} are"])
         known = cls(MappingProxyType(dict(files)))
         size = len(known.text.encode())
         if size > TEXT_BYTES:
@@ -67,12 +67,12 @@ class TypeFiles:
 
 
 def read_files(folder: Traversable) -> TypeFiles:
-    """The files of a type as they lie in its folder; raises CompanionError with all that cannot be taken.
+    """Return the files of a type in its folder; raises CompanionError with all problems.
 
-    Documents (`*.md`) may lie beside them. A link is refused: a type holds all that it says.
+    Documents (`*.md`) may be beside them. A link is refused: a type holds all its content itself.
     """
     if not folder.is_dir():
-        raise CompanionError([f"{folder} is no folder: give the folder in which {TYPE} lies"])
+        raise CompanionError([f"{folder} is no folder: give the folder that has {TYPE}"])
     problems: list[str] = []
     files: dict[str, str] = {}
     try:
@@ -86,7 +86,7 @@ def read_files(folder: Traversable) -> TypeFiles:
             continue
         if entry.name not in FILES:
             problems.append(
-                f"{entry.name}: is no file of a type; {', '.join(FILES)} are: remove it, or name it .md"
+                f"{entry.name}: is not a file of a type; {', '.join(FILES)} are: remove it, or name it .md"
             )
             continue
         try:
@@ -94,14 +94,14 @@ def read_files(folder: Traversable) -> TypeFiles:
         except CompanionError as error:
             problems += error.problems
     if not problems and TYPE not in files:
-        problems.append(f"{TYPE}: is missing: docs/meter-types.md says what stands in it")
+        problems.append(f"{TYPE}: is missing: docs/meter-types.md describes its content")
     if problems:
         raise CompanionError(problems)
     return TypeFiles.of(files)
 
 
 def _text(entry: Traversable) -> str:
-    # What lies in a package has no links, and cannot be asked.
+    # Files of an installed package have no links, and their Traversable has no `is_symlink`.
     if getattr(entry, "is_symlink", bool)():
         raise CompanionError([f"{entry.name}: is a link: put the file itself into the folder"])
     if not entry.is_file():

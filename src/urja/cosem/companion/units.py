@@ -1,4 +1,4 @@
-"""Units of the Blue Book (IEC 62056-6-2, class register, attribute scaler_unit) and A-XDR type names."""
+"""Units of the Blue Book (class Register, attribute scaler_unit), and names of A-XDR types."""
 
 from typing import Final
 
@@ -73,12 +73,13 @@ UNITS: Final[dict[int, str]] = {
     254: "other",
     255: "count",
 }
-"""Enumeration value to symbol; 255 is a plain count."""
+"""Symbol of each unit code; 255 is a plain count."""
 
 UNIT_CODES: Final[dict[str, int]] = {symbol: code for code, symbol in UNITS.items()}
+"""Code of each unit symbol."""
 COUNT: Final = 255
+"""Unit code of a plain count."""
 
-# IEC 62056-6-2, common data types: the tag byte that precedes a value of the type.
 TYPE_TAGS: Final[dict[str, int]] = {
     "null-data": 0,
     "boolean": 3,
@@ -96,10 +97,14 @@ TYPE_TAGS: Final[dict[str, int]] = {
     "long64-unsigned": 21,
     "enum": 22,
 }
+"""Tag byte that precedes a value of each type (Blue Book 4.1.5)."""
 
 
 def unit_symbol(code: int) -> str:
-    """The symbol of a unit code, "" for a plain count, `unit N` for a code the Blue Book does not list."""
+    """Return the symbol of a unit code.
+
+    A plain count is "", a code that the Blue Book does not list `unit N`.
+    """
     if code == COUNT:
         return ""
     return UNITS.get(code, f"unit {code}")

@@ -242,7 +242,7 @@ def test_a_law_sees_money_that_goes_before_the_register_is_known(place, monkeypa
         monkeypatch.setattr(
             charge_differences, "_unmetered", lambda members, _day: {one.id for one in members}
         )
-    monkeypatch.setattr(charge_differences.unread, "agreements_held", lambda _ids: set())
+    monkeypatch.setattr(charge_differences.missing_final_reads, "agreements_held", lambda _ids: set())
     leave()
     assert laws(place)["settled"]
     post(LEFT + 5 * HOUR)

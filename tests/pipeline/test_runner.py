@@ -48,9 +48,9 @@ async def test_what_is_away_is_waited_for(runner, stepped_clock, monkeypatch):
     stage = Failing(
         [psycopg.OperationalError("the server is gone\nmore"), OSError("no"), TimeoutError()], stopping
     )
-    loop = runner.Loop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
+    loop = runner.StageLoop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
     seen = []
-    monkeypatch.setattr(runner.Progress, "failed", _seen(seen, runner.Progress.failed))
+    monkeypatch.setattr(runner.StageProgress, "failed", _seen(seen, runner.StageProgress.failed))
     await loop.run(stopping)
     assert seen == ["OperationalError: the server is gone", "OSError: no", "TimeoutError: "]
     assert (loop.progress.error, loop.progress.failures_in_a_row) == ("", 0)
@@ -68,7 +68,7 @@ def _seen(seen, original):
 async def test_a_mistake_of_ours_is_not_caught(runner, stepped_clock):
     stopping = asyncio.Event()
     stage = Failing([AssertionError("ours")], stopping)
-    loop = runner.Loop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
+    loop = runner.StageLoop(Stage("failing", "main", 1.0, stage.run_once), stepped_clock)
     with pytest.raises(AssertionError):
         await loop.run(stopping)
 

@@ -216,7 +216,7 @@ async def test_releases_that_cannot_be_read_release_nothing(
             return  # an object without releases
         await until(lambda: any("not a AskedReleases" in said for said in headend.attention()))
         assert headend.waiting_for() == []
-        await pipeline.ask_releases(list[ReleaseRequest]())
+        await pipeline.request_releases(list[ReleaseRequest]())
         await until(lambda: headend.attention() == [])
 
 
@@ -233,7 +233,7 @@ async def test_meter_types(start_headend, pipeline, admin, garbage):
 @pytest.mark.parametrize("bucket", [names.HELD, names.CONTENTS])
 async def test_what_head_ends_tell_the_pipeline(pipeline, admin, bucket, garbage):
     await put(admin, bucket, "headend", garbage)
-    told = pipeline.held_cuts if bucket == names.HELD else pipeline.told_contents
+    told = pipeline.reported_held if bucket == names.HELD else pipeline.reported_contents
     assert await told() == []
 
 

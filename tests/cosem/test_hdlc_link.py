@@ -137,7 +137,7 @@ def test_all_octets_arrive_in_order_or_the_link_ends_with_a_reason(apdus, fates,
     line = Line(fates, proposed=proposed, offered=offered)
     for apdu in apdus:
         if not line.exchange(apdu):
-            assert line.end.reason is EndReason.SILENT
+            assert line.end.reason is EndReason.NO_ANSWER
             assert line.end.why
             check(line)
             return
@@ -163,7 +163,7 @@ def test_losses_in_a_row_are_survived_up_to_the_number_of_repetitions():
     assert fine.exchange(b"abc")
     silent = Line([FINE, FINE, "lost", "lost", "lost"])
     assert not silent.exchange(b"abc")
-    assert silent.end.reason is EndReason.SILENT
+    assert silent.end.reason is EndReason.NO_ANSWER
     assert "sent 3 times" in silent.end.why
 
 
@@ -261,7 +261,7 @@ def test_a_new_snrm_ends_the_old_link_with_all_that_waited():
 def test_a_link_that_is_silent_for_long_is_dropped():
     server = connected_server()
     events, answer = told(server, Control(Kind.RECEIVE_READY), now_s=INACTIVITY_S + 1)
-    assert [event.reason for event in events] == [EndReason.SILENT]
+    assert [event.reason for event in events] == [EndReason.NO_ANSWER]
     assert answer.control.kind is Kind.DISCONNECTED_MODE
 
 
@@ -332,7 +332,7 @@ def test_a_server_that_only_says_that_it_is_alive_ends_the_link():
         events = client.handle_timer(now_s)
         client.take_output()
     assert now_s == pytest.approx(5.0, abs=1.0)
-    assert events[0].reason is EndReason.SILENT
+    assert events[0].reason is EndReason.NO_ANSWER
     assert "acknowledges and has not answered" in events[0].why
 
 

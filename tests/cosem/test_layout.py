@@ -51,7 +51,7 @@ clock_bytes = st.one_of(
             moment.year, moment.month, moment.day, weekday, moment.hour, moment.minute, second, hundredths,
             deviation, status,
         ).to_bytes(),
-        st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)),  # noqa: DTZ001
+        st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)),  # noqa: DTZ001 - a COSEM time has no zone
         st.sampled_from([1, 7, 255]),
         st.sampled_from([0, 59, 60, 255]),
         st.sampled_from([0, 99, 100, 255]),

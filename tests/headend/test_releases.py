@@ -51,7 +51,7 @@ class Office:
         """What the head end tells, once it holds so many."""
         async with asyncio.timeout(15):
             while True:
-                told = await self.desk.broker.held_cuts()
+                told = await self.desk.broker.reported_held()
                 if told and told[0].cuts == count:
                     return told[0]
                 await asyncio.sleep(0.05)
@@ -68,12 +68,12 @@ class Office:
 
     async def ask_with(self, asked: ReleaseRequest) -> None:
         self.asked = [*(one for one in self.asked if one.release.id != asked.release.id), asked]
-        await self.desk.broker.ask_releases(self.asked)
+        await self.desk.broker.request_releases(self.asked)
 
     async def outcome(self, release: CutRelease, state: str) -> ReleaseOutcome:
         async with asyncio.timeout(15):
             while True:
-                for told in await self.desk.broker.held_cuts():
+                for told in await self.desk.broker.reported_held():
                     for outcome in told.outcomes:
                         if (outcome.id, outcome.state) == (release.id, state):
                             return outcome
@@ -274,13 +274,13 @@ async def test_a_delayed_release_can_be_cancelled_among_many_others(
         asked = office.asked[0]
         # So many that it is forgotten how the first one went.
         others = [office.release() for _ in range(OUTCOMES_KEPT + 1)]
-        await office.desk.broker.ask_releases(
+        await office.desk.broker.request_releases(
             [asked, *(ReleaseRequest(release=other, nonce=bytes(32)) for other in others)]
         )
         await office.outcome(others[-1], "refused")
         await headend.releases.look()
         assert [one.id for one in (await office.held(0)).releases] == [release.id]
-        await office.desk.broker.ask_releases([msgspec.structs.replace(asked, cancelled=True)])
+        await office.desk.broker.request_releases([msgspec.structs.replace(asked, cancelled=True)])
         await office.outcome(release, "cancelled")
         assert (await office.held(0)).releases == []
 

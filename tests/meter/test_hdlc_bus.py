@@ -132,9 +132,9 @@ async def test_the_association_ends_with_its_link(bus, stations):
 async def test_no_power_no_such_address_and_no_such_client_are_silence(bus, stations):
     stations[17].cut_power()
     dead = Caller(bus, stations[17].meter, 17)
-    assert dead.ask(dead.association.associate()).reason is EndReason.SILENT
+    assert dead.ask(dead.association.associate()).reason is EndReason.NO_ANSWER
     stranger = Caller(bus, stations[18].meter, 99)
-    assert stranger.ask(stranger.association.associate()).reason is EndReason.SILENT
+    assert stranger.ask(stranger.association.associate()).reason is EndReason.NO_ANSWER
     knock = Control(Kind.SET_NORMAL_RESPONSE_MODE)
     for to, by in (
         (Address(1, 18, 2), Address(99)),

@@ -48,7 +48,7 @@ class Store:
     async def devices_sequence(self):
         return self.sequence
 
-    async def told_contents(self):
+    async def reported_contents(self):
         return list(self.told.values())
 
     def write(self, key, payload):

@@ -248,10 +248,10 @@ async def test_what_a_head_end_has_found_reaches_the_pipeline(headend: Broker, p
     found = BucketContents(
         headend="one", reading="r", sequence=7, entries=1, parts=digests_of_parts([("ab", b"x")])
     )
-    await headend.tell_contents(found)
-    assert await pipeline.told_contents() == [found]
+    await headend.report_contents(found)
+    assert await pipeline.reported_contents() == [found]
     with pytest.raises(NotPermittedError):
-        await pipeline.tell_contents(found)
+        await pipeline.report_contents(found)
 
 
 async def test_an_empty_projection_says_so(headend: Broker):

@@ -122,7 +122,7 @@ def test_a_source_is_one_token():
         standing="unknown", source="a b", reason="garbage", detail="", peer="", received_at_ms=0, frame=b""
     )
     with pytest.raises(ValueError, match="token"):
-        item.subject  # noqa: B018
+        item.subject  # noqa: B018 - the property raises
 
 
 @pytest.mark.parametrize("number", ["", "²", "-1", "9" * 5000, "9" * 19])

@@ -49,7 +49,7 @@ class EndReason(Enum):
 
     RELEASED = "released"
     """By a DISC, or by a new SNRM."""
-    SILENT = "silent"
+    NO_ANSWER = "no answer"
     """The other side did not answer, or did nothing but acknowledge."""
     REFUSED = "refused"
     """The server does not accept the link."""
@@ -321,7 +321,9 @@ class ClientLink:
         if self._repeats >= (self._timing.connect_retries if connecting else self._timing.retries):
             times = self._repeats + 1
             sent = "a request for a link" if connecting else "a frame"
-            return [self._end(EndReason.SILENT, f"no answer to {sent}, sent {times} time{'s' * (times > 1)}")]
+            return [
+                self._end(EndReason.NO_ANSWER, f"no answer to {sent}, sent {times} time{'s' * (times > 1)}")
+            ]
         self._repeats += 1
         if connecting:
             self._request_link(now_s)
@@ -417,7 +419,7 @@ class ClientLink:
 
     def _give_up(self) -> LinkEnded:
         waited = f"{self._timing.answer_s:g} s"
-        return self._end(EndReason.SILENT, f"the meter acknowledges and has not answered for {waited}")
+        return self._end(EndReason.NO_ANSWER, f"the meter acknowledges and has not answered for {waited}")
 
     def _made_progress(self, now_s: float) -> None:
         self._progress = True
@@ -473,7 +475,7 @@ class ServerLink:
         """Process a frame that is addressed to this server, from this link's client; returns the events."""
         events: list[LinkEvent] = []
         if self._numbered is not None and now_s - self._heard_at_s > self._inactivity_s:
-            events.append(self._end(EndReason.SILENT, f"nothing was heard for {self._inactivity_s:g} s"))
+            events.append(self._end(EndReason.NO_ANSWER, f"nothing was heard for {self._inactivity_s:g} s"))
         self._heard_at_s = now_s
         match frame.control.kind:
             case Kind.SET_NORMAL_RESPONSE_MODE:

@@ -192,7 +192,7 @@ class ReplayWindows:
             window.others = set(others) or None
         return window
 
-    def begin_at(self, row: int, counter: int) -> None:
+    def restart_at(self, row: int, counter: int) -> None:
         """Begin one window anew: every counter up to `counter` counts as accepted."""
         self._highest[row] = self._newest[row] = counter
         self._bitmap[row] = _ALL

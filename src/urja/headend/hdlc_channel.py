@@ -35,7 +35,7 @@ _UNACKNOWLEDGED_MS: Final = 20_000
 """Milliseconds after which the kernel gives up a gateway that does not acknowledge our bytes."""
 _BITS_A_BYTE: Final = 11
 _FAILURES: Final = {
-    EndReason.SILENT: FailureKind.TIMEOUT,
+    EndReason.NO_ANSWER: FailureKind.TIMEOUT,
     EndReason.REFUSED: FailureKind.BUSY,
     EndReason.DROPPED: FailureKind.CUT,
     EndReason.REJECTED: FailureKind.PROTOCOL,
@@ -218,7 +218,7 @@ class HdlcChannel:
                 case ApduArrived(apdu):
                     self._arrived.append(apdu)
                 case LinkEnded(reason, why):
-                    self.is_silent |= reason is EndReason.SILENT and not self._was_up
+                    self.is_silent |= reason is EndReason.NO_ANSWER and not self._was_up
                     if not ending:
                         raise SessionFailedError(_FAILURES[reason], why)
                 case LinkConnected():

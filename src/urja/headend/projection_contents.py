@@ -31,7 +31,7 @@ async def report_contents(broker: Broker, name: str) -> None:
     found = BucketContents(
         headend=name, reading=secrets.token_hex(8), sequence=sequence, entries=len(digests), parts=parts
     )
-    await broker.tell_contents(found)
+    await broker.report_contents(found)
 
 
 async def report_contents_periodically(broker: Broker, name: str) -> None:

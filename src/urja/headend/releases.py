@@ -177,7 +177,7 @@ class ReleaseProcessor:
             self.approvers = []
             self.approvers = await asyncio.to_thread(read_approvers, self._file)
         state = await self._brake.refresh()
-        for asked in await self._broker.asked_releases():
+        for asked in await self._broker.requested_releases():
             state = await self._settle(asked, state)
         await self._tell(state)
 
@@ -256,7 +256,7 @@ class ReleaseProcessor:
         unchanged = before is not None and msgspec.structs.replace(told, at=before.at) == before
         if unchanged and now_s - self._told_s < REPORT_EVERY_S:
             return
-        await self._broker.tell_held(told)
+        await self._broker.report_held(told)
         self._told, self._told_s = told, now_s
 
 

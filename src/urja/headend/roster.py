@@ -114,7 +114,7 @@ class Meter:
             pairs.append((self.next.key_id, self.next.windows, self.next.row))
         for own, windows, row in pairs:
             if own == key_id and windows.highest(row) == _LOST and 0 <= counter < _LOST:
-                windows.begin_at(row, counter)
+                windows.restart_at(row, counter)
                 log.info("a lost replay window begins anew", system_title=self.entry.key, counter=counter)
 
     @property

@@ -18,8 +18,8 @@ log = structlog.get_logger()
 class HeadEnds(Protocol):
     """The messages between the pipeline and the head ends, carried by the broker."""
 
-    async def held_cuts(self) -> list[HeldDisconnections]: ...
-    async def ask_releases(self, asked: list[ReleaseRequest]) -> int: ...
+    async def reported_held(self) -> list[HeldDisconnections]: ...
+    async def request_releases(self, asked: list[ReleaseRequest]) -> int: ...
 
 
 class ReleaseCuts:
@@ -32,13 +32,13 @@ class ReleaseCuts:
         self._asked: list[ReleaseRequest] | None = None
 
     async def run_once(self, now: datetime) -> Report:
-        told = await self._headends.held_cuts()
+        told = await self._headends.reported_held()
         news = [one for one in told if one not in self._told]
         moved = await self._in_thread(release_exchange.record_held_cuts, news, now)
         self._told = told
         asked = await self._in_thread(release_exchange.pending_releases)
         if asked != self._asked:
-            await self._headends.ask_releases(asked)
+            await self._headends.request_releases(asked)
             self._asked = asked
             log.info("releases of held disconnections requested", releases=[one.release.id for one in asked])
         return Report(moved, lag=sum(one.cuts for one in told), detail=_sentence(told))

@@ -22,7 +22,7 @@ from urja.stream.quarantine_store import QuarantineStore
 from urja.stream.releases import HeldDisconnections, ReleaseRequest, ReleaseRequests
 from urja.stream.subjects import Kind, User
 
-_ASKED: Final = "asked"
+_REQUESTED: Final = "asked"
 """Key of the value that lists all release requests."""
 
 type DeviceChange = Change[SignedDevice]
@@ -121,13 +121,13 @@ class Broker(Buckets, QuarantineStore):
         """Return a sequence of the projection, and the digest of each entry as of that sequence or later."""
         return await self._digests(names.DEVICES)
 
-    async def tell_contents(self, found: BucketContents) -> int:
+    async def report_contents(self, found: BucketContents) -> int:
         """Report the contents of the projection as a head end has read them (head end only)."""
         return await self.put(names.CONTENTS, found.headend, found)
 
-    async def told_contents(self) -> list[BucketContents]:
+    async def reported_contents(self) -> list[BucketContents]:
         """Return the newest report of each head end on the projection (pipeline only)."""
-        return await self._told(names.CONTENTS, BucketContents)
+        return await self._reports(names.CONTENTS, BucketContents)
 
     def follow_devices(self) -> AsyncIterator[list[DeviceChange] | None]:
         """Yield the whole projection of meters, then each change, endlessly (see `_follow`)."""
@@ -164,24 +164,24 @@ class Broker(Buckets, QuarantineStore):
 
     # -- disconnections above the ceilings --------------------------------------------------------------
 
-    async def tell_held(self, held: HeldDisconnections) -> int:
+    async def report_held(self, held: HeldDisconnections) -> int:
         """Report the disconnections that a head end holds (head end only); returns the revision."""
         return await self.put(names.HELD, held.headend, held)
 
-    async def held_cuts(self) -> list[HeldDisconnections]:
+    async def reported_held(self) -> list[HeldDisconnections]:
         """Return the newest report of each head end on held disconnections (pipeline only).
 
         A value that cannot be decoded is logged and left out.
         """
-        return await self._told(names.HELD, HeldDisconnections)
+        return await self._reports(names.HELD, HeldDisconnections)
 
-    async def ask_releases(self, asked: list[ReleaseRequest]) -> int:
+    async def request_releases(self, asked: list[ReleaseRequest]) -> int:
         """Request exactly these releases, in place of all before (pipeline only); returns the revision."""
-        return await self.put(names.RELEASES, _ASKED, ReleaseRequests(asked))
+        return await self.put(names.RELEASES, _REQUESTED, ReleaseRequests(asked))
 
-    async def asked_releases(self) -> list[ReleaseRequest]:
+    async def requested_releases(self) -> list[ReleaseRequest]:
         """Return the releases that are requested; raises PoisonMessageError where they cannot be decoded."""
-        value, _ = await self.get(names.RELEASES, _ASKED)
+        value, _ = await self.get(names.RELEASES, _REQUESTED)
         return [] if value is None else messages.decode(value, ReleaseRequests).asked
 
 

@@ -65,7 +65,7 @@ class Buckets(Connection):
         headers = {"Nats-Expected-Last-Subject-Sequence": str(at_revision)}
         return await self._publish(f"$KV.{bucket}.{key}", payload, None if at_revision is None else headers)
 
-    async def _told[M: msgspec.Struct](self, bucket: str, kind: type[M]) -> list[M]:
+    async def _reports[M: msgspec.Struct](self, bucket: str, kind: type[M]) -> list[M]:
         """Return the values of a bucket in which each head end has a key."""
         reports = []
         for key in await self._keys(bucket):

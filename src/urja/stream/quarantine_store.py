@@ -18,7 +18,7 @@ _PATIENCE_S: Final = 2.0
 """Seconds during which a head end that is not connected yet is asked again, on the monotonic clock."""
 _DELETE_FAILED: Final = 10057
 """Error code of JetStream: the message to delete does not exist."""
-_SOURCES_TOLD: Final = 10_000
+_MAX_SOURCES_LISTED: Final = 10_000
 """Number of sources of a stream above which their counts are not requested one by one."""
 
 
@@ -68,7 +68,7 @@ class QuarantineStore(Connection):
         for standing, stream in cast("Mapping[Standing, str]", names.QUARANTINE).items():
             info = await self._stream_info(stream)
             state, sources = info.state, info.state.num_subjects
-            if 0 < sources <= _SOURCES_TOLD:
+            if 0 < sources <= _MAX_SOURCES_LISTED:
                 state = (await self._stream_info(stream, ">")).state
             full = {
                 of_subject(subject)[1] for subject, count in state.subjects.items() if count >= PER_SOURCE

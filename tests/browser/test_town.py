@@ -21,12 +21,12 @@ DEVICES = [
 HOUSE = f"/town/houses/{town_cast.DARK}/"
 WORDS = {
     "en": {
-        "hook": "Hook a wire past the meter",
-        "wire": "wire that draws 2 kW",
+        "hook": "Connect a bypass wire",
+        "wire": "A bypass wire draws 2 kW",
         "decode": "Decode",
         "room": "Control room",
     },
-    "hi": {"hook": "मीटर के बाहर से तार जोड़ें", "wire": "2 kW का तार", "decode": "खोलें", "room": "नियंत्रण कक्ष"},
+    "hi": {"hook": "बाईपास तार जोड़ें", "wire": "बाहर 2 kW की खपत", "decode": "डिकोड करें", "room": "नियंत्रण कक्ष"},
 }
 
 
@@ -112,7 +112,7 @@ def test_the_town_and_the_display_move_by_themselves(open_page, site, fake_town)
         page.evaluate("htmx.trigger('#live', 'look')")
     assert unchanged.value.status == 304
     fake_town.gateway = "everything"
-    expect(page.locator(".ring:visible .station.ill").nth(1)).to_contain_text("the gateway is silent")
+    expect(page.locator(".ring:visible .station.ill").nth(1)).to_contain_text("gateway not answering")
 
     page.goto(HOUSE)
     shown = page.locator(".lcd .label").inner_text()

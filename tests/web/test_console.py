@@ -25,24 +25,24 @@ def section(response, name):
 def test_one_page_shows_how_the_supply_stands(operator):
     page = operator.get("/console/")
     assert section(page, "ages").startswith(
-        "Last heard from today, 13:42 within the hour 5 within three hours 0"
+        "Last communication today, 13:42 within the hour 5 within three hours 0"
     )
-    assert "Intervals missing: 0. Values put aside: 0." in section(page, "ages")
-    assert section(page, "standings") == "Where accounts stand cut 1 in credit 3 warned 1"
+    assert "Missing intervals: 0. Exceptions: 0." in section(page, "ages")
+    assert section(page, "standings") == "Accounts by state disconnected for credit 1 in credit 3 warned 1"
 
 
 def test_what_was_switched_today_with_its_reason(operator):
     page = operator.get("/console/")
     assert section(page, "cuts") == (
-        "Cut today 1 Jamun House URJ00000002 · today, 11:42 The credit was used up; ₹112.50 was needed to reconnect. "
+        "Disconnected today 1 Jamun House URJ00000002 · today, 11:42 The credit was used up; ₹112.50 was needed to reconnect. "
         "confirmed by the meter"
     )
-    assert section(page, "connects") == "Reconnected today 0 Nobody was reconnected today."
+    assert section(page, "connects") == "Reconnected today 0 No supply was reconnected today."
 
 
 def test_tomorrows_cuts_with_the_money_at_stake(operator):
     planned = section(operator.get("/console/"), "planned")
-    assert planned.startswith("To be cut tomorrow, 3 March 1 · ₹4.10 at stake")
+    assert planned.startswith("Due for disconnection tomorrow, 3 March 1 · ₹4.10 owed")
     assert "Palash House URJ00000005 · T2 · 13:42–16:42" in planned
     assert planned.endswith("−₹4.10")
 
@@ -50,19 +50,19 @@ def test_tomorrows_cuts_with_the_money_at_stake(operator):
 def test_what_waits_for_a_person(operator):
     page = operator.get("/console/")
     assert section(page, "persons") == (
-        "Waits for a person 2 North T1 "
-        "Somebody must look: more is lost behind the transformer than it can lose today, 11:30 · 0.8 of 2 kWh lost "
+        "Needs a site visit 2 North T1 "
+        "Inspect: the loss behind the transformer is above the limit today, 11:30 · 0.8 of 2 kWh lost "
         "Jamun House URJ00000002 "
-        "Somebody must look: the register goes on after a confirmed cut today, 12:42"
+        "Inspect: the register advances after a confirmed disconnection today, 12:42"
     )
-    assert section(page, "paid") == "Paid, but disconnected 0 Every supply that was paid for is connected."
+    assert section(page, "paid") == "Paid, but disconnected 0 No paid-up supply is disconnected."
 
 
 def test_the_balance_of_each_transformer(operator):
     losses = section(operator.get("/console/"), "losses")
-    assert "T1 North 2 1.2 40.0 % beyond the limit" in losses
+    assert "T1 North 2 1.2 40.0 % above the limit" in losses
     assert "T2 South 0.86 0.8 7.0 %" in losses
-    assert losses.count("beyond the limit") == 1
+    assert losses.count("above the limit") == 1
 
 
 def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someone, at_noon, database_of_town):
@@ -87,7 +87,10 @@ def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of
             [town_cast.NOW],
         )
     text = text_of(someone(at_noon.operator_id).get("/console/"))
-    assert "Payments are unwell: nobody is cut who may be trying to pay." in text
+    assert (
+        "Payments are failing: no supply is disconnected for credit while consumers may be unable to pay."
+        in text
+    )
     assert "Collection is unwell" not in text
 
 
@@ -102,15 +105,13 @@ def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(som
         return someone(at_noon.operator_id).get("/console/")
 
     page = someone(at_noon.operator_id).get("/console/")
-    assert "The laws of the books have not been checked yet." in section(page, "ages")
+    assert "The ledger checks have not run yet." in section(page, "ages")
     page = found({"chains": (), "balances": ()})
-    assert "Laws of the books, checked on 2 March: 2 of 2 hold." in section(page, "ages")
+    assert "Ledger checks of 2 March: 2 of 2 passed." in section(page, "ages")
     assert "broken" not in text_of(page)
     page = found({"chains": ("entry 1 of account 1",), "balances": ()})
-    assert "1 of 2 hold" in section(page, "ages")
-    assert "Laws of the books are broken since the check of 2 March: chains. Run urja verify." in text_of(
-        page
-    )
+    assert "1 of 2 passed" in section(page, "ages")
+    assert "Ledger checks failed on 2 March: chains. Run urja verify." in text_of(page)
 
 
 def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
@@ -130,14 +131,17 @@ def test_nothing_at_all_is_said_in_words(database, web_role, standing_clock):
     client = Client(headers={"host": "localhost"})
     client.force_login(user)
     page = client.get("/console/")
-    assert "No supply has an agreement yet." in section(page, "ages")
-    assert "Nothing has been decided yet." in section(page, "standings")
-    assert "Nobody was cut today." in section(page, "cuts")
-    assert "Nobody is to be cut tomorrow, if nothing but time changes." in section(page, "planned")
-    assert "No transformer is known." in section(page, "losses")
-    assert "Nobody has to go anywhere." in section(page, "persons")
-    assert section(page, "revenue") == "Paid out to us ₹0.00 on its way Nothing has been paid out yet."
-    assert section(page, "unmatched") == "Payments that wait for a clerk 0 Every payment found its order."
+    assert "No service point has an agreement yet." in section(page, "ages")
+    assert "No account has been evaluated yet." in section(page, "standings")
+    assert "No supply was disconnected today." in section(page, "cuts")
+    assert "No disconnections are due tomorrow." in section(page, "planned")
+    assert "No transformers recorded." in section(page, "losses")
+    assert "No site visits are needed." in section(page, "persons")
+    assert (
+        section(page, "revenue")
+        == "Settlements from the payment service ₹0.00 in transit No settlements yet."
+    )
+    assert section(page, "unmatched") == "Unmatched payments 0 Every payment matches its order."
 
 
 def test_an_unchanged_page_is_not_sent_again(operator):
@@ -199,12 +203,12 @@ def test_the_web_cannot_give_the_role(someone):
 def test_the_control_room_in_hindi(someone, at_noon):
     text = text_of(someone(at_noon.operator_id, "hi").get("/console/"))
     assert "नियंत्रण कक्ष" in text
-    assert "आज काटी गई" in text
+    assert "आज बिजली बंद की गई" in text
 
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "switch off at the site: the meter has no switch"), ("hi", "मीटर में स्विच नहीं है")],
+    [("en", "Disconnect at the site: the meter has no load switch"), ("hi", "मीटर में लोड स्विच नहीं है")],
 )
 def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_town, language, words):
     with database_of_town("urja_owner") as owner:
@@ -221,10 +225,10 @@ def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_
 
 
 LISTED = (
-    "Payments that wait for a clerk 2 "
-    "pay_1 order 77 · today, 13:42 The amount paid is not the order's ₹200.50 "
-    "pay_2 order order_9 · today, 13:42 Paid for an order that is not ours ₹100.00 "
-    "They are not credited until somebody has settled them with the payment service."
+    "Unmatched payments 2 "
+    "pay_1 order 77 · today, 13:42 The amount paid differs from the order ₹200.50 "
+    "pay_2 order order_9 · today, 13:42 Payment for an unknown order ₹100.00 "
+    "These payments are credited only after they have been clarified with the payment service."
 )
 UNMATCHED = (
     "INSERT INTO payments_unmatched (provider, payment_id, order_id, amount_minor, reason, detail, seen_at) "
@@ -277,13 +281,13 @@ PAID_OUT = (
         (
             "en",
             [
-                "₹1,000.00 paid, ₹100.00 refunded, ₹23.60 fees 1 of 2 fit the books ₹876.40",
-                "A clerk has to look: 1 rfnd_1 today, 13:42 It was paid out to us, and nobody here knows",
-                "The payment service does not tell what it paid out on",
+                "₹1,000.00 paid, ₹100.00 refunded, ₹23.60 fees 1 of 2 match the ledger ₹876.40",
+                "To be clarified: 1 rfnd_1 today, 13:42 Paid out to us, but not in our records",
+                "The payment service has not reported its settlements of",
                 "UTR7",
             ],
         ),
-        ("hi", ["₹1,000.00 भुगतान, ₹100.00 वापसी, ₹23.60 शुल्क", "यहाँ इसका कोई रिकॉर्ड नहीं है"]),
+        ("hi", ["₹1,000.00 भुगतान, ₹100.00 वापसी, ₹23.60 शुल्क", "हमारे रिकॉर्ड में नहीं है"]),
     ],
 )
 def test_what_was_paid_out_and_what_does_not_fit(someone, at_noon, database_of_town, language, words):
@@ -302,7 +306,7 @@ def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, databas
     operator = someone(at_noon.operator_id)
     led = operator.get("/")
     assert (led.status_code, led["Location"]) == (302, "/console/")
-    assert "My own connection" not in text_of(operator.get("/console/"))
+    assert "My own supply" not in text_of(operator.get("/console/"))
     with database_of_town("urja_owner") as owner:
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         owner.execute(
@@ -311,7 +315,7 @@ def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, databas
             [at_noon.operator_id, at_noon.adopted[0].account_id],
         )
     assert operator.get("/").status_code == 200
-    assert 'href="/"' in operator.get("/console/").content.decode().split("My own connection")[0][-40:]
+    assert 'href="/"' in operator.get("/console/").content.decode().split("My own supply")[0][-40:]
 
 
 def test_the_control_room_says_what_is_to_be_seen_to(operator, database_of_town):

@@ -58,7 +58,7 @@ def ask(client, monkeypatch):
     monkeypatch.setattr(operation_page, "WAIT_S", 0.01)
     rehearsed = client.post("/console/operations/disconnect_temporarily/", DISCONNECT).headers["location"]
     pipeline()
-    assert "It will wait for passkeys:" in text(client.get(rehearsed))
+    assert "Approval by passkey is required:" in text(client.get(rehearsed))
     asked = client.post(f"{rehearsed}do/").headers["location"]
     pipeline()
     return client.get(asked).headers["location"]
@@ -79,17 +79,17 @@ def test_the_actor_is_asked_and_its_answer_is_recorded(passkeys, colleague, monk
     clerk = colleague("clerk")
     address = ask(clerk, monkeypatch)
     page = text(clerk.get(address))
-    assert "It needs the passkey of the person who asked for it." in page
+    assert "Needs the requester&#x27;s passkey." in page
     assert 'data-passkey="get"' in page
     assert "a lineman is at work" in page
-    assert "Disconnect for a time" in text(clerk.get("/console/approvals/"))
+    assert "Disconnect temporarily" in text(clerk.get("/console/approvals/"))
     clerk.post(f"{address}answer/", form(passkeys["clerk"].approve(challenge(address))))
     assert "Your answer is being verified." in text(clerk.get(address))
     pipeline()
     page = text(clerk.get(address))
-    assert "It is approved and done." in page
+    assert "Approved and carried out." in page
     assert "Approved by: Clerk" in page
-    assert "Nothing waits for approval." in text(clerk.get("/console/approvals/"))
+    assert "No operation is waiting for approval." in text(clerk.get("/console/approvals/"))
 
 
 def test_an_answer_that_is_refused_is_told(passkeys, colleague, monkeypatch):
@@ -111,7 +111,7 @@ def test_who_may_do_it_may_look_and_cancel_and_is_not_asked(passkeys, colleague,
     address = ask_in_english(colleague, monkeypatch)
     operator = colleague("control_room")
     page = text(operator.get(address))
-    assert "What Clerk asks for" in page
+    assert "Requested by Clerk" in page
     assert "data-passkey" not in page
     operator.post(f"{address}answer/", {"cancel": "yes"})
     pipeline()
@@ -123,7 +123,7 @@ def test_to_who_may_not_do_it_it_does_not_exist(passkeys, colleague, monkeypatch
     engineer = colleague("field_engineer")
     assert engineer.get(address).status_code == 404
     assert engineer.post(f"{address}answer/", {"cancel": "yes"}).status_code == 404
-    assert "Nothing waits for approval." in text(engineer.get("/console/approvals/"))
+    assert "No operation is waiting for approval." in text(engineer.get("/console/approvals/"))
     assert colleague("auditor").get("/console/approvals/").status_code == 404
 
 
@@ -140,7 +140,7 @@ def test_without_a_passkey_the_page_says_how_to_get_one(staff, colleague, monkey
     pipeline()
     page = text(clerk.get(asked))
     assert "ask at the box for a code (urja passkey invite)" in page
-    assert "It was not done:" in page
+    assert "The operation was not carried out:" in page
 
 
 @pytest.mark.parametrize("broken", [{}, {"signature": ""}, {"signature": "ä"}, {"client_data": "A" * 30_000}])
@@ -162,7 +162,7 @@ def test_a_passkey_is_enrolled_by_a_code(staff, colleague):
     user = get_user_model().objects.get(pk=staff["clerk"])
     code = as_owner(lambda: passkeys.invite(user, now=town_cast.NOW, lasts=timedelta(days=1), actor="test"))
     clerk = colleague("clerk")
-    assert "You have none." in text(clerk.get("/console/passkeys/"))
+    assert "No passkeys yet." in text(clerk.get("/console/passkeys/"))
     page = text(clerk.post("/console/passkeys/", {"code": code, "name": "My telephone"}))
     assert 'data-passkey="create"' in page
     assert 'value="My telephone"' in page
@@ -179,7 +179,7 @@ def test_a_passkey_is_enrolled_by_a_code(staff, colleague):
     assert "My telephone" in text(clerk.get("/console/passkeys/"))
     clerk.post("/console/passkeys/", given)
     pipeline()
-    assert "The last passkey was not enrolled:" in text(clerk.get("/console/passkeys/"))
+    assert "The passkey was not enrolled:" in text(clerk.get("/console/passkeys/"))
     assert clerk.post("/console/passkeys/", {"attestation": "", "client_data": "A"}).status_code == 400
 
 
@@ -208,13 +208,13 @@ def test_two_people_approve_where_two_are_needed(strict, passkeys, colleague, mo
     address = ask(clerk, monkeypatch)
     for client, role in ((operator, "control_room"), (clerk, "clerk")):
         page = text(client.get(address))
-        assert "and that of another person who may do it." in page
+        assert "and that of a second authorised person." in page
         assert 'data-passkey="get"' in page
         client.post(f"{address}answer/", form(passkeys[role].approve(challenge(address))))
         pipeline()
     page = text(operator.get(address))
     assert "Approved by: Clerk, Control_Room" in page
-    assert "It is approved and done." in page
+    assert "Approved and carried out." in page
     # A request is shown to who has asked for it.
-    assert "What it has done" not in page
-    assert "What it has done" in text(clerk.get(address))
+    assert "Show the result" not in page
+    assert "Show the result" in text(clerk.get(address))

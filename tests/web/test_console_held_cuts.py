@@ -67,9 +67,9 @@ def test_what_is_held_and_who_may_release_it(tell, colleague):
     tell()
     text = text_of(colleague("control_room").get(PAGE))
     assert "Held now 7" in text
-    assert "section NORTH 5 area not known 2" in text
-    assert "Disconnected in the last hour, of at most 600 / 600" in text
-    assert "A release needs the passkeys of two of these people. asha@utility.example" in text
+    assert "section NORTH 5 unknown area 2" in text
+    assert "Disconnected in the last hour / limit 600 / 600" in text
+    assert "A release needs the approval of two of these people. asha@utility.example" in text
 
 
 def test_the_control_room_is_told_that_something_is_held(tell, colleague):
@@ -90,8 +90,8 @@ def test_the_page_does_not_exist_for_others(tell, colleague, role):
 def test_without_approvers_it_is_said_how_to_install_them(tell, colleague):
     tell(approvers=[])
     page = text_of(colleague("control_room").get(PAGE))
-    assert "No release is possible: no passkey is installed at the head end." in page
-    assert "Ask for a release" not in page
+    assert "No release is possible: no approver&#x27;s passkey is installed at the head end." in page
+    assert "Request a release" not in page
 
 
 def test_one_approver_alone_means_a_delay(tell, colleague):
@@ -108,7 +108,7 @@ def test_a_release_of_one_approver_lasts_beyond_the_delay(tell, colleague, relea
 
 def test_a_count_that_was_overwritten_is_an_alarm(tell, colleague):
     tell(full_until=town_cast.NOW + 2 * HOUR)
-    assert "was overwritten, and not by a head end. Nothing is disconnected until" in text_of(
+    assert "was overwritten by something other than a head end. No supply is disconnected until" in text_of(
         colleague("control_room").get(PAGE)
     )
 
@@ -125,7 +125,7 @@ def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff,
     assert CutRelease.objects.get(id=asked.id).asked_by_id == staff["control_room"]
     page = text_of(browser.get(PAGE))
     assert "7 disconnections until today" in page
-    assert "waits for passkeys" in page
+    assert "waiting for approval" in page
     given = Authenticator().approve(asked.content.challenge(NONCE))
     answer = {
         name: _base64url(getattr(given, name))
@@ -133,12 +133,12 @@ def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff,
     }
     other = colleague("administrator")
     assert other.post(f"{PAGE}{asked.id}/", answer).status_code == 302
-    assert "Passkey of" in text_of(other.get(PAGE))
+    assert "Approved by" in text_of(other.get(PAGE))
     (sent,) = release_exchange.pending_releases()
     assert (sent.answers, sent.cancelled) == ([given], False)
     assert browser.post(f"{PAGE}{asked.id}/", {"cancel": "yes"}).status_code == 302
     assert release_exchange.pending_releases()[0].cancelled
-    assert "is being called back" in text_of(browser.get(PAGE))
+    assert "being cancelled" in text_of(browser.get(PAGE))
     # What is over takes no answer.
     assert other.post(f"{PAGE}{'0' * 32}/", answer).status_code == 404
     assert other.post(f"{PAGE}{asked.id}/", {"credential_id": "?"}).status_code == 400
@@ -149,7 +149,7 @@ def test_a_release_is_asked_for_answered_and_called_back(tell, colleague, staff,
     [
         ({"cuts": "0", "hours": "2"}, "a whole number from 1 to 1000000"),
         ({"cuts": "many", "hours": "2"}, "a whole number from 1 to 1000000"),
-        ({"cuts": "7", "hours": "999"}, "Choose how long"),
+        ({"cuts": "7", "hours": "999"}, "Choose the duration"),
     ],
 )
 def test_what_cannot_be_asked_for_is_said(tell, colleague, releases, typed, fault):

@@ -75,33 +75,33 @@ def led(**ends):
 
 def test_the_form_says_that_one_of_two_fields_is_needed(colleague):
     form = text_of(colleague("clerk").get(READ))
-    assert "Meters this or “All meters under” is needed" in form
-    assert "All meters under this or “Meters” is needed" in form
+    assert "Meters this or “All meters under this node” is required" in form
+    assert "All meters under this node this or “Meters” is required" in form
 
 
 def test_asked_by_the_form_and_followed_on_a_page(colleague):
     client = colleague("clerk")
     number, rehearsal = asked(client)
-    assert "2 meters are asked." in rehearsal
+    assert "2 meters will be queried." in rehearsal
     assert "Nothing about the supply" not in rehearsal
     page = page_of(client, number)
-    assert "0 of 2 have ended" in text_of(page)
+    assert "0 of 2 finished" in text_of(page)
     html = page.content.decode()
     assert 'hx-trigger="every 5s"' in html
     assert '<noscript><meta http-equiv="refresh"' in html
     led(URJ00000002="expired")
     page = page_of(client, number)
     text, html = text_of(page), page.content.decode()
-    assert "2 of 2 have ended" in text
+    assert "2 of 2 finished" in text
     assert "hx-trigger" not in html
     assert 'http-equiv="refresh"' not in html
     assert "Voltage, V" in text
     assert "231.50" in text
     assert "2026-03-03 12:00:00" in text, "the meter's time, as clocks here show it"
     assert "the meter was not reached in time (nobody listens)" in text
-    assert "Asked for by Clerk" in text
+    assert "Requested by Clerk" in text
     listed = text_of(client.get("/console/meter-jobs/"))
-    assert "Read meters now: values of this moment" in listed
+    assert "Read meters now: current values" in listed
     assert "1 done, 1 expired" in listed
 
 
@@ -171,7 +171,7 @@ def test_a_bad_row_is_said_and_the_good_ones_go_ahead_where_asked(colleague):
     assert "row 2: there is no meter and no connection NONE" in text_of(shown)
     assert "URJ00000001, NONE" in shown.content.decode(), "what was typed is kept"
     number, rehearsal = asked(client, meters="URJ00000001;NONE", good_rows_only="yes")
-    assert "1 row is left out." in rehearsal
+    assert "1 row will be left out." in rehearsal
     assert "there is no meter and no connection NONE" in text_of(page_of(client, number))
 
 
@@ -182,7 +182,7 @@ def test_cancelled_from_its_page(colleague):
     assert form in page_of(client, number).content.decode()
     at, _ = rehearsed(client, "/console/operations/cancel_meter_job/", {"job_id": number, "reason": "enough"})
     after = done(client, at)
-    assert "To the job" in text_of(after)
+    assert "Open the meter job" in text_of(after)
     text = text_of(page_of(client, number))
     assert "Cancelled" in text
     assert form not in page_of(client, number).content.decode()
@@ -193,7 +193,7 @@ def test_load_curves_are_kept_from_the_control_room(colleague):
     number, _ = asked(room, what="block")
     led()
     text = text_of(page_of(room, number))
-    assert "What the meter said is shown to whoever may read load curves." in text
+    assert "The meter&#x27;s data are shown only to users who may read load profiles." in text
     assert "231.50" not in text
     assert "231.50" in text_of(page_of(colleague("clerk"), number))
 
@@ -202,7 +202,7 @@ def test_a_job_elsewhere_is_a_missing_page(colleague):
     number, _ = asked(colleague("clerk"), meters="URJ00000005")
     north = colleague("clerk_north")
     assert page_of(north, number).status_code == 404
-    assert "Nothing was asked of a meter yet." in text_of(north.get("/console/meter-jobs/"))
+    assert "No meter jobs yet." in text_of(north.get("/console/meter-jobs/"))
 
 
 def test_a_connection_leads_there(colleague):

@@ -28,7 +28,7 @@ def rehearsed(client, address, asked):
     assert led.status_code == 302, text_of(led)
     waiting = client.get(led["Location"])
     assert 'http-equiv="refresh"' in waiting.content.decode()
-    assert "It is being worked out what this would do." in text_of(waiting)
+    assert "Calculating the effects." in text_of(waiting)
     assert answer_requests() == 1
     return led["Location"], client.get(led["Location"])
 
@@ -36,7 +36,7 @@ def rehearsed(client, address, asked):
 def done(client, at):
     led = client.post(f"{at}do/")
     assert led.status_code == 302
-    assert "It is being done." in text_of(client.get(led["Location"]))
+    assert "In progress." in text_of(client.get(led["Location"]))
     answer_requests()
     return client.get(led["Location"])
 
@@ -50,7 +50,7 @@ def test_a_disconnection_is_said_to_be_one_before_it_is_ordered(colleague):
     client = colleague("clerk")
     asked = {"consumer_number": "URJ00000001", "reason": "overload", "note": "twice its load"}
     _at, shown = rehearsed(client, "/console/operations/disconnect_temporarily/", asked)
-    assert "URJ00000001 is to be disconnected:" in text_of(shown)
+    assert "URJ00000001 will be disconnected:" in text_of(shown)
     assert "Nothing about the supply" not in text_of(shown)
 
 
@@ -61,7 +61,7 @@ def test_first_it_is_shown_and_then_done(colleague):
     client = colleague("clerk")
     at, shown = rehearsed(client, LOAD, ASKED)
     text = text_of(shown)
-    assert "What it would do" in text
+    assert "Dry run: what would change" in text
     assert "sanctioned load: 4.5 kW" in text
     assert "until: – → 4 March 2026, 00:00" in text
     assert 'http-equiv="refresh"' not in shown.content.decode()
@@ -70,7 +70,7 @@ def test_first_it_is_shown_and_then_done(colleague):
     entry = AuditEntry.objects.get(**CHANGED)
     assert f"Done: operation {entry.id}" in text_of(after)
     assert entry.actor.startswith("user ")
-    assert "To the connection" in text_of(after)
+    assert "Open the service point" in text_of(after)
     assert AgreementTerms.objects.filter(sanctioned_load_w=4500).count() == 1
 
 
@@ -89,8 +89,8 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(colleague):
     page = colleague("clerk").post(LOAD, ASKED | {"sanctioned_load_w": "four", "effective_on": ""})
     assert page.status_code == 422
     content = page.content.decode()
-    assert "A number is needed, such as 12.5." in content
-    assert "This is needed." in content
+    assert "Enter a number such as 12.5." in content
+    assert "This field is required." in content
     assert 'aria-describedby="sanctioned_load_w-help sanctioned_load_w-error"' in content
     assert value(page, "sanctioned_load_w") == "four"
     assert value(page, "consumer_number") == "URJ00000001"
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(colleague):
 def test_a_guards_sentences_stand_beside_the_form(colleague):
     client = colleague("clerk")
     _, page = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
-    assert "This cannot be done as it stands:" in text_of(page)
+    assert "This operation cannot be carried out:" in text_of(page)
     assert "there is no connection URJ00000009" in text_of(page)
     assert value(page, "sanctioned_load_w") == "4.5"
     assert value(page, "effective_on") == "2026-03-04"
@@ -124,9 +124,12 @@ def test_of_two_clerks_the_loser_is_told(colleague):
     first, _ = rehearsed(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
     second, _ = rehearsed(other, undo, {"entry_id": entry.id, "reason": "not so"})
     assert "Done: operation" in (told := text_of(done(one, first)))
-    assert "This is not undone. If it was a mistake: what follows from it is corrected by another" in told
+    assert (
+        "This operation cannot be undone. To correct a mistake: what follows from it is corrected by another"
+        in told
+    )
     lost = text_of(done(other, second))
-    assert "It was not done:" in lost
+    assert "The operation was not carried out:" in lost
     assert f"operation {entry.id} (change_load) was undone by operation" in lost
     assert "not so" in lost
 
@@ -134,7 +137,7 @@ def test_of_two_clerks_the_loser_is_told(colleague):
 def test_elsewhere_there_is_nothing_of_that_name(colleague):
     page = colleague("clerk_north").post(LOAD, ASKED | {"consumer_number": "URJ00000004"})
     assert page.status_code == 422
-    assert "Nothing of that name is in your area." in text_of(page)
+    assert "Not found in your area." in text_of(page)
 
 
 def test_the_way_here_fills_the_form(colleague):
@@ -223,6 +226,6 @@ def test_what_has_no_form_is_said_to_who_might_look_for_it(colleague):
     assert "urja stock receive" in clerk
     assert "upsert_from_system" not in clerk
     assert "upsert_from_system" in administrator
-    assert "What is done elsewhere" not in control_room
+    assert "Operations not available here" not in control_room
     for kind in ("receive_devices", "upsert_from_system"):
         assert colleague("administrator").get(f"/console/operations/{kind}/").status_code == 404

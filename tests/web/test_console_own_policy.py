@@ -41,15 +41,15 @@ def loaded(staff):
 
 def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     client = colleague("clerk")
-    assert "Everybody&#x27;s policy governs it: demo 2" in section(client.get(PAGE), "supply")
+    assert "General policy: demo 2" in section(client.get(PAGE), "supply")
     at, shown = rehearsed(client, FORM, ASKED)
-    assert "policy of its own: – → plain" in text_of(shown)
-    assert "What is decided of the supply" in text_of(shown)
+    assert "own policy: – → plain" in text_of(shown)
+    assert "Decisions about the supply" in text_of(shown)
     assert " by demo 2 → " in text_of(shown)
     assert "Done: operation" in text_of(done(client, at))
     page = client.get(PAGE)
-    assert "A policy of its own governs it: plain 2" in section(page, "supply")
-    assert "prepaid · policy plain of its own · since 2 March 2026" in section(page, "people")
+    assert "Own policy: plain 2" in section(page, "supply")
+    assert "prepaid · own policy plain · since 2 March 2026" in section(page, "people")
     assert "Change the policy" in section(page, "life")
 
 
@@ -57,9 +57,9 @@ def test_an_empty_field_takes_it_away(loaded, colleague):
     client = colleague("clerk")
     done(client, rehearsed(client, FORM, ASKED)[0])
     at, shown = rehearsed(client, FORM, ASKED | {"policy": ""})
-    assert "policy of its own: plain → –" in text_of(shown)
+    assert "own policy: plain → –" in text_of(shown)
     done(client, at)
-    assert "Everybody&#x27;s policy governs it" in section(client.get(PAGE), "supply")
+    assert "General policy" in section(client.get(PAGE), "supply")
 
 
 def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, colleague):
@@ -72,9 +72,9 @@ def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, coll
 
 def test_the_page_and_the_form_in_hindi(loaded, colleague):
     client = colleague("clerk", "hi")
-    assert "इस पर सबकी नीति लागू है: demo 2" in section(client.get(PAGE), "supply")
+    assert "सामान्य नीति: demo 2" in section(client.get(PAGE), "supply")
     form = text_of(client.get(FORM))
-    assert "इसकी अपनी नीति" in form
+    assert "अपनी नीति" in form
     assert "नीति बदलना" in form
 
 
@@ -83,7 +83,7 @@ def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_tow
         owner.execute("SET LOCAL urja.operation = 1")
         owner.execute("SET LOCAL urja.known_at = '2026-03-02 00:00Z'")
         owner.execute("UPDATE contracts_agreement_terms SET policy = 'nobody-knows'")
-    said = "No policy that is in force governs this supply: it is neither warned, cut nor restored."
+    said = "No policy in force applies: the supply is neither warned, disconnected nor reconnected."
     assert said in section(colleague("clerk").get(PAGE), "supply")
 
 

@@ -42,20 +42,20 @@ def kept(number):
 
 def test_what_is_open_is_listed(open_, colleague):
     text = text_of(colleague("revenue_officer").get(LIST))
-    assert "Payments that wait for a clerk 1 pay_1 order 77 · today, 13:42" in text
-    assert "What was paid out and does not fit 1 rfnd_1" in text
-    assert "Nothing has been paid out yet." in text
+    assert "Unmatched payments 1 pay_1 order 77 · today, 13:42" in text
+    assert "Settlements that do not match 1 rfnd_1" in text
+    assert "No settlements yet." in text
     assert "pay_9" not in text
-    assert "Closed by people" not in text
+    assert "Closed manually" not in text
 
 
 def test_one_says_what_was_told(open_, colleague):
     text = text_of(colleague("revenue_officer").get(f"{LIST}902/"))
-    assert "It was told with other figures before ₹100.00" in text
-    assert "Fee ₹2.36, later told as ₹2.40" in text
-    assert "What it is payment, later told as refund" in text
-    assert "Paid out today, 00:00, later told as today, 01:00" in text
-    assert "Nobody has written anything yet." in text
+    assert "Reported with other figures before ₹100.00" in text
+    assert "Fee ₹2.36, later reported as ₹2.40" in text
+    assert "Kind payment, later reported as refund" in text
+    assert "Paid out today, 00:00, later reported as today, 01:00" in text
+    assert "No notes yet." in text
 
 
 def test_a_revenue_officer_writes_about_it_and_closes_it(open_, at_once, colleague, staff):
@@ -74,22 +74,22 @@ def test_a_revenue_officer_writes_about_it_and_closes_it(open_, at_once, colleag
     assert [entry.actor for entry in entries] == [f"user {staff['revenue_officer']}"] * 2
     assert f"{WHY} today, 13:42 · Revenue_Officer, operation {entries[1].id}" in text
     assert "Closed today, 13:42" in text
-    assert "It is settled: close it" not in text
+    assert "Close as settled" not in text
     text = text_of(client.get(LIST))
-    assert "All that was paid out fits the books." in text
-    assert f"Closed by people rfnd_1 today, 13:42 It was told with other figures before {WHY}" in text
+    assert "All settlements match the ledger." in text
+    assert f"Closed manually rfnd_1 today, 13:42 Reported with other figures before {WHY}" in text
 
 
 def test_one_that_is_gone_of_itself_says_so(open_, colleague):
     text = text_of(colleague("revenue_officer").get(f"{LIST}903/"))
-    assert "Gone of itself today, 13:42" in text
-    assert "It is settled: close it" not in text
+    assert "Resolved automatically today, 13:42" in text
+    assert "Close as settled" not in text
 
 
 def test_without_a_reason_it_stays_open(open_, at_once, colleague):
     client = colleague("revenue_officer")
     refused = client.post(f"{LIST}901/", {"text": "  ", "close": ""})
-    assert "It was not written down: say how it was settled" in text_of(client.get(refused["Location"]))
+    assert "The note was not saved: say how it was settled" in text_of(client.get(refused["Location"]))
     assert kept(901) == (None, [])
     of_another = refused["Location"].replace("/901/", "/902/")
     assert "It was not written down" not in text_of(client.get(of_another)), "it is about another difference"
@@ -143,5 +143,5 @@ def test_the_control_room_is_led_to_it(open_, someone, at_noon):
 
 def test_in_hindi(open_, colleague):
     client = colleague("revenue_officer", "hi")
-    assert "जो हमें मिला और मेल नहीं खाता" in text_of(client.get(LIST))
-    assert "यह निपट गया: बंद करें" in text_of(client.get(f"{LIST}901/"))
+    assert "प्राप्त राशियाँ जो मेल नहीं खातीं" in text_of(client.get(LIST))
+    assert "निपटाया हुआ बंद करें" in text_of(client.get(f"{LIST}901/"))

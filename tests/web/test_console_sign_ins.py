@@ -33,7 +33,7 @@ def door(staff):
 def test_auditors_see_who_signed_in_and_from_where(door, colleague):
     auditor = colleague("auditor")
     page = text_of(auditor.get("/console/sign-ins/"))
-    assert page.count("has to wait an address that nobody has · 203.0.113.9") == 100
+    assert page.count("too many attempts unknown address · 203.0.113.9") == 100
     assert "Older" in page
     here = text_of(auditor.get("/console/sign-ins/?network=198.51.100.2"))
     assert "signed in Clerk · 198.51.100.2" in here

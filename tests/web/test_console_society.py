@@ -43,12 +43,12 @@ def test_totals_by_tower_and_flat(society, colleague):
         "Diesel generator–––",
         "Flats and shops––1.2",
         "Common area–––",
-        "Between them: lost, or not measured––−0.34",
+        "Difference: losses or unmetered energy––−0.34",
     ]
     assert "Tower A" in page.text
     assert "Neem House URJ00000001 – – 0.4" in page.text
-    assert "Together – – 0.8" in page.text
-    assert "In no tower" in page.text
+    assert "Total – – 0.8" in page.text
+    assert "Outside the towers" in page.text
     assert "Amla House URJ00000003 – – 0.4" in page.text
 
 
@@ -56,7 +56,7 @@ def test_another_month(society, colleague):
     client = colleague("secretary")
     text = text_of(client.get(f"/console/society/{society}/?month=2026-01"))
     assert "November 2025 December 2025 January 2026" in text
-    assert "The month after" in text
+    assert "Next month" in text
     for month in ("2026-04", "soon", "0000-01"):
         assert "January 2026 February 2026 March 2026" in text_of(
             client.get(f"/console/society/{society}/?month={month}")
@@ -92,4 +92,4 @@ def test_who_has_no_society(staff, colleague):
 
 def test_in_hindi(society, colleague):
     text = text_of(colleague("secretary", "hi").get(f"/console/society/{society}/"))
-    assert "कितनी आई और कहाँ गई" in text
+    assert "ऊर्जा: आपूर्ति और खपत" in text

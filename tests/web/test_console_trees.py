@@ -26,44 +26,47 @@ def on_poles(staff, at_noon, database_of_town):
 def test_both_trees_from_their_roots(colleague):
     text = text_of(colleague("clerk").get("/console/trees/"))
     assert (
-        "Administration Node Connections Meters No power Disconnected Not heard from In credit Owed Division CITY City 5 5 0 1 0"
+        "Administration Node Service points Meters No power Disconnected Not communicating Credit Owed Division CITY City 5 5 0 1 0"
         in text
     )
     assert (
-        "Grid Node Connections Meters No power Disconnected Not heard from In credit Owed Feeder North 3 + 1 4 0 1"
+        "Grid Node Service points Meters No power Disconnected Not communicating Credit Owed Feeder North 3 + 1 4 0 1"
         in text
     )
 
 
 def test_children_come_to_the_whole(colleague):
     text = text_of(colleague("clerk").get("/console/trees/division/CITY/"))
-    assert "Altogether Connections 5 Meters 5 No power 0 Disconnected 1 Not heard from 0" in text
+    assert "Total Service points 5 Meters 5 No power 0 Disconnected 1 Not communicating 0" in text
     assert UNDER_NORTH in text
     assert "Section SOUTH Section South 2 2 0 0" in text
 
 
 def test_a_transformer_with_its_balance_and_its_connections_by_phase(on_poles, colleague):
     text = text_of(colleague("control_room").get("/console/trees/transformer/T1/"))
-    assert "Trees Feeder North Transformer T1" in text
-    assert "Given and metered, last 24 hours 40.0 % Given 2 kWh Metered 1.2 kWh" in text
-    assert "beyond the limit" in text
+    assert "Network and areas Feeder North Transformer T1" in text
+    assert "Supplied and metered, last 24 hours 40.0 % Supplied 2 kWh Metered 1.2 kWh" in text
+    assert "above the limit" in text
     assert "Phase R 1 Neem House URJ00000001" in text
-    assert "Phase Y 1 Jamun House URJ00000002 URJ00000002 · disconnected, last heard today, 13:30" in text
-    assert "Phase not known 2 Amla House" in text
+    assert (
+        "Phase Y 1 Jamun House URJ00000002 URJ00000002 · disconnected, last communication today, 13:30"
+        in text
+    )
+    assert "Phase unknown 2 Amla House" in text
 
 
 def test_nothing_hung_before_it_was_hung(colleague):
     text = text_of(colleague("clerk").get("/console/trees/division/CITY/", {"valid_at": "2026-02-01T12:00"}))
-    assert "As it was on 1 February 2026, 12:00, by what was known on" in text
-    assert "Connections 0 Meters 0" in text
-    assert "Not heard from" not in text
-    assert "Which supplies have power, what is owed and what is lost is known of now alone." in text
+    assert "State on 1 February 2026, 12:00, as known on" in text
+    assert "Service points 0 Meters 0" in text
+    assert "Not communicating" not in text
+    assert "Power, amounts owed and losses are shown for the current state only." in text
 
 
 def test_nobody_knew_of_it(colleague):
     text = text_of(colleague("clerk").get("/console/trees/section/NORTH/", {"known_at": "2020-02-01T12:00"}))
-    assert "Nobody knew of this place then." in text
-    assert "Connections 0 Meters 0" in text
+    assert "This node was not recorded at that time." in text
+    assert "Service points 0 Meters 0" in text
     assert colleague("clerk").get("/console/trees/section/NOWHERE/").status_code == 404
 
 
@@ -119,9 +122,9 @@ def test_as_it_was_by_what_was_known(learned_late, colleague, valid_at, known_at
 
     city = north + (south if under == "CITY" else 0)
     circle = f"Circle TOWN {5 - city} {5 - city} Division" if city < 5 else "Circle TOWN 0 0 Division"
-    assert f"Node Connections Meters {circle} CITY City {city} {city}" in shown("")
+    assert f"Node Service points Meters {circle} CITY City {city} {city}" in shown("")
     text = shown("division/CITY/")
-    assert f"Altogether Connections {city} Meters {city} Below it" in text
+    assert f"Total Service points {city} Meters {city} Nodes below" in text
     assert f"Section NORTH Section North {north} {north}" in text
     assert ("Section SOUTH" in text) == (under == "CITY")
     assert ("Amla House URJ00000003 URJ00000003" in shown("section/SOUTH/")) == (south == 3)
@@ -153,11 +156,11 @@ def test_the_past_is_seen_by_the_area_of_now(learned_late, colleague):
     client = colleague("clerk_north")
     before = {"valid_at": START.isoformat(), "known_at": START.isoformat()}
     text = text_of(client.get("/console/trees/section/NORTH/", before))
-    assert "Connections 2 Meters 2" in text
+    assert "Service points 2 Meters 2" in text
     assert "Amla House" not in text
     assert client.get("/console/trees/section/SOUTH/", before).status_code == 404
     long_ago = client.get("/console/trees/section/NORTH/", {"valid_at": "2026-01-01T00:00"})
-    assert "Connections 0 Meters 0" in text_of(long_ago)
+    assert "Service points 0 Meters 0" in text_of(long_ago)
 
 
 def test_ones_own_area_alone(colleague):
@@ -188,7 +191,7 @@ def test_money_of_an_account_with_two_supplies_counts_once(posted, at_noon, coll
             [one.account_id, other.account_id],
         )
     text = text_of(colleague("clerk").get("/console/trees/section/NORTH/"))
-    assert "In credit ₹600.00 Owed ₹0.00" in text
+    assert "Credit ₹600.00 Owed ₹0.00" in text
 
 
 def test_who_may_not(staff, someone, at_noon):

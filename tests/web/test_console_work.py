@@ -46,7 +46,7 @@ def given(staff, at_noon, database_of_town):
 def test_a_fitter_begins_with_their_own(given, colleague):
     text = text_of(colleague("fitter_north").get("/console/work/"))
     assert "Mine 1 All open 2" in text
-    assert "Jamun House Somebody must go and look" in text
+    assert "Jamun House Inspect the site" in text
     assert "due today, 12:30" in text
     assert "Kadam House" not in text
 
@@ -66,7 +66,7 @@ def test_an_order_says_where_what_and_which_meter(given, colleague):
     assert "Meter URJ00000002" in text
     assert "Seals: S-77" in text
     assert "Sunita Devi · +919829000002" in text
-    assert "yours" in text
+    assert "assigned to you" in text
 
 
 def test_whose_telephone_was_read_is_written_down(given, colleague, staff):
@@ -81,7 +81,7 @@ def test_the_control_room_sends_people_and_calls_nobody(given, colleague):
     page = colleague("control_room").get(ORDER)
     assert "98290" not in text_of(page)
     assert 'href="/console/operations/assign_work_order/?work_order_id=3"' in page.content.decode()
-    assert "When you have been there" not in text_of(page)
+    assert "Report the result" not in text_of(page)
     assert colleague("control_room").post(ORDER, {"note": "x"}).status_code == 404
 
 
@@ -101,10 +101,10 @@ def test_closed_with_register_seals_and_a_photograph(given, colleague):
         },
     )
     assert led.status_code == 302
-    assert "It is being done." in text_of(client.get(led["Location"]))
+    assert "In progress." in text_of(client.get(led["Location"]))
     answer_requests()
     text = text_of(client.get(led["Location"]))
-    assert "What came of it done today, 13:42 The wire is gone register 10.5 kWh seals S-78" in text
+    assert "Result done today, 13:42 The wire is gone register 10.5 kWh seals S-78" in text
     order = WorkOrder.objects.get(id=3)
     assert order.done
     (photo_id,) = order.result["photos"]
@@ -119,7 +119,7 @@ def test_what_is_refused_is_said_and_nothing_is_lost(given, colleague):
     led = client.post(ORDER, {"note": "Looked", "register_wh": "9", "seals": "S-77, S-78"})
     answer_requests()
     page = client.get(led["Location"])
-    assert "It was not closed:" in text_of(page)
+    assert "The work order was not closed:" in text_of(page)
     assert "seal S-77 was put on meter URJ00000002" in text_of(page)
     content = page.content.decode()
     assert 'value="S-77, S-78"' in content
@@ -134,8 +134,8 @@ def test_what_is_no_picture_or_no_number(given, colleague):
     assert page.status_code == 422
     text = text_of(page)
     assert "cat.gif: a photo is a JPEG or a PNG picture" in text
-    assert "This is needed." in text
-    assert "A number is needed, such as 12.5." in text
+    assert "This field is required." in text
+    assert "Enter a number such as 12.5." in text
     assert 'value="ten"' in page.content.decode()
 
 
@@ -143,7 +143,7 @@ def test_an_exchange_is_closed_by_the_exchange(given, colleague):
     client = colleague("clerk")
     page = client.get("/console/work/2/").content.decode()
     assert 'href="/console/operations/exchange_meter/?consumer_number=URJ00000004"' in page
-    assert "When you have been there" not in page
+    assert "Report the result" not in page
     led = client.post("/console/work/2/photos/", {"photo": [picture()]})
     assert led["Location"] == "/console/work/2/#photos"
     assert "Photographs 1" in text_of(client.get("/console/work/2/"))
@@ -161,7 +161,7 @@ def test_an_order_about_a_meter_that_nobody_read_leads_to_its_last_read(given, c
         )
     client = colleague("clerk")
     page = client.get(ORDER)
-    assert "The meter was taken away on 2 March 2026 and nobody has read it" in text_of(page)
+    assert "The meter was removed on 2 March 2026 without a register read" in text_of(page)
     assert 'href="/console/operations/correct_last_read/?serial=URJ00000002"' in page.content.decode()
     assert "All open 3" in text_of(client.get("/console/work/"))
 
@@ -182,4 +182,4 @@ def test_somebody_may_close_what_they_were_given_elsewhere(given, colleague, sta
 
 def test_in_hindi(given, colleague):
     text = text_of(colleague("fitter_north", "hi").get(ORDER))
-    assert "जब आप वहाँ हो आएँ" in text
+    assert "परिणाम दर्ज करें" in text

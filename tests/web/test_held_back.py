@@ -98,5 +98,5 @@ def test_whoever_works_here_sees_which_tariff_is_missing(unpriced_in_town, colle
     page = colleague("clerk").get("/console/connections/URJ00000002/")
     assert page.status_code == 200
     words = text_of(page)
-    assert "Held back: no version of the tariff nobody-knows is in force." in words
+    assert "On hold: no version of tariff nobody-knows is in force." in words
     assert "Opening credit" in words

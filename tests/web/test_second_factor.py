@@ -129,7 +129,7 @@ def test_money_and_supply_take_it_anew_after_a_quarter_of_an_hour(colleague):
     pass_time(clerk, 901)
     hold = {"consumer_number": "URJ00000001", "reason": "request", "note": "asked for"}
     page = rehearsed(clerk, "disconnect_temporarily", **hold)
-    assert "Do it" in text_of(clerk.get(page)), "looking needs no fresh one"
+    assert "Carry out" in text_of(clerk.get(page)), "looking needs no fresh one"
     response = clerk.post(f"{page}do/")
     assert response.headers["Location"] == f"{FACTOR}again/?next={quote(page, safe='')}"
     assert not Request.objects.filter(rehearsal=False).exists()

@@ -38,8 +38,8 @@ def test_the_town_shows_its_houses_by_feeder_and_transformer(visitor):
     text = text_of(visitor.get("/town/"))
     for words in ("Feeder North", "Transformer T1", "Feeder South", "Transformer T2", *town_cast.HOUSES):
         assert words in text
-    assert "Jamun House switched off −₹12.50" in text
-    assert "Amla House in credit ₹283.50 tamper no link" in text
+    assert "Jamun House disconnected −₹12.50" in text
+    assert "Amla House in credit ₹283.50 tamper no communication" in text
 
 
 def test_a_transformer_beyond_the_limit_is_red_and_says_so(visitor):
@@ -47,8 +47,8 @@ def test_a_transformer_beyond_the_limit_is_red_and_says_so(visitor):
     first, second = page.split('<article class="card transformer')[1:]
     assert first.startswith(" over")
     assert "Loss 40.0 %" in first
-    assert "beyond the limit of 20 %" in first
-    assert "0.9 of 1.5 kWh reached a meter, up to 13:30" in first
+    assert "above the limit of 20 %" in first
+    assert "0.9 of 1.5 kWh metered, up to 13:30" in first
     assert not second.startswith(" over")
     assert "Loss 7.0 %, limit 20 %" in second
 
@@ -56,24 +56,24 @@ def test_a_transformer_beyond_the_limit_is_red_and_says_so(visitor):
 def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):
     page = visitor.get("/town/").content.decode()
     assert page.count('<g class="station') == 2 * 8
-    assert "Meters: 6/7, on line; Head end: runs" in page
-    assert "Relay: 4 lit, 1 dark" in page
+    assert "Meters: 6/7, connected; Head end: running" in page
+    assert "Relay: 4 powered, 1 without" in page
 
 
 def test_what_is_ill_is_marked(visitor, fake_town):
     fake_town.headend, fake_town.gateway = "starting", "everything"
     page = visitor.get("/town/").content.decode()
     assert page.count('class="station ill"') == 2 * 3  # the meters that are away, the head end, the gateway
-    assert "Head end: starts again, killed 1 time" in page
-    assert "the gateway is silent" in page
+    assert "Head end: restarting, killed 1 time" in page
+    assert "gateway not answering" in page
 
 
 def test_what_happens_flows_by(visitor):
     text = text_of(visitor.get("/town/"))
     for words in (
-        "Cut ordered · Jamun House",
-        "Cut: the meter itself says so · Jamun House",
-        "Somebody must look: the register goes on after a confirmed cut · Jamun House",
+        "Disconnection ordered · Jamun House",
+        "Disconnected, confirmed by the meter · Jamun House",
+        "Inspect: the register advances after a confirmed disconnection · Jamun House",
         "₹20.00 paid · Jamun House",
         "The credit was used up; ₹112.50 was needed to reconnect. · Jamun House",
     ):
@@ -106,8 +106,8 @@ def test_a_house_shows_its_display_its_standing_and_its_story(visitor):
     assert "Jamun House" in text
     assert "283.50 Rs" in text
     assert "All pages of the display BALANCE 283.50 Rs KWH 1234.5 kWh RELAY ON" in text
-    assert "Now switched off −₹12.50" in text
-    assert "Its story" in text
+    assert "Now disconnected −₹12.50" in text
+    assert "History" in text
     assert "Neem House" not in text
 
 
@@ -198,14 +198,14 @@ def test_every_button_is_on_a_page(visitor):
 def test_a_refused_order_is_said(visitor, fake_town):
     fake_town.refuses = "kill"
     response = visitor.post("/town/do/", {"action": "kill-headend"}, follow=True)
-    assert "That was not carried out: it may not be" in text_of(response)
+    assert "Not carried out: it may not be" in text_of(response)
 
 
 def test_an_unknown_button_or_house_is_a_missing_page(visitor, fake_town):
     assert visitor.post("/town/do/", {"action": "burn"}).status_code == 404
     assert visitor.post("/town/do/", {"action": "weld", "target": "URJ99"}).status_code == 404
     assert visitor.get("/town/houses/URJ99/").status_code == 404
-    assert visitor.get("/town/houses/URJ00000901/").status_code == 404, "a transformer's meter is no house"
+    assert visitor.get("/town/houses/URJ00000901/").status_code == 404, "a transformer meter is no house"
     assert acts(fake_town) == []
 
 
@@ -236,9 +236,9 @@ def test_without_a_street_the_books_still_stand(visitor):
     with override_settings(URJA_TOWN_CONTROL=None):
         text = text_of(visitor.get("/town/"))
         house = text_of(visitor.get(f"/town/houses/{town_cast.DARK}/"))
-    assert "The street does not answer. What stands here is what the books say." in text
-    assert "Jamun House nobody knows −₹12.50" in text
-    assert "The display is dark" in house
+    assert "The demonstration does not answer. This page shows the ledger's data only." in text
+    assert "Jamun House unknown −₹12.50" in text
+    assert "The display is off" in house
 
 
 def test_the_town_is_only_in_a_demonstration(visitor):
@@ -260,4 +260,4 @@ def test_the_town_in_hindi(fake_town, web_role):
 
     text = text_of(Client(headers={"host": "localhost", "accept-language": "hi"}).get("/town/"))
     assert "फ़ीडर North" in text
-    assert "सीमा से बाहर" in text
+    assert "सीमा से अधिक" in text

@@ -236,7 +236,7 @@ def section(response, name):
 def test_the_control_room_counts_who_has_power(someone, at_noon):
     page = someone(at_noon.operator_id).get("/console/")
     assert section(page, "power") == (
-        "Power 5 supplies powered 4 no power at the meter 0 disconnected 1 not heard from 0"
+        "Power 5 service points powered 4 no power 0 disconnected 1 not communicating 0"
     )
 
 
@@ -251,13 +251,13 @@ def test_a_feeder_that_is_down_is_seen(feeder_down, someone):
     operator = someone(feeder_down.operator_id)
     page = operator.get("/console/")
     assert section(page, "power") == (
-        "Power 5 supplies powered 2 no power at the meter 2 disconnected 1 not heard from 0 "
+        "Power 5 service points powered 2 no power 2 disconnected 1 not communicating 0 "
         "T1 North No power at 2 of 3 meters since today, 13:33."
     )
     node = text_of(operator.get("/console/trees/transformer/T1/"))
-    assert "No power 2 Disconnected 1 Not heard from 0" in node
-    assert "no power at the meter since today, 13:33" in node
+    assert "No power 2 Disconnected 1 Not communicating 0" in node
+    assert "no power since today, 13:33" in node
     house_page = operator.get("/console/connections/URJ00000001/")
     assert section(house_page, "supply").startswith(
-        "Supply no power at the meter No power at the meter since today, 13:33: it reported a power failure."
+        "Supply no power No power at the meter since today, 13:33: it reported a power failure."
     )

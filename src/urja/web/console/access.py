@@ -86,7 +86,7 @@ def fresh_factor_redirect(request: HttpRequest, kind: str, next_path: str) -> Ht
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
-    ("trees", _("Trees"), lambda caller: caller.area(Read.DEVICE) is not None),
+    ("trees", _("Network and areas"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
     ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),

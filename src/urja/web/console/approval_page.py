@@ -185,18 +185,18 @@ def _shown(field: Input) -> str:
 
 def _needs(one: Approval) -> str:
     if one.need == PasskeyNeed.SECOND:
-        return _(
-            "It needs the passkey of the person who asked for it, and that of another person who may do it."
-        )
-    return _("It needs the passkey of the person who asked for it.")
+        return _("Needs two passkeys: the requester's and that of a second authorised person.")
+    return _("Needs the requester's passkey.")
 
 
 def _until(one: Approval, now: datetime) -> str:
     if one.state == WaitingState.DELAYED:
         if one.due_at is None:
-            return _("It will be done after a delay, once everybody here was told by e-mail.")
-        return _("It will be done %(moment)s unless it is cancelled.") % {"moment": _moment(one.due_at, now)}
-    return _("It waits until %(moment)s.") % {"moment": _moment(one.expires_at, now)}
+            return _("It will be carried out after a delay, once all staff have been notified by e-mail.")
+        return _("It will be carried out %(moment)s unless it is cancelled.") % {
+            "moment": _moment(one.due_at, now)
+        }
+    return _("Waiting for approval until %(moment)s.") % {"moment": _moment(one.expires_at, now)}
 
 
 def _moment(at: datetime, now: datetime) -> str:

@@ -40,23 +40,23 @@ def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, AsOf | N
             try:
                 given = datetime.fromisoformat(text)
             except ValueError:
-                errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
+                errors[name] = _("Enter a date and time such as 2026-03-31 14:30.")
             else:
                 if is_in_calendar(given):
                     found[name] = given if given.tzinfo else given.replace(tzinfo=zone())
                 else:
-                    errors[name] = _("A day and a time are needed, such as 2026-03-31 14:30.")
+                    errors[name] = _("Enter a date and time such as 2026-03-31 14:30.")
     try:
         at = AsOf.asked(found["valid_at"], found["known_at"], now)
     except NotKnownYetError:
-        errors["known_at"] = _("Nobody knows yet what will be known then.")
+        errors["known_at"] = _("This time is in the future: enter the current or an earlier time.")
     form = AsOfForm(typed.get("valid_at", ""), typed.get("known_at", ""), errors)
     return form, None if errors else at
 
 
 def banner_of(at: AsOf) -> str:
     """Both instants in words."""
-    return _("As it was on %(valid)s, by what was known on %(known)s.") % {
+    return _("State on %(valid)s, as known on %(known)s.") % {
         "valid": instant(at.valid_at),
         "known": instant(at.known_at),
     }

@@ -60,19 +60,19 @@ def _parts(
     place: ServicePointRow, then: PlacedServicePoint | None, at: AsOf, caller: Caller, now: datetime
 ) -> list[Part]:
     if then is None:
-        return [Part(_("Connection"), [], _("Nobody knew of this connection then."))]
+        return [Part(_("Service point"), [], _("This service point was not recorded at that time."))]
     parts = [
-        Part(_("Where it hung"), [_placement(one) for one in then.placements], _("It hung nowhere.")),
+        Part(_("Placement"), [_placement(one) for one in then.placements], _("No placement recorded.")),
         Part(
             _("Meters"),
             [_installed(one) for one in bitemporal.installations([place.id], at)],
-            _("No meter hung here."),
+            _("No meter installed."),
         ),
     ]
     if caller.area(Read.AGREEMENT) is not None:
         agreement = bitemporal.agreement_at(place.id, at)
         rows = [] if agreement is None else [_resident(agreement, at, caller, now)]
-        parts.append(Part(_("Who had the supply"), rows, _("Nobody had an agreement here.")))
+        parts.append(Part(_("Agreements"), rows, _("No agreement in force.")))
     return parts
 
 
@@ -87,7 +87,7 @@ def _installed(period: DevicePeriodRow) -> tuple[str, list[str]]:
     facts = [wording.device_role(period.role), period_in_words(period.valid_from, period.valid_to)]
     if period.ratio_primary != period.ratio_secondary:
         facts.append(
-            _("behind transformers %(primary)s/%(secondary)s")
+            _("transformer ratio %(primary)s/%(secondary)s")
             % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
         )
     facts += wording.service(period.commissioned_at, period.taken_over_at)

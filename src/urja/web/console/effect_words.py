@@ -21,50 +21,50 @@ from urja.web.shared.clock import zone
 
 TABLES: Final[dict[str, Promise]] = {
     "network_premise": _("Premise"),
-    "network_service_point": _("Connection"),
+    "network_service_point": _("Service point"),
     "network_node": _("Node"),
-    "network_node_period": _("Where a node hangs"),
-    "network_placement": _("Where a connection hangs"),
+    "network_node_period": _("Placement of a node"),
+    "network_placement": _("Placement of a service point"),
     "assets_device": _("Meter"),
-    "assets_device_period": _("Meter at a connection"),
+    "assets_device_period": _("Meter installation"),
     "assets_seal": _("Seal"),
     "assets_configuration": _("Configuration"),
     "people_person": _("Person"),
-    "identity_address_change": _("New sign-in address, once it is confirmed"),
+    "identity_address_change": _("Pending sign-in address"),
     "people_consent": _("Consent"),
     "people_protection": _("Protection"),
     "identity_account_access": _("Access to an account"),
     "contracts_agreement": _("Agreement"),
     "contracts_agreement_terms": _("Terms of an agreement"),
-    "billing_deposit": _("Deposit"),
-    "billing_arrear": _("Old dues"),
-    "billing_instalment_plan": _("Plan of instalments"),
+    "billing_deposit": _("Security deposit"),
+    "billing_arrear": _("Dues"),
+    "billing_instalment_plan": _("Instalment plan"),
 }
 
 COLUMNS: Final[dict[str, Promise]] = {
     "account_id": _("account"),
-    "actual": _("is"),
+    "actual": _("actual"),
     "address": _("address"),
     "agreement_id": _("agreement"),
     "amount_minor": _("amount"),
-    "applied_at": _("put on"),
-    "approval_counts_from": _("the approval counts from"),
-    "billing_day": _("billing periods from day"),
+    "applied_at": _("applied"),
+    "approval_counts_from": _("approval valid from"),
+    "billing_day": _("billing day"),
     "bill": _("bill"),
     "category": _("category"),
     "code": _("code"),
     "commissioned_at": _("commissioned"),
-    "taken_over_at": _("taken over"),
+    "taken_over_at": _("adopted"),
     "consumer_number": _("consumer number"),
     "customer_id": _("person"),
-    "desired": _("should be"),
+    "desired": _("desired"),
     "device_id": _("meter"),
     "device_type": _("type"),
-    "disconnected_at": _("disconnected for good"),
+    "disconnected_at": _("permanently disconnected"),
     "due_on": _("due"),
     "email": _("e-mail"),
-    "every": _("every"),
-    "evidence": _("proof"),
+    "every": _("frequency"),
+    "evidence": _("evidence"),
     "firmware": _("firmware"),
     "given_at": _("given"),
     "held_by": _("held by"),
@@ -72,38 +72,38 @@ COLUMNS: Final[dict[str, Promise]] = {
     "kind": _("kind"),
     "language": _("language"),
     "level": _("level"),
-    "metering_mode": _("metering"),
+    "metering_mode": _("metering mode"),
     "name": _("name"),
     "new_email": _("new e-mail"),
-    "nameless_at": _("made nameless"),
+    "nameless_at": _("anonymised"),
     "node_id": _("node"),
     "number": _("number"),
-    "old_email": _("e-mail so far"),
-    "parent_id": _("under"),
+    "old_email": _("current e-mail"),
+    "parent_id": _("part of"),
     "payment_mode": _("payment mode"),
     "consumer_id": _("person"),
     "person_id": _("person"),
     "phase": _("phase"),
     "phone": _("telephone"),
     "pin_code": _("PIN code"),
-    "place": _("place"),
-    "policy": _("policy of its own"),
+    "place": _("location"),
+    "policy": _("own policy"),
     "premise_id": _("premise"),
     "principal_minor": _("principal"),
     "purpose": _("purpose"),
     "ratio_primary": _("ratio, primary"),
     "ratio_secondary": _("ratio, secondary"),
-    "removed_at": _("taken off"),
+    "removed_at": _("removed"),
     "returned_at": _("returned"),
     "role": _("role"),
     "sanctioned_load_w": _("sanctioned load"),
     "serial": _("serial number"),
-    "service_point_id": _("connection"),
+    "service_point_id": _("service point"),
     "stock": _("stock"),
     "surcharge_minor": _("surcharge"),
     "taken_at": _("taken"),
     "tariff_code": _("tariff"),
-    "tree": _("tree"),
+    "tree": _("hierarchy"),
     "valid_from": _("from"),
     "valid_to": _("until"),
     "withdrawn_at": _("withdrawn"),
@@ -169,9 +169,11 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
 def _meters(found: Mapping[str, Any]) -> Iterable[str]:
     meters, left_out = found.get("meters", 0), found.get("left_out", 0)
     if meters:
-        yield ngettext("%(count)s meter is asked.", "%(count)s meters are asked.", meters) % {"count": meters}
+        yield ngettext("%(count)s meter will be queried.", "%(count)s meters will be queried.", meters) % {
+            "count": meters
+        }
     if left_out:
-        yield ngettext("%(count)s row is left out.", "%(count)s rows are left out.", left_out) % {
+        yield ngettext("%(count)s row will be left out.", "%(count)s rows will be left out.", left_out) % {
             "count": left_out
         }
 
@@ -179,8 +181,11 @@ def _meters(found: Mapping[str, Any]) -> Iterable[str]:
 def _asked(one: Mapping[str, Any]) -> str:
     names = {"number": consumer_number(one["service_point_id"]), "reason": wording.hold(one["reason"])}
     if one["action"] == "hold":
-        return gettext("%(number)s is to be disconnected: %(reason)s.") % names
-    return gettext("%(number)s is reconnected when no other reason is left than: %(reason)s.") % names
+        return gettext("%(number)s will be disconnected: %(reason)s.") % names
+    return (
+        gettext("Supply hold lifted for %(number)s: %(reason)s. It is reconnected if no other hold remains.")
+        % names
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +288,12 @@ def instant(at: datetime) -> str:
 def _intervals(found: Mapping[str, Any], called: _Names) -> Iterable[str]:
     if not found.get("intervals_moved"):
         return
-    yield gettext("Intervals that somebody else pays for, or at another energy: %(count)s.") % {
+    yield gettext("Intervals with another payer or another energy: %(count)s.") % {
         "count": found["intervals_moved"]
     }
     for one in found.get("intervals", []):
         who = (
-            gettext("nobody")
+            gettext("no agreement")
             if one["agreement_id"] is None
             else gettext("agreement %(which)s") % {"which": called.name("agreement_id", one["agreement_id"])}
         )
@@ -336,7 +341,7 @@ def _standing(one: Mapping[str, Any]) -> str:
     what, kind = one["what"], one["kind"]
     said = {
         "notice": lambda: notice_words.title_of(kind),
-        "hold": lambda: gettext("held off for %(reason)s") % {"reason": wording.hold(kind)},
+        "hold": lambda: gettext("supply hold: %(reason)s") % {"reason": wording.hold(kind)},
         "command": lambda: wording.command(kind),
     }.get(what, lambda: kind)()
     return f"{said} · {instant(datetime.fromisoformat(one['at']))}"

@@ -139,7 +139,7 @@ def parse(field: Field, text: str) -> Any:
         return bool(text)
     if not text:
         if field.required:
-            raise FieldError(_("This is needed."))
+            raise FieldError(_("This field is required."))
         # What was cleared is none, where there is a value otherwise.
         return UNSET if field.default in (NODEFAULT, UNSET) else field.default
     return _PARSERS[field.kind](field, text)
@@ -155,9 +155,9 @@ def _decimal(field: Field, text: str) -> int:
     try:
         value = Decimal(text.replace(",", "")) * field.scale
     except InvalidOperation:
-        raise FieldError(_("A number is needed, such as 12.5.")) from None
+        raise FieldError(_("Enter a number such as 12.5.")) from None
     if not value.is_finite() or abs(value) > 10**15 or value != value.to_integral_value():
-        raise FieldError(_("There are too many digits after the point."))
+        raise FieldError(_("Too many decimal places."))
     return int(value)
 
 
@@ -165,9 +165,9 @@ def _day(_field: Field, text: str) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise FieldError(_("A day is needed, such as 2026-03-31.")) from None
+        raise FieldError(_("Enter a date such as 2026-03-31.")) from None
     if not is_in_calendar(day):
-        raise FieldError(_("A day is needed, such as 2026-03-31."))
+        raise FieldError(_("Enter a date such as 2026-03-31."))
     return day.isoformat()
 
 
@@ -175,15 +175,15 @@ def _moment(_field: Field, text: str) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise FieldError(_("A day and a time are needed, such as 2026-03-31 14:30.")) from None
+        raise FieldError(_("Enter a date and time such as 2026-03-31 14:30.")) from None
     if not is_in_calendar(at):
-        raise FieldError(_("A day and a time are needed, such as 2026-03-31 14:30."))
+        raise FieldError(_("Enter a date and time such as 2026-03-31 14:30."))
     return (at if at.tzinfo else at.replace(tzinfo=zone())).isoformat()
 
 
 def _choice(field: Field, text: str) -> str:
     if text not in field.choices:
-        raise FieldError(_("Choose one of those that are offered."))
+        raise FieldError(_("Choose one of the options."))
     return text
 
 
@@ -200,7 +200,7 @@ def _line(field: Field, line: str) -> dict[str, Any]:
     parts = [part.strip() for part in line.split(",")]
     if len(parts) > len(field.of):
         names = ", ".join(label_of(one.name) for one in field.of)
-        raise FieldError(_("A line has no more than: %(names)s.") % {"names": names})
+        raise FieldError(_("Each line has at most: %(names)s.") % {"names": names})
     parts += [""] * (len(field.of) - len(parts))
     values = {one.name: parse(one, part) for one, part in zip(field.of, parts, strict=True)}
     return {name: value for name, value in values.items() if value is not UNSET}
@@ -309,7 +309,7 @@ def _or_else(name: str, either: tuple[str, ...]) -> str:
 def _line_help(field: Field) -> str:
     if field.kind is not Kind.LINES:
         return ""
-    return _("A line each: %(names)s.") % {"names": ", ".join(label_of(one.name) for one in field.of)}
+    return _("One per line: %(names)s.") % {"names": ", ".join(label_of(one.name) for one in field.of)}
 
 
 def form_values(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:

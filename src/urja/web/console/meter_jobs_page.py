@@ -185,16 +185,16 @@ def title_of(job: seen.JobRow) -> str:
 def _facts(job: seen.JobRow) -> list[tuple[str, str]]:
     called = names_of([job.actor, job.cancelled_by])
     facts = [
-        (_("Asked for by"), called.get(job.actor, job.actor)),
+        (_("Requested by"), called.get(job.actor, job.actor)),
         (_("When"), instant(job.asked_at)),
-        (_("Why"), job.reason),
-        (_("Given up"), instant(job.expires_at)),
+        (_("Reason"), job.reason),
+        (_("Expires"), instant(job.expires_at)),
     ]
     if job.arguments.get("what") in _WITH_PERIOD:
         from_at, to_at = (datetime.fromisoformat(job.arguments[name]) for name in ("from_at", "to_at"))
         facts.append((_("Period"), f"{instant(from_at)} – {instant(to_at)}"))
     if "text" in job.arguments:
-        facts.append((_("Text"), job.arguments["text"] or _("none: what was shown is taken away")))
+        facts.append((_("Text"), job.arguments["text"] or _("none: the text is removed")))
     if job.cancelled_at is not None:
         by = called.get(job.cancelled_by, job.cancelled_by)
         facts.append((_("Cancelled"), f"{instant(job.cancelled_at)}, {by}"))
@@ -241,7 +241,7 @@ def _row(task: seen.TaskRow, said: Mapping[str, Any] | None, caller: Caller) -> 
 
 def _detail(task: seen.TaskRow, said: Mapping[str, Any] | None) -> str:
     if task.result and said is None:
-        return _("What the meter said is shown to whoever may read load curves.")
+        return _("The meter's data are shown only to users who may read load profiles.")
     if task.detail:
         return wording.sentence(from_plain(task.detail))
     if task.ended_at is None and task.command is not None:
@@ -254,9 +254,11 @@ def _lines(said: Mapping[str, Any]) -> list[str]:
     lines = [wording.rows_stored(said["rows"])] if "rows" in said else []
     if "was_off_s" in said:
         off = {"before": _seconds(said["was_off_s"]), "after": _seconds(said["is_off_s"])}
-        lines.append(_("The clock was off by %(before)s s, and is by %(after)s s.") % off)
+        lines.append(_("Clock error: %(before)s s before, %(after)s s after.") % off)
     if "off_s" in said:
-        lines.append(_("It opened and closed; the supply was off for %(off)s s.") % {"off": said["off_s"]})
+        lines.append(
+            _("The switch opened and closed; the supply was off for %(off)s s.") % {"off": said["off_s"]}
+        )
     return lines
 
 

@@ -263,7 +263,7 @@ def _phases(found: list[ServicePointAtNode], at: PageMoment, now: datetime) -> l
         Phase(
             title=_("Phase %(phase)s") % {"phase": phase}
             if phase
-            else (_("Phase not known") if len(phases) > 1 else _("Connections here")),
+            else (_("Phase unknown") if len(phases) > 1 else _("Service points here")),
             rows=[_service_point_row(one, at, now) for one in found if one.phase == phase],
         )
         for phase in phases
@@ -289,8 +289,8 @@ def _power(one: ServicePointAtNode, now: datetime) -> str:
     words = {"state": wording.power(one.power), "moment": moment_of(one.power_since, now)}
     match one.power:
         case "powered":
-            return _("%(state)s, heard %(moment)s") % words
+            return _("%(state)s, last communication %(moment)s") % words
         case "disconnected":
-            return _("%(state)s, last heard %(moment)s") % words
+            return _("%(state)s, last communication %(moment)s") % words
         case _:
             return _("%(state)s since %(moment)s") % words

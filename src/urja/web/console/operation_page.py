@@ -87,15 +87,13 @@ def operations_elsewhere(caller: Caller) -> list[str]:
     if caller.area(Read.STOCK) is not None:
         said.append(
             _(
-                "A delivery of meters comes with their keys, which no web server is given: it is received by a command on "
-                "the machine itself, urja stock receive. The meters are tested, issued and hung here."
+                "Deliveries of meters come with keys, which no web server receives: use the command urja stock receive on the server. Meters are tested, issued and installed here."
             )
         )
     if caller.area(write_scope("upsert_from_system")) is not None:
         said.append(
             _(
-                "What another system says of people, premises and connections is that system's to say: by the API "
-                "(upsert_from_system) or as a file (urja import). Here a person would speak in its name."
+                "Data owned by another system are changed there: it sends people, premises and service points by the API (upsert_from_system) or as a file (urja import)."
             )
         )
     return said
@@ -140,9 +138,7 @@ def request_dry_run(
     """Ask what it would do; the form again, with what is wrong, where it cannot be asked."""
     content, errors = parse_form(operation, typed)
     if errors:
-        return _page(
-            operation, inputs(operation, typed, errors), [_("Please look at the marked fields.")], None
-        )
+        return _page(operation, inputs(operation, typed, errors), [_("Correct the marked fields.")], None)
     asked = allowed_operation(operation, content, caller, now)
     if not isinstance(asked, Operation):
         return _page(operation, inputs(operation, typed, {}), asked, None)
@@ -161,7 +157,7 @@ def allowed_operation(
     except NotAllowedError as error:
         return [error.says]
     except OutOfAreaError:
-        return [_("Nothing of that name is in your area.")]
+        return [_("Not found in your area.")]
     return asked
 
 

@@ -235,9 +235,20 @@ def _unhealthy() -> list[str]:
     """What is unwell, each with what follows from it."""
     health = supply.health()
     said = [
-        (health.collection, _("Collection is unwell: nobody is cut on the readings that there are.")),
-        (health.payments, _("Payments are unwell: nobody is cut who may be trying to pay.")),
-        (health.messaging, _("Messages are unwell: nobody is cut who may not have been told.")),
+        (
+            health.collection,
+            _("Readings are not arriving as they should: no supply is disconnected for credit."),
+        ),
+        (
+            health.payments,
+            _(
+                "Payments are failing: no supply is disconnected for credit while consumers may be unable to pay."
+            ),
+        ),
+        (
+            health.messaging,
+            _("Notices are not being delivered: no supply is disconnected for credit without a warning."),
+        ),
     ]
     return [sentence for well, sentence in said if not well]
 
@@ -246,16 +257,16 @@ def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
     if proven is None or proven.holds:
         return []
     return [
-        _("Laws of the books are broken since the check of %(day)s: %(laws)s. Run urja verify.")
+        _("Ledger checks failed on %(day)s: %(laws)s. Run urja verify.")
         % {"day": formats.short_day(proven.day), "laws": ", ".join(proven.broken)}
     ]
 
 
 def _laws(proven: proofs.LawRun | None) -> str:
     if proven is None:
-        return _("The laws of the books have not been checked yet.")
+        return _("The ledger checks have not run yet.")
     held = sum(proven.laws.values())
-    return _("Laws of the books, checked on %(day)s: %(held)s of %(count)s hold.") % {
+    return _("Ledger checks of %(day)s: %(held)s of %(count)s passed.") % {
         "day": formats.short_day(proven.day),
         "held": held,
         "count": len(proven.laws),
@@ -268,8 +279,8 @@ def _ages(now: datetime) -> list[Share]:
         ("hour", _("within the hour"), ages.hour),
         ("three", _("within three hours"), ages.three_hours),
         ("day", _("within a day"), ages.day),
-        ("older", _("longer ago"), ages.older),
-        ("silent", _("never yet"), ages.silent),
+        ("older", _("earlier"), ages.older),
+        ("silent", _("never"), ages.silent),
     ]
     whole, begun, shares = ages.total or 1, 0, []
     for key, label, count in parts:
@@ -326,11 +337,13 @@ def _planned(cut: PlannedCut, currency: str, now: datetime) -> Planned:
 
 
 def _paid_but_disconnected(one: AwaitingReconnection, now: datetime) -> Waiting:
-    again = _("tried again %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
+    again = _("next attempt %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
     return Waiting(
         place=wording.service_point_name(one.premise, one.consumer_number),
         number=one.consumer_number,
-        what=wording.command_state(one.command_state) if one.command_state else _("no order yet"),
+        what=wording.command_state(one.command_state)
+        if one.command_state
+        else _("no reconnection order yet"),
         since=_("paid %(moment)s") % {"moment": _moment(one.paid_at, now)},
         detail=" · ".join(filter(None, (one.last_error, again))),
         href=address_of(one.consumer_number),

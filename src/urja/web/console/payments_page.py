@@ -82,7 +82,7 @@ def difference_page(
         reason=shown.reason,
         amount=shown.amount,
         facts=[
-            (gettext("Seen"), shown.time),
+            (gettext("First seen"), shown.time),
             *([(gettext("Order"), shown.order)] if shown.order else []),
             *_facts(found.detail, now),
         ],
@@ -103,17 +103,21 @@ def may_write(caller: Caller) -> bool:
 def _closed(found: payments.DifferenceRow, now: datetime) -> str:
     if found.closed_at is None:
         return ""
-    text = gettext("Gone of itself %(moment)s") if "gone_at" in found.detail else gettext("Closed %(moment)s")
+    text = (
+        gettext("Resolved automatically %(moment)s")
+        if "gone_at" in found.detail
+        else gettext("Closed %(moment)s")
+    )
     return text % {"moment": moment_of(found.closed_at, now)}
 
 
 FACTS: Final[dict[str, Promise]] = {
     "settlement": _("Transfer to our bank"),
-    "day": _("Day of the report"),
-    "kind": _("What it is"),
-    "booked_minor": _("Booked here"),
+    "day": _("Report date"),
+    "kind": _("Kind"),
+    "booked_minor": _("Recorded here"),
     "fee_minor": _("Fee"),
-    "tax_minor": _("Tax in it"),
+    "tax_minor": _("Tax included"),
     "credit_minor": _("Credited by the payment service"),
     "debit_minor": _("Debited by the payment service"),
     "amount_minor": _("Amount"),
@@ -122,11 +126,11 @@ FACTS: Final[dict[str, Promise]] = {
     "provider_order_id": _("Order at the payment service"),
     "settlement_id": _("Transfer to our bank"),
     "settled_at": _("Paid out"),
-    "created_at": _("Made"),
+    "created_at": _("Created"),
     "payment_id": _("Payment"),
-    "phase": _("Phase of the dispute"),
-    "dispute_reason": _("Reason given by the bank"),
-    "respond_by_at": _("Answer the payment service until"),
+    "phase": _("Dispute phase"),
+    "dispute_reason": _("Bank's reason"),
+    "respond_by_at": _("Reply to the payment service by"),
 }
 KINDS: Final[dict[str, Promise]] = {
     "payment": _("payment"),
@@ -149,7 +153,7 @@ def _fact_value(name: str, value: Any, now: datetime) -> str:
     """A value as the books or the report have it; a pair is what was told first and what was told later."""
     if isinstance(value, list):
         first, later = (_fact_value(name, one, now) for one in value)
-        return gettext("%(first)s, later told as %(later)s") % {"first": first, "later": later}
+        return gettext("%(first)s, later reported as %(later)s") % {"first": first, "later": later}
     if name.endswith("_minor"):
         return formats.money(int(value))
     if name == "kind":

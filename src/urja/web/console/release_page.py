@@ -97,7 +97,7 @@ def release_page(caller: Caller, now: datetime, faults: list[str] | None = None)
 
 def area_name(area: str) -> str:
     """An area as the head end calls it; words where it is not known."""
-    return area or _("area not known")
+    return area or _("unknown area")
 
 
 def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[str]:
@@ -105,12 +105,12 @@ def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> s
     held = releases.held_cuts_reports()
     areas = sorted({area for one in held for area in one.areas})
     if not areas:
-        return [_("Nothing is held now.")]
+        return [_("No disconnections are held.")]
     cuts, hours = posted.get("cuts", "").strip(), posted.get("hours", "")
     if not (cuts.isascii() and cuts.isdigit() and len(cuts) <= 7 and 1 <= int(cuts) <= 1_000_000):
-        return [_("Give the number of disconnections: a whole number from 1 to 1000000.")]
+        return [_("Enter the number of disconnections: a whole number from 1 to 1000000.")]
     if hours not in {str(hour) for hour in HOURS}:
-        return [_("Choose how long the release lasts.")]
+        return [_("Choose the duration of the release.")]
     delay_s = held[0].delay_s if len(held[0].approvers) == 1 else 0
     return requests.ask_release(
         cuts=int(cuts),
@@ -124,8 +124,8 @@ def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> s
 
 def _counts(told: releases.HeldCutsReport) -> list[tuple[str, str]]:
     return [
-        (_("Disconnected in the last hour, of at most"), f"{told.cuts_in_hour} / {told.cuts_per_hour}"),
-        (_("Disconnected in the last 24 hours, of at most"), f"{told.cuts_in_day} / {told.cuts_per_day}"),
+        (_("Disconnected in the last hour / limit"), f"{told.cuts_in_hour} / {told.cuts_per_hour}"),
+        (_("Disconnected in the last 24 hours / limit"), f"{told.cuts_in_day} / {told.cuts_per_day}"),
     ]
 
 
@@ -134,13 +134,13 @@ def _how(told: releases.HeldCutsReport | None) -> str:
         return ""
     if not told.approvers:
         return _(
-            "No release is possible: no passkey is installed at the head end. Install those of two people at the box: urja approver install E-MAIL"
+            "No release is possible: no approver's passkey is installed at the head end. On the server, install those of two people: urja approver install E-MAIL"
         )
     if len(told.approvers) == 1:
         return _(
-            "One approver is installed. A release takes effect %(hours)s hours after that person's passkey, unless it is called back."
+            "One approver is enrolled. A release takes effect %(hours)s hours after that person's approval, unless it is cancelled."
         ) % {"hours": told.delay_s // 3600}
-    return _("A release needs the passkeys of two of these people.")
+    return _("A release needs the approval of two of these people.")
 
 
 def _line(
@@ -183,40 +183,40 @@ def fingerprint(content: Mapping[str, object]) -> str:
 
 def _state(one: Release, now: datetime) -> str:
     if one.cancelled_at is not None and one.state in OPEN_RELEASES:
-        return _("is being called back")
+        return _("being cancelled")
     match ReleaseState(one.state):
         case ReleaseState.ASKED:
-            return _("waits for passkeys")
+            return _("waiting for approval")
         case ReleaseState.DELAYED:
             if one.effective_at is None or one.effective_at <= now:
-                return _("released")
-            return _("takes effect %(moment)s, unless it is called back") % {
+                return _("in effect")
+            return _("takes effect %(moment)s, unless it is cancelled") % {
                 "moment": _moment(one.effective_at, now)
             }
         case ReleaseState.RELEASED:
-            return _("released")
+            return _("in effect")
         case ReleaseState.REFUSED:
             return _("refused by the head end: %(why)s") % {"why": one.detail}
         case ReleaseState.CANCELLED:
-            return _("called back")
+            return _("cancelled")
         case ReleaseState.EXPIRED:
-            return _("ended without approval")
+            return _("expired without approval")
         case state:
             assert_never(state)
 
 
 def _facts(one: Release, now: datetime) -> list[str]:
-    asked = _("Asked for by %(who)s, %(moment)s.") % {
+    asked = _("Requested by %(who)s, %(moment)s.") % {
         "who": one.asked_by,
         "moment": _moment(one.asked_at, now),
     }
     given = [
-        _("Passkey of %(who)s, %(moment)s.") % {"who": answer.name, "moment": _moment(answer.given_at, now)}
+        _("Approved by %(who)s, %(moment)s.") % {"who": answer.name, "moment": _moment(answer.given_at, now)}
         for answer in one.answers
     ]
     back = (
         [
-            _("Called back by %(who)s, %(moment)s.")
+            _("Cancelled by %(who)s, %(moment)s.")
             % {"who": one.cancelled_by, "moment": _moment(one.cancelled_at, now)}
         ]
         if one.cancelled_at is not None

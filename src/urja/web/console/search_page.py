@@ -72,7 +72,7 @@ def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
     people = hits.people[:LIMIT]
     record_personal_reads(caller, [hit.found.pk for hit in people], "console search", now)
     groups = [
-        _group("connections", _("Connections"), [_connection(hit) for hit in hits.connections]),
+        _group("connections", _("Service points"), [_connection(hit) for hit in hits.connections]),
         _group("people", _("People"), _people(people, caller, now), more=len(hits.people) > LIMIT),
         _group("meters", _("Meters"), _meters(hits.meters)),
     ]
@@ -102,7 +102,7 @@ def address_of(consumer_number: str) -> str:
 def matched(by: Matched) -> str:
     """By what it was found, in words."""
     return {
-        Matched.NUMBER: _("by its number"),
+        Matched.NUMBER: _("by number"),
         Matched.SERIAL: _("by the serial number"),
         Matched.PHONE: _("by telephone"),
         Matched.NAME: _("by name"),

@@ -206,7 +206,7 @@ def _remarks(place: ServicePointRow) -> list[str]:
     if fed_by:
         remarks.append(_("fed by %(transformer)s") % {"transformer": fed_by})
     if place.disconnected_at is not None:
-        remarks.append(_("disconnected for good since %(day)s") % {"day": day_of(place.disconnected_at)})
+        remarks.append(_("permanently disconnected since %(day)s") % {"day": day_of(place.disconnected_at)})
     return remarks
 
 
@@ -250,13 +250,13 @@ def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[
             or any(seen.account_id == one.account_id for seen in person.accesses.all())
         ]
         holder = next((person for person in own if person.id == one.customer_id), own[0] if own else None)
-        name = person_name(holder) if holder else _("nobody is named")
+        name = person_name(holder) if holder else _("no consumer named")
         shown[one.id] = [name, *(_reached(person) for person in own)]
     return shown
 
 
 def person_name(person: PersonRow) -> str:
-    return person.name or _("Person %(number)s, made nameless") % {"number": person.id}
+    return person.name or _("Person %(number)s, anonymised") % {"number": person.id}
 
 
 def _reached(person: PersonRow) -> str:
@@ -267,7 +267,7 @@ def calendar_in_words(billing_day: int | None) -> list[str]:
     """Where an agreement has a billing calendar of its own, what it is."""
     if billing_day is None:
         return []
-    return [_("billing periods begin on day %(day)s of a month") % {"day": billing_day}]
+    return [_("billing day %(day)s") % {"day": billing_day}]
 
 
 def terms_in_words(terms: Terms | TermsRow) -> str:
@@ -277,7 +277,7 @@ def terms_in_words(terms: Terms | TermsRow) -> str:
         wording.configuration(terms.payment_mode),
         "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
         terms.category,
-        _("policy %(code)s of its own") % {"code": terms.policy} if terms.policy else "",
+        _("own policy %(code)s") % {"code": terms.policy} if terms.policy else "",
         period_in_words(terms.valid_from, terms.valid_to),
     ]
     return " · ".join(filter(None, parts))
@@ -291,10 +291,10 @@ def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> 
     state, words, power = _power(standing, service_point_id, now)
     if current is None:
         waits, holds = _vacant(service_point_id, now)
-        sentence = _("Nobody has an agreement here: nothing is charged.")
+        sentence = _("No agreement in force: nothing is charged.")
         return SupplyView(state, words, power, sentence, waits, holds, "")
     if standing is None:
-        sentence = _("Nothing has been decided about this supply yet.")
+        sentence = _("This service point has not been evaluated yet.")
         return SupplyView(state, words, power, sentence, "", [], _governed(current, now))
     return SupplyView(
         state=state,
@@ -315,9 +315,9 @@ def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
     if found.waits_until is None:
         return "", holds
     moment = moment_of(found.waits_until, now)
-    return _("It will be disconnected from %(moment)s on: the hours before are protected.") % {
-        "moment": moment
-    }, holds
+    return _(
+        "The supply will be disconnected at %(moment)s or later; the hours until then are protected."
+    ) % {"moment": moment}, holds
 
 
 def _power(standing: AccountStanding | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:
@@ -337,12 +337,12 @@ def _governed(current: Agreement | None, now: datetime) -> str:
     try:
         policy = name_of(policies.governs(terms.policy, terms.category, local_day(now, zone())))
     except UnknownPolicyError:
-        return _("No policy that is in force governs this supply: it is neither warned, cut nor restored.")
+        return _("No policy in force applies: the supply is neither warned, disconnected nor reconnected.")
     if terms.policy:
-        return _("A policy of its own governs it: %(policy)s") % {"policy": policy}
+        return _("Own policy: %(policy)s") % {"policy": policy}
     if terms.category and terms.category in policies.assigned:
-        return _("The policy of its category governs it: %(policy)s") % {"policy": policy}
-    return _("Everybody's policy governs it: %(policy)s") % {"policy": policy}
+        return _("Policy of the category: %(policy)s") % {"policy": policy}
+    return _("General policy: %(policy)s") % {"policy": policy}
 
 
 # -- meters --------------------------------------------------------------------------------------------------
@@ -387,8 +387,7 @@ def _unread(
     if waits is None:
         return {}
     said = _(
-        "It was taken away unread. What it counted after %(moment)s is not charged, and the account is not settled "
-        "before its last register is known: read it, or where nobody can any more, have it estimated."
+        "Removed without a register read. Consumption after %(moment)s is not charged, and the account is not settled until the last register read is known: read the register, or have it estimated if it can no longer be read."
     ) % {"moment": moment_of(waits.known_to or waits.removed_at, now)}
     kind = CorrectLastRead.kind()
     if operation_named(kind, caller) is None:
@@ -406,21 +405,21 @@ def _facts(
         facts.append(_("firmware %(version)s") % {"version": device.firmware})
     if period.ratio_primary != period.ratio_secondary:
         facts.append(
-            _("behind transformers %(primary)s/%(secondary)s")
+            _("transformer ratio %(primary)s/%(secondary)s")
             % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
         )
     if not device.load_switch:
-        facts.append(_("without a load switch"))
+        facts.append(_("no load switch"))
     if period.valid_to is None:
         facts += wording.service(period.commissioned_at, period.taken_over_at)
         facts.append(
             _("last interval ended %(moment)s") % {"moment": moment_of(heard_at, now)}
             if heard_at
-            else _("nothing has come from it yet")
+            else _("no reads yet")
         )
         if told_at is not None and (heard_at is None or told_at > heard_at):
             facts.append(
-                _("told of intervals to %(moment)s, not yet confirmed") % {"moment": moment_of(told_at, now)}
+                _("intervals to %(moment)s received, not yet confirmed") % {"moment": moment_of(told_at, now)}
             )
     return facts
 
@@ -467,15 +466,18 @@ def _money(place: ServicePointRow, agreement: Agreement, now: datetime) -> Money
             )
             for one in billing.dues(agreement.account_id)
         ]
-        + [(_("Paid off"), _plan(one, currency)) for one in billing.unended_plans(agreement.account_id, now)],
+        + [
+            (_("Instalments"), _plan(one, currency))
+            for one in billing.unended_plans(agreement.account_id, now)
+        ],
     )
 
 
 def _plan(plan: billing.PlanRow, currency: str) -> str:
     words = (
-        _("%(amount)s of it each day; first instalment for %(day)s")
+        _("%(amount)s daily, first instalment on %(day)s")
         if plan.every == Every.DAY
-        else _("%(amount)s of it each month; first instalment for %(day)s")
+        else _("%(amount)s monthly, first instalment on %(day)s")
     )
     return words % {"amount": formats.money(plan.amount_minor, currency), "day": day_of(plan.valid_from)}
 
@@ -496,8 +498,7 @@ def _calculated(agreement: Agreement, now: datetime) -> _BalanceParts:
     except UnknownTariffError:
         code = agreement.terms_at(now).tariff_code
         held_back = _(
-            "Held back: no version of the tariff %(code)s is in force. Let it be loaded, or correct the terms of "
-            "the agreement; until then nothing is charged and nothing decided here."
+            "On hold: no version of tariff %(code)s is in force. Load the tariff or correct the terms of the agreement; until then nothing is charged or decided here."
         )
         return _BalanceParts("–", low=True, as_of=held_back % {"code": code}, parts=[])
     return _BalanceParts(
@@ -508,7 +509,7 @@ def _calculated(agreement: Agreement, now: datetime) -> _BalanceParts:
         else _("No reading has come in yet"),
         parts=[
             (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
-            (_("Used since"), formats.money(-balance.pending_minor, balance.currency)),
+            (_("Used since then, not posted"), formats.money(-balance.pending_minor, balance.currency)),
             (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
         ],
     )

@@ -15,9 +15,9 @@ from urja.web.console.time_formats import moment_of
 PAGE: Final = 100
 
 KINDS: Final[dict[str, Promise]] = {
-    SignInKind.ASKED: _("asked for a code"),
+    SignInKind.ASKED: _("code requested"),
     SignInKind.WRONG_CODE: _("wrong code"),
-    SignInKind.LIMITED: _("has to wait"),
+    SignInKind.LIMITED: _("too many attempts"),
     SignInKind.SIGNED_IN: _("signed in"),
     SignInKind.SECOND_FACTOR_FAILED: _("wrong second factor"),
     SignInKind.FACTOR_ADDED: _("second factor added"),
@@ -56,7 +56,7 @@ def sign_ins_page(now: datetime, network: str, before: int | None) -> SignInsPag
     lines = [
         SignInRow(
             what=KINDS[one.kind],
-            who=names.get(f"user {one.user_id}") or gettext("an address that nobody has"),
+            who=names.get(f"user {one.user_id}") or gettext("unknown address"),
             network=one.network,
             at=moment_of(one.at, now),
             is_known=one.user_id is not None,

@@ -169,7 +169,7 @@ def _sums(points: list[ServicePointRow], used: _Used) -> list[UseRow]:
             None if given is None else given + (own or 0) - (used_ or 0) - (shared or 0)
             for given, own, used_, shared in zip(bulk, dg, consumers, common, strict=True)
         ]
-        rows.append(_shown(_("Between them: lost, or not measured"), rest))
+        rows.append(_shown(_("Difference: losses or unmetered energy"), rest))
     return rows
 
 
@@ -184,7 +184,7 @@ def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> l
     return [
         PartView(
             id=part,
-            title=names[part] if part != premise.id else _("In no tower"),
+            title=names[part] if part != premise.id else _("Outside the towers"),
             rows=[
                 _shown(
                     point.premise.name
@@ -195,7 +195,7 @@ def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> l
                 )
                 for point in members[part]
             ],
-            total=_shown(_("Together"), _added([point.id for point in members[part]], used)),
+            total=_shown(_("Total"), _added([point.id for point in members[part]], used)),
         )
         for part in sorted(members, key=lambda part: (part == premise.id, names[part]))
     ]

@@ -17,69 +17,71 @@ ACCOUNT_STATES: Final[dict[str, Promise]] = {
     "fine": _("in credit"),
     "warned": _("warned"),
     "emergency": _("on emergency credit"),
-    "grace": _("in grace"),
+    "grace": _("in grace period"),
     "protected": _("protected"),
-    "to_be_cut": _("to be cut"),
-    "cut": _("cut"),
-    "suspended": _("suspended"),
+    "to_be_cut": _("due for disconnection"),
+    "cut": _("disconnected for credit"),
+    "suspended": _("disconnection suspended"),
 }
 
 POWER: Final[dict[str, Promise]] = {
     "powered": _("powered"),
-    "no_power": _("no power at the meter"),
+    "no_power": _("no power"),
     "disconnected": _("disconnected"),
-    "not_heard_from": _("not heard from"),
+    "not_heard_from": _("not communicating"),
 }
 
 COMMAND_STATES: Final[dict[str, Promise]] = {
-    "queued": _("waiting to be sent"),
-    "sent": _("on its way"),
+    "queued": _("queued"),
+    "sent": _("sent"),
     "acknowledged": _("accepted by the meter"),
     "confirmed": _("confirmed by the meter"),
-    "connected_load_unproven": _("connected, no load seen yet"),
-    "waiting_for_person": _("waits for a hand at the meter"),
+    "connected_load_unproven": _("reconnected, no load yet"),
+    "waiting_for_person": _("waiting for the button at the meter"),
     "expired": _("expired"),
-    "superseded": _("called back"),
+    "superseded": _("superseded"),
     "failed": _("failed"),
 }
 
 FLAGS: Final[dict[str, Promise]] = {
-    "weld_or_bypass": _("Somebody must look: the register goes on after a confirmed cut"),
-    "cover_opened": _("Somebody must look: the cover of the meter was opened"),
-    "magnet": _("Somebody must look: a magnet was held to the meter"),
-    "neutral_disturbed": _("Somebody must look: the neutral was disturbed"),
-    "loss": _("Somebody must look: more is lost behind the transformer than it can lose"),
-    "silent": _("Somebody must look: nothing has come from the meter for a day"),
+    "weld_or_bypass": _("Inspect: the register advances after a confirmed disconnection"),
+    "cover_opened": _("Inspect: the meter cover was opened"),
+    "magnet": _("Inspect: a magnet was held to the meter"),
+    "neutral_disturbed": _("Inspect: the neutral was disturbed"),
+    "loss": _("Inspect: the loss behind the transformer is above the limit"),
+    "silent": _("Inspect: the meter has not communicated for a day"),
 }
 
 WORK: Final[dict[str, Promise]] = {
     **FLAGS,
-    "switch_off_by_hand": _("Somebody must switch off at the site: the meter has no switch"),
-    "switch_on_by_hand": _("Somebody must switch on at the site: the meter has no switch"),
-    "install": _("Somebody must put in a meter"),
-    "exchange": _("Somebody must exchange the meter"),
-    "inspect": _("Somebody must go and look"),
-    "disconnect_by_hand": _("Somebody must take the meter away: the connection ends"),
-    "configure": _("Somebody must set the meter: no command does"),
-    "check_pushes": _("Somebody must look: the meter sends something else than is known of it"),
+    "switch_off_by_hand": _("Disconnect at the site: the meter has no load switch"),
+    "switch_on_by_hand": _("Reconnect at the site: the meter has no load switch"),
+    "install": _("Install a meter"),
+    "exchange": _("Exchange the meter"),
+    "inspect": _("Inspect the site"),
+    "disconnect_by_hand": _("Remove the meter: permanent disconnection"),
+    "configure": _("Configure the meter at the site: no command can"),
+    "check_pushes": _("Inspect: the meter's pushes differ from its records"),
 }
 
 UNMATCHED: Final[dict[str, Promise]] = {
-    "unknown_order": _("Paid for an order that is not ours"),
-    "other_receipt": _("The payment service's order does not carry our receipt"),
-    "other_amount": _("The amount paid is not the order's"),
-    "other_content": _("The gateway told of this payment with another order, amount or currency before"),
-    "second_payment": _("The order was paid a second time"),
-    "dispute_open": _("The payer's bank disputes the payment: answer the payment service in time"),
-    "dispute_lost": _("A dispute was lost, and its sum was taken off the account"),
-    "refund_exceeds": _("More was refunded than was paid"),
-    "settled_unknown": _("It was paid out to us, and nobody here knows of it"),
-    "settled_other_amount": _("It was paid out with another amount or currency than was booked"),
-    "settled_uncredited": _("It was paid out, and no account was credited or debited with it"),
-    "settled_wrong_sum": _("Its own sums do not come out: amount, fee and transfer"),
-    "settled_other_kind": _("It is neither a payment nor a refund"),
-    "settled_otherwise": _("It was told with other figures before"),
-    "unsettled": _("It is booked here and was not paid out in time"),
+    "unknown_order": _("Payment for an unknown order"),
+    "other_receipt": _("The payment service's order has another receipt number"),
+    "other_amount": _("The amount paid differs from the order"),
+    "other_content": _("The gateway reported this payment before with another order, amount or currency"),
+    "second_payment": _("The order was paid twice"),
+    "dispute_open": _(
+        "The payer's bank disputes the payment: reply to the payment service before the deadline"
+    ),
+    "dispute_lost": _("Dispute lost: the amount was debited from the account"),
+    "refund_exceeds": _("The refund exceeds the payment"),
+    "settled_unknown": _("Paid out to us, but not in our records"),
+    "settled_other_amount": _("Paid out with another amount or currency than recorded"),
+    "settled_uncredited": _("Paid out, but neither credited to nor debited from an account"),
+    "settled_wrong_sum": _("Amount, fee and transfer do not add up"),
+    "settled_other_kind": _("Neither a payment nor a refund"),
+    "settled_otherwise": _("Reported with other figures before"),
+    "unsettled": _("Recorded here, but not paid out in time"),
 }
 
 
@@ -88,17 +90,17 @@ PURPOSES: Final[dict[str, Promise]] = {
     "common_area": _("common area"),
     "bulk": _("bulk supply"),
     "dg": _("diesel generator"),
-    "transformer": _("transformer's meter"),
-    "feeder": _("feeder's meter"),
+    "transformer": _("transformer meter"),
+    "feeder": _("feeder meter"),
     "boundary": _("boundary meter"),
 }
 
 STOCK: Final[dict[str, Promise]] = {
     "delivered": _("delivered"),
     "tested": _("tested"),
-    "issued": _("with a fitter"),
+    "issued": _("issued to a fitter"),
     "installed": _("installed"),
-    "removed": _("taken away"),
+    "removed": _("removed"),
     "scrapped": _("scrapped"),
 }
 
@@ -117,144 +119,144 @@ CONFIGURATION: Final[dict[str, Promise]] = {
     "billing_day": _("billing day"),
     "prepaid": _("prepaid"),
     "postpaid": _("postpaid"),
-    "forward": _("forward only"),
+    "forward": _("import only"),
     "net": _("net metering"),
 }
 
 HOLDS: Final[dict[str, Promise]] = {
-    "credit": _("credit"),
+    "credit": _("credit used up"),
     "overload": _("overload"),
     "safety": _("safety"),
-    "tamper": _("tampering"),
+    "tamper": _("tamper"),
     "vacant": _("vacant"),
-    "relay_test": _("a test of the switch"),
-    "request": _("the consumer's own request"),
-    "ended": _("the end of the connection"),
+    "relay_test": _("load switch test"),
+    "request": _("consumer's request"),
+    "ended": _("permanent disconnection"),
 }
 
 COMMANDS: Final[dict[str, Promise]] = {
-    "connect": _("Switch on"),
-    "disconnect": _("Switch off"),
+    "connect": _("Reconnect"),
+    "disconnect": _("Disconnect"),
     "read_object": _("Read a value"),
     "read_profile": _("Read a profile"),
     "read_nameplate": _("Read the nameplate"),
     "read_billing": _("Read the billing profile"),
-    "show_text": _("Show a text at the meter"),
+    "show_text": _("Show a text on the meter"),
     "set_clock": _("Set the clock"),
     "set_load_limit": _("Set the load limit"),
     "set_payment_mode": _("Set the payment mode"),
     "set_metering_mode": _("Set the metering mode"),
     "set_billing_day": _("Set the billing day"),
-    "write_balance": _("Show the balance at the meter"),
+    "write_balance": _("Show the balance on the meter"),
 }
 
 EVENTS: Final[dict[str, Promise]] = {
-    "-1": _("A push did not have the columns that are known of the meter; it is in quarantine"),
-    "-2": _("A push told of less apparent than active energy; it is in quarantine"),
+    "-1": _("Push quarantined: its columns differ from those recorded for the meter"),
+    "-2": _("Push quarantined: apparent energy is lower than active energy"),
     "101": _("Power failed"),
-    "102": _("Power came back"),
+    "102": _("Power restored"),
     "151": _("The clock was set"),
     "158": _("The load limit was set"),
     "159": _("The load limit was switched on"),
     "160": _("The load limit was switched off"),
-    "201": _("A magnet came"),
-    "202": _("The magnet went"),
-    "203": _("The neutral was disturbed"),
-    "204": _("The neutral was mended"),
+    "201": _("Magnet detected"),
+    "202": _("Magnet removed"),
+    "203": _("Neutral disturbed"),
+    "204": _("Neutral restored"),
     "211": _("The meter was set to postpaid"),
     "212": _("The meter was set to prepaid"),
-    "213": _("The meter was set to forward only"),
+    "213": _("The meter was set to import only"),
     "214": _("The meter was set to import and export"),
-    "215": _("More load than is allowed"),
-    "216": _("The load is allowed again"),
+    "215": _("Load above the limit"),
+    "216": _("Load back within the limit"),
     "251": _("The cover was opened"),
-    "301": _("The meter switched off"),
-    "302": _("The meter switched on"),
+    "301": _("The meter opened its load switch"),
+    "302": _("The meter closed its load switch"),
 }
 """Events by their code (IS 15959-1, event lists); what the head end tells of a meter is negative."""
 
 HISTORY_KINDS: Final[dict[str, Promise]] = {
     "operation": _("Operations"),
     "event": _("Meter events"),
-    "switch": _("Cuts and reconnections"),
+    "switch": _("Disconnections and reconnections"),
     "command": _("Other commands"),
     "decision": _("Decisions"),
     "payment": _("Payments"),
-    "notice": _("Messages"),
+    "notice": _("Notices"),
     "work": _("Work orders"),
 }
 
 NOTICE_STATES: Final[dict[str, Promise]] = {
     "requested": _("not sent yet"),
-    "sent": _("sent, no receipt yet"),
-    "unconfirmed": _("sent; whether it arrived is not known"),
+    "sent": _("sent, delivery not confirmed yet"),
+    "unconfirmed": _("sent, delivery unknown"),
     "delivered": _("delivered"),
     "failed": _("not delivered"),
 }
 
 OPERATIONS: Final[dict[str, Promise]] = {
     "approve_address_change": _("Approve a new sign-in address"),
-    "change_address": _("A confirmed sign-in address"),
-    "readdress": _("A colleague's address or name changed"),
-    "adoption": _("A meter on its wall taken over"),
-    "hanging": _("A network meter taken over"),
+    "change_address": _("New sign-in address confirmed"),
+    "readdress": _("Staff address or name changed"),
+    "adoption": _("Installed meter adopted"),
+    "hanging": _("Network meter adopted"),
     "new_connection": _("New connection"),
     "move_in": _("Move in"),
     "move_out": _("Move out"),
     "install_meter": _("Install a meter"),
-    "remove_meter": _("Take a meter away"),
+    "remove_meter": _("Remove a meter"),
     "exchange_meter": _("Exchange a meter"),
-    "correct_last_read": _("Correct a last read"),
-    "change_ratio": _("Change the transformers' ratio"),
+    "correct_last_read": _("Correct a last register read"),
+    "change_ratio": _("Change the transformer ratio"),
     "change_load": _("Change the sanctioned load"),
     "change_category": _("Change the category"),
     "change_policy": _("Change the policy"),
     "transfer_ownership": _("Transfer ownership"),
     "correct_consumer": _("Correct a person's data"),
-    "anonymise_consumer": _("Take away what names a person"),
-    "add_transformer": _("Put up a transformer"),
-    "move_node": _("Hang a node elsewhere"),
-    "move_service_point": _("Hang a connection elsewhere"),
+    "anonymise_consumer": _("Anonymise a consumer"),
+    "add_transformer": _("Add a transformer"),
+    "move_node": _("Move a node"),
+    "move_service_point": _("Move a service point"),
     "undo": _("Undo an operation"),
-    "swap_meters": _("Swap two meters back"),
-    "convert_to_prepaid": _("To prepaid"),
-    "convert_to_postpaid": _("To postpaid"),
-    "agree_instalments": _("Agree instalments of old dues"),
-    "end_instalments": _("End instalments of old dues"),
-    "record_dues_paid": _("Old dues are paid off"),
-    "record_letter": _("A letter was posted"),
-    "protect": _("Protect somebody's supply"),
+    "swap_meters": _("Correct two swapped meters"),
+    "convert_to_prepaid": _("Convert to prepaid"),
+    "convert_to_postpaid": _("Convert to postpaid"),
+    "agree_instalments": _("Agree on instalments for dues"),
+    "end_instalments": _("End an instalment plan"),
+    "record_dues_paid": _("Record dues as paid"),
+    "record_letter": _("Record a letter"),
+    "protect": _("Protect a consumer from disconnection"),
     "end_protection": _("End a protection"),
     "commission": _("Commission a meter"),
     "read_meters": _("Read meters now"),
-    "set_clocks": _("Set meters' clocks"),
+    "set_clocks": _("Set meter clocks"),
     "show_text": _("Show a text on displays"),
-    "change_keys": _("Give meters new keys"),
-    "test_relays": _("Test load switches (disconnects for a moment)"),
-    "cancel_meter_job": _("Cancel a job of meters"),
-    "record_commissioning": _("A meter was called and tested"),
-    "take_new_keys": _("A meter has proven new keys"),
-    "rewrap_keys": _("Keys are wrapped anew"),
-    "open_work_order": _("Send somebody"),
-    "assign_work_order": _("Give a work order to somebody"),
+    "change_keys": _("Change meter keys"),
+    "test_relays": _("Test load switches (short disconnection)"),
+    "cancel_meter_job": _("Cancel a meter job"),
+    "record_commissioning": _("Commissioning result recorded"),
+    "take_new_keys": _("Meter confirmed its new keys"),
+    "rewrap_keys": _("Keys re-encrypted"),
+    "open_work_order": _("Open a work order"),
+    "assign_work_order": _("Assign a work order"),
     "withdraw_work_order": _("Withdraw a work order"),
     "close_work_order": _("Close a work order"),
-    "note_difference": _("Write about a difference of payments"),
-    "close_difference": _("Close a difference of payments"),
-    "disconnect_temporarily": _("Disconnect for a time"),
-    "disconnect_permanently": _("Disconnect for good"),
+    "note_difference": _("Add a note to a payment difference"),
+    "close_difference": _("Close a payment difference"),
+    "disconnect_temporarily": _("Disconnect temporarily"),
+    "disconnect_permanently": _("Disconnect permanently"),
     "reconnect": _("Reconnect"),
-    "reopen_service_point": _("Open a connection again"),
-    "receive_devices": _("Meters delivered"),
+    "reopen_service_point": _("Reopen a service point"),
+    "receive_devices": _("Meters received"),
     "test_device": _("Test a meter"),
-    "issue_device": _("Give a meter to a fitter"),
-    "return_device": _("Bring a meter back to the store"),
+    "issue_device": _("Issue a meter to a fitter"),
+    "return_device": _("Return a meter to stock"),
     "scrap_device": _("Scrap a meter"),
-    "upsert_from_system": _("Taken over from an outside system"),
-    "employ": _("Employ somebody"),
-    "dismiss": _("End an employment"),
-    "issue_token": _("Give out a key"),
-    "revoke_token": _("Take back a key"),
+    "upsert_from_system": _("Updated from an external system"),
+    "employ": _("Add a staff member"),
+    "dismiss": _("End a staff role"),
+    "issue_token": _("Issue an API token"),
+    "revoke_token": _("Revoke an API token"),
 }
 
 _CHOICES: Final[dict[str, Promise]] = {
@@ -264,23 +266,23 @@ _CHOICES: Final[dict[str, Promise]] = {
     "check": _("check meter"),
     "generation": _("generation meter"),
     "source": _("source meter"),
-    "medical": _("somebody's life depends on it"),
-    "never_cut": _("never cut"),
+    "medical": _("life-supporting equipment"),
+    "never_cut": _("never disconnect"),
     "en": _("English"),
     "hi": _("Hindi"),
-    "arrears": _("set against old dues"),
+    "arrears": _("set off against dues"),
     "balance": _("to the balance"),
-    "keep": _("kept"),
-    "day": _("each day"),
-    "month": _("each month"),
-    "refund": _("paid out"),
-    "transfer": _("goes over"),
-    "instantaneous": _("values of this moment"),
-    "block": _("block load (intervals)"),
+    "keep": _("retained"),
+    "day": _("daily"),
+    "month": _("monthly"),
+    "refund": _("refunded"),
+    "transfer": _("transferred"),
+    "instantaneous": _("current values"),
+    "block": _("block load profile (intervals)"),
     "daily": _("daily registers"),
     "billing-profile": _("billing profile (closed periods)"),
-    "power-events": _("log of power failures"),
-    "tamper-events": _("logs of tampers and other events"),
+    "power-events": _("power failure log"),
+    "tamper-events": _("tamper and other event logs"),
     "nameplate": _("nameplate"),
     "owner": _("owner"),
     "member": _("household member"),
@@ -290,15 +292,15 @@ TASK_STATES: Final[dict[str, Promise]] = {
     "waiting": _("waiting"),
     "sent": _("sent"),
     "done": _("done"),
-    "refused": _("not asked"),
+    "refused": _("not queried"),
     "failed": _("failed"),
     "expired": _("expired"),
     "cancelled": _("cancelled"),
 }
 
 WORK_STATES: Final[dict[str, Promise]] = {
-    "open": _("waits for somebody"),
-    "assigned": _("given to a fitter"),
+    "open": _("open"),
+    "assigned": _("assigned"),
     "done": _("done"),
     "withdrawn": _("withdrawn"),
 }
@@ -312,7 +314,7 @@ PREMISES: Final[dict[str, Promise]] = {
     "tower": _("tower"),
     "complex": _("complex"),
     "common_area": _("common area"),
-    "network": _("place of the utility's own"),
+    "network": _("network premise"),
 }
 
 
@@ -359,8 +361,8 @@ def service(commissioned_at: datetime | None, taken_over_at: datetime | None) ->
     if commissioned_at is not None:
         return []
     if taken_over_at is None:
-        return [_("not commissioned yet: nothing is billed")]
-    return [_("taken over and not commissioned yet: what it pushes is not billed")]
+        return [_("not commissioned: its reads are not billed")]
+    return [_("adopted, not commissioned: its pushed reads are not billed")]
 
 
 def configuration(name: str) -> str:
@@ -382,7 +384,7 @@ def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
     """What a meter has told of itself; `own` are the names of its type's own events."""
     bit = bit_of(int(code))
     if bit is not None:
-        return _("Status bit %(bit)s, which its meter type does not list") % {"bit": bit}
+        return _("Status bit %(bit)s (not listed by the meter type)") % {"bit": bit}
     return own.get(int(code)) or words_for(EVENTS.get(code), _("Event %(code)s") % {"code": code})
 
 
@@ -398,7 +400,7 @@ def notice_state(name: str) -> str:
 
 def operation(kind: str) -> str:
     """What is done to the registry."""
-    return words_for(OPERATIONS.get(kind), kind).capitalize()
+    return words_for(OPERATIONS.get(kind), kind.capitalize())
 
 
 def work_state(name: str) -> str:

@@ -244,8 +244,7 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         since = datetime.fromisoformat(asked["unmetered_since"]).astimezone(zone())
         lines.append(
             _(
-                "No billing meter has hung here since %(day)s, and somebody has an agreement: what is used is "
-                "counted by nobody."
+                "No billing meter has been installed since %(day)s although an agreement is in force: consumption is not metered."
             )
             % {"day": formats.day(since.date())}
         )
@@ -253,9 +252,7 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         gone_at = datetime.fromisoformat(asked["unread_since"]).astimezone(zone())
         lines.append(
             _(
-                "The meter was taken away on %(day)s and nobody has read it: what it counted last is not charged, and "
-                "the account is not settled. Read its register, in the store or the laboratory; where nobody can, "
-                "have it estimated."
+                "The meter was removed on %(day)s without a register read: its last consumption is not charged, and the account is not settled. Read its register in the store or the laboratory; if it can no longer be read, have it estimated."
             )
             % {"day": formats.day(gone_at.date())}
         )
@@ -270,7 +267,7 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         )
     if "item" in asked:
         item, value = wording.configuration(asked["item"]), wording.configuration(str(asked["value"]))
-        lines.append(_("%(item)s is to be %(value)s") % {"item": item, "value": value})
+        lines.append(_("Set %(item)s to %(value)s") % {"item": item, "value": value})
     return lines
 
 
@@ -278,7 +275,7 @@ def _assignee(order: WorkOrderRow, caller: Caller) -> str:
     if order.assignee_id is None:
         return ""
     if order.assignee_id == caller.user_id:
-        return _("yours")
+        return _("assigned to you")
     actor = f"user {order.assignee_id}"
     return names_of([actor]).get(actor, "")
 

@@ -25,7 +25,7 @@ TITLES = (
     gettext_noop("Recharge"),
     gettext_noop("Reversal"),
     gettext_noop("Adjustment"),
-    gettext_noop("Old dues"),
+    gettext_noop("Dues"),
     gettext_noop("Instalment of old dues"),
     gettext_noop("Set apart"),
     gettext_noop("Deposit"),

@@ -47,26 +47,26 @@ _ALL: Final = (
     Action(
         "cut-feeder",
         "feeder",
-        _("Cut"),
-        _("Feeder %(target)s is without grid."),
+        _("Cut power"),
+        _("Feeder %(target)s has no power."),
         _(
-            "Its houses go dark at once. Each meter sends a last gasp with what is left in its capacitor, and answers nothing after that."
+            "Its houses lose power at once. Each meter sends a last gasp from its capacitor and then stops communicating."
         ),
         _(
-            "An outage is known zero energy and no gap to estimate. Nobody is cut for credit because a meter is silent: that needs fresh readings."
+            "During an outage the energy is zero; nothing is estimated. A meter that does not communicate is no reason for a disconnection: that needs recent reads."
         ),
         _feeder("cut"),
     ),
     Action(
         "restore-feeder",
         "feeder",
-        _("Restore"),
-        _("Feeder %(target)s has grid again."),
+        _("Restore power"),
+        _("Feeder %(target)s has power again."),
         _(
-            "Light returns where the switch is closed. The meters dial the head end, each in its own time, and send their first breath."
+            "Power returns where the load switch is closed. The meters connect to the head end one after another and report power restoration."
         ),
         _(
-            "What was due meanwhile is pulled from the meters' own memory. Reconnections that wait are staggered per transformer."
+            "Missing reads are pulled from the meters' memory. Pending reconnections are staggered per transformer."
         ),
         _feeder("restore"),
         undoes=True,
@@ -77,11 +77,9 @@ _ALL: Final = (
         _("Open the cover"),
         _("The cover of meter %(target)s is open."),
         _(
-            "The meter logs event 251 and pushes an alert at once; its display says COVER as long as it lasts."
+            "The meter logs event 251 and pushes an alert at once; its display shows COVER while the cover is open."
         ),
-        _(
-            "A tamper is an event of its own and changes no reading. Billing goes on, and nobody is cut by an alert."
-        ),
+        _("A tamper event changes no read. Billing continues, and an alert disconnects no supply."),
         _house("tamper", switch="cover", on=True),
     ),
     Action(
@@ -89,29 +87,31 @@ _ALL: Final = (
         "house",
         _("Close the cover"),
         _("The cover of meter %(target)s is closed."),
-        _("The display stops saying COVER. The event stays in the meter's log and in the line of time."),
-        _("What a meter has once told is never taken back."),
+        _("The display stops showing COVER. The event stays in the meter's log and in the history."),
+        _("Recorded meter data are never deleted."),
         _house("tamper", switch="cover", on=False),
         undoes=True,
     ),
     Action(
         "hook",
         "house",
-        _("Hook a wire past the meter"),
-        _("A wire that draws 2 kW passes meter %(target)s."),
+        _("Connect a bypass wire"),
+        _("A bypass wire draws 2 kW past meter %(target)s."),
         _(
-            "The house's meter does not see it, the transformer's meter does: its loss grows with the next closed interval, and its row turns red beyond the limit."
+            "The house's meter does not measure it, the transformer's meter does: the transformer's loss grows with the next complete interval, and its row turns red above the limit."
         ),
-        _("A loss is a transformer's, never a house's: it sends somebody to look and accuses nobody."),
+        _(
+            "A loss belongs to the transformer, not to a house: it opens a work order and accuses no consumer."
+        ),
         _house("hook", watts=HOOK_W),
     ),
     Action(
         "unhook",
         "house",
-        _("Take the wire off"),
-        _("The wire past meter %(target)s is gone."),
-        _("The loss of its transformer falls again with the next closed intervals."),
-        _("The intervals with the wire keep their loss: what was measured stays."),
+        _("Remove the wire"),
+        _("The bypass wire at meter %(target)s is removed."),
+        _("The transformer's loss falls with the next complete intervals."),
+        _("The intervals with the wire keep their loss: measured values are not changed."),
         _house("hook", watts=0),
         undoes=True,
     ),
@@ -119,22 +119,22 @@ _ALL: Final = (
         "weld",
         "house",
         _("Weld the relay"),
-        _("The contacts of meter %(target)s hold, whatever they are told."),
+        _("The relay contacts of meter %(target)s are welded: no command opens them."),
         _(
-            "Nothing, until this house is cut. Then the meter will say it is open, the light will stay, and its register will go on counting."
+            "Nothing until this house is disconnected. Then the meter reports an open relay, the power stays on, and the register keeps advancing."
         ),
         _(
-            "A register that advances over two reads after a confirmed cut opens a work order: no success, and not yet theft."
+            "A register that advances over two reads after a confirmed disconnection opens a work order: the disconnection has not succeeded, and theft is not yet proven."
         ),
         _house("weld", on=True),
     ),
     Action(
         "mend",
         "house",
-        _("Mend the relay"),
-        _("The contacts of meter %(target)s move again."),
-        _("The switch does what it was told last."),
-        _("The work order stays open until somebody closes it."),
+        _("Repair the relay"),
+        _("The relay of meter %(target)s works again."),
+        _("The relay carries out the last command."),
+        _("The work order stays open until an operator closes it."),
         _house("weld", on=False),
         undoes=True,
     ),
@@ -143,55 +143,55 @@ _ALL: Final = (
         "house",
         _("Press the button at the meter"),
         _("The button of meter %(target)s was pressed."),
-        _("Where the switch was ready for reconnection, the light returns. Elsewhere nothing happens."),
-        _("A supply that waits for a hand is shown as waiting, never as reconnected."),
+        _("If the meter was ready for reconnection, power returns. Otherwise nothing happens."),
+        _("A supply that waits for the button is shown as waiting, never as reconnected."),
         _house("press"),
     ),
     Action(
         "lose-house",
         "house",
-        _("Lose its link"),
-        _("Nothing passes to or from meter %(target)s for an hour of business time."),
+        _("Break communication"),
+        _("Meter %(target)s does not communicate for one hour of town time."),
         _(
-            "Its readings stop here. Pay for it now, if it is dark: the reconnection waits and says when it tries again."
+            "Its reads stop. If it is disconnected, pay for it now: the reconnection stays pending and shows its next attempt."
         ),
         _(
-            "A command is tried again with growing pauses until it expires, and only the meter's own state, read back, confirms it."
+            "A command is retried at growing intervals until it expires; only the state read back from the meter confirms it."
         ),
         _house("unreachable", minutes=LOST_MINUTES),
     ),
     Action(
         "find-house",
         "house",
-        _("Give its link back"),
-        _("Meter %(target)s can be reached again."),
-        _("It dials within seconds; what waited for it is sent, and the missing intervals are pulled."),
-        _("Whatever comes twice is stored once."),
+        _("Restore communication"),
+        _("Meter %(target)s communicates again."),
+        _("It connects within seconds; pending commands are sent, and missing intervals are pulled."),
+        _("Data received twice are stored once."),
         _house("reachable"),
         undoes=True,
     ),
     Action(
         "silence-gateway",
         "town",
-        _("Silence the payment gateway"),
-        _("The payment gateway answers nobody and calls nobody."),
+        _("Stop the payment gateway"),
+        _("The payment gateway neither answers nor sends webhooks."),
         _(
-            "Who wants to pay is told to try later. After a while payments count as unwell, and cuts are suspended."
+            "Consumers who pay are asked to try later. After a while payments count as failing, and disconnections are suspended."
         ),
         _(
-            "Nobody is cut while paying is impossible. What was paid before is asked for once the gateway speaks again, and credited once."
+            "No supply is disconnected while payments are impossible. Earlier payments are queried when the gateway answers again, and credited once."
         ),
         lambda _target: control.request("gateway", what="silence"),
     ),
     Action(
         "speak-gateway",
         "town",
-        _("Let the gateway speak"),
-        _("The payment gateway speaks again."),
+        _("Start the payment gateway"),
+        _("The payment gateway answers again."),
         _(
-            "Held-back calls arrive in a burst, some of them twice. Whoever has paid is credited and gets light."
+            "Delayed webhooks arrive in a burst, some of them twice. Payments are credited and supplies reconnected."
         ),
-        _("A payment's own key makes it one credit, however often and in whatever order it is told."),
+        _("Each payment's key makes it one credit, however often and in whatever order it is reported."),
         lambda _target: control.request("gateway", what="speak"),
         undoes=True,
     ),
@@ -199,10 +199,12 @@ _ALL: Final = (
         "kill-headend",
         "town",
         _("Kill the head end"),
-        _("The head end was killed in the middle of its work."),
-        _("All links break. Within seconds it is started again and the meters dial, one after the other."),
+        _("The head end was killed while working."),
         _(
-            "What it had accepted lies in the broker, what it had not is pulled from the meters. No counter is used twice, and no command is carried out twice."
+            "All connections break. Within seconds the head end restarts and the meters connect one after another."
+        ),
+        _(
+            "Accepted data are in the broker; missing data are pulled from the meters. No invocation counter is used twice, and no command is carried out twice."
         ),
         lambda _target: control.request("kill", name="headend"),
     ),
@@ -210,29 +212,31 @@ _ALL: Final = (
         "kill-pipeline",
         "town",
         _("Kill the pipeline"),
-        _("The pipeline was killed in the middle of its work."),
-        _("Balances stand still for a moment; readings wait in the broker and are caught up."),
-        _("Rows and position move in one transaction: nothing is rated, credited or ordered twice."),
+        _("The pipeline was killed while working."),
+        _("Balances pause for a moment; reads queue in the broker and are processed afterwards."),
+        _(
+            "Results and stream position are stored in one transaction: nothing is rated, credited or ordered twice."
+        ),
         lambda _target: control.request("kill", name="pipeline"),
     ),
     Action(
         "lose-network",
         "town",
-        _("Lose the network"),
-        _("No meter can be reached for an hour of business time."),
-        _("Every link breaks and readings stop. After a while collection counts as unwell."),
+        _("Break the network"),
+        _("No meter communicates for one hour of town time."),
+        _("Every connection breaks and reads stop. After a while reading collection counts as failing."),
         _(
-            "Nobody is cut on old readings. Meters keep their blocks for weeks; everything is pulled when they are back."
+            "No supply is disconnected on old reads. Meters store their load profile for weeks; missing intervals are pulled when they are back."
         ),
         _all("unreachable", minutes=LOST_MINUTES),
     ),
     Action(
         "find-network",
         "town",
-        _("Give the network back"),
-        _("All meters can be reached again."),
-        _("They dial, each in its own time, and the gaps fill."),
-        _("Late readings move the days they belong to, never today's."),
+        _("Restore the network"),
+        _("All meters communicate again."),
+        _("They connect one after another, and missing intervals are filled."),
+        _("Late reads change the day they belong to, never today."),
         _all("reachable"),
         undoes=True,
     ),

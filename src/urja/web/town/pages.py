@@ -110,16 +110,16 @@ def _power(seen: Mapping[str, Any]) -> str:
 
 def _why(seen: Mapping[str, Any], standing: AccountStanding | None) -> str:
     if not seen:
-        return _("nobody knows")
+        return _("unknown")
     if not seen["powered"]:
-        return _("no grid")
+        return _("no power")
     if not seen["lit"]:
         return _switch_state(seen)
-    return words.account_state(standing.standing) if standing else _("lit")
+    return words.account_state(standing.standing) if standing else _("powered")
 
 
 def _switch_state(seen: Mapping[str, Any]) -> str:
-    return _("waits for a hand") if seen["control_state"] == 2 else _("switched off")
+    return _("press the button") if seen["control_state"] == 2 else _("disconnected")
 
 
 def _marks(seen: Mapping[str, Any]) -> list[str]:
@@ -127,10 +127,10 @@ def _marks(seen: Mapping[str, Any]) -> list[str]:
     if not seen:
         return []
     marks = [
-        (bool(seen["hook_w"]), _("wire")),
+        (bool(seen["hook_w"]), _("bypass wire")),
         (bool(seen["tampers"]), _("tamper")),
-        (bool(seen["welded"]), _("welded")),
-        (not seen["reachable"], _("no link")),
+        (bool(seen["welded"]), _("welded relay")),
+        (not seen["reachable"], _("no communication")),
         (bool(seen["exporting_w"]), _("solar")),
     ]
     return [word for applies, word in marks if applies]
@@ -164,16 +164,16 @@ class Feeder:
 
 
 def _transformer_title(code: str) -> str:
-    return _("Transformer %(code)s") % {"code": code} if code else _("Without a known transformer")
+    return _("Transformer %(code)s") % {"code": code} if code else _("No transformer recorded")
 
 
 def _loss(balance: TransformerBalance | None) -> tuple[str, str, bool]:
     if balance is None or not balance.metered:
-        return _("not metered"), _("It has no meter of its own."), False
+        return _("not metered"), _("It has no meter."), False
     percent = balance.loss_percent
     if percent is None or balance.known_to_at is None:
-        return _("not known yet"), _("An interval counts once every meter on it has reported."), False
-    detail = _("%(consumed)s of %(supplied)s kWh reached a meter, up to %(time)s") % {
+        return _("not known yet"), _("An interval is counted once all its meters have reported."), False
+    detail = _("%(consumed)s of %(supplied)s kWh metered, up to %(time)s") % {
         "consumed": formats.kilowatt_hours(balance.consumed_wh),
         "supplied": formats.kilowatt_hours(balance.supplied_wh),
         "time": formats.clock_time(balance.known_to_at.astimezone(zone())),
@@ -212,7 +212,7 @@ def _feeders(houses: Iterable[Supply], world: World, now: datetime) -> list[Feed
                 for house in of_transformer
             ]
             rows.append(_row(code, tiles, balances.get(code), world.transformers.get(code, {})))
-        title = _("Feeder %(name)s") % {"name": feeder} if feeder else _("Without a feeder")
+        title = _("Feeder %(name)s") % {"name": feeder} if feeder else _("No feeder recorded")
         found.append(Feeder(feeder, title, rows))
     return found
 
@@ -265,20 +265,20 @@ def _ring(
             "meters",
             _("Meters"),
             f"{status['linked']}/{status['meters']}" if status else "?",
-            _("on line"),
+            _("connected"),
             ill=bool(status) and status["linked"] < status["meters"],
         ),
-        _process("headend", _("Head end"), world, _("takes what they send")),
+        _process("headend", _("Head end"), world, _("receives meter data")),
         _process("pipeline", _("Pipeline"), world, _readings_note(figures.readings_at)),
         loop_picture.Station(
             "ledger",
             _("Ledger"),
             formats.number(figures.postings),
-            _("postings, %(energy)s") % {"energy": formats.energy(figures.energy_wh // 100 * 100)},
+            _("entries, %(energy)s") % {"energy": formats.energy(figures.energy_wh // 100 * 100)},
         ),
         loop_picture.Station(
             "page",
-            _("Page"),
+            _("Balances"),
             formats.money(figures.balance_minor),
             ngettext("on %(n)d account", "on %(n)d accounts", len(tiles)) % {"n": len(tiles)},
         ),
@@ -293,9 +293,9 @@ def _ring(
             "command",
             _("Command"),
             str(figures.under_way),
-            _("under way, %(n)d done today") % {"n": figures.carried_out},
+            _("in progress, %(n)d done today") % {"n": figures.carried_out},
         ),
-        loop_picture.Station("relay", _("Relay"), _("%(n)d lit") % {"n": lit}, _relay_note(dark, lit_ms)),
+        loop_picture.Station("relay", _("Relay"), _("%(n)d powered") % {"n": lit}, _relay_note(dark, lit_ms)),
     ]
 
 
@@ -304,7 +304,7 @@ def _process(name: str, title: str, world: World, note: str) -> loop_picture.Sta
     if child is None:
         return loop_picture.Station(name, title, "?", note)
     runs = child["state"] == "ready"
-    figure = _("runs") if runs else _("starts again")
+    figure = _("running") if runs else _("restarting")
     if child["restarts"]:
         note = ngettext("killed %(n)d time", "killed %(n)d times", child["restarts"]) % {
             "n": child["restarts"]
@@ -320,14 +320,14 @@ def _readings_note(readings_at: datetime | None) -> str:
 
 def _gateway_note(silence: str, payments: int) -> str:
     if silence in {"webhooks", "everything"}:
-        return _("the gateway is silent")
+        return _("gateway not answering")
     return ngettext("%(n)d payment today", "%(n)d payments today", payments) % {"n": payments}
 
 
 def _relay_note(dark: int, lit_ms: list[int]) -> str:
     if lit_ms:
-        return _("%(n)d dark; paid to lit %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
-    return _("%(n)d dark") % {"n": dark}
+        return _("%(n)d without; payment to power %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
+    return _("%(n)d without power") % {"n": dark}
 
 
 def seconds(milliseconds: float) -> str:
@@ -354,7 +354,7 @@ def town(now: datetime) -> TownPage:
     world = read_world()
     feeders = _feeders(supplies(now), world, now)
     stations = _ring(feeders, world, now, supply.paid_to_reconnected_wall_ms(now - timedelta(days=1)))
-    title = _("The loop, from the meters round to the light")
+    title = _("The chain, from meter reading to reconnection")
     return TownPage(
         now=formats.moment(now, now.date()),
         away=world.away,
@@ -444,17 +444,17 @@ def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not seen:
         return []
     return [
-        (_("Draws now"), _kilowatts(seen["active_w"] - seen["exporting_w"])),
+        (_("Load now"), _kilowatts(seen["active_w"] - seen["exporting_w"])),
         (_("Register"), formats.energy(seen["register_wh"])),
-        (_("Switch"), _("closed") if seen["output"] else _switch_state(seen)),
-        (_("Link"), _link(seen)),
+        (_("Load switch"), _("closed") if seen["output"] else _switch_state(seen)),
+        (_("Communication"), _link(seen)),
     ]
 
 
 def _link(seen: Mapping[str, Any]) -> str:
     if not seen["reachable"]:
-        return _("out of reach")
-    return _("on line") if seen["linked"] else _("dials")
+        return _("unreachable")
+    return _("connected") if seen["linked"] else _("connecting")
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def _live_response(
 def _done(request: HttpRequest) -> dict[str, str] | None:
     """What was just done, what is to be seen next and how the system holds; or that it was refused."""
     if refused := request.GET.get("refused"):
-        return {"refused": _("That was not carried out: %(why)s") % {"why": refused}}
+        return {"refused": _("Not carried out: %(why)s") % {"why": refused}}
     action = ACTIONS.get(request.GET.get("done", ""))
     if action is None:
         return None

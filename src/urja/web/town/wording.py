@@ -13,57 +13,57 @@ from urja.web.shared import formats
 
 EVENTS: Final[dict[str, Promise]] = {
     "101": gettext_lazy("Power failed"),
-    "102": gettext_lazy("Power is back"),
-    "201": gettext_lazy("A magnet is near the meter"),
-    "202": gettext_lazy("The magnet is gone"),
-    "203": gettext_lazy("The neutral is disturbed"),
-    "204": gettext_lazy("The neutral is well again"),
-    "215": gettext_lazy("Overload"),
-    "216": gettext_lazy("The overload is over"),
-    "251": gettext_lazy("The meter's cover was opened"),
-    "301": gettext_lazy("The meter has opened its switch"),
-    "302": gettext_lazy("The meter has closed its switch"),
+    "102": gettext_lazy("Power restored"),
+    "201": gettext_lazy("Magnet detected"),
+    "202": gettext_lazy("Magnet removed"),
+    "203": gettext_lazy("Neutral disturbed"),
+    "204": gettext_lazy("Neutral restored"),
+    "215": gettext_lazy("Load above the limit"),
+    "216": gettext_lazy("Load back within the limit"),
+    "251": gettext_lazy("The cover was opened"),
+    "301": gettext_lazy("The meter opened its load switch"),
+    "302": gettext_lazy("The meter closed its load switch"),
 }
 """Event codes of IS 15959 that mean something in a street; any other is named by its number."""
 
 ORDERS: Final[dict[str, Promise]] = {
     "connect": gettext_lazy("Reconnection ordered"),
-    "disconnect": gettext_lazy("Cut ordered"),
-    "write_balance": gettext_lazy("Balance on its way to the meter's display"),
+    "disconnect": gettext_lazy("Disconnection ordered"),
+    "write_balance": gettext_lazy("Balance sent to the meter's display"),
 }
 
 OUTCOMES: Final[dict[tuple[str, str], Promise]] = {
-    ("connect", "confirmed"): gettext_lazy("Reconnected: the meter itself says so"),
-    ("connect", "connected_load_unproven"): gettext_lazy("Reconnected, no load seen yet"),
-    ("connect", "waiting_for_person"): gettext_lazy("Ready: somebody must press the button at the meter"),
-    ("connect", "expired"): gettext_lazy("The reconnection has expired"),
-    ("connect", "failed"): gettext_lazy("The reconnection has failed"),
-    ("connect", "superseded"): gettext_lazy("The reconnection was replaced by a newer order"),
-    ("disconnect", "confirmed"): gettext_lazy("Cut: the meter itself says so"),
-    ("disconnect", "expired"): gettext_lazy("The cut has expired"),
-    ("disconnect", "failed"): gettext_lazy("The cut has failed"),
-    ("disconnect", "superseded"): gettext_lazy("The cut was called back"),
-    ("write_balance", "confirmed"): gettext_lazy("The display shows the balance"),
+    ("connect", "confirmed"): gettext_lazy("Reconnected, confirmed by the meter"),
+    ("connect", "connected_load_unproven"): gettext_lazy("Reconnected, no load yet"),
+    ("connect", "waiting_for_person"): gettext_lazy("Ready: press the button at the meter"),
+    ("connect", "expired"): gettext_lazy("Reconnection expired"),
+    ("connect", "failed"): gettext_lazy("Reconnection failed"),
+    ("connect", "superseded"): gettext_lazy("Reconnection replaced by a newer order"),
+    ("disconnect", "confirmed"): gettext_lazy("Disconnected, confirmed by the meter"),
+    ("disconnect", "expired"): gettext_lazy("Disconnection expired"),
+    ("disconnect", "failed"): gettext_lazy("Disconnection failed"),
+    ("disconnect", "superseded"): gettext_lazy("Disconnection withdrawn"),
+    ("write_balance", "confirmed"): gettext_lazy("Balance shown on the display"),
 }
 
 NOTICES: Final[dict[str, Promise]] = {
-    "requested": gettext_lazy("A message is written"),
-    "sent": gettext_lazy("A message is on its way"),
-    "delivered": gettext_lazy("A message was delivered"),
-    "failed": gettext_lazy("A message could not be delivered"),
+    "requested": gettext_lazy("Notice created"),
+    "sent": gettext_lazy("Notice sent"),
+    "delivered": gettext_lazy("Notice delivered"),
+    "failed": gettext_lazy("Notice not delivered"),
 }
 
 
 NOTICE_KINDS: Final[dict[str, Promise]] = {
-    "low": gettext_lazy("credit is low"),
-    "days": gettext_lazy("credit is low"),
-    "below": gettext_lazy("credit is low"),
-    "zero": gettext_lazy("credit is used up"),
-    "cut": gettext_lazy("a cut is near"),
+    "low": gettext_lazy("low credit"),
+    "days": gettext_lazy("low credit"),
+    "below": gettext_lazy("low credit"),
+    "zero": gettext_lazy("credit used up"),
+    "cut": gettext_lazy("disconnection due"),
     "recharge": gettext_lazy("payment received"),
-    "lit": gettext_lazy("the light is back"),
+    "lit": gettext_lazy("reconnected"),
     "press": gettext_lazy("press the button"),
-    "dues": gettext_lazy("old dues are paid"),
+    "dues": gettext_lazy("dues paid"),
 }
 """What a notice is about, by its kind up to the first hyphen."""
 

@@ -1,1 +1,1 @@
-"""Who may sign in and what they may do: staff, roles, access to accounts, keys to the API."""
+"""Identities: who may sign in and what they may do. Staff, roles, access to accounts, tokens of the API."""

@@ -1,4 +1,4 @@
-"""Steps of a change of the address that somebody signs in with: what was brought, mailed and told, and its end."""
+"""Changes of the e-mail address that a person signs in with, step by step: words mailed, answered, notified, ended."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -16,7 +16,7 @@ _WAITING = AddressChangeState.WAITING
 
 
 def apply_answers(now: datetime, limit: int) -> int:
-    """Judge the words that were brought; how many."""
+    """Apply the words that people brought from mails about a change of address; return how many there were."""
     with transaction.atomic():
         answers = list(AddressAnswer.objects.order_by("id")[:limit])
         for answer in answers:
@@ -41,28 +41,28 @@ def _judge(digest: bytes, now: datetime) -> None:
 
 
 def open_changes() -> list[AddressChange]:
-    """The changes that wait, in their order."""
+    """Return the changes that are not decided yet, the oldest first."""
     return list(AddressChange.objects.filter(state=_WAITING).order_by("id"))
 
 
 def end(change_id: int, state: AddressChangeState, now: datetime) -> None:
-    """A change that waits comes to its end."""
+    """Move an undecided change to a final state."""
     AddressChange.objects.filter(id=change_id, state=_WAITING).update(state=state, ended_at=now)
 
 
 def pending_mails(limit: int) -> list[AddressChange]:
-    """The changes whose words were not mailed yet, with the person."""
+    """Return undecided changes whose words are not mailed yet, with the person."""
     return list(_with_person().filter(state=_WAITING, mailed_at=None)[:limit])
 
 
 def pending_approval_notices(limit: int) -> list[AddressChange]:
-    """The changes whose approval the old address was not told of yet, with the person."""
+    """Return undecided changes whose approval the old address was not notified of yet, with the person."""
     approved = _with_person().filter(state=_WAITING, approved_at__isnull=False, approval_told_at=None)
     return list(approved[:limit])
 
 
 def pending_end_notices(limit: int) -> list[AddressChange]:
-    """The changes that were done and whose addresses were not told yet, with the person."""
+    """Return completed changes whose addresses were not notified yet, with the person."""
     return list(_with_person().filter(state=AddressChangeState.DONE, end_told_at=None)[:limit])
 
 
@@ -71,7 +71,7 @@ def _with_person() -> QuerySet[AddressChange]:
 
 
 def store_word_digests(change_id: int, *, new: str, old: str, refusal: str) -> None:
-    """Keep the digests of the words that confirm or refuse a change."""
+    """Store the SHA-256 digests of the words that confirm or refuse a change."""
     AddressChange.objects.filter(id=change_id).update(
         new_digest=sha256(new.encode()).digest(),
         old_digest=sha256(old.encode()).digest(),
@@ -80,15 +80,15 @@ def store_word_digests(change_id: int, *, new: str, old: str, refusal: str) -> N
 
 
 def record_mailed(change_id: int, now: datetime) -> None:
-    """Both addresses have their words."""
+    """Record that both addresses were sent their words."""
     AddressChange.objects.filter(id=change_id).update(mailed_at=now)
 
 
 def record_approval_notice(change_id: int, now: datetime) -> None:
-    """The old address was told of the approval."""
+    """Record that the old address was notified of the approval."""
     AddressChange.objects.filter(id=change_id).update(approval_told_at=now)
 
 
 def record_end_notice(change_id: int, now: datetime) -> None:
-    """The addresses were told that the change is done."""
+    """Record that both addresses were notified that the change is complete."""
     AddressChange.objects.filter(id=change_id).update(end_told_at=now)

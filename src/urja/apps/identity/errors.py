@@ -1,11 +1,11 @@
-"""What a caller may not do, or cannot see."""
+"""Errors of callers: a missing right, or an object outside their area."""
 
 from urja.apps.journal.errors import RegistryError
 from urja.base.sentences import Sentence
 
 
 class NotAllowedError(RegistryError):
-    """No role of the caller may do that, or the key's scopes do not reach so far; `says` says which."""
+    """An act that no role of the caller or no scope of the token allows; `says` is the sentence for them."""
 
     def __init__(self, says: Sentence) -> None:
         super().__init__(says)
@@ -13,4 +13,4 @@ class NotAllowedError(RegistryError):
 
 
 class OutOfAreaError(RegistryError):
-    """The thing is not where the caller may: to them it does not exist."""
+    """An object outside the caller's area. For them it does not exist: the answer is the same as for a wrong number."""

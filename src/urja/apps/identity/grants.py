@@ -1,6 +1,6 @@
-"""Rights of each PostgreSQL role on this app's tables, and the pipeline's on those of signing in.
+"""Rights of each PostgreSQL role on the tables of identities, and the pipeline's on those of signing in.
 
-The web shows who may do what and notes what happens at the door; operations of the pipeline give rights and take them.
+The web reads who may do what and records sign-in events. Operations of the pipeline grant and revoke rights.
 """
 
 _PUBLIC = "identity_account_access, identity_employment"
@@ -8,25 +8,25 @@ _PUBLIC = "identity_account_access, identity_employment"
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_PUBLIC} TO urja_web",
-        # What a key may is not the web's to say; when it was used last is.
+        # By column: the web records when a token was used, and cannot change what it may do.
         "GRANT SELECT, UPDATE (last_used_at) ON identity_token TO urja_web",
         "GRANT SELECT, INSERT ON identity_personal_read TO urja_web",
-        # What happens at the door is added by the web and removed by it never; its limits are counted by it.
+        # No UPDATE and no DELETE: limits are counted by these rows, and a stolen web must not reset them.
         (
             "GRANT SELECT, INSERT (at, kind, user_id, address_digest, ip, network, device_digest) ON identity_sign_in"
             " TO urja_web"
         ),
         "GRANT USAGE ON SEQUENCE identity_sign_in_id_seq TO urja_web",
-        # What somebody brings from a mail, as it came; which addresses change, and by which words, is not shown.
+        # The web stores the word from a mail unverified. It cannot read which addresses change, nor by which words.
         "GRANT INSERT (word, received_at), SELECT (id) ON identity_address_answer TO urja_web",
         "GRANT USAGE ON SEQUENCE identity_address_answer_id_seq TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_PUBLIC} TO urja_pipeline",
         "GRANT SELECT (id, username, email, is_active) ON auth_user TO urja_pipeline",
-        # Who moves in signs in with the address that they gave.
+        # A consumer who moves in signs in with the address that they gave.
         "GRANT INSERT ON auth_user TO urja_pipeline",
-        # A person's e-mail address is what they sign in with: it is corrected here too.
+        # A person signs in with their e-mail address, so that a corrected address is changed here as well.
         "GRANT UPDATE (username, email, first_name) ON auth_user TO urja_pipeline",
         "GRANT SELECT (user_id), DELETE ON account_emailaddress TO urja_pipeline",
         "GRANT SELECT, INSERT, UPDATE ON identity_address_change TO urja_pipeline",

@@ -1,4 +1,4 @@
-"""What people are to an account and to the utility, what happens when they sign in, and how far a new address has come."""
+"""Roles of people for accounts and for the utility, sign-in events, and states of address changes."""
 
 from datetime import datetime
 from typing import Protocol
@@ -9,31 +9,31 @@ from urja.apps.people.kinds import Person
 
 
 class AddressChangeState(TextChoices):
-    """How far a change of the address that somebody signs in with has come."""
+    """State of a change of the address that a person signs in with. All but the first are final."""
 
     WAITING = "waiting"
     DONE = "done"
     REFUSED = "refused"
-    """By whoever reads the old address."""
+    """By the reader of the old address."""
     WITHDRAWN = "withdrawn"
-    """Another one was asked for, or what asked for it was undone."""
+    """Another change was requested, or the operation that requested it was undone."""
     EXPIRED = "expired"
     IMPOSSIBLE = "impossible"
-    """When it was confirmed it could not be done any more, such as where somebody else has the address by now."""
+    """Confirmed, but no longer possible, for instance because another person has the address by now."""
 
 
 class AccessRole(TextChoices):
-    """What a person is to an account."""
+    """A person's role for an account."""
 
     OWNER = "owner"
     MEMBER = "member"
 
 
 class StaffRole(TextChoices):
-    """What somebody is employed as. Consumers and household members have `AccountAccess` instead."""
+    """A role of the utility's staff. Consumers and household members have `AccountAccess` instead."""
 
     SECRETARY = "secretary"
-    """Of a society: sees totals, not load curves."""
+    """Of a society: sees its totals, no load curves."""
     CLERK = "clerk"
     FIELD_ENGINEER = "field_engineer"
     CONTROL_ROOM = "control_room"
@@ -43,13 +43,13 @@ class StaffRole(TextChoices):
 
 
 class SignInKind(TextChoices):
-    """What happened at the door."""
+    """What happened at a sign-in."""
 
     ASKED = "asked"
-    """A code was asked for; one is sent where somebody has the address."""
+    """A code was requested. It is sent only where the address has an account."""
     WRONG_CODE = "wrong_code"
     LIMITED = "limited"
-    """Too much was asked for from there: nothing was sent."""
+    """Too many requests from there: nothing was sent."""
     SIGNED_IN = "signed_in"
     SECOND_FACTOR_FAILED = "second_factor_failed"
     FACTOR_ADDED = "factor_added"

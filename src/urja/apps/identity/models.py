@@ -1,4 +1,4 @@
-"""Who signs in and what they may: employments, access to accounts, keys to the API, changes of addresses, sign-ins and reads of personal data."""
+"""Staff, access to accounts, tokens of the API, changes of addresses, sign-in events, and reads of personal data."""
 
 from typing import ClassVar
 
@@ -11,9 +11,9 @@ from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
 
 
 class AddressChange(models.Model):
-    """A new address to sign in with. Until it is confirmed the old one stays.
+    """A change of the address that a user signs in with. The old address stays until the new one is confirmed.
 
-    Of the words that are sent to both addresses only the digests (SHA-256) are kept.
+    Both addresses are sent words that confirm or refuse it; only their SHA-256 digests are stored.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -22,9 +22,9 @@ class AddressChange(models.Model):
     old_email = models.CharField(max_length=254)
     new_email = models.CharField(max_length=254)
     system = models.CharField(max_length=32, blank=True, default="")
-    """The outside system that asked for it; empty for our own people."""
+    """The outside system that requested it; empty where a person did."""
     of_staff = models.BooleanField(default=False)
-    """Asked for by a command on the machine itself, which alone changes a staff identity."""
+    """Whether a command on the machine itself requested it: only such a command changes a staff identity."""
     asked_at = models.DateTimeField()
     asked_by = models.CharField(max_length=100)
     operation_id = models.BigIntegerField()
@@ -38,7 +38,7 @@ class AddressChange(models.Model):
     approved_at = models.DateTimeField(null=True)
     approved_by = models.CharField(max_length=100, blank=True, default="")
     approval_counts_from = models.DateTimeField(null=True)
-    """From then on the approval stands for the old address."""
+    """From then on the approval takes the place of a confirmation by the old address."""
     approval_told_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_told_at = models.DateTimeField(null=True)
@@ -58,7 +58,7 @@ class AddressChange(models.Model):
 
 
 class AddressAnswer(models.Model):
-    """A word that somebody brought from a mail: the web writes it down as it came, the pipeline judges it."""
+    """A word from a mail, as a person brought it. The web stores it unverified; the pipeline judges it."""
 
     word = models.CharField(max_length=64)
     received_at = models.DateTimeField()
@@ -71,7 +71,7 @@ class AddressAnswer(models.Model):
 
 
 class AccountAccess(Recorded):
-    """A person who may see an account. They sign in, and are written to, as the person says."""
+    """A person who may see an account. Their sign-in and contact addresses are those of the person."""
 
     id = models.BigIntegerField(primary_key=True)
     person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="accesses")
@@ -89,7 +89,7 @@ class AccountAccess(Recorded):
 
 
 class Employment(Period):
-    """Somebody's role for a time, everywhere or in one area: a node of the administration, or a society."""
+    """A user's staff role for a time, everywhere or in one area: an administrative node, or a society."""
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="employments")
@@ -114,12 +114,12 @@ class Employment(Period):
 
 
 class PersonalRead(models.Model):
-    """Somebody has read another's personal data: kept, and never changed."""
+    """A read of another person's personal data. Rows are only added."""
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     token = models.ForeignKey("identity.Token", on_delete=models.PROTECT, null=True, related_name="+")
-    """The key that was used; one that is a program's stands alone."""
+    """The token that was used; a program's token has no user beside it."""
     person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
     what = models.CharField(max_length=100)
     """The page or the resource."""
@@ -138,14 +138,14 @@ class PersonalRead(models.Model):
 
 
 class Token(Recorded):
-    """A key: somebody's own, with whose roles it comes, or a program's, with one role in one area."""
+    """A token of the API: a person's own, with their roles, or a program's, with one role in one area."""
 
     id = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=100, unique=True)
     prefix = models.CharField(max_length=8, unique=True)
-    """By which it is found and spoken of; it opens nothing."""
+    """The public part, by which it is found and named; it grants nothing."""
     digest = models.BinaryField(max_length=32)
-    """SHA-256 of its 32 random bytes, which are kept nowhere."""
+    """SHA-256 of its 32 random bytes, which are not stored."""
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="tokens"
     )
@@ -153,11 +153,11 @@ class Token(Recorded):
     node = models.ForeignKey("network.Node", on_delete=models.PROTECT, null=True, related_name="+")
     premise = models.ForeignKey("network.Premise", on_delete=models.PROTECT, null=True, related_name="+")
     scopes = models.JSONField()
-    """`read:load_curve`, `write:*` ...: it may no more than these, whatever its roles may."""
+    """`read:load_curve`, `write:*` ...: it may do no more than these, whatever its roles allow."""
     per_minute = models.IntegerField()
-    """How many requests it may make, over time."""
+    """The most requests a minute, averaged over time."""
     expires_at = models.DateTimeField()
-    """By the wall clock, as sessions and sign-in codes."""
+    """By the wall clock, like sessions and sign-in codes."""
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
     """By the wall clock, to the minute."""
@@ -185,22 +185,24 @@ class Token(Recorded):
 
 
 class SignIn(models.Model):
-    """Something that happened at the door, with where it came from. Only ever added to; limits are counted by it.
+    """A sign-in event with its origin. Rows are only added by the web; limits are counted by them.
 
-    The web writes it, by the wall clock: the thief of the web can add what did not happen, and remove nothing.
+    Times are of the wall clock. A stolen web can add events that did not happen, and remove none.
     """
 
     at = models.DateTimeField()
     kind = models.CharField(max_length=24, choices=SignInKind)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
-    """None where nobody has the address that was typed."""
+    """None where no account has the address that was typed."""
     address_digest = models.BinaryField(max_length=32)
-    """Of the e-mail address that was typed, under the web's secret key: of strangers no address is kept."""
+    """Keyed digest of the e-mail address that was typed, under the web's secret key: addresses of strangers are not
+    stored.
+    """
     ip = models.GenericIPAddressField(null=True)
     network = models.CharField(max_length=45)
-    """What is counted as one place: an IPv4 address, the first half of an IPv6 address."""
+    """What is counted as one place: an IPv4 address, or the first 64 bits of an IPv6 address."""
     device_digest = models.BinaryField(max_length=32, null=True)
-    """A browser that has signed in with the address before; None of any other."""
+    """Digest of a browser that has signed in with the address before; None for any other."""
 
     class Meta:
         db_table = "identity_sign_in"

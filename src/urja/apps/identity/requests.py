@@ -1,4 +1,4 @@
-"""What the web writes down of people, keys and sign-ins."""
+"""Reads of personal data, sign-in events, uses of tokens and answers to mails, as the web records them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,10 @@ from urja.apps.journal.operation import next_number
 
 
 def record_personal_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
-    """Write down that somebody reads personal data of others, before they are answered; their own is theirs."""
+    """Record that a caller reads personal data of these people, before the answer is sent.
+
+    Reads of the caller's own data are not recorded.
+    """
     PersonalRead.objects.bulk_create(
         PersonalRead(
             id=next_number(),
@@ -34,7 +37,7 @@ def record_sign_in(
     network: str,
     device_digest: bytes | None,
 ) -> None:
-    """Write down what happened at the door."""
+    """Record a sign-in event."""
     SignIn.objects.create(
         at=at,
         kind=kind,
@@ -47,10 +50,10 @@ def record_sign_in(
 
 
 def record_address_answer(word: str, at: datetime) -> None:
-    """Write down a word that somebody brought from a mail about a sign-in address; the pipeline judges it."""
+    """Store the word from a mail about a sign-in address, unverified; the pipeline judges it."""
     AddressAnswer.objects.create(word=word, received_at=at)
 
 
 def record_token_use(token_id: int, at: datetime) -> None:
-    """Write down when a key was used last, to the minute."""
+    """Record when a token was used last, to the minute."""
     Token.objects.filter(id=token_id).update(last_used_at=at.replace(second=0, microsecond=0))

@@ -1,4 +1,4 @@
-"""What happened at the door is forgotten after a time."""
+"""Deletion of old sign-in events."""
 
 from datetime import datetime
 
@@ -6,5 +6,5 @@ from urja.apps.identity.models import SignIn
 
 
 def forget(before: datetime) -> int:
-    """Delete what happened before; how many."""
+    """Delete the sign-in events before an instant; return how many."""
     return SignIn.objects.filter(at__lt=before).delete()[0]

@@ -1,1 +1,1 @@
-"""What was asked for and what was done: requests, the audit of operations, rows as they were before."""
+"""The journal: requests, the audit of operations, and rows as they were before each change."""

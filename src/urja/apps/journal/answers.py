@@ -1,7 +1,7 @@
 """The pipeline's answer to a request that the web has recorded.
 
-What is done for a request and its answer are one transaction: killed in between, nothing has happened, and the next run
-takes the same request up again.
+The operation and its answer are one transaction: if the process dies in between nothing has happened, and the next
+run takes the same request again.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,10 @@ log = structlog.get_logger()
 
 
 def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
-    """Let `act` decide a request's state, write down what became of it, and tell those who wait for it.
+    """Run `act`, which decides a request's state, store the outcome and notify those who wait for it.
 
-    Within a transaction; what `act` has done before it raised Refused, or by a mistake of ours, is taken back.
+    Within a transaction. Where `act` raises RefusedError, or fails by a fault of the program, its changes are rolled
+    back and the request is refused. Errors of the database connection are raised again.
     """
     try:
         with transaction.atomic():
@@ -32,7 +33,7 @@ def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception:
-        # One request must not keep all others waiting for ever: it is set aside, and somebody looks at the log.
+        # A request that always fails would block all later ones. It is refused, and the log has the error for an operator.
         log.exception("request failed", request=request.id, kind=request.kind)
         request.state = RequestState.REFUSED
         request.faults = [
@@ -44,4 +45,5 @@ def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
     request.answered_at = None if request.state == RequestState.APPROVAL else now
     request.save(update_fields=["state", "faults", "operation_id", "effects", "answered_at"])
     with connection.cursor() as cursor:
+        # PostgreSQL delivers it at the commit: a listener never reads a request before its answer is visible.
         cursor.execute("SELECT pg_notify(%s, %s)", [ANSWERED, str(request.id)])

@@ -1,4 +1,4 @@
-"""What an operation is refused by, in sentences for the person who asked."""
+"""Errors of operations, as sentences for the person who requested them."""
 
 import re
 from typing import Any
@@ -9,11 +9,11 @@ from urja.base.sentences import say
 
 
 class RegistryError(Exception):
-    """The caller asked for something that the registry does not do."""
+    """A request that the registry does not carry out."""
 
 
 class RefusedError(RegistryError):
-    """An operation that a guard refuses: every fault in a sentence of its own."""
+    """An operation that a guard refuses; `faults` has a sentence for each reason."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -42,14 +42,14 @@ _SENTENCES = {
 
 
 def sentence_of(error: DatabaseError) -> str:
-    """What a constraint has refused, for a person; the database's own words where nobody has found better ones."""
+    """Return what a database constraint has refused, as a sentence for a person; else the database's own message."""
     diagnosis = getattr(error.__cause__, "diag", None)
     said = _SENTENCES.get(getattr(diagnosis, "constraint_name", None) or "")
     return said or _by_state(diagnosis) or str(error).strip()
 
 
 def _by_state(diagnosis: Any) -> str | None:
-    """A sentence for a SQLSTATE that any table can answer with."""
+    """Return a sentence for an SQLSTATE that any table can report, or None."""
     match getattr(diagnosis, "sqlstate", None):
         case "23503":  # foreign_key_violation
             return say("it cannot be deleted: rows of {table} refer to it", table=diagnosis.table_name)

@@ -1,4 +1,4 @@
-"""The type of column that keeps sentences."""
+"""A column type for sentences."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from urja.base.sentences import from_plain, to_plain
 
 
 class SentencesField(models.JSONField):
-    """A list of sentences, with what they were put together of; in the database it is JSON."""
+    """A JSON column with a list of sentences (`urja.base.sentences`), each with its pattern and values."""
 
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()

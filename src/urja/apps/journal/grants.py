@@ -1,7 +1,7 @@
-"""Rights of each PostgreSQL role on this app's tables.
+"""Rights of each PostgreSQL role on the tables of the journal.
 
-The web records what somebody asks for, and the pipeline does it. What was there before a change is written by a trigger
-and deleted by nobody.
+The web records requests and the pipeline carries them out. A trigger writes each row as it was before a change, and
+no role may delete it.
 """
 
 _SHOWN = "journal_external, journal_operation, journal_request, journal_revision"
@@ -10,7 +10,7 @@ _ASKED = "id, kind, content, rehearsal, actor, requested_at, idempotency_key"
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_SHOWN} TO urja_web",
-        # What is asked for, and not what became of it.
+        # By column: the web records what is requested, and cannot write the outcome.
         f"GRANT INSERT ({_ASKED}) ON journal_request TO urja_web",
         "GRANT USAGE ON SEQUENCE journal_number TO urja_web",
     ],

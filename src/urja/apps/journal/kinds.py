@@ -1,16 +1,20 @@
-"""What became of a request, and what happened to a row."""
+"""States of requests, and actions on rows."""
 
 from django.db.models import TextChoices
 
 
 class HistoryAction(TextChoices):
+    """What happened to a row after the state that was stored."""
+
     UPDATED = "updated"
     DELETED = "deleted"
 
 
 class RequestState(TextChoices):
+    """State of a request. The last two are final."""
+
     WAITING = "waiting"
     APPROVAL = "approval"
-    """It waits for passkeys (`urja.apps.approvals`)."""
+    """Needs passkeys (`urja.apps.approvals`)."""
     DONE = "done"
     REFUSED = "refused"

@@ -1,4 +1,4 @@
-"""What was asked for and done, by whom, and what stood there before."""
+"""Requests, the audit of operations, rows as they were before, and names of outside systems."""
 
 from typing import ClassVar
 
@@ -10,23 +10,25 @@ from urja.apps.journal.kinds import HistoryAction, RequestState
 
 
 class AuditEntry(models.Model):
-    """One operation on the registry. Rows that it made name it; rows that it changed are in
-    `journal_history` as they were before. Never changed, but for the operation that has undone it.
+    """An operation on the registry that was carried out.
+
+    Rows that it created refer to it; rows that it changed are in `journal_history` as they were before. Never
+    changed, but for the number of the operation that has undone it.
     """
 
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32)
     """`move_in`, `exchange_meter` ...: the operation's name in the API."""
     content = models.JSONField()
-    """What was asked for, as given."""
+    """What was requested, as given, without secret fields."""
     outcome = models.JSONField(default=dict)
-    """The keys of what it made."""
+    """Numbers of the rows that it created, by name."""
     actor = models.CharField(max_length=100)
     recorded_at = models.DateTimeField()
     idempotency_key = models.CharField(max_length=100, null=True, unique=True)  # noqa: DJ001 - none is no key
     undone_by = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undoes")
     service_point_id = models.BigIntegerField(null=True, db_index=True)
-    """The connection whose story it belongs to, where there is one."""
+    """The service point whose history it belongs to, where there is one."""
 
     class Meta:
         db_table = "journal_operation"
@@ -57,25 +59,27 @@ class History(models.Model):
 
 
 class Request(models.Model):
-    """An operation that somebody asks for through the web, which records and does nothing itself.
+    """An operation requested through the web, which records it and carries out nothing.
 
-    The pipeline's stage `register` carries it out, and writes down what became of it.
+    The pipeline's stage `register` carries it out and stores the outcome.
     """
 
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32)
     content = models.JSONField()
     rehearsal = models.BooleanField(default=False)
-    """Only say what it would do."""
+    """Whether it is a dry run, which reports what it would change."""
     actor = models.CharField(max_length=100)
     requested_at = models.DateTimeField()
     idempotency_key = models.CharField(max_length=100, null=True, unique=True)  # noqa: DJ001 - none is no key
     state = models.CharField(max_length=8, choices=RequestState, default=RequestState.WAITING)
     answered_at = models.DateTimeField(null=True)
     faults = SentencesField(default=list)
-    """Why it was refused: sentences."""
+    """Why it was refused, as sentences."""
     operation_id = models.BigIntegerField(null=True)
+    """The operation that was carried out (`AuditEntry`)."""
     effects = models.JSONField(default=dict)
+    """What it changed, or in a dry run would change, as JSON."""
 
     class Meta:
         indexes: ClassVar = [
@@ -87,12 +91,14 @@ class Request(models.Model):
 
 
 class External(models.Model):
-    """An object that an outside system (a utility's CIS) knows by another name, and which attributes it owns."""
+    """An object under the name that an outside system (a utility's CIS) has for it, with the attributes the system
+    owns.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     system = models.CharField(max_length=32)
     kind = models.CharField(max_length=32)
-    """Name of the table without its prefix: `person`, `service_point` ..."""
+    """Table of the object without its prefix: `person`, `service_point` ..."""
     external_id = models.CharField(max_length=64)
     object_id = models.BigIntegerField()
     owned = models.JSONField(default=list)

@@ -1,4 +1,4 @@
-"""What an operation is: what is asked for, and the use case that does it."""
+"""Operations on the registry: the requested content, and the use case that carries it out."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,19 +17,19 @@ from urja.base.sentences import say
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked to be done to the registry, as `urja.usecases.kinds` has it. Instants are aware."""
+    """The content of an operation as requested (`urja.usecases.kinds`). Instants have an offset."""
 
     undoable: ClassVar[bool] = True
-    """Whether `Undo` may take it back; what has happened in the world is corrected by another operation."""
+    """Whether `Undo` may take it back. What has happened in the world is corrected by another operation."""
 
     instead: ClassVar[str] = say("what follows from it is corrected by another operation")
     """What corrects it, where it is not undoable."""
 
     either: ClassVar[tuple[str, ...]] = ()
-    """Two fields of which one is needed, and not both."""
+    """Two fields of which exactly one is required."""
 
     secret: ClassVar[frozenset[str]] = frozenset()
-    """Fields that the audit does not keep."""
+    """Fields that the audit does not store."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -38,102 +38,104 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError(f"{name} needs an offset, such as +05:30")
 
     def content(self) -> dict[str, Any]:
-        """What was asked for, as the audit keeps it."""
+        """Return the content as the audit stores it: JSON values, without secret fields."""
         return {name: value for name, value in self.plain().items() if name not in self.secret}
 
     def plain(self) -> dict[str, Any]:
-        """All that was asked for, as JSON gives it back: a list where a tuple was."""
+        """Return the whole content as JSON values: a list for a tuple."""
         given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return given
 
     @classmethod
     def kind(cls) -> str:
-        """Its name in the audit, the API and the table of roles: the class's, in small letters."""
+        """Return its name in the audit, the API and the table of roles: the class name in snake case."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 @dataclass(slots=True)
 class Execution:
-    """An operation under way."""
+    """An operation that is being carried out, with what it has created and looked up so far."""
 
     id: int
     actor: str
     recorded_at: datetime
     outcome: dict[str, Any] = field(default_factory=dict)
-    """The keys of what it makes, for whoever asked."""
+    """Numbers of the rows that it creates, by name: the answer to the request."""
     service_point_id: int | None = None
-    """The connection whose story it belongs to."""
+    """The service point whose history it belongs to."""
     reassess_from: dict[int, datetime] = field(default_factory=dict)
-    """Service points whose energy has to be evaluated anew, besides those whose periods change."""
+    """Service points whose energy must be evaluated again from an instant on, besides those whose periods change."""
     touched: dict[int, datetime] = field(default_factory=dict)
-    """All of them, once it is carried out."""
+    """All service points to evaluate again, with the instant; set once it is carried out."""
     touched_devices: list[int] = field(default_factory=list)
+    """Devices whose entries for the head end are to be written again."""
     undoes: int | None = None
-    """The operation that it takes back: what followed from that one's changes follows again."""
+    """Number of the operation that it undoes: consequences of that one's changes are evaluated again."""
     outside: list[list[Any]] = field(default_factory=list)
-    """What it asks of others (`operations.outside`), so that undoing can ask for the opposite."""
+    """What it requests of other apps (`urja.usecases.outside`), so that an undo can request the opposite."""
     takes_over: bool = False
-    """What an older system says of the past is believed: no fitter is sent, and meters come later."""
+    """Whether it takes over the past from an older system: no work order is opened, and meters come later."""
     found: dict[Any, dict[Any, Any]] = field(default_factory=dict)
-    """What was looked up, by question and key."""
+    """Results of lookups, by query and key."""
 
     @property
     def stamp(self) -> dict[str, Any]:
-        """For the rows that it makes."""
+        """The fields that every row it creates has: when, by whom, in which operation."""
         return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
 
     def part(self) -> "Execution":
-        """One of many operations that are one entry of the audit: what was looked up is known to all of them."""
+        """Return an execution for one of many operations that share an audit entry; lookups are shared as well."""
         return Execution(self.id, self.actor, self.recorded_at, takes_over=self.takes_over, found=self.found)
 
     def find[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K) -> V | None:
-        """The answer to a question for one key; None where there is none."""
+        """Return the result of a query for one key, or None; each key is queried once."""
         known: dict[K, V | None] = self.found.setdefault(question, {})
         if key not in known:
             known[key] = question([key]).get(key)
         return known[key]
 
     def find_ahead[K, V](self, question: Callable[[list[K]], dict[K, V]], keys: Iterable[K | None]) -> None:
-        """Ask a question once for all that many operations will ask it for."""
+        """Run a query once for all keys that many operations will look up."""
         known: dict[K, V | None] = self.found.setdefault(question, {})
         asked = list({key for key in keys if key is not None and key not in known})
         if asked:
             known |= dict.fromkeys(asked) | question(asked)
 
     def made[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K, row: V) -> V:
-        """Remember a row that was made as the answer to a question."""
+        """Remember a row that was created as the result of a query for its key, and return it."""
         self.found.setdefault(question, {})[key] = row
         return row
 
     def change(self, row: Model, **values: Any) -> None:
-        """Change a row that is there; what it was stays in the history."""
+        """Change fields of an existing row; a trigger stores its state before in the history."""
         for name, value in values.items():
             setattr(row, name, value)
         row.save(update_fields=list(values))
 
 
 class UseCase(Operation):
-    """An operation that can be performed: its guards and its doing."""
+    """An operation that can be carried out, with its guards."""
 
     def owner(self) -> str:
-        """The outside system that speaks; empty for our own people."""
+        """Return the outside system that requests it; empty for a person."""
         return ""
 
     def faults(self, execution: Execution) -> Iterator[str]:
-        """What stands against it, in sentences; it is asked within the transaction."""
+        """Yield why it is refused, as sentences; called within the transaction that carries it out."""
         raise NotImplementedError
 
     def carry_out(self, execution: Execution) -> None:
-        """Do it, where nothing stands against it."""
+        """Carry it out, where no guard refuses it."""
         raise NotImplementedError
 
 
 def next_id(bucket: int) -> int:
-    """A new key in a bucket."""
+    """Return a new key in a bucket: the bucket in its upper bits (`urja.base.ids`)."""
     return compose_id(bucket, next_number())
 
 
 def next_number() -> int:
+    """Return the next number of the journal's sequence; within `numbers_ahead` numbers are drawn 1,000 at a time."""
     ahead = _AHEAD.get()
     if ahead is None:
         return _draw(1)[0]
@@ -148,7 +150,7 @@ _AHEAD: ContextVar[list[int] | None] = ContextVar("numbers_ahead", default=None)
 
 @contextmanager
 def numbers_ahead() -> Iterator[None]:
-    """Where many rows are made, their numbers are drawn some at a time. Those that are left over are never used."""
+    """Draw numbers in batches while many rows are created. Numbers that remain are never used."""
     token = _AHEAD.set([])
     try:
         yield

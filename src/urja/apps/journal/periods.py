@@ -1,11 +1,12 @@
-"""What the registry's tables have in common: who wrote a row, and periods that do not overlap.
+"""Base classes of the registry's tables: who wrote a row and when, and periods that do not overlap.
 
-Periods are half-open, `[valid_from, valid_to)`, with an empty upper bound while they last: what is *valid for* when.
-What was *known at* an instant is kept beside it: `recorded_at` says since when a row stands there, and a trigger puts
-the state before each change into `journal_history` (migration `journal.0002_rules`). That two periods do not overlap is the
-database's to say, also between two transactions that do not see each other: exclusion constraints on
-`int8range(id, id, '[]')`, which the core GiST operator classes index, so that no extension is needed. Keys carry
-the bucket of their premise in the upper bits (`urja.base.ids`).
+Periods are half-open, `[valid_from, valid_to)`, without an upper bound while they last: the time that a row is valid
+for. When it was known is kept apart: `recorded_at` says since when a row has its values, and a trigger copies the
+state before each change into `journal_history` (migration `journal.0002_rules`).
+
+That two periods do not overlap is ensured by the database, also between two transactions that do not see each other:
+exclusion constraints on `int8range(id, id, '[]')`, which the core GiST operator classes index, so that no extension
+is needed. The upper bits of keys are the bucket of their premise (`urja.base.ids`).
 """
 
 from typing import ClassVar
@@ -25,38 +26,42 @@ OVERLAPPING = (
     ),
     "&&",
 )
+"""Part of an exclusion constraint: the periods of two rows overlap."""
 
 
 def same(field: str, function: str = "int8range") -> tuple[Func, str]:
-    """The rows whose `field` is equal, in words that core GiST can index."""
+    """Return the part of an exclusion constraint by which two rows have the same `field`, in a form that core GiST
+    indexes.
+    """
     return Func(F(field), F(field), Value("[]"), function=function), "&&"
 
 
 def one_at_a_time(name: str, *of: tuple[Func, str]) -> ExclusionConstraint:
-    """At each instant at most one row for each value of `of`."""
+    """Return a constraint that allows at most one row at each instant for each combination of `of`."""
     return ExclusionConstraint(name=name, expressions=[*of, OVERLAPPING])
 
 
 def ends_after_it_begins(name: str) -> models.CheckConstraint:
+    """Return a constraint that a period ends after it begins, or not at all."""
     return models.CheckConstraint(
         condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name=f"{name}_ends_after_it_begins"
     )
 
 
 class Recorded(models.Model):
-    """When, by the business clock, a row was written and by whom (a user's name, a command, a stage)."""
+    """A row with when (business time) and by whom (a user, a command, a stage) it was written."""
 
     recorded_at = models.DateTimeField()
     actor = models.CharField(max_length=100)
     operation_id = models.BigIntegerField(null=True, db_index=True)
-    """The operation that made the row (`journal_operation`); none before there were operations."""
+    """The operation that created the row (`journal_operation`); None for rows of before operations."""
 
     class Meta:
         abstract = True
 
 
 class Period(Recorded):
-    """A row that holds for a time."""
+    """A row that is valid for a time."""
 
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What was asked for and what was done."""
+"""Queries on requests and operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ from urja.apps.journal.models import AuditEntry, Request
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A request as it stands: what was asked for, and what became of it."""
+    """A request with its outcome."""
 
     id: int
     kind: str
@@ -29,7 +29,7 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An operation that was done."""
+    """An operation that was carried out."""
 
     id: int
     kind: str
@@ -42,30 +42,33 @@ class Done:
 
 
 def _as[View](view: type[View], row: Model) -> View:
-    """The values of a row that a view of it has."""
-    return view(**{field.name: getattr(row, field.name) for field in fields(view)})  # type: ignore[arg-type]
+    """Return the values of a row that a view of it has."""
+    return view(**{field.name: getattr(row, field.name) for field in fields(view)})  # type: ignore[arg-type]  # a view is a dataclass
 
 
 def requested(row: Request) -> Requested:
-    """The values of a request that was read."""
+    """Return the values of a request that was read."""
     return _as(Requested, row)
 
 
 def request_of(request_id: int, actor: str | None = None) -> Requested | None:
-    """A request, and where an actor is given one of theirs: another's does not exist."""
+    """Return a request, or None; with `actor` only one of theirs: another's does not exist for them."""
     rows = Request.objects.filter(id=request_id)
     row = (rows if actor is None else rows.filter(actor=actor)).first()
     return None if row is None else requested(row)
 
 
 def operation(operation_id: int | None, inside: Q | None = None) -> Done | None:
-    """What was done under a number, where it meets a condition."""
+    """Return the operation with a number, or None; `inside` is a further condition."""
     row = AuditEntry.objects.filter(inside or Q(), id=operation_id).first()
     return None if row is None else _as(Done, row)
 
 
 def operations(inside: Q, picked: Mapping[str, Any], *, before: int | None, limit: int) -> list[Done]:
-    """What was done, the newest first: where it meets a condition and has the values of fields that are given."""
+    """Return operations, newest first.
+
+    `inside` is a condition (such as an area); `picked` has values that fields must have, None for any.
+    """
     rows = AuditEntry.objects.filter(
         inside, **{name: value for name, value in picked.items() if value is not None}
     )

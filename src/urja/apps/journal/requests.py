@@ -1,9 +1,9 @@
-"""Operations that are asked for through the web, which records them and does nothing itself.
+"""Requests for operations, as the web records them; it carries out nothing.
 
-    ask ─▶ journal_request ─▶ the stage `register` performs or rehearses it ─▶ wait_for hears of it
-                                  └─▶ waits for approval ─▶ the stage `approve` performs it (`urja.apps.approvals`)
+    submit ─▶ journal_request ─▶ the stage `register` carries it out, or dry-runs it ─▶ wait_for returns the answer
+                                    └─▶ needs approval ─▶ the stage `approve` carries it out (`urja.apps.approvals`)
 
-The stage's side, `urja.usecases.requests`, judges once more whether the asker may.
+The stage's side, `urja.usecases.requests`, checks again whether the actor may.
 """
 
 from contextlib import closing
@@ -21,7 +21,7 @@ from urja.apps.partial_insert import insert
 from urja.base.sentences import say
 
 ANSWERED: Final = "journal_answered"
-"""Channel on which the number of an answered request is told."""
+"""PostgreSQL channel with the number of each answered request."""
 
 
 def submit(
@@ -32,10 +32,10 @@ def submit(
     rehearsal: bool = False,
     idempotency_key: str | None = None,
 ) -> Requested:
-    """Record that an operation is asked for.
+    """Record a request for an operation and return it.
 
-    A key that was used before gives the request that stands under it; raises RefusedError where that was for something
-    else.
+    A key that was used before returns the request recorded under it. Raises RefusedError where that was another
+    request.
     """
     values = {
         "id": next_number(),
@@ -66,9 +66,10 @@ def submit(
 
 
 def wait_for(request_id: int, timeout_s: float) -> Requested:
-    """The request once it is answered, or as it is when the time is over. Not within a transaction."""
+    """Return a request once it is answered, or as it is after `timeout_s` seconds. Not within a transaction."""
     assert not connection.in_atomic_block, "a notification comes after the transaction"
     with connection.cursor() as cursor:
+        # Before the request is read: an answer between the two would be missed otherwise.
         cursor.execute(f"LISTEN {ANSWERED}")
         try:
             found = Request.objects.get(id=request_id)

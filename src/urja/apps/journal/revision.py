@@ -1,13 +1,13 @@
-"""The revision of the registry: it goes up with each operation, so that what was read from it before is read anew."""
+"""The revision of the registry: increased by each operation, so that cached reads of it are repeated."""
 
 from django.db.backends.utils import CursorWrapper as Cursor
 
 
 def lock(cursor: Cursor) -> None:
-    """Let no other operation be written down until the transaction ends."""
+    """Lock the revision, so that no other operation can commit until the transaction ends."""
     cursor.execute("SELECT revision FROM journal_revision FOR UPDATE")
 
 
 def advance(cursor: Cursor) -> None:
-    """Tell the readers that the registry has changed."""
+    """Increase the revision."""
     cursor.execute("UPDATE journal_revision SET revision = revision + 1")

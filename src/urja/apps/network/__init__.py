@@ -1,1 +1,1 @@
-"""Where supply is taken: utilities, premises and service points, and the two dated trees of nodes they hang in."""
+"""The network: utilities, premises and service points, and the two dated hierarchies of nodes above them."""

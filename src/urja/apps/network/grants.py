@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows the network; operations of the pipeline write it."""
+"""Rights of each PostgreSQL role on the tables of the network: the web reads them, operations of the pipeline write."""
 
 _ALL = (
     "network_utility, network_licensee, network_premise, network_service_point, network_node, network_node_period, "
@@ -9,7 +9,7 @@ _VIEWS = "network_transformer, network_fed_by"
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_ALL}, {_VIEWS} TO urja_web",
-        # Both trees as they were, of what they are asked about.
+        # Both hierarchies as they were valid and known at given instants.
         "GRANT EXECUTE ON FUNCTION network_below, network_nodes, network_roots TO urja_web",
     ],
     "urja_pipeline": [

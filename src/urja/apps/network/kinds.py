@@ -1,4 +1,4 @@
-"""Kinds of premises, service points and nodes, and what other apps see of a service point."""
+"""Kinds of premises, service points and nodes, and the part of a service point that other apps use."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ from django.db.models import TextChoices
 
 
 class Commodity(TextChoices):
-    """What flows through a service point."""
+    """What a service point supplies."""
 
     ELECTRICITY = "electricity"
     GAS = "gas"
 
 
 class PremiseKind(TextChoices):
-    """What a premise is. A society holds towers, a tower flats; a complex holds shops and offices."""
+    """Kind of a premise. A society holds towers, a tower flats; a complex holds shops and offices."""
 
     HOUSE = "house"
     FLAT = "flat"
@@ -28,12 +28,12 @@ class PremiseKind(TextChoices):
 
 
 class Purpose(TextChoices):
-    """What is measured at a service point. Only a consumer's carries agreements."""
+    """What is measured at a service point. Only a consumer's has agreements."""
 
     CONSUMER = "consumer"
     COMMON_AREA = "common_area"
     BULK = "bulk"
-    """The one supply of a society or complex, which its consumers' meters are behind."""
+    """The one supply of a society or complex, upstream of its consumers' meters."""
     DG = "dg"
     """A diesel generator."""
     TRANSFORMER = "transformer"
@@ -42,12 +42,14 @@ class Purpose(TextChoices):
 
 
 class Tree(TextChoices):
+    """The two hierarchies of nodes."""
+
     ADMINISTRATION = "administration"
     GRID = "grid"
 
 
 class Level(TextChoices):
-    """The levels of both trees, from the root to the leaves."""
+    """The levels of both hierarchies, from the root to the leaves."""
 
     ZONE = "zone"
     CIRCLE = "circle"
@@ -64,11 +66,11 @@ LEVELS = {
     Tree.ADMINISTRATION: (Level.ZONE, Level.CIRCLE, Level.DIVISION, Level.SUBDIVISION, Level.SECTION),
     Tree.GRID: (Level.SUBSTATION, Level.FEEDER, Level.TRANSFORMER, Level.POLE),
 }
-"""The levels of each tree; a node's parent is of a level before its own."""
+"""The levels of each hierarchy; a node's parent is of a level before its own."""
 
 
 class ServicePoint(Protocol):
-    """Where something is supplied or measured (`models.ServicePoint`)."""
+    """A point at which a premise is supplied and metered (`models.ServicePoint`)."""
 
     id: int
     consumer_number: str

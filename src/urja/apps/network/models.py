@@ -1,4 +1,4 @@
-"""Where supply is taken: utilities, premises and service points; and the two dated trees of nodes that they hang in."""
+"""Utilities, premises and service points, and the two dated hierarchies of nodes above them."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from urja.base.ids import bucket_of
 
 
 class Utility(Recorded):
-    """Who runs the supply."""
+    """The company that runs the supply."""
 
     id = models.BigIntegerField(primary_key=True)
     code = models.CharField(max_length=32, unique=True)
@@ -22,7 +22,7 @@ class Utility(Recorded):
 
 
 class Licensee(Recorded):
-    """Who holds the licence for one commodity; a utility has one for each that it supplies."""
+    """The holder of the licence for one commodity; a utility has one for each that it supplies."""
 
     id = models.BigIntegerField(primary_key=True)
     utility = models.ForeignKey(Utility, on_delete=models.PROTECT, related_name="licensees")
@@ -40,11 +40,11 @@ class Licensee(Recorded):
 
 
 class Premise(Recorded):
-    """A place that is supplied. Its bucket is drawn once and inherited by everything that hangs on it."""
+    """A place that is supplied. Its bucket is drawn once, and everything at the premise has the same."""
 
     id = models.BigIntegerField(primary_key=True)
     code = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - none is not an empty code
-    """What the utility calls it, such as the number of its consumer index; none where it has no name for it."""
+    """The utility's name for it, such as a number in its consumer index; None where it has none."""
     kind = models.CharField(
         max_length=16, choices=PremiseKind, default=PremiseKind.HOUSE, db_default=PremiseKind.HOUSE
     )
@@ -74,7 +74,10 @@ class Premise(Recorded):
 
 
 class ServicePoint(Recorded):
-    """A connection. The consumer number belongs to it, not to the person who lives behind it."""
+    """The point at which a premise is supplied and metered.
+
+    The consumer number belongs to it and not to the consumer, so it stays when they change.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     premise = models.ForeignKey(Premise, on_delete=models.PROTECT, related_name="service_points")
@@ -85,7 +88,7 @@ class ServicePoint(Recorded):
     )
     consumer_number = models.CharField(max_length=32, unique=True)
     disconnected_at = models.DateTimeField(null=True)
-    """Since when the connection is permanently disconnected: nothing is metered or agreed there any more."""
+    """When it was permanently disconnected: since then no meter and no agreement is allowed there."""
 
     class Meta:
         db_table = "network_service_point"
@@ -95,7 +98,7 @@ class ServicePoint(Recorded):
 
 
 class Node(Recorded):
-    """A zone, a feeder, a transformer ...: a place in one of the trees."""
+    """A place in one of the two hierarchies, such as a zone, a feeder or a transformer."""
 
     id = models.BigIntegerField(primary_key=True)
     tree = models.CharField(max_length=16, choices=Tree)
@@ -106,7 +109,7 @@ class Node(Recorded):
     latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
     longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True)
     rating_va = models.IntegerField(null=True)
-    """What a transformer can carry."""
+    """Rating of a transformer, in VA."""
 
     class Meta:
         constraints: ClassVar = [
@@ -128,7 +131,7 @@ class Node(Recorded):
 
 
 class NodePeriod(Period):
-    """What a node hangs on, for a time. Without one it is a root."""
+    """The node above a node, for a time. A node without one is a root."""
 
     id = models.BigIntegerField(primary_key=True)
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="periods")
@@ -147,14 +150,16 @@ class NodePeriod(Period):
 
 
 class Placement(Period):
-    """Where a service point hangs in a tree, for a time: a section; a transformer or a pole, and the phase."""
+    """The node above a service point in one hierarchy, for a time: a section; or a transformer or pole, with the
+    phase.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     service_point = models.ForeignKey(ServicePoint, on_delete=models.PROTECT, related_name="placements")
     tree = models.CharField(max_length=16, choices=Tree)
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="placements")
     phase = models.CharField(max_length=3, blank=True, default="")
-    """`R`, `Y`, `B`, or `RYB` for three phases; empty where nobody knows, and in the administration."""
+    """`R`, `Y`, `B`, or `RYB` for three phases; empty where it is unknown, and in the administration."""
 
     class Meta:
         constraints: ClassVar = [
@@ -168,7 +173,7 @@ class Placement(Period):
         output_field=models.IntegerField(),
         db_persist=True,
     )
-    """The tree as a number, which core GiST can index."""
+    """The hierarchy as a number, which core GiST can index."""
 
     def __str__(self) -> str:
         return f"{self.service_point_id} at {self.node_id} from {self.valid_from}"

@@ -1,4 +1,4 @@
-"""Nodes of the trees by name, and the service points under them."""
+"""Nodes by name, and the service points under them."""
 
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,7 @@ from urja.apps.network.models import Node
 
 
 def service_points_under(node: Node, at: datetime) -> list[int]:
-    """The service points under a node at an instant."""
+    """Return the service points under a node at an instant, at any depth."""
     with connection.cursor() as cursor:
         cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})
         return [id_ for (id_,) in cursor.fetchall()]
@@ -28,6 +28,6 @@ WHERE tree = %(tree)s AND node_id IN (TABLE node) AND valid_from <= %(at)s AND c
 
 
 def node_named(words: str) -> Node | None:
-    """The node of a level and a code, such as `section North-2` or `transformer T1`."""
+    """Return the node with a level and a code, such as `section North-2` or `transformer T1`, or None."""
     level, _, code = words.strip().partition(" ")
     return Node.objects.filter(level=level, code=code.strip()).first()

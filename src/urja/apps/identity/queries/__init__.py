@@ -1,1 +1,1 @@
-"""Who may see and do what: what pages, programs and use cases ask."""
+"""Queries on identities: who may see and do what."""

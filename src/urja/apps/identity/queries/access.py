@@ -1,8 +1,8 @@
-"""Who asks, what they may, and where: the table of roles meets employments, accounts and keys.
+"""Callers with their roles and areas: the table of roles applied to employments, access to accounts and tokens.
 
-A `Caller` is somebody signed in or a key to the API, with what they are and where. For each act of the table it has
-an `Area` or none; queries take the area as a condition, operations are judged by the things they name. What lies
-outside of the area does not exist for the caller: they are told the same as of a thing that is not there.
+A `Caller` is a signed-in user or a token of the API. For each act of the table of roles it has an `Area` or none.
+Queries take the area as a condition; operations are judged by the objects they name. An object outside the area does
+not exist for the caller: the answer is the same as for a wrong number, so that it reveals nothing.
 """
 
 import re
@@ -22,14 +22,14 @@ from urja.base.sentences import say
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Where somebody may: everywhere, under nodes of the administration, in premises, or on accounts of their own."""
+    """Where a caller may act: everywhere, under administrative nodes, in premises, or on accounts of their own."""
 
     everywhere: bool = False
     nodes: frozenset[int] = frozenset()
     premises: frozenset[int] = frozenset()
     accounts: frozenset[int] = frozenset()
     person_id: int | None = None
-    """Themselves."""
+    """The caller as a person; None for staff and programs."""
 
     def __or__(self, other: "Area") -> "Area":
         return Area(
@@ -43,7 +43,10 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who asks. `scopes` narrow what a key may; somebody who is signed in has none to be narrowed by."""
+    """A signed-in user or a token that makes a request, with its roles and areas.
+
+    `scopes` narrow what a token may do; None for a signed-in user, who has all rights of their roles.
+    """
 
     user_id: int | None
     token_id: int | None = None
@@ -57,7 +60,7 @@ class Caller:
 
     @property
     def actor(self) -> str:
-        """As audit and requests name them; `caller_of` reads it again."""
+        """The name in audit entries and requests, such as `user 17 token 4`; `caller_of` reads it."""
         names = [("user", self.user_id), ("token", self.token_id)]
         return " ".join(f"{kind} {number}" for kind, number in names if number is not None)
 
@@ -65,7 +68,7 @@ class Caller:
         return self.scopes is not None and not any(scope_covers(scope, act) for scope in self.scopes)
 
     def area(self, act: str) -> Area | None:
-        """Where they may; None where they may nowhere."""
+        """Return where the caller may do an act, or None where they may nowhere."""
         if self.lacks_scope(act):
             return None
         found = None
@@ -75,7 +78,7 @@ class Caller:
         return found
 
     def must(self, act: str) -> Area:
-        """Where they may; raises NotAllowedError, which says what is missing."""
+        """Return where the caller may do an act; raises NotAllowedError that says what is missing."""
         area = self.area(act)
         if area is not None:
             return area
@@ -105,7 +108,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def caller_of_user(user_id: int, at: datetime) -> Caller:
-    """Somebody by what they are at an instant: their employments, and the accounts of their own."""
+    """Return a user as a caller at an instant, by their employments and the accounts that they may see."""
     grants = [(Role(held.role), _area(held)) for held in employments(user_id, at)]
     person_id = None
     own: dict[Role, set[int]] = {}
@@ -118,7 +121,7 @@ def caller_of_user(user_id: int, at: datetime) -> Caller:
 
 
 def caller_of_token(token: Token, at: datetime) -> Caller:
-    """A key by what it is: its owner, or the role that it was given, within its scopes."""
+    """Return a token as a caller at an instant: with its owner's roles, or its own one, within its scopes."""
     scopes = tuple(token.scopes)
     if token.user_id is not None:
         return replace(caller_of_user(token.user_id, at), token_id=token.id, scopes=scopes)
@@ -126,7 +129,10 @@ def caller_of_token(token: Token, at: datetime) -> Caller:
 
 
 def caller_of(actor: str, at: datetime) -> Caller | None:
-    """Whoever a request names, as they are at an instant; None where they are nobody any more."""
+    """Return the caller that an actor's name stands for, with their rights at an instant.
+
+    None where the name is not one of `Caller.actor`, or the token was revoked or its owner may no longer sign in.
+    """
     named = _ACTOR.fullmatch(actor)
     if named is None or not actor:
         return None
@@ -145,23 +151,23 @@ def _may_sign_in(user_id: int) -> bool:
 
 
 _ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
-"""What `Caller.actor` gives: `user 17`, `user 17 token 4`, `token 4`."""
+"""The form of `Caller.actor`: `user 17`, `user 17 token 4`, `token 4`."""
 
 
 def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
-    """What somebody is employed as at an instant; nobody who may not sign in is employed."""
+    """Return a user's employments at an instant; none for a user who may not sign in."""
     return Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), user_id=user_id, user__is_active=True, valid_from__lte=at
     ).order_by("id")
 
 
 def is_employed(user_id: int, at: datetime) -> bool:
-    """Whether somebody is employed as anything at an instant."""
+    """Return whether a user has any employment at an instant."""
     return employments(user_id, at).exists()
 
 
 def staff_addresses(at: datetime) -> list[str]:
-    """The addresses that whoever works here at an instant signs in with, each once."""
+    """Return the sign-in addresses of all staff at an instant, each once."""
     held = Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at, user__is_active=True
     )

@@ -1,4 +1,4 @@
-"""Which accounts a person may see."""
+"""Queries on access to accounts."""
 
 from django.db.models import Case, QuerySet, Value, When
 
@@ -8,7 +8,7 @@ from urja.apps.people.kinds import Person
 
 
 def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
-    """The accounts a person may see, with the account, oldest first."""
+    """Return a user's access to accounts, with the account, the oldest first."""
     return (
         AccountAccess.objects.filter(person__user_id=user_id)
         .select_related("account")
@@ -17,17 +17,17 @@ def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
 
 
 def has_account(user_id: int) -> bool:
-    """Whether a person may see any account."""
+    """Return whether a user may see any account."""
     return accesses_of(user_id).exists()
 
 
 def access_to(user_id: int, account_id: int) -> AccountAccess | None:
-    """A person's access to one account; none where they have no business there."""
+    """Return a user's access to one account; None where they may not see it."""
     return accesses_of(user_id).filter(account_id=account_id).first()
 
 
 def people_with_access(account_id: int) -> list[Person]:
-    """Who may see an account, its owners first."""
+    """Return the people who may see an account, its owners first."""
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
     accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")
     return [access.person for access in accesses.order_by(owners_first, "id")]

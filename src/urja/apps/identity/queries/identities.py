@@ -1,8 +1,8 @@
-"""Who signs in with an address, and which of these identities are the staff's.
+"""Users by their sign-in address, and which of them are staff identities.
 
-A staff identity is a user with an employment, past, present or to come. Operations on people find and write the
-identities of consumers; those of the staff are given and changed by commands on the machine itself alone. Somebody
-who was dismissed stays out of reach: the audit names them, and they may be employed again.
+A staff identity is a user with an employment, past, present or future. Operations on people find and write consumers'
+identities; those of staff are created and changed only by commands on the machine itself. A dismissed user stays a
+staff identity: audit entries name them, and they may be employed again.
 """
 
 import re
@@ -20,14 +20,14 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def email_faults(email: str) -> Iterator[str]:
-    """Why nobody is written to by it."""
+    """Yield why an address cannot be written to."""
     if not _EMAIL.fullmatch(email.strip()):
         yield say("{email} is not an e-mail address", email=repr(email))
 
 
 def users_of(emails: list[str]) -> dict[str, Any]:
-    """The users who sign in with addresses, however they are capitalised; by the addresses as they were given."""
-    # These columns and no more may the pipeline read.
+    """Return the users who sign in with addresses, by the address as given; case does not matter."""
+    # The pipeline's database role may read these columns and no others.
     users = get_user_model().objects.only("id", "username", "email", "is_active")
     asked = {email.strip().upper(): email for email in emails}
     found = users.annotate(capital=Upper("email")).filter(capital__in=asked).order_by("-id")
@@ -35,24 +35,24 @@ def users_of(emails: list[str]) -> dict[str, Any]:
 
 
 def user_of(email: str) -> Any:
-    """As `users_of`, of one; None where there is none."""
+    """Return the user who signs in with an address, or None."""
     return users_of([email]).get(email)
 
 
 def is_staff(user_id: int | None) -> bool:
-    """Whether a user works here, has worked here, or will."""
+    """Return whether a user has, had or will have an employment."""
     return user_id is not None and Employment.objects.filter(user_id=user_id).exists()
 
 
 def staff_address_faults(email: str) -> Iterator[str]:
-    """Why an address is not one of a consumer."""
+    """Yield why an address cannot be a consumer's: it is of a staff identity."""
     user = user_of(email)
     if user is not None:
         yield from staff_user_faults(user, email)
 
 
 def staff_user_faults(user: Any, email: str) -> Iterator[str]:
-    """Why a user's address is not one of a consumer."""
+    """Yield why a user's address cannot be a consumer's: the user is a staff identity."""
     if is_staff(user.pk):
         yield say(
             "{email} is the address of a present or former member of staff: give the person an address of their own",
@@ -61,7 +61,7 @@ def staff_user_faults(user: Any, email: str) -> Iterator[str]:
 
 
 def taken_faults(person: Person | None, email: str) -> Iterator[str]:
-    """Why an address is not one that a person can have: another identity signs in with it."""
+    """Yield why a person cannot have an address: another identity signs in with it."""
     user = user_of(email)
     if user is None or (person is not None and user.pk == person.user_id):
         return

@@ -1,4 +1,4 @@
-"""Who has read whose personal data."""
+"""Queries on reads of personal data."""
 
 from django.db.models import Q
 
@@ -16,7 +16,10 @@ def of_people(
     before: int | None = None,
     limit: int,
 ) -> list[PersonalRead]:
-    """The newest reads of people (a condition on `person_id`), of one person or by one reader where they are given."""
+    """Return the newest reads of people's data, newest first.
+
+    `people` is a condition on `person_id`; a person, a reader and a number that the reads lie before narrow it.
+    """
     given = {"person_id": person_id, "user_id": user_id, "token_id": token_id, "id__lt": before}
     rows = PersonalRead.objects.filter(
         people, **{name: value for name, value in given.items() if value is not None}
@@ -25,5 +28,5 @@ def of_people(
 
 
 def of_person(person_id: int) -> list[PersonalRead]:
-    """All reads of one person, the oldest first."""
+    """Return all reads of one person's data, the oldest first."""
     return list(PersonalRead.objects.filter(person_id=person_id).order_by("id"))

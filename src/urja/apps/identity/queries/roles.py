@@ -1,8 +1,8 @@
-"""Who may do what: one table of roles over operations and reads.
+"""The table of roles: which role may do which operation or read.
 
-A cell says whether a role may; *where* is said by the employment's area, or for consumers and household members by
-their own accounts (`access`). Nothing is allowed that has no row: a test holds the table to `urja.usecases.kinds.ALL`. The
-names are the scopes of tokens too: `read:load_curve`, `write:install_meter`.
+The table says whether a role may; *where* follows from the employment's area, or for consumers and household members
+from their own accounts (`access`). An act without a row is allowed to no role: a test compares the table with
+`urja.usecases.kinds.ALL`. The names are the scopes of tokens too: `read:load_curve`, `write:install_meter`.
 """
 
 from enum import StrEnum
@@ -10,12 +10,12 @@ from typing import Final
 
 
 class Role(StrEnum):
-    """What somebody is to the utility: the staff roles of `Employment`, and what `AccountAccess` gives."""
+    """A caller's role: the staff roles of `Employment`, and those that `AccountAccess` gives."""
 
     CONSUMER = "consumer"
     """Owner of an account."""
     MEMBER = "member"
-    """Of the household of an account."""
+    """Member of an account's household."""
     SECRETARY = "secretary"
     CLERK = "clerk"
     FIELD_ENGINEER = "field_engineer"
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class Read(StrEnum):
-    """What can be read, as tokens and the table name it."""
+    """What can be read, by the name that tokens and the table have for it."""
 
     CONSUMER = "read:consumer"
     """Name, telephone number, e-mail and postal address; also all of it in one file."""
@@ -39,29 +39,29 @@ class Read(StrEnum):
     LEDGER = "read:ledger"
     AUDIT = "read:audit"
     PERSONAL_READS = "read:personal_reads"
-    """Who has read whose personal data."""
+    """Who has read which personal data."""
     WORK_ORDERS = "read:work_orders"
     STOCK = "read:stock"
     METER_JOBS = "read:meter_jobs"
-    """What was asked of meters, and what they have answered; intervals take `read:load_curve` besides."""
+    """Meter jobs with the meters' answers; intervals among them need `read:load_curve` as well."""
     TARIFFS = "read:tariffs"
     OVERVIEW = "read:overview"
     """The control room's page, which shows the whole utility."""
     SETTLEMENTS = "read:settlements"
-    """What the payment service paid out, and money that no rule settles, of the whole utility."""
+    """Payouts of the payment service, and payments that match no order, of the whole utility."""
 
 
 def _roles(names: str) -> frozenset[Role]:
     return frozenset(Role(name) for name in names.split())
 
 
-_EVERYBODY = frozenset(Role)
-_AT_THE_BOX: Final[frozenset[Role]] = frozenset()
-"""Nobody by a request: what gives rights or carries keys is done by a command at the box alone."""
+_ALL_ROLES = frozenset(Role)
+_COMMAND_LINE_ONLY: Final[frozenset[Role]] = frozenset()
+"""No role: what gives rights or carries keys is done only by a command on the machine itself."""
 
 TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.CONSUMER: _roles("consumer member clerk field_engineer revenue_officer auditor administrator"),
-    Read.SERVICE_POINT: _EVERYBODY,
+    Read.SERVICE_POINT: _ALL_ROLES,
     Read.DEVICE: _roles(
         "consumer member clerk field_engineer control_room revenue_officer auditor administrator"
     ),
@@ -74,12 +74,12 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.WORK_ORDERS: _roles("clerk field_engineer control_room auditor administrator"),
     Read.STOCK: _roles("clerk field_engineer auditor administrator"),
     Read.METER_JOBS: _roles("clerk field_engineer control_room revenue_officer auditor administrator"),
-    Read.TARIFFS: _EVERYBODY,
+    Read.TARIFFS: _ALL_ROLES,
     Read.OVERVIEW: _roles("control_room administrator"),
     Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
-    # Operations, by the subject that their file has.
-    "write:adoption": _AT_THE_BOX,
-    "write:hanging": _AT_THE_BOX,
+    # Operations, grouped by the module that defines them.
+    "write:adoption": _COMMAND_LINE_ONLY,
+    "write:hanging": _COMMAND_LINE_ONLY,
     "write:install_meter": _roles("clerk field_engineer"),
     "write:remove_meter": _roles("clerk field_engineer"),
     "write:exchange_meter": _roles("clerk field_engineer"),
@@ -91,21 +91,21 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:move_service_point": _roles("clerk field_engineer"),
     "write:change_load": _roles("clerk revenue_officer"),
     "write:change_category": _roles("clerk revenue_officer"),
-    # A category lets its policy govern too: who may give the one may give the other.
+    # A category selects a policy too, so that the right to change the one without the other would be worth nothing.
     "write:change_policy": _roles("clerk revenue_officer"),
     "write:convert_to_prepaid": _roles("revenue_officer"),
     "write:convert_to_postpaid": _roles("revenue_officer"),
     "write:agree_instalments": _roles("revenue_officer"),
     "write:end_instalments": _roles("revenue_officer"),
-    "write:record_dues_paid": _AT_THE_BOX,
+    "write:record_dues_paid": _COMMAND_LINE_ONLY,
     "write:record_letter": _roles("clerk revenue_officer"),
     "write:protect": _roles("clerk administrator"),
     "write:end_protection": _roles("clerk administrator"),
     "write:new_connection": _roles("clerk"),
     "write:commission": _roles("clerk field_engineer control_room"),
-    "write:record_commissioning": _AT_THE_BOX,
-    "write:take_new_keys": _AT_THE_BOX,
-    "write:rewrap_keys": _AT_THE_BOX,
+    "write:record_commissioning": _COMMAND_LINE_ONLY,
+    "write:take_new_keys": _COMMAND_LINE_ONLY,
+    "write:rewrap_keys": _COMMAND_LINE_ONLY,
     "write:move_in": _roles("clerk"),
     "write:move_out": _roles("clerk"),
     "write:transfer_ownership": _roles("clerk"),
@@ -114,7 +114,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:disconnect_permanently": _roles("clerk"),
     "write:reopen_service_point": _roles("clerk"),
     "write:undo": _roles("clerk administrator"),
-    "write:receive_devices": _AT_THE_BOX,
+    "write:receive_devices": _COMMAND_LINE_ONLY,
     "write:test_device": _roles("clerk field_engineer"),
     "write:issue_device": _roles("clerk"),
     "write:return_device": _roles("clerk"),
@@ -133,33 +133,33 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:note_difference": _roles("revenue_officer"),
     "write:close_difference": _roles("revenue_officer"),
     "write:correct_consumer": _roles("clerk administrator"),
-    # Not the clerk's: of two who stand for a lost mailbox one has another desk.
+    # No clerk: a change for a lost mailbox needs two people, and the second one must be of another desk than the first.
     "write:approve_address_change": _roles("revenue_officer administrator"),
-    "write:change_address": _AT_THE_BOX,
-    "write:readdress": _AT_THE_BOX,
+    "write:change_address": _COMMAND_LINE_ONLY,
+    "write:readdress": _COMMAND_LINE_ONLY,
     "write:anonymise_consumer": _roles("administrator"),
-    "write:employ": _AT_THE_BOX,
-    "write:dismiss": _AT_THE_BOX,
-    "write:issue_token": _AT_THE_BOX,
-    "write:revoke_token": _AT_THE_BOX,
+    "write:employ": _COMMAND_LINE_ONLY,
+    "write:dismiss": _COMMAND_LINE_ONLY,
+    "write:issue_token": _COMMAND_LINE_ONLY,
+    "write:revoke_token": _COMMAND_LINE_ONLY,
 }
 
 
 def write_scope(kind: str) -> str:
-    """The name of an operation in the table and in scopes."""
+    """Return the name of an operation in the table of roles and in scopes."""
     return f"write:{kind}"
 
 
 def may(role: Role, act: str) -> bool:
-    """Whether a role may, somewhere. What is not in the table nobody may."""
+    """Return whether a role may do an act somewhere. An act that is not in the table is allowed to no role."""
     return role in TABLE.get(act, frozenset())
 
 
 def roles_allowed(act: str) -> list[Role]:
-    """The roles that may, in the table's order."""
+    """Return the roles that may do an act, in the order of `Role`."""
     return [role for role in Role if may(role, act)]
 
 
 def scope_covers(scope: str, act: str) -> bool:
-    """Whether a token's scope names an act: itself, or `read:*` and `write:*` for all of a kind."""
+    """Return whether a token's scope covers an act: the act itself, or `read:*` and `write:*` for all of them."""
     return scope == act or scope == f"{act.partition(':')[0]}:*"

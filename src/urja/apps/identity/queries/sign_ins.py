@@ -1,4 +1,4 @@
-"""What happened at the door: what limits are counted by, and what auditors see."""
+"""Queries on sign-in events: for limits on attempts, and for auditors."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ type SignInRow = SignIn
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the door's book, as far as limits go by it."""
+    """A sign-in event, with what limits are counted by."""
 
     at: datetime
     kind: str
@@ -22,7 +22,9 @@ class Event:
 
 
 def events(address_digest: bytes, since: datetime, signed_in_since: datetime) -> list[Event]:
-    """What happened with an address since an instant, in its order, and sign-ins since an earlier one."""
+    """Return the events of an address since an instant, and its successful sign-ins since an earlier one, in their
+    order.
+    """
     rows = SignIn.objects.filter(
         Q(at__gt=since) | Q(kind=SignInKind.SIGNED_IN, at__gt=signed_in_since),
         address_digest=address_digest,
@@ -34,7 +36,7 @@ def events(address_digest: bytes, since: datetime, signed_in_since: datetime) ->
 
 
 def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) -> int:
-    """How many wrong codes came for an address from a browser since an instant."""
+    """Return how many wrong codes came for an address from a browser since an instant."""
     return SignIn.objects.filter(
         address_digest=address_digest,
         device_digest=device_digest,
@@ -44,13 +46,15 @@ def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) ->
 
 
 def code_requests_from(network: str, since: datetime) -> list[datetime]:
-    """When codes were asked for from a network since an instant, the oldest first."""
+    """Return when codes were requested from a network since an instant, the oldest first."""
     asked = SignIn.objects.filter(network=network, at__gt=since, kind=SignInKind.ASKED)
     return list(asked.order_by("at").values_list("at", flat=True))
 
 
 def latest(network: str, before: int | None, limit: int) -> list[SignIn]:
-    """What happened last, from one network or from all (empty), before a row of it where one is given."""
+    """Return the newest events, newest first, from one network or (empty) from all, before a row's number where
+    given.
+    """
     rows = SignIn.objects.order_by("-id")
     if network:
         rows = rows.filter(network=network)

@@ -1,4 +1,4 @@
-"""Who works here, as what and where."""
+"""Queries on employments."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,19 +10,19 @@ from urja.apps.identity.models import Employment, Token
 
 @dataclass(frozen=True, slots=True)
 class Employed:
-    """A role that somebody has or had."""
+    """A staff role that a user has or had."""
 
     email: str
     name: str
     role: str
     area: str
-    """As commands take it."""
+    """As commands take it, such as `section North-2`."""
     valid_from: datetime
     valid_to: datetime | None
 
 
 def staff_at(at: datetime | None) -> list[Employed]:
-    """Who works here at an instant or later, or who ever has; by address."""
+    """Return employments at an instant or later, or (None) all that ever were, by address."""
     employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
     if at is not None:
         employed = employed.filter(Q(valid_to=None) | Q(valid_to__gt=at))
@@ -40,7 +40,7 @@ def staff_at(at: datetime | None) -> list[Employed]:
 
 
 def area_text(held: Employment | Token) -> str:
-    """An area in the words that commands take."""
+    """Return an area as commands take it: `section North-2`, `premise P1` or `everywhere`."""
     if held.node is not None:
         return str(held.node)
     if held.premise is not None:

@@ -1,4 +1,4 @@
-"""The text of a key to the API: `urja_PREFIX_SECRET`. The prefix finds it; of the secret the hash is kept."""
+"""Tokens of the API: their text `urja_PREFIX_SECRET`, of which only the prefix and a hash of the secret are stored."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ _TEXT = re.compile(r"urja_(?P<prefix>[a-z2-7]{8})_(?P<secret>[A-Za-z0-9_-]{43})"
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A key, once: whoever made it shows it to its owner and forgets it."""
+    """A new token. Its text is shown to its owner once and not stored."""
 
     prefix: str
     digest: bytes
@@ -27,7 +27,7 @@ class NewToken:
 
 
 def new_token() -> NewToken:
-    """32 random bytes under a random prefix."""
+    """Return a new token: 32 random bytes under a random prefix."""
     prefix = base64.b32encode(secrets.token_bytes(5)).decode().lower()
     secret = secrets.token_bytes(_SECRET_BYTES)
     written = base64.urlsafe_b64encode(secret).decode().rstrip("=")
@@ -35,7 +35,10 @@ def new_token() -> NewToken:
 
 
 def token_of(text: str) -> Token | None:
-    """The token that a key opens; None where it is no key, or nobody's. Whether it still holds is not looked at."""
+    """Return the stored token of a text; None where it is not a token's text or no token matches.
+
+    Whether it has expired or was revoked is not checked here.
+    """
     parts = _TEXT.fullmatch(text)
     if parts is None:
         return None
@@ -48,15 +51,15 @@ def token_of(text: str) -> Token | None:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A key as it is kept: what it may, and whose it is."""
+    """A stored token: its rights and its owner."""
 
     prefix: str
     name: str
     user: str | None
-    """The address of a person whose own it is; none of a program's."""
+    """Address of the person whose own token it is; None for a program's."""
     role: str | None
     area: str | None
-    """Where a program's may, as commands take it."""
+    """Where a program's token may act, as commands take it."""
     scopes: list[str]
     per_minute: int
     expires_at: datetime
@@ -65,7 +68,7 @@ class IssuedToken:
 
 
 def all_tokens() -> list[IssuedToken]:
-    """Every key, the oldest first."""
+    """Return every token, the oldest first."""
     return [
         IssuedToken(
             prefix=one.prefix,
@@ -84,5 +87,5 @@ def all_tokens() -> list[IssuedToken]:
 
 
 def _digest(secret: bytes) -> bytes:
-    # The secret is random in all its bits: there is nothing to guess that a slow hash would slow down.
+    # One SHA-256 suffices: all 256 bits of the secret are random, so there is no dictionary that a slow hash would slow down.
     return hashlib.sha256(secret).digest()

@@ -13,7 +13,7 @@ def big_house(database):
     place.connection.close()
 
 
-def errands(place):
+def work_orders(place):
     from urja.apps.work.models import WorkOrder
 
     return [
@@ -34,14 +34,14 @@ def somebody_goes(place):
 def test_a_person_is_sent_once_and_called_back_by_a_payment(big_house):
     used_up(big_house)
     report = big_house.go(big_house.at(1, 10, 1))
-    assert report.counts["errands"] == 1
-    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "open")], ["credit"])
-    # Nobody went that day: the errand stays, through the night and into the next window.
+    assert report.counts["work_orders"] == 1
+    assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "open")], ["credit"])
+    # Nobody went that day: the work order stays, through the night and into the next window.
     big_house.until(big_house.at(2, 11))
-    assert errands(big_house) == [("switch_off_by_hand", "open")]
+    assert work_orders(big_house) == [("switch_off_by_hand", "open")]
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)
-    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "withdrawn")], [])
+    assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "withdrawn")], [])
     big_house.go(big_house.now + MINUTE)
     assert big_house.where() == ("fine", "fine")
     assert big_house.commands() == []
@@ -54,9 +54,9 @@ def test_who_was_switched_off_by_hand_is_switched_on_by_hand(big_house):
     assert big_house.where() == ("cut", "cut")
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)
-    assert errands(big_house) == [("switch_off_by_hand", "done"), ("switch_on_by_hand", "open")]
+    assert work_orders(big_house) == [("switch_off_by_hand", "done"), ("switch_on_by_hand", "open")]
     somebody_goes(big_house)
-    assert errands(big_house)[-1] == ("switch_on_by_hand", "done")
+    assert work_orders(big_house)[-1] == ("switch_on_by_hand", "done")
     assert (big_house.where(), big_house.holds(), big_house.commands()) == (("fine", "fine"), [], [])
 
 
@@ -64,10 +64,10 @@ def test_a_hold_by_hand_is_an_errand_too_and_ends_with_it(big_house):
     big_house.go()
     big_house.order("hold", "safety")
     big_house.go(big_house.at(1, 22))
-    assert errands(big_house) == [("switch_off_by_hand", "open")]
+    assert work_orders(big_house) == [("switch_off_by_hand", "open")]
     big_house.order("release", "safety")
     big_house.go(big_house.now + MINUTE)
-    assert errands(big_house) == [("switch_off_by_hand", "withdrawn")]
+    assert work_orders(big_house) == [("switch_off_by_hand", "withdrawn")]
     assert big_house.commands() == []
 
 
@@ -78,10 +78,10 @@ def test_a_payment_does_not_switch_on_what_is_held(big_house):
     big_house.order("hold", "tamper")
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)
-    assert (errands(big_house), big_house.holds()) == ([("switch_off_by_hand", "done")], ["tamper"])
+    assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "done")], ["tamper"])
     big_house.order("release", "tamper")
     big_house.go(big_house.now + MINUTE)
-    assert errands(big_house)[-1] == ("switch_on_by_hand", "open")
+    assert work_orders(big_house)[-1] == ("switch_on_by_hand", "open")
 
 
 def test_no_law_asks_for_a_cut_that_no_meter_can_do(big_house):

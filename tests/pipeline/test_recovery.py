@@ -102,7 +102,7 @@ def test_payments_are_ill_until_the_gateway_was_asked(till):
     assert assess(till.shop.now)[0].payments
     restore(till.shop.now)
     assert not assess(till.shop.now)[0].payments
-    assert "until the payment gateway has said what it took since, and 70% of" in recovery_sentence()
+    assert "until the payment gateway has reported its payments since then, and 70% of" in recovery_sentence()
     till.collect()
     assert assess(till.shop.move(minutes=1))[0].payments
 
@@ -131,8 +131,8 @@ def test_the_status_says_that_disconnections_wait_and_for_what(house):
     assert detail() == ""
     restore(house.now)
     assert detail() == (
-        f"data put back from a copy of {house.now - HOUR:%Y-%m-%d %H:%M} UTC: disconnections wait until 70% of the meters "
-        f"have told of a time after {house.now:%Y-%m-%d %H:%M} UTC"
+        f"data restored from a backup of {house.now - HOUR:%Y-%m-%d %H:%M} UTC: disconnections are paused until 70% of the "
+        f"meters have sent data from after {house.now:%Y-%m-%d %H:%M} UTC"
     )
     house.until(house.at(1, 11, 20), step=4 * MINUTE)
     assert unfinished() is None

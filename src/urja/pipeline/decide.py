@@ -161,7 +161,7 @@ def _ask_for_notices(decided: Iterable[AccountDecision], moment: RunContext, rep
     wanted = [
         notices.Request(item.known.account_id, notice.kind, notice.params, notice.dedupe_key)
         for item in decided
-        if item.known.stood is not None or not item.known.unposted
+        if item.known.last_decision is not None or not item.known.unposted
         for notice in item.decision.notices
     ]
     if wanted:

@@ -61,7 +61,7 @@ def _chunk(columns: Sequence[Column]) -> bytes:
             fields.append((f"value{number}", f">{width}"))
             if mask is not np.ma.nomask and mask.any():
                 partly_absent.append((number, mask))
-    # All rows share the field count and lengths: one template row, repeated, is faster than a column store for each.
+    # All rows share the field count and the lengths, so one template row is repeated.
     template = np.zeros(1, np.dtype(fields))
     template["count"] = len(columns)
     for number, (_, width) in enumerate(columns):

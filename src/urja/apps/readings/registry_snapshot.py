@@ -154,7 +154,7 @@ def _holding(
     if len(periods) == 0:
         return np.full(len(wanted), -1, np.int64)
     # Walk back from the key's last period to one that begins early enough. Rows are recent, so one step nearly always
-    # suffices, which a second binary search over both columns would not use.
+    # suffices.
     index = np.searchsorted(periods[key], wanted, "right") - 1
     while True:
         inside = (index >= 0) & (periods[key][index] == wanted)

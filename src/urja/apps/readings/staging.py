@@ -112,7 +112,7 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
     """
     if len(rows) == 0:
         return Stored()
-    # In the order of the primary key: index pages are filled once, and runs of one device are adjacent.
+    # `_runs` needs the rows of each device adjacent and in the order of time.
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"], rows["service_point_id"]))]
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
     fields = _block_columns(rows)

@@ -1,1 +1,1 @@
-"""Supply: what holds it off, where each account stands and why, and the way from a payment back to light."""
+"""Supply: holds, the state of each account and its reason, and the steps from a payment to the reconnection."""

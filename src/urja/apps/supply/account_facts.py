@@ -1,5 +1,6 @@
-"""What there is one of for each account: its meter, the commands to its switch, its last recharge, what was decided last,
-arrears and plan.
+"""Facts of which each account has one.
+
+These are its meter, switch commands, last recharge, last decision, dues and instalment plan.
 """
 
 import json
@@ -23,7 +24,7 @@ from urja.core.policy import Instalment
 
 @dataclass(frozen=True, slots=True)
 class LastDecision:
-    """Of what was decided last (`models.State`) that which the next decision goes on from."""
+    """The part of the last decision (`models.State`) that the next one continues from."""
 
     standing: str
     reason_key: str
@@ -35,7 +36,7 @@ class LastDecision:
 
 @dataclass(frozen=True, slots=True)
 class SwitchCommand:
-    """A command to a load switch, as far as decisions look at it."""
+    """A command to a load switch, with the fields that decisions use."""
 
     id: int
     device_id: int
@@ -48,44 +49,47 @@ class SwitchCommand:
 
     @property
     def finished(self) -> bool:
+        """Whether the command has reached one of its final states."""
         return self.state in TERMINAL
 
 
-_STOOD = "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_first_at, s.paid_due_minor"
+_LAST_DECISION = (
+    "s.standing, s.reason->>'key', s.since_at, s.below_cut_since, s.paid_first_at, s.paid_due_minor"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What there is one of for an account; of what there may be many, `supply.queries.facts` asks."""
+    """Single facts of an account. Those of which there may be many are loaded by `supply.queries.facts`."""
 
     service_point_id: int
     device_id: int | None
-    """The billing meter; none where there is none now."""
+    """The billing meter; None where none is installed now."""
     load_switch: bool
     recharged_minor: int | None
-    """The last credit that somebody has paid and that was posted, and when."""
+    """The last posted credit that was paid in, in minor units, and when it was posted."""
     recharged_at: datetime | None
-    stood: LastDecision | None
+    last_decision: LastDecision | None
     flags: frozenset[str]
-    """Of the customer's protected status now."""
+    """Protected statuses of the consumer in force now."""
     flags_change_at: datetime | None
-    """When it begins or ends next, as far as is known."""
+    """When the next of them begins or ends, as far as known."""
     arrears_minor: int
     instalment: Instalment | None
     holds: frozenset[str]
-    """Why the supply is held off."""
+    """Open reasons to keep the supply off."""
     latest: SwitchCommand | None
-    """The newest command to the load switch, whatever became of it."""
+    """The newest command to the load switch, in any state."""
     latest_cause: str
-    """Why it was given; empty where it was not by a decision."""
+    """Its cause; empty where it was not given by a decision."""
     latest_ledger_seq: int
-    """The account's last entry when it was given."""
-    obeyed: SwitchCommand | None
-    """The newest that the meter has carried out."""
+    """The account's last ledger entry when it was given."""
+    executed: SwitchCommand | None
+    """The newest command that the meter has executed."""
 
 
 def _newest(and_where: str = "") -> str:
-    """The newest command to a meter's load switch, in the order of `SwitchCommand`."""
+    """Return the SQL for a meter's newest switch command, with the columns of `SwitchCommand`."""
     return f"""
     SELECT c.id, c.device_id, c.kind, c.state, c.issued_at, c.issued_wall_ms, c.sent_at, c.ended_at
     FROM commands.command c WHERE c.device_id = m.device_id AND c.kind IN {SUPPLY_KINDS} {and_where}
@@ -96,7 +100,7 @@ def _newest(and_where: str = "") -> str:
 _STATEMENT = f"""
 SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_switch, true),
     last.amount_minor, last.posted_at,
-    {_STOOD},
+    {_LAST_DECISION},
     protected.kinds, protected.changes_at,
     (SELECT coalesce(sum(r.principal_minor + r.surcharge_minor), 0)::bigint FROM billing.arrear_left r
         WHERE r.account_id = given.account_id),
@@ -106,8 +110,8 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s),
     array(SELECT h.reason::text FROM supply_hold h
         WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
-    w.cause, w.ledger_seq, latest.*, obeyed.*
-FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(customers)s::bigint[])
+    w.cause, w.ledger_seq, latest.*, executed.*
+FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(consumers)s::bigint[])
     AS given (account_id, service_point_id, customer_id)
 LEFT JOIN assets.device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
@@ -127,19 +131,19 @@ CROSS JOIN LATERAL (
 ) protected
 LEFT JOIN LATERAL ({_newest()}) latest ON true
 LEFT JOIN supply_switching w ON w.command_id = latest.id
-LEFT JOIN LATERAL ({_newest("AND c.state = ANY(%(carried_out)s)")}) obeyed ON true
+LEFT JOIN LATERAL ({_newest("AND c.state = ANY(%(carried_out)s)")}) executed ON true
 """  # noqa: S608 - constants and the names of models
 
 
 def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, AccountFacts]:
-    """By account, for the agreements given."""
+    """Return the facts of the given agreements' accounts, by account id."""
     with connection.cursor() as cursor:
         cursor.execute(
             _STATEMENT,
             {
                 "accounts": [agreement.account_id for agreement in agreements],
                 "places": [agreement.service_point_id for agreement in agreements],
-                "customers": [agreement.customer_id for agreement in agreements],
+                "consumers": [agreement.customer_id for agreement in agreements],
                 "now": now,
                 "carried_out": list(CARRIED_OUT),
             },
@@ -148,11 +152,11 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
 
 
 def _facts(row: Sequence[Any]) -> AccountFacts:
-    own, stood, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:16]
-    (holds, cause, ledger_seq), latest, obeyed = row[16:19], row[19:27], row[27:]
+    own, last_decision, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:16]
+    (holds, cause, ledger_seq), latest, executed = row[16:19], row[19:27], row[27:]
     return AccountFacts(
         *own,
-        stood=LastDecision(*stood) if stood[0] is not None else None,
+        last_decision=LastDecision(*last_decision) if last_decision[0] is not None else None,
         flags=frozenset((flags or "").split()),
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
@@ -161,14 +165,14 @@ def _facts(row: Sequence[Any]) -> AccountFacts:
         latest=SwitchCommand(*latest) if latest[0] is not None else None,
         latest_cause=cause or "",
         latest_ledger_seq=ledger_seq or 0,
-        obeyed=SwitchCommand(*obeyed) if obeyed[0] is not None else None,
+        executed=SwitchCommand(*executed) if executed[0] is not None else None,
     )
 
 
 def _instalment(
     every: Literal["day", "month"], amount_minor: int, valid_from: str, posted: int
 ) -> Instalment:
-    """What is due next of a plan that begins at a midnight, of which so many instalments were posted."""
+    """Return the next due instalment of a plan that begins at a midnight, of which `posted` were posted."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     due_on = instalment_due_on(every, local_day(datetime.fromisoformat(valid_from), zone), posted)
     return Instalment(every, amount_minor, due_on, midnight(due_on + ONE_DAY, zone))

@@ -1,4 +1,4 @@
-"""Which accounts to look at, and what was decided about them: one stored standing for each."""
+"""Which accounts are due for a decision, and the stored state of each after it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,28 +28,28 @@ WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
 )
 SELECT account_id FROM due LIMIT %(limit)s
 """  # noqa: S608 - constants of this module
-"""Accounts without a standing, whose time has come, or whose books have moved since they were looked at.
+"""Accounts without a state, whose next decision is due, or whose ledger or readings have moved since the last one.
 
-The limit stands outside: the planner would take it for a reason to go through all of them one by one.
+The limit stands outside of the CTE: inside, the planner would take it as a reason to probe all accounts one by one.
 """
 
 
 CREDIT_RECORDED = "supply_credit_recorded"
-"""The trigger that tells of a new credit (migration `supply.0002_rules`)."""
+"""The trigger that reports a new credit (migration `supply.0002_rules`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the inbox holds: taken out again once the accounts have been decided."""
+    """Rows of the inbox `supply_changed`; they are removed once their accounts were decided."""
 
     ids: tuple[int, ...]
     account_ids: frozenset[int]
     credited_wall_ms: Mapping[int, int]
-    """By account, when the oldest credit among them was recorded, by the wall."""
+    """Wall time (Unix ms) of the oldest new credit, by account."""
 
 
 def changes(limit: int) -> Changes:
-    """Accounts of which something beside the books has moved, oldest first."""
+    """Return the oldest changes of accounts beside those of ledger and readings, at most `limit` rows."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, account_id, what, wall_ms FROM supply_changed ORDER BY id LIMIT %s", [limit]
@@ -63,28 +63,28 @@ def changes(limit: int) -> Changes:
 
 
 def credited() -> list[int]:
-    """Accounts with a credit that no decision has looked at."""
+    """Return the accounts with a credit that no decision has seen yet."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT account_id FROM supply_changed WHERE what LIKE 'supply_credit_%'")
         return [account_id for (account_id,) in cursor.fetchall()]
 
 
 def remove_changes(changes: Changes) -> None:
-    """Take what was looked at out of the inbox; what came meanwhile has numbers of its own."""
+    """Remove changes from the inbox by id, so that those that arrived meanwhile stay."""
     if changes.ids:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
 
 
 def due(now: datetime, limit: int) -> list[int]:
-    """Accounts to be looked at: one statement over all, whatever their number."""
+    """Return up to `limit` accounts to decide, by one statement over all."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"now": now, "limit": limit})
         return [account_id for (account_id,) in cursor.fetchall()]
 
 
 def with_cuts_under_way() -> list[int]:
-    """Accounts whose cut is ordered and not at its end."""
+    """Return the accounts whose disconnection was ordered and has not ended."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT w.account_id FROM commands.command c JOIN supply_switching w ON w.command_id = c.id "
@@ -95,13 +95,13 @@ def with_cuts_under_way() -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class AccountDecision:
-    """A decision as it is stored: with what only the stage knows (its slot, its next attempt)."""
+    """A decision to store, with what the stage adds to it (its place in the queue, its next attempt)."""
 
     known: AccountSnapshot
     decision: core.Decision
 
     def waiting_until(self, at: datetime, reason: core.Reason | None = None) -> "AccountDecision":
-        """The same, looked at again at `at` at the latest; with another reason where one is given."""
+        """Return the same with a next decision at `at` at the latest, and another reason where one is given."""
         again = self.decision.look_again_at
         return replace(
             self,
@@ -114,9 +114,11 @@ class AccountDecision:
 
 
 def save(decided: Sequence[AccountDecision], now: datetime) -> int:
-    """Store standings, and a line of each story that has changed; how many have."""
+    """Store the states, and a history row for each that has changed; returns how many have."""
     fresh = [_state(item, now) for item in decided]
-    changed = [item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.stood, state)]
+    changed = [
+        item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.last_decision, state)
+    ]
     with transaction.atomic():
         State.objects.bulk_create(
             fresh,
@@ -154,7 +156,7 @@ _UPDATED = [
 
 
 def _state(item: AccountDecision, now: datetime) -> State:
-    known, decision, before = item.known, item.decision, item.known.stood
+    known, decision, before = item.known, item.decision, item.known.last_decision
     facts, balance, planned = known.facts, known.balance, decision.planned
     same = before is not None and before.standing == decision.standing
     paid = facts.paid
@@ -184,7 +186,7 @@ def _state(item: AccountDecision, now: datetime) -> State:
 
 
 def _is_news(before: LastDecision | None, after: State) -> bool:
-    """Whether the standing or its rule is another one; that the balance fell a little more is none."""
+    """Return whether standing or rule changed; a balance that only fell further is no history."""
     return before is None or (before.standing, before.reason_key) != (after.standing, after.reason["key"])
 
 
@@ -200,12 +202,12 @@ def _line(item: AccountDecision, now: datetime) -> DecisionLine:
 
 
 def decide_again(account_ids: Iterable[int]) -> None:
-    """Let accounts be looked at again in the next run."""
+    """Let accounts be decided again in the next run."""
     State.objects.filter(account_id__in=list(account_ids)).update(seen_seq=-1)
 
 
 def counts() -> Mapping[str, int]:
-    """How many accounts stand where."""
+    """Return the number of accounts by standing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
         return dict(cursor.fetchall())

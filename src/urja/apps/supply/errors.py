@@ -1,9 +1,9 @@
-"""What the supply refuses, by type."""
+"""Exceptions of the supply."""
 
 
 class SupplyError(Exception):
-    """The caller asked for something that the supply does not do."""
+    """A request that the supply refuses."""
 
 
 class UnknownHoldError(SupplyError):
-    """A reason that nobody may hold a supply off for, or may not by hand: credit is the policy's alone."""
+    """A reason that is unknown, or that an order may not give: `credit` is given by the policy alone."""

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows; what operators order is the pipeline's to judge."""
+"""Rights of each PostgreSQL role on this app's tables: the web reads; only the pipeline acts on operators' orders."""
 
 _ALL = "supply_order, supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
 
@@ -7,13 +7,13 @@ _WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_ALL} TO urja_web",
-        # Whether what is kept of an account is still good.
+        # To see whether a cached page of an account is still valid.
         "GRANT SELECT (id, account_id) ON supply_changed TO urja_web",
     ],
     "urja_pipeline": [
         f"GRANT SELECT ON {_ALL} TO urja_pipeline",
         f"GRANT INSERT ON {_WRITTEN} TO urja_pipeline",
-        # What an operation of the registry asks for, such as the hold of an empty flat.
+        # Orders that registry operations give, such as the hold of a vacant premise.
         "GRANT INSERT ON supply_order TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_pipeline",
         "GRANT UPDATE ON supply_state, supply_relight TO urja_pipeline",

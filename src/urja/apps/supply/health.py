@@ -1,12 +1,14 @@
-"""Whether the services that a fair cut depends on work, by stated rules, kept with the figures.
+"""Whether the services that a fair disconnection depends on work, by fixed rules, stored with the figures.
 
-- collection: of the meters of agreements in force, at least `LEAST_FRESH_SHARE` have data younger than `FRESH_WITHIN`;
-- messaging: of the accounts that the last notices were sent to (`SAMPLE`, from a day ago to `RECEIPT_TAKES` ago), at
-  least `LEAST_DELIVERED_SHARE` have a receipt (fewer than `LEAST_SAMPLE` prove nothing), and none has waited for `SEND_WITHIN` to be taken at all;
-- payments: the gateway has answered within `ANSWERED`; where no gateway is installed there is nothing to be ill.
+- collection: of the meters with an agreement in force, at least `LEAST_FRESH_SHARE` have data younger than
+  `FRESH_WITHIN`;
+- messaging: of the accounts that the last notices were sent to (up to `SAMPLE`, from a day to `RECEIPT_TAKES` ago), at
+  least `LEAST_DELIVERED_SHARE` have a receipt (fewer than `LEAST_SAMPLE` prove nothing), and no notice has waited
+  longer than `SEND_WITHIN` to be sent;
+- payments: the gateway has answered within `ANSWER_WITHIN`; without a gateway this is always fulfilled.
 
-After a restore of the data (`urja.apps.supply.recoveries`) collection is ill until so many meters have told of a time after
-it, and payments until the gateway has said what it took since the copy.
+After a restore of the database (`recoveries`) collection counts only data measured after the restore, and payments
+fails until the gateway has been asked for its payments since the backup.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -37,10 +39,10 @@ ANSWER_WITHIN: Final = timedelta(hours=1)
 
 
 def assess(now: datetime) -> tuple[Health, bool]:
-    """The judgement in force at `now`, renewed when it is five minutes old; and whether it has just changed."""
+    """Return the assessment in force at `now`, and whether it has just changed. It is renewed every five minutes."""
     last = HealthReport.objects.order_by("-at", "-id").first()
     recovery = recoveries.open_recovery()
-    # What was judged on the data of before a restore says nothing.
+    # An assessment from before a restore rests on data that no longer exist.
     counts = last is not None and (recovery is None or last.at > recovery.noticed_at)
     if last is not None and counts and last.at <= now < last.at + ASSESSED_EVERY:
         return _health(last), False
@@ -52,14 +54,18 @@ def assess(now: datetime) -> tuple[Health, bool]:
 
 
 def recovery_sentence() -> str:
-    """That disconnections wait after a restore, and for what, in a sentence; empty where none does."""
+    """Return a sentence that disconnections are paused after a restore, and for what; empty where they are not."""
     recovery = recoveries.open_recovery()
     if recovery is None:
         return ""
-    asked = "" if _gateway_has_said(recovery) else "the payment gateway has said what it took since, and "
+    asked = (
+        ""
+        if _gateway_has_said(recovery)
+        else "the payment gateway has reported its payments since then, and "
+    )
     return (
-        f"data put back from a copy of {_minutes(recovery.copied_at)}: disconnections wait until {asked}{LEAST_FRESH_SHARE:.0%} of the "
-        f"meters have told of a time after {_minutes(recovery.noticed_at)}"
+        f"data restored from a backup of {_minutes(recovery.copied_at)}: disconnections are paused until {asked}"
+        f"{LEAST_FRESH_SHARE:.0%} of the meters have sent data from after {_minutes(recovery.noticed_at)}"
     )
 
 
@@ -125,7 +131,7 @@ def _has_gateway() -> bool:
 
 
 def _answered_at() -> datetime | None:
-    """When the gateway last answered; none where no gateway is installed or it was never asked."""
+    """Return when the gateway last answered; None without a gateway or before its first query."""
     if not apps.is_installed("urja.apps.payments"):
         return None
     from urja.apps.payments import queries

@@ -7,8 +7,8 @@ class Cause(TextChoices):
     """Why a supply was switched."""
 
     CREDIT = "credit"
-    """The policy's cut, and its end."""
+    """Disconnected by the policy for credit, or reconnected after that."""
     HOLD = "hold"
-    """An operator's order."""
+    """Ordered by an operator."""
     UNHELD = "unheld"
-    """Off with nothing to hold it, or a cut that was called back on its way."""
+    """Reconnected because no hold is left, or because a disconnection was cancelled on its way."""

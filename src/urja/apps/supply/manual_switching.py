@@ -1,8 +1,8 @@
-"""Supplies whose meter has no load switch, such as one on current transformers: a person switches beside it.
+"""Switching by field staff, for supplies whose meter has no load switch (such as one on current transformers).
 
-No command is given. What a command would do becomes an errand, a work order that is opened once: it stays open
-from window to window, is withdrawn where its ground falls away before anybody went, and calls for another errand,
-to switch on, where somebody has. Only the stage `decide` calls this.
+No command is given. What a command would do becomes a work order. It is opened once and stays open from window to
+window. It is withdrawn where its reason ends before it was done; where it was done, a work order to switch on follows.
+Only the stage `decide` calls this.
 """
 
 from collections import Counter
@@ -25,11 +25,14 @@ OFF: Final = WorkOrderKind.SWITCH_OFF_BY_HAND
 ON: Final = WorkOrderKind.SWITCH_ON_BY_HAND
 
 _NOT_NOW: Final = frozenset({"waits_for_window", "protected_hours", "protected_day", "holiday"})
-"""Reasons that are about the time alone: who is on the way need not turn back."""
+"""Reasons that concern the time alone: a work order that is open already stays open."""
 
 
 def carry_out(item: AccountDecision, moment: RunContext) -> tuple[AccountDecision, Counter[str]]:
-    """Do what a decision asks for; counts `work_orders` that were opened and `called_back` that were withdrawn."""
+    """Do what a decision requires; returns the decision and counts.
+
+    The counts are `work_orders` (opened) and `called_back` (withdrawn).
+    """
     known, decision = item.known, item.decision
     if decision.restore is not None:
         _clear(known, moment)
@@ -54,8 +57,10 @@ def carry_out(item: AccountDecision, moment: RunContext) -> tuple[AccountDecisio
 
 
 def _groundless(known: AccountSnapshot, decision: Decision) -> bool:
-    """Whether somebody is on the way to switch off for nothing."""
-    on_the_way = _is_open(known.errand, OFF) or (CREDIT in known.facts.holds and known.facts.supply == "on")
+    """Return whether a work order to switch off is open without a reason."""
+    on_the_way = _is_open(known.manual_order, OFF) or (
+        CREDIT in known.facts.holds and known.facts.supply == "on"
+    )
     return on_the_way and not (CREDIT in known.facts.holds and decision.reason.key in _NOT_NOW)
 
 
@@ -64,8 +69,11 @@ def _clear(known: AccountSnapshot, moment: RunContext) -> None:
 
 
 def _cut(known: AccountSnapshot, moment: RunContext) -> Counter[str]:
-    """As `switching.order_cut`: decided once more under the lock that no recording of a credit gets past."""
-    if CREDIT in known.facts.holds and _is_open(known.errand, OFF):
+    """Open a work order to switch off, under the same lock as `switching.order_cut`.
+
+    The account is locked and decided once more: a credit is either seen here or recorded after this.
+    """
+    if CREDIT in known.facts.holds and _is_open(known.manual_order, OFF):
         return Counter()
     with transaction.atomic():
         locking.lock_account(known.account_id)
@@ -80,13 +88,13 @@ def _cut(known: AccountSnapshot, moment: RunContext) -> Counter[str]:
 
 
 def _send(known: AccountSnapshot, kind: WorkOrderKind, reason: Reason, moment: RunContext) -> Counter[str]:
-    """Open an errand, unless it is open or the supply is as it is to be; withdraw the contrary one."""
-    errand = known.errand
-    if _is_open(errand, kind):
+    """Open a work order unless it is open or the supply is in the wanted state; withdraw the opposite one."""
+    manual_order = known.manual_order
+    if _is_open(manual_order, kind):
         return Counter()
     counts: Counter[str] = Counter()
-    if errand is not None and errand.closed_at is None:
-        counts["called_back"] = int(work.withdraw(errand.id, moment.now, reason.rule))
+    if manual_order is not None and manual_order.closed_at is None:
+        counts["called_back"] = int(work.withdraw(manual_order.id, moment.now, reason.rule))
     if (known.facts.supply == "off") != (kind == OFF):
         assert known.device_id is not None
         work.open_order(
@@ -100,5 +108,5 @@ def _send(known: AccountSnapshot, kind: WorkOrderKind, reason: Reason, moment: R
     return counts
 
 
-def _is_open(errand: WorkOrder | None, kind: WorkOrderKind) -> bool:
-    return errand is not None and errand.closed_at is None and errand.kind == kind
+def _is_open(manual_order: WorkOrder | None, kind: WorkOrderKind) -> bool:
+    return manual_order is not None and manual_order.closed_at is None and manual_order.kind == kind

@@ -1,6 +1,6 @@
-"""What is known of each supply: holds, standings, switchings, and the ways back to light.
+"""Tables of the supply: orders, holds, states, decisions, switching, reconnections, restores and health.
 
-Business times end in `_at`; beside those of the chain from a payment to light stand wall milliseconds (Unix),
+Business times end in `_at`. The steps from a payment to the reconnection have wall milliseconds (Unix) beside them,
 because a demonstration runs on a fast clock over links that do not.
 """
 
@@ -13,19 +13,21 @@ from urja.apps.supply.kinds import Cause
 from urja.core.policy import HOLDS, Standing
 
 HELD_BY_HAND: Final = tuple(sorted(reason for reason, rule in HOLDS.items() if rule.by_hand))
-"""What an operator may hold a supply off for. `credit` is the policy's, and money clears it alone."""
+"""Reasons that an operator may give. `credit` belongs to the policy, and only money clears it."""
 
 ORDERED: Final = tuple(sorted(HOLDS.keys() - {"credit"}))
-"""What an order may name: those, and what follows from an operation of the registry."""
+"""Reasons that an order may name: those of operators and those that registry operations cause."""
 
 
 class OrderAction(models.TextChoices):
+    """What an order does with a hold."""
+
     HOLD = "hold"
     RELEASE = "release"
 
 
 class Order(models.Model):
-    """An operator's order: a record that the stage `decide` acts on, so that it passes the same guards."""
+    """An operator's order, stored so that the stage `decide` acts on it with the same guards as on everything else."""
 
     service_point = models.ForeignKey("network.ServicePoint", on_delete=models.PROTECT, related_name="+")
     action = models.CharField(max_length=16, choices=OrderAction)
@@ -40,7 +42,7 @@ class Order(models.Model):
             models.Index(fields=["id"], condition=Q(applied_at=None), name="supply_order_waiting"),
         ]
         constraints: ClassVar = [
-            # What was ordered for another reason before there was this table is history.
+            # Applied orders are history and may name a reason that no longer exists.
             models.CheckConstraint(
                 condition=Q(applied_at__isnull=False) | Q(hold__in=ORDERED), name="supply_order_known_reason"
             ),
@@ -51,7 +53,7 @@ class Order(models.Model):
 
 
 class Hold(models.Model):
-    """One reason why a supply is held off. Supply returns when the set of open ones is empty."""
+    """One reason to keep a supply off. The supply is reconnected when no open one is left."""
 
     service_point = models.ForeignKey("network.ServicePoint", on_delete=models.PROTECT, related_name="holds")
     reason = models.CharField(max_length=16)
@@ -77,7 +79,7 @@ class Hold(models.Model):
 
 
 class State(models.Model):
-    """Where an account stands: the last decision, and what of the books it has seen."""
+    """The last decision about an account, and which part of the ledger and readings it has seen."""
 
     account = models.OneToOneField(
         "books.Account", primary_key=True, on_delete=models.PROTECT, related_name="+"
@@ -89,22 +91,22 @@ class State(models.Model):
     """`core.policy.Reason`: rule, key, params."""
     decided_at = models.DateTimeField()
     since_at = models.DateTimeField()
-    """Since when the standing has been this one."""
+    """Since when the standing has been the same."""
     look_again_at = models.DateTimeField(null=True)
     policy = models.CharField(max_length=130)
-    """Code and version of the document that decided."""
+    """Code and version of the policy document that was applied."""
     supply = models.CharField(max_length=8)
-    """What the meter itself confirmed last: on, off, unknown."""
+    """What the meter has confirmed last: `on`, `off` or `unknown`."""
     balance_minor = models.BigIntegerField()
-    """The fresh balance that was decided on."""
+    """The fresh balance of the decision, in minor units."""
     limit_minor = models.BigIntegerField()
-    """Below which the credit is exhausted."""
+    """The balance below which credit counts as exhausted."""
     as_of_at = models.DateTimeField(null=True)
     planned_from_at = models.DateTimeField(null=True)
     planned_to_at = models.DateTimeField(null=True)
     below_cut_since = models.DateTimeField(null=True)
     paid_first_at = models.DateTimeField(null=True)
-    """The first payment since the credit ran out, and what was due just before it."""
+    """The first payment since the credit was exhausted, and what was due just before it."""
     paid_due_minor = models.BigIntegerField(null=True)
     seen_seq = models.BigIntegerField()
     seen_watermark_at = models.DateTimeField(null=True)
@@ -127,7 +129,7 @@ class State(models.Model):
 
 
 class Decision(models.Model):
-    """One line for each change of an account's standing or of its reason: what the story is told from."""
+    """A change of an account's standing or of its reason; the account's history is written from these rows."""
 
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField()
@@ -144,7 +146,7 @@ class Decision(models.Model):
 
 
 class Switching(models.Model):
-    """A command to a load switch with everything that it was given on: what the laws look at."""
+    """A command to a load switch with everything that it rested on; the laws check it against the rules."""
 
     command_id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=16)
@@ -160,9 +162,9 @@ class Switching(models.Model):
     reason = models.JSONField()
     balance_minor = models.BigIntegerField()
     limit_minor = models.BigIntegerField()
-    """No account with this much or more is cut for credit: exhaustion less emergency credit."""
+    """No account with this balance or more is disconnected for credit: exhaustion less emergency credit."""
     ledger_seq = models.BigIntegerField()
-    """The account's last entry when the command was given."""
+    """The account's last ledger entry when the command was given."""
     evidence = models.JSONField(default=dict)
 
     class Meta:
@@ -176,9 +178,10 @@ class Switching(models.Model):
 
 
 class Relight(models.Model):
-    """A credit that came while the supply was off or being cut: one row of the chain from paid to lit.
+    """The steps from a payment to the reconnection of a supply.
 
-    What the command did stands with the command (`apps.commands`).
+    A row for each credit recorded while the supply was off or being disconnected. The steps of the command itself are
+    stored with the command (`apps.commands`).
     """
 
     credit = models.OneToOneField(
@@ -195,9 +198,9 @@ class Relight(models.Model):
     ordered_at = models.DateTimeField(null=True)
     ordered_wall_ms = models.BigIntegerField(null=True)
     closed_at = models.DateTimeField(null=True)
-    """When the light was back, or the row came to nothing: the credit did not suffice, something else holds."""
+    """When the supply was reconnected, or the row ended otherwise: the credit is too small, or another hold is open."""
     outcome = models.CharField(max_length=16, blank=True, default="")
-    """`lit`, `never_dark`, `waiting_for_person`; empty while under way."""
+    """`lit` (reconnected), `never_dark` (never disconnected), `not_enough`, `held`; empty while under way."""
 
     class Meta:
         indexes: ClassVar = [
@@ -210,26 +213,26 @@ class Relight(models.Model):
 
 
 class Recovery(models.Model):
-    """A restore of the data (`urja.base.restored`), and what was learned since."""
+    """A restore of the database (`urja.base.restored`), and what was found out since."""
 
     id = models.CharField(max_length=32, primary_key=True)
     since_at = models.DateTimeField()
-    """The time of the copy."""
+    """The time of the backup."""
     noticed_at = models.DateTimeField()
     why = models.CharField(max_length=200)
     gateway_asked_at = models.DateTimeField(null=True)
-    """When the gateway had said what it took since the copy."""
+    """When the gateway had been asked for all payments since the backup."""
     relays_read_at = models.DateTimeField(null=True)
-    """When each load switch had been asked for its state."""
+    """When the relay state of each meter had been requested."""
     ended_at = models.DateTimeField(null=True)
-    """From when on people may be disconnected again."""
+    """From when on supplies may be disconnected again."""
 
     def __str__(self) -> str:
         return f"restore of {self.since_at}: {'ended' if self.ended_at else 'open'}"
 
 
 class HealthReport(models.Model):
-    """Whether the services that a fair cut depends on worked, with the figures it was judged by."""
+    """Whether the services that a fair disconnection depends on worked, with the figures of the assessment."""
 
     at = models.DateTimeField()
     collection = models.BooleanField()

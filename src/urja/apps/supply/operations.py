@@ -1,7 +1,4 @@
-"""The writing side of the supply: what operators order.
-
-What the stage `decide` does with them is `urja.apps.supply.switching` and `urja.apps.supply.account_states`.
-"""
+"""Orders of operators. The stage `decide` acts on them (`supply.switching`, `supply.account_states`)."""
 
 from datetime import datetime
 
@@ -14,14 +11,20 @@ from urja.apps.supply.models import ORDERED, Order, OrderAction
 def request_hold(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that a supply be held off (`ORDERED`); the pipeline switches. Raises UnknownHoldError."""
+    """Order that a supply be disconnected for a reason in `ORDERED`; the pipeline switches.
+
+    Raises UnknownHoldError for another reason.
+    """
     return _order(OrderAction.HOLD, service_point_id, reason, actor, requested_at, note)
 
 
 def request_release(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that one reason be taken away; supply returns when none is left. Raises UnknownHoldError."""
+    """Order that one reason be removed; the pipeline reconnects when none is left.
+
+    Raises UnknownHoldError for a reason that is not in `ORDERED`.
+    """
     return _order(OrderAction.RELEASE, service_point_id, reason, actor, requested_at, note)
 
 
@@ -29,7 +32,7 @@ def _order(
     action: OrderAction, service_point_id: int, reason: str, actor: str, requested_at: datetime, note: str
 ) -> Order:
     if reason not in ORDERED:
-        raise UnknownHoldError(f"no supply is held off for {reason!r}; known: {', '.join(ORDERED)}")
+        raise UnknownHoldError(f"no supply is disconnected for {reason!r}; give one of: {', '.join(ORDERED)}")
     return Order.objects.create(
         service_point_id=service_point_id,
         action=action,
@@ -41,6 +44,6 @@ def _order(
 
 
 def decide_all_again() -> None:
-    """Let every account be decided anew, as after a change of the rules."""
+    """Let every account be decided anew in the next run, as after a change of policy."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE supply_state SET seen_seq = -1")

@@ -1,4 +1,7 @@
-"""The way from a payment back to light: a row for each credit that comes while a supply is off or being cut."""
+"""The steps from a payment to the reconnection.
+
+There is a row for each credit that is recorded while a supply is off or being disconnected.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,9 +17,9 @@ from urja.core.policy import Standing
 def record_credits(
     known: Sequence[AccountSnapshot], moment: RunContext, recorded_wall_ms: Mapping[int, int]
 ) -> None:
-    """Open a row for each new credit of accounts that are dark or about to be; and say when it was credited.
+    """Store a row for each new credit of such accounts, and when it was posted.
 
-    `recorded_wall_ms` has the accounts whose credit is news, with when it was recorded by the wall.
+    `recorded_wall_ms` has the wall time (Unix ms) of the recording, by account, where the credit is new.
     """
     rows = [
         _row(credit, item.pending_connect, moment, recorded_wall_ms.get(item.account_id, moment.wall_ms))
@@ -35,7 +38,10 @@ def record_credits(
 
 
 def _matters(known: AccountSnapshot) -> bool:
-    """A meter without a load switch has no chain: how soon somebody comes is not the system's to measure."""
+    """Return whether an account's credits are followed.
+
+    Not for a meter without a load switch: how soon field staff arrive is no property of the system.
+    """
     return (
         not known.by_hand
         and (known.facts.supply == "off" or CREDIT in known.facts.holds or known.pending_cut is not None)
@@ -44,7 +50,10 @@ def _matters(known: AccountSnapshot) -> bool:
 
 
 def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid_wall_ms: int) -> Relight:
-    """A connect is under way where the payment brought the light back before it was captured, or the policy did."""
+    """Return a row for a credit.
+
+    A connect may be under way already, given on the authorised payment or by the policy.
+    """
     return Relight(
         credit_id=credit.id,
         account_id=credit.account_id,
@@ -61,14 +70,14 @@ def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid
 
 
 def record_command(account_id: int, command: Command, moment: RunContext) -> None:
-    """A connect was given: the account's open rows wait for it."""
+    """Store that a connect was given, on all open rows of the account."""
     Relight.objects.filter(account_id=account_id, closed_at=None).update(
         command_id=command.id, ordered_at=moment.now, ordered_wall_ms=moment.wall_ms
     )
 
 
 def close(decided: Iterable[AccountDecision], moment: RunContext) -> None:
-    """Close the rows of accounts that have come to an end: light, or nothing."""
+    """Close the rows of accounts whose supply was reconnected, or whose credit led to nothing."""
     by_account = {item.known.account_id: item for item in decided}
     waiting = Relight.objects.filter(account_id__in=by_account, closed_at=None, credited_at__isnull=False)
     for row in waiting:
@@ -79,11 +88,11 @@ def close(decided: Iterable[AccountDecision], moment: RunContext) -> None:
 
 
 def _outcome(item: AccountDecision, row: Relight) -> str:
-    """How a credited row has ended; empty while it is under way. `item` is from before this run's commands."""
+    """Return how a posted row ended; empty while it is under way. `item` is from before this run's commands."""
     known = item.known
     if row.command_id is not None:
-        obeyed = known.obeyed
-        return "lit" if known.facts.supply == "on" and obeyed and obeyed.id >= row.command_id else ""
+        executed = known.executed
+        return "lit" if known.facts.supply == "on" and executed and executed.id >= row.command_id else ""
     if known.other_holds:
         return "held"
     if item.decision.standing is Standing.CUT and item.decision.restore is None:

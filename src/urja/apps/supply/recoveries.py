@@ -1,7 +1,8 @@
-"""Restores of the data: recorded by the owner at the start, and what is learned before anybody is disconnected again.
+"""Restores of the database: what has to be found out before a supply is disconnected again.
 
-What the database says is of the time of the copy. Payments were made since and registers ran on: cuts wait until the gateway
-has been asked for what it took since then, and until most meters have told of a time after the restore.
+After a restore the database has the state of the backup, but payments were made and registers counted since.
+Disconnections wait until the gateway has been asked for its payments since the backup, and until most meters have sent
+data from after the restore.
 """
 
 from collections.abc import Sequence
@@ -19,25 +20,26 @@ from urja.base.restored import Restored
 log = structlog.get_logger()
 
 NUMBERS_LEFT_OUT: Final = 1_000_000
-"""Of each sequence: ids are names outside, too (receipts at the gateway, references of messages), and were given since."""
+"""Skipped numbers of each sequence: ids are known outside (receipts at the gateway, message references), and some were
+given after the backup."""
 ORDERS_LEFT_OUT: Final = 10_000
-"""Of each device: head ends remember orders by their sequence."""
+"""Skipped command sequence numbers of each device: head ends remember which ones they have seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRecovery:
-    """What is not learned yet, of all restores that have not ended."""
+    """What is still unknown, over all restores that have not ended."""
 
     copied_at: datetime
-    """The earliest copy."""
+    """Time of the earliest backup."""
     since_at: datetime
-    """The earliest copy whose gateway has not been asked; meaningless where it has."""
+    """Time of the earliest backup for which the gateway has not been asked yet; only meaningful while there is one."""
     noticed_at: datetime
     gateway_asked: bool
 
 
 def record(restored: Sequence[Restored]) -> int:
-    """Record restores that the database does not know, and pass the numbers that were given since; how many were new."""
+    """Store restores that the database does not know and skip the numbers given since; returns how many were new."""
     known = set(Recovery.objects.values_list("id", flat=True))
     new = [one for one in restored if one.id not in known]
     if not new:
@@ -57,7 +59,7 @@ def record(restored: Sequence[Restored]) -> int:
 
 
 def open_recovery() -> OpenRecovery | None:
-    """What is still to be learned; none where no restore is."""
+    """Return what is still unknown; None where no restore is open."""
     rows = list(Recovery.objects.filter(ended_at=None))
     if not rows:
         return None
@@ -71,21 +73,21 @@ def open_recovery() -> OpenRecovery | None:
 
 
 def record_gateway_asked(noticed_at: datetime, now: datetime) -> None:
-    """The gateway has said what it took since the copies of all restores up to one."""
+    """Store that the gateway was asked for all payments since the backups of restores up to `noticed_at`."""
     Recovery.objects.filter(gateway_asked_at=None, noticed_at__lte=noticed_at).update(gateway_asked_at=now)
 
 
 def with_relays_unread() -> list[str]:
-    """The restores after which load switches are still to be asked for their state."""
+    """Return the ids of restores after which the relays have not all been read yet."""
     return list(Recovery.objects.filter(relays_read_at=None).values_list("id", flat=True))
 
 
 def record_relays_read(restore_id: str, now: datetime) -> None:
-    """Each load switch has been asked for its state after a restore."""
+    """Store that each relay's state was requested after a restore."""
     Recovery.objects.filter(id=restore_id).update(relays_read_at=now)
 
 
 def end(noticed_at: datetime, now: datetime) -> None:
-    """All is learned: people may be disconnected again."""
+    """End the recovery: supplies may be disconnected again."""
     ended = Recovery.objects.filter(ended_at=None, noticed_at__lte=noticed_at).update(ended_at=now)
     log.info("recovered from a restore", restores=ended, noticed_at=noticed_at.isoformat())

@@ -1,8 +1,8 @@
-"""Holds, and the commands that follow from them. Only the stage `decide` calls this.
+"""Holds and the switch commands that follow from them. Only the stage `decide` calls this.
 
-A cut is given under a lock that no recording of a credit gets past: recording one needs a shared lock on the account
-(its foreign key), so every credit is either seen here, or recorded after the cut was given, and then the next run
-calls the cut back.
+A disconnection is ordered under an exclusive lock on the account. Recording a credit needs a shared lock on the same
+row (its foreign key). So every credit is either seen here, or recorded after the order, and then the next run cancels
+it.
 """
 
 import secrets
@@ -29,15 +29,15 @@ CREDIT: Final = "credit"
 BY_POLICY: Final = "policy"
 
 CONNECT_EXPIRES_AFTER: Final = timedelta(hours=24)
-"""So long one connect is tried; where it comes to nothing the next is given."""
+"""How long one connect command is tried; the next one follows when it expires."""
 HOLD_EXPIRES_AFTER: Final = timedelta(hours=24)
 RETRY_AFTER: Final = timedelta(minutes=10)
-"""Between a command that failed and the next one to the same meter."""
+"""Delay between a failed command and the next one to the same meter."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run of the stage: business time, wall time, and how the services are."""
+    """One run of the stage: business time, wall time (Unix ms), health of the services, and the policies."""
 
     now: datetime
     wall_ms: int
@@ -46,7 +46,7 @@ class RunContext:
 
 
 def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
-    """Turn operators' orders into holds, in their order; the accounts they touch."""
+    """Turn operators' orders into holds, oldest first; returns the accounts they concern."""
     waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:limit])
     places = {order.service_point_id for order in waiting}
     for order in waiting:
@@ -66,22 +66,22 @@ def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
 
 
 def place_hold(service_point_id: int, reason: str, actor: str, at: datetime, note: str = "") -> None:
-    """Put a reason into the set; one that is in it stays as it is."""
+    """Add a reason to keep a supply off; an open one stays unchanged."""
     hold = Hold(service_point_id=service_point_id, reason=reason, placed_at=at, placed_by=actor, note=note)
     Hold.objects.bulk_create([hold], ignore_conflicts=True)
 
 
 def release_hold(service_point_id: int, reason: str, actor: str, at: datetime) -> bool:
-    """Take a reason out of the set; whether it was in it."""
+    """Close a reason; returns whether it was open."""
     held = Hold.objects.filter(service_point_id=service_point_id, reason=reason, released_at=None)
     return bool(held.update(released_at=at, released_by=actor))
 
 
 def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command | None:
-    """Decide once more on what is known under the lock, and give the cut; none where it is not to be.
+    """Decide once more under the account's lock and order the disconnection; None where none is due any more.
 
-    A supply that is off already is held from now on, without a command. `transformer` is what feeds it; empty where that
-    is not known.
+    A supply that is off already is only held, without a command. `transformer` is the code of what feeds it, empty
+    where that is not known.
     """
     with transaction.atomic():
         locking.lock_account(account_id)
@@ -94,6 +94,7 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command 
         place_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
         if known.facts.supply == "off" and known.pending_connect is None:
             return None
+        # The command expires with the window, so that one that was queued too long never disconnects at night.
         command = _issue(known, DISCONNECT, Cause.CREDIT, cut.reason, moment, cut.not_after)
         _record(
             known,
@@ -108,7 +109,10 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command 
 
 
 def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> Command:
-    """Switch off what an operator holds off; whoever calls has asked whether it may be now (`core.hold_window`)."""
+    """Order the disconnection that an operator's hold requires.
+
+    The caller has checked that it may be given now (`core.hold_window`).
+    """
     reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
     window = core.hold_window(known.policy, known.facts)
     with transaction.atomic():
@@ -118,7 +122,7 @@ def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> 
 
 
 def hold_ends_at(window: core.Window | None, moment: RunContext) -> datetime:
-    """When a command to hold a supply off expires: what protected hours bind does not outlive its window."""
+    """Return when a disconnect command expires; one that protected hours bind expires with its window."""
     lasts_until = moment.now + HOLD_EXPIRES_AFTER
     return lasts_until if window is None else min(lasts_until, window.not_after)
 
@@ -126,7 +130,7 @@ def hold_ends_at(window: core.Window | None, moment: RunContext) -> datetime:
 def order_connect(
     known: AccountSnapshot, reason: core.Reason, transformer: str, moment: RunContext, correlation: int = 0
 ) -> Command:
-    """Bring a supply back; makes older unfinished commands to the switch void."""
+    """Order a reconnection and close the hold for credit; older unfinished commands become void."""
     cause = Cause.CREDIT if CREDIT in known.facts.holds else Cause.UNHELD
     with transaction.atomic():
         release_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
@@ -138,7 +142,10 @@ def order_connect(
 
 
 def cancel_cut(known: AccountSnapshot, moment: RunContext, why: str) -> bool:
-    """End an unfinished cut and its hold; whether it may be carried out all the same, so that a connect is due."""
+    """Cancel an unfinished disconnection and its hold; returns whether the meter may still execute it.
+
+    Then a connect has to follow.
+    """
     assert known.device_id is not None
     with transaction.atomic():
         superseded = commands.supersede(known.device_id, at=moment.now, wall_ms=moment.wall_ms, reason=why)
@@ -202,7 +209,7 @@ def _record(
 
 
 def _evidence(facts: core.Facts) -> dict[str, Any]:
-    """What a cut rested on, for whoever asks later."""
+    """Return what a disconnection rested on, stored for later questions about it."""
     return {
         "as_of_at": _iso(facts.as_of),
         "below_cut_since": _iso(facts.below_cut_since),
@@ -234,19 +241,19 @@ def _iso(at: datetime | None) -> str | None:
 
 @dataclass(slots=True)
 class SwitchingQueue:
-    """The order in which a transformer's supplies are switched: so many a window, so far apart.
+    """The order in which supplies behind a transformer are switched: so many per window, with a minimum distance.
 
-    Supplies whose transformer is not known share one queue: the careful assumption.
+    Supplies without a known transformer share one queue, which is the careful assumption.
     """
 
     last_at: dict[str, datetime]
     """When the last switching behind each transformer is due."""
     used: dict[tuple[str, datetime], int]
-    """How many accounts were cut, by transformer and beginning of the window."""
+    """Number of disconnected accounts by transformer and start of the window."""
 
     @classmethod
     def of(cls, kind: str, transformers: Iterable[str], now: datetime) -> "SwitchingQueue":
-        """What has been ordered behind these transformers for credit."""
+        """Return the queue as it follows from the last two days' orders for credit."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT transformer, window_from_at, count(DISTINCT account_id), max(ordered_at) "
@@ -261,14 +268,14 @@ class SwitchingQueue:
         return cls(last, {(transformer, at): count for transformer, at, count, _ in rows if at})
 
     def slot(self, transformer: str, stagger_s: int, now: datetime) -> datetime:
-        """The next instant for a switching behind a transformer; the queue moves on by it."""
+        """Return the next instant for switching behind a transformer, and take it."""
         last = self.last_at.get(transformer)
         at = now if last is None else max(now, last + timedelta(seconds=stagger_s))
         self.last_at[transformer] = at
         return at
 
     def full(self, transformer: str, window_from_at: datetime, most: int) -> bool:
-        """Whether the window has had its cuts behind this transformer; counts one more where it has not."""
+        """Return whether the window has all its disconnections behind this transformer; counts one more where not."""
         used = self.used.get((transformer, window_from_at), 0)
         if used >= most:
             return True

@@ -1,7 +1,7 @@
-"""Covers, magnets, neutrals, and pushes that cannot be taken: what needs a person becomes a work order.
+"""Work orders for tamper events, and for pushes that were refused as implausible.
 
-An order stays open until somebody has been there, also where the magnet is long gone: that it came is what is to be
-looked at. Nobody is cut for an event.
+A work order stays open until it was done, even where the magnet is gone: that it was there has to be inspected. No
+supply is disconnected for an event alone.
 """
 
 from datetime import datetime, timedelta
@@ -20,10 +20,10 @@ TAMPERS: Final = {
     OwnEvent.PUSH_MISFIT: WorkOrderKind.CHECK_PUSHES,
     OwnEvent.PUSH_IMPLAUSIBLE: WorkOrderKind.CHECK_PUSHES,
 }
-"""By the event code with which it begins (IS 15959-1, event lists), or by what the head end tells of it."""
+"""Kind of work order by the event code that begins it (IS 15959-1, event lists), or by the head end's own code."""
 
 LOOKED_BACK: Final = timedelta(days=30)
-"""What came in before has been looked at, or nobody was there to look for a month."""
+"""Events that came in earlier are not examined any more."""
 
 _NEW = """
 SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
@@ -43,12 +43,13 @@ WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EX
                     AND between_them.occurred_at < told.occurred_at)))
 ORDER BY e.device_id, e.code, e.occurred_at
 """
-"""The codes stand written out for the index that is on them alone. A tamper in the dark is told by the first breath
-(102), under its stamp; the log that is read then has it under the stamp of the deed: it is the same one."""
+"""The codes are literals because the partial index is on exactly these. A tamper without power is reported by the first
+push after the power's return (event 102), with that push's stamp. The log, read later, has the same tamper under its
+own stamp; the last condition recognises it."""
 
 
 def open_work_orders(now: datetime) -> int:
-    """Open a work order for each tamper that nobody has been sent to; how many."""
+    """Open a work order for each tamper that has none; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             _NEW,

@@ -1,8 +1,8 @@
-"""Supplies that are held off and that nobody has an agreement for: empty flats, connections that have ended.
+"""Disconnects supplies that are held and have no agreement: vacant premises and ended service points.
 
-No account is decided about there, so no decision switches them off; this does. They come back with the next agreement,
-whose account is decided about. Protected hours bind it as they bind every order, by the policy that governed the last
-agreement; only what nothing binds (`core.policy.HOLDS`) is switched off at once. Nobody is protected where nobody lives.
+Decisions are made about accounts, and there is none here, so this switches them off. They are reconnected with the next
+agreement, whose account is decided about. Protected hours apply by the policy of the last agreement; reasons that
+nothing binds (`core.policy.HOLDS`) take effect at once. A protected status does not count where no consumer lives.
 """
 
 import secrets
@@ -27,7 +27,7 @@ from urja.core.policy import HOLDS, Reason, Window
 
 AT_ONCE: Final = 200
 
-_LIT = """
+_STILL_POWERED = """
 SELECT h.service_point_id, p.device_id, d.load_switch, coalesce(f.transformer, ''), g.account_id, a.balance_minor,
     a.last_seq, h.reasons, CASE WHEN h.unbound THEN '' ELSE governing.code END
 FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reasons,
@@ -57,8 +57,8 @@ ORDER BY h.service_point_id LIMIT %(limit)s
 
 
 @dataclass(frozen=True, slots=True)
-class _Lit:
-    """A supply that is to be off, and for all that is known is not."""
+class _StillPowered:
+    """A supply that should be off and, as far as known, is not."""
 
     service_point_id: int
     device_id: int
@@ -69,15 +69,15 @@ class _Lit:
     last_seq: int
     reasons: str
     governed_by: str
-    """The code of the policy whose hours bind it; empty where nothing does."""
+    """Code of the policy whose hours apply; empty where none do."""
 
 
 def disconnect_vacant(moment: RunContext) -> int:
-    """Switch off what is held off where nobody has an agreement; how many supplies."""
+    """Disconnect held supplies without an agreement; returns how many."""
     open_now = _open_now(moment)
     with connection.cursor() as cursor:
         cursor.execute(
-            _LIT,
+            _STILL_POWERED,
             {
                 "now": moment.now,
                 "again": moment.now - RETRY_AFTER,
@@ -86,8 +86,8 @@ def disconnect_vacant(moment: RunContext) -> int:
                 "unbound": [reason for reason, rule in HOLDS.items() if not rule.bound],
             },
         )
-        lit = [_Lit(*row) for row in cursor.fetchall()]
-    for one in lit:
+        powered = [_StillPowered(*row) for row in cursor.fetchall()]
+    for one in powered:
         reason = Reason("holds", "held", {"held_holds": one.reasons})
         if one.load_switch:
             _cut(one, reason, open_now.get(one.governed_by), moment)
@@ -99,11 +99,11 @@ def disconnect_vacant(moment: RunContext) -> int:
                 opened_at=moment.now,
                 asked={"account_id": one.account_id, "reason": reason.to_json()},
             )
-    return len(lit)
+    return len(powered)
 
 
 def _open_now(moment: RunContext) -> dict[str, tuple[str, Window]]:
-    """The policies whose window is open, by code: each one's name, and the window."""
+    """Return policies whose window is open now, by code: name with version, and the window."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     day, found = local_day(moment.now, zone), {}
     for code in moment.policies.versions:
@@ -114,7 +114,7 @@ def _open_now(moment: RunContext) -> dict[str, tuple[str, Window]]:
     return found
 
 
-def _cut(one: _Lit, reason: Reason, governed: tuple[str, Window] | None, moment: RunContext) -> None:
+def _cut(one: _StillPowered, reason: Reason, governed: tuple[str, Window] | None, moment: RunContext) -> None:
     policy, window = governed or ("", None)
     with transaction.atomic():
         command = commands.issue(

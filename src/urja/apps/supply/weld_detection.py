@@ -1,7 +1,7 @@
-"""Registers that run on after a confirmed cut: a welded relay, or a wire around the meter.
+"""Registers that advance after a confirmed disconnection: a welded relay, or a bypass around the meter.
 
-Two reads that were both taken after the cut, the later one higher: a single read can be compared with nothing that
-is as sure, and the first one already stands behind the cut. Where somebody has been there, reads begin anew.
+The test needs two reads after the disconnection, the later one higher. A read before it proves nothing, because the
+relay opened between the two. After a visit (a closed work order) the reads begin anew.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.apps.work import operations as work
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""A read is after a cut when its own clock says so by this much."""
+"""A read counts as after the disconnection when the meter's clock says so by this margin."""
 
 
 def open_work_orders(known: Sequence[AccountSnapshot], now: datetime) -> int:
-    """Open a work order for each meter among these that counts after its cut; how many were reported."""
+    """Open a work order for each of these meters that counts after its disconnection; returns how many."""
     cut = {
-        item.obeyed.device_id: item
+        item.executed.device_id: item
         for item in known
-        if item.obeyed and item.obeyed.kind == DISCONNECT and item.pending_connect is None
+        if item.executed and item.executed.kind == DISCONNECT and item.pending_connect is None
     }
     if not cut:
         return 0
@@ -39,22 +39,22 @@ def open_work_orders(known: Sequence[AccountSnapshot], now: datetime) -> int:
                 list(cut),
                 [item.agreement.service_point_id for item in cut.values()],
                 [
-                    item.obeyed.ended_at + CLOCKS_DIFFER
+                    item.executed.ended_at + CLOCKS_DIFFER
                     for item in cut.values()
-                    if item.obeyed and item.obeyed.ended_at
+                    if item.executed and item.executed.ended_at
                 ],
             ],
         )
         rows = cursor.fetchall()
     for device_id, first_wh, last_wh, first_at, last_at in rows:
         item = cut[device_id]
-        assert item.obeyed is not None
+        assert item.executed is not None
         work.report_weld(
             device_id=device_id,
             service_point_id=item.agreement.service_point_id,
             opened_at=now,
             asked={
-                "command_id": item.obeyed.id,
+                "command_id": item.executed.id,
                 "advance_wh": last_wh - first_wh,
                 "from_at": first_at.isoformat(),
                 "to_at": last_at.isoformat(),

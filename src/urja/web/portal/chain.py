@@ -57,9 +57,9 @@ def of_account(account_id: int, now: datetime) -> ChainView | None:
 
 
 def _long_lit(relit: ReconnectionChain) -> bool:
-    if relit.lit.wall_ms is None:
-        return relit.outcome == "lit" or relit.lit.at is not None
-    return wall_now_ms() - relit.lit.wall_ms > SHOWN_MS
+    if relit.reconnected.wall_ms is None:
+        return relit.outcome == "lit" or relit.reconnected.at is not None
+    return wall_now_ms() - relit.reconnected.wall_ms > SHOWN_MS
 
 
 def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> ChainView:
@@ -152,10 +152,10 @@ def _relighting(relit: ReconnectionChain, live: str, now: datetime) -> ChainView
             (_("Credited"), relit.credited.at),
             (_("Command sent"), relit.sent.at),
             (_("Meter confirms"), relit.confirmed.at),
-            (_("Reconnected"), relit.lit.at),
+            (_("Reconnected"), relit.reconnected.at),
         ]
     )
-    if relit.lit.at is not None or relit.outcome == "lit":
+    if relit.reconnected.at is not None or relit.outcome == "lit":
         return ChainView(_("Reconnected"), "", "good", steps, "", live, total=_total(relit))
     if relit.outcome == "never_dark":
         text = _("Your payment came in before anything was cut.")
@@ -197,7 +197,7 @@ def _next(relit: ReconnectionChain, now: datetime) -> str:
 
 
 def _total(relit: ReconnectionChain) -> str:
-    total_ms = relit.paid_to_lit_wall_ms
+    total_ms = relit.paid_to_reconnected_wall_ms
     if total_ms is None:
         return ""
     if settings.URJA_DEMO:

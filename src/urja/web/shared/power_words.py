@@ -35,7 +35,7 @@ def opened(known: AccountSnapshot) -> Opened | None:
     """Whether a supply's relay is open, by what a decision would rest on."""
     if known.facts.supply != "off":
         return None
-    return Opened(known.facts.holds, known.obeyed.ended_at if known.obeyed else None)
+    return Opened(known.facts.holds, known.executed.ended_at if known.executed else None)
 
 
 def opened_when_decided(standing: AccountStanding | None) -> Opened | None:

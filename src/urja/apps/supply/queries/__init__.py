@@ -1,7 +1,6 @@
-"""The reading side of the supply: where accounts stand and why, their stories, and today's work.
+"""Reads of the supply: states of accounts with their reasons, history, and today's switching.
 
-Used by the portal, the operator's view and the town's page. Everything is read from what the stage `decide` has
-stored; nothing is decided here.
+Everything comes from what the stage `decide` has stored; nothing is decided here.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
@@ -26,12 +25,12 @@ from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
-    """Where an account stands with its supply, and the one reason for it."""
+    """The stored state of an account: its standing and the one reason for it."""
 
     account_id: int
     service_point_id: int
     standing: str
-    """As `core.policy.Standing`."""
+    """A value of `core.policy.Standing`."""
     reason: Reason
     decided_at: datetime
     since_at: datetime
@@ -46,13 +45,13 @@ class AccountStanding:
     below_cut_since: datetime | None
 
     def sentence(self, now: datetime, language: str = "en") -> str:
-        """The reason for a person; what it promised for a time that is over is told as what was."""
+        """Return the reason as a sentence; a promise for a time that has passed is told in the past tense."""
         return sentence_at(self.reason, now, language)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One event of an account's line of time. `kind` is decision, notice, recharge or command; `what` says which."""
+    """One event of an account's history. `kind` is decision, notice, recharge or command, `what` its subkind."""
 
     at: datetime
     kind: str
@@ -62,7 +61,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the way from a payment to light: business time, and wall milliseconds where they are known."""
+    """One step from a payment to the reconnection: business time, and wall milliseconds where known."""
 
     at: datetime | None = None
     wall_ms: int | None = None
@@ -70,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ReconnectionChain:
-    """The chain from a payment to light; a step that has not been is empty."""
+    """The steps from a payment to the reconnection; a step that has not happened is empty."""
 
     account_id: int
     credit_id: int
@@ -81,26 +80,27 @@ class ReconnectionChain:
     sent: Step
     acknowledged: Step
     confirmed: Step
-    lit: Step
+    reconnected: Step
     command_id: int | None
     command_state: str
     last_error: str
-    """What the last attempt at the meter met."""
+    """Error of the last attempt at the meter."""
     again_at: datetime | None
     expires_at: datetime | None
     outcome: str
     """`lit`, `never_dark`, `not_enough`, `held`, `waiting_for_person`; empty while under way."""
 
     @property
-    def paid_to_lit_wall_ms(self) -> int | None:
-        if self.lit.wall_ms is None or self.paid.wall_ms is None:
+    def paid_to_reconnected_wall_ms(self) -> int | None:
+        """Wall milliseconds from the payment to the reconnection; None where either is unknown."""
+        if self.reconnected.wall_ms is None or self.paid.wall_ms is None:
             return None
-        return self.lit.wall_ms - self.paid.wall_ms
+        return self.reconnected.wall_ms - self.paid.wall_ms
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCut:
-    """An account that will be cut on a day if nothing but time changes."""
+    """An account that will be disconnected on a day if nothing changes until then."""
 
     account_id: int
     service_point_id: int
@@ -110,13 +110,13 @@ class PlannedCut:
     not_before_at: datetime
     not_after_at: datetime
     balance_minor: int
-    """Below zero: the money at stake."""
+    """Negative: the amount at risk, in minor units."""
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A command to a load switch and what became of it."""
+    """A command to a load switch and its state."""
 
     command_id: int
     account_id: int
@@ -132,7 +132,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What was switched on a local day, newest first, and where the accounts stand now."""
+    """Switching of a local day, newest first, and the number of accounts by standing now."""
 
     cuts: tuple[Switched, ...]
     reconnections: tuple[Switched, ...]
@@ -141,7 +141,7 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingReconnection:
-    """Somebody who has paid and has no light: since when, and what is being done."""
+    """An account that has paid and is not known to be reconnected, with the state of the command."""
 
     account_id: int
     consumer_number: str
@@ -155,7 +155,7 @@ class AwaitingReconnection:
 
 
 def holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
-    """Why the supply of each service point is held off; those that nothing holds are left out."""
+    """Return the open reasons of service points, by id; those without one are missing."""
     found: dict[int, set[str]] = defaultdict(set)
     for hold in Hold.objects.filter(service_point_id__in=list(service_point_ids), released_at=None):
         found[hold.service_point_id].add(hold.reason)
@@ -163,17 +163,17 @@ def holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
 
 
 def is_disconnected(account_id: int) -> bool:
-    """Whether the meter has confirmed that a supply is off, as it was known when the account was decided last."""
+    """Return whether the meter had confirmed an open relay when the account was last decided."""
     return State.objects.filter(account_id=account_id, supply="off").exists()
 
 
 def standing(account_id: int) -> AccountStanding | None:
-    """Where an account stands; none before the first decision."""
+    """Return an account's state; None before the first decision."""
     return standings([account_id]).get(account_id)
 
 
 def standings(account_ids: Iterable[int]) -> dict[int, AccountStanding]:
-    """Where many accounts stand."""
+    """Return the states of many accounts, by account id."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.account_id, s.service_point_id, s.standing, s.reason, s.decided_at, s.since_at, "
@@ -209,7 +209,7 @@ def _reason(stored: Any) -> Reason:
     return Reason.from_json(json.loads(stored) if isinstance(stored, str) else stored)
 
 
-_STORY = """
+_HISTORY = """
 SELECT at, kind, what, detail FROM (
     SELECT d.decided_at AS at, 'decision' AS kind, d.standing AS what,
         jsonb_build_object('reason', d.reason, 'balance_minor', d.balance_minor) AS detail, 1 AS place
@@ -235,16 +235,16 @@ SELECT at, kind, what, detail FROM (
 
 
 def history(account_id: int, limit: int = 100) -> list[HistoryEntry]:
-    """One line of time, newest first: decisions, notices, recharges, commands."""
+    """Return an account's decisions, notices, recharges and commands, newest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_STORY, {"account": account_id, "limit": limit})
+        cursor.execute(_HISTORY, {"account": account_id, "limit": limit})
         return [
             HistoryEntry(at, kind, what, json.loads(detail) if isinstance(detail, str) else detail)
             for at, kind, what, detail in cursor.fetchall()
         ]
 
 
-_RELIT = """
+_RECONNECTIONS = """
 SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.credited_at, r.credited_wall_ms,
     r.ordered_at, r.ordered_wall_ms, c.sent_at, c.sent_wall_ms, c.acknowledged_at, c.acknowledged_wall_ms,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') THEN c.ended_at END,
@@ -255,7 +255,7 @@ SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.c
     r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, r.outcome
 FROM supply_relight r JOIN books.credit_request q ON q.id = r.credit_id
 LEFT JOIN LATERAL (
-    -- A connect that came to nothing is followed by another one: the chain goes on with the newest.
+    -- A connect that expired or failed is followed by another one: show the newest of them.
     SELECT m.* FROM commands.command m JOIN supply_switching w ON w.command_id = m.id
     WHERE w.account_id = r.account_id AND m.id >= r.command_id AND m.kind = 'connect'
         AND (r.closed_at IS NULL OR m.issued_at <= r.closed_at)
@@ -265,20 +265,22 @@ LEFT JOIN LATERAL (
 
 
 def newest_reconnection(account_id: int) -> ReconnectionChain | None:
-    """The newest chain from a payment to light of an account; none where it was never dark when paid for."""
-    found = _relit("WHERE r.account_id = %s ORDER BY r.paid_at DESC, r.credit_id DESC LIMIT 1", [account_id])
+    """Return the newest steps from a payment to the reconnection; None without such a payment."""
+    found = _reconnections(
+        "WHERE r.account_id = %s ORDER BY r.paid_at DESC, r.credit_id DESC LIMIT 1", [account_id]
+    )
     return found[0] if found else None
 
 
 def reconnection_of_credit(credit_id: int) -> ReconnectionChain | None:
-    """The chain that began with a certain credit request."""
-    found = _relit("WHERE r.credit_id = %s", [credit_id])
+    """Return the steps that began with a credit request; None where it was not followed."""
+    found = _reconnections("WHERE r.credit_id = %s", [credit_id])
     return found[0] if found else None
 
 
-def _relit(where: str, parameters: list[Any]) -> list[ReconnectionChain]:
+def _reconnections(where: str, parameters: list[Any]) -> list[ReconnectionChain]:
     with connection.cursor() as cursor:
-        cursor.execute(_RELIT + where, parameters)
+        cursor.execute(_RECONNECTIONS + where, parameters)
         return [_chain(row) for row in cursor.fetchall()]
 
 
@@ -288,7 +290,7 @@ def _chain(row: tuple[Any, ...]) -> ReconnectionChain:
     return ReconnectionChain(account_id, credit_id, amount_minor, *steps, *row[17:])
 
 
-_HOUSE = """
+_PREMISE_JOINS = """
     JOIN network.service_point p ON p.id = s.service_point_id
     JOIN network.premise b ON b.id = p.premise_id
     LEFT JOIN network.fed_by t ON t.service_point_id = p.id
@@ -296,12 +298,12 @@ _HOUSE = """
 
 
 def planned_cuts(day: date) -> list[PlannedCut]:
-    """Who is to be cut on a local day, the largest debt first."""
+    """Return the disconnections planned for a local day, largest debt first."""
     begins, ends = _bounds(day)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.account_id, s.service_point_id, p.consumer_number, b.name, coalesce(t.transformer, ''), "
-            f"s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_HOUSE} "
+            f"s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_PREMISE_JOINS} "
             "WHERE s.planned_from_at >= %s AND s.planned_from_at < %s ORDER BY s.balance_minor, s.account_id",
             [begins, ends],
         )
@@ -309,12 +311,12 @@ def planned_cuts(day: date) -> list[PlannedCut]:
 
 
 def today(now: datetime) -> Today:
-    """What was switched on the local day of `now`, and where accounts stand."""
+    """Return the switching of the local day of `now`, and the number of accounts by standing."""
     begins, ends = _bounds(local_day(now, _zone()))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.command_id, s.account_id, p.consumer_number, b.name, s.kind, s.cause, s.reason, "
-            f"s.ordered_at, c.state, c.ended_at FROM supply_switching s {_HOUSE} "
+            f"s.ordered_at, c.state, c.ended_at FROM supply_switching s {_PREMISE_JOINS} "
             "JOIN commands.command c ON c.id = s.command_id WHERE s.ordered_at >= %s AND s.ordered_at < %s "
             "ORDER BY s.ordered_at DESC, s.command_id DESC",
             [begins, ends],
@@ -329,10 +331,10 @@ def today(now: datetime) -> Today:
     )
 
 
-_DARK = f"""
+_AWAITING = f"""
 SELECT s.account_id, p.consumer_number, b.name, s.balance_minor, r.paid_at, coalesce(c.state, ''),
     coalesce(c.last_error, ''), c.again_at, c.expires_at
-FROM supply_state s {_HOUSE}
+FROM supply_state s {_PREMISE_JOINS}
 LEFT JOIN LATERAL (
     SELECT min(paid_at) AS paid_at FROM supply_relight WHERE account_id = s.account_id AND closed_at IS NULL
 ) r ON true
@@ -344,36 +346,39 @@ LEFT JOIN LATERAL (
 
 
 def paid_but_disconnected() -> list[AwaitingReconnection]:
-    """Who has paid and is not known to have light, the longest wait first."""
-    return _dark("WHERE r.paid_at IS NOT NULL ORDER BY r.paid_at, s.account_id")
+    """Return accounts that have paid and are not known to be reconnected, longest wait first."""
+    return _awaiting("WHERE r.paid_at IS NOT NULL ORDER BY r.paid_at, s.account_id")
 
 
 def waiting_for_person() -> list[AwaitingReconnection]:
-    """Whose meter is ready for reconnection and waits for somebody to press its button."""
-    return _dark(
+    """Return accounts whose meter is ready for reconnection and waits for its button to be pressed."""
+    return _awaiting(
         "WHERE s.supply = 'off' AND c.state = 'waiting_for_person' ORDER BY c.ended_at, s.account_id"
     )
 
 
-def _dark(where: str) -> list[AwaitingReconnection]:
+def _awaiting(where: str) -> list[AwaitingReconnection]:
     with connection.cursor() as cursor:
-        cursor.execute(_DARK + where)
+        cursor.execute(_AWAITING + where)
         return [AwaitingReconnection(*row) for row in cursor.fetchall()]
 
 
 def paid_to_reconnected_wall_ms(since: datetime) -> list[int]:
-    """Wall milliseconds from payment to light of all that were lit since an instant, shortest first."""
-    found = _relit("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
-    return sorted(chain.paid_to_lit_wall_ms for chain in found if chain.paid_to_lit_wall_ms is not None)
+    """Return wall milliseconds from payment to reconnection, of all since an instant, shortest first."""
+    found = _reconnections("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
+    return sorted(
+        chain.paid_to_reconnected_wall_ms for chain in found if chain.paid_to_reconnected_wall_ms is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Vacancy:
-    """A supply that nobody has an agreement for."""
+    """A supply without an agreement."""
 
     holds: tuple[str, ...]
     waits_until: datetime | None
-    """When it may be disconnected for them; none where it is, where nothing holds it off, or where any hour will do."""
+    """When protected hours allow the disconnection; None where it is off already, has no hold, or may be switched at
+    any hour."""
 
 
 _VACANCY = """
@@ -391,7 +396,7 @@ SELECT array(SELECT h.reason::text FROM supply_hold h
 
 
 def vacancy(service_point_id: int, now: datetime) -> Vacancy:
-    """What holds a supply off that nobody has, and until when that waits for the hours of its last policy."""
+    """Return the holds of a vacant supply, and until when the hours of its last policy delay the disconnection."""
     with connection.cursor() as cursor:
         cursor.execute(_VACANCY, {"place": service_point_id})
         holds, code, ordered = cursor.fetchone()
@@ -402,7 +407,7 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
 
 
 def health() -> Health:
-    """The last judgement; all well before the first."""
+    """Return the last assessment; before the first, everything counts as working."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT collection, payments, messaging FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"

@@ -1,7 +1,7 @@
-"""What a decision rests on, gathered for many accounts at once: a few statements for all of them.
+"""Everything a decision rests on, loaded for many accounts at once by a few statements.
 
-Whatever a decision may look at is loaded here and nowhere else, so that the stage, the guard at the moment of a cut,
-and a page that shows what a payment would do see the same facts.
+Whatever a decision uses is loaded here and nowhere else. So the stage, the check at the moment of a disconnection, and
+a page that shows what a payment would change see the same facts.
 """
 
 from collections import defaultdict
@@ -43,12 +43,12 @@ from urja.core.policy import (
 log = structlog.get_logger()
 
 NOTICES_KEPT = timedelta(days=60)
-"""How far back notices are looked at where an account was never recharged and is not exhausted."""
+"""How far back notices count where an account was never recharged and is not exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A credit as it was recorded; not posted yet where it has no `seq`."""
+    """A recorded credit; not posted yet where `seq` is None."""
 
     id: int
     account_id: int
@@ -58,69 +58,72 @@ class Credit:
     posted_at: datetime | None
     seq: int | None
     arrears_minor: int
-    """What of it went to arrears."""
+    """The part of it that went to dues."""
 
     @property
     def credited_minor(self) -> int:
-        """What of it the balance has."""
+        """The part of it that went to the balance, in minor units."""
         return self.amount_minor - self.arrears_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
-    """An account with everything that is known of its supply at one instant."""
+    """An account with everything known of its supply at one instant."""
 
     account_id: int
     agreement: Agreement
     device_id: int | None
-    """The billing meter; none where there is none now."""
+    """The billing meter; None where none is installed now."""
     policy: Policy
     facts: Facts
     balance: Balance
-    stood: LastDecision | None
-    """What was decided last; none before the first decision."""
+    last_decision: LastDecision | None
+    """The last decision; None before the first."""
     latest: SwitchCommand | None
-    """The newest command to the load switch, whatever became of it."""
+    """The newest command to the load switch, in any state."""
     latest_cause: str
-    """Why it was given; empty where it was not by `decide`."""
-    obeyed: SwitchCommand | None
-    """The newest that the meter has carried out."""
+    """Its cause; empty where it was not given by `decide`."""
+    executed: SwitchCommand | None
+    """The newest command that the meter has executed."""
     credits: tuple[Credit, ...]
-    """Those that wait to be posted, and those posted since the newest switching, oldest first."""
+    """Credits not posted yet, and those posted since the newest switching, oldest first."""
     by_hand: bool = False
-    """The meter has no load switch: a person switches beside it."""
-    errand: WorkOrder | None = None
-    """The newest order to switch by hand, whatever became of it."""
+    """Whether the meter has no load switch, so that field staff switch beside it."""
+    manual_order: WorkOrder | None = None
+    """The newest work order to switch by hand, in any state."""
     changes_at: datetime | None = None
-    """When terms or a protected status begin or end next, as far as is known."""
+    """When terms or a protected status begin or end next, as far as known."""
 
     @property
     def pending_cut(self) -> SwitchCommand | None:
-        """A cut that is not at its end."""
+        """A disconnection that has not ended."""
         latest = self.latest
         return latest if latest and latest.kind == DISCONNECT and not latest.finished else None
 
     @property
     def pending_connect(self) -> SwitchCommand | None:
+        """A reconnection that has not ended."""
         latest = self.latest
         return latest if latest and latest.kind == CONNECT and not latest.finished else None
 
     @property
     def other_holds(self) -> frozenset[str]:
-        """What may hold the supply off beside credit; without what a protected status holds back."""
+        """Holds beside credit that are in force, without those that a protected status suspends."""
         return holds_in_force(self.facts)
 
     @property
     def unposted(self) -> tuple[Credit, ...]:
+        """Credits that are not posted yet."""
         return tuple(credit for credit in self.credits if credit.seq is None)
 
 
 def authorised_payments(
     account_ids: Sequence[int], exhausted_since: Mapping[int, datetime | None]
 ) -> Mapping[int, tuple[AuthorisedPayment, ...]]:
-    """Money that the gateway has authorised and nobody has been credited with, by account.
+    """Return payments that the gateway authorised and that are not credited, by account.
 
-    Also what came to nothing since the credit ran out: the policy bounds how many of them hold off a cut.
+    Failed ones since the credit was exhausted are included, because the policy limits how many may delay a
+    disconnection.
     """
     if not account_ids or not apps.is_installed("urja.apps.payments"):
         return {}
@@ -134,12 +137,12 @@ def authorised_payments(
 
 
 def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapshot | None:
-    """What is known of one account; none where it has no agreement in force, or no policy governs it."""
+    """Return the facts of one account; None without an agreement in force or without a policy."""
     return next(iter(load([account_id], now, health)), None)
 
 
 def of_agreement(agreement: Agreement, now: datetime, health: Health) -> AccountSnapshot | None:
-    """As `of_account`, for a page that has the account's agreement, with its terms, at hand."""
+    """Return the same for a page that has the account's agreement and terms loaded."""
     policies = policy_book()
     if not policies or (agreement.valid_to is not None and agreement.valid_to <= now):
         return None
@@ -154,10 +157,10 @@ def load(
     policies: PolicyBook | None = None,
     held: set[str] | None = None,
 ) -> list[AccountSnapshot]:
-    """What is known of accounts with an agreement in force; others are left out.
+    """Return the facts of accounts with an agreement in force; others are left out.
 
-    With `held`, so are those that cannot be rated, and `held` is told why, as of those that no policy governs; without,
-    UnknownTariffError is raised.
+    With the set `held`, accounts that cannot be rated or have no policy are left out and the reason is added to it.
+    Without it, UnknownTariffError is raised for those that cannot be rated.
     """
     agreements = contracts.in_force(account_ids, now)
     policies = policies or policy_book()
@@ -180,7 +183,7 @@ def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> 
 
 
 class _Loader:
-    """Everything about a set of accounts, each kind of fact by one statement."""
+    """Loads everything about a set of accounts, each kind of fact by one statement."""
 
     def __init__(
         self,
@@ -193,25 +196,28 @@ class _Loader:
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
         accounts = [agreement.account_id for agreement in agreements]
         self.own = account_facts(agreements, now)
-        # Credits before balances: one that is posted in between is then counted twice at worst, as pending and
-        # as balance, which spares somebody a cut until the next own. The other way round it would be missed.
+        # Credits before balances: one that is posted in between counts twice at worst, as pending and as balance, which
+        # delays a disconnection by one run. In the other order it would be missed, and a paid supply disconnected.
         self.credits = _credits(accounts)
-        self.stood = {account_id: own.stood for account_id, own in self.own.items() if own.stood}
+        self.last_decision = {
+            account_id: own.last_decision for account_id, own in self.own.items() if own.last_decision
+        }
         self.authorised = authorised_payments(
-            accounts, {id_: stood.below_cut_since for id_, stood in self.stood.items()}
+            accounts,
+            {id_: last_decision.below_cut_since for id_, last_decision in self.last_decision.items()},
         )
         self.balances = fresh_balances(agreements, now)
         self.switchless = {
             own.device_id for own in self.own.values() if own.device_id and not own.load_switch
         }
-        self.errands = work.newest_manual_switch_orders(self.switchless) if self.switchless else {}
+        self.manual_orders = work.newest_manual_switch_orders(self.switchless) if self.switchless else {}
         self.recharges = {
             account_id: (own.recharged_minor, own.recharged_at)
             for account_id, own in self.own.items()
             if own.recharged_minor is not None and own.recharged_at is not None
         }
         self.notices = self._notices(accounts)
-        self.turned_on = _turned_on(own.obeyed for own in self.own.values() if own.obeyed)
+        self.turned_on = _turned_on(own.executed for own in self.own.values() if own.executed)
 
     def known(self, held: set[str] | None = None) -> list[AccountSnapshot]:
         found = []
@@ -237,35 +243,39 @@ class _Loader:
             agreement=agreement,
             device_id=own.device_id,
             policy=policy,
-            facts=self._facts(agreement, policy, self._supply(own.device_id, own.obeyed)),
+            facts=self._facts(agreement, policy, self._supply(own.device_id, own.executed)),
             balance=self.balances[account_id],
-            stood=own.stood,
+            last_decision=own.last_decision,
             latest=own.latest,
             latest_cause=own.latest_cause,
-            obeyed=own.obeyed,
+            executed=own.executed,
             credits=tuple(
                 c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > own.latest_ledger_seq
             ),
             by_hand=own.device_id in self.switchless,
-            errand=self.errands.get(own.device_id) if own.device_id else None,
+            manual_order=self.manual_orders.get(own.device_id) if own.device_id else None,
             changes_at=self._changes_at(agreement),
         )
 
     def _changes_at(self, agreement: Agreement) -> datetime | None:
-        """When terms or a protected status begin or end next: nothing else tells of it."""
+        """Return when terms or a protected status begin or end next: no trigger reports the passing of time."""
         known = [self.own[agreement.account_id].flags_change_at]
         known += [terms.valid_from for terms in agreement.all_terms if terms.valid_from > self.now]
         return min((at for at in known if at is not None), default=None)
 
     def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
         account_id = agreement.account_id
-        balance, stood, own = self.balances[account_id], self.stood.get(account_id), self.own[account_id]
+        balance, last_decision, own = (
+            self.balances[account_id],
+            self.last_decision.get(account_id),
+            self.own[account_id],
+        )
         terms = agreement.terms_at(self.now)
         recharge = self.recharges.get(account_id)
         prepaid = terms.payment_mode == PaymentMode.PREPAID
         since = None
         if prepaid and exhausted(policy, balance.balance_minor):
-            since = (stood.below_cut_since if stood else None) or self.now
+            since = (last_decision.below_cut_since if last_decision else None) or self.now
         return Facts(
             account_id=account_id,
             now=self.now,
@@ -278,7 +288,7 @@ class _Loader:
             last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,
             below_cut_since=since,
-            paid=self._paid(policy, account_id, since, stood) if since else None,
+            paid=self._paid(policy, account_id, since, last_decision) if since else None,
             prepaid=prepaid,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
@@ -293,19 +303,22 @@ class _Loader:
             health=self.health,
         )
 
-    def _supply(self, device_id: int | None, obeyed: SwitchCommand | None) -> str:
-        """A connect that waits for a hand at the meter has not brought the light back, until energy flows."""
+    def _supply(self, device_id: int | None, executed: SwitchCommand | None) -> str:
+        """Return the state of the supply: `on`, `off` or `unknown`.
+
+        After a connect that waits for the meter's button the supply counts as off until energy flows.
+        """
         if device_id in self.switchless:
-            return _left_by_hand(self.errands.get(device_id))
-        if obeyed is None:
+            return _left_by_hand(self.manual_orders.get(device_id))
+        if executed is None:
             return "unknown"
-        if obeyed.kind == DISCONNECT:
+        if executed.kind == DISCONNECT:
             return "off"
-        waits = obeyed.state == CommandState.WAITING_FOR_PERSON and obeyed.device_id not in self.turned_on
+        waits = executed.state == CommandState.WAITING_FOR_PERSON and executed.device_id not in self.turned_on
         return "off" if waits else "on"
 
     def _under_way(self, account_id: int) -> tuple[AuthorisedPayment, ...]:
-        """What the gateway has authorised, and what is recorded and not posted yet."""
+        """Return payments that the gateway authorised, and credits that are recorded and not posted yet."""
         recorded = [
             AuthorisedPayment(credit.amount_minor, credit.requested_at)
             for credit in self.credits.get(account_id, ())
@@ -314,9 +327,9 @@ class _Loader:
         return (*self.authorised.get(account_id, ()), *recorded)
 
     def _paid(
-        self, policy: Policy, account_id: int, out_since: datetime, stood: LastDecision | None
+        self, policy: Policy, account_id: int, out_since: datetime, last_decision: LastDecision | None
     ) -> PaidSince | None:
-        """The credits posted since the credit ran out, and how much was due just before the first."""
+        """Return the credits posted since the credit was exhausted, and how much was due before the first of them."""
         since = [
             credit
             for credit in self.credits.get(account_id, ())
@@ -325,22 +338,22 @@ class _Loader:
         if not since:
             return None
         paid = sum(credit.credited_minor for credit in since)
-        if stood and stood.paid_first_at and stood.paid_due_minor:
-            return PaidSince(stood.paid_first_at, paid, stood.paid_due_minor)
+        if last_decision and last_decision.paid_first_at and last_decision.paid_due_minor:
+            return PaidSince(last_decision.paid_first_at, paid, last_decision.paid_due_minor)
         first = since[0].posted_at
         assert first is not None
         balance_minor = self.balances[account_id].balance_minor
         return PaidSince(first, paid, policy.credit.cut_below_minor - (balance_minor - paid))
 
     def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
-        """All since the last recharge, or since the credit ran out where that was earlier."""
+        """Return the notices since the last recharge, or since the credit was exhausted where that was earlier."""
         found: dict[int, list[NoticeFact]] = defaultdict(list)
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT n.account_id, n.kind, n.requested_at, n.delivered_at, n.sent_at, n.channel "
                 "FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (account_id, since_at) "
                 "JOIN notices.notice n ON n.account_id = given.account_id AND n.requested_at >= given.since_at "
-                # A letter that was entered by mistake tells of nothing.
+                # A letter that was entered by mistake has notified no consumer.
                 "WHERE NOT (n.channel = %s AND n.state = %s) ORDER BY n.requested_at, n.id",
                 [
                     list(told),
@@ -354,20 +367,20 @@ class _Loader:
         return found
 
     def _noticed_since(self, account_id: int) -> datetime:
-        recharge, stood = self.recharges.get(account_id), self.stood.get(account_id)
-        known = (recharge[1] if recharge else None, stood.below_cut_since if stood else None)
+        recharge, last_decision = self.recharges.get(account_id), self.last_decision.get(account_id)
+        known = (recharge[1] if recharge else None, last_decision.below_cut_since if last_decision else None)
         return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
 
 
-def _left_by_hand(errand: WorkOrder | None) -> str:
-    """How a switch beside a meter was left: on, unless somebody has been there to switch it off."""
-    if errand is None:
+def _left_by_hand(manual_order: WorkOrder | None) -> str:
+    """Return the state of a switch beside a meter: on, unless a work order to switch it off was done."""
+    if manual_order is None:
         return "on"
-    return "off" if (errand.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == errand.done else "on"
+    return "off" if (manual_order.kind == WorkOrderKind.SWITCH_OFF_BY_HAND) == manual_order.done else "on"
 
 
 def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
-    """The last credits of each account, oldest first: those that wait, and the newest of those posted."""
+    """Return the last 50 credits of each account, oldest first: those not posted and the newest posted ones."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.* FROM unnest(%s::bigint[]) AS given (id) CROSS JOIN LATERAL ("
@@ -384,9 +397,9 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     return found
 
 
-def _turned_on(obeyed: Iterable[SwitchCommand]) -> set[int]:
-    """Devices that waited for a person and through which energy has flowed since."""
-    waiting = {c.device_id: c.ended_at for c in obeyed if c.state == CommandState.WAITING_FOR_PERSON}
+def _turned_on(executed: Iterable[SwitchCommand]) -> set[int]:
+    """Return the devices that waited for their button and through which energy has flowed since."""
+    waiting = {c.device_id: c.ended_at for c in executed if c.state == CommandState.WAITING_FOR_PERSON}
     if not waiting:
         return set()
     with connection.cursor() as cursor:

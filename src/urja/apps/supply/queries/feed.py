@@ -1,7 +1,7 @@
-"""What has happened, over all supplies or at one, in one line of time: for people who watch.
+"""The newest events of all supplies, or of one, as one list for operators.
 
-Unlike an account's own story (`queries.story`) it includes what meters tell and what somebody must go and see. Each
-source is cut to the newest few before they are put together.
+Unlike an account's history (`queries.history`) it includes meter events and work orders. Each source is cut to its
+newest few before they are merged, so the cost does not grow with age.
 """
 
 import json
@@ -14,7 +14,7 @@ from django.db import connection
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One thing that happened. `kind` says where it is from, `what` what it was.
+    """One event. `kind` says which source it is from, `what` its subkind.
 
     | kind | what | detail |
     |---|---|---|
@@ -25,7 +25,7 @@ class FeedEntry:
     | standing | the standing | the reason (`core.policy.Reason`) |
     | event | event code of IS 15959 | state |
     | work | kind of the work order | |
-    | operation | kind of the registry's operation, but for taking over what was there | |
+    | operation | kind of the registry's operation, without those that only take over existing meters | |
     """
 
     at: datetime
@@ -37,7 +37,7 @@ class FeedEntry:
     detail: dict[str, Any]
 
 
-_HAPPENINGS = """
+_ENTRIES = """
 WITH supply AS (
     SELECT DISTINCT ON (account_id) account_id, service_point_id FROM contracts.agreement
     WHERE %(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint
@@ -50,7 +50,8 @@ WITH supply AS (
     UNION ALL
     (SELECT ended_at, 'outcome', kind, service_point_id, jsonb_build_object('state', state, 'error', last_error)
         FROM commands.command
-        -- That displays are written is of interest at a house; of many it would be all that happens.
+        -- Commands that write the balance to a display are listed for one supply; over all supplies they would fill the
+        -- list.
         WHERE ended_at IS NOT NULL
             AND (service_point_id = %(place)s::bigint OR %(place)s::bigint IS NULL AND kind <> 'write_balance')
         ORDER BY ended_at DESC LIMIT %(limit)s)
@@ -69,7 +70,7 @@ WITH supply AS (
     (SELECT d.decided_at, 'standing', d.standing, s.service_point_id, d.reason
         FROM supply_decision d JOIN supply s USING (account_id) ORDER BY d.decided_at DESC LIMIT %(limit)s)
     UNION ALL
-    -- Where the meter hangs by what is known now; with the event stands where it was believed to hang when it came.
+    -- The installation as known now. The event itself stores the service point that was recorded when it arrived.
     (SELECT e.occurred_at, 'event', e.code::text, t.service_point_id, jsonb_build_object('state', e.state)
         FROM readings.event e JOIN assets.device_period t ON t.device_id = e.device_id
             AND t.valid_from <= e.occurred_at AND coalesce(t.valid_to, 'infinity') > e.occurred_at
@@ -97,28 +98,28 @@ ORDER BY h.at DESC, h.kind
 
 
 def newest_entries(limit: int = 30, service_point_id: int | None = None) -> list[FeedEntry]:
-    """The newest things that happened, newest first; with `service_point_id` there."""
+    """Return the newest events, newest first; with `service_point_id` only those of that service point."""
     with connection.cursor() as cursor:
-        cursor.execute(_HAPPENINGS, {"limit": limit, "place": service_point_id})
-        return [_happening(row) for row in cursor.fetchall()]
+        cursor.execute(_ENTRIES, {"limit": limit, "place": service_point_id})
+        return [_entry(row) for row in cursor.fetchall()]
 
 
-def _happening(row: tuple[Any, ...]) -> FeedEntry:
+def _entry(row: tuple[Any, ...]) -> FeedEntry:
     *values, detail = row
     return FeedEntry(*values, json.loads(detail) if isinstance(detail, str) else detail)
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformFigures:
-    """The figures of the circle from reading to light, since an instant."""
+    """Totals of the whole system since an instant, from readings to reconnections."""
 
     readings_at: datetime | None
     """End of the newest interval that came in."""
     energy_wh: int
-    """Accrued in the current periods."""
+    """Energy accrued in the current billing periods, in Wh."""
     postings: int
     balance_minor: int
-    """Over all accounts with an agreement."""
+    """Sum over all accounts with an agreement, in minor units."""
     payments: int
     paid_minor: int
     under_way: int
@@ -126,7 +127,7 @@ class PlatformFigures:
     carried_out: int
 
 
-_LOOP = """
+_FIGURES = """
 SELECT
     (SELECT max(latest_end_at) FILTER (WHERE latest_end_at > opened_at) FROM readings.accrual WHERE latest),
     (SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings.accrual WHERE latest),
@@ -142,7 +143,7 @@ FROM books.account a WHERE EXISTS (SELECT FROM contracts.agreement g WHERE g.acc
 
 
 def platform_figures(since: datetime) -> PlatformFigures:
-    """Where the circle stands, in one statement."""
+    """Return the totals since an instant, by one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOOP, {"since": since})
+        cursor.execute(_FIGURES, {"since": since})
         return PlatformFigures(*cursor.fetchone())

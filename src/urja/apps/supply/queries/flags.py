@@ -1,7 +1,7 @@
-"""Which meters and transformers somebody should look at, why, and since when.
+"""Which meters and transformers need an inspection, why, and since when.
 
-One answer for the operator's view and for the law that holds it against the faults of a simulated town
-(`urja.laws.flags`). Everything rests on stored rows: open work orders, intervals, the age of what came in last.
+The console shows this, and the law `urja.laws.flags` compares it with the faults injected into a simulated town.
+Everything rests on stored rows: open work orders, intervals, and the age of the newest data.
 """
 
 from dataclasses import dataclass, field
@@ -16,36 +16,36 @@ from urja.apps.readings.queries import overview
 
 
 class FlagKind(StrEnum):
-    """Why somebody should look. All but the last two are kinds of work orders, and end when one is closed."""
+    """Why an inspection is needed. All but the last two are kinds of work orders and end when one is closed."""
 
     WELD_OR_BYPASS = "weld_or_bypass"
     COVER_OPENED = "cover_opened"
     MAGNET = "magnet"
     NEUTRAL_DISTURBED = "neutral_disturbed"
     LOSS = "loss"
-    """A transformer gives more than its consumers' meters see and it can lose: a wire passes one of them."""
+    """A transformer supplies more than its consumers' meters count and it can lose: a bypass."""
     SILENT = "silent"
 
 
 BY_ORDER: Final = frozenset(FlagKind) - {FlagKind.LOSS, FlagKind.SILENT}
-"""Those that are work orders."""
+"""The kinds that are work orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One reason to look at one meter or transformer."""
+    """One reason to inspect one meter or transformer."""
 
     kind: FlagKind
     subject: str
-    """Serial number of the meter; of a loss, the transformer's code."""
+    """Serial of the meter; of a loss, the transformer's code."""
     place: str
-    """The premise; of a loss, the feeder."""
+    """Name of the premise; of a loss, the feeder."""
     since_at: datetime
     detail: dict[str, Any] = field(default_factory=dict)
 
 
 def flagged(now: datetime) -> list[Flag]:
-    """Everything that is flagged at `now`, what has waited longest first."""
+    """Return everything flagged at `now`, oldest first."""
     found = [*_by_order(), *_losses(now), *_silent(now)]
     return sorted(found, key=lambda flag: (flag.since_at, flag.kind, flag.subject))
 
@@ -71,7 +71,7 @@ def _by_order() -> list[Flag]:
 
 
 def _since(detail: dict[str, Any]) -> datetime | None:
-    """When the meter tells that it began."""
+    """Return when it began, by the meter's own event; None where the work order does not say."""
     return datetime.fromisoformat(detail["from_at"]) if "from_at" in detail else None
 
 

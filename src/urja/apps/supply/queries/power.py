@@ -1,6 +1,6 @@
-"""Which supplies have power, by transformer: `urja.core.power` over all of them in one statement.
+"""Which supplies have power, by transformer: the rules of `urja.core.power` as one statement over all supplies.
 
-`tests/apps/supply/test_power.py` holds the statement to the type, supply by supply.
+`tests/apps/supply/test_power.py` compares the statement with the Python type, supply by supply.
 """
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
@@ -25,7 +25,7 @@ meter AS MATERIALIZED (
     {HEARD}
     WHERE m.valid_to IS NULL {{of_meters}}
 ), failed AS (
-    -- Since when nothing behind a node has power: enough meters gave their last gasp since anything there was heard.
+    -- Since when nothing behind a node has power: enough last gasps, and no other message from behind it since then.
     SELECT heard.feeder, heard.transformer, min(m.heard_at) AS since
     FROM (
         SELECT feeder, transformer, max(heard_at) FILTER (WHERE NOT last_gasp) AS last_at
@@ -58,8 +58,9 @@ meter AS MATERIALIZED (
 )
 """
 STATES: Final = _STATES.format(of_meters="", of_agreements="")
-"""Common table expressions, of which `state` has each supply with an agreement: where it hangs, its `state`, and the
-instant of the evidence (`since`): of a disconnected one that of its meter's newest message.
+"""CTEs of which `state` has each supply with an agreement: service point, node, `state`, and instant of the evidence.
+
+`since` is that instant; for a disconnected supply it is its meter's newest message.
 """
 
 
@@ -74,12 +75,12 @@ around AS MATERIALIZED (
         of_agreements="AND g.service_point_id IN (SELECT service_point_id FROM place)",
     )
 }"""
-"""The same of the service points in `place` alone, with what is around them."""
+"""The same for the service points in the CTE `place` alone; meters on the same feeder are read as evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class PowerCounts:
-    """Supplies with an agreement by what is known of their power: each is counted once."""
+    """Number of supplies with an agreement by the state of their power; each counts once."""
 
     powered: int = 0
     no_power: int = 0
@@ -88,6 +89,7 @@ class PowerCounts:
 
     @property
     def total(self) -> int:
+        """Number of all supplies."""
         return self.powered + self.no_power + self.disconnected + self.not_heard_from
 
     def __add__(self, other: "PowerCounts") -> "PowerCounts":
@@ -101,7 +103,7 @@ class PowerCounts:
 
 @dataclass(frozen=True, slots=True)
 class TransformerPower:
-    """The supplies behind a transformer; of those that hang at none the transformer is empty."""
+    """The supplies behind a transformer; without a known transformer its code is empty."""
 
     feeder: str
     transformer: str
@@ -120,7 +122,7 @@ FROM state GROUP BY 1, 2 ORDER BY 1, 2
 
 
 def power_by_transformer(now: datetime) -> list[TransformerPower]:
-    """All supplies with an agreement, by feeder and transformer."""
+    """Return all supplies with an agreement, by feeder and transformer."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_TRANSFORMER, {"now": now})
         return [

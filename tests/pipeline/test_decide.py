@@ -685,7 +685,12 @@ def test_the_chain_from_paid_to_lit(house):
     house.report("confirmed")
     house.go(house.now + SECOND)
     chain = queries.newest_reconnection(account_id)
-    assert chain.sent.wall_ms <= chain.acknowledged.wall_ms <= chain.confirmed.wall_ms == chain.reconnected.wall_ms
+    assert (
+        chain.sent.wall_ms
+        <= chain.acknowledged.wall_ms
+        <= chain.confirmed.wall_ms
+        == chain.reconnected.wall_ms
+    )
     assert (chain.outcome, chain.amount_minor) == ("lit", 50_000)
     assert queries.paid_to_reconnected_wall_ms(START) == [chain.reconnected.wall_ms - chain.paid.wall_ms]
     assert queries.paid_but_disconnected() == []

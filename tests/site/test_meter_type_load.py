@@ -57,7 +57,7 @@ def test_what_cannot_be_loaded_says_why(run, tmp_path):
     refused = run("load", folder).exception
     assert (refused.code, "type.toml: interval_s: is 7" in str(refused)) == (Exit.USAGE, True)
     shipped = run("load", write_type(folder, type=TYPE.replace("acme-m7-fw3", "urja-d1"))).exception
-    assert "comes with Urja" in str(shipped)
+    assert "is shipped with Urja" in str(shipped)
     run("load", write_type(folder))
     other = run("load", write_type(folder, type=TYPE.replace("Acme M7", "Acme"))).exception
     assert "version '1' of meter type 'acme-m7-fw3' is loaded with other files" in str(other)

@@ -14,9 +14,7 @@ from urja.base.ids import bucket_of, compose_id
 
 
 def known_value(device_id: int, item: ConfigurationItem) -> str | None:
-    """Return the value that a meter was last asked to have, else the one that it reported; None where neither is
-    known.
-    """
+    """Return the value that a meter was last asked to have, else the reported one; None where neither is known."""
     row = Configuration.objects.filter(device_id=device_id, item=item).first()
     return None if row is None else row.desired or row.actual
 

@@ -47,8 +47,9 @@ class Device(Recorded):
     max_power_w = models.IntegerField()
     """The most that the meter can carry, in W. An interval above it is not a measurement."""
     load_switch = models.BooleanField(default=True, db_default=True)
-    """Whether it has a relay that can disconnect. A meter on current transformers has none; a person switches beside
-    it.
+    """Whether it has a relay that can disconnect.
+
+    A meter on current transformers has none; a person operates a switch beside it.
     """
     forward_only = models.BooleanField(default=False, db_default=False)
     """Whether it counts exported energy as imported: it cannot be used for a net-metered agreement."""
@@ -102,8 +103,9 @@ class DevicePeriod(Period):
     role = models.SmallIntegerField(choices=DeviceRole)
     ratio_primary = models.IntegerField(default=1, db_default=1)
     ratio_secondary = models.IntegerField(default=1, db_default=1)
-    """Ratio of current and voltage transformers that the meter does not apply itself: energy is primary / secondary
-    of what it counts.
+    """Transformer ratio that the meter does not apply itself.
+
+    Energy is what the meter counts times primary, divided by secondary.
     """
     commissioned_at = models.DateTimeField(null=True)
     taken_over_at = models.DateTimeField(null=True)

@@ -18,8 +18,9 @@ restored from a backup, or deleted and created again, still goes beyond what it 
 
 
 def mark_due_sql(devices: str) -> str:
-    """Return a statement that marks the entries of devices as due; `devices` is SQL that stands after FROM and has
-    their ids.
+    """Return a statement that marks the entries of devices as due.
+
+    `devices` is SQL that can stand after FROM and has the devices' `id`.
     """
     return f"""
         INSERT INTO assets_projection (device_id, version, projected_version) SELECT id, {_CLOCK}, 0 FROM {devices}

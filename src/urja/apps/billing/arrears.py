@@ -72,9 +72,7 @@ class Share:
 
 
 def dues_of(account_ids: Iterable[int]) -> dict[int, list[Due]]:
-    """Return what is still owed of the bills of accounts, by account, the oldest bill first; settled bills are left
-    out.
-    """
+    """Return what is still owed of bills, by account, the oldest bill first; settled bills are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT account_id, id, bill, due_on, surcharge_minor, principal_minor FROM billing_arrear_left "
@@ -149,9 +147,7 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
 def _apart(
     account_id: int, key: str, dues: Sequence[Due], amount_minor: int, told: Mapping[str, Any]
 ) -> Share | None:
-    """Return the share of an amount that is not a recharge, with the facts stored in its entry; None where nothing is
-    owed.
-    """
+    """Return a share that does not belong to a recharge, with the facts for its entry; None where nothing is owed."""
     parts = tuple(allocate(dues, amount_minor))
     if not parts:
         return None

@@ -158,8 +158,9 @@ class EntryExplanation:
 
 
 def is_unratable(agreement: Agreement, now: datetime) -> bool:
-    """Return whether an agreement cannot be rated, because no tariff for it is in force: nothing is calculated or
-    decided.
+    """Return whether an agreement cannot be rated, because no tariff for it is in force.
+
+    Then nothing is calculated or decided for it.
     """
     return usage.unratable_reason(agreement, now) != ""
 

@@ -44,8 +44,10 @@ class Repriced:
 
 
 def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
-    """Return the charges of periods with a tariff of `codes` that are billed beyond `first` and may still be
-    corrected.
+    """Return the charges of periods that new versions from `first` on may change.
+
+    These are the periods with a tariff of `codes` that are billed beyond `first` and that the next close still
+    corrects.
     """
     found: Charges = {}
     with tariffs.cached_versions():

@@ -11,8 +11,9 @@ CHAIN_START = bytes(32)
 
 
 class Account(models.Model):
-    """An account with its balance in minor units and the head of its hash chain; changed by `posting.post_entries`
-    alone.
+    """An account with its balance in minor units and the head of its hash chain.
+
+    Changed by `posting.post_entries` alone.
     """
 
     id = models.BigIntegerField(primary_key=True)

@@ -26,9 +26,7 @@ class Draft:
     """Code of the contra account in the account's bucket, such as `revenue:energy`."""
     amount_minor: int
     origin: str
-    """`engine` for what rating posts and may correct later; entries of `credit` and `manual` are never corrected by
-    it.
-    """
+    """`engine`, `credit` or `manual`; rating corrects only entries of `engine`."""
     line: str
     accounting_month: date
     idempotency_key: str

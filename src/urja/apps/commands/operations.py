@@ -1,5 +1,6 @@
-"""Issuing commands, and their progress. `decide` and jobs issue them; the stage `dispatch` records what becomes of
-them.
+"""Issuing commands, and recording their progress.
+
+The stage `decide`, commissioning and meter jobs issue them; the stage `dispatch` records what becomes of them.
 """
 
 from collections.abc import Iterable, Sequence

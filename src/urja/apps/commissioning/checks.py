@@ -178,9 +178,7 @@ def _register(answer: Answer, expected: Expected) -> Outcome:
 
 
 def _clock(answer: Answer, _expected: Expected) -> Outcome:
-    """Judge the clock: the command is confirmed only where the clock is within its tolerance, before or after it was
-    set.
-    """
+    """Judge the clock: a confirmed command has found it within its tolerance, or has set it."""
     if answer.evidence.get("left_alone"):
         return Outcome(Check.CLOCK, passed=True, found="is right")
     return Outcome(

@@ -1,6 +1,4 @@
-"""Commissioning calls: an operation of the registry requests one, and the pipeline's stage `commission` carries it
-out.
-"""
+"""Commissioning calls: requested by an operation, and carried out by the pipeline's stage `commission`."""
 
 import secrets
 from datetime import datetime, timedelta

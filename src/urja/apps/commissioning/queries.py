@@ -34,9 +34,7 @@ def due(begun: int, calling: int) -> list[int]:
 
 
 def waiting_for_call() -> list[Uncommissioned]:
-    """Return the installed billing meters that have not passed and are not being called, the oldest installation
-    first.
-    """
+    """Return the installed billing meters that have not passed and are not being called, the oldest first."""
     called = set(Call.objects.filter(state__in=UNFINISHED).values_list("device_period_id", flat=True))
     return [one for one in uncommissioned() if one.device_period_id not in called]
 

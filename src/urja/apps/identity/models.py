@@ -195,8 +195,9 @@ class SignIn(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     """None where no account has the address that was typed."""
     address_digest = models.BinaryField(max_length=32)
-    """Keyed digest of the e-mail address that was typed, under the web's secret key: addresses of strangers are not
-    stored.
+    """Keyed digest of the e-mail address that was typed.
+
+    Under the web's secret key, so that addresses of strangers are not stored.
     """
     ip = models.GenericIPAddressField(null=True)
     network = models.CharField(max_length=45)

@@ -91,9 +91,7 @@ class Request(models.Model):
 
 
 class External(models.Model):
-    """An object under the name that an outside system (a utility's CIS) has for it, with the attributes the system
-    owns.
-    """
+    """An object's name in an outside system (a utility's CIS), and the attributes that the system owns."""
 
     id = models.BigIntegerField(primary_key=True)
     system = models.CharField(max_length=32)

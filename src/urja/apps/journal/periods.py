@@ -30,8 +30,9 @@ OVERLAPPING = (
 
 
 def same(field: str, function: str = "int8range") -> tuple[Func, str]:
-    """Return the part of an exclusion constraint by which two rows have the same `field`, in a form that core GiST
-    indexes.
+    """Return the part of an exclusion constraint by which two rows have the same `field`.
+
+    A range of one value, because core GiST indexes ranges and not plain numbers.
     """
     return Func(F(field), F(field), Value("[]"), function=function), "&&"
 

@@ -1,1 +1,1 @@
-"""Jobs: something that is asked of one meter or of many, with a row for each meter and what came of it."""
+"""Meter jobs: one query or command for one meter or many, with a task and its outcome for each meter."""

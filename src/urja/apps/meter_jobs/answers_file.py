@@ -1,4 +1,4 @@
-"""What the meters of a job have said, as a CSV file: a line for each value of each row, with its unit and scaler."""
+"""The answers of a job's meters as a CSV file: one row for each value, with unit and scaler."""
 
 import csv
 import io
@@ -12,17 +12,21 @@ HEADS: Final = (
     "row", "meter", "consumer_number", "state", "asked_at", "answered_at", "profile", "captured_at", "obis", "attribute",
     "name", "value", "unit", "scaler",
 )  # fmt: skip
-"""`captured_at` is the row's own instant, where the profile has one."""
+"""Headings of the columns. `captured_at` is the time of the profile's own row, where the profile has one."""
 
 
 def csv_of(tasks: Sequence[Task], said: Mapping[int, Mapping[str, Any]]) -> str:
-    """The file. A meter that has said nothing, or whose answer is not shown to the caller, has no line."""
+    """Return the file as text.
+
+    `said` are the tasks' results by task number. A meter without an answer, or whose answer the caller may not see,
+    has no row. Texts that a spreadsheet would run as a formula are escaped.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADS)
     for task in tasks:
         for table in said.get(task.id, {}).get("shown", ()):
-            writer.writerows(map(with_apostrophe, [*_of(task), *line]) for line in _lines(table))
+            writer.writerows(map(with_apostrophe, [*_of(task), *line]) for line in _rows(table))
     return file.getvalue()
 
 
@@ -39,7 +43,7 @@ def _of(task: Task) -> list[str]:
     ]
 
 
-def _lines(table: Mapping[str, Any]) -> Iterator[list[str]]:
+def _rows(table: Mapping[str, Any]) -> Iterator[list[str]]:
     columns = table["columns"]
     stamp = next((place for place, column in enumerate(columns) if column["instant"]), None)
     for row in table["rows"]:
@@ -52,5 +56,5 @@ def _lines(table: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _text(value: Any) -> str:
-    """Nothing is empty: a meter that does not measure something says no zero."""
+    """Return a value as text, empty for none: a meter that does not measure something must not show as 0."""
     return "" if value is None else str(value)

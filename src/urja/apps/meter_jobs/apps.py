@@ -1,10 +1,10 @@
-"""The Django application of the meter jobs."""
+"""Django configuration of the meter jobs app."""
 
 from django.apps import AppConfig
 
 
 class MeterJobsConfig(AppConfig):
-    """Label `meter_jobs`: table names start with `meter_jobs_`."""
+    """The app with the label `meter_jobs`; its tables are named `meter_jobs_*`."""
 
     name = "urja.apps.meter_jobs"
     label = "meter_jobs"

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows jobs and makes none."""
+"""Rights of each PostgreSQL role on the tables of meter jobs: the web reads jobs and cannot make one."""
 
 _MOVES = "command_id, detail, ended_at, progress, result, sent_at, state"
 

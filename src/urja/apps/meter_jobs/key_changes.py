@@ -1,4 +1,4 @@
-"""A change of a meter's keys, as a task of a job; and what there is to do of it when no job waits any more."""
+"""Changes of meters' keys as tasks of a job, and the daily repetition for meters that did not answer."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,52 +19,54 @@ from urja.base.ids import new_correlation
 
 @dataclass(frozen=True, slots=True)
 class ChangeKeys:
-    """New keys, in two commands: they are made and kept, then sent, and the device's own once the meter has proven them.
+    """New keys for a meter, by two commands: the head end makes them and they are stored; then they are sent.
 
-    A meter that has keys waiting from a job before is sent those: it may have taken them. So what failed or expired is
-    simply asked for again.
+    They become the device's own once the meter has proven them. A meter with unproven keys from an earlier job is
+    sent the same ones, because it may have taken them; so a task that failed or expired can simply be requested
+    again.
     """
 
     at_once: int = 100
 
     def begin(self, task: Task, moment: Moment) -> None:
-        self._tell(task, moment)
+        self._issue_next(task, moment)
         task.sent_at = moment.now
         task.save(update_fields=["sent_at"])
 
-    def counts(self) -> Q:
-        """A meter that was tried and is out of reach holds none."""
+    def occupies_session(self) -> Q:
+        """Return the condition for tasks whose meter is within reach; no attempt is scheduled for later."""
         return Q(command__again_at=None)
 
-    def stirred(self) -> Q:
+    def ready(self) -> Q:
         return Q(command__state__in=TERMINAL)
 
-    def hear(self, task: Task, moment: Moment) -> bool:
+    def follow_up(self, task: Task, moment: Moment) -> bool:
         command = task.command
         assert command is not None, "it was sent"
         if command.kind == MAKE_KEYS and command.state == State.CONFIRMED:
-            self._tell(task, moment)
+            self._issue_next(task, moment)
             return True
         end(task, *ending(command), at=command.ended_at or moment.now)
         return True
 
-    def _tell(self, task: Task, moment: Moment) -> None:
-        """Have keys made, or sent where they are."""
+    def _issue_next(self, task: Task, moment: Moment) -> None:
+        """Issue the command that makes keys, or where keys are stored the one that sends them."""
         assert task.device_id is not None, "it names a meter"
         waiting = meter_keys.unproven_keys([task.device_id]).get(task.device_id)
         kind, arguments = (MAKE_KEYS, {}) if waiting is None else (CHANGE_KEYS, {"number": waiting.number})
         under_way = commanded.unfinished([task.device_id], CHANGE_KEYS).last()
-        # One that asks for the same thing already is the task's: after the first there is nothing left to prove.
+        # An unfinished command for the same keys becomes the task's: a second one would find nothing to prove any more.
         task.command = under_way or issue(task, kind, arguments, moment)
         task.state = TaskState.SENT
         task.progress = {"step": kind}
         task.save(update_fields=["command", "state", "progress"])
 
 
-ASKED_AGAIN_AFTER: Final = timedelta(days=1)
+REPEATED_AFTER: Final = timedelta(days=1)
+"""How long after its end an unanswered command is issued again, and how long the new one is valid."""
 
 
-_UNHEARD: Final = """
+_UNANSWERED: Final = """
 SELECT k.device_id, k.number, p.service_point_id FROM assets.new_keys k
 JOIN assets.device_period p ON p.device_id = k.device_id AND p.valid_to IS NULL
 JOIN LATERAL (
@@ -78,14 +80,14 @@ ORDER BY k.device_id LIMIT 100
 
 
 def resend_unanswered(moment: Moment) -> int:
-    """Give the order once more to meters that were not heard in its time, a day later; how many meters that was.
+    """Issue `change_keys` again for meters whose command expired a day ago without an answer; return how many.
 
-    One of them may have taken its keys: its pushes and sessions go on under them, and this ends it.
+    Such a meter may have taken its new keys: its pushes and sessions go on under them, and this ends that state.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_UNHEARD, {"before": moment.now - ASKED_AGAIN_AFTER})
-        unheard = cursor.fetchall()
-        for device_id, number, service_point_id in unheard:
+        cursor.execute(_UNANSWERED, {"before": moment.now - REPEATED_AFTER})
+        unanswered = cursor.fetchall()
+        for device_id, number, service_point_id in unanswered:
             commands.issue(
                 device_id=device_id,
                 service_point_id=service_point_id,
@@ -93,8 +95,8 @@ def resend_unanswered(moment: Moment) -> int:
                 arguments={"number": number},
                 issued_at=moment.now,
                 issued_wall_ms=moment.wall_ms,
-                expires_at=moment.now + ASKED_AGAIN_AFTER,
+                expires_at=moment.now + REPEATED_AFTER,
                 reason="it has not proven its new keys",
                 correlation=new_correlation(moment.wall_ms, secrets.randbits(21)),
             )
-    return len(unheard)
+    return len(unanswered)

@@ -1,4 +1,4 @@
-"""States of tasks."""
+"""States of the tasks of a job."""
 
 from typing import Final
 
@@ -6,15 +6,15 @@ from django.db.models import TextChoices
 
 
 class TaskState(TextChoices):
-    """Where a task stands. The first two are on the way; each of the others is an end."""
+    """State of a task. The first two are under way; each of the others is final."""
 
     WAITING = "waiting"
-    """Nothing has left yet: it can be cancelled."""
+    """Nothing is sent yet: it can be cancelled."""
     SENT = "sent"
-    """A command was given for it, or a disconnection was asked for."""
+    """A command was issued for it, or a disconnection was requested."""
     DONE = "done"
     REFUSED = "refused"
-    """It was never sent: the row names no meter that can be asked."""
+    """Never sent: the row names no meter that the job can be sent to."""
     FAILED = "failed"
     """The meter was asked and did not do it."""
     EXPIRED = "expired"

@@ -1,7 +1,7 @@
-"""A job is one request about one meter or many; a task is one of its meters, with its state and what came of it.
+"""Jobs and tasks: a job is one request for one meter or many, a task is one of its meters with its outcome.
 
-A job's key is the number of the operation that asked for it, so that the audit entry says who asked for what and why.
-Which kinds there are, and what a meter is told for each, is `urja.apps.meter_jobs.steps_by_kind`.
+A job's key is the number of the operation that requested it, so that the audit entry says by whom and why. The kinds
+of jobs, and what is sent to a meter for each, are in `urja.apps.meter_jobs.steps_by_kind`.
 """
 
 from typing import ClassVar
@@ -13,19 +13,19 @@ from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 
 
 class Job(models.Model):
-    """What was asked for, by whom, and until when."""
+    """One request for meters: its kind, arguments, reason and end."""
 
     id = models.BigIntegerField(primary_key=True)
-    """The number of the operation that asked for it (`journal_operation`)."""
+    """Number of the operation that requested it (`journal_operation`)."""
     kind = models.CharField(max_length=32)
-    """The kind of that operation: `read_meters`, `set_clocks` ..."""
+    """Kind of that operation: `read_meters`, `set_clocks` ..."""
     arguments = models.JSONField(default=dict)
-    """What every meter of it is asked."""
+    """What is asked of every meter."""
     reason = models.TextField()
     actor = models.CharField(max_length=100)
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    """What is not sent by then is not sent any more, and a command of it is not begun any more."""
+    """After this nothing more is sent, and its commands are not begun any more."""
     meters = models.IntegerField()
     """How many tasks it has."""
     cancelled_at = models.DateTimeField(null=True)
@@ -51,22 +51,22 @@ class Task(models.Model):
     id = models.BigAutoField(primary_key=True)
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="tasks")
     position = models.IntegerField()
-    """Its place in the list that was given, from 1."""
+    """Place in the list of the request, from 1."""
     named = models.CharField(max_length=64)
-    """The meter as the request named it: a serial or a consumer number."""
+    """The meter as the request names it: a serial number or a consumer number."""
     device = models.ForeignKey("assets.Device", on_delete=models.PROTECT, null=True, related_name="+")
     service_point = models.ForeignKey(
         "network.ServicePoint", on_delete=models.PROTECT, null=True, related_name="+"
     )
     state = models.CharField(max_length=16, choices=TaskState, default=TaskState.WAITING)
     command = models.ForeignKey("commands.Command", on_delete=models.PROTECT, null=True, related_name="+")
-    """The newest command that was given for it."""
+    """The newest command that was issued for it."""
     progress = models.JSONField(default=dict)
-    """What its steps remember on the way, where a task takes more than one command."""
+    """Notes of its steps, where it takes more than one command."""
     result = models.JSONField(default=dict)
-    """What the meter said."""
+    """The meter's answer."""
     detail = models.JSONField(default=str)
-    """Why it ended as it did, where that is not plain from the state: a sentence as `base.sentences` keeps it."""
+    """Why it ended as it did, where the state alone does not say it: a sentence as `base.sentences` stores it."""
     sent_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 

@@ -1,4 +1,4 @@
-"""The writing side of the meter jobs: an operation of the registry makes one, the stage `meter_jobs` leads it."""
+"""Making and cancelling of jobs, and the runs of the stage `meter_jobs` that carries them out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,12 @@ from urja.apps.meter_jobs.steps_by_kind import STEPS
 from urja.base.sentences import Sentence, say, to_plain
 
 RESULTS_AT_ONCE: Final = 500
+"""The most tasks whose results are processed in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a request: the meter that it names and where that is installed, or what is wrong with the row."""
+    """One row of a request: its meter with the service point, or what is wrong with the row."""
 
     position: int
     """From 1, as people count."""
@@ -40,7 +41,7 @@ def make(
     asked_at: datetime,
     expires_at: datetime,
 ) -> Job:
-    """Record a job; a row that names no meter is refused with its sentence."""
+    """Create a job with its tasks and return it; a row with a fault is stored as refused, with its sentence."""
     job = Job.objects.create(
         id=job_id,
         kind=kind,
@@ -68,41 +69,41 @@ def _task(job: Job, row: Row, at: datetime) -> Task:
 
 
 def cancel(job: Job, *, actor: str, at: datetime) -> int:
-    """End what was not sent yet; how many tasks that were."""
+    """Cancel the tasks of a job that are not sent yet; return how many."""
     Job.objects.filter(id=job.id).update(cancelled_at=at, cancelled_by=actor)
     return Task.objects.filter(job=job, state=TaskState.WAITING).update(
         state=TaskState.CANCELLED, ended_at=at
     )
 
 
-# -- the stage's -----------------------------------------------------------------------------------------------
+# -- called by the stage `meter_jobs` ----------------------------------------------------------------------------
 
 
 def active_kinds() -> list[str]:
-    """The kinds of which a job has not ended: mostly none, and then there is nothing else to ask."""
+    """Return the kinds with a job that has not ended. Mostly none: then a run of the stage asks no more."""
     found = set(Job.objects.filter(ended_at=None).values_list("kind", flat=True))
     return [kind for kind in STEPS if kind in found]
 
 
 def process_results(kinds: Sequence[str], moment: Moment) -> int:
-    """Take what came of what was sent; how many tasks moved."""
-    return sum(_hear(kind, moment) for kind in kinds)
+    """Process the results of sent tasks; return how many tasks changed."""
+    return sum(_process(kind, moment) for kind in kinds)
 
 
-def _hear(kind: str, moment: Moment) -> int:
+def _process(kind: str, moment: Moment) -> int:
     steps = STEPS[kind]
     with transaction.atomic():
-        stirred = (
+        ready = (
             Task.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("job", "command")
-            .filter(steps.stirred(), job__kind=kind, job__ended_at=None, state=TaskState.SENT)
+            .filter(steps.ready(), job__kind=kind, job__ended_at=None, state=TaskState.SENT)
             .order_by("id")[:RESULTS_AT_ONCE]
         )
-        return sum(steps.hear(task, moment) for task in stirred)
+        return sum(steps.follow_up(task, moment) for task in ready)
 
 
 def expire(moment: Moment) -> int:
-    """End what was not sent in its job's time."""
+    """Expire the tasks that were not sent in their job's time; return how many."""
     late = Task.objects.filter(job__ended_at=None, job__expires_at__lte=moment.now, state=TaskState.WAITING)
     return late.update(
         state=TaskState.EXPIRED,
@@ -124,7 +125,7 @@ ORDER BY turn.number, j.id LIMIT %(room)s
 
 
 def send(kinds: Sequence[str], moment: Moment) -> int:
-    """Begin what there is room for, the jobs taking turns; how many tasks that were."""
+    """Send the tasks that there is capacity for, the jobs taking turns; return how many."""
     return sum(_send(kind, moment) for kind in kinds)
 
 
@@ -139,12 +140,17 @@ def _send(kind: str, moment: Moment) -> int:
 
 
 MOST_SENT: Final = 2000
-"""Tasks of all jobs whose command has not ended, with meters that are out of reach among them: what the head ends take."""
+"""The most tasks with an unfinished command, of all jobs: as many as head ends can hold.
+
+Meters that are out of reach are among them.
+"""
 
 
 def _under_way(kind: str) -> int:
-    """Sent tasks that hold a place."""
-    sent = Task.objects.filter(STEPS[kind].counts(), job__kind=kind, job__ended_at=None, state=TaskState.SENT)
+    """Return how many sent tasks of a kind occupy a session."""
+    sent = Task.objects.filter(
+        STEPS[kind].occupies_session(), job__kind=kind, job__ended_at=None, state=TaskState.SENT
+    )
     return sent.count()
 
 
@@ -153,8 +159,10 @@ def _sent() -> int:
 
 
 def _begin(kind: str, task_id: int, moment: Moment) -> bool:
-    """Send one task, whose meter may have been removed since it was asked for."""
+    """Send one task; refuse it where its meter was removed since the request."""
     with transaction.atomic():
+        # Locked and its state checked again: another run may have sent it, or a person cancelled it, since
+        # its turn was chosen.
         task = (
             Task.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("job", "device", "service_point")
@@ -176,20 +184,20 @@ def _begin(kind: str, task_id: int, moment: Moment) -> bool:
 
 
 def close(moment: Moment) -> int:
-    """End the jobs of which nothing is under way any more."""
+    """End the jobs whose tasks have all ended; return how many."""
     open_tasks = Task.objects.filter(state__in=UNFINISHED).values("job_id")
     return Job.objects.filter(ended_at=None).exclude(id__in=open_tasks).update(ended_at=moment.now)
 
 
-FORGOTTEN_AT_ONCE: Final = 20
-"""Jobs, of at most 5,000 tasks each."""
+DELETED_AT_ONCE: Final = 20
+"""The most jobs that are deleted in one transaction; a job has at most 5,000 tasks."""
 
 
 def delete_ended(ended_before: datetime) -> int:
-    """Delete jobs that ended before, with what their meters said; how many. The operations that asked for them stay."""
+    """Delete jobs that ended before an instant, with their meters' answers; return how many. Their operations stay."""
     with transaction.atomic():
         old = Job.objects.select_for_update(skip_locked=True).filter(ended_at__lt=ended_before)
-        ids = [*old.order_by("id").values_list("id", flat=True)[:FORGOTTEN_AT_ONCE]]
+        ids = [*old.order_by("id").values_list("id", flat=True)[:DELETED_AT_ONCE]]
         Task.objects.filter(job_id__in=ids).delete()
         Job.objects.filter(id__in=ids).delete()
     return len(ids)

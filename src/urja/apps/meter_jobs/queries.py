@@ -1,4 +1,4 @@
-"""The reading side of the meter jobs. Who may see what of them is `urja.apps.overviews.queries.meter_jobs`."""
+"""Queries on meter jobs. Who may see which of them is in `urja.apps.overviews.queries.meter_jobs`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,12 +23,12 @@ __all__ = [
 
 
 def unfinished() -> int:
-    """Tasks of all jobs that have not ended."""
+    """Return how many tasks of all jobs have not ended."""
     return Task.objects.filter(job__ended_at=None, state__in=UNFINISHED).count()
 
 
 def under_way(kind: str, device_ids: Iterable[int]) -> dict[int, int]:
-    """Those of the devices that a job of this kind has not ended with, and the job."""
+    """Return the job of this kind that has not ended for a device, by device; devices without one are left out."""
     return dict(
         Task.objects.filter(
             job__kind=kind, job__ended_at=None, state__in=UNFINISHED, device_id__in=list(device_ids)
@@ -37,14 +37,14 @@ def under_way(kind: str, device_ids: Iterable[int]) -> dict[int, int]:
 
 
 def service_points_of(job_id: int) -> list[int]:
-    """The service points of the meters that a job asks."""
+    """Return the service points of a job's meters."""
     tasks = Task.objects.filter(job_id=job_id, service_point_id__isnull=False)
     return list(tasks.values_list("service_point_id", flat=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is."""
+    """A job with the number of its tasks in each state."""
 
     job_id: int
     asked_at: datetime
@@ -52,11 +52,11 @@ class Progress:
     reason: str
     ended_at: datetime | None
     states: Counter[str]
-    """How many of its tasks are in each state."""
+    """Number of tasks by state."""
 
 
 def jobs_of(kind: str, limit: int, job_id: int | None = None) -> list[Progress]:
-    """The newest jobs of a kind, newest first, or one of them."""
+    """Return the newest jobs of a kind, newest first, or the one with a number."""
     found = Job.objects.filter(kind=kind).order_by("-id")
     return [
         Progress(
@@ -73,19 +73,19 @@ def jobs_of(kind: str, limit: int, job_id: int | None = None) -> list[Progress]:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """A task of a job, and what stands against it."""
+    """A task of a job as pages show it."""
 
     named: str
     state: str
     progress: dict[str, Any]
     detail: str
-    """As it is stored (`urja.base.sentences.from_plain`)."""
+    """As stored (`urja.base.sentences.from_plain`)."""
     trouble: str
-    """What the last attempt met, while it is under way."""
+    """What the last attempt failed on, while it is under way."""
 
 
 def tasks_of(job_id: int) -> list[TaskProgress]:
-    """The tasks of a job in the order of its list."""
+    """Return the tasks of a job in the order of its list."""
     return [
         TaskProgress(
             named=task.named,

@@ -1,9 +1,9 @@
-"""The test of a load switch where somebody is supplied: opened and closed again by the stage `decide`, never beside it.
+"""Test of a relay where a consumer is supplied: the stage `decide` opens and closes it, as for any disconnection.
 
     order to hold off ─▶ decide: hours, protection, caps ─▶ disconnect ─▶ order to release ─▶ decide ─▶ connect
 
-The task orders that the supply be held off for `relay_test`, as an operator would, and waits for what `decide` makes of
-that. Whatever becomes of the opening, the hold is released: by its end, by the job's, or because it was cancelled.
+The task requests a supply hold for `relay_test`, as an operator would, and waits for what `decide` makes of it.
+Whatever becomes of the opening, the hold is released: after the test, at the job's end, or because it was cancelled.
 """
 
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from urja.base.sentences import Sentence, say
 from urja.core.policy import RELAY_TEST
 
 BACK_WITHIN: Final = timedelta(hours=2)
-"""After the end of a job its last supplies are waited for so long; `decide` goes on reconnecting them beyond that."""
+"""How long after a job's end its last reconnections are waited for; `decide` goes on with them after that."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelayTest:
-    """So few at a time, whether they are reached or not: each of them is a supply that is off, or about to be."""
+    """Steps of a relay test. Few at a time: each of them is a supply that is disconnected, or about to be."""
 
     at_once: int = 20
 
     def begin(self, task: Task, moment: Moment) -> None:
-        """Order that the supply be held off; `decide` switches when it may."""
+        """Request the supply hold; `decide` disconnects when it may."""
         assert task.service_point_id is not None, "it names a meter"
         supply.request_hold(
             task.service_point_id,
@@ -44,32 +44,35 @@ class RelayTest:
         task.state, task.sent_at = TaskState.SENT, moment.now
         task.save(update_fields=["state", "sent_at"])
 
-    def counts(self) -> Q:
-        """Every one that was sent holds a place."""
+    def occupies_session(self) -> Q:
+        """Return a condition that every sent task meets.
+
+        Unreachable meters count as well, because the supply of each may be disconnected at any moment.
+        """
         return Q()
 
-    def stirred(self) -> Q:
-        """All of them: what `decide` makes of an order is no change of a task's own command."""
+    def ready(self) -> Q:
+        """Return a condition that every sent task meets: what `decide` does changes nothing in the task itself."""
         return Q()
 
-    def hear(self, task: Task, moment: Moment) -> bool:
-        """Follow the opening, then the closing."""
+    def follow_up(self, task: Task, moment: Moment) -> bool:
+        """Follow the disconnection, then the reconnection."""
         cut = _newest(task, DISCONNECT)
         if cut is not None and cut.finished:
             return self._opened(task, cut, moment)
         over = _over(task, moment)
         if over is None:
-            return _shows(task, cut)
+            return _show(task, cut)
         released = _release(task, moment)
         if cut is None:
             end(task, *over, at=moment.now)
         return released or cut is None
 
     def _opened(self, task: Task, cut: Command, moment: Moment) -> bool:
-        """The opening has ended: the supply comes back, if it went."""
+        """Handle the end of the disconnection: release the hold, and end the task where the reconnection has ended."""
         released = _release(task, moment)
         if cut.state != State.CONFIRMED:
-            end(task, *_came_to_nothing(task, cut, moment), at=moment.now)
+            end(task, *_ending_unopened(task, cut, moment), at=moment.now)
             return True
         back = _newest(task, CONNECT, after=cut.sequence)
         if back is not None and back.finished:
@@ -90,18 +93,18 @@ class RelayTest:
             last = "" if back is None else back.last_error
             end(task, TaskState.FAILED, _not_back(last), at=moment.now, result={"opened": cut.evidence})
             return True
-        return _shows(task, back or cut) or released
+        return _show(task, back or cut) or released
 
 
 def _newest(task: Task, kind: str, after: int = 0) -> Command | None:
-    """The newest command of a kind to the meter since the test began."""
+    """Return the newest command of a kind to the meter since the test began."""
     assert task.sent_at is not None, "it was sent"
     assert task.device_id is not None, "it names a meter"
     return commands.newest(task.device_id, kind, since=task.sent_at, after=after)
 
 
 def _over(task: Task, moment: Moment) -> tuple[TaskState, Sentence | None] | None:
-    """How a test ends whose time is over before the switch has opened; none while it goes on."""
+    """Return how a test ends whose time is over before the relay has opened; None while it goes on."""
     if task.job.cancelled_at is not None:
         return TaskState.CANCELLED, None
     if moment.now < task.job.expires_at:
@@ -112,14 +115,14 @@ def _over(task: Task, moment: Moment) -> tuple[TaskState, Sentence | None] | Non
     )
 
 
-def _came_to_nothing(task: Task, cut: Command, moment: Moment) -> tuple[TaskState, Sentence | None]:
-    """A test whose opening was called back because it was over has ended by that."""
+def _ending_unopened(task: Task, cut: Command, moment: Moment) -> tuple[TaskState, Sentence | None]:
+    """Return how a test ends whose relay did not open; superseded means that the end of the test called it back."""
     over = _over(task, moment)
     return over if over is not None and cut.state == State.SUPERSEDED else ending(cut)
 
 
 def _release(task: Task, moment: Moment) -> bool:
-    """Order that the supply come back, once."""
+    """Request the release of the hold, once; return whether it was requested now."""
     if task.progress.get("released"):
         return False
     assert task.service_point_id is not None, "it names a meter"
@@ -129,8 +132,8 @@ def _release(task: Task, moment: Moment) -> bool:
     return True
 
 
-def _shows(task: Task, command: Command | None) -> bool:
-    """Let the task show a command that is under way."""
+def _show(task: Task, command: Command | None) -> bool:
+    """Let the task show a command that is under way; return whether that is a change."""
     if command is None or task.command_id == command.id:
         return False
     task.command = command
@@ -139,7 +142,7 @@ def _shows(task: Task, command: Command | None) -> bool:
 
 
 def _held_for(task: Task) -> str:
-    """What else holds the supply off by now; empty while the test's own hold stands, or where nothing does."""
+    """Return the other reasons for which the supply is disconnected; empty while the test's own hold stands."""
     assert task.service_point_id is not None, "it names a meter"
     reasons = supplied.holds([task.service_point_id]).get(task.service_point_id, set())
     return "" if RELAY_TEST in reasons else ", ".join(sorted(reasons))

@@ -1,7 +1,7 @@
-"""What a task does with its meter, by the kind of its job.
+"""Steps of a task with its meter, by the kind of its job.
 
-Which kinds there are says `urja.apps.meter_jobs.steps_by_kind`. `OneCommand` serves every kind that is a single command; a kind
-that takes several (a relay test, a change of keys) has steps of its own. Only the pipeline's stage calls this.
+The kinds are in `urja.apps.meter_jobs.steps_by_kind`. `OneCommand` serves every kind that is a single command; a kind
+with several (a relay test, a change of keys) has steps of its own. Only the pipeline's stage calls them.
 """
 
 import secrets
@@ -22,43 +22,43 @@ from urja.base.sentences import Sentence, say, to_plain
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One run of the stage: business time and wall time."""
+    """The time of a run of the stage: business time, and Unix milliseconds of the wall clock."""
 
     now: datetime
     wall_ms: int
 
 
 class Steps(Protocol):
-    """A kind of job. `task.job` is loaded and the task is locked."""
+    """The steps of one kind of job. `task.job` is loaded and the task is locked."""
 
     at_once: int
-    """How many of its tasks are under way together."""
+    """How many of its tasks may be under way at a time."""
 
     def begin(self, task: Task, moment: Moment) -> None:
-        """Ask the meter; the task is sent, or has ended."""
+        """Send the task: issue its command, or request what it needs; it may also end here."""
         ...
 
-    def counts(self) -> Q:
-        """Which of the sent tasks hold a place."""
+    def occupies_session(self) -> Q:
+        """Return the condition for sent tasks that count against `at_once`."""
         ...
 
-    def stirred(self) -> Q:
-        """Which of the sent tasks there is something to do about."""
+    def ready(self) -> Q:
+        """Return the condition for sent tasks whose results can be processed."""
         ...
 
-    def hear(self, task: Task, moment: Moment) -> bool:
-        """Take what came of it; whether something changed."""
+    def follow_up(self, task: Task, moment: Moment) -> bool:
+        """Process what has come of a task; return whether it changed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OneCommand:
-    """One command, whose end is the task's."""
+    """A task that is one command and ends with it."""
 
     command_of: Callable[[Job], tuple[str, dict[str, Any]]]
-    """The module of `urja.headend.commands`, and what it takes."""
+    """Returns a job's command (a module of `urja.headend.commands`) and its arguments."""
     at_once: int = 100
-    """Sessions with meters: the head end has 512 places, and collection needs most of them."""
+    """Sessions with meters: a head end holds 512, and collection needs most of them."""
 
     def begin(self, task: Task, moment: Moment) -> None:
         kind, arguments = self.command_of(task.job)
@@ -66,21 +66,21 @@ class OneCommand:
         task.state, task.sent_at = TaskState.SENT, moment.now
         task.save(update_fields=["command", "state", "sent_at"])
 
-    def counts(self) -> Q:
-        """A meter that was tried and is out of reach holds none."""
+    def occupies_session(self) -> Q:
+        """Return the condition for tasks whose meter is within reach; no attempt is scheduled for later."""
         return Q(command__again_at=None)
 
-    def stirred(self) -> Q:
+    def ready(self) -> Q:
         return Q(command__state__in=TERMINAL)
 
-    def hear(self, task: Task, moment: Moment) -> bool:
+    def follow_up(self, task: Task, moment: Moment) -> bool:
         assert task.command is not None, "it was sent"
         end(task, *ending(task.command), at=task.command.ended_at or moment.now, result=task.command.evidence)
         return True
 
 
 def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> Command:
-    """Give a command for a task, that lives as long as its job."""
+    """Issue a command for a task; it expires with the job."""
     assert task.device_id is not None, "it names a meter"
     assert task.service_point_id is not None, "it names a meter"
     return commands.issue(
@@ -97,7 +97,7 @@ def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> C
 
 
 def ending(command: Command) -> tuple[TaskState, Sentence | None]:
-    """What a command's end means for a task."""
+    """Return the state and the sentence with which a command's end ends its task."""
     if command.state == State.CONFIRMED:
         return TaskState.DONE, None
     if command.state == State.EXPIRED:
@@ -120,7 +120,7 @@ def end(
     at: datetime,
     result: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note how a task has ended."""
+    """Record how a task has ended."""
     task.state, task.ended_at = state, at
     task.detail = "" if detail is None else to_plain(detail)
     task.result = dict(result or {})

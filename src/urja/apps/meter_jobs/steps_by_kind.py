@@ -1,4 +1,4 @@
-"""What a task does with its meter, by the kind of its job: the operation that asked for it.
+"""The steps of each kind of job; the kind is that of the operation that requested it.
 
 A new kind is an operation (`urja.usecases.meter_jobs`) and an entry here.
 """
@@ -11,11 +11,11 @@ from urja.apps.meter_jobs.relay_tests import RelayTest
 from urja.apps.meter_jobs.steps import OneCommand, Steps
 
 SHOWN: Final = 50
-"""Rows of a profile that a job shows of each meter, the newest; all of them are stored as reads."""
+"""How many rows of a profile, the newest, a task shows; all rows are stored as readings."""
 
 
 _WHOLE: Final = {"billing-profile": "read_billing", "nameplate": "read_nameplate"}
-"""What is read whole and shown, by its command: no reads are stored of it."""
+"""Commands for what is read in full and only shown: nothing of it is stored as a reading."""
 
 
 def _read(job: Job) -> tuple[str, dict[str, Any]]:

@@ -1,1 +1,1 @@
-"""Meter types from outside the package, as loaded: every version kept as its files, none ever changed."""
+"""Loaded meter types: every version is stored as its files and never changed."""

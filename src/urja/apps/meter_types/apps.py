@@ -1,10 +1,10 @@
-"""The Django application of the meter types."""
+"""Django configuration of the meter types app."""
 
 from django.apps import AppConfig
 
 
 class MeterTypesConfig(AppConfig):
-    """Label `meter_types`: table names start with `meter_types_`."""
+    """The app with the label `meter_types`; its tables are named `meter_types_*`."""
 
     name = "urja.apps.meter_types"
     label = "meter_types"

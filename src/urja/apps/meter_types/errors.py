@@ -1,4 +1,4 @@
-"""What the meter types refuse."""
+"""Errors of meter types."""
 
 
 class MeterTypeError(Exception):
@@ -6,7 +6,7 @@ class MeterTypeError(Exception):
 
 
 class MeterTypeConflictError(MeterTypeError):
-    """A version that was loaded before with other files: versions are never changed."""
+    """A version that is stored with other files: versions are never changed."""
 
     def __init__(self, name: str, version: str) -> None:
         super().__init__(
@@ -16,30 +16,30 @@ class MeterTypeConflictError(MeterTypeError):
 
 
 class ShippedNameError(MeterTypeError):
-    """A type with the name of one that comes with Urja."""
+    """A type with the name of one that is shipped with Urja."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"meter type {name!r} comes with Urja; give yours a name of its own")
+        super().__init__(f"meter type {name!r} is shipped with Urja; give this type another name")
 
 
 class UnlikeTypeError(MeterTypeError):
-    """A version that is another meter than the versions of its name."""
+    """A version that describes another meter than the versions of the same name."""
 
     def __init__(self, name: str, version: str, why: str) -> None:
         super().__init__(
-            f"version {version!r} of meter type {name!r} cannot follow: {why}; give it a name of its own"
+            f"version {version!r} of meter type {name!r} describes another meter: {why}; give it another name"
         )
 
 
 class MeterTypeTooLargeError(MeterTypeError):
-    """Versions of a name, in force together, that do not fit one message to the head ends."""
+    """Versions of a name that are in force together and too large for one message to the head ends."""
 
     def __init__(self, name: str, size: int, most: int) -> None:
         super().__init__(
             f"the versions of meter type {name!r} that would be in force have {size} bytes, {most} are allowed; "
-            "give this firmware a name of its own"
+            "give the type of this firmware another name"
         )
 
 
 class UnknownMeterTypeError(MeterTypeError):
-    """A name under which no type is shipped or loaded."""
+    """A name for which no type is shipped or loaded."""

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on meter types: the pipeline and the pages read; types are loaded by the owner's command."""
+"""Rights of each PostgreSQL role on meter types: pipeline and web read them; the owner's command loads them."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": ["GRANT SELECT ON meter_types_version TO urja_web"],

@@ -1,4 +1,4 @@
-"""The versions of meter types. A version is its files; what they mean is `urja.cosem.companion`'s to say."""
+"""Versions of meter types. A version is its files; their meaning is in `urja.cosem.companion`."""
 
 from typing import ClassVar
 
@@ -7,19 +7,19 @@ from django.db import models
 
 
 class MeterTypeVersion(models.Model):
-    """One version of a type, in force from a local day until the next version of its name for the same firmware."""
+    """One version of a type, in force from a local day until a later version of its name for the same firmware."""
 
     name = models.CharField(max_length=48)
     version = models.CharField(max_length=32)
     valid_from = models.DateField()
     firmware = ArrayField(models.CharField(max_length=100))
-    """The versions of the firmware that it is for."""
+    """Firmware versions that it is for."""
     text = models.TextField()
-    """Its files as one JSON object, by their names."""
+    """Its files as one JSON object, by file name."""
     sha256 = models.CharField(max_length=64)
     loaded_at = models.DateTimeField()
     actor = models.CharField(max_length=100)
-    """Who has loaded it: the command, and the user of this machine that ran it."""
+    """The command that loaded it, and the user of this machine who ran it."""
 
     class Meta:
         db_table = "meter_types_version"

@@ -1,4 +1,4 @@
-"""The writing side of the meter types."""
+"""Loading of meter types."""
 
 from datetime import datetime
 from typing import Final
@@ -16,15 +16,15 @@ from urja.apps.meter_types.queries import built, in_force, text_of
 from urja.cosem.companion import DeviceType, TypeFiles, build_device_type, device_types
 
 MOST_TOGETHER: Final = 512 << 10
-"""Bytes of the versions of one name that are in force together: half of the broker's largest message."""
+"""The most bytes that versions of one name in force together may have: half of the broker's largest message."""
 
 
 def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterTypeVersion:
-    """Store files as a version of their type; loading the same again changes nothing.
+    """Store files as a version of their type and return it; loading the same files again changes nothing.
 
-    Raises CompanionError with every fault of the files, ShippedNameError, MeterTypeConflictError where name and
-    version are taken by other files, UnlikeTypeError where the versions of the name are another meter,
-    MeterTypeTooLargeError where the versions in force are too much to be sent together.
+    Raises CompanionError with every fault of the files, ShippedNameError, MeterTypeConflictError where the version is
+    stored with other files, UnlikeTypeError where the versions of the name are another meter, and
+    MeterTypeTooLargeError where the versions in force are too large to be sent together.
     """
     fresh = build_device_type(files)
     if fresh.name in device_types():
@@ -54,7 +54,10 @@ def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterType
 
 
 def _unlike(fresh: DeviceType, known: DeviceType) -> str:
-    """Why two versions are not the same meter: what the registry has noted of its meters must stay true."""
+    """Return why two versions are not the same meter, or an empty text.
+
+    Meters of a type are in stock and installed with these properties, which must stay true of them.
+    """
     for name in ("manufacturer", "category", "dials", "relay", "interval_s"):
         before, now = getattr(known, name), getattr(fresh, name)
         if before != now:

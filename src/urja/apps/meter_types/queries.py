@@ -1,4 +1,4 @@
-"""The reading side of the meter types: those that are shipped and those that were loaded, by their names."""
+"""Queries on meter types, shipped and loaded."""
 
 from datetime import date
 from functools import lru_cache
@@ -24,25 +24,25 @@ log = structlog.get_logger()
 
 @lru_cache(maxsize=256)
 def built(sha256: str) -> DeviceType:
-    """A stored version; it is never changed, so it is fetched and built once a process."""
+    """Return the type of a stored version; versions never change, so each is read and built once a process."""
     return build_device_type(TypeFiles.from_text(text_of(sha256)))
 
 
 def text_of(sha256: str) -> str:
-    """The files of a stored version as one text."""
+    """Return the files of a stored version as one JSON text."""
     text: str = MeterTypeVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0]
     return text
 
 
 def files_of(sha256: str) -> dict[str, str]:
-    """The texts of a stored version's files by their names."""
+    """Return the texts of a stored version's files, by file name."""
     return dict(TypeFiles.from_text(text_of(sha256)).files)
 
 
 def in_force(day: date) -> dict[str, tuple[str, ...]]:
-    """The hashes of the versions that are in force on a local day, by name, the newest first.
+    """Return the hashes of the versions in force on a local day, by name, the newest first.
 
-    A version is in force until a later one, or one loaded later with the same date, is for all of its firmware.
+    A version is in force until later ones, or ones loaded later with the same date, are for all of its firmware.
     """
     found: dict[str, tuple[str, ...]] = {}
     covered: dict[str, set[str]] = {}
@@ -56,19 +56,19 @@ def in_force(day: date) -> dict[str, tuple[str, ...]]:
 
 
 def firmware_named(name: str) -> set[str]:
-    """The firmware that any version of a type is for."""
+    """Return the firmware versions that any version of a type is for."""
     named = MeterTypeVersion.objects.filter(name=name).values_list("firmware", flat=True)
     return {one for firmware in named for one in firmware}
 
 
 def versions() -> list[dict[str, Any]]:
-    """Every loaded version, without its files."""
+    """Return every loaded version without its files, as dictionaries."""
     found = MeterTypeVersion.objects.order_by("name", "valid_from", "id")
     return list(found.values("name", "version", "valid_from", "firmware", "sha256", "loaded_at", "actor"))
 
 
 def known_types() -> dict[str, DeviceType]:
-    """Each type by its name, shipped or loaded; of a loaded one the newest version."""
+    """Return each type by its name, shipped or loaded; of a loaded type its newest version."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (name) name, sha256 FROM meter_types_version"
@@ -80,20 +80,21 @@ def known_types() -> dict[str, DeviceType]:
         try:
             known[name] = built(sha256)
         except CompanionError as error:
-            # Loaded by an earlier release that let it through: its meters alone are stopped, at the head end too.
+            # Loaded by an earlier release with weaker checks. Only its meters stop, here as at the head end; raising would
+            # stop all of them.
             log.error("a loaded meter type cannot be used", type=name, why=str(error))  # noqa: TRY400
     return dict(sorted(known.items()))
 
 
 def known_type(name: str, firmware: str = "") -> DeviceType:
-    """The type of a name, of a loaded one the newest version for the firmware, else the newest.
+    """Return the type with a name: of a loaded one the newest version for the firmware, else the newest.
 
-    Raises UnknownMeterTypeError naming those that there are.
+    Raises UnknownMeterTypeError, which lists the known names.
     """
     known = known_types()
     if name not in known:
         raise UnknownMeterTypeError(
-            f"there is no meter type {name!r}; there are {', '.join(known)} (urja meter-type load)"
+            f"there is no meter type {name!r}; known are {', '.join(known)} (urja meter-type load stores another)"
         )
     versions = MeterTypeVersion.objects.filter(name=name, firmware__contains=[firmware])
     own = versions.order_by("-valid_from", "-id").values_list("sha256", flat=True).first()
@@ -101,12 +102,15 @@ def known_type(name: str, firmware: str = "") -> DeviceType:
 
 
 def bit_of(code: int) -> int | None:
-    """The bit of the status word that an event stands for whose bit its type does not list; None for other events."""
+    """Return the bit of the event status word that a code stands for; None for other codes.
+
+    Such codes are stored for bits for which the type lists no event (`urja.stream.records.unlisted_bit`).
+    """
     return None if code > unlisted_bit(0) else unlisted_bit(0) - code
 
 
 def event_names(name: str) -> dict[int, str]:
-    """What the events of a loaded type are called, by the code that is stored; none for a shipped or unknown type."""
+    """Return the names of a loaded type's own events, by stored code; empty for a shipped or unknown type."""
     if name in device_types():
         return {}
     known = known_types().get(name)
@@ -121,5 +125,5 @@ def event_names(name: str) -> dict[int, str]:
 
 
 def is_loaded(sha256: str) -> bool:
-    """Whether the files of this hash are a stored version."""
+    """Return whether files with this hash are a stored version."""
     return MeterTypeVersion.objects.filter(sha256=sha256).exists()

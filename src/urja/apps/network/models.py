@@ -150,8 +150,9 @@ class NodePeriod(Period):
 
 
 class Placement(Period):
-    """The node above a service point in one hierarchy, for a time: a section; or a transformer or pole, with the
-    phase.
+    """The node above a service point in one hierarchy, for a time.
+
+    A section in the administration; in the grid a transformer or a pole, with the phase.
     """
 
     id = models.BigIntegerField(primary_key=True)

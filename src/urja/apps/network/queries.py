@@ -36,9 +36,7 @@ def transformers_of(service_point_ids: Iterable[int]) -> dict[int, str]:
 
 
 def areas_of(service_point_ids: Iterable[int]) -> dict[int, str]:
-    """Return the administrative node of each service point, as level and code (`section North-2`); others are left
-    out.
-    """
+    """Return the administrative node of each service point, such as `section North-2`; others are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.service_point_id, n.level || ' ' || n.code FROM network_placement p"

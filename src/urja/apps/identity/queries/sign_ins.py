@@ -22,9 +22,7 @@ class Event:
 
 
 def events(address_digest: bytes, since: datetime, signed_in_since: datetime) -> list[Event]:
-    """Return the events of an address since an instant, and its successful sign-ins since an earlier one, in their
-    order.
-    """
+    """Return the events of an address since an instant, and its successful sign-ins since an earlier one."""
     rows = SignIn.objects.filter(
         Q(at__gt=since) | Q(kind=SignInKind.SIGNED_IN, at__gt=signed_in_since),
         address_digest=address_digest,
@@ -52,9 +50,7 @@ def code_requests_from(network: str, since: datetime) -> list[datetime]:
 
 
 def latest(network: str, before: int | None, limit: int) -> list[SignIn]:
-    """Return the newest events, newest first, from one network or (empty) from all, before a row's number where
-    given.
-    """
+    """Return the newest events, newest first, from one network or (empty) from all; `before` is a row's number."""
     rows = SignIn.objects.order_by("-id")
     if network:
         rows = rows.filter(network=network)

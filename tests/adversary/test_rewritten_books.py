@@ -144,7 +144,7 @@ def test_an_entry_rewritten_with_its_chain_is_found(sealed):
         "entries of bucket 7 posted up to 2026-03-02 are not those that were signed: 2 were signed, 2 stand there"
         in found
     )
-    assert any("up to 2026-03-02 does not come to the root that was kept" in line for line in found)
+    assert any("up to 2026-03-02 does not come to the root of the copied head" in line for line in found)
 
 
 def test_who_rewrites_the_log_as_well_needs_the_key(sealed):
@@ -155,8 +155,10 @@ def test_who_rewrites_the_log_as_well_needs_the_key(sealed):
     sealed.seal_again(bytes(32))
     assert sealed.other_laws() == []
     found = sealed.broken()
-    assert "the head of 2026-03-02 in the database is not the one that was kept" in found
-    assert "what stands in the database up to 2026-03-02 does not come to the root that was kept" in found
+    assert "the head of 2026-03-02 in the database is not the one that was copied" in found
+    assert (
+        "what stands in the database up to 2026-03-02 does not come to the root of the copied head" in found
+    )
 
 
 def test_an_erased_end_is_found(sealed):
@@ -171,7 +173,7 @@ def test_an_erased_end_is_found(sealed):
         sealed.superuser.execute(f"DELETE FROM {table} > 2")
     assert sealed.broken(against=False) == []
     found = sealed.broken()
-    assert "the kept head of 2026-03-04 is not in the database: the end of its log was erased" in found
+    assert "the copied head of 2026-03-04 is not in the database: the end of its log was erased" in found
     assert "the log has 4 leaves; 2026-03-04 was signed over 5: its end was erased" in found
 
 
@@ -245,7 +247,7 @@ def test_a_withdrawal_by_its_operation_holds_and_says_that_it_went(sealed):
 def test_a_head_with_a_wrong_signature_is_no_head(sealed):
     [first, *rest] = sealed.kept
     sealed.kept = [msgspec.structs.replace(first, signature="00" * 64), *rest]
-    assert sealed.broken() == ["the kept head of 2026-03-02 has a wrong signature: it is no head of a log"]
+    assert sealed.broken() == ["the copied head of 2026-03-02 has a wrong signature: it is no head of a log"]
     sealed.superuser.execute("UPDATE proofs_head SET signature = %s WHERE number = 2", [bytes(64)])
     assert "the head of 2026-03-03 has a wrong signature" in sealed.broken(against=False)
 

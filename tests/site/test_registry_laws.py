@@ -99,7 +99,7 @@ def rows_bear_no_number(patch):
     [
         (last_register_is_misread, "drawn_is_owed_or_listed", "drew 1700 Wh; agreements owe 1695 Wh"),
         (the_old_meter_stays, "drawn_is_owed_or_listed", "agreements owe"),
-        (rows_bear_no_number, "audit_is_complete", "operation 999999, which is not written down"),
+        (rows_bear_no_number, "audit_is_complete", "operation 999999, which is not recorded"),
     ],
 )
 def test_wrong_code_breaks_them(connection, monkeypatch, break_it, law, words):
@@ -112,7 +112,7 @@ def test_wrong_code_breaks_them(connection, monkeypatch, break_it, law, words):
     ("table", "constraint", "words"),
     [
         ("assets_device_period", "assets_one_device_per_role", "has two meters for one use"),
-        ("assets_device_period", "assets_device_in_one_place", "hangs at two places"),
+        ("assets_device_period", "assets_device_in_one_place", "is installed at two service points"),
         ("contracts_agreement", "contracts_one_agreement", "has two agreements"),
     ],
 )

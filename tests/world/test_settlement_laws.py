@@ -207,4 +207,4 @@ def test_a_settlement_of_nobody(till, database):
         connection.commit()
     found = held(database, till)
     assert any("never settled by the gateway" in one for one in found["settlements_are_known"])
-    assert any("no clerk knows" in one for one in found["settled_is_booked"])
+    assert any("not listed for a clerk" in one for one in found["settled_is_booked"])

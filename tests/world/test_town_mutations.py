@@ -188,7 +188,7 @@ class Wrong:
 
 
 FLAGS = "flagged_is_injected"
-MISSED, INVENTED = "{0} since .* is not flagged", "flagged for {0} since .* nobody did that"
+MISSED, INVENTED = "{0} since .* is not flagged", "flagged for {0} since .* it was not done"
 WRONGS = {
     "nobody looks": Wrong(
         (tampers_are_dropped, nobody_looks_for_welds, any_loss_is_lawful),
@@ -225,7 +225,7 @@ WRONGS = {
     ),
     "nobody is restored": Wrong(
         (never_restores,),
-        (("who_paid_has_light", "no light was ordered"), ("reachable_is_lit", "could be reached")),
+        (("who_paid_has_light", "no reconnection was ordered"), ("reachable_is_lit", "could be reached")),
     ),
     "nothing is sent": Wrong((nothing_is_sent,), (("reachable_obeys", r"\(disconnect\)"),)),
     "at all hours, and silence": Wrong(
@@ -236,7 +236,7 @@ WRONGS = {
     ),
     "nobody is cut": Wrong(
         (never_cuts,),
-        (("who_is_due_is_cut", "was to be cut between"),),
+        (("who_is_due_is_cut", "was to be disconnected between"),),
         until=NEXT_AFTERNOON,
         deeds=tuple(DEEDS[:-1]),
     ),

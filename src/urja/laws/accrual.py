@@ -1,7 +1,7 @@
-"""The law of stored accruals: each is what its rows come to when they are evaluated anew.
+"""The law of stored accruals: each equals the energy of its rows, evaluated anew.
 
-Ingest moves an accrual by addition as blocks come; here the statement that makes one of all its rows
-(`accrual.ENERGY`) is asked again, bucket by bucket, and nothing is written.
+Ingest updates an accrual by addition as blocks arrive. Here the statement that builds one from all its rows
+(`accrual.ENERGY`) is evaluated again, bucket by bucket, and nothing is written.
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ _BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM readings_accrual ORDE
 
 
 def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]:
-    """Accruals that differ from what their rows come to, or that no row bears out.
+    """Yield the accruals that differ from their rows, or that no row supports.
 
-    With `proven` those that reach to the cut of that head and beyond: what ended before was proven with it.
+    With `proven`, only those that reach to the cut of that head and beyond: earlier ones were proven with it.
     """
     cut = connection.execute("SELECT max(cut_at) FROM proofs_period WHERE number = %s", [proven]).fetchone()
     since = cut[0] if cut else None

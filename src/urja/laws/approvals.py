@@ -1,6 +1,6 @@
-"""The law of approvals: nothing above the thresholds was performed without the passkeys that it needed.
+"""The law of approvals: no operation above the thresholds was performed without the passkeys that it needed.
 
-Signatures are verified once more, over the nonce and the hash that were kept; sums are made anew, in the order in which
+Signatures are verified once more, over the stored nonce and hash; totals are calculated anew, in the order in which
 operations were performed, by the documents that were known then.
 """
 
@@ -53,18 +53,19 @@ ORDER BY 4, 1
 
 
 _BESIDE: Final = timedelta(minutes=15)
-"""Two stages perform beside each other, each with the instant at which its run began: what was approved within this
-time before an operation may have been performed after it."""
+"""Two stages perform operations concurrently, each with the instant at which its run began: an operation approved
+within this time before another may have been performed after it.
+"""
 
 _LONGEST: Final = timedelta(days=31)
-"""The longest time in which a document counts disconnections."""
+"""The longest time over which a document counts disconnections."""
 
 _CONTEXT: Final = "urja/approval/1"
-"""As the pipeline has it; written once more, for a law believes no code that it judges."""
+"""The signing context, as in the pipeline; written again, since a law trusts no code that it judges."""
 
 
 def examine(connection: Connection, zone: str) -> Iterator[str]:
-    """What was performed without its approvals, in sentences."""
+    """Yield what was performed without its approvals."""
     yield from _without_passkeys(connection)
     yield from _not_held(connection, ZoneInfo(zone))
 
@@ -102,12 +103,12 @@ def _is_signed(connection: Connection, request: int, number: int, challenge: byt
 
 @dataclass(slots=True)
 class _Sums:
-    """What was done before, as operations follow each other."""
+    """The totals of earlier operations, as operations follow each other."""
 
     day: date | None = None
     money: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     recent: deque[tuple[datetime, str, int, int]] = field(default_factory=deque)
-    """With the disconnections, and the meters that were told something."""
+    """With the number of disconnections, and of meters that something was set on."""
 
     def begin(self, day: date) -> None:
         if day != self.day:

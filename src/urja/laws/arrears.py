@@ -1,9 +1,9 @@
-"""The law of arrears: each recharge has paid of old dues what its policy says, reckoned anew from what was known then.
+"""The law of arrears: each recharge has paid old dues as its policy says, calculated anew from what was known then.
 
-So has what was left when a supply had ended: all of it, before anything went back or elsewhere; and each instalment of a
-plan, which stands in the place of the policy's percentage while it holds. Percentages are read from the documents' own
-text, what was owed from the registry and its history, and the division by bills is gone through once more by plain
-arithmetic. docs/money.md says what would break it.
+So has the remaining balance when a supply ended: dues first, before a refund or transfer. So has each instalment of a
+plan, which replaces the policy's percentage while it holds. Percentages are read from the documents' own text, dues
+from the tables and their history, and the allocation to bills is repeated by plain arithmetic. docs/money.md says
+what would break the law.
 """
 
 import tomllib
@@ -19,7 +19,9 @@ _LEARNT: Final = """EXISTS (SELECT FROM billing_arrear r LEFT JOIN journal_histo
     ON h.table_name = 'billing_arrear' AND h.row_id = r.id
     WHERE r.account_id = {of}.account_id AND {at} IN (r.recorded_at, h.known_to))
 """
-"""What was learnt of a bill at the very instant of a posting is before it or after it."""
+"""A bill recorded at the very instant of a posting may have been recorded before or after it: such postings are
+excluded.
+"""
 
 _PLANNED: Final = """
     SELECT FROM (
@@ -34,7 +36,7 @@ _PLANNED: Final = """
         ORDER BY h.row_id, h.known_to, h.id)
     ) p WHERE p.recorded_at <= c.posted_at AND p.valid_from <= c.posted_at
         AND coalesce(p.valid_to, 'infinity') > c.posted_at"""
-"""The plan of instalments that held when a credit was posted, as was known then: it stands in the share's place."""
+"""The plan of instalments that applied when a credit was posted, as known then: it replaces the policy's share."""
 
 _RECHARGES: Final = f"""
 SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.posted_at,
@@ -58,7 +60,7 @@ FROM books_credit_request c
 WHERE c.kind IN ('recharge', 'payment') AND c.posted_at IS NOT NULL
     AND EXISTS (SELECT FROM billing_arrear r WHERE r.account_id = c.account_id)
     AND NOT {_LEARNT.format(of="c", at="c.posted_at")}
-    -- So it is with a plan; and one that an undoing has put back was away meanwhile.
+    -- The same for a plan; a plan that an undone deletion has restored was absent in between.
     AND NOT EXISTS (SELECT FROM billing_instalment_plan p
         WHERE p.account_id = c.account_id AND p.recorded_at = c.posted_at)
     AND NOT EXISTS (SELECT FROM journal_history h WHERE h.table_name = 'billing_instalment_plan'
@@ -79,7 +81,7 @@ WHERE f.settled_at IS NOT NULL AND a.balance_minor > 0
     AND EXISTS (SELECT FROM billing_arrear_left r WHERE r.account_id = a.id AND r.principal_minor + r.surcharge_minor > 0)
     AND NOT EXISTS (SELECT FROM books_credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND NOT EXISTS (SELECT FROM books_debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
-    -- What was posted since waits for the next run.
+    -- Entries posted since then are settled by the next run.
     AND NOT EXISTS (SELECT FROM books_entry e WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.seq = a.last_seq
         AND e.posted_at > f.settled_at)
 ORDER BY 1
@@ -91,7 +93,7 @@ JOIN books_debit_request d ON d.account_id = f.account_id AND d.idempotency_key 
 WHERE d.posted_at IS NOT NULL AND NOT {_LEARNT.format(of="d", at="d.requested_at")}
 ORDER BY 1, 2
 """  # noqa: S608 - a constant of this module
-"""What went back or elsewhere was asked for when the bills that were known then were paid."""
+"""A refund or transfer is requested when the bills known at that instant have been paid."""
 
 _PLANS: Final = """
 SELECT p.id, p.account_id, p.every, p.amount_minor, (p.valid_from AT TIME ZONE %(zone)s)::date,
@@ -131,7 +133,7 @@ HAVING sum(surcharge_minor) <> 0 OR sum(principal_minor) <> 0
 
 
 def examine(connection: Connection, zone: str) -> Iterator[str]:
-    """What contradicts it: of each recharge by itself, then of the bills and entries together."""
+    """Yield what contradicts the law: of each recharge by itself, then of bills and entries together."""
     percents = {
         f"{code} {version}": int(tomllib.loads(text).get("payments", {}).get("arrears_percent", 0))
         for code, version, text in connection.execute(
@@ -153,7 +155,7 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
 
 
 def _at_the_end(connection: Connection) -> Iterator[str]:
-    """What was left of supplies that have ended pays what is owed, before anything goes elsewhere."""
+    """Check that the remaining balance of an ended supply pays dues before anything is refunded or transferred."""
     for account, seq, posted_at, left in connection.execute(_FINALS).fetchall():
         said, paid = (
             _by_bills(_owed(connection, account, seq, posted_at), left),
@@ -168,11 +170,13 @@ def _at_the_end(connection: Connection) -> Iterator[str]:
         ):
             yield f"entry {seq} of account {account} takes away {amount} while {still} of arrears is owed"
     for account, balance in connection.execute(_KEPT).fetchall():
-        yield f"account {account} is settled and keeps {balance} while arrears are owed"
+        yield f"account {account} is settled with a balance of {balance} while arrears are owed"
 
 
 def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
-    """Each due day of a plan has paid its instalment, or what was left, until nothing was owed and the plan ended."""
+    """Check that each due day of a plan paid its instalment, or the rest of the dues, until nothing was owed or it
+    ended.
+    """
     posted: dict[int, list[tuple[date, int, datetime, bool]]] = {}
     for plan, *instalment in connection.execute(_INSTALMENTS):
         posted.setdefault(plan, []).append(tuple(instalment))
@@ -183,7 +187,7 @@ def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
         due = _due_days(every, first, min(through, end), at_least=len(paid_on))
         if paid_on != due[: len(paid_on)] or (paid_on and paid_on[-1] >= end):
             yield f"plan {plan} has paid for {paid_on} and is due on {due}"
-        # Those of the last closed day may be about to be posted.
+        # Instalments of the last closed day may not be posted yet.
         if len(paid_on) < len(due):
             yield f"plan {plan} has paid {len(paid_on)} instalments before {through}, due on {due}"
         for _, seq, posted_at, learnt in posted.get(plan, ()):
@@ -194,7 +198,7 @@ def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
 
 
 def _due_days(every: str, first: date, end: date, at_least: int) -> list[date]:
-    """Day by day; each month the day of the first, or the month's last."""
+    """Return the due days of a plan: every day, or each month the day of the first or the month's last."""
     day, found = first, list[date]()
     while day < end or len(found) < at_least:
         last_of_month = (day + timedelta(days=1)).month != day.month
@@ -207,12 +211,15 @@ def _due_days(every: str, first: date, end: date, at_least: int) -> list[date]:
 def _owed(
     connection: Connection, account: int, seq: int, known_at: datetime
 ) -> list[tuple[int, date, int, int]]:
-    """What was owed of each bill before an entry, the oldest first."""
+    """Return the dues of each bill before an entry, the oldest first.
+
+    Each is (bill, due date, surcharge, principal), in minor units.
+    """
     return connection.execute(_OWED, {"account": account, "seq": seq, "known_at": known_at}).fetchall()
 
 
 def _paid(connection: Connection, account: int, seqs: list[int]) -> dict[int, tuple[int, int]]:
-    """Surcharge and principal that entries have paid together, by bill."""
+    """Return the surcharge and principal that entries have paid together, by bill, in minor units."""
     return {
         arrear: (surcharge, principal)
         for arrear, surcharge, principal in connection.execute(_PAID, {"account": account, "seqs": seqs})
@@ -224,7 +231,9 @@ def _share(percent: int, left_minor: int) -> int:
 
 
 def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, tuple[int, int]]:
-    """Paisa by paisa would be plainer still; this goes pot by pot."""
+    """Return the allocation of an amount to bills, as (surcharge, principal) by bill; written here again, without
+    `core`.
+    """
     said: dict[int, tuple[int, int]] = {}
     for arrear, _, surcharge, principal in owed:
         to_surcharge = min(share, surcharge)

@@ -1,8 +1,9 @@
-"""What PostgreSQL's catalogue says of triggers, functions, views, constraints, rights, owners and row security, as lines.
+"""PostgreSQL's catalogue as lines: triggers, functions, views, constraints, rights, owners and row security.
 
-`read` gives the lines of a database. What the source makes is read once for each version of it, when a start has
-migrated: from the database itself where it is new, else from a scratch database that is migrated from nothing and
-dropped. It is kept in a file of the data directory, out of reach of the database. The law `catalogue` compares the two.
+`read` returns the lines of a database. The lines that the source produces are determined once for each version of it,
+when a start has migrated: from the database itself where it is new, else from a scratch database that is migrated
+from nothing and dropped. They are stored in a file of the data directory, where a role of the database cannot change
+them. The law `catalogue` compares the two.
 """
 
 import hashlib
@@ -22,13 +23,13 @@ _ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web", "urja_partitions")
 
 
 class Expected(Struct, frozen=True):
-    """The lines that a version of the source makes."""
+    """The lines that a version of the source produces."""
 
     source: str
     """`source_digest` of that version."""
     lines: tuple[str, ...]
     damaged: str = ""
-    """Why what was kept of it cannot be read."""
+    """Why the stored file cannot be read; empty where it can."""
 
 
 _LINES: Final = """
@@ -90,7 +91,7 @@ SELECT 'trigger ' || t.tgname || ' on ' || r.name || ', ' || CASE t.tgenabled WH
     ELSE 'enabled ' || t.tgenabled::text END || ': ' || pg_get_triggerdef(t.oid)
 FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT t.tgisinternal AND t.tgparentid = 0
 UNION
--- Foreign keys are internal triggers: of interest only where one is off.
+-- Foreign keys are internal triggers: listed only where one is disabled.
 SELECT 'trigger ' || t.tgname || ' on ' || r.name || ', DISABLED' FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
 WHERE t.tgenabled <> 'O' AND (t.tgisinternal OR t.tgparentid <> 0)
 UNION
@@ -122,18 +123,18 @@ ORDER BY 1
 
 
 def read(connection: Connection) -> tuple[str, ...]:
-    """The lines of a database; day partitions are alike, and are told of once."""
+    """Return the lines of a database; day partitions are alike and are listed once."""
     return tuple(line for (line,) in connection.execute(_LINES, {"roles": list(_ROLES)}))
 
 
 def differences(connection: Connection, expected: Expected) -> Iterator[str]:
-    """What stands in the catalogue and not in the source, and the other way round."""
+    """Yield what is in the catalogue and not in the source, and the other way round."""
     if expected.damaged:
         yield expected.damaged
         return
     found, made = set(read(connection)), set(expected.lines)
     if not any(_of_a_day(line) for line in found):
-        # Nothing has been read yet.
+        # No reading has been stored yet, so no day partition exists.
         made = {line for line in made if not _of_a_day(line)}
     yield from (f"missing: {line}" for line in sorted(made - found))
     yield from (f"not of the source: {line}" for line in sorted(found - made))
@@ -144,9 +145,9 @@ def _of_a_day(line: str) -> bool:
 
 
 def expectation_from_source(owner_conninfo: str) -> Expected:
-    """The lines of a database that has just been migrated from nothing; nothing is left behind in it."""
+    """Return the lines of a database that has just been migrated from nothing; it is left unchanged."""
     with psycopg.connect(owner_conninfo) as connection:
-        # A database that has stored nothing has no day yet.
+        # A new database has no day partition; one is created here and rolled back, so that its lines are included.
         connection.execute("SET LOCAL ROLE urja_partitions")
         connection.execute("SELECT readings_make_days('2000-01-01', '2000-01-01')")
         connection.execute("RESET ROLE")
@@ -156,7 +157,7 @@ def expectation_from_source(owner_conninfo: str) -> Expected:
 
 
 def source_digest() -> str:
-    """SHA-256 over the files that make a database: migrations, published views, grants, roles."""
+    """Return the SHA-256 of the files that define a database: migrations, published views, grants, roles."""
     from django.apps import apps
 
     digest = hashlib.sha256()
@@ -175,7 +176,7 @@ def source_digest() -> str:
 
 
 def stored_expectation(path: Path) -> Expected | None:
-    """What was kept of the source, of whatever version; none where no start has kept it."""
+    """Return the stored lines of the source, of whatever version; None where no start has stored any."""
     try:
         return read_json(path, Expected, "remove it; the next start writes it anew")
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """When the processes of a demonstration were not ready: the supervisor's record, in business time, for the laws.
 
-A promise with a deadline is one of a system that runs. Where a process was down, the time that was promised counts
-from when all that is needed for it is there again.
+A deadline holds for a running system. Where a process was down, the promised time counts from when every process it
+needs is ready again.
 """
 
 import os
@@ -20,7 +20,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ReadinessChange(Struct, frozen=True):
-    """A process became ready, or stopped being so."""
+    """A process became ready, or ceased to be."""
 
     process: str
     ready: bool
@@ -29,24 +29,24 @@ class ReadinessChange(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Downtimes:
-    """Half-open stretches in which at least one of some processes was not ready: in order, and apart."""
+    """Half-open times in which at least one of some processes was not ready; sorted and disjoint."""
 
     spans: tuple[tuple[datetime, datetime], ...] = ()
 
-    def touch(self, from_at: datetime, to_at: datetime) -> bool:
-        """Whether there was one in a time."""
+    def overlap(self, from_at: datetime, to_at: datetime) -> bool:
+        """Return whether any downtime overlaps a time."""
         return any(begins < to_at and from_at < ends for begins, ends in self.spans)
 
     def leave_time(self, from_at: datetime, to_at: datetime, needed: timedelta) -> bool:
-        """Whether what begins at an instant and takes as long as needed can be asked for by another.
+        """Return whether work that takes `needed` can be expected to be done between two instants.
 
-        It can where there was no outage, nor one just before, whose work may still be under way; and else where all ran
-        as long as needed.
+        It can where no process was down in that time, nor just before it, when older work may have been pending;
+        otherwise where all ran for `needed` without a break.
         """
-        return not self.touch(from_at - needed, to_at) or self.due_at(from_at, needed) <= to_at
+        return not self.overlap(from_at - needed, to_at) or self.due_at(from_at, needed) <= to_at
 
     def last_due(self, now: datetime, promised: timedelta) -> datetime:
-        """The last instant of which what was promised then is due by now."""
+        """Return the last instant at which a promise of `promised` is due by now."""
         runs_until = now
         for begins, ends in reversed(self.spans):
             if runs_until - ends >= promised:
@@ -55,7 +55,7 @@ class Downtimes:
         return runs_until - promised
 
     def due_at(self, from_at: datetime, promised: timedelta) -> datetime:
-        """The end of the first stretch as long as promised, from an instant on, without an outage."""
+        """Return the end of the first time of length `promised`, from an instant on, without a downtime."""
         runs_since = from_at
         for begins, ends in self.spans:
             if ends > runs_since:
@@ -69,7 +69,9 @@ NO_DOWNTIME: Final = Downtimes()
 
 
 class DowntimeLog:
-    """Writes the record: one line a turn. A line torn by a kill is cut off first."""
+    """Writer of the record: one JSON line for each change. A line that a killed process left incomplete is cut off
+    first.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +81,10 @@ class DowntimeLog:
             os.truncate(path, whole.rfind(b"\n") + 1)
 
     def note(self, process: str, at: datetime, *, ready: bool) -> None:
-        """Write it down where it is a turn. Raises OSError where that cannot be done; it is then noted the next time."""
+        """Record a change of readiness; without a change, do nothing.
+
+        Raises OSError where it cannot be written; the change is then recorded the next time.
+        """
         if self._ready.get(process) is not ready:
             with self._path.open("ab", buffering=0) as file:
                 file.write(msgspec.json.encode(ReadinessChange(process, ready, at)) + b"\n")
@@ -87,11 +92,16 @@ class DowntimeLog:
 
 
 def read_downtimes(path: Path, processes: Collection[str]) -> Downtimes:
-    """When at least one of these processes was not ready. Raises DamagedFileError where the record cannot be read."""
+    """Return when at least one of these processes was not ready.
+
+    Raises DamagedFileError where the record cannot be read.
+    """
     try:
         turns = [msgspec.json.decode(line, type=ReadinessChange) for line in path.read_bytes().splitlines()]
     except UNREADABLE as error:
-        raise DamagedFileError(f"{path} is damaged ({error}): it tells when processes were down") from None
+        raise DamagedFileError(
+            f"{path} is damaged ({error}): without it the laws do not know when processes were down"
+        ) from None
     return Downtimes(tuple(_spans(turn for turn in turns if turn.process in processes)))
 
 

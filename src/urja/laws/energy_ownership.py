@@ -1,7 +1,6 @@
-"""The laws of who pays for what: what the registers of a consumer's meters say is what agreements used, and the rest
-is listed.
+"""The laws of energy ownership: what the registers of a consumer's meters count is used by agreements, or is listed.
 
-The registers are added up here, read by read and in this module's own words; what was used is what rating was fed.
+The registers are added up here read by read, by this module's own code; the energy used is what was rated.
 """
 
 from collections import defaultdict
@@ -28,19 +27,19 @@ _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def examine(connection: Connection, now: datetime, zone: str) -> list[Finding]:
-    """Over everything that is stored at `now`."""
+    """Check everything stored at `now`."""
     with connection.cursor() as cursor:
         rest = unassigned.find(cursor, _BEGINNING, now, zone)
         energy = tuple(_energy(cursor, now, zone))
     return [
         Finding(
             "metered_is_used_or_listed",
-            "what the registers at a place have counted is the agreements' energy and what is listed as nobody's",
+            "the energy counted at a service point is its agreements' energy plus the energy listed as unassigned",
             energy[:_SHOWN],
         ),
         Finding(
             "intervals_have_an_owner",
-            "each stored interval of a billing meter is one agreement's, or it is listed as nobody's",
+            "each stored interval of a billing meter belongs to one agreement or is listed as unassigned",
             tuple(_ownerless(connection, rest))[:_SHOWN],
         ),
     ]
@@ -48,7 +47,7 @@ def examine(connection: Connection, now: datetime, zone: str) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Metered:
-    """A billing meter in its time at a place, and the reads that its energy is billed from, in order."""
+    """A billing meter in its time at a service point, with the reads that its energy is billed from, in order."""
 
     serial: str
     valid_from: datetime
@@ -58,7 +57,7 @@ class _Metered:
     reads: tuple[tuple[datetime, int], ...]
 
     def billed_in(self, begins: datetime, ends: datetime) -> datetime | None:
-        """Up to when it was billed by in [begins, ends); none where it was not."""
+        """Return until when it was billed from in [begins, ends); None where it was not."""
         until = ends if self.valid_to is None else min(ends, self.valid_to)
         return until if self.billed_from is not None and max(begins, self.billed_from) < until else None
 
@@ -100,30 +99,30 @@ def _energy(cursor: psycopg.Cursor[Any], now: datetime, zone: str) -> Iterator[s
     for place, meters in places.items():
         if any(not meter.reads or _unread_at_an_end(meter) for meter in meters):
             continue
-        # The span ends with the last read: what blocks say beyond it no register has confirmed.
+        # The comparison ends with the last read: no register has confirmed the blocks after it.
         until = meters[-1].reads[-1][0]
         counted = sum(meter.energy_wh() for meter in meters)
         agreed, behind = 0, False
         for opened_at, closes_at, watermark_at, all_wh, read_wh in used[place]:
             if opened_at < until:
                 agreed += all_wh if closes_at <= until else read_wh
-                # Where no meter was billed by in the end, there is nothing more to be known.
+                # Where no meter was billed from at the end of the period, no more reads will come.
                 known_to = [
                     at for meter in meters if (at := meter.billed_in(opened_at, closes_at)) is not None
                 ]
                 behind |= closes_at <= until and watermark_at < max(known_to, default=opened_at)
         listed = sum(piece.energy_wh for piece in unassigned.find(cursor, _BEGINNING, until, zone, place))
         if behind:
-            yield f"at {place} a period is behind its own end although registers were read up to {until}"
+            yield f"at {place} a period ends before its last day although registers were read up to {until}"
         if counted != agreed + listed:
             yield (
                 f"at {place} the registers of {', '.join(meter.serial for meter in meters)} have counted {counted} Wh "
-                f"up to {until}; agreements used {agreed} Wh and {listed} Wh are listed as nobody's"
+                f"up to {until}; agreements used {agreed} Wh and {listed} Wh are listed as unassigned"
             )
 
 
 def _unread_at_an_end(meter: _Metered) -> bool:
-    """Whether nobody read it when it came or when it went: then blocks speak between, as after a swap."""
+    """Return whether the meter was not read when it was installed or removed: then blocks fill the ends."""
     return meter.reads[0][0] > meter.valid_from or (
         meter.valid_to is not None and meter.reads[-1][0] < meter.valid_to
     )
@@ -186,34 +185,34 @@ def _ownerless(connection: Connection, rest: Iterable[Unassigned]) -> Iterator[s
         ],
     )
     for serial, start_at, owners, listed in rows.fetchall():
-        how = "is listed as nobody's" if listed else "is not listed"
+        how = "is listed as unassigned" if listed else "is not listed"
         yield f"the interval of {serial} at {start_at} has {owners} agreements and {how}"
 
 
-# -- the meters' own books ---------------------------------------------------------------------------------------
+# -- the meters' own truth ---------------------------------------------------------------------------------------
 
 
 def examine_truth(
     connection: Connection, records: Iterable[TruthRecord], horizon: datetime, zone: ZoneInfo
 ) -> list[Finding]:
-    """The laws of exchanges and moves, with the meters' own books: of all intervals closed by `horizon`."""
+    """Check exchanges and moves against the meters' truth files, for all intervals closed by `horizon`."""
     drawn = TrueEnergy.of(records, horizon)
     return [
         Finding(
             "drawn_is_owed_or_listed",
-            "what a place's meters drew is its agreements' energy and what is listed as nobody's, to the Wh",
+            "what the meters of a service point drew is its agreements' energy plus what is listed as unassigned, to the Wh",
             tuple(_owed_otherwise(connection, drawn, horizon, zone))[:_SHOWN],
         ),
         Finding(
             "one_at_a_time",
-            "at each instant a place has at most one agreement and one meter for each use, a meter one place",
+            "at each instant a service point has at most one agreement and one meter for each use, a meter one service point",
             tuple(f"{words} since {since}" for words, since in connection.execute(_AT_ONCE).fetchall())[
                 :_SHOWN
             ],
         ),
         Finding(
             "audit_is_complete",
-            "each row of the registry, and each state before it, was made by an operation that is written down",
+            "each row, and each earlier state of a row, was written by a recorded operation",
             tuple(_unwritten(connection))[:_SHOWN],
         ),
     ]
@@ -224,7 +223,7 @@ SELECT s.consumer_number, s.id, array_agg(DISTINCT d.serial)
 FROM assets_device_period p JOIN network_service_point s ON s.id = p.service_point_id
 JOIN assets_device d ON d.id = p.device_id
 WHERE p.role = 1 AND s.purpose = 'consumer' AND p.valid_from <= %s
-    -- What nobody could read is estimated until somebody reads it after all: till then it is not to the Wh.
+    -- A register that could not be read is estimated until it is read after all; an estimate is not exact to the Wh.
     AND NOT EXISTS (
         SELECT FROM readings_register e WHERE e.service_point_id = s.id AND e.status = 3 AND NOT EXISTS (
             SELECT FROM readings_register n WHERE n.service_point_id = e.service_point_id
@@ -245,7 +244,7 @@ SELECT coalesce(sum(wh), 0)::bigint FROM (
     ORDER BY start_at, version DESC
 ) block
 """
-"""What the blocks say beyond the last register of a time that is nobody's and lasts."""
+"""The energy of the blocks after the last register of an unassigned time that continues."""
 
 
 def _owed_otherwise(
@@ -260,14 +259,17 @@ def _owed_otherwise(
         if drew != owed[0] + listed:
             yield (
                 f"the meters of {number} ({', '.join(serials)}) drew {drew} Wh; agreements owe {owed[0]} Wh, "
-                f"{listed} Wh are listed as nobody's"
+                f"{listed} Wh are listed as unassigned"
             )
 
 
 def listed_wh(
     connection: Connection, horizon: datetime, zone: ZoneInfo, service_point_id: int | None = None
 ) -> int:
-    """What is listed as nobody's up to an instant, as far as registers or blocks say; with a place there alone."""
+    """Return the energy listed as unassigned up to an instant, in Wh, as far as registers or blocks show it.
+
+    With a service point, that of this one alone.
+    """
     with connection.cursor() as cursor:
         pieces = unassigned.find(cursor, _BEGINNING, horizon, zone.key, service_point_id)
         total = 0
@@ -293,7 +295,7 @@ SELECT s.consumer_number || ' has two meters for one use', other.valid_from
 FROM assets_device_period one JOIN assets_device_period other USING (service_point_id, role)
 JOIN network_service_point s ON s.id = service_point_id
 WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
-UNION ALL SELECT d.serial || ' hangs at two places', other.valid_from
+UNION ALL SELECT d.serial || ' is installed at two service points', other.valid_from
 FROM assets_device_period one JOIN assets_device_period other USING (device_id)
 JOIN assets_device d ON d.id = device_id
 WHERE one.id < other.id AND tstzrange(one.valid_from, one.valid_to) && tstzrange(other.valid_from, other.valid_to)
@@ -315,16 +317,16 @@ def _unwritten(connection: Connection) -> Iterator[str]:
             ).format(Identifier(table))
         )
         for row_id, operation in rows.fetchall():
-            yield f"{table} {row_id} was made by operation {operation}, which is not written down"
+            yield f"{table} {row_id} was made by operation {operation}, which is not recorded"
     for table, row_id, operation in connection.execute(
         "SELECT h.table_name, h.row_id, h.operation_id FROM journal_history h "
         "LEFT JOIN journal_operation o ON o.id = h.operation_id WHERE o.id IS NULL ORDER BY h.id LIMIT 20"
     ).fetchall():
-        yield f"{table} {row_id} was changed by operation {operation}, which is not written down"
+        yield f"{table} {row_id} was changed by operation {operation}, which is not recorded"
 
 
 def figures(pieces: Iterable[Unassigned]) -> dict[str, int]:
-    """For a report: how much nobody pays for, by reason."""
+    """Return for a report how much energy no agreement pays for, in Wh by reason."""
     sums = dict.fromkeys((why for why in UnassignedReason if why is not UnassignedReason.PARTIAL), 0)
     partial = 0
     for piece in pieces:

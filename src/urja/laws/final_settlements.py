@@ -1,6 +1,6 @@
-"""The law of what goes when a supply ends: no money before the last register of each meter is known.
+"""The law of final settlements: no money is paid out before the last register of each meter is known.
 
-In this module's own words: reads and blocks are gone through one by one.
+Reads and blocks are followed one by one, by this module's own code.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,9 @@ WHERE f.settled_at IS NOT NULL AND NOT EXISTS (SELECT FROM journal_operation o
     WHERE o.service_point_id = a.service_point_id AND o.recorded_at >= f.settled_at)
 ORDER BY f.account_id, p.valid_to
 """
-"""Meters that were taken away in the time of whoever was settled, but for what was done at the place since."""
+"""Meters removed while the settled agreement was in force, except where operations were recorded at the service point
+since.
+"""
 
 _READS: Final = """
 SELECT max(read_at) FILTER (WHERE read_at <= %(at)s), count(*) FILTER (WHERE read_at >= %(at)s) FROM readings_register
@@ -36,7 +38,7 @@ WHERE service_point_id = %(place)s AND device_id = %(device)s AND channel_set = 
 
 
 def examine(connection: Connection) -> Iterator[str]:
-    """Accounts that were settled while what a meter of theirs had counted last was not known."""
+    """Yield accounts that were settled before the last register of one of their meters was known."""
     for account_id, serial, place, device, removed_at in connection.execute(_ENDED).fetchall():
         where = {"place": place, "device": device, "at": removed_at}
         read = connection.execute(_READS, where).fetchone()
@@ -46,18 +48,19 @@ def examine(connection: Connection) -> Iterator[str]:
         known = _known_to(connection, where | {"since": read[0]}, read[0])
         if known != removed_at:
             yield (
-                f"account {account_id} was settled, and of meter {serial}, taken away on {removed_at}, "
-                f"nothing is known after {known}"
+                f"account {account_id} was settled although nothing is known of meter {serial}, removed on {removed_at}, "
+                f"after {known}"
             )
 
 
 def _known_to(connection: Connection, where: dict[str, Any], read_at: datetime | None) -> datetime | None:
-    """The end of the run of blocks that follows the last read."""
+    """Return the end of the blocks that follow the last read without a gap."""
     known = read_at
     for start_at, end_at in connection.execute(_BLOCKS, where).fetchall():
         if known is None:
             break
-        # What is left of the interval in the course of which somebody read it is in no block of its own.
+        # A read in the middle of an interval: the rest of that interval is in no block of its own, so the block that
+        # begins within one interval after the read still follows it.
         follows = start_at <= known or (known == read_at and start_at - known < end_at - start_at)
         if not follows:
             break

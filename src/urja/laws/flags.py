@@ -1,8 +1,8 @@
-"""The law of flags: what the system says somebody should look at is what was done to meters, and nothing else.
+"""The law of flags: the flags for inspection are exactly what was done to the meters.
 
-What was done stands in the fleet's own books: its journal of inputs (welds, tampers, silenced links, failed grids) and
-its truth file (what flowed after a cut, what passed a meter by a wire). From them follows what *must* be flagged,
-because it could be seen for long enough, and what *may* be, because somebody did it at all. docs/supply.md has both.
+What was done is in the fleet's own files: its journal of inputs (welds, tampers, dead links, failed grids) and its
+truth file (energy after a disconnection, energy that bypassed a meter). From them follows what *must* be flagged,
+because it was observable for long enough, and what *may* be flagged, because it was done at all (docs/supply.md).
 """
 
 from collections import defaultdict
@@ -29,14 +29,14 @@ _SHOWN: Final = 20
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3_600
 _AFTER_CUT_S: Final = 300
-"""A read counts as one after a cut when its stamp is later by so much (`supply.weld_detection`)."""
+"""A read counts as one after a disconnection when its stamp is later by so many seconds (`supply.welds`)."""
 _ENOUGH: Final = 3
-"""Intervals in which something must have been to be seen before a flag is missed."""
+"""Intervals in which something must be observable before a missing flag is a contradiction."""
 _WELD_MWH: Final = 2_000
-"""Two registers a Wh apart are a Wh apart also after they were cut downwards."""
+"""Energy in mWh that shows in two registers truncated to 1 Wh: their difference is then at least 1 Wh."""
 _LOSS_PERCENT: Final = 21
 _LOSS_W: Final = 315
-"""A little beyond the limits of `readings.queries.overview`: blocks are cut downwards, too."""
+"""A little above the limits of `readings.queries.overview`, because blocks are truncated as well."""
 
 
 def examine(
@@ -47,24 +47,22 @@ def examine(
     horizon: datetime,
     slack: timedelta,
 ) -> Finding:
-    """Flags as of `horizon`, up to which the meters have lived and the books are kept.
+    """Compare the flags at `horizon`, up to which meters and tables are complete, with what was done to the meters.
 
-    `slack` is business time in which a step may be under way: what is younger need not be flagged yet. Django has
-    to be set up on the database of `connection`.
+    `slack` is the business time in which a step may be under way: what is younger need not be flagged yet. Django
+    must be configured on the database of `connection`.
     """
     from urja.apps.supply.queries.flags import flagged
 
-    street = _Street(fleet, list(done), list(dict.fromkeys(records)), horizon, slack)
-    must = dict(
-        [*street.tampers_told(), *street.welds_seen(_switched_off(connection)), *street.losses_seen()]
-    )
-    must |= dict(street.silences())
-    may = street.tampers() | street.welds() | street.losses() | set(must) | street.nearly_silent()
+    files = _FleetFiles(fleet, list(done), list(dict.fromkeys(records)), horizon, slack)
+    must = dict([*files.tampers_told(), *files.welds_seen(_switched_off(connection)), *files.losses_seen()])
+    must |= dict(files.unreachable())
+    may = files.tampers() | files.welds() | files.losses() | set(must) | files.nearly_unreachable()
     flags = {(flag.kind.value, flag.subject): flag.since_at for flag in flagged(horizon)}
     looked_at = _looked_at(connection)
     return Finding(
         LAW,
-        "what is flagged is what was done to meters, all of it, and nothing else",
+        "the flags are exactly what was done to the meters",
         tuple(_contradictions(must, may, flags, looked_at))[:_SHOWN],
     )
 
@@ -77,19 +75,19 @@ def _contradictions(
             yield f"{subject}: {kind} since {datetime.fromtimestamp(since_s, UTC)} is not flagged; {_of(subject, flags)}"
     for (kind, subject), since_at in sorted(flags.items()):
         if (kind, subject) not in may:
-            yield f"{subject} is flagged for {kind} since {since_at.astimezone(UTC)}, and nobody did that"
+            yield f"{subject} is flagged for {kind} since {since_at.astimezone(UTC)}, and it was not done"
 
 
 def _of(subject: str, flags: Mapping[Named, datetime]) -> str:
     kinds = sorted(kind for kind, flagged in flags if flagged == subject)
-    return f"it is flagged for {', '.join(kinds)}" if kinds else "nothing of it is"
+    return f"it is flagged for {', '.join(kinds)}" if kinds else "it has no flag"
 
 
-# -- the books ---------------------------------------------------------------------------------------------
+# -- the tables ---------------------------------------------------------------------------------------------
 
 
 def _switched_off(connection: Connection) -> dict[str, list[Span]]:
-    """By serial, when the meter's switch was off for all that is confirmed: from a cut to the next connect's issue."""
+    """Return by serial when the meter's relay was confirmed open: from a disconnection to the next connect command."""
     rows = connection.execute(
         "SELECT d.serial, c.kind, extract(epoch FROM c.issued_at)::bigint, extract(epoch FROM c.ended_at)::bigint, "
         "c.state FROM commands_command c JOIN assets_device d ON d.id = c.device_id "
@@ -104,7 +102,7 @@ def _switched_off(connection: Connection) -> dict[str, list[Span]]:
 
 
 def _looked_at(connection: Connection) -> set[Named]:
-    """Where somebody has been: what is closed was flagged, and is not any more."""
+    """Return the flags whose work orders are closed: they were flagged, and are no longer."""
     return set(
         connection.execute(
             "SELECT w.kind, d.serial FROM work_order w JOIN assets_device d ON d.id = w.device_id "
@@ -113,11 +111,11 @@ def _looked_at(connection: Connection) -> set[Named]:
     )
 
 
-# -- the world ---------------------------------------------------------------------------------------------
+# -- the fleet's files -----------------------------------------------------------------------------------
 
 
-class _Street:
-    """The fleet's own books, read for what can be seen of them from afar."""
+class _FleetFiles:
+    """The fleet's own files, reduced to what can be observed remotely."""
 
     def __init__(
         self,
@@ -140,7 +138,9 @@ class _Street:
                 self.records[record.serial].append(record)
 
     def tampers_told(self) -> Iterator[tuple[Named, int]]:
-        """Tampers of which the meter could tell, or its counter and then its log, should the alert have been lost."""
+        """Yield tampers that the meter could report, by its alert, or by its counter and log where the alert was
+        lost.
+        """
         for serial, past in self.pasts.items():
             for kind, begun in past.tampered.items():
                 told = [at for at in begun if self._heard_since(serial, at) >= _ENOUGH]
@@ -148,7 +148,7 @@ class _Street:
                     yield (kind, serial), told[0]
 
     def _heard_since(self, serial: str, at_s: int) -> int:
-        """How many intervals have ended since an instant while the meter could be heard."""
+        """Return how many intervals have ended since an instant while the meter was reachable."""
         past = self.pasts[serial]
         return sum(
             at_s < record.closed_at_s <= self.judged_s
@@ -160,7 +160,7 @@ class _Street:
         return {(kind, serial) for serial, past in self.pasts.items() for kind in past.tampered}
 
     def welds_seen(self, off: Mapping[str, list[Span]]) -> Iterator[tuple[Named, int]]:
-        """Meters behind which energy flowed on after a confirmed cut, while they could be heard."""
+        """Yield meters with energy after a confirmed disconnection while they were reachable."""
         for serial, spans in off.items():
             past = self.pasts[serial]
             for begins, ends in spans:
@@ -179,7 +179,7 @@ class _Street:
         return {("weld_or_bypass", serial) for serial, past in self.pasts.items() if past.welded}
 
     def losses_seen(self) -> Iterator[tuple[Named, int]]:
-        """Transformers of which a wire took more than they can lose, while every meter on them could be heard."""
+        """Yield transformers with more theft than they can lose, while every meter behind them was reachable."""
         for code, post in self.posts.items():
             given = self._exported(code)
             seen = [record for record in self.records[post] if self._shows(code, record, given)]
@@ -216,20 +216,20 @@ class _Street:
         )
 
     def _exported(self, code: str) -> dict[int, int]:
-        """What houses on a transformer gave to its lines, by interval."""
+        """Return what the premises behind a transformer exported, in mWh by interval."""
         given: dict[int, int] = defaultdict(int)
         for serial in self.on[code]:
             for record in self.records[serial]:
                 given[record.start_s] += record.exported_mwh
         return given
 
-    def silences(self) -> Iterator[tuple[Named, int]]:
-        """Meters that were away for the whole of the last day."""
+    def unreachable(self) -> Iterator[tuple[Named, int]]:
+        """Yield meters that were unreachable for the whole of the last day."""
         for serial, past in self.pasts.items():
-            if past.hangs(self.horizon_s) and past.is_away(self.horizon_s - _DAY_S, self.horizon_s):
+            if past.is_installed(self.horizon_s) and past.is_away(self.horizon_s - _DAY_S, self.horizon_s):
                 yield ("silent", serial), max(begins for begins, _ in past.away if begins < self.horizon_s)
 
-    def nearly_silent(self) -> set[Named]:
-        """Those that were away for so much of it that the last interval may be missing as well."""
+    def nearly_unreachable(self) -> set[Named]:
+        """Return meters unreachable for nearly a day: the last interval may be missing as well."""
         begins, ends = self.horizon_s - _DAY_S + _HOUR_S, min(self.judged_s, self.horizon_s - _HOUR_S)
         return {("silent", serial) for serial, past in self.pasts.items() if past.is_away(begins, ends)}

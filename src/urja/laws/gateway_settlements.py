@@ -1,6 +1,6 @@
-"""Revenue reconciles to the paisa: our record of what was paid out against the gateway's own book.
+"""The laws of settlements: the stored settlements equal the gateway's own report, to the paisa.
 
-Sums and rows are computed here from both sides, without believing what the stage has marked.
+Sums and rows are calculated here from both sides, without trusting what the stage has marked.
 """
 
 from collections import defaultdict
@@ -22,15 +22,15 @@ _SUMS: Final = ("amount", "fee", "tax", "credit", "debit")
 def examine(
     connection: Connection, payments: list[Row], rows: list[Row], settled_by: datetime
 ) -> list[Finding]:
-    """`payments` and `rows` are the payments and the settlement rows of the gateway's own book.
+    """Compare the stored settlements with `payments` and `rows`, the payments and settlement rows of the gateway.
 
-    A settlement made before `settled_by` (business time) has to be known here; a younger one that is known has to be
-    right.
+    A settlement made before `settled_by` (business time) must be stored; a younger one that is stored must be
+    correct.
     """
     checks = [
         (
             "settlements_are_known",
-            "each settlement of the gateway's book is recorded row by row, and no other is",
+            "each settlement of the gateway is recorded row by row, and no other is",
             _unknown(connection, rows, settled_by),
         ),
         (
@@ -40,7 +40,7 @@ def examine(
         ),
         (
             "settled_is_booked",
-            "what was paid out was credited with the same amount, or waits for a clerk with a reason",
+            "each amount paid out was credited, or is pending for a clerk with a reason",
             _unbooked(connection),
         ),
         (
@@ -53,14 +53,14 @@ def examine(
 
 
 def caught_up(connection: Connection, rows: list[Row]) -> bool:
-    """Whether all that the gateway has settled is known here and judged."""
+    """Return whether everything that the gateway has settled is stored and matched."""
     return not any(_unknown(connection, rows, datetime.max.replace(tzinfo=UTC))) and not any(
         _unbooked(connection)
     )
 
 
 def figures(rows: list[Row]) -> dict[str, int]:
-    """Settlements in the gateway's book, and what they brought."""
+    """Return the number of settlements in the gateway's report, and their net amount in minor units."""
     return {
         "settlements": len({row["settlement_id"] for row in rows}),
         "settled_net_minor": sum(row["credit"] - row["debit"] for row in rows),
@@ -68,7 +68,7 @@ def figures(rows: list[Row]) -> dict[str, int]:
 
 
 def _as_told(row: Row) -> Row:
-    """A row of the book as it is to be known here: what was lost by a dispute, under the dispute's name."""
+    """Return a row as it is stored here: a loss by a dispute under the name of the dispute."""
     if row["type"] != "adjustment" or not row["dispute_id"]:
         return row
     return {**row, "type": "dispute", "entity_id": row["dispute_id"]}
@@ -100,7 +100,7 @@ def _unknown(connection: Connection, rows: Iterable[Row], settled_by: datetime) 
 
 
 def _sums(connection: Connection, rows: Iterable[Row]) -> Iterator[str]:
-    """Of the settlements that are known; whether all are is another law's."""
+    """Check the sums of the settlements that are stored; whether all are stored is another law."""
     theirs: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in map(_as_told, rows):
         for name in _SUMS:
@@ -117,7 +117,7 @@ def _sums(connection: Connection, rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _unbooked(connection: Connection) -> Iterator[str]:
-    """By the ledger's own requests, which are keyed by the gateway's ids."""
+    """Check the settlement rows against the ledger's requests, which are keyed by the gateway's ids."""
     found = connection.execute(
         "SELECT r.kind, r.entity_id, r.settlement_id, r.amount_minor, coalesce(c.amount_minor, d.amount_minor) "
         "FROM payments_settlement_row r "
@@ -130,7 +130,7 @@ def _unbooked(connection: Connection) -> Iterator[str]:
         "AND u.reason ^@ 'settled_' AND NOT u.detail ? 'gone_at') ORDER BY r.id"
     )
     for kind, entity_id, settlement_id, settled, booked in found:
-        yield f"{kind} {entity_id} of {settled} in settlement {settlement_id} is booked as {booked}; no clerk knows"
+        yield f"{kind} {entity_id} of {settled} in settlement {settlement_id} is booked as {booked}; it is not listed for a clerk"
 
 
 _CREDITS: Final = (
@@ -144,9 +144,9 @@ _DEBITS: Final = (
 
 
 def _revenue(connection: Connection, payments: Iterable[Row], rows: Iterable[Row]) -> Iterator[str]:
-    """Both sides whole: what the ledger has taken as paid, and what the gateway owes or has paid for it.
+    """Compare both sides: what the ledger has credited, and what the gateway has paid out or owes for it.
 
-    What a clerk has been told of is booked nowhere yet, and is left out on both sides.
+    Payments listed for a clerk are not booked yet, and are excluded on both sides.
     """
     settled = {
         row["entity_id"]: row["amount"] * (1 if row["type"] == "payment" else -1)

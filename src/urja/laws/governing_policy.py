@@ -1,7 +1,7 @@
-"""The law of policies: whoever is warned, cut or left alone is so by the policy that governs the agreement.
+"""The law of policies: each warning, disconnection and standing follows the policy that governs the agreement.
 
-Which one that is, is found anew by plain SQL from the registry as it was known then: the agreement's own policy,
-else the one of its category, else everybody's.
+The governing policy is found anew by plain SQL from the tables as they were known then: the agreement's own, else the
+one of its category, else the general one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,19 +25,22 @@ CROSS JOIN LATERAL (SELECT v.code, v.version FROM rulebook_policy_version v
 WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid_to, 'infinity') > %(at)s
     AND (terms->>'valid_from')::timestamptz <= %(at)s
     AND coalesce((terms->>'valid_to')::timestamptz, 'infinity') > %(at)s
-    -- Nobody decides about an account without a price.
+    -- No decision is made about an account without a tariff in force.
     AND EXISTS (SELECT FROM rulebook_tariff_version p WHERE p.code = terms->>'tariff_code'
         AND p.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date)
-    -- What was assigned before is not kept.
+    -- Earlier assignments are not stored.
     AND (terms->>'policy' <> '' OR assigned.recorded_at <= %(known)s)
 """
 
 
 def examine(rows: Rows, cuts: Iterable[Row], now: datetime, zone: str, slack: timedelta) -> Iterator[str]:
-    """What contradicts it: cuts when they were given, and standings as they are; what is within `slack` may be either."""
+    """Yield disconnections and present standings by another policy than the governing one.
+
+    Within `slack` of a change, the policy before and the one after it are both accepted.
+    """
 
     def others(account_id: int, policy: str, at: datetime) -> set[str]:
-        """Which policies governed the account then, where this one did not; empty where that is not known."""
+        """Return the policies that governed the account then, where this one did not; empty where that is not known."""
         governed: set[str] = set()
         for instant, known in product((at, at - slack), repeat=2):
             asked = {"account": account_id, "at": instant, "known": known, "zone": zone}

@@ -1,4 +1,4 @@
-"""What was done to each meter of a fleet, by the fleet's own journal: the laws' witness beside the truth file."""
+"""What was done to each meter of a fleet, by the fleet's own journal: evidence for the laws beside the truth file."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,39 +20,39 @@ _TAMPERS: Final = {"cover": "cover_opened", "magnet": "magnet", "neutral": "neut
 
 @dataclass(slots=True)
 class MeterHistory:
-    """What was done to one meter: an undisturbed one has an empty past."""
+    """What was done to one meter: an undisturbed meter has an empty history."""
 
     welded: bool = False
     tampered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """When each tamper began, by the flag it asks for."""
+    """When each tamper began, by the flag it calls for."""
     away: list[Span] = field(default_factory=list)
-    """When nothing could be heard of it: no link, or no power. In order, and apart."""
-    off_wall: list[Span] = field(default_factory=list)
-    """When it lay in its box, or had been taken away: it measures nothing then, and nobody listens for it."""
-    by_the_clock: bool = False
-    """Whether its link goes away and comes back by the hour: then nothing is said of when it was there."""
+    """When it was unreachable, for want of a link or of power; sorted and disjoint."""
+    not_installed: list[Span] = field(default_factory=list)
+    """When it was in stock or removed: it measures nothing then, and no communication is expected."""
+    has_daily_hours: bool = False
+    """Whether its link follows daily hours: then nothing is claimed of when it was reachable."""
 
     def is_away(self, start_s: int, end_s: int) -> bool:
-        """Whether it was away all the time."""
+        """Return whether it was unreachable for the whole time."""
         return any(begins <= start_s and end_s <= ends for begins, ends in self.away)
 
-    def hangs(self, at_s: int) -> bool:
-        """Whether it hung on its wall at an instant."""
-        return not any(begins <= at_s < ends for begins, ends in self.off_wall)
+    def is_installed(self, at_s: int) -> bool:
+        """Return whether it was installed at an instant."""
+        return not any(begins <= at_s < ends for begins, ends in self.not_installed)
 
     def measures(self, start_s: int, end_s: int) -> bool:
-        """Whether it hung on its wall in any of a time."""
-        return not any(begins <= start_s and end_s <= ends for begins, ends in self.off_wall)
+        """Return whether it was installed at any time in between."""
+        return not any(begins <= start_s and end_s <= ends for begins, ends in self.not_installed)
 
     def is_there(self, start_s: int, end_s: int) -> bool:
-        """Whether it was never away."""
-        return not self.by_the_clock and not any(
+        """Return whether it was reachable for the whole time."""
+        return not self.has_daily_hours and not any(
             begins < end_s and start_s < ends for begins, ends in self.away
         )
 
 
 def meter_histories(fleet: FleetFile, done: Iterable[Entry], horizon: datetime) -> dict[str, MeterHistory]:
-    """By serial, every meter's past up to `horizon`."""
+    """Return every meter's history up to `horizon`, by serial."""
     entries: dict[str, list[Entry]] = defaultdict(list)
     for entry in done:
         if entry.at_s <= horizon.timestamp():
@@ -62,7 +62,7 @@ def meter_histories(fleet: FleetFile, done: Iterable[Entry], horizon: datetime) 
 
 def _past(meter: Identity, entries: list[Entry]) -> MeterHistory:
     past = MeterHistory(
-        welded=meter.relay.welded, by_the_clock=meter.link.unreachable not in ("never", "always")
+        welded=meter.relay.welded, has_daily_hours=meter.link.unreachable not in ("never", "always")
     )
     _tell(past, entries)
     if meter.link.unreachable == "always":
@@ -71,7 +71,7 @@ def _past(meter: Identity, entries: list[Entry]) -> MeterHistory:
 
 
 def _tell(past: MeterHistory, entries: list[Entry]) -> None:
-    """Fold what was done to a meter, in its order."""
+    """Fold the inputs of a meter, in their order."""
     on: set[str] = set()
     for entry in entries:
         match entry.input:
@@ -82,13 +82,13 @@ def _tell(past: MeterHistory, entries: list[Entry]) -> None:
                     past.tampered[_TAMPERS[switch]].append(entry.at_s)
                 on = on | {switch} if now_on else on - {switch}
             case _:
-                pass  # What neither welds the switch nor opens the case leaves no tamper behind.
-    past.off_wall = list(_off_wall(entries))
-    past.away = _together([*_dark(entries), *_silenced(entries)])
+                pass  # no other input is a tamper
+    past.not_installed = list(_not_installed(entries))
+    past.away = _merged([*_without_power(entries), *_link_down(entries)])
 
 
-def _dark(entries: list[Entry]) -> Iterator[Span]:
-    """When the meter had no power: as long as one reason for it lasts."""
+def _without_power(entries: list[Entry]) -> Iterator[Span]:
+    """Yield when the meter had no power: as long as one reason for it lasts."""
     reasons: set[str] = set()
     since_s = 0
     for entry in entries:
@@ -101,7 +101,7 @@ def _dark(entries: list[Entry]) -> Iterator[Span]:
             case PowerBack(reason):
                 reasons.discard(reason)
             case _:
-                pass  # No other input takes or gives power.
+                pass  # no other input changes the power
         if reasons and not before:
             since_s = entry.at_s
         if before and not reasons:
@@ -110,8 +110,8 @@ def _dark(entries: list[Entry]) -> Iterator[Span]:
         yield since_s, FOR_EVER_S
 
 
-def _off_wall(entries: list[Entry]) -> Iterator[Span]:
-    """From the box to the wall, and from the wall away."""
+def _not_installed(entries: list[Entry]) -> Iterator[Span]:
+    """Yield when it was in stock or removed."""
     since_s: int | None = None
     for entry in entries:
         if entry.input == PowerCut(NOT_INSTALLED):
@@ -123,16 +123,16 @@ def _off_wall(entries: list[Entry]) -> Iterator[Span]:
         yield since_s, FOR_EVER_S
 
 
-def _silenced(entries: list[Entry]) -> Iterator[Span]:
-    """When the link was dead: each order replaces the one before."""
+def _link_down(entries: list[Entry]) -> Iterator[Span]:
+    """Yield when the link was down by an order: each order replaces the one before."""
     orders = [(entry.at_s, entry.input.until_s) for entry in entries if isinstance(entry.input, Silence)]
     for (at_s, until_s), (next_s, _) in pairwise([*orders, (FOR_EVER_S, 0)]):
         if until_s > at_s:
             yield at_s, min(until_s, next_s)
 
 
-def _together(spans: Iterable[Span]) -> list[Span]:
-    """In order, and apart from each other."""
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans sorted and merged."""
     joined: list[Span] = []
     for begins, ends in sorted(spans):
         if joined and begins <= joined[-1][1]:

@@ -1,6 +1,7 @@
-"""The laws of money that came in: no recharge without a captured payment, and revenue adds up on our own books.
+"""The laws of money received: no recharge without a captured payment, and revenue adds up in the ledger and payments
+tables.
 
-Whether our books are the gateway's is another matter: `settlements` holds them against its own.
+Whether these tables agree with the gateway is the law of `settlements`, which compares them with the gateway's own.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ LEFT JOIN payments_payment p ON p.credit_id = c.id AND c.idempotency_key = p.pro
 WHERE e.amount_minor > 0 AND e.bucket = %(bucket)s AND e.batch > %(proven)s AND p.id IS NULL
 ORDER BY 1, 2
 """
-"""The key of a payment's credit is the payment's own id, so that one payment bears out one entry and no second."""
+"""The key of a payment's credit is the payment's own id, so that one payment supports one entry and no second."""
 
 _REVENUE: Final = """
 WITH booked AS (
@@ -37,7 +38,7 @@ disputed AS (
     WHERE u.reason ^@ 'settled_' AND NOT u.detail ? 'gone_at'
 ),
 gone AS (
-    -- What the gateway's report says of it, else what the gateway said when it was paid or given back: on its way.
+    -- The amount in the gateway's settlement report, else that of the payment or refund itself: still under way.
     SELECT p.currency, coalesce(r.amount_minor, p.amount_minor) AS amount, r.id IS NOT NULL AS paid_out
     FROM payments_payment p
     LEFT JOIN payments_settlement_row r ON r.provider = p.provider AND r.entity_id = p.payment_id AND r.kind = 'payment'
@@ -63,7 +64,7 @@ WHERE coalesce(ours.amount, 0) <> coalesce(paid_out, 0) + coalesce(on_its_way, 0
 
 
 def unpaid(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
-    """Recharges on the ledger that no captured payment of their amount, currency and account stands behind."""
+    """Yield recharges on the ledger without a captured payment of their amount, currency and account."""
     for account_id, seq, amount, currency in connection.execute(
         _UNPAID, {"bucket": bucket, "proven": proven}
     ):
@@ -71,7 +72,9 @@ def unpaid(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
 
 
 def revenue(connection: Connection) -> Iterator[str]:
-    """Currencies in which credited recharges less reversals are not what was paid out and what is on its way."""
+    """Yield currencies in which credited recharges less reversals differ from what was paid out and what is under
+    way.
+    """
     for currency, booked, paid_out, on_its_way in connection.execute(_REVENUE):
         yield (
             f"recharges less reversals come to {booked} {currency}; "

@@ -1,6 +1,7 @@
-"""Every conservation law at once, for the demonstration's report and the world test.
+"""All conservation laws at once, for the report of a demonstration and for the world test.
 
-The books' own laws are those of `urja verify`; here they meet the meters' truth files, which Urja did not write.
+The laws of the tables alone are those of `urja verify`; here they are compared with the meters' truth files as well,
+which Urja did not write.
 """
 
 from collections.abc import Iterable
@@ -18,19 +19,19 @@ from urja.meter.truth import TruthRecord
 type Connection = psycopg.Connection[Any]
 
 _PUSH: Final = 1
-"""`records.Source.PUSH`, as it stands in the tables."""
+"""`records.Source.PUSH`, as stored in the tables; written again, since a law imports no code that it judges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Figures for a report, each law with whether it holds, and what contradicts those that do not."""
+    """Figures for a report, each law with whether it holds, and the contradictions of those that do not."""
 
     figures: dict[str, Any]
     laws: dict[str, bool]
     faults: tuple[str, ...]
 
     def with_more(self, findings: Iterable[verify.Finding], figures: dict[str, Any]) -> "Findings":
-        """These, and what others have found."""
+        """Return these findings together with others."""
         found = list(findings)
         return Findings(
             {**self.figures, **figures},
@@ -42,14 +43,14 @@ class Findings:
 def examine(
     connection: Connection, records: list[TruthRecord], horizon: datetime, now: datetime, zone: ZoneInfo
 ) -> Findings:
-    """Hold the books to the truth of all intervals closed by `horizon`; business time is `now`.
+    """Compare the tables with the truth of all intervals closed by `horizon`; business time is `now`.
 
-    Django has to be set up on the same database, as a role that may post: `urja verify` runs the stage `post` in
+    Django must be configured on the same database, with a role that may post: `urja verify` runs the stage `post` in
     a transaction that it rolls back.
     """
     from django.db import connections
 
-    # A process that has seen the database come back may hold a connection from before.
+    # After a restart of the database, a process may hold a connection from before it.
     connections.close_all()
     comparison = compare(TrueEnergy.of(records, horizon), stored_readings(connection, horizon), zone)
     rated_wh = _rated_wh(connection)
@@ -66,7 +67,7 @@ def examine(
         ),
         verify.Finding(
             "stored_is_rated",
-            "rating rests on the register's advance and the blocks since, but for what is listed as nobody's",
+            "rating rests on the register's advance and the blocks since, except for energy listed as unassigned",
             _rated_otherwise(comparison.stored_wh, rated_wh, nobodys_wh),
         ),
         verify.Finding("stored_once", "no push and no pulled row is stored twice", twice),
@@ -97,12 +98,12 @@ def _in_words(findings: Iterable[verify.Finding]) -> tuple[str, ...]:
 
 
 def complete(connection: Connection, horizon: datetime, zone: ZoneInfo) -> bool:
-    """Whether everything that was metered by `horizon` has come, is accrued, and its finished days are posted."""
+    """Return whether everything metered by `horizon` has arrived and is accrued, and its finished days are posted."""
     return not unfinished(connection, horizon, zone)
 
 
 def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tuple[str, ...]:
-    """What keeps the books from being complete up to `horizon`, in words with their numbers."""
+    """Return what is not complete up to `horizon`, each as a sentence with its count."""
     midnights = [
         midnight
         for (valid_from,) in connection.execute("SELECT valid_from FROM contracts_agreement").fetchall()
@@ -121,7 +122,7 @@ def unfinished(connection: Connection, horizon: datetime, zone: ZoneInfo) -> tup
 _AWAITED: Final = (
     (
         "intervals are missing",
-        # What a meter that was taken away has not sent will not come.
+        # A removed meter sends nothing any more.
         (
             "SELECT count(*) FROM readings_gap g JOIN assets_device_period p USING (device_id) "
             "WHERE g.closed_at IS NULL AND p.valid_to IS NULL AND g.start_at < %(horizon)s"
@@ -134,7 +135,7 @@ _AWAITED: Final = (
             "ON r.agreement_id = a.id AND r.latest LEFT JOIN assets_device d ON d.id = r.device_id "
             "WHERE a.valid_from < %(horizon)s "
             "AND coalesce(r.watermark_at < least(%(horizon)s, coalesce(a.valid_to, 'infinity')), true) "
-            # Of an interval that somebody has cut by moving in or hanging a meter nothing is known to its end.
+            # An interval split by the beginning of an agreement or an installation is not known to its end.
             "AND coalesce(r.watermark_at <= %(horizon)s - make_interval(secs => d.interval_s) "
             "OR r.watermark_at > r.anchor_at, true)"
         ),
@@ -146,7 +147,7 @@ _AWAITED: Final = (
 )
 _AWAITED_AFTER_MIDNIGHT: Final = (
     (
-        # Read, or asked for: a meter that was dark at midnight may have no row of it.
+        # Read, or requested: a meter without power at midnight may have no row of it.
         "meters' midnights are neither read nor asked for",
         (
             "SELECT count(*) FROM assets_device_period p LEFT JOIN readings_coverage c ON c.device_period_id = p.id "
@@ -172,18 +173,18 @@ def _missing(comparison: Comparison) -> tuple[str, ...]:
 def _rated_otherwise(stored_wh: int, rated_wh: int, nobodys_wh: int) -> tuple[str, ...]:
     if stored_wh == rated_wh + nobodys_wh:
         return ()
-    return (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated, {nobodys_wh} Wh are listed as nobody's",)
+    return (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated, {nobodys_wh} Wh are listed as unassigned",)
 
 
 def _rated_wh(connection: Connection) -> int:
-    """What rating was fed: energy of each agreement and period up to the data watermark."""
+    """Return the energy that was rated, in Wh: that of each agreement and period up to the data watermark."""
     return _scalar(connection, "SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual")
 
 
 def _stored_twice(connection: Connection) -> tuple[str, ...]:
-    """Two versions of one reading that say the same: a push, or a row that was pulled, was stored twice.
+    """Return readings of which two versions have the same values: a push or a pulled row was stored twice.
 
-    (Of events the table's key allows no two.) What a person has edited may say again what a meter had said.
+    (The key of the table of events allows no duplicates.) A person's edit may repeat what a meter had sent.
     """
     rows = connection.execute(
         "SELECT 'interval', device_id, start_at, count(*) FROM readings_interval WHERE source IN (1, 2) "
@@ -199,7 +200,7 @@ def _stored_twice(connection: Connection) -> tuple[str, ...]:
 
 
 def _pushes_accepted(connection: Connection) -> int:
-    """Distinct pushes among all that was stored or put aside: one correlation each."""
+    """Return the number of distinct pushes among everything stored or quarantined: one correlation each."""
     return _scalar(
         connection,
         "SELECT count(DISTINCT correlation) FROM ("
@@ -211,7 +212,7 @@ def _pushes_accepted(connection: Connection) -> int:
 
 
 def _count(connection: Connection, table: str) -> int:
-    return _scalar(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 - our own table names
+    return _scalar(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 - table names from this module, not from input
 
 
 def _scalar(connection: Connection, query: str, parameter: Any = None) -> int:

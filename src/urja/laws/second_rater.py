@@ -1,7 +1,7 @@
 """A second rater, written from docs/money.md alone: slow, plain, without a line in common with `urja.core.rating`.
 
-It reads the same documents, spreads energy over single days and looks at each day. `urja verify` and the tests hold
-the ledger to it. When the two disagree, one of them has misread the page: look at both, and at the page.
+It reads the same documents, spreads energy over single days and considers each day. `urja verify` and the tests
+compare the ledger with it. When the two disagree, one of them has misread the page: check both, and the page.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ ZERO = Fraction(0)
 
 @dataclass
 class Part:
-    """A piece of a line (a slab, a month, a base) with how it spreads over the days."""
+    """A piece of a line (a slab, a month, a base) with its weights over the days."""
 
     which: object
     amount: Fraction
@@ -31,7 +31,7 @@ class Part:
 
 @dataclass
 class Line:
-    """What a line has come to, in minor units."""
+    """The amount of a line in minor units, with its parts."""
 
     amount: int = 0
     parts: list[Part] = field(default_factory=list)
@@ -39,12 +39,12 @@ class Line:
 
 @dataclass
 class Bill:
-    """Days that are rated together, with the documents that hold from some of them on."""
+    """Days that are rated together, with the documents that apply from some of them on."""
 
     days: list[date]
     versions: list[tuple[date, Table]]
     by_days: bool
-    """Whether it shares the energy of the bill before it by days."""
+    """Whether it shares the energy of the bill before it, by days."""
     energy: ByDay = field(default_factory=dict)
 
 
@@ -57,12 +57,10 @@ def charges(
     uses: list[tuple[date, date, int]],
     by_day_from: date = date.min,
 ) -> dict[str, int]:
-    """What each line comes to in minor units, for the billed days `first`..`end` as far as `through`.
+    """Return the amount of each line in minor units, for the billed days `first`..`end` as far as `through`.
 
-    Charges by day begin with the day `by_day_from`.
-
-    `terms` are (from day, texts of the tariff's documents in the order they apply, sanctioned load in W) in the order
-    of their days; `uses` are (from day, to day, Wh), ends not included.
+    `terms` are (first day, texts of the tariff's documents in the order they apply, sanctioned load in W) in date
+    order; `uses` are (first day, end day, Wh), ends exclusive. Charges by day begin with `by_day_from`.
     """
     energy: ByDay = {}
     for use_first, use_end, energy_wh in uses:
@@ -89,7 +87,7 @@ def terms_on(terms: list[tuple[date, list[str], int]], day: date) -> tuple[date,
 
 
 def bills_of(terms: list[tuple[date, list[str], int]], days: list[date]) -> list[Bill]:
-    """The billed days cut where a change begins a new bill."""
+    """Return the billed days split where a change begins a new bill."""
     bills: list[Bill] = []
     text_before = None
     for day in days:
@@ -116,21 +114,21 @@ def read(text: str) -> Table:
 
 
 def text_in_force(texts: list[str], day: date) -> str:
-    """The text that began last; of two that began on one day the later in the list."""
+    """Return the text that began last; of two that began on one day the later in the list."""
     begun = [text for text in texts if as_day(read(text)["valid_from"]) <= day]
     latest = max(as_day(read(text)["valid_from"]) for text in begun)
     return [text for text in begun if as_day(read(text)["valid_from"]) == latest][-1]
 
 
 def can_go_on(bill: Bill, document: Table) -> bool:
-    """Whether no line rests on itself across the versions."""
+    """Return whether no line depends on itself across the versions."""
     documents = [known for _, known in bill.versions] + [document]
     names = {line["name"] for known in documents for line in known["line"]}
     return len(bases_first(documents)) == len(names)
 
 
 def bases_first(documents: list[Table]) -> list[str]:
-    """The names of all lines, each after those it rests on in any version; without those that rest in a circle."""
+    """Return the names of all lines, each after those it depends on in any version; without those in a cycle."""
     rests_on: dict[str, set[str]] = {}
     for document in documents:
         for line in document["line"]:
@@ -145,7 +143,7 @@ def bases_first(documents: list[Table]) -> list[str]:
 
 
 def give_energy(bills: list[Bill], energy: ByDay, through: date) -> None:
-    """Each bill's energy by day: what was used on its days, or its share by days."""
+    """Set each bill's energy by day: what was used on its days, or its share by days."""
     for n, bill in enumerate(bills):
         if bill.by_days:
             continue
@@ -185,7 +183,7 @@ def share_by_days(bills: list[Bill], energy: ByDay, through: date) -> None:
 
 
 def rate(bill: Bill, passed: list[date], loads: dict[date, int], period_days: int) -> dict[str, Line]:
-    """Each line to the end of the last day of `passed`."""
+    """Return each line up to the end of the last day of `passed`."""
     versions = [(first, document) for first, document in bill.versions if first <= passed[-1]]
     newest = versions[-1][1]
     lines: dict[str, Line] = {}
@@ -227,13 +225,13 @@ def said_of(document: Table, name: str) -> Table | None:
 
 
 def last_change(versions: list[tuple[date, Table]], name: str) -> date | None:
-    """The day on which a line came to say what it says in the newest version; none if it has always said it."""
+    """Return the day since which a line says what it says in the newest version; None if it always has."""
     changed = None
     for (_, old), (first, new) in pairwise(versions):
         if meaning(old, name) != meaning(new, name):
             changed = first
     if is_round_off(versions[-1][1], name):
-        # It replaces what older ones have rounded: only what it was as another kind is kept.
+        # It replaces the rounding of older ones; only its amount as another kind of line remains.
         changed = None
         for (_, old), (first, _) in pairwise(versions):
             if said_of(old, name) and not is_round_off(old, name):
@@ -247,7 +245,7 @@ def is_round_off(document: Table, name: str) -> bool:
 
 
 def meaning(document: Table, name: str) -> object:
-    """What a line says, with its defaults and numbers by value, without its title and book."""
+    """Return the meaning of a line: defaults filled in, numbers by value, without its title and contra account."""
     line = said_of(document, name)
     if line is None:
         return None
@@ -285,7 +283,7 @@ def by_value(said: Any) -> Any:
 
 
 def grown(now: Line, before: Line | None, since: list[date]) -> Line:
-    """What a line has come to on some days: all of it where nothing was before them."""
+    """Return the growth of a line on some days: all of it where nothing came before them."""
     if before is None:
         return Line(now.amount, [on_days(part, since) for part in now.parts])
     old = {part.which: part for part in before.parts}
@@ -308,21 +306,21 @@ def on_days(part: Part, days: list[date]) -> Part:
 
 @dataclass
 class Calculation:
-    """One line, on the days since it has changed."""
+    """The calculation of one line, on the days since it has changed."""
 
     said: Table
     bill: Bill
     passed: list[date]
     """All elapsed days of the bill."""
     since: list[date]
-    """Those since the change."""
+    """The days since the change."""
     loads: dict[date, int]
     period_days: int
     mark: date | None
-    """The day of the change; tells the parts from those before it."""
+    """The day of the change; distinguishes the parts from those before it."""
     minor: int
     bases: dict[str, Line]
-    """What the lines that it rests on have come to since the change."""
+    """The lines that it depends on, as they have grown since the change."""
 
     def line(self) -> Line:
         kind = self.said["accrues"]
@@ -345,7 +343,7 @@ class Calculation:
         return Line(int(self.money(sum((part.amount for part in parts), ZERO))), parts)
 
     def money(self, amount: Fraction) -> Fraction:
-        """Rounded as the line rounds money."""
+        """Return an amount rounded as the line rounds money."""
         rounding = self.said.get("round", {})
         to = Fraction(rounding.get("to", Fraction(1, self.minor))) * self.minor
         return rounded(amount, to, rounding.get("mode", "half-up"))
@@ -357,14 +355,14 @@ class Calculation:
         return -1 if self.said.get("credit") else 1
 
     def months(self, days: list[date]) -> Fraction:
-        """How many months some days are, as the line counts them."""
+        """Return the length of some days in months, as the line counts them."""
         prorate = self.said.get("prorate", "month-fraction")
         if prorate == "month-fraction":
             return sum((Fraction(1, days_in_month(day)) for day in days), ZERO)
         return Fraction(len(days), 30 if prorate == "days-of-30" else self.period_days)
 
     def bound(self, kwh_a_month: object) -> Fraction:
-        """A bound or width in kWh, for all days of the bill."""
+        """Return a bound or width in kWh, for all days of the bill."""
         bound = Fraction(str(kwh_a_month)) * self.months(self.bill.days)
         return rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
 
@@ -395,7 +393,7 @@ class Calculation:
         return parts
 
     def fill(self, slabs: list[Table], energy: Fraction) -> list[Fraction]:
-        """How much of some energy each slab holds."""
+        """Return how much of some energy each slab holds."""
         held = []
         left = energy
         for n, slab in enumerate(slabs):
@@ -409,7 +407,7 @@ class Calculation:
         return held
 
     def by_time(self) -> list[Part]:
-        """So much for each day: one part for each month and for each price."""
+        """Return the charges by day or month: one part for each month and price."""
         parts: list[Part] = []
         alike_before: object = None
         for day in self.since:
@@ -471,7 +469,7 @@ class Calculation:
         return [day for day in self.bill.days if self.mark is None or day >= self.mark]
 
     def of_bases(self, rates: list[Table]) -> list[Part]:
-        """Each percentage of what falls to its days of each base."""
+        """Return each percentage of the part of each base that falls on its days."""
         sign = -1 if self.said["accrues"] == "rebate" else 1
         windows: list[tuple[int, list[date], Fraction]] = []
         for n, each in enumerate(rates):
@@ -509,7 +507,7 @@ class Calculation:
 
 
 def bases_of(line: Table) -> list[tuple[str, Fraction]]:
-    """The lines that a line rests on, and which share of each."""
+    """Return the lines that a line depends on, and which share of each."""
     found = []
     for base in line.get("on", []):
         if isinstance(base, dict):
@@ -524,7 +522,7 @@ def evenly(days: list[date]) -> ByDay:
 
 
 def spread_of_all(parts: list[Part]) -> ByDay:
-    """How a line as a whole spreads over the days, by the amounts of its parts."""
+    """Return the weights of a whole line over the days, by the amounts of its parts."""
     spread: ByDay = {}
     for part in parts:
         total = sum(part.spread.values(), ZERO)
@@ -535,7 +533,7 @@ def spread_of_all(parts: list[Part]) -> ByDay:
 
 
 def share_on(spread: ByDay, days: list[date], of_days: list[date]) -> Fraction:
-    """The share of something that falls on some days; by their number where it spreads over none."""
+    """Return the share of a weight on some days; by their number where all weights are zero."""
     total = sum(spread.values(), ZERO)
     if total == 0:
         return Fraction(len(days), len(of_days))
@@ -550,7 +548,7 @@ def rounded_by(rounding: Table, value: Fraction) -> Fraction:
 
 
 def rounded(value: Fraction, to: Fraction, mode: str) -> Fraction:
-    """A multiple of `to`."""
+    """Return a multiple of `to`."""
     sign = -1 if value < 0 else 1
     whole, rest = divmod(abs(value), to)
     half = to / 2

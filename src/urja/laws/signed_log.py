@@ -1,8 +1,9 @@
-"""The law of the signed log: what stands in the database is what was signed, and what was kept elsewhere is part of it.
+"""The law of the signed log: the tables have exactly what was signed, and heads stored elsewhere are part of the same
+log.
 
-Each leaf is computed anew from the entries and reads of today and takes its place in a tree of its own. Its root has
-to be the one that the head of each day signed: also of heads that were copied elsewhere, which no hand that has the
-whole database can reach.
+Each leaf is calculated anew from the entries and reads of today and takes its place in a new tree. Its root must be
+the one that each day's head signed: also in heads copied elsewhere, which even an intruder with the whole database
+cannot change.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ class _Leaf:
 
 
 def covered(connection: Connection, head: int) -> dict[int, int]:
-    """Up to which batch the log holds the entries of each bucket, as of a head."""
+    """Return up to which batch the log has the entries of each bucket, as of a head."""
     return dict(
         connection.execute(
             "SELECT bucket, max(to_batch) FROM proofs_leaf WHERE kind = 'entries' AND period <= %s GROUP BY 1",
@@ -41,11 +42,12 @@ def covered(connection: Connection, head: int) -> dict[int, int]:
 
 
 def examine(connection: Connection, proven: int = 0, kept: Sequence[SignedHead] = ()) -> Iterator[str]:
-    """What differs from what was signed; of the days after the head `proven`, whose own root is still held to it.
+    """Yield what differs from what was signed, for the days after the head `proven`, whose own root is still
+    compared.
 
-    `kept` are heads from elsewhere: with them everything is gone through.
+    `kept` are heads from elsewhere: with them the whole log is checked.
     """
-    assert not (proven and kept), "what is held to heads from elsewhere is gone through whole"
+    assert not (proven and kept), "with heads from elsewhere the whole log is checked"
     ours = _heads(connection)
     yield from _chained(ours)
     tree = _tree_at(connection, ours[proven].head.size) if proven else merkle.Frontier()
@@ -74,7 +76,7 @@ def _heads(connection: Connection) -> dict[int, SignedHead]:
 
 
 def _chained(heads: dict[int, SignedHead]) -> Iterator[str]:
-    """Numbers without a hole, each naming the one before, under one key."""
+    """Check that numbers have no gaps, and each head names the one before it, under one key."""
     previous, key = NO_HEAD, None
     for number, (stored, signed) in enumerate(heads.items(), 1):
         head = signed.head
@@ -104,7 +106,7 @@ def _period(
     *,
     sealed: bool,
 ) -> Iterator[str]:
-    """Add a period's leaves to the tree as they are today, and say which are others than those that were signed."""
+    """Append a period's leaves to the tree as they are today; yield those that differ from what was signed."""
     leaves = [
         _Leaf(*row[:5], row[5].encode())
         for row in connection.execute(
@@ -169,14 +171,14 @@ def _held_to(
 ) -> Iterator[str]:
     head = kept.head
     if not kept.genuine:
-        yield f"the kept head of {head.day} has a wrong signature: it is no head of a log"
+        yield f"the copied head of {head.day} has a wrong signature: it is no head of a log"
         return
     stored = ours.get(head.number)
     if stored is None:
-        yield f"the kept head of {head.day} is not in the database: the end of its log was erased"
+        yield f"the copied head of {head.day} is not in the database: the end of its log was erased"
     elif stored.head.body != head.body:
-        yield f"the head of {head.day} in the database is not the one that was kept"
+        yield f"the head of {head.day} in the database is not the one that was copied"
     if head.size > size:
         yield f"the log has {size} leaves; {head.day} was signed over {head.size}: its end was erased"
     elif roots.get(head.size) != head.root:
-        yield f"what stands in the database up to {head.day} does not come to the root that was kept"
+        yield f"what stands in the database up to {head.day} does not come to the root of the copied head"

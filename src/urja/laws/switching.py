@@ -1,8 +1,8 @@
-"""The laws of switching: nobody is cut who must not be, whoever is to be cut is cut, whoever has paid has light.
+"""The laws of switching: no forbidden disconnection, no missed disconnection, and reconnection after payment.
 
-Held against what the tables say, without believing the code that decided: hours, limits and notices are read anew
-from the policy's text, by plain arithmetic. Safety (the first eleven) looks at each command that was given; liveness
-(the last four) looks for commands that were not. docs/supply.md names each law and what would break it.
+They compare the tables with the rules, without trusting the code that decided: hours, limits and notices are read
+anew from the policy's text, by plain arithmetic. Safety (the first eleven) checks each command that was given;
+liveness (the last four) looks for commands that were not. docs/supply.md names each law and what would break it.
 """
 
 import tomllib
@@ -29,14 +29,14 @@ SLACK: Final = timedelta(minutes=2)
 
 _SHOWN: Final = 20
 _UNBOUND: Final = frozenset({"safety", "request", "ended"})
-"""Danger to life, the consumer's own request and the end of a supply wait for no hour and spare nobody."""
+"""Danger to life, the consumer's own request and the end of a supply: neither protection nor hours delay them."""
 _GROUNDS: Final = _UNBOUND | {"overload", "relay_test", "tamper", "vacant"}
-"""What a supply may be held off for beside credit."""
+"""What a supply may be held off for, beside credit."""
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def laws(connection: Connection, now: datetime, zone: str, slack: timedelta = SLACK) -> dict[str, bool]:
-    """Each law and whether it holds."""
+    """Return each law and whether it holds."""
     return {finding.law: finding.holds for finding in examine(connection, now, zone, slack)}
 
 
@@ -47,11 +47,11 @@ def examine(
     slack: timedelta = SLACK,
     outages: Downtimes = NO_DOWNTIME,
 ) -> list[Finding]:
-    """The laws with what contradicts them.
+    """Return the laws with their contradictions.
 
-    `connection` reads as a role that may read all; Django has to be set up on the same database. `slack` is
-    business time: at a speed of 600 a second on the wall is ten minutes. It counts from when all processes that switch
-    are there again, where one was down (`outages`).
+    `connection` reads with a role that may read all; Django must be configured on the same database. `slack` is
+    business time: at a speed of 600, one second of real time is ten minutes of it. Where a process was down
+    (`outages`), it counts from when all processes that switch are ready again.
     """
     books = _Books(connection, now, ZoneInfo(zone), slack, outages)
     checks: list[tuple[str, str, Callable[[_Books], Iterable[str]]]] = [
@@ -61,39 +61,55 @@ def examine(
             "no disconnection that hours bind is outside the window, or in protected hours or days",
             _hours,
         ),
-        ("cut_below_the_limit", "nobody is cut with credit at the limit or above", _below_the_limit),
+        (
+            "cut_below_the_limit",
+            "no supply is disconnected for credit at the limit or above",
+            _below_the_limit,
+        ),
         (
             "cut_after_no_credit",
-            "no cut is given over a credit, or carried out after a later one",
+            "no disconnection is ordered while a credit is pending, or carried out after a later one",
             _no_credit,
         ),
         (
             "cut_after_notices",
-            "each cut comes after its notices were served, by the policy's words and its lead",
+            "each disconnection for credit follows its notices, served as the policy says and with its lead",
             _noticed,
         ),
         (
             "cut_of_nobody_marked",
-            "nobody protected is disconnected but for danger, by request or at the end, and nobody is cut in a moratorium",
+            "no protected consumer is disconnected but for danger, by request or at the end, and none in a moratorium for credit",
             _marked,
         ),
-        ("cut_on_fresh_data", "each cut rests on readings that are young enough", _fresh),
-        ("cut_while_well", "nobody is cut while collection, payments or messages are ill", _well),
-        ("cut_in_turn", "cuts behind a transformer keep their number and their distance", _in_turn),
-        ("holds_are_kept", "no supply is brought back while something holds it off", _holds),
+        (
+            "cut_on_fresh_data",
+            "each disconnection for credit rests on readings that are recent enough",
+            _fresh,
+        ),
+        (
+            "cut_while_well",
+            "no supply is disconnected for credit while collection, payments or messages fail",
+            _well,
+        ),
+        ("cut_in_turn", "disconnections behind a transformer keep their number and their interval", _in_turn),
+        ("holds_are_kept", "no supply is reconnected while a hold is in force", _holds),
         (
             "governed_by_its_policy",
-            "each cut and standing is by the policy that governs the agreement",
+            "each disconnection and standing follows the policy that governs the agreement",
             _governed,
         ),
         ("everybody_is_told", "each account has one standing with a sentence", _told),
-        ("who_is_due_is_cut", "whoever is to be cut and can be reached is cut in the window", _cut_when_due),
+        (
+            "who_is_due_is_cut",
+            "each supply that is due and reachable is disconnected in the window",
+            _cut_when_due,
+        ),
         (
             "who_may_not_be_cut_is_not_kept_off",
-            "nobody protected stays disconnected, and nobody on provisional charges alone",
+            "no protected consumer stays disconnected, and none because of provisional charges alone",
             _kept_off,
         ),
-        ("who_paid_has_light", "whoever has paid and can be reached has light again", _light),
+        ("who_paid_has_light", "each consumer who has paid and is reachable is reconnected", _light),
     ]
     return [Finding(law, sentence, _some(check(books))) for law, sentence, check in checks]
 
@@ -120,7 +136,7 @@ class _Rules:
         return self.minor("credit", "cut_below") - self.minor("credit", "emergency")
 
     def forbidden(self, local: datetime) -> str:
-        """Why nobody is cut at a local instant; empty where one may be."""
+        """Return why disconnections are forbidden at a local instant; empty where they are allowed."""
         protected = self.document.get("protected", {})
         if _WEEKDAYS[local.weekday()] in protected.get("weekdays", []):
             return "on a protected weekday"
@@ -140,7 +156,7 @@ class _Rules:
         )
 
     def window(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-        """The stretch of a local day in which cuts are open, if the whole window is; none on a protected day."""
+        """Return the open window of a local day, if it has one; None on a protected day."""
         opens, closes = (
             datetime.combine(day, time.fromisoformat(self.document["cut"][name]), zone)
             for name in ("from", "to")
@@ -155,7 +171,7 @@ class _Rules:
 
 
 class _Books:
-    """What the laws read, each once."""
+    """The rows that the laws read, each once."""
 
     def __init__(
         self, connection: Connection, now: datetime, zone: ZoneInfo, slack: timedelta, outages: Downtimes
@@ -163,12 +179,12 @@ class _Books:
         self.connection, self.now, self.zone, self.slack = connection, now, zone, slack
         self.outages = outages
         self.long_ago = outages.last_due(now, slack)
-        """What was to be done at once then has been done by now."""
+        """What was due at this instant must have been done by now."""
         self.rules = {
             f"{row['code']} {row['version']}": _Rules(tomllib.loads(row["text"]))
             for row in self.rows("SELECT code, version, text FROM rulebook_policy_version")
         }
-        # Each disconnection with the reasons that held the supply off when it was given, as the set of holds tells them.
+        # Each disconnection with the holds in force when it was ordered.
         self.disconnections = self.rows(
             "SELECT c.*, w.policy, w.transformer, w.balance_minor, w.evidence AS ground, w.cause, "
             "array(SELECT h.reason::text FROM supply_hold h WHERE h.service_point_id = c.service_point_id "
@@ -178,7 +194,7 @@ class _Books:
         )
         self.cuts = [one for one in self.disconnections if one["cause"] == "credit"]
         self.bound = [one for one in self.disconnections if not _UNBOUND & set(one["held_for"])]
-        """Those that protected people and protected hours bind."""
+        """Those that protected consumers and protected hours limit."""
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
@@ -189,7 +205,7 @@ class _Books:
 
     @staticmethod
     def carried_out_at(cut: Row) -> datetime | None:
-        """When the meter obeyed; none where it is not known to have."""
+        """Return when the meter executed it; None where that is not known."""
         return (cut["acknowledged_at"] or cut["ended_at"]) if cut["state"] == "confirmed" else None
 
 
@@ -203,10 +219,10 @@ def _grounded(books: _Books) -> Iterator[str]:
         "WHERE c.kind = 'disconnect' AND w.command_id IS NULL AND NOT EXISTS (SELECT FROM commissioning_call k "
         "  WHERE k.relay_test AND k.commands->'switch_off' = to_jsonb(c.id)) ORDER BY c.id"
     ):
-        yield f"disconnection {row['id']} of device {row['device_id']} was given by nobody"
+        yield f"disconnection {row['id']} of device {row['device_id']} was given without a decision"
     for cut in books.disconnections:
         if cut["cause"] != "credit" and not _GROUNDS & set(cut["held_for"]):
-            yield f"{_name(cut)} was given while nothing held the supply off that may"
+            yield f"{_name(cut)} was given without a hold that allows it"
 
 
 def _hours(books: _Books) -> Iterator[str]:
@@ -217,7 +233,7 @@ def _hours(books: _Books) -> Iterator[str]:
             continue
         if why := rules.forbidden(books.local(cut["issued_at"])):
             yield f"{_name(cut)} was given {why}"
-        # The end of the command's life is the last instant at which it may begin.
+        # A command may begin until it expires: the last instant before that must be allowed as well.
         last = books.local(cut["expires_at"]) - timedelta.resolution
         if why := rules.forbidden(last):
             yield f"{_name(cut)} might have begun {why}"
@@ -235,7 +251,7 @@ def _below_the_limit(books: _Books) -> Iterator[str]:
         floor_minor = books.rules[cut["policy"]].floor_minor
         if cut["balance_minor"] >= floor_minor:
             yield f"{_name(cut)} was given at a balance of {cut['balance_minor']}, the limit is {floor_minor}"
-    # When the day is closed the bill itself says whether the balance was what it was taken for.
+    # Once the day is closed, its postings show whether the balance behind the decision was right.
     for cut in books.cuts:
         day = books.local(cut["issued_at"]).date()
         (row,) = books.rows(
@@ -264,7 +280,7 @@ def _no_credit(books: _Books) -> Iterator[str]:
         ):
             recorded, posted = credit["requested_at"], credit["posted_at"]
             if recorded < cut["issued_at"] and (posted is None or posted > cut["issued_at"]):
-                yield f"{_name(cut)} was given while credit {credit['id']} waited to be posted"
+                yield f"{_name(cut)} was given while credit {credit['id']} was pending"
             done_at = books.carried_out_at(cut)
             if done_at and cut["issued_at"] < recorded < done_at - books.slack:
                 yield f"{_name(cut)} was carried out after credit {credit['id']}"
@@ -277,7 +293,7 @@ def _noticed(books: _Books) -> Iterator[str]:
         spell = datetime.fromisoformat(cut["ground"]["below_cut_since"] or cut["issued_at"].isoformat())
         sent = books.rows(
             "SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s "
-            # A letter that was entered by mistake counts until that was said.
+            # A letter entered by mistake counts until it was corrected.
             "AND (channel <> 'letter' OR ended_at IS NULL OR ended_at >= %(issued)s) AND requested_at >= coalesce("
             "  (SELECT max(posted_at) FROM books_credit_request c WHERE c.account_id = %(account)s "
             "    AND c.kind NOT IN ('set-apart', 'deposit') "
@@ -289,7 +305,7 @@ def _noticed(books: _Books) -> Iterator[str]:
 
 
 def _not_served(rules: Mapping[str, Any], sent: list[Row], spell: datetime, by: datetime) -> Iterator[str]:
-    """What of the notices that a cut needs was not served by an instant, in the words of the policy's text."""
+    """Yield which required notices were not served by an instant, by the policy's text."""
     words = rules.get("served", {})
     posted = [row["sent_at"] for row in sent if row["channel"] == "letter" and row["sent_at"] >= spell]
     if "letter_days" in words and any(at + timedelta(days=words["letter_days"]) <= by for at in posted):
@@ -305,7 +321,9 @@ def _not_served(rules: Mapping[str, Any], sent: list[Row], spell: datetime, by: 
 
 
 def _times_served(words: Mapping[str, Any], of_kind: list[Row], by: datetime) -> int:
-    """How many of the notices of one kind were served by an instant: by a receipt, or all that were tried often enough."""
+    """Return how many notices of one kind were served by an instant: by a receipt, or all of them after enough
+    attempts.
+    """
     delivered = {n for n, row in enumerate(of_kind) if row["delivered_at"] and row["delivered_at"] <= by}
     tried = {
         n: row["sent_at"]
@@ -331,7 +349,7 @@ _AGREED = (
 
 
 def _marked(books: _Books) -> Iterator[str]:
-    """What the registry knew when a cut was given: protected people, bills instead of a balance, a conversion."""
+    """Check what was recorded when a disconnection was ordered: protection, payment by bills, a conversion."""
     for cut in books.bound:
         for row in books.rows(_PROTECTED, {"account": cut["account_id"], "issued": cut["issued_at"]}):
             yield f"{_name(cut)}, which is marked {row['kind']}"
@@ -365,9 +383,9 @@ def _well(books: _Books) -> Iterator[str]:
         for row in books.rows(
             "SELECT * FROM supply_health WHERE at <= %s ORDER BY at DESC, id DESC LIMIT 1", [cut["issued_at"]]
         ):
-            ill = [name for name in ("collection", "payments", "messaging") if not row[name]]
-            if ill:
-                yield f"{_name(cut)} while {', '.join(ill)} was ill"
+            failing = [name for name in ("collection", "payments", "messaging") if not row[name]]
+            if failing:
+                yield f"{_name(cut)} while {', '.join(failing)} failed"
 
 
 def _in_turn(books: _Books) -> Iterator[str]:
@@ -393,7 +411,7 @@ def _holds(books: _Books) -> Iterator[str]:
         "JOIN supply_hold h ON h.service_point_id = c.service_point_id "
         "WHERE c.kind = 'connect' AND h.placed_at < c.issued_at "
         "AND (h.released_at IS NULL OR h.released_at > c.issued_at) "
-        # What protection binds holds nobody off who is protected.
+        # A hold that respects protection keeps no protected consumer disconnected.
         "AND (h.reason = ANY(%(unbound)s) OR NOT EXISTS ("
         "  SELECT FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "
         "  WHERE g.service_point_id = c.service_point_id AND g.valid_from <= c.issued_at "
@@ -401,7 +419,7 @@ def _holds(books: _Books) -> Iterator[str]:
         "  AND coalesce(p.valid_to, 'infinity') > c.issued_at)) ORDER BY c.id",
         {"unbound": sorted(_UNBOUND)},
     ):
-        yield f"connection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
+        yield f"reconnection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
 
 
 def _governed(books: _Books) -> Iterator[str]:
@@ -419,7 +437,7 @@ def _told(books: _Books) -> Iterator[str]:
         {"now": books.long_ago},
     ):
         if row["reason"] is None:
-            yield f"account {row['account_id']} stands nowhere"
+            yield f"account {row['account_id']} has no standing"
             continue
         reason = Reason.from_json(row["reason"])
         try:
@@ -432,10 +450,10 @@ def _told(books: _Books) -> Iterator[str]:
 
 
 def _cut_when_due(books: _Books) -> Iterator[str]:
-    """Each cut ends, and was tried; and nobody whom plain rules name was passed over in the last whole window."""
+    """Check that each disconnection ended and was tried, and that no due supply was passed over in the last window."""
     for cut in books.cuts:
         if cut["ended_at"] is None and cut["expires_at"] < books.long_ago:
-            # The head end is given time to tell of what it began; this is not judged here but by dispatch.
+            # The head end has time to report a command that it began; dispatch judges that, not this law.
             if cut["state"] == "queued":
                 yield f"{_name(cut)} expired and has no end"
         elif (
@@ -448,7 +466,7 @@ def _cut_when_due(books: _Books) -> Iterator[str]:
         "SELECT account_id, planned_to_at FROM supply_state WHERE standing = 'to_be_cut' AND planned_to_at < %s",
         [books.long_ago],
     ):
-        yield f"account {row['account_id']} was to be cut by {row['planned_to_at']} and was not looked at again"
+        yield f"account {row['account_id']} was to be disconnected by {row['planned_to_at']} and was not decided again"
     for code, rules in _current(books).items():
         window = _last_window(books, rules)
         if window is not None:
@@ -456,7 +474,7 @@ def _cut_when_due(books: _Books) -> Iterator[str]:
 
 
 def _current(books: _Books) -> dict[str, _Rules]:
-    """The version in force of each policy, by code."""
+    """Return the version in force of each policy, by code."""
     rows = books.rows(
         "SELECT DISTINCT ON (code) code, version FROM rulebook_policy_version WHERE valid_from <= %s "
         "ORDER BY code, valid_from DESC, id DESC",
@@ -466,7 +484,7 @@ def _current(books: _Books) -> dict[str, _Rules]:
 
 
 def _last_window(books: _Books, rules: _Rules) -> tuple[datetime, datetime] | None:
-    """The last window that is over, within eight days, in which the processes ran long enough to cut."""
+    """Return the last finished window within eight days in which the processes ran long enough to disconnect."""
     today = books.local(books.now).date()
     for n in range(8):
         window = rules.window(today - timedelta(days=n), books.zone)
@@ -495,13 +513,13 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
     AND NOT EXISTS (SELECT FROM people_protection q WHERE q.person_id = g.customer_id
         AND q.valid_from < %(closes)s AND coalesce(q.valid_to, 'infinity') > %(opens)s)
     AND (m.converted_at IS NULL OR m.converted_at + make_interval(days => %(conversion)s) <= %(opens)s)
-    -- What was posted by the opening already leaves less than the limit; what was used since only takes more away.
+    -- Below the limit by what was posted before the opening; consumption since then only lowers the balance.
     AND (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e WHERE e.bucket = (g.account_id >> 40)::smallint
         AND e.account_id = g.account_id AND e.posted_at <= %(opens)s) < %(floor)s
     AND (k.closed_at IS NULL OR k.closed_at <= %(opens)s OR NOT k.provisional)
     AND NOT coalesce(k.provisional, false)
     AND r.estimated_wh = 0 AND r.watermark_at >= %(closes)s - make_interval(hours => %(age)s)
-    -- In no time to pay: below for longer than any of them.
+    -- Not in a time to pay: below the limit for longer than any of them.
     AND NOT EXISTS (SELECT FROM supply_decision l WHERE l.account_id = g.account_id
         AND l.decided_at > %(opens)s - make_interval(days => %(grace)s)
         AND l.standing IN ('fine', 'grace', 'protected', 'suspended') AND l.reason->>'key' NOT LIKE 'protected%%'
@@ -510,7 +528,7 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         AND (c.posted_at IS NULL OR c.posted_at > %(opens)s - make_interval(days => %(grace)s)))
     AND NOT EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = p.id AND h.placed_at < %(closes)s
         AND (h.released_at IS NULL OR h.released_at > %(opens)s) AND h.reason <> 'credit')
-    -- Cut before, or told to be in this window.
+    -- Disconnected before, or ordered to be in this window.
     AND NOT EXISTS (SELECT FROM commands_command c WHERE c.device_id = d.device_id AND c.kind = 'disconnect'
         AND c.issued_at < %(closes)s AND (c.issued_at >= %(opens)s OR (c.state = 'confirmed' AND NOT EXISTS (
             SELECT FROM commands_command l WHERE l.device_id = d.device_id AND l.kind = 'connect'
@@ -566,7 +584,7 @@ def _passed_over(books: _Books, code: str, rules: _Rules, window: tuple[datetime
             if one["transformer"] == row["transformer"] and opens <= one["issued_at"] < closes
         }
         if len(cut) < room:
-            yield f"account {row['account_id']} was to be cut between {opens} and {closes}, and was not"
+            yield f"account {row['account_id']} was to be disconnected between {opens} and {closes}, and was not"
 
 
 _OFF = """
@@ -584,7 +602,7 @@ WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC
 
 
 def _kept_off(books: _Books) -> Iterator[str]:
-    """Off by a confirmed disconnection, with a right to light for longer than a step takes, and no connect given."""
+    """Check supplies that stay disconnected although the consumer has a right to be reconnected."""
     from urja.apps.billing.balances import fresh_balances
     from urja.apps.contracts import queries as contracts
 
@@ -598,17 +616,17 @@ def _kept_off(books: _Books) -> Iterator[str]:
     balances = fresh_balances(agreements, books.now) if provisional else {}
     for row in off:
         if row["protected_at"] and max(row["protected_at"], row["ended_at"]) < books.long_ago:
-            yield f"account {row['account_id']} is protected since {row['protected_at']} and stays off"
+            yield f"account {row['account_id']} is protected since {row['protected_at']} and stays disconnected"
     for row in provisional:
         found = balances[row["account_id"]]
         at_least_minor = books.rules[row["policy"]].minor("reconnect", "at_least")
         without_minor = found.balance_minor + found.provisional_minor
         if without_minor >= at_least_minor and max(row["provisional_at"], row["ended_at"]) < books.long_ago:
-            yield f"account {row['account_id']} has {without_minor} without what is provisional and stays off"
+            yield f"account {row['account_id']} has {without_minor} without provisional charges and stays disconnected"
 
 
 def _light(books: _Books) -> Iterator[str]:
-    """Dark for credit alone, with enough on the account for a while: a connect was given, and tried."""
+    """Check supplies disconnected for credit alone with enough on the account: a reconnection was ordered and tried."""
     from urja.apps.billing.balances import fresh_balances
     from urja.apps.contracts import queries as contracts
 
@@ -631,8 +649,8 @@ def _light(books: _Books) -> Iterator[str]:
             continue
         enough = found.balance_minor >= books.rules[row["policy"]].minor("reconnect", "at_least")
         if enough and max(row["credited_at"], row["ended_at"]) < books.long_ago:
-            yield f"account {account_id} has {found.balance_minor} since {row['credited_at']} and no light was ordered"
+            yield f"account {account_id} has {found.balance_minor} since {row['credited_at']} and no reconnection was ordered"
     for row in rows:
         unsent = row["kind"] == "connect" and row["state"] == "expired" and row["sent_at"] is None
         if unsent and books.outages.leave_time(row["issued_at"], row["expires_at"], books.slack):
-            yield f"the connection of account {row['account_id']} expired and was never sent"
+            yield f"the reconnection of account {row['account_id']} expired and was never sent"

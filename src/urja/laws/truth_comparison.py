@@ -1,7 +1,7 @@
-"""The meters' truth files against Urja's books: what was drawn, what is stored, what is listed as missing.
+"""The meters' truth files compared with Urja's tables: what was drawn, what is stored, what is listed as missing.
 
-The truth file is written by the simulated supply alone. Nothing here asks the code that stored or accrued a
-reading: the books are read as rows.
+The truth file is written by the simulated supply alone. None of the code that stored or accrued a reading is used
+here: the tables are read as rows.
 """
 
 from collections import defaultdict
@@ -20,20 +20,20 @@ from urja.meter.truth import TruthRecord
 class TrueEnergy:
     """What one meter's household drew, at the meter's resolution of 1 Wh, in intervals closed by `horizon`.
 
-    `blocks` has the increments by interval start: several where the clock was set back over a start.
-    `registers` has the advance since installation at each closing instant, by the meter's own stamp; `dark` those
-    instants before which there was no power for a whole interval: a meter may have no row of them.
+    `blocks` has the increments by interval start: several where the clock was set back over a start. `registers` has
+    the advance since installation at each closing instant, by the meter's own stamp; `without_power` those instants before
+    which there was no power for a whole interval: a meter may have no row of them.
     """
 
     blocks: dict[int, list[int]]
     registers: dict[int, int]
-    dark: set[int]
+    without_power: set[int]
     lengths: dict[int, int] = field(default_factory=dict)
-    """Of intervals, in seconds, by their start."""
+    """Lengths of the intervals, in seconds, by their start."""
 
     @classmethod
     def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "TrueEnergy"]:
-        """By serial number; a record that a restarted fleet has written again counts once."""
+        """Return the truth by serial; a record that a restarted fleet has written again counts once."""
         drawn: dict[str, TrueEnergy] = defaultdict(lambda: cls(defaultdict(list), {}, set()))
         for record in dict.fromkeys(records):
             if record.end_s <= horizon.timestamp():
@@ -41,18 +41,19 @@ class TrueEnergy:
                 drawn[record.serial].lengths[record.start_s] = record.end_s - record.start_s
                 drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
                 if not record.powered:
-                    drawn[record.serial].dark.add(record.end_s)
+                    drawn[record.serial].without_power.add(record.end_s)
         return dict(drawn)
 
     def energy_wh(self, zone: ZoneInfo, book: "StoredReadings") -> int:
-        """The register's advance to the last instant at which it was read, then the blocks since: what is billed from.
+        """Return the energy to bill, in Wh: the register's advance to its last read, then the blocks since.
 
-        That is a local midnight, or when somebody read it: then between two closing instants the read is believed as
-        far as it lies between them. Of a meter that was taken away all of the advance; in its box it draws nothing.
+        That read is at a local midnight, or taken by a person; the latter is between two closing instants and
+        accepted as far as it lies between their registers. Of a removed meter it is the whole advance; in stock it
+        draws nothing.
         """
-        if book.taken_s is not None:
+        if book.removed_s is not None:
             return max(self.registers.values(), default=0)
-        midnights = [at for at in self.registers if is_midnight(at, zone) and at >= book.hung_s]
+        midnights = [at for at in self.registers if is_midnight(at, zone) and at >= book.installed_s]
         last = max([*midnights, *book.reads], default=0)
         since = sum(sum(values) for start, values in self.blocks.items() if start >= last)
         return self._advance(last, book) + since
@@ -66,39 +67,39 @@ class TrueEnergy:
 
 
 def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
-    """Whether a Unix time is 00:00 on the clocks of a zone."""
+    """Return whether a Unix time is 00:00 on the clocks of a zone."""
     local = datetime.fromtimestamp(stamp, zone)
     return (local.hour, local.minute, local.second) == (0, 0, 0)
 
 
 @dataclass(slots=True)
 class StoredReadings:
-    """What Urja's tables hold of one meter, up to the horizon: rows as they are, current versions only."""
+    """What Urja's tables have of one meter up to the horizon: rows as they are, current versions only."""
 
     blocks: dict[int, int]
     missing: set[int]
     midnights: dict[int, int]
     reads: dict[int, int] = field(default_factory=dict)
-    """Registers that somebody read at the meter, by the instant."""
+    """Registers that a person read at the meter, by the instant."""
     installed_wh: int = 0
-    hung_s: int = 0
-    taken_s: int | None = None
-    """When it was taken away; none while it hangs."""
-    taken_wh: int = 0
+    installed_s: int = 0
+    removed_s: int | None = None
+    """When it was removed; None while it is installed."""
+    removed_wh: int = 0
     """Its last register, as read or estimated then."""
     asked_to: int = 0
-    """Up to here the books do not list a midnight's register as missing."""
+    """Up to here the tables do not list a midnight's register as missing."""
     billed: bool = True
-    """Whether somebody pays for it; a transformer's meter measures what others pay for."""
+    """Whether an agreement pays for it; a transformer's meter measures what others pay for."""
 
-    def hung(self, start: int, end: int) -> bool:
-        """Whether it hung on its wall for all of an interval."""
-        return self.hung_s <= start and (self.taken_s is None or end <= self.taken_s)
+    def was_installed(self, start: int, end: int) -> bool:
+        """Return whether it was installed for all of an interval."""
+        return self.installed_s <= start and (self.removed_s is None or end <= self.removed_s)
 
     def energy_wh(self) -> int:
-        """The same sum as `Drawn.energy_wh`, from the books."""
-        if self.taken_s is not None:
-            return self.taken_wh - self.installed_wh
+        """Return the same sum as `TrueEnergy.energy_wh`, from the tables."""
+        if self.removed_s is not None:
+            return self.removed_wh - self.installed_wh
         anchors = {**self.reads, **self.midnights}
         last = max(anchors, default=0)
         since = sum(value for start, value in self.blocks.items() if start >= last)
@@ -132,14 +133,14 @@ _INSTALLATION = 5
 
 
 def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, StoredReadings]:
-    """What is stored and what is listed as missing of each meter, by serial number."""
+    """Return what is stored and what is listed as missing of each meter, by serial number."""
     devices = connection.execute(_DEVICES).fetchall()
     serials = {device: serial for device, serial, *_ in devices}
     books = {
-        serial: StoredReadings({}, set(), {}, hung_s=hung_s, taken_s=taken_s, billed=billed)
-        for _, serial, billed, hung_s, taken_s in devices
+        serial: StoredReadings({}, set(), {}, installed_s=installed_s, removed_s=removed_s, billed=billed)
+        for _, serial, billed, installed_s, removed_s in devices
     }
-    # Rows of a meter that never hung anywhere, by a registry that was put right since, are nobody's.
+    # A meter whose installation was corrected away since may have rows; they belong to no service point.
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
         if device in serials:
             books[serials[device]].blocks[start] = wh
@@ -151,10 +152,10 @@ def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> d
             continue
         book = books[serials[device]]
         (book.reads if kind == _INSTALLATION else book.midnights)[at] = wh
-        if at == book.hung_s:
+        if at == book.installed_s:
             book.installed_wh = wh
-        if at == book.taken_s:
-            book.taken_wh = wh
+        if at == book.removed_s:
+            book.removed_wh = wh
     for device, asked_to in connection.execute(_ASKED):
         books[serials[device]].asked_to = asked_to
     return books
@@ -162,26 +163,28 @@ def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> d
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Truth beside books, for the fleet; energies are those of the meters that somebody pays for."""
+    """Truth and tables of the fleet; energies are those of the meters that an agreement pays for."""
 
     drawn_wh: int
     stored_wh: int
     missing: int
-    """Intervals and midnights that the books themselves list as missing."""
+    """Intervals and midnights that the tables themselves list as missing."""
     faults: tuple[str, ...]
-    """Every interval or register in which books and truth differ, in words."""
+    """Every interval or register in which tables and truth differ, as a sentence."""
 
 
 def compare(drawn: dict[str, TrueEnergy], books: dict[str, StoredReadings], zone: ZoneInfo) -> Comparison:
-    """Interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
+    """Compare interval by interval, to the Wh. A block that is neither stored nor listed as missing is a fault."""
     faults: list[str] = []
-    # What a meter that was taken away has not sent will not come; its registers have said it.
-    missing = sum(len(book.missing) for book in books.values() if book.taken_s is None)
+    # A removed meter sends nothing any more; its registers have the energy.
+    missing = sum(len(book.missing) for book in books.values() if book.removed_s is None)
     for serial, truth in drawn.items():
         book = books.get(serial)
         if book is None:
-            # One that lies in its box draws nothing, and hangs nowhere.
-            faults += [f"{serial}: not in the registry"] if any(truth.registers.values()) else []
+            # A meter in stock draws nothing and is not installed.
+            faults += (
+                [f"{serial}: not installed at any service point"] if any(truth.registers.values()) else []
+            )
             continue
         faults += _block_faults(serial, truth, book)
         faults += _register_faults(serial, truth, book)
@@ -206,8 +209,8 @@ def compare(drawn: dict[str, TrueEnergy], books: dict[str, StoredReadings], zone
 def _block_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Iterable[str]:
     for start, values in sorted(truth.blocks.items()):
         at = datetime.fromtimestamp(start, UTC)
-        if not book.hung(start, start + truth.lengths[start]):
-            # Somebody took the meter away or hung it up meanwhile: the registers of that instant speak.
+        if not book.was_installed(start, start + truth.lengths[start]):
+            # The meter was removed or installed inside this interval: its registers at that instant count instead.
             continue
         if start in book.blocks:
             if book.blocks[start] not in values:
@@ -216,7 +219,7 @@ def _block_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Itera
             yield f"{serial} {at}: drew {values} Wh, neither stored nor listed as missing"
     for start in sorted(book.blocks.keys() - truth.blocks.keys()):
         if book.blocks[start]:
-            yield f"{serial} {datetime.fromtimestamp(start, UTC)}: {book.blocks[start]} Wh that nobody drew"
+            yield f"{serial} {datetime.fromtimestamp(start, UTC)}: {book.blocks[start]} Wh that were not drawn"
 
 
 def _register_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Iterable[str]:
@@ -228,16 +231,16 @@ def _register_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> It
 
 
 def _unread(truth: TrueEnergy, book: StoredReadings, zone: ZoneInfo) -> list[int]:
-    """Midnights that the meter has lived through with power and whose register the books do not have."""
+    """Return midnights that the meter passed with power and whose register the tables do not have."""
     return sorted(
         stamp
-        for stamp in truth.registers.keys() - truth.dark - book.midnights.keys()
-        if is_midnight(stamp, zone) and book.hung(stamp, stamp)
+        for stamp in truth.registers.keys() - truth.without_power - book.midnights.keys()
+        if is_midnight(stamp, zone) and book.was_installed(stamp, stamp)
     )
 
 
 def midnights_between(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Local midnights in (start, end]."""
+    """Return the local midnights in (start, end]."""
     day = start.astimezone(zone).date() + timedelta(days=1)
     found = []
     while (midnight := datetime(day.year, day.month, day.day, tzinfo=zone)) <= end:

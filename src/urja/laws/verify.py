@@ -1,6 +1,6 @@
-"""`urja verify`: prove that the books add up, without believing the code that wrote them.
+"""`urja verify`: prove that the ledger adds up, without trusting the code that wrote it.
 
-Balances, sums and chains are computed from the entries by plain SQL; charges by a second rater that shares nothing
+Balances, sums and chains are calculated from the entries by plain SQL; charges by a second rater that shares nothing
 with the first. docs/money.md names each law and what would break it.
 """
 
@@ -28,7 +28,7 @@ type Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A law with what contradicts it; none where it holds."""
+    """A law with its contradictions; none where it holds."""
 
     law: str
     sentence: str
@@ -40,22 +40,22 @@ class Finding:
 
 
 def proven_to(connection: Connection) -> int:
-    """The last head up to which a daily run has proven everything."""
+    """Return the number of the last head up to which a daily run has proven everything."""
     row = connection.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws").fetchone()
     return row[0] if row else 0
 
 
 _SHOWN = 20
-"""So many contradictions of a law are collected: one would be enough."""
+"""At most so many contradictions of a law are collected: one is enough to fail it."""
 
 
 def laws(connection: Connection, now: datetime | None = None, zone: str | None = None) -> dict[str, bool]:
-    """Each law of the books and whether it holds.
+    """Return each law of the ledger and whether it holds.
 
-    With `zone`, the utility's, arrears and accruals are looked at and rated energy is held to the register.
-    `connection` reads as a role that may read all (the owner, the pipeline). With `now`, and Django set up on the
-    pipeline's database, the stage is also run twice in a transaction that is rolled back: the second run must find
-    nothing to post.
+    With `zone`, the utility's, arrears and accruals are checked and rated energy is compared with the registers.
+    `connection` reads with a role that may read all (the owner, the pipeline). With `now`, and Django configured on
+    the pipeline's database, the stage `post` also runs twice in a transaction that is rolled back: the second run
+    must post nothing.
     """
     return {finding.law: finding.holds for finding in examine(connection, now, zone)}
 
@@ -69,11 +69,11 @@ def examine(
     proven: int = 0,
     kept: Sequence[SignedHead] = (),
 ) -> list[Finding]:
-    """The laws with what contradicts them.
+    """Return the laws with their contradictions.
 
-    `expected` is what the source makes of the catalogue; without it the catalogue is not looked at. `proven` is the
-    number of the head up to which an earlier run has proven entries and reads: what came since is gone through, and
-    sums are taken over all. `kept` are heads of the log that were copied elsewhere.
+    `expected` is the catalogue that the source produces; without it the catalogue is not checked. `proven` is the
+    number of the head up to which an earlier run has proven entries and reads: only what came since is checked row by
+    row, and sums are taken over all. `kept` are copies of heads from outside the database.
     """
     covered = root_law.covered(connection, proven)
     buckets = [
@@ -125,7 +125,7 @@ def examine(
         checks += [
             (
                 "arrears",
-                "each recharge, each instalment and what is left at the end has paid of arrears what it should",
+                "each recharge, each instalment and the final balance have paid arrears as they should",
                 arrears_law.examine(connection, zone),
             ),
             ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
@@ -159,7 +159,7 @@ def _by_bucket(
     connection: Connection,
     buckets: list[tuple[int, int]],
 ) -> Iterator[str]:
-    """Bucket by bucket, so that memory holds one at a time."""
+    """Yield a law's contradictions bucket by bucket, so that only one bucket is in memory at a time."""
     for bucket, proven in buckets:
         yield from law(connection, bucket, proven)
 
@@ -286,7 +286,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
 
 @dataclass(frozen=True, slots=True)
 class _RatedPeriod:
-    """What a period was rated from, gathered from the tables without the first rater's help."""
+    """The inputs of a rated period, collected from the tables without the first rater's code."""
 
     agreement_id: int
     start: date
@@ -295,12 +295,12 @@ class _RatedPeriod:
     through: date
     uses: list[tuple[date, date, int]]
     terms: list[tuple[date, list[str], int]]
-    """From which day on which texts of a tariff, and which sanctioned load in W."""
+    """First day, texts of the tariff's versions, and sanctioned load in W, of each change."""
     by_day_from: date
 
 
 def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[_RatedPeriod]:
-    """Of a bucket: all, or where a part of it is proven those of agreements that were charged since."""
+    """Yield the rated periods of a bucket: all, or where a part is proven, those of agreements charged since."""
     texts: dict[str, list[tuple[str, str]]] = {}
     for code, version, sha256, text in connection.execute(
         "SELECT code, version, sha256, text FROM rulebook_tariff_version ORDER BY valid_from, id"
@@ -329,14 +329,14 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
 
 
 def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
-    """What stands in `billing_rated.versions`: since when which tariff and load hold, with the names of its versions."""
+    """Yield the terms in `billing_rated.versions`: first day, tariff code, load in W, and the names of its versions."""
     for each in rated.removeprefix(_by_day(rated)).split("; "):
         since, code, load_w, *named = each.split(" ")
         yield date.fromisoformat(since), code, int(load_w), named
 
 
 def _by_day(rated: str) -> str:
-    """What stands before the terms where charges by day begin later than the billed days."""
+    """Return the prefix for charges by day that begin later than the billed days; empty where there is none."""
     return rated[: rated.index("; ") + 2] if rated.startswith("by day from ") else ""
 
 
@@ -346,10 +346,10 @@ def _by_day_from(rated: str, first: date) -> date:
 
 
 def _terms(connection: Connection, zone: str) -> Iterator[str]:
-    """The terms that periods were rated on are the registry's, but for what it has learnt since the last close.
+    """Yield periods whose terms differ from the agreement's, except for what was recorded after the last close.
 
-    And of two agreements that share a day the first is charged by it; and periods of an agreement that has a calendar
-    of its own begin by it, and none is longer than a month or reaches into the next one.
+    Of two agreements that share a day, the first is charged for it. Periods of an agreement with its own billing day
+    begin on it, and none is longer than a month or overlaps the next.
     """
     yield from _calendars(connection)
     rows = connection.execute(
@@ -409,10 +409,11 @@ def _calendars(connection: Connection) -> Iterator[str]:
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:
-    """Of periods whose last close had its midnight read: the registers' own advance, as known at that close.
+    """Yield periods whose rated energy differs from the registers' advance as known at their last close.
 
-    Where meters were exchanged or ratios changed it is the sum of what each has counted, if it was read at both ends
-    of its time; times its ratio, rounded down at both ends.
+    Only periods with a read at their midnight are compared. Where meters were exchanged or ratios changed, the
+    advance is the sum of what each meter counted, if it was read at both ends of its time, times its ratio, rounded
+    down at both ends.
     """
     rows = connection.execute(
         "WITH closed AS ("
@@ -481,7 +482,7 @@ ORDER BY 1
 
 
 def _requests(connection: Connection, broken: LiteralString, what: str) -> Iterator[str]:
-    """Requests whose entries are not what their mark says."""
+    """Yield requests whose entries contradict whether they are marked as posted."""
     for request, amount, marked, count, total in connection.execute(broken):
         state = "posted" if marked else "waiting"
         yield f"{what} {request} of {amount} is {state}; {count} entries of it come to {total}"
@@ -501,7 +502,9 @@ def _second_run(now: datetime) -> Iterator[str]:
 
 
 def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str, tuple[str, ...]]]:
-    """The laws as the pipeline asks them each day: of one state of the books, and without posting anything."""
+    """Return the laws as the pipeline checks them each day: on one snapshot of the database, and without posting
+    anything.
+    """
 
     def ask(proven: int) -> dict[str, tuple[str, ...]]:
         with psycopg.connect(conninfo) as connection:

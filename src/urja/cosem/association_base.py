@@ -152,6 +152,7 @@ class Association:
         self._own_challenge = b""
         self._peer_challenge = b""
         self._blocks = Reassembler(config.limits)
+        # A server follows the form of the last request (see `ServerAssociation._unprotect_service`).
         self._general = config.general_protection
         self._dedicated_keys: SuiteKeys | None = None
         self._dedicated_counter = -1
@@ -217,6 +218,8 @@ class Association:
         """Return the plain APDU in what was received; None while a block transfer is incomplete."""
         apdu = decode_apdu(raw, limits=self.config.limits)
         if isinstance(apdu, GeneralBlockTransfer):
+            # Blocks are joined before anything is opened: the sender ciphers the whole APDU and cuts it
+            # afterwards.
             whole = self._blocks.push(apdu)
             if whole is None:
                 return None

@@ -198,6 +198,8 @@ class ClientAssociation(Association):
 
     def receive(self, raw: bytes) -> list[ClientEvent]:
         """Process one APDU of the server and return its events; raises PeerError (see the class)."""
+        # Before decoding, which advances the counter: the proof inside may have a lower one than the APDU
+        # around it.
         floor = self.peer_counter
         plain = self._decode(raw)
         if plain is None:
@@ -220,6 +222,8 @@ class ClientAssociation(Association):
         return InitiateRequest(self.config.conformance, self.config.max_pdu)
 
     def _on_aare(self, aare: Aare) -> list[ClientEvent]:
+        # Checked before the answer changes anything: an AARE that no AARQ asked for must not replace the
+        # peer's title.
         self._require(Input.ACCEPTED, ours=False)
         if aare.result != AssociationResult.ACCEPTED:
             self._reject(aare)

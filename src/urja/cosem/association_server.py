@@ -117,6 +117,8 @@ class ServerAssociation(Association):
 
     def receive(self, raw: bytes) -> list[ServerEvent]:
         """Process one APDU of the client and return its events."""
+        # Before decoding, which advances the counter: the proof inside may have a lower one than the APDU
+        # around it.
         floor = self.peer_counter
         try:
             plain = self._decode(raw)

@@ -252,6 +252,7 @@ class CaptureReader:
         if needed is not None:
             opened.missing = needed
             return None
+        # Without protection no key is used: zeros fill its place.
         keys = SuiteKeys(key or bytes(security.KEY_LENGTH), self._keys.gak)
         fault: CosemError | None = None
         # Without any title the protection is one that is refused in any case, with an error that names it.
@@ -372,6 +373,7 @@ def _raw(capture: bytes, start: int) -> tuple[Packet, int]:
         try:
             decode_apdu(rest)
         except DecodeError as error:
+            # Where bytes follow a whole APDU, the decoder's error is at the first of them.
             head = rest[: error.offset or 0]
             if _reads(head):
                 return Packet("raw", head, start), start + len(head)

@@ -474,6 +474,7 @@ class ServerLink:
     def receive(self, frame: HdlcFrame, now_s: float) -> list[LinkEvent]:
         """Process a frame that is addressed to this server, from this link's client; returns the events."""
         events: list[LinkEvent] = []
+        # A server has no timer: its end is noticed with the next frame, before that frame is judged.
         if self._numbered is not None and now_s - self._heard_at_s > self._inactivity_s:
             events.append(self._end(EndReason.NO_ANSWER, f"nothing was heard for {self._inactivity_s:g} s"))
         self._heard_at_s = now_s
@@ -524,6 +525,8 @@ class ServerLink:
         except DecodeError as error:
             self._answer(frame, Kind.DISCONNECTED_MODE)
             return [self._end(EndReason.REFUSED, str(error))] if self._numbered is not None else []
+        # A client that lost its side of the link begins again with SNRM: the old link, and what was queued on
+        # it, is over.
         ended = [] if self._numbered is None else [self._end()]
         self._numbered = _Numbered(parameters, LLC_RESPONSE, self._limits)
         self._answer(frame, Kind.UNNUMBERED_ACKNOWLEDGE, parameters.encode())

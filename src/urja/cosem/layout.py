@@ -472,6 +472,8 @@ class LayoutSet:
     def _layout_of(self, notification: DataNotification) -> Layout:
         body = notification.body
         elements = body.value if body.tag is Tag.STRUCTURE else ()
+        # Searched anywhere in the structure: a meter may report an object list in which the push OBIS is not
+        # second.
         sent = [element.value for element in elements if element.tag is Tag.OCTET_STRING]
         for layout in self.layouts:
             if layout.constants["push_obis"] in sent:

@@ -179,6 +179,7 @@ class PushMeters:
         row = self._row_of.pop(title)
         if row is not None:
             self._encrypt[row] = None
+            # The authentication key is among these bytes: it is overwritten, as the row is not used again.
             self._header[row] = bytes(_HEADER.itemsize)
             self._unauthenticated.pop(row, None)
 
@@ -485,6 +486,7 @@ class _BatchOpening:
         if verdict is not Verdict.FRESH:
             _reject_replay(self._batch, index, push.counter, verdict, window.highest, start)
             return
+        # Counter mode: encrypting the ciphertext gives the plaintext; the tag that GCM appends is cut off.
         (encrypt,), _ = self._meters.ciphers(row)
         nonce = push.system_title + push.counter.to_bytes(_COUNTER_LENGTH)
         plaintext = encrypt(nonce, push.ciphertext, None)[:-_GCM_TAG_LENGTH]
@@ -594,6 +596,7 @@ def _decode(batch: PushBatch, layouts: LayoutSet, opened: Sequence[_Opened]) -> 
     for rows, decoded in decoded_pushes.parts:
         batch.groups.append(PushGroup(decoded.layout, index[rows], refs[rows], decoded))
     for row, error in decoded_pushes.errors.items():
+        # Its counter is not accepted, so that the same bytes can be replayed when a layout for them is known.
         batch.rollback([int(index[row])])
         batch.reject(int(index[row]), Reason.UNDECODABLE, error)
 

@@ -131,6 +131,8 @@ class ReplayWindow:
         window = cls()
         if not encoded:
             return window
+        # Bit 0 is the highest counter itself, which was accepted: a window without it was never written by
+        # `to_bytes`.
         if len(encoded) != _ENCODED or not encoded[-1] & 1:
             raise LocalError(
                 f"a replay window is 12 bytes with its lowest bit set, or none; these are {encoded.hex()}"

@@ -130,6 +130,7 @@ def seal(
     `system_title` is the sender's, 8 bytes. Raises LocalError for a control that is not supported, for keys
     of another length than its suite has, and where an authentication key is needed and not given.
     """
+    # A control of the own side is the caller's mistake (LocalError), one of the peer's a DecodeError.
     _require_suite(control, keys, LocalError)
     vector = nonce(system_title, invocation_counter)
     gcm = cipher(keys.guek)

@@ -67,6 +67,7 @@ class TitleIndex:
             at[left] = at[left] + 1 & len(self._rows) - 1
             rows[left] = self._rows[at[left]]
             left = left[(self._titles[at[left]] != titles[left]) & (rows[left] != _EMPTY)]
+        # A discarded title is as unknown as one that was never there.
         return np.maximum(rows, _EMPTY, out=rows)
 
     def _place(self, title: bytes, number: int) -> None:
@@ -74,6 +75,8 @@ class TitleIndex:
         at = (value * self._factor & _MASK) >> (64 - self._bits)
         while self._rows[at] != _EMPTY and self._titles[at] != value:
             at = at + 1 & len(self._rows) - 1
+        # A discarded slot stays in use until the table grows: freeing it would end the search for titles
+        # placed behind it.
         self._used += self._rows[at] == _EMPTY
         self._titles[at] = value
         self._rows[at] = number

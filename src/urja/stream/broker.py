@@ -90,6 +90,7 @@ class Broker(Buckets, QuarantineStore):
         durable = durable or default
         with as_stream_errors():
             try:
+                # A pull from a missing durable looks like a broker that is not ready yet: it is reported here.
                 await self.jetstream.consumer_info(stream, durable)
             except nats.js.errors.NotFoundError as error:
                 raise BrokerRefusedError(f"stream {stream} has no consumer {durable!r}") from error

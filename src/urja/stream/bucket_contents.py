@@ -36,6 +36,7 @@ class BucketContents(msgspec.Struct, frozen=True, kw_only=True):
 
 def part_of(key: str) -> int:
     """Return the part that a key belongs to."""
+    # Head ends and pipeline must agree, across versions too: Python's `hash` differs from process to process.
     return zlib.crc32(key.encode()) % PARTS
 
 

@@ -110,5 +110,6 @@ def _in_todays_layout(records: Records, dtype: np.dtype[np.void]) -> Records:
     widened = np.empty(len(records), dtype)
     for name in dtype.names or ():
         widened[name] = records[name] if name in names else NULL
+    # As read-only as the message's own memory, so that no reader depends on the version.
     widened.flags.writeable = False
     return widened

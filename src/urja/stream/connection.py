@@ -183,6 +183,8 @@ class Connection:
         if denied is None:
             log.warning("broker connection failed", error=str(error) or type(error).__name__)
             return
+        # The broker reports a refused subject on the connection, not to the request: without this the request
+        # would wait for its time-out, and look like a broker that is away.
         log.error("broker refuses a subject", user=self._user, subject=denied[1])
         for subject, future in list(self._waiting.values()):
             # The client library gives the server's text in lower case.
@@ -232,6 +234,7 @@ class Connection:
             raise BrokerUnavailableError("the broker is away")
         reply = f"{self._inbox}{next(self._tokens)}"
         future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        # Registered before publishing: the answer may come before `publish` returns.
         self._waiting[reply] = (subject, future)
         try:
             with as_stream_errors():
@@ -240,6 +243,7 @@ class Connection:
                     answer = await future
         finally:
             self._waiting.pop(reply, None)
+        # "No responders": JetStream is not up yet, or the stream does not exist.
         if answer.headers and answer.headers.get("Status") == "503":
             raise BrokerUnavailableError(f"no answer on {subject}: the stream is not ready")
         return answer

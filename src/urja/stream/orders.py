@@ -62,6 +62,7 @@ class SignedOrder(Signed[Order], frozen=True, kw_only=True):
     kind = Order
     context = b"urja order 1\0"
 
+    # This kind's name on the wire since the first version: queued orders have it.
     payload: bytes = msgspec.field(name="order")
 
 

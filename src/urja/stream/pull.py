@@ -48,6 +48,7 @@ class Pull:
         taken = await self._request(max_messages, {"no_wait": True}, _ANSWER_S)
         if taken or wait_s <= 0:
             return taken
+        # One message only: a batch that waits would stay open at the broker after the first one has arrived.
         first = await self._request(1, {"expires": int(wait_s * _NANOSECONDS)}, wait_s + _ANSWER_S)
         if not first or max_messages == 1:
             return first

@@ -100,6 +100,8 @@ class QuarantineStore(Connection):
                 try:
                     dropped += await self.jetstream.delete_msg(stream, one.sequence)
                 except nats.js.errors.APIError as error:
+                    # A frame may be pushed out between listing and dropping. The code alone stands for other
+                    # failures too.
                     was_gone = error.err_code == _DELETE_FAILED and "no message found" in str(error)
                     if not was_gone:
                         raise

@@ -37,6 +37,7 @@ def inbox_prefix(user: User) -> str:
 
 def _consumes(stream: str, durable: str) -> list[str]:
     return [
+        # `Broker.consume` asks whether the durable exists, `Consumer.backlog` how far behind it is.
         f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
         f"$JS.ACK.{stream}.{durable}.>",
@@ -77,6 +78,8 @@ def _publish_rights(user: User) -> list[str]:
                 f"$KV.{names.LEASES}.*",
                 f"$KV.{names.HELD}.*",
                 f"$KV.{names.CONTENTS}.*",
+                # Its own state, which it reads back after a restart; sealed, for the reason in the module's
+                # text.
                 *_gets(names.WINDOWS),
                 *_gets(names.COUNTERS),
                 *_gets(names.ORDERS),
@@ -96,6 +99,7 @@ def _publish_rights(user: User) -> list[str]:
                 f"$JS.API.STREAM.INFO.KV_{names.DEVICES}",
                 f"$KV.{names.TYPES}.*",
                 f"$KV.{names.RELEASES}.*",
+                # Only buckets that head ends fill: see the module's text.
                 *_gets(names.HELD),
                 f"$JS.API.STREAM.INFO.KV_{names.HELD}",
                 *_gets(names.CONTENTS),

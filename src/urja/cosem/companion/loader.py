@@ -109,6 +109,7 @@ def _sentence(message: str) -> str:
 def load_companion(name: str = "is15959") -> Companion:
     """Return the companion standard `name`; raises CompanionError."""
     resource = files("urja.cosem.companion").joinpath(f"{name}.toml")
+    # The name comes from a type's file: it must not lead out of this package.
     if not re.fullmatch(r"[a-z0-9]+", name) or not resource.is_file():
         raise CompanionError([f"companion: there is no standard {name!r}: write is15959"])
     return build_companion(name, parse(resource.read_text("utf-8"), f"{name}.toml", _RawCompanion))

@@ -200,6 +200,7 @@ def build_device_type(source: TypeFiles) -> DeviceType:
     shapes = parse(source.files[PROFILES], PROFILES, _RawProfiles)
     own = parse(source.files.get(EVENTS, ""), EVENTS, _RawEvents)
     lists = parse_lists(source.files[LISTS], LISTS) if LISTS in source.files else MappingProxyType({})
+    # From here on problems are collected and raised together, so that a type is corrected in one round.
     standard = load_companion(raw.companion)
     problems: list[str] = []
     companion = _with_own(standard, own, problems)
@@ -351,6 +352,7 @@ def _with_own(standard: Companion, own: _RawEvents, problems: list[str]) -> Comp
         for code in sorted(_ACTED_ON & set(events))
     ]
     for code in events:
+        # An outage or a tamper that begins by the type's code and ends by the standard's would never end.
         counterpart = standard.events[code].counterpart if code in standard.events else None
         if counterpart is not None and counterpart not in events:
             problems.append(

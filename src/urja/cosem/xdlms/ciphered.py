@@ -105,6 +105,7 @@ class GlobalCiphered:
         that the tag announces. Without authentication that is the only sign of a wrong key.
         """
         apdu = security.open_(keys, system_title, self.counter, self.control, self.payload)
+        # The tag outside is not authenticated: a glo-get-response must not deliver, say, an action response.
         if not apdu or apdu[0] != _PLAIN_TAG_OF[self.tag]:
             raise DecodeError(
                 f"APDU {apdu[:1].hex() or 'of no bytes'} inside ciphering 0x{self.tag:02x}: a wrong key?"

@@ -85,6 +85,7 @@ class Cursor:
         count = self.length(what)
         if count > self.left:
             raise DecodeError(f"{count} {what} are announced, {self.left} bytes are left", offset=start)
+        # Short elements (a presence flag, a code) let a message announce as many as it has bytes.
         if count > self.limits.max_elements:
             raise LimitExceededError(f"{count} {what}, we accept {self.limits.max_elements}", offset=start)
         return count

@@ -1,4 +1,4 @@
-"""Property tests share the machine with others: a slow example is no failure, the suite's timeout is."""
+"""Settings of the property tests: a slow example on a shared machine is no failure, the suite's time-out is."""
 
 from hypothesis import settings
 

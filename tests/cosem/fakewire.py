@@ -1,4 +1,4 @@
-"""Two associations on a wire of lists: what one says the other hears, in order, without a socket."""
+"""Two associations joined by lists instead of a socket: each receives what the other sends, in order."""
 
 from urja.cosem.apdu import AccessResult, ActionResult
 from urja.cosem.association import (
@@ -26,7 +26,7 @@ def config(title, mechanism=Mechanism.NONE, ciphered=False, **changes):
 
 
 def entropy(begin=0):
-    """Bytes that differ with each call, and say so."""
+    """Return bytes that differ with each call and are recognisable."""
     calls = begin
 
     def draw(size):
@@ -38,7 +38,7 @@ def entropy(begin=0):
 
 
 class Wire:
-    """A client, a server, a little object model, and a log of all that passed."""
+    """A client, a server with a small object model, and a log of all APDUs that passed."""
 
     def __init__(self, client_config, server_config, *, client=None, server=None):
         self.client = ClientAssociation(client_config, entropy=entropy(), **(client or {}))
@@ -56,7 +56,7 @@ class Wire:
         )
 
     def say(self, apdu):
-        """The client sends; returns its events once the wire is quiet."""
+        """Send from the client and return its events once no APDU is under way."""
         events = []
         while apdu is not None:
             self.log.append(("client", apdu))

@@ -1,4 +1,4 @@
-"""A meter type that is not in the package: other column orders, other scalers, codes and bits of its own."""
+"""A meter type that is not in the package: other column orders, other scalers, own codes and bits."""
 
 from pathlib import Path
 
@@ -114,7 +114,7 @@ bits = [
 
 
 def write_type(folder: Path, **changes: str) -> Path:
-    """The folder of the type; `changes` are other texts of its files by name without the ending."""
+    """Write the folder of the type; `changes` are other texts of its files, by name without the ending."""
     texts = {"type": TYPE, "profiles": PROFILES, "events": EVENTS} | changes
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""Pushes of D1 meters for the tests of the push path: plaintexts from columns, frames under keys."""
+"""Pushes of D1 meters for tests of the push path: plaintexts from columns, frames under keys."""
 
 from urja.cosem import axdr
 from urja.cosem.axdr import BitString, Data, Tag
@@ -18,7 +18,7 @@ CLOCK = bytes.fromhex("07ea0818020a1e000001 4a00".replace(" ", ""))
 
 
 def sample(column: Column, number: int = 1) -> Data:
-    """A value that fits the column."""
+    """Return a value that fits the column."""
     if column.key in {"clock", "max_demand_w_at", "max_demand_va_at"}:
         return axdr.octets(CLOCK)
     if column.tag == Tag.OCTET_STRING:

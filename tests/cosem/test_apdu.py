@@ -1,4 +1,4 @@
-"""Every APDU: worked bytes, round trips, cuts, and any bytes at all."""
+"""Every APDU: worked bytes, round trips, truncated bytes, and arbitrary bytes."""
 
 import pytest
 from hypothesis import given, settings, strategies as st

@@ -1,4 +1,4 @@
-"""Two cores on a fake wire; every input in every state; every way to be refused."""
+"""Both ends of an association without a socket: every input in every state, every refusal."""
 
 from contextlib import suppress
 from itertools import pairwise
@@ -102,7 +102,7 @@ def associated(*kind, **changes):
 
 
 def counters_of(wire, who):
-    """Invocation counters in the order in which they passed."""
+    """Return the invocation counters in the order in which they passed."""
     found = []
     for sender, raw in wire.log:
         apdu = decode_apdu(raw)
@@ -135,7 +135,7 @@ def test_older_mechanisms_refuse_another_secret(mechanism):
 
 @pytest.mark.parametrize("mechanism", OLDER)
 def test_a_server_that_gives_our_own_challenge_back_learns_no_answer_to_it(mechanism):
-    """Where the answer names no end, a stranger would send it to us as the proof that it owes."""
+    """Where the answer names no end, a stranger could return it as the proof that it owes us."""
     wire = Wire.of(mechanism, False)
     ours = decode_apdu(wire.client.associate()).authentication_value
     wire = Wire.of(mechanism, False)
@@ -493,7 +493,7 @@ def test_a_replayed_response_is_refused():
 
 
 def test_a_replayed_proof_is_refused():
-    """The same challenge twice, a recorded answer: the counter gives it away."""
+    """The same challenge twice with a recorded answer: the counter reveals it."""
     wire = Wire.of(Mechanism.HLS_GMAC)
     same = ServerAssociation(config(SERVER_TITLE, Mechanism.HLS_GMAC), entropy=bytes)
     aarq = wire.client.associate()
@@ -577,7 +577,7 @@ DEDICATED = SuiteKeys(bytes(range(32, 48)), KEYS.gak)
 
 
 def with_dedicated_key(mechanism=Mechanism.LLS):
-    """A wire whose client proposes a dedicated key, as the standard's clients may."""
+    """Return a wire whose client proposes a dedicated key, as clients of the standard may."""
     wire = Wire.of(mechanism, True)
     client = wire.client
     client._initiate = lambda: InitiateRequest(client.config.conformance, 1024, DEDICATED.guek)
@@ -676,7 +676,7 @@ RESPONSES = [
 
 
 def wire_in(state, mechanism=Mechanism.NONE):
-    """Both ends brought to a state by a conversation."""
+    """Return both ends in a state that a conversation has brought them to."""
     wire = Wire.of(Mechanism.HLS_GMAC if state is State.AUTHENTICATING else mechanism, max_pdu=64)
     client, server = wire.client, wire.server
     if state is State.IDLE:

@@ -1,4 +1,4 @@
-"""A-XDR: round trips, worked bytes, and what is refused where."""
+"""A-XDR: round trips, worked bytes, and the offset of each refusal."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Companion data: what the shipped files say, that they agree with each other, and what is refused."""
+"""Companion data: the content of the shipped files, their agreement, and what is refused."""
 
 import msgspec
 import pytest

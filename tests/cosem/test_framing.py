@@ -1,4 +1,4 @@
-"""Wrapper, HDLC, wired M-Bus, general block transfer, and the recogniser over all of them."""
+"""Wrapper, HDLC, wired M-Bus, general block transfer, and the reader of captures over all of them."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ APDU = bytes.fromhex("0f40000000000101020309060100010700ff060000011802020f00161b
 
 
 def pieces(raw, cuts):
-    """`raw` cut at the given places."""
+    """Return `raw` cut at the given offsets."""
     places = sorted({min(cut, len(raw)) for cut in cuts} | {0, len(raw)})
     return [raw[start:end] for start, end in pairwise(places)]
 

@@ -1,8 +1,9 @@
-"""Fuzzing: whatever bytes come, only typed errors leave, in bounded time and memory.
+"""Fuzzing: any bytes raise typed errors only, in bounded time and memory.
 
-Two kinds of cases. *Frames*: real frames with bytes changed; nearly all die at a checksum or an authentication tag.
-*Sealed*: plaintexts changed and sealed again under the right key, so that they reach the A-XDR decoder behind all
-the guards; at least half of all cases must. Each failing case is printed as hex to be pasted into `urja decode`.
+Two kinds of cases. *Frames*: real frames with bytes changed, of which nearly all fail at a checksum or an
+authentication tag. *Sealed*: plaintexts changed and sealed again under the right key, so that they reach the
+A-XDR decoder behind all checks; at least half of all cases must. Each failing case is printed as hex, for
+`urja decode`.
 """
 
 import json
@@ -68,7 +69,7 @@ FRAMES = list(frames())
 
 
 class Mutator:
-    """Seeded changes: bits, bytes that mean something, cuts, doublings, lengths that lie."""
+    """Seeded changes: bits, bytes with a meaning, truncations, repetitions, wrong lengths."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -115,12 +116,12 @@ class Mutator:
 
 
 def reaches_axdr(plain):
-    """Whether a notification's header is sound, so that its body is the A-XDR decoder's business."""
+    """Whether a notification's header is sound, so that the A-XDR decoder decides about its body."""
     return len(plain) > 6 and plain[0] == 0x0F and (plain[5] == 0 or (plain[5] == 12 and len(plain) > 18))
 
 
 def shown(frame, opener):
-    """All the way that `urja decode` goes."""
+    """Run everything that `urja decode` runs."""
     for opened in opener.open(frame):
         assert opened.error is None or isinstance(opened.error, CosemError)
         as_document(opened)
@@ -161,7 +162,7 @@ def check_plain(plain):
 
 
 def fuzz(seed, cases):
-    """Returns the share of cases that reached the A-XDR decoder."""
+    """Run the cases and return the share that reached the A-XDR decoder."""
     mutate = Mutator(seed)
     reached = 0
     for _ in range(cases // 4):
@@ -181,7 +182,7 @@ def fuzz(seed, cases):
 
 
 def check_batch(sealed):
-    """Sealed under the right key, every push is authentic: decoded, or said to be undecodable."""
+    """Check that every push sealed under the right key is authentic: decoded, or reported as undecodable."""
     meters = PushMeters(0x9E3779B97F4A7C15)
     meters.put(TITLE, KEYS, PUSHES, 1)
     batch = decode_pushes(sealed, meters)

@@ -1,4 +1,7 @@
-"""The HDLC data link: two ends on a line that loses, repeats, delays and spoils frames; the clock is a number."""
+"""The HDLC data link: two ends on a bus that loses, repeats, delays and corrupts frames.
+
+The clock is a number.
+"""
 
 import heapq
 import itertools
@@ -35,7 +38,10 @@ def answer_to(apdu):
 
 
 class Line:
-    """A client and a server with a wire between them. What is on its way arrives in the order in which it was sent."""
+    """A client and a server with a bus between them.
+
+    Frames under way arrive in the order in which they were sent.
+    """
 
     def __init__(self, fates=(), *, proposed=None, offered=None, server=None):
         self.now_s = 0.0
@@ -115,7 +121,7 @@ class Line:
 
 
 def check(line):
-    """What was said has been heard, once, in order, and whole; so have the answers."""
+    """Check that every APDU arrived once, in order and whole, and so did the answers."""
     assert line.heard_by_server == line.said[: len(line.heard_by_server)]
     answers = [answer_to(apdu) for apdu in line.said]
     assert line.heard_by_client == answers[: len(line.heard_by_client)]
@@ -148,7 +154,7 @@ def test_all_octets_arrive_in_order_or_the_link_ends_with_a_reason(apdus, fates,
 
 @pytest.mark.parametrize("window", [1, 3, 7])
 def test_single_losses_never_end_a_link(window):
-    """Whichever frame of a long exchange is lost, repeated, late or spoilt: everything arrives."""
+    """Whichever frame of a long exchange is lost, repeated, late or corrupted: everything arrives."""
     sizes = LinkParameters(20, 20, window, window)
     apdus = [bytes(range(100)), b"short", bytes(150)]
     for fate in ("lost", "twice", "late", "spoilt"):

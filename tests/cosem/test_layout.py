@@ -1,4 +1,4 @@
-"""The compiled path and the general decoder read the same, whatever arrives."""
+"""The compiled path and the general decoder read the same, whatever bytes arrive."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -247,7 +247,7 @@ def test_the_esw_of_an_alert_arrives_as_bytes():
 
 
 def as_told(layout):
-    """The object list of a meter that sends just these columns."""
+    """Return the push object list of a meter that sends just these columns."""
     return [PushObject(column.class_id, column.obis, column.attribute) for column in layout.columns]
 
 
@@ -277,7 +277,7 @@ def test_a_meter_that_says_another_order_and_scaler_is_decoded_by_it():
 
 
 def buffered(n=0, rows=1):
-    """Device id, push OBIS, the time of sending, and the profile's buffer: clock and columns."""
+    """Return device id, push OBIS, the time of sending, and the profile's buffer: clock and columns."""
     device_id, push_obis, clock, *columns = elements(BLOCK, n)
     row = axdr.structure(clock, *columns)
     sent = axdr.octets(CLOCK)

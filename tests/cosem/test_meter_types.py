@@ -1,4 +1,4 @@
-"""Meter types from folders: what they give, and one sentence for each thing that is wrong with one."""
+"""Meter types from folders: their content, and one sentence for each problem."""
 
 import re
 
@@ -222,7 +222,7 @@ def test_files_that_are_none_of_a_type(tmp_path):
 
 
 def test_a_link_is_refused(tmp_path):
-    """Whoever loads a type from elsewhere reads no file of this machine with it."""
+    """A type from elsewhere must not make its loader read other files of this machine."""
     secret = tmp_path / "secret"
     secret.write_text("password")
     folder = write_type(tmp_path / "m7")
@@ -264,7 +264,7 @@ VALUES = st.sampled_from(
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_folder_says_is_a_type_or_told_in_sentences(data):
-    """One value or a stretch of one file is something else: a type that the head end can compile, or a CompanionError."""
+    """A value or a part of one file is replaced: a type that the head end can compile, or a CompanionError."""
     files = {"type.toml": TYPE, "profiles.toml": PROFILES, "events.toml": EVENTS}
     name = data.draw(st.sampled_from(sorted(files)))
     text = files[name]

@@ -1,4 +1,4 @@
-"""Ciphered pushes in batches: what is taken, what is not and why, and what the window remembers."""
+"""Ciphered pushes in batches: which are accepted, why others are not, and what the window remembers."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -70,7 +70,7 @@ def test_the_window_advances_on_commit_alone(meters):
 
 
 def test_a_replay_says_which_counter_is_the_first_that_is_still_taken(meters):
-    """So that a meter whose counter was set back can be told apart from one that repeats itself."""
+    """So that a meter whose counter was set back can be distinguished from one that repeats itself."""
     decode_pushes([push(0, 5)], meters).commit()
     (early,) = decode_pushes([push(0, 5)], meters).rejected
     assert (early.error.counter, early.error.expected) == (5, 0)
@@ -178,7 +178,7 @@ def test_a_batch_is_judged_as_its_pushes_would_be_one_after_the_other(sent):
 
 
 def test_the_matrix_and_the_single_path_agree(meters):
-    """Frames of all lengths of header, many of each."""
+    """Frames with all lengths of header, many of each."""
     layouts = [BLOCK, INSTANTANEOUS, ALERT]
     frames = [push(n, counter, layouts[counter % 3]) for counter in range(30) for n in range(6)]
     together = decode_pushes(frames, meters)

@@ -1,4 +1,4 @@
-"""Symmetric protection: published vectors, round trips, and every way to be wrong."""
+"""Symmetric protection: published vectors, round trips, and every kind of wrong input."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The index of system titles against a dict."""
+"""The index of system titles, compared with a dict."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Frames of real meters and worked examples of the Green Book: `plain_apdu` and `expected` bind."""
+"""Frames of real meters and worked examples of the Green Book: `plain_apdu` and `expected` are binding."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ PUSHES = [name for name in FRAMES if "body" in VECTORS[name].get("expected", {})
 
 
 def opened(vector):
-    """What a vector holds, taken out of its frames and ciphering; raises what is wrong with it."""
+    """Return a vector's content, taken out of its frames and ciphering; raises the error in it."""
     given = {name: bytes.fromhex(vector[name]) for name in ("guek", "gak", "system_title") if name in vector}
     found = list(CaptureReader(Keys(**given)).open(bytes.fromhex(vector["hex"])))
     for error in (one.error for one in found if one.error is not None):
@@ -47,7 +47,7 @@ def plain(vector):
 
 
 def ciphered(vector):
-    """The APDU of a vector as it stands in its frames and blocks."""
+    """Return the APDU of a vector as it is in its frames and blocks."""
     blocks, raw = gbt.Reassembler(), b""
     for packet in packets(bytes.fromhex(vector["hex"])):
         apdu = decode_apdu(packet.apdu)
@@ -61,7 +61,7 @@ def keys(vector):
 
 
 def as_expected(value):
-    """Plain values in the notation of the vectors: h: before octet strings."""
+    """Return plain values in the notation of the vectors: h: before octet strings."""
     if isinstance(value, list):
         return [as_expected(item) for item in value]
     return f"h:{value.hex()}" if isinstance(value, bytes) else value
@@ -104,7 +104,7 @@ def test_body(name):
 
 @pytest.mark.parametrize("name", ["espdlms/raw_egd_example", "espdlms/raw_sagecom_xt211"])
 def test_pushes_with_bare_descriptors(name):
-    """The source's own reading: OBIS and value, where the attribute is a value."""
+    """The source's own reading: OBIS code and value, where the attribute is a value."""
     push = decode_apdu(plain(VECTORS[name]))
     assert isinstance(push, DataNotification)
     assert push.date_time is None

@@ -1,4 +1,4 @@
-"""The replay window against a plain model: a set of all that was ever committed."""
+"""The replay window, compared with a plain model: the set of all counters that were ever committed."""
 
 import tracemalloc
 
@@ -126,7 +126,7 @@ def columns(pairs):
 
 
 def reserve_both(windows, scalars, pairs):
-    """The fresh ones of a batch, the first of equal ones, go on a flight and into the scalar windows."""
+    """Reserve a batch's fresh counters (of equal ones the first) in arrays and scalar windows."""
     rows, counted = columns(pairs)
     verdicts = [VERDICTS[code] for code in windows.check(rows, counted)]
     assert verdicts == [scalars[row].check(counter) for row, counter in pairs]
@@ -142,7 +142,7 @@ def reserve_both(windows, scalars, pairs):
 
 
 def settle_both(scalars, flight, left, action, chosen):
-    """A part of a batch is settled, as its messages are: in one call here, one by one there."""
+    """Settle a part of a batch: in one call in the arrays, one by one in the scalar windows."""
     positions = [position for place, position in enumerate(left) if chosen >> place & 1]
     getattr(flight, action)(positions)
     for position in positions:
@@ -213,7 +213,7 @@ def test_a_flight_refuses_what_the_scalar_window_refuses():
 
 
 def test_the_memory_of_windows_grows_with_their_number():
-    """A million meters need tens of bytes each, and no more for those that are added last."""
+    """A million meters need tens of bytes each, and the last ones no more than the first."""
     tracemalloc.start()
     windows = ReplayWindows()
     for _ in range(1000):

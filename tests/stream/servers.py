@@ -1,4 +1,4 @@
-"""A real broker with the real rights: its own port, its own store, stopped or killed at will."""
+"""A real broker with the real rights: its own port and store, stopped or killed by the test."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The broker as the processes use it: what is stored, what is refused, what survives."""
+"""The broker as the processes use it: what it stores, what it refuses, what survives a restart."""
 
 import asyncio
 import datetime as dt
@@ -229,7 +229,7 @@ async def test_the_projection_is_given_whole_and_then_followed(headend: Broker, 
 async def test_the_projection_is_read_as_it_lies_there(
     admin: Broker, headend: Broker, pipeline: Broker, monkeypatch
 ):
-    """Also what no follower is told of: a key that is purged."""
+    """Also a change that no follower receives: a key that is purged."""
     assert await headend.read_devices() == (0, {})
     for number in range(1, 5):
         await put_device(pipeline, entry(number))
@@ -372,7 +372,10 @@ async def test_an_item_comes_back_as_it_went(admin: Broker, headend: Broker, ite
 async def test_one_standing_takes_no_room_of_another_and_no_network_of_another(
     admin: Broker, headend: Broker
 ):
-    """A botnet fills the strangers' stream: it pushes out nothing but its own, and no evidence of meters is refused."""
+    """A botnet fills the stream of strangers.
+
+    It pushes out its own frames only, and no evidence of meters is refused.
+    """
     title = "5552494a00000001"
     first = kept(1, source="192.0.2.0/24")
     assert await headend.quarantine(first)

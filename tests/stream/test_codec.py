@@ -1,4 +1,4 @@
-"""Batches refuse what they do not promise."""
+"""Batches are refused where their bytes are not what their headers promise."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ INSTANTS = {"start_at": 1, "read_at": 1, "occurred_at": 1, "received_at": 1000}
 
 
 def any_records(dtype: np.dtype, count: int, seed: int) -> np.ndarray:
-    """Any numbers at all, but for the instants, which are of some year from 1 to 9999."""
+    """Records of any numbers; instants are in the years 1 to 9999."""
     rng = np.random.default_rng(seed)
     records = np.frombuffer(rng.bytes(dtype.itemsize * count), dtype).copy()
     for name, per_second in INSTANTS.items():
@@ -71,7 +71,7 @@ def test_a_header_that_lies_is_poison(change):
 
 
 def test_a_batch_that_waited_over_an_upgrade_is_read():
-    """Version 1 had no count of tampers in registers; blocks and events were as they are."""
+    """Version 1 had no count of tampers in registers; blocks and events were the same."""
     register = any_records(REGISTER, 3, seed=2)
     fields = [name for name in REGISTER.names if name != "tamper_count"]
     old = np.empty(3, [(name, REGISTER[name]) for name in fields])

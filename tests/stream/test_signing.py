@@ -1,4 +1,7 @@
-"""A signature stands for one payload, of one kind, by one key; that of a meter's entry for one meter, from a version on."""
+"""A signature is for one payload, of one kind, by one key.
+
+That of a meter's entry is for one meter and version.
+"""
 
 import msgspec
 import pytest
@@ -73,5 +76,5 @@ def test_an_entry_is_of_its_key_and_not_older_than_what_is_known():
 
 
 def test_the_same_entry_gives_the_same_bytes():
-    """So that the pipeline knows what lies in the store without reading it."""
+    """So that the pipeline knows what the store holds without reading it."""
     assert SignedDevice.of(DEVICE, PRIVATE) == SignedDevice.of(DEVICE, PRIVATE)

@@ -1,4 +1,4 @@
-"""What travels as JSON, garbled: every message is refused in words, or holds only what can be stored."""
+"""JSON messages with changed bytes: each is refused in words, or holds only what can be stored."""
 
 import asyncio
 import datetime as dt
@@ -106,7 +106,7 @@ GARBAGE = {
 
 
 def storable(value) -> bool:
-    """Whether a database can hold it."""
+    """Whether a database can store it."""
     match value:
         case dict():
             return all(map(storable, [*value, *value.values()]))
@@ -127,7 +127,7 @@ def storable(value) -> bool:
 
 
 def judged(payload: bytes, kind: type[msgspec.Struct]) -> bool:
-    """Whether it is a message; what is one can be stored."""
+    """Whether it is a message; one that is must be storable."""
     try:
         message = messages.decode(payload, kind)
     except PoisonMessageError as refused:
@@ -209,7 +209,7 @@ ANY = st.recursive(
 
 
 def test_what_a_meter_says_with_a_nul_in_it_is_told_with_its_symbol():
-    """The meter's own text must not be what stops the pipeline that stores it."""
+    """The meter's own text must not stop the pipeline that stores it."""
     said = Progress(
         command_id=1,
         device_id=1,

@@ -35,7 +35,7 @@ def leave_paying_to_others(town: Town) -> Town:
     return dataclasses.replace(town, houses=houses)
 
 
-class WatchedTown(demo._Street):
+class WatchedTown(demo._TownRun):
     """A street with a bank that answers at once and a messenger that loses nothing; webhooks have their faults."""
 
     def __init__(self, plan: demo.Plan, folder: Path) -> None:

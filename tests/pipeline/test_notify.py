@@ -18,7 +18,7 @@ from tests.sandbox.conftest import WEBHOOK_SECRET, Receiver, arguments
 
 from urja.base.clock import SteppedClock
 from urja.base.settings import UtilitySettings
-from urja.sandbox.control import Silence
+from urja.sandbox.control import Muting
 from urja.sandbox.outbox import sign
 from urja.sandbox.service import running
 from urja.sandbox.sms.arguments import SmsArguments
@@ -319,7 +319,7 @@ async def test_a_service_that_is_away_is_left_alone_for_a_while_and_gets_each_me
         await desk.run(minutes=5)
         assert (await desk.notice(ids[0])).attempts == 2
 
-        desk.service.control.turn(Silence.NONE)
+        desk.service.control.set_muting(Muting.NONE)
         await desk.run(minutes=30)
 
         assert sorted(row["ref"] for row in desk.sent()) == sorted(map(str, ids))
@@ -360,7 +360,7 @@ async def test_what_is_old_or_overtaken_is_not_sent(open_desk, account):
             requested_at=desk.clock.now(),
         )
         await sync_to_async(post.run_once)(desk.clock.now())
-        desk.service.control.turn(Silence.NONE)
+        desk.service.control.set_muting(Muting.NONE)
         await desk.run(minutes=1)
 
         assert ((await desk.notice(old)).state, (await desk.notice(old)).failure) == ("failed", "not_taken")
@@ -407,7 +407,7 @@ async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
 
 
 async def silence(desk):
-    desk.service.control.turn(Silence.EVERYTHING)
+    desk.service.control.set_muting(Muting.EVERYTHING)
 
 
 def signed(ref, status, at=None):

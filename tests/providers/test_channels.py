@@ -19,7 +19,7 @@ from tests.sandbox.conftest import WEBHOOK_SECRET, arguments
 
 from urja.base.clock import SteppedClock
 from urja.base.settings import UtilitySettings
-from urja.sandbox.control import Silence
+from urja.sandbox.control import Muting
 from urja.sandbox.outbox import sign
 from urja.sandbox.service import running
 from urja.sandbox.sms.arguments import SmsArguments
@@ -66,7 +66,7 @@ async def sms(tmp_path) -> AsyncIterator[Bench]:
 
     async with running(service, given) as at:
         yield Bench(
-            sms_channel(at.url), "+9990000001", arrived, lambda: service.control.turn(Silence.EVERYTHING),
+            sms_channel(at.url), "+9990000001", arrived, lambda: service.control.set_muting(Muting.EVERYTHING),
             "not a number", receipt=receipt,
         )  # fmt: skip
 

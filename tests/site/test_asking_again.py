@@ -23,7 +23,7 @@ def street(database, box_tmp, monkeypatch):
     secrets = SimpleNamespace(database_owner=database.conninfo(), kek=bytes(16))
     monkeypatch.setattr(Box, "secrets", property(lambda _box: secrets))
     box_tmp.joinpath("data").mkdir()
-    made = demo._Street(demo.Plan(4, 60.0, None, 1, None), demo._settings(None), box_tmp / "data")
+    made = demo._TownRun(demo.Plan(4, 60.0, None, 1, None), demo._settings(None), box_tmp / "data")
     write_anchor(made.box.data.clock, REAL_TIME)
     return made
 

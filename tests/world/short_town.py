@@ -20,7 +20,7 @@ METERS, SECONDS = 10, 25.0
 PATIENCE_S = 120.0
 
 
-class ShortTown(demo._Street):
+class ShortTown(demo._TownRun):
     """A demonstration that ends when it has shown the loop."""
 
     async def _until(self, stopping):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.world.dangerous_street import VICTIMS
+from tests.world.dangerous_town import VICTIMS
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ async def test_whatever_is_killed_or_stopped_every_law_holds(world_tmp, seed):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.world.dangerous_street",
+        "tests.world.dangerous_town",
         str(seed),
         str(world_tmp),
         cwd=ROOT,

@@ -1,7 +1,7 @@
-"""The passkeys that release cuts which the head ends hold: a file at the box that no process writes.
+"""The passkeys that may release disconnections held by the head ends: a file on the machine that no process writes.
 
-`urja approver install` copies a person's passkey into it, so that a head end trusts neither the database nor the web
-when it verifies a release.
+`urja approver install` copies a person's passkey into it, so that a head end needs to trust neither the database nor
+the web when it verifies a release.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from urja.base.json_files import UNREADABLE
 from urja.base.passkey import Credential, fingerprint
 
 APPROVERS_FILE: Final = "approvers.json"
-"""In the directory of the secrets."""
+"""File name in the directory of the secrets."""
 
 
 class ApproversError(ValueError):
-    """The file cannot be read; the message says which and why."""
+    """The file cannot be read; the message names it and says why."""
 
 
 class Approver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One passkey, and whose it is."""
+    """One installed passkey and its owner."""
 
     person: str
-    """The e-mail address of a staff member: two passkeys of one person are one approver."""
+    """E-mail address of a member of staff: two passkeys of one person count as one approver."""
     credential_id: bytes
     public_key: bytes
     origin: str
-    """Scheme and host of the console, to which the passkey belongs."""
+    """Scheme and host of the console that the passkey belongs to."""
     rp_id: str
     installed_at: datetime
 
@@ -40,7 +40,7 @@ class Approver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return fingerprint(self.public_key)
 
     def credential(self, sign_count: int) -> Credential:
-        """The passkey as it is verified, with the counter of its last answer."""
+        """Return the passkey for verification, with the counter of its last answer."""
         return Credential(id=self.credential_id, public_key=self.public_key, sign_count=sign_count)
 
 
@@ -49,7 +49,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_approvers(path: Path) -> list[Approver]:
-    """The installed passkeys, none where there is no file. Raises ApproversError."""
+    """Return the installed passkeys, none where there is no file. Raises ApproversError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File).approvers
     except FileNotFoundError:
@@ -61,5 +61,5 @@ def read_approvers(path: Path) -> list[Approver]:
 
 
 def encode_approvers(approvers: Sequence[Approver]) -> bytes:
-    """The content of the file."""
+    """Return the content of the file as JSON."""
     return msgspec.json.format(msgspec.json.encode(_File(list(approvers))))

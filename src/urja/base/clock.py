@@ -1,9 +1,8 @@
-"""The business clock: what every rule about days, tariffs and freshness calls *now*.
+"""The business clock: the *now* of every rule about days, tariffs and freshness.
 
-It is a straight line through an anchor: `business = anchor.business + speed * (wall - anchor.wall)`. In
-production the line is the wall clock itself; in a demonstration it runs faster; in a test it stands still and
-is stepped. Transport time-outs never use it: they run on the monotonic clock (docs/operations.md has the
-table).
+It is a straight line through an anchor: `business = anchor.business + speed * (wall - anchor.wall)`. In production
+the line is the wall clock itself; in a demonstration it runs faster; in a test it stands still and is stepped.
+Transport timeouts never use it: they run on the monotonic clock (docs/operations.md has the table).
 """
 
 import json
@@ -21,20 +20,20 @@ from urja.base.json_files import DamagedFileError, read_json
 
 
 def wall_now_ms() -> int:
-    """Real time in Unix milliseconds: what the chain from paid to powered is measured by."""
+    """Return real time in Unix milliseconds, which measures the time from payment to reconnection."""
     return time.time_ns() // 1_000_000
 
 
 class Clock(Protocol):
-    """What reasons about business time is given one of these."""
+    """A source of business time, given to all code that depends on it."""
 
     @property
     def speed(self) -> float:
-        """Business seconds per wall second; zero where time is stepped."""
+        """Business seconds per wall second; 0 where time is stepped."""
         ...
 
     def now(self) -> datetime:
-        """Business time, aware, in UTC."""
+        """Return business time, aware, in UTC."""
         ...
 
 
@@ -47,13 +46,13 @@ class Anchor:
     speed: float
 
     def business_at(self, wall_s: float) -> float:
-        """Business Unix seconds at a wall instant."""
+        """Return business time in Unix seconds at a wall instant in Unix seconds."""
         return self.business_s + self.speed * (wall_s - self.wall_s)
 
     def moved_to(
         self, wall_s: float, business_s: float | None = None, speed: float | None = None
     ) -> "Anchor":
-        """A new anchor at `wall_s`: on the same line unless another business time or speed is given."""
+        """Return an anchor at `wall_s`: on the same line unless another business time or speed is given."""
         return Anchor(
             wall_s,
             self.business_at(wall_s) if business_s is None else business_s,
@@ -72,11 +71,11 @@ REAL_TIME = Anchor(0.0, 0.0, 1.0)
 
 
 def read_anchor(path: Path) -> Anchor:
-    """The anchor kept in a file; raises ValueError naming the file if it is damaged."""
+    """Return the anchor stored in a file. Raises DamagedFileError, which names the file, where it is not usable."""
     kept = read_json(path, _KeptAnchor, "restore the clock's anchor from a backup, or remove the file")
     anchor = Anchor(kept.wall_s, kept.business_s, kept.speed)
     try:
-        # A line on which today has a date; what is not a number has none either.
+        # The line must give a date for today: NaN, infinity and absurd speeds fail here, not in a rule.
         datetime.fromtimestamp(anchor.business_at(time.time()), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise DamagedFileError(f"{path} is no clock's anchor ({error}): restore it, or remove it") from error
@@ -94,7 +93,7 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
 
 
 class AnchoredClock:
-    """Business time by the anchor in a file, re-read when the supervisor has replaced it."""
+    """Business time by the anchor in a file, read again when the supervisor has replaced it."""
 
     def __init__(self, path: Path, wall: Callable[[], float] = time.time) -> None:
         self._path = path
@@ -119,7 +118,7 @@ class AnchoredClock:
 
 
 class WallClock:
-    """Business time is wall time: a tool that runs alone, without a data directory."""
+    """Business time is wall time, for a tool that runs alone, without a data directory."""
 
     speed = 1.0
 
@@ -128,7 +127,7 @@ class WallClock:
 
 
 class SteppedClock:
-    """Time that moves when told to: what makes a month pass in seconds and a failing seed repeat."""
+    """Time that moves only on request: a month passes in seconds, and a failing seed repeats."""
 
     speed = 0.0
 
@@ -141,7 +140,7 @@ class SteppedClock:
         return self._now
 
     def set(self, instant: datetime) -> None:
-        """Move to `instant`; business time never runs back."""
+        """Move to `instant`. Raises ValueError for an earlier one: business time never runs back."""
         if instant < self._now:
             raise ValueError(f"the clock stands at {self._now}, {instant} is before it")
         self._now = instant.astimezone(UTC)

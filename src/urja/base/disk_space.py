@@ -1,4 +1,4 @@
-"""How much room is left on the file systems that the data directory lies on."""
+"""Free space on the file systems of the data directory."""
 
 import os
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from urja.base.settings import DiskSettings
 
 
 class Level(StrEnum):
-    """What the room that is left asks for."""
+    """How urgent the free space is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,17 +19,17 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """One file system: the first of our directories that lies on it, and what is free there."""
+    """One file system: the first of the data directories on it, and the free space."""
 
     path: str
     free_bytes: int
     level: Level
     limit_mb: int
-    """Of the level that is reached; where none is, of the warning."""
+    """Limit of the level that is reached; with none, of the warning."""
 
 
 def disk_spaces(places: Iterable[Path], settings: DiskSettings) -> list[DiskSpace]:
-    """The room of each file system that the places lie on; a place that does not exist is left out."""
+    """Return the free space of each file system that the paths are on; missing paths are skipped."""
     found: dict[int, DiskSpace] = {}
     for place in places:
         if place.exists():
@@ -39,7 +39,7 @@ def disk_spaces(places: Iterable[Path], settings: DiskSettings) -> list[DiskSpac
 
 def _room(place: Path, settings: DiskSettings) -> DiskSpace:
     about = os.statvfs(place)
-    # What is kept for root alone is no room of ours; without inodes no byte is of use.
+    # Space reserved for root is not available to us (f_bavail, not f_bfree); without free inodes no byte can be used.
     full = about.f_files > 0 and about.f_favail == 0
     free_bytes = 0 if full else about.f_bavail * about.f_frsize
     level, limit_mb = Level.OK, settings.warning_mb

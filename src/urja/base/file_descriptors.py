@@ -8,11 +8,11 @@ import structlog
 log = structlog.get_logger()
 
 RESERVED: Final = 500
-"""Files and sockets that a server needs beside its clients' connections."""
+"""Files and sockets that a server needs besides its clients' connections."""
 
 
 def connection_limit(connections: int) -> int:
-    """How many connections this process can hold, having raised its limit of descriptors as far as it may."""
+    """Return how many connections this process can hold, after raising its limit of descriptors as far as it may."""
     needed = connections + RESERVED
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:

@@ -1,7 +1,7 @@
-"""HTTP within an event loop of ours: applications on a socket, and the endpoint of processes that have no web server.
+"""HTTP servers within an event loop, and the status endpoint of processes that have no web server.
 
-`/healthz` says that the event loop turns; `/readyz` whether the process can do its work, and what it waits
-for if not; `/metrics` is Prometheus' text; `/status` is JSON for `urja status`. It is for a supervisor and a scraper.
+`/healthz` shows that the event loop runs; `/readyz` whether the process is ready, and what is missing otherwise;
+`/metrics` is Prometheus text; `/status` is JSON for `urja status`. They are for a supervisor and a scraper.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 _GRACE_S: Final = 2
-"""How long open requests may take to end when the server stops."""
+"""Seconds that open requests may take to end when the server stops."""
 
 WaitingFor = Callable[[], list[str]]
-"""What the process still waits for, in words; an empty list means ready."""
+"""Returns what the process still waits for, in words; an empty list means ready."""
 
 
 @contextlib.asynccontextmanager
@@ -36,7 +36,8 @@ async def serving_status(
     port: int,
     registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[int]:
-    """Serve the endpoint of a process on the loopback; yields the port. Raises OSError where it is taken.
+    """Serve the status endpoint of a process on the loopback interface and yield the port. Raises OSError where it is
+    taken.
 
     `waiting_for` is called for each `/readyz`, `status` for each `/status`; both must return at once.
     """
@@ -70,7 +71,7 @@ def _json(document: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn within an event loop of ours, which minds the signals itself."""
+    """uvicorn within an event loop that handles the signals itself."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -87,7 +88,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def listening(app: ASGIApp, host: str, port: int, *, access_log: bool = True) -> AsyncIterator[int]:
-    """Serve an application on a socket; yields the port. Raises OSError where it is taken."""
+    """Serve an application on a socket and yield the port. Raises OSError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
     config = uvicorn.Config(
@@ -100,7 +101,7 @@ async def listening(app: ASGIApp, host: str, port: int, *, access_log: bool = Tr
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # Said to the constructor it would hold for every server of the process.
+    # The constructor's argument would change the access log of every server in the process.
     config.access_log = access_log
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="web")

@@ -1,15 +1,15 @@
-"""Identifiers: a bucket drawn once per premise rides in the upper bits of every key that hangs on it.
+"""Identifiers: a bucket drawn once per premise is in the upper bits of the key of every row that belongs to it.
 
-A statement that works on one premise's rows then never crosses shards (docs/architecture.md, "Buckets").
+A statement on one premise's rows then never crosses shards (docs/architecture.md, "Buckets").
 """
 
 from typing import NewType
 
 BUCKETS = 1024
-"""Number of buckets. Fixed for the life of an installation: keys carry them."""
+"""Number of buckets. Fixed for the lifetime of an installation, since keys contain them."""
 
 SHARDS = 16
-"""Stream subjects are split by ranges of buckets, this many."""
+"""Number of stream subjects, each for a range of buckets."""
 
 _SEQUENCE_BITS = 40
 _SEQUENCE_LIMIT = 1 << _SEQUENCE_BITS
@@ -22,7 +22,9 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def compose_id(bucket: int, sequence: int) -> int:
-    """The 51-bit key of the `sequence`-th row in `bucket`: `bucket << 40 | sequence`."""
+    """Return the 51-bit key of the `sequence`-th row in `bucket`: `bucket << 40 | sequence`. Raises ValueError out of
+    range.
+    """
     if not 0 <= bucket < BUCKETS:
         raise ValueError(f"bucket {bucket} is outside 0..{BUCKETS - 1}")
     if not 0 < sequence < _SEQUENCE_LIMIT:
@@ -31,20 +33,20 @@ def compose_id(bucket: int, sequence: int) -> int:
 
 
 def bucket_of(identifier: int) -> int:
-    """The bucket in the upper bits of a composed key."""
+    """Return the bucket in the upper bits of a composed key."""
     return identifier >> _SEQUENCE_BITS
 
 
 def shard_of(bucket: int) -> int:
-    """The stream shard (0..15) that carries a bucket: ranges, so that a machine owns a contiguous part."""
+    """Return the stream shard (0..15) of a bucket: ranges, so that one machine owns a contiguous part."""
     return bucket * SHARDS // BUCKETS
 
 
 def new_correlation(unix_ms: int, entropy: int) -> Correlation:
-    """A correlation id from wall milliseconds and random bits, both given by the caller."""
+    """Return a correlation id from wall milliseconds and random bits, both given by the caller."""
     return Correlation((unix_ms & (1 << 42) - 1) << _CORRELATION_ENTROPY_BITS | entropy & (1 << 21) - 1)
 
 
 def format_correlation(correlation: int) -> str:
-    """Thirteen characters that can be read out over a telephone (Crockford's base 32, sortable by time)."""
+    """Return thirteen characters that can be read out over a telephone (Crockford's base 32, sortable by time)."""
     return "".join(_CROCKFORD[correlation >> shift & 31] for shift in range(60, -1, -5))

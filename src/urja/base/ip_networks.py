@@ -1,4 +1,4 @@
-"""Addresses as they are compared, and the network that an address counts as part of."""
+"""IP addresses in comparable form, and the network that an address counts as part of."""
 
 import ipaddress
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 NOWHERE: Final = "nowhere"
-"""The network of what is no address."""
+"""The network of a text that is no address."""
 
 
 def address_of(written: str) -> Address | None:
-    """The address that is written, None where none is; an IPv4 address that is mapped into IPv6 is the IPv4 address."""
+    """Return the address of a text, None where it is none; an IPv4-mapped IPv6 address is returned as IPv4."""
     try:
         address = ipaddress.ip_address(written.strip().strip("[]").split("%", maxsplit=1)[0])
     except ValueError:
@@ -21,9 +21,9 @@ def address_of(written: str) -> Address | None:
 
 
 def network_of(written: str, *, ipv4_bits: int = 24, ipv6_bits: int = 48) -> str:
-    """The network that an address is in, by default what one subscriber of the internet is given at most.
+    """Return the network of an address, by default the largest that one internet subscriber is usually given.
 
-    A network of one address is written as the address; `NOWHERE` is where none is written.
+    A network of a single address is written as the address; `NOWHERE` where the text is no address.
     """
     address = address_of(written)
     if address is None:

@@ -1,4 +1,4 @@
-"""JSON files of ours that outlive a process: what is in them, or one sentence that names the file."""
+"""JSON files that outlive a process: their content, or one sentence that names the file."""
 
 from pathlib import Path
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 import msgspec
 
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What decoding raises: for another shape, for bytes that are no UTF-8, for nesting without end."""
+"""Errors of decoding: another structure, bytes that are not UTF-8, endless nesting."""
 
 
 class DamagedFileError(ValueError):
-    """A file cannot be read; the message says which, why and what to do, and quotes nothing of it but names of fields."""
+    """A file cannot be read; the message says which, why and what to do, and quotes only names of fields."""
 
 
 def read_json[T](path: Path, kind: type[T], advice: str) -> T:
-    """What a file holds. Raises DamagedFileError; FileNotFoundError and other errors of the file system as they are."""
+    """Return the content of a file as a type. Raises DamagedFileError; FileNotFoundError and other OSErrors pass."""
     content = path.read_bytes()
     try:
         return msgspec.json.decode(content, type=kind)

@@ -1,7 +1,7 @@
-"""Structured logs, one JSON object a line, alike in every process.
+"""Structured logs, one JSON object a line, in the same form in every process.
 
-A push, payment or command carries a correlation id from end to end; it is logged under `correlation`, so that
-one search shows the whole way (`docs/operations.md`).
+A push, payment or command carries a correlation id from end to end, logged under `correlation`, so that one search
+shows its whole history (`docs/operations.md`).
 """
 
 import logging
@@ -26,7 +26,7 @@ def _readable_correlation(
 
 
 def configure(process: str, level: str = "info", *, json: bool = True, stream: TextIO | None = None) -> None:
-    """Set up logging for a process: `json` for machines, else coloured lines for a terminal."""
+    """Set up logging for a process: `json` for machines, otherwise coloured lines for a terminal."""
     output = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
@@ -47,7 +47,7 @@ def configure(process: str, level: str = "info", *, json: bool = True, stream: T
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(process=process)
-    # What libraries log through the standard module takes the same shape.
+    # Libraries log through the standard module: the same renderer writes their lines.
     handler = logging.StreamHandler(output)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=threshold, force=True)

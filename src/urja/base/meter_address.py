@@ -1,8 +1,8 @@
-"""Where a meter is that does not dial: the text in its `address`, and what it says.
+"""Addresses of meters that do not dial in: the text in a device's `address`, and its parts.
 
-`10.20.0.5:4059` is a meter that listens with the wrapper. Meters behind a line of HDLC have the line and their own
-place on it: `tcp://10.20.0.9:4060?address=17` behind a serial gateway, `serial:/dev/ttyUSB0?baud=9600&address=17` at a
-serial port of the head end.
+`10.20.0.5:4059` is a meter that listens with the wrapper (IEC 62056-47). Meters on an HDLC bus have the link and
+their own address on it: `tcp://10.20.0.9:4060?address=17` behind a serial gateway,
+`serial:/dev/ttyUSB0?baud=9600&address=17` at a serial port of the head end.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PARITIES: Final[tuple[Parity, ...]] = ("none", "even", "odd")
 _ADDRESS_PARTS: Final = ("address", "bytes")
 _SERIAL_PARTS: Final = ("baud", "parity")
 _FIRST_PHYSICAL, _LAST_PHYSICAL = 16, 0x3FFD
-"""What IEC 62056-46, 6.4.2.3 leaves to single devices: below are reserved addresses, above *calling* and *all*."""
+"""IEC 62056-46, 6.4.2.3 leaves these to single devices: below are reserved addresses, above *calling* and *all-station*."""
 _LAST_OF_TWO_BYTES: Final = 0x7D
 
 
@@ -30,21 +30,21 @@ class WrapperAddress:
 
 @dataclass(frozen=True, slots=True)
 class GatewayLink:
-    """A TCP port of a gateway that passes bytes on to a line."""
+    """A TCP port of a gateway that passes bytes on to an HDLC bus."""
 
     host: str
     port: int
 
     @property
     def name(self) -> str:
-        """What is the same for all meters behind it."""
+        """The part that all meters behind it share."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class SerialLink:
-    """A serial port, eight bits and one stop bit."""
+    """A serial port with eight data bits and one stop bit."""
 
     device: str
     baud: int = 9600
@@ -52,7 +52,7 @@ class SerialLink:
 
     @property
     def name(self) -> str:
-        """What is the same for all meters behind it."""
+        """The part that all meters behind it share."""
         return f"serial:{self.device}"
 
 
@@ -61,7 +61,9 @@ Link = GatewayLink | SerialLink
 
 @dataclass(frozen=True, slots=True)
 class HdlcLinkAddress:
-    """A meter on a line of HDLC. `physical` is None where it is alone and has none; `size` in bytes, both parts."""
+    """A meter on an HDLC bus. `physical` is None where it is the only one and has none; `size` of the address is in
+    bytes.
+    """
 
     link: Link
     physical: int | None
@@ -72,7 +74,7 @@ MeterAddress = WrapperAddress | HdlcLinkAddress
 
 
 def parse_meter_address(text: str) -> MeterAddress:
-    """What an address says; raises ValueError with a sentence that says what would be right."""
+    """Return the parts of an address. Raises ValueError with a sentence that says what would be right."""
     if not text.startswith(("tcp:", "serial:")):
         return WrapperAddress(*_host_and_port(text, text))
     head, _, query = text.partition("?")
@@ -93,7 +95,9 @@ def parse_meter_address(text: str) -> MeterAddress:
 
 
 def parse_serial_link(text: str) -> SerialLink:
-    """A serial port such as `serial:/dev/ttyUSB0?baud=9600`; raises ValueError with what would be right."""
+    """Return the parts of a serial port such as `serial:/dev/ttyUSB0?baud=9600`. Raises ValueError with what would be
+    right.
+    """
     head, _, query = text.partition("?")
     parts = _parts(text, query)
     if not head.startswith("serial:") or "address" in parts or "bytes" in parts:
@@ -104,7 +108,7 @@ def parse_serial_link(text: str) -> SerialLink:
 
 
 def hdlc_link_address(link: str, physical: int | None) -> str:
-    """The address of a meter at a physical address of a link such as `serial:/dev/ttyUSB0?baud=9600`.
+    """Return the address of a meter at a physical address of a link such as `serial:/dev/ttyUSB0?baud=9600`.
 
     Raises ValueError as `parse_meter_address` does.
     """

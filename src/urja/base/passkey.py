@@ -1,8 +1,8 @@
 """Verification of WebAuthn registrations and assertions, and the challenge that binds an assertion to one content.
 
-Pure: credentials, challenges and origins are arguments, and nothing is kept here. The process that acts on an approval
-verifies it itself (the pipeline for operations, the head end for releases of its own brake); the web only carries
-bytes. Clauses are those of W3C Web Authentication, Level 2.
+Pure: credentials, challenges and origins are arguments, and nothing is stored here. The process that acts on an
+approval verifies it itself (the pipeline for operations, the head end for releases of its ceilings); the web only
+carries bytes. Clauses are those of W3C Web Authentication, Level 2.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from msgspec import Struct
 
 NONCE_BYTES: Final = 32
 ALGORITHMS: Final = (ES256.ALGORITHM, EdDSA.ALGORITHM, RS256.ALGORITHM)
-"""COSE algorithms that a credential may have: phones and security keys have the first, Windows Hello the last."""
+"""COSE algorithms that a credential may have: phones and security keys use the first, Windows Hello the last."""
 
 _MOST_BYTES: Final = 16_384
-"""Longest part of an answer that is parsed; an attestation with certificates takes about 1,500 bytes."""
+"""Longest part of an answer that is parsed, in bytes; an attestation with certificates takes about 1,500."""
 
 
 _UNREADABLE: Final = (
@@ -41,7 +41,7 @@ _UNREADABLE: Final = (
 
 
 class Fault(Enum):
-    """What is wrong with an answer of an authenticator, as a sentence."""
+    """What is wrong with an authenticator's answer, as a sentence."""
 
     MALFORMED = "the passkey's answer cannot be read"
     TYPE = "the passkey's answer is of another kind: a registration in place of an approval, or the reverse"
@@ -70,7 +70,7 @@ class Credential(Struct, frozen=True, kw_only=True):
     public_key: bytes
     """COSE_Key, CBOR."""
     sign_count: int
-    """The counter of the last answer; 0 for authenticators that do not count, such as synchronised passkeys."""
+    """Counter of the last answer; 0 for authenticators that do not count, such as synchronised passkeys."""
 
 
 class Assertion(Struct, frozen=True, kw_only=True):
@@ -90,22 +90,22 @@ class Registration(Struct, frozen=True, kw_only=True):
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
-    """The bytes of a JSON object that do not depend on the order of its keys; numbers are integers."""
+    """Return a JSON object as bytes that do not depend on the order of its keys. Raises TypeError for floats."""
     return json.dumps(
         _without_floats(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True
     ).encode()
 
 
 def digest(content: Mapping[str, Any]) -> bytes:
-    """SHA-256 of the canonical form."""
+    """Return the SHA-256 of the canonical form, 32 bytes."""
     return hashlib.sha256(canonical(content)).digest()
 
 
 def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
-    """SHA-256 over the context, the nonce and the SHA-256 of the content: what an assertion signs.
+    """Return the SHA-256 over context, nonce and SHA-256 of the content: the challenge that an assertion signs.
 
     The context names the question (`urja/approval/1`), so that an answer to one is none to another. The content
-    carries its kind and its actor.
+    contains its kind and its actor. Raises ValueError for a nonce that has not 32 bytes.
     """
     if len(nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(nonce)}")
@@ -113,7 +113,7 @@ def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
 
 
 def challenge_over(context: str, nonce: bytes, content_sha256: bytes) -> bytes:
-    """As `challenge`, of a content that is known by its hash."""
+    """Return `challenge` for a content whose hash is known."""
     name = context.encode()
     return hashlib.sha256(len(name).to_bytes(2) + name + nonce + content_sha256).digest()
 
@@ -126,7 +126,9 @@ def verify_assertion(
     rp_id: str,
     origins: Collection[str],
 ) -> int:
-    """The credential's new counter, where the assertion is by it and over this challenge; raises PasskeyError (7.2)."""
+    """Return the credential's new counter, where the assertion is its answer to this challenge. Raises PasskeyError
+    (7.2).
+    """
     if not hmac.compare_digest(assertion.credential_id, credential.id):
         raise PasskeyError(Fault.CREDENTIAL)
     client_data = _client_data(assertion.client_data)
@@ -136,14 +138,16 @@ def verify_assertion(
     message = assertion.authenticator_data + client_data.hash
     if not _is_signed(_key(credential.public_key), message, assertion.signature):
         raise PasskeyError(Fault.SIGNATURE)
-    # 7.2, step 21: an authenticator that counts must count on.
+    # 7.2, step 21: the counter of an authenticator that counts must increase, or the key may have been cloned.
     if (data.counter or credential.sign_count) and data.counter <= credential.sign_count:
         raise PasskeyError(Fault.COUNTER)
     return data.counter
 
 
 def is_signed_by(assertion: Assertion, public_key: bytes, challenge: bytes) -> bool:
-    """Whether an assertion that was accepted once is signed over a challenge by a key; where it was given is not asked."""
+    """Return whether an assertion that was accepted before is signed by a key over a challenge; its origin is not
+    checked.
+    """
     try:
         client_data = _client_data(assertion.client_data)
         key = _key(public_key)
@@ -156,9 +160,10 @@ def is_signed_by(assertion: Assertion, public_key: bytes, challenge: bytes) -> b
 def verify_registration(
     registration: Registration, *, challenge: bytes, rp_id: str, origins: Collection[str]
 ) -> Credential:
-    """The credential that a registration made over this challenge; raises PasskeyError (7.1).
+    """Return the credential that a registration created over this challenge. Raises PasskeyError (7.1).
 
-    The attestation statement is not judged: a passkey is trusted because its owner held a code issued at the box.
+    The attestation statement is not verified: a passkey is trusted because its owner had a code issued on the
+    machine.
     """
     client_data = _client_data(registration.client_data)
     _check_client(client_data, CollectedClientData.TYPE.CREATE, challenge, origins)
@@ -176,7 +181,9 @@ def verify_registration(
 
 
 def fingerprint(public_key: bytes) -> str:
-    """Sixteen hexadecimal digits in groups of four, to compare a passkey on a page with the one at the box."""
+    """Return sixteen hexadecimal digits in groups of four, to compare a passkey on a page with the one on the
+    machine.
+    """
     digits = hashlib.sha256(public_key).hexdigest()
     return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
@@ -196,7 +203,7 @@ def _without_floats(value: Any) -> Any:
 
 
 def _read[T](parse: Callable[[], T]) -> T:
-    """What `parse` makes of bytes from outside, or Fault.MALFORMED: the library's parsers raise whatever they meet."""
+    """Return the result of `parse`, or raise Fault.MALFORMED: the library's parsers raise many kinds of error."""
     try:
         return parse()
     except _UNREADABLE:
@@ -250,5 +257,5 @@ def _is_signed(key: CoseKey, message: bytes, signature: bytes) -> bool:
 
 
 def host_of(origin: str) -> str:
-    """The relying party's id of an origin: its host name."""
+    """Return the relying party's id of an origin: its host name."""
     return urlsplit(origin).hostname or ""

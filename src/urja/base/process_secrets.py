@@ -1,7 +1,7 @@
-"""What each process is told in confidence: one struct a process, handed over by the supervisor at its start.
+"""Secrets of processes: one struct a process, handed over by the supervisor at its start.
 
-They are made and kept by `urja.site.supervisor.secrets` and reach a process through an inherited pipe, never through the
-environment, the command line or a log: their representation shows no value.
+`urja.site.supervisor.secrets` creates and stores them. They reach a process through an inherited pipe, never through
+the environment, the command line or a log: their representation shows no value.
 """
 
 from msgspec import Struct
@@ -15,27 +15,29 @@ class _Confidential(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class HeadendSecrets(_Confidential, frozen=True, kw_only=True):
-    """For the head end: its place at the broker and the key that wraps meters' keys. No database."""
+    """For the head end: its login at the broker and the key that wraps meters' keys. No database."""
 
     broker_url: str
     broker_user: str
     broker_password: str
     kek: bytes
-    """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394), as it was when the process was started."""
+    """Key-encryption key, 16 bytes (AES-128 key wrap, RFC 3394), as of the start of the process."""
     kek_file: str = ""
-    """Where it lies, with the one before while it is being changed: the head end looks there again."""
+    """Its file, with the previous key during a change: the head end reads it again."""
     seal_key: bytes = b""
-    """What the head ends' state at the broker is sealed with; empty: the key-encryption key, which older boxes used."""
+    """Seals the head ends' state at the broker; empty: the key-encryption key, which older installations used."""
     orders_key: bytes = b""
-    """Ed25519 public key, 32 bytes, that signed orders are verified with; without it no order is carried out."""
+    """Ed25519 public key, 32 bytes, that verifies signed orders; without it no order is carried out."""
     approvers_file: str = ""
-    """Where the passkeys are that may release held cuts; they are public keys."""
+    """File of the passkeys that may release held disconnections; they are public keys."""
     restored: Restored | None = None
-    """When the data were last put back from a copy: what the head ends remember at the broker may be of an earlier day."""
+    """The last restore of the data from a copy: the head ends' state at the broker may be of an earlier day."""
 
 
 class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
-    """For the pipeline: broker, database as `urja_pipeline`, the key that signs commands and the one that signs roots."""
+    """For the pipeline: broker, database as `urja_pipeline`, the key that signs commands and the key that signs
+    roots.
+    """
 
     broker_url: str
     broker_user: str
@@ -43,15 +45,15 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     database: str
     """libpq connection string with its password."""
     signing_key: bytes
-    """Ed25519 private key, 32 bytes, that orders to meters are signed with."""
+    """Ed25519 private key, 32 bytes, that signs orders to meters."""
     roots_key: bytes
-    """Ed25519 private key, 32 bytes, that heads of the log are signed with, and nothing else is."""
+    """Ed25519 private key, 32 bytes, that signs heads of the log, and nothing else."""
     channels: dict[str, dict[str, str]] = {}
-    """What each channel of notices is sent by, and what its receipts are verified with."""
+    """Credentials of each channel of notices, and the secrets that verify its receipts."""
     mail_password: str = ""
-    """Of the login at the mail relay."""
+    """Password of the login at the mail relay."""
     gateways: dict[str, dict[str, str]] = {}
-    """What each payment gateway is asked with, and what comes in from it is verified with."""
+    """Credentials of each payment gateway, and the secrets that verify its webhooks."""
 
 
 class WebSecrets(_Confidential, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class WebSecrets(_Confidential, frozen=True, kw_only=True):
 
 
 class AdminSecrets(_Confidential, frozen=True, kw_only=True):
-    """For the supervisor and the command line on this box: everything an administrator may do."""
+    """For the supervisor and the command line on this machine: everything that an administrator may do."""
 
     broker_url: str
     broker_user: str
@@ -73,4 +75,4 @@ class AdminSecrets(_Confidential, frozen=True, kw_only=True):
     """Connection string of `urja_owner`, for migrations and administrators' commands."""
     kek: bytes
     retiring_kek: bytes = b""
-    """The key-encryption key before, while it is being changed."""
+    """The previous key-encryption key, during a change."""

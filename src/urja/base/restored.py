@@ -1,4 +1,4 @@
-"""That the data of an installation are those of an earlier day: what each process is told of it at its start."""
+"""A restore of an installation's data from an earlier copy, which each process learns of at its start."""
 
 from datetime import datetime
 
@@ -6,13 +6,13 @@ from msgspec import Struct
 
 
 class Restored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One restore, as it was noticed. Instants are business time."""
+    """One restore, as it was detected. Instants are business time."""
 
     id: str
-    """Drawn at random: the same restore is recorded once."""
+    """Drawn at random, so that the same restore is recorded once."""
     since_at: datetime
-    """The time of the copy: what happened later is not in it."""
+    """Time of the copy: later events are not in it."""
     at: datetime
-    """When it was noticed: before anything of the installation ran on the copy."""
+    """When it was detected: before any process ran on the copy."""
     why: str
-    """By what it was noticed, in words."""
+    """How it was detected, in words."""

@@ -1,7 +1,7 @@
-"""Sentences that know how they were put together, so that whoever shows them can say them in another language.
+"""Sentences that keep their pattern and values, so that a page can show them in another language.
 
-What a guard refuses is an English sentence wherever it goes: logs, the API, the audit. A page that is read in Hindi
-needs the pattern and what was put into it: `translated` takes the patterns' catalogue from whoever has one.
+A guard's refusal is an English sentence in logs, the API and the audit. A page in Hindi needs the pattern and the
+values: `translated` takes the translation of the pattern from a catalogue.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 class Sentence(str):
-    """An English sentence, its pattern and the values in it."""
+    """An English sentence with its pattern and values."""
 
     __slots__ = ("pattern", "values")
 
@@ -24,7 +24,7 @@ class Sentence(str):
 
 
 def say(pattern: str, /, **values: Any) -> Sentence:
-    """A sentence of a pattern such as `there is no meter {serial}`: the literal is what the catalogue has."""
+    """Return a sentence of a pattern such as `there is no meter {serial}`; the pattern is the key in the catalogue."""
     return Sentence(
         pattern,
         {name: value if isinstance(value, Sentence) else str(value) for name, value in values.items()},
@@ -32,26 +32,26 @@ def say(pattern: str, /, **values: Any) -> Sentence:
 
 
 def in_english(sentences: Iterable[str]) -> list[str]:
-    """As texts alone: for programs, logs, and whoever else reads English."""
+    """Return sentences as plain texts: for programs, logs and other English readers."""
     return [str(sentence) for sentence in sentences]
 
 
 def to_plain(sentence: str) -> Any:
-    """As JSON keeps it: a sentence with its pattern and values, any other text as it is."""
+    """Return a sentence for JSON, with pattern and values; any other text unchanged."""
     if not isinstance(sentence, Sentence):
         return sentence
     return {"pattern": sentence.pattern, "values": {k: to_plain(v) for k, v in sentence.values.items()}}
 
 
 def from_plain(kept: Any) -> str:
-    """What `to_plain` gave."""
+    """Return the sentence that `to_plain` was given."""
     if isinstance(kept, str):
         return kept
     return Sentence(kept["pattern"], {name: from_plain(value) for name, value in kept["values"].items()})
 
 
 def translated(sentence: str, catalogue: Callable[[str], str]) -> str:
-    """The sentence by the catalogue's pattern; text that has none stays as it is."""
+    """Return a sentence by the catalogue's translation of its pattern; other texts unchanged."""
     if not isinstance(sentence, Sentence):
         return sentence
     values = {name: translated(value, catalogue) for name, value in sentence.values.items()}

@@ -1,6 +1,6 @@
-"""A serial port as a transport: raw bytes, eight bits, one stop bit, on the event loop.
+"""A serial port as a transport: raw bytes, eight data bits, one stop bit, on the event loop.
 
-Of the standard library: pyserial has had no release since 2020, and what is needed of it is a page.
+Built on the standard library: pyserial has had no release since 2020, and the needed part of it is a page.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from urja.base.meter_address import SerialLink
 
 _READ_SIZE: Final = 4096
 _LONGEST_UNSENT: Final = 1 << 16
-"""Bytes that wait for a port that takes none: more is a port that is stuck."""
+"""Bytes waiting for the port: with more than this the port is stuck."""
 _CFLAG: Final = 2
 _PARITY_FLAGS: Final = {"none": 0, "even": termios.PARENB, "odd": termios.PARENB | termios.PARODD}
 
 
 class SerialPort(asyncio.Transport):
-    """An open port, and the protocol that it feeds."""
+    """An open port, and the protocol that receives its bytes."""
 
     def __init__(self, link: SerialLink, protocol: asyncio.Protocol) -> None:
-        """Raises OSError: no such port, no right to it, in use by another program, or no serial port."""
+        """Raises OSError: no such port, no permission, in use by another program, or not a serial port."""
         super().__init__()
         self._loop = asyncio.get_running_loop()
         self._protocol = protocol
@@ -43,7 +43,9 @@ class SerialPort(asyncio.Transport):
         return self._fd < 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send; what the port does not take now goes out later. A port that takes nothing any more is closed."""
+        """Send bytes; those that the port does not accept now are sent later. A port that accepts none any more is
+        closed.
+        """
         if self.is_closing():
             return
         idle = not self._unsent
@@ -54,7 +56,7 @@ class SerialPort(asyncio.Transport):
             self._write()
 
     def close(self) -> None:
-        """Close the port, unless it is closed."""
+        """Close the port; closing twice is harmless."""
         self._lose(None)
 
     def _read(self) -> None:
@@ -63,7 +65,7 @@ class SerialPort(asyncio.Transport):
         except BlockingIOError:
             return
         except OSError as error:
-            # An adapter that was pulled out.
+            # A USB adapter was unplugged.
             self._lose(error)
             return
         if not data:
@@ -98,9 +100,9 @@ class SerialPort(asyncio.Transport):
 
 def _set_up(fd: int, link: SerialLink) -> None:
     if not os.isatty(fd):
-        # Before anything is written: another device file is not ours to touch.
+        # Checked before anything is written: another device file must not be touched.
         raise OSError(errno.ENOTTY, "no serial port")
-    # Two programs on one line would hear each other's answers.
+    # Two programs on one HDLC bus would receive each other's answers.
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     tty.setraw(fd)
     settings = termios.tcgetattr(fd)

@@ -1,8 +1,8 @@
 """Typed settings from one `urja.toml` and `URJA_*` variables.
 
-Each section is a struct and each field says what it allows; the loader walks them, so that a field added here
-is read, checked, shown and explained without further code. All faults of a configuration are reported at
-once, each with its value, what is allowed and where it came from. `URJA_WEB_PORT` overrides `[web] port`.
+Each section is a struct and each field says what it allows; the loader walks them, so that a field added here is
+read, checked, shown and explained without further code. All faults of a configuration are reported at once, each with
+its value, what is allowed and where it came from. `URJA_WEB_PORT` overrides `[web] port`.
 """
 
 import re
@@ -50,7 +50,7 @@ class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ClockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The business clock of a new data directory; afterwards DATA/clock.json is the truth."""
+    """The business clock of a new data directory; afterwards DATA/clock.json applies."""
 
     speed: Annotated[
         float, Meta(gt=0, le=100_000, description="business seconds per second, more than 0, at most 100000")
@@ -62,7 +62,7 @@ class ClockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """PostgreSQL: our own cluster in the data directory, or one that runs elsewhere."""
+    """PostgreSQL: a cluster in the data directory, or one that runs elsewhere."""
 
     dsn: Annotated[
         str | None,
@@ -79,17 +79,17 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """NATS with JetStream, on this machine's loopback."""
+    """NATS with JetStream, on this machine's loopback interface."""
 
     host: Host = "127.0.0.1"
     port: Port = 4222
     monitor_port: Port = 8222
     readings_mb: Megabytes = 1024
-    """Bound of the stream of readings; when it is full the head end pushes back on its meters."""
+    """Limit of the stream of readings; when it is full the head end pushes back on its meters."""
 
 
 class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The head end: where meters dial in."""
+    """The head end, which meters dial in to."""
 
     hosts: Annotated[
         tuple[Host, ...], Meta(min_length=1, description="a list of at least one address to listen on")
@@ -97,31 +97,33 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     port: Port = 4059
     udp: bool = True
     connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
-    """At once. A head end raises its limit of open files for them as far as the system lets it."""
+    """At once. A head end raises its limit of open files for them as far as the system allows."""
     unknown_connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
-    """How many of them may be of meters that have not pushed yet; above it the oldest such one is closed."""
+    """How many of them may be of meters that have not pushed yet; above it the oldest such connection is closed."""
     unknown_share_percent: Annotated[int, Meta(ge=1, le=100, description="1..100")] = 50
-    """Of those, what one network (24 bits of IPv4, 48 of IPv6) may hold before its own go first."""
+    """Share of those that one network (24 bits of IPv4, 48 of IPv6) may hold before its own are closed first."""
     name: Annotated[
         str, Meta(pattern="^[a-z0-9-]{1,32}$", description="a name of its own: a-z, 0-9, -, at most 32")
     ] = "headend"
-    """Under this name it holds meters' sessions; two head ends of one installation need two names."""
+    """Name under which it holds meters' sessions; two head ends of one installation need two names."""
     association_idle_s: Annotated[float, Meta(ge=0, le=170, description="0..170")] = 60.0
-    """Seconds that an association stays open for its meter's next order. Meters hang up after 180; 0 keeps none."""
+    """Seconds that an association stays open for its meter's next order. Meters close it after 180; 0 closes it at
+    once.
+    """
     cuts_per_minute: Annotated[int, Meta(ge=1, le=100_000, description="1..100000")] = 120
-    """How many supplies the head ends cut in any business minute, whoever orders it."""
+    """How many supplies the head ends disconnect in any business minute, whatever the origin of the orders."""
     cuts_per_transformer_per_minute: Annotated[int, Meta(ge=1, le=10_000, description="1..10000")] = 10
     cuts_per_hour: Cuts = 600
-    """Ceiling: what is above in any business hour is held until approvers release it (docs/commands.md)."""
+    """Ceiling: disconnections above it in any business hour are held until approvers release them (docs/commands.md)."""
     cuts_per_day: Cuts = 2_000
-    """Ceiling in any 24 business hours: 2 % of a utility of 100,000 meters."""
+    """Ceiling in any 24 business hours: 2 % of a utility with 100,000 meters."""
     cuts_per_area_per_hour: Cuts = 120
     """Ceiling in one area of the administration, such as a section."""
     cuts_per_area_per_day: Cuts = 400
     release_delay_s: Annotated[
         int, Meta(ge=600, le=604_800, description="business seconds, 600..604800 (a week)")
     ] = 43_200
-    """A release by the only approver that is installed counts after so long, and can be cancelled until then."""
+    """A release by the only installed approver takes effect after this time, and can be cancelled until then."""
     status_port: Port = 9101
 
 
@@ -133,9 +135,9 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     close_cutoff_s: Annotated[
         int, Meta(ge=0, le=86_400, description="business seconds after local midnight, 0..86400")
     ] = 3600
-    """How long after local midnight a day is closed, so that late blocks still belong to it."""
+    """Time after local midnight at which a day is closed, so that late intervals still belong to it."""
     meter_jobs_kept_days: Annotated[int, Meta(ge=31, le=36_500, description="days, 31..36500")] = 400
-    """How long jobs of meters and what the meters said are kept after the job's end."""
+    """Days that meter jobs and their results are stored after the job's end."""
     status_port: Port = 9102
 
 
@@ -146,15 +148,15 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     port: Port = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="1..64")] = 1
     threads: Annotated[int, Meta(ge=1, le=256, description="1..256")] = 8
-    """So many requests are answered at once in each worker; clients that are slow to send hold none."""
+    """Requests answered at once in each worker; clients that send slowly occupy none."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     """Host names under which the portal answers."""
     trusted_origins: tuple[str, ...] = ()
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
-    """Whether the portal is reached over TLS: cookies then travel on nothing else."""
+    """Whether the portal is reached over TLS: cookies then travel only over TLS."""
     staff_second_factor: bool = True
-    """Whether those who may do things here give a second factor at sign-in, and again before money and supply."""
+    """Whether staff give a second factor at sign-in, and again before operations on money and supply."""
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="a list of networks or addresses, such as 10.0.0.0/8; empty: no proxy is believed"),
@@ -167,7 +169,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             description="https:// and a host name, with a port where it is another one; empty: this machine alone",
         ),
     ] = ""
-    """Where people reach the portal: passkeys that approve operations are bound to it (docs/approvals.md)."""
+    """Public address of the portal: passkeys that approve operations are bound to it (docs/approvals.md)."""
 
     @property
     def public_origin(self) -> str:
@@ -176,18 +178,20 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The relay that e-mail is given to: sign-in codes, mails about a changed address, notices by the channel `smtp`."""
+    """The relay for e-mail: sign-in codes, mails about a changed address, notices by the channel `smtp`."""
 
     host: Host = "localhost"
     port: Annotated[int, Meta(ge=1, le=65535, description="a port number, 1..65535")] = 25
     security: Literal["none", "starttls", "tls"] = "none"
-    """`starttls` (usually port 587) and `tls` (usually 465) hold the relay's certificate against the system's authorities."""
+    """`starttls` (usually port 587) and `tls` (usually 465) verify the relay's certificate against the system's
+    authorities.
+    """
     username: Annotated[str, Meta(max_length=200, description="at most 200 characters; empty: no login")] = ""
-    """With which the pipeline logs in; the password is `mail_password` in DATA/secrets/services.json."""
+    """Login of the pipeline; the password is `mail_password` in DATA/secrets/services.json."""
     sender: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")] = (
         "urja@localhost"
     )
-    """Who mails are from."""
+    """Sender address of mails."""
     reply_to: Annotated[
         str,
         Meta(
@@ -198,21 +202,21 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 ServiceName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
-"""Of an outside service in addresses and rows: a-z, 0-9 and -, at most 32."""
+"""Name of an outside service in addresses and rows: a-z, 0-9 and -, at most 32."""
 Provider = Annotated[str, Meta(pattern=r"^[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*$", max_length=200)]
-"""A folder of ours, or the dotted name of a Python package."""
+"""A bundled provider's folder, or the dotted name of a Python package."""
 
 
 class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A channel of notices; its secrets lie in DATA/secrets/services.json."""
+    """A channel of notices; its secrets are in DATA/secrets/services.json."""
 
     provider: Provider
     options: dict[str, Any] = {}
-    """As `settings.Options` of the provider's folder has them."""
+    """Fields of `settings.Options` in the provider's folder."""
 
 
 class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The channels by which people are told (docs/notices.md)."""
+    """The channels of notices to consumers (docs/notices.md)."""
 
     channels: Annotated[
         dict[ServiceName, ChannelSettings],
@@ -225,11 +229,11 @@ class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recharge_at: Annotated[
         str, Meta(max_length=80, description="at most 80 characters: an address, an office")
     ] = ""
-    """Where people recharge, as messages say it; empty: only the consumer number is named."""
+    """Where consumers recharge, as messages name it; empty: messages give only the consumer number."""
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A payment gateway; its secrets lie in DATA/secrets/services.json."""
+    """A payment gateway; its secrets are in DATA/secrets/services.json."""
 
     provider: Provider
     methods: Annotated[tuple[Literal["upi", "card", "wallet"], ...], Meta(min_length=1)] = (
@@ -237,13 +241,13 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "card",
         "wallet",
     )
-    """What people may pay with by it."""
+    """Payment methods offered through it."""
     options: dict[str, Any] = {}
-    """As `settings.Options` of the provider's folder has them."""
+    """Fields of `settings.Options` in the provider's folder."""
 
 
 class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The payment gateways by which people recharge."""
+    """The payment gateways for recharges."""
 
     gateways: Annotated[
         dict[ServiceName, GatewaySettings],
@@ -252,13 +256,13 @@ class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "card, wallet) and [payments.gateways.NAME.options] where they are needed"
         ),
     ] = {}
-    """In the order in which they are asked: the first that offers a method takes it."""
+    """In order: the first gateway that offers a method takes the payment."""
     least_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 1000
-    """The least recharge."""
+    """Smallest recharge."""
     most_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 2_500_000
-    """The greatest recharge."""
+    """Largest recharge."""
     settled_within_days: Annotated[int, Meta(ge=1, le=60, description="days, 1..60")] = 7
-    """What was paid is to be in a settlement after so many days; what is not is kept for a clerk."""
+    """Days after which a payment must be in a settlement; one that is not is reported as a difference."""
 
 
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -269,21 +273,21 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     backoff_first_s: Seconds = 0.2
     backoff_cap_s: Seconds = 30.0
     stable_after_s: Seconds = 30.0
-    """A child that ran this long is taken for healthy: its back-off begins anew."""
+    """A child that ran this long counts as healthy: its back-off begins again."""
     crash_limit: Annotated[int, Meta(ge=1, le=1000, description="1..1000")] = 8
-    """Deaths in a row, none of them after a stable run, that are called a crash loop."""
+    """Exits in a row without a stable run that count as a crash loop."""
 
 
 class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Room on the file systems of the data directory, below which it is said that they fill."""
+    """Free space on the file systems of the data directory, below which a warning is reported."""
 
     warning_mb: Megabytes = 2048
     critical_mb: Megabytes = 512
-    """Below it the box is not well: PostgreSQL and the broker stop where there is no room left."""
+    """Below it the installation is unhealthy: PostgreSQL and the broker stop on a full disk."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be configured."""
+    """All settings."""
 
     utility: UtilitySettings = field(default_factory=UtilitySettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -302,7 +306,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: which key, its value, what is allowed, where it came from."""
+    """One fault of a configuration: key, value, what is allowed, and origin."""
 
     key: str
     value: str
@@ -315,7 +319,7 @@ class Fault:
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; `faults` names everything that is wrong with it."""
+    """The configuration cannot be used; `faults` has everything that is wrong with it."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -324,7 +328,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and for each key where its value came from."""
+    """Settings, and the origin of each value by key."""
 
     settings: Settings
     origins: dict[str, str]
@@ -339,12 +343,12 @@ _SUGGESTION: Final = "did you mean"
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Settings from a file (or none) and the environment; raises `SettingsError` with all faults."""
+    """Return the settings from a file (or none) and the environment. Raises SettingsError with all faults."""
     return load_with_origins(path, environ).settings
 
 
 def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """As `load`, and where each value came from."""
+    """Return the settings as `load` does, with the origin of each value."""
     faults: list[Fault] = []
     given = [*_from_file(path, faults), *_from_environment(environ, faults)]
     fields = {f"{section}.{name}": kind for section, name, kind in _fields()}
@@ -356,7 +360,7 @@ def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
             faults.append(_unknown(entry, fields))
             continue
         try:
-            # Text is all that a variable can hold; a file must say what it means.
+            # A variable can only hold text, so it is converted; in a file the type must be right.
             value = msgspec.convert(entry.value, kind, strict=not entry.textual)
             _CHECKS.get(entry.key, _no_check)(value)
         except (msgspec.ValidationError, ValueError) as error:
@@ -370,7 +374,7 @@ def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
 
 
 def describe(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """Key, value as shown and origin of every setting, secrets masked."""
+    """Yield key, shown value and origin of every setting, with secrets masked."""
     for section, name, _ in _fields():
         key = f"{section}.{name}"
         value = getattr(getattr(loaded.settings, section), name)
@@ -378,14 +382,14 @@ def describe(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 
 
 def show_value(key: str, value: Any) -> str:
-    """A value as it may be shown: a password inside an address is masked."""
+    """Return a value for display: a password inside an address is masked."""
     if key in _ANY_SECRET and isinstance(value, str):
         value = mask_password(value)
     return msgspec.json.encode(value, enc_hook=str).decode() if value is not None else "unset"
 
 
 def mask_password(dsn: str) -> str:
-    """A connection string without its password, in URL or key=value form."""
+    """Return a connection string without its password, in URL or key=value form."""
     masked = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", dsn)
     return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", masked, flags=re.IGNORECASE)
 
@@ -447,7 +451,7 @@ def _place(path: Path, lines: dict[str, int], key: str) -> str:
 
 
 def _lines(text: str) -> dict[str, int]:
-    """The line of each section and key; `tomllib` does not keep them."""
+    """Return the line of each section and key; `tomllib` does not store them."""
     found: dict[str, int] = {}
     section = ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -508,14 +512,14 @@ def _nearest(given: str, known: list[str]) -> str:
 
 
 def _fault(entry: _Entry, kind: Any, error: Exception) -> Fault:
-    # A message of msgspec's is about types and bounds, which `_allowed` tells better; of a table it says where.
+    # msgspec's messages are about types and bounds, which `_allowed` says better; for a table they name the place.
     told_better = isinstance(error, msgspec.ValidationError) and not isinstance(entry.value, dict)
     detail = "" if told_better else f" ({error})"
     return Fault(entry.key, show_value(entry.key, entry.value) + detail, _allowed(kind), entry.origin)
 
 
 def _allowed(kind: Any) -> str:
-    """What a field's type allows, in words."""
+    """Return what a field's type allows, in words."""
     description = next(
         (
             meta.description

@@ -1,8 +1,8 @@
-"""The SQL that a migration runs: a file beside it, which reads better than a string in Python."""
+"""The SQL of a migration: a file beside it, which reads better than a string in Python."""
 
 from pathlib import Path
 
 
 def sql_beside(migration: str) -> str:
-    """The statements of `0002_rules.sql` for `0002_rules.py`, which gives its `__file__`."""
+    """Return the statements of `0002_rules.sql` for `0002_rules.py`, which passes its `__file__`."""
     return Path(migration).with_suffix(".sql").read_text()

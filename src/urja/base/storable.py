@@ -1,7 +1,7 @@
-"""What people and programs send, held against what a database can keep: no NUL in a text, no day of another era.
+"""Checks that received values can be stored: no NUL in a text, no date outside the accepted years.
 
-PostgreSQL refuses NUL in texts and JSON. Instants outside `YEARS` are typing errors, and near the ends of Python's and
-PostgreSQL's calendars neither can move them between time zones.
+PostgreSQL refuses NUL in texts and JSON. Instants outside `YEARS` are typing errors, and near the ends of Python's
+and PostgreSQL's calendars neither can move them between time zones.
 """
 
 import datetime as dt
@@ -16,12 +16,12 @@ YEARS: Final = range(1900, 2200)
 
 
 def is_in_calendar(at: dt.date) -> bool:
-    """Whether a day or an instant lies in the years that are taken, wherever on Earth it is looked at."""
+    """Return whether a date or an instant is in the accepted years, in any time zone."""
     return at.year in YEARS
 
 
 def faults_of(value: Any, at: str = "") -> Iterator[Sentence]:
-    """A sentence for each text or day within a value that is not taken, with the name of its field.
+    """Yield a sentence for each text or date within a value that cannot be stored, with the name of its field.
 
     Looks into structs, lists and objects; values of other types pass.
     """

@@ -1,4 +1,4 @@
-"""TOML that people have written: whatever is wrong with a text is one error with a sentence."""
+"""TOML written by people: whatever is wrong with a text is one error with a sentence."""
 
 import tomllib
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class TomlError(ValueError):
-    """A text that is not TOML, or that nobody can have meant."""
+    """A text that is not TOML, or that cannot be meant."""
 
 
 def loads(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The tables of a text; raises TomlError, where the parser of the standard library knows other errors too."""
+    """Return the tables of a text. Raises TomlError, where the standard library's parser raises several errors."""
     try:
         return tomllib.loads(text, parse_float=parse_float)
     except RecursionError:
@@ -18,5 +18,5 @@ def loads(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[str, 
     except tomllib.TOMLDecodeError as error:
         raise TomlError(str(error)) from error
     except ValueError:
-        # Python converts no integer of more than 4300 digits.
+        # Python converts no integer of more than 4300 digits (CVE-2020-10735).
         raise TomlError("a number has too many digits") from None

@@ -1,1 +1,3 @@
-"""The demonstration: a street of simulated meters with people, clerks and stand-ins, and its page."""
+"""The demonstration: a town of simulated meters with residents, clerks and stand-ins for outside services, and its
+control.
+"""

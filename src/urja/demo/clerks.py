@@ -1,8 +1,8 @@
-"""What befalls the demonstration's town beyond its meters (somebody moves, a meter burns, a load is raised), and the
-clerks who put it down.
+"""Events of the demonstration's town besides its meters (a move, a burnt meter, a raised load), and the clerks who
+record them.
 
-A clerk does what one would at the portal: files a request under a name of their own, and sees what became of it. The
-fitter is the fleet's `exchange`. Who it befalls follows from the seed, when from the business clock.
+A clerk does what one would at the portal: submits a request under a name of their own, and reads the result. The
+fitter is the fleet's `exchange`. The seed decides which households are affected, the business clock when.
 """
 
 import random
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from urja.usecases.operations import UseCase
 
 CLERK: Final = "clerk@street.example"
-"""Who files what befalls the town."""
+"""Sign-in address of the clerk who submits the requests."""
 
 TARIFF: Final = "demo-domestic"
 
@@ -26,17 +26,17 @@ NEWCOMER: Final = "newcomer@street.example"
 _VACANT: Final = timedelta(minutes=40)
 _CALLED_EVERY: Final = timedelta(minutes=20)
 _LABORATORY: Final = timedelta(hours=3)
-"""So long after an exchange the burnt meter's register is read after all."""
+"""Business time from an exchange until the burnt meter's register is read after all."""
 
 EVENT_HOUSES: Final = 3
-"""So many houses it befalls."""
+"""Number of affected households."""
 
 type Fleet = Callable[..., Awaitable[dict[str, Any]]]
-"""An order to the fleet, as its control takes it, and the answer."""
+"""Sends an order to the fleet's control, and returns the answer."""
 
 
 class MeterState(Enum):
-    """Where a meter that was hung up stands."""
+    """State of an installed meter."""
 
     TO_BE_CALLED = auto()
     CALLED = auto()
@@ -45,24 +45,24 @@ class MeterState(Enum):
 
 type MeterStateQuery = Callable[[str], Awaitable[MeterState]]
 type RequestFiler = Callable[["UseCase", datetime], Awaitable[list[str]]]
-"""A request, filed at an instant: what was said against it; nothing where it was done."""
+"""Submits a request at an instant and returns its faults; none where it was performed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TownEvents:
-    """Whom it befalls: serials, which are the consumer numbers of the demonstration's houses."""
+    """The affected households: serial numbers, which are the consumer numbers of the demonstration."""
 
     moves: str
     burns: str
     spare: str
-    """The meter that comes in the burnt one's place."""
+    """The meter that replaces the burnt one."""
     grows: str
     load_w: int
-    """What is sanctioned then."""
+    """The new sanctioned load, in W."""
 
     @classmethod
     def of(cls, seed: int, serials: list[str], spare: str, load_w: int) -> "TownEvents":
-        """Three houses by lot. Raises ValueError where there are fewer."""
+        """Draw three households by seed. Raises ValueError where there are fewer."""
         chance = random.Random(f"fates {seed}")  # noqa: S311 - a story, not a secret
         moves, burns, grows = chance.sample(serials, EVENT_HOUSES)
         return cls(moves, burns, spare, grows, load_w)
@@ -70,7 +70,7 @@ class TownEvents:
 
 @dataclass(slots=True)
 class Clerks:
-    """Does what is due at each `work`; what was refused is told in `refused`."""
+    """Carries out due events at each `work`; faults of refused requests are collected in `refused`."""
 
     fates: TownEvents
     began_at: datetime
@@ -93,20 +93,20 @@ class Clerks:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is to come any more."""
+        """Whether no event is left."""
         return not self._due
 
     async def finish(self, now: datetime) -> None:
-        """Do at once what is still to come of what has begun: nobody waits for the laboratory, or in front of a house.
+        """Carry out at once what has begun: the reading in the laboratory, the move-in, the call of the new meter.
 
-        A meter that is not in service yet is called once more; whoever ends the town waits for its answer.
+        A meter that is not in service yet is called once more; the caller waits for its answer.
         """
         begun = (self._read_in_the_laboratory, self._move_in, self._call)
         self._due = [(now, act) for _, act in self._due if act in begun]
         await self.work(now)
 
     async def work(self, now: datetime) -> None:
-        """Whatever is due by now, in its order."""
+        """Carry out all events that are due, in their order."""
         for at, act in sorted(self._due, key=lambda item: item[0]):
             if at <= now:
                 self._due.remove((at, act))
@@ -131,7 +131,9 @@ class Clerks:
         )
 
     async def _exchange(self, now: datetime) -> None:
-        """The display is black: the last register is estimated. The new meter is called as soon as it is on line."""
+        """The display is black, so the last register is estimated. The new meter is called as soon as it is
+        connected.
+        """
         from urja.usecases.operations import ExchangeMeter
 
         answer = await self.fleet("exchange", serials=[self.fates.burns, self.fates.spare])
@@ -152,7 +154,7 @@ class Clerks:
         self._due.append((now + _LABORATORY, self._read_in_the_laboratory))
 
     async def _call(self, now: datetime) -> None:
-        """A meter that was not reached is called again, until it is in service."""
+        """Call a meter that was not reached again, until it is in service."""
         from urja.usecases.operations import Commission
 
         state = await self.look(self.fates.spare)
@@ -197,13 +199,13 @@ class Clerks:
         )
 
     async def _read(self) -> tuple[datetime, int]:
-        """The register of whose house changes hands, read from its display now."""
+        """Return the register of the household that moves, read from its display now."""
         [house] = (await self.fleet("houses", serials=[self.fates.moves]))["houses"]
         return datetime.fromisoformat(house["lived_to"]), house["register_wh"]
 
 
 def file_request(operation: "UseCase", now: datetime) -> int:
-    """File a request as the clerk; its number. Needs Django set up, as whoever may write requests."""
+    """Submit a request as the clerk and return its number. Needs Django, with a role that may write requests."""
     from urja.apps.journal import requests
     from urja.usecases.operations import employ
     from urja.usecases.staff import user_of
@@ -213,7 +215,7 @@ def file_request(operation: "UseCase", now: datetime) -> int:
 
 
 def meter_state(serial: str) -> MeterState:
-    """Whether a meter is in service, being called, or waits for that."""
+    """Return whether a meter is in service, being called, or not called yet."""
     from urja.apps.assets.queries import is_in_service
     from urja.apps.commissioning.queries import is_called
 
@@ -223,7 +225,7 @@ def meter_state(serial: str) -> MeterState:
 
 
 def request_outcome(request_id: int) -> tuple[bool, list[str]]:
-    """Whether a request was answered, and what was said against it."""
+    """Return whether a request was answered, and its faults."""
     from urja.apps.journal.kinds import RequestState
     from urja.apps.journal.queries import request_of
 

@@ -1,8 +1,8 @@
 """`urja demo`: a town of simulated meters beside the whole system, at many times real time.
 
-The meters are real DLMS over real sockets, the system is the one that `urja up` runs. With `--for` the
-demonstration stops by itself: the meters are stopped at an interval's end, everything under way is awaited, the
-books are held to the meters' own truth file, and a report is written.
+The meters speak real DLMS over real sockets, the system is the one that `urja up` runs. With `--for` the
+demonstration stops by itself: the meters stop at the end of an interval, everything under way is awaited, the laws
+compare the ledger with the meters' own truth file, and a report is written.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ MORNING: Final = day_time(9)
 """Local time at which a demonstration begins, on a business day."""
 
 _STANDSTILL: Final = 1e-6
-"""Business time all but stands until the meters hang on their walls."""
+"""Business time all but stands still until the meters are installed."""
 _WEB_PORT: Final = 8000
 _FLEET: Final = "fleet"
 _DRAIN_LIMIT_S: Final = 120.0
@@ -70,17 +70,17 @@ _COUNTER_EVERY_S: Final = 0.5
 _ANSWERED_WITHIN_S: Final = 20.0
 _CONNECTED_WITHIN_S: Final = 5
 _SLACK_S: Final = 15.0
-"""Real seconds in which a step of switching may be under way, beside the laws' own business time."""
+"""Real seconds that a step of switching may take, in addition to the laws' own business time."""
 _PROMISED: Final = timedelta(hours=1)
-"""Business time in which an order reaches a meter that can be reached, and a payment brings its light."""
+"""Business time in which an order reaches a reachable meter, and a payment leads to reconnection."""
 _REPORTED: Final = timedelta(minutes=30)
-"""Business time after which a settlement is known here: its report is had every quarter of an hour."""
+"""Business time after which a settlement is known here: its report is fetched every quarter of an hour."""
 _SWITCHING: Final = frozenset({POSTGRES, NATS, PIPELINE, HEADEND, _FLEET})
-"""What has to run for an order to reach a meter."""
+"""Processes that must run for an order to reach a meter."""
 _PAYING: Final = _SWITCHING | {GATEWAY}
-"""What has to run for a payment to bring light."""
+"""Processes that must run for a payment to lead to reconnection."""
 _UNHEARD_S: Final = 180.0
-"""Real seconds after its time by which the end of a command is known: the head end has two minutes to tell of it."""
+"""Real seconds after its expiry by which the end of a command is known: the head end has two minutes to report it."""
 
 
 @click.command()
@@ -113,7 +113,7 @@ _UNHEARD_S: Final = 180.0
     "--port", type=click.IntRange(1, 65535), help="Port of the portal; left out: 8000 or a free one."
 )
 @click.option(
-    "--clerks", is_flag=True, help="Somebody moves, a meter burns, a load is raised; clerks put it down."
+    "--clerks", is_flag=True, help="A consumer moves, a meter burns, a load is raised; clerks record it."
 )
 def demo(
     *,
@@ -128,20 +128,20 @@ def demo(
 ) -> None:
     """Run a town of simulated meters beside the whole system; Ctrl-C stops it."""
     if report is not None and not report.parent.is_dir():
-        # Known at the end only, it would cost the report of the whole run.
+        # Checked now: at the end it would cost the report of the whole run.
         raise refusal_for(FileNotFoundError(errno.ENOENT, "No such file or directory"), report)
     plan = Plan(meters, speed, seconds, seed, report, clerks)
     settings = _settings(port)
     log.configure("demo", "warning", json=not sys.stderr.isatty())
     with _data_directory(data) as directory:
-        passed = asyncio.run(_Street(plan, settings, directory).live())
+        passed = asyncio.run(_TownRun(plan, settings, directory).live())
     if not passed:
         sys.exit(Exit.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for on the command line."""
+    """Options of the command line."""
 
     meters: int
     speed: float
@@ -164,7 +164,7 @@ def _data_directory(kept: Path | None) -> Iterator[Path]:
 
 
 def _settings(port: int | None) -> Settings:
-    """The configured settings, moved to loopback and to ports that are free."""
+    """Return the configured settings with loopback addresses and free ports."""
     settings = load_settings(None).settings
     zone = ZoneInfo(settings.utility.timezone)
     web_port = port or (_WEB_PORT if is_free(settings.web.host, _WEB_PORT) else free_port())
@@ -179,29 +179,29 @@ def _settings(port: int | None) -> Settings:
         pipeline=replace(
             settings.pipeline, status_port=0, interval_s=min(settings.pipeline.interval_s, 0.25)
         ),
-        # Its codes lie open in the outbox: a second factor would protect nothing here.
+        # Sign-in codes are public in the outbox: a second factor would protect nothing here.
         web=replace(settings.web, port=web_port, staff_second_factor=False),
     )
 
 
 def business_morning(today: date, zone: ZoneInfo) -> datetime:
-    """09:00 local on the day given, or on the Monday after it where it is a weekend's."""
+    """Return 09:00 local time on a day, or on the Monday after a weekend."""
     day = today + timedelta(days={5: 2, 6: 1}.get(today.weekday(), 0))
     return datetime.combine(day, MORNING, tzinfo=zone)
 
 
 def _say(step: str) -> None:
-    """What the raising of a town is at, for who waits for it; standard output is for what it tells then."""
+    """Print progress on standard error; standard output is for the results."""
     click.echo(step, err=True)
 
 
 async def run_fleet_child(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
-    """The fleet as a child of the box."""
+    """Run the fleet as a child of the installation."""
     await serve_fleet(Path(arguments["fleet"]))
 
 
-class _Street:
-    """One run of the demonstration: raise the street, let it live, hold the books to the truth."""
+class _TownRun:
+    """One run of the demonstration: start the town, let it run, compare the ledger with the truth."""
 
     def __init__(self, plan: Plan, settings: Settings, directory: Path) -> None:
         self.plan = plan
@@ -210,13 +210,13 @@ class _Street:
         self.zone = ZoneInfo(settings.utility.timezone)
         self.town = build_town(plan.meters, plan.seed)
         self.fleet_file = self.box.data.meters / "fleet.json"
-        # A Unix socket's path is short by nature, a data directory's may be long.
+        # The path of a Unix socket is limited to about 100 bytes, that of a data directory is not.
         self.control = socket_directory(self.box.data.meters.absolute()) / "control.sock"
         self.began_at = datetime.fromtimestamp(0, UTC)
         self.clerks: Clerks | None = None
 
     async def live(self) -> bool:
-        """Until the time is up or a signal; whether all laws held (true where none were checked)."""
+        """Run until the time is up or a signal; return whether all laws held (true where none were checked)."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -240,7 +240,7 @@ class _Street:
             await self.box.stop()
 
     async def _raise(self) -> None:
-        """The system first, then the meters on their walls, then time."""
+        """Start the system first, then the meters, then time."""
         _say("  database, broker, head end, pipeline and web server start …")
         await self.box.start()
         make_private(self.fleet_file.parent)
@@ -258,14 +258,14 @@ class _Street:
         self.began_at = self.box.clock.now()
         self.box.anchor_clock(Anchor(time.time(), self.began_at.timestamp(), self.plan.speed))
         await self.box.add(residents(self.box.settings, self.town.houses, self.plan.seed))
-        # A town that goes on has seen its fates: what has happened does not happen again.
+        # A town that continues has had its events already.
         if self.plan.clerks and self.town.fates is not None and not known:
             self.clerks = Clerks(
                 self.town.fates, self.began_at, self._order, self._file, self._look, self.zone, TARIFF
             )
 
     def _children(self) -> list[ExtraChild]:
-        """The services outside first, then the meters that all of it is about."""
+        """Return the outside services first, then the meters, which need them."""
         fleet = read_fleet_file(self.fleet_file)
         arguments = {"fleet": str(self.fleet_file)}
         return [
@@ -283,7 +283,7 @@ class _Street:
 
     @contextlib.asynccontextmanager
     async def _clerks_at_work(self) -> AsyncIterator[None]:
-        """Somebody at the counter while the town lives; what has begun is finished before the end."""
+        """Let the clerks work while the town runs; events that have begun are finished before the end."""
         if self.clerks is None:
             yield
             return
@@ -306,9 +306,10 @@ class _Street:
             await asyncio.sleep(_COUNTER_EVERY_S)
 
     async def _file(self, operation: "UseCase", now: datetime) -> list[str]:
-        """File a request and wait for its answer, as the portal does.
+        """Submit a request and wait for its answer, as the portal does.
 
-        Filed twice, because the database died in the moment of its commit, it is done once: the second is refused.
+        It may be submitted twice, where the database died during its commit; then it is performed once and the second
+        is refused.
         """
         number = await self._asked(file_request, operation, now)
         return await self._asked(self._answer, number)
@@ -322,11 +323,11 @@ class _Street:
 
         wait_for(number, _ANSWERED_WITHIN_S)
         answered, faults = request_outcome(number)
-        return faults if answered else ["nobody has answered"]
+        return faults if answered else ["no answer in time"]
 
     @staticmethod
     async def _asked[T](function: Callable[..., T], *arguments: Any) -> T:
-        """What a function returns that asks the database or a service, which may be starting again at this moment."""
+        """Return the result of a function that queries the database or a service, which may be restarting."""
         return await until_answered(partial(in_thread, function, *arguments), _DRAIN_LIMIT_S)
 
     def _check_known_town(self) -> None:
@@ -341,7 +342,7 @@ class _Street:
         write_fleet_file(self.fleet_file, msgspec.structs.replace(kept, **self._whereabouts()))
 
     def _whereabouts(self) -> dict[str, Any]:
-        """Where the system listens in this run."""
+        """Return the addresses of the system in this run."""
         return {
             "head_end_host": "127.0.0.1",
             "head_end_port": self.box.settings.headend.port,
@@ -351,7 +352,7 @@ class _Street:
         }
 
     def _set_up_django(self) -> None:
-        """For adoption at the beginning and the laws at the end; models can be imported from here on."""
+        """Set up Django for adoption at the beginning and the laws at the end; models can be imported from here on."""
         from urja.site.django import options as django_options
 
         django_options.setup(
@@ -363,7 +364,7 @@ class _Street:
         )
 
     async def _adopt(self) -> None:
-        """The houses into the registry, their meters into the fleet's file."""
+        """Enter the households into the registry and their meters into the fleet's file."""
         from urja.cosem.security import KekStore
         from urja.demo.registry_setup import register_town
 
@@ -405,7 +406,7 @@ class _Street:
         return f"{instant.astimezone(self.zone):%a %d %b %Y %H:%M}"
 
     async def _until(self, stopping: "asyncio.Task[Any]") -> bool:
-        """Show a line of life now and then, until the time is up; whether a signal came before."""
+        """Print a status line now and then until the time is up; return whether a signal came before."""
         failing = asyncio.create_task(self.box.wait_failed())
         end = None if self.plan.seconds is None else time.monotonic() + self.plan.seconds
         try:
@@ -424,7 +425,7 @@ class _Street:
         return False
 
     async def _life(self) -> str:
-        """One line: where business time is, and what has come through. What does not answer is asked by the next line."""
+        """Return one line: business time, and figures of meters and ledger. A part that does not answer is named."""
         now, meters, books = self.box.clock.now(), await self._of_meters(), await self._of_books()
         return f"{self._local(now)}  {meters}  {books}"
 
@@ -458,7 +459,7 @@ class _Street:
         return dict(zip(("readings", "energy_wh", "entries"), map(int, row), strict=True))
 
     async def _order(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """One order to the fleet, and its answer. Raises OSError where it is away."""
+        """Send one order to the fleet and return its answer. Raises OSError where it cannot be reached."""
         async with _control(self.control) as (reader, writer):
             writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             await writer.drain()
@@ -471,13 +472,13 @@ class _Street:
         return answer
 
     async def _from_fleet(self, do: str) -> dict[str, Any]:
-        """The answer to an order that may be given twice, from a fleet that may be starting again at this moment."""
+        """Return the answer to a repeatable order, from a fleet that may be restarting."""
         return await until_answered(partial(self._order, do), _DRAIN_LIMIT_S)
 
     # -- the end ------------------------------------------------------------------------------------------
 
     async def _conclude(self) -> bool:
-        """Let nobody recharge any more, stop the meters at an interval's end, await what is under way, examine."""
+        """Stop the residents, stop the meters at the end of an interval, await what is under way, and check the laws."""
         click.echo("Time is up: the meters finish their interval …", err=True)
         await self.box.stop_child(RESIDENTS)
         closed = await self._from_fleet("close")
@@ -493,14 +494,14 @@ class _Street:
         return all(findings.laws.values())
 
     async def _settle(self, horizon: datetime) -> bool:
-        """Wait until nothing is under way any more; false where something still was after the limit.
+        """Wait until nothing is under way; return False where something still is at the limit.
 
-        Nobody announces that several processes have come to rest together, so the books are looked at.
+        No event tells that several processes have come to rest together, so the ledger is polled.
         """
         give_up = time.monotonic() + _DRAIN_LIMIT_S
         while time.monotonic() < give_up:
             with contextlib.suppress(*unavailable_errors()):
-                # In this order: what a meter has answered is on its way before the answer is noted.
+                # In this order: a meter's answer is in the broker before it is recorded in the database.
                 if await in_thread(self._complete, horizon) and await self._idle():
                     return True
             await asyncio.sleep(0.2)
@@ -515,8 +516,8 @@ class _Street:
             return unfinished(connection, horizon, self.zone)
 
     async def _idle(self) -> bool:
-        """Whether nothing waits in the broker, but for questions: the closed meters are asked on and on for what they
-        have not lived, and what was asked about their past is complete.
+        """Return whether nothing is pending in the broker except requests: the closed meters are asked again and
+        again for intervals that they have not lived through, and the requests about their past are complete.
         """
         waiting = await self.box.backlog()
         return waiting is not None and not any(
@@ -540,7 +541,9 @@ class _Street:
         paid_out: list[dict[str, Any]],
         houses: list[dict[str, Any]],
     ) -> Findings:
-        """The laws of energy and money, of switching, and of the town's other books; and the report's figures."""
+        """Check the laws of energy and money, of switching, and of the town's other books; return them with the
+        report's figures.
+        """
         from urja.apps.supply.queries import paid_to_reconnected_wall_ms
         from urja.apps.supply.queries.flags import flagged
 
@@ -592,7 +595,7 @@ class _Street:
 
 
 def _houses_and_meters(town: Town) -> str:
-    """How many houses there are, and why more meters than that are on line."""
+    """Return the number of houses, and why more meters than that are connected."""
     houses, posts = len(town.houses), len(town.posts)
     return (
         f"{houses} house{'s' * (houses != 1)} on {posts} transformer{'s' * (posts != 1)}: "

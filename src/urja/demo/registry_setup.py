@@ -1,4 +1,4 @@
-"""The demonstration's town enters the registry: what a utility's clerks would have done. Needs Django set up."""
+"""Entry of the demonstration's town into the registry, as a utility's clerks would do it. Needs Django set up."""
 
 import random
 from datetime import datetime
@@ -33,16 +33,17 @@ POLICY: Final = "demo"
 ACTOR: Final = "urja demo"
 
 HOUSE_MAX_POWER_W: Final = 15_000
-"""What a 60 A single-phase meter can carry; a block above it is implausible."""
+"""Capacity of a 60 A single-phase meter, in W; an interval above it is implausible."""
 
 TRANSFORMER_MAX_POWER_W: Final = 200_000
 
 
 def register_town(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
-    """Load tariff and policy, put up the transformers, hang every meter at `installed_at`; buckets by seed.
+    """Load tariff and policy, add the transformers, install every meter at `installed_at`, and employ operator and
+    clerk.
 
-    And somebody sits in the control room, and somebody at the counter. All in one transaction: called again, after the database
-    died in it, it does the whole or finds it done.
+    Buckets are drawn by seed. All is one transaction: called again, after the database died in it, it does all of it
+    or finds it done.
     """
     with transaction.atomic():
         if not registry.is_known(town.houses[0].meter.serial):
@@ -61,7 +62,7 @@ def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now:
     for house in town.houses:
         adopt_meter(_adoption(house, keys, installed_at, buckets.randrange(BUCKETS)), **stamp)
     for house in town.houses:
-        # Taken over is not commissioned: each is called for real once it is there, and only then do its pushes bill.
+        # A meter that is taken over is not commissioned: each is really called, and only then do its pushes bill.
         perform(Commission(serial=house.meter.serial), **stamp)
     if town.spares:
         delivered = tuple(_spare(spare, keys) for spare in town.spares)
@@ -70,7 +71,7 @@ def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now:
     employ(CLERK, "Clerk", "clerk", **stamp)
 
 
-def _hanging(
+def _installation_fields(
     meter: Identity, transformer: str | None, keys: KeyStore, installed_at: datetime
 ) -> dict[str, Any]:
     return {
@@ -110,7 +111,7 @@ def _spare(meter: Identity, keys: KeyStore) -> Delivered:
 
 def _network_meter(post: Post, keys: KeyStore, installed_at: datetime, bucket: int) -> Hanging:
     return Hanging(
-        **_hanging(post.meter, post.transformer.id, keys, installed_at),
+        **_installation_fields(post.meter, post.transformer.id, keys, installed_at),
         bucket=bucket,
         max_power_w=TRANSFORMER_MAX_POWER_W,
         premise_name=f"Transformer {post.transformer.id}",
@@ -119,7 +120,7 @@ def _network_meter(post: Post, keys: KeyStore, installed_at: datetime, bucket: i
 
 def _adoption(house: House, keys: KeyStore, installed_at: datetime, bucket: int) -> Adoption:
     return Adoption(
-        **_hanging(house.meter, house.meter.transformer, keys, installed_at),
+        **_installation_fields(house.meter, house.meter.transformer, keys, installed_at),
         bucket=bucket,
         max_power_w=HOUSE_MAX_POWER_W,
         tariff_code=TARIFF,

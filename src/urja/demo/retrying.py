@@ -1,4 +1,4 @@
-"""Questions to a part of a box that may be starting again at this moment: asked again until it answers."""
+"""Queries to a part of the installation that may be restarting: repeated until it answers."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ _PAUSE_S: Final = 0.2
 
 
 def unavailable_errors() -> tuple[type[Exception], ...]:
-    """What a question fails with while the part that it is put to is away: database, broker, fleet, or a service."""
+    """Return the errors of a query while its part is restarting: database, broker, fleet, or a service."""
     # The pipeline's modules need Django set up.
     from urja.pipeline.runner import UNAVAILABLE_ERRORS
 
@@ -19,7 +19,7 @@ def unavailable_errors() -> tuple[type[Exception], ...]:
 
 
 async def until_answered[T](ask: Callable[[], Awaitable[T]], within_s: float) -> T:
-    """The answer; the last error where none has come in time. `ask` must be such that asking twice does no harm."""
+    """Return the answer; raise the last error after `within_s` real seconds. `ask` must be safe to repeat."""
     give_up_s = time.monotonic() + within_s
     while True:
         try:
@@ -31,7 +31,7 @@ async def until_answered[T](ask: Callable[[], Awaitable[T]], within_s: float) ->
 
 
 async def in_thread[**P, T](function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """What a function returns that asks the database, in a thread; Django's connection there is a fresh one."""
+    """Return the result of a function that queries the database, called in a thread with a connection of its own."""
     return await asyncio.to_thread(_with_own_connection, function, *arguments, **named)
 
 
@@ -41,5 +41,5 @@ def _with_own_connection[**P, T](function: Callable[P, T], *arguments: P.args, *
     try:
         return function(*arguments, **named)
     finally:
-        # A broken one is not kept for the next question in this thread.
+        # A broken connection must not be used by the next query in this thread.
         connections.close_all()

@@ -1,7 +1,7 @@
-"""The world outside a demonstration: a payment gateway, a message service, and the people who live in the town.
+"""The outside world of a demonstration: a payment gateway, a message service, and the residents of the town.
 
-Each is a process of its own with its own book. Their faults are drawn by the seed: webhooks that are lost, repeated,
-late and out of order, banks that answer late, receipts that never come.
+Each is a process with a book of its own. Their faults are drawn by seed: webhooks that are lost, repeated, late and
+out of order, banks that answer late, receipts that never come.
 """
 
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ _STOP_RANK: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """Where the stand-ins listen; the settings of the system point there."""
+    """Ports of the stand-ins; the settings of the system point to them."""
 
     gateway_port: int
     sms_port: int
 
     @classmethod
     def on_free_ports(cls) -> "StandIns":
-        """Ports that nobody listens on at this moment."""
+        """Return stand-ins on ports that are free now."""
         return cls(free_port(), free_port())
 
     @property
@@ -59,7 +59,7 @@ class StandIns:
         return f"http://127.0.0.1:{self.sms_port}"
 
     def known_to(self, settings: Settings) -> Settings:
-        """The settings with the stand-ins as payment gateway and message service."""
+        """Return settings with the stand-ins as payment gateway and message service."""
         replace = msgspec.structs.replace
         return replace(
             settings,
@@ -79,7 +79,7 @@ class StandIns:
         )
 
     def children(self, settings: Settings, vault: Vault, folder: Path, seed: int) -> list[ExtraChild]:
-        """The two services, with their books in `folder`."""
+        """Return the two services, with their books in `folder`."""
         web = f"http://{settings.web.host}:{settings.web.port}"
         secrets = vault.services.gateways[PAYMENTS]
         gateway = {
@@ -110,11 +110,11 @@ class StandIns:
         ]
 
     def book(self, vault: Vault) -> list[dict[str, Any]]:
-        """Every payment as the gateway itself has it. Raises httpx.HTTPError where it does not answer."""
+        """Return every payment in the gateway's book. Raises httpx.HTTPError where it does not answer."""
         return self._whole_book(vault)["payments"]
 
     def settled(self, vault: Vault) -> list[dict[str, Any]]:
-        """Every row of its settlements, as `book`."""
+        """Return every row of the gateway's settlements. Raises httpx.HTTPError where it does not answer."""
         return self._whole_book(vault)["settlement_rows"]
 
     def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, Any]]]:
@@ -125,7 +125,7 @@ class StandIns:
 
 
 def residents(settings: Settings, houses: list[House], seed: int) -> ExtraChild:
-    """The people of these houses, each with its habit."""
+    """Return the process of the residents of these houses, each with its habit."""
     arguments = {
         "portal_url": f"http://{settings.web.host}:{settings.web.port}",
         "people": [

@@ -1,7 +1,7 @@
-"""The demonstration's town: invented households on transformers and feeders, with lives and habits.
+"""The demonstration's town: invented households on transformers and feeders, with load profiles and habits.
 
-Everything follows from the seed, keys too, so that a town can be raised again. Nothing here is meant for a meter
-that matters, and nobody lives here: each house bears the name of the tree before it.
+Everything follows from the seed, keys too, so that a town can be built again. Its keys protect no real meter, and its
+people are invented: each house has the name of the tree before it.
 """
 
 import random
@@ -14,13 +14,13 @@ from urja.demo.clerks import EVENT_HOUSES, TownEvents
 from urja.meter.identity import Identity, seeded_identity
 from urja.meter.surroundings import LinkOptions, Transformer
 
-Habit = Literal["early", "warned", "dark", "never"]
-"""When a household recharges: days before it must, when it is warned, when the light is out, never."""
+Habit = Literal["early", "warned", "disconnected", "never"]
+"""When a household recharges: days before it must, when it is warned, when it is disconnected, never."""
 
 Means = Literal["upi", "card", "wallet"]
 
 OPERATOR: Final = "operator@street.example"
-"""Who sits in the control room."""
+"""Sign-in address of the operator in the control room."""
 
 _LEFT_IN_PEACE: Final = 3
 _RAISED_LOAD_W: Final = 7000
@@ -54,7 +54,7 @@ _TREES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One household, the meter on its wall, and how it pays."""
+    """One household, its meter, and how it pays."""
 
     name: str
     email: str
@@ -69,7 +69,7 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One transformer with the meter that measures all it gives."""
+    """One transformer with the meter that measures all its energy."""
 
     transformer: Transformer
     meter: Identity
@@ -77,18 +77,18 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """Houses, and the transformers that they hang on."""
+    """Houses, and the transformers that feed them."""
 
     houses: list[House]
     posts: list[Post]
     fates: TownEvents | None = None
-    """What is to come over some of the houses; too small a town is left in peace."""
+    """Events of some of the houses; None for a town that is too small."""
     spares: tuple[Identity, ...] = ()
-    """Meters in their boxes, each for a house whose meter will burn."""
+    """Meters in stock, each for a house whose meter will burn."""
 
     @property
     def meters(self) -> list[Identity]:
-        """Every meter of the fleet: the houses', the transformers', and those in their boxes."""
+        """All meters of the fleet: of houses, of transformers, and in stock."""
         return [
             *(house.meter for house in self.houses),
             *(post.meter for post in self.posts),
@@ -97,10 +97,10 @@ class Town:
 
 
 def build_town(count: int, seed: int) -> Town:
-    """`count` households; the same for the same seed, and the first few the same for any count."""
+    """Return a town of `count` households: always the same for a seed, with the same first households for any count."""
     posts = [_post(number, seed) for number in range(-(-count // HOUSES_PER_TRANSFORMER))]
     houses = [_house(number, seed) for number in range(count)]
-    # The first few are whom a guest looks at, and lays hands on.
+    # Visitors watch and operate the first few houses: no event disturbs those.
     lots = {house.meter.serial: house for house in houses[_LEFT_IN_PEACE:]}
     if len(lots) < EVENT_HOUSES:
         return Town(houses, posts)
@@ -110,7 +110,7 @@ def build_town(count: int, seed: int) -> Town:
 
 
 def _spare(serial: str, burns: Identity, seed: int) -> Identity:
-    """The meter that will measure a household after the one that it has."""
+    """Return the meter that replaces the present meter of a household."""
     plain = seeded_identity(serial, burns.device_type, seed * 100_003 + 90_000)
     # Its link is a quick one: a call of several steps has two business hours, which at 600 times real time are twelve
     # seconds, and latency is real.
@@ -146,7 +146,7 @@ def _house(number: int, seed: int) -> House:
     return House(
         name=f"{tree} House{again}",
         email=f"{tree.lower()}{again.replace(' ', '-')}@street.example",
-        # 00000 begins no number in India: these ring nowhere.
+        # No number in India begins with 00000: these reach no telephone.
         phone=f"+91 00000 {number + 1:05d}",
         meter=msgspec.structs.replace(
             meter,
@@ -163,9 +163,11 @@ def _house(number: int, seed: int) -> House:
 
 
 def _story(number: int, chance: random.Random) -> tuple[str, Habit, int]:
-    """Life, habit and opening credit in paise. The first house is almost out of credit; the others vary."""
+    """Return load profile, habit and opening credit in paise. The first house is almost out of credit; the others
+    vary.
+    """
     if number == 0:
-        return "heavy", "dark", 500
+        return "heavy", "disconnected", 500
     life = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
-    habit: Habit = chance.choices(("early", "warned", "dark", "never"), (4, 5, 3, 1))[0]
+    habit: Habit = chance.choices(("early", "warned", "disconnected", "never"), (4, 5, 3, 1))[0]
     return life, habit, chance.randrange(3, 160) * 1000

@@ -1,7 +1,7 @@
 """The demonstration's control: what the town's page may do to the world, one JSON object a line, one answer a line.
 
-It runs in the supervisor of `urja demo` and of nothing else: the web process cannot kill, and knows no meter; it
-asks here, over a Unix socket that only the same user can open. Orders:
+It runs in the supervisor of `urja demo` only: the web process cannot kill, and knows no meter; it sends orders over a
+Unix socket that only the same user can open. Orders:
 
 | `do` | effect |
 |---|---|
@@ -40,19 +40,21 @@ FLEET_ORDERS: Final = frozenset(
         "cut", "restore", "unreachable", "reachable", "press", "weld", "tamper", "hook", "overload", "reboot",
     }
 )  # fmt: skip
-"""Looking and doing; never `close` or `faults`, which belong to the check of the laws."""
+"""Queries and actions; never `close` or `faults`, which belong to the check of the laws."""
 MORTAL: Final = frozenset({HEADEND, PIPELINE})
-"""Children that the page may kill. PostgreSQL and NATS come back as well; the page itself would go blank meanwhile."""
+"""Children that the page may kill. PostgreSQL and NATS would recover as well, but the page itself would fail
+meanwhile.
+"""
 GATEWAY_ORDERS: Final = frozenset({"silence", "speak", "state"})
 _LINE_LIMIT: Final = 16 << 20
-"""A fleet's answer about thousands of houses."""
+"""Bytes of a fleet's answer about thousands of houses."""
 _FRAME_DIGITS: Final = 20_000
 _ANSWER_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where the sandbox's payment gateway is steered."""
+    """Address and keys of the control of the sandbox's payment gateway."""
 
     url: str
     key_id: str
@@ -74,7 +76,7 @@ class _RefusedError(ValueError):
 class TownControl:
     """Serves the control while the demonstration runs: `start`, `stop`, or an asynchronous context manager.
 
-    `keys` finds the keys of the meter with a system title, for frames that are to be read.
+    `keys` finds the keys of a meter by its system title, for frames to decode.
     """
 
     def __init__(
@@ -111,14 +113,14 @@ class TownControl:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen. Raises OSError where the socket cannot be made."""
+        """Listen. Raises OSError where the socket cannot be created."""
         make_private(self.path.parent)
         self.path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, str(self.path), limit=_LINE_LIMIT)
         self.path.chmod(0o600)
 
     async def stop(self) -> None:
-        """Hear no more; who waits for an answer is cut off."""
+        """Stop listening; callers that wait for an answer are disconnected."""
         if self._server is None:
             return
         self._server.close()
@@ -141,7 +143,7 @@ class TownControl:
             writer.close()
 
     async def answer(self, line: bytes) -> dict[str, Any]:
-        """Carry out one order; what is wrong with it is said in the answer."""
+        """Carry out one order; faults are in the answer."""
         try:
             order = msgspec.json.decode(line, type=_Order)
             return {"ok": True, **await self._act_named(order.do)(order)}
@@ -223,7 +225,9 @@ class TownControl:
         return {"tree": tree, "errors": faults}
 
     def _opened(self, capture: bytes) -> list[DecodedPacket]:
-        """The frame as far as it goes; with the keys of the meter that it names, if they are known here."""
+        """Return the decoded frame, as far as possible; with the keys of the meter that it names, where they are
+        known here.
+        """
         opened = list(CaptureReader(Keys()).open(capture))
         keys = next(filter(None, map(self._keys_for, opened)), None)
         if keys is None:
@@ -241,7 +245,7 @@ class TownControl:
 
 
 def keys_of_fleet(fleet_file: Path) -> Callable[[bytes], Keys | None]:
-    """Finds a meter's keys by its system title, in the fleet's file; read at the first frame that asks."""
+    """Return a function that finds a meter's keys by system title in the fleet's file, read at the first call."""
     known: dict[bytes, Keys] = {}
 
     def find(title: bytes) -> Keys | None:

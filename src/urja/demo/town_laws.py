@@ -1,4 +1,4 @@
-"""The town's laws against books that Urja did not write: the gateway's, and the meters' own switches."""
+"""The town's laws against books that Urja did not write: the gateway's, and the meters' own relays."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,9 +23,10 @@ def examine(
     houses: list[dict[str, Any]],
     heard_by: datetime,
 ) -> list[Finding]:
-    """`payments` are the rows of the gateway's book, `houses` the fleet's answer of that name.
+    """Check payments, relays and commands.
 
-    Of a command whose time ended before `heard_by` (business time) the end has to be known.
+    `payments` are the rows of the gateway's book, `houses` the fleet's answer of that name. A command whose time
+    ended before `heard_by` (business time) must have a known end.
     """
     checks = [
         (
@@ -61,34 +62,35 @@ def examine_reached(
     switching: Downtimes = NO_DOWNTIME,
     paying: Downtimes = NO_DOWNTIME,
 ) -> list[Finding]:
-    """The laws of meters that could be heard all the time, by the fleet's journal (`pasts`).
+    """Check the laws of meters that could be reached all the time, by the fleet's journal (`pasts`).
 
-    `promised` is the business time in which an order reaches such a meter and a payment brings its light; what is
-    younger is not judged. Where a process that is needed was down, it counts from when all are there again: `switching`
-    is when one that brings orders to meters was not ready, `paying` the same of those that bring light to a payer.
+    `promised` is the business time in which an order reaches such a meter and a payment leads to reconnection;
+    younger ones are not judged. Where a needed process was down, the time counts from when all run again: `switching`
+    is when a process that brings orders to meters was not ready, `paying` the same for processes that a reconnection
+    after a payment needs.
     """
     checks = [
         (
             "reachable_obeys",
-            "an order to the switch of a meter that can be reached is carried out in its time, if all that is needed runs",
+            "an order to the relay of a reachable meter is carried out in its time, where all needed processes run",
             _disobeyed(connection, pasts, now, promised, switching),
         ),
         (
             "reachable_is_lit",
-            "whoever has paid enough, behind a meter that can be reached, has light in the time promised",
-            _dark(connection, pasts, now, promised, paying),
+            "a consumer who has paid enough, behind a reachable meter, is reconnected in the promised time",
+            _still_disconnected(connection, pasts, now, promised, paying),
         ),
     ]
     return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
 
 
 def credited(connection: Connection, payments: list[dict[str, Any]]) -> bool:
-    """Whether the ledger has caught up with the gateway's book."""
+    """Return whether the ledger has caught up with the gateway's book."""
     return not any((*_credited(connection, payments), *_debited(connection, payments)))
 
 
 def figures(connection: Connection, payments: list[dict[str, Any]]) -> dict[str, int]:
-    """Recharges in both books, and what was switched."""
+    """Return recharges in both books, and the numbers of disconnections and reconnections."""
     counts = dict(
         connection.execute(
             "SELECT kind, count(*) FROM commands_command WHERE kind IN ('connect', 'disconnect') "
@@ -104,7 +106,7 @@ def figures(connection: Connection, payments: list[dict[str, Any]]) -> dict[str,
 
 
 def percentiles_of(durations_ms: list[int]) -> dict[str, int | None]:
-    """Median, 95th percentile and greatest of sorted durations; none where there is none."""
+    """Return median, 95th percentile and maximum of sorted durations in milliseconds; None for an empty list."""
     if not durations_ms:
         return {"p50": None, "p95": None, "max": None}
     ranks = {"p50": 0.5, "p95": 0.95, "max": 1.0}
@@ -113,7 +115,7 @@ def percentiles_of(durations_ms: list[int]) -> dict[str, int | None]:
 
 
 def _credits(connection: Connection) -> dict[str, list[tuple[int, bool]]]:
-    """Amount and whether it is posted, of each credit of a recharge, by the gateway's payment id."""
+    """Return amount and whether it is posted, of each credit of a recharge, by the gateway's payment id."""
     credited: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     for key, amount, posted in connection.execute(
         "SELECT c.idempotency_key, c.amount_minor, e.seq IS NOT NULL FROM books_credit_request c "
@@ -154,11 +156,13 @@ def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator
         if found != wanted:
             yield f"{wanted} of payment {payment['id']} went back, {found} was debited"
     for payment_id, found in returned.items():
-        yield f"{found} was debited for payment {payment_id or 'of nobody'}, of which nothing went back"
+        yield f"{found} was debited for payment {payment_id or '(unknown)'}, of which nothing went back"
 
 
 def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """The control state is compared, not the light: a welded switch obeys and lights on, which is another law's."""
+    """The control state is compared, not the voltage: a welded relay obeys and still supplies, which is another law's
+    subject.
+    """
     last = dict(
         connection.execute(
             "SELECT DISTINCT ON (c.device_id) d.serial, c.kind FROM commands_command c "
@@ -192,9 +196,10 @@ def _disobeyed(
     promised: timedelta,
     outages: Downtimes,
 ) -> Iterator[str]:
-    """Superseded in its time is an end as good as confirmed: a newer order was there, or the ground was gone.
+    """Superseded in its time is an end as good as confirmed: a newer order existed, or its reason was gone.
 
-    An order that was about while a process was down is judged where all ran for the time promised before its end.
+    An order that was pending while a process was down is judged where all ran for the promised time before its
+    expiry.
     """
     rows = connection.execute(
         "SELECT c.id, c.kind, d.serial, c.state, c.detail, c.issued_at, c.expires_at FROM commands_command c "
@@ -214,7 +219,7 @@ def _disobeyed(
             )
 
 
-def _dark(
+def _still_disconnected(
     connection: Connection,
     pasts: Mapping[str, MeterHistory],
     now: datetime,
@@ -235,7 +240,7 @@ def _dark(
         due_at = outages.due_at(paid_at, promised)
         if due_at >= now or (closed_at is not None and closed_at <= due_at):
             continue
-        # One that has just come back may still be on its way to us.
+        # A meter that has just come back may not have registered with the head end yet.
         if _was_there(pasts, serial, paid_at - promised, due_at):
             yield (
                 f"credit {credit} was paid at {paid_at.astimezone(UTC)} behind {serial}, which could be reached; "

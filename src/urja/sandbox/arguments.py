@@ -1,4 +1,4 @@
-"""What every stand-in is told at its start."""
+"""Arguments that every stand-in gets at its start."""
 
 from typing import Annotated, Any
 
@@ -13,12 +13,11 @@ Address = Annotated[str, Meta(pattern="^https?://")]
 
 
 class ServiceArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a service listens and keeps its book, whom it calls, and how faulty its calls are.
+    """Where a service listens and stores its book, whom it calls, and how faulty its calls are.
 
-    `port` serves the service itself and its control, `ready_port` serves `/readyz`; `database` is the path of
-    its book. `webhook_url` is called, signed with `webhook_secret`; who calls the service gives `key_id` and
-    `key_secret` by basic authentication. `retry_first_s` and `retry_cap_s` bound the back-off of webhooks, in
-    real seconds.
+    `port` serves the service itself and its control, `ready_port` serves `/readyz`; `database` is the path of its
+    book. `webhook_url` is called, signed with `webhook_secret`; callers authenticate with `key_id` and `key_secret`
+    (HTTP Basic). `retry_first_s` and `retry_cap_s` limit the back-off of webhooks, in real seconds.
     """
 
     port: Port
@@ -39,7 +38,7 @@ class ServiceArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def parse[Kind: ServiceArguments](arguments: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Checked arguments; raises ValueError naming what is wrong."""
+    """Return checked arguments. Raises ValueError naming what is wrong."""
     parsed = msgspec.convert(arguments, kind)
     for field in msgspec.structs.fields(parsed):
         value = getattr(parsed, field.name)

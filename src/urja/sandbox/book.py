@@ -14,14 +14,14 @@ CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 """
 _PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR})
-"""Codes of a file that is no book; others are of the file system or of a lock."""
+"""Codes of a file that is no book; other codes are of the file system or of a lock."""
 
 
 class Book:
-    """Rows kept through any kill of the process: write-ahead log, committed before anything is said to anyone."""
+    """Rows that survive any kill of the process: write-ahead log, committed before any answer is given."""
 
     def __init__(self, path: str | Path, schema: str) -> None:
-        """Raises DamagedFileError: a book that began anew would forget who has paid."""
+        """Open or create a book. Raises DamagedFileError: a book that began again empty would forget payments."""
         path, schema = Path(path), _SCHEMA + schema
         if path.exists():
             _check(path, schema)
@@ -29,7 +29,7 @@ class Book:
             _make(path, schema)
         self._connection = _connected(path)
         self._connection.row_factory = sqlite3.Row
-        # Tables that a newer version has beside those of the file.
+        # Creates the tables that a newer version has in addition to those of the file.
         self._connection.executescript(_PRAGMAS + schema)
 
     def close(self) -> None:
@@ -37,7 +37,7 @@ class Book:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block or nothing of it; within a transaction, part of that one."""
+        """Commit all changes of the block or none; within a transaction, the block is part of it."""
         if self._connection.in_transaction:
             yield
             return
@@ -50,45 +50,45 @@ class Book:
         self._connection.execute("COMMIT")
 
     def run(self, sql: str, *values: Any) -> int:
-        """Execute a statement; how many rows it changed."""
+        """Execute a statement and return the number of rows that it changed."""
         return self._connection.execute(sql, values).rowcount
 
     def insert(self, table: str, **values: Any) -> int:
-        """Append a row; its number."""
+        """Append a row and return its number."""
         names, marks = ", ".join(values), ", ".join("?" * len(values))
-        # Table and columns are names in our code, values are bound.
+        # Names of table and columns come from our code, values are bound.
         statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
         number = self._connection.execute(statement, tuple(values.values())).lastrowid
         assert number is not None
         return number
 
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """All rows."""
+        """Return all rows."""
         return self._connection.execute(sql, values).fetchall()
 
     def value(self, sql: str, *values: Any) -> Any:
-        """The first column of the first row; there must be one."""
+        """Return the first column of the first row; there must be one."""
         row = self.one(sql, *values)
         assert row is not None, "the statement gives no row"
         return row[0]
 
     @property
     def path(self) -> str:
-        """Where its file is."""
+        """Path of the file."""
         return str(self.one("PRAGMA database_list")["file"])  # type: ignore[index]
 
     def setting(self, name: str) -> str | None:
-        """A word kept through restarts."""
+        """Return a setting that survives restarts, or None."""
         row = self.one("SELECT value FROM setting WHERE name = ?", name)
         return None if row is None else str(row["value"])
 
     def keep_setting(self, name: str, value: str | None) -> None:
-        """Keep a word through restarts; None forgets it."""
+        """Store a setting that survives restarts; None deletes it."""
         if value is None:
             self.run("DELETE FROM setting WHERE name = ?", name)
         else:
@@ -100,7 +100,7 @@ def _connected(path: Path | str) -> sqlite3.Connection:
 
 
 def _make(path: Path, schema: str) -> None:
-    """A new book, whole or not at all: an empty file is no book."""
+    """Create a book completely or not at all: an empty file is no book."""
     if path.with_name(f"{path.name}-wal").exists():
         raise _damaged(path, "it is missing, and its write-ahead log is not")
     draft = path.with_name(f"{path.name}.new")
@@ -111,7 +111,7 @@ def _make(path: Path, schema: str) -> None:
 
 
 def _check(path: Path, schema: str) -> None:
-    """Raises DamagedFileError where a file is no book with these tables, or is not whole."""
+    """Raise DamagedFileError where a file is no book with these tables, or is incomplete."""
     if not path.stat().st_size:
         raise _damaged(path, "it is empty")
     try:
@@ -122,7 +122,7 @@ def _check(path: Path, schema: str) -> None:
             raise
         raise _damaged(path, str(error)) from None
     except UnicodeDecodeError:
-        # Of a table's definition, or of what SQLite says of it.
+        # In a table's definition, or in SQLite's message about it.
         raise _damaged(path, "it holds text that is no UTF-8") from None
     if faults != "ok":
         raise _damaged(path, " ".join(faults.split()))

@@ -1,4 +1,4 @@
-"""Silence: a switch for the town, by which a service stops calling, or stops answering as well."""
+"""A switch for tests and the demonstration: a service stops sending webhooks, or stops answering as well."""
 
 from enum import StrEnum
 from typing import Final
@@ -21,8 +21,8 @@ _SETTING: Final = "silence"
 _ALWAYS: Final = ("/control/", "/book/")
 
 
-class Silence(StrEnum):
-    """How silent a service is."""
+class Muting(StrEnum):
+    """The part of a service that is switched off."""
 
     NONE = "none"
     WEBHOOKS = "webhooks"
@@ -30,63 +30,63 @@ class Silence(StrEnum):
 
 
 class Control:
-    """The switch of one service; it outlives a restart. Webhooks held back are sent once the service speaks."""
+    """The switch of one service, which survives a restart. Webhooks held back are sent when it is reset."""
 
     def __init__(self, book: Book, outbox: Outbox) -> None:
         self._book = book
         self._outbox = outbox
-        kept = book.setting(_SETTING) or Silence.NONE
+        stored = book.setting(_SETTING) or Muting.NONE
         try:
-            self.silence = Silence(kept)
+            self.muting = Muting(stored)
         except ValueError:
             raise DamagedFileError(
                 f"{book.path} is damaged (its setting {_SETTING}): restore it from a backup"
             ) from None
-        outbox.muted = self.silence is not Silence.NONE
+        outbox.muted = self.muting is not Muting.NONE
 
     def routes(self, guard: Guard) -> list[Route]:
-        """`POST /control/silence`, `POST /control/speak`, `GET /control/state`."""
+        """Return `POST /control/silence`, `POST /control/speak`, `GET /control/state`."""
         return [
-            Route("/control/silence", guard.local(self._silence), methods=["POST"]),
-            Route("/control/speak", guard.local(self._speak), methods=["POST"]),
+            Route("/control/silence", guard.local(self._mute), methods=["POST"]),
+            Route("/control/speak", guard.local(self._unmute), methods=["POST"]),
             Route("/control/state", guard.local(self._state)),
         ]
 
-    def turn(self, silence: Silence) -> None:
-        """Be as silent as that."""
-        log.warning("silence", what=silence.value)
-        self._book.keep_setting(_SETTING, silence.value)
-        self.silence = silence
-        self._outbox.muted = silence is not Silence.NONE
+    def set_muting(self, muting: Muting) -> None:
+        """Set and store the state of the switch."""
+        log.warning("service switched", muting=muting.value)
+        self._book.keep_setting(_SETTING, muting.value)
+        self.muting = muting
+        self._outbox.muted = muting is not Muting.NONE
         self._outbox.wake()
 
-    async def _silence(self, request: Request) -> Response:
+    async def _mute(self, request: Request) -> Response:
         given = await json_of(request)
         try:
-            silence = msgspec.convert(given.get("what", Silence.EVERYTHING), Silence)
+            muting = msgspec.convert(given.get("what", Muting.EVERYTHING), Muting)
         except msgspec.ValidationError:
             raise RefusedError("what must be webhooks or everything", field="what") from None
-        self.turn(silence)
+        self.set_muting(muting)
         return await self._state(request)
 
-    async def _speak(self, request: Request) -> Response:
-        self.turn(Silence.NONE)
+    async def _unmute(self, request: Request) -> Response:
+        self.set_muting(Muting.NONE)
         return await self._state(request)
 
     async def _state(self, _request: Request) -> Response:
-        return JSONResponse({"silence": self.silence.value, "webhooks": self._outbox.counts()})
+        return JSONResponse({"silence": self.muting.value, "webhooks": self._outbox.counts()})
 
 
-class SilenceMiddleware:
-    """Answers 503 to everything but control and book while the service is silent."""
+class MutingMiddleware:
+    """Answers 503 to everything but control and book while the service does not answer."""
 
     def __init__(self, app: ASGIApp, control: Control) -> None:
         self._app = app
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        silent = self._control.silence is Silence.EVERYTHING
-        if scope["type"] == "http" and silent and not scope["path"].startswith(_ALWAYS):
+        muted = self._control.muting is Muting.EVERYTHING
+        if scope["type"] == "http" and muted and not scope["path"].startswith(_ALWAYS):
             answer = refusal(RefusedError("the service does not answer", status=503, reason="server_error"))
             await answer(scope, receive, send)
             return

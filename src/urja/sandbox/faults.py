@@ -1,6 +1,6 @@
-"""Faults by seed. Each fate hangs on the seed and on what it befalls, never on the order of asking.
+"""Faults by seed. Each outcome depends on the seed and on its subject, never on the order of requests.
 
-The same seed therefore gives the same fates in the same order, also after a restart and beside other traffic.
+The same seed therefore gives the same outcomes in the same order, also after a restart and beside other traffic.
 """
 
 import random
@@ -15,15 +15,15 @@ _LONGEST_S = 30 * 86_400.0
 
 
 def seeded_random(seed: int, *key: str | int) -> random.Random:
-    """Randomness of one thing, named by `key`, in the world of a seed."""
+    """Return the randomness of one subject, named by `key`, under a seed."""
     return random.Random("/".join(map(str, (seed, *key))))  # noqa: S311 - a world to repeat, not a secret
 
 
 class WebhookRates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes of webhooks: probabilities per event, 0..1, and real seconds, for they belong to the network.
+    """Rates of webhook faults: probabilities per event, 0..1, and real seconds, since they belong to the network.
 
-    A lost event is never sent. A repeated one is sent again after it was accepted. A delayed one waits for a
-    draw from `delay_s`; a reordered one for a shorter draw from `reorder_s`, so that its successors overtake it.
+    A lost event is never sent. A repeated one is sent again after it was accepted. A delayed one waits for a time
+    drawn from `delay_s`; a reordered one for a shorter time drawn from `reorder_s`, so that later events overtake it.
     """
 
     lose: float = 0.0
@@ -39,7 +39,7 @@ NO_WEBHOOK_FAULTS = WebhookRates()
 
 @dataclass(frozen=True, slots=True)
 class WebhookOutcome:
-    """What becomes of one event: not before `wait_s` from now, `repeats` times more than needed, or never."""
+    """The faults of one event: sent not before `wait_s` from now, `repeats` times more than needed, or never."""
 
     lost: bool = False
     repeats: int = 0
@@ -48,9 +48,9 @@ class WebhookOutcome:
 
 
 def webhook_outcome(seed: int, rates: WebhookRates, *key: str | int) -> WebhookOutcome:
-    """The fate of the event named by `key`."""
+    """Return the faults of the event named by `key`."""
     chance = seeded_random(seed, "webhook", *key)
-    # Each is drawn whether it strikes or not, so that one rate does not move the others' draws.
+    # Each is drawn whether the fault occurs or not, so that one rate does not change the draws of the others.
     lost, repeated, delayed, reordered = (chance.random() for _ in range(4))
     copies, delay_s, reorder_s = (
         chance.randint(1, 2),
@@ -73,7 +73,7 @@ def webhook_outcome(seed: int, rates: WebhookRates, *key: str | int) -> WebhookO
 
 
 def check_rates(rates: msgspec.Struct) -> None:
-    """Raise ValueError for a probability outside 0..1 or a range of seconds that is none."""
+    """Raise ValueError for a probability outside 0..1 or an impossible range of seconds."""
     for field in msgspec.structs.fields(rates):
         value = getattr(rates, field.name)
         if isinstance(value, tuple):

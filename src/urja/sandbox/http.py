@@ -1,4 +1,4 @@
-"""What the services' web sides share: refusals as JSON, who may ask, bounded bodies."""
+"""HTTP parts that the services share: refusals as JSON, authentication, bounded bodies."""
 
 import base64
 import hmac
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def refusal(refused: RefusedError) -> Response:
-    """The answer to a refused request, in the form of Razorpay's errors."""
+    """Return the answer to a refused request, in the form of Razorpay's errors."""
     error: dict[str, Any] = {
         "code": "BAD_REQUEST_ERROR" if refused.status < 500 else "SERVER_ERROR",
         "description": refused.description,
@@ -52,13 +52,13 @@ def refusal(refused: RefusedError) -> Response:
 
 
 async def refused_handler(_request: Request, error: Exception) -> Response:
-    """Starlette's handler of `RefusedError`."""
+    """Return Starlette's answer to `RefusedError`."""
     assert isinstance(error, RefusedError)
     return refusal(error)
 
 
 async def http_error_handler(_request: Request, error: Exception) -> Response:
-    """Starlette's handler of an unknown path or method, in the same form."""
+    """Return the answer to an unknown path or method, in the same form."""
     assert isinstance(error, HTTPException)
     return refusal(RefusedError(error.detail, status=error.status_code, reason="NA"))
 
@@ -67,13 +67,13 @@ HANDLERS: Final[dict[Any, Any]] = {RefusedError: refused_handler, HTTPException:
 
 
 class Guard:
-    """Who may ask: whoever gives the keys, and for control and book only from this machine."""
+    """Authentication of callers: by the keys, and for control and book only from this machine."""
 
     def __init__(self, key_id: str, key_secret: str) -> None:
         self._expected = f"{key_id}:{key_secret}".encode()
 
     def keys(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint for who gives the keys."""
+        """Return the endpoint for callers with the keys."""
 
         async def guarded(request: Request) -> Response:
             self._check_keys(request)
@@ -82,7 +82,7 @@ class Guard:
         return guarded
 
     def local(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint for callers on this machine who give the keys."""
+        """Return the endpoint for callers on this machine with the keys."""
         return loopback(self.keys(endpoint))
 
     def _check_keys(self, request: Request) -> None:
@@ -96,7 +96,7 @@ class Guard:
 
 
 def loopback(endpoint: Endpoint) -> Endpoint:
-    """The endpoint for callers on this machine."""
+    """Return the endpoint for callers on this machine."""
 
     async def guarded(request: Request) -> Response:
         if request.client is None or not is_loopback(request.client.host):
@@ -107,7 +107,7 @@ def loopback(endpoint: Endpoint) -> Endpoint:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
+    """Return whether a host name or address means this machine."""
     if host == "localhost":
         return True
     try:
@@ -119,7 +119,7 @@ def is_loopback(host: str) -> bool:
 
 
 async def body_of(request: Request) -> bytes:
-    """The body; raises `RefusedError` beyond 64 KiB."""
+    """Return the body. Raises RefusedError beyond 64 KiB."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -129,7 +129,7 @@ async def body_of(request: Request) -> bytes:
 
 
 async def json_of(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, `{}` where it is empty; raises `RefusedError` for anything else."""
+    """Return the body as a JSON object, `{}` where it is empty. Raises RefusedError for anything else."""
     body = await body_of(request)
     if not body:
         return {}
@@ -140,7 +140,7 @@ async def json_of(request: Request) -> dict[str, Any]:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The body as a form; of a repeated field the last. Raises `RefusedError` for anything else."""
+    """Return the body as a form, the last value of a repeated field. Raises RefusedError for anything else."""
     body = await body_of(request)
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=32))

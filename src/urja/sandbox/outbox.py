@@ -1,7 +1,7 @@
-"""Webhooks on their way: signed, sent until accepted, and faulty as the seed says.
+"""Webhooks to be sent: signed, sent until accepted, and faulty as the seed says.
 
-Their delays and retries are real seconds, as of a network: the clock given is the wall's, save where a test
-steps it.
+Their delays and retries are real seconds, as of a network: the given clock is wall time, except where a test steps
+it.
 """
 
 import asyncio
@@ -48,28 +48,28 @@ _GIVE_UP_AFTER_S: Final = timedelta(hours=24).total_seconds()
 _LANES: Final = 8
 _REPEAT_AFTER_S: Final = (0.5, 5.0)
 _LOOK_AGAIN_S: Final = 1.0
-"""The longest sleep: a wall clock that was set is noticed."""
+"""The longest sleep, in seconds: a change of the wall clock is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What the service calls its headers."""
+    """The service's names of its headers."""
 
     signature: str
     event_id: str
 
 
 def sign(secret: str, message: bytes) -> str:
-    """HMAC-SHA256 in hex."""
+    """Return the HMAC-SHA256 in hexadecimal digits."""
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 class Outbox:
     """The webhooks of one service.
 
-    Events with one `lane` are sent one after the other, different lanes beside each other. An event that was
-    refused waits for its next attempt and is overtaken meanwhile: the order is not promised, as it is not by
-    the services that this stands for.
+    Events with one `lane` are sent one after the other, different lanes in parallel. A refused event waits for its
+    next attempt and is overtaken meanwhile: the order is not promised, as it is not by the services that this stands
+    in for.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Outbox:
         """Whether webhooks are held back; they are sent once this is false and `wake` is called."""
 
     def put(self, event_id: str, name: str, lane: str, key: tuple[str | int, ...], body: bytes) -> None:
-        """Book an event in the caller's transaction. `key` names it for its fate by seed."""
+        """Store an event in the caller's transaction. `key` names it for its faults by seed."""
         fate = webhook_outcome(self._given.seed, self._given.webhooks, name, *key)
         self._book.insert(
             "webhook",
@@ -101,18 +101,18 @@ class Outbox:
         self.wake()
 
     def wake(self) -> None:
-        """Look again at once."""
+        """Look for due events at once."""
         self._wake.set()
 
     def counts(self) -> dict[str, int]:
-        """How many events are in each state."""
+        """Return how many events are in each state."""
         return {
             row["state"]: row["many"]
             for row in self._book.all("SELECT state, count(*) AS many FROM webhook GROUP BY state")
         }
 
     def listing(self) -> list[dict[str, Any]]:
-        """Every event with what became of it, oldest first."""
+        """Return every event with its result, oldest first."""
         return [
             {
                 **{key: row[key] for key in row.keys() if key not in {"body", "faults"}},  # noqa: SIM118 - a Row
@@ -123,7 +123,7 @@ class Outbox:
         ]
 
     async def run_once(self) -> int:
-        """Send what is due, one after the other, until nothing is; how many attempts that took."""
+        """Send due events one after the other until none is due; return the number of attempts."""
         attempts = 0
         async with self._client() as client:
             while events := self._due():
@@ -133,7 +133,7 @@ class Outbox:
         return attempts
 
     async def keep_sending(self) -> None:
-        """Send what is due, for ever."""
+        """Send due events until cancelled."""
         async with self._client() as client, asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
@@ -159,7 +159,7 @@ class Outbox:
             self.wake()
 
     def _client(self) -> httpx.AsyncClient:
-        # No proxy of the environment's: the receiver is ours and near.
+        # Without the environment's proxy: the receiver is on this machine or near.
         return httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False)
 
     def _now_s(self) -> float:
@@ -168,7 +168,7 @@ class Outbox:
     def _due(self) -> list[sqlite3.Row]:
         if self.muted:
             return []
-        # Busy lanes are left out: their events are on their way.
+        # Events of busy lanes are being sent.
         return self._book.all(
             f"SELECT * FROM webhook WHERE {self._waiting()} AND due_at <= ? ORDER BY due_at, n LIMIT 256",  # noqa: S608 - marks
             *self._busy,
@@ -180,7 +180,7 @@ class Outbox:
         return f"state = 'waiting' AND lane NOT IN ({marks})"
 
     def _until_next_s(self) -> float:
-        """Real seconds until an event of a lane that is free comes due; a busy lane wakes us when it is done."""
+        """Return real seconds until an event of a free lane is due; a busy lane wakes this task when it is done."""
         if self.muted or len(self._busy) >= _LANES:
             return _LOOK_AGAIN_S
         event = self._book.one(

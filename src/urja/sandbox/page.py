@@ -1,4 +1,4 @@
-"""The frame of the pages for people: one style sheet of ours, nothing from elsewhere, no script."""
+"""The frame of the pages: one style sheet, nothing from other hosts, no script."""
 
 from collections.abc import Mapping
 from html import escape
@@ -16,7 +16,7 @@ _STYLE: Final = files("urja.sandbox").joinpath("assets", "sandbox.css").read_byt
 
 
 def asset_routes() -> list[Route]:
-    """The style sheet, and no icon: every browser asks for one."""
+    """Return the style sheet, and an empty icon, which every browser requests."""
 
     async def style(_request: Request) -> Response:
         return Response(_STYLE, media_type="text/css", headers={"cache-control": "max-age=300"})
@@ -28,7 +28,7 @@ def asset_routes() -> list[Route]:
 
 
 def language_of(request: Request) -> str:
-    """The language asked for by `?lang=`; English unless that is one of ours."""
+    """Return the language of `?lang=`; English unless it is a known one."""
     wanted = request.query_params.get("lang", "")
     return wanted if wanted in LANGUAGES else "en"
 
@@ -42,10 +42,10 @@ def html_page(
     refresh_s: int | None = None,
     form_origin: str | None = None,
 ) -> Response:
-    """A page. `body` is HTML; `form_origin` is where a form of it may lead beside ourselves.
+    """Return a page. `body` is HTML; `form_origin` is a further origin that its forms may lead to.
 
-    A browser checks the whole chain of redirects of a form against `form-action`, so that the origin of the
-    way back must be named.
+    A browser checks the whole chain of redirects of a form against `form-action`, so the origin of the callback
+    address must be named.
     """
     refresh = f'<meta http-equiv="refresh" content="{refresh_s}">' if refresh_s is not None else ""
     document = (
@@ -72,7 +72,7 @@ def _headers(form_origin: str | None) -> Mapping[str, str]:
 
 
 def rupees(paise: int) -> str:
-    """An amount as people in India write it: ₹1,23,456.50, without paise where they are none."""
+    """Return an amount of paise as it is written in India: ₹1,23,456.50, without paise where they are zero."""
     whole, rest = divmod(paise, 100)
     digits = str(whole)
     head, tail = digits[:-3], digits[-3:]

@@ -1,4 +1,6 @@
-"""A service as a process: its web side, its readiness, its clockwork and its webhooks in one event loop."""
+"""A service as a process: its HTTP side, its readiness, its actions in business time and its webhooks in one event
+loop.
+"""
 
 import asyncio
 import contextlib
@@ -17,7 +19,7 @@ from urja.sandbox.arguments import ServiceArguments
 from urja.sandbox.outbox import Outbox
 
 _LOOK_AGAIN_S: Final = 0.5
-"""The longest sleep of the clockwork: business time may be set or change its speed meanwhile."""
+"""The longest sleep, in real seconds: business time may be set or change its speed meanwhile."""
 _SHORTEST_S: Final = 0.01
 
 
@@ -26,7 +28,7 @@ class Service(Protocol):
 
     outbox: Outbox
     changed: asyncio.Event
-    """Set when something new came due in business time."""
+    """Set when a new action is due in business time."""
 
     @property
     def app(self) -> ASGIApp: ...
@@ -35,15 +37,15 @@ class Service(Protocol):
     def clock(self) -> Clock: ...
 
     def tick(self, now: datetime) -> int:
-        """Do what came due in business time up to `now`; how much that was."""
+        """Carry out actions that are due in business time up to `now`; return how many."""
         ...
 
     def next_due_at(self) -> datetime | None:
-        """Business time of what comes due next."""
+        """Return business time of the next action, or None."""
         ...
 
     def status(self) -> dict[str, Any]:
-        """Figures for `urja status`."""
+        """Return figures for `urja status`."""
         ...
 
     def close(self) -> None:
@@ -53,15 +55,15 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where a service that runs is reached."""
+    """Addresses of a running service."""
 
     url: str
     ready_port: int
 
 
 async def serve(service: Service, given: ServiceArguments) -> None:
-    """Serve until SIGTERM or SIGINT; raises OSError for a taken port."""
-    # Each webhook has a line of its own in the log.
+    """Serve until SIGTERM or SIGINT. Raises OSError for a taken port."""
+    # Each webhook has its own line in the log already.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -75,9 +77,9 @@ async def serve(service: Service, given: ServiceArguments) -> None:
 async def running(
     service: Service, given: ServiceArguments, *, stepped: bool = False
 ) -> AsyncIterator[Running]:
-    """The service with everything that belongs to it, for the length of the block; it closes its book at the end.
+    """Run a service with all its parts for the length of the block; its book is closed at the end.
 
-    A `stepped` one does nothing by itself: who runs it calls `service.tick` and `service.outbox.run_once`.
+    A `stepped` one does nothing by itself: the caller calls `service.tick` and `service.outbox.run_once`.
     """
     with contextlib.closing(service):
         async with (

@@ -1,1 +1,1 @@
-"""The sandbox payment gateway, on Razorpay's wire contract."""
+"""The sandbox payment gateway, with the API of Razorpay."""

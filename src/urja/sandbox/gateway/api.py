@@ -1,4 +1,4 @@
-"""The API on Razorpay's wire contract, and the book for the laws."""
+"""The gateway's API in Razorpay's form, and its book for the laws."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -25,12 +25,12 @@ ORDER BY p.n
 """
 
 
-def routes(desk: GatewayContext, guard: Guard) -> list[Route]:
-    """`/v1` for who gives the keys, `/book` for who does so on this machine."""
+def routes(context: GatewayContext, guard: Guard) -> list[Route]:
+    """Return `/v1` for callers with the keys, `/book` for such callers on this machine."""
 
     def api(path: str, handler: _Handler, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
-            return JSONResponse(await handler(desk, request))
+            return JSONResponse(await handler(context, request))
 
         guarded = guard.local(endpoint) if path.startswith("/book/") else guard.keys(endpoint)
         return Route(path, guarded, methods=[method])
@@ -40,7 +40,7 @@ def routes(desk: GatewayContext, guard: Guard) -> list[Route]:
         api("/v1/orders", _list_orders),
         api("/v1/orders/{id}", _order),
         api("/v1/orders/{id}/payments", _payments_of_order),
-        # Before /v1/payments/{id}, which would take "qr_codes" for a payment.
+        # Before /v1/payments/{id}: routes match in order, and that one would take "qr_codes" for a payment.
         api("/v1/payments/qr_codes", _create_qr, "POST"),
         api("/v1/payments/qr_codes", _list_qr),
         api("/v1/payments/qr_codes/{id}", _qr),
@@ -81,10 +81,10 @@ def _collection(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _listing(
-    desk: GatewayContext, request: Request, table: str, entity: Entity, **equal: Any
+    context: GatewayContext, request: Request, table: str, entity: Entity, **equal: Any
 ) -> dict[str, Any]:
-    """Newest first, narrowed by `from`, `to` (created at, both ends included), `count` and `skip`."""
-    rows = desk.book.all(
+    """Newest first, filtered by `from`, `to` (created at, both ends included), `count` and `skip`."""
+    rows = context.book.all(
         f"SELECT * FROM {table} WHERE created_at BETWEEN ? AND ?"  # noqa: S608 - our own names
         + "".join(f" AND {column} = ?" for column in equal)
         + " ORDER BY n DESC LIMIT ? OFFSET ?",
@@ -97,108 +97,108 @@ def _listing(
     return _collection([entity(row) for row in rows])
 
 
-async def _create_order(desk: GatewayContext, request: Request) -> Any:
-    return orders.create(desk, await json_of(request))
+async def _create_order(context: GatewayContext, request: Request) -> Any:
+    return orders.create(context, await json_of(request))
 
 
-async def _list_orders(desk: GatewayContext, request: Request) -> Any:
+async def _list_orders(context: GatewayContext, request: Request) -> Any:
     receipt = request.query_params.get("receipt")
     equal = {} if receipt is None else {"receipt": receipt}
-    return _listing(desk, request, "orders", entities.order, **equal)
+    return _listing(context, request, "orders", entities.order, **equal)
 
 
-async def _order(desk: GatewayContext, request: Request) -> Any:
-    return entities.order(find(desk.book, "orders", _id(request)))
+async def _order(context: GatewayContext, request: Request) -> Any:
+    return entities.order(find(context.book, "orders", _id(request)))
 
 
-async def _payments_of_order(desk: GatewayContext, request: Request) -> Any:
-    find(desk.book, "orders", _id(request))
-    return _listing(desk, request, "payments", entities.payment, order_id=_id(request))
+async def _payments_of_order(context: GatewayContext, request: Request) -> Any:
+    find(context.book, "orders", _id(request))
+    return _listing(context, request, "payments", entities.payment, order_id=_id(request))
 
 
-async def _list_payments(desk: GatewayContext, request: Request) -> Any:
-    return _listing(desk, request, "payments", entities.payment)
+async def _list_payments(context: GatewayContext, request: Request) -> Any:
+    return _listing(context, request, "payments", entities.payment)
 
 
-async def _payment(desk: GatewayContext, request: Request) -> Any:
-    return entities.payment(find(desk.book, "payments", _id(request)))
+async def _payment(context: GatewayContext, request: Request) -> Any:
+    return entities.payment(find(context.book, "payments", _id(request)))
 
 
-async def _capture(desk: GatewayContext, request: Request) -> Any:
+async def _capture(context: GatewayContext, request: Request) -> Any:
     given = await json_of(request)
     currency(given)
-    return entities.payment(payments.capture(desk, _id(request), money(given)))
+    return entities.payment(payments.capture(context, _id(request), money(given)))
 
 
-async def _refund_payment(desk: GatewayContext, request: Request) -> Any:
+async def _refund_payment(context: GatewayContext, request: Request) -> Any:
     key = request.headers.get("x-refund-idempotency")
-    return refunds.create(desk, _id(request), await json_of(request), key)
+    return refunds.create(context, _id(request), await json_of(request), key)
 
 
-async def _refunds_of_payment(desk: GatewayContext, request: Request) -> Any:
-    find(desk.book, "payments", _id(request))
-    return _listing(desk, request, "refunds", entities.refund, payment_id=_id(request))
+async def _refunds_of_payment(context: GatewayContext, request: Request) -> Any:
+    find(context.book, "payments", _id(request))
+    return _listing(context, request, "refunds", entities.refund, payment_id=_id(request))
 
 
-async def _refund_of_payment(desk: GatewayContext, request: Request) -> Any:
-    refund = find(desk.book, "refunds", request.path_params["refund_id"])
+async def _refund_of_payment(context: GatewayContext, request: Request) -> Any:
+    refund = find(context.book, "refunds", request.path_params["refund_id"])
     if refund["payment_id"] != _id(request):
         raise RefusedError("The id provided does not exist", field="id")
     return entities.refund(refund)
 
 
-async def _list_refunds(desk: GatewayContext, request: Request) -> Any:
-    return _listing(desk, request, "refunds", entities.refund)
+async def _list_refunds(context: GatewayContext, request: Request) -> Any:
+    return _listing(context, request, "refunds", entities.refund)
 
 
-async def _refund(desk: GatewayContext, request: Request) -> Any:
-    return entities.refund(find(desk.book, "refunds", request.path_params["refund_id"]))
+async def _refund(context: GatewayContext, request: Request) -> Any:
+    return entities.refund(find(context.book, "refunds", request.path_params["refund_id"]))
 
 
-async def _list_disputes(desk: GatewayContext, request: Request) -> Any:
-    return _listing(desk, request, "disputes", entities.dispute)
+async def _list_disputes(context: GatewayContext, request: Request) -> Any:
+    return _listing(context, request, "disputes", entities.dispute)
 
 
-async def _dispute(desk: GatewayContext, request: Request) -> Any:
-    return entities.dispute(find(desk.book, "disputes", _id(request)))
+async def _dispute(context: GatewayContext, request: Request) -> Any:
+    return entities.dispute(find(context.book, "disputes", _id(request)))
 
 
-async def _accept_dispute(desk: GatewayContext, request: Request) -> Any:
-    return disputes.accept(desk, _id(request))
+async def _accept_dispute(context: GatewayContext, request: Request) -> Any:
+    return disputes.accept(context, _id(request))
 
 
-async def _create_qr(desk: GatewayContext, request: Request) -> Any:
-    return qr_codes.create(desk, await json_of(request))
+async def _create_qr(context: GatewayContext, request: Request) -> Any:
+    return qr_codes.create(context, await json_of(request))
 
 
-async def _list_qr(desk: GatewayContext, request: Request) -> Any:
-    return _listing(desk, request, "qr_codes", lambda row: qr_codes.entity(desk, row))
+async def _list_qr(context: GatewayContext, request: Request) -> Any:
+    return _listing(context, request, "qr_codes", lambda row: qr_codes.entity(context, row))
 
 
-async def _qr(desk: GatewayContext, request: Request) -> Any:
-    return qr_codes.entity(desk, find(desk.book, "qr_codes", _id(request)))
+async def _qr(context: GatewayContext, request: Request) -> Any:
+    return qr_codes.entity(context, find(context.book, "qr_codes", _id(request)))
 
 
-async def _payments_of_qr(desk: GatewayContext, request: Request) -> Any:
-    find(desk.book, "qr_codes", _id(request))
-    return _listing(desk, request, "payments", entities.payment, qr_id=_id(request))
+async def _payments_of_qr(context: GatewayContext, request: Request) -> Any:
+    find(context.book, "qr_codes", _id(request))
+    return _listing(context, request, "payments", entities.payment, qr_id=_id(request))
 
 
-async def _close_qr(desk: GatewayContext, request: Request) -> Any:
-    return qr_codes.close(desk, _id(request))
+async def _close_qr(context: GatewayContext, request: Request) -> Any:
+    return qr_codes.close(context, _id(request))
 
 
-async def _settlement_report(desk: GatewayContext, request: Request) -> Any:
+async def _settlement_report(context: GatewayContext, request: Request) -> Any:
     count, skip = _number(request, "count", 10, 1000), _number(request, "skip", 0, 1 << 31)
-    return _collection(settlements.report(desk, dict(request.query_params), count, skip))
+    return _collection(settlements.report(context, dict(request.query_params), count, skip))
 
 
-async def _book_payments(desk: GatewayContext, _request: Request) -> Any:
+async def _book_payments(context: GatewayContext, _request: Request) -> Any:
     return {
-        "payments": [entities.book_payment(row) for row in desk.book.all(_BOOK)],
-        "settlement_rows": settlements.all_rows(desk),
+        "payments": [entities.book_payment(row) for row in context.book.all(_BOOK)],
+        "settlement_rows": settlements.all_rows(context),
     }
 
 
-async def _book_webhooks(desk: GatewayContext, _request: Request) -> Any:
-    return {"webhooks": desk.outbox.listing()}
+async def _book_webhooks(context: GatewayContext, _request: Request) -> Any:
+    return {"webhooks": context.outbox.listing()}

@@ -1,4 +1,4 @@
-"""What the gateway is told at its start, beside what every service is told."""
+"""Arguments of the gateway, in addition to those of every service."""
 
 from msgspec import Struct
 
@@ -7,12 +7,13 @@ from urja.sandbox.faults import Range
 
 
 class PaymentRates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes of payments by UPI and wallet: probabilities 0..1, and business seconds, for they are a bank's.
+    """Rates of faults of payments by UPI and wallet: probabilities 0..1, and business seconds, since they belong to a
+    bank.
 
-    `late`: the bank answers after a draw from `late_s`; half of such payments are called failed meanwhile.
-    `reverse`: the money goes back after a draw from `reverse_s` from capture. `decline`: refused at once.
-    `dispute`: disputed after a draw from `dispute_s` from capture and decided after one from `decided_s`; half are lost.
-    Test cards do what they say, whatever these rates are.
+    `late`: the bank answers after a time drawn from `late_s`; half of such payments are reported as failed before.
+    `reverse`: the money is returned after a time drawn from `reverse_s` from capture. `decline`: refused at once.
+    `dispute`: disputed after a time drawn from `dispute_s` from capture and decided after one from `decided_s`; half
+    are lost. Test cards have outcomes of their own, whatever these rates are.
     """
 
     late: float = 0.0
@@ -29,10 +30,10 @@ NO_PAYMENT_FAULTS = PaymentRates()
 
 
 class GatewayArguments(ServiceArguments, frozen=True, kw_only=True):
-    """As `ServiceArguments`, and how payments fare.
+    """As `ServiceArguments`, with the behaviour of payments.
 
-    `public_url` is how payers reach the gateway, where that is not `http://host:port`. `callback_origins` are
-    further origins to which its pay page sends payers back; the loopback and its own host are always allowed.
+    `public_url` is how payers reach the gateway, where that is not `http://host:port`. `callback_origins` are further
+    origins to which its pay page may send payers back; the loopback and its own host are always allowed.
     """
 
     payments: PaymentRates = NO_PAYMENT_FAULTS

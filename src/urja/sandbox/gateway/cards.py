@@ -1,4 +1,4 @@
-"""Test cards: each does what it says. No other number is taken, so that nobody types a real one."""
+"""Test cards, each with a fixed outcome. No other number is accepted, so that no payer enters a real one."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +9,7 @@ from urja.sandbox.gateway.payments import Method
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A number and what comes of paying with it; `outcome` is a key of the page's texts."""
+    """A card number and the outcome of paying with it; `outcome` is a key of the page's texts."""
 
     number: str
     network: str
@@ -18,7 +18,7 @@ class Card:
 
     @property
     def shown(self) -> str:
-        """The number in groups of four."""
+        """The number in groups of four digits."""
         return " ".join(self.number[start : start + 4] for start in range(0, 16, 4))
 
 
@@ -40,7 +40,7 @@ _BY_NUMBER: Final = {card.number: card for card in CARDS}
 
 
 def method_of(number: str) -> Method | None:
-    """The method of a card number as typed, None for any that is not a test card."""
+    """Return the method of an entered card number, None for any that is not a test card."""
     card = _BY_NUMBER.get("".join(character for character in number if character.isalnum()))
     if card is None:
         return None

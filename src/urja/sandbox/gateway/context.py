@@ -1,4 +1,4 @@
-"""What every part of the gateway works with: book, outbox, business time, and the fates of payments."""
+"""What every part of the gateway works with: book, outbox, business time, and the outcomes of payments."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ _BASE62: Final = string.digits + string.ascii_letters
 
 
 class PaymentOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What becomes of one payment; durations are business seconds.
+    """The faults of one payment; durations are business seconds.
 
-    `late_s`: until the bank answers, with the payment called failed meanwhile if `as_failed`.
-    `reverse_s`: from capture until the money goes back. `dispute_s`: from capture until the payer disputes it,
-    `decided_s`: from then until that is decided, for the merchant if `dispute_won`.
+    `late_s`: until the bank answers, with the payment reported as failed before if `as_failed`. `reverse_s`: from
+    capture until the money is returned. `dispute_s`: from capture until the payer disputes it, `decided_s`: from then
+    until that is decided, for the merchant if `dispute_won`.
     """
 
     declined: bool = False
@@ -38,7 +38,7 @@ class PaymentOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     dispute_won: bool = False
 
     def names(self) -> list[str]:
-        """Which faults strike."""
+        """Return the names of the faults that occur."""
         struck = {
             "decline": self.declined,
             "late": self.late_s is not None,
@@ -50,7 +50,7 @@ class PaymentOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class GatewayContext:
-    """One gateway's means."""
+    """The resources of one gateway."""
 
     given: GatewayArguments
     utility: UtilitySettings
@@ -58,7 +58,7 @@ class GatewayContext:
     outbox: Outbox
     clock: Clock
     changed: asyncio.Event
-    """Set when something was put into `due`."""
+    """Set when a row was added to `due`."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -66,28 +66,27 @@ class GatewayContext:
         return ZoneInfo(self.utility.timezone)
 
     def now_s(self) -> int:
-        """Business time in Unix seconds."""
+        """Return business time in Unix seconds."""
         return int(self.clock.now().timestamp())
 
     def new_id(self, kind: str, table: str) -> str:
-        """An identifier in Razorpay's form: the kind and fourteen characters.
+        """Return an identifier in Razorpay's form: the kind and fourteen characters.
 
-        The time is in it, so that a book begun anew under the same seed does not name its payments as the
-        last one did.
+        It depends on the time, so that a new book under the same seed does not repeat the identifiers of the old one.
         """
         number = self.book.value(f"SELECT coalesce(max(n), 0) + 1 FROM {table}")  # noqa: S608 - our own names
         chance = seeded_random(self.given.seed, kind, number, self.now_s())
         return f"{kind}_" + "".join(chance.choices(_BASE62, k=14))
 
     def plan(self, after_s: float, what: str, subject: str) -> None:
-        """Put something to do into the book, `after_s` business seconds from now."""
+        """Store an action to carry out `after_s` business seconds from now."""
         self.book.insert("due", due_at=self.now_s() + round(after_s), what=what, subject=subject)
         self.changed.set()
 
     def emit(
         self, name: str, lane: str, key: tuple[str | int, ...], payload: dict[str, dict[str, Any]]
     ) -> None:
-        """Book a webhook with snapshots of the entities in `payload`, in the caller's transaction."""
+        """Store a webhook with the present state of the entities in `payload`, in the caller's transaction."""
         event = {
             "entity": "event",
             "account_id": "acc_UrjaSandbox001",
@@ -99,12 +98,12 @@ class GatewayContext:
         self.outbox.put(self.new_id("evt", "webhook"), name, lane, key, msgspec.json.encode(event))
 
     def payment_fate(self, number: int) -> PaymentOutcome:
-        """The seeded fate of the payment with this number in the book."""
+        """Return the seeded outcome of the payment with this number in the book."""
         rates, chance = self.given.payments, seeded_random(self.given.seed, "payment", number)
         declined, late, reversed_ = (chance.random() for _ in range(3))
         late_s, reverse_s = chance.uniform(*rates.late_s), chance.uniform(*rates.reverse_s)
         as_failed = chance.random() < 0.5
-        # Drawn last: what was drawn before disputes were known stays as it was.
+        # Drawn last: seeds from before there were disputes still give the same payments.
         disputed, won = chance.random(), chance.random() < 0.5
         dispute_s, decided_s = chance.uniform(*rates.dispute_s), chance.uniform(*rates.decided_s)
         is_reversed = reversed_ < rates.reverse
@@ -121,7 +120,7 @@ class GatewayContext:
 
 
 def find(book: Book, table: str, identifier: str) -> sqlite3.Row:
-    """The row with an identifier; raises `RefusedError`, in Razorpay's words, where there is none."""
+    """Return the row with an identifier. Raises RefusedError, in Razorpay's words, where there is none."""
     row = book.one(f"SELECT * FROM {table} WHERE id = ?", identifier)  # noqa: S608 - our own names
     if row is None:
         raise RefusedError("The id provided does not exist", field="id")
@@ -129,7 +128,7 @@ def find(book: Book, table: str, identifier: str) -> sqlite3.Row:
 
 
 def money(given: dict[str, Any], name: str = "amount", *, least: int = 100, most: int = 50_000_000) -> int:
-    """A whole number of paise from a request; raises `RefusedError` for anything else."""
+    """Return a whole number of paise from a request. Raises RefusedError for anything else."""
     value = given.get(name)
     if type(value) is not int:
         raise RefusedError(f"The {name} must be an integer.", field=name)
@@ -141,14 +140,14 @@ def money(given: dict[str, Any], name: str = "amount", *, least: int = 100, most
 
 
 def currency(given: dict[str, Any]) -> str:
-    """The currency of a request; raises `RefusedError` for any but rupees."""
+    """Return the currency of a request. Raises RefusedError for any but rupees."""
     if given.get("currency", "INR") != "INR":
         raise RefusedError("Currency is not supported", field="currency")
     return "INR"
 
 
 def text(given: dict[str, Any], name: str, limit: int) -> str | None:
-    """A text of a request, None where it is left out."""
+    """Return a text of a request, None where it is left out. Raises RefusedError for one that is too long."""
     value = given.get(name)
     if value is None:
         return None
@@ -158,7 +157,7 @@ def text(given: dict[str, Any], name: str, limit: int) -> str | None:
 
 
 def notes(given: dict[str, Any]) -> str:
-    """The notes of a request as JSON: at most 15, of at most 256 characters each."""
+    """Return the notes of a request as JSON. Raises RefusedError beyond 15 notes of 256 characters each."""
     value = given.get("notes") or {}
     if not isinstance(value, dict) or len(value) > 15:
         raise RefusedError("Number of fields in notes should be less than or equal to 15", field="notes")

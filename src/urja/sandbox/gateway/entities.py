@@ -1,4 +1,4 @@
-"""Rows of the book as the entities of Razorpay's API, and as the book tells them to the laws."""
+"""Rows of the book as the entities of Razorpay's API, and in the form that the laws read."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from urja.sandbox.gateway.context import PaymentOutcome
 
 
 def _notes(row: sqlite3.Row) -> Any:
-    # No notes are an empty list on this wire.
+    # Razorpay sends an empty list, not an object, where there are no notes.
     return json.loads(row["notes"]) or []
 
 
@@ -106,7 +106,7 @@ def dispute(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict[str, Any]:
-    """`received` is how many payments came in, and their sum."""
+    """Return a QR code; `received` is the number of payments and their total in paise."""
     return {
         "id": row["id"],
         "entity": "qr_code",
@@ -130,7 +130,7 @@ def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict
 
 
 def settlement_row(row: sqlite3.Row) -> dict[str, Any]:
-    """One row of the combined settlement report, joined with its payment and order."""
+    """Return one row of the combined settlement report, joined with its payment and order."""
     return {
         "entity_id": row["entity_id"],
         "type": row["type"],
@@ -162,10 +162,10 @@ def settlement_row(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def book_payment(row: sqlite3.Row) -> dict[str, Any]:
-    """A payment as the book tells it: `state` is where it stands in the end, `status` what the wire calls it.
+    """Return a payment as the laws read it: `state` is its final state, `status` its status in the API.
 
-    `row` has `causes` and `sent_back`, of its refunds, `lost`, of its disputes, and `receipt` and `order_notes`, of its
-    order, beside.
+    `row` also has `causes` and `sent_back` of its refunds, `lost` of its disputes, and `receipt` and `order_notes` of
+    its order.
     """
     causes = (row["causes"] or "").split(",")
     state = "reversed" if "bank" in causes else row["status"]

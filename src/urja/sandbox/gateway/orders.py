@@ -1,4 +1,4 @@
-"""Orders: what the merchant wants to be paid."""
+"""Orders: amounts that the merchant wants to be paid."""
 
 import sqlite3
 from typing import Any
@@ -12,28 +12,31 @@ from urja.sandbox.http import RefusedError
 log = structlog.get_logger()
 
 
-def create(desk: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
-    """A new order; with `unique_receipt`, the order of that receipt if there is one."""
+def create(context: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
+    """Create an order and return it; with `unique_receipt`, return the existing order of that receipt.
+
+    Raises RefusedError where the receipt belongs to an order of another amount.
+    """
     amount, unit, receipt = money(given), currency(given), text(given, "receipt", 40)
     noted = notes(given)
-    with desk.book.transaction():
+    with context.book.transaction():
         if given.get("unique_receipt") and receipt is not None:
-            known = desk.book.one("SELECT * FROM orders WHERE receipt = ? ORDER BY n LIMIT 1", receipt)
+            known = context.book.one("SELECT * FROM orders WHERE receipt = ? ORDER BY n LIMIT 1", receipt)
             if known is not None:
                 return _same(known, amount)
-        identifier = desk.new_id("order", "orders")
-        desk.book.insert(
+        identifier = context.new_id("order", "orders")
+        context.book.insert(
             "orders",
             id=identifier,
             amount=amount,
             currency=unit,
             receipt=receipt,
             notes=noted,
-            auto_capture=int(_auto_capture(desk, given)),
-            created_at=desk.now_s(),
+            auto_capture=int(_auto_capture(context, given)),
+            created_at=context.now_s(),
         )
-    order = entities.order(find(desk.book, "orders", identifier))
-    # Notes may carry the merchant's correlation id: it stands in our log as well.
+    order = entities.order(find(context.book, "orders", identifier))
+    # Notes may contain the merchant's correlation id, so that one search finds both logs.
     log.info("order", id=identifier, amount=amount, receipt=receipt, notes=order["notes"])
     return order
 
@@ -44,19 +47,19 @@ def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:
     return entities.order(known)
 
 
-def _auto_capture(desk: GatewayContext, given: dict[str, Any]) -> bool:
+def _auto_capture(context: GatewayContext, given: dict[str, Any]) -> bool:
     wanted = given.get("payment_capture")
-    return desk.given.auto_capture if wanted is None else wanted in (True, "1", "true")
+    return context.given.auto_capture if wanted is None else wanted in (True, "1", "true")
 
 
-def mark_attempted(desk: GatewayContext, order_id: str) -> None:
-    """One attempt more; within the caller's transaction."""
-    desk.book.run(
+def mark_attempted(context: GatewayContext, order_id: str) -> None:
+    """Count an attempt; within the caller's transaction."""
+    context.book.run(
         "UPDATE orders SET attempts = attempts + 1, status = 'attempted' WHERE id = ? AND status <> 'paid'",
         order_id,
     )
 
 
-def mark_paid(desk: GatewayContext, order_id: str, amount: int) -> None:
-    """The order is paid, for good; within the caller's transaction."""
-    desk.book.run("UPDATE orders SET amount_paid = ?, status = 'paid' WHERE id = ?", amount, order_id)
+def mark_paid(context: GatewayContext, order_id: str, amount: int) -> None:
+    """Mark an order as paid, which is final; within the caller's transaction."""
+    context.book.run("UPDATE orders SET amount_paid = ?, status = 'paid' WHERE id = ?", amount, order_id)

@@ -1,4 +1,4 @@
-"""The pages on which people pay: an order by UPI, card or wallet, a QR code by UPI. They work without JavaScript."""
+"""The pages to pay on: an order by UPI, card or wallet, a QR code by UPI. They work without JavaScript."""
 
 import json
 import re
@@ -37,46 +37,46 @@ _View = Callable[["_Visit"], Awaitable[Response]]
 class _Visit:
     """One request for a page, with what every page needs."""
 
-    desk: GatewayContext
+    context: GatewayContext
     request: Request
     language: str
     callback: str | None
 
     def text(self, key: str, **values: str) -> str:
-        """A text in the visitor's language, escaped."""
-        values.setdefault("merchant", self.desk.utility.name)
+        """Return a text in the visitor's language, escaped."""
+        values.setdefault("merchant", self.context.utility.name)
         return escape(TEXTS[self.language][key].format(**values))
 
     @property
     def order(self) -> sqlite3.Row:
-        return find(self.desk.book, "orders", self.request.path_params["id"])
+        return find(self.context.book, "orders", self.request.path_params["id"])
 
     @property
     def origin(self) -> str | None:
-        """Where the way back leads."""
+        """Origin of the callback address."""
         if self.callback is None:
             return None
         parts = urlsplit(self.callback)
         return f"{parts.scheme}://{parts.netloc}"
 
     def path(self, path: str, **changes: str) -> str:
-        """A path of ours that keeps language and way back."""
+        """Return a path with the language and the callback address of this visit."""
         query = {"lang": self.language} | ({"callback_url": self.callback} if self.callback else {})
         return f"{path}?{urlencode(query | changes)}"
 
     def page(
         self, body: str, *, status: int = 200, refresh_s: int | None = None, again: str = ""
     ) -> Response:
-        """A page of this visit; `again` is its own path, for the link to the other language."""
+        """Return a page of this visit; `again` is its own path, for the link to the other language."""
         other = next(code for code in LANGUAGES if code != self.language)
         link = escape(self.path(again or self.request.url.path, lang=other))
         frame = (
             f'<p class="sandbox">{self.text("sandbox")}</p><main><header>'
-            f'<strong>{escape(self.desk.utility.name)}</strong><a href="{link}" lang="{other}">{LANGUAGES[other]}</a>'
+            f'<strong>{escape(self.context.utility.name)}</strong><a href="{link}" lang="{other}">{LANGUAGES[other]}</a>'
             f"</header>{body}</main>"
         )
         return html_page(
-            self.desk.utility.name,
+            self.context.utility.name,
             frame,
             language=self.language,
             status=status,
@@ -85,15 +85,15 @@ class _Visit:
         )
 
 
-def routes(desk: GatewayContext) -> list[Route]:
-    """The pages, open to whoever has an order's or a code's identifier."""
+def routes(context: GatewayContext) -> list[Route]:
+    """Return the pages, open to anyone who has the identifier of an order or a code."""
 
     def view(path: str, handler: _View, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
-            visit = _Visit(desk, request, language_of(request), None)
+            visit = _Visit(context, request, language_of(request), None)
             try:
-                callback = _callback(desk, request)
-                return await handler(_Visit(desk, request, visit.language, callback))
+                callback = _callback(context, request)
+                return await handler(_Visit(context, request, visit.language, callback))
             except RefusedError as refused:
                 return _refused(visit, refused)
 
@@ -110,8 +110,8 @@ def routes(desk: GatewayContext) -> list[Route]:
     ]
 
 
-def _callback(desk: GatewayContext, request: Request) -> str | None:
-    """Where to send the payer back; raises `RefusedError` for an address that nobody allowed (an open redirect)."""
+def _callback(context: GatewayContext, request: Request) -> str | None:
+    """Return where to send the payer back. Raises RefusedError for a foreign address (an open redirect)."""
     url = request.query_params.get("callback_url")
     if not url:
         return None
@@ -122,10 +122,11 @@ def _callback(desk: GatewayContext, request: Request) -> str | None:
         raise RefusedError("callback_url is not an address", field="callback_url") from None
     ours = is_loopback(host) or host == request.url.hostname
     origin = f"{parts.scheme}://{parts.netloc}"
-    allowed = ours or origin in {allowed.rstrip("/") for allowed in desk.given.callback_origins}
+    allowed = ours or origin in {allowed.rstrip("/") for allowed in context.given.callback_origins}
     if parts.scheme not in {"http", "https"} or not _AUTHORITY.fullmatch(parts.netloc) or not allowed:
         raise RefusedError(
-            "callback_url is not an address to which this gateway may send people", field="callback_url"
+            "callback_url must be on this host, on the loopback interface or in callback_origins",
+            field="callback_url",
         )
     return url
 
@@ -158,8 +159,8 @@ async def _show_order(visit: _Visit) -> Response:
 
 
 def _attempt(visit: _Visit, order: sqlite3.Row) -> sqlite3.Row | None:
-    """The attempt that the page's address names, if it is one of this order's."""
-    return visit.desk.book.one(
+    """Return the attempt that the page's address names, if it belongs to this order."""
+    return visit.context.book.one(
         "SELECT * FROM payments WHERE id = ? AND order_id = ?",
         visit.request.query_params.get("attempt", ""),
         order["id"],
@@ -188,12 +189,12 @@ async def _pay_by_card(visit: _Visit) -> Response:
 
 
 def _pay(visit: _Visit, method: Method) -> Response:
-    """Pay, and send the payer back, or to the page that says how it went."""
+    """Pay, and send the payer back, or to the page with the result."""
     order = visit.order
     if order["status"] == "paid":
-        # Pressed twice, or paid on another device: the first payment is the answer.
+        # The button was pressed twice, or the order was paid on another device: show the first payment.
         return _see(visit.path(f"/pay/{order['id']}"))
-    payment = payments.attempt_order(visit.desk, order["id"], method)
+    payment = payments.attempt_order(visit.context, order["id"], method)
     if payment["status"] in _GOOD and visit.callback:
         return _back(visit, payment)
     return _see(visit.path(f"/pay/{order['id']}", attempt=payment["id"]))
@@ -208,14 +209,14 @@ def _see(address: str) -> Response:
 
 
 def _signed_callback(visit: _Visit, payment: sqlite3.Row) -> str:
-    """The way back with what proves the payment: a signature under the key secret."""
+    """Return the callback address with proof of the payment: a signature with the key secret."""
     message = f"{payment['order_id']}|{payment['id']}"
     return _callback_with(
         visit,
         {
             "razorpay_payment_id": payment["id"],
             "razorpay_order_id": payment["order_id"],
-            "razorpay_signature": sign(visit.desk.given.key_secret, message.encode()),
+            "razorpay_signature": sign(visit.context.given.key_secret, message.encode()),
         },
     )
 
@@ -240,7 +241,9 @@ def _notice(visit: _Visit, key: str, kind: str = "", **values: str) -> str:
 
 
 def _paid(visit: _Visit, order: sqlite3.Row) -> str:
-    payment = visit.desk.book.one("SELECT * FROM payments WHERE order_id = ? AND captured = 1", order["id"])
+    payment = visit.context.book.one(
+        "SELECT * FROM payments WHERE order_id = ? AND captured = 1", order["id"]
+    )
     assert payment is not None, "a paid order has a captured payment"
     key = "returned" if payment["status"] == "refunded" else "paid"
     notice = _notice(visit, key, "good" if key == "paid" else "", amount=rupees(payment["amount"]))
@@ -251,7 +254,7 @@ def _paid(visit: _Visit, order: sqlite3.Row) -> str:
 
 
 def _leave(visit: _Visit, order: sqlite3.Row) -> str:
-    """The way back without having paid."""
+    """Return the link back without a payment."""
     if visit.callback is None:
         return ""
     fields = {
@@ -265,7 +268,7 @@ def _leave(visit: _Visit, order: sqlite3.Row) -> str:
 
 def _ways(visit: _Visit, order: sqlite3.Row) -> str:
     amount = rupees(order["amount"])
-    link = upi.intent(visit.desk.utility.name, order["id"], order["amount"])
+    link = upi.intent(visit.context.utility.name, order["id"], order["amount"])
     action = {kind: escape(visit.path(f"/pay/{order['id']}/{kind}")) for kind in ("upi", "card", "wallet")}
     return (
         _upi_card(visit, link, action["upi"])
@@ -289,7 +292,7 @@ def _upi_card(visit: _Visit, link: str, action: str, fields: str = "") -> str:
 def _card_form(visit: _Visit, action: str, amount: str) -> str:
     first, *others = CARDS
     choices = "".join(
-        # A button's value comes after the field's of the same name, and wins.
+        # The button's value follows the field of the same name in the form, and the last one counts.
         f'<li><button name="number" value="{card.number}"><span>{card.shown}</span>'
         f"<span>{visit.text(card.outcome)}</span></button></li>"
         for card in others
@@ -310,8 +313,8 @@ def _card_form(visit: _Visit, action: str, amount: str) -> str:
 
 
 def _qr_link(visit: _Visit) -> tuple[sqlite3.Row, str]:
-    row = find(visit.desk.book, "qr_codes", visit.request.path_params["id"])
-    return row, upi.intent(row["name"] or visit.desk.utility.name, row["id"], row["payment_amount"])
+    row = find(visit.context.book, "qr_codes", visit.request.path_params["id"])
+    return row, upi.intent(row["name"] or visit.context.utility.name, row["id"], row["payment_amount"])
 
 
 async def _qr_image(visit: _Visit) -> Response:
@@ -322,7 +325,7 @@ async def _qr_image(visit: _Visit) -> Response:
 async def _show_qr(visit: _Visit) -> Response:
     row, link = _qr_link(visit)
     body = _due(visit, row["payment_amount"], escape(row["name"] or row["id"]))
-    payment = visit.desk.book.one(
+    payment = visit.context.book.one(
         "SELECT * FROM payments WHERE id = ? AND qr_id = ?",
         visit.request.query_params.get("attempt", ""),
         row["id"],
@@ -349,7 +352,7 @@ async def _pay_qr(visit: _Visit) -> Response:
     row, _ = _qr_link(visit)
     amount = None if row["fixed_amount"] else _paise(form.get("amount", ""))
     try:
-        payment = payments.attempt_qr(visit.desk, row["id"], _UPI, amount)
+        payment = payments.attempt_qr(visit.context, row["id"], _UPI, amount)
     except RefusedError as refused:
         if refused.field != "amount":
             raise
@@ -358,7 +361,7 @@ async def _pay_qr(visit: _Visit) -> Response:
 
 
 def _paise(typed: str) -> int | None:
-    """Paise from rupees as typed, None for what is no amount."""
+    """Return paise from rupees as entered, None for a text that is no amount."""
     try:
         paise = Decimal(typed.replace(",", "").strip()) * 100
     except InvalidOperation:

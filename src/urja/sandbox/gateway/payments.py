@@ -1,7 +1,7 @@
-"""A payment's life: created, then authorised or failed (or failed, then authorised after all), captured, refunded.
+"""States of a payment: created, then authorised or failed (or failed, then authorised late), captured, refunded.
 
-It moves forward only. Nothing here waits: what a bank does later is put into the book as due, and done by the
-clockwork.
+States only move forward. Nothing here waits: later actions of a bank are stored as due, and carried out in business
+time.
 """
 
 import json
@@ -20,11 +20,11 @@ from urja.sandbox.http import RefusedError
 log = structlog.get_logger()
 
 AUTO_REFUND_AFTER_S: Final = 5 * 86_400
-"""What is authorised and not captured goes back after so long (Razorpay's default)."""
+"""Business seconds after which an authorised payment that was not captured is refunded (Razorpay's default: 5 days)."""
 
 _FROM: Final = {
     "failed": ("created",),
-    # A bank may answer after the payment was called failed: late authorisation.
+    # Late authorisation: a bank may answer after the payment was reported as failed.
     "authorized": ("created", "failed"),
     "captured": ("authorized",),
     "refunded": ("authorized", "captured"),
@@ -51,42 +51,42 @@ _TAX_PERCENT: Final = 18
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How somebody pays. A `fate` given is the payment's; without one it is drawn by seed."""
+    """A way to pay. A given outcome applies; without one it is drawn by seed."""
 
     kind: str
     instrument: dict[str, Any]
     fate: PaymentOutcome | None = None
 
 
-def attempt_order(desk: GatewayContext, order_id: str, method: Method) -> sqlite3.Row:
-    """Pay an order: the payment as it stands at once. Raises `RefusedError` for an order that is paid."""
-    with desk.book.transaction():
-        order = find(desk.book, "orders", order_id)
+def attempt_order(context: GatewayContext, order_id: str, method: Method) -> sqlite3.Row:
+    """Pay an order and return the payment as it is at once. Raises RefusedError for an order that is paid."""
+    with context.book.transaction():
+        order = find(context.book, "orders", order_id)
         if order["status"] == "paid":
             raise RefusedError("The order is already paid", field="order_id")
-        orders.mark_attempted(desk, order_id)
-        return _attempt(desk, method, order["amount"], order_id=order_id)
+        orders.mark_attempted(context, order_id)
+        return _attempt(context, method, order["amount"], order_id=order_id)
 
 
-def attempt_qr(desk: GatewayContext, qr_id: str, method: Method, amount: int | None) -> sqlite3.Row:
-    """Pay by a QR code; `amount` counts only where the code fixes none. Raises `RefusedError` for a closed one."""
-    with desk.book.transaction():
-        due = qr_codes.amount_due(desk, qr_id, amount)
-        return _attempt(desk, method, due, qr_id=qr_id)
+def attempt_qr(context: GatewayContext, qr_id: str, method: Method, amount: int | None) -> sqlite3.Row:
+    """Pay by a QR code; `amount` in paise counts only where the code has none. Raises RefusedError for a closed code."""
+    with context.book.transaction():
+        due = qr_codes.amount_due(context, qr_id, amount)
+        return _attempt(context, method, due, qr_id=qr_id)
 
 
 def _attempt(
-    desk: GatewayContext,
+    context: GatewayContext,
     method: Method,
     amount: int,
     *,
     order_id: str | None = None,
     qr_id: str | None = None,
 ) -> sqlite3.Row:
-    identifier = desk.new_id("pay", "payments")
-    number = desk.book.value("SELECT coalesce(max(n), 0) + 1 FROM payments")
-    fate = method.fate or desk.payment_fate(number)
-    desk.book.insert(
+    identifier = context.new_id("pay", "payments")
+    number = context.book.value("SELECT coalesce(max(n), 0) + 1 FROM payments")
+    fate = method.fate or context.payment_fate(number)
+    context.book.insert(
         "payments",
         id=identifier,
         order_id=order_id,
@@ -94,19 +94,19 @@ def _attempt(
         amount=amount,
         currency="INR",
         method=method.kind,
-        instrument=json.dumps(method.instrument | _traces(desk, method, number)),
+        instrument=json.dumps(method.instrument | _traces(context, method, number)),
         fate=msgspec.json.encode(fate).decode(),
-        created_at=desk.now_s(),
+        created_at=context.now_s(),
     )
     if fate.declined:
-        _fail(desk, identifier, _DECLINED)
+        _fail(context, identifier, _DECLINED)
     elif fate.late_s is not None:
         if fate.as_failed:
-            _fail(desk, identifier, _TIMED_OUT)
-        desk.plan(fate.late_s, "authorise", identifier)
+            _fail(context, identifier, _TIMED_OUT)
+        context.plan(fate.late_s, "authorise", identifier)
     else:
-        authorise(desk, identifier)
-    payment = find(desk.book, "payments", identifier)
+        authorise(context, identifier)
+    payment = find(context.book, "payments", identifier)
     log.info(
         "payment",
         id=identifier,
@@ -119,18 +119,18 @@ def _attempt(
     return payment
 
 
-def _traces(desk: GatewayContext, method: Method, number: int) -> dict[str, Any]:
-    """The reference that a bank gives a payment."""
-    reference = seeded_random(desk.given.seed, "reference", number).randrange(10**11, 10**12)
+def _traces(context: GatewayContext, method: Method, number: int) -> dict[str, Any]:
+    """Return the reference that a bank gives a payment."""
+    reference = seeded_random(context.given.seed, "reference", number).randrange(10**11, 10**12)
     traces = {"upi": {"rrn": str(reference)}, "card": {"auth_code": str(reference)[:6]}}
     return {"acquirer_data": traces.get(method.kind, {"transaction_id": None})}
 
 
-def _move(desk: GatewayContext, payment_id: str, status: str, **values: Any) -> sqlite3.Row:
-    """Move a payment forward, and return it as it is then."""
+def _move(context: GatewayContext, payment_id: str, status: str, **values: Any) -> sqlite3.Row:
+    """Move a payment to a later state, and return it."""
     marks = ", ".join("?" * len(_FROM[status]))
     columns = "".join(f", {name} = ?" for name in values)
-    moved = desk.book.run(
+    moved = context.book.run(
         f"UPDATE payments SET status = ?{columns} WHERE id = ? AND status IN ({marks})",  # noqa: S608
         status,
         *values.values(),
@@ -138,36 +138,36 @@ def _move(desk: GatewayContext, payment_id: str, status: str, **values: Any) -> 
         *_FROM[status],
     )
     assert moved == 1, f"{payment_id} cannot become {status}"
-    return find(desk.book, "payments", payment_id)
+    return find(context.book, "payments", payment_id)
 
 
-def _fail(desk: GatewayContext, payment_id: str, error: dict[str, str]) -> None:
-    payment = _move(desk, payment_id, "failed", failed_at=desk.now_s(), error=json.dumps(error))
-    _emit(desk, "payment.failed", payment)
+def _fail(context: GatewayContext, payment_id: str, error: dict[str, str]) -> None:
+    payment = _move(context, payment_id, "failed", failed_at=context.now_s(), error=json.dumps(error))
+    _emit(context, "payment.failed", payment)
 
 
-def authorise(desk: GatewayContext, payment_id: str) -> None:
-    """The bank says yes. Captured at once where the order wants that and is not paid by another payment."""
-    with desk.book.transaction():
-        payment = _move(desk, payment_id, "authorized", authorized_at=desk.now_s(), error=None)
-        _emit(desk, "payment.authorized", payment)
-        if _captures(desk, payment):
-            _capture(desk, payment)
+def authorise(context: GatewayContext, payment_id: str) -> None:
+    """Authorise a payment; capture it at once where its order wants that and is not paid by another payment."""
+    with context.book.transaction():
+        payment = _move(context, payment_id, "authorized", authorized_at=context.now_s(), error=None)
+        _emit(context, "payment.authorized", payment)
+        if _captures(context, payment):
+            _capture(context, payment)
         else:
-            desk.plan(AUTO_REFUND_AFTER_S, "give_back", payment_id)
+            context.plan(AUTO_REFUND_AFTER_S, "give_back", payment_id)
 
 
-def _captures(desk: GatewayContext, payment: sqlite3.Row) -> bool:
+def _captures(context: GatewayContext, payment: sqlite3.Row) -> bool:
     if payment["order_id"] is None:
         return True
-    order = find(desk.book, "orders", payment["order_id"])
+    order = find(context.book, "orders", payment["order_id"])
     return bool(order["auto_capture"]) and order["status"] != "paid"
 
 
-def capture(desk: GatewayContext, payment_id: str, amount: int) -> sqlite3.Row:
-    """The merchant takes an authorised payment; raises `RefusedError` where that cannot be."""
-    with desk.book.transaction():
-        payment = find(desk.book, "payments", payment_id)
+def capture(context: GatewayContext, payment_id: str, amount: int) -> sqlite3.Row:
+    """Capture an authorised payment for the merchant. Raises RefusedError where that is not possible."""
+    with context.book.transaction():
+        payment = find(context.book, "payments", payment_id)
         if payment["captured"]:
             raise RefusedError("This payment has already been captured")
         if payment["status"] != "authorized":
@@ -176,49 +176,49 @@ def capture(desk: GatewayContext, payment_id: str, amount: int) -> sqlite3.Row:
             )
         if amount != payment["amount"]:
             raise RefusedError("Capture amount must be equal to the amount authorized", field="amount")
-        if find(desk.book, "orders", payment["order_id"])["status"] == "paid":
+        if find(context.book, "orders", payment["order_id"])["status"] == "paid":
             raise RefusedError("The order is already paid")
-        return _capture(desk, payment)
+        return _capture(context, payment)
 
 
-def _capture(desk: GatewayContext, payment: sqlite3.Row) -> sqlite3.Row:
+def _capture(context: GatewayContext, payment: sqlite3.Row) -> sqlite3.Row:
     fee, tax = charges(payment["method"], payment["amount"])
     payment = _move(
-        desk, payment["id"], "captured", captured=1, captured_at=desk.now_s(), fee=fee + tax, tax=tax
+        context, payment["id"], "captured", captured=1, captured_at=context.now_s(), fee=fee + tax, tax=tax
     )
     if payment["order_id"] is not None:
-        orders.mark_paid(desk, payment["order_id"], payment["amount"])
-    _emit(desk, "payment.captured", payment)
+        orders.mark_paid(context, payment["order_id"], payment["amount"])
+    _emit(context, "payment.captured", payment)
     if payment["order_id"] is not None:
-        order = find(desk.book, "orders", payment["order_id"])
-        _emit(desk, "order.paid", payment, order=entities.order(order))
+        order = find(context.book, "orders", payment["order_id"])
+        _emit(context, "order.paid", payment, order=entities.order(order))
     else:
-        qr = qr_codes.credited(desk, payment["qr_id"])
-        _emit(desk, "qr_code.credited", payment, qr_code=qr)
+        qr = qr_codes.credited(context, payment["qr_id"])
+        _emit(context, "qr_code.credited", payment, qr_code=qr)
     fate = msgspec.json.decode(payment["fate"], type=PaymentOutcome)
     if fate.reverse_s is not None:
-        desk.plan(fate.reverse_s, "reverse", payment["id"])
+        context.plan(fate.reverse_s, "reverse", payment["id"])
     if fate.dispute_s is not None:
-        desk.plan(fate.dispute_s, "dispute", payment["id"])
+        context.plan(fate.dispute_s, "dispute", payment["id"])
     return payment
 
 
 def charges(method: str, amount: int) -> tuple[int, int]:
-    """The gateway's fee and the tax on it, in paise, each rounded half up. UPI costs the merchant nothing."""
+    """Return the gateway's fee and the tax on it, in paise, each rounded half up. UPI costs the merchant nothing."""
     fee = (amount * _FEE_PERCENT[method] + 50) // 100
     return fee, (fee * _TAX_PERCENT + 50) // 100
 
 
-def sent_back(desk: GatewayContext, payment: sqlite3.Row, amount: int) -> sqlite3.Row:
-    """So much of a payment was refunded; it is `refunded` once all is. Within the caller's transaction."""
+def sent_back(context: GatewayContext, payment: sqlite3.Row, amount: int) -> sqlite3.Row:
+    """Add an amount to the refunds of a payment, which is `refunded` when all is. Within the caller's transaction."""
     total = payment["amount_refunded"] + amount
     if total == payment["amount"]:
-        return _move(desk, payment["id"], "refunded", amount_refunded=total)
-    desk.book.run("UPDATE payments SET amount_refunded = ? WHERE id = ?", total, payment["id"])
-    return find(desk.book, "payments", payment["id"])
+        return _move(context, payment["id"], "refunded", amount_refunded=total)
+    context.book.run("UPDATE payments SET amount_refunded = ? WHERE id = ?", total, payment["id"])
+    return find(context.book, "payments", payment["id"])
 
 
-def _emit(desk: GatewayContext, name: str, payment: sqlite3.Row, **more: dict[str, Any]) -> None:
+def _emit(context: GatewayContext, name: str, payment: sqlite3.Row, **more: dict[str, Any]) -> None:
     lane = payment["order_id"] or payment["qr_id"]
     payload = {"payment": entities.payment(payment), **more}
-    desk.emit(name, lane, (payment["n"],), payload)
+    context.emit(name, lane, (payment["n"],), payload)

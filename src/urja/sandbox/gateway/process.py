@@ -11,6 +11,6 @@ from urja.sandbox.service import serve
 
 
 async def run(settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
-    """Serve the gateway until SIGTERM. Raises ValueError for arguments that cannot be, OSError for a taken port."""
+    """Serve the gateway until SIGTERM. Raises ValueError for invalid arguments, OSError for a taken port."""
     given = parse(arguments, GatewayArguments)
     await serve(Gateway(given, settings.utility, clock), given)

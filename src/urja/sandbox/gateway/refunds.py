@@ -1,4 +1,4 @@
-"""Money that goes back: because the merchant asks, because the payer's bank reverses, because nobody captured it."""
+"""Refunds: requested by the merchant, reversed by the payer's bank, or never captured."""
 
 import json
 import sqlite3
@@ -15,18 +15,23 @@ PROCESS_AFTER_S: Final = 60
 _KEY_LENGTHS: Final = range(10, 256)
 
 
-def create(desk: GatewayContext, payment_id: str, given: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """A refund that the merchant asks for; under a known idempotency key the first answer's refund."""
+def create(
+    context: GatewayContext, payment_id: str, given: dict[str, Any], key: str | None
+) -> dict[str, Any]:
+    """Create a refund for the merchant and return it; a known idempotency key returns the first request's refund.
+
+    Raises RefusedError where the payment cannot be refunded, or where the key was used for another request.
+    """
     digest = sha256(json.dumps([payment_id, given], sort_keys=True).encode()).hexdigest()
-    with desk.book.transaction():
+    with context.book.transaction():
         if key is not None:
-            known = _known(desk, key, digest)
+            known = _known(context, key, digest)
             if known is not None:
                 return entities.refund(known)
-        payment = find(desk.book, "payments", payment_id)
+        payment = find(context.book, "payments", payment_id)
         amount = _amount(payment, given)
         refund = _book(
-            desk,
+            context,
             payment,
             amount,
             cause="merchant",
@@ -38,12 +43,12 @@ def create(desk: GatewayContext, payment_id: str, given: dict[str, Any], key: st
     return entities.refund(refund)
 
 
-def _known(desk: GatewayContext, key: str, digest: str) -> sqlite3.Row | None:
+def _known(context: GatewayContext, key: str, digest: str) -> sqlite3.Row | None:
     if len(key) not in _KEY_LENGTHS:
         raise RefusedError(
             "The refund idempotency key must have at least 10 characters", field="idempotency_key"
         )
-    known = desk.book.one("SELECT * FROM refunds WHERE idempotency_key = ?", key)
+    known = context.book.one("SELECT * FROM refunds WHERE idempotency_key = ?", key)
     if known is not None and known["request_hash"] != digest:
         raise RefusedError("Different request body sent for the same refund idempotency key")
     return known
@@ -63,30 +68,30 @@ def _amount(payment: sqlite3.Row, given: dict[str, Any]) -> int:
     return amount
 
 
-def reverse(desk: GatewayContext, payment_id: str) -> None:
-    """The payer's bank takes back what is left of a captured payment: nothing, where all was refunded."""
-    with desk.book.transaction():
-        payment = find(desk.book, "payments", payment_id)
+def reverse(context: GatewayContext, payment_id: str) -> None:
+    """Return the unrefunded part of a captured payment to the payer's bank; nothing where all was refunded."""
+    with context.book.transaction():
+        payment = find(context.book, "payments", payment_id)
         left = payment["amount"] - payment["amount_refunded"]
         if left > 0:
             reason = json.dumps({"reason": "reversed by the payer's bank"})
-            _book(desk, payment, left, cause="bank", notes=reason)
+            _book(context, payment, left, cause="bank", notes=reason)
 
 
-def give_back(desk: GatewayContext, payment_id: str) -> None:
-    """An authorised payment that nobody captured goes back to the payer."""
-    with desk.book.transaction():
-        payment = find(desk.book, "payments", payment_id)
+def give_back(context: GatewayContext, payment_id: str) -> None:
+    """Refund an authorised payment that was never captured."""
+    with context.book.transaction():
+        payment = find(context.book, "payments", payment_id)
         if payment["status"] == "authorized":
             reason = json.dumps({"reason": "not captured in time"})
-            _book(desk, payment, payment["amount"], cause="uncaptured", notes=reason)
+            _book(context, payment, payment["amount"], cause="uncaptured", notes=reason)
 
 
 def _book(
-    desk: GatewayContext, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any
+    context: GatewayContext, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any
 ) -> sqlite3.Row:
-    identifier = desk.new_id("rfnd", "refunds")
-    desk.book.insert(
+    identifier = context.new_id("rfnd", "refunds")
+    context.book.insert(
         "refunds",
         id=identifier,
         payment_id=payment["id"],
@@ -94,26 +99,28 @@ def _book(
         currency=payment["currency"],
         cause=cause,
         status="pending",
-        created_at=desk.now_s(),
+        created_at=context.now_s(),
         **values,
     )
-    payments.sent_back(desk, payment, amount)
+    payments.sent_back(context, payment, amount)
     if cause == "merchant":
-        desk.plan(PROCESS_AFTER_S, "process_refund", identifier)
+        context.plan(PROCESS_AFTER_S, "process_refund", identifier)
     else:
         # The bank has it already.
-        process(desk, identifier)
-    return find(desk.book, "refunds", identifier)
+        process(context, identifier)
+    return find(context.book, "refunds", identifier)
 
 
-def process(desk: GatewayContext, refund_id: str) -> None:
-    """The bank has the refund."""
-    with desk.book.transaction():
-        desk.book.run(
-            "UPDATE refunds SET status = 'processed', processed_at = ? WHERE id = ?", desk.now_s(), refund_id
+def process(context: GatewayContext, refund_id: str) -> None:
+    """Mark a refund as processed by the bank."""
+    with context.book.transaction():
+        context.book.run(
+            "UPDATE refunds SET status = 'processed', processed_at = ? WHERE id = ?",
+            context.now_s(),
+            refund_id,
         )
-        refund = find(desk.book, "refunds", refund_id)
-        payment = find(desk.book, "payments", refund["payment_id"])
+        refund = find(context.book, "refunds", refund_id)
+        payment = find(context.book, "payments", refund["payment_id"])
         payload = {"refund": entities.refund(refund), "payment": entities.payment(payment)}
         lane = payment["order_id"] or payment["qr_id"]
-        desk.emit("refund.processed", lane, ("refund", refund["n"]), payload)
+        context.emit("refund.processed", lane, ("refund", refund["n"]), payload)

@@ -1,4 +1,4 @@
-"""The gateway's book."""
+"""Tables of the gateway's book. Amounts are paise, times business time in Unix seconds."""
 
 from typing import Final
 

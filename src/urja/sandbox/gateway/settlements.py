@@ -1,7 +1,7 @@
-"""Settlements: what was captured, refunded and lost on a local day goes to the merchant's bank after midnight.
+"""Settlements: captures, refunds and lost disputes of a local day are paid to the merchant's bank after midnight.
 
-A payment settles at its amount less fee and tax, a refund at its whole amount, a lost dispute as an adjustment at
-what was deducted: the fee of a payment that goes back stays with the gateway. What was never captured never settles.
+A payment settles at its amount less fee and tax, a refund at its full amount, a lost dispute as an adjustment at the
+deducted amount: the gateway keeps the fee of a refunded payment. A payment that was never captured is not settled.
 """
 
 import sqlite3
@@ -19,16 +19,16 @@ FROM settlement_rows s JOIN payments p ON p.id = s.payment_id LEFT JOIN orders o
 """
 
 
-def local_day(desk: GatewayContext, now: datetime) -> date:
-    """The day on which settlement counts an instant."""
-    return now.astimezone(desk.zone).date()
+def local_day(context: GatewayContext, now: datetime) -> date:
+    """Return the day on which settlement counts an instant."""
+    return now.astimezone(context.zone).date()
 
 
-def settle(desk: GatewayContext, now: datetime) -> int:
-    """Settle what earlier local days left; how many rows that gave."""
-    local = now.astimezone(desk.zone)
+def settle(context: GatewayContext, now: datetime) -> int:
+    """Settle earlier local days and return the number of rows."""
+    local = now.astimezone(context.zone)
     midnight_s = int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
-    book = desk.book
+    book = context.book
     with book.transaction():
         payments = book.all(
             "SELECT * FROM payments p WHERE captured_at < ?"
@@ -51,11 +51,11 @@ def settle(desk: GatewayContext, now: datetime) -> int:
             *(_adjustment(row) for row in lost),
         ]
         if rows:
-            identifier = desk.new_id("setl", "settlement_rows")
+            identifier = context.new_id("setl", "settlement_rows")
             settlement = {
                 "settlement_id": identifier,
                 "settlement_utr": str(
-                    seeded_random(desk.given.seed, "utr", identifier).randrange(10**15, 10**16)
+                    seeded_random(context.given.seed, "utr", identifier).randrange(10**15, 10**16)
                 ),
                 "settled_at": int(now.timestamp()),
                 "settled_on": local.date().isoformat(),
@@ -108,9 +108,11 @@ def _adjustment(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def report(desk: GatewayContext, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
-    """The rows of the settlements made in a local month, or on a day of it."""
-    rows = desk.book.all(
+def report(context: GatewayContext, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
+    """Return the rows of the settlements made in a local month, or on a day of it. Raises RefusedError for a wrong
+    date.
+    """
+    rows = context.book.all(
         f"{_REPORT} WHERE s.settled_on LIKE ? ORDER BY s.n LIMIT ? OFFSET ?", _period(query), count, skip
     )
     return [entities.settlement_row(row) for row in rows]
@@ -126,6 +128,6 @@ def _period(query: dict[str, str]) -> str:
     return first.isoformat() if "day" in query else f"{first:%Y-%m}-%"
 
 
-def all_rows(desk: GatewayContext) -> list[dict[str, Any]]:
-    """Every settlement row there is."""
-    return [entities.settlement_row(row) for row in desk.book.all(f"{_REPORT} ORDER BY s.n")]
+def all_rows(context: GatewayContext) -> list[dict[str, Any]]:
+    """Return every settlement row."""
+    return [entities.settlement_row(row) for row in context.book.all(f"{_REPORT} ORDER BY s.n")]

@@ -1,1 +1,3 @@
-"""People of a demonstration: they sign in, look at their balance and recharge by habit, through the pages alone."""
+"""Residents of the demonstration's town: they sign in, check their balance and recharge by habit, through the pages
+only.
+"""

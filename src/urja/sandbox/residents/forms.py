@@ -1,4 +1,4 @@
-"""Forms on pages, found and filled in as a person would: by what is on the page and nothing else."""
+"""Forms on pages, found and filled in as a person would: only by what the page shows."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import httpx
 
 @dataclass(slots=True)
 class Form:
-    """One form: where it goes, how, and its fields with the values that stand in them."""
+    """One form: its address, its method, and its fields with their values."""
 
     action: str
     method: str
@@ -42,14 +42,14 @@ class _Reader(HTMLParser):
 
 
 def forms_of(page: httpx.Response) -> list[Form]:
-    """All forms of a page, in order."""
+    """Return all forms of a page, in order."""
     reader = _Reader()
     reader.feed(page.text)
     return reader.forms
 
 
 async def follow_refresh(client: httpx.AsyncClient, page: httpx.Response, times: int = 20) -> httpx.Response:
-    """Where a page leads that loads itself again until it goes on; the page itself where it does not."""
+    """Return the page after a page that refreshes itself; the page itself where it does not."""
     for _time in range(times):
         reader = _Reader()
         reader.feed(page.text)
@@ -61,11 +61,13 @@ async def follow_refresh(client: httpx.AsyncClient, page: httpx.Response, times:
 
 
 class NoSuchFormError(LookupError):
-    """The page does not have the form that a person would look for on it."""
+    """The page does not have the form that a person would look for."""
 
 
 def form_with(page: httpx.Response, *, name: str | None = None, action: str = "") -> Form:
-    """The first form that is posted, has a field `name`, and whose address contains `action`."""
+    """Return the first form with the method post, a field `name`, and `action` in its address. Raises
+    NoSuchFormError.
+    """
     for form in forms_of(page):
         if form.method == "post" and (name is None or name in form.fields) and action in form.action:
             return form
@@ -75,7 +77,7 @@ def form_with(page: httpx.Response, *, name: str | None = None, action: str = ""
 async def submit(
     client: httpx.AsyncClient, page: httpx.Response, form: Form, **values: str
 ) -> httpx.Response:
-    """Send a form with some fields filled in, and follow where it leads."""
+    """Send a form with some fields filled in, and return the page that follows."""
     address = urljoin(str(page.url), form.action or str(page.url))
     content = {**form.fields, **values}
     return await client.post(address, data=content, headers={"referer": str(page.url)})

@@ -17,13 +17,13 @@ from urja.sandbox.residents.resident import Counts, Person, Resident
 
 _TIMEOUT_S: Final = 20.0
 _LEAST_PAUSE_S: Final = 2.0
-"""Real seconds between two looks of one person, however fast business time runs."""
+"""Real seconds between two visits of one person, however fast business time runs."""
 _BETWEEN_SIGN_INS_S: Final = 4.0
-"""The portal sends so many codes a minute to one place and no more."""
+"""Real seconds between sign-ins: the portal limits the codes per minute to one network."""
 
 
 class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the portal is, who lives in the town, and where `/readyz` answers."""
+    """Address of the portal, the residents, and the port of `/readyz`."""
 
     portal_url: Annotated[str, Meta(pattern="^https?://")]
     ready_port: Annotated[int, Meta(ge=0, le=65_535)]
@@ -32,9 +32,9 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def run(_settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
-    """Live until SIGTERM. Raises ValueError for arguments that cannot be."""
+    """Let the residents live until SIGTERM. Raises ValueError for invalid arguments."""
     given = msgspec.convert(arguments, Arguments)
-    # A line for each page that somebody looked at would hide what they did.
+    # A log line for each requested page would hide the recharges.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,7 +66,7 @@ async def _live(person: Person, given: Arguments, counts: Counts, clock: Clock, 
         while True:
             await _until(look_at, clock)
             if not resident.account:
-                # One after the other through the door, so that the limit on codes spares everybody.
+                # Sign-ins one after the other: in parallel they would exceed the limit on codes.
                 async with door:
                     look_at = await resident.visit(clock.now())
                     await asyncio.sleep(_BETWEEN_SIGN_INS_S)
@@ -75,7 +75,7 @@ async def _live(person: Person, given: Arguments, counts: Counts, clock: Clock, 
 
 
 async def _until(look_at: Any, clock: Clock) -> None:
-    """Sleep to a business instant; a clock that is re-anchored meanwhile is looked at again."""
+    """Sleep to a business instant; a clock that is re-anchored meanwhile is read again."""
     await asyncio.sleep(_LEAST_PAUSE_S)
     while (ahead := (look_at - clock.now()).total_seconds()) > 0:
         speed = max(clock.speed, 1e-9)

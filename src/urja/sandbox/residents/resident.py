@@ -1,4 +1,4 @@
-"""One household with its habit: when it looks, when it recharges, and how it pays."""
+"""One household with its habit: when it checks its balance, when it recharges, and how it pays."""
 
 import random
 import re
@@ -14,7 +14,7 @@ from urja.sandbox.residents.forms import NoSuchFormError, follow_refresh, form_w
 
 log = structlog.get_logger()
 
-Habit = Literal["early", "warned", "dark", "never"]
+Habit = Literal["early", "warned", "disconnected", "never"]
 Means = Literal["upi", "card", "wallet"]
 
 EARLY_DAYS: Final = 4
@@ -22,16 +22,16 @@ _CARD: Final = "4111 1111 1111 1111"
 _LOOKS_EVERY: Final = {
     "early": timedelta(hours=6),
     "warned": timedelta(hours=2),
-    "dark": timedelta(minutes=20),
+    "disconnected": timedelta(minutes=20),
     "never": timedelta(hours=12),
 }
-"""Business time between two looks at the page, on the mean. Who sits in the dark looks often."""
+"""Mean business time between two visits to the page. A disconnected household checks often."""
 _SHOPPING: Final = timedelta(minutes=45)
-"""After a recharge a household does something else for a while."""
+"""Pause after a recharge."""
 
 
 class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who signs in, and how this household lives with a prepaid meter."""
+    """One resident: sign-in address and habits of a household with a prepaid meter."""
 
     email: str
     habit: Habit
@@ -40,12 +40,12 @@ class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SignInRefusedError(Exception):
-    """The portal gave no code, or did not take it; the person tries again later."""
+    """The portal sent no code, or did not accept it; the resident tries again later."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What the residents have done, for the demonstration's status."""
+    """Counts of what the residents have done, for the demonstration's status."""
 
     looks: int = 0
     recharges: int = 0
@@ -54,7 +54,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Resident:
-    """A person with a browser. Every step goes through a page or the balance that the portal gives to programs."""
+    """A person with a browser. Every step goes through a page, or through the balance that the portal's API shows."""
 
     person: Person
     client: httpx.AsyncClient
@@ -67,11 +67,11 @@ class Resident:
         self.chance = random.Random(f"resident {self.person.seed}")  # noqa: S311 - a habit, not a secret
 
     def first_look(self, now: datetime) -> datetime:
-        """Somewhere in the first interval of this habit."""
+        """Return a business instant within the first interval of this habit."""
         return now + _LOOKS_EVERY[self.person.habit] * self.chance.random()
 
     async def visit(self, now: datetime) -> datetime:
-        """Look at the balance, recharge if it is time to; when to look again (business time)."""
+        """Check the balance and recharge where the habit says so; return business time of the next visit."""
         pause = _LOOKS_EVERY[self.person.habit] * self.chance.uniform(0.5, 1.5)
         try:
             seen = await self._look()
@@ -93,7 +93,7 @@ class Resident:
                 )
             case "warned":
                 return seen["standing"] not in (None, "fine")
-            case "dark":
+            case "disconnected":
                 return bool(seen["supply"] == "off")
             case "never":
                 return False
@@ -105,7 +105,7 @@ class Resident:
             await self._sign_in()
         answer = await self.client.get(f"/api/v1/accounts/{self.account}/balance")
         if answer.status_code in (401, 403, 404):
-            # Signed out meanwhile: in again at the next look.
+            # The session has ended: sign in again at the next visit.
             self.account = ""
             return None
         answer.raise_for_status()
@@ -125,7 +125,7 @@ class Resident:
         self.account = found.group(1)
 
     async def _code(self) -> str:
-        """The newest code in the demonstration's outbox that was sent to this person."""
+        """Return the newest code to this person in the demonstration's outbox."""
         page = (await self.client.get(self.outbox)).raise_for_status()
         found = re.search(re.escape(self.person.email) + r".{0,600}?\b(\d{6})\b", page.text, re.DOTALL)
         if found is None:
@@ -133,7 +133,7 @@ class Resident:
         return found.group(1)
 
     async def _recharge(self, rupees: int) -> None:
-        """The portal says what the amount will do and leads to the gateway's page; there it is paid."""
+        """Recharge through the portal's page, which shows the effect of the amount, and the gateway's page."""
         amount = {"rupees": str(rupees)}
         page = await self.client.get(f"/accounts/{self.account}/pay/", params=amount)
         page.raise_for_status()

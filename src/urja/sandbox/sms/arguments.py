@@ -1,4 +1,4 @@
-"""What the SMS service is told at its start, beside what every service is told."""
+"""Arguments of the SMS service, in addition to those of every service."""
 
 from msgspec import Struct
 
@@ -7,10 +7,9 @@ from urja.sandbox.faults import Range
 
 
 class MessageRates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes of messages: probabilities 0..1, and business seconds until a handset has its message.
+    """Rates of faults of messages: probabilities 0..1, and business seconds until a handset has its message.
 
-    `late` draws from `late_s` instead of `usual_s`; `never` has no receipt at all; `fail` has one that says
-    `failed`.
+    `late` draws from `late_s` instead of `usual_s`; `never` has no receipt at all; `fail` has one that says `failed`.
     """
 
     usual_s: Range = (1.0, 8.0)
@@ -24,6 +23,6 @@ NO_MESSAGE_FAULTS = MessageRates()
 
 
 class SmsArguments(ServiceArguments, frozen=True, kw_only=True):
-    """As `ServiceArguments`, and how messages fare."""
+    """As `ServiceArguments`, with the behaviour of messages."""
 
     messages: MessageRates = NO_MESSAGE_FAULTS

@@ -1,4 +1,4 @@
-"""How many parts a text takes: GSM's alphabet packs 160 characters into one, any other script 70 (3GPP TS 23.038)."""
+"""Number of parts of a text: 160 characters of GSM's alphabet fit one, 70 of any other script (3GPP TS 23.038)."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _EXTENDED: Final = frozenset("\f^{}\\[~]|€")
 
 
 def parts_of(text: str) -> int:
-    """Parts that a text is sent in; each part of a longer text carries a header and holds less."""
+    """Return the number of parts that a text is sent in; each part of a longer text has a header and holds less."""
     if all(character in _BASIC or character in _EXTENDED for character in text):
         units = sum(2 if character in _EXTENDED else 1 for character in text)
         whole, part = 160, 153

@@ -11,6 +11,6 @@ from urja.sandbox.sms.service import SmsService
 
 
 async def run(settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
-    """Serve the SMS service until SIGTERM. Raises ValueError for arguments that cannot be, OSError for a taken port."""
+    """Serve the SMS service until SIGTERM. Raises ValueError for invalid arguments, OSError for a taken port."""
     given = parse(arguments, SmsArguments)
     await serve(SmsService(given, settings.utility, clock), given)

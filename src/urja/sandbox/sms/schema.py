@@ -1,4 +1,4 @@
-"""The SMS service's book."""
+"""Tables of the SMS service's book. Times are business time in Unix seconds."""
 
 from typing import Final
 

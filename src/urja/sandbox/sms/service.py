@@ -1,4 +1,4 @@
-"""The SMS service: takes messages, and reports later, or never, that a handset has them."""
+"""The SMS service: accepts messages, and reports later, or never, that a handset has them."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ from urja.base.clock import Clock
 from urja.base.settings import UtilitySettings
 from urja.sandbox import outbox, page
 from urja.sandbox.book import Book
-from urja.sandbox.control import Control, SilenceMiddleware
+from urja.sandbox.control import Control, MutingMiddleware
 from urja.sandbox.faults import seeded_random
 from urja.sandbox.http import HANDLERS, Guard, RefusedError, json_of, loopback
 from urja.sandbox.outbox import Headers, Outbox
@@ -41,14 +41,16 @@ _SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class MessageOutcome:
-    """What becomes of one message: `name`, and business seconds until its receipt; None for never."""
+    """The outcome of one message: `name`, and business seconds until its receipt; None for never."""
 
     name: str
     after_s: float | None
 
 
 class SmsService:
-    """One SMS service. `clock` is business time, by which handsets are reached; `link_clock` times receipts' way."""
+    """One SMS service. `clock` is business time, in which handsets are reached; `link_clock` times the webhooks of
+    receipts.
+    """
 
     def __init__(
         self, given: SmsArguments, utility: UtilitySettings, clock: Clock, link_clock: Clock | None = None
@@ -70,14 +72,14 @@ class SmsService:
                 *self.control.routes(guard),
                 *page.asset_routes(),
             ],
-            middleware=[Middleware(SilenceMiddleware, control=self.control)],
+            middleware=[Middleware(MutingMiddleware, control=self.control)],
             exception_handlers=HANDLERS,
         )
 
     # -- life -------------------------------------------------------------------------------------------------
 
     def tick(self, now: datetime) -> int:
-        """Send the receipts that are due by `now`; how many."""
+        """Send the receipts that are due by `now`; return how many."""
         due = self._book.all(
             "SELECT * FROM messages WHERE status = 'accepted' AND due_at <= ? ORDER BY due_at, n",
             int(now.timestamp()),
@@ -87,21 +89,20 @@ class SmsService:
         return len(due)
 
     def next_due_at(self) -> datetime | None:
-        """Business time of the next receipt."""
+        """Return business time of the next receipt, or None."""
         due_at = self._book.value("SELECT min(due_at) FROM messages WHERE status = 'accepted'")
         return None if due_at is None else datetime.fromtimestamp(due_at, UTC)
 
     def status(self) -> dict[str, Any]:
-        """Messages by status, receipts by state, silence."""
+        """Return messages by status, receipts by state, and the state of the switch."""
         statuses = self._book.all("SELECT status, count(*) AS many FROM messages GROUP BY status")
         return {
             "messages": {row["status"]: row["many"] for row in statuses},
             "webhooks": self.outbox.counts(),
-            "silence": self.control.silence.value,
+            "silence": self.control.muting.value,
         }
 
     def close(self) -> None:
-        """Close the book."""
         self._book.close()
 
     def _end(self, message: sqlite3.Row, now_s: int) -> None:
@@ -216,7 +217,7 @@ _TEXTS: Final = {
         "title": "Messages",
         "none": "No messages yet.",
         "parts": "SMS parts:",
-        "accepted": "sent, no receipt yet",
+        "accepted": "sent, delivery not confirmed yet",
         "delivered": "delivered",
         "failed": "not delivered",
     },
@@ -225,7 +226,7 @@ _TEXTS: Final = {
         "title": "संदेश",
         "none": "अभी कोई संदेश नहीं।",
         "parts": "एसएमएस भाग:",
-        "accepted": "भेजा गया, रसीद अभी नहीं",
+        "accepted": "भेजा गया, डिलीवरी की पुष्टि अभी नहीं",
         "delivered": "पहुँच गया",
         "failed": "नहीं पहुँचा",
     },

@@ -28,7 +28,7 @@ class Lazy:
 
 
 COMMANDS: Final = {
-    "demo": Lazy("urja.demo.command:demo", "Run a street of simulated meters beside the whole system."),
+    "demo": Lazy("urja.demo.command:demo", "Run a town of simulated meters beside the whole system."),
     "up": Lazy("urja.site.cli.up:up", "Run the whole system on this machine until stopped."),
     "status": Lazy("urja.site.cli.status:status", "Show each process with its health, and each stage's lag."),
     "restored": Lazy(

@@ -1,4 +1,4 @@
-"""The demonstration, with processes killed and stopped at seeded moments: `python -m tests.world.dangerous_street SEED FOLDER`.
+"""The demonstration, with processes killed and stopped at seeded moments: `python -m tests.world.dangerous_town SEED FOLDER`.
 
 A process of its own, as the demonstration is: it sets Django up for its own database. The report gets two more
 fields, `killed` and `stopped`. Exit 0 where all laws held.
@@ -24,7 +24,7 @@ INTERVAL_S = 1800
 STOPPED_S = 0.6
 
 
-class DangerousStreet(demo._Street):
+class DangerousTown(demo._TownRun):
     """A street whose system is killed, process by process, while it lives."""
 
     async def _until(self, stopping):
@@ -81,7 +81,7 @@ def main() -> int:
     seed, folder = int(sys.argv[1]), Path(sys.argv[2])
     report = folder / "report.json"
     plan = demo.Plan(meters=4, speed=SPEED, seconds=SECONDS, seed=seed, report=report)
-    street = DangerousStreet(plan, demo._settings(None), folder / "data")
+    street = DangerousTown(plan, demo._settings(None), folder / "data")
     passed = asyncio.run(street.live())
     troubles = {"killed": street.killed, "stopped": street.stopped}
     report.write_text(json.dumps(json.loads(report.read_text()) | troubles))

@@ -264,7 +264,7 @@ def test_a_new_snrm_ends_the_old_link_with_all_that_waited():
     assert answer.control == Control(Kind.RECEIVE_READY)
 
 
-def test_a_link_that_is_silent_for_long_is_dropped():
+def test_a_link_without_frames_for_long_is_dropped():
     server = connected_server()
     events, answer = told(server, Control(Kind.RECEIVE_READY), now_s=INACTIVITY_S + 1)
     assert [event.reason for event in events] == [EndReason.NO_ANSWER]

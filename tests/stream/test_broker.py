@@ -197,7 +197,7 @@ class TestRights:
             await broker._request("$JS.API.STREAM.MSG.GET.QUARANTINE_UNKNOWN", b"{}", None)
         await broker.close()
 
-    async def test_nobody_comes_in_with_a_wrong_password(self, nats_server):
+    async def test_a_wrong_password_is_refused(self, nats_server):
         with pytest.raises(NotPermittedError, match="refuses user admin"):
             await connect(nats_server.url, User.ADMIN, "wrong", "intruder")
 

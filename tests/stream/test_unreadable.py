@@ -243,7 +243,7 @@ QUEUES = {
 
 
 @pytest.mark.parametrize("stream", QUEUES)
-async def test_garbage_in_a_queue_is_set_aside_and_what_follows_is_read(admin: Broker, stream):
+async def test_garbage_in_a_queue_is_quarantined_and_what_follows_is_read(admin: Broker, stream):
     sound = {
         "READINGS": lambda: admin.publish_batch(Kind.BLOCK, 3, blocks(1), 1),
         "REQUESTS": lambda: admin.publish_request(SOUND[3], 3),

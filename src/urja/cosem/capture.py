@@ -57,10 +57,10 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One APDU as a link carried it; `start` is where it, or its first frame, begins in the capture.
+    """One APDU as a link carried it; `start` is the offset in the capture of it, or of its first frame.
 
-    `addresses` are the link's own: wrapper ports, HDLC addresses, the M-Bus address. `frames` is their
-    number.
+    `addresses` are the link's own: wrapper ports, HDLC addresses, the M-Bus address. `frames` is the number
+    of frames.
     """
 
     transport: Transport
@@ -346,7 +346,7 @@ def _packet(capture: bytes, pos: int) -> tuple[Packet, int]:
 
 
 def _next_frame(capture: bytes, pos: int) -> int | None:
-    """Return where the next frame with a right checksum begins (a wrapper has none: one whose APDU decodes)."""
+    """Return the offset of the next frame with a right checksum (a wrapper has none: whose APDU decodes)."""
     for match in _FRAME_STARTS.finditer(capture, pos):
         at = match.start()
         try:

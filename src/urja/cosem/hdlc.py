@@ -231,7 +231,7 @@ class Splitter:
         return self._scan(ended=False)
 
     def finish(self) -> list[HdlcFrame]:
-        """Return the frames hidden behind a beginning that was never completed: no more bytes will come."""
+        """Return the frames behind a beginning that was never completed, as no more bytes will come."""
         return self._scan(ended=True)
 
     def _scan(self, *, ended: bool) -> list[HdlcFrame]:

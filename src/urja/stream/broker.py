@@ -50,22 +50,31 @@ class Broker(Buckets, QuarantineStore):
         """Request a read from the head ends; returns the sequence in the stream.
 
         A request is stored once per `request_id` and deadline: the same read with a later deadline is a new
-        one.
+        one. Raises as `publish_batch`.
         """
         headers = {"Nats-Msg-Id": f"request-{request.request_id}-{request.not_after_at.timestamp():.0f}"}
         return await self._publish(names.requests_subject(shard), messages.encode(request), headers)
 
     async def publish_outcome(self, outcome: ReadOutcome, shard: int) -> int:
-        """Report the outcome of a request to the pipeline; returns the sequence in the stream."""
+        """Report the outcome of a request to the pipeline; returns the sequence in the stream.
+
+        Raises StreamFullError and the other errors of `publish_batch`.
+        """
         return await self._publish(names.outcomes_subject(shard), messages.encode(outcome))
 
     async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int:
-        """Send a signed order to the head ends; it is stored once per command (within two minutes)."""
+        """Send a signed order to the head ends; it is stored once per command (within two minutes).
+
+        Raises StreamFullError and the other errors of `publish_batch`.
+        """
         headers = {"Nats-Msg-Id": f"order-{order.command_id}"}
         return await self._publish(names.commands_subject(shard), messages.encode(signed), headers)
 
     async def publish_progress(self, progress: Progress, shard: int) -> int:
-        """Report the progress of an order to the pipeline; returns the sequence in the stream."""
+        """Report the progress of an order to the pipeline; returns the sequence in the stream.
+
+        Raises StreamFullError and the other errors of `publish_batch`.
+        """
         return await self._publish(names.progress_subject(shard), messages.encode(progress))
 
     # -- consuming --------------------------------------------------------------------------------------
@@ -100,11 +109,14 @@ class Broker(Buckets, QuarantineStore):
     # -- the registry's projection ----------------------------------------------------------------------
 
     async def put_device(self, key: str, signed: SignedDevice) -> int:
-        """Write a meter into the projection; returns the revision."""
+        """Write a meter into the projection; returns the revision. Raises StreamError as `put`."""
         return await self.put(names.DEVICES, key, signed)
 
     async def delete_device(self, key: str) -> int:
-        """Delete a key of the projection, whereupon head ends forget its meter; returns the revision."""
+        """Delete a key of the projection, whereupon head ends forget its meter; returns the revision.
+
+        Raises StreamError as `put`.
+        """
         return await self._publish(f"$KV.{names.DEVICES}.{key}", b"", {"KV-Operation": "DEL"})
 
     async def device_keys(self) -> list[str]:
@@ -123,7 +135,10 @@ class Broker(Buckets, QuarantineStore):
         return await self._digests(names.DEVICES)
 
     async def report_contents(self, found: BucketContents) -> int:
-        """Report the contents of the projection as a head end has read them (head end only)."""
+        """Report the contents of the projection as a head end has read them (head end only).
+
+        Raises StreamError as `put`.
+        """
         return await self.put(names.CONTENTS, found.headend, found)
 
     async def reported_contents(self) -> list[BucketContents]:
@@ -135,7 +150,7 @@ class Broker(Buckets, QuarantineStore):
         return self._follow(names.DEVICES, SignedDevice)
 
     async def put_type(self, name: str, signed: SignedType) -> int:
-        """Write a meter type that is in force; returns the revision."""
+        """Write a meter type that is in force; returns the revision. Raises StreamError as `put`."""
         return await self.put(names.TYPES, name, signed)
 
     def follow_types(self) -> AsyncIterator[list[TypeChange] | None]:
@@ -166,7 +181,10 @@ class Broker(Buckets, QuarantineStore):
     # -- disconnections above the ceilings --------------------------------------------------------------
 
     async def report_held(self, held: HeldDisconnections) -> int:
-        """Report the disconnections that a head end holds (head end only); returns the revision."""
+        """Report the disconnections that a head end holds (head end only); returns the revision.
+
+        Raises StreamError as `put`.
+        """
         return await self.put(names.HELD, held.headend, held)
 
     async def reported_held(self) -> list[HeldDisconnections]:
@@ -176,9 +194,12 @@ class Broker(Buckets, QuarantineStore):
         """
         return await self._reports(names.HELD, HeldDisconnections)
 
-    async def request_releases(self, asked: list[ReleaseRequest]) -> int:
-        """Request exactly these releases, in place of all before (pipeline only); returns the revision."""
-        return await self.put(names.RELEASES, _REQUESTED, ReleaseRequests(asked))
+    async def request_releases(self, requests: list[ReleaseRequest]) -> int:
+        """Request exactly these releases, in place of all before (pipeline only); returns the revision.
+
+        Raises StreamError as `put`.
+        """
+        return await self.put(names.RELEASES, _REQUESTED, ReleaseRequests(requests))
 
     async def requested_releases(self) -> list[ReleaseRequest]:
         """Return the releases that are requested; raises PoisonMessageError where they cannot be decoded."""

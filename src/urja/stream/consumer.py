@@ -34,7 +34,10 @@ class Delivery[T]:
     _message: Msg
 
     async def ack(self) -> None:
-        """Acknowledge: a work queue deletes the message. To be called after the commit, never before."""
+        """Acknowledge: a work queue deletes the message. To be called after the commit, never before.
+
+        Raises BrokerUnavailableError; the message is then delivered again.
+        """
         await self._settle(self._message.ack())
 
     async def nak(self, delay_s: float = 0.0) -> None:

@@ -91,10 +91,10 @@ class QuarantineStore(Connection):
                 item = Quarantined.from_stored(message.subject, message.headers, message.data)
                 yield StoredFrame(standing[0], sequence, message.subject, item)
 
-    async def drop_quarantined(self, kept: Iterable[StoredFrame]) -> int:
+    async def drop_quarantined(self, frames: Iterable[StoredFrame]) -> int:
         """Delete these frames (admin only); returns how many still existed."""
         dropped = 0
-        for one in kept:
+        for one in frames:
             stream = names.QUARANTINE[one.item.standing]
             with as_stream_errors():
                 try:

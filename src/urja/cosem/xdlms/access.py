@@ -54,7 +54,7 @@ class AccessRequest:
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         head = bytes((REQUEST_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
         return head + _encode_parts(self.parts) + encode_values(self.values)
 
@@ -82,7 +82,7 @@ class AccessResponse:
     outcomes: tuple[AccessOutcome, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         head = bytes((RESPONSE_TAG,)) + _encode_head(self.long_invoke_id, self.date_time)
         parts = b"\x00" if self.parts is None else b"\x01" + _encode_parts(self.parts)
         outcomes = b"".join(outcome.encode() for outcome in self.outcomes)

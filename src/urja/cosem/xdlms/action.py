@@ -25,7 +25,7 @@ class ActionRequestNormal:
     parameters: Data | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         parameters = b"\x00" if self.parameters is None else b"\x01" + axdr.encode(self.parameters)
         return bytes((REQUEST_TAG, 1, self.invoke)) + self.method.encode() + parameters
 
@@ -51,7 +51,7 @@ class ActionRequestWithList:
     parameters: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         head = bytes((REQUEST_TAG, 3, self.invoke)) + _encode_methods(self.methods)
         return head + encode_values(self.parameters)
 
@@ -65,7 +65,7 @@ class ActionRequestFirstBlock:
     block: Block
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((REQUEST_TAG, 4, self.invoke)) + self.method.encode() + self.block.encode()
 
 
@@ -78,7 +78,7 @@ class ActionRequestFirstBlockWithList:
     block: Block
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((REQUEST_TAG, 5, self.invoke)) + _encode_methods(self.methods) + self.block.encode()
 
 
@@ -116,7 +116,7 @@ class ActionResponseNormal:
     data: GetResult | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((RESPONSE_TAG, 1, self.invoke)) + ActionOutcome(self.result, self.data).encode()
 
 
@@ -140,7 +140,7 @@ class ActionResponseWithList:
     outcomes: tuple[ActionOutcome, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         head = bytes((RESPONSE_TAG, 3, self.invoke)) + axdr.encode_length(len(self.outcomes))
         return head + b"".join(outcome.encode() for outcome in self.outcomes)
 

@@ -33,7 +33,7 @@ class GetRequestNormal:
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 1, self.invoke)) + item
 
@@ -58,7 +58,7 @@ class GetRequestWithList:
     items: tuple[Item, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((REQUEST_TAG, 3, self.invoke)) + encode_items(self.items)
 
 
@@ -70,7 +70,7 @@ class GetResponseNormal:
     result: GetResult
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((RESPONSE_TAG, 1, self.invoke)) + encode_result(self.result)
 
 
@@ -99,7 +99,7 @@ class GetResponseWithList:
     results: tuple[GetResult, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((RESPONSE_TAG, 3, self.invoke)) + encode_results(self.results)
 
 
@@ -108,13 +108,16 @@ GetResponse = GetResponseNormal | GetResponseWithBlock | GetResponseWithList
 
 
 def encode_item(item: Item) -> bytes:
-    """Return the bytes of a COSEM-attribute-descriptor-with-selection."""
+    """Return the bytes of a COSEM-attribute-descriptor-with-selection; LocalError where a value does not fit."""
     attribute, access = item
     return attribute.encode() + selection.encode_optional(access)
 
 
 def encode_items(items: tuple[Item, ...]) -> bytes:
-    """Return the bytes of a SEQUENCE OF COSEM-attribute-descriptor-with-selection."""
+    """Return the bytes of a SEQUENCE OF COSEM-attribute-descriptor-with-selection.
+
+    Raises LocalError where a value does not fit.
+    """
     return axdr.encode_length(len(items)) + b"".join(map(encode_item, items))
 
 
@@ -125,7 +128,7 @@ def decode_items(cursor: Cursor) -> tuple[Item, ...]:
 
 
 def encode_result(result: GetResult) -> bytes:
-    """Return the bytes of a Get-Data-Result."""
+    """Return the bytes of a Get-Data-Result; LocalError where a value does not fit its type."""
     return bytes((1, result)) if isinstance(result, AccessResult) else b"\x00" + axdr.encode(result)
 
 
@@ -140,7 +143,10 @@ def decode_result(cursor: Cursor) -> GetResult:
 
 
 def encode_results(results: tuple[GetResult, ...]) -> bytes:
-    """Return the bytes of a SEQUENCE OF Get-Data-Result: also what the blocks of a long list carry."""
+    """Return the bytes of a SEQUENCE OF Get-Data-Result: also what the blocks of a long list carry.
+
+    Raises LocalError where a value does not fit its type.
+    """
     return axdr.encode_length(len(results)) + b"".join(map(encode_result, results))
 
 

@@ -30,7 +30,10 @@ class DataNotification:
     date_time_tag: Tag | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, with the date-time in the form in which it was read."""
+        """Return the bytes of the APDU, with the date-time in the form in which it was read.
+
+        Raises LocalError where a value does not fit its type.
+        """
         tag = b"" if self.date_time_tag is None else bytes((self.date_time_tag,))
         if self.date_time is None:
             moment = b"\x00"
@@ -51,7 +54,7 @@ class EventNotification:
     value: Data
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         moment = b"\x00" if self.date_time is None else b"\x01\x0c" + self.date_time.to_bytes()
         head = bytes((EVENT_NOTIFICATION_TAG,)) + moment
         return head + self.attribute.encode() + axdr.encode(self.value)

@@ -26,7 +26,7 @@ class AccessSelection:
     parameters: Data
 
     def encode(self) -> bytes:
-        """Return the selector byte and the parameters."""
+        """Return the selector byte and the parameters; LocalError where a value does not fit its type."""
         return bytes((self.selector,)) + axdr.encode(self.parameters)
 
     def interpret(self) -> "RangeAccess | EntryAccess | AccessSelection":
@@ -140,7 +140,7 @@ def to_selection(access: Access | None) -> AccessSelection | None:
 
 
 def encode_optional(access: AccessSelection | None) -> bytes:
-    """Return the presence flag and, where there is one, the selection."""
+    """Return the presence flag and, where there is one, the selection; raises as `AccessSelection.encode`."""
     return b"\x00" if access is None else b"\x01" + access.encode()
 
 

@@ -28,7 +28,7 @@ class SetRequestNormal:
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 1, self.invoke)) + item + axdr.encode(self.value)
 
@@ -43,7 +43,7 @@ class SetRequestFirstBlock:
     access: AccessSelection | None = None
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         item = encode_item((self.attribute, self.access))
         return bytes((REQUEST_TAG, 2, self.invoke)) + item + self.block.encode()
 
@@ -69,7 +69,7 @@ class SetRequestWithList:
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         head = bytes((REQUEST_TAG, 4, self.invoke)) + encode_items(self.items)
         return head + encode_values(self.values)
 
@@ -83,7 +83,7 @@ class SetRequestFirstBlockWithList:
     block: Block
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((REQUEST_TAG, 5, self.invoke)) + encode_items(self.items) + self.block.encode()
 
 
@@ -167,7 +167,7 @@ SetResponse = (
 
 
 def encode_values(values: tuple[Data, ...]) -> bytes:
-    """Return the bytes of a SEQUENCE OF Data."""
+    """Return the bytes of a SEQUENCE OF Data; LocalError where a value does not fit its type."""
     return axdr.encode_length(len(values)) + b"".join(map(axdr.encode, values))
 
 

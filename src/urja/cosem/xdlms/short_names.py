@@ -73,7 +73,7 @@ class ReadRequest:
     variables: tuple[Variable, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         return bytes((READ_REQUEST_TAG,)) + _encode_variables(self.variables)
 
 
@@ -84,7 +84,7 @@ class ReadResponse:
     results: tuple[ReadResult, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         results = b"".join(map(_encode_result, self.results))
         return bytes((READ_RESPONSE_TAG,)) + axdr.encode_length(len(self.results)) + results
 
@@ -98,7 +98,7 @@ class WriteRequest:
     confirmed: bool = True
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         tag = WRITE_REQUEST_TAG if self.confirmed else UNCONFIRMED_WRITE_TAG
         return bytes((tag,)) + _encode_variables(self.variables) + encode_values(self.values)
 
@@ -124,7 +124,7 @@ class InformationReport:
     values: tuple[Data, ...]
 
     def encode(self) -> bytes:
-        """Return the bytes of the APDU, its tag included."""
+        """Return the bytes of the APDU, its tag included; LocalError where a value does not fit its type."""
         moment = self.current_time
         time = b"\x00" if moment is None else b"\x01" + axdr.encode_length(len(moment)) + moment
         variables = _encode_variables(self.variables)

@@ -132,7 +132,7 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
         )
         settings = Settings(headend=HeadendSettings(hosts=("127.0.0.1",), port=0, udp=False))
         async with process.HeadEnd.running(settings, secrets, WallClock(), CollectorRegistry()) as headend:
-            print(headend.gate.port, flush=True)
+            print(headend.wrapper_port.port, flush=True)
             taken, first = headend.intake, headend.intake._next_offset
             accepted = headend.metrics.accepted._value
             await keep(tally, lambda: (taken._next_offset - first + len(taken.frames), int(accepted.get())))

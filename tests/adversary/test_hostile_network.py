@@ -123,7 +123,7 @@ async def test_of_pushes_that_which_arrives_whole_counts_once(start_headend, pip
     await adopt(pipeline, None, *meters)
     sent: dict[bytes, tuple[int, int, int]] = {}
     async with start_headend() as headend:
-        network = Network(seed, headend.gate.port, 0.4)
+        network = Network(seed, headend.wrapper_port.port, 0.4)
         async with network.open() as port:
             for round_ in range(12):
                 for meter in meters:
@@ -142,7 +142,7 @@ async def test_of_pushes_that_which_arrives_whole_counts_once(start_headend, pip
         replayed = sorted(network.arrived)
         network.chance.shuffle(replayed)
         duplicates = value(headend, "duplicates_total")
-        async with Line(headend.gate.port) as line:
+        async with Line(headend.wrapper_port.port) as line:
             await line.send(*replayed)
             await until(lambda: value(headend, "duplicates_total") == duplicates + len(replayed))
         assert accepted(headend) == before

@@ -64,7 +64,7 @@ async def test_nobody_pushes_under_keys_that_the_projection_was_made_to_offer(st
     meter = PushMeter(41)
     forged = NextKeys(number=7, seal=bytes(32), **KNOWN_WRAPPED)
     await put_device(pipeline, meter.entry(next_keys=forged))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await until(lambda: meter.title in headend.roster.meters)
         await line.send(PushMeter(41, counter=10, new_keys=KNOWN).block(import_wh=999_999))
         await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)

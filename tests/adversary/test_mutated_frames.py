@@ -179,8 +179,8 @@ async def mutated_pushes(start_headend, pipeline, cases: int, seed: int) -> None
     await adopt(pipeline, None, honest, broken.known)
     rounds, pushed, stored = cases // ON_ONE_CONNECTION, 1, {}
     memory = Memory(rounds)
-    async with start_headend() as headend, Line(headend.gate.port, source="127.0.9.1") as line:
-        port = headend.gate.port
+    async with start_headend() as headend, Line(headend.wrapper_port.port, source="127.0.9.1") as line:
+        port = headend.wrapper_port.port
         await line.send(*overheard)
         await until(lambda: headend.roster.meters[honest.title].window.highest == honest.counter)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
@@ -200,7 +200,7 @@ async def mutated_pushes(start_headend, pipeline, cases: int, seed: int) -> None
                     for start_at, times in (await take_of(pipeline, honest.device_id)).items():
                         stored[start_at] = stored.get(start_at, 0) + times
                 memory.look(round_)
-            await headend.aside.drain()
+            await headend.quarantine.drain()
         memory.assert_bounded()
         assert headend.waiting_for() == []
         assert value(headend, "faults_total") == 0

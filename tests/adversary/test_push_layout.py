@@ -43,7 +43,7 @@ async def test_wh_and_vah_exchanged_are_set_aside_and_a_person_is_asked(
     meter, honest = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, meter, honest)
     frames = [meter.push(push, NINE + HALF_HOUR * n, EXCHANGED) for n in range(3)]
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(frames[0], honest.block(), *frames[1:])
         aside = await kept(admin, 3)
         await until(lambda: accepted(headend) == 1)
@@ -65,7 +65,7 @@ async def test_a_push_of_another_layout_asks_for_a_person(start_headend, pipelin
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
     frame = meter.seal(b"\x0f\0\0\0\1\0\x02\x01\x11\x07")
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(frame)
         [item] = await kept(admin)
         await until(lambda: value(headend, "records_total", kind="event") == 1)
@@ -80,7 +80,7 @@ async def test_truncation_is_no_implausibility(start_headend, pipeline, admin, v
     """Registers are cut off to whole units, each by itself: one unit below is honest, two are not."""
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.push("block", NINE, {"import_wh": 40, "import_vah": vah}))
         if taken:
             await until(lambda: accepted(headend) == 1)
@@ -93,7 +93,7 @@ async def test_what_was_set_aside_is_not_spent(start_headend, pipeline, admin):
     """The counter of a push that is set aside stays free: once its layout is known the same bytes are taken."""
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.push("block", NINE, EXCHANGED))
         [item] = await kept(admin)
         answer = await admin.replay(item)
@@ -131,7 +131,7 @@ async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is
     house.pretend(device_type=exchanging(tmp_path / "type"))
     desk = Desk(pipeline)
     await put_device(pipeline, known)
-    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+    async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
         stepped_clock.advance(2 * HALF_HOUR)
         count = push(house, stepped_clock.now())
         aside = await kept(admin, count)
@@ -188,7 +188,7 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
     meter, honest = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, honest)
     await put_device(pipeline, meter.entry(pushes=(PushObjectList("block", (PushObject(3, "1.0.1.8", 2),)),)))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block(), honest.block())
         [item] = await kept(admin)
         await until(lambda: accepted(headend) == 1)
@@ -212,7 +212,7 @@ async def test_a_pulled_row_that_cannot_be_is_set_aside_too(
         "to_at": NINE.isoformat(),
     }
     order = house.order("read_profile", arguments=window)
-    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+    async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
         await desk.send(order)
         end = (await desk.end_of(order))[-1]
         assert end.state == "confirmed"

@@ -38,14 +38,14 @@ async def test_invented_titles_push_out_only_their_own_network_s_strangers(start
     await adopt(pipeline, None, honest, broken_here, broken_there, odd)
     async with (
         start_headend() as headend,
-        Line(headend.gate.port) as line,
-        Line(headend.gate.port, source="127.0.9.1") as elsewhere,
-        Line(headend.gate.port) as attacker,
+        Line(headend.wrapper_port.port) as line,
+        Line(headend.wrapper_port.port, source="127.0.9.1") as elsewhere,
+        Line(headend.wrapper_port.port) as attacker,
     ):
         await line.send(honest.block(), broken_here.block(), odd.seal(NONSENSE))
         await elsewhere.send(broken_there.block(), PushMeter(99).block())
         await until(lambda: accepted(headend) == 1)
-        await headend.aside.drain()
+        await headend.quarantine.drain()
 
         flood = invented(FLOOD)
         for at in range(0, FLOOD, 400):
@@ -56,7 +56,7 @@ async def test_invented_titles_push_out_only_their_own_network_s_strangers(start
         await elsewhere.send(broken_there.block(NINE + HALF_HOUR), PushMeter(98).block())
         await until(lambda: accepted(headend) == 1 + FLOOD // 400)
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == FLOOD + 2)
-        await headend.aside.drain()
+        await headend.quarantine.drain()
         assert value(headend, "quarantine_overflow_total", standing="unknown") == FLOOD - PER_SOURCE
         assert value(headend, "quarantine_overflow_total", standing="claimed") == 0
         assert headend.waiting_for() == []
@@ -85,16 +85,16 @@ async def test_a_known_title_in_a_stranger_s_frames_pushes_out_nothing_of_anothe
     forged = PushMeter(5, wrong_key=True)
     async with (
         start_headend() as headend,
-        Line(headend.gate.port, source="127.0.9.1") as own,
-        Line(headend.gate.port) as attacker,
+        Line(headend.wrapper_port.port, source="127.0.9.1") as own,
+        Line(headend.wrapper_port.port) as attacker,
     ):
         meter.counter = 5000
         await own.send(meter.seal(NONSENSE), PushMeter(5, counter=9000, wrong_key=True).block())
-        await headend.aside.drain()
+        await headend.quarantine.drain()
         for _ in range(5):
             await attacker.send(*(forged.block() for _ in range(100)))
         await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 501)
-        await headend.aside.drain()
+        await headend.quarantine.drain()
         assert value(headend, "quarantine_overflow_total", standing="claimed") == 500 - PER_SOURCE
     items = await in_quarantine(admin)
     assert [one.reason for one in items if one.standing == "proven"] == ["layout"]
@@ -111,15 +111,15 @@ async def test_one_network_s_frames_in_the_memory_s_queue_drop_none_of_others(
     meter = PushMeter(6, wrong_key=True)
     if known:
         await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port, source="127.0.9.1") as elsewhere:
+    async with start_headend() as headend, Line(headend.wrapper_port.port, source="127.0.9.1") as elsewhere:
         nats_server.kill()
         await until(lambda: not headend.broker.connected)
         await elsewhere.send(meter.block())
-        async with Line(headend.gate.port) as attacker:
+        async with Line(headend.wrapper_port.port) as attacker:
             await attacker.send(*invented(2000))
             await until(lambda: value(headend, "quarantine_overflow_total", standing="unknown") >= 1800)
         await nats_server.start()
-        await asyncio.wait_for(headend.aside.drain(), 30)
+        await asyncio.wait_for(headend.quarantine.drain(), 30)
     await asyncio.wait_for(admin.wait_connected(), 30)
     titles = [one.title for one in await in_quarantine(admin)]
     assert meter.title.hex() in titles

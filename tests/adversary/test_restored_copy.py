@@ -156,11 +156,11 @@ async def test_a_release_of_before_the_restore_is_not_used_again(
         id="r", areas=["north"], effective_at=now, until=now + dt.timedelta(days=1), cuts_left=5
     )
     async with start_headend() as headend:
-        brake = headend.orders._brake
+        brake = headend.orders._limiter
         before = await brake.update(lambda state, _: msgspec.structs.replace(state, releases=[release]))
     restored = Restored(id="a", since_at=now, at=now, why="a copy")
     async with start_headend(restored) as headend:
-        after = await headend.orders._brake.refresh()
+        after = await headend.orders._limiter.refresh()
     assert before.releases
     assert after.releases == []
     assert after.nonce != before.nonce

@@ -133,12 +133,12 @@ async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_h
     await put_device(thief, house.entry())
     pushes = HousePushes(1, house=house)
     old = pushes.instantaneous()
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(old)
         await until(lambda: accepted(headend) == 1)
     await overwrite_windows(thief)
     for _ in range(2):
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(old)
             await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
             assert headend.status()["without_window"] == 1
@@ -146,7 +146,7 @@ async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_h
     kept = [one.item.detail async for one in admin.quarantined() if one.item.reason == "unusable-meter"]
     assert all("its replay window could not be read" in detail for detail in kept)
 
-    async with start_headend() as headend, house.listening(), Line(headend.gate.port) as line:
+    async with start_headend() as headend, house.listening(), Line(headend.wrapper_port.port) as line:
         desk, order = Desk(thief), house.order("connect")
         await desk.send(order)
         [end] = await desk.end_of(order)
@@ -162,16 +162,16 @@ async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_h
 async def test_an_operator_s_replay_ends_the_wait_of_a_meter_that_only_pushes(thief, start_headend, admin):
     meter = PushMeter(1)
     await adopt(thief, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
     await overwrite_windows(thief)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         old = meter.block(NINE + HALF_HOUR)
         vouched = meter.block(NINE + 2 * HALF_HOUR)
         await line.send(vouched)
         await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
-        await headend.aside.drain()
+        await headend.quarantine.drain()
         [item] = [one.item async for one in admin.quarantined() if one.item.reason == "unusable-meter"]
         assert b'"accepted"' in await admin.replay(item)
         await line.send(old, vouched, meter.block(NINE + 3 * HALF_HOUR))
@@ -220,7 +220,7 @@ async def test_no_meter_is_given_another_s_keys_layout_or_address(
     """The thief has one meter's keys too, and sees all entries; it has not the signing key."""
     meter = PushMeter(1)
     await adopt(pipeline, None, meter, KNOWN)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         before = headend.roster.meters[meter.title].entry
         entry = meter.entry(**changes)
         await overwrite(pipeline, meter, entry if signed is None else signed(entry))
@@ -267,7 +267,7 @@ async def test_a_meter_that_is_known_by_a_forged_entry_alone_is_not_taken(pipeli
     """As at the start of a head end: it waits until the pipeline has written its entry anew."""
     meter = PushMeter(1)
     await overwrite(pipeline, meter, own_key(meter.entry()))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await refused(headend, meter)
         assert not headend.roster.meters
         await line.send(meter.block())

@@ -189,7 +189,7 @@ class TestReleases:
     """The thief asks for releases as the pipeline does: nothing is believed but passkeys of the installed."""
 
     async def released(self, headend) -> list[OpenRelease]:
-        await headend.releases.look()
+        await headend.releases.process()
         return (await headend.releases._brake.refresh()).releases
 
     async def test_of_the_thiefs_own_passkeys(self, start_headend, thief, town, office):

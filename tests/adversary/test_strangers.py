@@ -39,18 +39,18 @@ async def test_silent_connections_do_not_take_the_place_of_meters(start_headend,
     known, waiting = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, known, waiting)
     async with start_headend(connections=40, unknown_share_percent=50) as headend:
-        port = headend.gate.port
+        port = headend.wrapper_port.port
         async with Line(port) as line:
             await line.send(known.block())
             await until(lambda: accepted(headend) == 1)
             honest = silent(port, "127.0.9.1")
-            await until(lambda: headend.gate.open_connections == 2)
+            await until(lambda: headend.wrapper_port.open_connections == 2)
             flood = []
             for _ in range(200):
                 flood.append(silent(port, "127.0.0.1"))
                 await asyncio.sleep(0)
             await until(lambda: value(headend, "refused_connections_total") >= 160)
-            assert headend.gate.open_connections <= 40
+            assert headend.wrapper_port.open_connections <= 40
             assert is_open(honest)
             honest.setblocking(True)
             honest.sendall(waiting.block())
@@ -68,13 +68,13 @@ async def test_one_meter_s_keys_hold_one_connection(start_headend, pipeline):
     async with start_headend(connections=5) as headend:
         lines = []
         for number in range(8):
-            line = silent(headend.gate.port, "127.0.0.1")
+            line = silent(headend.wrapper_port.port, "127.0.0.1")
             line.setblocking(True)
             line.sendall(meter.block(NINE + HALF_HOUR * number))
             line.setblocking(False)
             lines.append(line)
             await until(lambda number=number: accepted(headend) == number + 1)
-        assert len(headend.gate.by_slot) == 1
+        assert len(headend.wrapper_port.by_slot) == 1
         assert is_open(lines[-1])
         assert not is_open(lines[0])
         for line in lines:
@@ -89,14 +89,14 @@ async def test_an_exception_in_a_permanent_task_stops_that_task_alone_and_it_res
     monkeypatch.setattr(process, "_FIRST_PAUSE_S", 0.2)
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
-        sound = headend.gate.sweep
-        monkeypatch.setattr(headend.gate, "sweep", lambda: 1 / 0)
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
+        sound = headend.wrapper_port.sweep
+        monkeypatch.setattr(headend.wrapper_port, "sweep", lambda: 1 / 0)
         await until(lambda: value(headend, "resumed_total", task="sweep") >= 2)
         assert any("sweep" in reason for reason in headend.waiting_for())
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
-        monkeypatch.setattr(headend.gate, "sweep", sound)
+        monkeypatch.setattr(headend.wrapper_port, "sweep", sound)
         await until(lambda: headend.waiting_for() == [])
 
 
@@ -105,10 +105,14 @@ async def test_an_exception_over_what_one_connection_brings_ends_that_one_alone(
 ):
     meter, other = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, meter, other)
-    async with start_headend() as headend, Line(headend.gate.port) as bad, Line(headend.gate.port) as good:
-        port = headend.gate.port
+    async with (
+        start_headend() as headend,
+        Line(headend.wrapper_port.port) as bad,
+        Line(headend.wrapper_port.port) as good,
+    ):
+        port = headend.wrapper_port.port
         with monkeypatch.context() as broken:
-            broken.setattr(headend.gate, "garbage", lambda *_: 1 / 0)
+            broken.setattr(headend.wrapper_port, "garbage", lambda *_: 1 / 0)
             await bad.send(b"\xff" * 40)
             assert await bad.reader.read(1) == b""
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -135,8 +139,11 @@ async def test_an_exception_while_one_connection_is_asked_ends_that_one_alone(
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.1))
     monkeypatch.setattr(meter_identification, "_read_serial", once_broken)
     async with start_headend() as headend:
-        first, second = silent(headend.gate.port, "127.0.0.1"), silent(headend.gate.port, "127.0.0.1")
-        await until(lambda: headend.reach.greeter.claims == 1)
+        first, second = (
+            silent(headend.wrapper_port.port, "127.0.0.1"),
+            silent(headend.wrapper_port.port, "127.0.0.1"),
+        )
+        await until(lambda: headend.sessions.identifier.claims == 1)
         assert value(headend, "faults_total") == 1
         assert sum(map(is_open, (first, second))) == 1
         assert headend.waiting_for() == []
@@ -152,7 +159,7 @@ async def test_an_entry_that_cannot_be_read_stops_no_meter_that_is_known_and_kee
     meter, other = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, meter, other)
     frame = meter.block()
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(frame)
         await until(lambda: accepted(headend) == 1)
         for key in (meter.title.hex(), "x", "00"):
@@ -164,12 +171,12 @@ async def test_an_entry_that_cannot_be_read_stops_no_meter_that_is_known_and_kee
         await until(lambda: accepted(headend) == 3)
         assert headend.waiting_for() == []
     # A head end that starts anew on such a projection works without the meter, and persists its window.
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         assert len(headend.roster.unreadable) == 3
         assert "is refused" in headend.roster.unusable[meter.title]
         await line.send(other.block(NINE + HALF_HOUR))
         await until(lambda: accepted(headend) == 1)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await adopt(pipeline, headend, meter)
         await line.send(frame)
         await until(lambda: value(headend, "duplicates_total") == 1)

@@ -42,7 +42,7 @@ async def test_a_push_without_a_tag_is_told_as_such_and_one_with_a_tag_counts(
 ):
     meter = tagless(1)
     await put_device(pipeline, meter.entry(**ENTRY))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block(NINE, import_wh=412))
         await until(lambda: seen(headend) == 1)
         authentic = PushMeter(1, counter=meter.counter)
@@ -58,7 +58,7 @@ async def test_a_push_without_a_tag_is_told_as_such_and_one_with_a_tag_counts(
 async def test_where_the_type_says_0x30_a_push_without_a_tag_is_refused(start_headend, pipeline, stored):
     meter = tagless(2)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: value(headend, "quarantined_total", reason="unprotected") == 1)
     await stored.take()
@@ -70,7 +70,7 @@ async def test_an_unused_counter_locks_nothing_out(start_headend, pipeline, stor
     meter = tagless(3)
     await put_device(pipeline, meter.entry(**ENTRY))
     captured = meter.block(NINE)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(*(with_counter(captured, 0xFFFF_FFFF - n) for n in range(20)))
         await until(lambda: value(headend, "quarantined_total", reason="unprotected") == 20)
         await line.send(captured, meter.block(NINE + HALF_HOUR))
@@ -94,7 +94,7 @@ async def test_a_forged_number_under_a_captured_counter_moves_no_window_of_the_a
     body = slice(CONTROL_AT + 5, None)
     assert any(pattern[body]), "the two differ"
     by_xor = frame[: body.start] + bytes(a ^ b for a, b in zip(frame[body], pattern[body], strict=True))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(by_xor)
         await until(lambda: seen(headend) == 1)
         await line.send(PushMeter(4).block(NINE, import_wh=100))
@@ -108,14 +108,18 @@ async def test_copies_from_elsewhere_take_no_meters_line_and_fill_no_stream(star
     meter = tagless(5)
     await put_device(pipeline, meter.entry(**ENTRY))
     captured = meter.block()
-    async with start_headend() as headend, Line(headend.gate.port) as own, Line(headend.gate.port) as thief:
+    async with (
+        start_headend() as headend,
+        Line(headend.wrapper_port.port) as own,
+        Line(headend.wrapper_port.port) as thief,
+    ):
         await own.send(PushMeter(5, counter=meter.counter).instantaneous())
         await until(lambda: accepted(headend) == 1)
         slot = headend.roster.meters[meter.title].slot
-        line = headend.gate.by_slot[slot]
+        line = headend.wrapper_port.by_slot[slot]
         await thief.send(*([captured] * 50))
         await until(lambda: seen(headend) == 1 and value(headend, "duplicates_total") == 49)
-        assert headend.gate.by_slot[slot] is line
+        assert headend.wrapper_port.by_slot[slot] is line
     await stored.take()
     assert len(stored.records("block")) == 1
 
@@ -125,7 +129,7 @@ async def test_an_alert_without_a_tag_leaves_the_word_that_authentic_ones_are_co
 ):
     meter = tagless(6)
     await put_device(pipeline, meter.entry(**ENTRY))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.alert(NINE, 81, 83))
         await until(lambda: seen(headend) == 1)
         assert headend.roster.meters[meter.title].esw == 0
@@ -145,13 +149,13 @@ async def test_by_datagram_too(start_headend, pipeline):
     await put_device(pipeline, meter.entry(**ENTRY))
     async with start_headend() as headend:
         with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
-            sender.sendto(meter.block(), ("127.0.0.1", headend.gate.port))
+            sender.sendto(meter.block(), ("127.0.0.1", headend.wrapper_port.port))
         await until(lambda: seen(headend) == 1)
 
 
 async def test_a_replay_by_an_operator_makes_no_proof_of_it(start_headend, pipeline, admin, stored):
     meter = tagless(8)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block(NINE, import_wh=7))
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
         [item] = await test_pushes.TestSetAside().kept(admin)

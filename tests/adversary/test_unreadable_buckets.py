@@ -63,13 +63,13 @@ async def test_windows(start_headend, pipeline, admin, garbage):
     assert group_of(0) != group_of(1000)
     await adopt(pipeline, None, concerned, other)
     frames = [concerned.block(), other.block()]
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(*frames)
         await until(lambda: accepted(headend) == 2)
     await put(admin, names.WINDOWS, "0", garbage)
     for wrong in (f"{WINDOW_GROUPS}", "x"):
         await put(admin, names.WINDOWS, wrong, garbage)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(*frames)
         await until(lambda: value(headend, "duplicates_total") == 1)
         await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
@@ -95,7 +95,7 @@ async def test_send_counters_go_on_above_all_that_was_used(
         await desk.send(order)
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
-        assert headend.reach.counters.next_of(name) > LOST_RESERVATION_MARGIN
+        assert headend.sessions.counters.next_of(name) > LOST_RESERVATION_MARGIN
         [said] = headend.attention()
         assert "send counters of 1 meter" in said
         assert headend.status()["losses"]["counters"]["names"] == [house.identity.title.hex()]
@@ -163,7 +163,7 @@ async def test_a_list_of_losses_that_was_overwritten_is_a_loss(
     async with start_headend() as headend:
         assert any("list of losses" in said for said in headend.attention())
         await put(admin, names.ORDERS, "losses", garbage)
-        await headend.losses.look()
+        await headend.losses.refresh()
         assert any("list of losses" in said for said in headend.attention())
         assert (await losses("--seen")).exit_code == 0
         await until(lambda: headend.attention() == [])
@@ -224,7 +224,7 @@ async def test_meter_types(start_headend, pipeline, admin, garbage):
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
     await put(admin, names.TYPES, "odd", garbage)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
         await until(lambda: value(headend, "unreadable_entries") == 1)

@@ -19,7 +19,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(1, 12), st.integers(1, 12), st.integers(1, 100))
 def test_known_meters_stay_and_strangers_keep_within_their_room(steps, most, most_strangers, percent):
-    admission = Admission[int](most=most, most_strangers=most_strangers, share_percent=percent)
+    admission = Admission[int](most=most, most_unknown=most_strangers, share_percent=percent)
     share = max(1, min(most, most_strangers) * percent // 100)
     strangers: dict[int, str] = {}
     known: set[int] = set()
@@ -50,12 +50,12 @@ def test_known_meters_stay_and_strangers_keep_within_their_room(steps, most, mos
             admission.forget(one)
             strangers.pop(one, None)
             known.discard(one)
-        assert admission.strangers == len(strangers) <= min(most, most_strangers)
+        assert admission.unknown == len(strangers) <= min(most, most_strangers)
         assert len(strangers) + len(known) <= most
 
 
 def test_where_all_are_known_the_newcomer_goes():
-    admission = Admission[str](most=2, most_strangers=2, share_percent=50)
+    admission = Admission[str](most=2, most_unknown=2, share_percent=50)
     for one in ("first", "second"):
         assert admission.admit(one, "net") is None
         admission.recognise(one)
@@ -63,12 +63,12 @@ def test_where_all_are_known_the_newcomer_goes():
 
 
 def test_a_meter_that_is_known_elsewhere_leaves_a_stranger_behind():
-    admission = Admission[str](most=2, most_strangers=2, share_percent=100)
+    admission = Admission[str](most=2, most_unknown=2, share_percent=100)
     admission.admit("old", "net")
     admission.recognise("old")
     admission.admit("new", "net")
     admission.recognise("new")
-    admission.estrange("old", "net")
+    admission.mark_unknown("old", "net")
     assert admission.admit("next", "net") == "old"
 
 

@@ -18,7 +18,7 @@ MINUTE = dt.timedelta(minutes=1)
 async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server, stored, monkeypatch):
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         nats_server.kill()
         await until(lambda: not headend.broker.connected)
         await line.send(meter.block())
@@ -40,7 +40,7 @@ async def test_accepted_means_acknowledged(start_headend, pipeline, nats_server,
 async def test_the_broker_killed_while_publishing(start_headend, pipeline, nats_server, stored):
     meters = [PushMeter(number, bucket=number * 30) for number in range(1, 31)]
     await adopt(pipeline, None, *meters)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         sent = 0
         for round_ in range(60):
             await line.send(*(meter.block(NINE + MINUTE * round_) for meter in meters))
@@ -65,7 +65,7 @@ async def test_stopping_without_a_broker_rolls_back(
     await adopt(pipeline, None, meter)
     frame = meter.block()
     monkeypatch.setattr(intake.Intake.stop, "__defaults__", (0.2,))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         nats_server.kill()
         await until(lambda: not headend.broker.connected)
         await line.send(frame)
@@ -74,7 +74,7 @@ async def test_stopping_without_a_broker_rolls_back(
     assert (window.highest, window.check(1)) == (-1, Verdict.FRESH)
     assert value(headend, "pushes_rolled_back_total") == 1
     await nats_server.start()
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(frame)
         await until(lambda: accepted(headend) == 1)
 
@@ -83,7 +83,7 @@ async def test_a_full_stream_holds_the_meters_back(start_headend, pipeline, stor
     meters = [PushMeter(number, bucket=number) for number in range(1, 201)]
     await adopt(pipeline, None, *meters)
     async with start_headend() as headend:
-        with socket.create_connection(("127.0.0.1", headend.gate.port)) as line:
+        with socket.create_connection(("127.0.0.1", headend.wrapper_port.port)) as line:
             line.setblocking(False)
             sent = 0
             pending = b""
@@ -99,7 +99,7 @@ async def test_a_full_stream_holds_the_meters_back(start_headend, pipeline, stor
                     await asyncio.sleep(0)
             # UDP cannot be held back: what comes is counted.
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-                datagrams.sendto(PushMeter(500).block(), ("127.0.0.1", headend.gate.port))
+                datagrams.sendto(PushMeter(500).block(), ("127.0.0.1", headend.wrapper_port.port))
             await until(lambda: value(headend, "udp_dropped_total", by="us") == 1)
             held_at = accepted(headend)
             received = value(headend, "pushes_received_total", transport="tcp")
@@ -125,7 +125,7 @@ async def test_a_subject_that_is_refused_rolls_back(start_headend, pipeline, mon
     async def refuse(*_: object) -> int:
         raise StreamError("no")
 
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         monkeypatch.setattr(headend.broker, "publish_batch", refuse)
         frame = meter.block()
         await line.send(frame)

@@ -86,7 +86,7 @@ class TestInTime:
             await until(lambda: value(headend, "commands_total", kind="disconnect", result="again") >= 1)
             await desk.until_heard(order)
             [trying] = desk.heard
-            async with house.dialled_in(headend.gate.port):
+            async with house.dialled_in(headend.wrapper_port.port):
                 stepped_clock.advance(dt.timedelta(minutes=30))
                 house.station.catch_up()
                 [end] = await desk.end_of(order, within_s=10)
@@ -144,7 +144,7 @@ class TestInOrder:
                 await desk.send(order)
 
             def waiting() -> int:
-                return sum(len(lane.held) for lane in headend.orders._lanes.values())
+                return sum(len(lane.held) for lane in headend.orders._queues.values())
 
             await until(lambda: waiting() == len(orders))
             async with house.listening():
@@ -169,12 +169,12 @@ class TestStrangers:
         house = House(stepped_clock)
         await put_device(pipeline, house.entry())
         order, again = house.order("disconnect"), house.order("connect")
-        async with start_headend() as headend, house.dialled_in(headend.gate.port):
-            assert headend.gate.by_slot == {}
+        async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
+            assert headend.wrapper_port.by_slot == {}
             await desk.send(order)
             [end] = await desk.end_of(order, within_s=10)
             # It has proven itself, and is known from then on.
-            await until(lambda: list(headend.gate.by_slot) == [0])
+            await until(lambda: list(headend.wrapper_port.by_slot) == [0])
             await desk.send(again)
             [later] = await desk.end_of(again)
         assert (end.state, later.state) == ("confirmed", "confirmed")
@@ -200,13 +200,13 @@ class TestStrangers:
         impostor.pretend(guek=bytes(16).hex())
         await put_device(pipeline, house.entry())
         order = house.order("disconnect")
-        async with start_headend() as headend, impostor.dialled_in(headend.gate.port):
+        async with start_headend() as headend, impostor.dialled_in(headend.wrapper_port.port):
             await desk.send(order)
             async with asyncio.timeout(10):
                 while not any("claims to be" in said.detail for said in desk.heard):
                     await desk.listen()
-            assert headend.gate.by_slot == {}
-            async with house.dialled_in(headend.gate.port):
+            assert headend.wrapper_port.by_slot == {}
+            async with house.dialled_in(headend.wrapper_port.port):
                 [end] = await desk.end_of(order)
         assert end.state == "confirmed"
         assert not house.switch.closed

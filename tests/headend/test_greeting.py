@@ -63,13 +63,13 @@ async def test_after_a_restart_a_silent_meter_is_told_apart_without_an_order(
     async with start_headend(port=port) as headend, house.dialled_in(port):
         await until(lambda: told(headend) == 1)
         meter = headend.roster.meters[house.identity.title]
-        assert headend.reach.is_here(meter)
+        assert headend.sessions.is_here(meter)
         # A claim is no proof: no push and no session has shown yet who is there.
         assert (headend.status()["claimed"], headend.status()["known"]) == (1, 0)
     async with start_headend(port=port) as headend, house.dialled_in(port):
         await until(lambda: told(headend) == 1)
         meter = headend.roster.meters[house.identity.title]
-        assert headend.reach.is_here(meter)
+        assert headend.sessions.is_here(meter)
 
 
 async def test_a_read_request_goes_at_once_and_proves_the_claim(start_headend, pipeline, stepped_clock):
@@ -86,7 +86,7 @@ async def test_a_read_request_goes_at_once_and_proves_the_claim(start_headend, p
         not_after_at=now + HOUR,
         correlation=4711,
     )
-    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+    async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
         await until(lambda: told(headend) == 1)
         await pipeline.publish_request(request, house.entry().shard)
         await until(lambda: value(headend, "reads_total", profile="block", result="ok") == 1)
@@ -98,7 +98,7 @@ async def test_an_order_goes_without_a_failed_attempt(start_headend, pipeline, s
     house, desk = House(stepped_clock), Desk(pipeline)
     await put_device(pipeline, house.entry())
     order = house.order("disconnect")
-    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+    async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
         await until(lambda: told(headend) == 1)
         await desk.send(order)
         [end] = await desk.end_of(order)
@@ -109,7 +109,7 @@ async def test_an_order_goes_without_a_failed_attempt(start_headend, pipeline, s
 async def test_a_meter_that_is_adopted_after_it_has_told_its_number(start_headend, pipeline, stepped_clock):
     house, desk = House(stepped_clock), Desk(pipeline)
     order = house.order("disconnect")
-    async with start_headend() as headend, house.dialled_in(headend.gate.port):
+    async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
         await until(lambda: told(headend) == 1)
         await put_device(pipeline, house.entry())
         await desk.send(order)
@@ -121,26 +121,28 @@ async def test_a_meter_that_is_adopted_after_it_has_told_its_number(start_headen
 async def test_who_has_pushed_is_not_asked(start_headend, pipeline, monkeypatch):
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (600.0, 600.0))
     meter, silent = PushMeter(1), Silent()
-    async with start_headend() as headend, silent.connected(headend.gate.port, 1):
+    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 1):
         await adopt(pipeline, headend, meter)
         silent.writers[0].write(meter.block())
-        await until(lambda: headend.gate.by_slot != {})
-        assert len(headend.reach.greeter._due) == 1
-        assert headend.reach.greeter._take(10, float("inf")) == []
+        await until(lambda: headend.wrapper_port.by_slot != {})
+        assert len(headend.sessions.identifier._due) == 1
+        assert headend.sessions.identifier._take(10, float("inf")) == []
     assert silent.asked == []
 
 
 async def test_few_at_once_and_each_once(start_headend, monkeypatch):
     monkeypatch.setattr(meter_identification, "_AT_ONCE", 3)
     silent = Silent()
-    async with start_headend() as headend, silent.connected(headend.gate.port, 8):
-        greeter = headend.reach.greeter
+    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 8):
+        greeter = headend.sessions.identifier
         await until(lambda: len(silent.asked) == 3)
         # As many looks again as it would take to ask all.
-        await asyncio.sleep(4 * meter_identification._LOOK_S)
+        await asyncio.sleep(4 * meter_identification._CYCLE_S)
         assert (len(silent.asked), len(greeter._asking)) == (3, 3)
         # Who hangs up makes room for the next.
-        for connection in [known for known in headend.gate._connections if known.on_answer is not None]:
+        for connection in [
+            known for known in headend.wrapper_port._connections if known.on_answer is not None
+        ]:
             connection.close()
         await until(lambda: len(silent.asked) == 6)
         assert value(headend, "greetings_total", result="cut") == 3
@@ -148,10 +150,10 @@ async def test_few_at_once_and_each_once(start_headend, monkeypatch):
 
 async def test_so_many_begun_in_a_look_while_nobody_waits(start_headend, monkeypatch):
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.0))
-    monkeypatch.setattr(meter_identification, "_EACH_LOOK", 2)
+    monkeypatch.setattr(meter_identification, "_MOST_EACH_CYCLE", 2)
     silent = Silent()
-    async with start_headend() as headend, silent.connected(headend.gate.port, 5):
-        greeter = headend.reach.greeter
+    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 5):
+        greeter = headend.sessions.identifier
         sizes: list[int] = []
         taking = greeter._take
         monkeypatch.setattr(greeter, "_take", lambda *by: sizes.append(len(got := taking(*by))) or got)
@@ -166,9 +168,9 @@ async def test_who_gives_no_answer_is_asked_again_only_while_somebody_waits(
     monkeypatch.setattr(meter_identification, "_ASK_AGAIN_S", 0.3)
     house, desk, silent = House(stepped_clock), Desk(pipeline), Silent()
     await put_device(pipeline, house.entry())
-    async with start_headend() as headend, silent.connected(headend.gate.port, 1):
+    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 1):
         await until(lambda: value(headend, "greetings_total", result="timeout") == 1)
-        await asyncio.sleep(3 * meter_identification._LOOK_S)
+        await asyncio.sleep(3 * meter_identification._CYCLE_S)
         assert len(silent.asked) == 1
         await desk.send(house.order("disconnect"))
         await until(lambda: value(headend, "greetings_total", result="timeout") >= 2)
@@ -178,12 +180,12 @@ async def test_who_gives_no_answer_is_asked_again_only_while_somebody_waits(
 async def test_nobody_is_asked_while_the_sockets_are_not_read(start_headend):
     silent = Silent()
     async with start_headend() as headend:
-        headend.gate.hold(True)
-        async with silent.connected(headend.gate.port, 1):
-            await until(lambda: len(headend.reach.greeter._due) == 1)
-            await asyncio.sleep(3 * meter_identification._LOOK_S)
+        headend.wrapper_port.hold(True)
+        async with silent.connected(headend.wrapper_port.port, 1):
+            await until(lambda: len(headend.sessions.identifier._due) == 1)
+            await asyncio.sleep(3 * meter_identification._CYCLE_S)
             assert silent.asked == []
-            headend.gate.hold(False)
+            headend.wrapper_port.hold(False)
             await until(lambda: len(silent.asked) == 1)
 
 
@@ -192,6 +194,6 @@ async def test_what_has_gone_is_forgotten(start_headend, pipeline, stepped_clock
     house = House(stepped_clock)
     await put_device(pipeline, house.entry())
     async with start_headend() as headend:
-        async with house.dialled_in(headend.gate.port):
-            await until(lambda: headend.reach.greeter.claims == 1)
-        await until(lambda: headend.reach.greeter.claims == 0)
+        async with house.dialled_in(headend.wrapper_port.port):
+            await until(lambda: headend.sessions.identifier.claims == 1)
+        await until(lambda: headend.sessions.identifier.claims == 0)

@@ -197,7 +197,7 @@ class TestPushes:
         meter = PushMeter(31, counter=900)
         entry, new_keys = self.waiting(meter)
         await put_device(pipeline, entry)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(before := meter.block(import_wh=1))
             await until(lambda: accepted(headend) == 1)
@@ -220,11 +220,11 @@ class TestPushes:
         after = PushMeter(32, new_keys=new_keys)
         await put_device(pipeline, entry)
         old, new = meter.block(), after.block()
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(old, new)
             await until(lambda: accepted(headend) == 2)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(old, new)
             await until(lambda: value(headend, "duplicates_total") == 2)
@@ -247,7 +247,7 @@ class TestPushes:
         entry, new_keys = self.waiting(meter)
         after = PushMeter(35, control=ENCRYPTED, new_keys=new_keys)
         await put_device(pipeline, msgspec.structs.replace(entry, device_type="urja-d1-encrypted"))
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(meter.block(import_wh=1), after.block(import_wh=2))
             await until(lambda: value(headend, "pushes_unauthenticated_total") == 2)
@@ -260,7 +260,7 @@ class TestPushes:
         meter = PushMeter(33)
         entry, _ = self.waiting(meter)
         await put_device(pipeline, entry)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await until(lambda: meter.title in headend.roster.meters)
             await line.send(PushMeter(33, wrong_key=True, counter=5).block())
             await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
@@ -284,7 +284,7 @@ class TestSecret:
 
     async def test_it_is_changed_with_the_keys(self, start_headend, desk, secretive):
         house = secretive
-        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+        async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
             made = await make_keys(desk, house)
             assert (await change(desk, house, made)).state == "confirmed"
             keys, secret = MAKER.open(house.identity.title, made)
@@ -313,7 +313,7 @@ class TestSecret:
             take(wrapped)
 
         house.meter.transfer_keys = transfer_keys
-        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+        async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
             made = await make_keys(desk, house)
             assert (await change(desk, house, made)).state == "confirmed"
             assert (house.meter.keys, house.meter.hls_secret) == MAKER.open(house.identity.title, made)

@@ -104,7 +104,7 @@ def counted(headend, name, **labels):
 async def tell(headend, frame, name, **labels):
     """Send a push, and wait until it was counted among those."""
     before = counted(headend, name, **labels)
-    async with Line(headend.gate.port) as line:
+    async with Line(headend.wrapper_port.port) as line:
         await line.send(frame)
         await until(lambda: counted(headend, name, **labels) == before + 1)
 
@@ -112,7 +112,7 @@ async def tell(headend, frame, name, **labels):
 async def sent(headend, *frames):
     """Send pushes, and wait until they were accepted."""
     before = accepted(headend)
-    async with Line(headend.gate.port) as line:
+    async with Line(headend.wrapper_port.port) as line:
         await line.send(*frames)
         await until(lambda: accepted(headend) == before + len(frames))
 
@@ -223,7 +223,7 @@ async def test_its_profiles_and_logs_are_pulled(
     await given(pipeline, folder)
     await put_device(pipeline, world.entry(device_type="acme-m7-fw3"))
     magnet_at = stepped_clock.now().timestamp()
-    async with start_headend() as headend, world.dialled_in(headend.gate.port):
+    async with start_headend() as headend, world.dialled_in(headend.wrapper_port.port):
         await until(lambda: world.station.linked)
         stepped_clock.advance(dt.timedelta(minutes=15))
         world.station.catch_up()

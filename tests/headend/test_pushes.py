@@ -53,7 +53,7 @@ def accepted(headend) -> float:
 async def test_a_block_push_becomes_a_record(start_headend, pipeline, stored):
     meter = PushMeter(1, bucket=700)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block(NINE, import_wh=412))
         await until(lambda: accepted(headend) == 1)
     await stored.take()
@@ -77,7 +77,7 @@ async def test_blocks_have_the_length_that_the_device_has_and_not_its_type(start
     half, quarter = PushMeter(10), PushMeter(11)
     await put_device(pipeline, half.entry())
     await put_device(pipeline, quarter.entry(interval_s=900))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(half.block(), quarter.block())
         await until(lambda: accepted(headend) == 2)
     await stored.take()
@@ -94,13 +94,13 @@ async def test_a_meter_pushes_to_the_sap_of_its_type(start_headend, pipeline, st
     meter = PushMeter(12, sap=load_device_type("urja-d1-aes").associations.push_sap)
     assert meter.sap != 64
     await put_device(pipeline, meter.entry(device_type="urja-d1-aes"))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         if by == "tcp":
             await line.send(meter.block(NINE), meter.block(NINE + HALF_HOUR))
         else:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 for frame in (meter.block(NINE), meter.block(NINE + HALF_HOUR)):
-                    sender.sendto(frame, ("127.0.0.1", headend.gate.port))
+                    sender.sendto(frame, ("127.0.0.1", headend.wrapper_port.port))
         await until(lambda: accepted(headend) == 2)
     await stored.take()
     assert len(stored.records("block")) == 2
@@ -109,7 +109,7 @@ async def test_a_meter_pushes_to_the_sap_of_its_type(start_headend, pipeline, st
 async def test_a_strangers_push_to_any_sap_waits_for_its_adoption(start_headend, pipeline):
     """Its type is not known yet, nor the SAP it has: it is set aside by its system title, not as garbage."""
     meter = PushMeter(13, sap=102)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
 
@@ -118,7 +118,7 @@ async def test_a_push_in_pieces_and_pushes_in_one_read(start_headend, pipeline, 
     meter = PushMeter(2)
     await adopt(pipeline, None, meter)
     stream = b"".join(meter.block(NINE + HALF_HOUR * n, import_wh=n) for n in range(7))
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         for start, end in pairwise([0, 3, 9, 200, 333, 700, len(stream)]):
             await line.send(stream[start:end])
             await asyncio.sleep(0.01)
@@ -130,7 +130,7 @@ async def test_a_push_in_pieces_and_pushes_in_one_read(start_headend, pipeline, 
 async def test_instantaneous_pushes_are_register_reads(start_headend, pipeline, stored):
     meter = PushMeter(3)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.instantaneous(NINE, import_wh=123_456))
         await until(lambda: accepted(headend) == 1)
     await stored.take()
@@ -143,7 +143,7 @@ async def test_alerts_are_events_from_what_changed(start_headend, pipeline, stor
     meter = PushMeter(4)
     await adopt(pipeline, None, meter)
     later = [NINE + dt.timedelta(minutes=n) for n in range(4)]
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.alert(later[0], 85))
         await until(lambda: accepted(headend) == 1)
         await line.send(meter.alert(later[1], 86, 11))
@@ -151,7 +151,7 @@ async def test_alerts_are_events_from_what_changed(start_headend, pipeline, stor
         await line.send(meter.alert(later[1], 86, 11), meter.alert(later[2], 86))
         await until(lambda: accepted(headend) == 4)
     # The word is kept with the windows: a head end that starts anew does not report it all again.
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.alert(later[3], 86, 83))
         await until(lambda: accepted(headend) == 1)
     await stored.take()
@@ -174,7 +174,7 @@ async def test_of_two_alerts_with_one_stamp_the_second_word_counts_too(start_hea
     """A meter that rises and falls within a second says both; what comes next is compared with the later word."""
     meter = PushMeter(4)
     await adopt(pipeline, None, meter)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         for count, alert in enumerate(
             [(NINE, 85), (NINE, 86), (NINE + dt.timedelta(minutes=1), 85)],
             1,
@@ -205,7 +205,7 @@ async def test_a_doubled_push_is_ignored_and_counted(start_headend, pipeline, st
     meter = PushMeter(5)
     await adopt(pipeline, None, meter)
     frame = meter.block()
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(frame, frame)
         await until(lambda: value(headend, "duplicates_total") == 1)
         await line.send(frame)
@@ -220,7 +220,7 @@ async def test_after_a_restart_nothing_is_taken_twice(start_headend, pipeline, s
     await adopt(pipeline, None, *meters)
     frames = [meter.block(NINE + HALF_HOUR * n) for meter in meters for n in range(3)]
     for _ in range(2):
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(*frames)
             done = lambda: accepted(headend) + value(headend, "duplicates_total") == len(frames)  # noqa: E731
             await until(done)
@@ -240,7 +240,7 @@ class TestSetAside:
     async def test_an_unknown_meter(self, start_headend, admin):
         meter = PushMeter(6)
         frame = meter.block()
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(frame)
             [item] = await self.kept(admin)
             assert value(headend, "quarantined_total", reason="unknown-meter") == 1
@@ -252,7 +252,7 @@ class TestSetAside:
     async def test_a_wrong_key(self, start_headend, pipeline, admin):
         meter = PushMeter(7, wrong_key=True)
         await adopt(pipeline, None, meter)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
             assert accepted(headend) == 0
@@ -263,7 +263,7 @@ class TestSetAside:
         await adopt(pipeline, None, meter)
         old = meter.block()
         meter.counter = 1000
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             await until(lambda: accepted(headend) == 1)
             await line.send(old)
@@ -274,7 +274,7 @@ class TestSetAside:
     async def test_an_inactive_meter(self, start_headend, pipeline, admin):
         meter = PushMeter(9)
         await put_device(pipeline, meter.entry(active=False))
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
         assert (item.reason, item.detail) == ("unusable-meter", "inactive")
@@ -282,7 +282,7 @@ class TestSetAside:
     async def test_keys_that_another_key_wrapped(self, start_headend, pipeline, admin):
         meter = PushMeter(10)
         await put_device(pipeline, meter.entry(wrapped_guek=bytes(24)))
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
         assert item.reason == "unusable-meter"
@@ -292,7 +292,7 @@ class TestSetAside:
         meter = PushMeter(11)
         await adopt(pipeline, None, meter)
         frame = meter.seal(b"\x0f\0\0\0\1\0\x02\x01\x11\x05")
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(frame)
             [item] = await self.kept(admin)
             assert item.reason == "layout"
@@ -303,7 +303,7 @@ class TestSetAside:
         meter = PushMeter(12)
         await adopt(pipeline, None, meter)
         monkeypatch.setattr("tests.headend.pushing.meter_clock", lambda at: b"\xff" * 12)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
         assert (item.reason, item.standing) == ("layout", "proven")
@@ -313,7 +313,7 @@ class TestSetAside:
         "data", [b"GET / HTTP/1.1\r\n\r\n", b"\0\1\0\1\0\x40\xff\xff" + bytes(50), b"\0\1\0\1\0\x30\0\1\0"]
     )
     async def test_garbage_is_kept_and_closes_the_connection(self, start_headend, admin, data):
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(data)
             [item] = await self.kept(admin)
             assert (item.reason, item.frame[:9]) == ("garbage", data[:9])
@@ -322,11 +322,11 @@ class TestSetAside:
     async def test_a_flood_from_one_source_is_bounded_and_spares_others(self, start_headend, admin, pipeline):
         stranger, honest = PushMeter(13), PushMeter(14)
         await adopt(pipeline, None, honest)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(*(stranger.block() for _ in range(300)), honest.block())
             await until(lambda: accepted(headend) == 1)
             await until(lambda: value(headend, "quarantine_overflow_total", standing="unknown") == 200)
-            await headend.aside.drain()
+            await headend.quarantine.drain()
         assert len([item async for item in admin.quarantined()]) == 100
 
     async def test_garbage_over_a_known_meter_s_connection_is_evidence_of_that_meter(
@@ -334,7 +334,7 @@ class TestSetAside:
     ):
         meter = PushMeter(15)
         await adopt(pipeline, None, meter)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             await until(lambda: accepted(headend) == 1)
             await line.send(b"GET / HTTP/1.1\r\n\r\n")
@@ -347,9 +347,9 @@ class TestSetAside:
         """Else all such frames would have one source; and an address that can no longer be asked failed the batch."""
         honest = PushMeter(16)
         await adopt(pipeline, None, honest)
-        async with start_headend() as headend, Line(headend.gate.port) as line:
+        async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             stranger = socket.create_connection(
-                ("127.0.0.1", headend.gate.port), source_address=("127.0.9.1", 0)
+                ("127.0.0.1", headend.wrapper_port.port), source_address=("127.0.9.1", 0)
             )
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             stranger.sendall(PushMeter(17).block())
@@ -362,7 +362,7 @@ class TestSetAside:
 
 async def test_a_meter_adopted_while_running_is_taken(start_headend, pipeline, stored):
     meter = PushMeter(15)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await adopt(pipeline, headend, meter)
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
@@ -376,7 +376,7 @@ async def test_a_key_change_starts_a_new_window(start_headend, pipeline):
     meter = PushMeter(16)
     await adopt(pipeline, None, meter)
     meter.counter = 5000
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
         successor = PushMeter(17)
@@ -389,7 +389,7 @@ async def test_a_key_change_starts_a_new_window(start_headend, pipeline):
 async def test_replay_after_adoption(start_headend, pipeline, admin, stored):
     meter = PushMeter(18)
     early = meter.block(NINE)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(early)
         [item] = await TestSetAside().kept(admin)
         await adopt(pipeline, headend, meter)
@@ -413,7 +413,7 @@ async def test_datagrams(start_headend, pipeline, stored):
     await adopt(pipeline, None, meter)
     async with start_headend() as headend:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-            line.connect(("127.0.0.1", headend.gate.port))
+            line.connect(("127.0.0.1", headend.wrapper_port.port))
             for n in range(5):
                 line.send(meter.block(NINE + HALF_HOUR * n))
             line.send(b"nonsense over udp")
@@ -429,7 +429,7 @@ async def test_ipv6_and_ipv4_on_one_port(start_headend, pipeline, kind):
     async with start_headend(hosts=("127.0.0.1", "::1")) as headend:
         for family, host in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]:
             with socket.socket(family, kind) as line:
-                line.connect((host, headend.gate.port))
+                line.connect((host, headend.wrapper_port.port))
                 line.send(meter.block())
                 await until(lambda: accepted(headend) == meter.counter)
 
@@ -437,7 +437,7 @@ async def test_ipv6_and_ipv4_on_one_port(start_headend, pipeline, kind):
 async def test_a_taken_port_is_named(start_headend):
     async with start_headend() as headend:
         with pytest.raises(WrapperPortError, match=r"port .* another program listens there"):
-            async with start_headend(port=headend.gate.port):
+            async with start_headend(port=headend.wrapper_port.port):
                 pass
 
 
@@ -446,13 +446,13 @@ async def test_where_known_meters_fill_the_room_another_connection_is_closed(sta
     await adopt(pipeline, None, first, second)
     async with (
         start_headend(connections=2) as headend,
-        Line(headend.gate.port) as one,
-        Line(headend.gate.port) as two,
+        Line(headend.wrapper_port.port) as one,
+        Line(headend.wrapper_port.port) as two,
     ):
         await one.send(first.block())
         await two.send(second.block())
         await until(lambda: accepted(headend) == 2)
-        async with Line(headend.gate.port) as third:
+        async with Line(headend.wrapper_port.port) as third:
             assert await third.reader.read(1) == b""
         assert value(headend, "refused_connections_total") == 1
 
@@ -463,18 +463,18 @@ async def test_two_thousand_connections(start_headend, pipeline, stored):
     async with start_headend() as headend:
         lines = []
         for _ in meters:
-            line = socket.create_connection(("127.0.0.1", headend.gate.port))
+            line = socket.create_connection(("127.0.0.1", headend.wrapper_port.port))
             lines.append(line)
             if len(lines) % 200 == 0:
-                await until(lambda: headend.gate.open_connections == len(lines))
+                await until(lambda: headend.wrapper_port.open_connections == len(lines))
         for _ in range(2):
             for line, meter in zip(lines, meters, strict=True):
                 line.send(meter.block(NINE + HALF_HOUR * meter.counter))
         await until(lambda: accepted(headend) == 4000)
-        assert len(headend.gate.by_slot) == 2000
+        assert len(headend.wrapper_port.by_slot) == 2000
         for line in lines:
             line.close()
-        await until(lambda: headend.gate.open_connections == 0)
-        assert headend.gate.by_slot == {}
+        await until(lambda: headend.wrapper_port.open_connections == 0)
+        assert headend.wrapper_port.by_slot == {}
     await stored.take()
     assert len(set(stored.records("block")["correlation"].tolist())) == 4000

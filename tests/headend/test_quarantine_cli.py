@@ -40,11 +40,11 @@ async def test_a_strangers_push_is_listed_shown_adopted_and_replayed(
     command, start_headend, pipeline, stored
 ):
     meter = PushMeter(1)
-    async with start_headend() as headend, Line(headend.gate.port) as line:
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         frame = meter.block()
         await line.send(frame)
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
-        await headend.aside.drain()
+        await headend.quarantine.drain()
 
         listed = await command("list")
         assert "unknown-meter" in listed.output

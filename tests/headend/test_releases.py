@@ -144,7 +144,7 @@ async def test_one_answer_does_not_suffice(start_headend, office, street):
         nonce = (await office.held(3)).nonce
         release = office.release()
         await office.ask(release, nonce, office.asha)
-        await headend.releases.look()
+        await headend.releases.process()
         assert (await office.held(3)).outcomes == []
         await office.ask(release, nonce, office.asha, office.ravi)
         await office.outcome(release, "released")
@@ -214,7 +214,7 @@ async def test_a_passkey_that_was_removed_at_the_box_releases_nothing(start_head
         office.install()
         release = office.release()
         await office.ask(release, nonce, office.asha, office.ravi)
-        await headend.releases.look()
+        await headend.releases.process()
         told = await office.held(0)
         assert (told.approvers, told.releases, told.outcomes) == ([], [], [])
         assert headend.status()["approvers"] == 0
@@ -234,7 +234,7 @@ async def test_a_release_of_the_only_approver_counts_after_the_delay(
         outcome = await office.outcome(release, "delayed")
         assert outcome.effective_at == stepped_clock.now() + 12 * HOUR
         stepped_clock.advance(11 * HOUR)
-        await headend.releases.look()
+        await headend.releases.process()
         assert (await office.held(3)).cuts == 3
         stepped_clock.advance(HOUR)
         await office.held(0)
@@ -259,7 +259,7 @@ async def test_a_delayed_release_can_be_cancelled(start_headend, office, street,
         await office.outcome(release, "cancelled")
         # Nor does it come back when it is asked for again as it was.
         await office.ask_with(msgspec.structs.replace(office.asked[0], cancelled=False))
-        await headend.releases.look()
+        await headend.releases.process()
         assert (await office.held(0)).releases == []
 
 
@@ -278,7 +278,7 @@ async def test_a_delayed_release_can_be_cancelled_among_many_others(
             [asked, *(ReleaseRequest(release=other, nonce=bytes(32)) for other in others)]
         )
         await office.outcome(others[-1], "refused")
-        await headend.releases.look()
+        await headend.releases.process()
         assert [one.id for one in (await office.held(0)).releases] == [release.id]
         await office.desk.broker.request_releases([msgspec.structs.replace(asked, cancelled=True)])
         await office.outcome(release, "cancelled")
@@ -300,7 +300,7 @@ async def test_a_release_ends_and_is_for_its_areas_alone(start_headend, office, 
         told = await office.held(4 - disconnected(street))
         assert "section S1" not in told.areas
         stepped_clock.advance(2 * HOUR)
-        await headend.releases.look()
+        await headend.releases.process()
         assert (await office.held(0)).releases == []
 
 

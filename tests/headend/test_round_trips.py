@@ -59,7 +59,7 @@ async def carried_out(start_headend, desk, house, kind, **arguments):
     async with house.listening(), start_headend() as headend:
         await desk.send(order)
         [end] = await desk.end_of(order)
-        await until(lambda: not headend.orders._lanes)
+        await until(lambda: not headend.orders._queues)
     return end
 
 
@@ -86,7 +86,7 @@ async def test_round_trips_are_counted_by_their_purpose(start_headend, desk, hou
     async with house.listening(), start_headend() as headend:
         await desk.send(order)
         await desk.end_of(order)
-        await until(lambda: not headend.orders._lanes)
+        await until(lambda: not headend.orders._queues)
     # Released when the head end stopped.
     counts = {
         purpose: value(headend, "round_trips_total", purpose=purpose)
@@ -161,7 +161,7 @@ class TestCounter:
         async with house.listening(), start_headend() as first, start_headend(name="second") as second:
             for headend in (first, second, first, second):
                 meter = headend.roster.meters[house.identity.title]
-                async with headend.reach.session(meter) as session:
+                async with headend.sessions.session(meter) as session:
                     assert session.association.invocation_counter > 0
         assert value(first, "counter_steps_total") == value(second, "counter_steps_total") == 0
 
@@ -221,7 +221,7 @@ class TestKept:
             wire.take()
             end = await self.ordered(desk, house, "disconnect")
             assert (end.state, end.evidence["round_trips"]) == ("confirmed", 2)
-            await until(lambda: not headend.orders._lanes)
+            await until(lambda: not headend.orders._queues)
             assert wire.take() == [48] * 2
         # Released when the head end stops.
         assert wire.take() == [48]
@@ -232,14 +232,14 @@ class TestKept:
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             wire.take()
             await until(lambda: value(headend, "round_trips_total", purpose="release") == 1)
-            assert (wire.take(), len(headend.reach.kept)) == ([48], 0)
+            assert (wire.take(), len(headend.sessions.pool)) == ([48], 0)
             await until(lambda: not house.station.linked)
             assert (await self.ordered(desk, house, "disconnect")).evidence["round_trips"] == 4
 
     async def test_none_is_kept_where_that_is_set_so(self, start_headend, desk, house, wire):
         async with house.listening(), start_headend(association_idle_s=0) as headend:
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
-            assert len(headend.reach.kept) == 0
+            assert len(headend.sessions.pool) == 0
             await until(lambda: not house.station.linked)
         assert wire.take()[-1] == 48
 
@@ -280,7 +280,7 @@ class TestKept:
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             end = await self.ordered(desk, house, "disconnect")
             assert (end.state, end.attempts, ended) == ("confirmed", 2, [False])
-            assert len(headend.reach.kept) == 0
+            assert len(headend.sessions.pool) == 0
 
     async def test_another_head_end_may_go_on_with_the_meter_meanwhile(self, start_headend, house):
         serial = CosemAttribute.of(1, "0.0.96.1.0.255", 2)
@@ -288,7 +288,7 @@ class TestKept:
             read = []
             for headend in (first, second, first, second):
                 meter = headend.roster.meters[house.identity.title]
-                async with headend.reach.session(meter, keep=True) as session:
+                async with headend.sessions.session(meter, keep=True) as session:
                     read.append(await session.get(serial))
         # What the first has kept is under counters that the meter has left behind: it is opened again.
         assert read == [read[0]] * 4
@@ -298,10 +298,10 @@ class TestKept:
     ):
         house = House(stepped_clock)
         await put_device(pipeline, house.entry())
-        async with start_headend() as headend, house.dialled_in(headend.gate.port):
+        async with start_headend() as headend, house.dialled_in(headend.wrapper_port.port):
             stepped_clock.advance(dt.timedelta(minutes=30))
             house.station.catch_up()
-            await until(lambda: headend.gate.by_slot != {})
+            await until(lambda: headend.wrapper_port.by_slot != {})
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             before = value(headend, "pushes_accepted_total")
             stepped_clock.advance(dt.timedelta(minutes=30))
@@ -309,7 +309,7 @@ class TestKept:
             await until(lambda: value(headend, "pushes_accepted_total") > before)
             wire.take()
             meter = headend.roster.meters[house.identity.title]
-            async with headend.reach.session(meter) as session:
+            async with headend.sessions.session(meter) as session:
                 await session.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))
             assert wire.take() == [48]
-            assert len(headend.reach.kept) == 1
+            assert len(headend.sessions.pool) == 1

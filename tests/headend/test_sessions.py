@@ -264,11 +264,11 @@ async def test_a_dialled_in_connection_carries_sessions_too(
     world = World(stepped_clock, "urja-d1", 0)
     await put_device(pipeline, world.entry())
     async with start_headend() as headend:
-        dialling = asyncio.ensure_future(world.station.dial("127.0.0.1", headend.gate.port))
+        dialling = asyncio.ensure_future(world.station.dial("127.0.0.1", headend.wrapper_port.port))
         await until(lambda: world.station.linked)
         stepped_clock.advance(dt.timedelta(minutes=30))
         world.station.catch_up()
-        await until(lambda: headend.gate.by_slot != {})
+        await until(lambda: headend.wrapper_port.by_slot != {})
         await pipeline.publish_request(world.request("block"), world.entry().shard)
         [outcome] = await outcomes()
         assert outcome.ok, outcome.error
@@ -294,10 +294,10 @@ async def test_one_session_at_a_time_and_counters_that_never_repeat(
     for _ in range(2):
         async with start_headend() as headend, world.listening():
             for number in range(4):
-                request = world.request("instantaneous", number + 10 * headend.gate.port)
+                request = world.request("instantaneous", number + 10 * headend.wrapper_port.port)
                 await pipeline.publish_request(request, world.entry().shard)
             assert all(outcome.ok for outcome in await outcomes(4))
-            name = next(iter(headend.reach.counters._left))
+            name = next(iter(headend.sessions.counters._left))
     # The second head end began with a block of its own.
     assert (await headend_counter(pipeline, world, name)) >= COUNTER_BLOCK
 
@@ -320,7 +320,7 @@ class TestMechanism2:
 
     async def ask(self, start_headend, pipeline, outcomes, world, stepped_clock, **changes) -> ReadOutcome:
         await put_device(pipeline, world.entry(**changes))
-        async with start_headend() as headend, world.dialled_in(headend.gate.port):
+        async with start_headend() as headend, world.dialled_in(headend.wrapper_port.port):
             await until(lambda: world.station.linked)
             stepped_clock.advance(dt.timedelta(minutes=30))
             world.station.catch_up()

@@ -117,7 +117,7 @@ async def test_from_a_folder_to_rows(town, stepped_clock):
 
     async with town.headend() as headend:
         assert identity.title in headend.roster.meters
-        dialling = asyncio.ensure_future(town.station.dial("127.0.0.1", headend.gate.port))
+        dialling = asyncio.ensure_future(town.station.dial("127.0.0.1", headend.wrapper_port.port))
         await until(lambda: town.station.linked)
         lived = len(truth)
         stepped_clock.advance(HOUR / 4)

@@ -80,7 +80,7 @@ class Street:
 
     @contextlib.asynccontextmanager
     async def dialled(self, headend):
-        dialling = asyncio.ensure_future(self.station.dial("127.0.0.1", headend.gate.port))
+        dialling = asyncio.ensure_future(self.station.dial("127.0.0.1", headend.wrapper_port.port))
         try:
             await until(lambda: self.station.linked)
             yield
@@ -131,7 +131,7 @@ async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_ma
         street.clock.advance(HALF_HOUR)
         pushes = street.meter.advance(street.clock.now())
         [block] = [push for push in pushes if push.kind is PushKind.BLOCK]
-        _, thief = await asyncio.open_connection("127.0.0.1", headend.gate.port)
+        _, thief = await asyncio.open_connection("127.0.0.1", headend.wrapper_port.port)
         before = value(headend, "pushes_unauthenticated_total")
         thief.write(Frame(1, 64, forged(block.apdu, street.identity.keys, 1)).encode())
         await until(lambda: value(headend, "pushes_unauthenticated_total") == before + 1)

@@ -171,12 +171,12 @@ class FaultyWorld(World):
         """Nothing is finished, given back or kept: what was in its hands is gone."""
 
         async def gone(*_: object) -> None:
-            taken = [*self.headend.intake._tasks, *self.headend.plans._tasks, *self.headend.orders._tasks]
+            taken = [*self.headend.intake._tasks, *self.headend.reads._tasks, *self.headend.orders._tasks]
             for task in taken:
                 task.cancel()
             await asyncio.gather(*taken, return_exceptions=True)
 
-        for part in (self.headend.intake, self.headend.plans, self.headend.orders):
+        for part in (self.headend.intake, self.headend.reads, self.headend.orders):
             part.stop = gone
         with mock.patch.object(process, "store_windows", gone):
             await self._stop_headend()

@@ -419,7 +419,7 @@ class TownWorld(World):
 
     @property
     def _resting(self) -> bool:
-        return super()._resting and not any(lane.running for lane in self.headend.orders._lanes.values())
+        return super()._resting and not any(lane.running for lane in self.headend.orders._queues.values())
 
     # -- households -----------------------------------------------------------------------------------------
 

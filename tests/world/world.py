@@ -593,7 +593,7 @@ class World:
     def _resting(self) -> bool:
         """Whether the head end has nothing in its hands."""
         taken = self.headend.intake
-        return not taken.armed and not taken._tasks and not self.headend.plans._tasks
+        return not taken.armed and not taken._tasks and not self.headend.reads._tasks
 
     async def _quiet(self, at_most_s: float = 0.3) -> None:
         """Let what is on the sockets arrive and be dealt with; what takes longer is left on its way."""

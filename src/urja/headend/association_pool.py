@@ -47,53 +47,58 @@ class AssociationPool:
         """`at_end` is called with the system title of each association that was idle for `idle_s` seconds."""
         self._idle_s = idle_s
         self._at_end = at_end
-        self._kept: dict[bytes, tuple[PooledAssociation, asyncio.TimerHandle]] = {}
-        self._silent: set[bytes] = set()
+        self._pooled: dict[bytes, tuple[PooledAssociation, asyncio.TimerHandle]] = {}
+        self._unresponsive: set[bytes] = set()
         """Meters that once did not answer in a pooled association: such a meter does not refuse requests in an
         association that it has ended, and would cost each order a time-out."""
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._pooled)
 
     @property
     def titles(self) -> list[bytes]:
         """System titles of the meters with an association in the pool."""
-        return [*self._kept]
+        return [*self._pooled]
 
     def get(self, title: bytes) -> PooledAssociation | None:
         """The association of a meter, which stays in the pool; None without one."""
-        kept, _ = self._kept.get(title, (None, None))
-        return kept
+        pooled, _ = self._pooled.get(title, (None, None))
+        return pooled
 
-    def keep(self, title: bytes, kept: PooledAssociation) -> bool:
+    def keep(self, title: bytes, pooled: PooledAssociation) -> bool:
         """Put an association into the pool; return False where the pool is full, off, or the association not usable."""
-        if not self._idle_s or title in self._silent or len(self._kept) >= MAX_POOLED or not kept.usable:
+        if (
+            not self._idle_s
+            or title in self._unresponsive
+            or len(self._pooled) >= MAX_POOLED
+            or not pooled.usable
+        ):
             return False
         timer = asyncio.get_running_loop().call_later(self._idle_s, self._at_end, title)
-        self._kept[title] = kept, timer
+        self._pooled[title] = pooled, timer
         return True
 
     def take(self, title: bytes) -> PooledAssociation | None:
         """Remove and return the association of a meter; None without one."""
-        kept, timer = self._kept.pop(title, (None, None))
+        pooled, timer = self._pooled.pop(title, (None, None))
         if timer is not None:
             timer.cancel()
-        return kept
+        return pooled
 
     def drop(self, title: bytes) -> None:
         """Remove an association that cannot be used any more; the meter ends it with its connection or the next
         association.
         """
-        kept = self.take(title)
-        if kept is not None:
-            kept.association.lost()
-            kept.peer.give_back(kept.association)
-            if isinstance(kept.connection, DialledConnection):
-                kept.connection.close()
+        pooled = self.take(title)
+        if pooled is not None:
+            pooled.association.lost()
+            pooled.peer.give_back(pooled.association)
+            if isinstance(pooled.connection, DialledConnection):
+                pooled.connection.close()
 
-    def is_silent(self, title: bytes) -> None:
+    def note_no_answer(self, title: bytes) -> None:
         """Note that a meter did not answer in a pooled association: none of its associations is pooled any more."""
-        self._silent.add(title)
+        self._unresponsive.add(title)
 
 
 def _is_open(connection: Connection) -> bool:

@@ -115,12 +115,12 @@ class DisconnectionLimiter:
         self._turn = asyncio.Lock()
         self._known: tuple[DisconnectionCounts, int] | None = None
 
-    async def take(self, place: SupplyLocation) -> Verdict:
+    async def take(self, location: SupplyLocation) -> Verdict:
         """Count one disconnection, or return why it may not be carried out now. Raises StreamError.
 
         Where the transformer or the area is not known, only the totals apply.
         """
-        area = area_of(place)
+        area = area_of(location)
         async with self._turn:
             while True:
                 state, revision, now = await self._now()
@@ -130,10 +130,10 @@ class DisconnectionLimiter:
                     release = state.release_for(area, now)
                     if release is None:
                         return Held(ceiling)
-                if (free_at := self._free_at(state, place.transformer, now)) > now:
+                if (free_at := self._free_at(state, location.transformer, now)) > now:
                     return Deferred(free_at - now)
                 state = msgspec.structs.replace(
-                    state, minute=[*state.minute, CountedDisconnection(now, place.transformer)]
+                    state, minute=[*state.minute, CountedDisconnection(now, location.transformer)]
                 )
                 counted = self._counted(state, area, now) if release is None else state.with_one_of(release)
                 if await self._write(counted, revision):
@@ -157,11 +157,11 @@ class DisconnectionLimiter:
                 if state is known or await self._write(state, revision):
                     return state
 
-    def is_released(self, place: SupplyLocation, held_at: datetime) -> bool:
+    def is_released(self, location: SupplyLocation, held_at: datetime) -> bool:
         """Return whether a release that is in force now was given for the area after the disconnection was held."""
         if self._known is None or not self._known[0].releases:
             return False
-        now, area = self._clock.now(), area_of(place)
+        now, area = self._clock.now(), area_of(location)
         return any(
             held_at < release.effective_at <= now < release.until and area in release.areas
             for release in self._known[0].releases
@@ -245,10 +245,10 @@ class DisconnectionLimiter:
         return True
 
 
-def area_of(place: SupplyLocation) -> str:
+def area_of(location: SupplyLocation) -> str:
     """The name under which an area is counted, cut to a bounded length; empty where the area is not known."""
     # The writer of the projection chooses the names: without a bound one entry could fill the stored value.
-    return (place.area or "")[:_LONGEST_AREA]
+    return (location.area or "")[:_LONGEST_AREA]
 
 
 def _free_at(cuts: list[CountedDisconnection], cap: int, now: datetime) -> datetime:

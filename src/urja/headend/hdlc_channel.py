@@ -231,8 +231,8 @@ def timing_of(link: Link, answer_s: float) -> Timing:
     """Three attempts within `answer_s` seconds, plus on a serial link the time of the longest frames in both
     directions.
     """
-    on_the_line_s = 0.0
+    transmission_s = 0.0
     if isinstance(link, SerialLink):
         longest = CLIENT_PARAMETERS.max_information_transmit + CLIENT_PARAMETERS.max_information_receive
-        on_the_line_s = longest * _BITS_A_BYTE / link.baud
-    return Timing(response_s=answer_s * 0.3 + on_the_line_s, retries=2, answer_s=answer_s + on_the_line_s)
+        transmission_s = longest * _BITS_A_BYTE / link.baud
+    return Timing(response_s=answer_s * 0.3 + transmission_s, retries=2, answer_s=answer_s + transmission_s)

@@ -99,7 +99,7 @@ class Intake:
         self,
         broker: Broker,
         roster: Roster,
-        aside: QuarantineQueue,
+        quarantine: QuarantineQueue,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -108,7 +108,7 @@ class Intake:
     ) -> None:
         self._broker = broker
         self._roster = roster
-        self.rejections = Rejections(roster, aside, clock, metrics)
+        self.rejections = Rejections(roster, quarantine, clock, metrics)
         self._records = PushRecords(roster, self.rejections)
         self._clock = clock
         self._metrics = metrics
@@ -182,7 +182,7 @@ class Intake:
         origins, self.origins = self.origins, []
         datagrams, self._datagrams = self._datagrams, 0
         base = new_correlation(int(self._began_at.timestamp() * 1000), 0)
-        gathered = ReceivedBatch(
+        received = ReceivedBatch(
             frames,
             origins,
             sum(map(len, frames)),
@@ -194,22 +194,22 @@ class Intake:
         )
         # A running offset keeps ids apart where many pushes share a millisecond; its random start, where processes do.
         self._next_offset += len(frames)
-        self._waiting_bytes += gathered.size
-        self._count_received(gathered)
-        task = self._loop.create_task(self._carry(gathered))
+        self._waiting_bytes += received.size
+        self._count_received(received)
+        task = self._loop.create_task(self._carry(received))
         self._tasks.add(task)
         task.add_done_callback(self._done)
         self._reconsider()
 
-    def _count_received(self, gathered: ReceivedBatch) -> None:
-        self._metrics.received.labels("tcp").inc(len(gathered.frames) - gathered.datagrams)
-        self._metrics.received.labels("udp").inc(gathered.datagrams)
+    def _count_received(self, received: ReceivedBatch) -> None:
+        self._metrics.received.labels("tcp").inc(len(received.frames) - received.datagrams)
+        self._metrics.received.labels("udp").inc(received.datagrams)
         if not self._trace:
             return
-        for index, (frame, origin) in enumerate(zip(gathered.frames, gathered.origins, strict=True)):
+        for index, (frame, origin) in enumerate(zip(received.frames, received.origins, strict=True)):
             log.debug(
                 "push at socket",
-                correlation=gathered.correlation(index),
+                correlation=received.correlation(index),
                 peer=origin.describe(),
                 size=len(frame) - HEADER_LENGTH,
             )
@@ -245,12 +245,12 @@ class Intake:
 
     # -- one batch ----------------------------------------------------------------------------------------
 
-    async def _carry(self, gathered: ReceivedBatch) -> None:
+    async def _carry(self, received: ReceivedBatch) -> None:
         try:
-            batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
-            later = self._under_next_keys(gathered, batch)
+            batch = decode_pushes(received.frames, self._roster.pushes, skip=HEADER_LENGTH)
+            later = self._under_next_keys(received, batch)
             try:
-                await self._publish(gathered, batch)
+                await self._publish(received, batch)
                 if later is not None:
                     await self._publish(*later)
             finally:
@@ -259,11 +259,11 @@ class Intake:
                 if later is not None:
                     later[1].rollback()
         finally:
-            self._waiting_bytes -= gathered.size
+            self._waiting_bytes -= received.size
             self._reconsider()
 
     def _under_next_keys(
-        self, gathered: ReceivedBatch, batch: PushBatch
+        self, received: ReceivedBatch, batch: PushBatch
     ) -> tuple[ReceivedBatch, PushBatch] | None:
         """The pushes of meters that already use the keys they are being given, removed from the first batch; None
         without any.
@@ -274,12 +274,12 @@ class Intake:
         again = {
             item.index: item
             for item in batch.rejected
-            if item.reason in _PERHAPS_OTHER_KEYS and title_of(gathered.frames[item.index]) in waiting
+            if item.reason in _PERHAPS_OTHER_KEYS and title_of(received.frames[item.index]) in waiting
         }
         if not again:
             return None
         places = list(again)
-        part = gathered.those(places)
+        part = received.subset(places)
         later = decode_pushes(part.frames, waiting, skip=HEADER_LENGTH)
         stays = {
             places[item.index]
@@ -293,47 +293,47 @@ class Intake:
                 pair.expected = True
         return part, later
 
-    async def _publish(self, gathered: ReceivedBatch, batch: PushBatch) -> None:
-        self.rejections.judge(gathered, batch.rejected)
+    async def _publish(self, received: ReceivedBatch, batch: PushBatch) -> None:
+        self.rejections.judge(received, batch.rejected)
         undo: dict[int, EswUndo] = {}
-        outgoing = self._place(gathered, batch, undo)
-        self._recognise(gathered, batch)
-        outgoing += self._records.unconfirmed(gathered, batch)
-        self._metrics.unauthenticated.inc(gathered.unauthenticated)
-        if gathered.misfits:
-            outgoing += self._records.for_people(gathered)
+        outgoing = self._place(received, batch, undo)
+        self._recognise(received, batch)
+        outgoing += self._records.unauthenticated(received, batch)
+        self._metrics.unauthenticated.inc(received.unauthenticated)
+        if received.misfits:
+            outgoing += self._records.inspection_requests(received)
         if outgoing:
-            await asyncio.gather(*(self._store(gathered, batch, message, undo) for message in outgoing))
+            await asyncio.gather(*(self._store(received, batch, message, undo) for message in outgoing))
         if batch.groups:
-            self._metrics.acknowledged_s.observe(self._loop.time() - gathered.began_s)
+            self._metrics.acknowledged_s.observe(self._loop.time() - received.began_s)
             log.info(
                 "batch accepted",
-                correlation=gathered.correlation(0),
+                correlation=received.correlation(0),
                 pushes=sum(len(group.index) for group in batch.groups),
                 rejected=len(batch.rejected),
                 messages=len(outgoing),
             )
 
-    def _place(self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
-        outgoing, silent = self._records.place(gathered, batch, undo)
-        if silent:
+    def _place(self, received: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]) -> list[Outgoing]:
+        outgoing, unchanged = self._records.place(received, batch, undo)
+        if unchanged:
             # An alert that changed nothing we record has nothing to store, so it is accepted without the broker.
-            pushes, slots = np.array(silent, np.int64).T
-            self._accept(gathered, batch, pushes, slots)
+            pushes, slots = np.array(unchanged, np.int64).T
+            self._accept(received, batch, pushes, slots)
         return outgoing
 
     # -- storing ------------------------------------------------------------------------------------------
 
     async def _store(
-        self, gathered: ReceivedBatch, batch: PushBatch, message: Outgoing, undo: dict[int, EswUndo]
+        self, received: ReceivedBatch, batch: PushBatch, message: Outgoing, undo: dict[int, EswUndo]
     ) -> None:
         if await self._offer(message, int(message.records["correlation"][0])):
             if len(message.pushes):
-                self._accept(gathered, batch, message.pushes, message.slots)
+                self._accept(received, batch, message.pushes, message.slots)
             self._metrics.records.labels(message.kind.value).inc(len(message.records))
             if self._trace:
                 for push in message.pushes.tolist():
-                    log.debug("push accepted", correlation=gathered.correlation(push), kind=message.kind)
+                    log.debug("push accepted", correlation=received.correlation(push), kind=message.kind)
             return
         # Backwards, so that after several alerts of one meter the state before the first one remains.
         for push in reversed(message.pushes.tolist()):
@@ -343,9 +343,9 @@ class Intake:
         batch.rollback(message.pushes)
         self._metrics.rolled_back.inc(len(message.pushes))
 
-    def _accept(self, gathered: ReceivedBatch, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
+    def _accept(self, received: ReceivedBatch, batch: PushBatch, pushes: Ints, slots: Ints) -> None:
         batch.commit(pushes)
-        gathered.accepted += len(pushes)
+        received.accepted += len(pushes)
         self.dirty_groups[self._roster.groups[slots]] = True
         self._metrics.accepted.inc(len(pushes))
 
@@ -400,7 +400,7 @@ class Intake:
             frame = decode_datagram(item.frame)
         except DecodeError as error:
             return ReplayAnswer("refused", "garbage", str(error))
-        gathered = ReceivedBatch(
+        received = ReceivedBatch(
             [Frame(SERVER_SAP, PUSH_SAP, frame.apdu).encode()],
             [_Operator()],
             HEADER_LENGTH + len(frame.apdu),
@@ -411,23 +411,23 @@ class Intake:
             item.correlation & CORRELATION_RANDOM_MASK,
             replayed=True,
         )
-        batch = decode_pushes(gathered.frames, self._roster.pushes, skip=HEADER_LENGTH)
-        if (later := self._under_next_keys(gathered, batch)) is not None and not later[1].rejected:
-            gathered, batch = later
+        batch = decode_pushes(received.frames, self._roster.pushes, skip=HEADER_LENGTH)
+        if (later := self._under_next_keys(received, batch)) is not None and not later[1].rejected:
+            received, batch = later
         if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
             title = frame.apdu[2:10]
             alone = self._roster.without_window(title)
-            batch = decode_pushes(gathered.frames, alone, skip=HEADER_LENGTH)
+            batch = decode_pushes(received.frames, alone, skip=HEADER_LENGTH)
         try:
-            await self._publish(gathered, batch)
+            await self._publish(received, batch)
         finally:
             batch.rollback()
-        if gathered.accepted or gathered.unauthenticated:
+        if received.accepted or received.unauthenticated:
             self._vouched(frame.apdu)
             return ReplayAnswer("accepted")
-        if gathered.duplicates:
+        if received.duplicates:
             return ReplayAnswer("duplicate", detail="it was accepted before")
-        reason, detail = gathered.fault or ("not-stored", "the broker did not take the record; try again")
+        reason, detail = received.fault or ("not-stored", "the broker did not take the record; try again")
         return ReplayAnswer("refused", reason, detail)
 
     def _vouched(self, apdu: bytes) -> None:
@@ -436,9 +436,9 @@ class Intake:
         if meter is not None and isinstance(push, GeneralGloCiphered):
             meter.proves(meter.key_id, push.counter)
 
-    def _recognise(self, gathered: ReceivedBatch, batch: PushBatch) -> None:
+    def _recognise(self, received: ReceivedBatch, batch: PushBatch) -> None:
         """Tell each origin whose push was authentic which meter it is, so that sessions go there."""
-        origins, by_slot = gathered.origins, self._roster.by_slot
+        origins, by_slot = received.origins, self._roster.by_slot
         known = np.fromiter(map(_SLOT_OF, origins), np.int64, len(origins))
         for group in batch.groups:
             for row in np.flatnonzero(known[group.index] != group.refs).tolist():

@@ -40,8 +40,8 @@ _ANSWER_S: Final = 10.0
 FIRST_QUERY_DELAY_S: Final = (1.0, 5.0)
 """Seconds after its opening at which a connection is queried: drawn at random between these, so that a fleet that
 reconnects together is not queried together."""
-_LOOK_S: Final = 0.25
-_EACH_LOOK: Final = 100
+_CYCLE_S: Final = 0.25
+_MOST_EACH_CYCLE: Final = 100
 """Queries begun in one cycle while no order waits: 400 a second, about a twentieth of a core."""
 _AT_ONCE: Final = 256
 _ASK_AGAIN_S: Final = 60.0
@@ -51,22 +51,22 @@ _FORGET_S: Final = 10.0
 class MeterIdentifier:
     """Records which meter a connection claims to be. `wanted` returns whether an order waits for a meter."""
 
-    def __init__(self, gate: WrapperPort, metrics: Metrics, wanted: Callable[[], bool]) -> None:
-        self._gate = gate
+    def __init__(self, wrapper_port: WrapperPort, metrics: Metrics, wanted: Callable[[], bool]) -> None:
+        self._wrapper_port = wrapper_port
         self._metrics = metrics
         self._wanted = wanted
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, MeterConnection]] = []
         """Connections to be queried, by time; the number keeps those of one moment in their order."""
-        self._in_vain: dict[MeterConnection, float] = {}
+        self._unanswered: dict[MeterConnection, float] = {}
         """Connections that did not identify themselves, and when they were queried."""
         self._claims: dict[str, list[MeterConnection]] = {}
         """Connections by the serial number they stated, also of meters that the registry does not know yet."""
-        self._asking: set[asyncio.Task[None]] = set()
+        self._queries: set[asyncio.Task[None]] = set()
         self._forget_at_s = 0.0
         # Jitter is not a secret.
-        self._chance = random.Random()  # noqa: S311
-        gate.on_opened = self._came
+        self._random = random.Random()  # noqa: S311
+        wrapper_port.on_opened = self._on_opened
 
     @property
     def claims(self) -> int:
@@ -86,39 +86,39 @@ class MeterIdentifier:
         if connection in claims:
             claims.remove(connection)
         if proven and connection.transport is not None:
-            self._gate.recognise(connection, meter)
+            self._wrapper_port.recognise(connection, meter)
 
     async def run(self) -> None:
         """Query new connections for as long as the process runs."""
         async with asyncio.TaskGroup() as group:
             while True:
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_CYCLE_S)
                 self._forget()
                 # While reading from the sockets is paused, no answer would be read.
-                if not self._gate.held:
+                if not self._wrapper_port.held:
                     for connection in self._next():
-                        task = group.create_task(self._ask(connection))
-                        self._asking.add(task)
-                        task.add_done_callback(self._asking.discard)
+                        task = group.create_task(self._query(connection))
+                        self._queries.add(task)
+                        task.add_done_callback(self._queries.discard)
 
-    def _came(self, connection: MeterConnection) -> None:
-        due_s = self._gate.now_s() + self._chance.uniform(*FIRST_QUERY_DELAY_S)
+    def _on_opened(self, connection: MeterConnection) -> None:
+        due_s = self._wrapper_port.now_s() + self._random.uniform(*FIRST_QUERY_DELAY_S)
         heapq.heappush(self._due, (due_s, next(self._numbers), connection))
 
     def _next(self) -> list[MeterConnection]:
         """The connections to query now, within the limit."""
-        room = _AT_ONCE - len(self._asking)
-        now_s = self._gate.now_s()
+        room = _AT_ONCE - len(self._queries)
+        now_s = self._wrapper_port.now_s()
         if not self._wanted():
-            return self._take(min(room, _EACH_LOOK), now_s)
+            return self._take(min(room, _MOST_EACH_CYCLE), now_s)
         asked = self._take(room, float("inf"))
         again = [
             connection
-            for connection, at_s in self._in_vain.items()
+            for connection, at_s in self._unanswered.items()
             if at_s <= now_s - _ASK_AGAIN_S and _is_free(connection)
         ]
         for connection in again[: room - len(asked)]:
-            del self._in_vain[connection]
+            del self._unanswered[connection]
             asked.append(connection)
         return asked
 
@@ -132,30 +132,30 @@ class MeterIdentifier:
         return taken
 
     def _forget(self) -> None:
-        now_s = self._gate.now_s()
+        now_s = self._wrapper_port.now_s()
         if now_s < self._forget_at_s:
             return
         self._forget_at_s = now_s + _FORGET_S
-        self._in_vain = {known: at_s for known, at_s in self._in_vain.items() if _is_nameless(known)}
+        self._unanswered = {known: at_s for known, at_s in self._unanswered.items() if _is_nameless(known)}
         left = {serial: [*filter(_is_nameless, claims)] for serial, claims in self._claims.items()}
         self._claims = {serial: claims for serial, claims in left.items() if claims}
 
-    async def _ask(self, connection: MeterConnection) -> None:
+    async def _query(self, connection: MeterConnection) -> None:
         try:
             serial = await _read_serial(connection)
         except SessionFailedError as failure:
             self._metrics.greetings.labels(failure.kind.value).inc()
             if connection.transport is None:
                 return
-            if self._gate.held:
+            if self._wrapper_port.held:
                 # Its answer may be in the socket's buffer, unread.
-                self._came(connection)
+                self._on_opened(connection)
                 return
-            self._in_vain[connection] = self._gate.now_s()
+            self._unanswered[connection] = self._wrapper_port.now_s()
             log.info("a connection did not identify itself", peer=connection.describe(), why=str(failure))
             return
         except Exception as error:  # noqa: BLE001 - an exchange that fails in an unforeseen way ends with its connection
-            self._gate.met(error, connection)
+            self._wrapper_port.log_fault(error, connection)
             connection.close()
             return
         self._metrics.greetings.labels("told").inc()
@@ -176,8 +176,8 @@ def _is_free(connection: MeterConnection) -> bool:
 async def _read_serial(connection: MeterConnection) -> str:
     if connection.on_answer is not None:
         raise SessionFailedError(FailureKind.BUSY, "a session has begun on it")
-    with WrapperChannel(connection, SERVER_SAP, _ANSWER_S) as line:
-        public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
+    with WrapperChannel(connection, SERVER_SAP, _ANSWER_S) as channel:
+        public = Session(channel, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         value = await public.get(_SERIAL)
         await public.close()

@@ -51,7 +51,7 @@ class MeterSessions:
     def __init__(
         self,
         broker: Broker,
-        gate: WrapperPort,
+        wrapper_port: WrapperPort,
         metrics: Metrics,
         settings: HeadendSettings,
         seal: Seal,
@@ -59,9 +59,9 @@ class MeterSessions:
         restored: Restored | None = None,
     ) -> None:
         self._broker = broker
-        self._gate = gate
+        self._wrapper_port = wrapper_port
         self._waited_for: set[bytes] = set()
-        self.greeter = MeterIdentifier(gate, metrics, lambda: bool(self._waited_for))
+        self.identifier = MeterIdentifier(wrapper_port, metrics, lambda: bool(self._waited_for))
         self._owner = settings.name
         self._title = random_title()
         """The system title of this process alone: reserved counters may have been used already by a process that ran
@@ -70,15 +70,15 @@ class MeterSessions:
         self._metrics = metrics
         self.links = SharedLinks()
         self._locks: dict[bytes, asyncio.Lock] = {}
-        self.kept = AssociationPool(settings.association_idle_s, self._idle)
+        self.pool = AssociationPool(settings.association_idle_s, self._idle)
         self._releasing: set[asyncio.Task[None]] = set()
 
     def is_here(self, meter: Meter) -> bool:
         """Return whether the meter has a connection to this head end, or a connection claims to be it."""
-        connection = self._gate.by_slot.get(meter.slot)
+        connection = self._wrapper_port.by_slot.get(meter.slot)
         if connection is not None and connection.transport is not None:
             return True
-        return self.greeter.claimed(meter) is not None
+        return self.identifier.claimed(meter) is not None
 
     def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
         """Note whether an order waits for a meter that is not connected: while one does, all unidentified connections
@@ -111,15 +111,15 @@ class MeterSessions:
         try:
             async with (
                 lock,
-                self._line(meter, urgent=urgent) as line,
+                self._channel(meter, urgent=urgent) as channel,
                 self._lease(meter.entry.key, "the meter"),
-                self._opened(line, meter, client, trips, keep=keep) as session,
+                self._opened(channel, meter, client, trips, keep=keep) as session,
             ):
                 try:
                     yield session
                 except SessionFailedError as failure:
                     if failure.kind is FailureKind.TIMEOUT and session.unanswered:
-                        self.kept.is_silent(title)
+                        self.pool.note_no_answer(title)
                     raise
         finally:
             self._note(trips)
@@ -130,63 +130,65 @@ class MeterSessions:
 
     @asynccontextmanager
     async def _opened(
-        self, line: ApduChannel, meter: Meter, client: Client, trips: RoundTrips, *, keep: bool
+        self, channel: ApduChannel, meter: Meter, client: Client, trips: RoundTrips, *, keep: bool
     ) -> AsyncIterator[Session]:
         """Open a session with whichever keys the meter accepts while it is being given new ones."""
         title = meter.entry.system_title
-        connection = line.carrier if isinstance(line, WrapperChannel) else None
+        connection = channel.carrier if isinstance(channel, WrapperChannel) else None
 
         def stay(association: ClientAssociation, peer: AssociationOpener) -> bool:
             """Pool the association, unless its keys are about to change."""
             return (
                 isinstance(connection, MeterConnection | DialledConnection)
                 and meter.next is None
-                and self.kept.keep(
+                and self.pool.keep(
                     title, PooledAssociation(association, peer, meter.key_id, connection, client.server_sap)
                 )
             )
 
-        kept = self.kept.get(title)
-        if kept is not None and kept.connection is connection:
-            self.kept.take(title)
-            going_on = partial(stay, peer=kept.peer)
-            async with open_session(line, kept.peer, trips, kept=kept.association, keep=going_on) as session:
-                session.key_id = kept.key_id
+        pooled = self.pool.get(title)
+        if pooled is not None and pooled.connection is connection:
+            self.pool.take(title)
+            going_on = partial(stay, peer=pooled.peer)
+            async with open_session(
+                channel, pooled.peer, trips, pooled=pooled.association, keep=going_on
+            ) as session:
+                session.key_id = pooled.key_id
                 yield session
             return
-        ways, waiting = _credentials_to_try(meter, client), meter.next
+        candidates, waiting = _credentials_to_try(meter, client), meter.next
         async with AsyncExitStack() as stack:
-            for way in ways:
+            for credentials in candidates:
                 # The counters' name has the key's id, because counters begin again with a key change.
-                name = f"{meter.entry.system_title.hex()}-{way.key_id.hex()}"
-                peer = AssociationOpener(way.client, self.counters, name, meter.entry.system_title)
-                opening = open_session(line, peer, trips, keep=partial(stay, peer=peer) if keep else None)
+                name = f"{meter.entry.system_title.hex()}-{credentials.key_id.hex()}"
+                peer = AssociationOpener(credentials.client, self.counters, name, meter.entry.system_title)
+                opening = open_session(channel, peer, trips, keep=partial(stay, peer=peer) if keep else None)
                 try:
                     session = await stack.enter_async_context(opening)
                 except SessionFailedError as failure:
-                    if failure.kind not in _OTHER_KEYS or way is ways[-1]:
+                    if failure.kind not in _OTHER_KEYS or credentials is candidates[-1]:
                         raise
                     continue
-                session.key_id, session.by_new_secret = way.key_id, way.by_new_secret
+                session.key_id, session.by_new_secret = credentials.key_id, credentials.by_new_secret
                 if client.ciphered:
-                    meter.proves(way.key_id, session.association.peer_counter)
+                    meter.proves(credentials.key_id, session.association.peer_counter)
                 break
             if waiting is not None:
                 waiting.expected = session.key_id == waiting.key_id
             yield session
 
-    # -- what is kept open -------------------------------------------------------------------------------------
+    # -- the pool of open associations -----------------------------------------------------------------------------
 
-    def _going_on(self, meter: Meter) -> PooledAssociation | None:
+    def _usable_association(self, meter: Meter) -> PooledAssociation | None:
         """The pooled association, if a session can continue in it; otherwise it is dropped and None returned."""
         title = meter.entry.system_title
-        kept = self.kept.get(title)
-        if kept is None:
+        pooled = self.pool.get(title)
+        if pooled is None:
             return None
-        there = isinstance(kept.connection, DialledConnection) or self._proven(meter) is kept.connection
-        if there and kept.usable and kept.key_id == meter.key_id and meter.next is None:
-            return kept
-        self.kept.drop(title)
+        there = isinstance(pooled.connection, DialledConnection) or self._proven(meter) is pooled.connection
+        if there and pooled.usable and pooled.key_id == meter.key_id and meter.next is None:
+            return pooled
+        self.pool.drop(title)
         return None
 
     def _idle(self, title: bytes) -> None:
@@ -196,28 +198,28 @@ class MeterSessions:
 
     async def _release(self, title: bytes) -> None:
         """Release the pooled association of a meter."""
-        kept, trips = self.kept.get(title), RoundTrips()
+        pooled, trips = self.pool.get(title), RoundTrips()
         async with self._locks[title]:
             # Meanwhile a session may have taken it.
-            if kept is None or self.kept.get(title) is not kept:
+            if pooled is None or self.pool.get(title) is not pooled:
                 return
             try:
-                if kept.usable and kept.connection.on_answer is None:
-                    with WrapperChannel(kept.connection, kept.server_sap) as line:
-                        await kept.peer.resume(line, kept.association, trips).close()
+                if pooled.usable and pooled.connection.on_answer is None:
+                    with WrapperChannel(pooled.connection, pooled.server_sap) as channel:
+                        await pooled.peer.resume(channel, pooled.association, trips).close()
             finally:
-                self.kept.drop(title)
+                self.pool.drop(title)
                 self._note(trips)
 
     async def close(self) -> None:
         """Release all pooled associations, as far as that takes no longer than `RELEASE_TIMEOUT_S` seconds."""
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                await asyncio.gather(*map(self._release, self.kept.titles), *self._releasing)
+                await asyncio.gather(*map(self._release, self.pool.titles), *self._releasing)
         except TimeoutError:
-            log.info("associations were left open", count=len(self.kept))
-        for title in self.kept.titles:
-            self.kept.drop(title)
+            log.info("associations were left open", count=len(self.pool))
+        for title in self.pool.titles:
+            self.pool.drop(title)
 
     @asynccontextmanager
     async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
@@ -243,7 +245,7 @@ class MeterSessions:
             return
 
     @asynccontextmanager
-    async def _line(self, meter: Meter, *, urgent: bool) -> AsyncIterator[ApduChannel]:
+    async def _channel(self, meter: Meter, *, urgent: bool) -> AsyncIterator[ApduChannel]:
         # A connection that the meter has opened goes before any address.
         address = None if self._proven(meter) is not None else _address(meter)
         server_sap = meter.compiled.device_type.associations.server_sap
@@ -252,24 +254,24 @@ class MeterSessions:
             async with (
                 self.links.turn(address, urgent=urgent) as link,
                 self._lease(key, f"a meter behind {address.link.name}"),
-                link.line(address, server_sap) as line,
+                link.channel(address, server_sap) as channel,
             ):
-                yield line
+                yield channel
             return
-        async with self._wrapper_line(meter, address, server_sap) as line:
-            yield line
+        async with self._wrapper_channel(meter, address, server_sap) as channel:
+            yield channel
 
     @asynccontextmanager
-    async def _wrapper_line(
+    async def _wrapper_channel(
         self, meter: Meter, address: WrapperAddress | None, server_sap: int
     ) -> AsyncIterator[WrapperChannel]:
-        kept = self._going_on(meter)
-        claimed = None if kept else self._claimed(meter)
-        carrier = kept.connection if kept else claimed or await self._carrier(meter, address)
+        pooled = self._usable_association(meter)
+        claimed = None if pooled else self._claimed(meter)
+        carrier = pooled.connection if pooled else claimed or await self._connection(meter, address)
         proven = False
         try:
-            with WrapperChannel(carrier, server_sap) as line:
-                yield line
+            with WrapperChannel(carrier, server_sap) as channel:
+                yield channel
             proven = True
         except SessionFailedError as failure:
             # Out of step or without an answer: the next session begins with a fresh connection.
@@ -279,29 +281,31 @@ class MeterSessions:
                 raise SessionFailedError(
                     FailureKind.UNREACHABLE, f"the connection that claims to be the meter: {failure}"
                 ) from failure
-            if failure.kind in _SPOILS:
+            if failure.kind in _ENDS_CONNECTION:
                 carrier.close()
             raise
         finally:
             if claimed is not None:
-                self.greeter.settle(meter, claimed, proven=proven)
-            kept = self.kept.get(meter.entry.system_title)
-            if isinstance(carrier, DialledConnection) and (kept is None or kept.connection is not carrier):
+                self.identifier.settle(meter, claimed, proven=proven)
+            pooled = self.pool.get(meter.entry.system_title)
+            if isinstance(carrier, DialledConnection) and (
+                pooled is None or pooled.connection is not carrier
+            ):
                 carrier.close()
 
     def _claimed(self, meter: Meter) -> MeterConnection | None:
         """A connection that has yet to prove that it is the meter, where no other way to the meter is known."""
         if self._proven(meter) is not None or meter.entry.address is not None:
             return None
-        return self.greeter.claimed(meter)
+        return self.identifier.claimed(meter)
 
     def _proven(self, meter: Meter) -> MeterConnection | None:
         """The meter's own connection, if no session uses it."""
-        connection = self._gate.by_slot.get(meter.slot)
+        connection = self._wrapper_port.by_slot.get(meter.slot)
         free = connection is not None and connection.transport is not None and connection.on_answer is None
         return connection if free else None
 
-    async def _carrier(
+    async def _connection(
         self, meter: Meter, address: WrapperAddress | None
     ) -> MeterConnection | DialledConnection:
         dialled_in = self._proven(meter)
@@ -310,7 +314,7 @@ class MeterSessions:
         if address is None:
             raise SessionFailedError(FailureKind.UNREACHABLE, "the meter has not dialled in")
         push_sap = meter.compiled.device_type.associations.push_sap
-        on_push = self._gate.pushes_of(f"{address.host}:{address.port}")
+        on_push = self._wrapper_port.pushes_of(f"{address.host}:{address.port}")
         return await dial(address.host, address.port, on_push, push_sap)
 
 
@@ -329,7 +333,7 @@ _OTHER_KEYS = frozenset(
 )
 """Failures by which a meter may show that it does not have the keys that the session was opened with."""
 
-_SPOILS = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
+_ENDS_CONNECTION = frozenset({FailureKind.TIMEOUT, FailureKind.PROTOCOL, FailureKind.WRONG_KEY})
 """Failures after which a connection cannot be used any more."""
 
 
@@ -344,16 +348,16 @@ class _Credentials:
 
 def _credentials_to_try(meter: Meter, client: Client) -> list[_Credentials]:
     """The keys to try, the likeliest first: more than one while the meter is being given new ones."""
-    ways, waiting = [_Credentials(client, meter.key_id)], meter.next
+    candidates, waiting = [_Credentials(client, meter.key_id)], meter.next
     if waiting is None:
-        return ways
+        return candidates
     secret = waiting.hls_secret or client.secret
     new = _Credentials(replace(client, keys=waiting.keys, secret=secret), waiting.key_id, by_new_secret=True)
-    ways.insert(0 if waiting.expected else 1, new)
+    candidates.insert(0 if waiting.expected else 1, new)
     if waiting.hls_secret is not None:
         # The secret is transferred before the keys, and a process may die between the two steps.
-        ways.append(_Credentials(replace(client, secret=secret), meter.key_id, by_new_secret=True))
-    return ways
+        candidates.append(_Credentials(replace(client, secret=secret), meter.key_id, by_new_secret=True))
+    return candidates
 
 
 def client_of(meter: Meter, title: bytes) -> Client:

@@ -66,7 +66,7 @@ MAX_HELD_PER_METER: Final = 8
 HELD_REDELIVERY_S: Final = 300.0
 """Seconds for which the broker keeps a held disconnection before it delivers it again, to any head end that runs
 then."""
-_LOOK_S: Final = 0.25
+_CHECK_S: Final = 0.25
 """Seconds between checks whether a meter that was not connected has connected."""
 
 
@@ -111,7 +111,7 @@ class _PendingOrder:
     delivery: Delivery[SignedOrder] | None
     attempts: int = 0
     failures: dict[FailureKind, int] = field(default_factory=dict)
-    told: str = ""
+    reported: str = ""
     """The cause of delay last reported to the pipeline."""
     not_before_s: float = 0.0
     """Earliest next attempt on the monotonic clock, where this order alone has to wait."""
@@ -128,30 +128,36 @@ class _MeterQueue:
     """The orders of one meter by sequence."""
 
     title: bytes
-    held: dict[int, _PendingOrder] = field(default_factory=dict)
+    pending: dict[int, _PendingOrder] = field(default_factory=dict)
     running: bool = False
     absent: bool = False
     """Whether the meter was unreachable at the last attempt."""
-    trips: RoundTrips = field(default_factory=RoundTrips)
+    round_trips_of_session: RoundTrips = field(default_factory=RoundTrips)
     """Round trips of the present session."""
     attributed: int = 0
     """How many of them were added to an order."""
 
-    def attribute(self, held: _PendingOrder) -> None:
+    def attribute(self, pending: _PendingOrder) -> None:
         """Add the round trips since the session's last order to this one."""
-        held.round_trips += self.trips.total() - self.attributed
-        self.attributed = self.trips.total()
+        pending.round_trips += self.round_trips_of_session.total() - self.attributed
+        self.attributed = self.round_trips_of_session.total()
 
     def in_order(self) -> list[_PendingOrder]:
         """The orders by sequence, those to the load switch first: a reconnection does not wait for a display."""
-        return sorted(self.held.values(), key=lambda held: (not held.order.moves_supply, held.order.sequence))
+        return sorted(
+            self.pending.values(),
+            key=lambda pending: (not pending.order.moves_supply, pending.order.sequence),
+        )
 
     def ends_by(self, now: datetime) -> bool:
-        return any(held.order.expires_at <= now for held in self.held.values())
+        return any(pending.order.expires_at <= now for pending in self.pending.values())
 
     @property
     def newest_supply(self) -> int:
-        return max((held.order.sequence for held in self.held.values() if held.order.moves_supply), default=0)
+        return max(
+            (pending.order.sequence for pending in self.pending.values() if pending.order.moves_supply),
+            default=0,
+        )
 
 
 class OrderExecutor:
@@ -161,10 +167,10 @@ class OrderExecutor:
         self,
         broker: Broker,
         roster: Roster,
-        reach: MeterSessions,
+        sessions: MeterSessions,
         pulls: ProfilePuller,
-        memories: OrderHistories,
-        brake: DisconnectionLimiter,
+        histories: OrderHistories,
+        limiter: DisconnectionLimiter,
         key_maker: KeyGenerator,
         *,
         key: bytes,
@@ -176,22 +182,22 @@ class OrderExecutor:
         self._restored = restored
         self._broker = broker
         self._roster = roster
-        self._reach = reach
+        self._sessions = sessions
         self._pulls = pulls
-        self._memories = memories
-        self._brake = brake
+        self._histories = histories
+        self._limiter = limiter
         self._key_maker = key_maker
         self._key = key
         self._clock = clock
         self._metrics = metrics
         self._wall_s = wall_s
-        self._lanes: dict[bytes, _MeterQueue] = {}
+        self._queues: dict[bytes, _MeterQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
         self._freed = asyncio.Event()
         self._stopping = False
         # Jitter is not a secret.
-        self._chance = random.Random()  # noqa: S311
+        self._random = random.Random()  # noqa: S311
 
     # -- taking ---------------------------------------------------------------------------------------------
 
@@ -200,8 +206,8 @@ class OrderExecutor:
         if not self._key:
             log.warning("no key to verify orders with: none will be carried out")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat())
-            group.create_task(self._look())
+            group.create_task(self._renew_acknowledgements())
+            group.create_task(self._check_meters())
             group.create_task(self._follow())
 
     async def _follow(self) -> None:
@@ -226,7 +232,11 @@ class OrderExecutor:
                 await self._receive(delivery)
 
     def _in_hand(self) -> int:
-        return sum(held.delivery is not None for lane in self._lanes.values() for held in lane.held.values())
+        return sum(
+            pending.delivery is not None
+            for queue in self._queues.values()
+            for pending in queue.pending.values()
+        )
 
     async def stop(self) -> None:
         """Cancel running sessions and give all orders back to the broker, because another head end may reach the
@@ -236,68 +246,70 @@ class OrderExecutor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for lane in self._lanes.values():
-            for held in lane.held.values():
-                if held.delivery is not None:
-                    await _unless_away(held.delivery.nak())
+        for queue in self._queues.values():
+            for pending in queue.pending.values():
+                if pending.delivery is not None:
+                    await _unless_away(pending.delivery.nak())
 
-    async def _beat(self) -> None:
+    async def _renew_acknowledgements(self) -> None:
         """Renew the broker's acknowledgement wait for all orders in work."""
         while True:
             await asyncio.sleep(ORDER_ACK_S / 3)
-            for lane in list(self._lanes.values()):
-                for held in list(lane.held.values()):
-                    if held.delivery is not None:
-                        await _unless_away(held.delivery.in_progress())
+            for queue in list(self._queues.values()):
+                for pending in list(queue.pending.values()):
+                    if pending.delivery is not None:
+                        await _unless_away(pending.delivery.in_progress())
 
-    async def _look(self) -> None:
+    async def _check_meters(self) -> None:
         """Begin at once with a meter that has connected, and end expired orders in time."""
         while True:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_CHECK_S)
             now = self._clock.now()
-            for lane in list(self._lanes.values()):
-                if not lane.running and self._is_due(lane, now):
-                    self._start(lane)
+            for queue in list(self._queues.values()):
+                if not queue.running and self._is_due(queue, now):
+                    self._start(queue)
 
-    def _is_due(self, lane: _MeterQueue, now: datetime) -> bool:
-        if lane.ends_by(now) or (lane.absent and self._is_here(lane)):
+    def _is_due(self, queue: _MeterQueue, now: datetime) -> bool:
+        if queue.ends_by(now) or (queue.absent and self._is_here(queue)):
             return True
-        return any(self._is_released(lane, held) for held in lane.held.values())
+        return any(self._is_released(queue, pending) for pending in queue.pending.values())
 
     @property
     def cuts_held(self) -> int:
         """The number of disconnections that a ceiling holds here."""
-        return len(self._held())
+        return len(self._held_disconnections())
 
-    def what_is_held(self) -> releases.HeldSummary:
+    def held_summary(self) -> releases.HeldSummary:
         """A summary of the disconnections that a ceiling holds here."""
-        held = self._held()
+        pending = self._held_disconnections()
         return releases.HeldSummary(
-            cuts=len(held),
+            cuts=len(pending),
             areas=dict(
-                Counter(area_of(self._place(lane)) for lane, _ in held).most_common(
+                Counter(area_of(self._location(queue)) for queue, _ in pending).most_common(
                     releases.MAX_REPORTED_AREAS
                 )
             ),
-            kinds=dict(Counter(waiting.order.kind for _, waiting in held)),
-            oldest_at=min((waiting.held_at for _, waiting in held if waiting.held_at), default=None),
-            last_end_at=max((waiting.order.expires_at for _, waiting in held), default=None),
+            kinds=dict(Counter(waiting.order.kind for _, waiting in pending)),
+            oldest_at=min((waiting.held_at for _, waiting in pending if waiting.held_at), default=None),
+            last_end_at=max((waiting.order.expires_at for _, waiting in pending), default=None),
         )
 
-    def _held(self) -> list[tuple[_MeterQueue, _PendingOrder]]:
+    def _held_disconnections(self) -> list[tuple[_MeterQueue, _PendingOrder]]:
         return [
-            (lane, waiting)
-            for lane in self._lanes.values()
-            for waiting in lane.held.values()
+            (queue, waiting)
+            for queue in self._queues.values()
+            for waiting in queue.pending.values()
             if waiting.held_at is not None
         ]
 
-    def _is_released(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
-        return held.held_at is not None and self._brake.is_released(self._place(lane), held.held_at)
+    def _is_released(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
+        return pending.held_at is not None and self._limiter.is_released(
+            self._location(queue), pending.held_at
+        )
 
-    def _is_here(self, lane: _MeterQueue) -> bool:
-        meter = self._roster.meters.get(lane.title)
-        return meter is not None and self._reach.is_here(meter)
+    def _is_here(self, queue: _MeterQueue) -> bool:
+        meter = self._roster.meters.get(queue.title)
+        return meter is not None and self._sessions.is_here(meter)
 
     # -- judging --------------------------------------------------------------------------------------------
 
@@ -310,10 +322,10 @@ class OrderExecutor:
         except ForgedError as error:
             await self._refuse(delivery, "forged", str(error))
             return
-        memory = await self._memories.of(order.system_title.hex())
-        if (ended := memory.ended.get(order.sequence)) is not None:
+        history = await self._histories.of(order.system_title.hex())
+        if (ended := history.ended.get(order.sequence)) is not None:
             await self._repeat(delivery, order, ended)
-        elif order.sequence <= memory.floor:
+        elif order.sequence <= history.floor:
             await self._refuse(delivery, "replayed", f"order {order.sequence} of the meter is long past")
         else:
             self._admit(delivery, order)
@@ -350,21 +362,23 @@ class OrderExecutor:
         await delivery.ack()
 
     def _admit(self, delivery: Delivery[SignedOrder], order: Order) -> None:
-        lane = self._lanes.setdefault(order.system_title, _MeterQueue(order.system_title))
-        known = lane.held.get(order.sequence)
+        queue = self._queues.setdefault(order.system_title, _MeterQueue(order.system_title))
+        known = queue.pending.get(order.sequence)
         if known is not None:
             known.delivery, known.not_before_s = delivery, 0.0
         else:
-            lane.held[order.sequence] = _PendingOrder(order, delivery.shard, delivery, delivery.attempt - 1)
-        self._start(lane)
+            queue.pending[order.sequence] = _PendingOrder(
+                order, delivery.shard, delivery, delivery.attempt - 1
+            )
+        self._start(queue)
 
     # -- a lane ---------------------------------------------------------------------------------------------
 
-    def _start(self, lane: _MeterQueue) -> None:
-        if lane.running:
+    def _start(self, queue: _MeterQueue) -> None:
+        if queue.running:
             return
-        lane.running = True
-        task = asyncio.get_running_loop().create_task(self._work_off(lane))
+        queue.running = True
+        task = asyncio.get_running_loop().create_task(self._work_queue(queue))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -373,52 +387,56 @@ class OrderExecutor:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the orders of a meter failed", exc_info=error)
 
-    async def _work_off(self, lane: _MeterQueue) -> None:
+    async def _work_queue(self, queue: _MeterQueue) -> None:
         try:
             async with self._room:
-                failure = await self._attempt(lane)
+                failure = await self._attempt(queue)
                 if failure is not None:
-                    await self._all_again(lane, failure)
+                    await self._delay_all(queue, failure)
         except StreamError as error:
             # Orders in work are not acknowledged, so the broker delivers them again.
             log.warning("orders are left for redelivery", why=str(error))
-            lane.held.clear()
+            queue.pending.clear()
         except Exception:
-            lane.held.clear()
+            queue.pending.clear()
             raise
         finally:
-            lane.running = False
+            queue.running = False
             self._freed.set()
-            if not lane.held:
-                self._lanes.pop(lane.title, None)
-            elif not self._stopping and any(held.delivery is not None for held in lane.held.values()):
+            if not queue.pending:
+                self._queues.pop(queue.title, None)
+            elif not self._stopping and any(
+                pending.delivery is not None for pending in queue.pending.values()
+            ):
                 # An order arrived while the session was closing.
-                self._start(lane)
+                self._start(queue)
 
-    async def _attempt(self, lane: _MeterQueue) -> SessionFailedError | None:
+    async def _attempt(self, queue: _MeterQueue) -> SessionFailedError | None:
         """Carry out the queued orders in one session; return the failure that ended the session, or None."""
-        lane.absent = False
-        lane.trips, lane.attributed = RoundTrips(), 0
-        self._reach.wait_for(lane.title, waiting=False)
+        queue.absent = False
+        queue.round_trips_of_session, queue.attributed = RoundTrips(), 0
+        self._sessions.wait_for(queue.title, waiting=False)
         first: _PendingOrder | None = None
         try:
             async with asyncio.timeout(SESSION_S):
-                first = await self._next(lane)
+                first = await self._next(queue)
                 if first is None:
                     return None
                 meter = self._meter(first.order)
                 urgent = first.order.moves_supply
-                async with self._reach.session(meter, lane.trips, urgent=urgent, keep=True) as session:
+                async with self._sessions.session(
+                    meter, queue.round_trips_of_session, urgent=urgent, keep=True
+                ) as session:
                     current: _PendingOrder | None = first
                     while current is not None:
-                        await self._one(lane, current, meter, session)
-                        current = await self._next(lane)
+                        await self._execute(queue, current, meter, session)
+                        current = await self._next(queue)
         except TimeoutError:
             return SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
         except SessionFailedError as failure:
             if first is not None:
                 # Where no order was begun, these are the round trips of the association that failed.
-                lane.attribute(first)
+                queue.attribute(first)
             return failure
         return None
 
@@ -430,238 +448,244 @@ class OrderExecutor:
             )
         return meter
 
-    async def _next(self, lane: _MeterQueue) -> _PendingOrder | None:
+    async def _next(self, queue: _MeterQueue) -> _PendingOrder | None:
         """The next order that may be begun now; expired and superseded ones end here."""
         now_s = asyncio.get_running_loop().time()
-        for held in lane.in_order():
-            if held.not_before_s > now_s or await self._is_void(lane, held):
+        for pending in queue.in_order():
+            if pending.not_before_s > now_s or await self._is_void(queue, pending):
                 continue
-            if held.held_at is not None and held.delivery is None:
+            if pending.held_at is not None and pending.delivery is None:
                 continue
-            if await self._may_begin(lane, held):
-                return held
+            if await self._may_begin(queue, pending):
+                return pending
         return None
 
-    async def _is_void(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
-        order, now = held.order, self._clock.now()
+    async def _is_void(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
+        order, now = pending.order, self._clock.now()
         entry = self._roster.meters.get(order.system_title)
         if now >= order.expires_at:
-            await self._end(lane, held, CommandOutcome("expired", held.told or "it came too late"))
+            await self._end(queue, pending, CommandOutcome("expired", pending.reported or "it came too late"))
         elif self._restored is not None and order.issued_at < self._restored.at:
             # It may have been carried out since the copy, or its reason may be gone: a payment that is not known yet.
             await self._end(
-                lane,
-                held,
+                queue,
+                pending,
                 CommandOutcome("superseded", "the data were put back from a copy after it was given"),
             )
-        elif (memory := await self._memories.of(lane.title.hex())).has_lost(order):
+        elif (history := await self._histories.of(queue.title.hex())).has_lost(order):
             await self._end(
-                lane, held, CommandOutcome("superseded", "what head ends remembered of it cannot be read")
+                queue, pending, CommandOutcome("superseded", "what head ends remembered of it cannot be read")
             )
         elif (
             order.issued_at > now + MAX_CLOCK_SKEW or order.expires_at - order.issued_at > MAX_ORDER_VALIDITY
         ):
             await self._end(
-                lane, held, CommandOutcome("failed", "refused: its times are not those of an order")
+                queue, pending, CommandOutcome("failed", "refused: its times are not those of an order")
             )
         elif entry is not None and entry.entry.device_id != order.device_id:
             await self._end(
-                lane, held, CommandOutcome("failed", "refused: the meter has another device id by now")
+                queue, pending, CommandOutcome("failed", "refused: the meter has another device id by now")
             )
-        elif order.moves_supply and order.sequence < max(lane.newest_supply, memory.supply):
+        elif order.moves_supply and order.sequence < max(queue.newest_supply, history.supply):
             await self._end(
-                lane, held, CommandOutcome("superseded", "a newer order to the load switch is here")
+                queue, pending, CommandOutcome("superseded", "a newer order to the load switch is here")
             )
-        elif self._is_released(lane, held):
-            await self._end(lane, held, CommandOutcome("superseded", "released: it is to be decided anew"))
+        elif self._is_released(queue, pending):
+            await self._end(
+                queue, pending, CommandOutcome("superseded", "released: it is to be decided anew")
+            )
         else:
             return False
         return True
 
-    async def _may_begin(self, lane: _MeterQueue, held: _PendingOrder) -> bool:
+    async def _may_begin(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
         """Return whether the disconnection limits let an order through; one that they do not is given back to the
         broker.
         """
-        if held.counted or not counts_as_disconnection(held.order):
+        if pending.counted or not counts_as_disconnection(pending.order):
             return True
-        memory = await self._memories.of(lane.title.hex())
-        if (held_at := memory.held.get(held.order.sequence)) is not None:
-            await self._hold(held, held_at)
+        history = await self._histories.of(queue.title.hex())
+        if (held_at := history.held.get(pending.order.sequence)) is not None:
+            await self._hold(pending, held_at)
             return False
-        match verdict := await self._brake.take(self._place(lane)):
+        match verdict := await self._limiter.take(self._location(queue)):
             case Allowed():
-                held.counted = True
+                pending.counted = True
                 return True
             case Deferred():
                 speed = self._clock.speed
                 delay_s = verdict.wait.total_seconds() / speed if speed > 0 else 1.0
-                await self._again(
-                    held, "the cap on cuts in a minute is reached", delay_s + self._chance.random()
+                await self._delay(
+                    pending, "the cap on cuts in a minute is reached", delay_s + self._random.random()
                 )
                 self._metrics.cuts_held_back.inc()
                 return False
-            case Held() if len(memory.held) >= MAX_HELD_PER_METER:
+            case Held() if len(history.held) >= MAX_HELD_PER_METER:
                 # A meter's history is one value in the broker: without a bound, a flood of orders would make it too large to
                 # be written, and no order to the meter, not even a reconnection, could be carried out any more.
                 await self._end(
-                    lane,
-                    held,
+                    queue,
+                    pending,
                     CommandOutcome("failed", f"{HELD_BY_CEILING}, and {MAX_HELD_PER_METER} before it"),
                 )
                 return False
             case Held():
                 now = self._clock.now()
-                await self._memories.hold(lane.title.hex(), held.order.sequence, now)
-                log.warning("cut held", correlation=held.order.correlation, ceiling=verdict.ceiling)
-                await self._hold(held, now, verdict.ceiling)
+                await self._histories.hold(queue.title.hex(), pending.order.sequence, now)
+                log.warning("cut held", correlation=pending.order.correlation, ceiling=verdict.ceiling)
+                await self._hold(pending, now, verdict.ceiling)
                 return False
             case _:
                 assert_never(verdict)
 
-    def _place(self, lane: _MeterQueue) -> SupplyLocation:
-        meter = self._roster.meters.get(lane.title)
+    def _location(self, queue: _MeterQueue) -> SupplyLocation:
+        meter = self._roster.meters.get(queue.title)
         return (
             SupplyLocation() if meter is None else SupplyLocation(meter.entry.transformer, meter.entry.area)
         )
 
-    async def _hold(self, held: _PendingOrder, at: datetime, ceiling: str = "") -> None:
+    async def _hold(self, pending: _PendingOrder, at: datetime, ceiling: str = "") -> None:
         """Keep a disconnection that is above a ceiling until it expires or a newer order supersedes it."""
-        if held.held_at is None:
-            held.held_at = at
-            held.told = f"{HELD_BY_CEILING}: {ceiling}" if ceiling else HELD_BY_CEILING
-            await self._tell(held, "trying", held.told)
-        await self._give_back(held, self._until_end(held, HELD_REDELIVERY_S))
+        if pending.held_at is None:
+            pending.held_at = at
+            pending.reported = f"{HELD_BY_CEILING}: {ceiling}" if ceiling else HELD_BY_CEILING
+            await self._report(pending, "trying", pending.reported)
+        await self._give_back(pending, self._until_end(pending, HELD_REDELIVERY_S))
 
     # -- one order ------------------------------------------------------------------------------------------
 
-    async def _one(self, lane: _MeterQueue, held: _PendingOrder, meter: Meter, session: Session) -> None:
+    async def _execute(
+        self, queue: _MeterQueue, pending: _PendingOrder, meter: Meter, session: Session
+    ) -> None:
         """Carry out one order in the session and report how it ended."""
-        order = held.order
-        if order.moves_supply and not await self._memories.begin(lane.title.hex(), order):
+        order = pending.order
+        if order.moves_supply and not await self._histories.begin(queue.title.hex(), order):
             # Another head end has begun a newer one in the meantime, or the order history was lost.
             await self._end(
-                lane, held, CommandOutcome("superseded", "a newer order to the load switch was begun")
+                queue, pending, CommandOutcome("superseded", "a newer order to the load switch was begun")
             )
             return
-        held.attempts += 1
+        pending.attempts += 1
 
         async def acknowledged() -> None:
-            await self._tell(held, "acknowledged")
+            await self._report(pending, "acknowledged")
 
-        work = CommandContext(session, meter, order, self._clock, self._pulls, self._key_maker, acknowledged)
+        context = CommandContext(
+            session, meter, order, self._clock, self._pulls, self._key_maker, acknowledged
+        )
         try:
             try:
-                outcome = await commands.execute(work)
+                outcome = await commands.execute(context)
             finally:
-                lane.attribute(held)
+                queue.attribute(pending)
         except SessionFailedError as failure:
             if failure.kind not in _OF_ONE_ORDER:
                 raise
-            await self._failed(lane, held, failure)
+            await self._failed(queue, pending, failure)
             return
-        await self._end(lane, held, outcome)
+        await self._end(queue, pending, outcome)
 
-    async def _all_again(self, lane: _MeterQueue, failure: SessionFailedError) -> None:
+    async def _delay_all(self, queue: _MeterQueue, failure: SessionFailedError) -> None:
         """Handle a session that was lost or not opened: it is a failure of every waiting order."""
-        lane.absent = failure.kind is FailureKind.UNREACHABLE
-        if lane.absent:
-            self._reach.wait_for(lane.title, waiting=True)
-        for held in lane.in_order():
-            if held.held_at is None and (held.delivery is not None or failure.kind not in RETRIES):
-                await self._failed(lane, held, failure)
-                if lane.absent:
+        queue.absent = failure.kind is FailureKind.UNREACHABLE
+        if queue.absent:
+            self._sessions.wait_for(queue.title, waiting=True)
+        for pending in queue.in_order():
+            if pending.held_at is None and (pending.delivery is not None or failure.kind not in RETRIES):
+                await self._failed(queue, pending, failure)
+                if queue.absent:
                     # If the meter connects before the delay is over, its orders are begun at once.
-                    held.not_before_s = 0.0
+                    pending.not_before_s = 0.0
 
-    async def _failed(self, lane: _MeterQueue, held: _PendingOrder, failure: SessionFailedError) -> None:
+    async def _failed(self, queue: _MeterQueue, pending: _PendingOrder, failure: SessionFailedError) -> None:
         """Schedule another attempt, or end the order as failed."""
         retry = RETRIES.get(failure.kind)
-        times = held.failures[failure.kind] = held.failures.get(failure.kind, 0) + 1
+        times = pending.failures[failure.kind] = pending.failures.get(failure.kind, 0) + 1
         if retry is None or (retry.limit is not None and times >= retry.limit):
-            await self._end(lane, held, CommandOutcome("failed", str(failure)))
+            await self._end(queue, pending, CommandOutcome("failed", str(failure)))
             return
         # Half of the pause is random, so that orders that failed together are not tried again together.
         longest_s = min(retry.first_s * 2.0 ** min(times - 1, 16), retry.longest_s)
-        await self._again(held, str(failure), longest_s * (0.5 + 0.5 * self._chance.random()))
+        await self._delay(pending, str(failure), longest_s * (0.5 + 0.5 * self._random.random()))
 
-    async def _again(self, held: _PendingOrder, why: str, delay_s: float) -> None:
+    async def _delay(self, pending: _PendingOrder, why: str, delay_s: float) -> None:
         """Give an order back for `delay_s` seconds, but not beyond its end, so that its expiry is reported in time."""
-        speed, delay_s = self._clock.speed, self._until_end(held, delay_s)
-        attempts = max(held.attempts, held.delivery.attempt if held.delivery else 0)
-        log.info("order again", correlation=held.order.correlation, why=why, delay_s=round(delay_s, 2))
+        speed, delay_s = self._clock.speed, self._until_end(pending, delay_s)
+        attempts = max(pending.attempts, pending.delivery.attempt if pending.delivery else 0)
+        log.info("order again", correlation=pending.order.correlation, why=why, delay_s=round(delay_s, 2))
         # Report a cause once, then at attempts 1, 2, 4, 8 ...: a meter that is away for days must not flood the
         # stream.
-        if why != held.told or attempts & (attempts - 1) == 0:
+        if why != pending.reported or attempts & (attempts - 1) == 0:
             again_at = self._clock.now() + timedelta(seconds=delay_s * speed)
-            await self._tell(held, "trying", why, again_at=again_at)
-            held.told = why
-        held.not_before_s = asyncio.get_running_loop().time() + delay_s
-        await self._give_back(held, delay_s)
-        self._metrics.commands.labels(held.order.kind, "again").inc()
+            await self._report(pending, "trying", why, again_at=again_at)
+            pending.reported = why
+        pending.not_before_s = asyncio.get_running_loop().time() + delay_s
+        await self._give_back(pending, delay_s)
+        self._metrics.commands.labels(pending.order.kind, "again").inc()
 
-    def _until_end(self, held: _PendingOrder, delay_s: float) -> float:
+    def _until_end(self, pending: _PendingOrder, delay_s: float) -> float:
         """`delay_s`, limited to the order's end (seconds of real time)."""
         speed = self._clock.speed
         if speed <= 0:
             return delay_s
-        left_s = (held.order.expires_at - self._clock.now()).total_seconds() / speed
+        left_s = (pending.order.expires_at - self._clock.now()).total_seconds() / speed
         return min(delay_s, max(left_s, 0.0) + 0.05)
 
-    async def _give_back(self, held: _PendingOrder, delay_s: float) -> None:
-        if held.delivery is not None:
-            await held.delivery.nak(delay_s)
-            held.delivery = None
+    async def _give_back(self, pending: _PendingOrder, delay_s: float) -> None:
+        if pending.delivery is not None:
+            await pending.delivery.nak(delay_s)
+            pending.delivery = None
             self._freed.set()
 
-    async def _end(self, lane: _MeterQueue, held: _PendingOrder, outcome: CommandOutcome) -> None:
+    async def _end(self, queue: _MeterQueue, pending: _PendingOrder, outcome: CommandOutcome) -> None:
         """Store the outcome, report it, acknowledge the order. The order of these steps matters: whatever dies in
         between, the outcome is reported again and the order not carried out twice.
         """
         evidence = dict(outcome.evidence)
-        if held.round_trips:
-            evidence["round_trips"] = held.round_trips
-            self._metrics.command_round_trips.labels(held.order.kind).observe(held.round_trips)
-        progress = self._progress(held, outcome.state, outcome.detail, evidence=evidence)
-        stands = await self._memories.end(lane.title.hex(), progress)
-        await self._broker.publish_progress(stands, held.shard)
-        del lane.held[held.order.sequence]
-        if held.delivery is not None:
-            await held.delivery.ack()
-        self._metrics.commands.labels(held.order.kind, stands.state).inc()
+        if pending.round_trips:
+            evidence["round_trips"] = pending.round_trips
+            self._metrics.command_round_trips.labels(pending.order.kind).observe(pending.round_trips)
+        progress = self._progress(pending, outcome.state, outcome.detail, evidence=evidence)
+        stored = await self._histories.end(queue.title.hex(), progress)
+        await self._broker.publish_progress(stored, pending.shard)
+        del queue.pending[pending.order.sequence]
+        if pending.delivery is not None:
+            await pending.delivery.ack()
+        self._metrics.commands.labels(pending.order.kind, stored.state).inc()
         log.info(
             "order ended",
-            correlation=held.order.correlation,
-            kind=held.order.kind,
-            state=stands.state,
-            detail=stands.detail,
-            attempts=stands.attempts,
+            correlation=pending.order.correlation,
+            kind=pending.order.kind,
+            state=stored.state,
+            detail=stored.detail,
+            attempts=stored.attempts,
         )
 
-    async def _tell(
-        self, held: _PendingOrder, state: ProgressState, detail: str = "", again_at: datetime | None = None
+    async def _report(
+        self, pending: _PendingOrder, state: ProgressState, detail: str = "", again_at: datetime | None = None
     ) -> None:
-        await self._broker.publish_progress(self._progress(held, state, detail, again_at), held.shard)
+        await self._broker.publish_progress(self._progress(pending, state, detail, again_at), pending.shard)
 
     def _progress(
         self,
-        held: _PendingOrder,
+        pending: _PendingOrder,
         state: ProgressState,
         detail: str = "",
         again_at: datetime | None = None,
         evidence: dict[str, Any] | None = None,
     ) -> Progress:
         return Progress(
-            command_id=held.order.command_id,
-            device_id=held.order.device_id,
-            sequence=held.order.sequence,
+            command_id=pending.order.command_id,
+            device_id=pending.order.device_id,
+            sequence=pending.order.sequence,
             state=state,
             at=self._clock.now(),
             wall_ms=int(self._wall_s() * 1000),
             detail=detail,
-            attempts=max(held.attempts, held.delivery.attempt if held.delivery else 0),
+            attempts=max(pending.attempts, pending.delivery.attempt if pending.delivery else 0),
             again_at=again_at,
             evidence=evidence or {},
-            correlation=held.order.correlation,
+            correlation=pending.order.correlation,
         )
 
 

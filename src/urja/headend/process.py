@@ -70,25 +70,25 @@ class HeadEnd:
         key_maker = KeyGenerator(keys, seal)
         self.types = KnownTypes(secrets.orders_key)
         self.roster = Roster(keys, key_maker, self.types, secrets.orders_key)
-        self.aside = QuarantineQueue(broker, self.metrics)
-        self.gate = WrapperPort(self.metrics, settings.headend, self.roster.push_saps)
+        self.quarantine = QuarantineQueue(broker, self.metrics)
+        self.wrapper_port = WrapperPort(self.metrics, settings.headend, self.roster.push_saps)
         self.intake = Intake(
             broker,
             self.roster,
-            self.aside,
+            self.quarantine,
             clock,
             self.metrics,
-            hold=self.gate.hold,
+            hold=self.wrapper_port.hold,
             trace=settings.log.level == "debug",
         )
         state = SealedState(broker, seal)
         self.losses = StateLosses(state, clock)
-        self.reach = MeterSessions(
-            broker, self.gate, self.metrics, settings.headend, seal, self.losses, secrets.restored
+        self.sessions = MeterSessions(
+            broker, self.wrapper_port, self.metrics, settings.headend, seal, self.losses, secrets.restored
         )
-        self.pulls = ProfilePuller(broker, self.aside, clock, self.metrics)
-        self.plans = ReadExecutor(
-            broker, self.roster, self.reach, self.pulls, clock=clock, metrics=self.metrics
+        self.pulls = ProfilePuller(broker, self.quarantine, clock, self.metrics)
+        self.reads = ReadExecutor(
+            broker, self.roster, self.sessions, self.pulls, clock=clock, metrics=self.metrics
         )
         brake = DisconnectionLimiter(
             state, clock, settings.headend, partial(self.losses.note, "brake"), secrets.restored
@@ -96,7 +96,7 @@ class HeadEnd:
         self.orders = OrderExecutor(
             broker,
             self.roster,
-            self.reach,
+            self.sessions,
             self.pulls,
             OrderHistories(state, clock, partial(self.losses.note, "orders")),
             brake,
@@ -109,7 +109,7 @@ class HeadEnd:
         self.releases = ReleaseProcessor(
             broker,
             brake,
-            self.orders.what_is_held,
+            self.orders.held_summary,
             Path(secrets.approvers_file) if secrets.approvers_file else None,
             settings=settings.headend,
             clock=clock,
@@ -161,36 +161,37 @@ class HeadEnd:
 
     async def _start(self) -> None:
         await restore_windows(self.broker, self.roster, self._seal)
-        await self.losses.look()
-        self._keep(self._follow_types, "follow types")
-        self._keep(self._follow_meters, "follow meters")
-        self._keep(self.aside.run, "set aside")
-        self._keep(
+        await self.losses.refresh()
+        self._start_task(self._follow_types, "follow types")
+        self._start_task(self._follow_meters, "follow meters")
+        self._start_task(self.quarantine.run, "quarantine")
+        self._start_task(
             lambda: store_windows_periodically(self.broker, self.roster, self.intake, self._seal),
-            "keep windows",
+            "store windows",
         )
-        self._keep(self._sweep, "sweep")
-        self._keep(self.losses.run, "look for losses")
+        self._start_task(self._sweep, "sweep")
+        self._start_task(self.losses.run, "read losses")
         # A port that opens before the meters are known would quarantine authentic pushes.
         await self.synced.wait()
         await self.broker.serve_replays(self._replay)
         listen = self.settings.headend
-        await self.gate.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
-        self._keep(self.plans.run, "take requests")
-        self._keep(self.orders.run, "take orders")
-        self._keep(self.releases.run, "look for releases")
+        await self.wrapper_port.listen(self.intake, listen.hosts, listen.port, udp=listen.udp)
+        self._start_task(self.reads.run, "take requests")
+        self._start_task(self.orders.run, "take orders")
+        self._start_task(self.releases.run, "process releases")
         name = self.settings.headend.name
-        self._keep(
-            lambda: projection_contents.report_contents_periodically(self.broker, name), "tell the projection"
+        self._start_task(
+            lambda: projection_contents.report_contents_periodically(self.broker, name),
+            "report the projection",
         )
-        self._keep(self.reach.greeter.run, "ask strangers")
-        log.info("listening", hosts=listen.hosts, port=self.gate.port, meters=len(self.roster.meters))
+        self._start_task(self.sessions.identifier.run, "identify connections")
+        log.info("listening", hosts=listen.hosts, port=self.wrapper_port.port, meters=len(self.roster.meters))
 
     async def _stop(self) -> None:
         await self.orders.stop()
-        await self.plans.stop()
-        await self.reach.close()
-        await self.gate.close()
+        await self.reads.stop()
+        await self.sessions.close()
+        await self.wrapper_port.close()
         await self.intake.stop()
         for task in self._tasks:
             task.cancel()
@@ -198,10 +199,10 @@ class HeadEnd:
         await store_windows(self.broker, self.roster, self.intake, self._seal)
         await self.broker.close()
 
-    def _keep(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(self._for_ever(run, name), name=name))
+    def _start_task(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._run_restarting(run, name), name=name))
 
-    async def _for_ever(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    async def _run_restarting(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run a task that should run as long as the process. After an exception it resumes, each time after a longer
         pause.
 
@@ -254,7 +255,7 @@ class HeadEnd:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
-            self.gate.sweep()
+            self.wrapper_port.sweep()
             self.metrics.without_window.set(self.roster.without_windows)
 
     async def _replay(self, item: Quarantined) -> bytes:
@@ -269,7 +270,7 @@ class HeadEnd:
             waiting.append("the loaded meter types")
         if not self.synced.is_set():
             waiting.append("the registry's projection of meters")
-        if self.gate.port == 0:
+        if self.wrapper_port.port == 0:
             waiting.append("the wrapper port")
         waiting += [f"the task {name!r}, which met an exception" for name in sorted(self.down)]
         return waiting
@@ -294,17 +295,17 @@ class HeadEnd:
         """The head end's status for `urja status`, as JSON-ready values."""
         return {
             "attention": self.attention(),
-            "port": self.gate.port,
+            "port": self.wrapper_port.port,
             "meters": len(self.roster.meters),
-            "connections": self.gate.open_connections,
-            "room": self.gate.room,
-            "known": len(self.gate.by_slot),
+            "connections": self.wrapper_port.open_connections,
+            "room": self.wrapper_port.room,
+            "known": len(self.wrapper_port.by_slot),
             "unreadable_types": dict(itertools.islice(self.types.unreadable.items(), 10)),
             "without_window": self.roster.without_windows,
             "losses": msgspec.to_builtins(self.losses.found),
             "unreadable": dict(itertools.islice(self.roster.unreadable.items(), 10)),
-            "claimed": self.reach.greeter.claims,
-            "lines": self.reach.links.status(),
+            "claimed": self.sessions.identifier.claims,
+            "lines": self.sessions.links.status(),
             "held_back": self.intake.held,
             "cuts_held": self.orders.cuts_held,
             "approvers": len({approver.person for approver in self.releases.approvers}),

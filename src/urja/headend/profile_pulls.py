@@ -56,9 +56,9 @@ class PulledProfile:
 class ProfilePuller:
     """Reads profiles in open sessions and publishes their rows."""
 
-    def __init__(self, broker: Broker, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, broker: Broker, quarantine: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
         self._broker = broker
-        self._aside = aside
+        self._queue = quarantine
         self._clock = clock
         self._metrics = metrics
         self._shapes: dict[tuple[bytes, str], ProfileShape] = {}
@@ -127,27 +127,27 @@ class ProfilePuller:
             records = register_records(stamped, shape, device_type, profile, register)
         wrong = implausible_rows(records, shape, known.columns)
         for at in np.flatnonzero(wrong).tolist():
-            self._set_aside(meter, profile, stamped.rows[at], records[at], correlation)
+            self._quarantine(meter, profile, stamped.rows[at], records[at], correlation)
         if wrong.any():
             await self._request_inspection(meter, correlation)
         return PulledProfile(kind, records[~wrong], buffers)
 
     async def _request_inspection(self, meter: Meter, correlation: int) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)
-        if meter.to_be_asked(now_ms // 1000):
+        if meter.inspection_due(now_ms // 1000):
             events = record_conversion.head_end_events(
                 [(meter.entry.device_id, OwnEvent.PUSH_IMPLAUSIBLE)], now_ms // 1000
             )
             set_provenance(events, Source.PULL, correlation, now_ms)
             await self._broker.publish_batch(Kind.EVENT, meter.entry.shard, events, correlation)
 
-    def _set_aside(
+    def _quarantine(
         self, meter: Meter, profile: str, row: Sequence[Data], record: np.void, correlation: int
     ) -> None:
         """Quarantine an implausible row as the meter sent it (A-XDR, without a frame); it is no reading."""
         title = meter.entry.system_title.hex()
         told = ", ".join(f"{name} {record[name]}" for pair in ENERGY_PAIRS for name in pair)
-        self._aside.put(
+        self._queue.put(
             Quarantined(
                 standing="proven",
                 source=NOWHERE,

@@ -68,45 +68,45 @@ class PushRecords:
         self._rejections = rejections
 
     def place(
-        self, gathered: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]
+        self, received: ReceivedBatch, batch: PushBatch, undo: dict[int, EswUndo]
     ) -> tuple[list[Outgoing], list[tuple[int, int]]]:
         """Messages with the records of the decoded pushes, by kind and shard; and push and slot of alerts that
         changed nothing.
         """
-        silent: list[tuple[int, int]] = []
-        placed = [self._records(group, batch, gathered, undo, silent) for group in batch.groups]
-        return self._stamped(gathered, placed, Source.PUSH), silent
+        unchanged: list[tuple[int, int]] = []
+        placed = [self._records(group, batch, received, undo, unchanged) for group in batch.groups]
+        return self._stamped(received, placed, Source.PUSH), unchanged
 
-    def unconfirmed(self, gathered: ReceivedBatch, batch: PushBatch) -> list[Outgoing]:
+    def unauthenticated(self, received: ReceivedBatch, batch: PushBatch) -> list[Outgoing]:
         """Messages with the records of pushes without a tag; such pushes are never in flight."""
-        gathered.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
+        received.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
         placed = [unauthenticated_pushes.records_of(group, self._roster) for group in batch.unauthenticated]
         none = np.zeros(0, np.int64)
-        messages = self._stamped(gathered, placed, Source.PUSH_UNAUTHENTICATED)
+        messages = self._stamped(received, placed, Source.PUSH_UNAUTHENTICATED)
         return [replace(message, pushes=none, slots=none) for message in messages]
 
-    def _stamped(self, gathered: ReceivedBatch, placed: list[Placed], source: Source) -> list[Outgoing]:
+    def _stamped(self, received: ReceivedBatch, placed: list[Placed], source: Source) -> list[Outgoing]:
         parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
         for kind, index, refs, records in placed:
             if len(records):
                 records["device_id"] = self._roster.device_ids[refs]
                 record_conversion.set_provenance(
-                    records, source, gathered.correlations(index), gathered.received_at_ms
+                    records, source, received.correlations(index), received.received_at_ms
                 )
                 parts.setdefault(kind, []).append((index, refs, records))
         return [message for kind, pieces in parts.items() for message in self.messages(kind, pieces)]
 
-    def for_people(self, gathered: ReceivedBatch) -> list[Outgoing]:
+    def inspection_requests(self, received: ReceivedBatch) -> list[Outgoing]:
         """Events that report meters whose authentic pushes could not be taken, so that an operator inspects them."""
-        at_s = int(gathered.began_at.timestamp())
+        at_s = int(received.began_at.timestamp())
         records = record_conversion.head_end_events(
-            [(meter.entry.device_id, code) for meter, code, _ in gathered.misfits], at_s
+            [(meter.entry.device_id, code) for meter, code, _ in received.misfits], at_s
         )
-        index = np.array([push for _, _, push in gathered.misfits], np.int64)
+        index = np.array([push for _, _, push in received.misfits], np.int64)
         record_conversion.set_provenance(
-            records, Source.PUSH, gathered.correlations(index), gathered.received_at_ms
+            records, Source.PUSH, received.correlations(index), received.received_at_ms
         )
-        shards = np.array([meter.entry.shard for meter, _, _ in gathered.misfits])
+        shards = np.array([meter.entry.shard for meter, _, _ in received.misfits])
         none = np.zeros(0, np.int64)
         return [
             Outgoing(Kind.EVENT, shard, records[shards == shard], none, none)
@@ -117,16 +117,20 @@ class PushRecords:
         self,
         group: PushGroup,
         batch: PushBatch,
-        gathered: ReceivedBatch,
+        received: ReceivedBatch,
         undo: dict[int, EswUndo],
-        silent: list[tuple[int, int]],
+        unchanged: list[tuple[int, int]],
     ) -> Placed:
         clock, keep = group.decoded.column("clock")
         for row in np.flatnonzero(~keep).tolist():
-            self._rejections.let_go(gathered, batch, group, row, "layout", "the clock has no valid time")
+            self._rejections.quarantine_decoded(
+                received, batch, group, row, "layout", "the clock has no valid time"
+            )
         if wrong := record_conversion.find_implausible(group.decoded):
             for row in np.flatnonzero(wrong.rows & keep).tolist():
-                self._rejections.let_go(gathered, batch, group, row, "implausible", wrong.says(row))
+                self._rejections.quarantine_decoded(
+                    received, batch, group, row, "implausible", wrong.describe(row)
+                )
             keep = keep & ~wrong.rows
         compiled = self._roster.by_slot[int(group.refs[0])].compiled
         # In the usual case nothing is left out, and nothing is copied.
@@ -142,7 +146,7 @@ class PushRecords:
             case "alert":
                 rows = np.flatnonzero(keep)
                 rows = rows[np.argsort(clock[rows], kind="stable")]
-                return self._alerts(group, rows, undo, silent, compiled.device_type)
+                return self._alerts(group, rows, undo, unchanged, compiled.device_type)
             case unknown:
                 raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")
 
@@ -151,7 +155,7 @@ class PushRecords:
         group: PushGroup,
         rows: np.ndarray,
         undo: dict[int, EswUndo],
-        silent: list[tuple[int, int]],
+        unchanged: list[tuple[int, int]],
         device_type: DeviceType,
     ) -> Placed:
         clock, _ = group.decoded.column("clock")
@@ -170,7 +174,7 @@ class PushRecords:
                 undo[push] = EswUndo(meter, meter.esw, meter.esw_at)
                 meter.esw, meter.esw_at = word, at
             if not found:
-                silent.append((push, slot))
+                unchanged.append((push, slot))
             for fact in found:
                 facts.append((meter.entry.device_id, at, fact, int(status[row])))
                 index.append(push)

@@ -70,7 +70,7 @@ class _SubjectQueues:
 class _Share:
     """The number of frames in quarantine under one subject, as far as known."""
 
-    kept: int
+    stored: int
     known_until_s: float
     full_until_s: float = 0.0
 
@@ -81,8 +81,8 @@ class QuarantineQueue:
     def __init__(self, broker: Broker, metrics: Metrics) -> None:
         self._broker = broker
         self._metrics = metrics
-        self._of_known, self._of_strangers = _SubjectQueues(), _SubjectQueues()
-        self._there_is = asyncio.Event()
+        self._of_known, self._of_unknown = _SubjectQueues(), _SubjectQueues()
+        self._not_empty = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._shares: OrderedDict[str, _Share] = OrderedDict()
@@ -94,11 +94,11 @@ class QuarantineQueue:
         if share is not None and share.full_until_s > time.monotonic():
             self._overflows(item)
             return
-        lane = self._of_strangers if item.standing == "unknown" else self._of_known
-        self._overflows(item, lane.put(item))
-        if lane:
+        queues = self._of_unknown if item.standing == "unknown" else self._of_known
+        self._overflows(item, queues.put(item))
+        if queues:
             self._idle.clear()
-            self._there_is.set()
+            self._not_empty.set()
 
     def _overflows(self, item: Quarantined, count: int = 1) -> None:
         self._metrics.quarantine_overflow.labels(item.standing).inc(count)
@@ -106,12 +106,12 @@ class QuarantineQueue:
     async def run(self) -> None:
         """Carry frames to the broker for as long as the process runs; while it is not available they wait here."""
         while True:
-            await self._there_is.wait()
-            if not (lane := self._of_known or self._of_strangers):
-                self._there_is.clear()
+            await self._not_empty.wait()
+            if not (queues := self._of_known or self._of_unknown):
+                self._not_empty.clear()
                 self._idle.set()
                 continue
-            if await self._carry(lane.take()) and not self._of_known:
+            if await self._carry(queues.take()) and not self._of_known:
                 # Its source has its newest frames stored; a flood from it must not keep the broker's disk busy.
                 await asyncio.sleep(_PACE_S)
 
@@ -124,7 +124,7 @@ class QuarantineQueue:
         while True:
             try:
                 share = await self._share(item)
-                kept = await self._broker.quarantine(item)
+                stored = await self._broker.quarantine(item)
                 break
             except BrokerUnavailableError:
                 await self._broker.wait_connected()
@@ -133,14 +133,14 @@ class QuarantineQueue:
                 log.error("the broker refuses a frame for quarantine", source=item.source, why=str(error))  # noqa: TRY400 - an expected cause
                 self._overflows(item)
                 return False
-        if not kept:
+        if not stored:
             share.full_until_s = time.monotonic() + _FULL_FOR_S
             self._overflows(item)
             return False
-        if share.kept >= PER_SOURCE:
+        if share.stored >= PER_SOURCE:
             self._overflows(item)
             return True
-        share.kept += 1
+        share.stored += 1
         log.info(
             "quarantined",
             correlation=item.correlation,
@@ -156,8 +156,8 @@ class QuarantineQueue:
         now_s = time.monotonic()
         share = self._shares.get(item.subject)
         if share is None or share.known_until_s < now_s:
-            kept = await self._broker.quarantined_of(item)
-            share = self._shares[item.subject] = _Share(kept, now_s + _SHARE_FOR_S)
+            stored = await self._broker.quarantined_of(item)
+            share = self._shares[item.subject] = _Share(stored, now_s + _SHARE_FOR_S)
             self._shares.move_to_end(item.subject)
             if len(self._shares) > _SHARES:
                 self._shares.popitem(last=False)

@@ -38,7 +38,7 @@ class ReadExecutor:
         self,
         broker: Broker,
         roster: Roster,
-        reach: MeterSessions,
+        sessions: MeterSessions,
         pulls: ProfilePuller,
         *,
         clock: Clock,
@@ -46,7 +46,7 @@ class ReadExecutor:
     ) -> None:
         self._broker = broker
         self._roster = roster
-        self._reach = reach
+        self._sessions = sessions
         self._pulls = pulls
         self._clock = clock
         self._metrics = metrics
@@ -97,27 +97,27 @@ class ReadExecutor:
     async def _carry_out(self, delivery: Delivery[ReadRequest]) -> None:
         request = delivery.body
         if self._clock.now() > request.not_after_at:
-            await self._settle(delivery, ok=False, error="expired before the meter could be read")
+            await self._end(delivery, ok=False, error="expired before the meter could be read")
             return
         try:
             async with asyncio.timeout(SESSION_S):
                 rows = await self._read(request)
         except TimeoutError:
-            await self._again(
+            await self._delay(
                 delivery, SessionFailedError(FailureKind.TIMEOUT, f"no end within {SESSION_S:g} s")
             )
         except SessionFailedError as failure:
             if failure.transient:
-                await self._again(delivery, failure)
+                await self._delay(delivery, failure)
             else:
-                await self._settle(delivery, ok=False, error=str(failure))
+                await self._end(delivery, ok=False, error=str(failure))
         except StreamError as error:
             log.warning("read not published", correlation=request.correlation, why=str(error))
-            await self._again(delivery, SessionFailedError(FailureKind.CUT, "the broker is not available"))
+            await self._delay(delivery, SessionFailedError(FailureKind.CUT, "the broker is not available"))
         else:
-            await self._settle(delivery, ok=True, rows=rows)
+            await self._end(delivery, ok=True, rows=rows)
 
-    async def _settle(
+    async def _end(
         self, delivery: Delivery[ReadRequest], *, ok: bool, error: str | None = None, rows: int = 0
     ) -> None:
         request = delivery.body
@@ -141,7 +141,7 @@ class ReadExecutor:
             rows=rows,
         )
 
-    async def _again(self, delivery: Delivery[ReadRequest], failure: SessionFailedError) -> None:
+    async def _delay(self, delivery: Delivery[ReadRequest], failure: SessionFailedError) -> None:
         delay_s = min(2.0 ** min(delivery.attempt, 10), _LONGEST_DELAY_S)
         self._metrics.reads.labels(delivery.body.profile, "again").inc()
         log.info(
@@ -156,6 +156,6 @@ class ReadExecutor:
                 FailureKind.UNREACHABLE, "the meter is not (yet) in the registry's projection"
             )
         window = (request.from_at, request.to_at)
-        async with self._reach.session(meter) as session:
+        async with self._sessions.session(meter) as session:
             pulled = await self._pulls.pull(session, meter, request.profile, window, request.correlation)
         return await self._pulls.publish(pulled, meter, request.correlation)

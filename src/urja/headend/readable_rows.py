@@ -22,7 +22,7 @@ class Buffer:
     rows: Sequence[Sequence[Data]]
 
 
-def shown(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
+def readable_rows(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
     """The newest rows of a profile in readable form, at most `most`, with the number of all rows.
 
     The meter's own scaler and unit are used; companion data fills in where the meter gives none.

@@ -70,7 +70,7 @@ class ReceivedBatch:
         place = index if self.which is None else int(self.which[index])
         return self.base | (self.offset + place & CORRELATION_RANDOM_MASK)
 
-    def those(self, which: list[int]) -> "ReceivedBatch":
+    def subset(self, which: list[int]) -> "ReceivedBatch":
         """A batch of some of these pushes, with counts of its own."""
         return replace(
             self,

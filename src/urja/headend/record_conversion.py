@@ -98,7 +98,7 @@ class Implausible:
     pairs: tuple[tuple[str, str], ...]
     decoded: Decoded
 
-    def says(self, row: int) -> str:
+    def describe(self, row: int) -> str:
         """The contradiction in the push at `row`, in words."""
         for active, apparent in self.pairs:
             (wh, _), (vah, _) = self.decoded.column(active), self.decoded.column(apparent)

@@ -41,21 +41,21 @@ def title_of(frame: bytes) -> bytes:
 class Rejections:
     """Handles pushes that the decoder has rejected, and decoded ones that are implausible."""
 
-    def __init__(self, roster: Roster, aside: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, roster: Roster, quarantine: QuarantineQueue, clock: Clock, metrics: Metrics) -> None:
         self._roster = roster
-        self._aside = aside
+        self._queue = quarantine
         self._clock = clock
         self._metrics = metrics
 
-    def judge(self, gathered: ReceivedBatch, rejected: list[Rejected]) -> None:
+    def judge(self, received: ReceivedBatch, rejected: list[Rejected]) -> None:
         """Count or quarantine each rejected push of a batch."""
         for item in rejected:
             if item.reason in IGNORED:
-                gathered.duplicates += 1
+                received.duplicates += 1
                 self._metrics.duplicates.inc()
                 continue
             reason, detail = _REASONS[item.reason], str(item.error)
-            title = title_of(gathered.frames[item.index])
+            title = title_of(received.frames[item.index])
             if item.reason is Reason.UNKNOWN_METER and title in self._roster.unusable:
                 reason, detail = "unusable-meter", self._roster.unusable[title]
             meter = self._roster.meters.get(title)
@@ -64,15 +64,15 @@ class Rejections:
             # A push that is authentic but has no known layout was made by the meter itself: the tag proves it.
             proven = item.reason is Reason.UNDECODABLE
             if proven:
-                self._note_misfit(gathered, meter, item.index, reason)
-            self._set_aside(gathered, item.index, reason, detail, title, proven=proven)
+                self._note_misfit(received, meter, item.index, reason)
+            self._quarantine(received, item.index, reason, detail, title, proven=proven)
 
-    def set_garbage_aside(self, data: bytes, why: str, origin: Origin) -> None:
+    def quarantine_garbage(self, data: bytes, why: str, origin: Origin) -> None:
         """Quarantine bytes that are not a push."""
         now_ms = int(self._clock.now().timestamp() * 1000)
         # Bytes over a known meter's connection are evidence about that meter.
         title = self._roster.by_slot[origin.slot].entry.system_title if origin.slot >= 0 else b""
-        self._aside.put(
+        self._queue.put(
             Quarantined(
                 standing=self._standing(title),
                 source=origin.network,
@@ -86,9 +86,9 @@ class Rejections:
             )
         )
 
-    def let_go(
+    def quarantine_decoded(
         self,
-        gathered: ReceivedBatch,
+        received: ReceivedBatch,
         batch: PushBatch,
         group: PushGroup,
         row: int,
@@ -98,20 +98,20 @@ class Rejections:
         """Roll back an authentic push that is wrong as decoded and quarantine it; it may come again, or be replayed."""
         index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
         batch.rollback([index])
-        self._note_misfit(gathered, meter, index, reason)
-        self._set_aside(gathered, index, reason, detail, meter.entry.system_title, proven=True)
+        self._note_misfit(received, meter, index, reason)
+        self._quarantine(received, index, reason, detail, meter.entry.system_title, proven=True)
 
     def _note_misfit(
-        self, gathered: ReceivedBatch, meter: Meter | None, index: int, reason: stream_quarantine.Reason
+        self, received: ReceivedBatch, meter: Meter | None, index: int, reason: stream_quarantine.Reason
     ) -> None:
-        if meter is None or gathered.replayed or not meter.to_be_asked(int(gathered.began_at.timestamp())):
+        if meter is None or received.replayed or not meter.inspection_due(int(received.began_at.timestamp())):
             return
         code = OwnEvent.PUSH_IMPLAUSIBLE if reason == "implausible" else OwnEvent.PUSH_MISFIT
-        gathered.misfits.append((meter, code, index))
+        received.misfits.append((meter, code, index))
 
-    def _set_aside(
+    def _quarantine(
         self,
-        gathered: ReceivedBatch,
+        received: ReceivedBatch,
         index: int,
         reason: stream_quarantine.Reason,
         detail: str,
@@ -119,11 +119,11 @@ class Rejections:
         *,
         proven: bool = False,
     ) -> None:
-        if gathered.replayed:
-            gathered.fault = (reason, detail)
+        if received.replayed:
+            received.fault = (reason, detail)
             return
-        origin = gathered.origins[index]
-        self._aside.put(
+        origin = received.origins[index]
+        self._queue.put(
             Quarantined(
                 standing="proven" if proven else self._standing(title),
                 source=origin.network,
@@ -131,9 +131,9 @@ class Rejections:
                 reason=reason,
                 detail=detail,
                 peer=origin.describe(),
-                received_at_ms=gathered.received_at_ms,
-                frame=gathered.frames[index],
-                correlation=gathered.correlation(index),
+                received_at_ms=received.received_at_ms,
+                frame=received.frames[index],
+                correlation=received.correlation(index),
             )
         )
 

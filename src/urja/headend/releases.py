@@ -147,8 +147,8 @@ class ReleaseProcessor:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._told: HeldDisconnections | None = None
-        self._told_s = 0.0
+        self._reported: HeldDisconnections | None = None
+        self._reported_s = 0.0
         self.trouble = ""
         """Why releases cannot be processed; empty where they can."""
         self.approvers: list[Approver] = []
@@ -158,7 +158,7 @@ class ReleaseProcessor:
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             try:
-                await self.look()
+                await self.process()
             except (StreamError, ApproversError) as error:
                 self._warn(str(error))
             else:
@@ -169,7 +169,7 @@ class ReleaseProcessor:
             log.warning("releases of held disconnections cannot be processed", why=trouble)
         self.trouble = trouble
 
-    async def look(self) -> None:
+    async def process(self) -> None:
         """Decide on requested releases and report the present state. Raises StreamError, ApproversError."""
         # Read each time, so that an approver who is installed or removed on the host counts at once.
         if self._file is not None:
@@ -179,7 +179,7 @@ class ReleaseProcessor:
         state = await self._brake.refresh()
         for asked in await self._broker.requested_releases():
             state = await self._settle(asked, state)
-        await self._tell(state)
+        await self._report(state)
 
     async def _settle(self, asked: ReleaseRequest, state: DisconnectionCounts) -> DisconnectionCounts:
         known = state.outcome_of(asked.release.id)
@@ -230,7 +230,7 @@ class ReleaseProcessor:
             )
         return state
 
-    async def _tell(self, state: DisconnectionCounts) -> None:
+    async def _report(self, state: DisconnectionCounts) -> None:
         held, now_s = self._held(), asyncio.get_running_loop().time()
         told = HeldDisconnections(
             headend=self._settings.name,
@@ -252,12 +252,12 @@ class ReleaseProcessor:
             outcomes=state.outcomes,
         )
         self._metrics.cuts_held.set(told.cuts)
-        before = self._told
+        before = self._reported
         unchanged = before is not None and msgspec.structs.replace(told, at=before.at) == before
-        if unchanged and now_s - self._told_s < REPORT_EVERY_S:
+        if unchanged and now_s - self._reported_s < REPORT_EVERY_S:
             return
         await self._broker.report_held(told)
-        self._told, self._told_s = told, now_s
+        self._reported, self._reported_s = told, now_s
 
 
 def _accepted(

@@ -18,7 +18,7 @@ from urja.cosem.security import KekStore
 
 log = structlog.get_logger()
 
-_LOOK_AGAIN_S: Final = 0.5
+_CHECK_AGAIN_S: Final = 0.5
 
 
 class _Keys(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class ReloadingKeyStore:
         self._store = first
         self._file = file
         self._seen = 0
-        self._looked_s = float("-inf")
+        self._checked_s = float("-inf")
 
     def wrap(self, key: bytes) -> bytes:
         return self._current().wrap(key)
@@ -45,11 +45,11 @@ class ReloadingKeyStore:
             return self._current().unwrap(wrapped)
         except KeyNotOpenedError:
             # The file may have changed since it was last checked.
-            self._looked_s = float("-inf")
+            self._checked_s = float("-inf")
             return self._current().unwrap(wrapped)
 
     def _current(self) -> KekStore:
-        if self._file is None or time.monotonic() - self._looked_s < _LOOK_AGAIN_S:
+        if self._file is None or time.monotonic() - self._checked_s < _CHECK_AGAIN_S:
             return self._store
         try:
             changed = self._file.stat().st_mtime_ns
@@ -59,5 +59,5 @@ class ReloadingKeyStore:
         except (OSError, CosemError, *UNREADABLE) as error:
             # The error's text would quote the file, so only its type is logged. The previous keys stay in use.
             log.warning("the file of the key-encryption key cannot be read", why=type(error).__name__)
-        self._looked_s = time.monotonic()
+        self._checked_s = time.monotonic()
         return self._store

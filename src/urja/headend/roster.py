@@ -84,14 +84,14 @@ class Meter:
     esw_at: int = field(default=-(2**63))
     hls_secret: bytes | None = field(default=None, repr=False)
     next: NextPair | None = None
-    asked_at: int = field(default=-(2**63))
+    inspection_requested_at: int = field(default=-(2**63))
     """When an inspection of its pushes was last requested (seconds since the Unix epoch)."""
 
-    def to_be_asked(self, at_s: int) -> bool:
+    def inspection_due(self, at_s: int) -> bool:
         """Return whether to request an inspection of the meter's messages now: once an hour, not for each message."""
-        due = at_s - self.asked_at >= INSPECTION_INTERVAL_S
+        due = at_s - self.inspection_requested_at >= INSPECTION_INTERVAL_S
         if due:
-            self.asked_at = at_s
+            self.inspection_requested_at = at_s
         return due
 
     @property

@@ -109,7 +109,7 @@ class Session:
 
     def __init__(
         self,
-        line: ApduChannel,
+        channel: ApduChannel,
         association: ClientAssociation,
         client_sap: int,
         trips: RoundTrips,
@@ -117,7 +117,7 @@ class Session:
     ) -> None:
         self.association = association
         self.trips = trips
-        self._line = line
+        self._channel = channel
         self._sap = client_sap
         self._purpose = purpose
         """The purpose of all its round trips, where they have only one."""
@@ -259,7 +259,7 @@ class Session:
         purpose = self._purpose or purpose
         self._send(apdu, purpose)
         while True:
-            for event in self.association.receive(await self._line.receive(self._sap)):
+            for event in self.association.receive(await self._channel.receive(self._sap)):
                 if isinstance(event, NeedsSend):
                     self._send(event.apdu, purpose)
                 elif not isinstance(event, Notified):
@@ -267,7 +267,7 @@ class Session:
 
     def _send(self, apdu: bytes, purpose: Purpose) -> None:
         self.trips[purpose] += 1
-        self._line.send(self._sap, apdu)
+        self._channel.send(self._sap, apdu)
 
 
 def _require_written(attribute: CosemAttribute, result: AccessResult) -> None:
@@ -293,7 +293,7 @@ class AssociationOpener:
         self._name = name
         self._title = title
 
-    async def open(self, line: ApduChannel, trips: RoundTrips) -> Session:
+    async def open(self, channel: ApduChannel, trips: RoundTrips) -> Session:
         """Open a session. Raises SessionFailedError and, from the reservation of counters, StreamError.
 
         Where our counter is known it is used. The meter's own is read where ours is not known, and after a refusal,
@@ -301,29 +301,31 @@ class AssociationOpener:
         is tried once more with a counter above it.
         """
         if not self._client.ciphered:
-            return await self._associate(line, trips, (0, 0))
+            return await self._associate(channel, trips, (0, 0))
         block = await self._counters.known(self._name)
         if block is None:
-            return await self._associate(line, trips, await self._above(await self._last_seen(line, trips)))
+            return await self._associate(
+                channel, trips, await self._above(await self._last_seen(channel, trips))
+            )
         try:
-            return await self._associate(line, trips, block)
+            return await self._associate(channel, trips, block)
         except SessionFailedError as failure:
             if failure.kind not in _MAY_BE_THE_COUNTER:
                 # Some meters drop a message under a counter that they have seen, without an answer.
                 self._counters.doubt(self._name)
                 raise
-            last_seen = await self._asked_why(line, trips, failure)
+            last_seen = await self._asked_why(channel, trips, failure)
             if last_seen < self._counters.next_of(self._name):
                 raise
-        return await self._associate(line, trips, await self._above(last_seen))
+        return await self._associate(channel, trips, await self._above(last_seen))
 
-    def resume(self, line: ApduChannel, association: ClientAssociation, trips: RoundTrips) -> Session:
+    def resume(self, channel: ApduChannel, association: ClientAssociation, trips: RoundTrips) -> Session:
         """A session in an association that was kept open."""
-        session = Session(line, association, self._client.sap, trips)
+        session = Session(channel, association, self._client.sap, trips)
 
         def reopen() -> Awaitable[Session]:
             self.give_back(association)
-            return self.open(line, trips)
+            return self.open(channel, trips)
 
         session.resume(reopen)
         return session
@@ -336,7 +338,7 @@ class AssociationOpener:
             association.invocation_limit = first
             self._counters.give_back(self._name, first, limit)
 
-    async def _associate(self, line: ApduChannel, trips: RoundTrips, block: tuple[int, int]) -> Session:
+    async def _associate(self, channel: ApduChannel, trips: RoundTrips, block: tuple[int, int]) -> Session:
         client, (first, limit) = self._client, block
         association = ClientAssociation(
             AssociationConfig(
@@ -351,7 +353,7 @@ class AssociationOpener:
             peer_system_title=self._title,
             entropy=secrets.token_bytes,
         )
-        session = Session(line, association, client.sap, trips)
+        session = Session(channel, association, client.sap, trips)
         try:
             await session.open()
             if self._title is not None:
@@ -365,16 +367,16 @@ class AssociationOpener:
     async def _above(self, last_seen: int) -> tuple[int, int]:
         return await self._counters.above(self._name, last_seen)
 
-    async def _last_seen(self, line: ApduChannel, trips: RoundTrips) -> int:
+    async def _last_seen(self, channel: ApduChannel, trips: RoundTrips) -> int:
         given = self._client.first_counter
-        return given - 1 if given is not None else await read_counter(line, self._client, trips)
+        return given - 1 if given is not None else await read_counter(channel, self._client, trips)
 
-    async def _asked_why(self, line: ApduChannel, trips: RoundTrips, refusal: SessionFailedError) -> int:
+    async def _asked_why(self, channel: ApduChannel, trips: RoundTrips, refusal: SessionFailedError) -> int:
         """The meter's own counter after a refusal. Raises the refusal itself where the meter does not give the
         counter.
         """
         try:
-            return await read_counter(line, self._client, trips)
+            return await read_counter(channel, self._client, trips)
         except SessionFailedError as failure:
             if failure.transient:
                 raise
@@ -387,11 +389,11 @@ _MAY_BE_THE_COUNTER: Final = frozenset({FailureKind.REFUSED, FailureKind.WRONG_K
 
 @asynccontextmanager
 async def open_session(
-    line: ApduChannel,
+    channel: ApduChannel,
     peer: AssociationOpener,
     trips: RoundTrips | None = None,
     *,
-    kept: ClientAssociation | None = None,
+    pooled: ClientAssociation | None = None,
     keep: Callable[[ClientAssociation], bool] | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session over a channel, in the association `kept` where one is given.
@@ -400,7 +402,7 @@ async def open_session(
     reservation of counters, StreamError.
     """
     trips = RoundTrips() if trips is None else trips
-    session = await peer.open(line, trips) if kept is None else peer.resume(line, kept, trips)
+    session = await peer.open(channel, trips) if pooled is None else peer.resume(channel, pooled, trips)
     taken = False
     try:
         yield session
@@ -424,7 +426,7 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
         raise SessionFailedError(FailureKind.WRONG_KEY, f"another meter answers: its system title is {shown}")
 
 
-async def read_counter(line: ApduChannel, client: Client, trips: RoundTrips) -> int:
+async def read_counter(channel: ApduChannel, client: Client, trips: RoundTrips) -> int:
     """Read the invocation counter that the meter last accepted from this client. Raises SessionFailedError.
 
     The public association is not authenticated: `invocation_counters` limits the effect of a wrong value.
@@ -433,7 +435,7 @@ async def read_counter(line: ApduChannel, client: Client, trips: RoundTrips) -> 
     if obis is None:
         raise SessionFailedError(FailureKind.OURS, f"no counter object is known for client SAP {client.sap}")
     association = ClientAssociation(AssociationConfig())
-    public = Session(line, association, client.public_sap, trips, Purpose.COUNTER)
+    public = Session(channel, association, client.public_sap, trips, Purpose.COUNTER)
     await public.open()
     value = await public.get(CosemAttribute.of(1, obis, 2))
     await public.close()

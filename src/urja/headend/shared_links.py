@@ -85,22 +85,24 @@ class SharedLink:
         self.queue = _Queue(name)
         self._connection: LinkConnection | None = None
         self._closed_at_s = float("-inf")
-        self._silent: set[HdlcLinkAddress] = set()
+        self._unresponsive: set[HdlcLinkAddress] = set()
         """Meters that did not answer the last request to set up a data link."""
 
     @asynccontextmanager
-    async def line(self, meter: HdlcLinkAddress, server_sap: int) -> AsyncIterator[HdlcChannel]:
+    async def channel(self, meter: HdlcLinkAddress, server_sap: int) -> AsyncIterator[HdlcChannel]:
         """The channel to one meter, whose turn it is. Raises SessionFailedError (unreachable, and the channel's
         failures).
         """
         spoilt = True
         try:
             connection = await self._open(meter)
-            async with HdlcChannel(connection, meter, server_sap, was_silent=meter in self._silent) as line:
+            async with HdlcChannel(
+                connection, meter, server_sap, was_silent=meter in self._unresponsive
+            ) as channel:
                 try:
-                    yield line
+                    yield channel
                 finally:
-                    self._note(meter, is_silent=line.is_silent)
+                    self._note(meter, is_silent=channel.is_silent)
             spoilt = False
         except SessionFailedError as failure:
             # No answer is the meter's failure, not the link's; late frames are told apart by their addresses.
@@ -122,9 +124,9 @@ class SharedLink:
 
     def _note(self, meter: HdlcLinkAddress, *, is_silent: bool) -> None:
         if is_silent:
-            self._silent.add(meter)
+            self._unresponsive.add(meter)
         else:
-            self._silent.discard(meter)
+            self._unresponsive.discard(meter)
 
 
 class SharedLinks:

@@ -77,7 +77,7 @@ class StateLosses:
             if found.get(what) == loss or await self._write({**found, what: loss}, revision):
                 return
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read the list from the store. Raises StreamError."""
         await self._read()
 
@@ -85,7 +85,7 @@ class StateLosses:
         """Read the list about every two seconds for as long as the process runs."""
         while True:
             try:
-                await self.look()
+                await self.refresh()
             except StreamError as error:
                 log.warning("the list of losses was not read", why=str(error))
             await asyncio.sleep(READ_EVERY_S)

@@ -53,10 +53,10 @@ class MeterConnection(asyncio.Protocol):
     """One TCP connection. Pushes go to the intake; answers go to the session that uses the connection."""
 
     __slots__ = (
-        "_gate",
         "_intake",
         "_peer",
         "_splitter",
+        "_wrapper_port",
         "on_answer",
         "slot",
         "slots",
@@ -64,8 +64,8 @@ class MeterConnection(asyncio.Protocol):
         "unfinished_since",
     )
 
-    def __init__(self, gate: "WrapperPort", intake: Intake) -> None:
-        self._gate = gate
+    def __init__(self, wrapper_port: "WrapperPort", intake: Intake) -> None:
+        self._wrapper_port = wrapper_port
         self._intake = intake
         self._splitter: Splitter | None = None
         self._peer: tuple[str, int] = ("gone", 0)
@@ -90,7 +90,7 @@ class MeterConnection(asyncio.Protocol):
         with contextlib.suppress(OSError):
             name = transport.get_extra_info("peername")
             self._peer = (name[0], name[1])
-        self._gate.opened(self)
+        self._wrapper_port.opened(self)
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
@@ -111,7 +111,7 @@ class MeterConnection(asyncio.Protocol):
         try:
             frames = splitter.feed(data)
         except DecodeError as error:
-            self._gate.garbage(data, str(error), self)
+            self._wrapper_port.garbage(data, str(error), self)
             self.close()
             return
         for frame in frames:
@@ -120,28 +120,28 @@ class MeterConnection(asyncio.Protocol):
             elif self.on_answer is not None:
                 self.on_answer(frame)
             else:
-                self._gate.garbage(
+                self._wrapper_port.garbage(
                     frame.encode(), f"no session expects an APDU for SAP {frame.destination}", self
                 )
         if splitter.failure is not None:
-            self._gate.garbage(data, str(splitter.failure), self)
+            self._wrapper_port.garbage(data, str(splitter.failure), self)
             self.close()
             return
         # Buffers live only while a frame is unfinished.
         self._splitter = splitter if splitter.pending else None
-        self.unfinished_since = self._gate.now_s() if splitter.pending else None
+        self.unfinished_since = self._wrapper_port.now_s() if splitter.pending else None
 
     def _is_push(self, frame: Frame) -> bool:
         """Return whether a frame is addressed to a push SAP. Without a session, any ciphered push counts."""
-        if frame.destination in self._gate.push_saps:
+        if frame.destination in self._wrapper_port.push_saps:
             return True
         return self.on_answer is None and frame.apdu.startswith(_CIPHERED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None and not isinstance(exc, OSError):
             # An exception in `data_received` ends this connection alone: the event loop closes it.
-            self._gate.met(exc, self)
-        self._gate.closed(self)
+            self._wrapper_port.log_fault(exc, self)
+        self._wrapper_port.closed(self)
         if self.on_answer is not None:
             self.on_answer(None)
         self.transport = None
@@ -166,7 +166,7 @@ class MeterConnection(asyncio.Protocol):
         return f"tcp {host}:{port}"
 
     def recognise(self, meter: Meter) -> None:
-        self._gate.recognise(self, meter)
+        self._wrapper_port.recognise(self, meter)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -174,14 +174,14 @@ class _Datagrams(asyncio.DatagramProtocol):
     counted.
     """
 
-    def __init__(self, gate: "WrapperPort") -> None:
-        self._gate = gate
+    def __init__(self, wrapper_port: "WrapperPort") -> None:
+        self._wrapper_port = wrapper_port
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         try:
-            self._gate.datagram(data, addr)
+            self._wrapper_port.datagram(data, addr)
         except Exception as error:  # noqa: BLE001 - uvloop would close the UDP port for good
-            self._gate.met(error, _DatagramOrigin(addr))
+            self._wrapper_port.log_fault(error, _DatagramOrigin(addr))
 
 
 class _DatagramOrigin:
@@ -235,7 +235,7 @@ class WrapperPort:
         """The number of connections that may be open at once."""
         self._admission = Admission[MeterConnection](
             most=self.room,
-            most_strangers=settings.unknown_connections,
+            most_unknown=settings.unknown_connections,
             share_percent=settings.unknown_share_percent,
         )
         self._connections: set[MeterConnection] = set()
@@ -349,7 +349,7 @@ class WrapperPort:
 
         return on_push
 
-    def met(self, error: Exception, origin: MeterConnection | _DatagramOrigin) -> None:
+    def log_fault(self, error: Exception, origin: MeterConnection | _DatagramOrigin) -> None:
         """Count and log an exception that bytes of one connection caused; other connections continue."""
         self._metrics.faults.inc()
         log.error("an exception while handling a meter's bytes", peer=origin.describe(), exc_info=error)
@@ -357,7 +357,7 @@ class WrapperPort:
     def garbage(self, data: bytes, why: str, origin: MeterConnection | _DatagramOrigin) -> None:
         """Quarantine bytes that are no frame addressed to us."""
         assert self._intake is not None
-        self._intake.rejections.set_garbage_aside(data[:MAX_APDU], why, origin)
+        self._intake.rejections.quarantine_garbage(data[:MAX_APDU], why, origin)
 
     def opened(self, connection: MeterConnection) -> None:
         """Admit a connection. Where the limit is reached, an unknown one is closed for it: this one or an older one."""
@@ -404,7 +404,7 @@ class WrapperPort:
             if not before.slots:
                 # Otherwise one meter's keys could open any number of connections that may never be closed.
                 before.slot = -1
-                self._admission.estrange(before, before.network)
+                self._admission.mark_unknown(before, before.network)
         self.by_slot[meter.slot] = connection
         connection.slots.add(meter.slot)
         self._admission.recognise(connection)

@@ -36,15 +36,15 @@ KINDS: Final = tuple(sorted(_COMMANDS))
 """The names of all commands of this head end."""
 
 
-async def execute(work: CommandContext) -> CommandOutcome:
+async def execute(context: CommandContext) -> CommandOutcome:
     """Carry an order out. Raises SessionFailedError, and StreamError where records could not be published."""
-    command = _COMMANDS.get(work.order.kind)
+    command = _COMMANDS.get(context.order.kind)
     if command is None:
         raise SessionFailedError(
-            FailureKind.OURS, f"no command is called {work.order.kind!r}; there are {', '.join(KINDS)}"
+            FailureKind.OURS, f"no command is called {context.order.kind!r}; there are {', '.join(KINDS)}"
         )
     try:
-        arguments = msgspec.convert(work.order.arguments, command.arguments, strict=False)
+        arguments = msgspec.convert(context.order.arguments, command.arguments, strict=False)
     except msgspec.ValidationError as error:
-        raise SessionFailedError(FailureKind.OURS, f"{work.order.kind}: {error}") from error
-    return await command.execute(work, arguments)
+        raise SessionFailedError(FailureKind.OURS, f"{context.order.kind}: {error}") from error
+    return await command.execute(context, arguments)

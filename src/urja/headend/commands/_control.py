@@ -73,20 +73,20 @@ class Control:
         }
 
 
-async def move(work: CommandContext, method: CosemMethod) -> Control:
+async def move(context: CommandContext, method: CosemMethod) -> Control:
     """Invoke a method of the disconnect control and read the state back. Raises SessionFailedError."""
-    if not work.meter.compiled.device_type.relay:
-        raise SessionFailedError(FailureKind.OURS, f"a {work.meter.entry.device_type} has no load switch")
+    if not context.meter.compiled.device_type.relay:
+        raise SessionFailedError(FailureKind.OURS, f"a {context.meter.entry.device_type} has no load switch")
     # Both methods take integer(0), IEC 62056-6-2, 4.5.8.3.
-    await work.session.action(method, axdr.int8(0))
-    await work.acknowledged()
-    return await read(work)
+    await context.session.action(method, axdr.int8(0))
+    await context.acknowledged()
+    return await read(context)
 
 
-async def read(work: CommandContext) -> Control:
+async def read(context: CommandContext) -> Control:
     """Read state and load in one exchange. Raises SessionFailedError (protocol) where the meter gives no valid state."""
     registers = [CosemAttribute.of(3, obis, attribute) for obis in _LOAD.values() for attribute in (2, 3)]
-    output, state, mode, *load = await work.session.get_each([_OUTPUT, _STATE, _MODE, *registers])
+    output, state, mode, *load = await context.session.get_each([_OUTPUT, _STATE, _MODE, *registers])
     if output is None or output.tag is not Tag.BOOLEAN or state is None or state.tag is not Tag.ENUM:
         raise SessionFailedError(FailureKind.PROTOCOL, "the meter does not give the state of its load switch")
     if state.value not in set(ControlState):

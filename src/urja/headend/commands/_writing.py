@@ -40,15 +40,15 @@ def amount(minor: int) -> Data:
     return axdr.int32(minor)
 
 
-async def write_all(work: CommandContext, values: Mapping[str, Data]) -> None:
+async def write_all(context: CommandContext, values: Mapping[str, Data]) -> None:
     """Write objects in order and read them back, in two exchanges where the meter supports lists.
 
     Raises SessionFailedError (not obeyed) where an object reads back another value.
     """
     wanted = {CosemAttribute.of(1, obis, 2): value for obis, value in values.items()}
-    await work.session.set_each(wanted)
-    await work.acknowledged()
-    reads = await work.session.get_each([*wanted])
+    await context.session.set_each(wanted)
+    await context.acknowledged()
+    reads = await context.session.get_each([*wanted])
     for (attribute, value), found in zip(wanted.items(), reads, strict=True):
         if found is None or found.value != value.value:
             shown = "nothing" if found is None else found.value

@@ -28,13 +28,13 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     number: int
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Transfer the keys, or confirm them where the session was opened with them.
 
     Raises SessionFailedError: new keys (still to be proven) after the transfer, refused where the meter does not take
     them, ours where they cannot be used, busy where the projection does not have them yet.
     """
-    meter, waiting = work.meter, work.meter.next
+    meter, waiting = context.meter, context.meter.next
     offered = meter.entry.next_keys
     if waiting is None and offered is not None and offered.number == arguments.number:
         raise SessionFailedError(
@@ -46,28 +46,28 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
         raise SessionFailedError(
             FailureKind.BUSY, f"the keys {arguments.number} are not in the projection yet"
         )
-    if work.session.key_id == waiting.key_id:
+    if context.session.key_id == waiting.key_id:
         return CommandOutcome(evidence={"number": waiting.number})
     if meter.entry.wrapped_master is None:
         raise SessionFailedError(
             FailureKind.OURS, "no master key of the meter is known: its keys cannot be changed"
         )
     try:
-        master = KekStore(work.key_maker.store.unwrap(meter.entry.wrapped_master))
+        master = KekStore(context.key_maker.store.unwrap(meter.entry.wrapped_master))
     except KeyNotOpenedError as error:
         raise SessionFailedError(FailureKind.OURS, f"the meter's master key: {error}") from error
-    if waiting.hls_secret is not None and not work.session.by_new_secret:
+    if waiting.hls_secret is not None and not context.session.by_new_secret:
         # Method 2 of the utility's own association, change_HLS_secret (class 15).
         own = CosemMethod.of(15, "0.0.40.0.0.255", 2)
-        await work.session.action(own, axdr.octets(waiting.hls_secret))
+        await context.session.action(own, axdr.octets(waiting.hls_secret))
     pairs = ((_GUEK, waiting.keys.guek), (_GAK, waiting.keys.gak or b""))
     waiting.expected = True
-    await work.session.action(
+    await context.session.action(
         _TRANSFER,
         axdr.array(
             *(axdr.structure(axdr.enum(key_id), axdr.octets(master.wrap(key))) for key_id, key in pairs)
         ),
     )
-    await work.acknowledged()
+    await context.acknowledged()
     # The meter uses the new keys after this answer, so this association is over.
     raise SessionFailedError(FailureKind.NEW_KEYS, "transferred, to be proven")

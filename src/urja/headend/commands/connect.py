@@ -19,9 +19,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments."""
 
 
-async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Reconnect the supply. Raises SessionFailedError (not obeyed) where the meter stays disconnected."""
-    control = await _control.move(work, _control.RECONNECT)
+    control = await _control.move(context, _control.RECONNECT)
     evidence = {**control.evidence(), "load_proven": control.load_proven}
     if control.state is ControlState.READY:
         return CommandOutcome("waiting_for_person", "the button at the meter is to be pressed", evidence)

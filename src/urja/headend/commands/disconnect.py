@@ -15,9 +15,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments."""
 
 
-async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Disconnect the supply. Raises SessionFailedError (not obeyed) where the meter stays connected."""
-    control = await _control.move(work, _control.DISCONNECT)
+    control = await _control.move(context, _control.DISCONNECT)
     if control.open:
         return CommandOutcome(evidence=control.evidence())
     if control.mode == _control.ALWAYS_CONNECTED:

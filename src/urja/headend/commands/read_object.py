@@ -23,22 +23,22 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     class_id: Annotated[int, Meta(ge=0, le=65535)] | None = None
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Read the attribute and return it with its scaled value and unit. Raises SessionFailedError where the meter does
     not have it or refuses it.
     """
-    device_type = work.meter.compiled.device_type
+    device_type = context.meter.compiled.device_type
     try:
         obis = Obis.parse(arguments.obis)
     except CosemError as error:
         raise SessionFailedError(FailureKind.OURS, str(error)) from error
     class_id = arguments.class_id
     if class_id is None:
-        class_id = await object_reading.find_class(work.session, obis, device_type)
+        class_id = await object_reading.find_class(context.session, obis, device_type)
     if (class_id, arguments.attribute) == (7, 2):
         raise SessionFailedError(FailureKind.OURS, "the buffer of a profile is read by read_profile")
     found = await object_reading.read(
-        work.session, CosemAttribute(class_id, obis, arguments.attribute), device_type
+        context.session, CosemAttribute(class_id, obis, arguments.attribute), device_type
     )
     assert isinstance(found, object_reading.SingleValue)
     scaled = found.quantity.scaled(found.value)

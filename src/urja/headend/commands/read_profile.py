@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from urja.headend.command_context import CommandContext, CommandOutcome
-from urja.headend.readable_rows import shown
+from urja.headend.readable_rows import readable_rows
 from urja.stream.messages import Profile
 
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -28,16 +28,16 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """How many of the newest rows of each buffer are returned in readable form."""
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Read and publish the rows. Raises SessionFailedError, and StreamError where the broker does not take the
     records.
     """
     window = (arguments.from_at, arguments.to_at)
-    correlation = work.order.correlation
-    pulled = await work.pulls.pull(work.session, work.meter, arguments.profile, window, correlation)
-    await work.pulls.publish(pulled, work.meter, correlation)
+    correlation = context.order.correlation
+    pulled = await context.pulls.pull(context.session, context.meter, arguments.profile, window, correlation)
+    await context.pulls.publish(pulled, context.meter, correlation)
     evidence: dict[str, Any] = {"profile": arguments.profile, "rows": len(pulled.records)}
     if arguments.shown:
-        device_type = work.meter.compiled.device_type
-        evidence["shown"] = [shown(buffer, device_type, arguments.shown) for buffer in pulled.buffers]
+        device_type = context.meter.compiled.device_type
+        evidence["shown"] = [readable_rows(buffer, device_type, arguments.shown) for buffer in pulled.buffers]
     return CommandOutcome(evidence=evidence)

@@ -23,9 +23,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments: every push of the meter's type is read."""
 
 
-async def execute(work: CommandContext, _arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, _arguments: Arguments) -> CommandOutcome:
     """Read and return the push lists. Raises SessionFailedError where the meter does not give them."""
-    session, device_type = work.session, work.meter.compiled.device_type
+    session, device_type = context.session, context.meter.compiled.device_type
     lists = [
         PushObjectList(
             key,

@@ -22,16 +22,16 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     day: Annotated[int, Meta(ge=1, le=28)]
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Write the day and read it back. Raises SessionFailedError (refused, busy, not obeyed) where the meter does not
     take it.
     """
     # IEC 62056-6-2, date: year, month, day of the month, day of the week; FF is any.
     date = bytes([0xFF, 0xFF, 0xFF, arguments.day, 0xFF])
     wanted = axdr.array(axdr.structure(axdr.octets(_MIDNIGHT), axdr.octets(date)))
-    await work.session.set(_EXECUTION_TIME, wanted)
-    await work.acknowledged()
-    reads = await work.session.get(_EXECUTION_TIME)
+    await context.session.set(_EXECUTION_TIME, wanted)
+    await context.acknowledged()
+    reads = await context.session.get(_EXECUTION_TIME)
     if reads != wanted:
         raise SessionFailedError(
             FailureKind.DISOBEYED, f"{_EXECUTION_TIME.obis} was written day {arguments.day} and reads {reads}"

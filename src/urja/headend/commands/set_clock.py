@@ -21,16 +21,16 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     """Leave a clock unchanged that is right within the tolerance: setting it may produce an interval twice."""
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Set the clock and return its deviation before and after (seconds). Raises SessionFailedError (not obeyed) where
     it shows another time afterwards.
     """
-    device_type = work.meter.compiled.device_type
+    device_type = context.meter.compiled.device_type
     tolerance = timedelta(seconds=arguments.tolerance_s)
-    begun_at = work.clock.now()
-    before_at = instant(device_type, await work.session.get(_CLOCK))
-    was_off = before_at - work.clock.now()
-    if arguments.only_if_off and begun_at - tolerance <= before_at <= work.clock.now() + tolerance:
+    begun_at = context.clock.now()
+    before_at = instant(device_type, await context.session.get(_CLOCK))
+    was_off = before_at - context.clock.now()
+    if arguments.only_if_off and begun_at - tolerance <= before_at <= context.clock.now() + tolerance:
         off_s = round(was_off.total_seconds())
         return CommandOutcome(
             evidence={
@@ -40,16 +40,16 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
                 "left_alone": True,
             }
         )
-    told_at = work.clock.now()
-    await work.session.set(_CLOCK, moment(device_type, told_at))
-    taken_at = work.clock.now()
-    await work.acknowledged()
-    asked_at = work.clock.now()
-    shown_at = instant(device_type, await work.session.get(_CLOCK))
-    is_off = shown_at - work.clock.now()
+    told_at = context.clock.now()
+    await context.session.set(_CLOCK, moment(device_type, told_at))
+    taken_at = context.clock.now()
+    await context.acknowledged()
+    asked_at = context.clock.now()
+    shown_at = instant(device_type, await context.session.get(_CLOCK))
+    is_off = shown_at - context.clock.now()
     # The meter set the time up to (taken - told) after that instant, and was read between `asked_at` and now: the two
     # durations are added to the tolerance, because on a slow link they are longer than it.
-    earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, work.clock.now() + tolerance
+    earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, context.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
         raise SessionFailedError(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
     return CommandOutcome(

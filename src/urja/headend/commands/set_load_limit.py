@@ -30,17 +30,17 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     watts: Annotated[int, Meta(ge=1, lt=1 << 32)]
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Write the limit in the scale of the monitored register and read it back. Raises SessionFailedError where the
     meter does not take it.
     """
-    was, monitored = await work.session.get_each([_NORMAL, _MONITORED])
+    was, monitored = await context.session.get_each([_NORMAL, _MONITORED])
     if was is None or monitored is None:
         raise SessionFailedError(FailureKind.REFUSED, f"{_OBIS}: the meter has no load limit")
-    value = _in_steps(arguments.watts, await _step_w(work, monitored), was.tag)
-    await work.session.set(_NORMAL, Data(was.tag, value))
-    await work.acknowledged()
-    reads = await work.session.get(_NORMAL)
+    value = _in_steps(arguments.watts, await _step_w(context, monitored), was.tag)
+    await context.session.set(_NORMAL, Data(was.tag, value))
+    await context.acknowledged()
+    reads = await context.session.get(_NORMAL)
     if reads.value != value:
         raise SessionFailedError(
             FailureKind.DISOBEYED, f"{_OBIS} was written {value} and reads {reads.value}"
@@ -48,7 +48,7 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
     return CommandOutcome(evidence={"watts": arguments.watts})
 
 
-async def _step_w(work: CommandContext, monitored: Data) -> Fraction:
+async def _step_w(context: CommandContext, monitored: Data) -> Fraction:
     """The value of one step of the threshold in W: the scaler of the monitored register (its attribute 3)."""
     class_id, obis, _ = _parts(monitored, 3)
     try:
@@ -57,7 +57,7 @@ async def _step_w(work: CommandContext, monitored: Data) -> Fraction:
         raise SessionFailedError(
             FailureKind.PROTOCOL, f"the load limit monitors no valid register: {error}"
         ) from error
-    scaler, unit = _parts(await work.session.get(register), 2)
+    scaler, unit = _parts(await context.session.get(register), 2)
     if unit != _WATT:
         raise SessionFailedError(
             FailureKind.OURS, f"the load limit monitors {register.obis} in unit {unit}, not in W"

@@ -15,7 +15,7 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["postpaid", "prepaid"]
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Write the mode and read it back. Raises SessionFailedError where the meter does not take it."""
-    await write_all(work, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
+    await write_all(context, {"0.0.94.96.20.255": axdr.uint8(int(arguments.mode == "prepaid"))})
     return CommandOutcome(evidence={"mode": arguments.mode})

@@ -16,11 +16,11 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=255, pattern=r"^[ -~]*$")]
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Write the text and read it back. Raises SessionFailedError (refused) where the type has no display for text or
     the text is too long, and where the meter does not take it.
     """
-    device_type = work.meter.compiled.device_type
+    device_type = context.meter.compiled.device_type
     display = device_type.display
     if display is None:
         raise SessionFailedError(FailureKind.REFUSED, f"meters of type {device_type.name} show no text")
@@ -29,5 +29,5 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
             FailureKind.REFUSED,
             f"the display shows {display.characters} characters, and the text has {len(arguments.text)}",
         )
-    await write_all(work, {display.obis: axdr.octets(arguments.text.encode("ascii"))})
+    await write_all(context, {display.obis: axdr.octets(arguments.text.encode("ascii"))})
     return CommandOutcome(evidence={"text": arguments.text})

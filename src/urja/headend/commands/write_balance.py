@@ -26,9 +26,9 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
     recharge_total_minor: int | None = None
 
 
-async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
+async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
     """Write the values and read them back. Raises SessionFailedError where the meter does not take them."""
-    device_type = work.meter.compiled.device_type
+    device_type = context.meter.compiled.device_type
     values: dict[str, Data] = {}
     if arguments.recharge_minor is not None:
         values["0.0.94.96.21.255"] = amount(arguments.recharge_minor)
@@ -38,5 +38,5 @@ async def execute(work: CommandContext, arguments: Arguments) -> CommandOutcome:
         values["0.0.94.96.23.255"] = amount(arguments.recharge_total_minor)
     values["0.0.94.96.24.255"] = amount(arguments.balance_minor)
     values["0.0.94.96.25.255"] = moment(device_type, arguments.balance_at)
-    await write_all(work, values)
+    await write_all(context, values)
     return CommandOutcome(evidence={"balance_minor": arguments.balance_minor})

@@ -482,7 +482,7 @@ def losses_command(*, data: Path, seen: bool) -> None:
         losses = StateLosses(SealedState(broker, Seal(box.seal_key)), box.clock)
         if seen:
             return await losses.clear()
-        await losses.look()
+        await losses.refresh()
         return losses.found
 
     found = _with_broker_of(box, work)

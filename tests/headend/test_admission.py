@@ -74,9 +74,9 @@ def test_a_meter_that_is_known_elsewhere_leaves_a_stranger_behind():
 
 def test_the_limit_of_open_files_is_raised_and_bounds_the_connections():
     program = (
-        "import resource; from urja.base.file_descriptors import room_for;"
+        "import resource; from urja.base.file_descriptors import connection_limit;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048));"
-        "print(room_for(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0], room_for(20000))"
+        "print(connection_limit(1000), resource.getrlimit(resource.RLIMIT_NOFILE)[0], connection_limit(20000))"
     )
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True

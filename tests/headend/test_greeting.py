@@ -138,7 +138,7 @@ async def test_few_at_once_and_each_once(start_headend, monkeypatch):
         await until(lambda: len(silent.asked) == 3)
         # As many looks again as it would take to ask all.
         await asyncio.sleep(4 * meter_identification._CYCLE_S)
-        assert (len(silent.asked), len(greeter._asking)) == (3, 3)
+        assert (len(silent.asked), len(greeter._queries)) == (3, 3)
         # Who hangs up makes room for the next.
         for connection in [
             known for known in headend.wrapper_port._connections if known.on_answer is not None

@@ -266,7 +266,7 @@ async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, str
 @asynccontextmanager
 async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[HdlcChannel]:
     meter = parse_meter_address(f"{street.link}?address=17")
-    async with links.turn(meter, urgent=False) as link, link.line(meter, 1) as line:
+    async with links.turn(meter, urgent=False) as link, link.channel(meter, 1) as line:
         yield line
 
 
@@ -318,7 +318,7 @@ async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, ste
     station = street.houses[0].station
 
     async def open_one() -> None:
-        async with links.turn(meter, urgent=False) as link, link.line(meter, 1) as line:
+        async with links.turn(meter, urgent=False) as link, link.channel(meter, 1) as line:
             public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
             await public.open()
 

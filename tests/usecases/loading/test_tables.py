@@ -55,10 +55,10 @@ def test_what_is_written_is_read_again(tmp_path_factory, text):
 PEAK = """
 import resource, sys
 from pathlib import Path
-from urja.usecases.loading.row_files import FileFormatError, opened
+from urja.usecases.loading.row_files import FileFormatError, open_rows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    with opened(Path(sys.argv[1])) as rows:
+    with open_rows(Path(sys.argv[1])) as rows:
         print(sum(1 for _ in rows))
 except FileFormatError as error:
     print(error)

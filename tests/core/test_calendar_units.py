@@ -88,7 +88,7 @@ def test_month_parts_add_up(first, days):
     end = date.fromordinal(first.toordinal() + days)
     parts = split_by_month(Period(first, end))
     assert sum(part.days for part, _ in parts) == days
-    assert all(part.meet(month_of(part.first)) == part for part, _ in parts)
+    assert all(part.intersection(month_of(part.first)) == part for part, _ in parts)
 
 
 def test_month_fractions():

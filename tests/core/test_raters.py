@@ -180,7 +180,7 @@ def compute(energies, agreed, passed, by_day_from=FIRST):
     elapsed = Period(FIRST, FIRST + timedelta(days=passed))
     uses = [
         EnergyUse(piece, sum(energies[(day - FIRST).days] for day in piece))
-        for piece in elapsed.cut(price_change_days(terms, billed))
+        for piece in elapsed.split_at(price_change_days(terms, billed))
     ]
     return rate_period(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
 

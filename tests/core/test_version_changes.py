@@ -229,7 +229,7 @@ def unchanged(old, new):
     """The lines that say the same in both and rest on none that does not."""
     before, after = parse_tariff(old), parse_tariff(new)
     both = {line.name: line for line in before.lines}
-    same = {line.name for line in after.lines if line.name in both and line.says_the_same_as(both[line.name])}
+    same = {line.name for line in after.lines if line.name in both and line.charges_like(both[line.name])}
     while True:
         on = {name for name in same if all(base.line in same for base in bases_of(both[name].accrual))}
         if on == same:
@@ -278,7 +278,7 @@ def test_continue_keeps_what_had_come_to_before_the_change(situation, data):
         line.name
         for line in parse_tariff(old).lines
         for other in parse_tariff(new).lines
-        if line.name == other.name and line.says_the_same_as(other)
+        if line.name == other.name and line.charges_like(other)
     }
     for line in kept.lines:
         now = next(each for each in after.lines if each.name == line.name)
@@ -342,7 +342,7 @@ def test_by_reads_is_two_bills(situation):
     terms = [RatingTerms(change, (parse_tariff(new),), 3000)]
     uses = [
         EnergyUse(piece, sum(energies[(day - FIRST).days] for day in piece))
-        for piece in billed.cut(price_change_days(terms, billed))
+        for piece in billed.split_at(price_change_days(terms, billed))
     ]
     second = rate_period(terms, uses, billed=billed, through=billed.end)
     first = rated(energies[:before], [old])

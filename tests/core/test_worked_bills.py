@@ -317,7 +317,7 @@ def test_a_tariff_that_comes_back_is_rated_for_itself_each_time():
     terms = [
         RatingTerms(day, (document,), 1000) for day, document in zip(days, (home, shop, home), strict=True)
     ]
-    uses = [EnergyUse(piece, 40_000) for piece in april.cut(days)]
+    uses = [EnergyUse(piece, 40_000) for piece in april.split_at(days)]
     result = rate_period(terms, uses, billed=april, through=april.end)
     one = round((Fraction(100, 3) * 3 + Fraction(20, 3) * 5) * 100)
     assert result.amount("energy") == one + 32_000 + one

@@ -53,7 +53,7 @@ def arrears_share(percent: int, owed_minor: int, amount_minor: int) -> int:
 
 
 def allocate(dues: Iterable[Due], amount_minor: int) -> list[BillPayment]:
-    """Allocate an amount to bills, the oldest first; what exceeds all dues is allocated to none."""
+    """Allocate an amount in minor units to bills, the oldest first; what exceeds all dues is allocated to none."""
     parts = []
     for due in sorted(dues, key=lambda due: (due.due_on, due.key)):
         surcharge = min(amount_minor, due.surcharge_minor)
@@ -65,7 +65,10 @@ def allocate(dues: Iterable[Due], amount_minor: int) -> list[BillPayment]:
 
 
 def reverse_payments(paid: Sequence[BillPayment], amount_minor: int) -> list[BillPayment]:
-    """Reverse payments of dues, the last first: the rest is what a smaller amount would have paid."""
+    """Reverse payments of dues by an amount in minor units, the last first.
+
+    What remains is what a smaller amount would have paid.
+    """
     parts = []
     for part in reversed(paid):
         principal = min(amount_minor, part.principal_minor)
@@ -79,7 +82,7 @@ def reverse_payments(paid: Sequence[BillPayment], amount_minor: int) -> list[Bil
 def subtract_payments[Sums: (Due, BillPayment)](
     sums: Iterable[Sums], parts: Iterable[BillPayment]
 ) -> list[Sums]:
-    """Return dues, or payments of dues, reduced by these parts."""
+    """Return dues, or payments of dues, reduced by these payments; amounts are minor units."""
     gone = {part.key: part for part in parts}
     return [_without(each, gone[each.key]) if each.key in gone else each for each in sums]
 

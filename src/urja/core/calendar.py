@@ -37,7 +37,7 @@ class Period:
     def __iter__(self) -> Iterator[date]:
         return (self.first + timedelta(days=n) for n in range(self.days))
 
-    def meet(self, other: "Period") -> "Period":
+    def intersection(self, other: "Period") -> "Period":
         """Return the days that are in both periods; an empty period where there are none."""
         first = max(self.first, other.first)
         return Period(first, max(first, min(self.end, other.end)))
@@ -46,7 +46,7 @@ class Period:
         """Return the first instant of the period and the first instant after it, in UTC."""
         return midnight(self.first, zone), midnight(self.end, zone)
 
-    def cut(self, days: list[date]) -> "list[Period]":
+    def split_at(self, days: list[date]) -> "list[Period]":
         """Split the period before each of the given days that lies inside it."""
         starts = [self.first, *sorted({day for day in days if self.first < day < self.end})]
         return [Period(first, end) for first, end in zip(starts, [*starts[1:], self.end], strict=True)]
@@ -75,7 +75,7 @@ def split_by_month(period: Period) -> list[tuple[Period, int]]:
     parts = []
     while period.days:
         month = month_of(period.first)
-        parts.append((period.meet(month), month.days))
+        parts.append((period.intersection(month), month.days))
         period = Period(min(month.end, period.end), period.end)
     return parts
 

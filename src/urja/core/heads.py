@@ -79,9 +79,10 @@ class SignedHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def faults(series: Sequence[SignedHead]) -> Iterator[str]:
-    """Yield every fault of heads in the order of their numbers: signatures, the chain, and logs that were rewritten.
+    """Yield every fault of a series of heads in the order of their numbers, as sentences.
 
-    It needs no database, so that anyone with copies of heads can check them. Across a gap only the gap is reported.
+    It checks signatures, the chain, and whether a log was rewritten. It needs no database, so that anyone with copies
+    of heads can check them. Across a gap only the gap is reported.
     """
     for signed in series:
         if not signed.genuine:
@@ -109,17 +110,17 @@ def _goes_on(old: Head, new: Head, path: Sequence[str]) -> bool:
 
 
 def sign(head: Head, private_key: bytes) -> SignedHead:
-    """Return the head with its signature; `private_key` must belong to the public key that the head names."""
+    """Return the head with its signature; `private_key` (32 bytes) must belong to the public key that the head names."""
     assert head.key == public_key(private_key), "a head names the key that signs it"
     signature = Ed25519PrivateKey.from_private_bytes(private_key).sign(_CONTEXT + head.body)
     return SignedHead(head=head, signature=signature.hex())
 
 
 def public_key(private_key: bytes) -> str:
-    """Return the public key of an Ed25519 private key, in hexadecimal."""
+    """Return the public key of an Ed25519 private key (32 bytes), in hexadecimal."""
     return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw().hex()
 
 
 def fingerprint(key: bytes) -> str:
-    """Return the SHA-256 of a public key in base64, as SSH shows keys."""
+    """Return the SHA-256 of a public key (32 bytes) in base64, as SSH shows keys."""
     return "SHA256:" + b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

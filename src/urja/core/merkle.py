@@ -17,18 +17,19 @@ type SubtreeHash = Callable[[int, int], bytes]
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf with the content `data`."""
+    """Return the hash of a leaf with the content `data`, 32 bytes."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash of a node from those of its two children."""
+    """Return the hash of a node from those of its two children, 32 bytes."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class Frontier:
-    """A tree that grows leaf by leaf and holds only its largest complete subtrees: as many hashes as the size has
-    one-bits.
+    """A tree that grows leaf by leaf and stores only its largest complete subtrees.
+
+    That is one hash of 32 bytes for each one-bit of the size, however long the log.
     """
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
@@ -54,7 +55,7 @@ class Frontier:
         return completed
 
     def root(self) -> bytes:
-        """Return the root of the present tree."""
+        """Return the root of the present tree, 32 bytes."""
         if not self._peaks:
             return EMPTY_ROOT
         *rest, root = self._peaks
@@ -114,7 +115,10 @@ def consistency_proof(old: int, new: int, nodes: SubtreeHash) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Return whether a proof connects a leaf's hash at `index` with the root of `size` leaves (RFC 9162 2.1.3.2)."""
+    """Return whether a proof connects a leaf's hash at `index` with the root of `size` leaves (RFC 9162 2.1.3.2).
+
+    An invalid index or a proof of the wrong length is False, never an exception: proofs come from strangers.
+    """
     if not 0 <= index < size:
         return False
     at, last, hashed = index, size - 1, leaf
@@ -132,7 +136,10 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
-    """Return whether a proof shows that the tree of `new` leaves begins with that of `old` (RFC 9162 2.1.4.2)."""
+    """Return whether a proof shows that the tree of `new` leaves begins with that of `old` (RFC 9162 2.1.4.2).
+
+    Invalid sizes or a proof of the wrong length are False, never an exception.
+    """
     if not 0 < old <= new:
         return False
     if old == new:
@@ -168,8 +175,9 @@ def _split(size: int) -> int:
 
 
 def _hash_over(first: int, end: int, nodes: SubtreeHash) -> bytes:
-    """Return the hash over the leaves from `first` up to `end`; `first` is a multiple of the power of two that covers
-    them.
+    """Return the hash over the leaves from `first` up to `end`.
+
+    `first` is a multiple of the power of two that covers them.
     """
     size = end - first
     if size.bit_count() == 1:

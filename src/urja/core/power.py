@@ -49,7 +49,7 @@ class NoPower:
     """The network does not supply the meter."""
 
     since: datetime
-    told_by: Literal["meter", "neighbours"]
+    evidence: Literal["meter", "neighbours"]
     """The evidence: the meter's own last gasp, or its neighbours'. The neighbours count where the meter is overdue
     and every meter behind its transformer or feeder has stopped communicating, some with a last gasp.
     """
@@ -82,20 +82,21 @@ type PowerState = PowerAtMeter | Disconnected
 
 
 def not_communicating_after(interval: timedelta) -> timedelta:
-    """Return how long nothing may arrive from a meter before it counts as not communicating."""
+    """Return how long nothing may arrive from a meter before it is not communicating: four intervals, at least an
+    hour.
+    """
     return max(MISSED_INTERVALS * interval, MIN_WITHOUT_MESSAGE)
 
 
 def is_overdue(heard: LastMessage, interval: timedelta, now: datetime) -> bool:
-    """Return whether the next message should have arrived: then the neighbours are asked whether the network has
-    failed.
-    """
+    """Return whether the next message should have arrived: an interval and 15 minutes have passed since the last."""
     return now - heard.at > interval + BLOCK_GRACE
 
 
 def outage_since(behind: Collection[LastMessage]) -> datetime | None:
-    """Return since when no meter behind a node has power; None where one has communicated since, or too few reported
-    it.
+    """Return since when no meter behind a node has power.
+
+    None where one has communicated since, or fewer than two have reported a failure.
     """
     last_heard = max((heard.at for heard in behind if not heard.last_gasp), default=None)
     reported = [
@@ -107,8 +108,9 @@ def outage_since(behind: Collection[LastMessage]) -> datetime | None:
 def power_at_meter(
     heard: LastMessage | None, interval: timedelta, now: datetime, outage: datetime | None = None
 ) -> PowerAtMeter:
-    """Return what is known of the power at a meter; `outage` is since when no meter behind its transformer or feeder
-    has any.
+    """Return what is known of the power at a meter at `now`.
+
+    `outage` is since when no meter behind its transformer or feeder has power. All instants are timezone-aware.
     """
     if heard is None:
         return NotCommunicating(None)

@@ -41,7 +41,7 @@ class TableReader:
         return key in self.given
 
     def place(self, key: str) -> str:
-        """The full place of a key in the document, such as `cut.from`; the table's own place for an empty key."""
+        """Return the full place of a key in the document, such as `cut.from`; for an empty key that of the table."""
         return f"{self.where}.{key}" if self.where and key else key or self.where
 
     def fault(self, sentence: str, key: str = "") -> None:

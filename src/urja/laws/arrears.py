@@ -174,9 +174,7 @@ def _at_the_end(connection: Connection) -> Iterator[str]:
 
 
 def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
-    """Check that each due day of a plan paid its instalment, or the rest of the dues, until nothing was owed or it
-    ended.
-    """
+    """Check that each due day of a plan paid its instalment, or the rest of the dues."""
     posted: dict[int, list[tuple[date, int, datetime, bool]]] = {}
     for plan, *instalment in connection.execute(_INSTALMENTS):
         posted.setdefault(plan, []).append(tuple(instalment))
@@ -231,9 +229,7 @@ def _share(percent: int, left_minor: int) -> int:
 
 
 def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, tuple[int, int]]:
-    """Return the allocation of an amount to bills, as (surcharge, principal) by bill; written here again, without
-    `core`.
-    """
+    """Return the allocation of an amount to bills as (surcharge, principal); written again here, without `core`."""
     said: dict[int, tuple[int, int]] = {}
     for arrear, _, surcharge, principal in owed:
         to_surcharge = min(share, surcharge)

@@ -69,8 +69,9 @@ NO_DOWNTIME: Final = Downtimes()
 
 
 class DowntimeLog:
-    """Writer of the record: one JSON line for each change. A line that a killed process left incomplete is cut off
-    first.
+    """Writer of the record of downtimes: one JSON line for each change.
+
+    A line that a killed process left incomplete is cut off first.
     """
 
     def __init__(self, path: Path) -> None:

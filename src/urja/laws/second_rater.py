@@ -160,6 +160,7 @@ def give_energy(bills: list[Bill], energy: ByDay, through: date) -> None:
 
 
 def share_by_days(bills: list[Bill], energy: ByDay, through: date) -> None:
+    """Give each bill its share of the energy of all of them, in proportion to its elapsed days."""
     elapsed = [[day for day in bill.days if day < through] for bill in bills]
     over = sum(len(days) for days in elapsed)
     whole = sum((energy.get(day, ZERO) for days in elapsed for day in days), ZERO)
@@ -270,6 +271,7 @@ def meaning(document: Table, name: str) -> object:
 
 
 def by_value(said: Any) -> Any:
+    """Return a definition with numbers and dates in place of their texts, so that 3 and "3.00" are equal."""
     if isinstance(said, dict):
         return {key: by_value(value) for key, value in said.items()}
     if isinstance(said, list):
@@ -323,6 +325,9 @@ class Calculation:
     """The lines that it depends on, as they have grown since the change."""
 
     def line(self) -> Line:
+        """Return the amount of the line in minor units, with its parts; raises ValueError for an unknown kind of
+        line.
+        """
         kind = self.said["accrues"]
         if kind == "slabs":
             parts = self.slabs()
@@ -367,9 +372,11 @@ class Calculation:
         return rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
 
     def used(self, days: list[date]) -> Fraction:
+        """Return the energy used on some days, in kWh."""
         return sum((self.bill.energy.get(day, ZERO) for day in days), ZERO)
 
     def slabs(self) -> list[Part]:
+        """Return the charges of energy by slabs: one part for each slab with energy since the change."""
         by_now = self.used(self.passed)
         before = self.used([day for day in self.passed if day not in self.since])
         if "round_energy" in self.said:
@@ -436,6 +443,10 @@ class Calculation:
         return parts
 
     def price(self, load: Fraction) -> Fraction:
+        """Return the price of the band for a load in kW and the use so far, in minor units.
+
+        Raises ValueError where no band is open, which a valid document does not allow.
+        """
         for band in self.said.get("bands", [self.said]):
             fits_load = "up_to_kw" not in band or load <= Fraction(band["up_to_kw"])
             fits_use = "up_to_kwh" not in band or self.used(self.passed) <= self.bound(band["up_to_kwh"])
@@ -444,6 +455,7 @@ class Calculation:
         raise ValueError("the last band is open")
 
     def percentage(self) -> list[Part]:
+        """Return the percentage of other lines, with a last part where a cap limits it."""
         at_most = self.said.get("at_most")
         rates = self.said.get("rates", [self.said])
         if "by_use" in self.said:

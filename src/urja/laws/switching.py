@@ -198,7 +198,7 @@ class _Books:
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+            return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type] - queries are constants of this module
 
     def local(self, at: datetime) -> datetime:
         return at.astimezone(self.zone)
@@ -321,9 +321,7 @@ def _not_served(rules: Mapping[str, Any], sent: list[Row], spell: datetime, by: 
 
 
 def _times_served(words: Mapping[str, Any], of_kind: list[Row], by: datetime) -> int:
-    """Return how many notices of one kind were served by an instant: by a receipt, or all of them after enough
-    attempts.
-    """
+    """Return how many notices of one kind were served: those with a receipt, or all after enough attempts."""
     delivered = {n for n, row in enumerate(of_kind) if row["delivered_at"] and row["delivered_at"] <= by}
     tried = {
         n: row["sent_at"]
@@ -337,12 +335,12 @@ def _times_served(words: Mapping[str, Any], of_kind: list[Row], by: datetime) ->
 
 _IN_FORCE = "g.account_id = %(account)s AND g.valid_from <= %(issued)s AND coalesce(g.valid_to, 'infinity') > %(issued)s"
 _PROTECTED = (
-    "SELECT p.kind FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "  # noqa: S608
+    "SELECT p.kind FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "  # noqa: S608 - constants of the code
     f"WHERE {_IN_FORCE} AND p.valid_from <= %(issued)s AND coalesce(p.valid_to, 'infinity') > %(issued)s "
     "AND p.recorded_at <= %(issued)s ORDER BY 1"
 )
 _AGREED = (
-    "SELECT t.payment_mode, t.converted_at FROM contracts_agreement g "  # noqa: S608
+    "SELECT t.payment_mode, t.converted_at FROM contracts_agreement g "  # noqa: S608 - constants of the code
     f"JOIN contracts_agreement_terms t ON t.agreement_id = g.id WHERE {_IN_FORCE} "
     "AND t.valid_from <= %(issued)s AND coalesce(t.valid_to, 'infinity') > %(issued)s AND t.recorded_at <= %(issued)s"
 )

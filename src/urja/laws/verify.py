@@ -215,7 +215,7 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
     }
     with connection.transaction(), connection.cursor(name="chains") as cursor:
         cursor.execute(
-            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM books_entry "  # noqa: S608
+            f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM books_entry "  # noqa: S608 - constants of the code
             "WHERE bucket = %(bucket)s AND batch > %(proven)s ORDER BY account_id, seq",
             given,
         )
@@ -258,7 +258,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
     given = {"bucket": bucket, "proven": proven}
     charged: dict[tuple[int, date], dict[str, int]] = {}
     for agreement_id, period_start, line, total in connection.execute(
-        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM books_entry "  # noqa: S608
+        "SELECT agreement_id, period_start, line, -sum(amount_minor)::bigint FROM books_entry "  # noqa: S608 - constants of the code
         f"WHERE bucket = %(bucket)s AND origin = 'engine' AND agreement_id IN ({_CHARGED_SINCE}) GROUP BY 1, 2, 3",
         given,
     ):
@@ -502,8 +502,9 @@ def _second_run(now: datetime) -> Iterator[str]:
 
 
 def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str, tuple[str, ...]]]:
-    """Return the laws as the pipeline checks them each day: on one snapshot of the database, and without posting
-    anything.
+    """Return a function that checks the laws as the pipeline does each day.
+
+    It reads one snapshot of the database (repeatable read, read only) and posts nothing.
     """
 
     def ask(proven: int) -> dict[str, tuple[str, ...]]:

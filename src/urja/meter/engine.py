@@ -83,8 +83,9 @@ def _kept(row: Sequence[int | None]) -> list[int]:
 
 
 def billing_profile(device_type: DeviceType) -> Profile | None:
-    """Return the billing profile that this meter can fill: one whose first column is the end of the period; None for
-    others.
+    """Return the billing profile that this meter can fill; None for a type without one.
+
+    It can fill one whose first column is the end of the period.
     """
     profile = device_type.profiles.get("billing")
     if profile is None:

@@ -12,8 +12,9 @@ from urja.meter.meter import Push
 
 
 class FaultRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Probabilities for each push, 0 to 1. A delayed push waits up to `delay_s`; a reordered one is sent after its
-    successor.
+    """Probabilities of faults for each push, 0 to 1.
+
+    A delayed push waits up to `delay_s`; a reordered one is sent after its successor.
     """
 
     lose: float = 0.0

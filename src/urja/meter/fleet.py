@@ -370,7 +370,7 @@ class Fleet:
         }
 
     def totals(self) -> list[dict[str, Any]]:
-        """Return energy and register of each meter, and the instant it has reached."""
+        """Return energy (mWh), register (Wh) and reached instant of each meter."""
         return [
             {
                 "serial": serial,
@@ -383,8 +383,7 @@ class Fleet:
         ]
 
     def exchange(self, old: str, new: str) -> dict[str, Any]:
-        """Remove an installed meter and install one from stock in its place; return both with their registers at that
-        instant.
+        """Remove an installed meter and install one from stock in its place; return both, registers in Wh.
 
         Raises ValueError where a meter is not in this fleet, the old one is not installed, or the new one is.
         """
@@ -492,7 +491,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 async def serve_fleet(path: Path) -> None:
-    """Run the fleet of a file until SIGTERM or SIGINT."""
+    """Run the fleet of a file until SIGTERM or SIGINT. Raises FleetError for an invalid fleet file or journal."""
     file = read_fleet_file(path)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

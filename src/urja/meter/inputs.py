@@ -100,9 +100,7 @@ class ChangeSecret(_Input, frozen=True):
 
 
 class MoveTamper(_Input, frozen=True):
-    """A tamper switch changes: the cover is opened, a magnet is applied or removed, the neutral is disturbed or
-    restored.
-    """
+    """A tamper switch changes: cover opened, magnet applied or removed, neutral disturbed or restored."""
 
     switch: TamperSwitch
     on: bool

@@ -223,14 +223,14 @@ class Household:
         return curve
 
     def between(self, start_s: int, end_s: int) -> Draw:
-        """Return what flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on."""
+        """Return what flows from `start_s` to `end_s` (Unix seconds, half open) with the supply on, in mWh and mVAh."""
         total = Draw()
         for day, start, stop in split_at_midnights(start_s + self.utc_offset_s, end_s + self.utc_offset_s):
             total += _span(self.day(day), start, stop)
         return total
 
     def at(self, instant_s: int) -> InstantaneousReading:
-        """Return the instantaneous values in the minute of an instant, with the supply on."""
+        """Return the instantaneous values (W, VA, V) in the minute of an instant, with the supply on."""
         curve, minute = self._minute(instant_s)
         apparent, exporting = curve.va_quanta[minute], 0
         if curve.export_quanta is not None and curve.export_va_quanta is not None:
@@ -278,9 +278,7 @@ class Household:
         )
 
     def _roof_quanta(self, day: int) -> npt.NDArray[np.int32]:
-        """Return the solar power of each minute in quanta: a clear day's bell from about 06:00 to 18:30, reduced by
-        clouds.
-        """
+        """Return the solar power of each minute in quanta: a clear day's bell from 06:00 to 18:30, less clouds."""
         generator = np.random.Generator(np.random.PCG64([self.seed, 3, day & 0xFFFFFFFF]))
         hours = np.arange(MINUTES) / 60
         height = np.sin(np.pi * np.clip((hours - 6.0) / 12.5, 0, 1)) ** 1.3
@@ -293,9 +291,7 @@ class Household:
     def _voltage_cv(
         self, generator: np.random.Generator, apparent: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.int32]:
-        """Return the voltage of each minute in hundredths of a volt: it sags in the evening, and a little under the
-        own load.
-        """
+        """Return the voltage of each minute in hundredths of a volt: it sags in the evening and under the own load."""
         hours = np.arange(MINUTES) / 60
         evening = np.exp(-(((hours - 20.5) / 2.2) ** 2))
         noise = generator.random(MINUTES) * 3 - 1.5

@@ -18,7 +18,7 @@ _POWERS: Final[tuple[int, ...]] = tuple(10**exponent for exponent in range(131))
 
 
 def to_register(milli: int, scaler: int) -> int:
-    """Return a milli-value as a register with scaler 10**`scaler` shows it, truncated downwards."""
+    """Return a milli-value as a register with scaler 10**`scaler` shows it (Wh, W, V), truncated downwards."""
     shift = scaler + MILLI
     return milli // _POWERS[shift] if shift >= 0 else milli * _POWERS[-shift]
 
@@ -31,7 +31,7 @@ class Demand:
     at_s: int = 0
 
     def offer(self, milli: int, end_s: int) -> None:
-        """Store an interval's average if it is a new maximum; of equal ones the first stays."""
+        """Store an interval's average power (mW or mVA) if it is a new maximum; of equal ones the first stays."""
         if milli > self.milli:
             self.milli, self.at_s = milli, end_s
 
@@ -58,7 +58,7 @@ class Metrology:
         return self.start_vah * 1000 + self.supply.total.apparent_mvah
 
     def registers(self) -> dict[str, int]:
-        """Return the cumulative registers (attribute 2) by OBIS code, in milli-units."""
+        """Return the cumulative registers (attribute 2) by OBIS code, in mWh, mVAh, mW and mVA."""
         given = self.supply.total
         return {
             "1.0.1.8.0.255": self.import_mwh(),
@@ -70,7 +70,10 @@ class Metrology:
         }
 
     def period(self) -> dict[str, int]:
-        """Return the values counted since the billing period began, by OBIS code, in milli-units."""
+        """Return the values counted since the billing period began, by OBIS code, in thousandths.
+
+        They are the average power factor and the minutes of supply.
+        """
         drawn = self.supply.total.since(self._opened)
         apparent = drawn.apparent_mvah
         powered_s = self.supply.powered_s - self._opened_powered_s
@@ -80,7 +83,7 @@ class Metrology:
         }
 
     def line(self) -> dict[str, int]:
-        """Return the instantaneous values (attribute 2) by OBIS code, in milli-units."""
+        """Return the instantaneous values (attribute 2) by OBIS code, in mV, mA, mW, mVA, mHz and thousandths."""
         reading: InstantaneousReading = self.supply.now()
         current_ma = int(reading.apparent_va / reading.voltage_v * 1000) if reading.voltage_v else 0
         return {
@@ -115,7 +118,7 @@ class Metrology:
 
 
 def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
-    """Return block load values by OBIS code, in milli-units; all zero for an interval without supply."""
+    """Return block load values by OBIS code, in mWh, mVAh, mV and mA; all zero for an interval without supply."""
     voltage_mv = draw.voltage_cvs * 10 // powered_s if powered_s else 0
     through_mvah = draw.apparent_mvah + draw.exported_mvah
     current_ma = through_mvah * 3_600_000 // (powered_s * voltage_mv) if voltage_mv else 0

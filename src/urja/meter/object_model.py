@@ -96,8 +96,9 @@ class MeterState(Protocol):
         ...
 
     def transfer_keys(self, wrapped: Mapping[int, bytes]) -> None:
-        """Replace keys, given by key id and wrapped with the master key; raises RefusedError where one cannot be
-        unwrapped.
+        """Replace keys, given by key id and wrapped with the master key.
+
+        Raises RefusedError where one cannot be unwrapped.
         """
         ...
 

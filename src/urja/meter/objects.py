@@ -61,8 +61,9 @@ def clock_data(device_type: DeviceType, shown_s: int, status: int) -> Data:
 
 
 def moment_of(device_type: DeviceType, data: Data) -> datetime:
-    """Return the UTC instant that a client wrote, as date-time or as twelve octets; raises RefusedError for other
-    data.
+    """Return the UTC instant that a client wrote, as date-time or as twelve octets.
+
+    Raises RefusedError for other data.
     """
     value = data.value
     if data.tag is Tag.OCTET_STRING and len(value) == 12:
@@ -73,7 +74,7 @@ def moment_of(device_type: DeviceType, data: Data) -> datetime:
 
 
 def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
-    """Return a client's selective access as rows and columns to select.
+    """Return a client's selective access as rows (Unix seconds, or numbers from 1) and columns to select.
 
     Buffers are restricted by their clock only; raises RefusedError for any other restriction.
     """

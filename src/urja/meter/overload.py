@@ -31,20 +31,23 @@ class OverloadGuard:
 
     @property
     def due_s(self) -> int | None:
-        """When an action is due if the load stays as last observed; None where none is."""
+        """When an action is due if the load stays as last observed, in Unix seconds; None where none is."""
         if self.state is not GuardState.WATCHING:
             return self._retry_at_s
         return None if self._over_since_s is None else self._over_since_s + self.habit.trip_after_s
 
     def observe(self, now_s: int, *, over: bool) -> None:
-        """Observe whether the load is above the limit from `now_s` on."""
+        """Observe whether the load is above the limit from `now_s` on (Unix seconds)."""
         if not over:
             self._over_since_s = None
         elif self._over_since_s is None:
             self._over_since_s = now_s
 
     def trip(self, now_s: int) -> None:
-        """Record that the switch opened; the next attempt is due after a pause, or after the lock-out."""
+        """Record that the switch opened at `now_s` (Unix seconds).
+
+        The next attempt is due after the type's pause, or after its lock-out when the retries are used up.
+        """
         self.tripped = True
         self._over_since_s = None
         if self._trips < self.habit.retries:

@@ -23,9 +23,7 @@ Announce = Callable[[dict[str, Any]], None]
 
 
 def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
-    """Return all that a DLMS client needs to talk to the meter. The keys are included: this is a bench, not an
-    installation.
-    """
+    """Return all that a DLMS client needs to talk to the meter, keys included: this is a bench."""
     device_type = identity.type
     saps = device_type.associations
     return {
@@ -81,9 +79,10 @@ async def serve_bus_until(
     announce: Announce,
     stopping: asyncio.Event,
 ) -> None:
-    """Serve meters by physical address behind one HDLC port, and on a serial port or a pseudo terminal (`pty`).
+    """Serve meters with `days` of history by physical address behind one HDLC port until `stopping`.
 
-    Raises OSError for an address or a port that cannot be opened.
+    They are also on a serial port where one is given, and on a pseudo terminal with `pty`. Raises OSError for an
+    address or a port that cannot be opened.
     """
     stations: dict[int | None, Station] = {
         physical: _station(identity, days) for physical, identity in identities.items()
@@ -123,7 +122,7 @@ def _station(identity: Identity, days: int) -> Station:
 
 
 def serve(identity: Identity, host: str, port: int, *, days: int, announce: Announce) -> None:
-    """Serve one meter until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
+    """Serve one meter with `days` of history until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
     _until_stopped(
         lambda stopping: serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
     )
@@ -139,7 +138,10 @@ def serve_bus(
     days: int,
     announce: Announce,
 ) -> None:
-    """Serve meters on one HDLC bus until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
+    """Serve meters with `days` of history on one HDLC bus until SIGINT or SIGTERM (blocks).
+
+    Raises OSError for an address in use.
+    """
     _until_stopped(
         lambda stopping: serve_bus_until(
             identities, host, port, pty=pty, serial=serial, days=days, announce=announce, stopping=stopping

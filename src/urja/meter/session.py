@@ -83,7 +83,7 @@ class Sessions:
         self._open.pop(self._roles[client_sap], None)
 
     def receive(self, frame: Frame) -> list[Frame]:
-        """Return the answers to one frame; none for an unknown SAP, as real meters do."""
+        """Return the answers to one frame; none for an unknown SAP or without power, as real meters do."""
         role = self._roles.get(frame.source)
         if role is None or frame.destination != self._server_sap or not self._meter.powered:
             return []

@@ -100,7 +100,7 @@ class Station:
         self._may_communicate = asyncio.Event()
         self._update_link(now())
         # Back-off is jittered by the meter's own seed: a fleet must not dial in step.
-        self._jitter = random.Random(meter.identity.serial)  # noqa: S311
+        self._jitter = random.Random(meter.identity.serial)  # noqa: S311 - not a secret
         self._copies_sent: set[int] = set()
 
     # Time and commands.
@@ -254,8 +254,10 @@ class Station:
         return bool(self._connections)
 
     async def dial(self, host: str, port: int) -> None:
-        """Keep one connection to the head end open for ever: dial, and after a failure again with growing, jittered
-        pauses.
+        """Keep one connection to the head end open for ever.
+
+        After a failure it dials again with growing pauses of 0.2 to 15 seconds, jittered so that a fleet does not
+        dial in step.
         """
         loop = asyncio.get_running_loop()
         failures = 0
@@ -309,9 +311,7 @@ class MeterProtocol(asyncio.Protocol):
         self._inbound.put(data)
 
     def _wait_for_client(self) -> None:
-        """Restart the inactivity time-out of a connection that a client opened. A connection that the meter dialled
-        has none.
-        """
+        """Restart the inactivity time-out of a connection that a client opened; the meter's own calls have none."""
         if self._hang_up is not None:
             self._hang_up.cancel()
         if not self.dialled:
@@ -352,7 +352,10 @@ class MeterProtocol(asyncio.Protocol):
             self.lost.set_result(None)
 
     def offer(self, frame: bytes) -> bool:
-        """Send a push and return True; return False where the connection is closing or the head end reads too slowly."""
+        """Send a push and return True; return False where the connection closes or the head end reads too slowly.
+
+        Slowly means more than 256 KiB or 256 messages behind.
+        """
         transport = self._transport
         if self._closing or transport is None or transport.is_closing():
             return False

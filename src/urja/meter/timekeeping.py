@@ -21,7 +21,7 @@ class MeterClock:
     utc_offset_s: int = IST_OFFSET_S
 
     def shown(self, true_s: int) -> int:
-        """Return the meter's time at a true instant."""
+        """Return the meter's time at a true instant, both in Unix seconds."""
         return true_s + self.offset_s + (true_s - self.since_s) * self.drift_ppm // _MILLION
 
     def true_for(self, shown_s: int) -> int:
@@ -37,7 +37,7 @@ class MeterClock:
         return guess
 
     def set(self, true_s: int, shown_s: int) -> None:
-        """Make the meter show `shown_s` at `true_s`; its drift stays."""
+        """Make the meter show `shown_s` at `true_s` (Unix seconds); its drift stays."""
         self.since_s = true_s
         self.offset_s = shown_s - true_s
 
@@ -47,15 +47,18 @@ class MeterClock:
         self.drift_ppm = ppm
 
     def interval_start(self, shown_s: int, length_s: int) -> int:
-        """Return the start of the interval that contains a shown instant; intervals are aligned to *local* time."""
+        """Return the start of the interval of `length_s` seconds that contains a shown instant.
+
+        Intervals are aligned to *local* time, so that one begins at each local midnight.
+        """
         local = shown_s + self.utc_offset_s
         return local - local % length_s - self.utc_offset_s
 
     def is_midnight(self, shown_s: int) -> bool:
-        """Return whether a shown instant is 00:00 local."""
+        """Return whether a shown instant (Unix seconds) is 00:00 local time."""
         return (shown_s + self.utc_offset_s) % DAY_S == 0
 
     def is_month_start(self, shown_s: int, day: int = 1) -> bool:
-        """Return whether a shown instant is 00:00 local on this day of a month."""
+        """Return whether a shown instant (Unix seconds) is 00:00 local time on day `day` of a month."""
         local = datetime.fromtimestamp(shown_s + self.utc_offset_s, UTC)
         return self.is_midnight(shown_s) and local.day == day

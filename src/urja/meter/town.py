@@ -56,7 +56,9 @@ class Town:
     # The state for the map. Keys are part of the control socket's answers (docs/meter.md).
 
     def house(self, station: Station) -> dict[str, Any]:
-        """Return one meter and the supply behind it, at the instant its meter has reached."""
+        """Return one meter and the supply behind it, at the instant its meter has reached; power in W, registers in
+        Wh.
+        """
         meter = station.meter
         engine, identity, measured = meter.engine, meter.identity, self.measured_by(meter.identity.serial)
         hangs_on = measured or self._transformers.get(identity.transformer or "")
@@ -87,7 +89,10 @@ class Town:
         }
 
     def transformers(self, names: list[str] | None) -> list[dict[str, Any]]:
-        """Return each transformer named, or all: its load, its losses, and what its premises' meters measure of them."""
+        """Return each transformer named, or all: its load, its losses, and what its premises' meters measure, in W.
+
+        Raises ValueError for an unknown transformer.
+        """
         chosen = list(self._transformers) if names is None else names
         return [self._transformer(name) for name in chosen]
 

@@ -84,7 +84,7 @@ class TransformerLoad:
         return total
 
     def at(self, instant_s: int) -> InstantaneousReading:
-        """Return the instantaneous values, losses included."""
+        """Return the instantaneous values in W, VA and V, losses included."""
         day, second = divmod(instant_s + self._utc_offset_s, DAY_S)
         flow = self._flow(day, second, second + 1)
         net, apparent = int(flow.net[0]), int(flow.apparent[0])
@@ -133,9 +133,7 @@ class TransformerLoad:
         return self._no_load * seconds + self._load_loss * self._square_seconds // self._rated_square - before
 
     def _flow(self, day: int, start: int, stop: int) -> _Flow:
-        """Return the premises' powers over [start, stop) of a local day, split at minutes and where a supply changed
-        its state.
-        """
+        """Return the premises' powers over [start, stop) of a local day, split at minutes and changes of a supply."""
         origin = day * DAY_S - self._utc_offset_s
         edges = [np.array([start, stop]), np.arange(start - start % _MINUTE_S + _MINUTE_S, stop, _MINUTE_S)]
         edges += [

@@ -107,8 +107,7 @@ class Interval:
 
 
 class SupplyState(NamedTuple):
-    """The state of the supply from an instant on: grid, contacts of the main relay, and a wire that bypasses the
-    meter.
+    """The state of the supply from an instant on (Unix seconds): grid, relay contacts, and a bypassing wire.
 
     The wire's power is in quanta of `load`; it flows whatever the relay does.
     """
@@ -142,7 +141,7 @@ class Supply:
 
     @property
     def cursor_s(self) -> int:
-        """The instant up to which energy has been drawn."""
+        """The instant up to which energy has been drawn, in Unix seconds."""
         return self._cursor_s
 
     @property
@@ -178,12 +177,14 @@ class Supply:
             self.gates.append(self._gate)
 
     def forget_states_before(self, instant_s: int) -> None:
-        """Remove the past states that are not needed to know the state from `instant_s` on."""
+        """Remove the past states that are not needed to know the state from `instant_s` on (Unix seconds)."""
         needed = bisect_right(self.gates, instant_s, key=lambda gate: gate.since_s) - 1
         del self.gates[: max(needed, 0)]
 
     def run_to(self, instant_s: int) -> None:
-        """Draw energy up to an instant in the present state; raises ValueError for an instant in the past."""
+        """Draw energy up to an instant (Unix seconds) in the present state; raises ValueError for an instant in the
+        past.
+        """
         if instant_s < self._cursor_s:
             raise ValueError(f"the supply has reached {self._cursor_s} and cannot run back to {instant_s}")
         if self.grid_on and instant_s > self._cursor_s:
@@ -196,7 +197,10 @@ class Supply:
         self._cursor_s = instant_s
 
     def now(self) -> InstantaneousReading:
-        """Return voltage and power at the present instant: no voltage without grid, no load through an open relay."""
+        """Return voltage (V) and power (W, VA) at the present instant.
+
+        No voltage without grid, no load through an open relay.
+        """
         if not self.grid_on:
             return InstantaneousReading(0.0, 0.0, 0.0)
         line = self.source.at(self._cursor_s)
@@ -207,7 +211,10 @@ class Supply:
         return self.source.watts(self._cursor_s) if self.grid_on and self.relay_closed else 0.0
 
     def close_interval(self, start_s: int, end_s: int) -> Interval:
-        """Close an interval that the meter names by its own clock, write its truth record, and open the next."""
+        """Close an interval, write its truth record, and open the next; return what passed in it, in mWh.
+
+        `start_s` and `end_s` are Unix seconds by the meter's own clock.
+        """
         opened, powered_before = self._opened
         draw = self.total.since(opened)
         powered_s = self.powered_s - powered_before

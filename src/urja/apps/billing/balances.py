@@ -296,7 +296,7 @@ def _open(
         done = rated_to_end.get((agreement.id, period.first))
         if done and period.end <= through and done == _rating_of(agreement, period):
             continue
-        if days.meet(Period(period.first, min(period.end, through))).days:
+        if days.intersection(Period(period.first, min(period.end, through))).days:
             energy_at = usage.energy_at(agreement.id, period)
             rating = usage.rate(agreement, period, through, row.energy_wh, energy_at)
             rated.append((period, rating.target.total_minor))

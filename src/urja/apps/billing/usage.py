@@ -150,7 +150,7 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
     Raises UnknownTariffError where no version of a tariff is in force.
     """
     days = days_of(agreement)
-    billed = period.meet(days)
+    billed = period.intersection(days)
     agreed: list[tuple[date, str, int]] = []
     for first in [billed.first, *_changes(agreement, billed)]:
         terms = agreement.terms_at(midnight(first, zone()))

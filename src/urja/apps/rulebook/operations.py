@@ -24,7 +24,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     """
     tariff = parse_tariff(text)
     for known in TariffVersion.objects.filter(code=tariff.code).order_by("id")[:1]:
-        if why := tariff.unlike(parse_tariff(known.text)):
+        if why := tariff.conflict_with(parse_tariff(known.text)):
             raise UnlikeVersionError(tariff.code, tariff.version, why)
     fresh = TariffVersion(
         code=tariff.code,

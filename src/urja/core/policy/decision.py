@@ -36,12 +36,12 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an account stands as it does: the rule in the document (`credit.emergency_days`), a sentence's key, its
-    parameters.
-    """
+    """Why an account stands as it does: the rule in the document, the key of a sentence, and its parameters."""
 
     rule: str
+    """Place of the rule in the document, such as `credit.emergency_days`."""
     key: str
+    """Key of the sentence in the tables of `wording`."""
     params: Params = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

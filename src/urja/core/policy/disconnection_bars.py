@@ -38,7 +38,7 @@ def active_bars(policy: Policy, facts: Facts) -> list[DisconnectionBar]:
 
 
 def exhausted(policy: Policy, balance_minor: int) -> bool:
-    """Return whether the credit is used up; `Facts.below_cut_since` is the instant since which this is true."""
+    """Return whether a balance in minor units is below the limit; `Facts.below_cut_since` is since when it is."""
     return balance_minor < policy.credit.cut_below_minor
 
 
@@ -128,7 +128,7 @@ def _emergency_days(policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def extra_time_for(policy: Policy, facts: Facts) -> ExtraTime | None:
-    """Return the longest extra time to pay that the category and sanctioned load of the account give; None for none."""
+    """Return the longest extra time to pay, in days, for the account's category and load; None where there is none."""
     found = [
         longer
         for longer in policy.credit.longer
@@ -204,12 +204,14 @@ def _stale(policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def stale_at(policy: Policy, facts: Facts) -> datetime | None:
-    """Return from when on the readings are too old to disconnect by; None before the first reading."""
+    """Return from when on the readings are too old to disconnect by (`cut.max_data_age_hours`); None before the
+    first.
+    """
     return None if facts.as_of is None else facts.as_of + policy.cut.max_data_age
 
 
 def too_much_estimated(policy: Policy, facts: Facts) -> bool:
-    """Return whether too much of the energy behind the balance is estimated to disconnect by it."""
+    """Return whether more of the energy is estimated than the policy's percentage allows for a disconnection."""
     return facts.estimated_share > policy.cut.max_estimated
 
 
@@ -231,7 +233,7 @@ def _notices(policy: Policy, facts: Facts) -> DisconnectionBar | None:
     if not state.complete:
         until = None if state.ready_at is None else state.ready_at + policy.notices.lead
         asked = [notice.requested_at for notice in facts.notices if notice.requested_at <= facts.now]
-        params: Params = {"missing_count": max(state.short_of, len(state.missing))}
+        params: Params = {"missing_count": max(state.missing_count, len(state.missing))}
         if asked:
             params = {**params, "asked_at": local_instant(facts, max(asked))}
         key = "undelivered" if asked else "unannounced"

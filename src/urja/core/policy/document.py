@@ -207,7 +207,10 @@ def bundled_policies() -> dict[str, str]:
 
 
 def parse_policy(text: str) -> Policy:
-    """Parse a policy document; raises PolicyError with every fault found."""
+    """Parse a policy document, in which amounts are major units; the result has minor units.
+
+    Raises PolicyError with every fault found, contradictions between rules included.
+    """
     faults: list[Fault] = []
     try:
         table = toml.loads(text, parse_float=Decimal)

@@ -70,7 +70,10 @@ def _thresholds(policy: Policy, facts: Facts) -> list[CrossedThreshold]:
 
 
 def low_balance_notices(policy: Policy, facts: Facts) -> list[Notify]:
-    """Return the warning that a balance in credit is due, unless it was requested since the last recharge."""
+    """Return the warning due for a balance in credit; empty where it was requested since the last recharge.
+
+    Amounts in its parameters are minor units.
+    """
     crossed = crossed_threshold(policy, facts)
     if crossed is None:
         return []
@@ -85,32 +88,32 @@ def low_balance_notices(policy: Policy, facts: Facts) -> list[Notify]:
     ]
 
 
-def final_notices(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> list[Notify]:
+def final_notices(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> list[Notify]:
     """Return the notices due for an account that is exhausted and still connected."""
     asked = [_final(policy, facts, "zero")] if _is_due(policy, facts, "zero") else []
-    if cut_is_near(policy, facts, barred) and _is_due(policy, facts, "cut"):
+    if cut_is_near(policy, facts, bars) and _is_due(policy, facts, "cut"):
         asked.append(_final(policy, facts, "cut"))
     return asked
 
 
-def cut_is_near(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> bool:
+def cut_is_near(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> bool:
     """Return whether everything that forbids the disconnection, notices apart, ends within the time a notice needs."""
-    others = [bar for bar in barred if not bar.reason.rule.startswith("notices.")]
+    others = [bar for bar in bars if not bar.reason.rule.startswith("notices.")]
     return all(
         bar.announces and bar.until is not None and bar.until <= facts.now + policy.notices.lead
         for bar in others
     )
 
 
-def next_notice_at(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> datetime | None:
-    """Return when time alone makes a notice due."""
-    near = cut_is_near(policy, facts, barred)
+def next_notice_at(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> datetime | None:
+    """Return when time alone makes a notice due; None where only other facts can."""
+    near = cut_is_near(policy, facts, bars)
     due = [
         max(notice.requested_at for notice in asked) + policy.notices.repeat
         for kind in (("zero", "cut") if near else ("zero",))
         if (asked := notices_since_exhausted(facts, kind)) and _is_lacking(policy, facts, kind)
     ]
-    ends = [bar.until - policy.notices.lead for bar in barred if bar.until is not None]
+    ends = [bar.until - policy.notices.lead for bar in bars if bar.until is not None]
     if not near and ends:
         due.append(max(ends))
     return min((at for at in due if at > facts.now), default=None)
@@ -127,7 +130,7 @@ def _is_due(policy: Policy, facts: Facts, kind: str) -> bool:
 def _is_lacking(policy: Policy, facts: Facts, kind: str) -> bool:
     """Return whether one more notice of this kind is needed; `cut` also makes up the required number."""
     state = notices_served(policy, facts)
-    return kind in state.missing or (kind == "cut" and state.short_of > 0)
+    return kind in state.missing or (kind == "cut" and state.missing_count > 0)
 
 
 def _final(policy: Policy, facts: Facts, kind: str) -> Notify:

@@ -55,9 +55,7 @@ def _by_credit(policy: Policy, facts: Facts) -> Decision:
 
 
 def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
-    """Return the decision where another hold than credit applies: its disconnection is pending, ordered or not
-    allowed.
-    """
+    """Return the decision where holds beside credit apply: pending, ordered, or without effect."""
     back = held_back(facts)
     if not holds_in_force(facts):
         spares = back and decision.restore is None
@@ -90,10 +88,10 @@ def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
         return Decision(
             (ReleaseCreditHold(reason), *low_balance_notices(policy, facts)), standing, reason, None
         )
-    barred = active_bars(policy, facts)
-    asked = final_notices(policy, facts, barred)
+    bars = active_bars(policy, facts)
+    asked = final_notices(policy, facts, bars)
     return Decision(
-        (ReleaseCreditHold(reason), *asked), barred[0].standing, reason, _look_again(policy, facts, barred)
+        (ReleaseCreditHold(reason), *asked), bars[0].standing, reason, _look_again(policy, facts, bars)
     )
 
 
@@ -127,12 +125,12 @@ def _in_credit(policy: Policy, facts: Facts) -> Decision:
 
 
 def _exhausted(policy: Policy, facts: Facts) -> Decision:
-    barred = active_bars(policy, facts)
-    asked = tuple(final_notices(policy, facts, barred))
-    look_again_at = _look_again(policy, facts, barred)
-    planned = _planned(policy, facts, barred)
-    if barred:
-        return Decision(asked, barred[0].standing, barred[0].reason, look_again_at, planned)
+    bars = active_bars(policy, facts)
+    asked = tuple(final_notices(policy, facts, bars))
+    look_again_at = _look_again(policy, facts, bars)
+    planned = _planned(policy, facts, bars)
+    if bars:
+        return Decision(asked, bars[0].standing, bars[0].reason, look_again_at, planned)
     assert planned is not None
     if planned.not_before > facts.now:
         standing, reason = _waiting(policy, facts, planned)
@@ -146,15 +144,15 @@ def _exhausted(policy: Policy, facts: Facts) -> Decision:
     return Decision((cut, *asked), Standing.TO_BE_CUT, reason, look_again_at, planned)
 
 
-def _planned(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> Window | None:
+def _planned(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> Window | None:
     """Return the window of the disconnection if time alone ends every rule that forbids it; None otherwise."""
     ready = facts.now
-    for bar in barred:
+    for bar in bars:
         if bar.until is None:
             return None
         ready = max(ready, bar.until)
     window = policy.cut.open_hours.next_window(ready, facts.zone)
-    not_before = window.not_before if not barred else max(window.not_before, ready)
+    not_before = window.not_before if not bars else max(window.not_before, ready)
     stale = stale_at(policy, facts)
     # A command must not outlive the readings it rests on; a window further ahead will have newer ones.
     if not_before <= facts.now and stale is not None:
@@ -182,13 +180,13 @@ def _minute(facts: Facts) -> int:
     return local.hour * 60 + local.minute
 
 
-def _look_again(policy: Policy, facts: Facts, barred: Sequence[DisconnectionBar]) -> datetime | None:
+def _look_again(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> datetime | None:
     """Return the first instant at which time alone may change the decision."""
-    instants = [bar.until for bar in barred]
-    instants += [stale_at(policy, facts), next_notice_at(policy, facts, barred)]
-    if any(bar.until is None and bar.standing is Standing.SUSPENDED for bar in barred):
+    instants = [bar.until for bar in bars]
+    instants += [stale_at(policy, facts), next_notice_at(policy, facts, bars)]
+    if any(bar.until is None and bar.standing is Standing.SUSPENDED for bar in bars):
         instants.append(facts.now + RECHECK)
-    if not barred:
+    if not bars:
         window = policy.cut.open_hours.next_window(facts.now, facts.zone)
         instants += [window.not_before, window.not_after]
     return min((at for at in instants if at is not None and at > facts.now), default=None)

@@ -45,8 +45,9 @@ HOLDS: Final[Mapping[str, HoldRule]] = {
 
 
 def holds_in_force(facts: Facts) -> frozenset[str]:
-    """Return the holds beside credit that may keep the supply off; for a protected account only those that ignore
-    protection.
+    """Return the holds beside credit that may keep the supply off.
+
+    Of a protected account these are only the holds that ignore protection.
     """
     protected = bool(facts.flags & NEVER_CUT)
     return frozenset(reason for reason in _ordered(facts) if not (protected and HOLDS[reason].bound))
@@ -62,9 +63,7 @@ def _ordered(facts: Facts) -> frozenset[str]:
 
 
 def hold_window(policy: Policy, facts: Facts) -> Window | None:
-    """Return the window in which the supply may be disconnected for the holds in force; None where any hour is
-    allowed.
-    """
+    """Return the window in which the supply may be disconnected for the holds in force; None: at any hour."""
     if any(not HOLDS[reason].bound for reason in holds_in_force(facts)):
         return None
     return policy.cut.open_hours.next_window(facts.now, facts.zone)

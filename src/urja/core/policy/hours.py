@@ -77,7 +77,7 @@ def split_at_midnight(start: int, end: int) -> tuple[Span, ...]:
 
 
 def subtract_spans(span: Span, taken: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Return the parts of a span that lie outside other spans."""
+    """Return the parts of a span, in minutes of the day, that lie outside other spans."""
     left = [span]
     for start, end in taken:
         left = [
@@ -97,7 +97,7 @@ class OpenHours:
     protected: ProtectedTimes
 
     def next_window(self, at: datetime, zone: ZoneInfo) -> Window:
-        """Return the window that contains `at`, or the next one. `parse_policy` has proved that one exists."""
+        """Return the window that contains `at`, or the next one, in UTC. `parse_policy` has proved that one exists."""
         return next(window for window in self._windows(at, zone) if window.not_after > at)
 
     def _windows(self, at: datetime, zone: ZoneInfo) -> Iterator[Window]:

@@ -23,7 +23,7 @@ class NoticesServed:
 
     missing: tuple[str, ...]
     """Required kinds that are not served."""
-    short_of: int
+    missing_count: int
     """How many more notices of any kind must be served."""
     ready_at: datetime | None
     """When the last required notice was served, or will be by time alone; None where none is required or more are
@@ -32,12 +32,13 @@ class NoticesServed:
 
     @property
     def complete(self) -> bool:
-        return not self.missing and not self.short_of
+        return not self.missing and not self.missing_count
 
 
 def notices_served(policy: Policy, facts: Facts) -> NoticesServed:
-    """Return which required notices are served by now; a notice that was only sent counts for nothing until the rules
-    are met.
+    """Return which required notices are served by now.
+
+    A notice that was only sent counts for nothing until the policy's rules for attempts or letters are met.
     """
     rules, now, since = policy.notices, facts.now, exhausted_since(facts)
     letter_at = _letter_at(rules, facts, since)
@@ -55,7 +56,7 @@ def notices_served(policy: Policy, facts: Facts) -> NoticesServed:
     known = [at for at in needed if at is not None]
     return NoticesServed(
         missing=missing,
-        short_of=0 if enough else max(rules.least_delivered - by_now, 1),
+        missing_count=0 if enough else max(rules.least_delivered - by_now, 1),
         ready_at=max(known, default=None) if len(known) == len(needed) else None,
     )
 
@@ -72,9 +73,7 @@ def notices_since_exhausted(facts: Facts, kind: str) -> list[NoticeFact]:
 
 
 def _counted(rules: NoticeRules, facts: Facts, since: datetime) -> list[datetime]:
-    """Return when each warning since the last recharge or exhaustion counts as served; some of these instants are to
-    come.
-    """
+    """Return when each warning since the last recharge or exhaustion counts as served, in the future for some."""
     start = since if facts.last_recharge_at is None else min(since, facts.last_recharge_at)
     of_kind: dict[str, list[NoticeFact]] = {}
     for notice in facts.notices:

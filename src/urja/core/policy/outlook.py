@@ -47,8 +47,9 @@ def outlook(policy: Policy, facts: Facts) -> Outlook:
 
 
 def in_good_standing(policy: Policy, facts: Facts) -> bool:
-    """Return whether an account is connected, in credit and without an order against it, so that only its outlook
-    matters.
+    """Return whether an account is connected, in credit and without an order against it.
+
+    Only its forecast needs to be shown then.
     """
     lit = not is_disconnected(facts) and not holds_in_force(facts)
     return facts.prepaid and lit and not disconnection_bars.exhausted(policy, facts.balance_minor)

@@ -18,7 +18,7 @@ def arrears_part_minor(policy: Policy, facts: Facts, amount_minor: int) -> int:
 
 
 def facts_after_payment(policy: Policy, facts: Facts, amount_minor: int) -> Facts:
-    """Return the facts of the account after a payment has been credited."""
+    """Return the facts of the account after a payment, in minor units, has been credited."""
     arrears = arrears_part_minor(policy, facts, amount_minor)
     credit = amount_minor - arrears
     due = policy.credit.cut_below_minor - facts.balance_minor

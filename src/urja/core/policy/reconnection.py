@@ -61,8 +61,9 @@ def _under_way(policy: Policy, facts: Facts) -> Reason | None:
 
 
 def _unheld(policy: Policy, facts: Facts) -> Reason | None:
-    """Return why a supply that is off without a hold is reconnected: a command was lost, or the relay opened by
-    itself.
+    """Return why a supply that is off without a hold is reconnected.
+
+    A command was lost, or the relay opened by itself.
     """
     if back := held_back(facts):
         return held_back_reason(back)

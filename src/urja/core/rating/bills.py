@@ -50,7 +50,11 @@ class Bill:
             versions=tuple(version for version in self.versions if version.first < day),
             elapsed=elapsed,
             uses=weights_within(self.uses, elapsed),
-            loads=tuple((days.meet(elapsed), load) for days, load in self.loads if days.meet(elapsed).days),
+            loads=tuple(
+                (days.intersection(elapsed), load)
+                for days, load in self.loads
+                if days.intersection(elapsed).days
+            ),
         )
 
     def run(self, number: int) -> "ChargeSpan":
@@ -109,13 +113,14 @@ def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
 def weights_within(
     uses: tuple[tuple[Period, Fraction], ...], days: Period
 ) -> tuple[tuple[Period, Fraction], ...]:
-    """Return the energy, or other weights, that falls on some days; a piece that reaches beyond them counts in part,
-    by days.
+    """Return the energy, or other weights, that falls on some days.
+
+    A piece that reaches beyond them counts in proportion to its days inside.
     """
     return tuple(
-        (own.meet(days), weight * own.meet(days).days / own.days)
+        (own.intersection(days), weight * own.intersection(days).days / own.days)
         for own, weight in uses
-        if own.meet(days).days
+        if own.intersection(days).days
     )
 
 
@@ -130,7 +135,8 @@ class PlannedBill:
 def price_change_days(terms: Sequence[RatingTerms], billed: Period) -> list[date]:
     """Return the days inside a period on which a price changes: energy read on each of them is rated exactly.
 
-    A change of the sanctioned load is not among them, because no price of energy depends on it.
+    A change of the sanctioned load is not among them, because no price of energy depends on it. Raises RatingError
+    where no terms or no version of their tariff are in force.
     """
     return _cuts(_plan(terms, billed), billed)
 
@@ -157,7 +163,7 @@ def _tariffs(terms: Sequence[RatingTerms], billed: Period) -> list[tuple[Period,
     if not ordered or ordered[0].first > billed.first:
         raise RatingError(f"no terms are in force on {billed.first}")
     pieces: list[tuple[Period, tuple[Tariff, ...]]] = []
-    for days in billed.cut([each.first for each in ordered]):
+    for days in billed.split_at([each.first for each in ordered]):
         versions = _in_force(ordered, days.first).versions
         if pieces and {tariff.code for tariff in versions} == {tariff.code for tariff in pieces[-1][1]}:
             before, known = pieces.pop()
@@ -189,7 +195,7 @@ def _plan(terms: Sequence[RatingTerms], billed: Period) -> list[list[PlannedBill
     for own, versions in _tariffs(terms, billed):
         if not versions or versions[0].valid_from > own.first:
             raise RatingError(f"no version of the tariff is in force on {own.first}")
-        for days in own.cut([tariff.valid_from for tariff in versions]):
+        for days in own.split_at([tariff.valid_from for tariff in versions]):
             # Of two versions with the same date the later in the list applies: it is the correction.
             tariff = [candidate for candidate in versions if candidate.valid_from <= days.first][-1]
             # Keys of parts must differ within a period, and a tariff that follows may name its versions alike.
@@ -207,9 +213,7 @@ def _plan(terms: Sequence[RatingTerms], billed: Period) -> list[list[PlannedBill
 
 
 def _goes_on(bill: PlannedBill, tariff: Tariff) -> bool:
-    """Return whether a bill continues with another version; it cannot where lines would then depend on each other in
-    a cycle.
-    """
+    """Return whether a bill continues with another version: unless its lines would depend on each other in a cycle."""
     versions = [*(version.tariff for version in bill.versions), tariff]
     lines = [line for version in versions for line in version.lines]
     return tariff.on_change is OnChange.CONTINUE and not calculation_order(lines)[1]
@@ -223,8 +227,9 @@ def bills_of(
     by_day_from: date,
     notes: list[str],
 ) -> Iterator[Bill]:
-    """Yield the bills of a period with their energy and loads, as far as `elapsed`; `notes` collects splits and
-    roundings.
+    """Yield the bills of a period with their energy (kWh) and loads (kW), as far as `elapsed`.
+
+    Splits and roundings of quantities are appended to `notes`. Raises RatingError where no version is in force.
     """
     plan = _plan(terms, billed)
     energy = _cut_uses(uses, _cuts(plan, billed), notes)
@@ -233,7 +238,7 @@ def bills_of(
     for shared in plan:
         begun = [each for each in shared if each.days.first < elapsed.end or each.days.first == billed.first]
         for planned, used in zip(begun, _shares_by_days(begun, elapsed, energy, notes), strict=True):
-            passed = planned.days.meet(elapsed)
+            passed = planned.days.intersection(elapsed)
             yield Bill(
                 tuple(
                     version
@@ -246,7 +251,7 @@ def bills_of(
                 used,
                 tuple(
                     (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
-                    for piece in passed.meet(by_day).cut([each.first for each in ordered])
+                    for piece in passed.intersection(by_day).split_at([each.first for each in ordered])
                 ),
             )
 
@@ -257,14 +262,14 @@ def _shares_by_days(
     """Yield the energy of each bill: its own, or its share, by days, of the energy of all bills in the group."""
     if len(begun) == 1:
         yield tuple(
-            (piece, kwh) for piece, kwh in energy if piece.meet(begun[0].days) == piece and piece.days
+            (piece, kwh) for piece, kwh in energy if piece.intersection(begun[0].days) == piece and piece.days
         )
         return
-    passed = [planned.days.meet(elapsed) for planned in begun]
+    passed = [planned.days.intersection(elapsed) for planned in begun]
     if not passed:
         return
     whole = Period(passed[0].first, passed[-1].end)
-    total = sum((kwh for piece, kwh in energy if piece.meet(whole) == piece), ZERO)
+    total = sum((kwh for piece, kwh in energy if piece.intersection(whole) == piece), ZERO)
     until = []
     for days, following in pairwise([*zip(passed, begun, strict=True)]):
         over = (days[0].end - whole.first).days
@@ -288,7 +293,7 @@ def _cut_uses(uses: Sequence[EnergyUse], cuts: list[date], notes: list[str]) -> 
     """Return the energy in pieces that no price change crosses; a longer piece is split in proportion to its days."""
     pieces: list[tuple[Period, Fraction]] = []
     for use in uses:
-        parts = use.days.cut(cuts)
+        parts = use.days.split_at(cuts)
         if len(parts) > 1 and use.energy_wh:
             notes.append(
                 f"{use.energy_wh} Wh of {use.days.first} to {use.days.end} split by days at a change of price: "

@@ -57,7 +57,10 @@ class TariffError(ValueError):
 
 
 def parse_tariff(text: str) -> Tariff:
-    """Parse a tariff document; raises TariffError with every fault found."""
+    """Parse a tariff document, in which prices are major units and energies kWh.
+
+    The result has prices in minor units. Raises TariffError with every fault found.
+    """
     faults: list[Fault] = []
     try:
         table = toml.loads(text, parse_float=Decimal)

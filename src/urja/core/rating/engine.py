@@ -74,7 +74,7 @@ def rate_period(
 
 def _check_uses(uses: Sequence[EnergyUse], elapsed: Period) -> None:
     for use in uses:
-        if use.energy_wh and elapsed.meet(use.days) != use.days:
+        if use.energy_wh and elapsed.intersection(use.days) != use.days:
             raise RatingError(
                 f"energy of {use.days.first} to {use.days.end} lies outside the rated days "
                 f"{elapsed.first} to {elapsed.end}"
@@ -124,7 +124,7 @@ def _goes_on_as(old: ChargeLine | None, new: ChargeLine | None) -> bool:
     """Return whether a line that changes into another carries no amount over."""
     if new is not None and isinstance(new.accrual, RoundOff):
         return old is None or isinstance(old.accrual, RoundOff)
-    return old is new if old is None or new is None else old.says_the_same_as(new)
+    return old is new if old is None or new is None else old.charges_like(new)
 
 
 def _added(kept: RatedLine | None, new: RatedLine) -> RatedLine:
@@ -134,36 +134,36 @@ def _added(kept: RatedLine | None, new: RatedLine) -> RatedLine:
 
 
 def _line(
-    stretch: ChargeSpan,
+    span: ChargeSpan,
     line: ChargeLine,
     before: dict[str, RatedLine],
     done: dict[str, RatedLine],
     notes: list[str],
 ) -> RatedLine:
-    """Return the amount of a line in a stretch, given the amounts of the lines it is calculated from."""
+    """Return the amount of a line in a span, given the amounts of the lines it is calculated from."""
     bases = {
-        base.line: _since(stretch, done[base.line], before.get(base.line)) for base in bases_of(line.accrual)
+        base.line: _since(span, done[base.line], before.get(base.line)) for base in bases_of(line.accrual)
     }
     match line.accrual:
         case Slabs():
-            parts = list(slab_parts(stretch, line, line.accrual, notes))
+            parts = list(slab_parts(span, line, line.accrual, notes))
         case PerTime():
-            parts = list(time_parts(stretch, line, line.accrual, notes))
+            parts = list(time_parts(span, line, line.accrual, notes))
         case Percent():
-            parts = list(percent_parts(stretch, line, line.accrual, bases, notes))
+            parts = list(percent_parts(span, line, line.accrual, bases, notes))
         case Minimum():
-            parts = minimum_parts(stretch, line, line.accrual, bases, notes)
+            parts = minimum_parts(span, line, line.accrual, bases, notes)
         case RoundOff():
-            parts = round_off_parts(stretch, line, line.accrual, bases)
+            parts = round_off_parts(span, line, line.accrual, bases)
         case _:
             assert_never(line.accrual)
     amount = line.step.apply(sum((part.amount for part in parts), ZERO))
     return RatedLine(line.name, line.title, int(amount), tuple(parts))
 
 
-def _since(stretch: ChargeSpan, now: RatedLine, before: RatedLine | None) -> RatedLine:
-    """Return the amount of a line in a stretch: all of it where the stretch is the whole bill."""
-    if stretch.charged == stretch.days:
+def _since(span: ChargeSpan, now: RatedLine, before: RatedLine | None) -> RatedLine:
+    """Return the amount of a line in a span: all of it where the span is the whole bill."""
+    if span.charged == span.days:
         return now
     old = {part.key: part for part in before.parts} if before else {}
     grown = [
@@ -172,7 +172,7 @@ def _since(stretch: ChargeSpan, now: RatedLine, before: RatedLine | None) -> Rat
     ]
     grown += [(part, -part.amount) for part in old.values()]
     parts = (
-        replace(part, amount=amount, weights=weights_within(part.weights, stretch.elapsed))
+        replace(part, amount=amount, weights=weights_within(part.weights, span.elapsed))
         for part, amount in grown
         if amount
     )

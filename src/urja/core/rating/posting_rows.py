@@ -29,7 +29,9 @@ class PostingRow:
     amount_minor: int
 
     def to_json(self) -> dict[str, object]:
-        """Return the row as it is stored with an entry: exact numbers as text, the amount with the account's sign."""
+        """Return the row as stored with an entry: exact numbers as text, the amount in minor units with the account's
+        sign.
+        """
         return {
             "key": self.key,
             "label": self.label,
@@ -69,7 +71,11 @@ def rows_between(
 
 
 def rated_state(line: RatedLine) -> dict[str, dict[str, str]]:
-    """Return the quantities and rates a line was rated from so far, as stored with a posting and given to the next."""
+    """Return the quantities and rates a line was rated from so far, by the keys of its parts.
+
+    It is stored with a posting and given to the next. Numbers are exact text: energy in kWh, time in days, rates in
+    minor units.
+    """
     return {
         part.key: {
             "label": part.label,

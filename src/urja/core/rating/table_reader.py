@@ -14,7 +14,7 @@ class TariffTableReader(TableReader):
     """One table of a tariff document."""
 
     def number(self, key: str, default: Any = MISSING) -> Fraction | None:
-        """Return an exact number of zero or more; None where it is missing or wrong."""
+        """Return an exact number of zero or more, without a float in between; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
             return value

@@ -181,7 +181,7 @@ class ChargeLine:
     each: RoundingScope
     book: ContraKind
 
-    def says_the_same_as(self, other: "ChargeLine") -> bool:
+    def charges_like(self, other: "ChargeLine") -> bool:
         """Return whether both lines charge alike: their titles and contra accounts are not compared."""
         return (self.accrual, self.step, self.each) == (other.accrual, other.step, other.each)
 
@@ -213,7 +213,7 @@ class Tariff:
                 return line
         raise KeyError(name)
 
-    def unlike(self, other: "Tariff") -> str:
+    def conflict_with(self, other: "Tariff") -> str:
         """Return why this version cannot follow another of its code, as a sentence; empty where it can.
 
         Periods that begin on another day of the month would overlap those before, and the shared days would be
@@ -230,8 +230,9 @@ class Tariff:
 
 
 def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of lines with bases first, and the cycles that prevent it; versions of a line count as one
-    line.
+    """Return the names of lines with bases first, and the cycles that prevent such an order.
+
+    Versions of a line count as one line, which depends on the bases of all of them.
     """
     bases: dict[str, list[str]] = {}
     for line in lines:

@@ -161,7 +161,7 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
     if len(codes) > 1:
         raise CommandError(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
     for version in versions[1:]:
-        if why := version.unlike(versions[0]):
+        if why := version.conflict_with(versions[0]):
             raise CommandError(
                 Exit.USAGE, f"version {version.version} cannot follow: {why}; give it a code of its own"
             )

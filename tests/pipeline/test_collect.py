@@ -442,10 +442,10 @@ def test_an_order_is_given_up_where_the_gateway_stays_silent(till):
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
-        ("currency", "VND", "the account is kept in INR, not in VND"),
-        ("amount_minor", 1, "the amount is not within"),
-        ("amount_minor", 10**12, "the amount is not within"),
-        ("created_at", START + timedelta(days=9000), "it is dated in the future"),
+        ("currency", "VND", "the account's currency is INR, not VND"),
+        ("amount_minor", 1, "the amount is not between"),
+        ("amount_minor", 10**12, "the amount is not between"),
+        ("created_at", START + timedelta(days=9000), "its date is in the future"),
     ],
 )
 def test_an_order_that_a_stolen_web_records_is_judged_again(till, column, value, says):

@@ -1,1 +1,1 @@
-"""Payments: orders at a payment gateway, what became of them, and the credits that follow (docs/payments.md)."""
+"""Payments: orders at a payment gateway, their outcome, and the credits that follow (docs/payments.md)."""

@@ -1,4 +1,4 @@
-"""The gateways of an installation as the app takes them; imported before Django is set up."""
+"""Settings of the payment gateways as the app uses them; imported before Django is set up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ PROVIDERS: Final = "urja.apps.payments.providers"
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway of `[payments.gateways]`, with its secrets where the process has them."""
+    """A gateway of `[payments.gateways]`; secrets are empty in processes that have none, such as the web."""
 
     name: str
-    """As the settings, the address of its webhooks and every row of it say."""
+    """Its name in the settings, in the URL of its webhooks, and in every stored row."""
     provider: str
     options: Any
-    """The `Options` of its provider's folder."""
+    """The `Options` struct of its provider's package."""
     methods: tuple[str, ...] = ("upi", "card", "wallet")
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentsConfig:
-    """`[payments]`."""
+    """The settings section `[payments]`. Amounts are in minor units."""
 
     gateways: tuple[GatewayConfig, ...]
-    """In the order of the settings: the first that offers a method takes it."""
+    """In the order of the settings: the first that offers a method is used for it."""
     least_minor: int = 1000
     most_minor: int = 2_500_000
     settled_within_days: int = 7
@@ -37,7 +37,7 @@ class PaymentsConfig:
     def of(
         cls, settings: PaymentsSettings, secrets: Mapping[str, Mapping[str, str]] | None = None
     ) -> "PaymentsConfig | None":
-        """None where there is no gateway to pay by. `secrets` by gateway; the web is given none."""
+        """Return the configuration, or None without a gateway. `secrets` are by gateway; the web passes none."""
         gateways = tuple(
             GatewayConfig(
                 name,
@@ -53,11 +53,11 @@ class PaymentsConfig:
         return cls(gateways, settings.least_minor, settings.most_minor, settings.settled_within_days)
 
     def gateway(self, name: str) -> GatewayConfig | None:
-        """The gateway of this name."""
+        """Return the gateway of a name; None where it is not configured."""
         return next((gateway for gateway in self.gateways if gateway.name == name), None)
 
     def by_method(self) -> dict[str, GatewayConfig]:
-        """Which gateway takes each method."""
+        """Return the gateway that takes each payment method."""
         found: dict[str, GatewayConfig] = {}
         for gateway in self.gateways:
             for method in gateway.methods:

@@ -1,8 +1,8 @@
-"""What the gateway answered becomes states and credits: the only place that decides whether money came in.
+"""Applies what the gateway reports: order states, credits and debits.
 
-Everything here may be told any number of times, in any order: states go forward by rank, a payment is credited under
-its own id where the gateway's own order carries our receipt, a refund or a lost dispute is debited under its own. What does not fit
-is kept for a clerk.
+This is the only place that decides whether money came in. Every report may arrive any number of times and in any order.
+States move forward by rank. A payment is credited under its own id, where the gateway's order carries our receipt; a
+refund or a lost dispute is debited under its own id. What does not fit becomes a difference for a clerk.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ DISPUTE_LOST: Final = "dispute_lost"
 
 @dataclass(slots=True)
 class AppliedCounts:
-    """What a run has led to."""
+    """Numbers of a run."""
 
     credits: int = 0
     debits: int = 0
@@ -53,14 +53,14 @@ def apply_payments(
     now: datetime,
     settled: AppliedCounts,
 ) -> None:
-    """Apply what the gateway answers of payments of one order; `at_gateway` is that order, where there is money."""
+    """Apply the gateway's report of payments of one order. `at_gateway` is that order, needed where money came in."""
     for fact in payments:
         with transaction.atomic():
             _told(provider, at_gateway, fact, now, settled)
 
 
 def not_applied_yet(provider: str, payments: Sequence[PaymentFact]) -> list[PaymentFact]:
-    """Those with money in them that we do not know in that state."""
+    """Return those payments with money whose state is not known here yet."""
     with_money = [fact for fact in payments if fact.state not in NO_MONEY]
     known = dict(
         Payment.objects.filter(
@@ -71,7 +71,7 @@ def not_applied_yet(provider: str, payments: Sequence[PaymentFact]) -> list[Paym
 
 
 def is_ours(at_gateway: OrderFact) -> bool:
-    """Whether the gateway's order carries a receipt as ours are written."""
+    """Return whether a gateway's order has a receipt in the form of ours."""
     return at_gateway.receipt.startswith(RECEIPT)
 
 
@@ -99,7 +99,7 @@ def _told(
 
 
 def _misfit(provider: str, order: Order, at_gateway: OrderFact | None, fact: PaymentFact) -> str:
-    """Why a payment is not taken for this order; empty where it fits."""
+    """Return why a payment does not belong to an order; empty where it does."""
     if fact.state not in NO_MONEY:
         receipt = at_gateway and (at_gateway.order_id, at_gateway.receipt)
         if receipt != (order.provider_order_id, order.receipt):
@@ -144,7 +144,7 @@ def _forward(provider: str, order: Order, fact: PaymentFact, now: datetime) -> P
 
 
 def _stamps(state: PaymentState, now: datetime) -> dict[str, datetime]:
-    """A payment that is captured was authorised, also where nobody told."""
+    """Return the times to set. A captured payment was authorised, even if that was never reported."""
     agreed = PAYMENT_RANK[state] >= PAYMENT_RANK[PaymentState.AUTHORISED]
     # A refund of what was never captured is a refund too: `refunded` alone does not prove that money came in.
     return {
@@ -187,7 +187,7 @@ def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, se
 
 
 def apply_refund(provider: str, fact: RefundFact, now: datetime, settled: AppliedCounts) -> bool:
-    """Apply a refund; False where its payment is not known yet, so that it is asked for and the refund told again."""
+    """Apply a refund; returns False where its payment is not known yet, so that both are requested again."""
     with transaction.atomic():
         payment = (
             Payment.objects.select_for_update(no_key=True, of=("self",))
@@ -215,10 +215,10 @@ def apply_refund(provider: str, fact: RefundFact, now: datetime, settled: Applie
 
 
 def apply_dispute(provider: str, fact: DisputeFact, now: datetime, settled: AppliedCounts) -> bool:
-    """Apply a dispute; False where its payment is not known yet, so that it is asked for and the dispute told again.
+    """Apply a dispute; returns False where its payment is not known yet, so that both are requested again.
 
-    A clerk hears of each that is open, for somebody has to answer the gateway in time, and of each that is lost: then
-    what the gateway has deducted is debited like a refund.
+    An open dispute becomes a difference, because a clerk has to answer the gateway in time. So does a lost one; the
+    amount that the gateway deducted is debited like a refund.
     """
     with transaction.atomic():
         payment = (
@@ -256,7 +256,7 @@ def _keep_dispute(
 
 
 def _decided(provider: str, fact: DisputeFact, now: datetime) -> None:
-    """Nobody need answer any more."""
+    """Close the difference of an open dispute, which needs no answer any more."""
     waiting = Unmatched.objects.filter(
         provider=provider, payment_id=fact.dispute_id, reason=DISPUTE_OPEN, closed_at=None
     )
@@ -266,7 +266,7 @@ def _decided(provider: str, fact: DisputeFact, now: datetime) -> None:
 
 
 def _debit(payment: Payment, refund: Refund, now: datetime, settled: AppliedCounts) -> None:
-    """Take back what was credited: a new entry, whatever the balance then is."""
+    """Debit what was credited, whatever the balance is then."""
     if payment.refunded_minor + refund.amount_minor > payment.amount_minor:
         fact = RefundFact(refund.refund_id, payment.payment_id, refund.amount_minor, refund.created_at)
         _keep_refund(payment, fact, "refund_exceeds", now, settled)
@@ -295,12 +295,12 @@ def _debit(payment: Payment, refund: Refund, now: datetime, settled: AppliedCoun
 
 
 def debit_waiting_refunds(provider: str, now: datetime, settled: AppliedCounts) -> None:
-    """Refunds that were told before their payment was credited."""
+    """Debit refunds that were reported before their payment was credited."""
     waiting = Refund.objects.filter(
         provider=provider,
         debit_id=None,
         payment__credit_id__isnull=False,
-        # What exceeds its payment waits for a clerk.
+        # A refund larger than its payment is a difference for a clerk.
         amount_minor__lte=F("payment__amount_minor") - F("payment__refunded_minor"),
     )
     for refund_id in list(waiting.values_list("id", flat=True)[:1000]):
@@ -312,7 +312,7 @@ def debit_waiting_refunds(provider: str, now: datetime, settled: AppliedCounts) 
 
 
 def mark_credited(provider: str) -> int:
-    """Orders whose credit the ledger has posted are `credited`."""
+    """Move orders whose credit the ledger has posted to `credited`; returns how many."""
     paid = Order.objects.filter(provider=provider, state=OrderState.PAID).values_list("id", flat=True)
     credits_ = Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False)
     credited = booked.posted_credits(list(credits_.values_list("credit_id", flat=True)))
@@ -323,12 +323,12 @@ def mark_credited(provider: str) -> int:
 
 
 def expire(order: Order, now: datetime) -> None:
-    """End an order that was not paid: it is not asked after any more. A webhook still makes it be asked about."""
+    """End an order that was not paid: it is not queried any more, unless a webhook names it."""
     _move(order, OrderState.EXPIRED, ended_at=now, ask_at=None)
 
 
 def _move(order: Order, state: OrderState, **more: Any) -> bool:
-    """Forward, or not at all."""
+    """Move an order forward; returns False where it is already further."""
     moved = Order.objects.filter(id=order.id, state__in=below(state)).update(state=state, **more)
     return bool(moved)
 
@@ -344,7 +344,7 @@ def _keep(
 ) -> None:
     detail = {"state": fact.state, "currency": fact.currency, "provider_order_id": fact.order_id}
     if at_gateway is not None:
-        # After a restore of the data it may be ours, and be known by this name alone.
+        # After a restore of the database the order may be ours, and the receipt is then the only way to find it.
         detail["receipt"] = at_gateway.receipt
     _unmatched(provider, fact.payment_id, order, fact.amount_minor, reason, detail, now, settled)
 

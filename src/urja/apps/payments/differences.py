@@ -1,7 +1,7 @@
-"""What people find out about money that no rule settles, kept with it in the order it was said, and that it is settled.
+"""Notes of clerks on differences in money that no rule settles, and their closing.
 
-No money moves by any of this: whatever follows is done with the gateway or the bank, or by a posting of its own. What
-somebody has closed stays closed, whatever reports say later.
+No money moves here: what follows is done with the gateway or the bank, or by a posting of its own. A difference closed
+by a clerk stays closed, whatever later reports say.
 """
 
 from datetime import datetime
@@ -11,25 +11,25 @@ from urja.apps.payments.queries import notes
 
 
 def lock(difference_id: int) -> Unmatched | None:
-    """A difference, kept from everybody else until the transaction ends."""
+    """Return a difference with a row lock held until the transaction ends; None where the id is unknown."""
     return Unmatched.objects.select_for_update(no_key=True).filter(id=difference_id).first()
 
 
 def annotate(difference: Unmatched, text: str, *, at: datetime, actor: str, operation_id: int) -> None:
-    """Keep what somebody has found out."""
+    """Append a clerk's note to a difference."""
     _say(difference, text, at, actor, operation_id)
     difference.save(update_fields=["detail"])
 
 
 def close(difference: Unmatched, text: str, *, at: datetime, actor: str, operation_id: int) -> None:
-    """It is settled, and why; nobody need look any more."""
+    """Close a difference with a note that says why."""
     _say(difference, text, at, actor, operation_id)
     difference.closed_at = at
     difference.save(update_fields=["detail", "closed_at"])
 
 
 def reopen(difference_id: int) -> None:
-    """It was closed by mistake: somebody has to look again. What was said about it stays."""
+    """Reopen a difference that was closed by mistake; its notes stay."""
     Unmatched.objects.filter(id=difference_id).update(closed_at=None)
 
 

@@ -1,21 +1,21 @@
-"""What can go wrong with payments, by type."""
+"""Exceptions of payments."""
 
 
 class PaymentsError(Exception):
-    """The caller asked for something that cannot be done."""
+    """A request that payments refuse."""
 
 
 class AmountRefusedError(PaymentsError):
-    """An amount outside the bounds of `[payments]`."""
+    """An amount outside of the limits in `[payments]`."""
 
 
 class NoGatewayError(PaymentsError):
-    """No payment gateway is configured: nobody can pay here."""
+    """No payment gateway is configured, or none of this name."""
 
 
 class GatewayAwayError(Exception):
-    """The gateway did not answer, or answered that it cannot now: the same request may succeed later."""
+    """The gateway did not answer, or not usefully: the same request may succeed later."""
 
 
 class GatewayRefusedError(Exception):
-    """The gateway understood and will not: the same request fails again."""
+    """The gateway refused the request: it would fail again."""

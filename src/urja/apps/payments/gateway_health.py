@@ -1,4 +1,4 @@
-"""Whether a gateway answers, and up to when it was asked for refunds."""
+"""When each gateway was asked and answered, and up to when its refunds are known."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from urja.apps.payments.models import GatewayHealth
 
 
 def refunds_through_at(provider: str) -> datetime | None:
-    """Up to when a gateway has told of its refunds; none where it was never asked anything."""
+    """Return up to when a gateway's refunds are known; None before its first query."""
     found = GatewayHealth.objects.filter(provider=provider)
     return found.values_list("refunds_through_at", flat=True).first()
 
@@ -14,7 +14,7 @@ def refunds_through_at(provider: str) -> datetime | None:
 def record_contact(
     provider: str, now: datetime, *, answered: bool, error: str = "", refunds: bool = False
 ) -> None:
-    """Note that a gateway was asked, and whether it has answered and has told of its refunds."""
+    """Store that a gateway was asked, whether it answered, and whether it has reported its refunds."""
     health, _new = GatewayHealth.objects.get_or_create(
         provider=provider,
         defaults={"first_asked_at": now, "last_asked_at": now, "refunds_through_at": now},

@@ -1,4 +1,4 @@
-"""Rights on this app's tables: the web records wishes and what came in, raw; the pipeline alone decides what is paid."""
+"""Rights on this app's tables: the web stores orders and raw messages; only the pipeline decides what is paid."""
 
 _TOLD = (
     "payments_order, payments_payment, payments_refund, payments_unmatched, payments_gateway, "
@@ -11,7 +11,7 @@ _RAW = "provider, source, order_id, body, headers, received_at, received_wall_ms
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
         f"GRANT SELECT ON {_TOLD} TO urja_web",
-        # Neither a state nor the gateway's name of an order: what it says is a wish.
+        # Without state and gateway id: a row of the web is a request, and no evidence that money came in.
         f"GRANT INSERT ({_WISH}) ON payments_order TO urja_web",
         f"GRANT INSERT ({_RAW}) ON payments_inbox TO urja_web",
         "GRANT USAGE ON SEQUENCE payments_number TO urja_web",
@@ -22,7 +22,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT UPDATE ON payments_payment, payments_refund, payments_gateway TO urja_pipeline",
         f"GRANT UPDATE ({_MOVES}) ON payments_order TO urja_pipeline",
         "GRANT UPDATE (processed_at, verdict), DELETE ON payments_inbox TO urja_pipeline",
-        # What was settled stands as it was told; a difference ends when it is gone.
+        # A settlement row is stored as reported and never changed; a difference is closed when it no longer exists.
         "GRANT INSERT ON payments_settlement_report, payments_settlement_row TO urja_pipeline",
         "GRANT UPDATE (asked_at, closed_at, last_error) ON payments_settlement_report TO urja_pipeline",
         "GRANT UPDATE (matched_at) ON payments_settlement_row TO urja_pipeline",

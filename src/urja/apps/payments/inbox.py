@@ -1,4 +1,4 @@
-"""What came in from gateways and payers' browsers: read by the pipeline, and closed with a verdict."""
+"""Messages from gateways and payers' browsers, stored by the web: read by the pipeline and closed with a verdict."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,18 +12,21 @@ FORGED = "forged"
 
 
 def waiting(provider: str, limit: int) -> list[Inbox]:
-    """What came in for a gateway, or for one that is not configured: it takes the places of others. Oldest first."""
+    """Return open messages for a gateway, oldest first.
+
+    Those for gateways that are not configured are included, because they count against the limit of open rows.
+    """
     found = Inbox.objects.filter(processed_at=None)
     return list(found.filter(Q(provider=provider) | ~Q(provider__in=gateways.names())).order_by("id")[:limit])
 
 
 def close(ids: Sequence[int], verdict: str, now: datetime) -> None:
-    """Note what was made of rows."""
+    """Store the verdict about messages."""
     Inbox.objects.filter(id__in=ids).update(processed_at=now, verdict=verdict)
 
 
 def prune_forged(kept: int) -> None:
-    """Keep what strangers send up to a number: the disk is not theirs to fill."""
+    """Delete the oldest forged messages beyond `kept`, so that a stranger cannot fill the disk."""
     forged = Inbox.objects.filter(verdict=FORGED)
     oldest = forged.order_by("-id").values_list("id", flat=True)[kept : kept + 1].first()
     if oldest is not None:

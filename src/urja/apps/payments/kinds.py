@@ -1,4 +1,4 @@
-"""States of orders, payments and refunds, the ways by which something came in, and what the pipeline sees of these."""
+"""States of orders, payments and refunds, sources of messages, and protocols of the rows for other apps."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.db.models import TextChoices
 
 
 class PaymentState(TextChoices):
-    """What the gateway says of a payment; `failed` may still become `authorised`."""
+    """State of a payment as the gateway reports it; `failed` may still become `authorised`."""
 
     CREATED = "created"
     FAILED = "failed"
@@ -18,25 +18,25 @@ class PaymentState(TextChoices):
 
 
 class RefundKind(TextChoices):
-    """By which way money went back."""
+    """Why money went back."""
 
     REFUND = "refund"
-    """By an office, or by the payer's bank."""
+    """Refunded by the utility or by the payer's bank."""
     DISPUTE = "dispute"
-    """By a dispute that was lost; `refund_id` is the dispute's."""
+    """Lost in a dispute; `refund_id` is the dispute's id."""
 
 
 class OrderState(TextChoices):
-    """Where an order stands; `failed` and `expired` may still become `paid`, for banks answer late."""
+    """State of an order; `failed` and `expired` may still become `paid`, because banks answer late."""
 
     CREATED = "created"
-    """Recorded by the web; the pipeline has not placed it at the gateway yet."""
+    """Stored by the web, not placed at the gateway yet."""
     PENDING = "pending"
-    """At the gateway, not paid."""
+    """Placed at the gateway, not paid."""
     FAILED = "failed"
     """The last attempt failed."""
     EXPIRED = "expired"
-    """Not paid in time, or never placed (`last_error` says why); it is not asked after any more."""
+    """Not paid in time, or never placed (`last_error` says why); it is not queried any more."""
     PAID = "paid"
     CREDITED = "credited"
     REVERSED = "reversed"
@@ -55,25 +55,25 @@ ORDER_RANK: Final = {
 
 
 class InboxSource(TextChoices):
-    """By which way something came in."""
+    """How a message came in."""
 
     WEBHOOK = "webhook"
     RETURN = "return"
-    """A payer's browser came back from the gateway's page; the body is the address's query."""
+    """A payer's browser came back from the gateway's page; the body is the query of the URL."""
 
 
 NO_MONEY: Final = (PaymentState.CREATED, PaymentState.FAILED)
-"""States in which no bank has agreed to anything."""
+"""States in which no bank has agreed to the payment."""
 PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
 
 
 def below(state: OrderState) -> list[OrderState]:
-    """The states from which an order may go forward to this one."""
+    """Return the states from which an order may move to this one."""
     return [known for known, rank in ORDER_RANK.items() if rank < ORDER_RANK[state]]
 
 
 class Order(Protocol):
-    """What somebody is about to pay (`models.Order`)."""
+    """An amount that a payer is about to pay (`models.Order`)."""
 
     id: int
     provider: str
@@ -87,7 +87,7 @@ class Order(Protocol):
 
 
 class Received(Protocol):
-    """What came in, as it came (`models.Inbox`)."""
+    """A message as it came in (`models.Inbox`)."""
 
     id: int
     provider: str
@@ -98,7 +98,7 @@ class Received(Protocol):
 
 
 class Difference(Protocol):
-    """What does not fit the books and waits for a clerk (`models.Unmatched`)."""
+    """A difference in money that a clerk has to settle (`models.Unmatched`)."""
 
     payment_id: str
     order_id: str

@@ -1,7 +1,8 @@
-"""Orders, payments, and the inbox of what came in. States only go forward; a trigger holds every role to it.
+"""Orders, payments, refunds, settlements, and the inbox.
 
-An order is what somebody wanted to pay; a payment is one attempt at it, as the gateway knows it. Several payments may
-hang on an order, and one at most of them becomes a credit.
+States only move forward; a trigger enforces it for every role. An order is what a payer wants to pay; a payment is one
+attempt at it, as the gateway knows it. An order may have several payments, of which at most one becomes a credit.
+Amounts are in minor units.
 """
 
 from typing import ClassVar, Final
@@ -11,24 +12,24 @@ from django.db import models
 from urja.apps.payments.kinds import InboxSource, OrderState, PaymentState, RefundKind
 
 RECEIPT: Final = "urja-"
-"""How our names of orders at the gateway begin."""
+"""Prefix of our order names at the gateway."""
 
 
 MOST_WAITING: Final = 2000
-"""Rows of the inbox that wait: a trigger takes no more, and the gateway sends what was not taken again."""
+"""Limit of open rows in the inbox: a trigger refuses more, and gateways send a refused webhook again."""
 
 
 class Order(models.Model):
-    """An amount that somebody wants to pay towards an account."""
+    """An amount that a payer wants to pay to an account."""
 
     id = models.BigIntegerField(primary_key=True)
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
     user_id = models.BigIntegerField(null=True)
-    """Who asked for it."""
+    """The user who requested it; None without a login."""
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     provider = models.CharField(max_length=32)
-    """The gateway's name in the settings; here as in every row."""
+    """Name of the gateway in the settings, here and in every table."""
     provider_order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001 - none until the gateway took it
     state = models.CharField(
         max_length=16, choices=OrderState, default=OrderState.CREATED, db_default=OrderState.CREATED
@@ -37,14 +38,14 @@ class Order(models.Model):
     created_at = models.DateTimeField()
     pending_at = models.DateTimeField(null=True)
     paid_at = models.DateTimeField(null=True)
-    """When we learned of it."""
+    """When the pipeline learned of it."""
     credited_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    """When it failed last, expired or was reversed."""
+    """When it last failed, expired or was reversed."""
     ask_at = models.DateTimeField(null=True)
-    """When it is placed or asked after next; none: at once where it is not placed, else not any more."""
+    """When it is placed or queried next. None means at once while it is not placed, later never."""
     asked = models.IntegerField(default=0, db_default=0)
-    """How often the gateway was asked to take it, then how often it was asked after."""
+    """How often placing was attempted, then how often the order was queried."""
     last_error = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
@@ -69,12 +70,12 @@ class Order(models.Model):
 
     @property
     def receipt(self) -> str:
-        """Our name for it at the gateway."""
+        """Our name of the order at the gateway."""
         return f"{RECEIPT}{self.id}"
 
 
 class Payment(models.Model):
-    """One payment at the gateway. Its id is the key of the credit: no payment is credited twice."""
+    """A payment at the gateway. Its id is the idempotency key of the credit, so no payment is credited twice."""
 
     provider = models.CharField(max_length=32)
     payment_id = models.CharField(max_length=64)
@@ -86,17 +87,17 @@ class Payment(models.Model):
     method = models.CharField(max_length=32, blank=True, default="")
     error = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
-    """When the gateway says it began."""
+    """When it began, by the gateway."""
     seen_at = models.DateTimeField()
     authorised_at = models.DateTimeField(null=True)
-    """When we learned that the payer's bank had agreed."""
+    """When the pipeline learned that the payer's bank had agreed."""
     captured_at = models.DateTimeField(null=True)
     credit_id = models.BigIntegerField(null=True)
-    """The ledger's credit request; none while it is not credited."""
+    """The ledger's credit request; None while it is not credited."""
     refunded_minor = models.BigIntegerField(default=0)
-    """What has gone back to the payer, as far as refunds are known here."""
+    """Sum of the known refunds."""
     settled_at = models.DateTimeField(null=True)
-    """When the gateway paid it out to us, by a row of its report that fits."""
+    """When the gateway paid it out, by a matching row of its settlement report."""
 
     class Meta:
         constraints: ClassVar = [
@@ -130,9 +131,9 @@ class Refund(models.Model):
     created_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     debit_id = models.BigIntegerField(null=True)
-    """The ledger's debit request; none where the payment was never credited."""
+    """The ledger's debit request; None where the payment was never credited."""
     settled_at = models.DateTimeField(null=True)
-    """When the gateway took it from what it pays out to us."""
+    """When the gateway deducted it from a settlement."""
 
     class Meta:
         constraints: ClassVar = [
@@ -151,21 +152,21 @@ class Refund(models.Model):
 
 
 class Inbox(models.Model):
-    """A webhook or a return as it came in, byte by byte: recorded by the web, which verifies nothing."""
+    """A webhook or a return exactly as it came in: stored by the web, which verifies nothing."""
 
     provider = models.CharField(max_length=32)
     source = models.CharField(max_length=8, choices=InboxSource, default=InboxSource.WEBHOOK)
     order_id = models.BigIntegerField(null=True)
-    """Of a return, the order that its address names."""
+    """For a return, the order that its URL names."""
     body = models.BinaryField()
     headers = models.JSONField(default=dict, db_default={})
-    """Those of a webhook that its provider names, by name in small letters."""
+    """Headers that the provider needs for its signature, with names in lower case."""
     received_at = models.DateTimeField()
     received_wall_ms = models.BigIntegerField()
     processed_at = models.DateTimeField(null=True)
     verdict = models.CharField(max_length=32, blank=True, default="", db_default="")
-    """`asked` (the gateway was asked about what it names), `forged`, `refused` (the gateway knows nothing of it),
-    `ignored` (of a known kind, and nothing to ask about), `unknown_kind`, `unreadable`."""
+    """`asked` (the gateway was queried about what it names), `forged`, `refused` (the gateway does not know it),
+    `ignored` (a known kind that needs no query), `unknown_kind`, `unreadable`."""
 
     class Meta:
         constraints: ClassVar = [
@@ -184,7 +185,7 @@ class Inbox(models.Model):
 
 
 class Unmatched(models.Model):
-    """Something about money that no rule settles: kept for a clerk, and not credited."""
+    """A difference in money that no rule settles: not credited, and left to a clerk."""
 
     provider = models.CharField(max_length=32)
     payment_id = models.CharField(max_length=64)
@@ -192,7 +193,8 @@ class Unmatched(models.Model):
     amount_minor = models.BigIntegerField()
     reason = models.CharField(max_length=32)
     """`unknown_order`, `other_receipt`, `other_amount`, `other_content`, `second_payment`, `refund_exceeds`,
-    `dispute_open`, `dispute_lost` (then `payment_id` is the dispute's); or, with what the gateway paid out, one of `reconciling.REASONS`: then `payment_id` may be a refund's."""
+    `dispute_open`, `dispute_lost` (then `payment_id` is the dispute's); or, for settlements, one of
+    `reconciliation.REASONS`: then `payment_id` may be a refund's."""
     detail = models.JSONField(default=dict)
     seen_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -209,14 +211,14 @@ class Unmatched(models.Model):
 
 
 class SettlementReport(models.Model):
-    """A day's settlements at a gateway, and whether its report was had whole."""
+    """The settlements of one day at a gateway, and whether the report was read completely."""
 
     provider = models.CharField(max_length=32)
     day = models.DateField()
     asked_at = models.DateTimeField(null=True)
-    """When it was last had."""
+    """When it was last read."""
     closed_at = models.DateTimeField(null=True)
-    """Since when it is not asked for any more: it was had after its end."""
+    """Since when it is not requested any more: it was read after the day's end."""
     last_error = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
@@ -230,7 +232,7 @@ class SettlementReport(models.Model):
 
 
 class SettlementRow(models.Model):
-    """A row of the gateway's settlement report, as it told it. Only `matched_at` ever changes."""
+    """A row of the gateway's settlement report, as reported. Only `matched_at` ever changes."""
 
     provider = models.CharField(max_length=32)
     entity_id = models.CharField(max_length=64)
@@ -239,7 +241,7 @@ class SettlementRow(models.Model):
     settlement_id = models.CharField(max_length=64)
     utr = models.CharField(max_length=64, blank=True)
     day = models.DateField()
-    """The local day of the report that it stands in."""
+    """The local day of the report."""
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     fee_minor = models.BigIntegerField()
@@ -250,7 +252,7 @@ class SettlementRow(models.Model):
     settled_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     matched_at = models.DateTimeField(null=True)
-    """When our books were seen to say the same."""
+    """When the ledger was found to agree."""
 
     class Meta:
         db_table = "payments_settlement_row"
@@ -277,7 +279,7 @@ class GatewayHealth(models.Model):
     last_answered_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True, default="")
     refunds_through_at = models.DateTimeField()
-    """Refunds made before this instant have been asked for."""
+    """Refunds up to this instant are known."""
 
     class Meta:
         db_table = "payments_gateway"

@@ -1,6 +1,6 @@
-"""How an order that the web recorded gets to the gateway: judged again, placed once, given up in the end.
+"""Placing an order of the web at the gateway: checked again, placed once, given up after an hour.
 
-Nothing of the row is believed that a stolen web could write: amount, currency and account are checked here.
+A compromised web process can write any order, so amount, currency and account are checked here as well.
 """
 
 from collections.abc import Collection
@@ -19,11 +19,11 @@ from urja.base.ids import format_correlation
 log = structlog.get_logger()
 
 GIVE_UP_AFTER: Final = timedelta(hours=1)
-"""An order that the gateway has not taken by then is not placed any more: its payer has gone."""
+"""An order that the gateway has not taken by then is dropped: its payer has left the page."""
 
 
 def waiting(provider: str, now: datetime, limit: int) -> list[Order]:
-    """Orders to be placed, the newest first: its payer is at the page."""
+    """Return orders to place now, newest first, because the newest order's payer is waiting."""
     due = Order.objects.filter(
         Q(ask_at=None) | Q(ask_at__lte=now), state=OrderState.CREATED, provider=provider
     )
@@ -31,53 +31,53 @@ def waiting(provider: str, now: datetime, limit: int) -> list[Order]:
 
 
 def order_of(provider: str, order_id: int) -> Order | None:
-    """An order at a gateway."""
+    """Return an order of a gateway; None where it is unknown."""
     return Order.objects.filter(id=order_id, provider=provider).first()
 
 
 OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
-"""States in which an order may still be paid at the gateway."""
+"""States in which an order may still be paid."""
 
 
 def due_for_query(provider: str, now: datetime, asked: Collection[int], limit: int) -> list[Order]:
-    """Orders that were not heard of for a while, but for those asked about already; the longest first."""
+    """Return open orders that are due for a query, longest due first, without those in `asked`."""
     due = Order.objects.filter(ask_at__lte=now, provider=provider, state__in=OPEN)
     return list(due.exclude(id__in=asked).order_by("ask_at", "id")[:limit])
 
 
 def record_query(order_id: int, asked: int, again_at: datetime) -> None:
-    """Note how often an open order was asked after, and when it is again."""
+    """Store how often an open order was queried, and when it is queried next."""
     Order.objects.filter(id=order_id, state__in=OPEN).update(ask_at=again_at, asked=asked)
 
 
 def record_query_error(order_id: int, error: str) -> None:
-    """Note why the gateway does not tell of an order."""
+    """Store why the gateway reports nothing about an order."""
     Order.objects.filter(id=order_id).update(last_error=error[:200])
 
 
 def refusal(order: Order, config: PaymentsConfig, now: datetime, give_up_after: timedelta) -> str:
-    """Why an order is not placed; empty where nothing speaks against it."""
+    """Return why an order must not be placed; empty where nothing is wrong with it."""
     if order.account.kind != AccountKind.CONSUMER:
-        return "the account is no consumer's"
+        return "the account does not belong to a consumer"
     if order.currency != order.account.currency:
-        return f"the account is kept in {order.account.currency}, not in {order.currency}"
+        return f"the account's currency is {order.account.currency}, not {order.currency}"
     if not config.least_minor <= order.amount_minor <= config.most_minor:
-        return f"the amount is not within {config.least_minor} and {config.most_minor}"
+        return f"the amount is not between {config.least_minor} and {config.most_minor} minor units"
     if order.created_at > now + GIVE_UP_AFTER:
-        # It would never be given up, and be first in every line.
-        return "it is dated in the future"
+        # It would never be given up, and would be the first of every batch.
+        return "its date is in the future"
     if now >= order.created_at + give_up_after:
         return order.last_error or "it was not placed in time"
     return ""
 
 
 def record_attempt(order: Order, again_at: datetime) -> None:
-    """Note that the gateway is about to be asked: should the answer be lost, the next attempt looks for the receipt."""
+    """Store that the order is being placed. If the answer is lost, the next attempt searches for the receipt first."""
     Order.objects.filter(id=order.id, state=OrderState.CREATED).update(asked=F("asked") + 1, ask_at=again_at)
 
 
 def record_placed(order: Order, provider_order_id: str, now: datetime) -> None:
-    """Note that the gateway has taken an order, and under which name."""
+    """Store that the gateway has taken an order, and its id there."""
     Order.objects.filter(id=order.id, state=OrderState.CREATED).update(
         state=OrderState.PENDING,
         provider_order_id=provider_order_id,
@@ -90,13 +90,13 @@ def record_placed(order: Order, provider_order_id: str, now: datetime) -> None:
 
 
 def record_failure(order: Order, error: str) -> None:
-    """Note why the gateway did not take an order; it is tried again."""
+    """Store why placing failed; it is tried again."""
     Order.objects.filter(id=order.id, state=OrderState.CREATED).update(last_error=error[:200])
     log.warning("order not placed", order=order.id, error=error)
 
 
 def give_up(order: Order, why: str, now: datetime) -> None:
-    """End an order that is never placed."""
+    """End an order that will not be placed."""
     Order.objects.filter(id=order.id, state=OrderState.CREATED).update(
         state=OrderState.EXPIRED, ended_at=now, ask_at=None, last_error=why[:200]
     )

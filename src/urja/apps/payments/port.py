@@ -1,7 +1,7 @@
-"""What a payment gateway is to Urja: the facts that it tells, in our words, and what the files of its folder have.
+"""The interface between Urja and a payment gateway: facts in Urja's terms, and the modules of a provider's package.
 
-A provider is a folder with the same few files: `settings.py` (`Options`, `SECRETS`), `client.py` (`Client`), `words.py`
-(its words to ours), `webhook.py` and `page.py`, and a `README.md` that says what is special about it.
+A provider is a package with the same few files: `settings.py` (`Options`, `SECRETS`), `client.py` (`Client`),
+`words.py` (translation of its terms), `webhook.py`, `page.py`, and a `README.md` about its peculiarities.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from urja.apps.payments.kinds import PaymentState, RefundKind
 
 
 class Method(StrEnum):
-    """By what a payer pays."""
+    """Payment methods."""
 
     UPI = "upi"
     CARD = "card"
@@ -24,13 +24,13 @@ class Method(StrEnum):
 
 
 class DisputeState(StrEnum):
-    """Where a dispute stands."""
+    """States of a dispute."""
 
     OPEN = "open"
     WON = "won"
     LOST = "lost"
     CLOSED = "closed"
-    """Without a decision."""
+    """Ended without a decision."""
 
 
 class WebhookSubject(StrEnum):
@@ -43,7 +43,7 @@ class WebhookSubject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """What the gateway says of one order. `receipt` is the name that we gave it when we placed it."""
+    """An order as the gateway reports it. `receipt` is the name that we gave it when placing it."""
 
     order_id: str
     receipt: str
@@ -53,7 +53,7 @@ class OrderFact:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFact:
-    """What the gateway says of one payment."""
+    """A payment as the gateway reports it."""
 
     payment_id: str
     order_id: str | None
@@ -67,7 +67,7 @@ class PaymentFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """Money that the gateway has sent back, or lost to a payer by a dispute."""
+    """Money that the gateway has sent back, or lost to a payer in a dispute."""
 
     refund_id: str
     payment_id: str
@@ -78,7 +78,7 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFact:
-    """What the gateway says of one dispute: a payer's bank calls a payment into question."""
+    """A dispute as the gateway reports it: a payer's bank contests a payment."""
 
     dispute_id: str
     payment_id: str
@@ -86,7 +86,7 @@ class DisputeFact:
     currency: str
     state: DisputeState
     deducted_minor: int
-    """What the gateway has taken for it from what it pays out to us."""
+    """The amount that the gateway has deducted for it from settlements."""
     phase: str
     reason: str
     respond_by: datetime | None
@@ -95,20 +95,20 @@ class DisputeFact:
 
 @dataclass(frozen=True, slots=True)
 class SettlementFact:
-    """One row of the settlement report: what of a payment reached the merchant's bank, or what a refund took from it.
+    """A row of the settlement report: how much of a payment was paid out, or what a refund took from it.
 
-    `fee_minor` is the gateway's whole charge, `tax_minor` the tax that is part of it.
+    `fee_minor` is the gateway's whole charge, `tax_minor` the tax included in it.
     """
 
     entity_id: str
-    """The payment or refund, or what else the gateway settles."""
+    """The payment, the refund, or another item that the gateway settles."""
     kind: str
-    """`payment`, `refund`, `dispute` (what was taken for a lost one), or a word of the gateway's own."""
+    """`payment`, `refund`, `dispute` (a deduction for a lost one), or a term of the gateway's own."""
     payment_id: str
-    """The payment that a refund or a dispute belongs to; empty elsewhere."""
+    """The payment of a refund or a dispute; empty for others."""
     settlement_id: str
     utr: str
-    """The bank's reference of the transfer."""
+    """The bank's reference of the transfer (unique transaction reference)."""
     amount_minor: int
     currency: str
     fee_minor: int
@@ -121,91 +121,91 @@ class SettlementFact:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a webhook names. It says nothing that is believed: the gateway is asked about it."""
+    """What a webhook names. Its content is not trusted: the gateway is queried about it."""
 
     name: str
     known: bool
-    """Whether this is a kind of event that Urja knows."""
+    """Whether Urja knows this kind of event."""
     about: tuple[WebhookSubject, str] | None = None
-    """What is asked about, and its name at the gateway; none where there is nothing to ask."""
+    """What to query, and its id at the gateway; None where nothing has to be queried."""
 
 
 class Client(Protocol):
-    """`client.Client(options, secrets)`: what the pipeline asks of a gateway. Calls raise `GatewayAwayError` or `GatewayRefusedError`.
+    """`client.Client(options, secrets)`: the pipeline's calls to a gateway.
 
-    They may be made beside each other, in several threads.
+    Calls raise GatewayAwayError or GatewayRefusedError, and may be made concurrently from several threads.
     """
 
     timeout_s: float
 
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
-        """The gateway's id of an order; `again`: it may have taken this receipt before."""
+        """Return the gateway's id of an order; `again` says that it may have taken this receipt before."""
         ...
 
     def order(self, provider_order_id: str) -> OrderFact: ...
 
     def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
-        """All payments of an order."""
+        """Return all payments of an order."""
         ...
 
     def capture(self, payment: PaymentFact) -> PaymentFact:
-        """Take an authorised payment."""
+        """Capture an authorised payment and return it."""
         ...
 
     def payment(self, payment_id: str) -> PaymentFact: ...
 
     def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
-        """Payments begun at or after an instant, of whichever orders."""
+        """Return the payments that began at or after an instant, of any order."""
         ...
 
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
-        """Refunds made at or after an instant."""
+        """Return the refunds made at or after an instant."""
         ...
 
     def dispute(self, dispute_id: str) -> DisputeFact: ...
 
     def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
-        """Disputes opened at or after an instant."""
+        """Return the disputes opened at or after an instant."""
         ...
 
     def settled_on(self, day: date) -> Sequence[SettlementFact]:
-        """What was settled on a local day, in every settlement of it."""
+        """Return the settlement rows of a local day, over all its settlements."""
         ...
 
     def refund(self, refund_id: str) -> RefundFact | None:
-        """A refund; none while its money has not gone back."""
+        """Return a refund; None while its money has not gone back."""
         ...
 
 
 class Webhook(Protocol):
-    """`webhook.py`: what comes in. It is recorded by the web as it came and judged by the pipeline."""
+    """`webhook.py`: incoming messages, stored by the web as they are and verified by the pipeline."""
 
     HEADERS: tuple[str, ...]
-    """Names of the headers that are kept with a webhook's body, in small letters: what its signature needs."""
+    """Names (lower case) of the headers stored with a webhook's body, for its signature."""
 
     def is_genuine(self, secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether the raw bytes of a webhook carry the gateway's signature."""
+        """Return whether a webhook's raw body carries the gateway's signature."""
         ...
 
     def read(self, body: bytes) -> Event:
-        """A webhook's content; raises ValueError for what cannot be read."""
+        """Return a webhook's content. Raises ValueError where the body cannot be parsed."""
         ...
 
     def is_return_genuine(self, secrets: Mapping[str, str], query: str, provider_order_id: str) -> bool:
-        """Whether a return from the gateway's page is signed for this order."""
+        """Return whether a return from the payment page is signed for this order."""
         ...
 
 
 class Page(Protocol):
-    """`page.py`: how a payer gets to the gateway's page and back. The web holds no secret of the gateway's."""
+    """`page.py`: the way to the gateway's payment page and back. The web has no secret of the gateway."""
 
     RETURNED: str
-    """Name of the field that the address has when a payer comes back."""
+    """Name of the query field that marks a payer's return."""
 
     def origin(self, options: Any) -> str:
-        """Scheme, host and port of the page: browsers are told that our forms may lead there."""
+        """Return scheme, host and port of the page, for the content security policy of our forms."""
         ...
 
     def address(self, options: Any, provider_order_id: str, callback_url: str, language: str) -> str:
-        """Where the payer pays."""
+        """Return the URL where the payer pays."""
         ...

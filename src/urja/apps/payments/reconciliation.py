@@ -1,10 +1,10 @@
-"""What the gateway paid out to us, held against what we booked as paid: to the minor unit, row by row.
+"""Compares what the gateway paid out with what the ledger has: to the minor unit, row by row.
 
-The report's rows are stored as they are told, under the gateway's own id of what was settled. A row fits where our
-books have the payment (or refund) under that id, with its amount and currency, credited (or debited), and where the
-row's own sums come out. A payment is marked as settled by its row; what stays without one for too long, and each row
-that does not fit, is kept for a clerk with its reason. A difference that is gone (a payment that was told late, a
-settlement that came late) is closed by itself; one that comes again is open again, unless a clerk has closed it.
+The report's rows are stored as reported, under the gateway's id of the settled item. A row matches where a payment (or
+refund) has that id, amount and currency and was credited (or debited), and where the row's own amounts add up. A
+payment is marked as settled by its row. A payment without one for too long, and each row that does not match, becomes a
+difference for a clerk, with its reason. A difference that no longer exists (a payment or a settlement was reported
+late) is closed automatically; if it comes back it is opened again, unless a clerk has closed it.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ REASONS: Final = (
     "settled_other_kind",
     "unsettled",
 )
-"""Differences between what was paid out and what is booked, as they stand now."""
+"""Reasons for differences between settlements and the ledger."""
 CHANGED_ROW: Final = "settled_otherwise"
-"""A row that was told with other content before: what was told first stands."""
+"""Reason for a row that was reported before with other content; the first report stands."""
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,12 +39,12 @@ _TOLD: Final = (
     "kind", "payment_id", "settlement_id", "utr", "amount_minor", "currency",
     "fee_minor", "tax_minor", "credit_minor", "debit_minor", "created_at", "settled_at",
 )  # fmt: skip
-"""What a row of the report says of its entity."""
+"""The fields that a report gives for an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationCounts:
-    """What a look has led to."""
+    """Result of a reconciliation: matched rows, opened and closed differences."""
 
     matched: int = 0
     opened: int = 0
@@ -52,30 +52,30 @@ class ReconciliationCounts:
 
 
 def expect_reports(provider: str, days: Sequence[date]) -> None:
-    """Note the days whose settlement reports a gateway is to be asked for."""
+    """Store the days whose settlement reports a gateway will be asked for."""
     SettlementReport.objects.bulk_create(
         [SettlementReport(provider=provider, day=day) for day in days], ignore_conflicts=True
     )
 
 
 def last_report(provider: str) -> date | None:
-    """The last day whose report is expected of a gateway."""
+    """Return the last day whose report is expected; None before the first."""
     return _reports(provider).order_by("-day").values_list("day", flat=True).first()
 
 
 def open_reports(provider: str, until: date, limit: int) -> list[date]:
-    """The days up to one whose report was not had a last time, the oldest first."""
+    """Return the days up to `until` whose report was not read after their end, oldest first."""
     waiting = _reports(provider).filter(closed_at=None, day__lte=until).order_by("day")
     return list(waiting.values_list("day", flat=True)[:limit])
 
 
 def record_report(provider: str, day: date, now: datetime, *, ended: bool) -> None:
-    """Note that a day's report was had; a last time where the day has ended."""
+    """Store that a day's report was read; for the last time where the day has ended."""
     _reports(provider).filter(day=day).update(asked_at=now, closed_at=now if ended else None, last_error="")
 
 
 def record_report_error(provider: str, day: date, error: str) -> None:
-    """Note why a day's report was not had."""
+    """Store why a day's report could not be read."""
     _reports(provider).filter(day=day).update(last_error=error[:200])
 
 
@@ -84,7 +84,7 @@ def _reports(provider: str) -> QuerySet[SettlementReport]:
 
 
 def store(provider: str, day: date, facts: Sequence[SettlementFact], now: datetime) -> int:
-    """Keep what a report tells; how many rows are new. What is known and told otherwise is kept for a clerk."""
+    """Store the rows of a report; returns how many are new. A known row with other content becomes a difference."""
     known = {
         row.entity_id: row
         for row in SettlementRow.objects.filter(
@@ -129,9 +129,9 @@ def _keep_otherwise(row: SettlementRow, fact: SettlementFact, now: datetime) -> 
 
 
 def reconcile(provider: str, now: datetime, late_before: datetime) -> ReconciliationCounts:
-    """Match what is not matched yet, and bring the list of differences up to date.
+    """Match rows that are not matched yet, and update the differences.
 
-    What was captured (or taken back) before `late_before` is to stand in a settlement.
+    What was captured (or taken back) before `late_before` has to be in a settlement.
     """
     given = {"provider": provider, "now": now, "late_before": late_before}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -151,7 +151,7 @@ def reconcile(provider: str, now: datetime, late_before: datetime) -> Reconcilia
 
 
 def reports_reach_to(provider: str, now: datetime) -> datetime:
-    """Until when the reports were had: what is younger may be settled, and nobody has looked."""
+    """Return until when reports were read. Anything later may be settled already."""
     oldest = SettlementReport.objects.filter(provider=provider, closed_at=None).order_by("day").first()
     if oldest is None:
         return now
@@ -159,14 +159,14 @@ def reports_reach_to(provider: str, now: datetime) -> datetime:
 
 
 def first_captured_at(provider: str) -> datetime | None:
-    """When the oldest payment came in that stands in no settlement; none where there is none."""
+    """Return the capture time of the oldest payment without a settlement; None without one."""
     unsettled = Payment.objects.filter(provider=provider, settled_at=None)
     found: datetime | None = unsettled.aggregate(Min("captured_at"))["captured_at__min"]
     return found
 
 
-# A payment is paid out at its amount less fee, the tax being part of it; a refund or a dispute is taken at its amount
-# and fee.
+# A payment is paid out at its amount less the fee, which includes the tax. A refund or a dispute is deducted at its
+# amount plus the fee.
 _SUMS: Final = (
     "r.credit_minor - r.debit_minor = CASE r.kind WHEN 'payment' THEN r.amount_minor ELSE -r.amount_minor END "
     "- r.fee_minor AND r.tax_minor <= r.fee_minor"

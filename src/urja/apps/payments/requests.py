@@ -1,4 +1,4 @@
-"""What the web records: orders, returns from the gateway's page, and webhooks. It verifies and decides nothing."""
+"""Rows that the web stores: orders, returns from the payment page, and webhooks. It verifies and decides nothing."""
 
 import secrets
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from urja.base.ids import bucket_of, compose_id, new_correlation
 log = structlog.get_logger()
 
 LARGEST_BODY: Final = 64 * 1024
-"""Bytes of a body; a webhook has a few thousand."""
+"""Limit of a body in bytes; a webhook has a few thousand."""
 LONGEST_HEADER: Final = 1000
-"""Characters of a header that is kept."""
+"""Characters of a header that are stored."""
 
 
 def open_order(
@@ -34,9 +34,14 @@ def open_order(
     currency: str,
     now: datetime,
 ) -> Order:
-    """Record an amount to be paid; the pipeline places it at the gateway. Raises AmountRefusedError."""
+    """Store an order for an amount in minor units; the pipeline places it at the gateway.
+
+    Raises AmountRefusedError where the amount is outside of the configured limits.
+    """
     if not config.least_minor <= amount_minor <= config.most_minor:
-        raise AmountRefusedError(f"{amount_minor} is not within {config.least_minor} and {config.most_minor}")
+        raise AmountRefusedError(
+            f"{amount_minor} is not between {config.least_minor} and {config.most_minor} (minor units)"
+        )
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('payments_number')")
         (number,) = cursor.fetchone()
@@ -56,16 +61,16 @@ def open_order(
 
 
 def record_return(order: Order, query: str, now: datetime) -> None:
-    """Record that a browser came back from the gateway's page, with the query as it came: the gateway is asked now.
+    """Store that a payer's browser came back from the payment page, so that the gateway is queried now.
 
-    Whether anything was paid, the gateway says; one return of an order waits at a time.
+    The return itself proves nothing. At most one return of an order is open at a time.
     """
     _record(order.provider, InboxSource.RETURN, query.encode(), now, order_id=order.id)
 
 
 def record_webhook(provider: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
-    """Record a webhook as it came; False where too many wait, so that the sender has to send it again."""
-    # As the database takes it: a header may hold what no JSON of PostgreSQL does.
+    """Store a webhook as it came; returns False where too many are open, so that the sender sends it again."""
+    # PostgreSQL's JSON cannot hold the character NUL, which a header may contain.
     kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in headers.items()}
     return _record(provider, InboxSource.WEBHOOK, body, now, headers=kept)
 

@@ -1,1 +1,1 @@
-"""Payment gateways, a folder each, found by name; `urja.apps.payments.port` says what the files of a folder have."""
+"""Payment gateways, one package each, found by name; `urja.apps.payments.port` describes their modules."""

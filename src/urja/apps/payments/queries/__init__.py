@@ -1,4 +1,4 @@
-"""The reading side of payments: what is under way, what was recharged, and whether the gateway answers."""
+"""Reads of payments: pending payments, recharges, settlements, differences, and the gateways' health."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,21 +27,21 @@ type PaymentRow = Payment
 
 @dataclass(frozen=True, slots=True)
 class Authorised:
-    """Money that the gateway has authorised and nobody was credited with."""
+    """A payment that the gateway authorised and that is not credited."""
 
     amount_minor: int
     since: datetime
     failed: bool
-    """It came to nothing, and is told of for the number of such payments alone."""
+    """Whether it came to nothing; listed because the number of such payments is limited."""
 
 
 def authorised_of(
     account_ids: Sequence[int], exhausted_since: Mapping[int, datetime | None] | None = None
 ) -> dict[int, list[Authorised]]:
-    """By account, oldest first: what is authorised and not credited.
+    """Return authorised payments that are not credited, oldest first, by account.
 
-    With `exhausted_since` (since when an account's credit is exhausted) also what came to nothing since then, so that
-    nobody holds off a cut by one such payment after the other: the policy bounds their number.
+    With `exhausted_since` (by account, since when its credit is exhausted) failed ones since then are included. The
+    policy limits their number, so that no consumer delays a disconnection by one such payment after the other.
     """
     since = exhausted_since or {}
     found: dict[int, list[Authorised]] = defaultdict(list)
@@ -60,18 +60,18 @@ def authorised_of(
 
 
 def authorised(account_id: int, exhausted_since: datetime | None = None) -> list[Authorised]:
-    """As `authorised_of`, for one account."""
+    """Return the same for one account."""
     return authorised_of([account_id], {account_id: exhausted_since}).get(account_id, [])
 
 
 def pending_order(account_id: int) -> Order | None:
-    """The newest order, while it may still be paid: whoever has paid since has given the older ones up."""
+    """Return the newest order while it may still be paid; an older one was given up by its payer."""
     newest = Order.objects.filter(account_id=account_id).order_by("-created_at", "-id").first()
     return newest if newest and newest.state in (OrderState.PENDING, OrderState.FAILED) else None
 
 
 def recharges(account_id: int, limit: int = 20) -> list[Order]:
-    """Orders that were paid, newest first."""
+    """Return orders that were paid, newest first."""
     paid = [OrderState.PAID, OrderState.CREDITED, OrderState.REVERSED]
     return list(
         Order.objects.filter(account_id=account_id, state__in=paid).order_by("-paid_at", "-id")[:limit]
@@ -79,18 +79,18 @@ def recharges(account_id: int, limit: int = 20) -> list[Order]:
 
 
 def order_of(account_id: int, order_id: int) -> Order | None:
-    """An order of this account."""
+    """Return an order of an account; None where it has no such order."""
     return Order.objects.filter(account_id=account_id, id=order_id).first()
 
 
 def decisive_payment(order: Order) -> Payment | None:
-    """The payment that says most about an order: the one that was credited, or the newest."""
+    """Return the payment that was credited, else the newest one; None without any."""
     return order.payments.order_by("credit_id", "-created_at", "-id").first()
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """One transfer of the gateway's to our bank, as its report tells it. Amounts in minor units."""
+    """One transfer of the gateway to the utility's bank account, by its report. Amounts in minor units."""
 
     settlement_id: str
     utr: str
@@ -98,21 +98,21 @@ class Settlement:
     settled_at: datetime
     currency: str
     gross_minor: int
-    """Of its payments."""
+    """Sum of its payments."""
     refunds_minor: int
     fees_minor: int
-    """The gateway's whole charge, tax and all."""
+    """The gateway's whole charge, tax included."""
     tax_minor: int
     net_minor: int
     """What reached the bank: credits less debits."""
     rows: int
     matched: int
-    """Rows that our books confirm."""
+    """Rows that agree with the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class InTransit:
-    """What is booked here and stands in no settlement that fits: payments less what was taken back of them."""
+    """Amounts booked here and in no matching settlement yet: payments, and what was taken back of them."""
 
     payments: int
     payments_minor: int
@@ -122,7 +122,7 @@ class InTransit:
 
 
 def settlements(day: date | None = None, limit: int = 100) -> list[Settlement]:
-    """Settlements of a day, or of all days, newest first."""
+    """Return settlements of a day, or of all days, newest first."""
     where, parameters = ("WHERE day = %s", [day]) if day is not None else ("", [])
     with connection.cursor() as cursor:
         cursor.execute(_SETTLEMENTS.format(where=where), [*parameters, limit])
@@ -141,18 +141,18 @@ ORDER BY day DESC, max(settled_at) DESC, settlement_id LIMIT %s
 
 
 def settlement_rows(settlement_id: str) -> list[SettlementRow]:
-    """The rows of a settlement, as they were told."""
+    """Return the rows of a settlement as reported."""
     return list(SettlementRow.objects.filter(settlement_id=settlement_id).order_by("id"))
 
 
 def settlement_report() -> SettlementReport | None:
-    """The oldest report that was asked for in vain, or that of the newest day."""
+    """Return the oldest report whose last request failed, else that of the newest day."""
     failing = SettlementReport.objects.filter(closed_at=None).exclude(last_error="").order_by("day").first()
     return failing or SettlementReport.objects.order_by("-day").first()
 
 
 def in_transit() -> InTransit:
-    """What is paid and credited here, and not yet paid out to us."""
+    """Return what is paid and credited here and not paid out to the utility yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), coalesce(sum(amount_minor), 0)::bigint, min(captured_at) FROM payments_payment "
@@ -168,7 +168,7 @@ def in_transit() -> InTransit:
 
 
 def settlement_differences() -> list[Unmatched]:
-    """What was paid out and does not fit the books, or was paid and is not paid out; oldest first."""
+    """Return open differences between settlements and the ledger, oldest first."""
     return list(Unmatched.objects.filter(closed_at=None, reason__in=_OF_SETTLEMENT).order_by("id"))
 
 
@@ -176,38 +176,38 @@ _OF_SETTLEMENT: Final = (*reconciliation.REASONS, reconciliation.CHANGED_ROW)
 
 
 def unmatched() -> list[Unmatched]:
-    """Payments that were not credited and wait for a clerk, oldest first."""
+    """Return payments that were not credited and need a clerk, oldest first."""
     waiting = Unmatched.objects.filter(closed_at=None).exclude(reason__in=_OF_SETTLEMENT)
     return list(waiting.order_by("id"))
 
 
 def difference(difference_id: int) -> Unmatched | None:
-    """Money that no rule settles, whether it is closed or not."""
+    """Return a difference by id, open or closed."""
     return Unmatched.objects.filter(id=difference_id).first()
 
 
 def notes(difference: DifferenceRow) -> list[dict[str, Any]]:
-    """What was said about it, oldest first: `at`, `by`, `text`, `operation`."""
+    """Return the notes of a difference, oldest first, each with `at`, `by`, `text` and `operation`."""
     return list(difference.detail.get("notes", ()))
 
 
 def closed_by_people(limit: int) -> list[Unmatched]:
-    """What somebody has closed, the last first; what is gone of itself is not among them."""
+    """Return differences closed by clerks, newest first; those that ended by themselves are left out."""
     closed = Unmatched.objects.filter(closed_at__isnull=False).exclude(detail__has_key="gone_at")
     return list(closed.order_by("-closed_at", "-id")[:limit])
 
 
 def last_answered_at() -> datetime | None:
-    """When the gateways last answered, by that which has been silent longest; none where none was ever asked.
+    """Return the last answer of the gateway that has not answered for longest; None before any query.
 
-    Where one never has, since when it has not.
+    For a gateway that has never answered, the instant of its first query.
     """
     asked = GatewayHealth.objects.filter(provider__in=gateways.names())
     return min((health.last_answered_at or health.first_asked_at for health in asked), default=None)
 
 
 def counts() -> dict[str, int]:
-    """Orders by state."""
+    """Return the number of orders by state."""
     from django.db.models import Count
 
     return dict(Order.objects.values_list("state").annotate(Count("id")).order_by("state"))

@@ -1,7 +1,6 @@
-"""The gateways of this installation, put together from the folders of their providers.
+"""The configured gateways, composed from the packages of their providers.
 
-What comes over a gateway's wire is turned into our words in its folder; nothing else of Urja knows its names, states
-or signatures.
+A gateway's names, states and signatures are translated inside of its package; no other part of Urja knows them.
 """
 
 from typing import Any, cast
@@ -15,37 +14,37 @@ from urja.apps.payments.port import Page
 
 
 def config() -> PaymentsConfig | None:
-    """The gateways of this installation; none where nobody can pay by one."""
+    """Return the payment settings; None without a gateway."""
     return cast("PaymentsConfig | None", getattr(settings, "URJA_PAYMENTS", None))
 
 
 def names() -> list[str]:
-    """The configured gateways."""
+    """Return the names of the configured gateways."""
     given = config()
     return [] if given is None else [gateway.name for gateway in given.gateways]
 
 
 def headers(name: str) -> tuple[str, ...]:
-    """The headers of a webhook that are kept for the pipeline; raises NoGatewayError."""
+    """Return the names of the webhook headers to store for the pipeline. Raises NoGatewayError for an unknown name."""
     return cast("tuple[str, ...]", part(configured(name), "webhook").HEADERS)
 
 
 def page(given: GatewayConfig) -> Page:
-    """How a payer gets to a gateway's page and back."""
+    """Return the module for the payment page of a gateway."""
     return cast("Page", part(given, "page"))
 
 
 def configured(name: str) -> GatewayConfig:
-    """The gateway of this name; raises NoGatewayError."""
+    """Return the gateway of a name. Raises NoGatewayError where it is not configured."""
     given = config()
     found = given.gateway(name) if given else None
     if found is None:
         raise NoGatewayError(
-            f"no payment gateway is called {name!r}: see [payments.gateways] in docs/payments.md"
+            f"no payment gateway has the name {name!r}: see [payments.gateways] in docs/payments.md"
         )
     return found
 
 
 def part(given: GatewayConfig, name: str) -> Any:
-    """A file of the folder of a gateway's provider."""
+    """Return a module of the package of a gateway's provider."""
     return services.part(PROVIDERS, given.provider, name)

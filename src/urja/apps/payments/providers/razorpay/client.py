@@ -1,4 +1,4 @@
-"""The API by httpx: short waits, and two kinds of failure, away and refused."""
+"""Razorpay's API over httpx: short timeouts, and two kinds of failure, away and refused."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -15,21 +15,21 @@ from urja.apps.payments.providers.razorpay.settings import Options
 
 _PAGE: Final = 100
 _SETTLED_PAGE: Final = 500
-"""Up to a thousand are given."""
+"""Rows per page of settlements; the API allows up to 1,000."""
 
 
 class Client:
-    """One installation's account at the provider."""
+    """One installation's account at Razorpay."""
 
     def __init__(self, options: Options, secrets: Mapping[str, str]) -> None:
         self._base_url = options.base_url.rstrip("/")
         self._login = (options.key_id, secrets.get("key_secret", ""))
         self.timeout_s = 4.0
-        # Made once: reading the certificates costs three times what the rest of a call does (6 of 8 ms of CPU).
+        # Created once: loading the certificates takes 6 of the 8 ms of CPU of a call.
         self._tls = httpx.create_ssl_context(trust_env=False)
 
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
-        """Asked `again`, it looks for the receipt first: the answer to the first call may have been lost."""
+        """Place an order and return its id; with `again` search for the receipt first, since an answer may be lost."""
         if again:
             known = self._call("GET", "/v1/orders", params={"receipt": receipt})
             for order in _items(known):
@@ -58,7 +58,11 @@ class Client:
         return _read(words.payment, self._call("POST", path, json=body))
 
     def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
-        """The list begins with the newest: what comes meanwhile moves others to a later page, and none is left out."""
+        """Return payments since an instant.
+
+        The list starts with the newest: a payment that arrives during paging moves others to a later page, so none is
+        missed.
+        """
         asked = {"from": int(since.timestamp())}
         return [_read(words.payment, item) for item in self._pages("/v1/payments", asked, _PAGE)]
 
@@ -69,7 +73,7 @@ class Client:
         return _read(words.dispute, self._call("GET", f"/v1/disputes/{quote(dispute_id, safe='')}"))
 
     def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
-        """The list cannot be asked for from an instant on; it begins with the newest."""
+        """Return disputes since an instant; the API cannot filter by time, but lists the newest first."""
         found = (_read(words.dispute, item) for item in self._pages("/v1/disputes", {}, _PAGE))
         return list(takewhile(lambda dispute: dispute.created_at >= since, found))
 
@@ -83,7 +87,7 @@ class Client:
         return (_read(words.refund, item) for item in self._pages("/v1/refunds", {"from": since}, _PAGE))
 
     def _pages(self, path: str, asked: dict[str, Any], count: int) -> Iterator[Any]:
-        """Everything of a list, page by page."""
+        """Yield all items of a list, page by page."""
         skip = 0
         while True:
             items = _items(self._call("GET", path, params={**asked, "count": count, "skip": skip}))
@@ -109,27 +113,31 @@ class Client:
         except httpx.HTTPError as error:
             raise GatewayAwayError(f"{type(error).__name__}: {error}") from error
         if answer.status_code >= 500 or answer.status_code == 429:
-            raise GatewayAwayError(f"it answers {answer.status_code}")
+            raise GatewayAwayError(f"the gateway answers with status {answer.status_code}")
         try:
             content = answer.json()
         except ValueError as error:
-            raise GatewayAwayError(f"it answers {answer.status_code} and no JSON") from error
+            raise GatewayAwayError(
+                f"the gateway answers with status {answer.status_code} and no JSON"
+            ) from error
         if answer.status_code >= 400:
-            raise GatewayRefusedError(_description(content) or f"it answers {answer.status_code}")
+            raise GatewayRefusedError(
+                _description(content) or f"the gateway answers with status {answer.status_code}"
+            )
         return content
 
 
 def _items(answer: Any) -> list[Any]:
     items = answer.get("items") if isinstance(answer, dict) else None
     if not isinstance(items, list):
-        raise GatewayAwayError("its list is none")
+        raise GatewayAwayError("the gateway's answer has no list of items")
     return items
 
 
 def _id(order: Any) -> str:
     found = order.get("id") if isinstance(order, dict) else None
     if not isinstance(found, str) or not 0 < len(found) <= 64:
-        raise GatewayAwayError("its order has no id")
+        raise GatewayAwayError("the gateway's order has no id")
     return found
 
 
@@ -137,7 +145,7 @@ def _read[Fact](reader: Callable[[Any], Fact], item: Any) -> Fact:
     try:
         return reader(item)
     except ValueError as error:
-        raise GatewayAwayError(f"its answer cannot be read: {error}") from error
+        raise GatewayAwayError(f"the gateway's answer cannot be read: {error}") from error
 
 
 def _description(content: Any) -> str:

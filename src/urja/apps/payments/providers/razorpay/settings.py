@@ -1,4 +1,4 @@
-"""What the settings say of a Razorpay account, and which secrets it has."""
+"""Settings of a Razorpay account, and the names of its secrets."""
 
 from typing import Annotated, Final
 
@@ -8,15 +8,15 @@ Address = Annotated[str, Meta(pattern="^https?://", description="an address, htt
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[payments.gateways.NAME.options]`."""
+    """The settings section `[payments.gateways.NAME.options]`."""
 
     base_url: Address = "https://api.razorpay.com"
-    """Where its API answers us."""
+    """Base URL of the API."""
     public_url: Address | None = None
-    """Where its pay page answers people; `base_url` unless given."""
+    """Base URL of the payment page for browsers; `base_url` unless given."""
     key_id: Annotated[str, Meta(max_length=200)]
-    """As it was issued."""
+    """The key id as issued by Razorpay."""
 
 
 SECRETS: Final = ("key_secret", "webhook_secret")
-"""With the first orders are placed and returns from the page are signed, with the second webhooks are."""
+"""The first authenticates API calls and signs returns from the payment page, the second signs webhooks."""

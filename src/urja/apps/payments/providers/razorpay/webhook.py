@@ -1,4 +1,4 @@
-"""Webhooks and returns: HMAC-SHA256 in hex over the raw body, or over the fields of a return; and what they name."""
+"""Razorpay's webhooks and returns: HMAC-SHA256 in hex over the raw body, or over the fields of a return."""
 
 import hashlib
 import hmac
@@ -32,11 +32,11 @@ KINDS: Final = frozenset(
         "refund.speed_changed",
     }
 )
-"""Events whose meaning is known here: what they name is asked about."""
+"""Known events: what they name is queried."""
 
 
 class _Named(Struct):
-    """Of an entity in a webhook only its name is taken."""
+    """An entity of a webhook: only its id is used."""
 
     id: Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -74,7 +74,7 @@ def read(body: bytes) -> Event:
 
 
 def _about(payload: _Payload) -> tuple[WebhookSubject, str] | None:
-    """A refund and a dispute come with their payment, and are asked about by their own names."""
+    """Return what to query. Refunds and disputes come with their payment, so they are looked at first."""
     named = (
         (WebhookSubject.DISPUTE, payload.dispute),
         (WebhookSubject.REFUND, payload.refund),
@@ -84,6 +84,6 @@ def _about(payload: _Payload) -> tuple[WebhookSubject, str] | None:
 
 
 def _verify(secret: str, message: bytes, signature: str) -> bool:
-    """In constant time. An empty secret verifies nothing."""
+    """Return whether a signature is right, in constant time. An empty secret verifies nothing."""
     expected = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
     return bool(secret) and hmac.compare_digest(expected.encode(), signature.encode())

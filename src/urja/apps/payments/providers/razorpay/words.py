@@ -1,4 +1,4 @@
-"""Razorpay's JSON as facts, its words as ours. Unknown fields are left alone; missing ones raise ValueError."""
+"""Razorpay's JSON as facts in Urja's terms. Unknown fields are ignored; missing ones raise ValueError."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -126,7 +126,7 @@ def payment(entity: Any) -> PaymentFact:
 
 
 def refund(entity: Any) -> RefundFact | None:
-    """None while the refund is not processed."""
+    """Return a refund; None while it is not processed."""
     read = msgspec.convert(entity, _Refund)
     if read.status != "processed":
         return None
@@ -150,11 +150,12 @@ def dispute(entity: Any) -> DisputeFact:
 
 
 def settlement(entity: Any) -> SettlementFact | None:
-    """None while it is held back or under way: it is in no settlement yet."""
+    """Return a settlement row; None while it is in no settlement yet."""
     read = msgspec.convert(entity, _Settled)
     if not (read.settled and read.settlement_id and read.settled_at is not None):
         return None
-    # What is deducted for a dispute is an adjustment that names it: it is known here by the dispute's own name.
+    # A deduction for a dispute is an adjustment that names it. Refunds of kind dispute carry the dispute's id here, so
+    # the row has to be known by it too.
     disputed = read.dispute_id if read.type == "adjustment" and read.debit else None
     return SettlementFact(
         entity_id=disputed or read.entity_id,
@@ -175,5 +176,5 @@ def settlement(entity: Any) -> SettlementFact | None:
 
 def _word[Word](words: Mapping[str, Word], what: str, status: str) -> Word:
     if status not in words:
-        raise ValueError(f"a {what} is {status!r}, which is no state of this provider's")
+        raise ValueError(f"a {what} has the unknown state {status!r}")
     return words[status]

@@ -93,9 +93,9 @@ async def test_a_wrong_password_is_ours_to_put_right_and_ends_no_notice(send, tm
     ("answer", "at", "error"),
     [
         ("550 no such mailbox", "RCPT", "MessageRefusedError"),
-        ("451 come back later", "RCPT", "ServiceAwayError"),
+        ("451 come back later", "RCPT", "ServiceUnavailableError"),
         ("554 we think not", "DATA", "MessageRefusedError"),
-        ("452 full", "DATA", "ServiceAwayError"),
+        ("452 full", "DATA", "ServiceUnavailableError"),
     ],
 )
 async def test_what_a_relay_answers(send, answer, at, error):

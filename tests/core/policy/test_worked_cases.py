@@ -202,7 +202,7 @@ def test_what_a_payment_does_with_arrears():
     assert (effect.days, effect.added_days) == (Fraction(21_000, 4_000), Fraction(17_000, 4_000))
     dark = ripe(supply="off", holds=frozenset({"credit"}), arrears_minor=10**9)
     assert effect_of_payment(PLAIN, dark, 0).missing_minor == 124_999
-    with pytest.raises(ValueError, match="is none"):
+    with pytest.raises(ValueError, match="zero or more, not -1"):
         effect_of_payment(PLAIN, dark, -1)
 
 

@@ -104,7 +104,7 @@ class HeldCuts(models.Model):
 
     headend = models.CharField(max_length=32, primary_key=True)
     told = models.JSONField()
-    """The report as JSON (`urja.stream.releases.HeldCuts`)."""
+    """The report as JSON (`urja.stream.releases.HeldDisconnections`)."""
     told_at = models.DateTimeField()
 
     class Meta:

@@ -72,7 +72,7 @@ class Execution:
     undoes: int | None = None
     """Number of the operation that it undoes: consequences of that one's changes are evaluated again."""
     outside: list[list[Any]] = field(default_factory=list)
-    """What it requests of other apps (`urja.usecases.outside`), so that an undo can request the opposite."""
+    """What it requests of other apps (`urja.usecases.side_effects`), so that an undo can request the opposite."""
     takes_over: bool = False
     """Whether it takes over the past from an older system: no work order is opened, and meters come later."""
     found: dict[Any, dict[Any, Any]] = field(default_factory=dict)

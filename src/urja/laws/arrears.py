@@ -232,6 +232,7 @@ def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, t
     """Return the allocation of an amount to bills as (surcharge, principal); written again here, without `core`."""
     said: dict[int, tuple[int, int]] = {}
     for arrear, _, surcharge, principal in owed:
+        # Of each bill the surcharge before the principal (docs/money.md).
         to_surcharge = min(share, surcharge)
         to_principal = min(share - to_surcharge, principal)
         if to_surcharge or to_principal:

@@ -213,6 +213,7 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
             given,
         )
     }
+    # A server-side cursor: a plain one would load all entries of a bucket at once.
     with connection.transaction(), connection.cursor(name="chains") as cursor:
         cursor.execute(
             f"SELECT previous_hash, hash, {', '.join(HASHED)} FROM books_entry "  # noqa: S608 - constants of the code

@@ -139,6 +139,7 @@ def _transformer_problems(fleet: FleetFile) -> list[str]:
 def write_fleet_file(path: Path, fleet: FleetFile) -> None:
     """Write a fleet file atomically; it contains keys, so that only its owner may read it."""
     draft = path.with_name(f"{path.name}.new")
+    # The mode is given at creation: with a chmod afterwards, others could open the keys in between.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(fleet), indent=1))
@@ -180,6 +181,8 @@ class CounterReserve:
             return
         for meter in short:
             self._first[meter.identity.serial] = meter.transmit.upcoming + _COUNTERS_RESERVED
+        # Synced before it replaces the old file, and before any counter of the block is used: a crash at any point
+        # can only skip counters. One used twice under a key would break the ciphering (IEC 62056-5-3, 5.3.3.3).
         temporary = self._path.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(self._first, file)

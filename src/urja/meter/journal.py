@@ -31,6 +31,7 @@ class Journal:
         """The entries the file had when it was opened, by serial, in their order."""
         # Only the owner may read it: it holds what was written to meters, HLS secrets among it.
         path.touch(0o600)
+        # Unbuffered: each line is with the operating system before its input takes effect.
         self._file: BinaryIO = path.open("ab", buffering=0)
         self._unsynced = False
 

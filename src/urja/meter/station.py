@@ -201,6 +201,8 @@ class Station:
                 self._send(delivery.push)
 
     def _send(self, push: Push) -> None:
+        # By UDP a push leaves without a connection, so reachability is checked here; on a dialled connection its loss
+        # shows it.
         frame = Frame(*self._push_ports, push.apdu).encode()
         if self._datagrams_out is not None:
             if not self.reachable:

@@ -145,6 +145,8 @@ class TransformerLoad:
         flow = _Flow(np.diff(cuts), np.zeros(len(pieces), np.int64), np.zeros(len(pieces), np.int64))
         for branch in self.branches:
             _add(flow, branch, day, origin, pieces)
+        # Apparent powers are summed as numbers and active powers with their signs; apparent power is never below
+        # active.
         flow.apparent = np.maximum(flow.apparent, np.abs(flow.net))
         return flow
 

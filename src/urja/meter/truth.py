@@ -64,6 +64,7 @@ class TruthFile:
         self._known: dict[str, int] = {}
         if path.exists():
             whole = path.read_bytes()
+            # A new record appended to half a line would make both unreadable.
             os.truncate(path, whole.rfind(b"\n") + 1)
             for record in read_truth(path):
                 self._known[record.serial] = record.closed_at_s

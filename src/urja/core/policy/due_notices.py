@@ -160,5 +160,7 @@ def _figures(policy: Policy, facts: Facts) -> dict[str, int | str]:
 
 
 def _key(facts: Facts, kind: str, since: datetime | None) -> str:
+    # The instant makes a key new after each recharge or exhaustion, so that a notice of last month does not suppress
+    # one of today.
     spell = 0 if since is None else int(since.timestamp())
     return f"{kind}:{facts.account_id}:{spell}"

@@ -131,6 +131,7 @@ def _exhausted(policy: Policy, facts: Facts) -> Decision:
     planned = _planned(policy, facts, bars)
     if bars:
         return Decision(asked, bars[0].standing, bars[0].reason, look_again_at, planned)
+    # Without bars, `_planned` always finds a window: `parse_policy` has proved that one opens.
     assert planned is not None
     if planned.not_before > facts.now:
         standing, reason = _waiting(policy, facts, planned)

@@ -106,6 +106,7 @@ def _instants(rules: NoticeRules, notices: Iterable[NoticeFact]) -> list[datetim
     )
     tried_at = None
     if rules.attempts and len(attempts) >= rules.attempts:
+        # Both the number of attempts and the time over which they were made have to be reached.
         tried_at = max(attempts[rules.attempts - 1], attempts[0] + rules.attempts_over)
     found = []
     for notice in notices:

@@ -19,6 +19,7 @@ class PolicyTableReader(TableReader):
         value = self.take(key, default)
         if value is None:
             return low
+        # In Python True is an int: `days = true` would otherwise be one day.
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.fault(f"must be a whole number from {low} to {high}, not {value!r}", key)
             return low

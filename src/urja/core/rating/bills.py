@@ -165,6 +165,7 @@ def _tariffs(terms: Sequence[RatingTerms], billed: Period) -> list[tuple[Period,
     pieces: list[tuple[Period, tuple[Tariff, ...]]] = []
     for days in billed.split_at([each.first for each in ordered]):
         versions = _in_force(ordered, days.first).versions
+        # Terms that change only the load stay in one piece: another piece would begin a bill with slabs from zero.
         if pieces and {tariff.code for tariff in versions} == {tariff.code for tariff in pieces[-1][1]}:
             before, known = pieces.pop()
             pieces.append((Period(before.first, days.end), (*known, *versions)))
@@ -278,6 +279,7 @@ def _shares_by_days(
         share = rounded(total * over / whole.days, step, what, "kWh", notes)
         # A rounding to whole units may exceed a small total; a bill after it would then have negative energy.
         until.append(share if abs(share) <= abs(total) else total)
+    # Differences of running totals, the last of which is the total itself: the shares sum to it whatever was rounded.
     shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
     if total:
         each = ", ".join(

@@ -94,6 +94,7 @@ def parse_tariff(text: str) -> Tariff:
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     reader.finish()
+    # All names, also of lines with faults: a reference to a faulty line must not be reported as a second mistake.
     declared = {item.given.get("name") for item in readers}
     faults.extend(_between_lines(lines, declared))
     if faults:
@@ -182,6 +183,7 @@ def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep
         return RoundingStep(Fraction(1)), RoundingScope.LINE
     step = reader.step("round", "money")
     each = table.choice("each", RoundingScope, RoundingScope.LINE)
+    # `step` read them through a reader of its own, so this one does not know.
     table.asked |= {"to", "mode"}
     table.finish()
     if step is None:

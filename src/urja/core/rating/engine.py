@@ -97,6 +97,7 @@ def _rate(bill: Bill, known: dict[date, dict[str, RatedLine]], notes: list[str])
         if number:
             first = bill.versions[number].first
             if first not in known:
+                # Its notes are dropped: they are about quantities that the whole bill notes anyway.
                 known[first] = _rate(bill.before(first), known, [])
             before = known[first]
         kept = before.get(name)
@@ -108,6 +109,7 @@ def _rate(bill: Bill, known: dict[date, dict[str, RatedLine]], notes: list[str])
             done[name] = _added(kept, _line(runs[run], line, before, done, notes))
         elif kept is not None:
             done[name] = kept
+    # Lines were calculated with bases first; a bill prints them in the order of the document.
     return {name: done[name] for name in dict.fromkeys(line.name for line in all_lines)}
 
 

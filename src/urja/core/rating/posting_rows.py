@@ -62,6 +62,8 @@ def rows_between(
     rows += [
         _undone(key, old) for key, old in before.items() if key not in kept and Fraction(old["quantity"])
     ]
+    # Rows are rounded one by one, the posted amount is the difference of two rounded totals: they may differ by a few
+    # minor units, which a row of its own shows, so that the rows always sum to the entry.
     left = amount_minor - sum(row.amount_minor for row in rows)
     if left:
         rows.append(

@@ -68,6 +68,7 @@ class TariffTableReader(TableReader):
         mode = reader.choice("mode", RoundingMode, RoundingMode.HALF_UP)
         if to == 0:
             reader.fault(f"a rounding needs a step above zero, in {unit}", "to")
+        # The table of a money rounding has the key `each` as well, which its caller reads before it calls `finish`.
         if key != "round":
             reader.finish()
         return RoundingStep(to, mode) if to else None

@@ -133,7 +133,7 @@ def test_what_is_no_picture_or_no_number(given, colleague):
     )
     assert page.status_code == 422
     text = text_of(page)
-    assert "cat.gif: a photo is a JPEG or a PNG picture" in text
+    assert "cat.gif: a photo must be a JPEG or a PNG image" in text
     assert "This field is required." in text
     assert "Enter a number such as 12.5." in text
     assert 'value="ten"' in page.content.decode()

@@ -150,10 +150,10 @@ class TestPhotos:
         ("content", "says"),
         [
             (b"", "the file is empty"),
-            (b"<html><script>alert(1)</script></html>", "a JPEG or a PNG picture"),
-            (b"GIF89a" + bytes(30), "a JPEG or a PNG picture"),
-            (JPEG[:-2], "the picture has no end"),
-            (png()[:-4], "the picture has no end"),
+            (b"<html><script>alert(1)</script></html>", "a JPEG or a PNG image"),
+            (b"GIF89a" + bytes(30), "a JPEG or a PNG image"),
+            (JPEG[:-2], "the image is incomplete"),
+            (png()[:-4], "the image is incomplete"),
             (JPEG[:4] + bytes(2 * 1024 * 1024) + JPEG[-2:], "at most 2048 kB, not 2048"),
         ],
     )
@@ -186,11 +186,11 @@ class TestPhotos:
         order = weld(home)
         for number in range(8):
             requests.add_photo(order.id, png(number + 1), recorded_at=START, actor="anil")
-        with pytest.raises(PhotoError, match="has 8 photos already"):
+        with pytest.raises(PhotoError, match="already has 8 photos"):
             requests.add_photo(order.id, JPEG, recorded_at=START, actor="anil")
         other = to_the_place(home)
         operations.withdraw(other.id, START, "no need")
-        with pytest.raises(PhotoError, match="no unfinished work order"):
+        with pytest.raises(PhotoError, match="does not exist or has ended"):
             requests.add_photo(other.id, JPEG, recorded_at=START, actor="anil")
 
 

@@ -1,1 +1,1 @@
-"""People, what they agreed to and what protects them."""
+"""People: their contact data, consents and protected statuses."""

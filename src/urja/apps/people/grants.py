@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows people; operations of the pipeline write them."""
+"""Rights of each PostgreSQL role on this app's tables: the web reads; operations of the pipeline write."""
 
 _ALL = "people_person, people_consent, people_protection"
 

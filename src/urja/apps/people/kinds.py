@@ -1,4 +1,4 @@
-"""Kinds of protection, and what other apps see of a person."""
+"""Kinds of protected status, and what other apps see of a person."""
 
 from typing import Protocol
 
@@ -6,14 +6,14 @@ from django.db.models import TextChoices
 
 
 class ProtectionKind(TextChoices):
-    """Why somebody's supply is not cut. The first two are flags of `core.policy`."""
+    """Why a supply is not disconnected. The first two are flags of `core.policy`."""
 
     MEDICAL = "medical"
     NEVER_CUT = "never_cut"
 
 
 class Person(Protocol):
-    """Somebody, or a firm, that a supply is agreed with (`models.Person`)."""
+    """A person or organisation (`models.Person`)."""
 
     id: int
     user_id: int | None

@@ -1,4 +1,4 @@
-"""People and what protects them: in tables of their own, so that they can be exported, corrected and made nameless."""
+"""People, consents and protected statuses: tables of their own, so that they can be exported, corrected, erased."""
 
 from typing import ClassVar
 
@@ -10,25 +10,25 @@ from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
 from urja.apps.people.kinds import ProtectionKind
 
 PHONE = r"^\+?[0-9]{8,15}$"
-"""What a telephone number looks like."""
+"""Pattern of a telephone number."""
 
 
 class Person(Recorded):
-    """Somebody, or a firm, that a supply is agreed with. Money and readings know only the number."""
+    """A person or organisation that has or had an agreement, or staff. Ledger and readings refer to the id alone."""
 
     id = models.BigIntegerField(primary_key=True)
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="person"
     )
-    """With what they sign in."""
+    """The login."""
     name = models.CharField(max_length=200)
     email = models.CharField(max_length=254, blank=True, default="")
     phone = models.CharField(max_length=16, null=True)  # noqa: DJ001 - none is not an empty number
     language = models.CharField(max_length=8, default="en")
     address = models.CharField(max_length=300, blank=True, default="")
-    """Where letters go, if not to the premise."""
+    """Where letters are sent; empty for the premise."""
     nameless_at = models.DateTimeField(null=True)
-    """When what could name them was taken away."""
+    """When the personal data were erased."""
 
     class Meta:
         constraints: ClassVar = [
@@ -46,12 +46,12 @@ class Person(Recorded):
 
 
 class Consent(Recorded):
-    """What a person has agreed to, and when they took it back."""
+    """A consent of a person, and when it was withdrawn."""
 
     id = models.BigIntegerField(primary_key=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="consents")
     purpose = models.CharField(max_length=32)
-    """`sms`, `whatsapp`, `load_curve` ..."""
+    """`sms`, `whatsapp`, `load_curve` and others."""
     given_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)
 
@@ -67,7 +67,7 @@ class Consent(Recorded):
 
 
 class Protection(Period):
-    """A person's protected status, with what proves it and until when it holds."""
+    """A person's protected status for a time, with its evidence."""
 
     id = models.BigIntegerField(primary_key=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="protections")

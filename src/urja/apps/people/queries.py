@@ -1,4 +1,4 @@
-"""What is known of people."""
+"""Reads of people."""
 
 from hashlib import sha256
 
@@ -8,12 +8,12 @@ PERSONAL = ("name", "email", "phone", "language", "address")
 
 
 def signs_in_with(person_id: int) -> str:
-    """The e-mail address that a person signs in with; empty where there is none."""
+    """Return the e-mail address that a person signs in with; empty without a login."""
     found = Person.objects.filter(id=person_id).values_list("user__email", flat=True).first()
     return found or ""
 
 
 def version_of(person: Person) -> str:
-    """Another one whenever what is known of a person has changed."""
+    """Return a hash of a person's data, for detecting that they have changed."""
     known = [getattr(person, name) for name in (*PERSONAL, "nameless_at")]
     return sha256(repr(known).encode()).hexdigest()[:16]

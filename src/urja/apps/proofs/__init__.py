@@ -1,1 +1,1 @@
-"""The signed log over what was posted and recorded: a day's close, its proofs, and the laws' daily results."""
+"""The signed log over ledger entries and readings: the close of a day, proofs, and the daily results of the laws."""

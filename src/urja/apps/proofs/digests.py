@@ -1,9 +1,9 @@
-"""What the leaves of the signed log hold, computed from the rows: for the close that writes them and for proving them.
+"""Contents of the leaves of the signed log, calculated from rows: for the close that writes them, and for proofs.
 
 A leaf of *entries* has the root of a Merkle tree over a bucket's entries of a run of batches. A leaf of *reads* has,
-for each table and UTC day, how many reads of a bucket were recorded in the period and the SHA-256 over them in the
-order of their keys. A read that was withdrawn counts in the period in which it was recorded as it stood, and once more
-in the period in which it was withdrawn.
+for each table and UTC day, the number of reads of a bucket stored in the period and the SHA-256 over them in the order
+of their keys. A withdrawn read counts unchanged in the period in which it was stored, and once more in the period in
+which it was withdrawn.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from urja.apps.readings.accrual import Cursor
 from urja.core import merkle
 
 _AT_ONCE: Final = 10_000
-"""Entries in memory at a time."""
+"""Entries held in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """A run of batches of a bucket: those after `after` up to `to`."""
+    """A run of posting batches of a bucket: those after `after`, up to and including `to`."""
 
     bucket: int
     after: int
@@ -28,7 +28,7 @@ class Batches:
 
 
 def entry_leaf(account_id: int, seq: int, entry_hash: bytes, currency: str) -> bytes:
-    """The hash of an entry's leaf: its chained hash has all its columns, its currency is its account's."""
+    """Return the leaf hash of an entry. Its chained hash covers all of its columns; the currency is its account's."""
     return merkle.leaf_hash(canonical([account_id, seq, entry_hash.hex(), currency]))
 
 
@@ -40,7 +40,7 @@ ORDER BY e.batch, e.account_id, e.seq LIMIT %(limit)s
 
 
 def entries(cursor: Cursor, batches: Batches) -> Iterator[tuple[int, int, bytes]]:
-    """(account, seq, leaf) of the entries of a run of batches, in the order of its tree."""
+    """Yield (account id, seq, leaf hash) of the entries of a run of batches, in the order of its tree."""
     last: tuple[int, int, int] = (batches.after, (1 << 63) - 1, 0)
     while True:
         batch, account, seq = last
@@ -64,7 +64,7 @@ def entries(cursor: Cursor, batches: Batches) -> Iterator[tuple[int, int, bytes]
 
 
 def entries_content(cursor: Cursor, period: int, batches: Batches) -> bytes | None:
-    """What the leaf of a run of batches holds; none where nothing was posted in it."""
+    """Return the content of the leaf of a run of batches; None where nothing was posted in it."""
     tree = merkle.Frontier()
     for _, _, leaf in entries(cursor, batches):
         tree.append(leaf)
@@ -84,7 +84,7 @@ def entries_content(cursor: Cursor, period: int, batches: Batches) -> bytes | No
 
 
 def _instant(column: str) -> str:
-    """Microseconds since 1970, whatever zone the session shows instants in."""
+    """Return SQL for microseconds since 1970, which does not depend on the session's time zone."""
     return f"(extract(epoch FROM {column}) * 1000000)::bigint"
 
 
@@ -133,7 +133,7 @@ _READS: Final = " UNION ALL ".join(
 
 
 def reads_contents(cursor: Cursor, period: int) -> dict[int, bytes]:
-    """What the leaves of reads of a period hold, by bucket."""
+    """Return the contents of the leaves of reads of a period, by bucket."""
     cursor.execute(f"{_READS} ORDER BY 2, 1, 3", {"period": period})
     found: dict[int, dict[str, Any]] = {}
     for table, bucket, day, count, digest in cursor.fetchall():

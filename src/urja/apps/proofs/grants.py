@@ -1,4 +1,4 @@
-"""Rights on the signed log: the pipeline adds to it, the web shows proofs; no role that logs in changes a row."""
+"""Rights on the signed log: the pipeline appends, the web reads; no role that can log in changes a row."""
 
 _LOG = "proofs_period, proofs_leaf, proofs_node, proofs_head, proofs_laws"
 

@@ -1,4 +1,4 @@
-"""What the daily runs of the laws have found, kept."""
+"""Stored results of the daily runs of the laws."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,11 @@ from urja.apps.proofs.queries import LawRun
 def record(
     day: date, at: datetime, took_ms: int, first: int, reached: int, found: Mapping[str, Sequence[str]]
 ) -> LawRun:
-    """Keep what a run has found: of each law what contradicts it."""
+    """Store the result of a run and return it.
+
+    `took_ms` is its duration, `first` the head whose entries were not checked again (0: all were), `reached` the last
+    head it covers, `found` the contradictions by law.
+    """
     laws = {law: not contradictions for law, contradictions in found.items()}
     broken = {law: list(contradictions) for law, contradictions in found.items() if contradictions}
     run = LawRun(day, at, took_ms, first, reached if not broken else None, laws, broken)

@@ -1,4 +1,4 @@
-"""The reading side of the signed log: proofs of entries, and what the daily runs of the laws have found."""
+"""Reads of the signed log: receipts that prove ledger entries, and results of the laws' daily runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from urja.core import merkle
 from urja.core.heads import Head, SignedHead
 
 MOST: Final = 50
-"""Entries in one receipt: each may be of a day of its own, whose tree is read."""
+"""Most entries in one receipt: each may be of another day, whose tree has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class _Leaf:
 
 
 def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
-    """The proof of entries of an account, by the last head; None where one is in no sealed day yet, or does not exist."""
+    """Return the proof of entries of an account by the last head.
+
+    None where one of them does not exist or is in no closed day yet.
+    """
     bucket = bucket_of(account_id)
     with connection.cursor() as cursor:
         signed = _last_head(cursor)
@@ -56,7 +59,7 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
             index = tree.places[account_id, row["seq"]]
             proven.append(
                 ProvenEntry(
-                    # As it is hashed: JSON has no dates.
+                    # In the form in which it is hashed: JSON has no dates.
                     entry=msgspec.json.decode(canonical(row)),
                     previous_hash=bytes(previous).hex(),
                     currency=currency,
@@ -69,7 +72,7 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
 
 
 def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST) -> list[int]:
-    """The numbers of an account's newest entries that are in a sealed day, those before an entry if one is named."""
+    """Return the numbers of an account's newest entries in closed days, newest first; with `before` older ones only."""
     bucket = bucket_of(account_id)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,7 +86,7 @@ def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST
 
 
 class _Tree:
-    """The tree of a bucket's entries of a day, in memory: some thousand hashes."""
+    """The Merkle tree of a bucket's entries of a day, in memory: some thousand hashes."""
 
     def __init__(self) -> None:
         self.places: dict[tuple[int, int], int] = {}
@@ -115,7 +118,7 @@ def _last_head(cursor: CursorWrapper) -> SignedHead | None:
 
 
 def _leaf_of(cursor: CursorWrapper, bucket: int, batch: int, size: int) -> _Leaf | None:
-    """The leaf that holds a batch, where the head covers it."""
+    """Return the leaf that holds a batch; None where no head of this size covers it."""
     cursor.execute(
         "SELECT index, content, after_batch, to_batch FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s "
         "AND after_batch < %s AND to_batch >= %s AND index < %s",
@@ -139,15 +142,15 @@ def _way(index: int, path: Sequence[bytes]) -> MerklePath:
 
 @dataclass(frozen=True, slots=True)
 class LawRun:
-    """One run of the laws."""
+    """A run of the laws."""
 
     day: date
     began_at: datetime
     took_ms: int
     proven_from: int
-    """The head whose entries were not gone through again; 0: all were."""
+    """The head whose entries were not checked again; 0 where all were."""
     proven_to: int | None
-    """The head up to which everything is proven by it; none where a law is broken."""
+    """The head up to which everything is proven; None where a law is broken."""
     laws: dict[str, bool]
     contradictions: dict[str, list[str]]
 
@@ -161,14 +164,14 @@ class LawRun:
 
     @property
     def sentence(self) -> str:
-        """For `urja status` and the log."""
+        """One line for `urja status` and the log."""
         if self.holds:
             return f"{self.day}: all {len(self.laws)} laws hold"
         return f"{self.day}: BROKEN {', '.join(self.broken)} of {len(self.laws)} laws: run urja verify"
 
 
 def last_run() -> LawRun | None:
-    """The last run."""
+    """Return the last run; None before the first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT day, began_at, took_ms, proven_from, proven_to, laws, contradictions FROM proofs_laws "
@@ -184,14 +187,14 @@ def _run_of(row: Sequence[Any]) -> LawRun:
 
 
 def proven_to() -> int:
-    """The last head up to which a run has proven everything; 0 where none has."""
+    """Return the last head up to which a run has proven everything; 0 where none has."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws")
         return int(cursor.fetchone()[0])
 
 
 def sealed_to() -> int:
-    """The last head; 0 where no day was sealed."""
+    """Return the number of the last head; 0 before the first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(number), 0) FROM proofs_head")
         return int(cursor.fetchone()[0])

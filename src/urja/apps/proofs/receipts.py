@@ -1,6 +1,6 @@
-"""A receipt or statement that proves itself: entries, their way to the root of the log, and the head that signed it.
+"""Receipts and statements that prove themselves: entries, their Merkle paths to the log's root, and the signed head.
 
-Checking needs the file and a head, no database and no Django: every hash is computed here again.
+Checking needs only the file and a head, no database and no Django: every hash is calculated again.
 """
 
 from collections.abc import Sequence
@@ -17,32 +17,32 @@ FORMAT: Final = 1
 
 
 class ProofError(Exception):
-    """A file that does not prove what it says; the message says what is wrong with it."""
+    """A receipt that does not prove what it says; the message says why."""
 
 
 class MerklePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a leaf comes to a root: its place, and the hashes beside the way, in hex."""
+    """A Merkle path from a leaf to a root: the leaf's index, and the sibling hashes in hex, from the leaf upwards."""
 
     index: int
     path: list[str]
 
 
 class ProvenEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entry of the ledger with its two ways: through its bucket's tree of the day, and through the log."""
+    """A ledger entry with two paths: in its bucket's tree of the day, and in the log."""
 
     entry: dict[str, Any]
-    """The columns that its hash is taken over."""
+    """The columns that its hash covers."""
     previous_hash: str
-    """Of the account's entry before."""
+    """Hash of the account's entry before it."""
     currency: str
     in_day: MerklePath
     day: str
-    """What the leaf of the log holds, byte by byte: bucket, batches, how many entries, their root."""
+    """Content of the log's leaf, byte by byte: bucket, batches, number of entries, and their root."""
     in_log: MerklePath
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry or the entries of a statement, and the head that their ways lead to."""
+    """One or more entries, and the head that their paths lead to."""
 
     format: int
     entries: list[ProvenEntry]
@@ -50,7 +50,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class _Day(msgspec.Struct, frozen=True):
-    """What of a leaf's content is looked at."""
+    """The fields of a leaf's content that checking uses."""
 
     kind: str
     entries: int
@@ -58,9 +58,10 @@ class _Day(msgspec.Struct, frozen=True):
 
 
 def check(receipt: Receipt, kept: Sequence[SignedHead], key: str = "") -> SignedHead:
-    """The head that bears a receipt out, one of those that were `kept`; raises ProofError.
+    """Check a receipt and return the head that confirms it, which is one of those in `kept`.
 
-    With `key`, a public key in hex, the head has to be signed with it.
+    `kept` are heads from a source that the checker trusts, `key` a public key in hex that must have signed it. Raises
+    ProofError where anything does not agree.
     """
     if receipt.format != FORMAT:
         raise ProofError(f"the receipt is of format {receipt.format}, this version knows {FORMAT}")

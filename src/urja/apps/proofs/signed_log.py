@@ -1,7 +1,7 @@
-"""The writing side of the signed log: a day's close cuts a period, adds its leaves, and signs its head.
+"""Writes of the signed log: the close of a day cuts a period, appends its leaves, and signs its head.
 
-Each step is a transaction of its own and can be repeated: a close that was killed goes on where it stopped, on the day
-that it was begun for. What is posted or recorded meanwhile belongs to the next.
+Each step is a transaction of its own and can be repeated. A close that was killed continues where it stopped, for the
+day it was begun for. Entries and reads stored meanwhile belong to the next period.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from urja.core.calendar import ONE_DAY, midnight
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A period that is cut and not signed yet."""
+    """A period that was cut and is not signed yet."""
 
     number: int
     day: date
 
 
 def unsigned() -> Period | None:
-    """The period whose close was begun and not ended."""
+    """Return the period whose close was begun and not finished; None without one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT number, day FROM proofs_period p WHERE NOT EXISTS (SELECT FROM proofs_head h WHERE h.number = p.number)"
@@ -38,21 +38,24 @@ def unsigned() -> Period | None:
 
 
 def last_day() -> date | None:
-    """The last day that was closed or begun to be."""
+    """Return the last day whose close was begun; None before the first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(day) FROM proofs_period")
         return cursor.fetchone()[0]
 
 
 def cut(day: date, now: datetime) -> Period:
-    """Begin the close of a day: reads that are recorded from here on belong to the next period."""
+    """Begin the close of a day: reads stored from now on belong to the next period.
+
+    The database function waits for running writers, so that no read is stored under a period that is digested already.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT proofs_cut(%s, %s)", [day, now])
         return Period(cursor.fetchone()[0], day)
 
 
 def add_entries(period: Period, zone: ZoneInfo) -> int:
-    """Add a leaf for each bucket in which anything was posted up to the end of the day; returns how many."""
+    """Append a leaf for each bucket with entries posted up to the end of the day; returns how many."""
     end = midnight(period.day + ONE_DAY, zone)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -66,7 +69,7 @@ def add_entries(period: Period, zone: ZoneInfo) -> int:
 
 def _add_bucket(period: Period, bucket: int, end: datetime) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        # A posting holds its bucket until the batch is committed.
+        # A posting locks its bucket until its batch is committed: with this lock no batch up to `last` is missing.
         last = locking.lock_bucket(bucket)
         cursor.execute(
             "SELECT coalesce(max(to_batch), 0) FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s",
@@ -87,7 +90,7 @@ def _add_bucket(period: Period, bucket: int, end: datetime) -> bool:
 
 
 def add_reads(period: Period) -> int:
-    """Add a leaf for each bucket in which reads were recorded in the period; returns how many."""
+    """Append a leaf for each bucket with reads stored in the period; returns how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT bucket FROM proofs_leaf WHERE period = %s AND kind = 'reads'", [period.number])
         there = {bucket for (bucket,) in cursor.fetchall()}
@@ -128,7 +131,7 @@ def _append(
 
 
 def _size(cursor: CursorWrapper) -> int:
-    """Leaves are numbered from 0 without a hole."""
+    """Return the number of leaves; they are numbered from 0 without a gap."""
     cursor.execute("SELECT 1 + coalesce(max(index), -1) FROM proofs_leaf")
     size: int = cursor.fetchone()[0]
     return size
@@ -139,7 +142,7 @@ def _peaks(cursor: CursorWrapper, size: int) -> Sequence[bytes]:
 
 
 def sign(period: Period, now: datetime, private_key: bytes) -> heads.SignedHead:
-    """End the close: the head over all leaves so far, chained to the one before."""
+    """End the close: sign the head over all leaves so far, chained to the head before. `private_key` is Ed25519."""
     with transaction.atomic(), connection.cursor() as cursor:
         size = _size(cursor)
         cursor.execute("SELECT body FROM proofs_head ORDER BY number DESC LIMIT 1")
@@ -165,7 +168,7 @@ def sign(period: Period, now: datetime, private_key: bytes) -> heads.SignedHead:
 
 
 def signed_heads(after: int = 0) -> list[heads.SignedHead]:
-    """The heads after a number, in their order, each with its way from the one before."""
+    """Return the heads after a number in their order, each with the consistency proof from the one before."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT h.body, h.signature, coalesce(b.size, 0) FROM proofs_head h "

@@ -1,1 +1,1 @@
-"""The rulebook: dated versions of tariffs and policies, each kept as its text, none ever changed."""
+"""The rulebook: dated versions of tariffs and policies, each stored as its text and never changed."""

@@ -1,8 +1,8 @@
-"""What the rulebook refuses."""
+"""Exceptions of the rulebook."""
 
 
 class TariffConflictError(Exception):
-    """A version that was loaded before with another text: versions are never changed."""
+    """A version that is loaded already with another text; versions are never changed."""
 
     def __init__(self, code: str, version: str) -> None:
         super().__init__(
@@ -12,7 +12,7 @@ class TariffConflictError(Exception):
 
 
 class UnlikeVersionError(Exception):
-    """A version with another calendar or currency than the versions of its code."""
+    """A version whose calendar or currency differs from the other versions of its code."""
 
     def __init__(self, code: str, version: str, why: str) -> None:
         super().__init__(
@@ -21,12 +21,12 @@ class UnlikeVersionError(Exception):
 
 
 class UnknownTariffError(Exception):
-    """A tariff code of which no version is in force on the first day asked for."""
+    """A tariff code without a version in force on the first requested day."""
 
 
 class PolicyConflictError(Exception):
-    """A version of this policy is stored with another text."""
+    """A version of a policy that is stored already with another text."""
 
 
 class UnknownPolicyError(Exception):
-    """No version of this policy is stored, or none is in force."""
+    """A policy without any version, or without one in force."""

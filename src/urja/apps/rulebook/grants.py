@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on tariffs and policies: both read; documents are loaded by the owner's commands."""
+"""Rights of each PostgreSQL role on tariffs and policies: both only read; the owner's commands load documents."""
 
 _ALL = "rulebook_tariff_version, rulebook_policy_version, rulebook_policy_assignment"
 

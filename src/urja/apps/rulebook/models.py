@@ -1,5 +1,6 @@
-"""Versions of tariffs and policies, and what each policy governs. A version is its document's text; what it means is
-`urja.core.rating`'s and `urja.core.policy`'s to say.
+"""Versions of tariffs and policies, and which policy applies to whom.
+
+A version is the text of its document; its meaning is defined by `urja.core.rating` and `urja.core.policy`.
 """
 
 from typing import ClassVar
@@ -8,7 +9,7 @@ from django.db import models
 
 
 class TariffVersion(models.Model):
-    """One document, in force from a local day until the next version of its code."""
+    """A tariff document, in force from a local day until the next version of its code."""
 
     code = models.CharField(max_length=64)
     version = models.CharField(max_length=64)
@@ -28,7 +29,7 @@ class TariffVersion(models.Model):
 
 
 class PolicyVersion(models.Model):
-    """One version of a policy document, as it was loaded. Never changed: a correction is a later version."""
+    """A policy document as loaded. Never changed: a correction is a later version."""
 
     code = models.CharField(max_length=64)
     version = models.CharField(max_length=64)
@@ -49,7 +50,7 @@ class PolicyVersion(models.Model):
 
 
 class PolicyAssignment(models.Model):
-    """Which policy governs a consumer category; the empty category is everybody else. An agreement's own goes before it."""
+    """The policy of a consumer category; the empty category is the default. An agreement's own policy precedes it."""
 
     category = models.CharField(max_length=32, primary_key=True)
     code = models.CharField(max_length=64)

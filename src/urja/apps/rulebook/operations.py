@@ -1,4 +1,4 @@
-"""The writing side of the rulebook."""
+"""Writes of the rulebook."""
 
 from datetime import datetime
 
@@ -18,9 +18,9 @@ from urja.core.rating import parse_tariff
 def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     """Store a document as a version of its tariff; loading the same text again changes nothing.
 
-    Raises TariffError with every fault of the document, TariffConflictError where its code and version are taken
-    by another text, UnlikeVersionError where the versions of the code have another calendar or currency. A version
-    whose days are past is welcome: the next close posts the difference.
+    A version may be for past days: the next close posts the difference. Raises TariffError with all faults of the
+    document, TariffConflictError where its code and version are stored with another text, UnlikeVersionError where the
+    code's versions have another calendar or currency.
     """
     tariff = parse_tariff(text)
     for known in TariffVersion.objects.filter(code=tariff.code).order_by("id")[:1]:
@@ -45,9 +45,9 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
     """Store a document as a version of its policy; loading the same text again changes nothing.
 
-    The first policy of an installation governs everybody until `assign_policy` says otherwise. Raises
-    core.policy.PolicyError with every fault of the document, PolicyConflictError where its code and version are taken
-    by another text.
+    The first policy of an installation becomes the default until `assign_policy` changes it. Raises
+    core.policy.PolicyError with all faults of the document, PolicyConflictError where its code and version are stored
+    with another text.
     """
     policy = parse_policy(text)
     fresh = PolicyVersion(
@@ -63,7 +63,9 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
         PolicyVersion.objects.bulk_create([fresh], ignore_conflicts=True)
         stored = PolicyVersion.objects.get(code=policy.code, version=policy.version)
         if stored.sha256 != policy.sha256:
-            raise PolicyConflictError(f"policy {policy.code} {policy.version} is stored with another text")
+            raise PolicyConflictError(
+                f"policy {policy.code} {policy.version} is stored with another text; give the new text a version of its own"
+            )
         PolicyAssignment.objects.bulk_create(
             [PolicyAssignment(category="", code=policy.code, recorded_at=recorded_at, actor=actor)],
             ignore_conflicts=True,
@@ -72,9 +74,12 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
 
 
 def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str) -> None:
-    """Let a policy govern a consumer category (empty: everybody else); raises UnknownPolicyError."""
+    """Assign a policy to a consumer category, or as the default with an empty one.
+
+    Raises UnknownPolicyError where no version of the policy is stored.
+    """
     if not PolicyVersion.objects.filter(code=code).exists():
-        raise UnknownPolicyError(f"no version of a policy {code!r} is stored")
+        raise UnknownPolicyError(f"no version of policy {code!r} is stored; load it (urja policy load)")
     PolicyAssignment.objects.update_or_create(
         category=category, defaults={"code": code, "recorded_at": recorded_at, "actor": actor}
     )

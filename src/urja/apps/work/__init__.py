@@ -1,1 +1,1 @@
-"""Work orders: what somebody must go and do, what they found, and the photographs that show it."""
+"""Work orders for field staff: what is to be done, what was found, and photographs."""

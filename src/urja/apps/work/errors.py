@@ -1,9 +1,9 @@
-"""What the work orders refuse, by type. Every message is a sentence for the person who asked."""
+"""Exceptions of work orders. Every message is a sentence for the user."""
 
 
 class WorkError(Exception):
-    """The caller asked for something that the work orders do not do."""
+    """A request that work orders refuse."""
 
 
 class PhotoError(WorkError):
-    """Bytes that are no JPEG or PNG picture, or too many of them, or a picture too many."""
+    """Bytes that are no JPEG or PNG image, a file that is too large, or one photo too many."""

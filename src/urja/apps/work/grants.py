@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows orders and records photographs, no more."""
+"""Rights of each PostgreSQL role on this app's tables: the web reads work orders and stores photographs."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [

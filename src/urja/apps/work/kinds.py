@@ -1,4 +1,4 @@
-"""Kinds and states of work orders and photographs, and what other apps see of an order."""
+"""Kinds and states of work orders and photographs, and what other apps see of a work order."""
 
 from datetime import datetime
 from typing import Final, Protocol
@@ -7,34 +7,34 @@ from django.db.models import TextChoices
 
 
 class WorkOrderKind(TextChoices):
-    """What somebody must go and do."""
+    """What field staff have to do."""
 
     WELD_OR_BYPASS = "weld_or_bypass"
-    """The register advances after a confirmed cut: welded contacts, or a wire around the meter."""
+    """The register advances after a confirmed disconnection: welded contacts, or a bypass around the meter."""
     COVER_OPENED = "cover_opened"
     MAGNET = "magnet"
-    """A magnet was held to the meter, whether it is gone again or not."""
+    """A magnet was held to the meter, whether or not it is still there."""
     NEUTRAL_DISTURBED = "neutral_disturbed"
     SWITCH_OFF_BY_HAND = "switch_off_by_hand"
-    """The supply is to be cut, and its meter has no load switch."""
+    """The supply is to be disconnected, and its meter has no load switch."""
     SWITCH_ON_BY_HAND = "switch_on_by_hand"
-    """Somebody has switched it off, and it is to come back."""
+    """The supply was switched off by hand and is to be reconnected."""
     INSTALL = "install"
-    """A new connection waits for its meter."""
+    """A new service point needs its meter."""
     EXCHANGE = "exchange"
-    """A meter is to be replaced by another one."""
+    """A meter is to be replaced."""
     INSPECT = "inspect"
-    """Somebody must go and look, for the reason that is given."""
+    """The meter is to be inspected for the given reason."""
     DISCONNECT_BY_HAND = "disconnect_by_hand"
-    """The connection ends: meter and service line are to be taken away."""
+    """The service point ends: meter and service line are to be removed."""
     CONFIGURE = "configure"
-    """The meter is to be set to something that no command sets."""
+    """The meter needs a setting that no command can write."""
     CHECK_PUSHES = "check_pushes"
-    """Authentic pushes of the meter do not say what is known of it: they are in quarantine."""
+    """Authentic pushes of the meter contradict what is known of it; they are in quarantine."""
 
 
 class WorkOrderState(TextChoices):
-    """Where an order stands. The last two are its ends."""
+    """States of a work order; the last two are final."""
 
     OPEN = "open"
     ASSIGNED = "assigned"
@@ -46,12 +46,14 @@ UNFINISHED: Final = (WorkOrderState.OPEN, WorkOrderState.ASSIGNED)
 
 
 class PhotoKind(TextChoices):
+    """Image formats, as media types."""
+
     JPEG = "image/jpeg"
     PNG = "image/png"
 
 
 class WorkOrder(Protocol):
-    """Something at a connection that no command can do (`models.WorkOrder`)."""
+    """A task at a service point that no command can do (`models.WorkOrder`)."""
 
     id: int
     kind: str
@@ -59,4 +61,4 @@ class WorkOrder(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether somebody has been there; one that was withdrawn is closed and not done."""
+        """Whether it was carried out; a withdrawn one is closed and not done."""

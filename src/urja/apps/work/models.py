@@ -1,7 +1,7 @@
 """Work orders and their photographs.
 
-An order's state only goes forward (open, assigned, done or withdrawn), and an end is final: the table's trigger
-refuses anything else. What was asked stays as it was given; what was found stands beside it.
+A work order's state only moves forward (open, assigned, then done or withdrawn) and the end is final: a trigger refuses
+anything else. The request never changes; the result is stored beside it.
 """
 
 from typing import ClassVar, Final
@@ -13,12 +13,16 @@ from django.db.models import Q
 from urja.apps.work.kinds import UNFINISHED, PhotoKind, WorkOrderKind, WorkOrderState
 
 MOST_PHOTO_BYTES: Final = 2 * 1024 * 1024
+"""Largest size of a photo in bytes."""
 MOST_PHOTOS: Final = 8
-"""Of one order."""
+"""Most photos of one work order."""
 
 
 class WorkOrder(models.Model):
-    """Something at a connection that no command can do. One is unfinished per meter (or place) and kind."""
+    """A task at a service point that no command can do.
+
+    At most one per meter (or service point, without a meter) and kind is unfinished.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32, choices=WorkOrderKind)
@@ -28,7 +32,7 @@ class WorkOrder(models.Model):
     device = models.ForeignKey(
         "assets.Device", on_delete=models.PROTECT, null=True, related_name="work_orders"
     )
-    """The meter that it is about; none where there is none yet."""
+    """The meter concerned; None where there is none yet."""
     state = models.CharField(max_length=16, choices=WorkOrderState, default=WorkOrderState.OPEN)
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="work_orders"
@@ -39,9 +43,9 @@ class WorkOrder(models.Model):
     asked = models.JSONField(default=dict)
     """What is to be done, and why."""
     result = models.JSONField(default=dict)
-    """What was done and found; of one that was withdrawn, why."""
+    """What was done and found; for a withdrawn one, why it was withdrawn."""
     operation_id = models.BigIntegerField(null=True, db_index=True)
-    """The operation of the registry that asked for it, where one did."""
+    """The registry operation that opened it, if one did."""
 
     class Meta:
         db_table = "work_order"
@@ -76,16 +80,17 @@ class WorkOrder(models.Model):
 
     @property
     def done(self) -> bool:
-        """Whether somebody has been there; one that was withdrawn is closed and not done."""
+        """Whether it was carried out; a withdrawn one is closed and not done."""
         return self.state == WorkOrderState.DONE
 
     @property
     def unfinished(self) -> bool:
+        """Whether it is open or assigned."""
         return self.state in UNFINISHED
 
 
 class Photo(models.Model):
-    """A photograph that belongs to a work order. Never changed."""
+    """A photograph of a work order. Never changed."""
 
     id = models.BigIntegerField(primary_key=True)
     work_order = models.ForeignKey(WorkOrder, on_delete=models.PROTECT, related_name="photos")

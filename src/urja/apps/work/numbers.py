@@ -1,4 +1,4 @@
-"""Keys of work orders and their photographs."""
+"""Ids of work orders and their photographs."""
 
 from django.db import connection
 
@@ -6,7 +6,7 @@ from urja.base.ids import compose_id
 
 
 def next_id(bucket: int) -> int:
-    """A key that carries the bucket of its place."""
+    """Return a new id in the bucket of the service point."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('work_number')")
         return compose_id(bucket, cursor.fetchone()[0])

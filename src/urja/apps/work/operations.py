@@ -1,4 +1,4 @@
-"""The writing side of the work orders. What somebody does with one is an operation of the registry (`CloseWorkOrder`)."""
+"""Writes of work orders by the pipeline. Actions of field staff are registry operations (`CloseWorkOrder`)."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,10 @@ def open_order(
     due_at: datetime | None = None,
     operation_id: int | None = None,
 ) -> WorkOrder:
-    """Send somebody to a meter or a place; the unfinished order of this kind where there is one."""
+    """Open a work order at a meter or a service point and return it.
+
+    Where an unfinished one of this kind exists, that one is returned.
+    """
     with transaction.atomic():
         WorkOrder.objects.bulk_create(
             [
@@ -45,7 +48,7 @@ def open_order(
 def report_weld(
     *, device_id: int, service_point_id: int, opened_at: datetime, asked: dict[str, Any]
 ) -> WorkOrder:
-    """Open an order for a register that runs on after a confirmed cut; the unfinished one where there is one."""
+    """Open a work order for a register that advances after a confirmed disconnection, or return the unfinished one."""
     return open_order(
         WorkOrderKind.WELD_OR_BYPASS,
         device_id=device_id,
@@ -56,19 +59,19 @@ def report_weld(
 
 
 def assign(work_order_id: int, user_id: int) -> bool:
-    """Give an order to somebody, also one that somebody else has; False where it has ended."""
+    """Assign a work order to a user, also from another one; returns False where it has ended."""
     return bool(_unfinished(work_order_id).update(state=WorkOrderState.ASSIGNED, assignee_id=user_id))
 
 
 def close(work_order_id: int, closed_at: datetime, result: dict[str, Any] | None = None) -> bool:
-    """Somebody has been there; False where it had ended before."""
+    """Close a work order as done; returns False where it had ended before."""
     return bool(
         _unfinished(work_order_id).update(state=WorkOrderState.DONE, closed_at=closed_at, result=result or {})
     )
 
 
 def withdraw(work_order_id: int, closed_at: datetime, why: str) -> bool:
-    """Nobody need go any more; False where somebody has been there."""
+    """Withdraw a work order that is not needed any more; returns False where it had ended before."""
     return bool(
         _unfinished(work_order_id).update(
             state=WorkOrderState.WITHDRAWN, closed_at=closed_at, result={"withdrawn": why}
@@ -77,7 +80,7 @@ def withdraw(work_order_id: int, closed_at: datetime, why: str) -> bool:
 
 
 def delete_unfinished(work_order_id: int) -> None:
-    """Let an order go that nobody has ended, because the place that it was for was made by mistake."""
+    """Delete an unfinished work order, because its service point was created by mistake."""
     _unfinished(work_order_id).delete()
 
 

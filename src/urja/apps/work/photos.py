@@ -1,6 +1,6 @@
-"""Whether bytes are a photograph, as far as can be said without decoding it: what it says of itself, from end to end.
+"""Recognises photographs by their file signatures, without decoding them.
 
-A browser shows it under the type that is found here and no other, so a page or a program cannot come in as a picture.
+A browser shows a photo only under the type found here, so an HTML page or a program cannot be served as a picture.
 """
 
 import struct
@@ -17,7 +17,10 @@ _JPEG_END: Final = b"\xff\xd9"
 
 
 def kind_of(content: bytes) -> PhotoKind:
-    """JPEG or PNG; raises PhotoError for anything else, for half of one, and for more than `MOST_PHOTO_BYTES`."""
+    """Return whether bytes are a JPEG or a PNG image.
+
+    Raises PhotoError for anything else, for a truncated file, and for more than `MOST_PHOTO_BYTES`.
+    """
     if not content:
         raise PhotoError("the file is empty")
     if len(content) > MOST_PHOTO_BYTES:
@@ -28,9 +31,9 @@ def kind_of(content: bytes) -> PhotoKind:
         # Some cameras write zeros after the end.
         if content.rstrip(b"\0").endswith(_JPEG_END):
             return PhotoKind.JPEG
-        raise PhotoError("the picture has no end: send it again")
+        raise PhotoError("the image is incomplete: send it again")
     if content.startswith(_PNG) and content[12:16] == b"IHDR":
         if content.endswith(_PNG_END):
             return PhotoKind.PNG
-        raise PhotoError("the picture has no end: send it again")
-    raise PhotoError("a photo is a JPEG or a PNG picture")
+        raise PhotoError("the image is incomplete: send it again")
+    raise PhotoError("a photo must be a JPEG or a PNG image")

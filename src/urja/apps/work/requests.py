@@ -1,4 +1,4 @@
-"""What the web records of work orders: photographs."""
+"""Rows that the web stores for work orders: photographs."""
 
 import hashlib
 from datetime import datetime
@@ -13,21 +13,24 @@ from urja.base.ids import bucket_of
 
 
 def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, actor: str) -> Photo:
-    """Keep a photograph of an unfinished order; the one that is there where it is the same.
+    """Store a photo of an unfinished work order; one that is stored already is returned.
 
-    Raises PhotoError for what is no picture, too large, one too many, or of an order that has ended.
+    Raises PhotoError for a file that is no image or too large, for one photo too many, or where the work order has
+    ended.
     """
     kind, digest = kind_of(content), hashlib.sha256(content).hexdigest()
     with transaction.atomic():
         order = WorkOrder.objects.filter(id=work_order_id).first()
         if order is None or not order.unfinished:
-            raise PhotoError(f"there is no unfinished work order {work_order_id}")
+            raise PhotoError(f"work order {work_order_id} does not exist or has ended")
         known = Photo.objects.filter(work_order_id=work_order_id)
         same = known.filter(sha256=digest).first()
         if same is not None:
             return same
         if known.count() >= MOST_PHOTOS:
-            raise PhotoError(f"work order {work_order_id} has {MOST_PHOTOS} photos already")
+            raise PhotoError(
+                f"work order {work_order_id} already has {MOST_PHOTOS} photos, the most that one may have"
+            )
         return Photo.objects.create(
             id=next_id(bucket_of(work_order_id)),
             work_order_id=work_order_id,

@@ -1,1 +1,1 @@
-"""The reading side of the rulebook."""
+"""Reads of the rulebook."""

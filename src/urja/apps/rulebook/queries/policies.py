@@ -1,4 +1,4 @@
-"""The stored policies: which one governs an account on a day."""
+"""The stored policies, and which of them applies to an account on a day."""
 
 import json
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ DEFAULT_CATEGORY = ""
 
 @lru_cache(maxsize=64)
 def _parsed(sha256: str) -> Policy:
-    """A stored text; a version is never changed, so it is fetched and parsed once a process."""
+    """Return a stored policy. Versions never change, so each is read and parsed once per process."""
     return parse_policy(PolicyVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
 
 
 def name_of(policy: Policy) -> str:
-    """Code and version, as they are kept with each decision."""
+    """Return code and version, as stored with each decision."""
     return f"{policy.code} {policy.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyBook:
-    """All versions and assignments as they were at one look."""
+    """All policy versions and assignments, as read at one instant."""
 
     versions: Mapping[str, tuple[Policy, ...]]
     """By code, in the order in which they come into force; of two with one date the one loaded later is last."""
@@ -40,10 +40,10 @@ class PolicyBook:
         return bool(self.assigned)
 
     def governs(self, own: str, category: str, day: date) -> Policy:
-        """The version in force on a local day for a supply of a category; raises UnknownPolicyError.
+        """Return the version in force on a local day for a supply of a category.
 
-        What the agreement itself says goes before its category, also where no version of it is in force: nobody is cut
-        by another policy than what was agreed.
+        The agreement's own policy precedes its category's, even where no version of it is in force: no supply is
+        disconnected under another policy than the agreed one. Raises UnknownPolicyError where none is in force.
         """
         code = self.code_for(own, category)
         if code is None:
@@ -54,15 +54,15 @@ class PolicyBook:
         return policy
 
     def code_for(self, own: str, category: str) -> str | None:
-        """Which policy governs a supply: its agreement's own, or the one of its category, or everybody's."""
+        """Return the code of the policy for a supply: its agreement's own, its category's, or the default."""
         return own or self.assigned.get(category, self.assigned.get(DEFAULT_CATEGORY))
 
     def in_force(self, code: str, day: date) -> Policy | None:
-        """The version of a policy in force on a local day."""
+        """Return the version of a policy in force on a local day; None without one."""
         return next((one for one in reversed(self.versions.get(code, ())) if one.valid_from <= day), None)
 
     def next_change(self, now: datetime, zone: ZoneInfo) -> date | None:
-        """The next local day on which a version comes into force."""
+        """Return the next local day on which a version comes into force; None without one."""
         today = local_day(now, zone)
         days = [p.valid_from for versions in self.versions.values() for p in versions if p.valid_from > today]
         return min(days, default=None)
@@ -70,7 +70,7 @@ class PolicyBook:
 
 @lru_cache(maxsize=8)
 def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
-    """The stored documents; put together once a process."""
+    """Return the parsed policies; cached by the hashes of all texts and the assignments."""
     versions: dict[str, tuple[Policy, ...]] = {}
     for policy in map(_parsed, (sha256s or "").split()):
         versions[policy.code] = (*versions.get(policy.code, ()), policy)
@@ -78,7 +78,7 @@ def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
 
 
 def policy_book() -> PolicyBook:
-    """The stored documents as they are now."""
+    """Return the policies as stored now, by one short statement; parsing is cached."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM rulebook_policy_version),"

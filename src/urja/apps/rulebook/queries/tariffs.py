@@ -1,4 +1,4 @@
-"""The stored tariffs: which versions rate which days."""
+"""The stored tariffs, and which versions rate which days."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ from urja.core.rating import Tariff, parse_tariff
 
 @lru_cache(maxsize=256)
 def _parsed(sha256: str) -> Tariff:
-    """A stored text; a version is never changed, so it is fetched and parsed once a process."""
+    """Return a stored tariff. Versions never change, so each is read and parsed once per process."""
     return parse_tariff(TariffVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
 
 
 def _texts_of(code: str) -> list[str]:
-    """The hashes of a code's versions, in the order they apply."""
+    """Return the hashes of a code's versions, in the order in which they apply."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sha256 FROM rulebook_tariff_version WHERE code = %s ORDER BY valid_from, id", [code]
@@ -36,9 +36,9 @@ _remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered
 
 @contextmanager
 def cached_versions(memory: dict[str, list[Tariff]] | None = None) -> Iterator[None]:
-    """Ask the database once for each code while this lasts: one run of a stage, one page.
+    """Read each code's versions from the database only once in this context: one run of a stage, or one page.
 
-    Who comes back to it, as for answers that are waited for later, gives the `memory` that it goes on with.
+    A caller that returns later, as for a deferred answer, passes the `memory` to continue with.
     """
     if _remembered.get() is not None:
         yield
@@ -61,10 +61,10 @@ def _versions(code: str) -> list[Tariff]:
 
 
 def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
-    """The versions that rate the local days from `first` to `end` (without it), in the order they apply.
+    """Return the versions that rate the local days from `first` to `end` (exclusive), in the order they apply.
 
-    Of two versions with one date the one loaded later corrects the other and comes last. Raises
-    UnknownTariffError where none is in force on the first day.
+    Of two versions with one date the one loaded later corrects the other and comes last. Raises UnknownTariffError
+    where none is in force on the first day.
     """
     known = [tariff for tariff in _versions(code) if tariff.valid_from < max(end, first + ONE_DAY)]
     before = [tariff for tariff in known if tariff.valid_from <= first]
@@ -74,7 +74,7 @@ def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
 
 
 def in_force(code: str, day: date) -> Tariff | None:
-    """The version that rates a local day; none where there is none."""
+    """Return the version that rates a local day; None without one."""
     try:
         return versions_in_force(code, day, day + ONE_DAY)[-1]
     except UnknownTariffError:
@@ -85,18 +85,18 @@ type VersionRow = TariffVersion
 
 
 def versions(code: str | None = None) -> QuerySet[VersionRow]:
-    """The versions of a code or of all, without their texts."""
+    """Return the query for versions of a code, or of all, without their texts."""
     rows = TariffVersion.objects.defer("text")
     return rows if code is None else rows.filter(code=code)
 
 
 def version(id_: int) -> VersionRow | None:
-    """One version, with its text."""
+    """Return a version with its text; None where the id is unknown."""
     return TariffVersion.objects.filter(id=id_).first()
 
 
 def bundled_tariffs() -> dict[str, str]:
-    """The documents that come with Urja, by file name: a demonstration and an example, no utility's own."""
+    """Return the documents shipped with Urja by file name: a demonstration and an example of a published tariff."""
     folder = resources.files("urja.apps.rulebook") / "documents"
     return {
         item.name: item.read_text("utf-8")

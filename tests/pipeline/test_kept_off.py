@@ -273,4 +273,4 @@ def test_letters_say_nothing_of_the_message_service(worded):
 
     for number in range(6):
         post_letter(worded, reference=f"RL {number}")
-    assert queries.traffic(worded.now - DAY, worded.now + HOUR, 200).told == 0
+    assert queries.traffic(worded.now - DAY, worded.now + HOUR, 200).notified == 0

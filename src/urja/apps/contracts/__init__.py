@@ -1,1 +1,1 @@
-"""Agreements: who pays for a service point, for which time, on which terms."""
+"""Agreements: who pays for a service point, from when to when, on which terms."""

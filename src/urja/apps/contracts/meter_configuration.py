@@ -1,4 +1,4 @@
-"""What terms want of the meter that is billed by them; terms of a later day want it when that day has come."""
+"""The meter configuration that an agreement's terms require; later terms require it from the day they begin."""
 
 from datetime import datetime
 from typing import assert_never
@@ -14,11 +14,11 @@ from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import local_day
 
 OF_TERMS = (ConfigurationItem.PAYMENT_MODE, ConfigurationItem.METERING_MODE, ConfigurationItem.LOAD_LIMIT_W)
-"""Items whose value an agreement's terms say."""
+"""Items whose value follows from an agreement's terms."""
 
 
 def wanted_value(terms: AgreementTerms, item: ConfigurationItem) -> str:
-    """What terms want of the meter that is billed by them."""
+    """Return the value of an item that terms require of the billing meter; raises ValueError for the billing day."""
     match item:
         case ConfigurationItem.PAYMENT_MODE:
             return terms.payment_mode
@@ -33,7 +33,7 @@ def wanted_value(terms: AgreementTerms, item: ConfigurationItem) -> str:
 
 
 def billing_day(agreement: Agreement, at: datetime) -> str | None:
-    """The day of the month on which an agreement's billing periods begin: its own, else its tariff's.
+    """Return the day of the month on which an agreement's billing periods begin: its own, else its tariff's.
 
     None where it has none of its own and no version of the tariff is in force.
     """
@@ -46,9 +46,9 @@ def billing_day(agreement: Agreement, at: datetime) -> str | None:
 
 
 def apply_begun_terms(since: datetime, now: datetime, actor: str) -> int:
-    """Let meters be told of terms that have begun after `since` and by `now`; how many wishes that were.
+    """Set the configuration that terms require which began after `since` and by `now`; return how many items changed.
 
-    The first terms of an agreement change nothing: its meter was told when it was commissioned.
+    The first terms of an agreement change nothing: its meter was configured when it was commissioned.
     """
     begun = (
         AgreementTerms.objects.filter(valid_from__gt=since, valid_from__lte=now)
@@ -56,7 +56,7 @@ def apply_begun_terms(since: datetime, now: datetime, actor: str) -> int:
         .select_related("agreement")
         .order_by("id")
     )
-    wishes = 0
+    changed = 0
     for terms in begun:
         before = AgreementTerms.objects.get(agreement_id=terms.agreement_id, valid_to=terms.valid_from)
         device_id = billing_device(terms.agreement.service_point_id, now)
@@ -68,5 +68,5 @@ def apply_begun_terms(since: datetime, now: datetime, actor: str) -> int:
                 value != wanted_value(before, item)
                 and set_desired(device_id, item, value, at=now, actor=actor) != value
             ):
-                wishes += 1
-    return wishes
+                changed += 1
+    return changed

@@ -1,4 +1,4 @@
-"""Who pays for a service point, for a time, and on which terms."""
+"""Agreements and their terms."""
 
 from datetime import datetime
 from functools import cached_property
@@ -15,8 +15,8 @@ from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_tim
 class Agreement(Period):
     """A supply agreement: who pays for a service point, for a time.
 
-    Every interval a person sees goes through it, so a new tenant never sees the old one's life. A trigger refuses
-    one at a service point that is not a consumer's.
+    Every page of use and money goes through it, so that a new consumer never sees the data of the one before. A
+    trigger refuses an agreement at a service point that is not a consumer's.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -28,7 +28,7 @@ class Agreement(Period):
         "people.Person", on_delete=models.PROTECT, null=True, related_name="agreements"
     )
     billing_day = models.SmallIntegerField(null=True)
-    """On which day of a month its billing periods begin, 1 to 28; none where its tariff says so."""
+    """First day of its billing periods, 1 to 28; None where its tariff says so."""
 
     class Meta:
         constraints: ClassVar = [
@@ -49,31 +49,32 @@ class Agreement(Period):
         return tuple(sorted(self.terms.all(), key=attrgetter("valid_from")))
 
     def terms_at(self, at: datetime) -> "AgreementTerms":
-        """The terms at an instant; before the agreement its first, after it its last."""
+        """Return the terms at an instant: before the agreement its first, after it its last."""
         begun = [terms for terms in self.all_terms if terms.valid_from <= at]
         return begun[-1] if begun else self.all_terms[0]
 
 
 class AgreementTerms(Period):
-    """On which terms an agreement holds, for a time. A change takes effect at a local midnight.
+    """Terms of an agreement, for a time. A change takes effect at a local midnight.
 
-    The terms of an agreement follow each other without a hole from its beginning to its end: a trigger that looks
-    at the end of each transaction refuses anything else.
+    The terms of an agreement follow each other without a gap from its beginning to its end: a trigger at the end of
+    each transaction refuses anything else.
     """
 
     id = models.BigIntegerField(primary_key=True)
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="terms")
     tariff_code = models.CharField(max_length=64)
     sanctioned_load_w = models.IntegerField()
+    """Sanctioned load in W."""
     category = models.CharField(max_length=32, blank=True, default="", db_default="")
-    """Which policy document governs it (`rulebook_policy_assignment`); empty for the default."""
+    """Consumer category, which selects the policy (`rulebook_policy_assignment`); empty for the default."""
     policy = models.CharField(max_length=64, blank=True, default="", db_default="")
-    """The code of the policy that governs it whatever its category; empty where the category says so."""
+    """Code of a policy that applies whatever the category; empty where the category selects it."""
     payment_mode = models.CharField(
         max_length=16, choices=PaymentMode, default=PaymentMode.PREPAID, db_default=PaymentMode.PREPAID
     )
     converted_at = models.DateTimeField(null=True)
-    """When the supply became prepaid; none where it always was, or is not."""
+    """When the supply became prepaid; None where it always was, or is not."""
     metering_mode = models.CharField(
         max_length=16, choices=MeteringMode, default=MeteringMode.FORWARD, db_default=MeteringMode.FORWARD
     )

@@ -1,4 +1,4 @@
-"""Agreements with their terms."""
+"""Queries on agreements, with their terms."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,28 +12,28 @@ from urja.apps.contracts.kinds import Agreement, Terms
 
 
 def agreements(ids: Iterable[int]) -> list[Agreement]:
-    """The agreements of some keys, in their order."""
+    """Return the agreements with these numbers, in the order of their numbers."""
     return _read("SELECT * FROM contracts_agreement WHERE id = ANY(%(ids)s)", "a.id", ids=list(ids))
 
 
 def of_service_point(service_point_id: int) -> list[Agreement]:
-    """The agreements of a service point, the newest first."""
+    """Return the agreements of a service point, the newest first."""
     of_it = "SELECT * FROM contracts_agreement WHERE service_point_id = %(place)s"
     return _read(of_it, "a.valid_from DESC", place=service_point_id)
 
 
 def agreement_at(account_id: int, at: datetime) -> Agreement | None:
-    """The supply agreement of an account at an instant, or its last one before."""
+    """Return the agreement of an account at an instant, else its last one before; None before the first."""
     return next(iter(last_begun([account_id], at)), None)
 
 
 def last_begun(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """The agreement of each account that began last by an instant, also where it has ended."""
+    """Return the agreement of each account that began last by an instant, also where it has ended."""
     return _read(_NEWEST.format(which="true"), "a.account_id", accounts=list(account_ids), at=at)
 
 
 def in_force(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """The agreement of each account that holds at an instant; where several do the newest."""
+    """Return the agreement of each account that is in force at an instant; of several the newest."""
     lasting = "coalesce(valid_to, 'infinity') > %(at)s"
     return _read(_NEWEST.format(which=lasting), "a.account_id", accounts=list(account_ids), at=at)
 
@@ -52,7 +52,7 @@ SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.va
 FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
 """
 _OF_AGREEMENT = 8
-"""So many of its columns are the agreement's own."""
+"""How many of the columns belong to the agreement; the others are its terms."""
 
 
 def _read(which: str, order: str, **params: Any) -> list[Agreement]:
@@ -63,7 +63,7 @@ def _read(which: str, order: str, **params: Any) -> list[Agreement]:
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:
-    """How many agreements have a policy of their own at an instant, by its code."""
+    """Return the number of agreements with a policy of their own at an instant, by its code."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT policy, count(*) FROM contracts_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "

@@ -1,1 +1,1 @@
-"""What Urja tells people: today the messages kept in place of sending them, in a demonstration."""
+"""Notices: messages to consumers, their channels and what is known of their delivery."""

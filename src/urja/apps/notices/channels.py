@@ -1,4 +1,4 @@
-"""The channels of this installation, put together from the folders of their providers."""
+"""The channels of this installation, with the modules of their providers."""
 
 from typing import cast
 
@@ -10,26 +10,26 @@ from urja.apps.notices.port import Messenger, Receipts
 
 
 def configured() -> tuple[ChannelConfig, ...]:
-    """First preference first; empty where only the page shows notices."""
+    """Return the configured channels, first preference first; empty where notices are shown on the page alone."""
     return cast("tuple[ChannelConfig, ...]", settings.URJA_CHANNELS)
 
 
 def named(name: str) -> ChannelConfig | None:
-    """The configured channel of this name."""
+    """Return the configured channel with a name, or None."""
     return next((channel for channel in configured() if channel.name == name), None)
 
 
 def without_receipts() -> list[str]:
-    """Those that never tell whether a message was delivered."""
+    """Return the names of channels that do not report whether a message was delivered."""
     return [channel.name for channel in configured() if not channel.reports]
 
 
 def messenger(channel: ChannelConfig) -> Messenger:
-    """What hands messages to a channel's service, with its secrets."""
+    """Return the client that hands messages to a channel's service, with its secrets."""
     client = services.part(PROVIDERS, channel.provider, "client")
     return cast("Messenger", client.Client(channel.options, channel.secrets))
 
 
 def receipts_of(channel: ChannelConfig) -> Receipts:
-    """How the receipts of a channel that reports are read."""
+    """Return the functions that verify and read the receipts of a channel that reports."""
     return cast("Receipts", services.part(PROVIDERS, channel.provider, "receipts"))

@@ -1,4 +1,4 @@
-"""What a notice says and to whom: asked of the other apps when it is about to be sent, then kept with it."""
+"""Text and recipient of a notice: calculated when it is about to be sent, then stored with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from urja.apps.readings import queries as readings
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
 USUAL_DAYS: Final = 7
-"""Usual use is the mean of the last so many days that are known."""
+"""Average use is the mean of the last so many days that are known."""
 
 AFTER_RECHARGE: Final = ("recharge", "lit", "press", "dues")
-"""Kinds that a recharge does not make untrue."""
+"""Kinds that a recharge does not outdate."""
 
 
 type IsDisconnected = Callable[[int], bool]
-"""Whether the supply of an account is disconnected: the stage asks `supply`, which stands above notices."""
+"""Returns whether an account's supply is disconnected. Passed in by the stage: the app `supply` is above notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComposedNotice:
-    """A text and where it goes; no channel where nobody has given an address of one."""
+    """A text with its recipient; without a channel where no address of any channel is known."""
 
     text: str
     language: str
@@ -48,7 +48,7 @@ class ComposedNotice:
 def compose(
     notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected
 ) -> ComposedNotice:
-    """The text of a notice at the business instant `now`."""
+    """Return the text and the recipient of a notice at the business instant `now`."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     person, channel = recipient(notice)
     language = wording.known_language(person.language if person else DEFAULT_LANGUAGE)
@@ -71,10 +71,11 @@ def _consumer_number(agreement: Agreement) -> str:
 
 
 def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
-    """Who is written to, and by which channel: the first of both where a person has such an address.
+    """Return the person and the channel of a notice: the first channel for which any person has an address.
 
-    Owners come before members. A warning that a cut may have to rest on goes by a channel that tells of its delivery,
-    where somebody can be reached by one; else the settings' preference decides.
+    Owners come before members. A warning on which a disconnection may rest goes by a channel that reports delivery,
+    where a person can be reached by one; otherwise the order of the settings decides. No channel: no person can be
+    reached.
     """
     people = people_with_access(notice.account_id)
     preferred = channels.configured()
@@ -88,14 +89,20 @@ def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
 
 
 def address(person: Person, medium: str) -> str:
-    """Where a person is reached: of e-mail addresses that by which one signs in, for it was proved."""
+    """Return a person's address for a medium, or an empty text.
+
+    Of e-mail addresses the one they sign in with comes first, because it is verified.
+    """
     if medium == "sms":
         return person.phone or ""
     return persons.signs_in_with(person.id) or person.email
 
 
 def is_outdated(notice: Notice, is_disconnected: IsDisconnected) -> bool:
-    """Whether a warning is untrue by now: a recharge was posted since, or the supply is disconnected already."""
+    """Return whether a warning is no longer true.
+
+    A recharge was posted since it was requested, or the supply is disconnected already.
+    """
     if notice.kind in AFTER_RECHARGE:
         return False
     return books.is_credited_since(notice.account_id, notice.requested_at) or is_disconnected(
@@ -104,7 +111,7 @@ def is_outdated(notice: Notice, is_disconnected: IsDisconnected) -> bool:
 
 
 def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
-    """The mean energy of the last days that ended and whose use is known; none before the first."""
+    """Return the mean energy in Wh of the last complete days whose use is known; None before the first."""
     today = now.astimezone(zone).date()
     wanted = {today - timedelta(days=number) for number in range(1, USUAL_DAYS + 1)}
     since = agreement.valid_from.astimezone(zone).date()
@@ -113,7 +120,7 @@ def usual_wh(agreement: Agreement, now: datetime, zone: ZoneInfo) -> int | None:
         use.energy_wh
         for month in months
         for use in readings.use_by_day(agreement, month)
-        # The day on which somebody moved in is no whole one.
+        # The day on which the agreement began is not a complete day.
         if use.day in wanted and use.day > since and use.energy_wh is not None
     ]
     return round(sum(known) / len(known)) if known and sum(known) > 0 else None
@@ -126,27 +133,27 @@ def _params(
     zone: ZoneInfo,
     is_disconnected: IsDisconnected,
 ) -> dict[str, Any]:
-    """The notice's own, and for those that no policy asked for, what stands on the account now."""
+    """Return the notice's parameters; for notices that no policy requested, with the account's state at `now`."""
     if notice.kind not in AFTER_RECHARGE:
         return dict(notice.params)
-    currency, balance_minor, days_left = _standing(notice.account_id, agreement, now)
+    currency, balance_minor, days_left = _balance_at(notice.account_id, agreement, now)
     params = {
         "currency": currency,
         "balance_minor": balance_minor,
         f"{notice.kind}_at": notice.requested_at.astimezone(zone).isoformat(timespec="seconds"),
         **notice.params,
     }
-    # Until when credit lasts is said of a supply that uses it.
+    # How long the credit lasts is stated only for a supply that is connected: a disconnected one does not use it.
     if days_left is not None and balance_minor > 0 and not is_disconnected(notice.account_id):
         lasts = timedelta(seconds=min(int(days_left * 86_400), 10 * 365 * 86_400))
         params["ends_at"] = (now + lasts).astimezone(zone).isoformat(timespec="seconds")
     return params
 
 
-def _standing(
+def _balance_at(
     account_id: int, agreement: Agreement | None, now: datetime
 ) -> tuple[str, int, Fraction | None]:
-    """Currency, balance and days left; where nobody knows the price of what was used, what is posted alone."""
+    """Return currency, balance and days left; the ledger balance alone where the use cannot be rated."""
     if agreement and unratable_reason(agreement, now):
         return *books.posted_balance(account_id), None
     balance = billing.fresh_balance(account_id, now, agreement)

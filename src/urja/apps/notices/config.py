@@ -1,4 +1,4 @@
-"""The channels of an installation as the app takes them; imported before Django is set up."""
+"""The configured channels as values; imported before Django is set up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,24 +12,28 @@ PROVIDERS: Final = "urja.apps.notices.providers"
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """One channel of `[messages.channels]`, with its secrets where the process has them."""
+    """One channel of `[messages.channels]`, with its secrets in processes that have them."""
 
     name: str
-    """As the settings, the address of its receipts and every row of it say."""
+    """Its name in the settings, in the address of its receipts and in stored rows."""
     provider: str
     options: Any
-    """The `Options` of its provider's folder."""
+    """The `Options` of its provider."""
     medium: str
-    """`sms` or `email`: which address of a person it writes to, and what policies call it."""
+    """`sms` or `email`: which address of a person it needs, and the name that policies have for it."""
     reports: bool
-    """Whether it tells that a message was delivered."""
+    """Whether it reports that a message was delivered."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def channels_of(
     settings: MessagesSettings, secrets: Mapping[str, Mapping[str, str]] | None = None
 ) -> tuple[ChannelConfig, ...]:
-    """The channels, first preference first. `secrets` by channel; the web is given none."""
+    """Return the channels of the settings, first preference first.
+
+    `secrets` are by channel name; the web is given none. Raises UnknownProviderError, and ValueError for wrong
+    options.
+    """
     found = []
     for name, given in settings.channels.items():
         options = services.options(PROVIDERS, given.provider, given.options)

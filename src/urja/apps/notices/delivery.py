@@ -1,7 +1,7 @@
-"""What becomes of notices, step by step in the database; the stage `notify` speaks to the service between them.
+"""The steps of a notice in the database; the stage `notify` calls the message services between them.
 
 States go forward only: requested → sent → unconfirmed, each of them → delivered or failed. A receipt that says
-`delivered` counts whenever it comes; nothing undoes it. Instants are business time.
+`delivered` counts at any time and is never undone. Instants are business time.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,16 @@ from urja.apps.notices.wording import subject
 log = structlog.get_logger()
 
 SEND_WITHIN: Final = timedelta(hours=12)
-"""A notice that no service has taken until then says what is no longer true."""
+"""A notice that no service has taken within this time is ended: its text is no longer true."""
 FIRST_RETRY: Final = timedelta(seconds=30)
+"""Pause before the second attempt; it doubles with each attempt."""
 LAST_RETRY: Final = timedelta(minutes=30)
 
 FIRST_QUESTION: Final = timedelta(minutes=15)
+"""Pause before the first query for what became of a message; it doubles with each query."""
 LAST_QUESTION: Final = timedelta(hours=4)
 RECEIPT_WITHIN: Final = timedelta(hours=24)
-"""After this nobody waits for a receipt any longer."""
+"""After this time a message without a receipt is unconfirmed."""
 
 _DETAIL: Final = 200
 _OPEN: Final = (NoticeState.REQUESTED, NoticeState.SENT, NoticeState.UNCONFIRMED)
@@ -38,7 +40,7 @@ _OPEN: Final = (NoticeState.REQUESTED, NoticeState.SENT, NoticeState.UNCONFIRMED
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to hand over."""
+    """A message to hand over to a service."""
 
     notice_id: int
     to: str
@@ -47,20 +49,20 @@ class Outgoing:
 
     @property
     def ref(self) -> str:
-        """The reference under which the service takes it once."""
+        """The reference by which the service recognises a repeated message."""
         return str(self.notice_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A message that the service has taken and nobody has reported on."""
+    """A message that the service has taken and not reported on."""
 
     notice_id: int
     provider_id: str
 
 
 def compose_pending(now: datetime, recharge_at: str, is_disconnected: IsDisconnected, limit: int) -> int:
-    """Give the next notices their words, a person and a channel; how many were ended because there is none."""
+    """Compose the next notices: text, recipient and channel; return how many were ended because there is none."""
     waiting = Notice.objects.filter(state=NoticeState.REQUESTED)
     names = [channel.name for channel in channels.configured()]
     ended = 0
@@ -76,7 +78,7 @@ def compose_pending(now: datetime, recharge_at: str, is_disconnected: IsDisconne
 def outgoing(
     service: str, now: datetime, is_disconnected: IsDisconnected, limit: int
 ) -> tuple[list[Outgoing], int]:
-    """The next messages to hand to a channel; and how many were ended because they are too late."""
+    """Return the next messages for a channel, and how many notices were ended because they are too late."""
     due = Notice.objects.filter(
         Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED, service=service
     )
@@ -91,7 +93,10 @@ def outgoing(
 
 
 def _word(notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected) -> None:
-    """Words are found once: the service takes another text under the same reference for another message."""
+    """Compose a notice and store it.
+
+    Once: for the service, another text under the same reference is another message.
+    """
     worded = compose(notice, now, recharge_at, is_disconnected)
     notice.text, notice.language, notice.recipient = worded.text, worded.language, worded.to
     if worded.channel is not None:
@@ -106,9 +111,9 @@ def _hindrance(notice: Notice, now: datetime, is_disconnected: IsDisconnected) -
 
 
 def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:
-    """The service has taken a message; it is asked after where the channel `reports`."""
+    """Record that the service has taken a message; where the channel `reports`, when to query it."""
     with transaction.atomic():
-        # A receipt may have been quicker than the answer.
+        # Not only from `requested`: a receipt may have arrived before the service's answer and moved the state on.
         Notice.objects.filter(id=notice_id).update(
             provider_id=provider_id[:100], attempts=F("attempts") + 1, sent_at=Coalesce("sent_at", now)
         )
@@ -118,7 +123,7 @@ def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bo
 
 
 def record_missed(notice_id: int, detail: str, now: datetime) -> None:
-    """A message could not be handed over and will be tried again."""
+    """Record that a message could not be handed over, and when to try again."""
     notice = Notice.objects.get(id=notice_id)
     pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
     Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
@@ -127,7 +132,7 @@ def record_missed(notice_id: int, detail: str, now: datetime) -> None:
 
 
 def record_refused(notice_id: int, detail: str, now: datetime) -> None:
-    """The service does not take a message."""
+    """Record that the service refuses a message: it has failed."""
     Notice.objects.filter(id=notice_id).update(attempts=F("attempts") + 1)
     _fail(notice_id, Failure.REFUSED, now, detail)
 
@@ -142,7 +147,7 @@ def _fail(notice_id: int, failure: Failure, now: datetime, detail: str | None = 
 
 
 def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
-    """The next messages of a channel to ask after; those that have been silent for too long are given up instead."""
+    """Return the next messages of a channel to query; those without a receipt for too long become unconfirmed."""
     silent = Notice.objects.filter(state=NoticeState.SENT)
     silent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
         state=NoticeState.UNCONFIRMED, ended_at=now, due_at=None
@@ -152,7 +157,7 @@ def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
 
 
 def record_report(notice_id: int, answer: DeliveryReport, now: datetime) -> None:
-    """What the service has answered."""
+    """Record what the service has answered about a message."""
     if answer.outcome is Outcome.UNDER_WAY:
         postpone_query(notice_id, now)
     else:
@@ -160,7 +165,7 @@ def record_report(notice_id: int, answer: DeliveryReport, now: datetime) -> None
 
 
 def postpone_query(notice_id: int, now: datetime) -> None:
-    """There is nothing to learn yet."""
+    """Record when to query a message again that is still under way."""
     notice = Notice.objects.get(id=notice_id)
     pause = min(FIRST_QUESTION * 2 ** min(notice.questions, 16), LAST_QUESTION)
     Notice.objects.filter(id=notice_id, state=NoticeState.SENT).update(
@@ -169,7 +174,7 @@ def postpone_query(notice_id: int, now: datetime) -> None:
 
 
 def _end(notice_id: int, answer: DeliveryReport, now: datetime) -> bool:
-    """A message has ended, as the service says; false where that is nothing new."""
+    """Record the final outcome of a message; return False where it is known already."""
     if answer.outcome is Outcome.FAILED:
         return _fail(notice_id, Failure.UNDELIVERABLE, now)
     at = min(answer.at or now, now)
@@ -190,7 +195,7 @@ def _end(notice_id: int, answer: DeliveryReport, now: datetime) -> bool:
 
 
 def apply_receipts(now: datetime, limit: int) -> int:
-    """Verify and apply the receipts that have come in, oldest first; how many there were. Forged ones are deleted."""
+    """Verify and apply the receipts that have come in, oldest first; return how many. Forged ones are deleted."""
     waiting = list(Receipt.objects.filter(applied_at=None).order_by("id")[:limit])
     for receipt in waiting:
         with transaction.atomic():
@@ -206,7 +211,7 @@ def apply_receipts(now: datetime, limit: int) -> int:
 
 
 def _genuine(receipt: Receipt) -> Receipts | None:
-    """How a receipt is read that its channel has signed; none of any other."""
+    """Return the functions that read a receipt that its channel has signed; None for any other."""
     channel = channels.named(receipt.provider)
     if channel is None or not channel.reports:
         return None
@@ -220,7 +225,7 @@ def _apply(receipts: Receipts, service: str, body: bytes, now: datetime) -> str:
     except UnreadableReceiptError:
         return "unreadable"
     notice_id = _notice_id(answer.ref)
-    # A channel tells of its own messages alone: who holds one's secret delivers no notice of another's.
+    # A channel reports on its own messages alone: with one channel's secret no notice of another can be made delivered.
     if notice_id is None or not Notice.objects.filter(id=notice_id, service=service).exists():
         return "unknown"
     return answer.outcome.value if _end(notice_id, answer, now) else "nothing"
@@ -231,5 +236,5 @@ def _notice_id(ref: str) -> int | None:
 
 
 def count_waiting() -> int:
-    """How many notices no service has taken yet."""
+    """Return how many notices no service has taken yet."""
     return Notice.objects.filter(state=NoticeState.REQUESTED).count()

@@ -1,4 +1,4 @@
-"""Rights of each PostgreSQL role on this app's tables: the web shows notices and records receipts, raw."""
+"""Rights of each PostgreSQL role on the tables of notices: the web reads notices and records receipts unverified."""
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
@@ -9,11 +9,11 @@ GRANTS: dict[str, list[str]] = {
     ],
     "urja_pipeline": [
         "GRANT SELECT, INSERT, UPDATE ON notices_notice TO urja_pipeline",
-        # A demonstration's outbox, for the mails of the pipeline.
+        # The outbox of a demonstration, for the pipeline's mails.
         "GRANT SELECT, INSERT, DELETE ON notices_message TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_message_id_seq TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE notices_notice_id_seq TO urja_pipeline",
-        # Forged ones go; the others stay, as what a notice's delivery rests on.
+        # DELETE for forged receipts. The others stay: they are the evidence that a notice was delivered.
         "GRANT SELECT, DELETE ON notices_receipt TO urja_pipeline",
         "GRANT UPDATE (applied_at, outcome) ON notices_receipt TO urja_pipeline",
         "GRANT EXECUTE ON FUNCTION notices_forget TO urja_pipeline",

@@ -1,35 +1,35 @@
-"""States of notices, and why they fail."""
+"""States of notices, and reasons for their failure."""
 
 from django.db.models import TextChoices
 
 
 class NoticeState(TextChoices):
-    """Where a notice stands; only a receipt makes it delivered."""
+    """State of a notice. Only a receipt makes it delivered."""
 
     REQUESTED = "requested"
     SENT = "sent"
     """The message service has taken it."""
     UNCONFIRMED = "unconfirmed"
-    """No receipt came, and nobody waits for one any longer; one that comes after all still counts."""
+    """No receipt came in time. One that comes later still counts."""
     DELIVERED = "delivered"
     FAILED = "failed"
-    """It has not reached anybody; `failure` says why."""
+    """It has reached no person; `failure` says why."""
 
 
 class Failure(TextChoices):
-    """Why a notice has not reached anybody."""
+    """Why a notice has reached no person."""
 
     NO_NUMBER = "no_number"
-    """Nobody of the account has given an address of any channel."""
+    """No person of the account has an address of any channel."""
     NO_SERVICE = "no_service"
-    """No channel is set up, or no longer the one that it was for."""
+    """No channel is configured, or no longer the one that it was for."""
     REFUSED = "refused"
-    """The service does not take such a message."""
+    """The service does not accept this message."""
     NOT_TAKEN = "not_taken"
-    """The service could not be reached until what the notice says was old."""
+    """The service could not be reached before the text was out of date."""
     OUTDATED = "outdated"
-    """A recharge came before it was sent."""
+    """A recharge was posted, or the supply disconnected, before it was sent."""
     UNDELIVERABLE = "undeliverable"
-    """The service says that it could not deliver it."""
+    """The service reports that it could not deliver it."""
     WITHDRAWN = "withdrawn"
-    """A letter that was entered by mistake: it was not posted."""
+    """A letter that was entered by mistake and not posted."""

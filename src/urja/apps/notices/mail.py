@@ -1,4 +1,4 @@
-"""Mail backends: one keeps messages in a table, for the demonstration sends nothing; one sends in the background, one by the relay."""
+"""Django mail backends: in the background, through the relay, and the outbox of a demonstration."""
 
 import os
 import smtplib
@@ -19,28 +19,32 @@ from urja.base.clock import WallClock
 log = structlog.get_logger()
 
 WAITING_AT_MOST: Final = 1_000
-"""Mails of a process that wait for the relay; more are dropped, and logged."""
+"""The most mails of a process that wait for the relay; further ones are dropped and logged."""
 _BESIDE: Final = 4
+"""Threads that send mail at the same time."""
 
 _room = BoundedSemaphore(WAITING_AT_MOST)
 
 
 @cache
 def _sending(_process: int) -> ThreadPoolExecutor:
-    """Made in the process that uses it: threads do not survive a fork. It is waited for when the process ends."""
+    """Return the thread pool of a process.
+
+    By process, because threads do not survive a fork. It is joined when the process ends.
+    """
     return ThreadPoolExecutor(_BESIDE, thread_name_prefix="mail")
 
 
 class BackgroundBackend(BaseEmailBackend):
-    """Hands messages to the mailer `relay` in a thread: whether, and how long, it takes is not to be seen at a page.
+    """Hands messages to the mailer `relay` in a thread, so that a page shows neither whether nor how long it takes.
 
-    A mail that cannot be sent is logged. Whoever waits for a sign-in code asks for another one.
+    A mail that cannot be sent is logged. A person who misses a sign-in code requests another one.
     """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
             if not _room.acquire(blocking=False):
-                log.error("mail dropped: too many wait for the relay")
+                log.error("mail dropped: too many are waiting for the relay", waiting=WAITING_AT_MOST)
                 continue
             _sending(os.getpid()).submit(_send, message)
         return len(email_messages)
@@ -56,7 +60,7 @@ def _send(message: EmailMessage) -> None:
 
 
 class RelayBackend(EmailBackend):
-    """The relay of `[mail]`: every mail leaves by it, and answers go to `reply_to` where one is given."""
+    """The relay of `[mail]`, through which every mail is sent; replies go to `reply_to` where it is set."""
 
     def __init__(self, *, reply_to: str = "", **options: Any) -> None:
         super().__init__(**options)
@@ -68,17 +72,17 @@ class RelayBackend(EmailBackend):
         try:
             return super().send_messages(email_messages) or 0
         finally:
-            # Django keeps one that was opened in part, such as before a login that was not taken.
+            # Django keeps a connection whose opening failed half-way, such as at the login; without this it would leak.
             if self._partial_connection is not None:
                 self._partial_connection.close()
                 self._partial_connection = None
 
 
 class OutboxBackend(BaseEmailBackend):
-    """The mailer of a demonstration. Sign-in codes live in wall time, so messages are stamped with it."""
+    """The mailer of a demonstration: it stores messages, stamped with wall time, in which sign-in codes live."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Store one row per recipient; the number of messages is returned, as Django asks."""
+        """Store one row for each recipient; return the number of messages, as Django expects."""
         sent_at = WallClock().now()
         for message in email_messages:
             for recipient in message.recipients():

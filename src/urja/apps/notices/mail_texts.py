@@ -1,4 +1,4 @@
-"""The wording of e-mails, by language, as `mails/*.toml` has it."""
+"""Texts of e-mails by language, from `mails/*.toml`."""
 
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ def _of(language: str) -> dict[str, Any]:
 
 
 def mail_text(kind: str, language: str, values: dict[str, str]) -> tuple[str, str]:
-    """Subject and body of a mail; in English where there is none in the language."""
+    """Return subject and body of an e-mail with `values` filled in; in English where the language has no texts."""
     known = (_MAILS / f"{language}.toml").is_file()
     words = _of(language if known else DEFAULT_LANGUAGE)[kind]
     return words["subject"].format_map(values), words["body"].strip().format_map(values) + "\n"

@@ -1,4 +1,4 @@
-"""Notices to accounts, and messages kept instead of being sent."""
+"""Notices to accounts, receipts of services, and the outbox of a demonstration."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from urja.apps.notices.kinds import Failure, NoticeState
 
 
 class Notice(models.Model):
-    """Something that an account is told. The same dedupe key is the same notice: it is asked for once."""
+    """A message to the people of an account. The same dedupe key is the same notice."""
 
     account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="notices")
     kind = models.CharField(max_length=32)
@@ -20,26 +20,26 @@ class Notice(models.Model):
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    """When it failed, or was given up."""
+    """When it failed, or became unconfirmed."""
     failure = models.CharField(max_length=16, choices=Failure, blank=True, default="")
     detail = models.CharField(max_length=200, blank=True, default="")
-    """What the service or the line said last."""
+    """The last answer or error of the service; of a letter its number."""
     text = models.TextField(blank=True, default="")
-    """As it was or would have been sent; empty until it has been worded."""
+    """The text as sent or to be sent; empty until it is composed."""
     language = models.CharField(max_length=8, blank=True, default="")
     channel = models.CharField(max_length=16, blank=True, default="")
-    """`sms`, `email` or `letter`: what policies know it by."""
+    """`sms`, `email` or `letter`: the name that policies have for the medium."""
     service = models.CharField(max_length=32, blank=True, default="", db_default="")
-    """The name in the settings of the channel that carries it; none of a letter."""
+    """Name of its channel in the settings; empty for a letter."""
     recipient = models.CharField(max_length=320, blank=True, default="")
     provider_id = models.CharField(max_length=100, blank=True, default="")
-    """The service's own name for the message."""
+    """The service's own number for the message."""
     attempts = models.IntegerField(default=0)
-    """How often it was handed to the service."""
+    """How many times it was handed to the service."""
     questions = models.IntegerField(default=0)
-    """How often the service was asked what has become of it."""
+    """How many times the service was queried for its outcome."""
     due_at = models.DateTimeField(null=True)
-    """When it is to be sent, or asked after, next; none at once while it is requested."""
+    """When it is to be sent or queried next; None while it can be sent at once."""
 
     class Meta:
         indexes: ClassVar = [
@@ -58,22 +58,22 @@ class Notice(models.Model):
 
 
 class Receipt(models.Model):
-    """A receipt as it came in: recorded by the web, which verifies nothing; verified and applied by the stage `notify`.
+    """A receipt as received: stored by the web unverified, then verified and applied by the stage `notify`.
 
-    The same body with the same headers is the same receipt, however often and under whatever name it is sent.
+    The same body with the same headers is the same receipt, however often and under whatever event id it is sent.
     """
 
     provider = models.CharField(max_length=32)
-    """The channel's name in the settings."""
+    """Name of the channel in the settings."""
     digest = models.BinaryField(max_length=32)
-    """SHA-256 of headers and body: what is forged takes no genuine one's place."""
+    """SHA-256 of headers and body: a forged receipt cannot take the place of a genuine one."""
     body = models.BinaryField()
     headers = models.JSONField(default=dict, db_default={})
-    """Those that its provider names, by name in small letters."""
+    """The headers that its provider names, by name in lower case."""
     received_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=16, blank=True, default="", db_default="")
-    """`delivered`, `failed`; `nothing` where the notice had its end; `unknown` and `unreadable` where there is none."""
+    """`delivered` or `failed`; `nothing` where the outcome was known; `unknown` and `unreadable` where none applies."""
 
     class Meta:
         constraints: ClassVar = [
@@ -88,7 +88,7 @@ class Receipt(models.Model):
 
 
 class Message(models.Model):
-    """One e-mail as it would have left: the demonstration's outbox shows it (docs/portal.md)."""
+    """An e-mail in the outbox of a demonstration (docs/portal.md)."""
 
     sent_at = models.DateTimeField()
     sender = models.CharField(max_length=320)

@@ -1,4 +1,4 @@
-"""Writing side of notices."""
+"""Requests for notices, letters, and the outbox of a demonstration."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
 
 OUTBOX_SIZE = 200
-"""A demonstration's outbox is bounded: the oldest messages go when new ones come."""
+"""The most messages in the outbox of a demonstration; the oldest are deleted."""
 
 
 def store_message(*, sender: str, recipient: str, subject: str, body: str, sent_at: datetime) -> Message:
-    """Keep a message in the outbox and forget those beyond the newest `OUTBOX_SIZE`."""
+    """Store a message in the outbox, and delete those beyond the newest `OUTBOX_SIZE`."""
     message = Message.objects.create(
         sender=sender, recipient=recipient, subject=subject, body=body, sent_at=sent_at
     )
@@ -24,7 +24,7 @@ def store_message(*, sender: str, recipient: str, subject: str, body: str, sent_
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A notice that somebody wants sent; `params` as in `urja.core.policy.Notify`."""
+    """A notice to be sent; `params` as in `urja.core.policy.Notify`."""
 
     account_id: int
     kind: str
@@ -35,13 +35,13 @@ class Request:
 def request_notice(
     account_id: int, kind: str, params: Mapping[str, Any], dedupe_key: str, requested_at: datetime
 ) -> Notice:
-    """Ask for a notice; the first one where the key has been used before."""
+    """Request a notice and return it; the earlier one where the dedupe key was used before."""
     request_notices([Request(account_id, kind, params, dedupe_key)], requested_at)
     return Notice.objects.get(dedupe_key=dedupe_key)
 
 
 def request_notices(requests: Iterable[Request], requested_at: datetime) -> None:
-    """Ask for many at once; keys that have been used before ask for nothing."""
+    """Request many notices at once; dedupe keys that were used before request nothing."""
     Notice.objects.bulk_create(
         [
             Notice(
@@ -58,7 +58,7 @@ def request_notices(requests: Iterable[Request], requested_at: datetime) -> None
 
 
 def record_letter(account_id: int, posted_at: datetime, reference: str) -> Notice:
-    """Keep a letter that was posted, beside the messages; whether it arrived is not known."""
+    """Record a letter that was posted, and return it as a notice; whether it arrived is not known."""
     count = Notice.objects.filter(account_id=account_id, channel=LETTER).count()
     return Notice.objects.create(
         account_id=account_id,
@@ -73,7 +73,7 @@ def record_letter(account_id: int, posted_at: datetime, reference: str) -> Notic
 
 
 def withdraw_letter(notice_id: int, at: datetime) -> None:
-    """Say that a letter was entered by mistake; from now on it serves nothing."""
+    """Record that a letter was entered by mistake; from then on no disconnection can rest on it."""
     Notice.objects.filter(id=notice_id, channel=LETTER).update(
         state=NoticeState.FAILED, failure=Failure.WITHDRAWN, ended_at=at
     )

@@ -1,8 +1,8 @@
-"""What a channel of notices is to Urja: what is handed to it, what it tells, and what the files of its folder have.
+"""The interface of a channel's provider.
 
-A provider is a folder with the same few files: `settings.py` (`Options`, `SECRETS`; `MEDIUM`, `sms` or `email`; `REPORTS`,
-whether it tells that a message was delivered), `client.py` (`Client`), `receipts.py` where it reports, and a `README.md`
-that says what counts as sent and as delivered.
+A provider is a folder with the same few files: `settings.py` (`Options`, `SECRETS`; `MEDIUM`, `sms` or `email`;
+`REPORTS`, whether it reports that a message was delivered), `client.py` (`Client`), `receipts.py` where it reports,
+and a `README.md` that says what counts as sent and as delivered.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from typing import Protocol
 
 
 class MessageError(Exception):
-    """A message could not be handed over."""
+    """A message that could not be handed over."""
 
 
 class ServiceUnavailableError(MessageError):
-    """The service does not answer, or not now; the same may be tried again later."""
+    """The service does not answer, or not now; the same message may be tried again later."""
 
 
 class MessageRefusedError(MessageError):
-    """The service does not take this message, and trying again would not help."""
+    """The service does not accept this message; trying again would not help."""
 
 
 class Outcome(StrEnum):
-    """What the service says of a message."""
+    """A service's report on a message."""
 
     UNDER_WAY = "under_way"
     DELIVERED = "delivered"
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What the service says of the message with our reference `ref`; `at` is when it ended, by its clock."""
+    """A service's report on the message with our reference `ref`; `at` is when it ended, by the service's clock."""
 
     ref: str
     outcome: Outcome
@@ -42,7 +42,7 @@ class DeliveryReport:
 
 
 class Message(Protocol):
-    """What is handed over."""
+    """A message to hand over."""
 
     @property
     def to(self) -> str: ...
@@ -52,45 +52,51 @@ class Message(Protocol):
 
     @property
     def subject(self) -> str:
-        """For media that have one."""
+        """Subject line, for media that have one."""
         ...
 
     @property
     def ref(self) -> str:
-        """Our name of it: handed over again it is the same message."""
+        """Our reference: handed over again under the same one, it is the same message."""
         ...
 
 
 class Messenger(Protocol):
-    """`client.Client(options, secrets)`. Calls raise ServiceAwayError or MessageRefusedError where they do not succeed."""
+    """The class `client.Client(options, secrets)` of a provider.
+
+    Calls raise ServiceUnavailableError or MessageRefusedError where they do not succeed.
+    """
 
     async def send(self, message: Message) -> str:
-        """Hand a message over; the service's name for it. The same `ref` with the same text is one message."""
+        """Hand a message over and return the service's number for it.
+
+        The same `ref` with the same text is one message.
+        """
         ...
 
     async def ask(self, provider_id: str) -> DeliveryReport:
-        """What has become of a message; of channels that report."""
+        """Return what has become of a message; only of channels that report."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         ...
 
 
 class UnreadableReceiptError(ValueError):
-    """A receipt that was signed and says nothing that can be understood."""
+    """A receipt that is signed and cannot be decoded."""
 
 
 class Receipts(Protocol):
-    """`receipts.py`: how a service's receipts are verified and read. They are recorded by the web as they came."""
+    """The module `receipts.py` of a provider: it verifies and reads receipts that the web has stored as received."""
 
     HEADERS: tuple[str, ...]
-    """Names of the headers that are kept with a receipt's body, in small letters: what its signature needs."""
+    """Names in lower case of the headers that are stored with a receipt, because its signature needs them."""
 
     def is_genuine(self, secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether the service signed these very bytes."""
+        """Return whether the service signed exactly these bytes."""
         ...
 
     def read(self, body: bytes) -> DeliveryReport:
-        """What a receipt says; raises UnreadableReceiptError."""
+        """Return the content of a receipt; raises UnreadableReceiptError."""
         ...

@@ -1,4 +1,4 @@
-"""What the web records of notices: receipts of channels as they came. It verifies nothing."""
+"""Receipts of channels as the web records them; it verifies nothing."""
 
 import hashlib
 import json
@@ -11,23 +11,23 @@ from urja.apps.notices.models import Receipt
 from urja.apps.partial_insert import insert
 
 LARGEST_RECEIPT: Final = 16 * 1024
-"""Bytes of a receipt; one has a few hundred."""
+"""Largest body of a receipt in bytes; usual ones have a few hundred."""
 LONGEST_HEADER: Final = 1000
-"""Characters of a header that is kept."""
+"""Characters of a header that are stored."""
 
 
 def receipt_headers(channel: str) -> tuple[str, ...] | None:
-    """The headers of a receipt that its channel is verified by; None where no channel that reports has this name."""
+    """Return the names of the headers that verify a channel's receipts; None for a channel that does not report."""
     given = channels.named(channel)
     return channels.receipts_of(given).HEADERS if given is not None and given.reports else None
 
 
 def record_receipt(service: str, headers: Mapping[str, str], body: bytes, received_at: datetime) -> bool:
-    """Keep a receipt for the pipeline, which verifies it; one that is there already is not kept twice.
+    """Store a receipt for the pipeline, which verifies it; return whether it was stored.
 
-    False where it was not kept: it is there, or too many wait.
+    Not stored is one that is stored already, and any while too many are unverified (a trigger bounds them).
     """
-    # As the database takes it: a header may hold what no JSON of PostgreSQL does.
+    # PostgreSQL's JSON cannot hold a NUL character, which a header from outside may.
     kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}
     digest = hashlib.sha256(json.dumps(kept).encode() + b"\0" + body).digest()
     return bool(

@@ -1,8 +1,8 @@
-"""Notices as texts for people; the tables are in `texts/`, one file a language.
+"""Texts of notices; the tables are in `texts/`, one file for each language.
 
-A text is made of the sentences of its kind whose figures are known: one that cannot say until when credit lasts
-says what is left. Parameters are written as in reasons (`urja.core.policy.wording`), save that instants within
-the coming week are named by their day alone: messages are paid for by length.
+A text is made of the sentences of its kind whose figures are known: where it is unknown how long the credit lasts,
+the balance is stated instead. Parameters are written as in reasons (`urja.core.policy.wording`), except that instants
+within the coming week have their weekday alone: the price of a message depends on its length.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ from urja.core.policy.wording import DEFAULT_LANGUAGE, weekday, written
 LOW: Final = "low"
 _NEAR: Final = timedelta(days=6)
 _INSTEAD: Final = {"low": "lasts", "credit": "enough", "soon": "cut"}
-"""Sentences that are said only where the fuller one cannot be."""
+"""Sentences that are used only where the fuller one has no figures."""
 
 
 @cache
@@ -33,18 +33,18 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that have a table."""
+    """Return the languages that have a table."""
     return tuple(sorted(_tables()))
 
 
 def known_language(language: str) -> str:
-    """The language of the tables that stands for `language` (`hi-in` is `hi`); English where none does."""
+    """Return the language of the tables for `language` (`hi-in` is `hi`); English where there is none."""
     code = language.partition("-")[0].lower()
     return code if code in _tables() else DEFAULT_LANGUAGE
 
 
 def text_kind(kind: str) -> str:
-    """The kind of text for a kind of notice: the warnings of all thresholds read alike."""
+    """Return the kind of text for a kind of notice: warnings of all thresholds have the same text."""
     return kind if kind in _tables()[DEFAULT_LANGUAGE]["kinds"] else LOW
 
 
@@ -58,9 +58,10 @@ def text(
     consumer_number: str = "",
     recharge_at: str = "",
 ) -> str:
-    """One notice for a person. `now` in the utility's zone; `usual_wh` is what a usual day takes, where it is known.
+    """Return the text of one notice.
 
-    An instant among the parameters that has passed is not told: nobody is promised yesterday.
+    `now` is in the utility's zone; `usual_wh` is the energy of an average day in Wh, where it is known. An instant
+    among the parameters that has passed is left out: a text must not announce what lies behind.
     """
     language = known_language(language)
     table = _tables()[language]
@@ -85,7 +86,7 @@ def text(
 
 
 def subject(language: str) -> str:
-    """What stands above a notice, for media that have such a line."""
+    """Return the subject line of a notice, for media that have one."""
     said: str = _tables()[known_language(language)]["subject"]
     return said
 
@@ -115,7 +116,7 @@ def _says_nothing(name: str, value: Any, now: datetime) -> bool:
 
 
 def _units(energy_wh: int, table: Mapping[str, Any]) -> str:
-    """`6 units`, `6.5 units`: kilowatt-hours as bills and people call them, to one decimal."""
+    """Return energy as units (kWh), as bills and people say: `6 units`, `6.5 units`, to one decimal."""
     number = (Decimal(energy_wh) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP).normalize()
     name: str = table["unit"]["one" if number == 1 else "many"]
     return name.format(number=f"{number:f}")

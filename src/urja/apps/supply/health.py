@@ -95,7 +95,7 @@ def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, Any]:
         "figures": {
             "meters": meters,
             "meters_young": young,
-            "accounts_told": messages.told,
+            "accounts_told": messages.notified,
             "accounts_reached": messages.reached,
             "notices_waiting_since": messages.waiting_since.isoformat() if messages.waiting_since else None,
             "restored_at": recovery.noticed_at.isoformat() if recovery else None,
@@ -117,7 +117,7 @@ def _collected(now: datetime, young_from: datetime) -> tuple[int, int]:
 
 
 def _well(messages: notices.Traffic, now: datetime) -> bool:
-    arrive = messages.told < LEAST_SAMPLE or messages.reached >= LEAST_DELIVERED_SHARE * messages.told
+    arrive = messages.notified < LEAST_SAMPLE or messages.reached >= LEAST_DELIVERED_SHARE * messages.notified
     leave = messages.waiting_since is None or messages.waiting_since > now - SEND_WITHIN
     return arrive and leave
 

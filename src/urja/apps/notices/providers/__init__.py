@@ -1,1 +1,1 @@
-"""Channels of notices, a folder each, found by name; `urja.apps.notices.port` says what the files of a folder have."""
+"""Providers of channels, a folder each, found by name; `urja.apps.notices.port` has their interface."""

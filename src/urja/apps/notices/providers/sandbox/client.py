@@ -1,4 +1,4 @@
-"""A client of the sandbox's message service."""
+"""Client of the sandbox's message service."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from urja.apps.notices.providers.sandbox.settings import Options
 TIMEOUT_S: Final = 5.0
 _TRY_AGAIN: Final = {408, 425, 429}
 _OURS: Final = {401, 403}
-"""A wrong key is the installation's fault, not the message's: it is put right and tried again."""
+"""A wrong key is the installation's fault and not the message's: it is corrected, and the message tried again."""
 
 _OUTCOMES: Final = {
     "accepted": Outcome.UNDER_WAY,
@@ -37,7 +37,7 @@ class _Answer(msgspec.Struct):
 
 
 class Client:
-    """One connection pool to the service."""
+    """A client of the service, with one connection pool."""
 
     def __init__(self, options: Options, secrets: Mapping[str, str]) -> None:
         login = (options.key_id, secrets.get("key_secret", ""))
@@ -46,13 +46,13 @@ class Client:
         )
 
     async def send(self, message: Message) -> str:
-        """Hand a message over; the service's name for it."""
+        """Hand a message over and return the service's number for it."""
         content = {"to": message.to, "text": message.text, "ref": message.ref}
         answer = await self._call("POST", "/messages", json=content)
         return answer.id
 
     async def ask(self, provider_id: str) -> DeliveryReport:
-        """What has become of a message."""
+        """Return what has become of a message."""
         answer = await self._call("GET", f"/messages/{quote(provider_id, safe='')}")
         at = None if answer.ended_at is None else datetime.fromtimestamp(answer.ended_at, UTC)
         return DeliveryReport(answer.ref, _OUTCOMES[answer.status], at)
@@ -74,5 +74,5 @@ class Client:
         try:
             return msgspec.json.decode(response.content, type=_Answer)
         except msgspec.MsgspecError as error:
-            # It may have taken the message: the same reference finds out.
+            # It may have taken the message. The next attempt has the same reference, so it is not sent twice.
             raise ServiceUnavailableError(f"answered {status} with something else ({error})") from error

@@ -1,4 +1,4 @@
-"""Receipts of the sandbox's message service: HMAC-SHA256 of the raw body, in hex."""
+"""Receipts of the sandbox's message service, signed with HMAC-SHA256 (hex) over the raw body."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ class _Receipt(msgspec.Struct):
 
 
 def is_genuine(secrets: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the body is signed with our secret; without a secret nothing is."""
+    """Return whether the body is signed with our secret; False without a secret."""
     secret, signature = secrets.get("webhook_secret", ""), headers.get(_SIGNATURE, "")
     if not secret:
         return False
@@ -30,7 +30,7 @@ def is_genuine(secrets: Mapping[str, str], headers: Mapping[str, str], body: byt
 
 
 def read(body: bytes) -> DeliveryReport:
-    """What a receipt says; raises UnreadableReceiptError."""
+    """Return the content of a receipt; raises UnreadableReceiptError."""
     try:
         receipt = msgspec.json.decode(body, type=_Receipt)
         at = datetime.fromtimestamp(receipt.at, UTC)

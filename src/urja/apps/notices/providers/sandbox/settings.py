@@ -1,4 +1,4 @@
-"""What the settings say of the sandbox's message service, and which secrets it has."""
+"""Options and secrets of the sandbox's message service."""
 
 from typing import Annotated, Final
 
@@ -9,14 +9,14 @@ REPORTS: Final = True
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[messages.channels.NAME.options]`."""
+    """The options `[messages.channels.NAME.options]`."""
 
     base_url: Annotated[str, Meta(pattern="^https?://", description="an address, http(s)://…")] = (
         "http://127.0.0.1:8031"
     )
     key_id: Annotated[str, Meta(max_length=200)] = "urja"
-    """The name that goes with the key."""
+    """Name that belongs to the key."""
 
 
 SECRETS: Final = ("key_secret", "webhook_secret")
-"""With the first messages are sent, with the second receipts are verified."""
+"""The first is for sending messages, the second for verifying receipts."""

@@ -1,4 +1,4 @@
-"""Hands mails to the relay of `[mail]`, as Django sends them."""
+"""E-mails through the relay of `[mail]`, by Django's mailer."""
 
 import asyncio
 import smtplib
@@ -12,33 +12,33 @@ from urja.apps.notices.providers.smtp.settings import Options
 
 
 class Client:
-    """The relay: each mail has a connection of its own, so that a broken one befalls that mail alone."""
+    """The relay. Each mail has its own connection, so that a broken one affects that mail alone."""
 
     def __init__(self, _options: Options, _secrets: Mapping[str, str]) -> None:
         self._domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
 
     async def send(self, message: Message) -> str:
-        """Hand a mail over; its Message-ID."""
+        """Hand a mail over and return its Message-ID."""
         name = f"<notice-{message.ref}@{self._domain}>"
         mail = EmailMessage(message.subject, message.text, to=[message.to], headers={"Message-ID": name})
         await asyncio.to_thread(_send, mail)
         return name
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no connection stays open."""
 
 
 def _send(mail: EmailMessage) -> None:
     try:
         mailers["relay"].send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:
-        # Ours alone was named (RFC 5321, 4.2.1: 5yz is permanent).
+        # Each mail has one recipient, so the first entry is ours. A 5yz reply is permanent (RFC 5321, 4.2.1).
         code, said = next(iter(error.recipients.values()))
         raise _refused(code, said) from error
     except smtplib.SMTPDataError as error:
         raise _refused(error.smtp_code, error.smtp_error) from error
     except (smtplib.SMTPException, OSError) as error:
-        # A login or a sender that is not taken is the installation's fault, and is put right.
+        # A rejected login or sender is the installation's fault: it is corrected, and the mail tried again.
         raise ServiceUnavailableError(f"{type(error).__name__}: {error}") from error
 
 

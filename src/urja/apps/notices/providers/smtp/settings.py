@@ -1,4 +1,4 @@
-"""E-mail has no settings but those of the relay, `[mail]`, by which sign-in codes leave as well."""
+"""E-mail channel: no options of its own, because the relay of `[mail]` also sends sign-in codes."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from msgspec import Struct
 
 MEDIUM: Final = "email"
 REPORTS: Final = False
-"""That a relay has taken a mail says nothing of whether it arrived."""
+"""A relay that takes a mail does not report whether it arrived."""
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[messages.channels.NAME.options]`: none."""
+    """The options `[messages.channels.NAME.options]`: none."""
 
 
 SECRETS: Final[tuple[str, ...]] = ()

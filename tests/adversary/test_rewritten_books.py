@@ -45,7 +45,7 @@ class Books:
         """What contradicts the law of the roots."""
         from urja.laws import signed_log as root_law
 
-        return list(root_law.examine(self.superuser, kept=self.kept if against else ()))
+        return list(root_law.examine(self.superuser, copies=self.kept if against else ()))
 
     def other_laws(self):
         from urja.laws.verify import laws

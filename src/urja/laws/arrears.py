@@ -143,10 +143,12 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
     for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
         credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs, planned = row
         percent = 0 if planned else percents.get(used or governs, 0)
-        said = _by_bills(_owed(connection, account, seq, posted_at), _share(percent, amount - reversed_minor))
+        expected = _by_bills(
+            _owed(connection, account, seq, posted_at), _share(percent, amount - reversed_minor)
+        )
         paid = _paid(connection, account, seqs or [])
-        if paid != said:
-            yield f"credit {credit} of {amount} has paid {paid} of arrears, {percent} % of it is {said}"
+        if paid != expected:
+            yield f"credit {credit} of {amount} has paid {paid} of arrears, {percent} % of it is {expected}"
         if marked != sum(map(sum, paid.values())):
             yield f"credit {credit} is marked with {marked} for arrears, its entries have paid {paid}"
     yield from _at_the_end(connection)
@@ -157,12 +159,12 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
 def _at_the_end(connection: Connection) -> Iterator[str]:
     """Check that the remaining balance of an ended supply pays dues before anything is refunded or transferred."""
     for account, seq, posted_at, left in connection.execute(_FINALS).fetchall():
-        said, paid = (
+        expected, paid = (
             _by_bills(_owed(connection, account, seq, posted_at), left),
             _paid(connection, account, [seq]),
         )
-        if paid != said:
-            yield f"entry {seq} of account {account} has paid {paid} of arrears, the {left} left on it pay {said}"
+        if paid != expected:
+            yield f"entry {seq} of account {account} has paid {paid} of arrears, the {left} left on it pay {expected}"
     for account, seq, requested_at, amount in connection.execute(_WENT).fetchall():
         if still := sum(
             surcharge + principal
@@ -189,10 +191,10 @@ def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
         if len(paid_on) < len(due):
             yield f"plan {plan} has paid {len(paid_on)} instalments before {through}, due on {due}"
         for _, seq, posted_at, learnt in posted.get(plan, ()):
-            said = _by_bills(_owed(connection, account, seq, posted_at), amount)
+            expected = _by_bills(_owed(connection, account, seq, posted_at), amount)
             paid = _paid(connection, account, [seq])
-            if paid != said and not learnt:
-                yield f"entry {seq} of account {account} has paid {paid} of arrears, plan {plan} says {said}"
+            if paid != expected and not learnt:
+                yield f"entry {seq} of account {account} has paid {paid} of arrears, plan {plan} says {expected}"
 
 
 def _due_days(every: str, first: date, end: date, at_least: int) -> list[date]:
@@ -230,15 +232,15 @@ def _share(percent: int, left_minor: int) -> int:
 
 def _by_bills(owed: list[tuple[int, date, int, int]], share: int) -> dict[int, tuple[int, int]]:
     """Return the allocation of an amount to bills as (surcharge, principal); written again here, without `core`."""
-    said: dict[int, tuple[int, int]] = {}
+    expected: dict[int, tuple[int, int]] = {}
     for arrear, _, surcharge, principal in owed:
         # Of each bill the surcharge before the principal (docs/money.md).
         to_surcharge = min(share, surcharge)
         to_principal = min(share - to_surcharge, principal)
         if to_surcharge or to_principal:
-            said[arrear] = (to_surcharge, to_principal)
+            expected[arrear] = (to_surcharge, to_principal)
         share -= to_surcharge + to_principal
-    return said
+    return expected
 
 
 def _loose(connection: Connection) -> Iterator[str]:

@@ -143,9 +143,9 @@ class _FleetFiles:
         """
         for serial, past in self.pasts.items():
             for kind, begun in past.tampered.items():
-                told = [at for at in begun if self._heard_since(serial, at) >= _ENOUGH]
-                if told:
-                    yield (kind, serial), told[0]
+                reported = [at for at in begun if self._heard_since(serial, at) >= _ENOUGH]
+                if reported:
+                    yield (kind, serial), reported[0]
 
     def _heard_since(self, serial: str, at_s: int) -> int:
         """Return how many intervals have ended since an instant while the meter was reachable."""

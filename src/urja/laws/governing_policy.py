@@ -43,8 +43,8 @@ def examine(rows: Rows, cuts: Iterable[Row], now: datetime, zone: str, slack: ti
         """Return the policies that governed the account then, where this one did not; empty where that is not known."""
         governed: set[str] = set()
         for instant, known in product((at, at - slack), repeat=2):
-            asked = {"account": account_id, "at": instant, "known": known, "zone": zone}
-            found = {row["policy"] for row in rows(_GOVERNING, asked)}
+            parameters = {"account": account_id, "at": instant, "known": known, "zone": zone}
+            found = {row["policy"] for row in rows(_GOVERNING, parameters)}
             if policy in found:
                 return set()
             governed |= found

@@ -41,13 +41,13 @@ def covered(connection: Connection, head: int) -> dict[int, int]:
     )
 
 
-def examine(connection: Connection, proven: int = 0, kept: Sequence[SignedHead] = ()) -> Iterator[str]:
+def examine(connection: Connection, proven: int = 0, copies: Sequence[SignedHead] = ()) -> Iterator[str]:
     """Yield what differs from what was signed, for the days after the head `proven`, whose own root is still
     compared.
 
-    `kept` are heads from elsewhere: with them the whole log is checked.
+    `copies` are heads from elsewhere: with them the whole log is checked.
     """
-    assert not (proven and kept), "with heads from elsewhere the whole log is checked"
+    assert not (proven and copies), "with heads from elsewhere the whole log is checked"
     ours = _heads(connection)
     yield from _chained(ours)
     tree = _tree_at(connection, ours[proven].head.size) if proven else merkle.Frontier()
@@ -62,7 +62,7 @@ def examine(connection: Connection, proven: int = 0, kept: Sequence[SignedHead] 
             roots[tree.size] = tree.root().hex()
             if number in ours:
                 yield from _same_root(ours[number].head, tree)
-    for signed in sorted(kept, key=lambda signed: signed.head.number):
+    for signed in sorted(copies, key=lambda signed: signed.head.number):
         yield from _held_to(signed, ours, roots, tree.size)
 
 
@@ -167,10 +167,10 @@ def _same_root(head: Head, tree: merkle.Frontier) -> Iterator[str]:
 
 
 def _held_to(
-    kept: SignedHead, ours: dict[int, SignedHead], roots: dict[int, str], size: int
+    copied: SignedHead, ours: dict[int, SignedHead], roots: dict[int, str], size: int
 ) -> Iterator[str]:
-    head = kept.head
-    if not kept.genuine:
+    head = copied.head
+    if not copied.genuine:
         yield f"the copied head of {head.day} has a wrong signature: it is no head of a log"
         return
     stored = ours.get(head.number)

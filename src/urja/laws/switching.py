@@ -439,11 +439,11 @@ def _told(books: _Books) -> Iterator[str]:
             continue
         reason = Reason.from_json(row["reason"])
         try:
-            told = all(sentence(reason, language) for language in ("en", "hi"))
+            worded = all(sentence(reason, language) for language in ("en", "hi"))
         except KeyError as error:
             yield f"account {row['account_id']}: no sentence for {reason.key} ({error})"
             continue
-        if not told:
+        if not worded:
             yield f"account {row['account_id']}: an empty sentence for {reason.key}"
 
 
@@ -571,10 +571,10 @@ def _passed_over(books: _Books, code: str, rules: _Rules, window: tuple[datetime
         rules.whole("cut", "most_per_transformer"),
         int((closes - opens).total_seconds()) // max(rules.whole("cut", "stagger_s"), 1),
     )
-    told = opens - timedelta(hours=notices["lead_hours"])
+    serve_by = opens - timedelta(hours=notices["lead_hours"])
     for row in due:
         sent = books.rows(_SINCE_THE_LAST_CREDIT, {"account": row["account_id"]})
-        if any(_not_served(notices, sent, datetime.min.replace(tzinfo=UTC), told)):
+        if any(_not_served(notices, sent, datetime.min.replace(tzinfo=UTC), serve_by)):
             continue
         cut = {
             one["account_id"]

@@ -67,13 +67,13 @@ def examine(
     *,
     expected: database_catalogue.Expected | None = None,
     proven: int = 0,
-    kept: Sequence[SignedHead] = (),
+    copies: Sequence[SignedHead] = (),
 ) -> list[Finding]:
     """Return the laws with their contradictions.
 
     `expected` is the catalogue that the source produces; without it the catalogue is not checked. `proven` is the
     number of the head up to which an earlier run has proven entries and reads: only what came since is checked row by
-    row, and sums are taken over all. `kept` are copies of heads from outside the database.
+    row, and sums are taken over all. `copies` are heads that were copied out of the database earlier.
     """
     covered = root_law.covered(connection, proven)
     buckets = [
@@ -113,7 +113,7 @@ def examine(
         (
             "roots",
             "what was posted and recorded is what the signed roots say",
-            root_law.examine(connection, proven, kept),
+            root_law.examine(connection, proven, copies),
         ),
         (
             "settled",
@@ -266,7 +266,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
         if total:
             charged.setdefault((agreement_id, period_start), {})[line] = total
     for period in _rated_periods(connection, given):
-        said = charges(
+        expected = charges(
             period.terms,
             period.first,
             period.end,
@@ -274,12 +274,12 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
             uses=period.uses,
             by_day_from=period.by_day_from,
         )
-        said = {line: amount for line, amount in said.items() if amount}
+        expected = {line: amount for line, amount in expected.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
-        if posted != said:
+        if posted != expected:
             yield (
                 f"agreement {period.agreement_id} from {period.start} was charged {posted}, "
-                f"the second rater says {said}"
+                f"the second rater says {expected}"
             )
     for (agreement_id, start), posted in charged.items():
         yield f"agreement {agreement_id} from {start} was charged {posted} and never rated"
@@ -342,8 +342,8 @@ def _by_day(rated: str) -> str:
 
 
 def _by_day_from(rated: str, first: date) -> date:
-    said = _by_day(rated)
-    return date.fromisoformat(said[len("by day from ") : -2]) if said else first
+    prefix = _by_day(rated)
+    return date.fromisoformat(prefix[len("by day from ") : -2]) if prefix else first
 
 
 def _terms(connection: Connection, zone: str) -> Iterator[str]:

@@ -78,17 +78,19 @@ def selection_of(device_type: DeviceType, access: AccessSelection) -> Selection:
 
     Buffers are restricted by their clock only; raises RefusedError for any other restriction.
     """
-    asked = access.interpret()
-    if isinstance(asked, EntryAccess):
-        return ByEntry(asked.from_entry, asked.to_entry, asked.from_column, asked.to_column)
-    if not isinstance(asked, RangeAccess) or asked.restricting.attribute.class_id != 8:
+    descriptor = access.interpret()
+    if isinstance(descriptor, EntryAccess):
+        return ByEntry(
+            descriptor.from_entry, descriptor.to_entry, descriptor.from_column, descriptor.to_column
+        )
+    if not isinstance(descriptor, RangeAccess) or descriptor.restricting.attribute.class_id != 8:
         raise RefusedError(AccessResult.SCOPE_OF_ACCESS_VIOLATED)
     return ByRange(
-        int(moment_of(device_type, asked.from_value).timestamp()),
-        int(moment_of(device_type, asked.to_value).timestamp()),
+        int(moment_of(device_type, descriptor.from_value).timestamp()),
+        int(moment_of(device_type, descriptor.to_value).timestamp()),
         tuple(
             (column.attribute.class_id, column.attribute.obis, column.attribute.attribute)
-            for column in asked.columns
+            for column in descriptor.columns
         ),
     )
 

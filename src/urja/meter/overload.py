@@ -10,7 +10,7 @@ from urja.cosem.companion import OverloadBehaviour
 
 
 class GuardState(Enum):
-    """What the guard is doing."""
+    """The states of an overload guard."""
 
     WATCHING = "watching"
     WAITING = "waiting"

@@ -96,7 +96,7 @@ async def serve_bus_until(
             SerialPort(serial, BusProtocol(bus))
         async with server:
             address = server.sockets[0].getsockname()
-            told = [
+            meters = [
                 describe(identity, address[0], address[1]) | {"physical_address": physical}
                 for physical, identity in identities.items()
             ]
@@ -106,7 +106,7 @@ async def serve_bus_until(
                     "port": address[1],
                     "pty": path,
                     "serial": serial and serial.device,
-                    "meters": told,
+                    "meters": meters,
                 }
             )
             await stopping.wait()

@@ -232,11 +232,11 @@ def _notices(policy: Policy, facts: Facts) -> DisconnectionBar | None:
     state = notices_served(policy, facts)
     if not state.complete:
         until = None if state.ready_at is None else state.ready_at + policy.notices.lead
-        asked = [notice.requested_at for notice in facts.notices if notice.requested_at <= facts.now]
+        requested = [notice.requested_at for notice in facts.notices if notice.requested_at <= facts.now]
         params: Params = {"missing_count": max(state.missing_count, len(state.missing))}
-        if asked:
-            params = {**params, "asked_at": local_instant(facts, max(asked))}
-        key = "undelivered" if asked else "unannounced"
+        if requested:
+            params = {**params, "asked_at": local_instant(facts, max(requested))}
+        key = "undelivered" if requested else "unannounced"
         return DisconnectionBar(Standing.WARNED, Reason("notices.before_cut", key, params), until)
     if state.ready_at is None:
         return None

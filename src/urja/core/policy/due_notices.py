@@ -90,10 +90,10 @@ def low_balance_notices(policy: Policy, facts: Facts) -> list[Notify]:
 
 def final_notices(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> list[Notify]:
     """Return the notices due for an account that is exhausted and still connected."""
-    asked = [_final(policy, facts, "zero")] if _is_due(policy, facts, "zero") else []
+    due = [_final(policy, facts, "zero")] if _is_due(policy, facts, "zero") else []
     if cut_is_near(policy, facts, bars) and _is_due(policy, facts, "cut"):
-        asked.append(_final(policy, facts, "cut"))
-    return asked
+        due.append(_final(policy, facts, "cut"))
+    return due
 
 
 def cut_is_near(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> bool:
@@ -109,9 +109,9 @@ def next_notice_at(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar
     """Return when time alone makes a notice due; None where only other facts can."""
     near = cut_is_near(policy, facts, bars)
     due = [
-        max(notice.requested_at for notice in asked) + policy.notices.repeat
+        max(notice.requested_at for notice in requested) + policy.notices.repeat
         for kind in (("zero", "cut") if near else ("zero",))
-        if (asked := notices_since_exhausted(facts, kind)) and _is_lacking(policy, facts, kind)
+        if (requested := notices_since_exhausted(facts, kind)) and _is_lacking(policy, facts, kind)
     ]
     ends = [bar.until - policy.notices.lead for bar in bars if bar.until is not None]
     if not near and ends:
@@ -120,10 +120,10 @@ def next_notice_at(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar
 
 
 def _is_due(policy: Policy, facts: Facts, kind: str) -> bool:
-    asked = notices_since_exhausted(facts, kind)
-    if not asked:
+    requested = notices_since_exhausted(facts, kind)
+    if not requested:
         return True
-    last = max(notice.requested_at for notice in asked)
+    last = max(notice.requested_at for notice in requested)
     return _is_lacking(policy, facts, kind) and facts.now >= last + policy.notices.repeat
 
 

@@ -50,7 +50,7 @@ def _by_credit(policy: Policy, facts: Facts) -> Decision:
         return Decision((), Standing.FINE, POSTPAID, None)
     out = exhausted(policy, facts.balance_minor)
     if held_off or (CREDIT_HOLD in facts.holds and not out):
-        return _dark(policy, facts)
+        return _still_disconnected(policy, facts)
     return _exhausted(policy, facts) if out else _in_credit(policy, facts)
 
 
@@ -89,13 +89,13 @@ def _restored(policy: Policy, facts: Facts, reason: Reason) -> Decision:
             (ReleaseCreditHold(reason), *low_balance_notices(policy, facts)), standing, reason, None
         )
     bars = active_bars(policy, facts)
-    asked = final_notices(policy, facts, bars)
+    notices = final_notices(policy, facts, bars)
     return Decision(
-        (ReleaseCreditHold(reason), *asked), bars[0].standing, reason, _look_again(policy, facts, bars)
+        (ReleaseCreditHold(reason), *notices), bars[0].standing, reason, _look_again(policy, facts, bars)
     )
 
 
-def _dark(policy: Policy, facts: Facts) -> Decision:
+def _still_disconnected(policy: Policy, facts: Facts) -> Decision:
     """Return the decision for a supply that is disconnected and stays so."""
     if CREDIT_HOLD not in facts.holds:
         return Decision(
@@ -126,23 +126,23 @@ def _in_credit(policy: Policy, facts: Facts) -> Decision:
 
 def _exhausted(policy: Policy, facts: Facts) -> Decision:
     bars = active_bars(policy, facts)
-    asked = tuple(final_notices(policy, facts, bars))
+    notices = tuple(final_notices(policy, facts, bars))
     look_again_at = _look_again(policy, facts, bars)
     planned = _planned(policy, facts, bars)
     if bars:
-        return Decision(asked, bars[0].standing, bars[0].reason, look_again_at, planned)
+        return Decision(notices, bars[0].standing, bars[0].reason, look_again_at, planned)
     # Without bars, `_planned` always finds a window: `parse_policy` has proved that one opens.
     assert planned is not None
     if planned.not_before > facts.now:
         standing, reason = _waiting(policy, facts, planned)
-        return Decision(asked, standing, reason, look_again_at, planned)
+        return Decision(notices, standing, reason, look_again_at, planned)
     params = {
         **money_params(policy, balance_minor=facts.balance_minor, limit_minor=policy.floor_minor),
         "until_at": local_instant(facts, planned.not_after),
     }
     reason = Reason("cut.from", "to_be_cut", params)
     cut = OrderDisconnection(planned.not_before, planned.not_after, reason)
-    return Decision((cut, *asked), Standing.TO_BE_CUT, reason, look_again_at, planned)
+    return Decision((cut, *notices), Standing.TO_BE_CUT, reason, look_again_at, planned)
 
 
 def _planned(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> Window | None:

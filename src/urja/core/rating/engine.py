@@ -115,9 +115,11 @@ def _rate(bill: Bill, known: dict[date, dict[str, RatedLine]], notes: list[str])
 
 def _last_change(versions: tuple[BillVersion, ...], name: str) -> tuple[ChargeLine | None, int]:
     """Return a line as the newest version defines it, and the number of the version since which it is defined so."""
-    said = [next((line for line in version.tariff.lines if line.name == name), None) for version in versions]
-    newest, number = said[-1], len(said) - 1
-    while number and _goes_on_as(said[number - 1], newest):
+    definitions = [
+        next((line for line in version.tariff.lines if line.name == name), None) for version in versions
+    ]
+    newest, number = definitions[-1], len(definitions) - 1
+    while number and _goes_on_as(definitions[number - 1], newest):
         number -= 1
     return newest, number
 

@@ -82,7 +82,7 @@ def verify(
                 box.settings.utility.timezone,
                 expected=database_catalogue.stored_expectation(box.data.catalogue_file),
                 proven=proven,
-                kept=kept,
+                copies=kept,
             )
     except psycopg.OperationalError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error

@@ -247,7 +247,7 @@ def test_policies_are_loaded_and_assigned(asked, tmp_path):
     )
 
     refused = asked("assign", "LMV-2", "unknown")
-    assert (refused[0], "'unknown' is stored" in refused[1]) == (2, True)
+    assert (refused[0], "no version of policy 'unknown' is stored" in refused[1]) == (2, True)
     other = tmp_path / "other.toml"
     other.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 4"))
     refused = asked("load", f"{DOCUMENTS}/uppcl-modelled.toml", str(other))

@@ -63,9 +63,7 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
         PolicyVersion.objects.bulk_create([fresh], ignore_conflicts=True)
         stored = PolicyVersion.objects.get(code=policy.code, version=policy.version)
         if stored.sha256 != policy.sha256:
-            raise PolicyConflictError(
-                f"policy {policy.code} {policy.version} is stored with another text; give the new text a version of its own"
-            )
+            raise PolicyConflictError(f"policy {policy.code} {policy.version} is stored with another text")
         PolicyAssignment.objects.bulk_create(
             [PolicyAssignment(category="", code=policy.code, recorded_at=recorded_at, actor=actor)],
             ignore_conflicts=True,

@@ -106,7 +106,11 @@ class ChargeDifferences:
 
 
 def period_differences(
-    members: Sequence[Agreement], period: Period, day: date, known: dict[int, PeriodEnergy], mark: str = ""
+    members: Sequence[Agreement],
+    period: Period,
+    day: date,
+    known: dict[int, PeriodEnergy],
+    key_suffix: str = "",
 ) -> ChargeDifferences:
     """The differences of a period, to be posted on `day`, which may be after the period. Amounts in minor units.
 
@@ -126,7 +130,7 @@ def period_differences(
             energy.energy_wh if energy else 0,
             usage.energy_at(agreement.id, period),
         )
-        shown = _DraftBuilder(agreement, period, day, mark, rating, proof.inputs(agreement, energy))
+        shown = _DraftBuilder(agreement, period, day, key_suffix, rating, proof.inputs(agreement, energy))
         lines = {line.name: line for line in rating.target.lines}
         before = charged.get(agreement.id, {})
         for name in [*lines, *(name for name in before if name not in lines)]:
@@ -160,16 +164,16 @@ def corrections(members: Sequence[Agreement], day: date) -> ChargeDifferences:
     return changed_period_differences(earlier, day)
 
 
-def corrections_after_the_end(members: Sequence[Agreement], day: date, mark: str) -> ChargeDifferences:
+def corrections_after_the_end(members: Sequence[Agreement], day: date, key_suffix: str) -> ChargeDifferences:
     """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
     return changed_period_differences(
-        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, mark
+        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, key_suffix
     )
 
 
 def changed_period_differences(
-    known: Sequence[tuple[Agreement, billing.Rated]], day: date, mark: str = ""
+    known: Sequence[tuple[Agreement, billing.Rated]], day: date, key_suffix: str = ""
 ) -> ChargeDifferences:
     """Settle again the periods whose energy, prices, terms or days have changed since they were rated."""
     settled = ChargeDifferences()
@@ -191,7 +195,7 @@ def changed_period_differences(
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):
         energies = usage.energies([agreement.id for agreement in group], period, period.end)
-        one = period_differences(group, period, day, energies, mark)
+        one = period_differences(group, period, day, energies, key_suffix)
         settled.drafts += one.drafts
         settled.rated += one.rated
     return settled
@@ -315,7 +319,7 @@ class _DraftBuilder:
     agreement: Agreement
     period: Period
     day: date
-    mark: str
+    key_suffix: str
     rating: Rating
     common: dict[str, Any]
 
@@ -355,7 +359,7 @@ class _DraftBuilder:
             origin="engine",
             line=line.name,
             accounting_month=self.day.replace(day=1),
-            idempotency_key=f"engine:{self.agreement.id}:{self.period.first}:{line.name}:{self.day}{self.mark}",
+            idempotency_key=f"engine:{self.agreement.id}:{self.period.first}:{line.name}:{self.day}{self.key_suffix}",
             inputs=inputs,
             agreement_id=self.agreement.id,
             period_start=self.period.first,

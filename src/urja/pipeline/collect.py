@@ -94,7 +94,7 @@ class Collector:
         settled = AppliedCounts()
         done, named = self._read_inbox(now)
         if self.no_query_before is None or now >= self.no_query_before:
-            done += self._ask(now, named, settled)
+            done += self._query_gateway(now, named, settled)
         crediting.debit_waiting_refunds(self.gateway.name, now, settled)
         crediting.mark_credited(self.gateway.name)
         return Report(done, detail=f"{settled.credits} credited" if settled.credits else "")
@@ -154,16 +154,16 @@ class Collector:
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
-    def _ask(self, now: datetime, named: Named, settled: AppliedCounts) -> int:
+    def _query_gateway(self, now: datetime, named: Named, settled: AppliedCounts) -> int:
         refunds_through_at = gateway_health.refunds_through_at(self.gateway.name)
         refunds_due = refunds_through_at is None or self._refunds_due(refunds_through_at, now)
-        questions = [
+        queries = [
             *self._about_named(named, now, settled),
             *self._to_place(now),
             *self._due(now, settled, {int(name) for kind, name in named if kind == _ORDER}),
         ]
         if refunds_due:
-            questions += [
+            queries += [
                 self._about_refunds(refunds_through_at or now, now, settled),
                 self._about_disputes(now, settled),
             ]
@@ -172,10 +172,10 @@ class Collector:
             recovery = None
         listed: list[datetime] = []
         if recovery is not None:
-            questions.append(self._about_payments(recovery.since_at - BEFORE_COPY, now, settled, listed))
-        if not questions:
+            queries.append(self._about_payments(recovery.since_at - BEFORE_COPY, now, settled, listed))
+        if not queries:
             return 0
-        answered, error = self._put(questions)
+        answered, error = self._run_queries(queries)
         if error:
             self.no_query_before = now + self._no_answer_pause()
             gateway_health.record_contact(self.gateway.name, now, answered=False, error=error)
@@ -187,16 +187,16 @@ class Collector:
         gateway_health.record_contact(self.gateway.name, now, answered=True, refunds=refunds_due)
         return answered - 2 * refunds_due
 
-    def _put(self, questions: list[GatewayQuery]) -> tuple[int, str]:
+    def _run_queries(self, queries: list[GatewayQuery]) -> tuple[int, str]:
         """Make all queries, a few at once; return how many were answered, and the error of one that was not."""
         answered, error = 0, ""
         away = threading.Event()
-        while questions:
+        while queries:
             following: list[GatewayQuery] = []
             with ThreadPoolExecutor(
-                min(CONCURRENT_QUERIES, len(questions)), thread_name_prefix="gateway"
+                min(CONCURRENT_QUERIES, len(queries)), thread_name_prefix="gateway"
             ) as pool:
-                asked = {pool.submit(_unless, away, question.ask): question for question in questions}
+                asked = {pool.submit(_unless, away, question.ask): question for question in queries}
                 for future in as_completed(asked):
                     question = asked[future]
                     try:
@@ -210,7 +210,7 @@ class Collector:
                     else:
                         answered += 1
                         following += question.hear(answer)
-            questions = following
+            queries = following
         return answered, error
 
     def _no_answer_pause(self) -> timedelta:
@@ -267,11 +267,11 @@ class Collector:
         assert provider_order_id is not None, "it is at the gateway"
 
         def ask() -> OrderStatus:
-            return self._look(self.gateway.client.payments_of(provider_order_id))
+            return self._status_of(self.gateway.client.payments_of(provider_order_id))
 
-        def hear(look: OrderStatus) -> list[GatewayQuery]:
-            crediting.apply_payments(order.provider, look.order, look.payments, now, settled)
-            self._asked_after(order, look.payments, now)
+        def hear(status: OrderStatus) -> list[GatewayQuery]:
+            crediting.apply_payments(order.provider, status.order, status.payments, now, settled)
+            self._asked_after(order, status.payments, now)
             return []
 
         def failed(error: GatewayAwayError | GatewayRefusedError) -> None:
@@ -283,11 +283,13 @@ class Collector:
         return GatewayQuery(ask, hear, failed)
 
     def _about_payment(self, payment_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
-        def hear(look: OrderStatus) -> list[GatewayQuery]:
-            crediting.apply_payments(self.gateway.name, look.order, look.payments, now, settled)
+        def hear(status: OrderStatus) -> list[GatewayQuery]:
+            crediting.apply_payments(self.gateway.name, status.order, status.payments, now, settled)
             return []
 
-        return GatewayQuery(lambda: self._look([self.gateway.client.payment(payment_id)]), hear, _leave)
+        return GatewayQuery(
+            lambda: self._status_of([self.gateway.client.payment(payment_id)]), hear, _log_refusal
+        )
 
     def _about_payments(
         self, since: datetime, now: datetime, settled: AppliedCounts, listed: list[datetime]
@@ -302,56 +304,60 @@ class Collector:
             log.info("payments since the copy", listed=len(payments), unheard_of=len(unheard_of))
             return [self._about_payment(fact.payment_id, now, settled) for fact in unheard_of]
 
-        return GatewayQuery(partial(self.gateway.client.payments_since, since), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.payments_since, since), hear, _log_refusal)
 
     def _about_refund(self, refund_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         def hear(refund: RefundFact | None) -> list[GatewayQuery]:
             return [] if refund is None else self._refunded(refund, now, settled)
 
-        return GatewayQuery(partial(self.gateway.client.refund, refund_id), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.refund, refund_id), hear, _log_refusal)
 
     def _about_refunds(self, through_at: datetime, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         def hear(refunds: Sequence[RefundFact]) -> list[GatewayQuery]:
             return [question for refund in refunds for question in self._refunded(refund, now, settled)]
 
-        return GatewayQuery(partial(self.gateway.client.refunds_since, through_at - OVERLAP), hear, _leave)
+        return GatewayQuery(
+            partial(self.gateway.client.refunds_since, through_at - OVERLAP), hear, _log_refusal
+        )
 
     def _about_dispute(self, dispute_id: str, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         def hear(dispute: DisputeFact) -> list[GatewayQuery]:
             return self._disputed(dispute, now, settled)
 
-        return GatewayQuery(partial(self.gateway.client.dispute, dispute_id), hear, _leave)
+        return GatewayQuery(partial(self.gateway.client.dispute, dispute_id), hear, _log_refusal)
 
     def _about_disputes(self, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         def hear(disputes: Sequence[DisputeFact]) -> list[GatewayQuery]:
             return [question for dispute in disputes for question in self._disputed(dispute, now, settled)]
 
-        return GatewayQuery(partial(self.gateway.client.disputes_since, now - DISPUTES_BACK), hear, _leave)
+        return GatewayQuery(
+            partial(self.gateway.client.disputes_since, now - DISPUTES_BACK), hear, _log_refusal
+        )
 
     def _disputed(self, dispute: DisputeFact, now: datetime, settled: AppliedCounts) -> list[GatewayQuery]:
-        told = partial(crediting.apply_dispute, self.gateway.name, dispute, now, settled)
-        return self._with_its_payment(dispute.payment_id, told, now, settled)
+        apply = partial(crediting.apply_dispute, self.gateway.name, dispute, now, settled)
+        return self._with_its_payment(dispute.payment_id, apply, now, settled)
 
     def _refunded(self, refund: RefundFact, now: datetime, settled: AppliedCounts) -> list[GatewayQuery]:
-        told = partial(crediting.apply_refund, self.gateway.name, refund, now, settled)
-        return self._with_its_payment(refund.payment_id, told, now, settled)
+        apply = partial(crediting.apply_refund, self.gateway.name, refund, now, settled)
+        return self._with_its_payment(refund.payment_id, apply, now, settled)
 
     def _with_its_payment(
-        self, payment_id: str, told: Callable[[], bool], now: datetime, settled: AppliedCounts
+        self, payment_id: str, apply: Callable[[], bool], now: datetime, settled: AppliedCounts
     ) -> list[GatewayQuery]:
         """Apply a refund or dispute; where its payment is not known, the payment is queried first."""
-        if told():
+        if apply():
             return []
         payment = self._about_payment(payment_id, now, settled)
 
-        def hear(look: OrderStatus) -> list[GatewayQuery]:
-            payment.hear(look)
-            told()
+        def hear(status: OrderStatus) -> list[GatewayQuery]:
+            payment.hear(status)
+            apply()
             return []
 
-        return [GatewayQuery(payment.ask, hear, _leave)]
+        return [GatewayQuery(payment.ask, hear, _log_refusal)]
 
-    def _look(self, payments: Sequence[PaymentFact]) -> OrderStatus:
+    def _status_of(self, payments: Sequence[PaymentFact]) -> OrderStatus:
         """The status of payments of one order, with the order itself where one of them holds money. Runs in a thread."""
         order_id = next((fact.order_id for fact in payments if fact.state not in NO_MONEY), None)
         if order_id is None:
@@ -404,7 +410,7 @@ def _not_placed(order: Order, now: datetime, error: GatewayAwayError | GatewayRe
         order_placement.record_failure(order, str(error))
 
 
-def _leave(error: GatewayAwayError | GatewayRefusedError) -> None:
+def _log_refusal(error: GatewayAwayError | GatewayRefusedError) -> None:
     """Leave an unanswered query to come again: by its schedule, or with the row of the inbox, which stays open."""
     if isinstance(error, GatewayRefusedError):
         log.warning("query refused", error=str(error))

@@ -38,10 +38,10 @@ UNDER_WAY: Final = 200
 
 def run_once(now: datetime, wall_ms: int) -> Report:
     """Advance every call by one step where possible. A second run at the same time advances none."""
-    return Report(sum(_lead(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY)))
+    return Report(sum(_advance(call_id, now, wall_ms) for call_id in queries.due(BEGUN_AT_ONCE, UNDER_WAY)))
 
 
-def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
+def _advance(call_id: int, now: datetime, wall_ms: int) -> bool:
     """Make one step of a call; return whether one was due."""
     with transaction.atomic():
         call = operations.lock_call(call_id)
@@ -53,11 +53,11 @@ def _lead(call_id: int, now: datetime, wall_ms: int) -> bool:
         elif call.state == CallState.ASKED:
             operations.begin(call, now, wall_ms)
         else:
-            return _hear(call, period, now, wall_ms)
+            return _judge_answers(call, period, now, wall_ms)
         return True
 
 
-def _hear(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool:
+def _judge_answers(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool:
     answers = operations.answers(call)
     if answers is None:
         return False
@@ -100,24 +100,26 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
 
 
 def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], now: datetime) -> Expected:
-    hung = nearest_reads(call.service_point_id, call.device_id, period.valid_from + timedelta.resolution)[0]
+    installation_read = nearest_reads(
+        call.service_point_id, call.device_id, period.valid_from + timedelta.resolution
+    )[0]
     hours = (now - period.valid_from + _SLACK) / timedelta(hours=1)
     return Expected(
         serial=call.device.serial,
         device_type=_type_of(call, answers.get(Check.FIRMWARE)),
         # A call of a commissioned meter is made because its firmware may have changed, so any is accepted.
         firmware="" if period.commissioned_at else call.device.firmware,
-        register_wh=hung.import_wh if hung is not None else 0,
+        register_wh=installation_read.import_wh if installation_read is not None else 0,
         most_wh=int(call.device.max_power_w * hours),
     )
 
 
 def _type_of(call: Call, firmware: Answer | None) -> DeviceType | None:
     """The meter's type for the firmware that it has reported, or is known with; None where no type is known."""
-    told = call.device.firmware
+    reported = call.device.firmware
     if firmware is not None and firmware.confirmed:
-        told = text_of(firmware.evidence.get("value"))
+        reported = text_of(firmware.evidence.get("value"))
     try:
-        return known_type(call.device.device_type, told)
+        return known_type(call.device.device_type, reported)
     except UnknownMeterTypeError:
         return None

@@ -92,18 +92,18 @@ class Decide:
         """Post waiting credits, then decide."""
         credits_posted = post_credits(now)
         began_s = time.monotonic()
-        look_at_all = began_s >= self._next_all_s
-        decided = decide_due(now, only_changed=not look_at_all)
-        if look_at_all:
+        run_all = began_s >= self._next_all_s
+        decided = decide_due(now, only_changed=not run_all)
+        if run_all:
             self._restored = recovery_sentence()
-        if look_at_all and not decided.full:
+        if run_all and not decided.full:
             ended_s = time.monotonic()
             self._next_all_s = ended_s + max(self._all_every_s, REST * (ended_s - began_s))
         return Report(
             credits_posted + decided.accounts,
             detail=decided.idle or self._restored,
             # Only a run over all accounts meets every account that is held back.
-            held=decided.held if look_at_all else None,
+            held=decided.held if run_all else None,
         )
 
 
@@ -113,7 +113,7 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
     With `only_changed`, only the accounts in the inbox are handled. `wall_ms` is real time in Unix milliseconds.
     """
     wall_ms = wall_now_ms() if wall_ms is None else wall_ms
-    told_of = 0 if only_changed else tamper_orders.open_work_orders(now)
+    tamper_orders_opened = 0 if only_changed else tamper_orders.open_work_orders(now)
     if not only_changed:
         restored_switches.check_switches(now, wall_ms)
     policies = policy_book()
@@ -121,7 +121,7 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
         return DecisionRun(idle=NO_POLICY)
     health, changed = assess(now)
     moment = RunContext(now, wall_ms, health, policies)
-    report = DecisionRun(counts=Counter({"tampers": told_of}))
+    report = DecisionRun(counts=Counter({"tampers": tamper_orders_opened}))
     ordered = switching.apply_orders(moment)
     inbox = account_states.changes(MAX_ACCOUNTS)
     urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())

@@ -115,14 +115,14 @@ class Display:
     def run_once(self, now: datetime, wall_ms: int) -> Report:
         """Issue the commands that are due at `now`. A second run at the same time issues none."""
         today = midnight(local_day(now, self._zone), self._zone)
-        mark = _newest_decision()
+        newest_decision = _newest_decision()
         in_hand = account_states.credited()
         whole = self._whole_day != today
         due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
         given = self._give(due, now, wall_ms)
         if len(due) < AT_ONCE or not given:
             # All due accounts were handled. A run that was full does not move on, so that the rest is found again.
-            self._whole_day, self._decision, self._since, self._put_off = today, mark, now, in_hand
+            self._whole_day, self._decision, self._since, self._put_off = today, newest_decision, now, in_hand
         return Report(given)
 
     def _news(self) -> list[int]:
@@ -135,8 +135,8 @@ class Display:
         with tariffs.cached_versions():
             # An account whose tariff is not loaded is reported by `decide`; its display waits until it is.
             balances = fresh_balances([one for one in agreements if not unratable_reason(one, now)], now)
-        told = [item for item in due if item.account_id in balances]
-        for item in told:
+        written = [item for item in due if item.account_id in balances]
+        for item in written:
             commands.issue(
                 device_id=item.device_id,
                 service_point_id=item.service_point_id,
@@ -149,9 +149,9 @@ class Display:
                 reason=item.reason,
                 correlation=item.correlation or 0,
             )
-        if told:
-            log.info("balances to displays", meters=len(told))
-        return len(told)
+        if written:
+            log.info("balances to displays", meters=len(written))
+        return len(written)
 
 
 def _newest_decision() -> int:

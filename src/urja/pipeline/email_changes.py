@@ -112,32 +112,32 @@ def send_due_mails(sender: MailSender, now: datetime) -> int:
     """Send due mails and return for how many changes. Raises OSError where one cannot be sent."""
     done = 0
     for change in changes.pending_mails(AT_ONCE):
-        _ask_both(sender, change, now)
+        _mail_tokens(sender, change, now)
         done += 1
     for change in changes.pending_approval_notices(AT_ONCE):
-        _tell(sender, change, "address_approved", change.old_email)
+        _send(sender, change, "address_approved", change.old_email)
         changes.record_approval_notice(change.id, now)
         done += 1
     for change in changes.pending_end_notices(AT_ONCE):
         if change.old_email:  # a person who was anonymised meanwhile has no address
             for email in (change.old_email, change.new_email):
-                _tell(sender, change, "address_done", email)
+                _send(sender, change, "address_done", email)
         changes.record_end_notice(change.id, now)
         done += 1
     return done
 
 
-def _ask_both(sender: MailSender, change: AddressChange, now: datetime) -> None:
+def _mail_tokens(sender: MailSender, change: AddressChange, now: datetime) -> None:
     """Mail both addresses their tokens. The digests are stored first, because a token that is sent and not stored
     confirms nothing.
     """
     new, old, refusal = (secrets.token_urlsafe(32) for _ in range(3))
     changes.store_word_digests(change.id, new=new, old=old, refusal=refusal)
     base = f"{sender.public_url.rstrip('/')}/address"
-    _tell(
+    _send(
         sender, change, "address_old", change.old_email, f"{base}/confirm/{old}/", f"{base}/refuse/{refusal}/"
     )
-    _tell(sender, change, "address_new", change.new_email, f"{base}/confirm/{new}/")
+    _send(sender, change, "address_new", change.new_email, f"{base}/confirm/{new}/")
     changes.record_mailed(change.id, now)
 
 
@@ -146,7 +146,7 @@ def delete_old_sign_ins(wall_now: datetime) -> Report:
     return Report(sign_ins.forget(wall_now - SIGN_IN_RETENTION))
 
 
-def _tell(
+def _send(
     sender: MailSender, change: AddressChange, kind: str, recipient: str, confirm: str = "", refuse: str = ""
 ) -> None:
     counts_from = change.approval_counts_from

@@ -85,7 +85,7 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
             # Under the bucket's lock: the values compared and the differences posted belong together.
             _settle_all(bucket, list(ids), now, cutoff, done)
     today = local_day(now, usage.zone())
-    for bucket in _buckets_to_look_through(today):
+    for bucket in _unchecked_buckets(today):
         with transaction.atomic():
             locking.lock_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
@@ -123,7 +123,7 @@ def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> l
     return closes
 
 
-def _buckets_to_look_through(today: date) -> list[int]:
+def _unchecked_buckets(today: date) -> list[int]:
     return _ids(
         "SELECT bucket FROM books.bucket WHERE coalesce(looked_through < %(today)s, true) ORDER BY bucket",
         {"today": today},

@@ -71,15 +71,15 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        left_minor, seq = max(row[2], 0), row[3]
-        share = arrears.final_share(final_id, account_id, left_minor, seq)
+        remaining_minor, seq = max(row[2], 0), row[3]
+        share = arrears.final_share(final_id, account_id, remaining_minor, seq)
         if share:
             billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
         to_dues_minor = share.amount_minor if share else 0
         final = operations.final_settlement(final_id)
-        amount_minor = left_minor - to_dues_minor
+        amount_minor = remaining_minor - to_dues_minor
         if amount_minor:
-            _go(final, amount_minor, now)
+            _request_payout(final, amount_minor, now)
         operations.note_settled(final, amount_minor, now)
     log.info(
         "account settled",
@@ -91,7 +91,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
     return int(share is not None)
 
 
-def _go(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
+def _request_payout(final: FinalSettlement, amount_minor: int, now: datetime) -> None:
     way = TRANSFER if final.way == FinalWay.TRANSFER else REFUND
     # The amount settled so far makes the key of each step different, so that a step that is repeated posts nothing.
     key = f"final:{final.id}:{final.amount_minor}"

@@ -60,7 +60,7 @@ class Gaps:
 
     async def run_once(self, now: datetime) -> Report:
         noted = await self._settle(now)
-        found, closed, asked = await self._in_thread(self._look, now)
+        found, closed, asked = await self._in_thread(self._find_gaps, now)
         await self._publish(asked, now)
         if found or closed or asked:
             log.info("gaps", found=found, closed=closed, asked=len(asked))
@@ -87,7 +87,7 @@ class Gaps:
         with connection.transaction(), connection.cursor() as cursor:
             return gaps.record_outcomes(cursor, outcomes, now)
 
-    def _look(self, now: datetime) -> tuple[int, int, list[ProfileRequest]]:
+    def _find_gaps(self, now: datetime) -> tuple[int, int, list[ProfileRequest]]:
         """List, close and explain gaps, and note the requests to be made, in one transaction."""
         connection = self._session.get()
         offset = now.astimezone(self._zone).utcoffset()

@@ -38,7 +38,7 @@ class _Service:
 
     channel: ChannelConfig
     messenger: Messenger
-    away: int = 0
+    failures_in_a_row: int = 0
     back_at_s: float = -math.inf
 
 
@@ -65,8 +65,8 @@ class Notify:
         done += await self._in_thread(
             delivery.compose_pending, now, self._recharge_at, is_disconnected, AT_ONCE
         )
-        speaking = [service for service in self._services if self._monotonic() >= service.back_at_s]
-        done += sum(await asyncio.gather(*(self._speak(service, now) for service in speaking)))
+        available = [service for service in self._services if self._monotonic() >= service.back_at_s]
+        done += sum(await asyncio.gather(*(self._serve(service, now) for service in available)))
         waiting = await self._in_thread(delivery.count_waiting)
         return Report(done, lag=waiting)
 
@@ -75,7 +75,7 @@ class Notify:
         for service in self._services:
             await service.messenger.close()
 
-    async def _speak(self, service: _Service, now: datetime) -> int:
+    async def _serve(self, service: _Service, now: datetime) -> int:
         return await self._send(service, now) + await self._ask(service, now)
 
     async def _send(self, service: _Service, now: datetime) -> int:
@@ -100,7 +100,7 @@ class Notify:
         return ended + await self._all(service, hand_over, ready)
 
     async def _ask(self, service: _Service, now: datetime) -> int:
-        silent = await self._in_thread(delivery.awaited, service.channel.name, now, AT_ONCE)
+        unreported = await self._in_thread(delivery.awaited, service.channel.name, now, AT_ONCE)
 
         async def ask(message: delivery.Awaited) -> bool:
             try:
@@ -115,7 +115,7 @@ class Notify:
                 await self._in_thread(delivery.record_report, message.notice_id, answer, now)
             return True
 
-        return await self._all(service, ask, silent)
+        return await self._all(service, ask, unreported)
 
     async def _all[Item](
         self, service: _Service, call: Callable[[Item], Awaitable[bool]], items: Sequence[Item]
@@ -123,11 +123,11 @@ class Notify:
         """Make all calls, a few at once, and return how many succeeded. No more calls go to a service that is not
         available.
         """
-        gate = asyncio.Semaphore(CONCURRENT_CALLS)
+        slots = asyncio.Semaphore(CONCURRENT_CALLS)
         results: list[bool] = []
 
         async def one(item: Item) -> None:
-            async with gate:
+            async with slots:
                 if any(results) or all(results):
                     results.append(await call(item))
 
@@ -137,13 +137,13 @@ class Notify:
         if failures:
             raise failures[0]
         if any(results):
-            service.away = 0
+            service.failures_in_a_row = 0
         elif results:
-            self._rest(service)
+            self._back_off(service)
         return sum(results)
 
-    def _rest(self, service: _Service) -> None:
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(service.away, 16), LAST_PAUSE_S)
-        service.away += 1
+    def _back_off(self, service: _Service) -> None:
+        pause_s = min(FIRST_PAUSE_S * 2 ** min(service.failures_in_a_row, 16), LAST_PAUSE_S)
+        service.failures_in_a_row += 1
         service.back_at_s = self._monotonic() + pause_s
         log.warning("channel away", channel=service.channel.name, again_in_s=pause_s)

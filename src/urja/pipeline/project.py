@@ -172,8 +172,8 @@ class Project:
         self._highest = max(self._highest, sequence)
 
     async def _compare(self, now: datetime) -> None:
-        told = await self._store.reported_contents()
-        news = [one for one in told if one not in self._compared]
+        reports = await self._store.reported_contents()
+        news = [one for one in reports if one not in self._compared]
         if not news:
             return
         sequence = await self._store.devices_sequence()
@@ -188,7 +188,7 @@ class Project:
         rows = await self._in_thread(assets.written_entries)
         # A report with a higher sequence than the store's is about the previous store.
         known, differing = self._judge([one for one in news if one.sequence <= sequence], rows)
-        self._compared = told
+        self._compared = reports
         self._again = bool(differing & self._corrected)
         self._corrected -= known - differing
         if differing:
@@ -197,14 +197,14 @@ class Project:
         await self._in_thread(alarms.store_alarm, "projection", said, now)
 
     def _judge(
-        self, told: Iterable[BucketContents], rows: Sequence[WrittenEntry]
+        self, reports: Iterable[BucketContents], rows: Sequence[WrittenEntry]
     ) -> tuple[set[int], set[int]]:
         """The parts that head ends report on since their last write, and those of them that are not as written."""
         expected = digests_of_parts((row.key, row.digest) for row in rows)
         changing = {part_of(row.key) for row in rows if row.is_due}
         known: set[int] = set()
         differing: set[int] = set()
-        for one in told:
+        for one in reports:
             new = {
                 part
                 for part in range(PARTS)

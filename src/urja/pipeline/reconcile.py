@@ -49,7 +49,7 @@ class Reconciler:
         pause = max(ASK_EVERY, timedelta(seconds=LEAST_PAUSE_WALL_S * self.speed))
         for day in days:
             try:
-                stored += self._have(day, now)
+                stored += self._fetch(day, now)
             except (GatewayAwayError, GatewayRefusedError) as failure:
                 # In their order: a later day's report can be judged only when the earlier ones are stored.
                 error = f"the settlement report of {day} cannot be fetched: {failure}"
@@ -78,7 +78,7 @@ class Reconciler:
         days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
         reconciliation.expect_reports(self.gateway.name, days)
 
-    def _have(self, day: date, now: datetime) -> int:
+    def _fetch(self, day: date, now: datetime) -> int:
         facts = self.gateway.client.settled_on(day)
         stored = reconciliation.store(self.gateway.name, day, facts, now)
         ended = now >= self._end_of(day) + CLOSED_AFTER

@@ -28,27 +28,27 @@ class ReleaseCuts:
     def __init__(self, headends: HeadEnds, in_thread: InThread) -> None:
         self._headends = headends
         self._in_thread = in_thread
-        self._told: list[HeldDisconnections] = []
+        self._reported: list[HeldDisconnections] = []
         self._asked: list[ReleaseRequest] | None = None
 
     async def run_once(self, now: datetime) -> Report:
-        told = await self._headends.reported_held()
-        news = [one for one in told if one not in self._told]
+        reports = await self._headends.reported_held()
+        news = [one for one in reports if one not in self._reported]
         moved = await self._in_thread(release_exchange.record_held_cuts, news, now)
-        self._told = told
+        self._reported = reports
         asked = await self._in_thread(release_exchange.pending_releases)
         if asked != self._asked:
             await self._headends.request_releases(asked)
             self._asked = asked
             log.info("releases of held disconnections requested", releases=[one.release.id for one in asked])
-        return Report(moved, lag=sum(one.cuts for one in told), detail=_sentence(told))
+        return Report(moved, lag=sum(one.cuts for one in reports), detail=_sentence(reports))
 
 
-def _sentence(told: list[HeldDisconnections]) -> str:
+def _sentence(reports: list[HeldDisconnections]) -> str:
     """For `urja status`: how many disconnections are held, and what is missing to release them."""
-    held = sum(one.cuts for one in told)
+    held = sum(one.cuts for one in reports)
     if not held:
         return ""
-    if any(one.approvers for one in told):
+    if any(one.approvers for one in reports):
         return f"held by the head end's ceilings on cuts: {held}"
     return f"held by the head end's ceilings on cuts: {held}; to release them, install approvers: urja approver install"

@@ -53,10 +53,10 @@ nothing."""
 
 def check_switches(now: datetime, wall_ms: int) -> int:
     """Read switches, and open a work order where one differs from the database; return how many differ."""
-    return sum(_look(restore_id, now, wall_ms) for restore_id in recoveries.with_relays_unread())
+    return sum(_check(restore_id, now, wall_ms) for restore_id in recoveries.with_relays_unread())
 
 
-def _look(restore_id: str, now: datetime, wall_ms: int) -> int:
+def _check(restore_id: str, now: datetime, wall_ms: int) -> int:
     reason = f"restore {restore_id}"
     asked = commanded.unfinished_for("read_object", reason)
     with connection.cursor() as cursor:

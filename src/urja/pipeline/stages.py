@@ -78,7 +78,7 @@ async def build_stages(
     cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
     kept = timedelta(days=settings.pipeline.meter_jobs_kept_days)
     sealer, prover = Sealer(zone, given.secrets.roots_key, given.heads), Prover(zone, given.laws)
-    gaps_rest_s = max(rest_s, _look_every_s(clock.speed))
+    gaps_rest_s = max(rest_s, _gap_search_interval_s(clock.speed))
 
     def session() -> StageConnection:
         opened = StageConnection(given.secrets.database)
@@ -151,7 +151,7 @@ def _forget_sign_ins(_now: datetime) -> Report:
     return delete_old_sign_ins(WallClock().now())
 
 
-def _look_every_s(speed: float) -> float:
+def _gap_search_interval_s(speed: float) -> float:
     """Seconds between two searches for gaps: a business minute, at most half a minute, because a search covers every
     meter.
     """

@@ -15,7 +15,7 @@ from urja.apps.work.kinds import WorkOrderKind
 
 log = structlog.get_logger()
 
-_TOLD: Final = """
+_ORDERED: Final = """
 SELECT id, device_id, (asked->>'unread_since')::timestamptz, closed_at IS NULL FROM work.order
 WHERE id >= %s AND id < %s AND kind = 'inspect' AND asked ? 'unread_since'
 """
@@ -29,13 +29,13 @@ def open_inspections(bucket: int, now: datetime, cutoff: timedelta) -> int:
         (one.device_id, one.removed_at): one for one in missing_final_reads.in_bucket(bucket, now - cutoff)
     }
     with connection.cursor() as cursor:
-        cursor.execute(_TOLD, [bucket << 40, (bucket + 1) << 40])
-        told = {(device, since): (order, is_open) for order, device, since, is_open in cursor.fetchall()}
-    for key, (order_id, is_open) in told.items():
+        cursor.execute(_ORDERED, [bucket << 40, (bucket + 1) << 40])
+        ordered = {(device, since): (order, is_open) for order, device, since, is_open in cursor.fetchall()}
+    for key, (order_id, is_open) in ordered.items():
         if is_open and key not in waiting:
             work.withdraw(order_id, now, "the last register of the meter is known")
-    untold = [one for key, one in waiting.items() if key not in told]
-    for one in untold:
+    unordered = [one for key, one in waiting.items() if key not in ordered]
+    for one in unordered:
         work.open_order(
             WorkOrderKind.INSPECT,
             service_point_id=one.service_point_id,
@@ -44,4 +44,4 @@ def open_inspections(bucket: int, now: datetime, cutoff: timedelta) -> int:
             asked={"unread_since": one.removed_at.isoformat()},
         )
         log.warning("taken away unread", serial=one.serial, removed_at=one.removed_at.isoformat())
-    return len(untold)
+    return len(unordered)

@@ -351,7 +351,7 @@ def test_killed_after_the_bills_are_paid_none_is_paid_twice(place, monkeypatch):
     owes(place.first, ("B1", "2026-01-15", 30_000, 900))
     place.leave(register_wh=12_400)
     with monkeypatch.context() as patched:
-        patched.setattr(final_settlements, "_go", die)
+        patched.setattr(final_settlements, "_request_payout", die)
         with pytest.raises(Killed):
             post(NEXT)
     assert (place.to_dues(), debits()) == ([], [])
@@ -379,7 +379,7 @@ def kept_and_not_paid(patch):
     from urja.pipeline import final_settlements
 
     never_paid(patch)
-    patch.setattr(final_settlements, "_go", lambda *_: None)
+    patch.setattr(final_settlements, "_request_payout", lambda *_: None)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ class Admission[C]:
         if len(self._unknown) <= self._most_unknown and len(self._unknown) + self._known <= self._most:
             return None
         over = network if network in self._over else next(iter(self._over), None)
+        # An unknown connection of a network over its share first: a flood from one network displaces its own
+        # connections, not those of meters that have just dialled in.
         oldest = next(iter(self._unknown if over is None else self._by_network[over]))
         self._remove(oldest)
         return oldest

@@ -36,6 +36,7 @@ class PooledAssociation:
     @property
     def usable(self) -> bool:
         """Whether the association and its connection are open and enough counters for a session remain."""
+        # A session must not run out of the association's reserved counters before its end.
         room = self.association.invocation_limit - self.association.invocation_counter
         return self.association.state is State.READY and room >= BLOCK // 4 and _is_open(self.connection)
 

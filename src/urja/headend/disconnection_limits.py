@@ -43,6 +43,7 @@ def counts_as_disconnection(order: Order) -> bool:
         case "set_load_limit":
             watts = order.arguments.get("watts")
             return not (isinstance(watts, int) and watts >= LEAST_LOAD_W)
+        # Reconnections are not counted: no limit may delay one.
         case _:
             return False
 
@@ -107,6 +108,9 @@ class DisconnectionLimiter:
         self._clock = clock
         self._per_minute = settings.cuts_per_minute
         self._per_transformer = settings.cuts_per_transformer_per_minute
+        # Absolute numbers, not shares of the fleet: the number of meters comes from the projection, which a thief of
+        # the pipeline's broker password can write (ADR 17). Slices of 5 minutes and of an hour keep the stored value
+        # small.
         self._hour = _Ceiling(
             "hour", timedelta(hours=1), 300, settings.cuts_per_hour, settings.cuts_per_area_per_hour
         )

@@ -129,6 +129,7 @@ class Intake:
         self._refused: set[object] = set()
         self._message_prefix = f"{os.getpid()}-{random.getrandbits(64):x}"
         self._message_number = 0
+        # Random, so that two processes in one millisecond give different correlation ids; no secret depends on it.
         self._next_offset = random.getrandbits(21)
         self._stopping = asyncio.Event()
         self.held = False
@@ -352,6 +353,8 @@ class Intake:
     async def _offer(self, message: Outgoing, correlation: int) -> bool:
         """Offer a message until the broker has stored it; return False where there is no hope."""
         self._message_number += 1
+        # One id for all attempts: the broker stores a message once for an id, so an attempt whose acknowledgement was
+        # lost can be repeated. The prefix is this process's own.
         message_id = f"{self._message_prefix}-{self._message_number}"
         delay_s, longest_s = _RETRY_S
         try:

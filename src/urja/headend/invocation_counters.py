@@ -144,6 +144,7 @@ class ReservedCounters:
                 return None
             if start + BLOCK > _END:
                 raise _used_up(f"our counter stands at {start}")
+            # Stored before a counter of the block is used, so that a crash wastes counters and never repeats one.
             state = self._seal.close(f"counters/{name}", self._written(start + BLOCK))
             try:
                 await self._broker.put(COUNTERS, name, state, revision)
@@ -182,6 +183,8 @@ class ReservedCounters:
         if last_seen is None:
             return None if lost else reserved
         if reserved is None:
+            # The meter's statement is not authenticated: a forged one near the end must not use up the counters that
+            # a key change needs.
             if last_seen >= _LAST_SANE:
                 raise _used_up(f"the meter's counter stands at {last_seen}")
             return last_seen + 1 + LOST_RESERVATION_MARGIN

@@ -64,8 +64,7 @@ class MeterIdentifier:
         """Connections by the serial number they stated, also of meters that the registry does not know yet."""
         self._queries: set[asyncio.Task[None]] = set()
         self._forget_at_s = 0.0
-        # Jitter is not a secret.
-        self._random = random.Random()  # noqa: S311
+        self._random = random.Random()  # noqa: S311 - jitter is not a secret
         wrapper_port.on_opened = self._on_opened
 
     @property
@@ -147,6 +146,7 @@ class MeterIdentifier:
             self._metrics.greetings.labels(failure.kind.value).inc()
             if connection.transport is None:
                 return
+            # Not a failure of the meter: it is queried again when the sockets are read.
             if self._wrapper_port.held:
                 # Its answer may be in the socket's buffer, unread.
                 self._on_opened(connection)

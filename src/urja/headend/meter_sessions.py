@@ -223,6 +223,8 @@ class MeterSessions:
 
     @asynccontextmanager
     async def _lease(self, key: str, what: str) -> AsyncIterator[None]:
+        # The lock in `session` excludes other sessions of this process; the lease (120 s by the broker's clock) those
+        # of other head ends.
         revision = await self._broker.take_lease(key, self._owner)
         if revision is None:
             raise SessionFailedError(FailureKind.ELSEWHERE, f"another head end is in session with {what}")
@@ -250,6 +252,7 @@ class MeterSessions:
         address = None if self._proven(meter) is not None else _address(meter)
         server_sap = meter.compiled.device_type.associations.server_sap
         if isinstance(address, HdlcLinkAddress):
+            # Hashed, because the link's name has characters that keys of the broker's store may not have.
             key = f"line-{hashlib.sha256(address.link.name.encode()).hexdigest()[:32]}"
             async with (
                 self.links.turn(address, urgent=urgent) as link,

@@ -196,8 +196,7 @@ class OrderExecutor:
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
         self._freed = asyncio.Event()
         self._stopping = False
-        # Jitter is not a secret.
-        self._random = random.Random()  # noqa: S311
+        self._random = random.Random()  # noqa: S311 - jitter is not a secret
 
     # -- taking ---------------------------------------------------------------------------------------------
 
@@ -318,6 +317,7 @@ class OrderExecutor:
             await delivery.nak()
             return
         try:
+            # Verified first: no field of an unverified order is used, not even the meter's title.
             order = delivery.body.verified(self._key)
         except ForgedError as error:
             await self._refuse(delivery, "forged", str(error))
@@ -477,6 +477,7 @@ class OrderExecutor:
                 queue, pending, CommandOutcome("superseded", "what head ends remembered of it cannot be read")
             )
         elif (
+            # Bounds what a stolen signing key can prepare for later (docs/commands.md).
             order.issued_at > now + MAX_CLOCK_SKEW or order.expires_at - order.issued_at > MAX_ORDER_VALIDITY
         ):
             await self._end(
@@ -505,6 +506,8 @@ class OrderExecutor:
         if pending.counted or not counts_as_disconnection(pending.order):
             return True
         history = await self._histories.of(queue.title.hex())
+        # It stays held although there is room by now, also after a restart: approvers release it, and `decide` orders
+        # it again.
         if (held_at := history.held.get(pending.order.sequence)) is not None:
             await self._hold(pending, held_at)
             return False
@@ -532,6 +535,7 @@ class OrderExecutor:
             case Held():
                 now = self._clock.now()
                 await self._histories.hold(queue.title.hex(), pending.order.sequence, now)
+                # Stored in the history before it is reported, so that a restart does not forget it (ADR 17).
                 log.warning("cut held", correlation=pending.order.correlation, ceiling=verdict.ceiling)
                 await self._hold(pending, now, verdict.ceiling)
                 return False
@@ -559,6 +563,8 @@ class OrderExecutor:
     ) -> None:
         """Carry out one order in the session and report how it ended."""
         order = pending.order
+        # That the order is begun is stored before the meter is told: no head end begins an older order to the switch
+        # after it.
         if order.moves_supply and not await self._histories.begin(queue.title.hex(), order):
             # Another head end has begun a newer one in the meantime, or the order history was lost.
             await self._end(

@@ -126,6 +126,8 @@ class OrderHistories:
 
     async def _write(self, key: str, memory: OrderHistory) -> bool:
         """Return whether the history was written; where not, the write of another head end is read next."""
+        # Forgotten while the write is under way: if it raises, the stored value is not known, and the next call reads
+        # it.
         _, revision = self._known.pop(key)
         try:
             revision = await self._state.put(key, messages.encode(memory), revision)

@@ -160,6 +160,8 @@ class HeadEnd:
             yield headend
 
     async def _start(self) -> None:
+        # Before the meters are read: a meter that is added without its stored window would accept old pushes as
+        # fresh.
         await restore_windows(self.broker, self.roster, self._seal)
         await self.losses.refresh()
         self._start_task(self._follow_types, "follow types")
@@ -188,6 +190,8 @@ class HeadEnd:
         log.info("listening", hosts=listen.hosts, port=self.wrapper_port.port, meters=len(self.roster.meters))
 
     async def _stop(self) -> None:
+        # Orders and reads first, because they use the port. The intake after the port, because it publishes the
+        # frames that were still received; windows last, because accepting these advances them.
         await self.orders.stop()
         await self.reads.stop()
         await self.sessions.close()

@@ -296,6 +296,7 @@ def _fits(cell: Data) -> bool:
 def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, interval_s: int) -> Records:
     """BLOCK records of block-load rows (Wh, VAh, cV, cA); the stamp of the end becomes that of the start."""
     records = np.zeros(len(stamped.rows), BLOCK)
+    # IS 15959: the stamp of a block is its end.
     records["start_at"] = np.array(stamped.at_s, np.int64) - interval_s
     records["length_s"] = interval_s
     records["clock_status"] = stamped.status

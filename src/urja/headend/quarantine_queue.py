@@ -94,6 +94,7 @@ class QuarantineQueue:
         if share is not None and share.full_until_s > time.monotonic():
             self._overflows(item)
             return
+        # Two queues: frames with invented titles must not displace evidence about known meters.
         queues = self._of_unknown if item.standing == "unknown" else self._of_known
         self._overflows(item, queues.put(item))
         if queues:

@@ -129,6 +129,8 @@ class ReadExecutor:
             rows=rows,
             correlation=request.correlation,
         )
+        # Published before the acknowledgement: if the process dies in between, the request comes again, and the
+        # second outcome changes nothing.
         await self._broker.publish_outcome(outcome, delivery.shard)
         await delivery.ack()
         self._metrics.reads.labels(request.profile, "ok" if ok else "failed").inc()

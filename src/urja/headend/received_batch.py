@@ -64,6 +64,7 @@ class ReceivedBatch:
 
     def correlations(self, index: Ints | np.ndarray) -> Ints:
         places = index if self.which is None else self.which[index]
+        # `+` binds tighter than `&`: the running offset wraps around within the random part.
         return self.base | (self.offset + places.astype(np.int64) & CORRELATION_RANDOM_MASK)
 
     def correlation(self, index: int) -> int:

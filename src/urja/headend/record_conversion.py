@@ -79,6 +79,7 @@ def blocks(decoded: Decoded, interval_s: Ints) -> Records:
     """
     records = np.zeros(len(decoded.ok), BLOCK)
     end_at, _ = decoded.column("clock")
+    # IS 15959: the stamp of a block is its end.
     records["start_at"] = end_at - interval_s
     records["length_s"] = interval_s
     records["clock_status"] = decoded.clock_status("clock")

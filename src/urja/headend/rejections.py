@@ -97,6 +97,7 @@ class Rejections:
     ) -> None:
         """Roll back an authentic push that is wrong as decoded and quarantine it; it may come again, or be replayed."""
         index, meter = int(group.index[row]), self._roster.by_slot[int(group.refs[row])]
+        # Its counter is not used up: the frame can be replayed once its layout is known.
         batch.rollback([index])
         self._note_misfit(received, meter, index, reason)
         self._quarantine(received, index, reason, detail, meter.entry.system_title, proven=True)

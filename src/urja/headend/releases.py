@@ -92,6 +92,7 @@ def judge(
     if asked.nonce != state.nonce:
         return Refused("its nonce is an old one: request the release again")
     needed = min(REQUIRED_APPROVERS, len({approver.person for approver in approvers}))
+    # The release of a single approver comes into force later, so that it can be cancelled in the meantime (ADR 17).
     counts_from = now + delay_alone if needed == 1 else now
     if not counts_from < until <= counts_from + MAX_RELEASE_DURATION:
         return Refused(
@@ -100,6 +101,7 @@ def judge(
     if not needed or len(asked.answers) < needed:
         return Incomplete()
     by_id = {approver.credential_id: approver for approver in approvers}
+    # Over the release's own content: an answer to one release approves no other.
     challenge = release.challenge(state.nonce)
     counts: dict[str, int] = {}
     approved: set[str] = set()

@@ -211,6 +211,7 @@ class Roster:
         stays.
         """
         title = _title_of(change.key)
+        # A removal is not signed: it takes a meter away and gives nothing.
         entry = None
         if change.signed is not None:
             try:

@@ -247,7 +247,7 @@ class Session:
         except PeerError as error:
             if self._reopen is None:
                 raise
-            log.info("a kept association is opened again", why=str(error))
+            log.info("the pooled association is opened again", why=str(error))
             reopen, self._reopen = self._reopen, None
             self.association = (await reopen()).association
             return await self._exchange(request(self.association))

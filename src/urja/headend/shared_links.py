@@ -18,6 +18,7 @@ from urja.headend.hdlc_channel import HdlcChannel, LinkConnection
 WAIT_S: Final = 45.0
 """Seconds to wait for a turn: with a session after it, less than a read or an order may take in all."""
 MOST_WAITING: Final = 8
+"""Sessions that may wait for one link, besides those to load switches: a slow link must not hold all places for reads."""
 REOPEN_S: Final = 0.2
 """Seconds until a connection that was closed is opened again: a gateway with room for one needs a moment to notice
 that it is gone."""

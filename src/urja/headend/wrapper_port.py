@@ -321,6 +321,8 @@ class WrapperPort:
         """Pass a datagram to the intake, or to quarantine where it is no push."""
         assert self._intake is not None
         if self._held:
+            # UDP has no back-pressure: the datagram would be lost in the kernel's buffer anyway, and here the loss is
+            # counted.
             self._udp_dropped.inc()
             return
         origin = _DatagramOrigin(address)

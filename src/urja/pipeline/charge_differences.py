@@ -133,11 +133,14 @@ def period_differences(
         shown = _DraftBuilder(agreement, period, day, key_suffix, rating, proof.inputs(agreement, energy))
         lines = {line.name: line for line in rating.target.lines}
         before = charged.get(agreement.id, {})
+        # The target is calculated for the whole period and the posted sum is taken off: a slab that is crossed, a
+        # late interval and a tariff for past days are all this one subtraction (docs/money.md).
         for name in [*lines, *(name for name in before if name not in lines)]:
             inputs = last.get((agreement.id, name), {})
             # A tariff version may have dropped the line: then its whole amount is reversed.
             line = lines.get(name) or RatedLine(name, inputs.get("title", name), 0, ())
             difference = line.amount_minor - before.get(name, 0)
+            # A run without a difference posts nothing, so that closing a day twice is safe.
             if difference:
                 settled.drafts.append(shown.draft(line, difference, inputs))
         settled.rated.append(
@@ -191,6 +194,7 @@ def changed_period_differences(
         # The part of the same energy that lies before a change of price may have changed.
         before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
         cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
+        # Compared with the stored inputs, not with the amounts: an unchanged period is not rated again at all.
         if as_rated != now or cut != cuts_wh.get((agreement.id, period.first), {}):
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):

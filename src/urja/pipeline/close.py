@@ -116,8 +116,11 @@ def _close_bucket(
     while due:
         day = min(first for _, first in due.values())
         with transaction.atomic():
+            # Held until the entries are posted: a posting between the calculation and the entry would be posted a
+            # second time.
             locking.lock_bucket(bucket)
             members = [agreement for agreement, first in due.values() if first == day]
+            # Read again under the lock: another run may have closed the day in the meantime.
             through = queries.closed_through([agreement.id for agreement in members])
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]
             closed = _close_day(bucket, members, day, now, cutoff)
@@ -161,6 +164,7 @@ def _close_day(
         drafts += settled.drafts
         rated += settled.rated
         closes |= {agreement.id: found[agreement.id] for agreement in ready}
+    # Corrections of earlier periods carry the service day and accounting month of this close.
     corrections = charge_differences.corrections([a for a in members if a.id in closes], day)
     posted = books.post_entries(bucket, [*corrections.drafts, *drafts], now)
     billing.record_rated([*corrections.rated, *rated])

@@ -126,6 +126,7 @@ class Collector:
     def _webhook(self, row: Received) -> tuple[str, str] | str:
         """The object that a webhook names, or its verdict where it causes no query."""
         body = bytes(row.body)
+        # A valid signature only causes a query: an attacker with the webhook secret cannot credit an account.
         if not self.gateway.genuine(row.headers, body):
             log.warning("webhook with a wrong signature", provider=row.provider, webhook=row.id)
             return inbox.FORGED
@@ -167,6 +168,7 @@ class Collector:
                 self._about_refunds(refunds_through_at or now, now, settled),
                 self._about_disputes(now, settled),
             ]
+        # After a restore the gateway may have taken payments that the data do not know.
         recovery = recoveries.open_recovery()
         if recovery is not None and recovery.gateway_asked:
             recovery = None
@@ -239,6 +241,8 @@ class Collector:
             if why := order_placement.refusal(order, config, now, patience):
                 order_placement.give_up(order, why, now)
                 continue
+            # Noted before the call: if the process dies in it, the next attempt looks the order up by its receipt
+            # instead of placing it twice.
             order_placement.record_attempt(order, now + self._no_answer_pause())
             yield GatewayQuery(
                 partial(

@@ -61,6 +61,7 @@ def _judge_answers(call: Call, period: DevicePeriod, now: datetime, wall_ms: int
     answers = operations.answers(call)
     if answers is None:
         return False
+    # Whatever the opening came to: its answer may be lost while the switch is open.
     if call.relay_test and Check.SWITCH_ON not in answers:
         operations.switch_on(call, now, wall_ms)
         return True

@@ -116,6 +116,7 @@ def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
         if due.work_order_id is not None:
             work.withdraw(due.work_order_id, now, f"the meter has taken {due.item} {due.value}")
         return
+    # One work order for all attempts: the command is repeated each day, the order is not.
     if due.state == State.FAILED and due.work_order_id is None:
         work.open_order(
             WorkOrderKind.CONFIGURE,

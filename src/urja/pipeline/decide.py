@@ -124,8 +124,10 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
     report = DecisionRun(counts=Counter({"tampers": tamper_orders_opened}))
     ordered = switching.apply_orders(moment)
     inbox = account_states.changes(MAX_ACCOUNTS)
+    # A service that became ill calls back the disconnections under way, so their accounts are decided at once.
     urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())
     _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
+    # After the decisions: if the run dies before this, the next one finds the same changes.
     account_states.remove_changes(inbox)
     if not only_changed:
         due = account_states.due(now, MAX_ACCOUNTS)
@@ -226,7 +228,9 @@ class _DecisionExecutor:
         if item.decision.restore is not None:
             self._clear(known)
             item = AccountDecision(
-                known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
+                # Decided again without the credit hold: the payment has cleared it, and the other hold remains.
+                known,
+                decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT})),
             )
         already_off = known.facts.supply == "off" and known.pending_connect is None
         if already_off:

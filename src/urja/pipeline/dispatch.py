@@ -91,6 +91,8 @@ class Dispatch:
     # -- to the head end ------------------------------------------------------------------------------------
 
     async def _send(self, now: datetime) -> int:
+        # Noted as sent before publishing: from then on the command may be carried out at any moment, and a run that
+        # supersedes it must know.
         outgoing = await self._in_thread(outgoing_orders.claim, now, self._wall_ms(), self._sign, AT_ONCE)
         if not outgoing:
             return 0

@@ -161,6 +161,7 @@ def _newest_decision() -> int:
 
 
 def _due(today: datetime, accounts: Iterable[int] | None, in_hand: Sequence[int]) -> list[_Due]:
+    # None means all accounts, an empty list none.
     chosen = None if accounts is None else list(accounts)
     if chosen == []:
         return []

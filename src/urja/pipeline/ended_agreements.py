@@ -89,6 +89,7 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
         with transaction.atomic():
             locking.lock_bucket(bucket)
             _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
+            # In the same transaction as the bucket's mark, so that a run that dies repeats all of it.
             unmetered_service_points.open_inspections(bucket, now)
             unread_removals.open_inspections(bucket, now, cutoff)
             books.record_ended_check(bucket, today)

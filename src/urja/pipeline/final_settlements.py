@@ -72,6 +72,7 @@ def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
         if row is None:
             return None
         remaining_minor, seq = max(row[2], 0), row[3]
+        # Dues first: only the rest is paid back or transferred.
         share = arrears.final_share(final_id, account_id, remaining_minor, seq)
         if share:
             billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)

@@ -97,6 +97,7 @@ class Gaps:
             found = gaps.list_missing(cursor, now, int(offset.total_seconds()))
             filled = gaps.close_filled(cursor, now)
             unconfirmed_intervals.delete_before(cursor, now - gaps.DEPTH)
+            # No energy flowed during an outage that the meter logged: these intervals are known to be zero.
             explained = gaps.explained_by_outages(cursor)
             if explained:
                 staging.make_days_of(cursor, [start for _, _, start, _ in explained])
@@ -128,6 +129,7 @@ class Gaps:
             try:
                 await self._requests.publish_request(request, shard_of(bucket_of(want.service_point_id)))
             except StreamError:
+                # They are noted as requested: withdraw them, so that they are requested again in a minute.
                 unpublished = [other.request_id for other in asked[number:]]
                 await self._in_thread(self._withdraw, unpublished, now + timedelta(minutes=1))
                 raise

@@ -88,6 +88,7 @@ def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
     """Read the plans again under their locks, then post; end a plan where nothing is owed any more."""
     with transaction.atomic():
         plans.lock_plans(plan_ids)
+        # Read again under the locks: another run may have posted, or the plan may have ended.
         due = _due("AND p.id = ANY(%(plans)s) ORDER BY p.id", plans=plan_ids)
         due_days = [
             (arrears.Plan(one.id, one.account_id, one.every, one.amount_minor), one.days()) for one in due

@@ -128,6 +128,7 @@ class Notify:
 
         async def one(item: Item) -> None:
             async with slots:
+                # After failures without any success no further call is made: the service is not available.
                 if any(results) or all(results):
                     results.append(await call(item))
 

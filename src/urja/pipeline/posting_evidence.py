@@ -133,6 +133,7 @@ def _meter(part: MeterEnergy, serial: str, reads: dict[Point, dict[str, Any]]) -
     point = (part.service_point_id, part.device_id)
     opening = reads[*point, part.from_at]
     if opening["read_at"] < part.from_at:
+        # The meter was not read at the border of the period: its intervals since the last read were used.
         opening = {**opening, "read_at": part.from_at, "kind": "blocks", "status": "substituted"}
     closing = reads[*point, part.anchor_at]
     if part.block_wh:

@@ -139,6 +139,7 @@ class Project:
             self._types.clear()
             self._types_again_at = now + AGAIN
         day = now.astimezone(self._zone).date()
+        # By local day: a type's version comes into force at a midnight.
         in_force = await self._in_thread(types.in_force, day)
         due = {name: hashes for name, hashes in in_force.items() if self._types.get(name) != hashes}
         unwritten: dict[str, str] = {}
@@ -201,6 +202,7 @@ class Project:
     ) -> tuple[set[int], set[int]]:
         """The parts that head ends report on since their last write, and those of them that are not as written."""
         expected = digests_of_parts((row.key, row.digest) for row in rows)
+        # A part with entries still to be written differs anyway, and the difference means nothing.
         changing = {part_of(row.key) for row in rows if row.is_due}
         known: set[int] = set()
         differing: set[int] = set()

@@ -58,6 +58,7 @@ class Prover:
         began_s = time.monotonic()
         found = self.laws(first)
         took_s = time.monotonic() - began_s
+        # With fast business time a day may be shorter than a run: without it one run would follow the other.
         self._rest_until_s = began_s + took_s * (1 + REST)
         run = law_runs.record(day, now, round(took_s * 1000), first, reached, found)
         (log.info if run.holds else log.error)(

@@ -126,6 +126,7 @@ class StageLoop:
         now = self.clock.now()
         try:
             report = await self.stage.run_once(now)
+        # Only failures of other services: a programming error must end the process and be seen.
         except UNAVAILABLE_ERRORS as error:
             self.progress.failed(error)
             _RUNS.labels(self.stage.name, "failed").inc()

@@ -78,6 +78,7 @@ class Sealer:
         path = self.directory / f"{signed.head.day}.json"
         content = msgspec.json.encode(signed) + b"\n"
         if not path.exists():
+            # Written beside and renamed: a reader never sees half a head.
             temporary = path.with_suffix(".new")
             temporary.write_bytes(content)
             temporary.replace(path)

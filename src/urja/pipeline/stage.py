@@ -71,6 +71,7 @@ class StageConnection:
         available.
         """
         if self._connection is None or self._connection.closed:
+            # Autocommit: a transaction is opened where one is meant, and none stays open while the stage rests.
             self._connection = psycopg.connect(self._conninfo, autocommit=True)
         return self._connection
 

@@ -61,6 +61,8 @@ async def execute(context: CommandContext, arguments: Arguments) -> CommandOutco
         own = CosemMethod.of(15, "0.0.40.0.0.255", 2)
         await context.session.action(own, axdr.octets(waiting.hls_secret))
     pairs = ((_GUEK, waiting.keys.guek), (_GAK, waiting.keys.gak or b""))
+    # Before the transfer: the meter may take the keys although its answer is lost, and then the next session tries
+    # them first.
     waiting.expected = True
     await context.session.action(
         _TRANSFER,

@@ -73,6 +73,7 @@ def _parts(data: Data, count: int) -> tuple[Any, ...]:
 
 def _in_steps(watts: int, step_w: Fraction, tag: Tag) -> int:
     value = watts / step_w
+    # No rounding: a limit that the register cannot hold exactly is refused rather than changed.
     if value.denominator != 1 or tag not in _BITS or value >= 1 << _BITS[tag]:
         raise SessionFailedError(
             FailureKind.OURS, f"{watts} W cannot be written as {tag.name} in steps of {step_w} W"

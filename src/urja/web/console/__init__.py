@@ -1,1 +1,1 @@
-"""The console: what whoever operates the supply looks at first thing."""
+"""The console: the utility staff's pages for supply, payments, meters and operations."""

@@ -1,6 +1,6 @@
-"""Who may look at the console: whoever works here, each page as the table of roles says and as far as their area.
+"""Access to the console: staff only, each page by the table of roles and within the caller's area.
 
-To anybody else it does not exist.
+Other users get 404, as for a page that does not exist.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ type View = Callable[..., HttpResponse]
 
 
 def _everywhere(read: Read) -> Callable[[Caller], bool]:
-    """Whether somebody may read that of the whole utility."""
+    """Return a predicate: whether a caller may make this read for the whole utility."""
 
     def sees(caller: Caller) -> bool:
         area = caller.area(read)
@@ -37,18 +37,18 @@ def _everywhere(read: Read) -> Callable[[Caller], bool]:
 
 
 sees_everything: Final = _everywhere(Read.OVERVIEW)
-"""The whole utility at one look."""
+"""Whether a caller may see the overview of the whole utility."""
 sees_settlements: Final = _everywhere(Read.SETTLEMENTS)
-"""The money of the whole utility."""
+"""Whether a caller may see settlements of the whole utility."""
 sees_sign_ins: Final = _everywhere(Read.PERSONAL_READS)
-"""Who signed in and who tried to: a book of whoever audits, as that of who has read whose personal data."""
+"""Whether a caller may see sign-ins and failed attempts; an auditor's read, like the log of personal reads."""
 
 
 _WRITING: Final = [write_scope(operation.kind()) for operation in ALL]
 
 
 def may_request_operations(caller: Caller) -> bool:
-    """Whether somebody may do anything here, and so approve something."""
+    """Whether a caller may request, and therefore approve, any operation."""
     return any(map(caller.area, _WRITING))
 
 
@@ -71,11 +71,11 @@ WITHOUT_FRESH_FACTOR: Final = frozenset(
         "withdraw_work_order",
     }
 )
-"""Operations that move neither money nor supply: they are asked for without giving the second factor once more."""
+"""Operations that change neither money nor supply; they do not ask for the second factor again."""
 
 
 def fresh_factor_redirect(request: HttpRequest, kind: str, next_path: str) -> HttpResponse | None:
-    """The way to the second factor where an operation needs it anew; None where it was given just now."""
+    """Return a redirect to the second factor if the operation needs a fresh one, else None."""
     return (
         None
         if kind in WITHOUT_FRESH_FACTOR
@@ -96,13 +96,13 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("held-cuts", _("Held disconnections"), sees_everything),
     ("sign-ins", _("Sign-ins"), sees_sign_ins),
 ]
-"""The console's pages in their order, and who finds them."""
+"""The console's pages in menu order: URL name, label, and whether a caller may open it."""
 
 
 def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
-    """A page of whoever works here and may: the caller comes second.
+    """Return a decorator for staff pages: the view gets the `Caller` as its second argument.
 
-    Strangers are asked to sign in; who may not gets what a missing page gives, and it is logged.
+    Visitors who are not signed in are redirected to sign in. A caller for whom `may` is false gets 404, and the refusal is logged.
     """
 
     def guard(view: View) -> View:
@@ -124,26 +124,26 @@ def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
 
 
 def requires(act: str) -> Callable[[View], View]:
-    """A page of whoever may do something somewhere."""
+    """Return a decorator for pages that need an act in at least one area."""
     return for_staff(lambda caller: caller.area(act) is not None)
 
 
 def refusal(request: HttpRequest) -> Http404:
-    """Counted and logged, and no more said than of a page that is not there."""
+    """Count and log a refused access and return the 404 to raise, which says no more than for a missing page."""
     metrics.REFUSED.inc()
     log.warning("access refused", user=request.user.pk, path=request.path)
     return Http404()
 
 
 def first_page(caller: Caller) -> str | None:
-    """Where somebody who works here begins; None where no page is for them."""
+    """Return the URL name of the first page the caller may open, or None."""
     return next((name for name, _label, may in PAGES if may(caller)), None)
 
 
 def render_page(
     request: HttpRequest, caller: Caller, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """A page of the console with the way to the others."""
+    """Render a console page with its navigation."""
     nav = [(f"console:{name}", label) for name, label, may in PAGES if may(caller)]
     at_home = has_account(caller.user_id) if caller.user_id is not None else False
     return render(request, template, {**context, "nav": nav, "at_home": at_home}, status=status)

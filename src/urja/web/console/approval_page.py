@@ -1,4 +1,4 @@
-"""Operations that wait for passkeys, and the passkeys of the person who looks: what the pages show.
+"""Pages of operations that wait for approval, and of the signed-in person's passkeys.
 
 A page shows what is asked for and carries an authenticator's answer; it verifies nothing (`urja.apps.approvals`).
 """
@@ -37,7 +37,7 @@ NAME_LENGTH: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class WaitingOperation:
-    """An operation that waits, in the list."""
+    """One row of the list of operations that wait for approval."""
 
     title: str
     who: str
@@ -47,12 +47,12 @@ class WaitingOperation:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyChallenge:
-    """What an authenticator is asked, as attributes of a form; bytes are base64url."""
+    """A WebAuthn challenge as attributes of a form; bytes are base64url."""
 
     challenge: str
     rp_id: str
     credentials: str = ""
-    """By commas."""
+    """Credential ids, separated by commas."""
     user_id: str = ""
     user_name: str = ""
 
@@ -61,7 +61,7 @@ class PasskeyChallenge:
 class ApprovalPage:
     request: Requested
     own: bool
-    """Whether the person who looks has asked for it."""
+    """Whether the signed-in person requested the operation."""
     title: str
     fields: list[tuple[str, str]]
     who: str
@@ -72,16 +72,16 @@ class ApprovalPage:
     approved: list[str]
     until: str
     faults: list[str]
-    """Of the operation, once it is over."""
+    """Why the operation was refused, once it has ended."""
     answer_faults: list[str]
-    """Of the last answer of the person who looks."""
+    """Why the signed-in person's last answer was not accepted."""
     unjudged: bool
     question: PasskeyChallenge | None
-    """None where the person who looks is asked for nothing."""
+    """None if no answer is expected from the signed-in person."""
     without_passkey: bool
     may_cancel: bool
     fingerprint: str
-    """Of the content: as `urja approvals waiting` has it."""
+    """Fingerprint of the signed content, equal to that of `urja approvals waiting`."""
     plain: str
 
 
@@ -100,11 +100,11 @@ class PasskeysPage:
     unjudged: bool
     faults: list[str]
     elsewhere: str
-    """The address at which passkeys work, where it is not this one."""
+    """The host at which passkeys work, if it is not this one; else empty."""
 
 
 def waiting_operations(caller: Caller, now: datetime) -> list[WaitingOperation]:
-    """What waits of the things that somebody asked for, or may approve."""
+    """Return the waiting operations that the caller requested or may approve."""
     seen = [one for one in queries.open_approvals() if may_see(one, caller, now)]
     names = names_of(one.request.actor for one in seen)
     return [
@@ -119,7 +119,7 @@ def waiting_operations(caller: Caller, now: datetime) -> list[WaitingOperation]:
 
 
 def may_see(one: Approval, caller: Caller, now: datetime) -> bool:
-    """Whether somebody asked for it, or may do it and so may approve it."""
+    """Whether the caller requested the operation, or may request it and so approve it."""
     return _is_own(one, caller) or _may(one.request, caller, now)
 
 
@@ -136,7 +136,7 @@ def _may(request: Requested, caller: Caller, now: datetime) -> bool:
 
 
 def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
-    """An operation as the pipeline has it, and what the person who looks is asked."""
+    """Return the page of one operation, with the challenge for the signed-in person."""
     assert caller.user_id is not None
     request, is_open = one.request, one.state in OPEN_STATES
     operation = BY_KIND[request.kind]
@@ -170,7 +170,7 @@ def approval_page(one: Approval, caller: Caller, now: datetime) -> ApprovalPage:
 
 
 def _is_asked(one: Approval, caller: Caller, now: datetime) -> bool:
-    """Whether the person who looks could approve it now."""
+    """Whether the signed-in person can approve the operation now."""
     if _is_own(one, caller):
         return one.approved_by_actor is None
     return (
@@ -219,7 +219,7 @@ def _fingerprint(digest: bytes) -> str:
 
 
 def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> PasskeysPage:
-    """The passkeys of the person who looks; with a code typed, what their authenticator is asked."""
+    """Return the signed-in person's passkeys; with an enrolment code, also the challenge for a new one."""
     last = queries.last_enrolment(user.pk)
     return PasskeysPage(
         passkeys=[
@@ -258,13 +258,13 @@ def _elsewhere(host: str) -> str:
 
 
 def assertion_of(posted: Mapping[str, str]) -> passkey.Assertion | None:
-    """An authenticator's answer as a form brought it; none where it is not base64url."""
+    """Return the authenticator's answer from form fields, or None if a field is not base64url."""
     parts = _parts(posted, ("credential_id", "client_data", "authenticator_data", "signature"))
     return None if parts is None else passkey.Assertion(**parts)
 
 
 def registration_of(posted: Mapping[str, str]) -> passkey.Registration | None:
-    """A new passkey as a form brought it; none where it is not base64url."""
+    """Return a new passkey from form fields, or None if a field is not base64url."""
     parts = _parts(posted, ("client_data", "attestation"))
     return None if parts is None else passkey.Registration(**parts)
 
@@ -286,5 +286,5 @@ def _parts(posted: Mapping[str, str], names: tuple[str, ...]) -> dict[str, bytes
 
 
 def base64url(value: bytes) -> str:
-    """Bytes as the attributes of a form carry them."""
+    """Return bytes as base64url without padding, as form attributes carry them."""
     return urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""What the pages of approvals and passkeys answer. They record answers of authenticators and verify none."""
+"""Views of approvals and passkeys. They record authenticators' answers; the pipeline verifies them."""
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
@@ -18,7 +18,7 @@ from urja.web.shared.clock import business_now
 @private
 @for_staff(may_request_operations)
 def approvals(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What waits for approval."""
+    """List the operations that wait for approval."""
     context = {"lines": pages.waiting_operations(caller, business_now())}
     return render_page(request, caller, "console/approvals.html", context)
 
@@ -27,7 +27,7 @@ def approvals(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(may_request_operations)
 def approval(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
-    """One operation that waits, or has ended, with the question to the reader's passkey."""
+    """Show one operation, with the challenge for the reader's passkey while it waits."""
     page = pages.approval_page(_seen(request_id, caller), caller, business_now())
     return render_page(request, caller, "console/approval.html", {"page": page})
 
@@ -36,7 +36,7 @@ def approval(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespo
 @private
 @for_staff(may_request_operations)
 def approve(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
-    """Record an answer of the reader's authenticator, or that it be cancelled."""
+    """Record the reader's approval by passkey, or a request to cancel the operation."""
     one = _seen(request_id, caller)
     if one.state not in OPEN_STATES:
         return redirect("console:approval", request_id)
@@ -62,7 +62,7 @@ def _seen(request_id: int, caller: Caller) -> Approval:
 @private
 @for_staff(may_request_operations)
 def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The reader's passkeys; with a code posted, the question to their authenticator, and then its answer."""
+    """Show the reader's passkeys; a posted code starts an enrolment, a posted attestation ends it."""
     now, posted = business_now(), request.POST.dict()
     if "attestation" in posted:
         made = pages.registration_of(posted)

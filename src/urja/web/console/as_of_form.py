@@ -1,4 +1,4 @@
-"""Both instants of a page of the past: as they are typed, and in words."""
+"""The two instants of a bitemporal page, valid time and knowledge time: form and banner."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ FIELDS: Final = ("valid_at", "known_at")
 
 @dataclass(frozen=True, slots=True)
 class AsOfForm:
-    """What was typed, and what is wrong with it."""
+    """The typed instants and their errors by field."""
 
     valid_at: str
     known_at: str
@@ -25,12 +25,12 @@ class AsOfForm:
 
     @property
     def status(self) -> int:
-        """Of the answer that shows it."""
+        """HTTP status of the page that shows the form: 422 with errors, else 200."""
         return 422 if self.errors else 200
 
 
 def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, AsOf | None]:
-    """Both instants as they were typed, local times. Without the second one it is now; without the first the second."""
+    """Return the form of two typed local times. A missing `known_at` is now, a missing `valid_at` is `known_at`."""
     errors: dict[str, str] = {}
     found: dict[str, datetime | None] = {}
     for name in FIELDS:
@@ -55,7 +55,7 @@ def form_of(typed: Mapping[str, str], now: datetime) -> tuple[AsOfForm, AsOf | N
 
 
 def banner_of(at: AsOf) -> str:
-    """Both instants in words."""
+    """Return both instants as one sentence."""
     return _("State on %(valid)s, as known on %(known)s.") % {
         "valid": instant(at.valid_at),
         "known": instant(at.known_at),

@@ -1,4 +1,4 @@
-"""A connection as it was at an instant, by what was known at another: what a complaint of last month is about.
+"""A service point at a past instant, as it was known at another: for complaints about an earlier month.
 
 Money, supply and the line of time have instants of their own and are not shown here.
 """
@@ -25,9 +25,9 @@ from urja.web.console.time_formats import period_in_words
 class Part:
     title: str
     rows: list[tuple[str, list[str]]]
-    """What something is called, and what there is to say of it."""
+    """Pairs of a name and its facts."""
     nothing: str
-    """What is said where there are no rows."""
+    """Text shown if there are no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class AsOfPage:
     address: str
     form: AsOfForm
     banner: str
-    """Both instants in words; empty where the form could not be read."""
+    """Both instants in words; empty if the form has errors."""
     parts: list[Part]
 
 
 def as_of_page(place: ServicePointRow, caller: Caller, typed: Mapping[str, str], now: datetime) -> AsOfPage:
-    """The page; whose personal data it shows is written down."""
+    """Return the page, and record the read of the personal data it shows."""
     form, at = form_of(typed, now)
     then = None if at is None else bitemporal.placed_service_point(place.id, at)
     premise = (then.service_point if then is not None else place).premise

@@ -1,4 +1,4 @@
-"""What an operation would move, or has moved, in words: rows, intervals, and money to the paisa."""
+"""The effects of an operation in words: changed rows, intervals and money in minor units."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,12 +112,12 @@ COLUMNS: Final[dict[str, Promise]] = {
 HIDDEN_COLUMNS: Final = frozenset(
     {"id", "recorded_at", "actor", "operation_id", "system_title", "tree_number", "user_id", "nameplate"}
 )
-"""What every row has, or what nobody reads."""
+"""Columns that are not shown: bookkeeping columns of every row, and binary or internal ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, and what becomes of it."""
+    """One changed row."""
 
     title: str
     what: str
@@ -127,20 +127,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Everything that an operation moves, for a person."""
+    """All effects of an operation, as shown to a person."""
 
     rows: list[Row]
     intervals: list[str]
     postings: list[tuple[str, str]]
     sum: str
     decisions: list[str]
-    """What would be decided at once about a supply: the standing before and after, with its sentence."""
+    """Decisions that would follow at once: account state before and after, with the reason."""
     stands: list[str]
     asked: list[str]
-    """What is asked of the stage that decides about supplies."""
+    """Requests to the stage that decides about supplies: supply holds to set or lift."""
     problems: list[str]
     approval: list[str]
-    """Why it would wait for passkeys."""
+    """Why the operation would need approval; empty if it would not."""
 
     @property
     def nothing(self) -> bool:
@@ -148,7 +148,7 @@ class Effects:
 
 
 def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
-    """`names` says whether the reader may know people."""
+    """Return effects in words from a request's answer; `names` tells whether the reader may see personal data."""
     changes = found.get("changes", [])
     called = _Names.of(changes)
     postings = found.get("postings", [])
@@ -190,7 +190,7 @@ def _asked(one: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the things are called whose numbers stand in rows."""
+    """Names for the ids that stand in changed rows."""
 
     names: dict[tuple[str, int], str]
 
@@ -277,7 +277,7 @@ def _value(name: str, value: Any, called: _Names) -> str:
 
 
 def instant(at: datetime) -> str:
-    """A local instant with its day."""
+    """Return an instant as local day and time."""
     local = at.astimezone(zone())
     return gettext("%(day)s, %(time)s") % {
         "day": formats.day(local.date()),
@@ -309,7 +309,7 @@ def _intervals(found: Mapping[str, Any], called: _Names) -> Iterable[str]:
 
 
 def _sum(postings: Sequence[Mapping[str, Any]], currencies: Mapping[int, str]) -> str:
-    """What postings come to, by currency."""
+    """Return the total of postings, one amount per currency."""
     sums: Counter[str] = Counter()
     for one in postings:
         sums[currencies[one["account_id"]]] += one["amount_minor"]

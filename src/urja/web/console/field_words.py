@@ -1,4 +1,4 @@
-"""What the fields of operations are called, and how they are written, in the reader's language."""
+"""Labels and help texts of the fields of operations, in the reader's language."""
 
 from typing import Final
 
@@ -175,17 +175,17 @@ HELPS: Final[_Words] = {
     "version": _("Do not change: it prevents overwriting another correction."),
     "effective_on": _("Changes take effect at midnight."),
 }
-"""By field, or by operation and field."""
+"""Help texts by field, or by `operation.field`."""
 
 
 def label_of(name: str) -> str:
-    """What a field is called."""
+    """Return a field's label."""
     if name not in LABELS:
         return wording.words_for(None, name).capitalize()
     return str(LABELS[name]) % {"currency": formats.currency_symbol()}
 
 
 def help_of(name: str, kind: str) -> str:
-    """How it is written; empty where that is plain."""
+    """Return a field's help text, or an empty string."""
     words = HELPS.get(f"{kind}.{name}") or HELPS.get(name)
     return "" if words is None else str(words)

@@ -1,4 +1,4 @@
-"""An operation as a form: what is asked for, and how people write it.
+"""An operation as a form: its fields, the parsing of typed values, and their formatting.
 
 The fields are those of the operation's class. Beyond its type the end of a name says how a value is written: `_wh` in
 kWh, `_w` in kW, `_minor` in the utility's currency; instants are local.
@@ -32,7 +32,7 @@ from urja.web.shared.clock import zone
 
 
 class Kind(StrEnum):
-    """How a field is written."""
+    """Kind of a field's input."""
 
     TEXT = "text"
     LONG = "long"
@@ -44,14 +44,14 @@ class Kind(StrEnum):
     CHOICE = "choice"
     LIST = "list"
     LINES = "lines"
-    """Rows of several values, a line each."""
+    """Rows of several values, one per line."""
 
 
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
 LONG_LISTS: Final = frozenset({"meters"})
-"""Lists that are pasted from a column of a spreadsheet."""
+"""Lists that people paste from a spreadsheet column; they get a text area."""
 SCALES: Final = {"_wh": 1000, "_w": 1000}
-"""How many of what is kept are one of what is written; of money it is as the currency has it."""
+"""Stored units per typed unit, such as 1000 W per kW; for money the currency's minor units."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "role": tuple(name.lower() for name in DeviceRole.__members__),
@@ -65,7 +65,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "metering_mode": ("forward", "net"),
     "language": ("", "en", "hi"),
 }
-"""Fields with a few values, by name; a `Literal` says its own."""
+"""Values of fields with a fixed choice, by field name; a `Literal` type names its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,13 @@ class Field:
     scale: int = 1
     choices: tuple[str, ...] = ()
     numbers: bool = False
-    """Whether the values of a list are whole numbers."""
+    """Whether the list's values are integers."""
     of: tuple["Field", ...] = ()
-    """The values of a line."""
+    """The fields of one line."""
 
 
 def fields_of(operation: type[msgspec.Struct]) -> list[Field]:
-    """The fields of an operation in their order."""
+    """Return the fields of an operation in the order of its class."""
     return [_field(info) for info in msgspec.structs.fields(operation)]
 
 
@@ -98,7 +98,7 @@ def _field(info: msgspec.structs.FieldInfo) -> Field:
 
 
 def _without_optional(asked: Any) -> Any:
-    """A type without None and without being left out."""
+    """Return a field's type without `None` and `UNSET`."""
     if typing.get_origin(asked) not in {typing.Union, types.UnionType}:
         return asked
     (left,) = [one for one in typing.get_args(asked) if one not in {types.NoneType, UnsetType}]
@@ -129,11 +129,11 @@ def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
 
 
 class FieldError(ValueError):
-    """What was typed is not what is asked for; the message is a sentence for whoever typed it."""
+    """A typed value cannot be parsed; the message tells the person what to enter."""
 
 
 def parse(field: Field, text: str) -> Any:
-    """The value of what was typed; UNSET where nothing was and nothing need be. Raises Wrong."""
+    """Return the value of a typed text, or UNSET if an optional field is empty. Raises FieldError."""
     text = text.strip()
     if field.kind is Kind.YES:
         return bool(text)
@@ -220,7 +220,7 @@ _PARSERS: Final[dict[Kind, Any]] = {
 
 
 def format_value(field: Field, value: Any) -> str:
-    """A value of an operation as people would have typed it."""
+    """Return a stored value as a person would have typed it."""
     if value is None or value is UNSET or value is NODEFAULT:
         return ""
     match field.kind:
@@ -254,7 +254,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A field as the page shows it, with what was typed and what is wrong with it."""
+    """A field as the page shows it, with its typed text and its error."""
 
     name: str
     kind: Kind
@@ -265,11 +265,11 @@ class Input:
     error: str
     options: tuple[Option, ...] = ()
     or_else: str = ""
-    """The label of the field that may be filled in its place: one of both is needed."""
+    """Label of the alternative field, if one of both is required."""
 
     @property
     def long(self) -> bool:
-        """Whether it has several lines."""
+        """Whether the input is a text area."""
         return self.kind in {Kind.LONG, Kind.LINES} or self.name in LONG_LISTS
 
     @property
@@ -278,7 +278,7 @@ class Input:
 
 
 def inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
-    """A form of an operation: with what was typed, and where nothing was, with what is usual."""
+    """Return an operation's inputs: typed texts, or the defaults of empty fields."""
     return [_input(field, typed, errors, operation) for field in fields_of(operation)]
 
 
@@ -313,12 +313,12 @@ def _line_help(field: Field) -> str:
 
 
 def form_values(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:
-    """What one would have typed to ask for something."""
+    """Return the texts a person would have typed to request this operation."""
     return {field.name: format_value(field, content.get(field.name)) for field in fields_of(operation)}
 
 
 def parse_form(operation: type[Operation], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Plain values of an operation from what was typed; and what is wrong, by field."""
+    """Return an operation's plain values from typed texts, and the errors by field."""
     content, errors = {}, {}
     for field in fields_of(operation):
         try:

@@ -1,4 +1,4 @@
-"""The life of a connection on one line of time: operations, events, commands, decisions, payments, messages, errands."""
+"""The history of a service point: operations, events, commands, decisions, payments, notices and work orders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,7 @@ READ_BY_KIND: Final[dict[Kind, Read]] = {
     Kind.NOTICE: Read.AGREEMENT,
     Kind.WORK: Read.WORK_ORDERS,
 }
-"""What somebody must be allowed to read to see lines of a kind."""
+"""The read that a caller needs to see rows of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class HistoryRow:
     detail: str
     href: str
     undo: str
-    """Where it is taken back; empty where it is not."""
+    """Address of the form that undoes the operation; empty if it cannot be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The line of time; `older` is the query of the page before."""
+    """One page of the history, newest first; `older` is the cursor of the next page, empty on the last."""
 
     kind: str
-    """The kind that was asked for; empty for all."""
+    """The chosen kind; empty for all."""
     filters: list[Filter]
     lines: list[HistoryRow]
     older: str
@@ -69,14 +69,14 @@ class History:
 
 
 def entry_address(number: str, account_id: int, seq: int) -> str:
-    """Where a posting's arithmetic is, leading back to the connection."""
+    """Return the address of an entry's calculation, with a link back to the service point."""
     return reverse("console:entry", args=[account_id, seq, number])
 
 
 def history_of(
     place: ServicePointRow, caller: Caller, may: set[Read], now: datetime, kind: str, before: PageStart | None
 ) -> History:
-    """The lines of the kinds that the caller may read, the newest first; `before` begins behind a line."""
+    """Return the rows the caller may read, newest first; `before` is the cursor (instant and key) to continue after."""
     seen = [one for one in Kind if READ_BY_KIND[one] in may]
     chosen = [one for one in seen if one == kind] or seen
     found = history.entries(place.id, chosen, now, ROWS + 1, before)
@@ -95,7 +95,7 @@ def history_of(
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Who did operations, by the name that they go by here; and the names of events by type of meter and code."""
+    """Names for rows: staff by actor, and events by meter type and code."""
 
     actors: dict[str, str]
     events: dict[str, dict[int, str]]

@@ -1,4 +1,4 @@
-"""Jobs of meters on a screen: which there are, how far each is, and what each meter has said."""
+"""Pages of meter jobs: the list, one job's progress, and each meter's answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class JobLine:
 class JobsPage:
     jobs: list[JobLine]
     begin: list[Choice]
-    """What the caller may ask of meters."""
+    """Meter jobs that the caller may start, with their forms."""
     before: int | None
-    """The last job that is shown, where there are older ones."""
+    """Id of the last job shown, if there are older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a profile as a meter has said them."""
+    """Rows of a profile as read from a meter."""
 
     heads: list[str]
     rows: list[list[str]]
     more: int
-    """How many older rows there are, which are stored and not shown."""
+    """Number of older rows that are stored and not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class Row:
     named: str
     connection: str
     href: str
-    """The page of the connection; empty where there is none for the caller."""
+    """Address of the service point; empty if the caller may not open it."""
     state: str
     word: str
     detail: str
     at: str
     lines: list[str]
-    """What the meter has said, where it is a few values."""
+    """The meter's answer, if it is a few values."""
     tables: list[Table]
 
 
@@ -87,18 +87,18 @@ class JobPage:
     filters: list[Filter]
     rows: list[Row]
     next: str
-    """The address of the next rows; empty on the last page."""
+    """Address of the next rows; empty on the last page."""
     file: str
-    """What the meters of the page have said, to download; empty where they have said nothing."""
+    """Address of the answers on this page as CSV; empty without answers."""
     under_way: bool
     cancel: str
-    """The form that cancels what was not sent yet; empty where nothing waits, or the caller may not."""
+    """Address of the form that cancels unsent commands; empty if none is pending or the caller may not."""
     ended: int
     meters: int
 
 
 def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
-    """The jobs with a meter in the caller's area, newest first."""
+    """Return the meter jobs with a meter in the caller's area, newest first."""
     area = caller.must(Read.METER_JOBS)
     rows = seen.jobs().filter(seen.seen_in(area, now))
     jobs = paging.page(rows, JOBS_AT_ONCE + 1, after=before, newest_first=True)
@@ -123,7 +123,7 @@ def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
 
 
 def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None) -> JobPage | None:
-    """A job with the rows that the caller may see; None where there is none for them."""
+    """Return a meter job with the rows in the caller's area, or None without such rows."""
     part = _part(job_id, caller, now, chosen, after)
     if part is None:
         return None
@@ -153,7 +153,7 @@ def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int
 
 
 def answers(job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None) -> str | None:
-    """What the meters of the same rows have said, as CSV; None where there is no job for the caller."""
+    """Return the answers of the same rows as CSV, or None without a job for the caller."""
     part = _part(job_id, caller, now, chosen, after)
     if part is None:
         return None
@@ -164,7 +164,7 @@ def answers(job_id: int, caller: Caller, now: datetime, chosen: str, after: int 
 def _part(
     job_id: int, caller: Caller, now: datetime, chosen: str, after: int | None
 ) -> tuple[seen.JobRow, QuerySet[seen.TaskRow], list[seen.TaskRow], bool] | None:
-    """A job, all its rows that the caller may see, those of one page, and whether more follow."""
+    """Return a job, all its rows in the caller's area, those of one page, and whether more follow."""
     area = caller.must(Read.METER_JOBS)
     job, _exists = paging.one(seen.jobs().filter(id=job_id), seen.seen_in(area, now))
     if job is None:
@@ -176,7 +176,7 @@ def _part(
 
 
 def title_of(job: seen.JobRow) -> str:
-    """What is asked of the meters."""
+    """Return the title of a job: its operation in words."""
     what = job.arguments.get("what")
     title = wording.operation(job.kind)
     return f"{title}: {wording.choice(what)}" if what else title
@@ -250,7 +250,7 @@ def _detail(task: seen.TaskRow, said: Mapping[str, Any] | None) -> str:
 
 
 def _lines(said: Mapping[str, Any]) -> list[str]:
-    """A few values; rows that are shown as a table are no line."""
+    """Return the answer's few values in words; profile rows are shown as tables instead."""
     lines = [wording.rows_stored(said["rows"])] if "rows" in said else []
     if "was_off_s" in said:
         off = {"before": _seconds(said["was_off_s"]), "after": _seconds(said["is_off_s"])}

@@ -1,4 +1,4 @@
-"""What the pages of the jobs of meters answer. Jobs are asked for as operations."""
+"""Views of meter jobs. Jobs are started as operations."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -15,7 +15,7 @@ from urja.web.shared.clock import business_now
 @private
 @requires(Read.METER_JOBS)
 def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What was asked of meters, newest first."""
+    """List the meter jobs, newest first."""
     page = pages.jobs_page(caller, business_now(), _number(request.GET.get("before", "")))
     return render_page(request, caller, "console/meter_jobs.html", {"page": page})
 
@@ -24,7 +24,7 @@ def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @requires(Read.METER_JOBS)
 def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
-    """A job with its meters; while it is under way it asks for itself again."""
+    """Show a meter job with its meters; the page reloads while the job is in progress."""
     chosen = request.GET.get("state", "")
     page = pages.job_page(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
     if page is None:
@@ -36,7 +36,7 @@ def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
 @private
 @requires(Read.METER_JOBS)
 def answers(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
-    """What the meters that the page shows have said, as a file."""
+    """Return the answers of the shown meters as a CSV file."""
     chosen = request.GET.get("state", "")
     found = pages.answers(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
     if found is None:

@@ -1,4 +1,4 @@
-"""The trees as pages: a node with what hangs under it, now, or as it was at an instant by what was known at another."""
+"""Pages of administration and grid: a node with the nodes and service points under it, now or at a past instant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,20 +33,20 @@ from urja.web.shared import formats
 
 BALANCE_OVER: Final = timedelta(days=1)
 SERVICE_POINTS: Final = 200
-"""Connections of a node on one page."""
+"""Service points of a node on one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageMoment:
-    """The moment that a page is about."""
+    """The instants (valid and known) that a page shows."""
 
     at: AsOf | None
-    """None is now."""
+    """None for the current state."""
     form: AsOfForm
     banner: str
-    """Both instants in words; empty of now."""
+    """Both instants in words; empty for the current state."""
     query: str
-    """What is added to an address so that it is about the same moment."""
+    """Query string that keeps a link at the same instants."""
 
     @property
     def now(self) -> bool:
@@ -90,7 +90,7 @@ class LossView:
     loss: str
     over: bool
     too_little: bool
-    """So little flows that the share lost says nothing."""
+    """Whether the energy is too little for a meaningful loss."""
     remark: str
     limit: int
 
@@ -104,12 +104,12 @@ class ServicePointRow:
     purpose: str
     state: str
     lacking: bool
-    """Whether it has no power, or nobody knows."""
+    """Whether it has no power or does not communicate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """The connections of one phase; or all, where a tree knows none."""
+    """The service points of one phase, or all of them if the tree has no phases."""
 
     title: str
     rows: list[ServicePointRow]
@@ -121,21 +121,21 @@ class NodePage:
     title: str
     name: str
     unknown: bool
-    """Nobody knew of it then."""
+    """Whether the node was not recorded at that time."""
     path: list[Step]
     whole: NodeRow
     nodes: list[NodeRow]
     loss: LossView | None
     phases: list[Phase]
     more: str
-    """The address of the next page of connections; empty on the last."""
+    """Address of the next page of service points; empty on the last."""
     money: bool
     actions: list[tuple[str, str]]
-    """What the caller may ask of all meters here, each with its form."""
+    """Meter jobs that the caller may start for this node, as pairs of title and address."""
 
 
 def when(typed: Mapping[str, str], now: datetime) -> PageMoment:
-    """The moment that was typed; now where nothing was, or nothing that can be read, which the form says."""
+    """Return the typed instants; the current state if none were typed or they have errors, which the form shows."""
     given = {name: text for name in FIELDS if (text := typed.get(name, "").strip())}
     form, at = form_of(given, now)
     if at is None or not given:
@@ -144,7 +144,7 @@ def when(typed: Mapping[str, str], now: datetime) -> PageMoment:
 
 
 def network_page(caller: Caller, at: PageMoment, now: datetime) -> NetworkPage:
-    """The roots of both trees, as far as the caller's area reaches."""
+    """Return the roots of both trees within the caller's area."""
     trees = trees_at(at.at, now)
     roots, among = trees.roots(), areas.all_service_points(caller.must(Read.SERVICE_POINT), now)
     return NetworkPage(
@@ -164,7 +164,7 @@ def network_page(caller: Caller, at: PageMoment, now: datetime) -> NetworkPage:
 def node_page(
     level: str, code: str, caller: Caller, at: PageMoment, now: datetime, after: str
 ) -> NodePage | None:
-    """What hangs under a node; None where there was none, or nothing of it is in the caller's area, then or now."""
+    """Return a node's page; None if the node is unknown, or outside the caller's area both then and now."""
     trees, among = trees_at(at.at, now), areas.all_service_points(caller.must(Read.SERVICE_POINT), now)
     then = _named(trees, level, code)
     node = then or _named(TreesNow(now), level, code)
@@ -201,7 +201,7 @@ def _named(trees: Trees, level: str, code: str) -> NodeOfTree | None:
 
 
 def _more(node: NodeOfTree, found: list[ServicePointAtNode], at: PageMoment) -> str:
-    """Where the connections after those of this page are; empty where there are none."""
+    """Return the address of the next page of service points, or an empty string."""
     if len(found) <= SERVICE_POINTS:
         return ""
     after = urlencode({"after": found[SERVICE_POINTS - 1].consumer_number})
@@ -211,7 +211,7 @@ def _more(node: NodeOfTree, found: list[ServicePointAtNode], at: PageMoment) -> 
 def _rows(
     nodes: list[NodeOfTree], trees: Trees, at: PageMoment, among: Sequence[int] | None
 ) -> list[NodeRow]:
-    """Nodes with what hangs under them; who may not see everything sees those alone that have something of theirs."""
+    """Return rows of nodes with their counts; a caller with a limited area gets only nodes with service points in it."""
     found = trees.counts(nodes, among)
     shown = nodes if among is None else [node for node in nodes if node.id in found]
     return [_row(node, found.get(node.id, Counts()), at) for node in shown]
@@ -257,7 +257,7 @@ def _loss(node: NodeOfTree, now: datetime) -> LossView | None:
 
 
 def _phases(found: list[ServicePointAtNode], at: PageMoment, now: datetime) -> list[Phase]:
-    """By phase, those that nobody knows last."""
+    """Return service points by phase; those with an unknown phase come last."""
     phases = sorted({one.phase for one in found}, key=lambda phase: (not phase, phase))
     return [
         Phase(
@@ -283,7 +283,7 @@ def _service_point_row(one: ServicePointAtNode, at: PageMoment, now: datetime) -
 
 
 def _power(one: ServicePointAtNode, now: datetime) -> str:
-    """What is known of its power, with the instant of the evidence."""
+    """Return the power state in words, with the time of its evidence."""
     if not one.power or one.power_since is None:
         return wording.power(one.power) if one.power else ""
     words = {"state": wording.power(one.power), "moment": moment_of(one.power_since, now)}

@@ -1,6 +1,6 @@
-"""An operation on a screen: what is asked for, what it would do, and that it is done.
+"""Forms of operations: dry run, effects, and the request itself.
 
-    what is typed ─▶ a rehearsal (`journal_request`) ─▶ its effects in words ─▶ the request itself ─▶ done, or refused
+    typed fields ─▶ dry run (`journal_request`) ─▶ effects in words ─▶ the request itself ─▶ done, or refused
 
 Every step is a page with an address of its own, so that it can be loaded again, and nothing that was typed is lost:
 the form is filled from the request.
@@ -31,7 +31,7 @@ from urja.web.console.fields import Input, form_values, inputs, parse_form
 from urja.web.console.search_page import address_of
 
 WAIT_S: Final = 3.0
-"""So long a page waits for an answer before it says that the work is being done."""
+"""Seconds for which a page waits for an answer before it shows that the request is in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class OperationPage:
     faults: list[str]
     request: Requested | None
     state: str
-    """`form`, `waiting`, `rehearsed`, `refused`, or `done`."""
+    """`form`, `waiting`, `dry_run`, `refused`, or `done`."""
     effects: Effects | None
     place: str
-    """Where it leads once it is done."""
+    """Address of the service point, shown once the operation is done."""
     job: int | None
-    """The job of meters that it has made or changed."""
+    """Id of the meter job that it created or changed."""
     instead: str
-    """What corrects it where it is not undone; empty where it is."""
+    """How to correct the operation if it cannot be undone; else empty."""
 
 
 BY_PROGRAMS: Final = frozenset(
@@ -69,11 +69,11 @@ BY_PROGRAMS: Final = frozenset(
         "rewrap_keys",
     }
 )
-"""What files and other systems ask for, with more in it than anybody types."""
+"""Operations of files and other systems; they have no form because their content is not typed by people."""
 
 
 def choices(caller: Caller) -> list[Choice]:
-    """What somebody may do somewhere, in the order of its words."""
+    """Return the operations that the caller may request in some area, sorted by title."""
     kinds = [operation.kind() for operation in ALL if operation_named(operation.kind(), caller) is not None]
     found = [
         Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind])) for kind in kinds
@@ -82,7 +82,7 @@ def choices(caller: Caller) -> list[Choice]:
 
 
 def operations_elsewhere(caller: Caller) -> list[str]:
-    """What has no form, for whoever might look for it here: why, and what is done instead."""
+    """Return sentences about operations without a form: why, and what to use instead."""
     said = []
     if caller.area(Read.STOCK) is not None:
         said.append(
@@ -100,19 +100,19 @@ def operations_elsewhere(caller: Caller) -> list[str]:
 
 
 def operation_named(kind: str, caller: Caller) -> type[Operation] | None:
-    """The operation of a name, where the caller may ask for it somewhere."""
+    """Return an operation class by kind, or None if the caller may not request it in any area."""
     operation = None if kind in BY_PROGRAMS else BY_KIND.get(kind)
     return operation if operation is not None and caller.area(write_scope(kind)) is not None else None
 
 
 def operations_with_field(field: str, caller: Caller) -> list[str]:
-    """The operations that the caller may ask for somewhere and that have a field of a name."""
+    """Return the operations that the caller may request in some area and that have this field."""
     kinds = [operation.kind() for operation in ALL if field in operation.__struct_fields__]
     return [kind for kind in kinds if operation_named(kind, caller) is not None]
 
 
 def empty_form(operation: type[Operation], given: Mapping[str, str], now: datetime) -> OperationPage:
-    """A form to begin with: filled with what the way here has said, and with now where an instant is asked for."""
+    """Return an empty form: filled from the address's parameters, instants with now."""
     usual = form_values(operation, {name: now for name in _MOMENTS if name in operation.__struct_fields__})
     typed = {name: text for name, text in usual.items() if text} | {
         name: text for name, text in given.items() if name in operation.__struct_fields__
@@ -135,7 +135,7 @@ _MOMENTS: Final = (
 def request_dry_run(
     operation: type[Operation], typed: Mapping[str, str], caller: Caller, now: datetime
 ) -> Requested | OperationPage:
-    """Ask what it would do; the form again, with what is wrong, where it cannot be asked."""
+    """Submit a dry run; return the form again with its errors if the fields cannot be parsed."""
     content, errors = parse_form(operation, typed)
     if errors:
         return _page(operation, inputs(operation, typed, errors), [_("Correct the marked fields.")], None)
@@ -148,7 +148,7 @@ def request_dry_run(
 def allowed_operation(
     operation: type[Operation], content: Mapping[str, Any], caller: Caller, now: datetime
 ) -> Operation | list[str]:
-    """The operation of plain values, where the caller may ask for it; otherwise what stands against it."""
+    """Return the operation of plain values, or the reasons why the caller may not request it."""
     try:
         asked = decode(operation.kind(), content, BY_KIND)
         authorize(caller, asked, now)
@@ -161,22 +161,22 @@ def allowed_operation(
     return asked
 
 
-def carry_out(rehearsed: Requested, caller: Caller, now: datetime) -> Requested:
-    """Ask for what was rehearsed, as it was; asked twice it is done once. Raises RefusedError, NotAllowedError and OutOfAreaError."""
-    asked = decode(rehearsed.kind, rehearsed.content, BY_KIND)
+def carry_out(dry_run: Requested, caller: Caller, now: datetime) -> Requested:
+    """Submit the operation of a dry run unchanged; repeated, it is carried out once (idempotency key). Raises RefusedError, NotAllowedError and OutOfAreaError."""
+    asked = decode(dry_run.kind, dry_run.content, BY_KIND)
     authorize(caller, asked, now)
     return journal.submit(
-        asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{rehearsed.id}"
+        asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{dry_run.id}"
     )
 
 
 def own_request(request_id: int, caller: Caller) -> Requested | None:
-    """A request of the caller's; another's does not exist."""
+    """Return the caller's own request, or None; other callers' requests are not shown."""
     return queries.request_of(request_id, caller.actor)
 
 
 def named_request(text: str, caller: Caller, field: str, about: int) -> Requested | None:
-    """The caller's request that an address names, where a field of it names what the page is about."""
+    """Return the caller's request named in an address, if its field names the page's subject."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         return None
     asked = own_request(int(text), caller)
@@ -184,7 +184,7 @@ def named_request(text: str, caller: Caller, field: str, about: int) -> Requeste
 
 
 def page_of_request(request: Requested, caller: Caller) -> OperationPage:
-    """What became of a request, with the form as it was typed."""
+    """Return the page of a request: its state and effects, with the form as it was typed."""
     operation = BY_KIND[request.kind]
     filled = inputs(operation, form_values(operation, request.content), {})
     return _page(
@@ -208,7 +208,7 @@ def _page(
         faults=[wording.sentence(fault) for fault in faults],
         request=request,
         state=state,
-        effects=effects(request.effects, names=names) if request and state in {"rehearsed", "done"} else None,
+        effects=effects(request.effects, names=names) if request and state in {"dry_run", "done"} else None,
         place=_place(request) if request else "",
         job=_job(request) if state == "done" and request else None,
         instead="" if operation.undoable else wording.sentence(operation.instead),
@@ -220,7 +220,7 @@ _STATES: Final[dict[tuple[Any, bool], str]] = {
     (RequestState.WAITING, False): "waiting",
     (RequestState.REFUSED, True): "refused",
     (RequestState.REFUSED, False): "refused",
-    (RequestState.DONE, True): "rehearsed",
+    (RequestState.DONE, True): "dry_run",
     (RequestState.DONE, False): "done",
 }
 
@@ -231,6 +231,6 @@ def _job(request: Requested) -> int | None:
 
 
 def _place(request: Requested) -> str:
-    """The page of the connection that it was about, where it named one that there is."""
+    """Return the address of the service point it was about, or an empty string."""
     number = request.content.get("consumer_number")
     return address_of(number) if number and service_points.exists(number) else ""

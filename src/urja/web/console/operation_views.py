@@ -1,4 +1,4 @@
-"""What the console's forms answer. They record requests and do nothing themselves; the stage `register` does."""
+"""Views of operations. They record requests; the pipeline stage `register` carries them out."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,7 +23,7 @@ TEMPLATE = "console/operation.html"
 @private
 @for_staff(lambda caller: bool(pages.choices(caller)))
 def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What somebody may do."""
+    """List the operations that the caller may request."""
     return render_page(
         request,
         caller,
@@ -36,7 +36,7 @@ def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(lambda _caller: True)
 def operation(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
-    """The form; posted, it is rehearsed."""
+    """Show an operation's form; posted, submit a dry run."""
     known = pages.operation_named(kind, caller)
     if known is None:
         raise refusal(request)
@@ -52,7 +52,7 @@ def operation(request: HttpRequest, caller: Caller, kind: str) -> HttpResponse:
 
 
 def _redirect_to_request(asked: Requested) -> HttpResponse:
-    """To the page of a request, which has its answer by then if it comes soon."""
+    """Redirect to the page of a request, after waiting at most `WAIT_S` for its answer."""
     if asked.state == RequestState.WAITING:
         requests.wait_for(asked.id, pages.WAIT_S)
     return redirect(reverse("console:request", args=[asked.id]))
@@ -62,7 +62,7 @@ def _redirect_to_request(asked: Requested) -> HttpResponse:
 @private
 @for_staff(lambda _caller: True)
 def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
-    """What a request would do, has done, or why it was refused."""
+    """Show what a request would change or has changed, or why it was refused."""
     asked = pages.own_request(request_id, caller)
     if asked is None:
         raise Http404
@@ -75,17 +75,17 @@ def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespons
 @private
 @for_staff(lambda _caller: True)
 def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
-    """Have done what was rehearsed."""
-    rehearsed = pages.own_request(request_id, caller)
-    if rehearsed is None or not rehearsed.rehearsal or rehearsed.state != RequestState.DONE:
+    """Submit the operation of a dry run."""
+    dry_run = pages.own_request(request_id, caller)
+    if dry_run is None or not dry_run.rehearsal or dry_run.state != RequestState.DONE:
         raise Http404
-    shown = reverse("console:request", args=[rehearsed.id])
-    first = fresh_factor_redirect(request, rehearsed.kind, shown)
+    shown = reverse("console:request", args=[dry_run.id])
+    first = fresh_factor_redirect(request, dry_run.kind, shown)
     if first is not None:
         return first
     try:
-        asked = pages.carry_out(rehearsed, caller, business_now())
+        asked = pages.carry_out(dry_run, caller, business_now())
     except (RefusedError, NotAllowedError, OutOfAreaError) as error:
-        # What was allowed when it was rehearsed is not any more.
+        # What the dry run allowed is not allowed any more: rights may have changed meanwhile.
         raise refusal(request) from error
     return _redirect_to_request(asked)

@@ -1,4 +1,4 @@
-"""From the apps' queries to what the console shows: the one place of the console that asks them."""
+"""The control room: one page of power, accounts, payments, disconnections and losses, from the apps' queries."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,20 +32,20 @@ from urja.web.shared.clock import zone
 
 BALANCE_OVER: Final = timedelta(days=1)
 SETTLEMENTS: Final = 5
-"""The newest settlements that are shown; `urja settlement show` has them all."""
+"""Number of settlements shown, newest first; `urja settlement show` lists all."""
 ROWS: Final = 100
-"""Rows shown of a list; the count above it is whole."""
+"""Rows shown of a list; the count above it is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One part of a whole."""
+    """One part of a bar: its label, count, and place."""
 
     key: str
     label: str
     count: int
     begins: str
-    """Where it begins and how wide it is, in percent of the whole, as the picture wants it."""
+    """Where it begins and how wide it is, in percent of the bar (SVG attributes)."""
     width: str
 
 
@@ -73,7 +73,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody who waits for light, or something that waits for a person."""
+    """A supply that waits for reconnection, or a task that needs a site visit."""
 
     place: str
     number: str
@@ -81,12 +81,12 @@ class Waiting:
     since: str
     detail: str
     href: str = ""
-    """The page of the connection or of the work order, where it is about one."""
+    """Address of the service point or work order; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Money that no rule settles."""
+    """A payment or settlement that matches no order or entry."""
 
     payment: str
     order: str
@@ -94,13 +94,13 @@ class Unmatched:
     reason: str
     time: str
     note: str
-    """What was written down about it last."""
+    """The newest note about it."""
     href: str
 
 
 @dataclass(frozen=True, slots=True)
 class PaidOut:
-    """A transfer of the payment service's to our bank."""
+    """A transfer of the payment service to the utility's bank."""
 
     day: str
     reference: str
@@ -114,14 +114,14 @@ class PaidOut:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """What was paid out of what was paid, what is on its way, and what does not fit."""
+    """Settlements, amounts in transit, and settlements that do not match."""
 
     on_its_way: str
     paid_out: list[PaidOut]
     differences: list[Unmatched]
     difference_count: int
     failing: str
-    """The day whose report cannot be had; empty where all is well."""
+    """The day whose settlement report is missing; empty if none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +133,15 @@ class Loss:
     loss: str
     over: bool
     too_little: bool
-    """So little flows that the share lost says nothing."""
+    """Whether the energy is too little for a meaningful loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unpowered:
-    """A transformer behind which supplies have no power or are not heard from."""
+    """A transformer with service points that have no power or do not communicate."""
 
     code: str
-    """Empty for supplies that hang at none."""
+    """Code of the transformer; empty for service points without one."""
     feeder: str
     counts: PowerCounts
     since: str
@@ -150,12 +150,12 @@ class Unpowered:
 @dataclass(frozen=True, slots=True)
 class Console:
     now: str
-    ill: list[str]
+    alarms: list[str]
     total: int
     ages: list[Share]
     power: PowerCounts
     unpowered: list[Unpowered]
-    standings: list[tuple[str, int]]
+    account_states: list[tuple[str, int]]
     cuts: list[Switching]
     cut_count: int
     reconnections: list[Switching]
@@ -163,22 +163,22 @@ class Console:
     tomorrow: str
     planned: list[Planned]
     planned_count: int
-    at_stake: str
-    paid_but_dark: list[Waiting]
-    persons: list[Waiting]
+    owed: str
+    paid_but_disconnected: list[Waiting]
+    site_visits: list[Waiting]
     unmatched: list[Unmatched]
     unmatched_count: int
     revenue: Revenue
     losses: list[Loss]
     loss_limit: int
     open_gaps: int
-    put_aside: int
+    exceptions: int
     laws: str
-    """What the last daily run of the laws has found."""
+    """Result of the last daily ledger checks."""
 
 
 def console(now: datetime) -> Console:
-    """Everything on the page, as of `now` in the utility's zone."""
+    """Return the whole page as of `now`, in the utility's zone."""
     today = supply.today(now)
     tomorrow = (now + timedelta(days=1)).date()
     planned = supply.planned_cuts(tomorrow)
@@ -188,7 +188,7 @@ def console(now: datetime) -> Console:
     power = power_by_transformer(now)
     return Console(
         now=formats.moment(now, now.date()),
-        ill=[
+        alarms=[
             *_held_disconnections(),
             *_unhealthy(),
             *_broken_laws(proven),
@@ -198,7 +198,9 @@ def console(now: datetime) -> Console:
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
         unpowered=[_unpowered(one, now) for one in _worst(power)[:ROWS]],
-        standings=[(wording.account_state(name), count) for name, count in sorted(today.standings.items())],
+        account_states=[
+            (wording.account_state(name), count) for name, count in sorted(today.standings.items())
+        ],
         cuts=_switched(today.cuts, now),
         cut_count=len(today.cuts),
         reconnections=_switched(today.reconnections, now),
@@ -206,22 +208,24 @@ def console(now: datetime) -> Console:
         tomorrow=formats.short_day(tomorrow),
         planned=_planned_all(planned[:ROWS], now),
         planned_count=len(planned),
-        at_stake=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
-        paid_but_dark=[_paid_but_disconnected(one, now) for one in supply.paid_but_disconnected()[:ROWS]],
-        persons=_waiting_for_person(now),
+        owed=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
+        paid_but_disconnected=[
+            _paid_but_disconnected(one, now) for one in supply.paid_but_disconnected()[:ROWS]
+        ],
+        site_visits=_waiting_for_person(now),
         unmatched=[unmatched(one, now) for one in waiting[:ROWS]],
         unmatched_count=len(waiting),
         revenue=revenue(now, SETTLEMENTS, ROWS),
         losses=[_loss(one) for one in transformer_balance(now - BALANCE_OVER, now)],
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
-        put_aside=missing.exceptions,
+        exceptions=missing.exceptions,
         laws=_laws(proven),
     )
 
 
 def _held_disconnections() -> list[str]:
-    """What the head ends hold above their limits; the page of held disconnections has the rest."""
+    """Return an alarm if head ends hold disconnections above their limits."""
     count = sum(one.cuts for one in releases.held_cuts_reports())
     said = ngettext(
         "%(count)s disconnection is held by the head end's limits: see Held disconnections.",
@@ -232,7 +236,7 @@ def _held_disconnections() -> list[str]:
 
 
 def _unhealthy() -> list[str]:
-    """What is unwell, each with what follows from it."""
+    """Return alarms about failing collection, payments or notices, each with its consequence."""
     health = supply.health()
     said = [
         (
@@ -290,7 +294,7 @@ def _ages(now: datetime) -> list[Share]:
 
 
 def _worst(power: Iterable[TransformerPower]) -> list[TransformerPower]:
-    """Those with supplies that have no power or are not heard from, the most first."""
+    """Return transformers with service points without power or communication, the most affected first."""
     lacking = [one for one in power if one.counts.no_power or one.counts.not_heard_from]
     return sorted(lacking, key=lambda one: (-one.counts.no_power, -one.counts.not_heard_from))
 
@@ -351,7 +355,7 @@ def _paid_but_disconnected(one: AwaitingReconnection, now: datetime) -> Waiting:
 
 
 def _waiting_for_person(now: datetime) -> list[Waiting]:
-    """What is flagged first, then errands to switch by hand, then the meters that wait for a hand on their button."""
+    """Return flagged meters and transformers, then work orders to switch on site, then meters that wait for their button."""
     work = [
         Waiting(
             one.premise,
@@ -384,7 +388,7 @@ def _flag(flag: Flag, now: datetime) -> Waiting:
 
 
 def _lost(detail: dict[str, Any]) -> str:
-    """How much of what a transformer gave has reached no meter."""
+    """Return the loss of a transformer in kWh, in words; empty if there is none."""
     if "lost_wh" not in detail:
         return ""
     return _("%(lost)s of %(supplied)s kWh lost") % {
@@ -394,7 +398,7 @@ def _lost(detail: dict[str, Any]) -> str:
 
 
 def unmatched(one: payments.DifferenceRow, now: datetime) -> Unmatched:
-    """A line of money that no rule settles."""
+    """Return a row for an unmatched payment or settlement."""
     said = payments.notes(one)
     return Unmatched(
         payment=one.payment_id,
@@ -408,7 +412,7 @@ def unmatched(one: payments.DifferenceRow, now: datetime) -> Unmatched:
 
 
 def revenue(now: datetime, transfers: int, rows: int | None = None) -> Revenue:
-    """What was paid out, the last transfers, and what does not fit: all of it, or the first rows."""
+    """Return settlements, the last `transfers` of them, and the first `rows` differences (all if None)."""
     unfitting, transit = payments.settlement_differences(), payments.in_transit()
     report = payments.settlement_report()
     return Revenue(
@@ -434,7 +438,7 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
 
 
 def _reason_for_order(asked: dict[str, Any]) -> str:
-    """Why an errand was given, where it follows from a decision; else what the person who gave it says."""
+    """Return why a work order was opened: the decision's reason, or else the note of the person who opened it."""
     return (
         wording.past_reason(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
     )

@@ -1,4 +1,4 @@
-"""Money on its way to us: what was paid out, what fits no rule, and what somebody has found out about it."""
+"""Payments pages: settlements, differences that match nothing, and the notes about them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class PaymentsPage:
 
 
 def payments_page(now: datetime) -> PaymentsPage:
-    """All that is open, what was closed last, and the last transfers."""
+    """Return all open differences, the last closed ones, and the last settlements."""
     return PaymentsPage(
         waiting=[pages.unmatched(one, now) for one in payments.unmatched()],
         closed=[pages.unmatched(one, now) for one in payments.closed_by_people(CLOSED)],
@@ -58,7 +58,7 @@ class DifferencePage:
     facts: list[tuple[str, str]]
     notes: list[NoteView]
     closed: str
-    """Since when, and whether somebody has closed it; empty while it is open."""
+    """When and how it was closed; empty while it is open."""
     may_write: bool
     waiting: bool
     text: str
@@ -74,7 +74,7 @@ def difference_page(
     faults: Iterable[str] = (),
     waiting: bool = False,
 ) -> DifferencePage:
-    """One difference, with what was typed where it has to be put right."""
+    """Return one difference, with the typed text again if it was refused."""
     shown = pages.unmatched(found, now)
     return DifferencePage(
         id=found.id,
@@ -96,7 +96,7 @@ def difference_page(
 
 
 def may_write(caller: Caller) -> bool:
-    """Whether somebody may write about differences, and close them."""
+    """Whether the caller may add notes to differences and close them."""
     return caller.area(write_scope(NoteDifference.kind())) is not None
 
 
@@ -150,7 +150,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
 
 
 def _fact_value(name: str, value: Any, now: datetime) -> str:
-    """A value as the books or the report have it; a pair is what was told first and what was told later."""
+    """Return a value in words; a pair is the first and the later report."""
     if isinstance(value, list):
         first, later = (_fact_value(name, one, now) for one in value)
         return gettext("%(first)s, later reported as %(later)s") % {"first": first, "later": later}
@@ -182,7 +182,7 @@ def _notes(found: payments.DifferenceRow, now: datetime) -> list[NoteView]:
 def request_change(
     found: payments.DifferenceRow, text: str, caller: Caller, now: datetime, *, closing: bool
 ) -> Requested | list[str]:
-    """Ask that something be written down about it, or that it be closed; what stands against it where it cannot be."""
+    """Submit a note about a difference, or its closing; return the reasons if it is refused."""
     operation, said = (CloseDifference, "reason") if closing else (NoteDifference, "note")
     asked = allowed_operation(operation, {"difference_id": found.id, said: text}, caller, now)
     if not isinstance(asked, Operation):
@@ -191,10 +191,10 @@ def request_change(
 
 
 def typed_of(request: Requested) -> str:
-    """What was typed, of a request that was refused."""
+    """Return the typed text of a refused request."""
     return str(request.content.get("reason") or request.content.get("note") or "")
 
 
 def address_of(difference_id: int) -> str:
-    """The page of a difference."""
+    """Return the address of a difference."""
     return reverse("console:difference", args=[difference_id])

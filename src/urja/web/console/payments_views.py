@@ -1,4 +1,4 @@
-"""What the pages of the payments answer: what waits for somebody, and one of it, to be written about and closed."""
+"""Views of payments: open differences, and one difference to note and close."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,7 +22,7 @@ TEMPLATE = "console/difference.html"
 @private
 @for_staff(sees_settlements)
 def settlements(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What was paid out, and what fits no rule."""
+    """List settlements and differences."""
     return render_page(
         request, caller, "console/payments.html", {"page": pages.payments_page(business_now())}
     )
@@ -32,7 +32,7 @@ def settlements(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(sees_settlements)
 def difference(request: HttpRequest, caller: Caller, difference_id: int) -> HttpResponse:
-    """One difference; posted, something is written down about it, or it is closed."""
+    """Show one difference; posted, add a note or close it."""
     found = payments.difference(difference_id)
     if found is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""What the console's pages of the registry answer. They are made in modules of their own, access is decided in `access`."""
+"""Views of service points, nodes, societies and search. Access is decided in `access`."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from urja.web.console.as_of_form import FIELDS
 from urja.web.console.as_of_page import as_of_page
 from urja.web.console.network_page import network_page, node_page, when
 from urja.web.console.search_page import search_page
-from urja.web.console.service_point_page import account_card, connection_page, service_point_of
+from urja.web.console.service_point_page import account_card, service_point_of, service_point_page
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 from urja.web.shared.entry_page import entry_page
@@ -27,7 +27,7 @@ from urja.web.shared.entry_page import entry_page
 @private
 @requires(Read.DEVICE)
 def search(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Look for a connection, a person or a meter."""
+    """Search service points, people and meters."""
     page = search_page(request.GET.get("q", ""), caller, business_now())
     return render_page(request, caller, "console/search.html", {"page": page})
 
@@ -36,7 +36,7 @@ def search(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @requires(Read.DEVICE)
 def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> HttpResponse:
-    """All about a connection; one elsewhere does not exist."""
+    """Show a service point; 404 outside the caller's area."""
     now = business_now()
     place = service_point_of(consumer_number, caller, Read.DEVICE, now)
     if place is None:
@@ -45,12 +45,12 @@ def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> Ht
         then = as_of_page(place, caller, request.GET.dict(), now)
         return render_page(request, caller, "console/as_of.html", {"page": then}, status=then.form.status)
     before = _before(request.GET.get("before", ""))
-    page = connection_page(place, caller, now, request.GET.get("kind", ""), before)
+    page = service_point_page(place, caller, now, request.GET.get("kind", ""), before)
     return render_page(request, caller, "console/connection.html", {"page": page})
 
 
 def _before(text: str) -> PageStart | None:
-    """Where a page of the line of time begins; nonsense is the newest one."""
+    """Parse the history's cursor; an invalid one gives the newest page."""
     at, _space, key = text.partition(" ")
     try:
         instant = datetime.fromisoformat(at)
@@ -65,7 +65,7 @@ def _before(text: str) -> PageStart | None:
 def entry(
     request: HttpRequest, caller: Caller, account_id: int, seq: int, consumer_number: str
 ) -> HttpResponse:
-    """The arithmetic of a posting, as its consumer sees it."""
+    """Show the calculation of an entry, as its consumer sees it."""
     place = service_point_of(consumer_number, caller, Read.LEDGER, business_now())
     if place is None or not was_paid_by(place.id, account_id):
         raise refusal(request)
@@ -79,7 +79,7 @@ def entry(
 @private
 @requires(Read.DEVICE)
 def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The roots of administration and grid."""
+    """Show the roots of administration and grid."""
     now = business_now()
     at = when(request.GET.dict(), now)
     page = network_page(caller, at, now)
@@ -90,7 +90,7 @@ def trees(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @requires(Read.DEVICE)
 def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpResponse:
-    """A node of either tree and what hangs under it."""
+    """Show a node of either tree with the nodes and service points under it."""
     now = business_now()
     at = when(request.GET.dict(), now)
     page = node_page(level, code, caller, at, now, request.GET.get("after", ""))
@@ -103,7 +103,7 @@ def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpRes
 @private
 @requires(Read.TOTALS)
 def societies(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The societies of an area; the one, where there is one."""
+    """List the societies of the caller's area; redirect if there is only one."""
     found = society_page.societies(caller, business_now())
     if len(found) == 1:
         return redirect(found[0].href)
@@ -114,7 +114,7 @@ def societies(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @requires(Read.TOTALS)
 def society(request: HttpRequest, caller: Caller, premise_id: int) -> HttpResponse:
-    """A society by month, in totals."""
+    """Show a society's consumption by month."""
     now = business_now()
     premise = society_page.society_of(premise_id, caller, now)
     if premise is None:

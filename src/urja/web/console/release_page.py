@@ -1,4 +1,4 @@
-"""Cuts that the head ends hold, and releases of them: what the page shows and asks an authenticator.
+"""Disconnections held by head ends above their limits, and releases of them.
 
 The page carries; the head end verifies. What is held and who may release it is the head ends' word, as it was told.
 """
@@ -24,12 +24,12 @@ from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 HOURS: Final = (2, 6, 24)
-"""How long a release may be asked for."""
+"""Durations of a release, in hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """A release in the list."""
+    """One release in the list."""
 
     id: str
     title: str
@@ -37,9 +37,9 @@ class ReleaseRow:
     facts: list[str]
     areas: str
     question: PasskeyChallenge | None
-    """None where the person who looks is asked for nothing."""
+    """None if no answer is expected from the signed-in person."""
     unjudged: bool
-    """Whether that person has answered, and the head end has not said what comes of it."""
+    """Whether that person has answered and the head end has not confirmed yet."""
     may_cancel: bool
     plain: str
     fingerprint: str
@@ -48,14 +48,14 @@ class ReleaseRow:
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
     told: bool
-    """Whether any head end has told anything."""
+    """Whether a head end has reported."""
     as_of: str
     held: int
     since: str
     areas: list[tuple[str, int]]
     counts: list[tuple[str, str]]
     lost_until: str
-    """Until then nothing passes, because the count was overwritten; empty otherwise."""
+    """Until when no disconnection passes because the count was overwritten; else empty."""
     approvers: list[str]
     how: str
     may_ask: bool
@@ -66,7 +66,7 @@ class ReleasePage:
 
 
 def release_page(caller: Caller, now: datetime, faults: list[str] | None = None) -> ReleasePage:
-    """Everything on the page, as the person who looks may act on it."""
+    """Return the page, with the actions the signed-in person may take."""
     assert caller.user_id is not None
     held = releases.held_cuts_reports()
     areas: Counter[str] = Counter()
@@ -96,12 +96,12 @@ def release_page(caller: Caller, now: datetime, faults: list[str] | None = None)
 
 
 def area_name(area: str) -> str:
-    """An area as the head end calls it; words where it is not known."""
+    """Return an area's name as the head end reports it, or `unknown area`."""
     return area or _("unknown area")
 
 
 def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> str | list[str]:
-    """Ask for a release of what was typed, in all areas where something is held: its id, or why not."""
+    """Request a release in all areas with held disconnections; return its id, or the errors."""
     held = releases.held_cuts_reports()
     areas = sorted({area for one in held for area in one.areas})
     if not areas:
@@ -176,7 +176,7 @@ def _line(
 
 
 def fingerprint(content: Mapping[str, object]) -> str:
-    """Of what is signed."""
+    """Return the fingerprint of the signed content."""
     digits = passkey.digest(content).hex()
     return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 

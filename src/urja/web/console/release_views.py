@@ -1,4 +1,4 @@
-"""What the page of held cuts answers. It records requests and answers of authenticators, and verifies none."""
+"""Views of held disconnections. They record requests and authenticators' answers; the head end verifies them."""
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
@@ -19,7 +19,7 @@ from urja.web.shared.clock import business_now
 @private
 @for_staff(sees_everything)
 def held_cuts(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What is held, and releases; posted, a release is asked for."""
+    """Show held disconnections and releases; posted, request a release."""
     now, faults = business_now(), []
     if request.method == "POST":
         assert caller.user_id is not None
@@ -35,7 +35,7 @@ def held_cuts(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(sees_everything)
 def answer(request: HttpRequest, caller: Caller, release_id: str) -> HttpResponse:
-    """Record an answer of the reader's authenticator to a release, or that it be called back."""
+    """Record the reader's approval of a release by passkey, or its cancellation."""
     state = releases.state_of(release_id)
     if state is None:
         raise Http404

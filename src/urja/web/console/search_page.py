@@ -1,4 +1,4 @@
-"""What a search has found, for the page: grouped, each with what matched and where it leads."""
+"""Search results, grouped, each with the matched field and its link."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 LIMIT: Final = 20
-"""Of each group; whoever does not find theirs among them types more."""
+"""Results per group; more characters narrow the search."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePointLink:
-    """A connection that a page leads to."""
+    """A link to a service point."""
 
     number: str
     name: str
@@ -35,7 +35,7 @@ class ServicePointLink:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that was found."""
+    """One search result."""
 
     title: str
     detail: str
@@ -64,7 +64,7 @@ class SearchPage:
 
 
 def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
-    """What was found of what was asked for; whose personal data it shows is written down."""
+    """Return the results of a search, and record the read of the personal data they show."""
     asked = asked.strip()[:100]
     if not asked:
         return SearchPage("", nearly=False, groups=[])
@@ -95,12 +95,12 @@ def _connection(hit: Hit[ServicePointRow]) -> Found:
 
 
 def address_of(consumer_number: str) -> str:
-    """The page of a connection."""
+    """Return the address of a service point's page."""
     return reverse("console:connection", args=[consumer_number])
 
 
 def matched(by: Matched) -> str:
-    """By what it was found, in words."""
+    """Return the matched field in words."""
     return {
         Matched.NUMBER: _("by number"),
         Matched.SERIAL: _("by the serial number"),
@@ -127,7 +127,7 @@ def _people(hits: Iterable[Hit[PersonRow]], caller: Caller, now: datetime) -> li
 def _service_points_of(
     people: list[PersonRow], caller: Caller, now: datetime
 ) -> dict[int, list[ServicePointLink]]:
-    """The connections that people have or had, within the caller's area."""
+    """Return by person the service points of their agreements, present and past, in the caller's area."""
     area = caller.area(Read.AGREEMENT)
     places: dict[int, list[ServicePointLink]] = defaultdict(list)
     if area is None or not people:

@@ -1,4 +1,4 @@
-"""Everything about a connection on one page, each part for whoever may read it, and its life on one line of time."""
+"""The page of a service point: each part only for callers who may read it, and the history."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -54,27 +54,27 @@ MESSAGES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Somebody who has or had the supply."""
+    """One present or past agreement at the service point, as shown."""
 
     name: str
     since: str
     now: bool
     terms: list[str]
     people: list[str]
-    """Names with what reaches them; empty for whoever may not know."""
+    """Names with their contact data; empty if the caller may not read consumers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupplyView:
     state: str
-    """As `portal.power.PowerView`; `words` say the same, and `power` with the instant of its evidence."""
+    """State key as in `portal.power.PowerView`; `words` is its label, `power` adds the time of the evidence."""
     words: str
     power: str
     sentence: str
     since: str
     holds: list[str]
     governed: str
-    """Which policy governs it, and whether it is the agreement's own."""
+    """Which policy applies, and whether it is the agreement's own, its category's or the general one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class MeterView:
     since: str
     facts: list[str]
     unread: str = ""
-    """Why its last register is waited for; empty where it is known."""
-    mend: str = ""
-    """Where whoever may gives it; empty for anybody else."""
+    """Why the last register read is missing; empty if it is known."""
+    correction_href: str = ""
+    """Address of the form that corrects it; empty if the caller may not."""
     configuration: list[Item] = field(default_factory=list)
     seals: list[str] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ class MoneyView:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionPage:
+class ServicePointPage:
     number: str
     title: str
     address: str
@@ -132,31 +132,31 @@ class ConnectionPage:
     residents: list[Resident] | None
     meters: list[MeterView]
     money: MoneyView | None
-    told: list[notice_words.MessageView] | None
+    notices: list[notice_words.MessageView] | None
     work: list[tuple[str, str, str]]
-    life: History
+    history: History
     actions: list[tuple[str, str]]
-    """What the caller may do here, each with its form."""
+    """Operations that the caller may request here, as pairs of title and address of the form."""
 
 
 def service_point_of(number: str, caller: Caller, act: Read, now: datetime) -> ServicePointRow | None:
-    """A connection, where the caller may read that of it."""
+    """Return a service point by consumer number, or None if the caller may not make this read there."""
     area = caller.area(act)
     if area is None:
         return None
     return service_points.service_point(number, area, now)
 
 
-def connection_page(
+def service_point_page(
     place: ServicePointRow, caller: Caller, now: datetime, kind: str, before: PageStart | None
-) -> ConnectionPage:
-    """The page; whose personal data it shows is written down."""
+) -> ServicePointPage:
+    """Return the page, and record the read of the personal data it shows."""
     agreements = contracts.of_service_point(place.id)
     current = next((one for one in agreements if _holds(one.valid_from, one.valid_to, now)), None)
     last = current or (agreements[0] if agreements else None)
     may = {act for act in Read if caller.area(act) is not None}
     premise = place.premise
-    return ConnectionPage(
+    return ServicePointPage(
         number=place.consumer_number,
         title=wording.service_point_name(premise.name, place.consumer_number),
         address=" ".join(filter(None, (premise.address, premise.pin_code))),
@@ -168,9 +168,9 @@ def connection_page(
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
         meters=_meters(place, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
-        told=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
+        notices=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
-        life=history_of(place, caller, may, now, kind, before),
+        history=history_of(place, caller, may, now, kind, before),
         actions=_actions(place, caller),
     )
 
@@ -185,7 +185,7 @@ def _actions(place: ServicePointRow, caller: Caller) -> list[tuple[str, str]]:
 
 
 def geo_uri(premise: PremiseRow) -> str:
-    """Where a place is, as a map on a telephone takes it (RFC 5870); empty where nobody has written it down."""
+    """Return a premise's `geo:` URI (RFC 5870), or an empty string without coordinates."""
     if premise.latitude is None or premise.longitude is None:
         return ""
     return f"geo:{premise.latitude},{premise.longitude}?q={premise.latitude},{premise.longitude}"
@@ -234,7 +234,7 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
 
 
 def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[int, list[str]]:
-    """The name of whoever each agreement is with, and everybody who may see its account with what reaches them."""
+    """Return by agreement the consumer's name and every person with access to its account, with contact data."""
     if caller.area(Read.CONSUMER) is None:
         return {}
     ids = [one.account_id for one in agreements]
@@ -264,7 +264,7 @@ def _reached(person: PersonRow) -> str:
 
 
 def calendar_in_words(billing_day: int | None) -> list[str]:
-    """Where an agreement has a billing calendar of its own, what it is."""
+    """Return the agreement's own billing day in words, or an empty list."""
     if billing_day is None:
         return []
     return [_("billing day %(day)s") % {"day": billing_day}]
@@ -309,7 +309,7 @@ def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> 
 
 
 def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
-    """Until when a disconnection waits where nobody has an agreement, and what holds the supply off there."""
+    """For a service point without an agreement: until when a disconnection waits, and its supply holds."""
     found = supply.vacancy(service_point_id, now)
     holds = [wording.hold(reason) for reason in found.holds]
     if found.waits_until is None:
@@ -321,7 +321,7 @@ def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
 
 
 def _power(standing: AccountStanding | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:
-    """State, label and sentence of the power at a place."""
+    """Return state, label and sentence of the power at a service point."""
     meter = billing_meter_power(service_point_id, now)
     if meter is None:
         return "unknown", _("no meter"), ""
@@ -383,7 +383,7 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
 def _unread(
     waits: missing_final_reads.MissingFinalRead | None, caller: Caller, now: datetime
 ) -> dict[str, str]:
-    """Why the last register of a meter is waited for, and where it is given."""
+    """Return why a meter's last register read is missing, and the form that corrects it."""
     if waits is None:
         return {}
     said = _(
@@ -393,7 +393,7 @@ def _unread(
     if operation_named(kind, caller) is None:
         return {"unread": said}
     query = urlencode({"serial": waits.serial})
-    return {"unread": said, "mend": f"{reverse('console:operation', args=[kind])}?{query}"}
+    return {"unread": said, "correction_href": f"{reverse('console:operation', args=[kind])}?{query}"}
 
 
 def _facts(
@@ -484,7 +484,7 @@ def _plan(plan: billing.PlanRow, currency: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _BalanceParts:
-    """What is left, and what that consists of."""
+    """The balance and its parts, in words."""
 
     amount: str
     low: bool
@@ -516,7 +516,7 @@ def _calculated(agreement: Agreement, now: datetime) -> _BalanceParts:
 
 
 def account_card(place: ServicePointRow, account_id: int) -> AccountCard:
-    """An account as its arithmetic's page shows it, leading back to the connection."""
+    """Return the account for the page of an entry, with a link back to the service point."""
     return AccountCard(
         id=account_id,
         title=" · ".join(filter(None, (place.premise.name, place.consumer_number))),

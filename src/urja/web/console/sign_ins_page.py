@@ -1,4 +1,4 @@
-"""What happened at the door, for whoever audits: sign-ins, failures and limits, with where they came from."""
+"""The log of sign-ins for auditors: code requests, sign-ins, failures and rate limits, with their network."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,28 +28,28 @@ KINDS: Final[dict[str, Promise]] = {
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """One thing that happened."""
+    """One event of the log."""
 
     what: Promise
     who: str
     network: str
     at: str
     is_known: bool
-    """Whether somebody has the address that was typed."""
+    """Whether the typed address belongs to an account."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInsPage:
-    """The newest first, from one place alone where that is asked for."""
+    """One page of the log, newest first, optionally from one network only."""
 
     lines: list[SignInRow]
     network: str
     before: int | None
-    """From which row on the next page begins; None where there is none."""
+    """Cursor of the next page; None on the last."""
 
 
 def sign_ins_page(now: datetime, network: str, before: int | None) -> SignInsPage:
-    """A page of the door's book."""
+    """Return one page of the sign-in log."""
     found = sign_ins.latest(network, before, PAGE + 1)
     shown = found[:PAGE]
     names = names_of({f"user {one.user_id}" for one in shown if one.user_id is not None})

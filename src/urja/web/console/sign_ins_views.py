@@ -1,4 +1,4 @@
-"""The page of what happened at the door."""
+"""The view of the sign-in log."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from urja.web.shared.clock import zone
 @private
 @for_staff(sees_sign_ins)
 def sign_ins(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Sign-ins, failures and limits, the newest first. They live in the wall's time."""
+    """Show sign-ins and failures, newest first. Their times are real time, also in a demonstration whose clock runs faster."""
     before = request.GET.get("before", "")
     page = sign_ins_page(
         datetime.now(UTC).astimezone(zone()),

@@ -1,4 +1,4 @@
-"""A society by month: what each flat and tower took, the common area, and the bulk supply against their sum.
+"""A society's consumption by month: flats, towers and common area against the bulk supply, in kWh.
 
 Totals alone: no load curves, no names, no telephones.
 """
@@ -24,7 +24,7 @@ from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 MONTHS: Final = 3
-"""The chosen one and those before it."""
+"""Months shown: the chosen one and those before it."""
 MOST_SOCIETIES: Final = 200
 WHOLE: Final = (PremiseKind.SOCIETY, PremiseKind.COMPLEX)
 
@@ -38,7 +38,7 @@ class SocietyLink:
 
 @dataclass(frozen=True, slots=True)
 class UseRow:
-    """Something with its use by month; `missing` where nothing is known of a month."""
+    """A row with its consumption by month, in words."""
 
     name: str
     number: str
@@ -47,7 +47,7 @@ class UseRow:
 
 @dataclass(frozen=True, slots=True)
 class PartView:
-    """A tower, or what is in none."""
+    """A tower, or the flats outside the towers."""
 
     id: int
     title: str
@@ -70,7 +70,7 @@ class SocietyPage:
 
 
 def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
-    """The societies and complexes that the caller sees totals of."""
+    """Return the societies and complexes whose totals the caller may see."""
     area = caller.must(Read.TOTALS)
     seen = premises.premises_wholly_in(WHOLE, area, now, MOST_SOCIETIES)
     return [
@@ -80,14 +80,14 @@ def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
 
 
 def society_of(premise_id: int, caller: Caller, now: datetime) -> PremiseRow | None:
-    """A premise, where the caller sees its totals."""
+    """Return a premise, or None if the caller may not see its totals."""
     area = caller.must(Read.TOTALS)
     found = premises.premise(premise_id)
     return found if found is not None and areas.holds_premise(area, premise_id, now) else None
 
 
 def month_of(text: str, now: datetime) -> date:
-    """A month as typed; this one, where it is none or still to come."""
+    """Parse a typed month; an invalid or future one gives the current month."""
     this = local_day(now, zone()).replace(day=1)
     try:
         asked = date.fromisoformat(f"{text}-01")
@@ -139,7 +139,7 @@ type _Used = dict[int, list[int | None]]
 
 
 def _added(ids: Iterable[int], used: _Used) -> list[int | None]:
-    """Month by month; none where nothing is known of any."""
+    """Return the total in Wh by month; None for a month without any reads."""
     columns = zip(*(used[id_] for id_ in ids), strict=True)
     sums = [[wh for wh in column if wh is not None] for column in columns]
     return [sum(known) if known else None for known in sums] or [None] * MONTHS
@@ -150,7 +150,7 @@ def _shown(name: str, use: list[int | None], number: str = "") -> UseRow:
 
 
 def _sums(points: list[ServicePointRow], used: _Used) -> list[UseRow]:
-    """What came in and what was taken out of it."""
+    """Return the energy supplied and used, by month."""
     of: dict[str, list[int]] = defaultdict(list)
     for point in points:
         of[point.purpose].append(point.id)
@@ -174,7 +174,7 @@ def _sums(points: list[ServicePointRow], used: _Used) -> list[UseRow]:
 
 
 def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> list[PartView]:
-    """By tower; what hangs right under the society is a part of its own."""
+    """Return the towers with their flats; flats outside the towers form a part of their own."""
     above = premises.parents(premise.id)
     members: dict[int, list[ServicePointRow]] = defaultdict(list)
     for point in points:
@@ -202,7 +202,7 @@ def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> l
 
 
 def _part_of(premise_id: int, whole_id: int, above: dict[int, int | None]) -> int:
-    """The tower that a flat is in; the whole where there is none: a flat alone is no tower."""
+    """Return the tower of a premise, or the whole society for a flat outside the towers."""
     chain = [premise_id]
     while chain[-1] != whole_id and (up := above.get(chain[-1])) is not None:
         chain.append(up)

@@ -1,4 +1,4 @@
-"""How instants and periods are written in the console."""
+"""Instants and periods in words, in the utility's time zone."""
 
 from datetime import datetime
 
@@ -9,17 +9,17 @@ from urja.web.shared.clock import zone
 
 
 def day_of(at: datetime) -> str:
-    """The local day of an instant."""
+    """Return the local day of an instant, in words."""
     return formats.day(at.astimezone(zone()).date())
 
 
 def moment_of(at: datetime, now: datetime) -> str:
-    """An instant as briefly as it can be said."""
+    """Return an instant in words, as briefly as possible: `today, 13:42`."""
     return formats.moment(at.astimezone(zone()), now.date())
 
 
 def period_in_words(valid_from: datetime, valid_to: datetime | None) -> str:
-    """From when to when something holds."""
+    """Return a validity period in words: `since …` while it is open, else first to last."""
     if valid_to is None:
         return _("since %(day)s") % {"day": day_of(valid_from)}
     return _("%(first)s to %(last)s") % {"first": day_of(valid_from), "last": day_of(valid_to)}

@@ -1,4 +1,4 @@
-"""What the console's addresses answer. The page is made in `pages`, access is decided in `access`."""
+"""Views of the control room. Its content comes from `pages`, access is decided in `access`."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -22,7 +22,7 @@ from urja.web.shared.clock import business_now
 from urja.web.shared.recent import Recent
 
 _DRAWN_FOR_S: Final = 5.0
-"""However many look, the books are asked once in so long."""
+"""Seconds for which a rendered page is cached, so that the number of viewers does not multiply the queries."""
 
 private = cache_control(private=True, no_store=True)
 
@@ -31,7 +31,7 @@ private = cache_control(private=True, no_store=True)
 @private
 @for_staff(lambda _caller: True)
 def console(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """The whole page; who may not see all of the utility is led to where they begin."""
+    """Show the control room; callers without the overview are redirected to their first page."""
     if not sees_everything(caller):
         begins = first_page(caller)
         if begins is None:
@@ -45,7 +45,7 @@ def console(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(sees_everything)
 def live(request: HttpRequest, _caller: Caller) -> HttpResponse:
-    """The part that moves; 304 while it does not."""
+    """Return the live part of the page, or 304 if it has not changed."""
     html, tag = _drawn_once(request, business_now())
     unchanged = get_conditional_response(request, etag=quote_etag(tag))
     if unchanged is not None:

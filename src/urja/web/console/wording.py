@@ -1,4 +1,4 @@
-"""Standings, commands and reasons in the words of whoever operates the supply; the town speaks in them as well."""
+"""Words of the console for states, commands, events, reasons and operations; the demo town uses them as well."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -173,7 +173,7 @@ EVENTS: Final[dict[str, Promise]] = {
     "301": _("The meter opened its load switch"),
     "302": _("The meter closed its load switch"),
 }
-"""Events by their code (IS 15959-1, event lists); what the head end tells of a meter is negative."""
+"""Events by code (IS 15959-1, event lists); negative codes are the head end's own reports about a meter."""
 
 HISTORY_KINDS: Final[dict[str, Promise]] = {
     "operation": _("Operations"),
@@ -332,32 +332,32 @@ LEVELS: Final[dict[str, Promise]] = {
 
 
 def service_point_name(premise: str, number: str) -> str:
-    """How a connection is called: as its premise, or by its number where that has no name."""
+    """Return the name of a service point: its premise's name, or its number."""
     return premise or number
 
 
 def level(name: str) -> str:
-    """What a node of a tree is."""
+    """Return the level of a node, in words."""
     return words_for(LEVELS.get(name), name)
 
 
 def purpose(name: str) -> str:
-    """What is measured at a service point."""
+    """Return the purpose of a service point, in words."""
     return words_for(PURPOSES.get(name), name)
 
 
 def stock(name: str) -> str:
-    """Where a meter is in its life."""
+    """Return the stock state of a meter, in words."""
     return words_for(STOCK.get(name), name)
 
 
 def device_role(number: int) -> str:
-    """What a meter measures where it hangs."""
+    """Return the role of an installed meter, in words."""
     return words_for(DEVICE_ROLES.get(number), str(number))
 
 
 def service(commissioned_at: datetime | None, taken_over_at: datetime | None) -> list[str]:
-    """What is not billed by a meter yet, where something is not."""
+    """Return what of a meter is not billed before its commissioning; empty once it is commissioned."""
     if commissioned_at is not None:
         return []
     if taken_over_at is None:
@@ -366,22 +366,22 @@ def service(commissioned_at: datetime | None, taken_over_at: datetime | None) ->
 
 
 def configuration(name: str) -> str:
-    """An item of a meter's configuration, or a value that has a word."""
+    """Return an item of a meter's configuration, or one of its values, in words."""
     return words_for(CONFIGURATION.get(name), name)
 
 
 def hold(reason: str) -> str:
-    """Why a supply is held off."""
+    """Return a supply hold, in words."""
     return words_for(HOLDS.get(reason), reason)
 
 
 def command(kind: str) -> str:
-    """What a meter was told."""
+    """Return a command, in words."""
     return words_for(COMMANDS.get(kind), kind)
 
 
 def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
-    """What a meter has told of itself; `own` are the names of its type's own events."""
+    """Return an event, in words; `own` are the names of the meter type's own events."""
     bit = bit_of(int(code))
     if bit is not None:
         return _("Status bit %(bit)s (not listed by the meter type)") % {"bit": bit}
@@ -389,37 +389,37 @@ def event(code: str, own: Mapping[int, str] = MappingProxyType({})) -> str:
 
 
 def history_kind(kind: str) -> str:
-    """What a line of a connection's life is about."""
+    """Return a kind of history rows, in words."""
     return words_for(HISTORY_KINDS.get(kind), kind)
 
 
 def notice_state(name: str) -> str:
-    """How a message has fared."""
+    """Return the state of a notice, in words."""
     return words_for(NOTICE_STATES.get(name), name)
 
 
 def operation(kind: str) -> str:
-    """What is done to the registry."""
+    """Return the title of an operation."""
     return words_for(OPERATIONS.get(kind), kind.capitalize())
 
 
 def work_state(name: str) -> str:
-    """How far a work order has come."""
+    """Return the state of a work order, in words."""
     return words_for(WORK_STATES.get(name), name)
 
 
 def task_state(name: str) -> str:
-    """How far a meter of a job is."""
+    """Return the state of a meter in a meter job, in words."""
     return words_for(TASK_STATES.get(name), name)
 
 
 def rows_stored(count: int) -> str:
-    """How many rows of a profile were stored as reads."""
+    """Return in words how many rows of a profile were stored as reads."""
     return ngettext("%(count)s row is stored.", "%(count)s rows are stored.", count) % {"count": count}
 
 
 def choice(name: str) -> str:
-    """One of a few values: of a form's field, or of a row's column."""
+    """Return a fixed value of a field or column, in words; unknown values unchanged."""
     for words in (PREMISES, PURPOSES, CONFIGURATION, STOCK, _CHOICES, WORK):
         if name in words:
             return str(words[name])
@@ -427,60 +427,60 @@ def choice(name: str) -> str:
 
 
 def premise(kind: str) -> str:
-    """What a place is."""
+    """Return the kind of a premise, in words."""
     return words_for(PREMISES.get(kind), kind)
 
 
 def account_state(name: str) -> str:
-    """Where an account stands, in a word or two."""
+    """Return the state of an account, in words."""
     return words_for(ACCOUNT_STATES.get(name), name)
 
 
 def command_state(name: str) -> str:
-    """How far a command has come."""
+    """Return the state of a command, in words."""
     return words_for(COMMAND_STATES.get(name), name)
 
 
 def work(kind: str) -> str:
-    """What somebody must go and look at."""
+    """Return the title of a work order by its kind."""
     return words_for(WORK.get(kind), kind)
 
 
 def flag(kind: str) -> str:
-    """Why somebody should look at a meter or a transformer."""
+    """Return why a meter or transformer needs an inspection."""
     return words_for(FLAGS.get(kind), kind)
 
 
 def unmatched(why: str) -> str:
-    """Why a payment was not credited, or does not fit what was paid out."""
+    """Return why a payment was not credited, or why a settlement does not match."""
     return words_for(UNMATCHED.get(why), why)
 
 
 def power(state: str) -> str:
-    """What is known of the power of a supply."""
+    """Return a power state, in words."""
     return words_for(POWER.get(state), state)
 
 
 def reason(given: Reason, now: datetime) -> str:
-    """Why it is so, in the reader's language; what it promised for a time that is over is told as what was."""
+    """Return the reason of a decision in the reader's language; announcements whose time has passed are given in the past tense."""
     return sentence_at(given, now, get_language() or "en")
 
 
 def past_reason(given: Reason) -> str:
-    """Why it was decided or ordered, told afterwards."""
+    """Return the reason of a past decision or order, in the past tense."""
     return sentence_then(given, get_language() or "en")
 
 
 def sentence(fault: str) -> str:
-    """What a guard has said; what is not one of its sentences stays as it is."""
+    """Return a guard's sentence translated; other texts unchanged."""
     return translated(fault, gettext)
 
 
 def percent(value: float) -> str:
-    """`7.4 %`, with a minus that reads as one."""
+    """Return a percentage such as `7.4 %`, with a typographic minus."""
     return f"{value:.1f} %".replace("-", MINUS)
 
 
 def words_for(text: Promise | None, otherwise: str) -> str:
-    """The words for a code; the code itself, readably, where there are none yet."""
+    """Return the words for a code, or the code itself with spaces if it has none."""
     return otherwise.replace("_", " ") if text is None else str(text)

@@ -1,4 +1,4 @@
-"""Work orders for whoever is on the way with a telephone: what there is to do, and one order from where to done."""
+"""Work orders, for fitters with a phone: the list, and one order from its location to its result."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ class PhotoView:
 
 @dataclass(frozen=True, slots=True)
 class CloseForm:
-    """What was found and done; filled with what was typed where it has to be put right."""
+    """The form that closes an order; refused, it has the typed values and their errors."""
 
     note: str = ""
     register: str = ""
@@ -88,7 +88,7 @@ class OrderPage:
     address: str
     number: str
     connection: str
-    """The page of the connection; empty for whoever has none."""
+    """Address of the service point; empty if the caller may not open it."""
     geo: str
     people: list[str]
     asked: list[str]
@@ -103,15 +103,15 @@ class OrderPage:
     result: list[str]
     waiting: bool
     close: CloseForm | None
-    """Where the caller may close it."""
+    """The closing form; None if the caller may not close the order."""
     by: Choice | None
-    """The operation that does what it asks for, and closes it."""
+    """The operation that does the work and closes the order, such as an exchange."""
     others: list[Choice]
     may_photograph: bool
 
 
 def work_page(caller: Caller, which: str, now: datetime) -> WorkPage:
-    """What the caller was given, what is open in their area, and what was done last."""
+    """Return the caller's orders, the open ones in their area, or those closed last."""
     area, user = caller.must(Read.WORK_ORDERS), caller.user_id
     shelves = {"mine": _("Mine"), "open": _("All open"), "done": _("Done")}
     counts = {shelf: work_orders.count(shelf, area, user, now) for shelf in ("mine", "open")}
@@ -129,7 +129,7 @@ def work_page(caller: Caller, which: str, now: datetime) -> WorkPage:
 
 
 def order_of(order_id: int, caller: Caller, now: datetime) -> WorkOrderRow | None:
-    """An order that the caller may see; another does not exist."""
+    """Return an order in the caller's area, or None."""
     return work_orders.order(order_id, caller.must(Read.WORK_ORDERS), caller.user_id, now)
 
 
@@ -186,7 +186,7 @@ def order_page(
     *,
     waiting: bool = False,
 ) -> OrderPage:
-    """All that somebody needs who goes there."""
+    """Return the page of an order: location, people, meter, seals, photographs, and the closing form."""
     place, premise, device = order.service_point, order.service_point.premise, order.device
     seals = [] if order.device_id is None else service_points.seals([order.device_id])
     by = _by(order, caller)
@@ -224,7 +224,7 @@ def order_page(
 
 
 def _people(order: WorkOrderRow, caller: Caller, now: datetime) -> list[str]:
-    """Whoever lives there now, with their telephone; written down as read."""
+    """Return the present consumers with their telephone numbers, and record the read."""
     if caller.area(Read.CONSUMER) is None or not order.unfinished:
         return []
     found = service_points.people_with_access(order.service_point_id, now)
@@ -315,7 +315,7 @@ def _by(order: WorkOrderRow, caller: Caller) -> Choice | None:
 
 
 def _others(order: WorkOrderRow, caller: Caller) -> list[Choice]:
-    """What whoever sends people may do with an order."""
+    """Return the dispatcher's operations for an order: assign and withdraw."""
     if not order.unfinished:
         return []
     kinds = ("assign_work_order", "withdraw_work_order")
@@ -336,7 +336,7 @@ def _choice(kind: str, given: Mapping[str, str]) -> Choice:
 
 
 def keep_photos(order: WorkOrderRow, files: Iterable[Any], caller: Caller, now: datetime) -> list[str]:
-    """Keep what was photographed; sentences about what is none."""
+    """Store the photographs of an order; return errors for files that are no images."""
     faults = []
     for file in files:
         try:
@@ -354,9 +354,9 @@ def close_order(
     caller: Caller,
     now: datetime,
 ) -> Requested | CloseForm:
-    """Ask that it be closed with what was found; the form again, with what is wrong, where it cannot be asked.
+    """Submit the closing of an order; return the form with its errors if it is invalid.
 
-    `faults` are those of the photographs that came with it.
+    `faults` are the errors of the photographs sent along.
     """
     removed = frozenset(removed)
     fields = {
@@ -387,7 +387,7 @@ def _said(faults: Iterable[str]) -> tuple[str, ...]:
 
 
 def refused_form(request: Requested) -> CloseForm:
-    """What was typed, with why it was refused."""
+    """Return the closing form of a refused request, with the reasons."""
     content = request.content
     register = content.get("register_wh")
     return CloseForm(

@@ -1,4 +1,4 @@
-"""What the pages of the work orders answer; made for a telephone, and whole without JavaScript."""
+"""Views of work orders; they work on a phone and without JavaScript."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,7 +23,7 @@ from urja.web.shared.clock import business_now
 @private
 @requires(Read.WORK_ORDERS)
 def work(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """What there is to do."""
+    """List the work orders."""
     page = pages.work_page(caller, request.GET.get("which", ""), business_now())
     return render_page(request, caller, "console/work.html", {"page": page})
 
@@ -32,7 +32,7 @@ def work(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @requires(Read.WORK_ORDERS)
 def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
-    """One order; posted, it is closed with what was found."""
+    """Show an order; posted, submit its closing."""
     found = _order(request, caller, order_id)
     if request.method == "POST":
         return _close(request, caller, found)
@@ -49,7 +49,7 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
 @private
 @requires(Read.WORK_ORDERS)
 def photograph(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
-    """Keep photographs without closing the order."""
+    """Store photographs without closing the order."""
     found = _order(request, caller, order_id)
     now = business_now()
     if not pages.order_page(found, caller, now).may_photograph:
@@ -65,7 +65,7 @@ def photograph(request: HttpRequest, caller: Caller, order_id: int) -> HttpRespo
 @private
 @requires(Read.WORK_ORDERS)
 def photo(request: HttpRequest, caller: Caller, photo_id: int) -> HttpResponse:
-    """A photograph, under the type that its bytes have."""
+    """Return a photograph, with the content type of its bytes."""
     found = orders.photo(photo_id)
     if found is None:
         raise Http404

@@ -1,1 +1,1 @@
-"""The town: a demonstration seen from above, with buttons that break it."""
+"""The demo town: a live page of a demonstration, with buttons that cause faults."""

@@ -1,4 +1,4 @@
-"""What can be done to the town: each button, the order behind it, and what is to be seen afterwards."""
+"""The town's buttons: each with its request to the demonstration and the texts shown afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Scope = Literal["town", "feeder", "house"]
 
 HOOK_W: Final = 2000
 LOST_MINUTES: Final = 60
-"""Business minutes for which a link is lost."""
+"""Minutes of the town's clock for which communication is broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One button. `done`, `next` and `holds` are said once it was pressed; `target` stands in `done`."""
+    """One button. `done`, `next` and `holds` are shown once it was pressed; `target` is inserted into `done`."""
 
     key: str
     scope: Scope
@@ -28,7 +28,7 @@ class Action:
     holds: Promise
     act: Callable[[str], Any]
     undoes: bool = False
-    """Whether it puts right what another one broke."""
+    """Whether it repairs the fault of another button."""
 
 
 def _feeder(do: str) -> Callable[[str], Any]:
@@ -246,5 +246,5 @@ ACTIONS: Final = {action.key: action for action in _ALL}
 
 
 def of_scope(scope: Scope) -> list[Action]:
-    """The buttons for a town, a feeder or a house, in order."""
+    """Return the buttons for a town, a feeder or a house, in order."""
     return [action for action in _ALL if action.scope == scope]

@@ -1,4 +1,4 @@
-"""The way to the demonstration's control (`urja.demo.town_control`): JSON lines over a Unix socket."""
+"""Client of the demonstration's control (`urja.demo.town_control`): JSON lines over a Unix socket."""
 
 import json
 import socket
@@ -12,19 +12,19 @@ _TIMEOUT_S = 15.0
 
 
 class ControlError(Exception):
-    """An order was not carried out."""
+    """A request was not carried out."""
 
 
 class ControlUnavailableError(ControlError):
-    """Nobody hears the order: no demonstration runs here, or it is just ending."""
+    """The control does not answer: no demonstration is running, or it is ending."""
 
 
 class ControlRefusedError(ControlError):
-    """The control says no; the message says why."""
+    """The control refused the request; the message has the reason."""
 
 
 def request(do: str, **arguments: Any) -> dict[str, Any]:
-    """One order and its answer. Raises ControlAwayError or ControlRefusedError."""
+    """Send one request and return its answer. Raises ControlUnavailableError or ControlRefusedError."""
     (answer,) = request_all([{"do": do, **arguments}])
     if isinstance(answer, ControlRefusedError):
         raise answer
@@ -32,12 +32,12 @@ def request(do: str, **arguments: Any) -> dict[str, Any]:
 
 
 def request_fleet(do: str, **arguments: Any) -> dict[str, Any]:
-    """One order to the fleet and its answer. Raises ControlAwayError or ControlRefusedError."""
+    """Send one request to the fleet of meters and return its answer. Raises ControlUnavailableError or ControlRefusedError."""
     return request("fleet", order={"do": do, **arguments})
 
 
 def request_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefusedError]:
-    """Several orders over one connection; a refused one stands in its place. Raises ControlAwayError."""
+    """Send several requests over one connection; return answers in order, a ControlRefusedError for a refused one. Raises ControlUnavailableError."""
     with _connection() as line:
         return [_exchange(line, order) for order in orders]
 
@@ -47,7 +47,7 @@ def _exchange(line: BinaryIO, order: dict[str, Any]) -> dict[str, Any] | Control
     line.flush()
     received = line.readline()
     if not received:
-        raise ControlUnavailableError("the control has hung up")
+        raise ControlUnavailableError("the control has closed the connection")
     answer: dict[str, Any] = json.loads(received)
     if answer.pop("ok"):
         return answer

@@ -1,4 +1,4 @@
-"""The loop as one picture: eight stations from the meters round to the relay, each with its live figure.
+"""The chain as one picture (SVG): eight stations from the meters to the relay, each with its live figure.
 
 The same ring is drawn twice, wide for a desk and tall for a phone; the style sheet shows one of them. Nothing in it
 has a style of its own, so the content security policy holds.
@@ -20,7 +20,7 @@ _EDGE: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One station of the ring: what it is, its figure, a word beneath, and whether something is wrong there."""
+    """One station: its name, figure and note, and whether it is faulty."""
 
     key: str
     name: str
@@ -30,14 +30,14 @@ class Station:
 
 
 def wide(stations: Sequence[Station], title: str) -> SafeString:
-    """Four above from left to right, four beneath from right to left."""
+    """Return the wide picture: four stations from left to right, four below from right to left."""
     half = len(stations) // 2
     places = [(column, 0) for column in range(half)] + [(column, 1) for column in reversed(range(half))]
     return _draw(stations, places, title, "wide")
 
 
 def tall(stations: Sequence[Station], title: str) -> SafeString:
-    """Four down on the left, four up on the right."""
+    """Return the tall picture: four stations down on the left, four up on the right."""
     half = len(stations) // 2
     places = [(0, row) for row in range(half)] + [(1, row) for row in reversed(range(half))]
     return _draw(stations, places, title, "tall")
@@ -77,7 +77,7 @@ def _box(station: Station, corner: tuple[int, int]) -> SafeString:
 
 
 def _arrow(source: tuple[int, int], target: tuple[int, int]) -> tuple[str, SafeString]:
-    """A line from edge to edge and its head, for two boxes beside or above each other."""
+    """Return the arrow between two neighbouring boxes: the line's path, and its head."""
     (x, y), (to_x, to_y) = source, target
     if y == to_y:
         direction = 1 if to_x > x else -1

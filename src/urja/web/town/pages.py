@@ -1,4 +1,4 @@
-"""From the books and the street to what the town's templates show: the one place of the town that asks for them.
+"""Content of the town's pages, from the apps' queries and the demonstration's control.
 
 What is *known* (balance, standing, loss) comes from the system's own books; what *is* (lit, hooked, welded) from
 the fleet, which no utility could ask. The page shows both beside each other on purpose.
@@ -34,19 +34,19 @@ HISTORY_ROWS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the demonstration's control says; empty where it does not answer."""
+    """State reported by the demonstration's control; empty if it does not answer."""
 
     houses: Mapping[str, Mapping[str, Any]]
     transformers: Mapping[str, Mapping[str, Any]]
     status: Mapping[str, Any]
     processes: Mapping[str, Mapping[str, Any]]
     gateway: str
-    """`none` speaks, `webhooks` or `everything` is silent; empty where there is none."""
+    """What the gateway leaves out: `none`, `webhooks` or `everything`; empty without a gateway."""
     away: str = ""
 
 
 def read_world() -> World:
-    """Ask the control for everything at once."""
+    """Return the demonstration's whole state, in one connection."""
     orders = [
         {"do": "fleet", "order": {"do": "houses"}},
         {"do": "fleet", "order": {"do": "transformers"}},
@@ -68,7 +68,7 @@ def read_world() -> World:
 
 
 def _answer(answer: dict[str, Any] | control.ControlRefusedError) -> dict[str, Any]:
-    """What was refused is not known, and the rest of the page stands."""
+    """Return an answer, or an empty one if it was refused: the rest of the page is still shown."""
     return {} if isinstance(answer, control.ControlRefusedError) else answer
 
 
@@ -77,7 +77,7 @@ def _answer(answer: dict[str, Any] | control.ControlRefusedError) -> dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class HouseTile:
-    """One house in its street. `state` is `lit`, `dark` or `unknown`; `why` says what is behind it."""
+    """One house. `state` is `lit` (powered), `dark` (no power) or `unknown`; `why` is the reason in words."""
 
     serial: str
     name: str
@@ -123,7 +123,7 @@ def _switch_state(seen: Mapping[str, Any]) -> str:
 
 
 def _marks(seen: Mapping[str, Any]) -> list[str]:
-    """What a person in the street could see, and the utility cannot."""
+    """Return facts that are visible at the house but not to the utility, such as a bypass wire."""
     if not seen:
         return []
     marks = [
@@ -141,7 +141,7 @@ def _marks(seen: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class TransformerRow:
-    """A transformer and the houses on it; `over` when its loss is beyond the limit."""
+    """A transformer and its houses; `over` if its loss is above the limit."""
 
     code: str
     title: str
@@ -151,7 +151,7 @@ class TransformerRow:
     measured: bool
     over: bool
     too_little: bool
-    """So little flows that the share lost says nothing."""
+    """Whether the energy is too little for a meaningful loss."""
     lit: int
     houses: list[HouseTile]
 
@@ -222,7 +222,7 @@ def _feeders(houses: Iterable[Supply], world: World, now: datetime) -> list[Feed
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One line of time."""
+    """One event in the list of events."""
 
     time: str
     kind: str
@@ -245,7 +245,7 @@ def _feed_rows(seen: Iterable[feed.FeedEntry], now: datetime) -> list[FeedRow]:
 
 
 def _when(at: datetime, now: datetime) -> str:
-    """The time alone today, with its day otherwise."""
+    """Return the clock time for today, else day and time."""
     return formats.clock_time(at) if at.date() == now.date() else formats.moment(at, now.date())
 
 
@@ -331,7 +331,7 @@ def _relay_note(dark: int, lit_ms: list[int]) -> str:
 
 
 def seconds(milliseconds: float) -> str:
-    """`4.2`, in seconds."""
+    """Return milliseconds as seconds with one decimal: `4.2`."""
     return f"{milliseconds / 1000:.1f}"
 
 
@@ -350,7 +350,7 @@ class TownPage:
 
 
 def town(now: datetime) -> TownPage:
-    """The part of the town that moves."""
+    """Return the live part of the town."""
     world = read_world()
     feeders = _feeders(supplies(now), world, now)
     stations = _ring(feeders, world, now, supply.paid_to_reconnected_wall_ms(now - timedelta(days=1)))
@@ -367,13 +367,13 @@ def town(now: datetime) -> TownPage:
 
 
 def feeder_names(now: datetime) -> list[str]:
-    """The feeders that can be cut."""
+    """Return the names of the feeders whose power can be cut."""
     return sorted({house.feeder for house in supplies(now) if house.feeder})
 
 
 @dataclass(frozen=True, slots=True)
 class HouseHead:
-    """What of a house does not move."""
+    """The fixed part of a house's page."""
 
     serial: str
     name: str
@@ -384,7 +384,7 @@ class HouseHead:
 
 
 def house_head(serial: str, now: datetime) -> HouseHead | None:
-    """The house behind a meter; none where no consumer hangs on it."""
+    """Return the house of a meter, or None if the meter has no consumer."""
     found = next((house for house in supplies(now, serial) if house.account_id is not None), None)
     if found is None:
         return None
@@ -400,7 +400,7 @@ def house_head(serial: str, now: datetime) -> HouseHead | None:
 
 @dataclass(frozen=True, slots=True)
 class HousePage:
-    """The part of a house's page that moves."""
+    """The live part of a house's page."""
 
     serial: str
     tile: HouseTile
@@ -411,7 +411,7 @@ class HousePage:
 
 
 def house(serial: str, now: datetime) -> HousePage | None:
-    """What is known of a house, what is true of it, and its story."""
+    """Return what the system knows of a house, the true state of its meter, and its history; None without a consumer."""
     found = next((one for one in supplies(now, serial) if one.account_id is not None), None)
     if found is None or found.account_id is None:
         return None
@@ -436,7 +436,7 @@ def _seen(serial: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _kilowatts(watts: int) -> str:
-    """`-3020` is `−3.02 kW`: what flows back has a minus."""
+    """Return watts as kW: `-3020` is `−3.02 kW`; export is negative."""
     return f"{watts / 1000:.2f} kW".replace("-", formats.MINUS)
 
 
@@ -459,7 +459,7 @@ def _link(seen: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """A meter's display: the page it shows now, and all of them; nothing while it is dark."""
+    """A meter's display: the page shown now, and all pages; empty while the display is off."""
 
     pages: list[tuple[str, str, str]]
     shown: tuple[str, str, str] | None
@@ -467,7 +467,7 @@ class Display:
 
 
 def display(serial: str, turn: int) -> Display:
-    """The display's pages; `turn` says which is on."""
+    """Return the display's pages; `turn` counts the page changes and so selects the page shown."""
     try:
         found = control.request_fleet("display", serials=[serial])["displays"][serial]
     except control.ControlError:

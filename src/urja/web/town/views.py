@@ -1,4 +1,4 @@
-"""What each address of the town answers. It exists in a demonstration only, and for the machine that runs it."""
+"""Views of the demo town. They exist only in a demonstration, and only for requests from its own machine."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -25,7 +25,7 @@ from urja.web.town import control, pages
 from urja.web.town.actions import ACTIONS, Action, of_scope
 
 _DRAWN_FOR_S: Final = 1.0
-"""However many look, the street is asked once a second."""
+"""Seconds for which a rendered part is cached, so that the number of viewers does not multiply the requests."""
 _DISPLAY_TURN_S: Final = 3.0
 _REFRESH_S: Final = 5
 _CACHED_PARTS: Final = 200
@@ -34,7 +34,7 @@ type View = Callable[..., HttpResponse]
 
 
 def demo_only(view: View) -> View:
-    """Elsewhere than in a demonstration, and from elsewhere than its machine, the page does not exist."""
+    """Return a view that answers 404 outside a demonstration and to other machines."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -48,7 +48,7 @@ def demo_only(view: View) -> View:
 @demo_only
 @require_safe
 def town(request: HttpRequest) -> HttpResponse:
-    """The whole town; with `every` it loads itself again, for who has no JavaScript."""
+    """Show the whole town; with `every` the page reloads itself, for browsers without JavaScript."""
     html, tag = _render_once(
         "town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request
     )
@@ -68,7 +68,7 @@ def town(request: HttpRequest) -> HttpResponse:
 @demo_only
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
-    """The part of the town that moves; 304 while it does not."""
+    """Return the live part of the town, or 304 if it has not changed."""
     return _live_response(
         request,
         *_render_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request),
@@ -80,7 +80,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @demo_only
 @require_safe
 def house(request: HttpRequest, serial: str) -> HttpResponse:
-    """One house: its meter's display, its story, its buttons."""
+    """Show a house: its meter's display, history and buttons."""
     head = pages.house_head(serial, business_now())
     if head is None:
         raise Http404
@@ -118,7 +118,7 @@ def _house_part(serial: str) -> tuple[str, dict[str, Any]]:
 @demo_only
 @require_safe
 def house_display(request: HttpRequest, serial: str) -> HttpResponse:
-    """The display alone, on the page that it has come to."""
+    """Return the meter's display, on its current page."""
     return render(request, "town/display.html", {"display": pages.display(serial, _turn()), "serial": serial})
 
 
@@ -129,7 +129,7 @@ def _turn() -> int:
 @demo_only
 @require_POST
 def do(request: HttpRequest) -> HttpResponse:
-    """Carry out a button and go back to where it was pressed, which says what is to be seen next."""
+    """Carry out a button and redirect to its page, which shows what to expect."""
     action = ACTIONS.get(request.POST.get("action", ""))
     if action is None:
         raise Http404
@@ -143,7 +143,7 @@ def do(request: HttpRequest) -> HttpResponse:
 
 
 def _of_a_house(action: Action, target: str) -> bool:
-    """Whether the button belongs to a house that there is."""
+    """Whether the button belongs to a house. Raises Http404 if the house is unknown."""
     if action.scope != "house":
         return False
     if pages.house_head(target, business_now()) is None:
@@ -153,7 +153,7 @@ def _of_a_house(action: Action, target: str) -> bool:
 
 @demo_only
 def decode(request: HttpRequest) -> HttpResponse:
-    """A pasted frame as a readable tree."""
+    """Decode a pasted DLMS frame into a readable tree."""
     frame = request.POST.get("frame", "").strip()
     context: dict[str, Any] = {"frame": frame}
     if frame:
@@ -170,7 +170,7 @@ def decode(request: HttpRequest) -> HttpResponse:
 def _render_once(
     name: str, part: Callable[[], tuple[str, dict[str, Any]]], request: HttpRequest
 ) -> tuple[SafeString, str]:
-    """A live part and its tag, drawn at most once a second for all who look at it in one language."""
+    """Return a live part and its ETag, rendered at most once a second per language for all viewers."""
     key = f"{name} {get_language()}"
     kept = _rendered.get(key)
     if kept is None or monotonic() - kept[0] > _DRAWN_FOR_S:
@@ -195,7 +195,7 @@ def _live_response(
 
 
 def _done(request: HttpRequest) -> dict[str, str] | None:
-    """What was just done, what is to be seen next and how the system holds; or that it was refused."""
+    """Return the texts of the button just pressed, or why it was refused; None without one."""
     if refused := request.GET.get("refused"):
         return {"refused": _("Not carried out: %(why)s") % {"why": refused}}
     action = ACTIONS.get(request.GET.get("done", ""))

@@ -1,4 +1,4 @@
-"""What happened, in a sentence for whoever watches."""
+"""Events of the town as sentences."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -24,7 +24,7 @@ EVENTS: Final[dict[str, Promise]] = {
     "301": gettext_lazy("The meter opened its load switch"),
     "302": gettext_lazy("The meter closed its load switch"),
 }
-"""Event codes of IS 15959 that mean something in a street; any other is named by its number."""
+"""Event codes of IS 15959-1 that the town shows in words; others are shown by number."""
 
 ORDERS: Final[dict[str, Promise]] = {
     "connect": gettext_lazy("Reconnection ordered"),
@@ -65,11 +65,11 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
     "press": gettext_lazy("press the button"),
     "dues": gettext_lazy("dues paid"),
 }
-"""What a notice is about, by its kind up to the first hyphen."""
+"""Subject of a notice, by its kind up to the first hyphen."""
 
 
 def happening(seen: FeedEntry) -> str:
-    """One sentence."""
+    """Return an event as one sentence."""
     return _SENTENCES[seen.kind](seen)
 
 

@@ -4,6 +4,7 @@ import re
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from babel.messages.extract import extract
@@ -117,3 +118,12 @@ def test_the_compiled_catalogue_is_the_written_one(catalogue, written):
 
 def strings(file):
     return {key: value for key, value in GNUTranslations(file)._catalog.items() if key}
+
+
+def test_every_command_has_words(django):
+    """A command without words would be shown as its module's name, and in English only."""
+    from urja.headend import commands
+    from urja.web.console.wording import COMMANDS
+
+    executed = {module.name for module in iter_modules(commands.__path__) if not module.name.startswith("_")}
+    assert executed - COMMANDS.keys() == set()

@@ -57,7 +57,7 @@ def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):
     page = visitor.get("/town/").content.decode()
     assert page.count('<g class="station') == 2 * 8
     assert "Meters: 6/7, connected; Head end: running" in page
-    assert "Relay: 4 powered, 1 without" in page
+    assert "Relay: 4 powered, 1 off" in page
 
 
 def test_what_is_ill_is_marked(visitor, fake_town):

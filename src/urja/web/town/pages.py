@@ -326,8 +326,8 @@ def _gateway_note(silence: str, payments: int) -> str:
 
 def _relay_note(dark: int, lit_ms: list[int]) -> str:
     if lit_ms:
-        return _("%(n)d without; payment to power %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
-    return _("%(n)d without power") % {"n": dark}
+        return _("%(n)d off; reconnect %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
+    return _("%(n)d off") % {"n": dark}
 
 
 def seconds(milliseconds: float) -> str:

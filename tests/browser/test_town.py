@@ -71,7 +71,7 @@ def test_from_the_town_to_a_house_and_the_control_room(open_page, site, fake_tow
     page.goto("/town/")
     assert_good(page, device)
     expect(page.locator(".ring:visible")).to_have_count(1)
-    expect(page.locator(".house.dark")).to_have_count(1)
+    expect(page.locator(".house.unpowered")).to_have_count(1)
     expect(page.locator(".transformer.over")).to_have_count(1)
     streets, levers, feed = (
         page.locator(part).bounding_box() for part in (".streets", ".square > .panel", ".feed")

@@ -149,7 +149,7 @@ ORDERS = [
     ("hook", town_cast.DARK, {"do": "hook", "serials": [town_cast.DARK], "watts": 2000}),
     ("unhook", town_cast.DARK, {"do": "hook", "serials": [town_cast.DARK], "watts": 0}),
     ("weld", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": True}),
-    ("mend", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": False}),
+    ("repair", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": False}),
     ("press", town_cast.DARK, {"do": "press", "serials": [town_cast.DARK]}),
     ("lose-house", town_cast.DARK, {"do": "unreachable", "serials": [town_cast.DARK], "minutes": 60}),
     ("find-house", town_cast.DARK, {"do": "reachable", "serials": [town_cast.DARK]}),
@@ -157,8 +157,8 @@ ORDERS = [
     ("find-network", "", {"do": "reachable"}),
     ("kill-headend", "", {"do": "kill", "name": "headend"}),
     ("kill-pipeline", "", {"do": "kill", "name": "pipeline"}),
-    ("silence-gateway", "", {"do": "gateway", "what": "silence"}),
-    ("speak-gateway", "", {"do": "gateway", "what": "speak"}),
+    ("stop-gateway", "", {"do": "gateway", "what": "silence"}),
+    ("start-gateway", "", {"do": "gateway", "what": "speak"}),
 ]
 
 

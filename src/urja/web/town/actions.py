@@ -129,7 +129,7 @@ _ALL: Final = (
         _house("weld", on=True),
     ),
     Action(
-        "mend",
+        "repair",
         "house",
         _("Repair the relay"),
         _("The relay of meter %(target)s works again."),
@@ -171,7 +171,7 @@ _ALL: Final = (
         undoes=True,
     ),
     Action(
-        "silence-gateway",
+        "stop-gateway",
         "town",
         _("Stop the payment gateway"),
         _("The payment gateway neither answers nor sends webhooks."),
@@ -184,7 +184,7 @@ _ALL: Final = (
         lambda _target: control.request("gateway", what="silence"),
     ),
     Action(
-        "speak-gateway",
+        "start-gateway",
         "town",
         _("Start the payment gateway"),
         _("The payment gateway answers again."),

@@ -1,6 +1,6 @@
 """Content of the town's pages, from the apps' queries and the demonstration's control.
 
-What is *known* (balance, standing, loss) comes from the system's own books; what *is* (lit, hooked, welded) from
+What is *known* (balance, standing, loss) comes from the system's own books; what *is* (powered, bypassed, welded) from
 the fleet, which no utility could ask. The page shows both beside each other on purpose.
 """
 
@@ -77,7 +77,7 @@ def _answer(answer: dict[str, Any] | control.ControlRefusedError) -> dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class HouseTile:
-    """One house. `state` is `lit` (powered), `dark` (no power) or `unknown`; `why` is the reason in words."""
+    """One house. `state` is `powered`, `unpowered` or `unknown`; `why` is the reason in words."""
 
     serial: str
     name: str
@@ -105,7 +105,7 @@ def _tile(house: Supply, seen: Mapping[str, Any], standing: AccountStanding | No
 def _power(seen: Mapping[str, Any]) -> str:
     if not seen:
         return "unknown"
-    return "lit" if seen["lit"] else "dark"
+    return "powered" if seen["lit"] else "unpowered"
 
 
 def _why(seen: Mapping[str, Any], standing: AccountStanding | None) -> str:
@@ -152,7 +152,7 @@ class TransformerRow:
     over: bool
     too_little: bool
     """Whether the energy is too little for a meaningful loss."""
-    lit: int
+    powered: int
     houses: list[HouseTile]
 
 
@@ -194,7 +194,7 @@ def _row(
         measured=balance is not None and balance.metered and balance.loss_percent is not None,
         over=over,
         too_little=balance is not None and balance.metered and balance.too_little,
-        lit=sum(tile.state == "lit" for tile in tiles),
+        powered=sum(tile.state == "powered" for tile in tiles),
         houses=tiles,
     )
 
@@ -253,12 +253,12 @@ def _when(at: datetime, now: datetime) -> str:
 
 
 def _ring(
-    feeders: list[Feeder], world: World, now: datetime, lit_ms: list[int]
+    feeders: list[Feeder], world: World, now: datetime, reconnect_ms: list[int]
 ) -> list[loop_picture.Station]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     figures = feed.platform_figures(midnight)
     tiles = [tile for feeder in feeders for row in feeder.transformers for tile in row.houses]
-    lit, dark = (sum(tile.state == state for tile in tiles) for state in ("lit", "dark"))
+    powered, unpowered = (sum(tile.state == state for tile in tiles) for state in ("powered", "unpowered"))
     status = world.status
     return [
         loop_picture.Station(
@@ -295,7 +295,9 @@ def _ring(
             str(figures.under_way),
             _("in progress, %(n)d done today") % {"n": figures.carried_out},
         ),
-        loop_picture.Station("relay", _("Relay"), _("%(n)d powered") % {"n": lit}, _relay_note(dark, lit_ms)),
+        loop_picture.Station(
+            "relay", _("Relay"), _("%(n)d powered") % {"n": powered}, _relay_note(unpowered, reconnect_ms)
+        ),
     ]
 
 
@@ -324,10 +326,10 @@ def _gateway_note(silence: str, payments: int) -> str:
     return ngettext("%(n)d payment today", "%(n)d payments today", payments) % {"n": payments}
 
 
-def _relay_note(dark: int, lit_ms: list[int]) -> str:
-    if lit_ms:
-        return _("%(n)d off; reconnect %(s)s s") % {"n": dark, "s": seconds(median(lit_ms))}
-    return _("%(n)d off") % {"n": dark}
+def _relay_note(unpowered: int, reconnect_ms: list[int]) -> str:
+    if reconnect_ms:
+        return _("%(n)d off; reconnect %(s)s s") % {"n": unpowered, "s": seconds(median(reconnect_ms))}
+    return _("%(n)d off") % {"n": unpowered}
 
 
 def seconds(milliseconds: float) -> str:

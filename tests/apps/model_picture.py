@@ -1,4 +1,4 @@
-"""The model as a picture of characters, drawn from the code itself: docs/registry.md shows it, and a test compares."""
+"""Draw the model as text from the Django models: docs/registry.md shows it, and a test compares the two."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -24,7 +24,7 @@ _PLAIN: Final = "─"
 
 
 def picture() -> str:
-    """Every table by its subject, with those that its rows name; `═` is a relation that holds for a time."""
+    """Return every table by subject, with the tables it refers to; `═` is a relation that is valid for a time."""
     lines = []
     for app, title in SUBJECTS:
         lines += [
@@ -50,7 +50,7 @@ def _names(model: type[Model]) -> Iterator[str]:
 
 
 def _relation(field: "ForeignKey[Any, Any]") -> str:
-    """What a row names: the table, and as what where that is not its name."""
+    """Return the table that a field refers to, with the field's name where it differs."""
     other = _table(field.related_model)
     optional = "?" if field.null else ""
     return f"{other}{optional}" if field.name == other else f"{field.name}: {other}{optional}"

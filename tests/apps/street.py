@@ -1,4 +1,4 @@
-"""A street of adopted meters for tests, and rows as the pipeline would place them."""
+"""Adopted meters with consumers for tests, and readings as the pipeline would assign them."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ HALF_HOUR = timedelta(seconds=1800)
 def adopt(
     number=1, *, valid_from=START, register_wh=10_000, bucket=7, credit_minor=0, called=True, **changes
 ):
-    """A meter with its consumer: one that was hung up here and has passed, or (`called` false) one that was taken over."""
+    """Create a meter with its consumer: installed and commissioned here, or (`called` false) taken over."""
     from urja.usecases.operations import Adoption, adopt_meter
 
     values = {
@@ -46,7 +46,7 @@ def adopt(
 
 
 def passed(device_id, at):
-    """Let a meter that was adopted be one that was hung up here and passed its call."""
+    """Make an adopted meter one that was installed here and has passed its commissioning."""
     from urja.apps.assets.models import DevicePeriod
 
     with by_hand(at):
@@ -58,7 +58,7 @@ def seconds(instant):
 
 
 def blocks(adopted, *rows):
-    """Placed blocks from (start, Wh) pairs."""
+    """Return assigned intervals from (start, Wh) pairs."""
     array = np.zeros(len(rows), staging.PLACED_BLOCK)
     for name in ("import_vah", "export_wh", "export_vah", "voltage_cv", "current_ca", "health"):
         array[name] = NULL
@@ -76,7 +76,7 @@ def blocks(adopted, *rows):
 
 
 def registers(adopted, *rows, kind=RegisterKind.DAILY):
-    """Placed register reads from (instant, Wh) pairs."""
+    """Return assigned register reads from (instant, Wh) pairs."""
     array = np.zeros(len(rows), staging.PLACED_REGISTER)
     for name in ("import_vah", "export_wh", "export_vah"):
         array[name] = NULL
@@ -108,7 +108,7 @@ def store_registers(connection, rows, now=START):
 
 
 def accruals(connection):
-    """(agreement, period, watermark, energy, estimated) of every accrual, in order."""
+    """Return (agreement, period, watermark, energy, estimated) of every accrual, in order."""
     return connection.execute(
         "SELECT agreement_id, period, watermark_at, energy_wh, estimated_wh, anchor_at, latest_end_at"
         " FROM readings_accrual ORDER BY 1, 2"
@@ -117,7 +117,7 @@ def accruals(connection):
 
 @contextmanager
 def by_hand(known_at=START):
-    """Changes of registry rows that no operation makes; the database refuses them otherwise."""
+    """Allow changes of registry rows that no operation makes; the database refuses them otherwise."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('urja.operation', '1', true), set_config('urja.known_at', %s, true)",
@@ -127,7 +127,7 @@ def by_hand(known_at=START):
 
 
 def protect(number, at=START, kind="medical", until=None):
-    """Give the customer of the number-th meter's supply a protected status."""
+    """Give the consumer of the number-th supply a protected status."""
     from urja.usecases.operations import Protect, perform
 
     operation = Protect(
@@ -141,7 +141,7 @@ def protect(number, at=START, kind="medical", until=None):
 
 
 def remove(number, at, register_wh=None):
-    """Take a meter of the street away."""
+    """Remove an adopted meter."""
     from urja.usecases.operations import RemoveMeter, perform
 
     removal = RemoveMeter(serial=f"URJ{number:08}", removed_at=at, register_wh=register_wh)
@@ -149,7 +149,7 @@ def remove(number, at, register_wh=None):
 
 
 def install(number, at, *, place, register_wh=0, role="billing"):
-    """Put a meter of the street where another one of it was adopted."""
+    """Install one adopted meter at the service point of another."""
     from urja.usecases.operations import InstallMeter, perform
 
     return perform(
@@ -166,7 +166,7 @@ def install(number, at, *, place, register_wh=0, role="billing"):
 
 
 def in_stock(number, *, bucket=7, **changes):
-    """A meter that hangs nowhere yet."""
+    """Create a meter that is not installed yet."""
     from urja.apps.assets.kinds import Stock
     from urja.apps.assets.models import Device
     from urja.apps.journal.operation import next_id
@@ -187,7 +187,7 @@ def in_stock(number, *, bucket=7, **changes):
 
 
 def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=None, **changes):
-    """Hang a meter of the stock in the place of one that was adopted; it passes commissioning at once."""
+    """Exchange an adopted meter for one from stock, which is commissioned at once."""
     from urja.apps.assets.models import DevicePeriod
     from urja.usecases.meter_exchange import first_billed_at
     from urja.usecases.operations import ExchangeMeter, perform
@@ -208,7 +208,7 @@ def exchange(old, new, at, *, old_wh, new_wh=0, commission=True, recorded_at=Non
 
 
 def commissioned(period, billed_from, now=START):
-    """What a meter that passes commissioning leaves behind."""
+    """Store what a meter that passes commissioning leaves behind."""
     from urja.apps.readings.operations import recompute_since
 
     with by_hand(), connection.cursor() as cursor:
@@ -218,7 +218,7 @@ def commissioned(period, billed_from, now=START):
 
 
 def pay(account_id, amount_minor, key, at=START):
-    """The credit of a recharge, beside the captured payment that it is of."""
+    """Request the credit of a recharge, with the captured payment that it belongs to."""
     from urja.apps.books.operations import request_credit
     from urja.apps.payments.models import Order, Payment
 
@@ -258,7 +258,7 @@ def pay(account_id, amount_minor, key, at=START):
 
 
 def give_back(credit, amount_minor, key, at=START):
-    """The debit of a part of a recharge, beside the refund that it is of."""
+    """Request the debit for a part of a recharge, with the refund that it belongs to."""
     from urja.apps.books.operations import request_debit
     from urja.apps.payments.models import Payment, Refund
 

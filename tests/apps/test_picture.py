@@ -1,4 +1,4 @@
-"""The picture of the model in the docs is the one that the code draws."""
+"""The picture of the model in docs/registry.md is the one drawn from the models."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An office with passkeys for tests: clerks and revenue officers of a street, who ask, approve and wait."""
+"""Staff with passkeys for tests: clerks and revenue officers who request, approve and wait."""
 
 from datetime import timedelta
 
@@ -10,7 +10,9 @@ ORIGIN = "http://localhost"
 NOW = START + timedelta(days=1, hours=10)
 """Half past ten on 3 March in Kolkata."""
 MONEY = 10_000_00
-"""From so much on the shipped document asks for the actor's passkey; from ten times as much on for a second person's."""
+"""The amount in minor units from which the bundled thresholds need the actor's passkey; ten times as much needs a
+second person's.
+"""
 
 
 def authenticator(**changed):
@@ -18,7 +20,7 @@ def authenticator(**changed):
 
 
 class Person:
-    """Somebody who works here, with a passkey if they were given one."""
+    """A member of staff, with a passkey unless `enrolled` is false."""
 
     def __init__(self, name, role="clerk", *, enrolled=True):
         from urja.usecases.operations import employ
@@ -38,7 +40,7 @@ class Person:
         return Request.objects.get(id=asked.id)
 
     def approve(self, request, now=NOW, *, passkey=None, signed_in=None, **changed):
-        """Give an answer of the passkey, as the web records it."""
+        """Record an answer of the passkey, as the web does."""
         from urja.apps.approvals import requests
 
         answer = (passkey or self.passkey).approve(challenge(request), **changed)
@@ -46,7 +48,7 @@ class Person:
 
 
 def enrol(person, passkey, now=NOW, *, name="telephone"):
-    """Invite a person and let them enrol a passkey, as the box, the page and the pipeline do."""
+    """Invite a person and enrol their passkey, as the command, the page and the pipeline do."""
     from urja.apps.approvals import passkeys, requests
     from urja.apps.approvals.models import Credential
     from urja.pipeline.approve import run_once as judge_approvals
@@ -66,7 +68,7 @@ def challenge(request):
 
 
 def work(now=NOW):
-    """Let the stages `register` and `approve` do what there is to do."""
+    """Run the stages `register` and `approve` until nothing is pending."""
     from urja.pipeline.approve import run_once as judge_approvals
     from urja.pipeline.register import run_once as answer_requests
 
@@ -74,12 +76,12 @@ def work(now=NOW):
 
 
 def home(number=1, **changes):
-    """A supply with somebody who lives there, in credit."""
+    """A supply with a consumer, in credit."""
     return adopt(number, **({"credit_minor": 500_00} | changes))
 
 
 def move_in(number=1, credit_minor=0, **changed):
-    """A new owner of a supply who has paid an opening credit: the plainest way to money by hand."""
+    """A new owner of a supply with an opening credit: the simplest operation that moves money by hand."""
     from urja.usecases.operations import TransferOwnership
 
     return TransferOwnership(
@@ -103,7 +105,7 @@ def state_of(request):
 
 
 def credits_given():
-    """Opening credits that operations have asked the ledger for, newest last."""
+    """The opening credits that operations have requested, newest last."""
     from urja.apps.books.models import CreditRequest
 
     given = CreditRequest.objects.filter(kind="opening-credit").order_by("id")

@@ -1,4 +1,4 @@
-"""The law of approvals holds over what was approved, and is seen to fail when the code that should keep it is broken."""
+"""The law of approvals holds over approved operations, and fails where the code that keeps it is broken on purpose."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def broken(database):
 
 @pytest.fixture
 def approved(database):
-    """A small sum, one that its actor has approved, and one that two people have."""
+    """A small amount, one that its actor has approved, and one that two people have approved."""
     anita, bharat = Person("anita"), Person("bharat")
     for number, amount in enumerate((100_00, MONEY, 10 * MONEY), 1):
         home(number)
@@ -107,7 +107,7 @@ def test_a_delay_that_is_cut_short_breaks_it(database, monkeypatch):
 
 
 def test_what_was_done_under_other_thresholds_was_right_then(database):
-    """Stricter ones that are loaded later say nothing of the days before."""
+    """Stricter thresholds that are loaded later do not apply to the days before."""
     from urja.apps.approvals import thresholds
     from urja.core.approvals import bundled_thresholds
 

@@ -1,4 +1,4 @@
-"""What each operation moves, disconnects and leaves unprotected, as thresholds count it."""
+"""What each operation moves, disconnects and leaves unprotected, as the thresholds count it."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""An operation above a threshold waits for passkeys, and is performed once it has them."""
+"""An operation above a threshold needs passkeys, and is performed once it has them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The ledger against real PostgreSQL: postings, replays, refusals of the database itself."""
+"""The ledger on PostgreSQL: postings, replays, and what the database itself refuses."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -46,7 +46,7 @@ def draft(ledger, account, amount, key, *, contra="revenue:energy", **more):
 
 
 def book(database) -> str:
-    """The bucket's book as a little ledger: entries, then balances."""
+    """Return the bucket's ledger as text: entries, then balances."""
     with database.connect() as connection:
         entries = connection.execute(
             "SELECT seq, line, amount_minor, balance_after_minor FROM books_entry ORDER BY account_id, seq"
@@ -127,7 +127,7 @@ def test_credit_requests_are_posted_once(database, ledger):
 
 
 def test_many_post_at_once(database, ledger):
-    """Eight writers on two accounts of one bucket: gapless sequences, whole chains, no deadlock."""
+    """Eight writers on two accounts of one bucket: sequences without gaps, unbroken chains, no deadlock."""
     from django.db import connections
 
     accounts = [opened(ledger), opened(ledger)]
@@ -209,7 +209,7 @@ def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, ledg
 
 
 def test_who_may_write(database, ledger):
-    """The web reads and requests no credit; the pipeline posts and does not change."""
+    """The web reads and may not request a credit; the pipeline posts and may not change."""
     account = opened(ledger)
     ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
     copied = "INSERT INTO books_entry SELECT * FROM books_entry"

@@ -1,4 +1,4 @@
-"""A command's life goes forward only and ends once, whoever reports what and how often."""
+"""A command's state only goes forward and ends once, whatever is reported and how often."""
 
 from datetime import timedelta
 
@@ -214,7 +214,7 @@ def test_queries(home):
 
 
 class TestDatabase:
-    """The second lock on the same door."""
+    """The database refuses what the operations never do."""
 
     @pytest.mark.parametrize(
         ("before", "after"), [("confirmed", "sent"), ("expired", "confirmed"), ("sent", "queued")]
@@ -269,7 +269,7 @@ _STEPS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_every_life_ends_at_most_once(home, steps):
-    """Whatever comes in whatever order: the state's rank grows, and the first end stands."""
+    """Whatever is reported in whatever order: the state's rank grows, and the first final state stays."""
     from urja.apps.commands import operations
     from urja.apps.commands.kinds import TERMINAL
 

@@ -1,4 +1,4 @@
-"""The table of roles is whole, and areas follow the trees as they are at an instant."""
+"""The table of roles has a row for each operation and read, and areas follow the nodes as they are at an instant."""
 
 from datetime import timedelta
 
@@ -50,7 +50,7 @@ def test_a_scope_covers_itself_or_all_of_a_kind(database):
 
 @pytest.fixture
 def trees(database):
-    """A division with a section, another section elsewhere; three supplies, one in a society."""
+    """A division with a section, another section elsewhere; three supplies, one of them in a society."""
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, NodePeriod, Placement, Premise
 

@@ -1,4 +1,4 @@
-"""Versions of meter types in the database."""
+"""Versions of meter types are stored, found by day and firmware, and refused where they contradict each other."""
 
 from datetime import UTC, date, datetime
 

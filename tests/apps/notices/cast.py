@@ -1,4 +1,4 @@
-"""Channels of notices as the settings have them."""
+"""Channels of notices as settings configure them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from urja.base.settings import ChannelSettings, MessagesSettings
 
 
 def sms_channel(url: str = "http://127.0.0.1:9") -> Any:
-    """The sandbox's service as the first channel of the settings."""
+    """The sandbox's message service as the first channel of the settings."""
     from urja.apps.notices.config import channels_of
 
     options = {"base_url": url, "key_id": KEYS[0]}
@@ -18,7 +18,7 @@ def sms_channel(url: str = "http://127.0.0.1:9") -> Any:
 
 
 def email_channel() -> Any:
-    """E-mail, by the relay of `MAILERS`."""
+    """E-mail through the relay of `MAILERS`."""
     from urja.apps.notices.config import channels_of
 
     [channel] = channels_of(MessagesSettings(channels={"email": ChannelSettings(provider="smtp")}))

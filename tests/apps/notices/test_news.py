@@ -1,4 +1,4 @@
-"""What happened is told once: a recharge, a light that is back, a meter that waits for a hand."""
+"""Events are notified once: a recharge, a reconnection, a meter whose button has to be pressed."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -180,7 +180,7 @@ def test_who_is_disconnected_is_neither_warned_of_it_nor_told_how_long_credit_la
             seen_seq=0,
         )
 
-    monkeypatch.setattr(composing, "_standing", lambda *_: ("INR", 50_000, Fraction(5)))
+    monkeypatch.setattr(composing, "_balance_at", lambda *_: ("INR", 50_000, Fraction(5)))
     stands("on")
     assert [composing.is_outdated(notice(kind), is_disconnected) for kind in ("zero", "cut", "low-30")] == [
         False

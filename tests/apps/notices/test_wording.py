@@ -1,4 +1,4 @@
-"""Notices as people read them."""
+"""The texts of notices, in every language."""
 
 import re
 from datetime import datetime

@@ -40,6 +40,8 @@ def set_desired(
     """
     made = {"desired": value, "desired_at": at, "recorded_at": at, "actor": actor}
     with transaction.atomic():
+        # Locked, so that the value returned is the one that this call replaces: undoing an operation sets it
+        # again.
         row = Configuration.objects.select_for_update().filter(device_id=device_id, item=item).first()
         if row is None:
             Configuration.objects.create(id=_next_id(device_id), device_id=device_id, item=item, **made)

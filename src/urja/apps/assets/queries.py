@@ -186,9 +186,9 @@ def stock(*, state: str | None = None, held_by: str | None = None, limit: int = 
     One dictionary each: `serial`, `device_type`, `stock`, `held_by`, `consumer_number`. `state` and `held_by` narrow
     it.
     """
-    hangs = DevicePeriod.objects.filter(device=OuterRef("pk"), valid_to=None)
+    open_periods = DevicePeriod.objects.filter(device=OuterRef("pk"), valid_to=None)
     found = Device.objects.order_by("serial").annotate(
-        consumer_number=Subquery(hangs.values("service_point__consumer_number")[:1])
+        consumer_number=Subquery(open_periods.values("service_point__consumer_number")[:1])
     )
     if state is not None:
         found = found.filter(stock=state)

@@ -109,7 +109,7 @@ def final_share(final_id: int, account_id: int, left_minor: int, seq: int) -> Sh
     # next step is a new share, and a repeated run of the same step is not.
     key = f"{ARREARS_LINE}-final:{final_id}:{seq}"
     dues = lock_dues([account_id]).get(account_id, ())
-    return _apart(
+    return _unrelated_share(
         account_id, key, dues, left_minor, {"title": TITLE, "final": final_id, "left_minor": left_minor}
     )
 
@@ -130,13 +130,15 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
     """Return what a plan pays of bills on due days, in their order, until nothing is owed."""
     found = []
     for day in due_on:
-        told = {
+        facts = {
             "title": INSTALMENT,
             "plan": plan.id,
             "every": plan.every,
             "instalment_minor": plan.amount_minor,
         }
-        share = _apart(plan.account_id, f"instalment:{plan.id}:{day}", dues, plan.amount_minor, told)
+        share = _unrelated_share(
+            plan.account_id, f"instalment:{plan.id}:{day}", dues, plan.amount_minor, facts
+        )
         if share is None:
             break
         dues = subtract_payments(dues, share.parts)
@@ -144,14 +146,14 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
     return found
 
 
-def _apart(
-    account_id: int, key: str, dues: Sequence[Due], amount_minor: int, told: Mapping[str, Any]
+def _unrelated_share(
+    account_id: int, key: str, dues: Sequence[Due], amount_minor: int, facts: Mapping[str, Any]
 ) -> Share | None:
     """Return a share that does not belong to a recharge, with the facts for its entry; None where nothing is owed."""
     parts = tuple(allocate(dues, amount_minor))
     if not parts:
         return None
-    inputs = {**told, "owed_minor": total_owed(dues), "rows": _rows(parts, -1)}
+    inputs = {**facts, "owed_minor": total_owed(dues), "rows": _rows(parts, -1)}
     return Share(account_id, None, key, parts, 1, inputs)
 
 
@@ -169,6 +171,7 @@ def recharge_shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share
         amount = arrears_share(rule.percent, total_owed(dues), credit.amount_minor) if rule else 0
         if rule and amount:
             parts = allocate(dues, amount)
+            # Several credits of one account may be in a batch: each sees what the ones before it have paid.
             due[credit.account_id] = subtract_payments(dues, parts)
             more = {"recharge_minor": credit.amount_minor, "owed_minor": total_owed(dues)}
             found[credit.id] = _share(credit, rule, f"{ARREARS_LINE}:{credit.id}", parts, 1, more)
@@ -197,6 +200,8 @@ def reversal_shares(debits: Sequence[Debit]) -> dict[int, Share]:
         rule, paid = paid_by[credit.id]
         reversed_minor[credit.id] += debit.amount_minor
         rest = max(credit.amount_minor - reversed_minor[credit.id], 0)
+        # From the rest of the recharge and not from the reversed part: several partial reversals together
+        # take back what one of the same total would, and roundings do not add up.
         back = standing_minor[credit.id] - arrears_share(rule.percent, standing_minor[credit.id], rest)
         if back:
             parts = reverse_payments(paid, back)

@@ -53,6 +53,7 @@ def last_day(end: datetime) -> date:
 
 def oldest_corrected(day: date) -> date:
     """Return the first day of the oldest billing period that the close of a day still corrects."""
+    # 31 days a month: at least twelve whole months, whatever their lengths.
     return (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
 
 

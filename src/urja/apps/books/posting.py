@@ -166,6 +166,7 @@ def _open_contras(bucket: int, account_id: int, codes: list[str], opened_at: dat
     currency = Account.objects.filter(id=account_id).values_list("currency", flat=True).first()
     if currency is None:
         raise UnknownAccountError(f"no consumer's account has the number {account_id}")
+    # The bucket is locked, so no other batch opens the same contra account between this query and the insert.
     have = Account.objects.filter(bucket=bucket, kind=AccountKind.CONTRA, currency=currency, code__in=codes)
     missing = sorted(set(codes) - set(have.values_list("code", flat=True)))
     Account.objects.bulk_create(

@@ -35,6 +35,8 @@ def claim(now: datetime, wall_ms: int, sign: Callable[[Order], SignedOrder], lim
     """
     with transaction.atomic():
         waiting = list(
+            # Of the commands alone: the joined device stays free for others. Locked ones are being claimed or
+            # ended elsewhere.
             Command.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("device")
             .filter(Q(state=State.QUEUED) | Q(state__in=_LEFT, published=False), expires_at__gt=now)

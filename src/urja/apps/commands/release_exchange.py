@@ -19,10 +19,10 @@ AT_ONCE: Final = 50
 """The most releases that head ends are asked for at a time, the oldest first."""
 
 
-def record_held_cuts(told: Iterable[stream.HeldDisconnections], now: datetime) -> int:
+def record_held_cuts(reports: Iterable[stream.HeldDisconnections], now: datetime) -> int:
     """Store head ends' reports and apply what they say of releases; return how many releases changed state."""
     moved = 0
-    for one in told:
+    for one in reports:
         HeldCuts.objects.update_or_create(
             headend=one.headend, defaults={"told": msgspec.to_builtins(one), "told_at": one.at}
         )

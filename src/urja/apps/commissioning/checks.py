@@ -187,14 +187,14 @@ def _clock(answer: Answer, _expected: Expected) -> Outcome:
 
 
 def _pushes(answer: Answer, expected: Expected) -> Outcome:
-    told = pushes_of(answer)
+    lists = pushes_of(answer)
     device_type = expected.device_type
     if device_type is None:
         says = "its meter type is not loaded or cannot be used: load it with urja meter-type load"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)
     try:
-        LayoutSet.of(device_type, told)
-        own = not matches_type(device_type, told)
+        LayoutSet.of(device_type, lists)
+        own = not matches_type(device_type, lists)
     except LocalError as error:
         says = f"{error}: its firmware does not fit the type {device_type.name}; correct the type"
         return Outcome(Check.PUSHES, passed=False, found="", says=says)

@@ -33,9 +33,9 @@ def sample_written_entry() -> tuple[DeviceEntry, bytes] | None:
 
 def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
     ids = [device.device_id for device in devices]
-    places = [device.service_point_id for device in devices if device.service_point_id is not None]
-    transformers, areas = transformers_of(places), areas_of(places)
-    told, new_keys = reported_pushes(ids), meter_keys.unproven_keys(ids)
+    service_points = [device.service_point_id for device in devices if device.service_point_id is not None]
+    transformers, areas = transformers_of(service_points), areas_of(service_points)
+    reported, new_keys = reported_pushes(ids), meter_keys.unproven_keys(ids)
     return [
         DeviceEntry(
             version=device.version,
@@ -46,7 +46,7 @@ def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
             device_type=device.device_type,
             firmware=device.firmware,
             interval_s=device.interval_s,
-            pushes=_own(device.device_type, told.get(device.device_id, ())),
+            pushes=_own(device.device_type, reported.get(device.device_id, ())),
             wrapped_guek=device.wrapped_guek,
             wrapped_gak=device.wrapped_gak,
             wrapped_hls_secret=device.wrapped_hls_secret,
@@ -62,11 +62,11 @@ def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
 
 
 @cache
-def _own(device_type: str, told: tuple[PushObjectList, ...]) -> tuple[PushObjectList, ...]:
+def _own(device_type: str, reported: tuple[PushObjectList, ...]) -> tuple[PushObjectList, ...]:
     """Return the layouts that a meter reported, or nothing where a shipped type has the same.
 
     Then they need not be sent with each meter. For a loaded type they always are: its next version may differ.
     """
-    if not told or device_type not in device_types():
-        return told
-    return () if matches_type(load_device_type(device_type), told) else told
+    if not reported or device_type not in device_types():
+        return reported
+    return () if matches_type(load_device_type(device_type), reported) else reported

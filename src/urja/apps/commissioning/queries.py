@@ -10,6 +10,8 @@ from urja.apps.commissioning.kinds import UNFINISHED
 from urja.apps.commissioning.models import Call, PushLayout
 from urja.cosem.push_object_list import PushObjectList
 
+# A call goes on when all its commands have ended, or when its installation has (p.id IS NULL): then it is
+# given up.
 _DUE = """
 (SELECT c.id FROM commissioning_call c
     LEFT JOIN assets.device_period p ON p.id = c.device_period_id AND p.valid_to IS NULL

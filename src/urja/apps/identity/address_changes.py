@@ -20,6 +20,8 @@ def apply_answers(now: datetime, limit: int) -> int:
     with transaction.atomic():
         answers = list(AddressAnswer.objects.order_by("id")[:limit])
         for answer in answers:
+            # Only digests are stored: neither the web nor a copy of the database has the words that were
+            # mailed.
             _judge(sha256(answer.word.encode()).digest(), now)
         AddressAnswer.objects.filter(id__in=[answer.id for answer in answers]).delete()
     return len(answers)

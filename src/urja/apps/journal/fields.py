@@ -15,7 +15,7 @@ class SentencesField(models.JSONField):
         return name, "django.db.models.JSONField", args, kwargs
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
-        return [from_plain(kept) for kept in super().from_db_value(value, expression, connection)]
+        return [from_plain(stored) for stored in super().from_db_value(value, expression, connection)]
 
     def get_prep_value(self, value: list[str]) -> Any:
         return super().get_prep_value([to_plain(sentence) for sentence in value])

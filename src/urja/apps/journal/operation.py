@@ -144,6 +144,7 @@ def next_number() -> int:
     return ahead.pop()
 
 
+# A context variable and not a global: threads of one process create rows at the same time.
 _DRAWN: Final = 1_000
 _AHEAD: ContextVar[list[int] | None] = ContextVar("numbers_ahead", default=None)
 

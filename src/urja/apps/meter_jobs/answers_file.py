@@ -45,14 +45,14 @@ def _of(task: Task) -> list[str]:
 
 def _rows(table: Mapping[str, Any]) -> Iterator[list[str]]:
     columns = table["columns"]
-    stamp = next((place for place, column in enumerate(columns) if column["instant"]), None)
+    stamp = next((index for index, column in enumerate(columns) if column["instant"]), None)
     for row in table["rows"]:
         captured_at = "" if stamp is None else _text(row[stamp])
-        for place, (column, value) in enumerate(zip(columns, row, strict=True)):
-            if place != stamp:
-                told = [column.get(name) for name in ("obis", "attribute", "name")]
-                meant = [column.get(name) for name in ("unit", "scaler")]
-                yield [table["profile"], captured_at, *map(_text, [*told, value, *meant])]
+        for index, (column, value) in enumerate(zip(columns, row, strict=True)):
+            if index != stamp:
+                described = [column.get(name) for name in ("obis", "attribute", "name")]
+                scaled = [column.get(name) for name in ("unit", "scaler")]
+                yield [table["profile"], captured_at, *map(_text, [*described, value, *scaled])]
 
 
 def _text(value: Any) -> str:

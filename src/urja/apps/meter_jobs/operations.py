@@ -114,6 +114,8 @@ def expire(moment: Moment) -> int:
     )
 
 
+# Tasks are numbered within their job and taken by that number, so that a job of one meter does not wait
+# behind a job of 5,000.
 _TURNS: Final = """
 SELECT turn.id FROM meter_jobs_job j CROSS JOIN LATERAL (
     SELECT t.id, row_number() OVER (ORDER BY t.position) AS number FROM meter_jobs_task t

@@ -70,6 +70,7 @@ class RelayTest:
 
     def _opened(self, task: Task, cut: Command, moment: Moment) -> bool:
         """Handle the end of the disconnection: release the hold, and end the task where the reconnection has ended."""
+        # Before anything else: whatever has become of the test, the supply must be reconnected.
         released = _release(task, moment)
         if cut.state != State.CONFIRMED:
             end(task, *_ending_unopened(task, cut, moment), at=moment.now)

@@ -9,8 +9,8 @@ from urja.apps.network.models import Premise, ServicePoint
 
 def consumer_numbers(service_point_ids: Iterable[int]) -> dict[int, str]:
     """Return the consumer number of each service point."""
-    places = ServicePoint.objects.filter(id__in=list(service_point_ids))
-    return dict(places.values_list("id", "consumer_number"))
+    points = ServicePoint.objects.filter(id__in=list(service_point_ids))
+    return dict(points.values_list("id", "consumer_number"))
 
 
 def service_points_numbered(consumer_numbers: Iterable[str]) -> list[int]:

@@ -80,6 +80,7 @@ def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
     people = people_with_access(notice.account_id)
     preferred = channels.configured()
     if notice.kind not in AFTER_RECHARGE:
+        # A stable sort: within both groups the order of the settings remains.
         preferred = tuple(sorted(preferred, key=lambda channel: not channel.reports))
     for channel in preferred:
         for person in people:

@@ -1,6 +1,6 @@
 """The steps of a notice in the database; the stage `notify` calls the message services between them.
 
-States go forward only: requested → sent → unconfirmed, each of them → delivered or failed. A receipt that says
+States go forward only: requested → sent → sent, each of them → delivered or failed. A receipt that says
 `delivered` counts at any time and is never undone. Instants are business time.
 """
 
@@ -32,7 +32,7 @@ FIRST_QUESTION: Final = timedelta(minutes=15)
 """Pause before the first query for what became of a message; it doubles with each query."""
 LAST_QUESTION: Final = timedelta(hours=4)
 RECEIPT_WITHIN: Final = timedelta(hours=24)
-"""After this time a message without a receipt is unconfirmed."""
+"""After this time a message without a receipt is sent."""
 
 _DETAIL: Final = 200
 _OPEN: Final = (NoticeState.REQUESTED, NoticeState.SENT, NoticeState.UNCONFIRMED)
@@ -125,6 +125,7 @@ def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bo
 def record_missed(notice_id: int, detail: str, now: datetime) -> None:
     """Record that a message could not be handed over, and when to try again."""
     notice = Notice.objects.get(id=notice_id)
+    # The exponent is bounded, or the product would overflow a timedelta after enough attempts.
     pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
     Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
         attempts=F("attempts") + 1, detail=detail[:_DETAIL], due_at=now + pause
@@ -147,12 +148,12 @@ def _fail(notice_id: int, failure: Failure, now: datetime, detail: str | None = 
 
 
 def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
-    """Return the next messages of a channel to query; those without a receipt for too long become unconfirmed."""
-    silent = Notice.objects.filter(state=NoticeState.SENT)
-    silent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
+    """Return the next messages of a channel to query; those without a receipt for too long become sent."""
+    sent = Notice.objects.filter(state=NoticeState.SENT)
+    sent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
         state=NoticeState.UNCONFIRMED, ended_at=now, due_at=None
     )
-    due = silent.filter(service=service, due_at__lte=now).exclude(provider_id="").order_by("due_at", "id")
+    due = sent.filter(service=service, due_at__lte=now).exclude(provider_id="").order_by("due_at", "id")
     return [Awaited(*row) for row in due.values_list("id", "provider_id")[:limit]]
 
 
@@ -177,6 +178,7 @@ def _end(notice_id: int, answer: DeliveryReport, now: datetime) -> bool:
     """Record the final outcome of a message; return False where it is known already."""
     if answer.outcome is Outcome.FAILED:
         return _fail(notice_id, Failure.UNDELIVERABLE, now)
+    # The service's time, but never later than now: its clock may be ahead.
     at = min(answer.at or now, now)
     return bool(
         Notice.objects.filter(id=notice_id, delivered_at=None).update(
@@ -232,6 +234,7 @@ def _apply(receipts: Receipts, service: str, body: bytes, now: datetime) -> str:
 
 
 def _notice_id(ref: str) -> int | None:
+    # 18 digits fit a bigint; a longer reference would be an error of the database.
     return int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 18 else None
 
 

@@ -28,8 +28,8 @@ def record_receipt(service: str, headers: Mapping[str, str], body: bytes, receiv
     Not stored is one that is stored already, and any while too many are unverified (a trigger bounds them).
     """
     # PostgreSQL's JSON cannot hold a NUL character, which a header from outside may.
-    kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}
-    digest = hashlib.sha256(json.dumps(kept).encode() + b"\0" + body).digest()
+    stored = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}
+    digest = hashlib.sha256(json.dumps(stored).encode() + b"\0" + body).digest()
     return bool(
         insert(
             Receipt,
@@ -37,7 +37,7 @@ def record_receipt(service: str, headers: Mapping[str, str], body: bytes, receiv
             provider=service,
             digest=digest,
             body=body,
-            headers=kept,
+            headers=stored,
             received_at=received_at,
         )
     )

@@ -150,6 +150,8 @@ def _may_sign_in(user_id: int) -> bool:
     return get_user_model().objects.filter(id=user_id, is_active=True).exists()
 
 
+# The digits are bounded, so that no number is out of range for its key column: requests come from the web,
+# which can write any text here.
 _ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
 """The form of `Caller.actor`: `user 17`, `user 17 token 4`, `token 4`."""
 

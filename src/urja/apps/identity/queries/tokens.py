@@ -44,6 +44,7 @@ def token_of(text: str) -> Token | None:
         return None
     token = Token.objects.filter(prefix=parts["prefix"]).select_related("user").first()
     secret = base64.urlsafe_b64decode(parts["secret"] + "=")
+    # In constant time: the time of an answer must not reveal how much of a guess is right.
     if token is None or not hmac.compare_digest(bytes(token.digest), _digest(secret)):
         return None
     return token

@@ -41,6 +41,7 @@ class Client:
 
     def __init__(self, options: Options, secrets: Mapping[str, str]) -> None:
         login = (options.key_id, secrets.get("key_secret", ""))
+        # Without the environment's proxy: the service is on this machine or near.
         self._http = httpx.AsyncClient(
             base_url=options.base_url, auth=login, timeout=TIMEOUT_S, trust_env=False
         )

@@ -21,6 +21,7 @@ class Client:
         """Hand a mail over and return its Message-ID."""
         name = f"<notice-{message.ref}@{self._domain}>"
         mail = EmailMessage(message.subject, message.text, to=[message.to], headers={"Message-ID": name})
+        # Django's mailer blocks, and the stage's event loop serves other channels meanwhile.
         await asyncio.to_thread(_send, mail)
         return name
 

@@ -131,7 +131,7 @@ def test_who_may_not_do_it_cannot_approve_it(database):
     engineer.approve(request)
     work()
     assert state_of(request) == "approval"
-    assert "write:transfer_ownership is for clerk" in str(last_answer().faults[0])
+    assert "write:transfer_ownership needs one of the roles clerk" in str(last_answer().faults[0])
 
 
 def test_time_that_is_over_ends_it(database):

@@ -43,7 +43,7 @@ class BackgroundBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
-            # A bounded number: a relay that hangs must not fill the memory of the web process.
+            # A bounded number: a relay that does not answer must not fill the memory of the web process.
             if not _room.acquire(blocking=False):
                 log.error("mail dropped: too many are waiting for the relay", waiting=WAITING_AT_MOST)
                 continue

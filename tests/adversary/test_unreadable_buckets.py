@@ -125,7 +125,7 @@ async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, st
         assert house.switch.closed
         assert "cannot be read" in end.detail
         [said] = headend.attention()
-        assert "orders of 1 meter" in said
+        assert "order history of 1 meter" in said
         stepped_clock.advance(MINUTE)
         order = house.order("connect")
         await desk.send(order)
@@ -214,7 +214,7 @@ async def test_releases_that_cannot_be_read_release_nothing(
     async with start_headend() as headend:
         if garbage.startswith(b"{"):
             return  # an object without releases
-        await until(lambda: any("not a AskedReleases" in said for said in headend.attention()))
+        await until(lambda: any("not a ReleaseRequests" in said for said in headend.attention()))
         assert headend.waiting_for() == []
         await pipeline.request_releases(list[ReleaseRequest]())
         await until(lambda: headend.attention() == [])

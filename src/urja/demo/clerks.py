@@ -206,9 +206,9 @@ class Clerks:
 
 def file_request(operation: "UseCase", now: datetime) -> int:
     """Submit a request as the clerk and return its number. Needs Django, with a role that may write requests."""
+    from urja.apps.identity.queries.identities import user_of
     from urja.apps.journal import requests
     from urja.usecases.operations import employ
-    from urja.usecases.staff import user_of
 
     user = user_of(CLERK) or employ(CLERK, "Clerk", "clerk", recorded_at=now, actor="urja demo")
     return requests.submit(operation, actor=f"user {user.pk}", requested_at=now).id

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import httpx
@@ -32,7 +33,7 @@ async def until_answered[T](ask: Callable[[], Awaitable[T]], within_s: float) ->
 
 async def in_thread[**P, T](function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Return the result of a function that queries the database, called in a thread with a connection of its own."""
-    return await asyncio.to_thread(_with_own_connection, function, *arguments, **named)
+    return await asyncio.to_thread(partial(_with_own_connection, function, *arguments, **named))
 
 
 def _with_own_connection[**P, T](function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

@@ -9,7 +9,9 @@ class Metrics:
     """Metrics of the push path, of sessions and of orders."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        count, gauge, histogram = (partial(kind, registry=registry) for kind in (Counter, Gauge, Histogram))
+        count = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
         self.received = count(
             "urja_headend_pushes_received", "Pushes taken from sockets, by transport.", ["transport"]
         )

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -156,7 +157,7 @@ class Session:
         for start in range(0, len(attributes), 20):
             part = [(attribute, None) for attribute in attributes[start : start + 20]]
             try:
-                event = await self._service(lambda association, part=part: association.get_list(part))
+                event = await self._service(partial(_get_list, part))
             except CosemError as error:
                 raise from_cosem(error) from error
             if not isinstance(event, GetListResult) or len(event.results) != len(part):
@@ -442,3 +443,7 @@ async def read_counter(channel: ApduChannel, client: Client, trips: RoundTrips) 
     if value.tag not in (Tag.UINT32, Tag.UINT16, Tag.UINT64, Tag.UINT8):
         raise SessionFailedError(FailureKind.PROTOCOL, f"the invocation counter is {value.tag.name}")
     return int(value.value)
+
+
+def _get_list(part: Sequence[tuple[CosemAttribute, Access | None]], association: ClientAssociation) -> bytes:
+    return association.get_list(part)

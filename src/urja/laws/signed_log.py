@@ -108,8 +108,8 @@ def _period(
 ) -> Iterator[str]:
     """Append a period's leaves to the tree as they are today; yield those that differ from what was signed."""
     leaves = [
-        _Leaf(*row[:5], row[5].encode())
-        for row in connection.execute(
+        _Leaf(index, kind, bucket, after, to, content.encode())
+        for index, kind, bucket, after, to, content in connection.execute(
             "SELECT index, kind, bucket, after_batch, to_batch, content FROM proofs_leaf WHERE period = %s ORDER BY index",
             [number],
         )

@@ -198,7 +198,7 @@ class _Books:
 
     def rows(self, query: str, parameters: Any = None) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type] - queries are constants of this module
+            return cursor.execute(query, parameters).fetchall()
 
     def local(self, at: datetime) -> datetime:
         return at.astimezone(self.zone)

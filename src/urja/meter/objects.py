@@ -3,7 +3,7 @@
 Columns, types and scalers come from the device type's companion data; only behaviour is written here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -465,7 +465,7 @@ def _transfer_keys(meter: MeterState, data: Data | None) -> None:
     items = data.value if data is not None and data.tag is Tag.ARRAY else ()
     wrapped: dict[int, bytes] = {}
     for item in items:
-        pair = item.value if item.tag is Tag.STRUCTURE else ()
+        pair: Sequence[Data] = item.value if item.tag is Tag.STRUCTURE else ()
         if [part.tag for part in pair] != [Tag.ENUM, Tag.OCTET_STRING] or pair[0].value in wrapped:
             raise RefusedError(AccessResult.TYPE_UNMATCHED)
         wrapped[pair[0].value] = pair[1].value

@@ -22,9 +22,9 @@ from urja.apps.payments import crediting, gateway_health, inbox, order_placement
 from urja.apps.payments.clients import Gateway
 from urja.apps.payments.crediting import AppliedCounts
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
-from urja.apps.payments.kinds import NO_MONEY, InboxSource, Order, PaymentState, Received
+from urja.apps.payments.kinds import NO_MONEY, InboxSource, PaymentState
 from urja.apps.payments.port import DisputeFact, OrderFact, PaymentFact, RefundFact, WebhookSubject
-from urja.apps.payments.queries import gateways
+from urja.apps.payments.queries import InboxRow, OrderRow, gateways
 from urja.apps.supply import recoveries
 from urja.pipeline.stage import Report
 
@@ -123,7 +123,7 @@ class Collector:
             inbox.prune_forged(MAX_FORGED_STORED)
         return sum(map(len, aside.values())), named
 
-    def _webhook(self, row: Received) -> tuple[str, str] | str:
+    def _webhook(self, row: InboxRow) -> tuple[str, str] | str:
         """The object that a webhook names, or its verdict where it causes no query."""
         body = bytes(row.body)
         # A valid signature only causes a query: an attacker with the webhook secret cannot credit an account.
@@ -140,7 +140,7 @@ class Collector:
             return "unknown_kind"
         return event.about or "ignored"
 
-    def _returned(self, row: Received) -> tuple[str, str] | str:
+    def _returned(self, row: InboxRow) -> tuple[str, str] | str:
         """The order that a payer came back from, where the gateway has signed the return; otherwise a verdict."""
         order = None if row.order_id is None else order_placement.order_of(row.provider, row.order_id)
         query = bytes(row.body).decode(errors="replace")
@@ -266,7 +266,7 @@ class Collector:
 
     # -- questions and what follows ------------------------------------------------------------------------------
 
-    def _about_order(self, order: Order, now: datetime, settled: AppliedCounts) -> GatewayQuery:
+    def _about_order(self, order: OrderRow, now: datetime, settled: AppliedCounts) -> GatewayQuery:
         provider_order_id = order.provider_order_id
         assert provider_order_id is not None, "it is at the gateway"
 
@@ -380,7 +380,7 @@ class Collector:
             return self.gateway.client.capture(fact)
         return fact
 
-    def _asked_after(self, order: Order, payments: Sequence[PaymentFact], now: datetime) -> None:
+    def _asked_after(self, order: OrderRow, payments: Sequence[PaymentFact], now: datetime) -> None:
         """Schedule the next query about an order, or end its queries."""
         live = any(fact.state in (PaymentState.CREATED, PaymentState.AUTHORISED) for fact in payments)
         if now >= order.created_at + GIVEN_UP_AFTER and not live:
@@ -402,12 +402,12 @@ def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
         raise
 
 
-def _placed(order: Order, now: datetime, provider_order_id: str) -> list[GatewayQuery]:
+def _placed(order: OrderRow, now: datetime, provider_order_id: str) -> list[GatewayQuery]:
     order_placement.record_placed(order, provider_order_id, now)
     return []
 
 
-def _not_placed(order: Order, now: datetime, error: GatewayAwayError | GatewayRefusedError) -> None:
+def _not_placed(order: OrderRow, now: datetime, error: GatewayAwayError | GatewayRefusedError) -> None:
     if isinstance(error, GatewayRefusedError):
         order_placement.give_up(order, str(error), now)
     else:

@@ -12,11 +12,11 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from urja.apps.assets.kinds import DevicePeriod
-from urja.apps.assets.queries import open_period
+from urja.apps.assets.queries import DevicePeriodRow, open_period
 from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
-from urja.apps.commissioning.kinds import Call, CallState
+from urja.apps.commissioning.kinds import CallState
+from urja.apps.commissioning.queries import CallRow
 from urja.apps.journal.errors import RefusedError
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
@@ -57,7 +57,7 @@ def _advance(call_id: int, now: datetime, wall_ms: int) -> bool:
         return True
 
 
-def _judge_answers(call: Call, period: DevicePeriod, now: datetime, wall_ms: int) -> bool:
+def _judge_answers(call: CallRow, period: DevicePeriodRow, now: datetime, wall_ms: int) -> bool:
     answers = operations.answers(call)
     if answers is None:
         return False
@@ -78,7 +78,7 @@ def _judge_answers(call: Call, period: DevicePeriod, now: datetime, wall_ms: int
     return True
 
 
-def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
+def _pass(call: CallRow, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
     wh = wh_of(register.evidence)
     assert register.ended_at is not None, "the call has passed its checks"
     assert wh is not None, "the call has passed its checks"
@@ -100,7 +100,9 @@ def _pass(call: Call, register: Answer, outcomes: list[Outcome], now: datetime) 
     log.info("meter put into service", meter=call.device.serial, place=call.service_point.consumer_number)
 
 
-def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], now: datetime) -> Expected:
+def _expected(
+    call: CallRow, period: DevicePeriodRow, answers: dict[Check, Answer], now: datetime
+) -> Expected:
     installation_read = nearest_reads(
         call.service_point_id, call.device_id, period.valid_from + timedelta.resolution
     )[0]
@@ -115,7 +117,7 @@ def _expected(call: Call, period: DevicePeriod, answers: dict[Check, Answer], no
     )
 
 
-def _type_of(call: Call, firmware: Answer | None) -> DeviceType | None:
+def _type_of(call: CallRow, firmware: Answer | None) -> DeviceType | None:
     """The meter's type for the firmware that it has reported, or is known with; None where no type is known."""
     reported = call.device.firmware
     if firmware is not None and firmware.confirmed:

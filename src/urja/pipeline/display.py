@@ -166,5 +166,5 @@ def _due(today: datetime, accounts: Iterable[int] | None, in_hand: Sequence[int]
     if chosen == []:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"accounts": chosen, "in_hand": in_hand, "today": today, "limit": AT_ONCE})
+        cursor.execute(_DUE, {"accounts": chosen, "in_hand": list(in_hand), "today": today, "limit": AT_ONCE})
         return [_Due(*row) for row in cursor.fetchall()]

@@ -20,7 +20,7 @@ class DjangoThread:
 
     def runs[T, R](self, function: Callable[[T], R]) -> Callable[[T], Awaitable[R]]:
         """An async function that runs `function` in this thread."""
-        return partial(self.__call__, function)
+        return lambda argument: self(function, argument)
 
     async def close(self) -> None:
         await self(connections.close_all)

@@ -21,7 +21,8 @@ from django.conf import settings
 from django.core.mail import send_mail
 
 from urja.apps.identity import address_changes as changes, sign_ins
-from urja.apps.identity.kinds import AddressChange, AddressChangeState
+from urja.apps.identity.address_changes import AddressChangeRow
+from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.journal.errors import RefusedError
 from urja.apps.notices.mail_texts import mail_text
 from urja.base.sentences import in_english
@@ -95,7 +96,7 @@ def complete_confirmed(now: datetime) -> int:
     return done
 
 
-def _change(change: AddressChange, now: datetime) -> None:
+def _change(change: AddressChangeRow, now: datetime) -> None:
     operation = ChangeAddress(
         address_change=change.id, old_email=change.old_email, new_email=change.new_email
     )
@@ -127,7 +128,7 @@ def send_due_mails(sender: MailSender, now: datetime) -> int:
     return done
 
 
-def _mail_tokens(sender: MailSender, change: AddressChange, now: datetime) -> None:
+def _mail_tokens(sender: MailSender, change: AddressChangeRow, now: datetime) -> None:
     """Mail both addresses their tokens. The digests are stored first, because a token that is sent and not stored
     confirms nothing.
     """
@@ -147,7 +148,12 @@ def delete_old_sign_ins(wall_now: datetime) -> Report:
 
 
 def _send(
-    sender: MailSender, change: AddressChange, kind: str, recipient: str, confirm: str = "", refuse: str = ""
+    sender: MailSender,
+    change: AddressChangeRow,
+    kind: str,
+    recipient: str,
+    confirm: str = "",
+    refuse: str = "",
 ) -> None:
     counts_from = change.approval_counts_from
     zone = ZoneInfo(settings.URJA_TIMEZONE)

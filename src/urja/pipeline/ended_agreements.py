@@ -117,7 +117,7 @@ def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> l
     for agreement in members:
         day = usage.days_of(agreement).end - ONE_DAY
         by_day.setdefault((usage.period_of(agreement, day), day), []).append(agreement)
-    closes = []
+    closes: list[billing.Close] = []
     for (period, day), group in by_day.items():
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
         closes += charge_differences.closes_of(group, day, known, now, cutoff).values()

@@ -130,7 +130,9 @@ class StageLoop:
         except UNAVAILABLE_ERRORS as error:
             self.progress.failed(error)
             _RUNS.labels(self.stage.name, "failed").inc()
-            pause = min(FIRST_PAUSE_S * 2 ** min(self.progress.failures_in_a_row - 1, 20), LAST_PAUSE_S)
+            pause: float = min(
+                FIRST_PAUSE_S * 2 ** min(self.progress.failures_in_a_row - 1, 20), LAST_PAUSE_S
+            )
             log.warning("stage failed", stage=self.stage.name, error=self.progress.error, again_in_s=pause)
             return pause
         self.progress.succeeded(report, now)

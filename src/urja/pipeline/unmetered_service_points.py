@@ -5,7 +5,7 @@ when a meter is installed again, or the agreement ends.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.db import connection
@@ -46,7 +46,7 @@ ORDER BY 1
 
 def open_inspections(bucket: int, now: datetime) -> int:
     """Open work orders for the unmetered service points of a bucket that have none; return how many."""
-    parameters = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
+    parameters: dict[str, Any] = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
     with connection.cursor() as cursor:
         cursor.execute(_RESOLVED, parameters)
         resolved = cursor.fetchall()

@@ -92,13 +92,14 @@ class Adoption(meters.Adoption, Hanging):
     def carry_out(self, execution: Execution) -> None:
         place, device = self._hang(execution, DeviceRole.BILLING)
         agreement = self._move_in().begin_at(execution, place, converted_at=self.converted_at)
+        consumer = agreement.customer
         execution.outcome = {
             "premise_id": place.premise_id,
             "service_point_id": place.id,
             "device_id": device.id,
             "agreement_id": agreement.id,
             "account_id": agreement.account_id,
-            "user_id": agreement.customer.user_id,
+            "user_id": None if consumer is None else consumer.user_id,
         }
 
 

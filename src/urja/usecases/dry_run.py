@@ -206,7 +206,8 @@ class _Scope:
         """Energy is evaluated again from the beginning of a changed period; it can only be another agreement's from
         later on.
         """
-        places, terms = {}, {}
+        places: dict[int, datetime] = {}
+        terms: dict[int, datetime] = {}
         for change in changes:
             named = _WHOSE.get(change.table)
             row = change.after or change.before

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from urja.apps.identity.queries.identities import staff_address_faults, taken_faults
 from urja.apps.journal.models import External
@@ -173,7 +173,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
             values["licensee"] = Licensee.objects.filter(code=values["licensee"]).first()
         if place is None:
             premise = _object_of(self.system, "premise", named) if named else None
-            if premise is None:
+            if not isinstance(premise, Premise):
                 premise = Premise.objects.create(
                     id=next_id(secrets.randbelow(BUCKETS)), name="", **execution.stamp
                 )
@@ -185,10 +185,13 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
 
     def _connection(self, execution: Execution) -> NewConnection:
         """Return the operation that creates a service point not known here."""
+        named: dict[str, Any] = {
+            name: said for name in ("commodity", "purpose", "licensee") if (said := self._said(name))
+        }
         return NewConnection(
             consumer_number=self._said("consumer_number") or "",
             connected_at=execution.recorded_at,
-            **{name: said for name in ("commodity", "purpose", "licensee") if (said := self._said(name))},
+            **named,
         )
 
     def _change(self, execution: Execution, row: Model, values: dict[str, Any]) -> None:
@@ -208,20 +211,22 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         linked = self._linked()
         return None if linked is None else linked.pk
 
-    def _linked(self) -> Any:
+    def _linked(self) -> Model | None:
         return _object_of(self.system, self.object, self.external_id)
 
     def _person(self) -> Person | None:
         linked = self._linked()
         email = self._said("email")
-        if linked is not None or email is None:
+        if isinstance(linked, Person):
             return linked
+        if email is None:
+            return None
         # A member of staff is not taken for a consumer because a system reports the same e-mail address.
         return None if any(staff_address_faults(email)) else person_of(email)
 
     def _place(self) -> ServicePoint | None:
         linked = self._linked()
-        if linked is not None:
+        if isinstance(linked, ServicePoint):
             return linked
         number = self._said("consumer_number")
         return ServicePoint.objects.filter(consumer_number=number).first() if number else None
@@ -230,10 +235,10 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
 _COLUMN = {"licensee": "licensee_id", "premise": "premise_id"}
 
 
-def _object_of(system: str, kind: str, external_id: str) -> Any:
+def _object_of(system: str, kind: str, external_id: str) -> Model | None:
     """Return the object that a system knows by a number; None where it was never reported, or was undone."""
     link = External.objects.filter(system=system, kind=kind, external_id=external_id).first()
-    return None if link is None else _MODELS[kind].objects.filter(pk=link.object_id).first()
+    return None if link is None else QuerySet(_MODELS[kind]).filter(pk=link.object_id).first()
 
 
 _WAYS = ColumnFormat(ZoneInfo("UTC"))

@@ -191,10 +191,13 @@ def continued_service_at(in_service_at: datetime | None, since: datetime) -> dat
 
 def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:
     """Return the installation of the meter at a service point in a role, or None."""
+    known = DeviceRole.__members__.get(role.upper())
+    if known is None:
+        return None
     return (
         DevicePeriod.objects.filter(
             service_point__consumer_number=consumer_number,
-            role=DeviceRole.__members__.get(role.upper()),
+            role=known,
             valid_to=None,
         )
         .select_related("device", "service_point")

@@ -204,7 +204,7 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         if min(self.credit_minor, self.deposit_minor) < 0:
             yield say("neither an opening credit nor a deposit is less than nothing")
         yield from billing_day_faults(self.billing_day)
-        if self.remaining == FinalWay.TRANSFER:
+        if self.remaining == FinalWay.TRANSFER.value:
             yield from consent_faults(consented=self.consented)
         if agreement is not None and self.policy:
             yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
@@ -234,7 +234,10 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
             billing_day=before.billing_day if self.billing_day is None else self.billing_day,
         )
         request_settlement(
-            execution, before, self.at, agreement.account_id if self.remaining == FinalWay.TRANSFER else None
+            execution,
+            before,
+            self.at,
+            agreement.account_id if self.remaining == FinalWay.TRANSFER.value else None,
         )
         _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
 

@@ -78,7 +78,7 @@ class PutNode(UseCase, kw_only=True):
             NodePeriod.objects.create(
                 id=next_number(),
                 node=node,
-                parent=execution.find(nodes_of, self.parent),
+                parent_id=execution.find_existing(nodes_of, self.parent).id,
                 valid_from=self.since or execution.recorded_at,
                 **execution.stamp,
             )
@@ -207,8 +207,8 @@ def _move_faults(
     now = periods.filter(valid_to=None).first()
     later = periods.filter(valid_from__gte=moved_at).order_by("valid_from").first()
     ended = periods.filter(valid_to__gt=moved_at).order_by("valid_to").first()
-    if later is not None or ended is not None:
-        since = later.valid_from if later is not None else ended.valid_to
+    since = later.valid_from if later is not None else ended.valid_to if ended is not None else None
+    if since is not None:
         yield say(
             "where {what} hangs changed on {since} already: name a moment after that, or undo that operation first",
             what=what,

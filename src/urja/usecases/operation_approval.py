@@ -398,7 +398,9 @@ def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
 
 def _others(request: Request, operation: UseCase, now: datetime) -> bool:
     """Return whether another person holds a passkey and may perform the operation."""
-    holders = active().exclude(user_id=person_of(request.actor)).values_list("user_id", flat=True).distinct()
+    requester = person_of(request.actor)
+    others = active() if requester is None else active().exclude(user_id=requester)
+    holders = others.values_list("user_id", flat=True).distinct()
     return any(
         authorization.refusal_for_actor(f"user {user_id}", operation, now) is None for user_id in holders
     )

@@ -322,7 +322,7 @@ def _put_back(operation_id: int) -> list[tuple[str, int]]:
             "WHERE o.undone_by_id = %s AND h.action = 'deleted'",
             [operation_id],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -97,7 +97,7 @@ def known_instants_around(
     Both are `at` where it is known then: it was read, or an interval ends there and none is missing since the last
     read before. Energy can be divided between agreements at such an instant only.
     """
-    where = {"place": service_point_id, "device": device_id, "at": at}
+    where: dict[str, Any] = {"place": service_point_id, "device": device_id, "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_ANCHORS, where)
         before, after = cursor.fetchone()

@@ -12,8 +12,9 @@ outcome (`outside`), and `take_back` requests the opposite when the operation is
 - the earlier configuration of a meter is requested again.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
@@ -216,7 +217,7 @@ def _reopen_difference(_doing: Execution, difference_id: int) -> None:
     differences.reopen(difference_id)
 
 
-_TAKE_BACK = {
+_TAKE_BACK: Final[Mapping[str, Callable[..., None]]] = {
     "credit": _credit_back,
     "debit": _debit_back,
     "hold": release,

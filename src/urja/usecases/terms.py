@@ -125,7 +125,7 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
                 sanctioned_load_w=self.sanctioned_load_w,
             )
         device_id = billing_device(agreement.service_point_id, self.begins(agreement))
-        device = Device.objects.filter(id=device_id).first()
+        device = None if device_id is None else Device.objects.filter(id=device_id).first()
         if device is not None:
             yield from load_faults(device, self.sanctioned_load_w)
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from urja.apps.identity.models import Token
+from urja.apps.identity.queries.identities import user_of
 from urja.apps.identity.queries.roles import TABLE
 from urja.apps.journal.operation import Execution, UseCase, next_number
 from urja.base.sentences import say
 from urja.usecases.kinds import staff
-from urja.usecases.staff import resolve_area, staff_role_faults, user_of
+from urja.usecases.staff import resolve_area, staff_role_faults
 
 
 class IssueToken(staff.IssueToken, UseCase):

@@ -102,7 +102,7 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
                 "work order {order} ({kind}) is closed by {operation}",
                 order=order.id,
                 kind=order.kind,
-                operation=work_orders.BY_OPERATION[order.kind],
+                operation=work_orders.BY_OPERATION[WorkOrderKind(order.kind)],
             )
         if self.closed_at < order.opened_at:
             yield say(

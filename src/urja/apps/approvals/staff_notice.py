@@ -35,5 +35,7 @@ def notify_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
 
 def _actor(waiting: Waiting) -> str:
     """Return the address of the person whose passkey has approved it."""
-    found = get_user_model().objects.filter(id=waiting.actor_credential.user_id)
+    credential = waiting.actor_credential
+    assert credential is not None, "an approved request has the credential of its actor"
+    found = get_user_model().objects.filter(id=credential.user_id)
     return str(found.values_list("email", flat=True)[0])

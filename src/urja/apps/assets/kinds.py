@@ -1,8 +1,5 @@
 """States, roles and configuration items of devices, and the parts of their models that other apps use."""
 
-from datetime import datetime
-from typing import Protocol
-
 from django.db.models import IntegerChoices, TextChoices
 
 
@@ -34,25 +31,3 @@ class ConfigurationItem(TextChoices):
     METERING_MODE = "metering_mode"
     LOAD_LIMIT_W = "load_limit_w"
     BILLING_DAY = "billing_day"
-
-
-class Device(Protocol):
-    """A meter (`models.Device`)."""
-
-    id: int
-    serial: str
-    device_type: str
-    firmware: str
-    max_power_w: int
-
-
-class DevicePeriod(Protocol):
-    """The installation of a device at a service point in a role, for a time (`models.DevicePeriod`)."""
-
-    id: int
-    device_id: int
-    service_point_id: int
-    role: int
-    valid_from: datetime
-    valid_to: datetime | None
-    commissioned_at: datetime | None

@@ -36,9 +36,10 @@ def mark_due(device_ids: Iterable[int]) -> None:
 
 def mark_written_due(device_ids: Sequence[int] | None = None) -> int:
     """Mark existing entries as due, of these devices or of all; return how many."""
+    ids = None if device_ids is None else list(device_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE assets_projection SET version = {_NEXT} WHERE %s::bigint[] IS NULL OR device_id = ANY(%s)",  # noqa: S608 - constants
-            [device_ids, device_ids],
+            [ids, ids],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -11,6 +11,9 @@ from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod, Projection
 from urja.stream.messages import DeviceEntry
 
+type DevicePeriodRow = DevicePeriod
+"""A row of `assets_device_period`, for annotations outside this app."""
+
 
 def firmware_of_type(device_type: str) -> dict[str, int]:
     """Return the number of meters of a type that are not scrapped, by firmware (empty where it is unknown)."""
@@ -194,4 +197,5 @@ def stock(*, state: str | None = None, held_by: str | None = None, limit: int = 
         found = found.filter(stock=state)
     if held_by is not None:
         found = found.filter(held_by=held_by)
-    return list(found.values("serial", "device_type", "stock", "held_by", "consumer_number")[:limit])
+    shown = found.values("serial", "device_type", "stock", "held_by", "consumer_number")
+    return [dict(row) for row in shown[:limit]]

@@ -15,7 +15,8 @@ from django.db import connection
 
 from urja.apps.billing.models import ArrearPayment
 from urja.apps.books import operations as books, queries as booked
-from urja.apps.books.kinds import RECHARGE_KINDS, Credit, Debit
+from urja.apps.books.kinds import RECHARGE_KINDS
+from urja.apps.books.operations import CreditRow, DebitRow
 from urja.core.arrears import (
     BillPayment,
     Due,
@@ -157,7 +158,7 @@ def _unrelated_share(
     return Share(account_id, None, key, parts, 1, inputs)
 
 
-def recharge_shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share]:
+def recharge_shares(credits_: Sequence[CreditRow], rules: Rules) -> dict[int, Share]:
     """Return what credits that are about to be posted, in this order, pay of dues, by credit number.
 
     The bills are locked until the transaction ends. Credits without a share are left out.
@@ -178,7 +179,7 @@ def recharge_shares(credits_: Sequence[Credit], rules: Rules) -> dict[int, Share
     return found
 
 
-def reversal_shares(debits: Sequence[Debit]) -> dict[int, Share]:
+def reversal_shares(debits: Sequence[DebitRow]) -> dict[int, Share]:
     """Return what debits that are about to be posted, in this order, take back of bills, by debit number.
 
     Afterwards the credit has paid what the rest of it would have paid. The credits and bills are locked until the
@@ -213,7 +214,7 @@ def reversal_shares(debits: Sequence[Debit]) -> dict[int, Share]:
 
 
 def _share(
-    credit: Credit, rule: Rule, key: str, parts: Sequence[BillPayment], sign: int, more: Mapping[str, int]
+    credit: CreditRow, rule: Rule, key: str, parts: Sequence[BillPayment], sign: int, more: Mapping[str, int]
 ) -> Share:
     inputs = {
         "title": TITLE,
@@ -226,7 +227,7 @@ def _share(
     return Share(credit.account_id, credit.id, key, tuple(parts), sign, inputs)
 
 
-def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[BillPayment]]]:
+def _paid(credits_: Iterable[CreditRow]) -> dict[int, tuple[Rule, list[BillPayment]]]:
     """Return the rule by which each credit's share was posted, and what of it still stands, the oldest bill first."""
     accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:
@@ -247,9 +248,9 @@ def _paid(credits_: Iterable[Credit]) -> dict[int, tuple[Rule, list[BillPayment]
             },
         )
         found: dict[int, tuple[Rule, list[BillPayment]]] = {}
-        for credit_id, percent, policy, *due, surcharge, principal in cursor.fetchall():
+        for credit_id, percent, policy, key, bill, due_on, surcharge, principal in cursor.fetchall():
             _, paid = found.setdefault(credit_id, (Rule(percent, policy), []))
-            paid.append(BillPayment(Due(*due, 0, 0), surcharge, principal))
+            paid.append(BillPayment(Due(key, bill, due_on, 0, 0), surcharge, principal))
         return found
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from urja.apps.billing import arrears
 from urja.apps.billing.models import Instalment
 from urja.apps.books.chain import plain_json
-from urja.apps.books.kinds import Credit, Debit
+from urja.apps.books.operations import CreditRow, DebitRow
 from urja.apps.books.posting import (
     Draft,
     clearing_account,
@@ -47,7 +47,7 @@ def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int 
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
 
-def _post_requests[Request: (Credit, Debit)](
+def _post_requests[Request: (CreditRow, DebitRow)](
     bucket: int,
     waiting: Sequence[Request],
     shares: Mapping[int, arrears.Share],
@@ -115,7 +115,7 @@ def _share_draft(share: arrears.Share, day: date) -> Draft:
     )
 
 
-def _credit_draft(request: Credit, day: date) -> Draft:
+def _credit_draft(request: CreditRow, day: date) -> Draft:
     return Draft(
         account_id=request.account_id,
         contra=clearing_account(request.kind),
@@ -134,7 +134,7 @@ def _credit_draft(request: Credit, day: date) -> Draft:
     )
 
 
-def _debit_draft(request: Debit, day: date) -> Draft:
+def _debit_draft(request: DebitRow, day: date) -> Draft:
     return Draft(
         account_id=request.account_id,
         contra=clearing_account(request.reverses),

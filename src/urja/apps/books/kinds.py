@@ -1,7 +1,6 @@
-"""Kinds of accounts and credits, and the parts of requests that other apps use."""
+"""Kinds of accounts and credits."""
 
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -20,30 +19,3 @@ class AccountKind(TextChoices):
 
     CONSUMER = "consumer"
     CONTRA = "contra"
-
-
-class Credit(Protocol):
-    """A requested credit (`models.CreditRequest`). Amounts in minor units."""
-
-    id: int
-    account_id: int
-    amount_minor: int
-    kind: str
-    reference: str
-    correlation: int
-    requested_at: datetime
-    arrears_minor: int
-
-
-class Debit(Protocol):
-    """A requested debit (`models.DebitRequest`). Amounts in minor units."""
-
-    id: int
-    account_id: int
-    amount_minor: int
-    kind: str
-    reverses: str
-    credit_id: int | None
-    reference: str
-    correlation: int
-    requested_at: datetime

@@ -12,6 +12,12 @@ from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
 from urja.base.ids import bucket_of, compose_id
 
+type CreditRow = CreditRequest
+"""A row of `books_credit_request`, for annotations outside this app."""
+
+type DebitRow = DebitRequest
+"""A row of `books_debit_request`, for annotations outside this app."""
+
 
 def _next_ids(bucket: int, count: int) -> list[int]:
     with connection.cursor() as cursor:

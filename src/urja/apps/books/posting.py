@@ -121,7 +121,7 @@ def _begin_batch(bucket: int) -> int:
             "ON CONFLICT (bucket) DO UPDATE SET last_batch = b.last_batch + 1 RETURNING last_batch",
             [bucket],
         )
-        return cursor.fetchone()[0]
+        return int(cursor.fetchone()[0])
 
 
 def _replays(bucket: int, drafts: Sequence[Draft]) -> dict[str, Posted]:
@@ -154,7 +154,10 @@ def _lock(
             "WHERE bucket = %s AND (id = ANY(%s) OR code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
             [bucket, ids, codes],
         )
-        heads = [_Head(*row[:5], bytes(row[5])) for row in cursor.fetchall()]
+        heads = [
+            _Head(id_, code, currency, balance_minor, last_seq, bytes(last_hash))
+            for id_, code, currency, balance_minor, last_seq, last_hash in cursor.fetchall()
+        ]
     accounts = {head.id: head for head in heads if not head.code}
     missing = set(ids) - set(accounts)
     if missing:

@@ -27,7 +27,7 @@ def is_credited_since(account_id: int, at: datetime) -> bool:
 def posted_credits(credit_ids: Iterable[int]) -> dict[int, datetime]:
     """Return those of these credits that are posted, with the time."""
     posted = CreditRequest.objects.filter(id__in=list(credit_ids), posted_at__isnull=False)
-    return dict(posted.values_list("id", "posted_at"))
+    return {id_: at for id_, at in posted.values_list("id", "posted_at") if at is not None}
 
 
 def posted_back(credit_ids: Iterable[int]) -> dict[int, int]:

@@ -1,7 +1,6 @@
 """Kinds and states of commands and releases, and the parts of a command that other apps use."""
 
-from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -34,30 +33,6 @@ DISCONNECT: Final = "disconnect"
 SUPPLY_KINDS: Final = (CONNECT, DISCONNECT)
 MAKE_KEYS: Final = "make_keys"
 CHANGE_KEYS: Final = "change_keys"
-
-
-class Command(Protocol):
-    """One command to one meter (`models.Command`)."""
-
-    id: int
-    device_id: int
-    service_point_id: int
-    kind: str
-    sequence: int
-    state: str
-    issued_at: datetime
-    issued_wall_ms: int
-    """Unix time in milliseconds of the wall clock."""
-    sent_at: datetime | None
-    acknowledged_at: datetime | None
-    ended_at: datetime | None
-    detail: str
-    evidence: dict[str, Any]
-    last_error: str
-
-    @property
-    def finished(self) -> bool:
-        """Whether its state is final."""
 
 
 class ReleaseState(TextChoices):

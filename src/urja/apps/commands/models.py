@@ -96,7 +96,8 @@ class Command(models.Model):
     @property
     def load_proven(self) -> bool | None:
         """Whether load was measured after a connect; None where it was not measured."""
-        return self.evidence.get("load_proven")
+        proven: bool | None = self.evidence.get("load_proven")
+        return proven
 
 
 class HeldCuts(models.Model):

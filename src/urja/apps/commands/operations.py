@@ -132,7 +132,7 @@ def expire(at: datetime, wall_ms: int, before: datetime, limit: int = 500) -> in
             " ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)",
             {"at": at, "wall": wall_ms, "before": before, "limit": limit},
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 # -- within a transaction ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Meters' entries in the broker's key-value store: what a head end must know of each device."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from urja.apps.assets import meter_keys, queries as assets
@@ -31,6 +31,10 @@ def sample_written_entry() -> tuple[DeviceEntry, bytes] | None:
     return entry, digest
 
 
+def _of_service_point(values: Mapping[int, str], device: DeviceDescription) -> str | None:
+    return None if device.service_point_id is None else values.get(device.service_point_id)
+
+
 def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
     ids = [device.device_id for device in devices]
     service_points = [device.service_point_id for device in devices if device.service_point_id is not None]
@@ -53,8 +57,8 @@ def _entries(devices: Sequence[DeviceDescription]) -> list[DeviceEntry]:
             wrapped_master=device.wrapped_master,
             next_keys=new_keys.get(device.device_id),
             address=device.address,
-            transformer=transformers.get(device.service_point_id),
-            area=areas.get(device.service_point_id),
+            transformer=_of_service_point(transformers, device),
+            area=_of_service_point(areas, device),
             active=device.service_point_id is not None,
         )
         for device in devices

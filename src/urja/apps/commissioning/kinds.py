@@ -1,11 +1,6 @@
 """States of calls, and the parts of a call that the pipeline uses."""
 
-from typing import Protocol
-
 from django.db.models import TextChoices
-
-from urja.apps.assets.kinds import Device
-from urja.apps.network.kinds import ServicePoint
 
 
 class CallState(TextChoices):
@@ -20,16 +15,3 @@ class CallState(TextChoices):
 
 
 UNFINISHED = (CallState.ASKED, CallState.CALLING)
-
-
-class Call(Protocol):
-    """One commissioning of an installed meter (`models.Call`)."""
-
-    id: int
-    device_id: int
-    device: Device
-    service_point_id: int
-    service_point: ServicePoint
-    device_period_id: int
-    state: str
-    relay_test: bool

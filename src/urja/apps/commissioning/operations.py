@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from urja.apps.commands import operations as commands, queries as commanded
-from urja.apps.commands.kinds import Command
+from urja.apps.commands.queries import CommandRow
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Outcome
 from urja.apps.commissioning.kinds import UNFINISHED, CallState
 from urja.apps.commissioning.models import Call
@@ -74,7 +74,7 @@ def end(
     call.save(update_fields=["state", "ended_at", "operation_id", "checks"])
 
 
-def _answer(command: Command) -> Answer:
+def _answer(command: CommandRow) -> Answer:
     return Answer(command.state, command.detail, command.evidence, command.ended_at)
 
 

@@ -10,6 +10,9 @@ from urja.apps.commissioning.kinds import UNFINISHED
 from urja.apps.commissioning.models import Call, PushLayout
 from urja.cosem.push_object_list import PushObjectList
 
+type CallRow = Call
+"""A row of `commissioning_call`, for annotations outside this app."""
+
 # A call goes on when all its commands have ended, or when its installation has (p.id IS NULL): then it is
 # given up.
 _DUE = """

@@ -12,6 +12,10 @@ from urja.apps.identity.models import AddressAnswer, AddressChange
 
 log = structlog.get_logger()
 
+type AddressChangeRow = AddressChange
+"""A row of `identity_address_change`, for annotations outside this app."""
+
+
 _WAITING = AddressChangeState.WAITING
 
 

@@ -1,11 +1,6 @@
 """Roles of people for accounts and for the utility, sign-in events, and states of address changes."""
 
-from datetime import datetime
-from typing import Protocol
-
 from django.db.models import TextChoices
-
-from urja.apps.people.kinds import Person
 
 
 class AddressChangeState(TextChoices):
@@ -55,15 +50,3 @@ class SignInKind(TextChoices):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     SIGNED_OUT = "signed_out"
-
-
-class AddressChange(Protocol):
-    """A new address to sign in with (`models.AddressChange`)."""
-
-    id: int
-    user_id: int
-    person: Person | None
-    old_email: str
-    new_email: str
-    asked_at: datetime
-    approval_counts_from: datetime | None

@@ -1,6 +1,7 @@
 """Errors of operations, as sentences for the person who requested them."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import DatabaseError
@@ -15,9 +16,9 @@ class RegistryError(Exception):
 class RefusedError(RegistryError):
     """An operation that a guard refuses; `faults` has a sentence for each reason."""
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
-        self.faults = faults
+        self.faults = list(faults)
 
 
 _SENTENCES = {

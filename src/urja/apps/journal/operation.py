@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, dataclass_transform
 
 import msgspec
 from django.db import connection
@@ -16,6 +16,7 @@ from urja.base.ids import compose_id
 from urja.base.sentences import say
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of an operation as requested (`urja.usecases.kinds`). Instants have an offset."""
 
@@ -93,6 +94,12 @@ class Execution:
         if key not in known:
             known[key] = question([key]).get(key)
         return known[key]
+
+    def find_existing[K, V](self, question: Callable[[list[K]], dict[K, V]], key: K) -> V:
+        """Return the answer to a question for a key that a guard has found to have one."""
+        found = self.find(question, key)
+        assert found is not None, f"a guard has refused {key!r} before"
+        return found
 
     def find_ahead[K, V](self, question: Callable[[list[K]], dict[K, V]], keys: Iterable[K | None]) -> None:
         """Run a query once for all keys that many operations will look up."""

@@ -60,7 +60,7 @@ def request_of(request_id: int, actor: str | None = None) -> Requested | None:
 
 def operation(operation_id: int | None, inside: Q | None = None) -> Done | None:
     """Return the operation with a number, or None; `inside` is a further condition."""
-    row = AuditEntry.objects.filter(inside or Q(), id=operation_id).first()
+    row = None if operation_id is None else AuditEntry.objects.filter(inside or Q(), id=operation_id).first()
     return None if row is None else _as(Done, row)
 
 

@@ -1,6 +1,12 @@
 """The revision of the registry: increased by each operation, so that cached reads of it are repeated."""
 
-from django.db.backends.utils import CursorWrapper as Cursor
+from typing import Any, Protocol
+
+
+class Cursor(Protocol):
+    """The method that cursors of psycopg and of Django share here."""
+
+    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
 
 
 def lock(cursor: Cursor) -> None:

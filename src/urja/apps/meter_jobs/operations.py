@@ -160,6 +160,12 @@ def _sent() -> int:
     return Task.objects.filter(job__ended_at=None, state=TaskState.SENT).count()
 
 
+def _is_installed(task: Task) -> bool:
+    if task.device_id is None or task.service_point_id is None:
+        return False
+    return is_installed(task.device_id, task.service_point_id)
+
+
 def _begin(kind: str, task_id: int, moment: Moment) -> bool:
     """Send one task; refuse it where its meter was removed since the request."""
     with transaction.atomic():
@@ -173,7 +179,7 @@ def _begin(kind: str, task_id: int, moment: Moment) -> bool:
         )
         if task is None:
             return False
-        if is_installed(task.device_id, task.service_point_id):
+        if _is_installed(task):
             STEPS[kind].begin(task, moment)
         else:
             gone = say(

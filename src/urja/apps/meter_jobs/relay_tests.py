@@ -13,7 +13,8 @@ from typing import Final
 from django.db.models import Q
 
 from urja.apps.commands import queries as commands
-from urja.apps.commands.kinds import CARRIED_OUT, CONNECT, DISCONNECT, Command, State
+from urja.apps.commands.kinds import CARRIED_OUT, CONNECT, DISCONNECT, State
+from urja.apps.commands.queries import CommandRow
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Task
 from urja.apps.meter_jobs.steps import Moment, end, ending
@@ -68,7 +69,7 @@ class RelayTest:
             end(task, *over, at=moment.now)
         return released or cut is None
 
-    def _opened(self, task: Task, cut: Command, moment: Moment) -> bool:
+    def _opened(self, task: Task, cut: CommandRow, moment: Moment) -> bool:
         """Handle the end of the disconnection: release the hold, and end the task where the reconnection has ended."""
         # Before anything else: whatever has become of the test, the supply must be reconnected.
         released = _release(task, moment)
@@ -97,7 +98,7 @@ class RelayTest:
         return _show(task, back or cut) or released
 
 
-def _newest(task: Task, kind: str, after: int = 0) -> Command | None:
+def _newest(task: Task, kind: str, after: int = 0) -> CommandRow | None:
     """Return the newest command of a kind to the meter since the test began."""
     assert task.sent_at is not None, "it was sent"
     assert task.device_id is not None, "it names a meter"
@@ -116,7 +117,7 @@ def _over(task: Task, moment: Moment) -> tuple[TaskState, Sentence | None] | Non
     )
 
 
-def _ending_unopened(task: Task, cut: Command, moment: Moment) -> tuple[TaskState, Sentence | None]:
+def _ending_unopened(task: Task, cut: CommandRow, moment: Moment) -> tuple[TaskState, Sentence | None]:
     """Return how a test ends whose relay did not open; superseded means that the end of the test called it back."""
     over = _over(task, moment)
     return over if over is not None and cut.state == State.SUPERSEDED else ending(cut)
@@ -133,7 +134,7 @@ def _release(task: Task, moment: Moment) -> bool:
     return True
 
 
-def _show(task: Task, command: Command | None) -> bool:
+def _show(task: Task, command: CommandRow | None) -> bool:
     """Let the task show a command that is under way; return whether that is a change."""
     if command is None or task.command_id == command.id:
         return False
@@ -149,7 +150,7 @@ def _held_for(task: Task) -> str:
     return "" if RELAY_TEST in reasons else ", ".join(sorted(reasons))
 
 
-def _closed(task: Task, cut: Command, back: Command) -> None:
+def _closed(task: Task, cut: CommandRow, back: CommandRow) -> None:
     ended_at = back.ended_at
     assert ended_at is not None, "it has ended"
     said = {"opened": cut.evidence, "closed": back.evidence, "off_s": _seconds_off(cut, ended_at)}
@@ -169,7 +170,7 @@ def _not_back(detail: str) -> Sentence:
     )
 
 
-def _seconds_off(cut: Command, back_at: datetime) -> int:
+def _seconds_off(cut: CommandRow, back_at: datetime) -> int:
     opened_at = cut.acknowledged_at or cut.ended_at
     assert opened_at is not None, "it has ended"
     return round((back_at - opened_at).total_seconds())

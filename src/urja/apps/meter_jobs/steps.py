@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from django.db.models import Q
 
 from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import TERMINAL, Command, State
+from urja.apps.commands.kinds import TERMINAL, State
+from urja.apps.commands.queries import CommandRow
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.base.ids import new_correlation
@@ -31,8 +32,10 @@ class Moment:
 class Steps(Protocol):
     """The steps of one kind of job. `task.job` is loaded and the task is locked."""
 
-    at_once: int
-    """How many of its tasks may be under way at a time."""
+    @property
+    def at_once(self) -> int:
+        """How many of its tasks may be under way at a time."""
+        ...
 
     def begin(self, task: Task, moment: Moment) -> None:
         """Send the task: issue its command, or request what it needs; it may also end here."""
@@ -79,7 +82,7 @@ class OneCommand:
         return True
 
 
-def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> Command:
+def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> CommandRow:
     """Issue a command for a task; it expires with the job."""
     assert task.device_id is not None, "it names a meter"
     assert task.service_point_id is not None, "it names a meter"
@@ -96,7 +99,7 @@ def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> C
     )
 
 
-def ending(command: Command) -> tuple[TaskState, Sentence | None]:
+def ending(command: CommandRow) -> tuple[TaskState, Sentence | None]:
     """Return the state and the sentence with which a command's end ends its task."""
     if command.state == State.CONFIRMED:
         return TaskState.DONE, None

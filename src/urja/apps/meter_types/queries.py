@@ -2,7 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db import connection
@@ -61,10 +61,13 @@ def firmware_named(name: str) -> set[str]:
     return {one for firmware in named for one in firmware}
 
 
+_VERSION: Final = ("name", "version", "valid_from", "firmware", "sha256", "loaded_at", "actor")
+
+
 def versions() -> list[dict[str, Any]]:
     """Return every loaded version without its files, as dictionaries."""
     found = MeterTypeVersion.objects.order_by("name", "valid_from", "id")
-    return list(found.values("name", "version", "valid_from", "firmware", "sha256", "loaded_at", "actor"))
+    return [dict(row) for row in found.values(*_VERSION)]
 
 
 def known_types() -> dict[str, DeviceType]:

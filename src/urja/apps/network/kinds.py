@@ -1,7 +1,5 @@
 """Kinds of premises, service points and nodes, and the part of a service point that other apps use."""
 
-from typing import Protocol
-
 from django.db.models import TextChoices
 
 
@@ -67,10 +65,3 @@ LEVELS = {
     Tree.GRID: (Level.SUBSTATION, Level.FEEDER, Level.TRANSFORMER, Level.POLE),
 }
 """The levels of each hierarchy; a node's parent is of a level before its own."""
-
-
-class ServicePoint(Protocol):
-    """A point at which a premise is supplied and metered (`models.ServicePoint`)."""
-
-    id: int
-    consumer_number: str

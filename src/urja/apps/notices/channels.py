@@ -11,7 +11,7 @@ from urja.apps.notices.port import Messenger, Receipts
 
 def configured() -> tuple[ChannelConfig, ...]:
     """Return the configured channels, first preference first; empty where notices are shown on the page alone."""
-    return cast("tuple[ChannelConfig, ...]", settings.URJA_CHANNELS)
+    return settings.URJA_CHANNELS
 
 
 def named(name: str) -> ChannelConfig | None:

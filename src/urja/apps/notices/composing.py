@@ -20,7 +20,7 @@ from urja.apps.notices import channels, wording
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.notices.models import Notice
 from urja.apps.people import queries as persons
-from urja.apps.people.kinds import Person
+from urja.apps.people.queries import PersonRow
 from urja.apps.readings import queries as readings
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
@@ -70,7 +70,7 @@ def _consumer_number(agreement: Agreement) -> str:
     return network.consumer_numbers([agreement.service_point_id])[agreement.service_point_id]
 
 
-def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
+def recipient(notice: Notice) -> tuple[PersonRow | None, ChannelConfig | None]:
     """Return the person and the channel of a notice: the first channel for which any person has an address.
 
     Owners come before members. A warning on which a disconnection may rest goes by a channel that reports delivery,
@@ -89,7 +89,7 @@ def recipient(notice: Notice) -> tuple[Person | None, ChannelConfig | None]:
     return (people[0] if people else None), None
 
 
-def address(person: Person, medium: str) -> str:
+def address(person: PersonRow, medium: str) -> str:
     """Return a person's address for a medium, or an empty text.
 
     Of e-mail addresses the one they sign in with comes first, because it is verified.

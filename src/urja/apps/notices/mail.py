@@ -74,8 +74,9 @@ class RelayBackend(EmailBackend):
             return super().send_messages(email_messages) or 0
         finally:
             # Django keeps a connection whose opening failed half-way, such as at the login; without this it would leak.
-            if self._partial_connection is not None:
-                self._partial_connection.close()
+            opened = getattr(self, "_partial_connection", None)
+            if opened is not None:
+                opened.close()
                 self._partial_connection = None
 
 

@@ -16,16 +16,14 @@ from django.db.models import F
 
 from urja.apps.books import operations as books, queries as booked
 from urja.apps.books.errors import IdempotencyError
-from urja.apps.payments.kinds import NO_MONEY, PAYMENT_RANK, OrderState, below
+from urja.apps.payments.kinds import NO_MONEY, PAYMENT_RANK, OrderState, PaymentState, RefundKind, below
 from urja.apps.payments.models import RECEIPT, Order, Payment, Refund, Unmatched
 from urja.apps.payments.port import (
     DisputeFact,
     DisputeState,
     OrderFact,
     PaymentFact,
-    PaymentState,
     RefundFact,
-    RefundKind,
 )
 from urja.base.ids import format_correlation
 
@@ -315,10 +313,12 @@ def mark_credited(provider: str) -> int:
     """Move orders whose credit the ledger has posted to `credited`; returns how many."""
     paid = Order.objects.filter(provider=provider, state=OrderState.PAID).values_list("id", flat=True)
     credits_ = Payment.objects.filter(order_id__in=list(paid), credit_id__isnull=False)
-    credited = booked.posted_credits(list(credits_.values_list("credit_id", flat=True)))
+    ids = [credit_id for credit_id in credits_.values_list("credit_id", flat=True) if credit_id is not None]
+    credited = booked.posted_credits(ids)
     moved = 0
     for payment in Payment.objects.filter(credit_id__in=credited).select_related("order"):
-        moved += _move(payment.order, OrderState.CREDITED, credited_at=credited[payment.credit_id])
+        if payment.credit_id is not None:
+            moved += _move(payment.order, OrderState.CREDITED, credited_at=credited[payment.credit_id])
     return moved
 
 

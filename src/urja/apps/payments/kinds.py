@@ -1,8 +1,6 @@
 """States of orders, payments and refunds, sources of messages, and protocols of the rows for other apps."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -70,39 +68,3 @@ PAYMENT_RANK: Final = {state: rank for rank, state in enumerate(PaymentState)}
 def below(state: OrderState) -> list[OrderState]:
     """Return the states from which an order may move to this one."""
     return [known for known, rank in ORDER_RANK.items() if rank < ORDER_RANK[state]]
-
-
-class Order(Protocol):
-    """An amount that a payer is about to pay (`models.Order`)."""
-
-    id: int
-    provider: str
-    provider_order_id: str | None
-    receipt: str
-    amount_minor: int
-    currency: str
-    state: str
-    created_at: datetime
-    asked: int
-
-
-class Received(Protocol):
-    """A message as it came in (`models.Inbox`)."""
-
-    id: int
-    provider: str
-    source: str
-    order_id: int | None
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Difference(Protocol):
-    """A difference in money that a clerk has to settle (`models.Unmatched`)."""
-
-    payment_id: str
-    order_id: str
-    amount_minor: int
-    reason: str
-    seen_at: datetime
-    detail: str

@@ -133,7 +133,7 @@ def reconcile(provider: str, now: datetime, late_before: datetime) -> Reconcilia
 
     What was captured (or taken back) before `late_before` has to be in a settlement.
     """
-    given = {"provider": provider, "now": now, "late_before": late_before}
+    given: dict[str, Any] = {"provider": provider, "now": now, "late_before": late_before}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MATCH, given)
         matched = cursor.rowcount

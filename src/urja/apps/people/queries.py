@@ -4,6 +4,10 @@ from hashlib import sha256
 
 from urja.apps.people.models import Person
 
+type PersonRow = Person
+"""A row of `people_person`, for annotations outside this app."""
+
+
 PERSONAL = ("name", "email", "phone", "language", "address")
 
 

@@ -11,7 +11,12 @@ from django.db.backends.utils import CursorWrapper
 
 from urja.apps.books.chain import HASHED, canonical, parse_json
 from urja.apps.proofs import digests
-from urja.apps.proofs.receipts import FORMAT, MerklePath, ProvenEntry, Receipt
+from urja.apps.proofs.receipts import (
+    FORMAT,
+    MerklePath,
+    ProvenEntry,
+    Receipt as Receipt,  # noqa: PLC0414 - part of this interface
+)
 from urja.base.ids import bucket_of
 from urja.core import merkle
 from urja.core.heads import Head, SignedHead
@@ -182,8 +187,10 @@ def last_run() -> LawRun | None:
 
 
 def _run_of(row: Sequence[Any]) -> LawRun:
-    *rest, laws, contradictions = row
-    return LawRun(*rest, parse_json(laws), parse_json(contradictions))
+    day, began_at, took_ms, proven_from, proven_to_, laws, contradictions = row
+    return LawRun(
+        day, began_at, took_ms, proven_from, proven_to_, parse_json(laws), parse_json(contradictions)
+    )
 
 
 def proven_to() -> int:

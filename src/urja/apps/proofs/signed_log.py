@@ -41,7 +41,8 @@ def last_day() -> date | None:
     """Return the last day whose close was begun; None before the first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(day) FROM proofs_period")
-        return cursor.fetchone()[0]
+        day: date | None = cursor.fetchone()[0]
+        return day
 
 
 def cut(day: date, now: datetime) -> Period:

@@ -56,10 +56,10 @@ def _chunk(columns: Sequence[Column]) -> bytes:
     partly_absent: list[tuple[int, NDArray[np.bool_]]] = []
     for number, (values, width) in enumerate(columns):
         fields.append((f"length{number}", ">i4"))
-        mask = np.ma.getmask(values)
-        if mask is np.ma.nomask or not mask.all():
+        mask = np.ma.getmaskarray(values)
+        if not mask.all():
             fields.append((f"value{number}", f">{width}"))
-            if mask is not np.ma.nomask and mask.any():
+            if mask.any():
                 partly_absent.append((number, mask))
     # All rows share the field count and the lengths, so one template row is repeated.
     template = np.zeros(1, np.dtype(fields))
@@ -78,10 +78,12 @@ def _cut(rows: NDArray[np.void], absent: list[tuple[int, NDArray[np.bool_]]]) ->
     """Return the bytes of the rows without the values that are null, whose length becomes -1."""
     if not absent:
         return rows.tobytes()
+    columns = rows.dtype.fields
+    assert columns is not None, "the rows have named columns"
     kept = np.ones((len(rows), rows.dtype.itemsize), np.bool_)
     for number, mask in absent:
         rows[f"length{number}"][mask] = -1
-        dtype, offset = rows.dtype.fields[f"value{number}"][:2]
+        dtype, offset = columns[f"value{number}"][:2]
         kept[mask, offset : offset + dtype.itemsize] = False
     matrix = rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
     return matrix[kept].tobytes()

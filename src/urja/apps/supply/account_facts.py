@@ -152,10 +152,15 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
 
 
 def _facts(row: Sequence[Any]) -> AccountFacts:
-    own, last_decision, (flags, flags_change_at, arrears_minor, plan) = row[1:6], row[6:12], row[12:16]
+    place, device, load_switch, recharged_minor, recharged_at = row[1:6]
+    last_decision, (flags, flags_change_at, arrears_minor, plan) = row[6:12], row[12:16]
     (holds, cause, ledger_seq), latest, executed = row[16:19], row[19:27], row[27:]
     return AccountFacts(
-        *own,
+        service_point_id=place,
+        device_id=device,
+        load_switch=load_switch,
+        recharged_minor=recharged_minor,
+        recharged_at=recharged_at,
         last_decision=LastDecision(*last_decision) if last_decision[0] is not None else None,
         flags=frozenset((flags or "").split()),
         flags_change_at=flags_change_at,

@@ -18,7 +18,8 @@ from urja.apps.supply.queries import facts
 from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.apps.supply.switching import BY_POLICY, CREDIT, RunContext
 from urja.apps.work import operations as work
-from urja.apps.work.kinds import WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
+from urja.apps.work.queries import WorkOrderRow
 from urja.core.policy import Decision, Reason, decide, hold_window
 
 OFF: Final = WorkOrderKind.SWITCH_OFF_BY_HAND
@@ -108,5 +109,5 @@ def _send(known: AccountSnapshot, kind: WorkOrderKind, reason: Reason, moment: R
     return counts
 
 
-def _is_open(manual_order: WorkOrder | None, kind: WorkOrderKind) -> bool:
+def _is_open(manual_order: WorkOrderRow | None, kind: WorkOrderKind) -> bool:
     return manual_order is not None and manual_order.closed_at is None and manual_order.kind == kind

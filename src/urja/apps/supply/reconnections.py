@@ -5,7 +5,7 @@ There is a row for each credit that is recorded while a supply is off or being d
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from urja.apps.commands.kinds import Command
+from urja.apps.commands.queries import CommandRow
 from urja.apps.supply.account_facts import SwitchCommand
 from urja.apps.supply.account_states import AccountDecision
 from urja.apps.supply.models import Relight
@@ -69,7 +69,7 @@ def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid
     )
 
 
-def record_command(account_id: int, command: Command, moment: RunContext) -> None:
+def record_command(account_id: int, command: CommandRow, moment: RunContext) -> None:
     """Store that a connect was given, on all open rows of the account."""
     Relight.objects.filter(account_id=account_id, closed_at=None).update(
         command_id=command.id, ordered_at=moment.now, ordered_wall_ms=moment.wall_ms

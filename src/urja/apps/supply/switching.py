@@ -15,7 +15,8 @@ from django.db import connection, transaction
 
 from urja.apps.books import locking
 from urja.apps.commands import operations as commands
-from urja.apps.commands.kinds import CONNECT, DISCONNECT, Command
+from urja.apps.commands.kinds import CONNECT, DISCONNECT
+from urja.apps.commands.queries import CommandRow
 from urja.apps.rulebook.queries.policies import PolicyBook, name_of
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.models import Hold, Order, OrderAction, Switching
@@ -77,7 +78,7 @@ def release_hold(service_point_id: int, reason: str, actor: str, at: datetime) -
     return bool(held.update(released_at=at, released_by=actor))
 
 
-def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command | None:
+def order_cut(account_id: int, transformer: str, moment: RunContext) -> CommandRow | None:
     """Decide once more under the account's lock and order the disconnection; None where none is due any more.
 
     A supply that is off already is only held, without a command. `transformer` is the code of what feeds it, empty
@@ -108,7 +109,7 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> Command 
         return command
 
 
-def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> Command:
+def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> CommandRow:
     """Order the disconnection that an operator's hold requires.
 
     The caller has checked that it may be given now (`core.hold_window`).
@@ -129,7 +130,7 @@ def hold_ends_at(window: core.Window | None, moment: RunContext) -> datetime:
 
 def order_connect(
     known: AccountSnapshot, reason: core.Reason, transformer: str, moment: RunContext, correlation: int = 0
-) -> Command:
+) -> CommandRow:
     """Order a reconnection and close the hold for credit; older unfinished commands become void."""
     cause = Cause.CREDIT if CREDIT in known.facts.holds else Cause.UNHELD
     with transaction.atomic():
@@ -163,7 +164,7 @@ def _issue(
     expires_at: datetime,
     *,
     correlation: int = 0,
-) -> Command:
+) -> CommandRow:
     assert known.device_id is not None
     return commands.issue(
         device_id=known.device_id,
@@ -180,7 +181,7 @@ def _issue(
 
 def _record(
     known: AccountSnapshot,
-    command: Command,
+    command: CommandRow,
     cause: Cause,
     reason: core.Reason,
     transformer: str,

@@ -1,7 +1,6 @@
 """Kinds and states of work orders and photographs, and what other apps see of a work order."""
 
-from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -50,15 +49,3 @@ class PhotoKind(TextChoices):
 
     JPEG = "image/jpeg"
     PNG = "image/png"
-
-
-class WorkOrder(Protocol):
-    """A task at a service point that no command can do (`models.WorkOrder`)."""
-
-    id: int
-    kind: str
-    closed_at: datetime | None
-
-    @property
-    def done(self) -> bool:
-        """Whether it was carried out; a withdrawn one is closed and not done."""

@@ -41,8 +41,12 @@ def open_order(
             ],
             ignore_conflicts=True,
         )
-        at_place = {"service_point_id": service_point_id} if device_id is None else {}
-        return WorkOrder.objects.get(kind=kind, device_id=device_id, closed_at=None, **at_place)
+        subject = (
+            {"service_point_id": service_point_id, "device_id": None}
+            if device_id is None
+            else {"device_id": device_id}
+        )
+        return WorkOrder.objects.get(kind=kind, closed_at=None, **subject)
 
 
 def report_weld(

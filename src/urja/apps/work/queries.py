@@ -7,6 +7,9 @@ from django.db.models import QuerySet
 from urja.apps.work.kinds import UNFINISHED, WorkOrderKind
 from urja.apps.work.models import Photo, WorkOrder
 
+type WorkOrderRow = WorkOrder
+"""A row of `work_order`, for annotations outside this app."""
+
 
 def open_at(service_point_id: int) -> list[WorkOrder]:
     """Return the unfinished work orders at a service point, oldest first."""

@@ -62,7 +62,7 @@ async def _step_w(context: CommandContext, monitored: Data) -> Fraction:
         raise SessionFailedError(
             FailureKind.OURS, f"the load limit monitors {register.obis} in unit {unit}, not in W"
         )
-    return Fraction(10) ** scaler
+    return Fraction(10) ** int(scaler)
 
 
 def _parts(data: Data, count: int) -> tuple[Any, ...]:

@@ -111,12 +111,14 @@ class GatewayContext:
         if declined < rates.decline:
             return PaymentOutcome(declined=True)
         is_late = late < rates.late
-        return PaymentOutcome(
+        outcome = PaymentOutcome(
             late_s=late_s if is_late else None,
             as_failed=is_late and as_failed,
             reverse_s=reverse_s if is_reversed else None,
-            **({"dispute_s": dispute_s, "decided_s": decided_s, "dispute_won": won} if is_disputed else {}),
         )
+        if is_disputed:
+            return msgspec.structs.replace(outcome, dispute_s=dispute_s, decided_s=decided_s, dispute_won=won)
+        return outcome
 
 
 def find(book: Book, table: str, identifier: str) -> sqlite3.Row:

@@ -74,7 +74,7 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.address
 
 
-def _option(name: str, text: str, **more: Any) -> Callable:
+def _option(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     return click.option(f"--{name.replace('_', '-')}", name, help=text, **more)
 
 

@@ -32,7 +32,7 @@ def invite(data: Path, email: str, hours: int) -> None:
     box = opened(data)
     from urja.apps.approvals import passkeys
     from urja.apps.identity.queries.access import is_employed
-    from urja.usecases.staff import user_of
+    from urja.apps.identity.queries.identities import user_of
 
     now = box.clock.now()
     user = user_of(email)

@@ -13,8 +13,7 @@ from urja.site.cli.options import data_option
 from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
-    from urja.apps.payments.kinds import Difference
-    from urja.apps.payments.queries import Settlement
+    from urja.apps.payments.queries import Settlement, UnmatchedRow
 
 
 @click.group()
@@ -81,7 +80,7 @@ def _settlement(one: "Settlement", *, with_rows: bool) -> dict[str, Any]:
     return shown
 
 
-def _difference(one: "Difference") -> dict[str, Any]:
+def _difference(one: "UnmatchedRow") -> dict[str, Any]:
     return {
         "entity_id": one.payment_id,
         "order_id": one.order_id,

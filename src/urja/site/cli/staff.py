@@ -11,7 +11,7 @@ from urja.site.cli.options import data_option
 from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
-    from urja.apps.journal.queries import Done
+    from urja.apps.journal.models import AuditEntry
     from urja.site.admin import Administration
     from urja.usecases.operations import UseCase
 
@@ -151,7 +151,7 @@ def opened(data: Path) -> "Administration":
     return box
 
 
-def done(box: "Administration", operation: "UseCase", actor: str) -> "Done":
+def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditEntry":
     """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
     from django.db import DatabaseError
 

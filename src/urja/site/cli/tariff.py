@@ -138,11 +138,11 @@ def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
             raise CommandError(
                 Exit.USAGE, f"--read {read} is not a day with Wh, such as 2026-04-04=100000"
             ) from None
-    for day in known:
-        if not passed.first < day < passed.end:
+    for from_day in known:
+        if not passed.first < from_day < passed.end:
             raise CommandError(
                 Exit.USAGE,
-                f"--read {day} is not inside the period: give a day after {passed.first} and before {passed.end}",
+                f"--read {from_day} is not inside the period: give a day after {passed.first} and before {passed.end}",
             )
     return known
 

@@ -54,7 +54,10 @@ class _Server(BaseApplication):
         # for a tenth of a second, and have each worker copy the pages that it shares with its master.
         gc.collect()
         gc.freeze()
-        return WholeRequests(WSGIMiddleware(application, workers=self._threads))
+        # a2wsgi and the server have their own names for the types of WSGI and ASGI.
+        wsgi: Any = application
+        asgi: Any = WSGIMiddleware(wsgi, workers=self._threads)
+        return WholeRequests(asgi)
 
 
 def _die_with_the_master(server: Any, _worker: Any) -> None:

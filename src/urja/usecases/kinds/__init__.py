@@ -7,7 +7,7 @@ the guards and the execution.
 
 from typing import Final
 
-from urja.apps.journal.operation import Operation
+from urja.apps.journal.operation import Operation as Operation
 from urja.usecases.kinds import (
     agreements,
     connections,

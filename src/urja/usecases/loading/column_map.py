@@ -17,7 +17,7 @@ All faults of a map are reported at once, each with its line.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field as default_field, replace
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final
@@ -64,12 +64,12 @@ class Source:
     column: str | None = None
     value: str | None = None
     """The same value for every row."""
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = default_field(default_factory=dict)
     """The registry's word for each of the file's words; empty where they are the same."""
     default: str | None = None
     """The value of an empty cell."""
     date: str | None = None
-    numbers: NumberFormat = field(default_factory=NumberFormat)
+    numbers: NumberFormat = default_field(default_factory=NumberFormat)
     unit: str | None = None
     prefix: str = ""
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.assets.projection_versions import mark_due_sql
@@ -55,7 +56,7 @@ def count_rows(load: Load, asked: Counter[str]) -> dict[str, int]:
     """Return how many rows of each table were created and changed; `asked` counts requests to other apps."""
     found: dict[str, int] = {}
     for name, model in _MADE.items():
-        found[f"{name}: new"] = model.objects.filter(operation_id=load.execution.id).count()
+        found[f"{name}: new"] = QuerySet(model).filter(operation_id=load.execution.id).count()
     load.cursor.execute(_CHANGED, {"id": load.execution.id})
     found |= {f"{table.partition('_')[2]}: changed": count for table, count in load.cursor.fetchall()}
     users = Person.objects.filter(
@@ -92,7 +93,7 @@ _PROJECTED: Final = mark_due_sql("""(
 
 def apply_follow_up(load: Load) -> None:
     """Advance the registry's revision, project devices again to the key-value store, and evaluate accruals again."""
-    which = {"id": load.execution.id, "device": "assets_device"}
+    which: dict[str, Any] = {"id": load.execution.id, "device": "assets_device"}
     revision.advance(load.cursor)
     load.cursor.execute(_PROJECTED, which)
     load.cursor.execute(_TOUCHED, which)

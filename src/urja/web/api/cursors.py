@@ -34,7 +34,7 @@ def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
         return None
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        found = msgspec.json.decode(raw, type=_Cursor[key])
+        found: _Cursor[K] = msgspec.json.decode(raw, type=_Cursor[key])  # type: ignore[valid-type]  # a type at run time
     except (binascii.Error, msgspec.MsgspecError, ValueError):
         raise ProblemError("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
     if found.list_ != _mark(path, filters):

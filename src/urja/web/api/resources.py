@@ -118,9 +118,7 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
         purpose=query.purpose,
         premise_id=query.premise,
     )
-    return page(
-        ask, rows, lambda found: [service_point_of(place, place.current_placements) for place in found]
-    )
+    return page(ask, rows, lambda found: [service_point_of(place, place.placements.all()) for place in found])
 
 
 def service_point(ask: Ask) -> answers.ServicePoint:
@@ -130,7 +128,7 @@ def service_point(ask: Ask) -> answers.ServicePoint:
     )
     at = moment_of(ask)
     if at is None:
-        return service_point_of(found, found.current_placements)
+        return service_point_of(found, found.placements.all())
     then = bitemporal.placed_service_point(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")

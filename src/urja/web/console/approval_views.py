@@ -68,6 +68,7 @@ def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
         made = pages.registration_of(posted)
         if made is None:
             return HttpResponseBadRequest("that is no passkey")
+        assert request.user.pk is not None, "staff are signed in"
         name = posted.get("name", "").strip()[: pages.NAME_LENGTH]
         requests.enrol(request.user.pk, name, made, now=now)
         return redirect("console:passkeys")

@@ -339,9 +339,13 @@ def _decision(one: Mapping[str, Any]) -> str:
 
 def _standing(one: Mapping[str, Any]) -> str:
     what, kind = one["what"], one["kind"]
-    said = {
-        "notice": lambda: notice_words.title_of(kind),
-        "hold": lambda: gettext("supply hold: %(reason)s") % {"reason": wording.hold(kind)},
-        "command": lambda: wording.command(kind),
-    }.get(what, lambda: kind)()
+    match what:
+        case "notice":
+            said = notice_words.title_of(kind)
+        case "hold":
+            said = gettext("supply hold: %(reason)s") % {"reason": wording.hold(kind)}
+        case "command":
+            said = wording.command(kind)
+        case _:
+            said = str(kind)
     return f"{said} · {instant(datetime.fromisoformat(one['at']))}"

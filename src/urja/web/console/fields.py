@@ -107,7 +107,7 @@ def _without_optional(asked: Any) -> Any:
 
 def _scale(name: str) -> int:
     if name.endswith("_minor"):
-        return 10 ** formats.currency_decimals()
+        return int(10 ** formats.currency_decimals())
     return next((by for end, by in SCALES.items() if name.endswith(end)), 1)
 
 

@@ -350,7 +350,9 @@ def _governed(current: Agreement | None, now: datetime) -> str:
 
 def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[MeterView]:
     periods = service_points.installations(place.id)
-    waiting = {(one.device_id, one.removed_at): one for one in missing_final_reads.at_service_point(place.id)}
+    missing: dict[tuple[int, datetime | None], missing_final_reads.MissingFinalRead] = {
+        (one.device_id, one.removed_at): one for one in missing_final_reads.at_service_point(place.id)
+    }
     hanging = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_interval_ends(place.id, hanging)
     told = readings.unconfirmed_until(hanging)
@@ -363,7 +365,7 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
             now=period.valid_to is None,
             since=period_in_words(period.valid_from, period.valid_to),
             facts=_facts(period, heard.get(period.device_id), told.get(period.device_id), now),
-            **_unread(waiting.get((period.device_id, period.valid_to)), caller, now),
+            **_unread(missing.get((period.device_id, period.valid_to)), caller, now),
             configuration=[
                 _item(item)
                 for item in items

@@ -364,8 +364,8 @@ def service(commissioned_at: datetime | None, taken_over_at: datetime | None) ->
     if commissioned_at is not None:
         return []
     if taken_over_at is None:
-        return [_("not commissioned: its reads are not billed")]
-    return [_("adopted, not commissioned: its pushed reads are not billed")]
+        return [gettext("not commissioned: its reads are not billed")]
+    return [gettext("adopted, not commissioned: its pushed reads are not billed")]
 
 
 def configuration(name: str) -> str:

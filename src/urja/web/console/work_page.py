@@ -18,6 +18,7 @@ from urja.apps.overviews.queries import service_points, work_orders
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders, requests as work
 from urja.apps.work.errors import PhotoError
+from urja.apps.work.kinds import WorkOrderKind
 from urja.core.policy import Reason
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.meters import CorrectLastRead
@@ -301,7 +302,7 @@ _PREFILLED: Final = {
 
 
 def _by(order: WorkOrderRow, caller: Caller) -> Choice | None:
-    kind = BY_OPERATION.get(order.kind)
+    kind = BY_OPERATION.get(WorkOrderKind(order.kind))
     if "unread_since" in order.asked:
         kind = CorrectLastRead.kind()
     if kind is None or not order.unfinished or caller.area(write_scope(kind)) is None:

@@ -17,10 +17,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from urja.apps.payments import queries as payments, requests
 from urja.apps.payments.kinds import OrderState
 from urja.apps.payments.queries import gateways
+from urja.apps.payments.queries.gateways import GatewayConfig, PaymentsConfig
 from urja.web.portal import chain as chains, paying
 from urja.web.portal.access import account_or_404
 from urja.web.portal.views import private
-from urja.web.shared import metrics
+from urja.web.shared import formats, metrics
 from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
@@ -47,14 +48,14 @@ def leads_to_the_gateway(view: View) -> View:
     return handle
 
 
-def _config() -> gateways.PaymentsConfig:
+def _config() -> PaymentsConfig:
     config = gateways.config()
     if config is None:
         raise Http404
     return config
 
 
-def _gateway_of(order: payments.OrderRow) -> gateways.GatewayConfig:
+def _gateway_of(order: payments.OrderRow) -> GatewayConfig:
     """The gateway that an order is paid by; it may be configured no more."""
     found = _config().gateway(order.provider)
     if found is None:
@@ -151,7 +152,7 @@ def _chain(found: payments.OrderRow, *, came_back: bool) -> chains.ChainView:
 
 
 def _amount(found: payments.OrderRow) -> str:
-    return paying.formats.money(found.amount_minor, found.currency)
+    return formats.money(found.amount_minor, found.currency)
 
 
 def _order_or_404(request: HttpRequest, account_id: int, order_id: int) -> payments.OrderRow:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
 from urja.apps.payments.queries import gateways
+from urja.apps.payments.queries.gateways import GatewayConfig, PaymentsConfig
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
 
@@ -61,7 +62,7 @@ class Method:
 
 
 def pay_page(
-    card: AccountCard, config: gateways.PaymentsConfig, now: datetime, asked: str | None, method: str | None
+    card: AccountCard, config: PaymentsConfig, now: datetime, asked: str | None, method: str | None
 ) -> PayPage:
     """The page with the amount that was asked for, or the one that suits the account."""
     by_method = config.by_method()
@@ -81,7 +82,7 @@ def pay_page(
             if config.least_minor <= chip <= config.most_minor
         ],
         rupees=_rupees(amount_minor)
-        if (amount_minor is not None and asked is None) or not error
+        if amount_minor is not None and not (error and asked)
         else (asked or "")[:12],
         error=error,
         effect=standings.effect(known, shown, CURRENCY) if known and shown else None,
@@ -97,14 +98,14 @@ def pay_page(
     )
 
 
-def _methods(by_method: Mapping[str, gateways.GatewayConfig], chosen: str) -> list[Method]:
+def _methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]:
     if len({gateway.name for gateway in by_method.values()}) == 1:
         return []
     labels = {"upi": _("UPI"), "card": _("Card"), "wallet": _("Wallet")}
     return [Method(name, labels[name], name == chosen) for name in by_method]
 
 
-def _where(config: gateways.PaymentsConfig, by_method: Mapping[str, gateways.GatewayConfig]) -> str:
+def _where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
     if len(config.gateways) == 1 and by_method.keys() == {"upi", "card", "wallet"}:
         return _("You pay on the page of the payment service: by UPI, card or wallet.")
     return _("You pay on the page of the payment service.")
@@ -127,7 +128,7 @@ def minor(rupees: str) -> int | None:
     return int(whole) * 100 + int(rest.ljust(2, "0"))
 
 
-def amount_error(amount_minor: int | None, config: gateways.PaymentsConfig) -> str:
+def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     """Why an amount cannot be paid; empty where it can."""
     if amount_minor is None:
         return _("Please write an amount in rupees, such as 250.")

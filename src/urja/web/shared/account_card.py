@@ -50,12 +50,12 @@ def _card(seen: AccountOverview) -> AccountCard:
     )
 
 
-def accounts_of(user_id: int, now: datetime) -> list[AccountCard]:
+def accounts_of(user_id: int | None, now: datetime) -> list[AccountCard]:
     """The accounts that a person has a role on."""
     return [_card(seen) for seen in accounts.accounts_of(user_id, now)]
 
 
-def account_of(user_id: int, account_id: int, now: datetime) -> AccountCard | None:
+def account_of(user_id: int | None, account_id: int, now: datetime) -> AccountCard | None:
     """One account, if the person has a role on it."""
     found = accounts.accounts_of(user_id, now, account_id)
     return _card(found[0]) if found else None

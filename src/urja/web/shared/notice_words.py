@@ -41,7 +41,7 @@ def _view(notice: NoticeRow, now: datetime) -> MessageView:
         text=notice.text.replace(_MINUS, f"{_MINUS}{_TOGETHER}"),
         language=notice.language,
         state=_state(notice, now),
-        arrived=_ARRIVED.get(notice.state, "open"),
+        arrived=_ARRIVED.get(NoticeState(notice.state), "open"),
     )
 
 

@@ -84,7 +84,7 @@ def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
     match meter:
         case Powered(heard_at=at):
             return _("Powered: the meter was heard %(moment)s.") % {"moment": _moment(at, now)}
-        case NoPower(since=since, told_by="meter"):
+        case NoPower(since=since, evidence="meter"):
             return _("No power at the meter since %(moment)s: it reported a power failure.") % {
                 "moment": _moment(since, now)
             }
@@ -92,14 +92,19 @@ def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
             return _(
                 "No power at the meter since %(moment)s: the meters around it reported a power failure."
             ) % {"moment": _moment(since, now)}
-        case NotCommunicating(since=None):
-            return _("The meter has not been heard from yet.")
-        case NotCommunicating(since=since):
-            return _(
-                "The meter has not been heard from since %(moment)s: whether there is power is not known."
-            ) % {"moment": _moment(since, now)}
+        case NotCommunicating():
+            return not_heard_words(meter, now)
         case _:
             assert_never(meter)
+
+
+def not_heard_words(meter: NotCommunicating, now: datetime) -> str:
+    """What is known of the power at a meter that does not communicate, in a sentence."""
+    if meter.since is None:
+        return _("The meter has not been heard from yet.")
+    return _("The meter has not been heard from since %(moment)s: whether there is power is not known.") % {
+        "moment": _moment(meter.since, now)
+    }
 
 
 def _moment(at: datetime, now: datetime) -> str:

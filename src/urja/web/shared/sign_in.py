@@ -65,7 +65,7 @@ def delay_s(events: Iterable[Event], now: datetime) -> int:
             counted, last = counted + 1, event.at
     if counted < FREE or last is None:
         return 0
-    delay = min(FIRST_DELAY_S * 2 ** min(counted - FREE, 20), LONGEST_DELAY_S)
+    delay: float = min(FIRST_DELAY_S * 2 ** min(counted - FREE, 20), LONGEST_DELAY_S)
     return max(0, math.ceil(delay - (now - last).total_seconds()))
 
 

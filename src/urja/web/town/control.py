@@ -4,7 +4,8 @@ import json
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from io import BufferedRWPair
+from typing import Any
 
 from django.conf import settings
 
@@ -42,7 +43,7 @@ def request_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | Contr
         return [_exchange(line, order) for order in orders]
 
 
-def _exchange(line: BinaryIO, order: dict[str, Any]) -> dict[str, Any] | ControlRefusedError:
+def _exchange(line: BufferedRWPair, order: dict[str, Any]) -> dict[str, Any] | ControlRefusedError:
     line.write(json.dumps(order).encode() + b"\n")
     line.flush()
     received = line.readline()
@@ -55,7 +56,7 @@ def _exchange(line: BinaryIO, order: dict[str, Any]) -> dict[str, Any] | Control
 
 
 @contextmanager
-def _connection() -> Iterator[BinaryIO]:
+def _connection() -> Iterator[BufferedRWPair]:
     path = settings.URJA_TOWN_CONTROL
     if path is None:
         raise ControlUnavailableError("no control is configured")

@@ -47,7 +47,7 @@ class World:
 
 def read_world() -> World:
     """Return the demonstration's whole state, in one connection."""
-    orders = [
+    orders: list[dict[str, Any]] = [
         {"do": "fleet", "order": {"do": "houses"}},
         {"do": "fleet", "order": {"do": "transformers"}},
         {"do": "fleet", "order": {"do": "status"}},

@@ -8,6 +8,9 @@ from django.db.models import QuerySet
 from urja.apps.commands.kinds import SUPPLY_KINDS, UNFINISHED, State
 from urja.apps.commands.models import Command
 
+type CommandRow = Command
+"""A row of `commands_command`, for annotations outside this app."""
+
 
 def unfinished(device_ids: Iterable[int] | None = None, kind: str | None = None) -> QuerySet[Command]:
     """Return commands that have not ended, by device and sequence."""

@@ -4,7 +4,7 @@ from django.db.models import Case, QuerySet, Value, When
 
 from urja.apps.identity.kinds import AccessRole
 from urja.apps.identity.models import AccountAccess
-from urja.apps.people.kinds import Person
+from urja.apps.people.queries import PersonRow
 
 
 def accesses_of(user_id: int) -> QuerySet[AccountAccess]:
@@ -26,7 +26,7 @@ def access_to(user_id: int, account_id: int) -> AccountAccess | None:
     return accesses_of(user_id).filter(account_id=account_id).first()
 
 
-def people_with_access(account_id: int) -> list[Person]:
+def people_with_access(account_id: int) -> list[PersonRow]:
     """Return the people who may see an account, its owners first."""
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))
     accesses = AccountAccess.objects.filter(account_id=account_id).select_related("person")

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.db.models.functions import Upper
 
 from urja.apps.identity.models import Employment
-from urja.apps.people.kinds import Person
+from urja.apps.people.queries import PersonRow
 from urja.base.sentences import say
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -60,7 +60,7 @@ def staff_user_faults(user: Any, email: str) -> Iterator[str]:
         )
 
 
-def taken_faults(person: Person | None, email: str) -> Iterator[str]:
+def taken_faults(person: PersonRow | None, email: str) -> Iterator[str]:
     """Yield why a person cannot have an address: another identity signs in with it."""
     user = user_of(email)
     if user is None or (person is not None and user.pk == person.user_id):

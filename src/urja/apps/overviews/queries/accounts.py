@@ -84,7 +84,7 @@ class AccountOverview:
     """64-bit hash of everything the page shows: another value when any of it has changed."""
 
 
-def accounts_of(user_id: int, now: datetime, account_id: int | None = None) -> list[AccountOverview]:
+def accounts_of(user_id: int | None, now: datetime, account_id: int | None = None) -> list[AccountOverview]:
     """Return the accounts that a user may see, oldest access first.
 
     With `account_id` only that account, and an empty list where the user has no access to it.

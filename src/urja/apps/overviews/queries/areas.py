@@ -234,7 +234,12 @@ def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
     """Return whether a person has or had a supply in an area; None where the person never had one anywhere."""
     # One statement for both: whether there is any supply decides between False and None.
     with connection.cursor() as cursor:
-        among = {"person": person_id, "nodes": list(area.nodes), "premises": list(area.premises), "at": at}
+        among: dict[str, Any] = {
+            "person": person_id,
+            "nodes": list(area.nodes),
+            "premises": list(area.premises),
+            "at": at,
+        }
         cursor.execute(_PERSON, among)
         supplied, inside = cursor.fetchone()
     return (area.everywhere or area.person_id == person_id or inside) if supplied else None

@@ -180,7 +180,7 @@ def entries(
     together = " UNION ALL ".join(parts)
     statement = f"SELECT * FROM ({together}) line ORDER BY at DESC, key DESC LIMIT %(limit)s"
     begins = before or PageStart(now + timedelta.resolution, "")
-    values = {"place": service_point_id, "limit": limit, "at": begins.at, "key": begins.key}
+    values: dict[str, Any] = {"place": service_point_id, "limit": limit, "at": begins.at, "key": begins.key}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [

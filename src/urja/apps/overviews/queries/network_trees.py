@@ -201,7 +201,7 @@ class TreesNow:
         return NodePeriod.objects.filter(lasts, valid_from__lte=self.now)
 
     def counts(self, nodes: Sequence[Node], among: Sequence[int] | None = None) -> dict[int, Counts]:
-        given = {
+        given: dict[str, Any] = {
             "nodes": [node.id for node in nodes],
             "now": self.now,
             "not_communicating": self.now - NOT_COMMUNICATING_AFTER,
@@ -214,7 +214,7 @@ class TreesNow:
     def service_points_at(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
-        given = {
+        given: dict[str, Any] = {
             "node": node.id,
             "now": self.now,
             "limit": limit,
@@ -312,11 +312,11 @@ class TreesThen:
             )
         ]
 
-    def _asked(self, statement: str, **given: object) -> list[tuple[Any, ...]]:
+    def _asked(self, statement: str, **given: Any) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             instants = {"valid_at": self.at.valid_at, "known_at": self.at.known_at}
             cursor.execute(statement, instants | given)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
 
 def _array(among: Sequence[int] | None) -> list[int] | None:

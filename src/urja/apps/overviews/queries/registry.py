@@ -63,7 +63,7 @@ def service_points(
     purpose: str | None = None,
     premise_id: int | None = None,
 ) -> QuerySet[ServicePoint]:
-    """Return the query for service points, with premise and placements (`current_placements`).
+    """Return the query for service points, with premise and its current placements (`placements`).
 
     With `premise_id` those of that premise and its parts.
     """
@@ -73,9 +73,7 @@ def service_points(
     if premise_id is not None:
         rows = rows.filter(areas.premises(Area(premises=frozenset({premise_id})), "premise_id"))
     current = Placement.objects.filter(valid_to=None).select_related("node").order_by("tree")
-    return rows.select_related("premise").prefetch_related(
-        Prefetch("placements", current, to_attr="current_placements")
-    )
+    return rows.select_related("premise").prefetch_related(Prefetch("placements", current))
 
 
 _OF_A_DEVICE = (

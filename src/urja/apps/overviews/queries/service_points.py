@@ -102,10 +102,11 @@ def agreements_of(people: Collection[int], area: Area, at: datetime) -> list[tup
         .distinct()
         .order_by("valid_from", "id")
     )
-    return [
-        (one, {one.customer_id, *(each.person_id for each in one.account.accesses.all())} & set(people))
-        for one in found
-    ]
+    return [(one, {person for person in people if person in _people_of(one)}) for one in found]
+
+
+def _people_of(agreement: Agreement) -> set[int | None]:
+    return {agreement.customer_id, *(each.person_id for each in agreement.account.accesses.all())}
 
 
 def installed_at(device_ids: Collection[int]) -> dict[int, ServicePoint]:

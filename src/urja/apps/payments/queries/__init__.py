@@ -12,6 +12,7 @@ from urja.apps.payments import reconciliation
 from urja.apps.payments.kinds import OrderState, PaymentState
 from urja.apps.payments.models import (
     GatewayHealth,
+    Inbox,
     Order,
     Payment,
     SettlementReport,
@@ -19,6 +20,14 @@ from urja.apps.payments.models import (
     Unmatched,
 )
 from urja.apps.payments.queries import gateways
+
+type UnmatchedRow = Unmatched
+"""A row of `payments_unmatched`, for annotations outside this app."""
+
+
+type InboxRow = Inbox
+"""A row of `payments_inbox`, for annotations outside this app."""
+
 
 type DifferenceRow = Unmatched
 type OrderRow = Order

@@ -8,7 +8,11 @@ from typing import Any, cast
 from django.conf import settings
 
 from urja.apps import services
-from urja.apps.payments.config import PROVIDERS, GatewayConfig, PaymentsConfig
+from urja.apps.payments.config import (
+    PROVIDERS,
+    GatewayConfig as GatewayConfig,  # noqa: PLC0414 - callers name it
+    PaymentsConfig as PaymentsConfig,  # noqa: PLC0414 - callers name it
+)
 from urja.apps.payments.errors import NoGatewayError
 from urja.apps.payments.port import Page
 

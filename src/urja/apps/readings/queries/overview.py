@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -181,7 +181,7 @@ def transformer_balance(
         return [TransformerBalance(*row) for row in cursor.fetchall()]
 
 
-def _window(from_at: datetime, to_at: datetime) -> dict[str, object]:
+def _window(from_at: datetime, to_at: datetime) -> dict[str, Any]:
     return {
         "begins": from_at,
         "ends": to_at,

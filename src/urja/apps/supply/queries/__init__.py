@@ -286,7 +286,7 @@ def _reconnections(where: str, parameters: list[Any]) -> list[ReconnectionChain]
 
 def _chain(row: tuple[Any, ...]) -> ReconnectionChain:
     account_id, credit_id, amount_minor = row[:3]
-    steps = [Step(at, wall_ms) for at, wall_ms in batched(row[3:17], 2)]
+    steps: list[Any] = [Step(at, wall_ms) for at, wall_ms in batched(row[3:17], 2)]
     return ReconnectionChain(account_id, credit_id, amount_minor, *steps, *row[17:])
 
 
@@ -307,7 +307,29 @@ def planned_cuts(day: date) -> list[PlannedCut]:
             "WHERE s.planned_from_at >= %s AND s.planned_from_at < %s ORDER BY s.balance_minor, s.account_id",
             [begins, ends],
         )
-        return [PlannedCut(*row[:-1], _reason(row[-1])) for row in cursor.fetchall()]
+        return [_planned_cut(row) for row in cursor.fetchall()]
+
+
+def _planned_cut(row: tuple[Any, ...]) -> PlannedCut:
+    account, place, number, premise, transformer, not_before_at, not_after_at, balance_minor, reason = row
+    return PlannedCut(
+        account,
+        place,
+        number,
+        premise,
+        transformer,
+        not_before_at,
+        not_after_at,
+        balance_minor,
+        _reason(reason),
+    )
+
+
+def _switched(row: tuple[Any, ...]) -> Switched:
+    command, account, number, premise, kind, cause, reason, ordered_at, state, ended_at = row
+    return Switched(
+        command, account, number, premise, kind, cause, _reason(reason), ordered_at, state, ended_at
+    )
 
 
 def today(now: datetime) -> Today:
@@ -321,7 +343,7 @@ def today(now: datetime) -> Today:
             "ORDER BY s.ordered_at DESC, s.command_id DESC",
             [begins, ends],
         )
-        switched = [Switched(*row[:6], _reason(row[6]), *row[7:]) for row in cursor.fetchall()]
+        switched = [_switched(row) for row in cursor.fetchall()]
         cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
         counts = dict(cursor.fetchall())
     return Today(

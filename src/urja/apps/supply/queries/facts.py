@@ -26,7 +26,8 @@ from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
 from urja.apps.supply.account_facts import LastDecision, SwitchCommand, account_facts
 from urja.apps.work import queries as work
-from urja.apps.work.kinds import WorkOrder, WorkOrderKind
+from urja.apps.work.kinds import WorkOrderKind
+from urja.apps.work.queries import WorkOrderRow
 from urja.core.calendar import local_day
 from urja.core.policy import (
     LETTER,
@@ -39,6 +40,7 @@ from urja.core.policy import (
     exhausted,
     holds_in_force,
 )
+from urja.core.policy.facts import Supply
 
 log = structlog.get_logger()
 
@@ -89,7 +91,7 @@ class AccountSnapshot:
     """Credits not posted yet, and those posted since the newest switching, oldest first."""
     by_hand: bool = False
     """Whether the meter has no load switch, so that field staff switch beside it."""
-    manual_order: WorkOrder | None = None
+    manual_order: WorkOrderRow | None = None
     """The newest work order to switch by hand, in any state."""
     changes_at: datetime | None = None
     """When terms or a protected status begin or end next, as far as known."""
@@ -263,7 +265,7 @@ class _Loader:
         known += [terms.valid_from for terms in agreement.all_terms if terms.valid_from > self.now]
         return min((at for at in known if at is not None), default=None)
 
-    def _facts(self, agreement: Agreement, policy: Policy, supply: str) -> Facts:
+    def _facts(self, agreement: Agreement, policy: Policy, supply: Supply) -> Facts:
         account_id = agreement.account_id
         balance, last_decision, own = (
             self.balances[account_id],
@@ -303,7 +305,7 @@ class _Loader:
             health=self.health,
         )
 
-    def _supply(self, device_id: int | None, executed: SwitchCommand | None) -> str:
+    def _supply(self, device_id: int | None, executed: SwitchCommand | None) -> Supply:
         """Return the state of the supply: `on`, `off` or `unknown`.
 
         After a connect that waits for the meter's button the supply counts as off until energy flows.
@@ -372,7 +374,7 @@ class _Loader:
         return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
 
 
-def _left_by_hand(manual_order: WorkOrder | None) -> str:
+def _left_by_hand(manual_order: WorkOrderRow | None) -> Supply:
     """Return the state of a switch beside a meter: on, unless a work order to switch it off was done."""
     if manual_order is None:
         return "on"

@@ -105,8 +105,9 @@ def newest_entries(limit: int = 30, service_point_id: int | None = None) -> list
 
 
 def _entry(row: tuple[Any, ...]) -> FeedEntry:
-    *values, detail = row
-    return FeedEntry(*values, json.loads(detail) if isinstance(detail, str) else detail)
+    at, kind, what, service_point_id, serial, premise, detail = row
+    found = json.loads(detail) if isinstance(detail, str) else detail
+    return FeedEntry(at, kind, what, service_point_id, serial, premise, found)
 
 
 @dataclass(frozen=True, slots=True)

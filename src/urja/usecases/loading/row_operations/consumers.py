@@ -136,7 +136,7 @@ def _part_of(execution: Execution, row: Row) -> int | None:
             "a tower stands in a society, and none is named",
             "name the society, or leave the tower empty",
         )
-    part_of = None
+    part_of: int | None = None
     for name, many in (("society", "societies"), ("tower", "towers")):
         if not row[name] or (name == "tower" and part_of is None):
             continue

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from urja.apps.payments.kinds import PaymentState
 from urja.apps.payments.port import (
     DisputeFact,
     DisputeState,
     Method,
     OrderFact,
     PaymentFact,
-    PaymentState,
     RefundFact,
     SettlementFact,
 )

@@ -102,7 +102,8 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
 def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
     """Return a decorator for staff pages: the view gets the `Caller` as its second argument.
 
-    Visitors who are not signed in are redirected to sign in. A caller for whom `may` is false gets 404, and the refusal is logged.
+    Visitors who are not signed in are redirected to sign in. A caller for whom `may` is false gets 404, and the
+    refusal is logged.
     """
 
     def guard(view: View) -> View:
@@ -110,6 +111,7 @@ def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             caller = colleague(request.user)
             if caller is None or not may(caller):
+                # 404 rather than 403: the answer must not tell whether the page or record exists.
                 raise refusal(request)
             sign_in.limit_session(request)
             if may_request_operations(caller):

@@ -79,6 +79,8 @@ def history_of(
     """Return the rows the caller may read, newest first; `before` is the cursor (instant and key) to continue after."""
     seen = [one for one in Kind if READ_BY_KIND[one] in may]
     chosen = [one for one in seen if one == kind] or seen
+    # One row more than a page tells whether older ones exist. Pages continue after a row, not at an offset, so that the
+    # tenth year costs as much as the first.
     found = history.entries(place.id, chosen, now, ROWS + 1, before)
     shown = found[:ROWS]
     names, undoes = _names(shown), caller.area(write_scope("undo")) is not None

@@ -269,6 +269,7 @@ def _seconds(off_s: int) -> str:
 def _table(shown: Mapping[str, Any]) -> Table:
     columns = shown["columns"]
     return Table(
+        # Column names are those of the standard, in English in every language.
         heads=[f"{one['name']}, {one['unit']}" if one["unit"] else one["name"] for one in columns],
         rows=[_cells(columns, row) for row in reversed(shown["rows"])],
         more=shown["of"] - len(shown["rows"]),

@@ -166,6 +166,7 @@ def node_page(
 ) -> NodePage | None:
     """Return a node's page; None if the node is unknown, or outside the caller's area both then and now."""
     trees, among = trees_at(at.at, now), areas.all_service_points(caller.must(Read.SERVICE_POINT), now)
+    # Rights are those of today: nodes that have come to the area since are shown, those that have left it are not.
     then = _named(trees, level, code)
     node = then or _named(TreesNow(now), level, code)
     if node is None or not within(node, among, trees, TreesNow(now)):
@@ -288,9 +289,7 @@ def _power(one: ServicePointAtNode, now: datetime) -> str:
         return wording.power(one.power) if one.power else ""
     words = {"state": wording.power(one.power), "moment": moment_of(one.power_since, now)}
     match one.power:
-        case "powered":
-            return _("%(state)s, last communication %(moment)s") % words
-        case "disconnected":
+        case "powered" | "disconnected":
             return _("%(state)s, last communication %(moment)s") % words
         case _:
             return _("%(state)s since %(moment)s") % words

@@ -162,9 +162,14 @@ def allowed_operation(
 
 
 def carry_out(dry_run: Requested, caller: Caller, now: datetime) -> Requested:
-    """Submit the operation of a dry run unchanged; repeated, it is carried out once (idempotency key). Raises RefusedError, NotAllowedError and OutOfAreaError."""
+    """Submit the operation of a dry run unchanged; repeated, it is carried out once.
+
+    Raises RefusedError, NotAllowedError and OutOfAreaError.
+    """
     asked = decode(dry_run.kind, dry_run.content, BY_KIND)
+    # The caller's rights may have changed since the dry run.
     authorize(caller, asked, now)
+    # The key is the dry run's: a second press of the button or a reloaded page finds the first request again.
     return journal.submit(
         asked, actor=caller.actor, requested_at=now, idempotency_key=f"console:{dry_run.id}"
     )
@@ -177,6 +182,7 @@ def own_request(request_id: int, caller: Caller) -> Requested | None:
 
 def named_request(text: str, caller: Caller, field: str, about: int) -> Requested | None:
     """Return the caller's request named in an address, if its field names the page's subject."""
+    # `isdecimal` accepts digits of every script; 18 digits always fit the 64-bit key of a request.
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         return None
     asked = own_request(int(text), caller)

@@ -355,7 +355,7 @@ def _paid_but_disconnected(one: AwaitingReconnection, now: datetime) -> Waiting:
 
 
 def _waiting_for_person(now: datetime) -> list[Waiting]:
-    """Return flagged meters and transformers, then work orders to switch on site, then meters that wait for their button."""
+    """Return flagged meters and transformers, work orders to switch on site, and meters that wait for their button."""
     work = [
         Waiting(
             one.premise,

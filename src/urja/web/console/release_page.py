@@ -111,6 +111,7 @@ def request_release(posted: Mapping[str, str], user_id: int, now: datetime) -> s
         return [_("Enter the number of disconnections: a whole number from 1 to 1000000.")]
     if hours not in {str(hour) for hour in HOURS}:
         return [_("Choose the duration of the release.")]
+    # With one approver a release takes effect only after the delay, which is added so that it still lasts `hours`.
     delay_s = held[0].delay_s if len(held[0].approvers) == 1 else 0
     return requests.ask_release(
         cuts=int(cuts),
@@ -149,7 +150,7 @@ def _line(
     content = one.content
     answered = {answer.user_id for answer in one.answers}
     is_open = one.state in OPEN_RELEASES and one.cancelled_at is None and one.until_at > now
-    # An older question is not asked any more: the head end has drawn another.
+    # An answer signs the head end's nonce: once the head end has drawn another, it would refuse an older one.
     asked = is_open and one.state == ReleaseState.ASKED and told is not None and told.nonce == one.nonce
     question = None
     if asked and content is not None and own and user_id not in answered:

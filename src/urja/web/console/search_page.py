@@ -70,6 +70,7 @@ def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
         return SearchPage("", nearly=False, groups=[])
     hits = search(asked, caller, now, LIMIT)
     people = hits.people[:LIMIT]
+    # Recorded before the page is rendered: a read that cannot be recorded is not shown.
     record_personal_reads(caller, [hit.found.pk for hit in people], "console search", now)
     groups = [
         _group("connections", _("Service points"), [_connection(hit) for hit in hits.connections]),

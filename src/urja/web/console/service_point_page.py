@@ -240,6 +240,7 @@ def _people(agreements: list[Agreement], caller: Caller, now: datetime) -> dict[
     ids = [one.account_id for one in agreements]
     customers = [one.customer_id for one in agreements if one.customer_id is not None]
     found = service_points.people_of(ids, customers)
+    # Recorded before the page is rendered: a read that cannot be recorded is not shown.
     record_personal_reads(caller, [person.id for person in found], "console connection", now)
     shown = {}
     for one in agreements:

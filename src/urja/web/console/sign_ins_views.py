@@ -16,7 +16,10 @@ from urja.web.shared.clock import zone
 @private
 @for_staff(sees_sign_ins)
 def sign_ins(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Show sign-ins and failures, newest first. Their times are real time, also in a demonstration whose clock runs faster."""
+    """Show sign-ins and failures, newest first.
+
+    Their times are real time, also in a demonstration whose clock runs faster.
+    """
     before = request.GET.get("before", "")
     page = sign_ins_page(
         datetime.now(UTC).astimezone(zone()),

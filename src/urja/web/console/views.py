@@ -56,6 +56,7 @@ def live(request: HttpRequest, _caller: Caller) -> HttpResponse:
 
 
 def _drawn_once(request: HttpRequest, now: datetime) -> tuple[SafeString, str]:
+    # Every caller of this page sees the whole utility, so one rendering per language serves all of them.
     key = str(get_language())
     kept = _drawn.get(key)
     if kept is None or monotonic() - kept[0] > _DRAWN_FOR_S:

@@ -403,6 +403,7 @@ def notice_state(name: str) -> str:
 
 def operation(kind: str) -> str:
     """Return the title of an operation."""
+    # Only a kind without words is capitalised: `capitalize` would turn "API" into "Api".
     return words_for(OPERATIONS.get(kind), kind.capitalize())
 
 
@@ -465,7 +466,7 @@ def power(state: str) -> str:
 
 
 def reason(given: Reason, now: datetime) -> str:
-    """Return the reason of a decision in the reader's language; announcements whose time has passed are given in the past tense."""
+    """Return the reason of a decision in the reader's language; announcements whose time has passed, in the past tense."""
     return sentence_at(given, now, get_language() or "en")
 
 

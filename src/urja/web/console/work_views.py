@@ -84,6 +84,7 @@ def _close(request: HttpRequest, caller: Caller, found: WorkOrderRow) -> HttpRes
     now = business_now()
     if pages.order_page(found, caller, now).close is None:
         raise refusal(request)
+    # Photographs are stored first: a form that is refused must not lose what was taken on site.
     faults = pages.keep_photos(found, request.FILES.getlist("photo"), caller, now)
     asked = pages.close_order(
         found, request.POST.dict(), request.POST.getlist("removed_seals"), faults, caller, now

@@ -33,12 +33,18 @@ def request(do: str, **arguments: Any) -> dict[str, Any]:
 
 
 def request_fleet(do: str, **arguments: Any) -> dict[str, Any]:
-    """Send one request to the fleet of meters and return its answer. Raises ControlUnavailableError or ControlRefusedError."""
+    """Send one request to the fleet of meters and return its answer.
+
+    Raises ControlUnavailableError or ControlRefusedError.
+    """
     return request("fleet", order={"do": do, **arguments})
 
 
 def request_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefusedError]:
-    """Send several requests over one connection; return answers in order, a ControlRefusedError for a refused one. Raises ControlUnavailableError."""
+    """Send several requests over one connection and return their answers in order.
+
+    A refused request has a ControlRefusedError in its place. Raises ControlUnavailableError.
+    """
     with _connection() as line:
         return [_exchange(line, order) for order in orders]
 

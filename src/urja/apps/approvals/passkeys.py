@@ -50,7 +50,7 @@ class PasskeyRefusedError(ValueError):
 def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
     """Create an invitation and return its code, six groups of four letters; the code is not stored.
 
-    `lasts` is how long the code can be used.
+    The code can be used once, within `lasts` after `now` (business time, UTC).
     """
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LETTERS))
     Invitation.objects.create(
@@ -60,7 +60,10 @@ def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
 
 
 def code_hash(code: str) -> bytes:
-    """Return the SHA-256 of a code; case, spaces, hyphens and letters that are easily misread do not matter."""
+    """Return the SHA-256 (32 bytes) of a code as a person typed it.
+
+    Case, spaces and hyphens do not matter, nor do letters that are easily misread.
+    """
     plain = "".join(letter for letter in code.lower() if letter.isalnum())
     return hashlib.sha256(plain.translate(_MISREAD).encode()).digest()
 
@@ -70,12 +73,12 @@ _MISREAD: Final = str.maketrans({"o": "0", "i": "1", "l": "1"})
 
 
 def enrolment_challenge(code_sha256: bytes, user_id: int) -> bytes:
-    """Return the challenge over which a person's registration is made, given the hash of their code."""
+    """Return the challenge (32 bytes) over which a person's registration is made, given the hash of their code."""
     return passkey.challenge(ENROLMENT, code_sha256, {"user": user_id})
 
 
 def revoke(credential_id: int, *, now: datetime) -> Credential:
-    """Revoke a passkey from now on and return it.
+    """Revoke a passkey at `now` (business time, UTC) and return it.
 
     Raises PasskeyRefusedError where no passkey has this number or it is revoked already.
     """
@@ -96,7 +99,10 @@ def active(user_id: int | None = None) -> QuerySet[Credential]:
 
 
 def judge_next_enrolment(now: datetime) -> Enrolment | None:
-    """Verify the oldest pending registration and create its passkey; return None where none is pending."""
+    """Verify the oldest pending registration and create its passkey; return None where none is pending.
+
+    `now` is business time in UTC; invitations expire by it.
+    """
     with transaction.atomic():
         waiting = Enrolment.objects.filter(state=AnswerState.WAITING).order_by("id")
         asked = waiting.select_for_update(no_key=True).first()

@@ -162,5 +162,5 @@ def rp_id() -> str:
 
 
 def enrolment_challenge(code: str, user_id: int) -> bytes:
-    """Return the challenge for a person's new passkey, given the invitation code as they typed it."""
+    """Return the challenge (32 bytes) for a person's new passkey, given the invitation code as they typed it."""
     return passkeys.enrolment_challenge(passkeys.code_hash(code), user_id)

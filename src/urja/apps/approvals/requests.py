@@ -9,7 +9,7 @@ from urja.base import passkey
 
 
 def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now: datetime) -> None:
-    """Record an authenticator's signature for an operation that needs approval."""
+    """Record an authenticator's signature for an operation that needs approval; `now` is business time in UTC."""
     insert(
         Answer,
         waiting=request_id,
@@ -24,12 +24,12 @@ def approve(request_id: int, user_id: int, assertion: passkey.Assertion, *, now:
 
 
 def cancel(request_id: int, user_id: int, *, now: datetime) -> None:
-    """Record that a person cancels an operation that needs approval."""
+    """Record that a person cancels an operation that needs approval; `now` is business time in UTC."""
     insert(Answer, waiting=request_id, user=user_id, action=Action.CANCEL, given_at=now)
 
 
 def enrol(user_id: int, name: str, registration: passkey.Registration, *, now: datetime) -> None:
-    """Record a new passkey as an authenticator has made it."""
+    """Record a new passkey as an authenticator has made it; `now` is business time in UTC."""
     insert(
         Enrolment,
         user=user_id,

@@ -13,8 +13,8 @@ from urja.apps.identity.queries.access import staff_addresses
 def notify_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
     """Send each member of staff an e-mail about a delayed operation; return how many were sent.
 
-    The text names no consumer: the page shows the content to those who may see it. Raises OSError where the mail
-    relay does not take the messages.
+    The text states the delay in hours and names no consumer: the page shows the content to those who may see it.
+    Raises OSError where the mail relay does not take the messages.
     """
     request = waiting.request
     hours = round(delay / timedelta(hours=1))

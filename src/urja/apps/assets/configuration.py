@@ -20,7 +20,7 @@ def known_value(device_id: int, item: ConfigurationItem) -> str | None:
 
 
 def billing_device(service_point_id: int, at: datetime) -> int | None:
-    """Return the device number of the billing meter at a service point at an instant, or None."""
+    """Return the number of the billing meter installed at a service point at an instant (UTC), or None."""
     return (
         DevicePeriod.objects.filter(
             service_point_id=service_point_id, role=DeviceRole.BILLING, valid_from__lte=at
@@ -36,7 +36,8 @@ def set_desired(
 ) -> str | None:
     """Set the value that a meter is to have for an item, and return the one that was wanted before.
 
-    None as `value` withdraws the wish: the meter stays as it is.
+    Values are texts: W for the load limit, the day of the month for the billing day. None withdraws the wish: the
+    meter stays as it is.
     """
     made = {"desired": value, "desired_at": at, "recorded_at": at, "actor": actor}
     with transaction.atomic():
@@ -53,7 +54,10 @@ def set_desired(
 
 
 def record_actual(device_id: int, item: ConfigurationItem, value: str, *, at: datetime, actor: str) -> None:
-    """Record the value that a meter has reported for an item."""
+    """Record the value that a meter has reported for an item.
+
+    Values are texts: W for the load limit, the day of the month for the billing day.
+    """
     updated = Configuration.objects.filter(device_id=device_id, item=item).update(actual=value, actual_at=at)
     if not updated:
         Configuration.objects.create(

@@ -39,8 +39,8 @@ def count_unproven() -> int:
 def store_new_keys(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:
     """Store the new keys that a head end has made for a device; keys that it was given before stay.
 
-    `made` is what the head end reported; `number` is the command's and overrides the one reported. Raises
-    msgspec.ValidationError where `made` is not a pair of keys.
+    Wrapped keys have 24 bytes, the seal 32. `made` is what the head end reported; `number` is the command's and
+    overrides the one reported. Raises msgspec.ValidationError where `made` is not a pair of keys.
     """
     pair = msgspec.convert(made | {"number": number}, messages.NextKeys)
     with transaction.atomic():
@@ -78,7 +78,10 @@ def unproven_keys_of(serial: str) -> tuple[bytes, messages.NextKeys] | None:
 
 
 def discard_new_keys(serial: str) -> None:
-    """Discard new keys that no head end has made, so that they were never sent. Needs the owner's database role."""
+    """Discard new keys that no head end has made, so that they were never sent.
+
+    Needs the owner's database role. Raises Device.DoesNotExist where no meter has this serial number.
+    """
     with transaction.atomic():
         device = Device.objects.select_for_update().get(serial=serial)
         row = NewKeys.objects.filter(device=device)

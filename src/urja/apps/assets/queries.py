@@ -22,7 +22,7 @@ def firmware_of_type(device_type: str) -> dict[str, int]:
 
 
 def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
-    """Record the version and the digest of entries that were written to the store."""
+    """Record the version and the digest (SHA-256, 32 bytes) of entries that were written to the store."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE assets_projection p SET projected_version = d.version, digest = d.digest"
@@ -94,7 +94,10 @@ def count_due_entries() -> int:
 
 
 def sample_written_entry() -> tuple[DeviceDescription, bytes] | None:
-    """Return one device whose entry is not due, with the digest of what was written; None where all are due."""
+    """Return one device whose entry is not due, with the digest of what was written; None where all are due.
+
+    For the comparison of the store with the registry.
+    """
     row = Projection.objects.filter(version=F("projected_version")).order_by("device_id").first()
     if row is None:
         return None

@@ -43,7 +43,7 @@ def _columns(model: type[Model]) -> list[str]:
 
 
 def lock_all() -> Iterator[bytes]:
-    """Yield every wrapped key, with all writers of keys locked out until the transaction ends."""
+    """Yield every wrapped key (24 bytes), with all writers of keys locked out until the transaction ends."""
     with connection.cursor() as cursor:
         # This mode conflicts with every writer and lets readers pass: after the last check no key may be
         # added that is still wrapped with the old key.

@@ -10,7 +10,7 @@ from urja.apps.billing.models import InstalmentPlan
 
 
 def plans_at(account_ids: Iterable[int], at: datetime) -> list[InstalmentPlan]:
-    """Return the instalment plans of accounts that are in force at an instant."""
+    """Return the instalment plans of accounts that are in force at an instant (UTC); amounts are in minor units."""
     held = InstalmentPlan.objects.filter(account_id__in=list(account_ids), valid_from__lte=at)
     return list(held.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("id"))
 

@@ -211,7 +211,7 @@ class Close:
 
 
 def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
-    """Store how far agreements are closed."""
+    """Store the last closed local day of agreements."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional, ended_at) "

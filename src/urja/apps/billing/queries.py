@@ -169,12 +169,12 @@ type PlanRow = InstalmentPlan
 
 
 def plan(account_id: int, at: datetime) -> PlanRow | None:
-    """Return the instalment plan of an account that is in force at an instant, or None."""
+    """Return the instalment plan of an account in force at an instant (UTC), or None; its amount is in minor units."""
     return next(iter(plans.plans_at([account_id], at)), None)
 
 
 def unended_plans(account_id: int, at: datetime) -> list[PlanRow]:
-    """Return the instalment plans of an account that have not ended at an instant, by their beginning."""
+    """Return the instalment plans of an account that end after an instant (UTC) or never, by their beginning."""
     unended = Q(valid_to=None) | Q(valid_to__gt=at)
     return list(InstalmentPlan.objects.filter(unended, account_id=account_id).order_by("valid_from"))
 
@@ -249,7 +249,10 @@ def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[in
 
 
 def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[int, str], dict[str, Any]]:
-    """Return the facts stored with the engine's last entry on each line of a period, by agreement and line."""
+    """Return the facts stored with the engine's last entry on each line of a period, by agreement and line.
+
+    As JSON values: amounts in minor units, energy in Wh.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM books.entry "

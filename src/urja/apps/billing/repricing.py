@@ -44,7 +44,7 @@ class Repriced:
 
 
 def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
-    """Return the charges of periods that new versions from `first` on may change.
+    """Return the charges, in minor units, of periods that new versions from the local day `first` on may change.
 
     These are the periods with a tariff of `codes` that are billed beyond `first` and that the next close still
     corrects.
@@ -92,7 +92,7 @@ def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int
 
 
 def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced]:
-    """Return the changes between two results of `charges_since`, by currency.
+    """Return the changes in minor units between two results of `charges_since`, by currency.
 
     Versions in force from `first` on were stored between the two.
     """

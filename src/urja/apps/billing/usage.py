@@ -85,7 +85,10 @@ def unratable_reason(agreement: Agreement, at: datetime) -> str:
 
 
 def period_start_day(agreement: Agreement, now: datetime) -> int:
-    """Return the day of the month, 1 to 28, on which the agreement's current billing period begins."""
+    """Return the day of the month, 1 to 28, on which the agreement's current billing period begins.
+
+    Raises UnknownTariffError where no version of its tariff is in force.
+    """
     return period_of(agreement, _today(agreement, now)).first.day
 
 
@@ -211,7 +214,7 @@ def load_w(agreement: Agreement, day: date) -> int:
 
 
 def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:
-    """Return the energy of a period up to the midnight at which `until` begins, by agreement."""
+    """Return the energy (Wh) of a period up to the midnight at which `until` begins, by agreement."""
     with connection.cursor() as cursor:
         found = energies_until(
             cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
@@ -236,10 +239,10 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
 
 
 def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
-    """Return the energy of the previous and the current billing period, in this order, from the readings.
+    """Return the energy (Wh) of the previous and the current billing period, in this order, from the readings.
 
     The previous period may not be closed yet. Accruals are stored by calendar month, so they do not serve where
-    billing periods begin on another day.
+    billing periods begin on another day. Raises UnknownTariffError.
     """
     current = period_of(agreement, _today(agreement, now))
     periods = [billing_period(current.first - ONE_DAY, current.first.day), current]

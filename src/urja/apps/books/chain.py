@@ -59,10 +59,10 @@ def parse_json(value: Any) -> Any:
 
 
 def entry_hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
-    """Return the SHA-256 over the previous entry's hash and the canonical columns of this entry."""
+    """Return the SHA-256 (32 bytes) over the previous entry's hash and the canonical columns of this entry."""
     return hashlib.sha256(previous + canonical([row[name] for name in HASHED])).digest()
 
 
 def content_hash(content: Mapping[str, Any]) -> bytes:
-    """Return the SHA-256 over the canonical form of a request's content."""
+    """Return the SHA-256 (32 bytes) over the canonical form of a request's content."""
     return hashlib.sha256(canonical(content)).digest()

@@ -26,7 +26,7 @@ def _next_ids(bucket: int, count: int) -> list[int]:
 
 
 def open_account(*, bucket: int, currency: str, opened_at: datetime) -> Account:
-    """Create a consumer's account with a balance of zero in the bucket of its premise."""
+    """Create a consumer's account with a balance of zero minor units, in the bucket of its premise."""
     return Account.objects.create(
         id=_next_ids(bucket, 1)[0],
         bucket=bucket,
@@ -80,10 +80,11 @@ def request_debit(
     correlation: int = 0,
     credit_id: int | None = None,
 ) -> DebitRequest:
-    """Record that a credit of the kind `reverses` is taken back, in part or in full, and return the request.
+    """Record that `amount_minor` (minor units) of a credit of the kind `reverses` is taken back; return the request.
 
     With `credit_id` it is that credit, and what it paid of dues is taken back as well. Posted entries are not
-    changed, and the balance may go below zero. Replays and errors are those of `request_credit`.
+    changed, and the balance may go below zero. A replay returns the first request. Raises IdempotencyError where the
+    key was used with other content, LedgerError where the amount is not positive.
     """
     if amount_minor <= 0:
         raise LedgerError(f"a debit is a positive amount in minor units, not {amount_minor}")

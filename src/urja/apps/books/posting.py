@@ -37,7 +37,10 @@ class Draft:
     service_date: date | None = None
 
     def digest(self) -> bytes:
-        """Return the hash of everything but the posting time: a replay with the same hash is the same request."""
+        """Return the SHA-256 (32 bytes) of everything but the posting time.
+
+        A replay with the same digest is the same request.
+        """
         return content_hash({name: getattr(self, name) for name in self.__slots__})
 
 
@@ -288,7 +291,7 @@ def _hold(requests: QuerySet[Any], bucket: int, limit: int) -> list[Any]:
 def mark_posted[Request: (CreditRequest, DebitRequest)](
     requests: Sequence[Request], seqs: Sequence[int], posted_at: datetime
 ) -> None:
-    """Record by which entry each of these requests was posted; all of them are credits or all debits."""
+    """Record by which entry, and when (UTC), each of these requests was posted; all are credits or all debits."""
     for request, seq in zip(requests, seqs, strict=True):
         request.posted_at, request.posted_seq = posted_at, seq
     type(requests[0]).objects.bulk_update(requests, ["posted_at", "posted_seq"], batch_size=1000)

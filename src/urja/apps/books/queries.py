@@ -14,18 +14,18 @@ def currencies(account_ids: Iterable[int]) -> dict[int, str]:
 
 
 def posted_balance(account_id: int) -> tuple[str, int]:
-    """Return an account's currency and the sum of its entries in minor units."""
+    """Return an account's currency and the sum of its entries in minor units; raises Account.DoesNotExist."""
     currency, balance_minor = Account.objects.values_list("currency", "balance_minor").get(id=account_id)
     return currency, balance_minor
 
 
 def is_credited_since(account_id: int, at: datetime) -> bool:
-    """Return whether a credit was posted onto an account after an instant."""
+    """Return whether a credit was posted onto an account after an instant (UTC)."""
     return CreditRequest.objects.filter(account_id=account_id, posted_at__gt=at).exists()
 
 
 def posted_credits(credit_ids: Iterable[int]) -> dict[int, datetime]:
-    """Return those of these credits that are posted, with the time."""
+    """Return those of these credits that are posted, with the time (UTC)."""
     posted = CreditRequest.objects.filter(id__in=list(credit_ids), posted_at__isnull=False)
     return {id_: at for id_, at in posted.values_list("id", "posted_at") if at is not None}
 

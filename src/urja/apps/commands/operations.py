@@ -75,7 +75,8 @@ def supersede(device_id: int, *, at: datetime, wall_ms: int, reason: str) -> Sup
     """End the unfinished disconnections of a device, because their cause is gone.
 
     Queued ones are never sent. Where one is on its way (`on_its_way`), only a newer command calls it back: the head
-    end drops an older disconnection when a connect has arrived, and undoes one that it has just carried out.
+    end drops an older disconnection when a connect has arrived, and undoes one that it has just carried out. `at` is
+    business time in UTC, `wall_ms` the wall clock in ms.
     """
     with transaction.atomic():
         _lock(device_id)

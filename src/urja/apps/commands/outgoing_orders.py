@@ -31,7 +31,8 @@ class Outgoing:
 def claim(now: datetime, wall_ms: int, sign: Callable[[Order], SignedOrder], limit: int) -> list[Outgoing]:
     """Sign queued commands that are not expired, reconnections first, and store them as sent; return their orders.
 
-    Orders that were stored as sent before and may not have reached the broker are among them.
+    Orders that were stored as sent before and may not have reached the broker are among them. `now` is business time
+    in UTC, `wall_ms` the wall clock in ms.
     """
     with transaction.atomic():
         waiting = list(

@@ -16,7 +16,10 @@ from urja.base.passkey import Assertion
 def ask_release(
     *, cuts: int, areas: Sequence[str], lasts: timedelta, nonce: bytes, user_id: int, now: datetime
 ) -> str:
-    """Record a request for a release and return its id; it counts once the head end has verified the passkeys."""
+    """Record a request for a release and return its id; it counts once the head end has verified the passkeys.
+
+    It ends `lasts` after `now` (business time), to the second, because that is the form in which the end is signed.
+    """
     until_at = (now + lasts).replace(microsecond=0)
     release_id = secrets.token_hex(16)
     insert(

@@ -203,7 +203,7 @@ def _pushes(answer: Answer, expected: Expected) -> Outcome:
 
 
 def pushes_of(answer: Answer) -> tuple[PushObjectList, ...]:
-    """Return the push object lists that the meter reported."""
+    """Return the push object lists that the meter reported; raises msgspec.ValidationError for anything else."""
     return msgspec.convert(answer.evidence["pushes"], tuple[PushObjectList, ...])
 
 

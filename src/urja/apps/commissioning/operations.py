@@ -22,7 +22,10 @@ def lock_call(call_id: int) -> Call | None:
 
 
 def begin(call: Call, now: datetime, wall_ms: int) -> None:
-    """Issue the commands of a call, all at once; the head end carries them out in one session, in this order."""
+    """Issue the commands of a call, all at once; the head end carries them out in one session, in this order.
+
+    They expire after two hours of business time; `wall_ms` is the wall clock in ms.
+    """
     wanted = dict(ALWAYS)
     if call.payment_mode:
         wanted[Check.MODE] = ("set_payment_mode", {"mode": call.payment_mode})

@@ -46,9 +46,10 @@ def billing_day(agreement: Agreement, at: datetime) -> str | None:
 
 
 def apply_begun_terms(since: datetime, now: datetime, actor: str) -> int:
-    """Set the configuration that terms require which began after `since` and by `now`; return how many items changed.
+    """Set the meter configuration that terms require which began after `since` and by `now` (business time, UTC).
 
-    The first terms of an agreement change nothing: its meter was configured when it was commissioned.
+    Returns how many items changed. The first terms of an agreement change nothing: its meter was configured when it
+    was commissioned.
     """
     begun = (
         AgreementTerms.objects.filter(valid_from__gt=since, valid_from__lte=now)

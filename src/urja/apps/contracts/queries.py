@@ -23,17 +23,17 @@ def of_service_point(service_point_id: int) -> list[Agreement]:
 
 
 def agreement_at(account_id: int, at: datetime) -> Agreement | None:
-    """Return the agreement of an account at an instant, else its last one before; None before the first."""
+    """Return the agreement of an account at an instant (UTC), else its last one before; None before the first."""
     return next(iter(last_begun([account_id], at)), None)
 
 
 def last_begun(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """Return the agreement of each account that began last by an instant, also where it has ended."""
+    """Return the agreement of each account that began last by an instant (UTC), also where it has ended."""
     return _read(_NEWEST.format(which="true"), "a.account_id", accounts=list(account_ids), at=at)
 
 
 def in_force(account_ids: Iterable[int], at: datetime) -> list[Agreement]:
-    """Return the agreement of each account that is in force at an instant; of several the newest."""
+    """Return the agreement of each account that is in force at an instant (UTC); of several the newest."""
     lasting = "coalesce(valid_to, 'infinity') > %(at)s"
     return _read(_NEWEST.format(which=lasting), "a.account_id", accounts=list(account_ids), at=at)
 
@@ -63,7 +63,7 @@ def _read(which: str, order: str, **params: Any) -> list[Agreement]:
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:
-    """Return the number of agreements with a policy of their own at an instant, by its code."""
+    """Return the number of agreements with a policy of their own at an instant (UTC), by its code."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT policy, count(*) FROM contracts_agreement_terms WHERE policy <> '' AND valid_from <= %(now)s "

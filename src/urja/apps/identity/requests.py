@@ -37,7 +37,7 @@ def record_sign_in(
     network: str,
     device_digest: bytes | None,
 ) -> None:
-    """Record a sign-in event."""
+    """Record a sign-in event at an instant of the wall clock (UTC); digests have 32 bytes."""
     SignIn.objects.create(
         at=at,
         kind=kind,

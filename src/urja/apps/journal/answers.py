@@ -22,8 +22,9 @@ log = structlog.get_logger()
 def answer(request: Request, now: datetime, act: Callable[[], None]) -> None:
     """Run `act`, which decides a request's state, store the outcome and notify those who wait for it.
 
-    Within a transaction. Where `act` raises RefusedError, or fails by a fault of the program, its changes are rolled
-    back and the request is refused. Errors of the database connection are raised again.
+    Within a transaction; `now` is business time in UTC. Where `act` raises RefusedError, or fails by a fault of the
+    program, its changes are rolled back and the request is refused. Errors of the database connection are raised
+    again.
     """
     try:
         with transaction.atomic():

@@ -66,7 +66,10 @@ def submit(
 
 
 def wait_for(request_id: int, timeout_s: float) -> Requested:
-    """Return a request once it is answered, or as it is after `timeout_s` seconds. Not within a transaction."""
+    """Return a request once it is answered, or as it is after `timeout_s` seconds of the wall clock.
+
+    Not within a transaction: the notification arrives after the commit. Raises Request.DoesNotExist.
+    """
     assert not connection.in_atomic_block, "a notification comes after the transaction"
     with connection.cursor() as cursor:
         # Before the request is read: an answer between the two would be missed otherwise.

@@ -41,7 +41,10 @@ def make(
     asked_at: datetime,
     expires_at: datetime,
 ) -> Job:
-    """Create a job with its tasks and return it; a row with a fault is stored as refused, with its sentence."""
+    """Create a job with its tasks and return it; a row with a fault is stored as refused, with its sentence.
+
+    `asked_at` and `expires_at` are business time in UTC.
+    """
     job = Job.objects.create(
         id=job_id,
         kind=kind,
@@ -202,7 +205,10 @@ DELETED_AT_ONCE: Final = 20
 
 
 def delete_ended(ended_before: datetime) -> int:
-    """Delete jobs that ended before an instant, with their meters' answers; return how many. Their operations stay."""
+    """Delete jobs that ended before an instant (UTC), with their meters' answers; return how many.
+
+    The operations that requested them stay in the journal.
+    """
     with transaction.atomic():
         old = Job.objects.select_for_update(skip_locked=True).filter(ended_at__lt=ended_before)
         ids = [*old.order_by("id").values_list("id", flat=True)[:DELETED_AT_ONCE]]

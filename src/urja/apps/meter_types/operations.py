@@ -24,7 +24,8 @@ def load_type(files: TypeFiles, *, loaded_at: datetime, actor: str) -> MeterType
 
     Raises CompanionError with every fault of the files, ShippedNameError, MeterTypeConflictError where the version is
     stored with other files, UnlikeTypeError where the versions of the name are another meter, and
-    MeterTypeTooLargeError where the versions in force are too large to be sent together.
+    MeterTypeTooLargeError where the versions in force have more than 512 KiB (524,288 bytes) together and could not
+    be sent in one message.
     """
     fresh = build_device_type(files)
     if fresh.name in device_types():

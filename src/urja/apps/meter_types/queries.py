@@ -24,7 +24,10 @@ log = structlog.get_logger()
 
 @lru_cache(maxsize=256)
 def built(sha256: str) -> DeviceType:
-    """Return the type of a stored version; versions never change, so each is read and built once a process."""
+    """Return the type of a stored version; versions never change, so each is read and built once a process.
+
+    Raises CompanionError where an earlier release stored files that this one does not accept.
+    """
     return build_device_type(TypeFiles.from_text(text_of(sha256)))
 
 

@@ -9,7 +9,7 @@ from urja.apps.network.models import Node
 
 
 def service_points_under(node: Node, at: datetime) -> list[int]:
-    """Return the service points under a node at an instant, at any depth."""
+    """Return the service points under a node at an instant (UTC), at any depth."""
     with connection.cursor() as cursor:
         cursor.execute(_UNDER, {"node": node.id, "tree": node.tree, "at": at})
         return [id_ for (id_,) in cursor.fetchall()]

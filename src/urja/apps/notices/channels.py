@@ -25,11 +25,17 @@ def without_receipts() -> list[str]:
 
 
 def messenger(channel: ChannelConfig) -> Messenger:
-    """Return the client that hands messages to a channel's service, with its secrets."""
+    """Return the client that hands messages to a channel's service, with its secrets.
+
+    Raises UnknownProviderError where the provider is not installed.
+    """
     client = services.part(PROVIDERS, channel.provider, "client")
     return cast("Messenger", client.Client(channel.options, channel.secrets))
 
 
 def receipts_of(channel: ChannelConfig) -> Receipts:
-    """Return the functions that verify and read the receipts of a channel that reports."""
+    """Return the functions that verify and read the receipts of a channel that reports.
+
+    Raises UnknownProviderError where the provider is not installed.
+    """
     return cast("Receipts", services.part(PROVIDERS, channel.provider, "receipts"))

@@ -48,7 +48,7 @@ class ComposedNotice:
 def compose(
     notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected
 ) -> ComposedNotice:
-    """Return the text and the recipient of a notice at the business instant `now`."""
+    """Return the text and the recipient of a notice at the business instant `now` (UTC)."""
     zone = ZoneInfo(settings.URJA_TIMEZONE)
     person, channel = recipient(notice)
     language = wording.known_language(person.language if person else DEFAULT_LANGUAGE)

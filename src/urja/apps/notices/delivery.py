@@ -1,7 +1,7 @@
 """The steps of a notice in the database; the stage `notify` calls the message services between them.
 
-States go forward only: requested → sent → sent, each of them → delivered or failed. A receipt that says
-`delivered` counts at any time and is never undone. Instants are business time.
+States go forward only: requested → sent → unconfirmed, each of them → delivered or failed. A receipt that says
+`delivered` counts at any time and is never undone. Instants are business time in UTC.
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,10 @@ def compose_pending(now: datetime, recharge_at: str, is_disconnected: IsDisconne
 def outgoing(
     service: str, now: datetime, is_disconnected: IsDisconnected, limit: int
 ) -> tuple[list[Outgoing], int]:
-    """Return the next messages for a channel, and how many notices were ended because they are too late."""
+    """Return the next messages for a channel, and how many notices were ended because they are too late.
+
+    Too late is 12 hours after the request; a warning also after a recharge or a disconnection.
+    """
     due = Notice.objects.filter(
         Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED, service=service
     )
@@ -111,7 +114,7 @@ def _hindrance(notice: Notice, now: datetime, is_disconnected: IsDisconnected) -
 
 
 def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bool) -> None:
-    """Record that the service has taken a message; where the channel `reports`, when to query it."""
+    """Record that the service has taken a message; where the channel `reports`, the first query is due in 15 minutes."""
     with transaction.atomic():
         # Not only from `requested`: a receipt may have arrived before the service's answer and moved the state on.
         Notice.objects.filter(id=notice_id).update(
@@ -123,7 +126,10 @@ def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bo
 
 
 def record_missed(notice_id: int, detail: str, now: datetime) -> None:
-    """Record that a message could not be handed over, and when to try again."""
+    """Record that a message could not be handed over, and when to try again.
+
+    The pause doubles from 30 seconds to 30 minutes.
+    """
     notice = Notice.objects.get(id=notice_id)
     # The exponent is bounded, or the product would overflow a timedelta after enough attempts.
     pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
@@ -148,7 +154,10 @@ def _fail(notice_id: int, failure: Failure, now: datetime, detail: str | None = 
 
 
 def awaited(service: str, now: datetime, limit: int) -> list[Awaited]:
-    """Return the next messages of a channel to query; those without a receipt for too long become sent."""
+    """Return the next messages of a channel to query.
+
+    Those without a receipt for 24 hours become unconfirmed instead.
+    """
     sent = Notice.objects.filter(state=NoticeState.SENT)
     sent.filter(sent_at__lte=now - RECEIPT_WITHIN).update(
         state=NoticeState.UNCONFIRMED, ended_at=now, due_at=None
@@ -166,7 +175,10 @@ def record_report(notice_id: int, answer: DeliveryReport, now: datetime) -> None
 
 
 def postpone_query(notice_id: int, now: datetime) -> None:
-    """Record when to query a message again that is still under way."""
+    """Record when to query a message again that is still under way.
+
+    The pause doubles from 15 minutes to 4 hours.
+    """
     notice = Notice.objects.get(id=notice_id)
     pause = min(FIRST_QUESTION * 2 ** min(notice.questions, 16), LAST_QUESTION)
     Notice.objects.filter(id=notice_id, state=NoticeState.SENT).update(

@@ -35,7 +35,10 @@ class Request:
 def request_notice(
     account_id: int, kind: str, params: Mapping[str, Any], dedupe_key: str, requested_at: datetime
 ) -> Notice:
-    """Request a notice and return it; the earlier one where the dedupe key was used before."""
+    """Request a notice and return it; the earlier one where the dedupe key was used before.
+
+    Amounts in `params` are in minor units, instants in local time with their offset.
+    """
     request_notices([Request(account_id, kind, params, dedupe_key)], requested_at)
     return Notice.objects.get(dedupe_key=dedupe_key)
 
@@ -58,7 +61,7 @@ def request_notices(requests: Iterable[Request], requested_at: datetime) -> None
 
 
 def record_letter(account_id: int, posted_at: datetime, reference: str) -> Notice:
-    """Record a letter that was posted, and return it as a notice; whether it arrived is not known."""
+    """Record a letter that was posted at `posted_at` (UTC), and return it as a notice; its arrival is not known."""
     count = Notice.objects.filter(account_id=account_id, channel=LETTER).count()
     return Notice.objects.create(
         account_id=account_id,

@@ -70,12 +70,15 @@ class Messenger(Protocol):
     async def send(self, message: Message) -> str:
         """Hand a message over and return the service's number for it.
 
-        The same `ref` with the same text is one message.
+        The same `ref` with the same text is one message. Raises ServiceUnavailableError or MessageRefusedError.
         """
         ...
 
     async def ask(self, provider_id: str) -> DeliveryReport:
-        """Return what has become of a message; only of channels that report."""
+        """Return what has become of a message; only of channels that report.
+
+        Raises ServiceUnavailableError or MessageRefusedError.
+        """
         ...
 
     async def close(self) -> None:
@@ -98,5 +101,5 @@ class Receipts(Protocol):
         ...
 
     def read(self, body: bytes) -> DeliveryReport:
-        """Return the content of a receipt; raises UnreadableReceiptError."""
+        """Return the content of a receipt (the raw body in bytes); raises UnreadableReceiptError."""
         ...

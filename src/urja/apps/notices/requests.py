@@ -25,7 +25,8 @@ def receipt_headers(channel: str) -> tuple[str, ...] | None:
 def record_receipt(service: str, headers: Mapping[str, str], body: bytes, received_at: datetime) -> bool:
     """Store a receipt for the pipeline, which verifies it; return whether it was stored.
 
-    Not stored is one that is stored already, and any while too many are unverified (a trigger bounds them).
+    `body` are the raw bytes, because a signature covers them. Not stored is a receipt that is stored already, and any
+    while too many are unverified (a trigger bounds them).
     """
     # PostgreSQL's JSON cannot hold a NUL character, which a header from outside may.
     stored = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in sorted(headers.items())}

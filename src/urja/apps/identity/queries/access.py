@@ -129,7 +129,7 @@ def caller_of_token(token: Token, at: datetime) -> Caller:
 
 
 def caller_of(actor: str, at: datetime) -> Caller | None:
-    """Return the caller that an actor's name stands for, with their rights at an instant.
+    """Return the caller that an actor's name stands for, with their rights at an instant (UTC).
 
     None where the name is not one of `Caller.actor`, or the token was revoked or its owner may no longer sign in.
     """
@@ -157,7 +157,7 @@ _ACTOR = re.compile(r"(user (?P<user>\d{1,9}))? ?(token (?P<token>\d{1,18}))?")
 
 
 def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
-    """Return a user's employments at an instant; none for a user who may not sign in."""
+    """Return a user's employments at an instant (UTC); none for a user who may not sign in."""
     return Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), user_id=user_id, user__is_active=True, valid_from__lte=at
     ).order_by("id")

@@ -22,7 +22,10 @@ class Event:
 
 
 def events(address_digest: bytes, since: datetime, signed_in_since: datetime) -> list[Event]:
-    """Return the events of an address since an instant, and its successful sign-ins since an earlier one."""
+    """Return the events of an address since an instant, and its successful sign-ins since an earlier one.
+
+    `address_digest` is the keyed digest (32 bytes). Times are of the wall clock, in UTC.
+    """
     rows = SignIn.objects.filter(
         Q(at__gt=since) | Q(kind=SignInKind.SIGNED_IN, at__gt=signed_in_since),
         address_digest=address_digest,
@@ -34,7 +37,7 @@ def events(address_digest: bytes, since: datetime, signed_in_since: datetime) ->
 
 
 def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) -> int:
-    """Return how many wrong codes came for an address from a browser since an instant."""
+    """Return how many wrong codes came for an address from a browser since an instant of the wall clock (UTC)."""
     return SignIn.objects.filter(
         address_digest=address_digest,
         device_digest=device_digest,
@@ -44,7 +47,7 @@ def wrong_codes(address_digest: bytes, device_digest: bytes, since: datetime) ->
 
 
 def code_requests_from(network: str, since: datetime) -> list[datetime]:
-    """Return when codes were requested from a network since an instant, the oldest first."""
+    """Return when codes were requested from a network since an instant of the wall clock (UTC), the oldest first."""
     asked = SignIn.objects.filter(network=network, at__gt=since, kind=SignInKind.ASKED)
     return list(asked.order_by("at").values_list("at", flat=True))
 

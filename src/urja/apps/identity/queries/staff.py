@@ -22,7 +22,7 @@ class Employed:
 
 
 def staff_at(at: datetime | None) -> list[Employed]:
-    """Return employments at an instant or later, or (None) all that ever were, by address."""
+    """Return employments at an instant (UTC) or later, or (None) all that ever were, by address."""
     employed = Employment.objects.select_related("user", "node", "premise").order_by("user__email", "id")
     if at is not None:
         employed = employed.filter(Q(valid_to=None) | Q(valid_to__gt=at))

@@ -47,13 +47,20 @@ class Client:
         )
 
     async def send(self, message: Message) -> str:
-        """Hand a message over and return the service's number for it."""
+        """Hand a message over and return the service's number for it.
+
+        Raises ServiceUnavailableError or MessageRefusedError; the service answers within 5 seconds or counts as
+        unavailable.
+        """
         content = {"to": message.to, "text": message.text, "ref": message.ref}
         answer = await self._call("POST", "/messages", json=content)
         return answer.id
 
     async def ask(self, provider_id: str) -> DeliveryReport:
-        """Return what has become of a message."""
+        """Return what has become of a message.
+
+        Raises ServiceUnavailableError or MessageRefusedError.
+        """
         answer = await self._call("GET", f"/messages/{quote(provider_id, safe='')}")
         at = None if answer.ended_at is None else datetime.fromtimestamp(answer.ended_at, UTC)
         return DeliveryReport(answer.ref, _OUTCOMES[answer.status], at)

@@ -18,7 +18,11 @@ class Client:
         self._domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
 
     async def send(self, message: Message) -> str:
-        """Hand a mail over and return its Message-ID."""
+        """Hand a mail over and return its Message-ID.
+
+        Raises MessageRefusedError where the relay refuses the recipient or the text for good (5yz),
+        ServiceUnavailableError otherwise.
+        """
         name = f"<notice-{message.ref}@{self._domain}>"
         mail = EmailMessage(message.subject, message.text, to=[message.to], headers={"Message-ID": name})
         # Django's mailer blocks, and the stage's event loop serves other channels meanwhile.

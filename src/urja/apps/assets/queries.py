@@ -22,7 +22,7 @@ def firmware_of_type(device_type: str) -> dict[str, int]:
 
 
 def mark_projected(written: Sequence[tuple[DeviceEntry, bytes]]) -> None:
-    """Record the version and the digest (SHA-256, 32 bytes) of entries that were written to the store."""
+    """Record the version and the digest (16 bytes) of entries that were written to the store."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE assets_projection p SET projected_version = d.version, digest = d.digest"

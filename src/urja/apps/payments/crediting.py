@@ -51,7 +51,10 @@ def apply_payments(
     now: datetime,
     settled: AppliedCounts,
 ) -> None:
-    """Apply the gateway's report of payments of one order. `at_gateway` is that order, needed where money came in."""
+    """Apply the gateway's report of an order's payments: amounts in minor units become credits.
+
+    `at_gateway` is the order as the gateway has it, needed where money came in.
+    """
     for fact in payments:
         with transaction.atomic():
             _told(provider, at_gateway, fact, now, settled)
@@ -76,6 +79,8 @@ def is_ours(at_gateway: OrderFact) -> bool:
 def _told(
     provider: str, at_gateway: OrderFact | None, fact: PaymentFact, now: datetime, settled: AppliedCounts
 ) -> None:
+    # The lock serialises all payments of an order, so that only one of them is credited. FOR NO KEY UPDATE does not conflict
+    # with the key-share locks that rows with a foreign key to the order take.
     order = (
         Order.objects.select_for_update(no_key=True)
         .filter(provider=provider, provider_order_id=fact.order_id)
@@ -99,6 +104,7 @@ def _told(
 def _misfit(provider: str, order: Order, at_gateway: OrderFact | None, fact: PaymentFact) -> str:
     """Return why a payment does not belong to an order; empty where it does."""
     if fact.state not in NO_MONEY:
+        # What a webhook or a return names proves nothing. The gateway's own order, fetched with our key, does.
         receipt = at_gateway and (at_gateway.order_id, at_gateway.receipt)
         if receipt != (order.provider_order_id, order.receipt):
             return "other_receipt"
@@ -154,6 +160,8 @@ def _stamps(state: PaymentState, now: datetime) -> dict[str, datetime]:
 def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, settled: AppliedCounts) -> None:
     if payment.credit_id is not None or payment.captured_at is None:
         return
+    # A payer can pay one order twice, from two tabs or devices. Whether the second payment is refunded or credited is for
+    # a clerk to decide.
     if order.payments.exclude(credit_id=None).exists():
         _keep(order.provider, fact, order, "second_payment", now, settled)
         return
@@ -163,6 +171,7 @@ def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, se
             account_id=order.account_id,
             amount_minor=payment.amount_minor,
             kind=RECHARGE,
+            # With the gateway's name: two gateways may give the same payment id.
             idempotency_key=f"{payment.provider}:{payment.payment_id}",
             requested_at=paid_at,
             reference=order.receipt,
@@ -185,7 +194,7 @@ def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, se
 
 
 def apply_refund(provider: str, fact: RefundFact, now: datetime, settled: AppliedCounts) -> bool:
-    """Apply a refund; returns False where its payment is not known yet, so that both are requested again."""
+    """Debit a refund (minor units); returns False where its payment is unknown, so that both are requested again."""
     with transaction.atomic():
         payment = (
             Payment.objects.select_for_update(no_key=True, of=("self",))
@@ -194,6 +203,7 @@ def apply_refund(provider: str, fact: RefundFact, now: datetime, settled: Applie
         )
         if payment is None:
             return False
+        # Stored even where the payment is not credited yet: `debit_waiting_refunds` debits it after the credit.
         refund, _new = Refund.objects.get_or_create(
             provider=provider,
             refund_id=fact.refund_id,
@@ -216,7 +226,7 @@ def apply_dispute(provider: str, fact: DisputeFact, now: datetime, settled: Appl
     """Apply a dispute; returns False where its payment is not known yet, so that both are requested again.
 
     An open dispute becomes a difference, because a clerk has to answer the gateway in time. So does a lost one; the
-    amount that the gateway deducted is debited like a refund.
+    amount that the gateway deducted (minor units) is debited like a refund.
     """
     with transaction.atomic():
         payment = (
@@ -265,6 +275,7 @@ def _decided(provider: str, fact: DisputeFact, now: datetime) -> None:
 
 def _debit(payment: Payment, refund: Refund, now: datetime, settled: AppliedCounts) -> None:
     """Debit what was credited, whatever the balance is then."""
+    # Refunds beyond the payment are never debited automatically; a clerk decides.
     if payment.refunded_minor + refund.amount_minor > payment.amount_minor:
         fact = RefundFact(refund.refund_id, payment.payment_id, refund.amount_minor, refund.created_at)
         _keep_refund(payment, fact, "refund_exceeds", now, settled)
@@ -329,6 +340,7 @@ def expire(order: Order, now: datetime) -> None:
 
 def _move(order: Order, state: OrderState, **more: Any) -> bool:
     """Move an order forward; returns False where it is already further."""
+    # The condition is part of the UPDATE, so a late report cannot move an order back between a read and a write.
     moved = Order.objects.filter(id=order.id, state__in=below(state)).update(state=state, **more)
     return bool(moved)
 
@@ -378,6 +390,7 @@ def _unmatched(
         seen_at=now,
     )
     known = {"provider": provider, "payment_id": payment_id, "reason": reason, "amount_minor": amount_minor}
+    # Reports repeat. A difference that a clerk has closed stays closed.
     if Unmatched.objects.filter(**known).exists():
         return
     Unmatched.objects.bulk_create([kept], ignore_conflicts=True)

@@ -6,7 +6,7 @@ from urja.apps.payments.models import GatewayHealth
 
 
 def refunds_through_at(provider: str) -> datetime | None:
-    """Return up to when a gateway's refunds are known; None before its first query."""
+    """Return up to when (UTC) a gateway's refunds are known; None before its first query."""
     found = GatewayHealth.objects.filter(provider=provider)
     return found.values_list("refunds_through_at", flat=True).first()
 

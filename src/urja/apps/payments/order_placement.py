@@ -41,12 +41,13 @@ OPEN: Final = (OrderState.PENDING, OrderState.FAILED)
 
 def due_for_query(provider: str, now: datetime, asked: Collection[int], limit: int) -> list[Order]:
     """Return open orders that are due for a query, longest due first, without those in `asked`."""
+    # Webhooks may be lost, so every open order is queried from time to time as well.
     due = Order.objects.filter(ask_at__lte=now, provider=provider, state__in=OPEN)
     return list(due.exclude(id__in=asked).order_by("ask_at", "id")[:limit])
 
 
 def record_query(order_id: int, asked: int, again_at: datetime) -> None:
-    """Store how often an open order was queried, and when it is queried next."""
+    """Store how often an open order was queried, and when it is queried next (UTC)."""
     Order.objects.filter(id=order_id, state__in=OPEN).update(ask_at=again_at, asked=asked)
 
 
@@ -56,7 +57,10 @@ def record_query_error(order_id: int, error: str) -> None:
 
 
 def refusal(order: Order, config: PaymentsConfig, now: datetime, give_up_after: timedelta) -> str:
-    """Return why an order must not be placed; empty where nothing is wrong with it."""
+    """Return why an order must not be placed; empty where nothing is wrong with it.
+
+    Its amount has to be within the configured limits in minor units, its age below `give_up_after`.
+    """
     if order.account.kind != AccountKind.CONSUMER:
         return "the account does not belong to a consumer"
     if order.currency != order.account.currency:

@@ -139,7 +139,10 @@ class Client(Protocol):
     timeout_s: float
 
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
-        """Return the gateway's id of an order; `again` says that it may have taken this receipt before."""
+        """Return the gateway's id of an order over an amount in minor units.
+
+        `again` says that it may have taken this receipt before.
+        """
         ...
 
     def order(self, provider_order_id: str) -> OrderFact: ...
@@ -155,17 +158,17 @@ class Client(Protocol):
     def payment(self, payment_id: str) -> PaymentFact: ...
 
     def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
-        """Return the payments that began at or after an instant, of any order."""
+        """Return the payments that began at or after an instant (UTC), of any order."""
         ...
 
     def refunds_since(self, since: datetime) -> Sequence[RefundFact]:
-        """Return the refunds made at or after an instant."""
+        """Return the refunds made at or after an instant (UTC)."""
         ...
 
     def dispute(self, dispute_id: str) -> DisputeFact: ...
 
     def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
-        """Return the disputes opened at or after an instant."""
+        """Return the disputes opened at or after an instant (UTC)."""
         ...
 
     def settled_on(self, day: date) -> Sequence[SettlementFact]:

@@ -129,11 +129,12 @@ def _keep_otherwise(row: SettlementRow, fact: SettlementFact, now: datetime) -> 
 
 
 def reconcile(provider: str, now: datetime, late_before: datetime) -> ReconciliationCounts:
-    """Match rows that are not matched yet, and update the differences.
+    """Match rows by their amounts in minor units, and update the differences.
 
     What was captured (or taken back) before `late_before` has to be in a settlement.
     """
     given: dict[str, Any] = {"provider": provider, "now": now, "late_before": late_before}
+    # In this order: payments are settled by matched rows, and differences are what is left after both.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MATCH, given)
         matched = cursor.rowcount
@@ -151,7 +152,8 @@ def reconcile(provider: str, now: datetime, late_before: datetime) -> Reconcilia
 
 
 def reports_reach_to(provider: str, now: datetime) -> datetime:
-    """Return until when reports were read. Anything later may be settled already."""
+    """Return until when reports were read (UTC). Anything later may be settled already."""
+    # Without this bound every payment would count as late while the gateway's reports cannot be read.
     oldest = SettlementReport.objects.filter(provider=provider, closed_at=None).order_by("day").first()
     if oldest is None:
         return now
@@ -159,7 +161,7 @@ def reports_reach_to(provider: str, now: datetime) -> datetime:
 
 
 def first_captured_at(provider: str) -> datetime | None:
-    """Return the capture time of the oldest payment without a settlement; None without one."""
+    """Return the capture time (UTC) of the oldest payment without a settlement; None without one."""
     unsettled = Payment.objects.filter(provider=provider, settled_at=None)
     found: datetime | None = unsettled.aggregate(Min("captured_at"))["captured_at__min"]
     return found
@@ -231,6 +233,8 @@ WITH differences AS (
 )
 """  # noqa: S608 - our own text
 
+# `gone_at` in the detail marks a difference that was closed automatically: only such a one is opened again. The clerk's
+# notes survive that.
 _OPEN: Final = """
 INSERT INTO payments_unmatched AS kept (provider, payment_id, order_id, amount_minor, reason, detail, seen_at)
 SELECT %(provider)s, entity, order_id, amount, reason, detail, %(now)s FROM differences

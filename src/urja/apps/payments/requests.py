@@ -45,6 +45,7 @@ def open_order(
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('payments_number')")
         (number,) = cursor.fetchone()
+    # The id carries the bucket of its account in its upper bits (docs/adr/0005).
     order_id = compose_id(bucket_of(account_id), number)
     insert(
         Order,

@@ -14,8 +14,8 @@ def record(
 ) -> LawRun:
     """Store the result of a run and return it.
 
-    `took_ms` is its duration, `first` the head whose entries were not checked again (0: all were), `reached` the last
-    head it covers, `found` the contradictions by law.
+    `took_ms` is its duration in wall ms, `first` the head whose entries were not checked again (0: all were), `reached`
+    the last head it covers, `found` the contradictions by law.
     """
     laws = {law: not contradictions for law, contradictions in found.items()}
     broken = {law: list(contradictions) for law, contradictions in found.items() if contradictions}

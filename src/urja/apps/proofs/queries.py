@@ -46,7 +46,7 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
         proven = list[ProvenEntry]()
         trees: dict[int, _Tree] = {}
         cursor.execute(
-            f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM books.entry e "  # noqa: S608
+            f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM books.entry e "  # noqa: S608 - columns of a constant
             "JOIN books.account a ON a.id = e.account_id "
             "WHERE e.bucket = %s AND e.account_id = %s AND e.seq = ANY(%s) ORDER BY e.seq",
             [bucket, account_id, list(seqs)],
@@ -84,6 +84,7 @@ def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST
             "SELECT seq FROM books.entry WHERE bucket = %(bucket)s AND account_id = %(account)s "
             "AND (%(before)s::bigint IS NULL OR seq < %(before)s) AND batch <= ("
             "  SELECT coalesce(max(l.to_batch), 0) FROM proofs_leaf l WHERE l.kind = 'entries' AND l.bucket = %(bucket)s"
+            # Leaves beyond the last head belong to a close that is not signed yet, and prove nothing.
             "  AND l.index < (SELECT coalesce(max(size), 0) FROM proofs_head)) ORDER BY seq DESC LIMIT %(limit)s",
             {"bucket": bucket, "account": account_id, "before": before, "limit": limit},
         )

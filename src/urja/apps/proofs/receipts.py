@@ -85,6 +85,7 @@ def _head(receipt: Receipt, kept: Sequence[SignedHead], key: str) -> SignedHead:
         raise ProofError(f"the head of {found.head.day} has a wrong signature")
     if key and found.head.key != key:
         raise ProofError(f"the head of {found.head.day} is signed with another key: {found.head.fingerprint}")
+    # The head in the receipt is only a claim. It has to equal the one from the trusted source, byte by byte.
     if found.head.body != wanted.body:
         raise ProofError(f"the receipt's head of {wanted.day} is not the one that was given")
     return found

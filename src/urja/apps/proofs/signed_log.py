@@ -94,6 +94,7 @@ def add_reads(period: Period) -> int:
     """Append a leaf for each bucket with reads stored in the period; returns how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT bucket FROM proofs_leaf WHERE period = %s AND kind = 'reads'", [period.number])
+        # Left out: the leaves that a close which was killed has already appended.
         there = {bucket for (bucket,) in cursor.fetchall()}
         contents = digests.reads_contents(cursor, period.number)
         fresh = sorted(set(contents) - there)
@@ -110,6 +111,7 @@ def _append(
     content: bytes,
     batches: digests.Batches | None,
 ) -> None:
+    # The peaks, at most one per level, are all that appending needs: a day's close never reads the log's leaves again.
     size = _size(cursor)
     tree = merkle.Frontier(size, _peaks(cursor, size))
     cursor.execute(

@@ -38,6 +38,8 @@ class Cursor(Protocol):
     def fetchone(self) -> tuple[Any, ...] | None: ...
 
 
+# Kinds 2, 3 and 5 are ANCHOR_KINDS. They are literals because the partial index on registers has this condition, and a
+# parameter would not match it. Role 1 is DeviceRole.BILLING, channel set 1 BLOCK_LOAD_D1, status 3 Status.ESTIMATED.
 ENERGY = """
     span AS (
         SELECT d.agreement_id, d.period, a.service_point_id,
@@ -203,6 +205,7 @@ def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str
     included: where one ends and the next begins, both rest on the same rows. `zone` is the utility's time zone, in
     which billing periods are calendar months. The caller holds the shards (`lock_shards`).
     """
+    # Distinct: a batch may name the same instant of an agreement many times.
     agreements, instants = _columns(touched)
     if not agreements:
         return
@@ -460,7 +463,7 @@ class MeterEnergy:
 def meters_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[MeterEnergy]:
-    """Return the same as `energies_until`, split by meter and ratio in the order of time. The totals are equal."""
+    """Return the energy in Wh as `energies_until` does, split by meter and ratio in the order of time."""
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"
         f" FROM unnest(%(agreements)s::bigint[]) AS agreement_id), {ENERGY}"
@@ -474,10 +477,10 @@ def meters_until(
 def energies_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[PeriodEnergy]:
-    """Return what each agreement has used in a period up to `until_at`, or to its watermark, from the rows themselves.
+    """Return each agreement's energy in Wh in a period up to `until_at` or its watermark, from the rows themselves.
 
-    `period` is the first day of a local month. Agreements that do not exist in that time, or have no opening read, are
-    left out.
+    `period` is the first day of a local month, `until_at` is UTC. Agreements that do not exist in that time, or have no
+    opening read, are left out.
     """
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"

@@ -13,6 +13,7 @@ from urja.stream.quarantine import Fill
 
 _NAMED: Final = 3
 
+# `since` stays the start of the alarm while its sentences are the same.
 _TELL: Final = """
 INSERT INTO readings_alarm AS a (about, sentences, since) VALUES (%s, %s::jsonb, %s)
 ON CONFLICT (about) DO UPDATE SET sentences = excluded.sentences, since = excluded.since

@@ -78,7 +78,7 @@ _KNOWN = """
 def estimate_register(
     cursor: Cursor, *, service_point_id: int, device_id: int, at: datetime, since: datetime
 ) -> Estimate:
-    """Return the estimated register of a meter at an instant.
+    """Return the estimated register of a meter in Wh at an instant (UTC).
 
     `since` bounds the past that is used, so that the use of an earlier consumer counts for nothing. Raises
     NothingKnownError where no register was read up to `at`.
@@ -98,6 +98,7 @@ def estimate_register(
     mean_wh, mean_s = block_wh, block_s
     if first_at is not None and anchor_at - first_at >= SHORTEST_PAST:
         mean_wh, mean_s = anchor_wh - first_wh, int((anchor_at - first_at).total_seconds())
+    # Rounded down to a whole Wh, in the consumer's favour.
     missing_wh = mean_wh * unknown_s // mean_s if mean_s else 0
     return Estimate(
         import_wh=max(anchor_wh + block_wh + missing_wh, least_wh),

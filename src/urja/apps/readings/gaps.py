@@ -192,6 +192,7 @@ def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: dateti
             if row is not None:
                 _answered(cursor, row, now)
         else:
+            # The exponent is bounded, because power(2, attempts) would overflow an interval in the end.
             cursor.execute(
                 "UPDATE readings_pull SET request_id = NULL, attempts = attempts + 1, last_error = %s,"
                 " next_at = %s::timestamptz + least(%s::interval * power(2, least(attempts, 20)), %s::interval)"
@@ -203,6 +204,7 @@ def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: dateti
     return settled
 
 
+# `denied_at` is one of the two proofs of an outage; without an answer of the meter a gap is never filled with zero.
 def _answered(cursor: Cursor, row: tuple[Any, ...], now: datetime) -> None:
     """Note that the meter has given what it has: what is still missing it does not have."""
     device_id, profile, from_at, to_at = row
@@ -213,6 +215,7 @@ def _answered(cursor: Cursor, row: tuple[Any, ...], now: datetime) -> None:
             [now, device_id, from_at, to_at],
         )
     elif profile == "daily":
+        # A midnight counts as answered only when even a slow clock has passed it; until then the meter is asked again.
         cursor.execute(
             "UPDATE readings_coverage c SET daily_to_at = greatest(c.daily_to_at, least(%s, %s))"
             " FROM assets.device_period p WHERE p.id = c.device_period_id AND p.device_id = %s"

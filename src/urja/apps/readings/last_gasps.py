@@ -61,7 +61,7 @@ def record_batch(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None
 
 
 def record_answers(answered: Iterable[tuple[int, datetime]]) -> None:
-    """Store that devices answered at these (device id, instant): a command was executed, so there was power."""
+    """Store that devices answered at these (device id, UTC instant): a command was executed, so there was power."""
     newest = dict(sorted(answered))
     if not newest:
         return

@@ -128,6 +128,7 @@ def edit_interval(
         raise ValueError(f"an interval's energy is not negative: {import_wh} Wh")
     if not reason.strip() or not actor.strip():
         raise ValueError("an edit needs a reason and an actor")
+    # Before the version is read: two edits at once would otherwise store the same next version.
     accrual.lock_shards(cursor, [key.service_point_id])
     named = [key.service_point_id, key.device_id, key.channel_set, key.start_at]
     cursor.execute(

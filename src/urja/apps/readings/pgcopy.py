@@ -34,6 +34,7 @@ def timestamps_ms(unix_ms: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def dates(days: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return `date` wire values (width `i4`, days since 2000) for days since 1970-01-01."""
+    # Days from 1970-01-01 to 2000-01-01, where PostgreSQL starts counting.
     return days - 10_957
 
 

@@ -35,6 +35,8 @@ _AGREEMENT: Final = np.dtype(
 BILLING: Final = 1
 """`DeviceRole.BILLING`: the device whose register is rated."""
 
+# Periods may begin and end within a second, readings have whole ones. Starts are rounded down and ends up, so that a
+# reading stamped in such a second still finds its installation.
 _PERIODS = f"""
     SELECT p.device_id, floor(extract(epoch FROM p.valid_from))::bigint,
         coalesce(ceil(extract(epoch FROM p.valid_to))::bigint, {FOREVER}),

@@ -104,7 +104,7 @@ def make_days_of(cursor: Cursor, instants: Sequence[datetime]) -> None:
 
 
 def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect_new: bool = False) -> Stored:
-    """Store placed blocks and update the accruals they belong to, in the caller's transaction.
+    """Store placed blocks (Wh) and update the accruals they belong to, in the caller's transaction.
 
     The partitions of their days exist (`make_days`). `zone` is the utility's time zone, `now` the time of reported
     differences. With `expect_new` the rows are copied straight into the table at twice the speed; where one exists
@@ -135,6 +135,7 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
 
 def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool:
     """Copy rows into the table itself, where PostgreSQL inserts many at a time; returns False if one exists already."""
+    # A savepoint: the duplicate key rolls back this copy only, and the caller's transaction goes on with the staging table.
     try:
         with cursor.connection.transaction():
             cursor.execute("SELECT readings_period()")
@@ -148,7 +149,7 @@ def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool
 
 
 def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
-    """Store placed register reads; those that energy is billed from update the accruals."""
+    """Store placed register reads (Wh); those that energy is billed from update the accruals."""
     if len(rows) == 0:
         return Stored()
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
@@ -333,6 +334,7 @@ def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     runs = _runs(billed, zone)
     _copy(cursor, "stage_run", _RUN_COLUMNS, runs)
     cursor.execute(accrual.EXTEND)
+    # The common case ends here: one UPDATE, and no stored interval is read again.
     if cursor.rowcount == len(runs[0][0]):
         return
     cursor.execute(accrual.EXTEND_BEYOND_GAP)
@@ -399,6 +401,7 @@ def _move_anchors(cursor: Cursor, rows: Rows, zone: str, *, fresh: bool) -> None
     anchors = anchors[anchors["agreement_id"] != 0]
     if len(anchors) == 0:
         return
+    # Only one new anchor per agreement can be set by addition. With several their order would matter: recompute those.
     agreements, counts = np.unique(anchors["agreement_id"], return_counts=True)
     single = agreements[counts == 1] if fresh else agreements[:0]
     added = anchors[np.isin(anchors["agreement_id"], single)]

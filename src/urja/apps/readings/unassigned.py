@@ -137,9 +137,10 @@ ORDER BY 1, 3, 5, 2
 def find(
     cursor: Cursor, from_at: datetime, to_at: datetime, zone: str, service_point_id: int | None = None
 ) -> list[Unassigned]:
-    """Return unassigned times in [from_at, to_at), by service point and time; with `service_point_id` only there.
+    """Return unassigned times and their Wh in [from_at, to_at), by service point and time.
 
-    Vacant and not commissioned times are cut to these bounds; a divided interval is listed whole.
+    With `service_point_id` only of that one. Vacant and not commissioned times are cut to these bounds; a divided
+    interval is listed whole.
     """
     cursor.execute(_UNASSIGNED, {"from": from_at, "to": to_at, "zone": zone, "place": service_point_id})
     return [

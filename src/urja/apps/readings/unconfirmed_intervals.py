@@ -101,6 +101,7 @@ def request_tamper_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) 
     negative count, of the day or the alert, is stored as the meter's count: it differs from the last one read, which
     requests the log.
     """
+    # Negative, and never the same twice for a new day or alert: real counters are positive.
     told: dict[int, int] = {}
     for rows in measured:
         days = rows["received_at"] // 1000 // _DAY_S

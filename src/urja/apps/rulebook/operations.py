@@ -34,6 +34,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
         sha256=tariff.sha256,
         loaded_at=loaded_at,
     )
+    # Insert, then read what is stored: of two loads at once one inserts, and both compare with the same row.
     with transaction.atomic():
         TariffVersion.objects.bulk_create([fresh], ignore_conflicts=True)
         stored = TariffVersion.objects.get(code=tariff.code, version=tariff.version)

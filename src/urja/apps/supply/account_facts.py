@@ -136,7 +136,7 @@ LEFT JOIN LATERAL ({_newest("AND c.state = ANY(%(carried_out)s)")}) executed ON 
 
 
 def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, AccountFacts]:
-    """Return the facts of the given agreements' accounts, by account id."""
+    """Return the facts of the given agreements' accounts at an instant (UTC), by account id; amounts in minor units."""
     with connection.cursor() as cursor:
         cursor.execute(
             _STATEMENT,

@@ -12,6 +12,7 @@ from urja.apps.supply.models import Decision as DecisionLine, State
 from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core import policy as core
 
+# NULL-safe: before the first read an account has neither watermark nor energy, and must not be due in every run.
 _SEEN = (
     "s.seen_seq = a.last_seq AND s.seen_watermark_at IS NOT DISTINCT FROM r.watermark_at "
     "AND s.seen_energy_wh IS NOT DISTINCT FROM r.energy_wh"
@@ -77,7 +78,7 @@ def remove_changes(changes: Changes) -> None:
 
 
 def due(now: datetime, limit: int) -> list[int]:
-    """Return up to `limit` accounts to decide, by one statement over all."""
+    """Return up to `limit` accounts to decide at an instant (UTC), by one statement over all."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"now": now, "limit": limit})
         return [account_id for (account_id,) in cursor.fetchall()]
@@ -101,7 +102,7 @@ class AccountDecision:
     decision: core.Decision
 
     def waiting_until(self, at: datetime, reason: core.Reason | None = None) -> "AccountDecision":
-        """Return the same with a next decision at `at` at the latest, and another reason where one is given."""
+        """Return the same with a next decision at `at` (UTC) at the latest, and another reason where one is given."""
         again = self.decision.look_again_at
         return replace(
             self,
@@ -115,6 +116,7 @@ class AccountDecision:
 
 def save(decided: Sequence[AccountDecision], now: datetime) -> int:
     """Store the states, and a history row for each that has changed; returns how many have."""
+    # Saved after all actions of the run: one that was killed before this decides the same accounts again.
     fresh = [_state(item, now) for item in decided]
     changed = [
         item for item, state in zip(decided, fresh, strict=True) if _is_news(item.known.last_decision, state)

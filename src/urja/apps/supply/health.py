@@ -125,6 +125,7 @@ def _well(messages: notices.Traffic, now: datetime) -> bool:
 def _has_gateway() -> bool:
     if not apps.is_installed("urja.apps.payments"):
         return False
+    # Imported late: an installation without payments does not have the app.
     from urja.apps.payments.queries import gateways
 
     return gateways.config() is not None

@@ -42,6 +42,7 @@ def carry_out(item: AccountDecision, moment: RunContext) -> tuple[AccountDecisio
             item = AccountDecision(
                 known, decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT}))
             )
+        # Protected hours bind a work order as they bind a command: it is opened in a window too.
         window = hold_window(known.policy, known.facts)
         if window is not None and window.not_before > moment.now:
             return item, Counter()

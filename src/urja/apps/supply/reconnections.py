@@ -29,6 +29,7 @@ def record_credits(
     ]
     if not rows:
         return
+    # The credit is the key: a later run sees the same credit again and must not reset its times.
     Relight.objects.bulk_create(rows, ignore_conflicts=True)
     credited = [row for row in rows if row.credited_at is not None]
     for row in Relight.objects.filter(credit_id__in=[r.credit_id for r in credited], credited_at=None):
@@ -58,6 +59,7 @@ def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid
         credit_id=credit.id,
         account_id=credit.account_id,
         paid_at=credit.requested_at,
+        # The database's clock may be ahead of this process's; a step never comes before the one that it follows.
         paid_wall_ms=min(paid_wall_ms, moment.wall_ms),
         seen_at=moment.now,
         seen_wall_ms=moment.wall_ms,

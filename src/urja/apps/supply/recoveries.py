@@ -49,6 +49,7 @@ def record(restored: Sequence[Restored]) -> int:
             [Recovery(id=one.id, since_at=one.since_at, noticed_at=one.at, why=one.why[:200]) for one in new]
         )
         with connection.cursor() as cursor:
+            # Every bigint sequence of the schema, so that a new table needs no entry in a list.
             cursor.execute(
                 "SELECT setval(format('%%I.%%I', schemaname, sequencename)::regclass, coalesce(last_value, 0) + %s)"
                 " FROM pg_sequences WHERE schemaname = current_schema() AND data_type = 'bigint'::regtype",

@@ -56,6 +56,7 @@ def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
                 place_hold(order.service_point_id, order.hold, order.actor, moment.now, order.note)
             else:
                 release_hold(order.service_point_id, order.hold, order.actor, moment.now)
+            # In one transaction with the hold: an order is applied exactly once, however often the stage is killed.
             Order.objects.filter(id=order.id).update(applied_at=moment.now)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -68,6 +69,7 @@ def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
 
 def place_hold(service_point_id: int, reason: str, actor: str, at: datetime, note: str = "") -> None:
     """Add a reason to keep a supply off; an open one stays unchanged."""
+    # A unique index on open holds decides: placing the same reason twice keeps the first one's time and author.
     hold = Hold(service_point_id=service_point_id, reason=reason, placed_at=at, placed_by=actor, note=note)
     Hold.objects.bulk_create([hold], ignore_conflicts=True)
 
@@ -87,6 +89,7 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> CommandR
     with transaction.atomic():
         locking.lock_account(account_id)
         known = known_facts.of_account(account_id, moment.now, moment.health)
+        # A credit that is recorded and not posted may suffice: wait for the run in which it is posted.
         if known is None or known.unposted or known.device_id is None:
             return None
         cut = core.decide(known.policy, known.facts).cut
@@ -95,7 +98,8 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> CommandR
         place_hold(known.agreement.service_point_id, CREDIT, BY_POLICY, moment.now)
         if known.facts.supply == "off" and known.pending_connect is None:
             return None
-        # The command expires with the window, so that one that was queued too long never disconnects at night.
+        # The command expires with the window, so that one that was queued too long never disconnects in protected
+        # hours.
         command = _issue(known, DISCONNECT, Cause.CREDIT, cut.reason, moment, cut.not_after)
         _record(
             known,
@@ -269,7 +273,7 @@ class SwitchingQueue:
         return cls(last, {(transformer, at): count for transformer, at, count, _ in rows if at})
 
     def slot(self, transformer: str, stagger_s: int, now: datetime) -> datetime:
-        """Return the next instant for switching behind a transformer, and take it."""
+        """Return the next instant (UTC) for switching behind a transformer, and take it; `stagger_s` are seconds."""
         last = self.last_at.get(transformer)
         at = now if last is None else max(now, last + timedelta(seconds=stagger_s))
         self.last_at[transformer] = at

@@ -25,6 +25,7 @@ from urja.base.ids import new_correlation
 from urja.core.calendar import local_day
 from urja.core.policy import HOLDS, Reason, Window
 
+# Supplies per run; the next run goes on with the rest.
 AT_ONCE: Final = 200
 
 _STILL_POWERED = """

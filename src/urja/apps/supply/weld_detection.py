@@ -19,7 +19,7 @@ CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 def open_work_orders(known: Sequence[AccountSnapshot], now: datetime) -> int:
-    """Open a work order for each of these meters that counts after its disconnection; returns how many."""
+    """Open a work order for each of these meters that counts Wh after its disconnection; returns how many."""
     cut = {
         item.executed.device_id: item
         for item in known

@@ -41,6 +41,7 @@ def open_order(
             ],
             ignore_conflicts=True,
         )
+        # A unique index on unfinished work orders decides; the loser of a race reads the winner's row.
         subject = (
             {"service_point_id": service_point_id, "device_id": None}
             if device_id is None

@@ -13,7 +13,7 @@ from urja.base.ids import bucket_of
 
 
 def add_photo(work_order_id: int, content: bytes, *, recorded_at: datetime, actor: str) -> Photo:
-    """Store a photo of an unfinished work order; one that is stored already is returned.
+    """Store a photo (bytes) of an unfinished work order; one that is stored already is returned.
 
     Raises PhotoError for a file that is no image or too large, for one photo too many, or where the work order has
     ended.

@@ -29,6 +29,8 @@ from urja.apps.identity.models import AccountAccess
 from urja.apps.identity.queries.access import Area
 from urja.apps.network.models import Premise, ServicePoint
 
+# UNION drops duplicates, so a node below two of the given ones is listed once. A period is half-open: it has ended at
+# its `valid_to`.
 NODES_UNDER = """
 WITH RECURSIVE node AS (
     SELECT unnest(%s::bigint[]) AS id
@@ -48,6 +50,7 @@ WITH RECURSIVE premise AS (
 """
 
 
+# Two half-open periods overlap where each begins before the other ends. The ends may be open.
 _DEVICES_OF_ACCOUNTS = """
 SELECT p.device_id FROM assets.device_period p JOIN contracts.agreement a ON a.service_point_id = p.service_point_id
 WHERE a.account_id = ANY(%s)
@@ -67,7 +70,7 @@ def premises(area: Area, path: str = "id") -> Q:
 
 
 def service_points(area: Area, at: datetime, path: str = "id", few: Few = None) -> Q:
-    """Return the condition that a service point is in an area at an instant.
+    """Return the condition that a service point is in an area at an instant (UTC).
 
     Service points of the caller's own accounts count whenever the account had them. `path` is the lookup from the model
     to the service point's id, `few` a list from `service_points_if_few`.
@@ -117,7 +120,7 @@ SELECT service_point_id FROM network.placement
 WHERE tree = 'administration' AND node_id IN (TABLE under) AND valid_from <= %s AND coalesce(valid_to, 'infinity') > %s
 UNION ALL SELECT id FROM network.service_point WHERE premise_id IN (TABLE within)
 LIMIT %s
-"""  # noqa: S608
+"""  # noqa: S608 - statements of this module
 
 
 def _staffed(area: Area, at: datetime, path: str, few: Few = None) -> Q:
@@ -146,7 +149,7 @@ class ResolvedArea:
 
     @classmethod
     def of(cls, area: Area, at: datetime) -> "ResolvedArea":
-        """Return an area with all nodes and premises below its own, as they are at `at`."""
+        """Return an area with all nodes and premises below its own, as they are at `at` (UTC)."""
         with connection.cursor() as cursor:
             cursor.execute(NODES_UNDER, [list(area.nodes), at, at])
             nodes = [id_ for (id_,) in cursor.fetchall()]
@@ -193,6 +196,7 @@ def people(area: Area, at: datetime, few: Few = None, path: str = "id") -> Q:
     if area.everywhere:
         return Q()
     found = Q(**{path: area.person_id})
+    # Ended agreements count too: a person who has moved out still has a balance and a history here.
     if few is not None:
         there = Agreement.objects.filter(service_point_id__in=few)
         seen = AccountAccess.objects.filter(account_id__in=there.values("account_id"))

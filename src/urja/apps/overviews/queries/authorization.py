@@ -22,7 +22,7 @@ from urja.base.sentences import say
 
 
 def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
-    """Check that a caller may request an operation at an instant.
+    """Check that a caller may request an operation at an instant (UTC).
 
     Raises NotAllowedError where no role of the caller permits this kind of operation, OutOfAreaError where it names
     something outside of the caller's area. A caller with a limited area must name at least one thing in it and none
@@ -32,13 +32,14 @@ def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
     area = caller.must(write_scope(operation.kind()))
     if area.everywhere:
         return
+    # All named things have to be inside: an operation on two meters, such as a swap, changes both of their areas.
     inside = [said for said in _where(operation, area, at) if said is not None]
     if not inside or not all(inside):
         raise OutOfAreaError
 
 
 def refusal_for_actor(actor: str, operation: Operation, at: datetime) -> str | None:
-    """Return why an actor's request is refused, by the actor's roles at an instant; None where it is permitted.
+    """Return why an actor's request is refused, by the actor's roles at an instant (UTC); None where it is permitted.
 
     The pipeline checks with this again what the web recorded, so that a stolen web process gains no permission.
     """
@@ -84,6 +85,7 @@ def _premise(area: Area, code: str, at: datetime) -> bool | None:
 
 def _node(area: Area, words: str, at: datetime) -> bool | None:
     node = node_named(words)
+    # Areas of staff are parts of the administration. A grid node, which crosses their borders, neither permits nor refuses.
     if node is None or node.tree != Tree.ADMINISTRATION:
         return None
     return area.everywhere or node.id in ResolvedArea.of(area, at).nodes

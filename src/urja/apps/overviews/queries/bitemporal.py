@@ -34,7 +34,7 @@ class AsOf:
 
     @classmethod
     def asked(cls, valid_at: datetime | None, known_at: datetime | None, now: datetime) -> "AsOf":
-        """Return the instants with their defaults: `known_at` is now, `valid_at` is `known_at`.
+        """Return the instants (UTC) with their defaults: `known_at` is now, `valid_at` is `known_at`.
 
         Raises NotKnownYetError where `known_at` is after `now`.
         """
@@ -50,7 +50,10 @@ class AsOf:
 
 
 def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: str = "id") -> list[M]:
-    """Return a model's rows as they were known, selected by `by` (its own ids or a foreign key). Never save them."""
+    """Return a model's rows as known at a UTC instant, selected by the column `by`. They must never be saved.
+
+    `by` is the model's own id, or a foreign key.
+    """
     table = model._meta.db_table  # noqa: SLF001 - Django's own documented interface
     with connection.cursor() as cursor:
         cursor.execute(
@@ -63,7 +66,7 @@ def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: s
 
 def _row[M: Model](model: type[M], values: dict[str, Any]) -> M:
     made = model()
-    for field in model._meta.concrete_fields:  # noqa: SLF001
+    for field in model._meta.concrete_fields:  # noqa: SLF001 - Django documents `_meta`
         # The history is JSON, which has no bytes; binary columns (system titles, wrapped keys) are never shown.
         if field.column in values and not field.generated and not isinstance(field, BinaryField):
             setattr(made, field.attname, field.to_python(values[field.column]))

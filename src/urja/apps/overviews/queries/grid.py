@@ -44,7 +44,7 @@ ORDER BY t.feeder NULLS LAST, t.transformer NULLS LAST, d.serial
 
 
 def supplies(at: datetime, serial: str | None = None) -> list[Supply]:
-    """Return the meters installed at an instant, by feeder, transformer and serial; with `serial` only that one."""
+    """Return the meters installed at a UTC instant, by feeder, transformer and serial; with `serial` only that one."""
     with connection.cursor() as cursor:
         cursor.execute(_SUPPLIES, {"at": at, "serial": serial})
         return [Supply(*row) for row in cursor.fetchall()]

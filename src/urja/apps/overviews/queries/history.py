@@ -159,6 +159,8 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
 }
 
 
+# Pages continue at (instant, key): several entries may share an instant, and an offset would skip or repeat entries that
+# arrive meanwhile. Each part has its own LIMIT, so that its index is read no further than a page.
 def _part(kind: Kind, at: str, what: str, key: str, detail: str, source: str) -> str:
     key = f"'{kind}:' || {key}"
     return (
@@ -172,13 +174,14 @@ def entries(
 ) -> list[HistoryEntry]:
     """Return a service point's history entries of some kinds, newest first, at most `limit`.
 
-    Entries up to `now`, or older than the entry `before`.
+    Entries up to `now` (UTC), or older than the entry `before`.
     """
     parts = [_part(kind, *part) for kind in Kind if kind in kinds for part in _PARTS[kind]]
     if not parts:
         return []
     together = " UNION ALL ".join(parts)
     statement = f"SELECT * FROM ({together}) line ORDER BY at DESC, key DESC LIMIT %(limit)s"
+    # A microsecond later, because the comparison is strict and an entry of `now` itself belongs to the first page.
     begins = before or PageStart(now + timedelta.resolution, "")
     values: dict[str, Any] = {"place": service_point_id, "limit": limit, "at": begins.at, "key": begins.key}
     with connection.cursor() as cursor:

@@ -99,6 +99,8 @@ class Trees(Protocol):
         """Return service points placed at a node itself, by consumer number, from `after` on."""
 
 
+# One statement for all nodes of a page. Each service point occurs once below a node, so plain counts are right; balances
+# are summed over DISTINCT accounts, because an account may pay for several service points.
 _COUNTS: Final = f"""
 WITH RECURSIVE below AS (
     SELECT id AS top, id AS node FROM unnest(%(nodes)s::bigint[]) AS top (id)
@@ -153,6 +155,7 @@ SELECT s.id, s.consumer_number, b.name, s.purpose, p.phase, coalesce(d.serial, '
 FROM network.placement p
 JOIN network.service_point s ON s.id = p.service_point_id
 JOIN network.premise b ON b.id = s.premise_id
+-- Roles 1 and 4 are the billing meter and the source meter; a check meter is no service point's own.
 LEFT JOIN assets.device_period m ON m.service_point_id = s.id AND m.role IN (1, 4)
     AND m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s
 LEFT JOIN assets.device d ON d.id = m.device_id
@@ -332,5 +335,5 @@ def within(node: Node, among: Sequence[int] | None, *moments: Trees) -> bool:
 
 
 def trees_at(at: AsOf | None, now: datetime) -> Trees:
-    """Return the trees at a bitemporal instant; without one those of now."""
+    """Return the trees at a bitemporal instant (UTC); without one those of now."""
     return TreesNow(now) if at is None else TreesThen(at)

@@ -124,7 +124,7 @@ def agreements(
     customer_id: int | None = None,
     at: datetime | None = None,
 ) -> QuerySet[Agreement]:
-    """Return the query for agreements, with their service points; with `at` those in force at that instant."""
+    """Return the query for agreements, with their service points; with `at` those in force then (UTC)."""
     rows = Agreement.objects.filter(
         inside,
         given(id=id_, service_point_id=service_point_id, account_id=account_id, customer_id=customer_id),
@@ -135,7 +135,7 @@ def agreements(
 
 
 def held(service_point_id: int, account_ids: Collection[int], at: datetime) -> bool:
-    """Return whether one of these accounts paid for a service point at an instant."""
+    """Return whether one of these accounts paid for a service point at an instant (UTC)."""
     rows = Agreement.objects.filter(service_point_id=service_point_id, account_id__in=account_ids)
     return rows.filter(_lasting(at), valid_from__lte=at).exists()
 

@@ -51,7 +51,7 @@ def people_of(account_ids: Collection[int], customer_ids: Collection[int]) -> li
 
 
 def people_with_access(service_point_id: int, at: datetime) -> list[Person]:
-    """Return the people with access to the account that pays for a service point at an instant.
+    """Return the people with access to the account that pays for a service point at an instant (UTC).
 
     Without people whose personal data were erased.
     """

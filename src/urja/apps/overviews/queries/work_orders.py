@@ -129,6 +129,7 @@ def _shelf(shelf: str, area: Area, user_id: int | None, at: datetime) -> QuerySe
 
 def _there(area: Area, user_id: int | None, at: datetime) -> QuerySet[WorkOrder]:
     there = WorkOrder.objects.filter(areas.service_points(area, at, "service_point_id"))
+    # An assignee sees a work order outside of the own area too.
     return there if area.everywhere else there | WorkOrder.objects.filter(assignee_id=user_id)
 
 

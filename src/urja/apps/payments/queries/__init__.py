@@ -47,7 +47,7 @@ class Authorised:
 def authorised_of(
     account_ids: Sequence[int], exhausted_since: Mapping[int, datetime | None] | None = None
 ) -> dict[int, list[Authorised]]:
-    """Return authorised payments that are not credited, oldest first, by account.
+    """Return authorised payments that are not credited (minor units), oldest first, by account.
 
     With `exhausted_since` (by account, since when its credit is exhausted) failed ones since then are included. The
     policy limits their number, so that no consumer delays a disconnection by one such payment after the other.
@@ -207,7 +207,7 @@ def closed_by_people(limit: int) -> list[Unmatched]:
 
 
 def last_answered_at() -> datetime | None:
-    """Return the last answer of the gateway that has not answered for longest; None before any query.
+    """Return when the longest silent gateway last answered (UTC); None before any query.
 
     For a gateway that has never answered, the instant of its first query.
     """

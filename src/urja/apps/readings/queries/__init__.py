@@ -97,6 +97,7 @@ type _Sum = tuple[int, int]
 type _Stamp = int
 """An instant in microseconds since 1970: integers compare and add faster than datetimes."""
 
+# Hours are counted from local midnight and not from the epoch: India's offset of 5 h 30 min would split each in two.
 _HOUR: Final = 3_600_000_000
 
 type _Registers = list[list[tuple[_Stamp, int]]]
@@ -181,7 +182,7 @@ def accrued(agreement_id: int, period: date) -> PeriodEnergy | None:
 
 
 def energies_until(agreement_ids: Sequence[int], period: date, until_at: datetime) -> list[PeriodEnergy]:
-    """Return the energy of each agreement in a billing period up to `until_at`, or to its watermark before that.
+    """Return the energy in Wh of each agreement in a billing period up to `until_at`, or to its watermark before that.
 
     Evaluated from the rows for many agreements at once; the close of a day passes the day's end. Compare `watermark_at`
     with `until_at` to see whether everything up to then is known.
@@ -191,7 +192,7 @@ def energies_until(agreement_ids: Sequence[int], period: date, until_at: datetim
 
 
 def unassigned(from_at: datetime, to_at: datetime, service_point_id: int | None = None) -> list[Unassigned]:
-    """Return what consumers' meters measured in [from_at, to_at) outside of any agreement, each with its reason.
+    """Return energy in Wh that consumers' meters measured in [from_at, to_at) outside of any agreement, with reasons.
 
     Such times are vacancies, meters that have not passed commissioning, and intervals within which something changed.
     """
@@ -276,7 +277,7 @@ def _registers(agreement: Agreement, month: _Month) -> _Registers:
 
 
 def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict[int, datetime]:
-    """Return the end of the newest interval of each device at a service point; devices without one are missing."""
+    """Return the end (UTC) of the newest interval by device at a service point; devices without one are missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d.id, i.start_at + make_interval(secs => i.length_s) FROM unnest(%s::bigint[]) AS d (id) "
@@ -288,7 +289,7 @@ def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict
 
 
 def unconfirmed_until(device_ids: Sequence[int]) -> dict[int, datetime]:
-    """Return the end of the newest unconfirmed interval by device; devices without one are missing."""
+    """Return the end (UTC) of the newest unconfirmed interval by device; devices without one are missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT device_id, max(start_at + make_interval(secs => length_s)) FROM readings_unconfirmed"

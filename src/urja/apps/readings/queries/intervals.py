@@ -43,7 +43,7 @@ ORDER BY i.start_at, i.device_id, i.version DESC
 
 
 def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[Interval]:
-    """Return the intervals that begin in [begins, ends) and in the agreement's time, oldest first."""
+    """Return the intervals (Wh) that begin in [begins, ends) and in the agreement's time, oldest first."""
     assert ends - begins <= LONGEST, "the caller bounds what is asked for"
     with connection.cursor() as cursor:
         cursor.execute(

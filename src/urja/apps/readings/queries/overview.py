@@ -172,7 +172,7 @@ ORDER BY t.feeder, t.code
 def transformer_balance(
     from_at: datetime, to_at: datetime, code: str | None = None
 ) -> list[TransformerBalance]:
-    """Return the balance of every transformer, or of one, over [from_at, to_at), by feeder and code.
+    """Return the balance in Wh of every transformer, or of one, over [from_at, to_at), by feeder and code.
 
     Over the complete intervals that begin in that time.
     """

@@ -39,7 +39,7 @@ WHERE own.service_point_id = %(place)s AND coalesce(h.heard_at, ac.latest_end_at
 
 
 def outage_at(service_point_id: int, now: datetime) -> datetime | None:
-    """Return since when no meter behind a service point's transformer, or else behind its feeder, has power.
+    """Return since when (UTC) no meter behind a service point's transformer, or else behind its feeder, has power.
 
     None where there is no outage or not enough evidence (`urja.core.power.outage_since`).
     """
@@ -54,6 +54,7 @@ def power_at(
     service_point_id: int, heard: LastMessage | None, interval: timedelta, now: datetime
 ) -> PowerAtMeter:
     """Return what is known of the power at a service point's meter; neighbours count where its own data are overdue."""
+    # Neighbours are read only where the meter itself is overdue: the query goes over a whole feeder.
     outage = outage_at(service_point_id, now) if heard and is_overdue(heard, interval, now) else None
     return power_at_meter(heard, interval, now, outage)
 

@@ -68,6 +68,7 @@ class PolicyBook:
         return min(days, default=None)
 
 
+# Keyed by the hashes of all texts, so that a new version takes effect at once in every process, without any message.
 @lru_cache(maxsize=8)
 def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
     """Return the parsed policies; cached by the hashes of all texts and the assignments."""

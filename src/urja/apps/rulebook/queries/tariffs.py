@@ -40,6 +40,7 @@ def cached_versions(memory: dict[str, list[Tariff]] | None = None) -> Iterator[N
 
     A caller that returns later, as for a deferred answer, passes the `memory` to continue with.
     """
+    # Nested use shares the outer cache: one page must not rate by two sets of versions.
     if _remembered.get() is not None:
         yield
         return

@@ -298,7 +298,7 @@ _PREMISE_JOINS = """
 
 
 def planned_cuts(day: date) -> list[PlannedCut]:
-    """Return the disconnections planned for a local day, largest debt first."""
+    """Return the disconnections planned for a local day with balances in minor units, largest debt first."""
     begins, ends = _bounds(day)
     with connection.cursor() as cursor:
         cursor.execute(

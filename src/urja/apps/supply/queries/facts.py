@@ -122,7 +122,7 @@ class AccountSnapshot:
 def authorised_payments(
     account_ids: Sequence[int], exhausted_since: Mapping[int, datetime | None]
 ) -> Mapping[int, tuple[AuthorisedPayment, ...]]:
-    """Return payments that the gateway authorised and that are not credited, by account.
+    """Return payments (minor units) that the gateway authorised and that are not credited, by account.
 
     Failed ones since the credit was exhausted are included, because the policy limits how many may delay a
     disconnection.
@@ -139,7 +139,10 @@ def authorised_payments(
 
 
 def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapshot | None:
-    """Return the facts of one account; None without an agreement in force or without a policy."""
+    """Return the facts of an account, amounts in minor units.
+
+    None without an agreement in force or without a policy.
+    """
     return next(iter(load([account_id], now, health)), None)
 
 
@@ -251,6 +254,7 @@ class _Loader:
             latest=own.latest,
             latest_cause=own.latest_cause,
             executed=own.executed,
+            # Those posted before the newest switching were already part of the decision behind it.
             credits=tuple(
                 c for c in self.credits.get(account_id, ()) if c.seq is None or c.seq > own.latest_ledger_seq
             ),

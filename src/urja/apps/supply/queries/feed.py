@@ -144,7 +144,7 @@ FROM books.account a WHERE EXISTS (SELECT FROM contracts.agreement g WHERE g.acc
 
 
 def platform_figures(since: datetime) -> PlatformFigures:
-    """Return the totals since an instant, by one statement."""
+    """Return the totals since an instant (UTC), in Wh and minor units, by one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_FIGURES, {"since": since})
         return PlatformFigures(*cursor.fetchone())

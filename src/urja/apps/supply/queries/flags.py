@@ -45,7 +45,7 @@ class Flag:
 
 
 def flagged(now: datetime) -> list[Flag]:
-    """Return everything flagged at `now`, oldest first."""
+    """Return everything flagged at `now` (UTC), oldest first."""
     found = [*_by_order(), *_losses(now), *_silent(now)]
     return sorted(found, key=lambda flag: (flag.since_at, flag.kind, flag.subject))
 

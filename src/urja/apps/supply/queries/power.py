@@ -122,7 +122,7 @@ FROM state GROUP BY 1, 2 ORDER BY 1, 2
 
 
 def power_by_transformer(now: datetime) -> list[TransformerPower]:
-    """Return all supplies with an agreement, by feeder and transformer."""
+    """Return all supplies with an agreement at an instant (UTC), counted by feeder and transformer."""
     with connection.cursor() as cursor:
         cursor.execute(_BY_TRANSFORMER, {"now": now})
         return [

@@ -29,7 +29,10 @@ class Client:
         self._tls = httpx.create_ssl_context(trust_env=False)
 
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
-        """Place an order and return its id; with `again` search for the receipt first, since an answer may be lost."""
+        """Place an order over an amount in minor units and return its id.
+
+        With `again` it searches for the receipt first, because the answer to an earlier call may have been lost.
+        """
         if again:
             known = self._call("GET", "/v1/orders", params={"receipt": receipt})
             for order in _items(known):
@@ -58,7 +61,7 @@ class Client:
         return _read(words.payment, self._call("POST", path, json=body))
 
     def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
-        """Return payments since an instant.
+        """Return payments since an instant (UTC, whole seconds).
 
         The list starts with the newest: a payment that arrives during paging moves others to a later page, so none is
         missed.

@@ -85,5 +85,6 @@ def _about(payload: _Payload) -> tuple[WebhookSubject, str] | None:
 
 def _verify(secret: str, message: bytes, signature: str) -> bool:
     """Return whether a signature is right, in constant time. An empty secret verifies nothing."""
+    # compare_digest raises TypeError for text beyond ASCII, which a forged header may have; bytes are always compared.
     expected = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
     return bool(secret) and hmac.compare_digest(expected.encode(), signature.encode())

@@ -42,10 +42,10 @@ WORDS = {
         "balance": "Balance",
         "as of": "As of today, 13:30",
         "energy": "Energy charge",
-        "adds up": "The rows add up to this posting.",
+        "adds up": "These rows add up to the amount of this entry.",
         "table": "Show as a table",
         "out": "Sign out",
-        "all": "All postings",
+        "all": "All entries",
     },
     "hi": {
         "send": "मुझे कोड भेजें",
@@ -53,7 +53,7 @@ WORDS = {
         "balance": "शेष राशि",
         "as of": "स्थिति: आज, 13:30 बजे",
         "energy": "ऊर्जा शुल्क",
-        "adds up": "इन पंक्तियों का जोड़ इस प्रविष्टि के बराबर है।",
+        "adds up": "इन पंक्तियों का जोड़ इस प्रविष्टि की राशि के बराबर है।",
         "table": "तालिका में देखें",
         "out": "साइन आउट",
         "all": "सभी प्रविष्टियाँ",
@@ -171,7 +171,7 @@ def test_the_language_is_chosen_without_a_script_and_remembered(open_page, site)
     page = open_page(Device(390, "en", "light", False))
     page.goto("/sign-in/")
     page.get_by_role("button", name="हिन्दी").click()
-    expect(page.locator("h1")).to_have_text("अपनी बिजली देखें, दिन-प्रतिदिन")
+    expect(page.locator("h1")).to_have_text("अपनी बिजली की खपत हर दिन देखें")
     page.goto("/demo/outbox/")
     assert page.locator("html").get_attribute("lang") == "hi"
     page.get_by_role("button", name="English").click()

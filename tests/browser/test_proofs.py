@@ -10,11 +10,11 @@ from tests.pipeline.test_seal import exported, new_sealer
 DEVICES = [Device(390, "en", "light", True), Device(390, "hi", "dark", True)]
 WORDS = {
     "en": (
-        "Proof of this posting (file)",
-        "Proof of the newest of these postings (file)",
-        "from tomorrow on",
+        "Download the proof of this entry",
+        "Download the proof of the newest entries",
+        "from tomorrow",
     ),
-    "hi": ("इस प्रविष्टि का प्रमाण (फ़ाइल)", "इनमें से सबसे नई प्रविष्टियों का प्रमाण (फ़ाइल)", "कल से"),
+    "hi": ("इस प्रविष्टि का प्रमाण डाउनलोड करें", "सबसे नई प्रविष्टियों का प्रमाण डाउनलोड करें", "कल से"),
 }
 
 

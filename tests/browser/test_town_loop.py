@@ -136,7 +136,7 @@ def pays_by_upi(page, device) -> None:
     effect = page.locator(".effect")
     expect(effect.get_by_role("heading")).to_have_text("What ₹500.00 will do")
     expect(effect.locator(".light.good")).to_be_visible()
-    expect(effect.get_by_role("listitem").first).to_have_text("All of it becomes credit.")
+    expect(effect.get_by_role("listitem").first).to_have_text("All of it is added to your credit.")
     assert_good(page, device)
     page.get_by_role("button", name="Pay ₹500.00").click()
     expect(page.locator("svg").first).to_be_visible()  # the QR code
@@ -149,7 +149,7 @@ def sees_the_light(page) -> None:
     chain = page.locator("#chain")
     expect(chain.get_by_role("heading")).to_have_text("Reconnected", timeout=PATIENCE_MS)
     expect(chain.locator("li.done")).to_have_count(5)
-    for step in ("Paid", "Credited", "Command sent", "Meter confirms", "Reconnected"):
+    for step in ("Paid", "Credited", "Command sent", "Confirmed by the meter", "Reconnected"):
         expect(chain.get_by_role("listitem").get_by_text(step, exact=True)).to_be_visible()
     expect(chain.locator(".check")).to_have_text(
         re.compile(r"From payment to reconnection: \d+\.\d seconds on your own clock")

@@ -365,7 +365,7 @@ async def test_what_is_old_or_overtaken_is_not_sent(open_desk, account):
 
         assert ((await desk.notice(old)).state, (await desk.notice(old)).failure) == ("failed", "not_taken")
         assert (await desk.notice(overtaken)).failure == "outdated"
-        assert [row["text"].split(".")[0] for row in desk.sent()] == ["We have received your ₹500"]
+        assert [row["text"].split(".")[0] for row in desk.sent()] == ["We have received your payment of ₹500"]
 
 
 async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):

@@ -191,7 +191,7 @@ def test_replay_from_the_database(database):
     ]
     assert [(row["account_id"], row["standing"]) for row in told["happened"]] == [(two.account_id, "fine")]
     assert told["standings"] == {"cut": 1, "fine": 1, "protected": 1}
-    assert told["happened"][0]["written"] == "शेष राशि −₹1 है; बिजली लौट रही है।"
+    assert told["happened"][0]["written"] == "शेष राशि −₹1 है; बिजली चालू की जा रही है।"
     text = outcome.as_text("en")
     assert "then: The balance is −₹1" in text
     assert "under this document: fine (credit.cut_below): The balance is ₹200" in text

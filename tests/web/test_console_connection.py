@@ -124,7 +124,7 @@ def test_a_clerk_sees_all_of_it(told, colleague):
     assert "load limit, W 5000 should be 3000" in meters
     assert "Seals: S-77 (cover) since 2 March 2026" in meters
     money = section(page, "money")
-    assert "Credit on its way ₹20.00" in money
+    assert "Credit pending ₹20.00" in money
     assert "Bill B-9, due 10 January 2026 ₹1,200.50 and ₹50.00 surcharge" in money
     assert "Instalments ₹50.00 daily, first instalment on 2 March 2026" in money
 

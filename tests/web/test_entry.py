@@ -37,7 +37,7 @@ def test_rows_add_up_to_every_posting(home, client):
         assert page.number("entry-amount") == entry.amount_minor
         assert sum(rows) == entry.amount_minor
         assert page.numbers("arithmetic", "tfoot td") == [entry.amount_minor]
-        assert "The rows add up to this posting." in page.text
+        assert "These rows add up to the amount of this entry." in page.text
         # What is printed is what is said to machines.
         assert [minor(text) for text in page.cells("arithmetic", "tbody td")] == rows
 
@@ -75,7 +75,7 @@ def test_the_energy_charge_can_be_computed_from_the_reads_and_the_tariff(home, c
 def test_a_charge_by_the_day_shows_no_reads(home, client):
     fixed = next(entry for entry in all_entries(home) if entry.line == "fixed")
     page = shown(client, home, fixed.seq)
-    assert "What the meter said" not in page.text
+    assert "Meter readings" not in page.text
     assert "1 day × ₹2.00" in page.text
 
 
@@ -84,7 +84,7 @@ def test_a_credit_needs_no_arithmetic(home, client):
     page = shown(client, home, credit.seq)
     assert "Opening credit" in page.text
     assert "+₹1,400.00" in page.text
-    assert "How it adds up" not in page.text
+    assert "How this amount is calculated" not in page.text
 
 
 def test_the_arithmetic_speaks_hindi(home, browser):
@@ -97,7 +97,7 @@ def test_the_arithmetic_speaks_hindi(home, browser):
         "स्लैब 2: 97 से 291 kWh",
         "आधी रात की रीडिंग",
         "घरेलू (प्रदर्शन)",
-        "इस प्रविष्टि के बराबर है",
+        "इस प्रविष्टि की राशि के बराबर है",
     ):
         assert phrase in page.text
     assert not re.search(r"[a-z]{4,}", page.text.replace("Flat 12, Neem Street", "").replace("English", ""))
@@ -115,7 +115,7 @@ def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
     )
     entry = all_entries(home)[0]
     response = client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/")
-    assert "The rows do not add up to this posting" in text_of(response)
+    assert "These rows do not add up to the amount of this entry" in text_of(response)
 
 
 def test_the_wording_of_the_engine_is_known(in_hindi):
@@ -205,7 +205,7 @@ def test_a_posting_of_a_sealed_day_has_its_proof_and_another_has_a_sentence(home
 
     entries = all_entries(home)
     where = f"/accounts/{home.account_id}"
-    assert "from tomorrow on" in shown(client, home, 1).text
+    assert "from tomorrow" in shown(client, home, 1).text
     assert client.get(f"{where}/entries/1/proof/").status_code == 404
     assert client.get(f"{where}/proof/").status_code == 404
     sealer = new_sealer(tmp_path)
@@ -219,7 +219,7 @@ def test_a_posting_of_a_sealed_day_has_its_proof_and_another_has_a_sentence(home
     )
     receipt = msgspec.json.decode(answer.content, type=Receipt)
     check(receipt, heads)
-    assert "Proof of this posting" in shown(client, home, 1).text
+    assert "Download the proof of this entry" in shown(client, home, 1).text
     statement = msgspec.json.decode(client.get(f"{where}/proof/").content, type=Receipt)
     check(statement, heads)
     assert len(statement.entries) == 50

@@ -42,8 +42,8 @@ def test_both_meters_are_shown_and_the_sum_can_be_done_again(exchanged, browser)
     ]
     assert (first, last, used) == (10_424.6, 10_440.1, 15.5)
     assert new == [0.2, 3.7, 7]
-    assert "Used through this meter, kWh 15.5" in page.text
-    assert "Used through this meter, kWh 3.5 × 2 7" in page.text
+    assert "Use through this meter, kWh 15.5" in page.text
+    assert "Use through this meter, kWh 3.5 × 2 7" in page.text
     assert page.cells("meters", "tfoot td") == ["22.5", "14.5"]
     # 8 kWh were charged on the day before: 2 kWh more fill the slab, 12.5 are above it.
     assert page.number("entry-amount") == -(2 * 300 + 12.5 * 500)

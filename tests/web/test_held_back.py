@@ -5,10 +5,8 @@ from tests.apps import street
 from tests.apps.payments import cast
 from tests.web.reading import text_of
 
-NOT_KNOWN = (
-    "What is left cannot be reckoned at the moment: the price of your electricity is missing in our books."
-)
-WHO_SEES_TO_IT = "The electricity office sees to it; you need do nothing."
+NOT_KNOWN = "Your balance cannot be calculated at the moment: the price of your electricity is missing in our records."
+WHO_SEES_TO_IT = "Your electricity office will correct this; you do not need to do anything."
 
 
 @pytest.fixture
@@ -66,8 +64,8 @@ def test_what_moves_of_it_too(unpriced, browser):
 
 def test_in_hindi(unpriced, browser):
     words = text_of(browser(user_id=unpriced.owner_id, language="hi").get("/"))
-    assert "अभी यह हिसाब नहीं लगाया जा सकता कि कितना बचा है" in words
-    assert "cannot be reckoned" not in words
+    assert "आपकी शेष राशि की गणना अभी नहीं हो सकती" in words
+    assert "cannot be calculated" not in words
 
 
 def test_one_of_several_is_chosen_beside_the_others(one_of_two_unpriced, browser):
@@ -79,10 +77,10 @@ def test_one_of_several_is_chosen_beside_the_others(one_of_two_unpriced, browser
 def test_paying_says_what_is_not_known_and_is_not_refused(unpriced, payable, browser):
     path = f"/accounts/{unpriced.account_id}/pay/"
     words = text_of(browser(user_id=unpriced.owner_id).get(path, {"rupees": "200"}))
-    assert "How long it lasts cannot be told at the moment" in words
-    assert "What you pay is credited all the same." in words
+    assert "How long your credit lasts cannot be calculated at the moment" in words
+    assert "Your payment is credited all the same." in words
     assert "Pay ₹200.00" in words
-    assert "All of it becomes credit." not in words
+    assert "All of it is added to your credit." not in words
 
 
 def test_a_program_is_told_who_has_to_do_something(unpriced, browser):

@@ -22,9 +22,10 @@ def test_the_balance_stands_with_its_time_and_days_left(home, page):
     balance = queries.fresh_balance(home.account_id, house.NOW)
     words = text_of(page)
     assert (
-        f"Balance Powered: the meter was heard today, 13:30. {formats.money(balance.balance_minor)} " in words
+        f"Balance Powered: the meter last reported today, 13:30. {formats.money(balance.balance_minor)} "
+        in words
     )
-    assert f"At your usual use about {int(balance.days_left)} days" in words
+    assert f"About {int(balance.days_left)} days at your average use" in words
     assert "As of today, 13:30" in words
 
 
@@ -36,9 +37,9 @@ def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page
     assert balance.pending_minor
     assert balance.estimated_wh
     words = text_of(page)
-    assert f"Posted {formats.money(balance.ledger_minor)}" in words
-    assert f"Used since, not posted yet {formats.money(-balance.pending_minor)}" in words
-    assert f"Of that estimated {formats.energy(balance.estimated_wh)}" in words
+    assert f"Posted balance {formats.money(balance.ledger_minor)}" in words
+    assert f"Used since then, not posted yet {formats.money(-balance.pending_minor)}" in words
+    assert f"Of this, estimated {formats.energy(balance.estimated_wh)}" in words
 
 
 def test_hours_ahead_and_days_before_the_agreement_are_not_called_missing(page):
@@ -127,22 +128,22 @@ def test_the_page_speaks_hindi(home, browser):
         "आपकी औसत खपत पर लगभग",
         "स्थिति: आज, 13:30 बजे",
         "ऊर्जा शुल्क",
-        "शेष राशि क्यों बदली",
+        "शुल्क और भुगतान",
         "मार्च 2026",
     ):
         assert phrase in words
-    for phrase in ("Balance", "usual use", "Energy charge", "March"):
+    for phrase in ("Balance", "average use", "Energy charge", "March"):
         assert phrase not in words
 
 
 def test_who_has_several_connections_chooses(home, browser):
     client = browser(user_id=home.landlord_id)
     words = text_of(client.get("/"))
-    assert "My connections" in words
+    assert "My supplies" in words
     assert "Shop 4, Market Road" in words
     assert "Shop 5, Market Road" in words
     one = client.get(f"/accounts/{home.landlord_accounts[0]}/")
-    assert "All my connections" in text_of(one)
+    assert "All my supplies" in text_of(one)
     assert "As of 2 March, 00:00" in text_of(one)
     assert "Readings are late." in text_of(one)
 
@@ -150,8 +151,8 @@ def test_who_has_several_connections_chooses(home, browser):
 @pytest.mark.parametrize(
     ("language", "phrase"),
     [
-        ("en", "Readings up to today, 14:00 have come in and are not yet confirmed by your meter."),
-        ("hi", "आज, 14:00 बजे तक की रीडिंग आ गई हैं, पर आपके मीटर ने अभी उनकी पुष्टि नहीं की है।"),
+        ("en", "Readings up to today, 14:00 are received, but your meter has not confirmed them yet."),
+        ("hi", "आज, 14:00 बजे तक की रीडिंग मिल गई हैं, पर आपके मीटर ने अभी उनकी पुष्टि नहीं की है।"),
     ],
 )
 def test_readings_that_nothing_has_confirmed_are_told_and_not_counted(
@@ -177,10 +178,10 @@ def test_readings_that_nothing_has_confirmed_are_told_and_not_counted(
 
 def test_an_account_without_readings_promises_nothing(home, browser):
     words = text_of(browser(user_id=home.landlord_id).get(f"/accounts/{home.landlord_accounts[1]}/"))
-    assert "Days left are shown once your usual use is known" in words
-    assert "Credit on its way +₹50.00" in words
+    assert "Days left are shown once your average use is known" in words
+    assert "Credit pending +₹50.00" in words
     assert "Used up" not in words
-    assert "Nothing has been posted yet" in words
+    assert "No entries yet" in words
     assert "No readings yet" in words
     assert "Today –" in words
     assert "0 kWh" not in words.replace("0.1 kWh", "")
@@ -324,12 +325,12 @@ def test_the_cookie_against_forged_forms_is_sent_once(home, browser):
 @pytest.mark.parametrize(
     ("minor", "days", "state", "words"),
     [
-        (50_000, 6, "good", "At your usual use about 6 days"),
-        (5_000, 1, "low", "At your usual use about 1 day"),
-        (900, 0, "low", "At your usual use less than a day"),
-        (0, 0, "out", "At your usual use less than a day"),
-        (-1, 0, "out", "The credit is used up; you are still connected. Please recharge."),
-        (50_000, None, "good", "Days left are shown once your usual use is known"),
+        (50_000, 6, "good", "About 6 days at your average use"),
+        (5_000, 1, "low", "About 1 day at your average use"),
+        (900, 0, "low", "Less than a day at your average use"),
+        (0, 0, "out", "Less than a day at your average use"),
+        (-1, 0, "out", "Your credit is used up, but your supply is not disconnected yet. Please recharge."),
+        (50_000, None, "good", "Days left are shown once your average use is known"),
     ],
 )
 def test_the_state_is_said_in_words_and_never_by_colour_alone(home, minor, days, state, words):

@@ -65,9 +65,7 @@ def fetched(client, address):
     return response
 
 
-@pytest.mark.parametrize(
-    ("language", "words"), [("en", "There is no such page"), ("hi", "ऐसा कोई पृष्ठ नहीं है")]
-)
+@pytest.mark.parametrize(("language", "words"), [("en", "Page not found"), ("hi", "पृष्ठ नहीं मिला")])
 def test_a_missing_page_says_so(browser, language, words):
     response = browser(language=language).get("/nothing/here")
     assert response.status_code == 404
@@ -122,8 +120,8 @@ def test_with_the_database_away_the_page_says_so_in_both_languages(browser, data
     assert response.status_code == 503
     assert response.headers["Retry-After"]
     words = text_of(response)
-    assert "Your account cannot be reached right now" in words
-    assert "अभी आपके खाते तक पहुँचा नहीं जा सकता" in words
+    assert "Your account is not available at the moment" in words
+    assert "आपका खाता अभी उपलब्ध नहीं है" in words
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
 
@@ -137,8 +135,8 @@ def test_a_fault_of_ours_says_so_in_both_languages(browser, person, monkeypatch)
     monkeypatch.setattr(views, "accounts_of", fail)
     response = browser(user_id=person.user_id).get("/")
     assert response.status_code == 500
-    assert "Something went wrong" in text_of(response)
-    assert "कुछ गड़बड़ हो गई" in text_of(response)
+    assert "Internal server error" in text_of(response)
+    assert "सर्वर में त्रुटि" in text_of(response)
 
 
 def test_counters_are_for_this_machine(browser):

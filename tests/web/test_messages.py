@@ -40,11 +40,11 @@ def test_each_message_says_what_became_of_it(home, told, browser):
     page = text_of(client.get(told))
     for sentence in (
         "Not sent yet",
-        "Sent to ••• 1234: today, 12:42. No receipt yet.",
+        "Sent to ••• 1234: today, 12:42. No delivery receipt yet.",
         "Delivered to ••• 1234: today, 12:43",
-        "Sent to ••• 1234: 19 March, 12:42. Whether it arrived is not known.",
-        "Not sent: we have no telephone number of yours",
-        "It could not be delivered to ••• 1234",
+        "Sent to ••• 1234: 19 March, 12:42. No delivery receipt came.",
+        "Not sent: we have no telephone number for you",
+        "Could not be delivered to ••• 1234",
         "Your credit of ₹42 &lt;b&gt;",
         "Recharge received",
     ):
@@ -95,4 +95,4 @@ def test_older_ones_are_a_page_further(home, many, browser):
 
 def test_an_account_without_messages(home, browser):
     page = text_of(browser(user_id=home.owner_id).get(f"/accounts/{home.account_id}/messages/"))
-    assert "You have not been sent anything yet." in page
+    assert "No messages yet." in page

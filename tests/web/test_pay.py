@@ -63,7 +63,7 @@ def test_the_first_page_says_until_when_nothing_is_disconnected_and_leads_to_a_r
     page = browser(user_id=governed.owner_id).get("/")
     words = text_of(page)
     assert "light is safe" not in words
-    assert "the credit lasts until" not in words, "one deadline on a card"
+    assert "your credit lasts until" not in words, "one deadline on a card"
     assert re.search(r"No disconnection for credit before \w+day \d+ \w+, \d\d:\d\d\.", words)
     assert f'href="/accounts/{governed.account_id}/pay/"' in page.content.decode()
 
@@ -72,9 +72,9 @@ def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     page = person.get(f"/accounts/{governed.account_id}/pay/?rupees=500")
     words = text_of(page)
-    assert "What ₹500.00 will do" in words
-    assert "All of it becomes credit." in words
-    assert re.search(r"Your credit then lasts about \d+ days at your usual use\.", words)
+    assert "Effect of ₹500.00" in words
+    assert "All of it is added to your credit." in words
+    assert re.search(r"Your credit then lasts about \d+ days at your average use\.", words)
     assert [label for label in ("₹100", "₹200", "₹500", "₹1,000") if label not in words] == []
     assert f"form-action 'self' {shop.url}" in page["Content-Security-Policy"]
 
@@ -115,14 +115,14 @@ def test_who_pays_by_bill_is_told_of_the_bill_and_of_no_days(by_bill, shop, brow
     page = person.get("/")
     words = text_of(page)
     assert "You pay by bill. Used and not paid yet: ₹3,000.00." in words
-    for word in ("Used up", "At your usual use", "Recharge ", "The light is", "Nothing can be cut"):
+    for word in ("Used up", "average use", "Recharge ", "The light is", "Nothing can be cut"):
         assert word not in words
     assert '<section class="balance good"' in page.content.decode()
     words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/"))
-    assert "What ₹3,000.00 will do" in words
+    assert "Effect of ₹3,000.00" in words
     words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/?rupees=1000"))
-    assert "₹1,000.00 pays for what you have used, of ₹3,000.00 that is not paid yet." in words
-    assert "₹2,000.00 is still to be paid then." in words
+    assert "₹1,000.00 pays for your use, of ₹3,000.00 not paid yet." in words
+    assert "₹2,000.00 then remains to be paid." in words
     words = text_of(person.get(f"/accounts/{by_bill.account_id}/pay/?rupees=3500"))
     assert "₹500.00 stays on your account for the next bill." in words
     assert "credit" not in words
@@ -157,11 +157,8 @@ def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
     assert "Old dues −₹50.00" in text_of(page)
     seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
     words = text_of(person.get(f"/accounts/{account}/entries/{seq}/"))
-    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹40.00 Together −₹50.00" in words
-    assert (
-        "25 % of the recharge of ₹200.00 goes to old dues, and no more than the ₹100.00 that was owed."
-        in words
-    )
+    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹40.00 Total −₹50.00" in words
+    assert "25 % of the recharge of ₹200.00 goes to old dues, up to the ₹100.00 owed." in words
 
 
 def test_instalments_are_told_before_paying_and_opened_in_both_languages(governed, shop, browser):
@@ -192,13 +189,15 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
             **stamp,
         )
     person, hindi = browser(user_id=governed.owner_id), {"Accept-Language": "hi"}
-    assert "Old dues of ₹100.00 are still owed; ₹50.00 of it is taken each day." in text_of(person.get("/"))
-    assert "₹100.00 का पुराना बकाया अभी बाकी है; उसमें से हर दिन ₹50.00 काटा जाता है।" in text_of(
+    assert "Old dues of ₹100.00 are still owed; an instalment of ₹50.00 is deducted each day." in text_of(
+        person.get("/")
+    )
+    assert "₹100.00 का पुराना बकाया अभी बाकी है; हर दिन ₹50.00 की किस्त काटी जाती है।" in text_of(
         person.get("/", headers=hindi)
     )
     # A share of each recharge would go to them, did no plan hold.
     words = text_of(person.get(f"/accounts/{account}/pay/?rupees=1000"))
-    assert "All of it becomes credit." in words
+    assert "All of it is added to your credit." in words
     with as_role("urja_pipeline"), transaction.atomic():
         due = Plan(plan.id, account, plan.every, plan.amount_minor), [house.NOW.date()]
         post_instalments(account >> 40, [due], house.NOW)
@@ -206,11 +205,10 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
     assert "Instalment of old dues −₹50.00" in text_of(page)
     seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
     opened = f"/accounts/{account}/entries/{seq}/"
-    assert (
-        "An instalment of ₹50.00 was agreed for each day, and is no more than the ₹100.00 that was owed."
-        in text_of(person.get(opened))
+    assert "An instalment of ₹50.00 was agreed for each day, up to the ₹100.00 owed." in text_of(
+        person.get(opened)
     )
-    assert "हर दिन के लिए ₹50.00 की क़िस्त तय हुई थी" in text_of(person.get(opened, headers=hindi))
+    assert "हर दिन के लिए ₹50.00 की किस्त तय हुई थी" in text_of(person.get(opened, headers=hindi))
 
 
 def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languages(governed, shop, browser):
@@ -233,13 +231,13 @@ def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languag
     seq = max(map(int, re.findall(rf"/accounts/{account}/entries/(\d+)/", page.content.decode())))
     opened = f"/accounts/{account}/entries/{seq}/"
     words = text_of(person.get(opened))
-    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹30.00 Together −₹40.00" in words
+    assert "Bill B-7, surcharge for late payment −₹10.00 Bill B-7 −₹30.00 Total −₹40.00" in words
     assert (
-        "The supply has ended with ₹40.00 left on the account. It pays old dues first, and no more than the ₹100.00 "
-        "that was owed." in words
+        "The supply has ended with a remaining balance of ₹40.00. It pays old dues first, up to the ₹100.00 owed."
+        in words
     )
     hindi = person.get(opened, headers={"Accept-Language": "hi"})
-    assert "₹40.00 खाते में रहते हुए आपूर्ति समाप्त हुई।" in text_of(hindi)
+    assert "आपूर्ति समाप्त होने पर खाते में ₹40.00 शेष थे।" in text_of(hindi)
 
 
 @pytest.mark.parametrize("rupees", ["", "5", "-100", "1e3", "१००", "30000", "12.345", "9" * 40])
@@ -278,10 +276,12 @@ def test_the_way_to_the_payment_page_waits_for_the_pipeline(governed, shop, brow
     page = person.get(way)
     assert "The payment page is being prepared" in text_of(page)
     assert '<meta http-equiv="refresh" content="1">' in page.content.decode()
-    assert "This recharge is not at the payment service yet." in text_of(person.get(way.removesuffix("go/")))
+    assert "This recharge has not reached the payment service yet." in text_of(
+        person.get(way.removesuffix("go/"))
+    )
     collect()
     assert person.get(way)["location"].startswith(f"{shop.url}/pay/")
-    assert "भुगतान पेज तैयार हो रहा है" in text_of(
+    assert "भुगतान पृष्ठ तैयार हो रहा है" in text_of(
         browser(user_id=governed.owner_id, language="hi").get(asked(person, governed.account_id)[0])
     )
 
@@ -297,14 +297,15 @@ def test_there_and_back_without_javascript(governed, shop, browser):
     assert dict(parse_qsl(own.query))["razorpay_order_id"] == order.provider_order_id
 
     page = person.get(f"{own.path}?{own.query}")
-    assert "Payment under way We are asking the payment service whether your payment has come in" in text_of(
-        page
+    assert (
+        "Payment in progress We are checking with the payment service whether your payment has arrived"
+        in text_of(page)
     )
     assert '<meta http-equiv="refresh"' in page.content.decode()
     collect()
     assert [row.verdict for row in inbox()] == ["asked"]
     words = text_of(person.get(own.path))
-    assert re.search(r"Recharged .* Paid 13:42:00 Credited 13:42:00", words)
+    assert re.search(r"Recharge complete .* Paid 13:42:00 Credited 13:42:00", words)
     live = person.get(f"{own.path}live/")
     assert "hx-get" not in live.content.decode()
     assert "Recharge +₹200.00" in text_of(person.get("/"))
@@ -313,7 +314,7 @@ def test_there_and_back_without_javascript(governed, shop, browser):
 def test_who_has_paid_is_not_asked_after_an_order_that_was_given_up(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     started(person, governed.account_id, "500")
-    assert "A recharge of ₹500.00 has not come in yet." in text_of(person.get("/"))
+    assert "A recharge of ₹500.00 is pending." in text_of(person.get("/"))
     location, _order = started(person, governed.account_id)
     parts = urlsplit(location)
     own = urlsplit(shop.browser.post(f"{parts.path}/upi?{parts.query}").headers["location"])
@@ -321,7 +322,7 @@ def test_who_has_paid_is_not_asked_after_an_order_that_was_given_up(governed, sh
     collect()
     words = text_of(person.get("/"))
     assert "Recharge +₹200.00" in words
-    assert "has not come in yet" not in words
+    assert "is pending" not in words
 
 
 def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser):
@@ -346,7 +347,7 @@ def test_a_silent_gateway_is_said_to_be_and_tried_again(governed, shop, browser)
         way, order = asked(person, governed.account_id)
         collect()
         page = person.get(way)
-        assert "The payment service does not answer. Nothing was paid. We go on trying" in text_of(page)
+        assert "The payment service does not answer. Nothing was paid. We keep trying" in text_of(page)
         assert '<meta http-equiv="refresh" content="5">' in page.content.decode()
     finally:
         shop.api.post("/control/speak", json={})
@@ -409,7 +410,7 @@ def test_the_balance_for_a_persons_own_programs(governed, shop, browser):
         "last_heard_at": "2026-03-20T13:30:00+05:30",
         "reasons": [],
         "at_meter": "powered",
-        "sentence": "Powered: the meter was heard today, 13:30.",
+        "sentence": "Powered: the meter last reported today, 13:30.",
     }
     assert "No disconnection for credit before" in told["sentence"]
     assert browser().get(path).status_code == 401
@@ -444,7 +445,7 @@ def test_what_one_pays_with_decides_which_gateway_takes_it(governed, two_gateway
     path = f"/accounts/{governed.account_id}/pay/"
     page = person.get(path)
     words = text_of(page)
-    assert "How do you pay? UPI Wallet Card" in words
+    assert "Payment method UPI Wallet Card" in words
     assert "You pay on the page of the payment service." in words
     assert "http://127.0.0.1:9" in page["Content-Security-Policy"]
     assert person.post(path, {"rupees": "200", "method": method}).status_code == 302
@@ -453,5 +454,5 @@ def test_what_one_pays_with_decides_which_gateway_takes_it(governed, two_gateway
 
 def test_one_gateway_asks_for_no_method(governed, shop, browser):
     words = text_of(browser(user_id=governed.owner_id).get(f"/accounts/{governed.account_id}/pay/"))
-    assert "How do you pay?" not in words
+    assert "Payment method" not in words
     assert "by UPI, card or wallet." in words

@@ -51,7 +51,7 @@ def test_without_a_second_factor_the_console_leads_to_setting_one_up(colleague):
     clerk = colleague("clerk")
     response = clerk.get("/console/search/")
     assert (response.status_code, response.headers["Location"]) == (302, FACTOR)
-    assert "Set up an app" in text_of(clerk.get(FACTOR))
+    assert "Set up an authenticator app" in text_of(clerk.get(FACTOR))
 
 
 def test_who_only_reads_needs_none(colleague):
@@ -93,7 +93,7 @@ def test_signing_in_takes_the_second_factor_too(colleague, someone, staff):
     response = client.post("/sign-in/code/", {"code": newest_code()})
     assert response.headers["Location"] == f"{FACTOR}give/"
     assert client.get("/console/search/").status_code == 302, "not signed in yet"
-    assert "That is not the code" in text_of(client.post(f"{FACTOR}give/", {"code": "000000"}))
+    assert "The code is wrong" in text_of(client.post(f"{FACTOR}give/", {"code": "000000"}))
     assert give(client, secret, page="give/").status_code == 302
     assert client.get("/console/search/").status_code == 200
     expires = client.session.get_expiry_date()
@@ -108,7 +108,7 @@ def test_a_code_is_good_once_and_a_recovery_code_stands_for_it_once(colleague, s
     codes = [
         part.split("</code>")[0] for part in clerk.get(f"{FACTOR}codes/").content.decode().split("<code>")[1:]
     ]
-    assert "was used already" in text_of(give(clerk, secret))
+    assert "already been used" in text_of(give(clerk, secret))
     for expected in (302, 200):
         assert clerk.post(f"{FACTOR}again/", {"code": codes[0]}).status_code == expected
 
@@ -177,7 +177,7 @@ def test_factors_that_come_and_go_are_written_down(colleague, database_of_town):
 
 def test_pages_speak_hindi(colleague):
     clerk = colleague("clerk", "hi")
-    for path, said in (("", "दूसरा कारक"), ("app/", "ऐप सेट करें"), ("keys/add/", "सुरक्षा कुंजी जोड़ें")):
+    for path, said in (("", "दूसरा सत्यापन"), ("app/", "ऑथेंटिकेटर ऐप सेट करें"), ("keys/add/", "सुरक्षा कुंजी जोड़ें")):
         assert said in text_of(clerk.get(f"{FACTOR}{path}"))
 
 

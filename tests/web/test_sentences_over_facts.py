@@ -42,12 +42,12 @@ def test_a_card_names_one_deadline_and_none_that_is_over(django, policy):
         known = SimpleNamespace(policy=policy, facts=facts, balance=SimpleNamespace(currency="INR"))
         text = standing(known).text
         # When the last reading was, and when a notice was asked for, is of the past and is said to be.
-        text = re.sub(r"(the last reading is from|asked for on) [^,]+, \d\d:\d\d", "", text)
+        text = re.sub(r"(the last reading is from|last was requested on) [^,]+, \d\d:\d\d", "", text)
         named = instants(text, facts.now)
         assert len(named) <= 1, text
         assert all(at > facts.now for at in named), (text, facts.now)
         if facts.daily_cost_minor is None:
-            assert "usual use" not in text
+            assert "average use" not in text
         assert "safe" not in text
 
     holds()
@@ -61,7 +61,7 @@ def test_what_ends_within_the_hour_names_no_full_hour_that_is_over(django):
 
     now = datetime(2026, 11, 24, 12, 30, tzinfo=IST)
     ends = Outlook(now + timedelta(minutes=20), None, 0, 0, None)
-    assert told(ends, "INR", now) == "At your usual use the credit lasts less than an hour."
+    assert told(ends, "INR", now) == "At your average use your credit lasts less than an hour."
 
 
 def test_the_way_to_reconnection_names_no_time_that_is_over(django):
@@ -81,7 +81,7 @@ def test_the_way_to_reconnection_names_no_time_that_is_over(django):
         again_at=now - minute,
         expires_at=now + 10 * minute,
     )
-    assert "We try again at 12:30:00 and go on until 12:40:00" in _next(way, now)
+    assert "We try again at 12:30:00 and keep trying until 12:40:00" in _next(way, now)
     assert _next(way, now + 10 * minute) == (
-        "The command has not reached your meter in its time. A new one is being sent."
+        "The command did not reach your meter in time. A new one is being sent."
     )

@@ -34,7 +34,7 @@ def test_a_code_opens_the_page(browser, person):
     assert outbox()[0].recipient == "asha@example.org"
     response = client.post("/sign-in/code/", {"code": newest_code()})
     assert response.headers["Location"] == "/"
-    assert "No connection yet" in text_of(client.get("/"))
+    assert "No supply linked yet" in text_of(client.get("/"))
 
 
 def test_the_code_speaks_the_readers_language(browser, person):
@@ -71,14 +71,14 @@ def test_codes_are_limited_by_address(browser, person):
         assert ask_for_code(browser()).status_code == 302
     response = ask_for_code(browser())
     assert response.status_code == 200
-    assert "Too many codes were asked for" in text_of(response)
+    assert "Too many codes were requested" in text_of(response)
     assert len(outbox()) == 3
 
 
 def test_codes_are_limited_by_where_they_are_asked_from(browser, person):
     for number in range(20):
         assert ask_for_code(browser(), f"nobody{number}@example.org").status_code == 302
-    assert "Too many codes were asked for" in text_of(ask_for_code(browser()))
+    assert "Too many codes were requested" in text_of(ask_for_code(browser()))
     assert outbox() == []
 
 
@@ -97,7 +97,7 @@ def test_a_mistyped_address_can_be_changed(browser, person):
 def test_an_address_is_wanted_and_a_whole_one(browser, person):
     client = browser()
     assert "Please enter your e-mail address" in text_of(ask_for_code(client, ""))
-    assert "a whole e-mail address" in text_of(ask_for_code(client, "asha"))
+    assert "a complete e-mail address" in text_of(ask_for_code(client, "asha"))
 
 
 def test_another_code_can_be_sent(browser, person):
@@ -127,7 +127,7 @@ def test_nobody_signs_up_and_there_are_no_passwords(browser):
 def test_a_form_without_its_token_is_refused_kindly(browser, person):
     response = browser(checks=True).post("/sign-in/", {"email": "asha@example.org"})
     assert response.status_code == 403
-    assert "This page had grown old" in text_of(response)
+    assert "This page has expired" in text_of(response)
 
 
 def test_the_outbox_shows_codes_on_this_machine_only(browser, person):
@@ -188,4 +188,4 @@ def test_words_are_brought_so_often_from_one_place(browser):
         assert browser().post(f"/address/confirm/{WORD}/").status_code == 200
     response = browser().post(f"/address/confirm/{WORD}/")
     assert response.status_code == 429
-    assert "asked too often" in text_of(response)
+    assert "Too many requests" in text_of(response)

@@ -21,12 +21,12 @@ def governed(home):
 
 
 def test_a_meter_that_was_never_read_has_no_days_of_credit(governed, browser):
-    """Its postings are fixed charges alone: what they come to by the day is nobody's usual use."""
+    """Its postings are fixed charges alone: what they come to by the day is not the average use."""
     words = text_of(browser(user_id=governed.landlord_id).get(f"/accounts/{governed.landlord_accounts[0]}/"))
     assert "As of 2 March, 00:00" in words
-    assert "Days left are shown once your usual use is known" in words
+    assert "Days left are shown once your average use is known" in words
     assert not re.search(r"about \d+ days", words)
-    assert "At your usual use" not in words
+    assert "days at your average use" not in words
 
 
 def test_days_without_readings_do_not_make_the_usual_day_cheap(governed):
@@ -106,7 +106,7 @@ def without_power(governed):
 
 def test_a_powered_supply_is_told_with_the_age_of_the_evidence(governed, browser):
     page = browser(user_id=governed.owner_id).get("/")
-    assert "Balance Powered: the meter was heard today, 13:30." in text_of(page)
+    assert "Balance Powered: the meter last reported today, 13:30." in text_of(page)
     assert '<section class="balance good"' in page.content.decode()
 
 
@@ -128,12 +128,12 @@ def test_power_that_is_back_is_told_at_once(without_power, browser):
     after = client.get(
         f"/accounts/{without_power.account_id}/live/", headers={"if-none-match": before["ETag"]}
     )
-    assert "Powered: the meter was heard today, 13:40." in text_of(after)
+    assert "Powered: the meter last reported today, 13:40." in text_of(after)
 
 
 def test_a_meter_that_is_not_heard_from_is_not_called_powered(governed, browser):
     words = text_of(browser(user_id=governed.landlord_id).get("/"))
-    assert words.count("The meter has not been heard from yet.") == 2
+    assert words.count("The meter has not communicated yet.") == 2
     assert "Powered" not in words
 
 
@@ -189,8 +189,8 @@ def disconnected(drained):
 def test_nearly_off_and_off_have_headlines_of_their_own(drained, browser):
     page = browser(user_id=drained.owner_id).get("/")
     words = text_of(page)
-    assert "The credit is used up; you are still connected. Please recharge." in words
-    assert "Powered: the meter was heard today, 13:30." in words
+    assert "Your credit is used up, but your supply is not disconnected yet. Please recharge." in words
+    assert "Powered: the meter last reported today, 13:30." in words
     assert '<section class="balance out"' in page.content.decode()
 
 
@@ -199,7 +199,7 @@ def test_off_says_why_and_since_when(disconnected, browser):
     words = text_of(page)
     assert "Disconnected since today, 11:43." in words
     assert "Disconnected: the credit is used up. Please recharge." in words
-    assert "still connected" not in words
+    assert "not disconnected yet" not in words
     assert "Powered" not in words
     assert '<section class="balance off"' in page.content.decode()
 

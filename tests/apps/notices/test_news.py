@@ -52,7 +52,7 @@ def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
     with override_settings(URJA_CHANNELS=(sms_channel(),)):
         worded = compose(Notice.objects.get(), NOW, "", is_disconnected)
     assert worded.to == "+9990000001"
-    assert worded.text.startswith("We have received your ₹500. Your balance is ₹1,000.")
+    assert worded.text.startswith("We have received your payment of ₹500. Your balance is ₹1,000.")
 
 
 def test_light_that_is_back_is_told_once(account):

@@ -30,29 +30,29 @@ def say(database_template):
 @pytest.mark.parametrize("kind", ["low-30", "days-3", "below-100"])
 def test_a_warning_names_days_units_and_when_nothing_can_be_cut(say, kind):
     assert say(kind, LOW, usual_wh=6_000) == (
-        "Your credit of ₹42 is enough until about Thursday 19:00 at your usual use (6 units a day). "
+        "Your credit of ₹42 is enough until about Thursday 19:00 at your average use (6 units a day). "
         "No disconnection for credit before Friday 10:00. Recharge: urja.example/pay"
     )
 
 
 def test_the_same_in_hindi(say):
     assert say("low-30", LOW, "hi", usual_wh=6_450, consumer_number="URJ1") == (
-        "आपकी शेष राशि ₹42 लगभग गुरुवार 19:00 बजे तक चलेगी (आपकी सामान्य खपत 6.5 यूनिट प्रतिदिन पर)। "
-        "शुक्रवार 10:00 बजे से पहले राशि के कारण बिजली नहीं काटी जाएगी। रिचार्ज: urja.example/pay, उपभोक्ता संख्या URJ1"
+        "आपकी शेष राशि ₹42 लगभग गुरुवार 19:00 बजे तक चलेगी (आपकी औसत खपत 6.5 यूनिट प्रतिदिन पर)। "
+        "शुक्रवार 10:00 बजे से पहले राशि के कारण बिजली बंद नहीं की जाएगी। रिचार्ज: urja.example/pay, उपभोक्ता संख्या URJ1"
     )
 
 
 def test_what_is_not_known_is_not_said(say):
     bare = {"currency": "INR", "balance_minor": 4_200}
-    assert say("low-30", bare) == "Your credit is down to ₹42. Recharge: urja.example/pay"
+    assert say("low-30", bare) == "Your credit is low: ₹42. Recharge: urja.example/pay"
     assert say("cut", bare) == (
-        "Your credit is used up and your supply may be cut soon. Recharge: urja.example/pay"
+        "Your credit is used up and your supply may be disconnected soon. Recharge: urja.example/pay"
     )
 
 
 def test_nobody_is_promised_yesterday(say):
     past = LOW | {"ends_at": "2026-11-24T09:00:00+05:30", "not_before_at": "2026-11-24T09:59:00+05:30"}
-    assert say("low-30", past) == "Your credit is down to ₹42. Recharge: urja.example/pay"
+    assert say("low-30", past) == "Your credit is low: ₹42. Recharge: urja.example/pay"
 
 
 def test_a_day_that_is_far_has_its_date(say):
@@ -63,13 +63,13 @@ def test_a_day_that_is_far_has_its_date(say):
 def test_the_last_notices_say_what_to_pay(say):
     spent = LOW | {"balance_minor": -1_250, "to_pay_minor": 1_250, "emergency_minor": 5_000}
     assert say("zero", spent) == (
-        "Your credit is used up: your balance is −₹12.50. Emergency credit of ₹50 keeps your supply on for now. "
-        "Pay ₹12.50 or more to keep your supply on. No disconnection for credit before Friday 10:00. "
+        "Your credit is used up: your balance is −₹12.50. Emergency credit of ₹50 keeps your supply connected for now. "
+        "Pay ₹12.50 or more to stay connected. No disconnection for credit before Friday 10:00. "
         "Recharge: urja.example/pay"
     )
     assert say("cut", spent | {"emergency_minor": 0}) == (
-        "Your credit is used up and your supply may be cut from Friday 10:00. "
-        "Pay ₹12.50 or more to keep your supply on. Recharge: urja.example/pay"
+        "Your credit is used up and your supply may be disconnected from Friday 10:00. "
+        "Pay ₹12.50 or more to stay connected. Recharge: urja.example/pay"
     )
 
 
@@ -77,14 +77,14 @@ def test_good_news(say):
     lit = {"currency": "INR", "balance_minor": 48_750, "lit_at": "2026-11-24T09:58:00+05:30"}
     assert (
         say("lit", lit)
-        == "Your supply was reconnected: your meter confirmed it on Tuesday 09:58. Your balance is ₹487.50."
+        == "Your supply has been reconnected: your meter confirmed it on Tuesday 09:58. Your balance is ₹487.50."
     )
     paid = {"amount_minor": 50_000, "currency": "INR", "balance_minor": 48_750, "ends_at": LOW["ends_at"]}
     assert say("recharge", paid, usual_wh=1_000) == (
-        "We have received your ₹500. Your credit of ₹487.50 is enough until about Thursday 19:00 "
-        "at your usual use (1 unit a day)."
+        "We have received your payment of ₹500. Your credit of ₹487.50 is enough until about Thursday 19:00 "
+        "at your average use (1 unit a day)."
     )
-    assert say("press", {}) == "Your supply is released. Press the button on your meter to switch it on."
+    assert say("press", {}) == "Your supply can be switched on: press the button on your meter."
 
 
 def test_the_languages_say_the_same(database_template):
@@ -118,7 +118,7 @@ def test_emergency_credit_that_is_used_up_keeps_nobody_connected(database_templa
         (zero,) = [notice for notice in notices if notice.kind == "zero"]
         return text("zero", zero.params, now=NOON)
 
-    assert "Emergency credit of ₹50 keeps your supply on for now." in told(-5_000)
+    assert "Emergency credit of ₹50 keeps your supply connected for now." in told(-5_000)
     assert "Emergency credit" not in told(-5_001)
     assert "your balance is −₹63." in told(-6_300)
     assert "Emergency credit" not in told(-6_300)

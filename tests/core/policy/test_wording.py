@@ -60,16 +60,16 @@ def test_a_table_says_the_same_as_the_english_one(language):
 
 def test_amounts_days_and_instants():
     params = {"balance_minor": -12_345_650, "left_days": 1, "currency": "INR", "decimals": 2}
-    text = "The balance is −₹1,23,456.50, which at the usual use lasts 1 day or less."
+    text = "The balance is −₹1,23,456.50, which lasts 1 day or less at the average use."
     assert sentence(Reason("r", "days", params)) == text
     held = Reason("holds", "held", {"held_holds": "safety,flood"})
     assert (
         sentence(held)
-        == "The supply is disconnected for another reason than credit: work on the line, flood."
+        == "The supply is disconnected for another reason than credit: work on the supply line, flood."
     )
     lead = Reason("r", "lead", {"until_at": "2026-11-27T10:00:00+05:30"})
     assert sentence(lead, "hi-in") == (
-        "राशि समाप्त हो गई है और सूचनाएँ तामील हो चुकी हैं; शुक्रवार 27 नवंबर, 10:00 बजे से पहले बिजली नहीं काटी जाएगी।"
+        "राशि समाप्त हो गई है और सूचनाएँ तामील हो चुकी हैं; शुक्रवार 27 नवंबर, 10:00 बजे से पहले बिजली बंद नहीं की जाएगी।"
     )
     assert sentence(
         Reason("r", "below", {"balance_minor": 5, "below_minor": 100, "currency": "LKR"}), "ta"

@@ -70,12 +70,12 @@ def test_a_warning_at_an_amount():
 def test_emergency_credit_in_money_and_in_days():
     assert said(PLAIN, ripe(balance_minor=-2_000)) == (
         "emergency",
-        "The credit is used up; ₹30 of the emergency credit of ₹50 is left.",
+        "The credit is used up; ₹30 of the emergency credit of ₹50 remains.",
     )
     facts = ripe(below_cut_since=NOON - DAY, notices=())
     assert said(UPPCL, facts) == (
         "emergency",
-        "The credit is used up; emergency credit holds off a disconnection until Thursday 26 November, 12:00.",
+        "The credit is used up; emergency credit prevents a disconnection until Thursday 26 November, 12:00.",
     )
 
 
@@ -188,7 +188,7 @@ def test_a_part_of_the_due_brings_the_light_back_for_some_days():
     assert effect_of_payment(UPPCL, dark, 50_000).restores
     paid = replace(dark, balance_minor=-50_000, paid=PaidSince(NOON, 50_000, 100_000))
     assert sentence(decide(UPPCL, paid).reason) == (
-        "Part of the due is paid; nothing is disconnected before Friday 27 November, 12:00, by when the rest is to be paid."
+        "Part of the dues is paid; the supply is not disconnected before Friday 27 November, 12:00, when the rest must be paid."
     )
     assert decide(UPPCL, paid).restore is not None
     lit = replace(paid, supply="on", holds=frozenset(), now=NOON + 3 * DAY, as_of=NOON + 3 * DAY)

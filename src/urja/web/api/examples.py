@@ -68,7 +68,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "Power.state": "powered",
     "Power.at_meter": "powered",
     "Power.reasons": [],
-    "Power.sentence": "Powered: the meter was heard today, 13:30.",
+    "Power.sentence": "Powered: the meter last reported today, 13:30.",
     "Balance.standing": "fine",
     "Instalments.every": "day",
     "role": "billing",

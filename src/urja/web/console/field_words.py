@@ -25,7 +25,7 @@ LABELS: Final[_Words] = {
     "administration": _("Section"),
     "agreement_id": _("Agreement"),
     "amount_minor": _("Instalment, %(currency)s"),
-    "at": _("When"),
+    "at": _("Time"),
     "bill": _("Bill"),
     "billed_here": _("Billed by this system before"),
     "billing_day": _("Billing day of the month"),

@@ -186,7 +186,7 @@ def _facts(job: seen.JobRow) -> list[tuple[str, str]]:
     called = names_of([job.actor, job.cancelled_by])
     facts = [
         (_("Requested by"), called.get(job.actor, job.actor)),
-        (_("When"), instant(job.asked_at)),
+        (_("Time"), instant(job.asked_at)),
         (_("Reason"), job.reason),
         (_("Expires"), instant(job.expires_at)),
     ]

@@ -509,11 +509,11 @@ def _calculated(agreement: Agreement, now: datetime) -> _BalanceParts:
         low=balance.balance_minor < 0,
         as_of=_("As of %(moment)s") % {"moment": moment_of(balance.as_of, now)}
         if balance.as_of
-        else _("No reading has come in yet"),
+        else _("No reading received yet"),
         parts=[
-            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Posted balance"), formats.money(balance.ledger_minor, balance.currency)),
             (_("Used since then, not posted"), formats.money(-balance.pending_minor, balance.currency)),
-            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency)),
+            (_("Credit pending"), formats.money(balance.credits_minor, balance.currency)),
         ],
     )
 

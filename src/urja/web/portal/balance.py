@@ -61,8 +61,8 @@ def balance_view(balance: billing.Balance | None, now: datetime, *, by_bill: boo
         runway=() if by_bill else _runway(balance),
         as_of=_("As of %(moment)s") % {"moment": formats.moment(as_of, now.date())}
         if as_of
-        else _("No reading has come in yet"),
-        late=_("Readings are late. What you have used since then is not in this figure yet.")
+        else _("No reading received yet"),
+        late=_("Readings are late. Your use since then is not included in this balance yet.")
         if as_of and now - as_of > LATE
         else "",
         parts=_parts(balance),
@@ -98,10 +98,12 @@ def _unpriced() -> BalanceView:
         amount="–",
         state="unknown",
         days=_(
-            "What is left cannot be reckoned at the moment: the price of your electricity is missing in our books."
+            "Your balance cannot be calculated at the moment: the price of your electricity is missing in our records."
         ),
         runway=(),
-        as_of=_("The electricity office sees to it; you need do nothing. Until then no use is charged."),
+        as_of=_(
+            "Your electricity office will correct this; you do not need to do anything. Until then your use is not charged."
+        ),
         late="",
         parts=[],
     )
@@ -132,14 +134,14 @@ def _owed(balance: billing.Balance) -> str:
 
 def _days(balance: billing.Balance) -> str:
     if _covered_minor(balance) < 0:
-        return _("The credit is used up; you are still connected. Please recharge.")
+        return _("Your credit is used up, but your supply is not disconnected yet. Please recharge.")
     if balance.days_left is None:
-        return _("Days left are shown once your usual use is known")
+        return _("Days left are shown once your average use is known")
     if balance.days_left < 1:
-        return _("At your usual use less than a day")
+        return _("Less than a day at your average use")
     return ngettext(
-        "At your usual use about %(days)d day",
-        "At your usual use about %(days)d days",
+        "About %(days)d day at your average use",
+        "About %(days)d days at your average use",
         int(balance.days_left),
     ) % {"days": int(balance.days_left)}
 
@@ -159,13 +161,13 @@ def _parts(balance: billing.Balance) -> list[tuple[str, str]]:
     parts = []
     if balance.pending_minor:
         parts = [
-            (_("Posted"), formats.money(balance.ledger_minor, balance.currency)),
-            (_("Used since, not posted yet"), formats.money(-balance.pending_minor, balance.currency)),
+            (_("Posted balance"), formats.money(balance.ledger_minor, balance.currency)),
+            (_("Used since then, not posted yet"), formats.money(-balance.pending_minor, balance.currency)),
         ]
     if balance.credits_minor:
         parts.append(
-            (_("Credit on its way"), formats.money(balance.credits_minor, balance.currency, signed=True))
+            (_("Credit pending"), formats.money(balance.credits_minor, balance.currency, signed=True))
         )
     if balance.estimated_wh:
-        parts.append((_("Of that estimated"), formats.energy(balance.estimated_wh)))
+        parts.append((_("Of this, estimated"), formats.energy(balance.estimated_wh)))
     return parts

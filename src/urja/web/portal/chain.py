@@ -80,9 +80,9 @@ def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> Cha
         case OrderState.EXPIRED:
             return ChainView(
                 _("Not paid"),
-                _("This recharge was not paid in time. Nothing was taken.")
+                _("This recharge was not paid in time. No amount was charged.")
                 if order.provider_order_id
-                else _("The payment service did not take this recharge. Nothing was paid."),
+                else _("The payment service did not accept this recharge. Nothing was paid."),
                 "bad",
                 [],
                 "",
@@ -101,48 +101,48 @@ def _unpaid(
     state = payment.state if payment else ""
     if state == PaymentState.AUTHORISED:
         text = _(
-            "Your bank has agreed. We wait for the payment service to confirm it; nothing is cut meanwhile."
+            "Your bank has approved the payment. We are waiting for the payment service to confirm it; your supply is not disconnected meanwhile."
         )
-        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+        return ChainView(_("Payment in progress"), text, "wait", [], SOON, live)
     if came_back:
         text = _(
-            "We are asking the payment service whether your payment has come in; this takes a few seconds."
+            "We are checking with the payment service whether your payment has arrived; this takes a few seconds."
         )
-        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+        return ChainView(_("Payment in progress"), text, "wait", [], SOON, live)
     if order.state == OrderState.FAILED:
-        text = _(
-            "The payment did not go through. Should your bank take the money after all, it is credited by itself."
-        )
+        text = _("The payment failed. If your bank takes the money after all, it is credited automatically.")
         return ChainView(_("Not paid"), text, "bad", [], LATER, live, pay_again=True, go_on=True)
     if state == PaymentState.CREATED:
-        text = _("Your bank has not answered yet. As soon as it does, the payment is credited by itself.")
-        return ChainView(_("Payment under way"), text, "wait", [], SOON, live)
+        text = _("Your bank has not answered yet. As soon as it does, the payment is credited automatically.")
+        return ChainView(_("Payment in progress"), text, "wait", [], SOON, live)
     text = _(
-        "No payment has come in yet. If you have paid, it is credited by itself, also when you close this page."
+        "No payment received yet. If you have paid, it is credited automatically, even if you close this page."
     )
     return ChainView(_("Waiting for your payment"), text, "wait", [], SOON, live, go_on=True)
 
 
 def _not_placed(live: str) -> ChainView:
-    text = _("This recharge is not at the payment service yet. Nothing was paid.")
+    text = _("This recharge has not reached the payment service yet. Nothing was paid.")
     return ChainView(_("Not paid"), text, "bad", [], SOON, live, go_on=True)
 
 
 def _reversed(order: payments.OrderRow, live: str) -> ChainView:
     steps = _steps(
-        [(_("Paid"), order.paid_at), (_("Credited"), order.credited_at), (_("Taken back"), order.ended_at)]
+        [(_("Paid"), order.paid_at), (_("Credited"), order.credited_at), (_("Reversed"), order.ended_at)]
     )
-    text = _("This payment was taken back by the bank or refunded, so it was taken off your balance again.")
-    return ChainView(_("Payment taken back"), text, "bad", steps, "", live)
+    text = _("This payment was reversed by the bank or refunded, so it was deducted from your balance.")
+    return ChainView(_("Payment reversed"), text, "bad", steps, "", live)
 
 
 def _credited(order: payments.OrderRow, live: str) -> ChainView:
     steps = _steps([(_("Paid"), order.paid_at), (_("Credited"), order.credited_at)])
     if order.credited_at is None:
         return ChainView(
-            _("Paid"), _("Your payment has come in and is being credited."), "good", steps, SOON, live
+            _("Paid"), _("Your payment has arrived and is being credited."), "good", steps, SOON, live
         )
-    return ChainView(_("Recharged"), _("Your payment is on your balance."), "good", steps, "", live)
+    return ChainView(
+        _("Recharge complete"), _("Your payment has been added to your balance."), "good", steps, "", live
+    )
 
 
 def _relighting(relit: ReconnectionChain, live: str, now: datetime) -> ChainView:
@@ -151,39 +151,39 @@ def _relighting(relit: ReconnectionChain, live: str, now: datetime) -> ChainView
             (_("Paid"), relit.paid.at),
             (_("Credited"), relit.credited.at),
             (_("Command sent"), relit.sent.at),
-            (_("Meter confirms"), relit.confirmed.at),
+            (_("Confirmed by the meter"), relit.confirmed.at),
             (_("Reconnected"), relit.reconnected.at),
         ]
     )
     if relit.reconnected.at is not None or relit.outcome == "lit":
         return ChainView(_("Reconnected"), "", "good", steps, "", live, total=_total(relit))
     if relit.outcome == "never_dark":
-        text = _("Your payment came in before anything was cut.")
-        return ChainView(_("Recharged"), text, "good", steps[:2], "", live)
+        text = _("Your payment arrived before your supply was disconnected.")
+        return ChainView(_("Recharge complete"), text, "good", steps[:2], "", live)
     if relit.outcome == "not_enough":
-        text = _("Your payment is on your balance. It is not enough yet to be reconnected.")
-        return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live, pay_again=True)
+        text = _("Your payment has been added to your balance, but it is not enough for reconnection.")
+        return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live, pay_again=True)
     if relit.outcome == "held":
         text = _(
-            "Your payment is on your balance. The supply is disconnected for another reason; please call your electricity office."
+            "Your payment has been added to your balance. Your supply is disconnected for another reason; please call your electricity office."
         )
-        return ChainView(_("Recharged"), text, "bad", steps[:2], LATER, live)
-    return ChainView(_("Being reconnected"), _next(relit, now), "wait", steps, SOON, live)
+        return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live)
+    return ChainView(_("Reconnection in progress"), _next(relit, now), "wait", steps, SOON, live)
 
 
 def _next(relit: ReconnectionChain, now: datetime) -> str:
     """What happens next, and by when; no time is named that is over."""
     if relit.command_state == "waiting_for_person" or relit.outcome == "waiting_for_person":
-        return _("Your meter is ready. Please press its button: then the supply is on.")
+        return _("Your meter is ready. Press its button to switch your supply on.")
     if relit.credited.at is None:
-        return _("Your payment has come in and is being credited.")
+        return _("Your payment has arrived and is being credited.")
     if relit.expires_at is not None and relit.expires_at <= now:
-        return _("The command has not reached your meter in its time. A new one is being sent.")
+        return _("The command did not reach your meter in time. A new one is being sent.")
     if relit.last_error and relit.again_at is not None:
         words = {"again": _second(max(relit.again_at, now)), "until": _second(relit.expires_at)}
         return (
             _(
-                "Your meter cannot be reached at the moment. We try again at %(again)s and go on until %(until)s, then with a new command. Your electricity office sees that you have paid and are disconnected."
+                "Your meter cannot be reached at the moment. We try again at %(again)s and keep trying until %(until)s, then with a new command. Your electricity office can see that you have paid and are disconnected."
             )
             % words
         )
@@ -191,7 +191,7 @@ def _next(relit: ReconnectionChain, now: datetime) -> str:
         return _("The command for your meter is being prepared.")
     if relit.expires_at is not None:
         return _(
-            "The command is on its way to your meter. It has until %(until)s; then a new one is sent."
+            "The command is on its way to your meter. It is valid until %(until)s; then a new one is sent."
         ) % {"until": _second(relit.expires_at)}
     return _("The command is on its way to your meter.")
 
@@ -203,7 +203,7 @@ def _total(relit: ReconnectionChain) -> str:
     if settings.URJA_DEMO:
         # The times above are the town's, whose clock runs faster than the reader's.
         words = _(
-            "From payment to reconnection: %(seconds)s seconds on your own clock; the town's runs faster."
+            "From payment to reconnection: %(seconds)s seconds on your own clock; the town's clock runs faster."
         )
     else:
         words = _("From payment to reconnection: %(seconds)s seconds.")

@@ -51,7 +51,7 @@ def _today(hours: Sequence[readings.HourUse], since: datetime, now: datetime) ->
         "today",
         _("Today"),
         _("Use today, %(day)s, by hour") % {"day": day},
-        _("Hour from"),
+        _("Hour starting"),
         [_hour(hour) for hour in hours],
         range(max(agreed, 0), present + 1),
     )
@@ -100,7 +100,7 @@ def _view(
 
 def _summary(uses: Sequence[charts.Use], total: str, highest_wh: int) -> str:
     highest = next(use.label for use in uses if use.energy_wh == highest_wh)
-    return _("%(total)s altogether. The most: %(highest)s (%(when)s).") % {
+    return _("Total: %(total)s. Highest: %(highest)s (%(when)s).") % {
         "total": total,
         "highest": formats.energy(highest_wh),
         "when": highest,

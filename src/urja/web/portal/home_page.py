@@ -78,7 +78,7 @@ def _unconfirmed(until: datetime | None, now: datetime) -> str:
     if until is None:
         return ""
     return _(
-        "Readings up to %(moment)s have come in and are not yet confirmed by your meter. They do not count before that."
+        "Readings up to %(moment)s are received, but your meter has not confirmed them yet. They count once it does."
     ) % {"moment": formats.moment(until.astimezone(zone()), now.date())}
 
 

@@ -113,9 +113,9 @@ def _where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> st
 
 def _unpriced() -> str:
     return _(
-        "How long it lasts cannot be told at the moment: the price of your electricity is missing in our books. "
-        "What you pay is credited all the same. If you are disconnected, you are not reconnected before the "
-        "electricity office has put that right."
+        "How long your credit lasts cannot be calculated at the moment: the price of your electricity is missing in our "
+        "records. Your payment is credited all the same. If your supply is disconnected, it is not reconnected "
+        "before your electricity office has corrected this."
     )
 
 
@@ -131,11 +131,11 @@ def minor(rupees: str) -> int | None:
 def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     """Why an amount cannot be paid; empty where it can."""
     if amount_minor is None:
-        return _("Please write an amount in rupees, such as 250.")
+        return _("Please enter an amount in rupees, such as 250.")
     if amount_minor < config.least_minor:
-        return _("The least recharge is %(amount)s.") % {"amount": formats.money(config.least_minor)}
+        return _("The minimum recharge is %(amount)s.") % {"amount": formats.money(config.least_minor)}
     if amount_minor > config.most_minor:
-        return _("The greatest recharge is %(amount)s.") % {"amount": formats.money(config.most_minor)}
+        return _("The maximum recharge is %(amount)s.") % {"amount": formats.money(config.most_minor)}
     return ""
 
 
@@ -159,5 +159,5 @@ def under_way(account_id: int, now: datetime) -> UnderWay | None:
     order = payments.pending_order(account_id)
     if order is None or order.created_at < now - REMEMBERED:
         return None
-    text = _("A recharge of %(amount)s has not come in yet.") % {"amount": formats.money(order.amount_minor)}
+    text = _("A recharge of %(amount)s is pending.") % {"amount": formats.money(order.amount_minor)}
     return UnderWay(text, order.id)

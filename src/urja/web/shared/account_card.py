@@ -37,7 +37,7 @@ class AccountCard:
 def _card(seen: AccountOverview) -> AccountCard:
     return AccountCard(
         id=seen.account_id,
-        title=seen.premise or seen.consumer_number or _("Connection to come"),
+        title=seen.premise or seen.consumer_number or _("Supply not started yet"),
         number=seen.consumer_number or "",
         href=reverse("portal:account", args=[seen.account_id]),
         agreement=seen.agreement,

@@ -111,8 +111,8 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
 
 def _check(total_minor: int, amount_minor: int) -> str:
     if total_minor == amount_minor:
-        return _("The rows add up to this posting.")
-    return _("The rows do not add up to this posting. Please tell your electricity office.")
+        return _("These rows add up to the amount of this entry.")
+    return _("These rows do not add up to the amount of this entry. Please tell your electricity office.")
 
 
 def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
@@ -121,29 +121,25 @@ def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
 
     if isinstance(found, billing.FinalShare):
         return _(
-            "The supply has ended with %(amount)s left on the account. It pays old dues first, and no more than the "
-            "%(owed)s that was owed. The oldest bill is paid first, its surcharge before the rest of it."
+            "The supply has ended with a remaining balance of %(amount)s. It pays old dues first, up to the "
+            "%(owed)s owed. The oldest bill is paid first, its surcharge before its other charges."
         ) % {"amount": money(found.left_minor), "owed": money(found.owed_minor)}
     if isinstance(found, billing.Instalment):
         agreed = (
-            _(
-                "An instalment of %(amount)s was agreed for each day, and is no more than the %(owed)s that was owed."
-            )
+            _("An instalment of %(amount)s was agreed for each day, up to the %(owed)s owed.")
             if found.every == "day"
-            else _(
-                "An instalment of %(amount)s was agreed for each month, and is no more than the %(owed)s that was owed."
-            )
+            else _("An instalment of %(amount)s was agreed for each month, up to the %(owed)s owed.")
         ) % {"amount": money(found.instalment_minor), "owed": money(found.owed_minor)}
-        return " ".join((agreed, _("The oldest bill is paid first, its surcharge before the rest of it.")))
+        return " ".join((agreed, _("The oldest bill is paid first, its surcharge before its other charges.")))
     amount = money(found.recharge_minor)
     if found.owed_minor is None:
         return _(
-            "A recharge was taken back. %(percent)d %% of the %(amount)s that is left of it goes to old dues; "
-            "the rest of what it had paid is owed again."
+            "A recharge was reversed. %(percent)d %% of its remaining %(amount)s goes to old dues; "
+            "the other dues that it had paid are owed again."
         ) % {"percent": found.percent, "amount": amount}
     return _(
-        "%(percent)d %% of the recharge of %(amount)s goes to old dues, and no more than the %(owed)s that was owed. "
-        "The oldest bill is paid first, its surcharge before the rest of it."
+        "%(percent)d %% of the recharge of %(amount)s goes to old dues, up to the %(owed)s owed. "
+        "The oldest bill is paid first, its surcharge before its other charges."
     ) % {"percent": found.percent, "amount": amount, "owed": money(found.owed_minor)}
 
 
@@ -159,7 +155,7 @@ def _row(row: billing.Row, currency: str) -> RowView:
 
 def _posted(posted: billing.Entry) -> str:
     made_at = posted.posted_at.astimezone(zone())
-    return _("Posting number %(seq)d, made on %(day)s at %(time)s.") % {
+    return _("Entry %(seq)d, posted on %(day)s at %(time)s.") % {
         "seq": posted.seq,
         "day": formats.day(made_at.date()),
         "time": formats.clock_time(made_at),
@@ -217,7 +213,7 @@ def _notes(why: billing.EntryExplanation) -> list[str]:
     if why.residual_wh and any(row.unit == "kWh" for row in why.rows):
         notes.append(
             _(
-                "The meter's intervals of this period add up to %(blocks)s, its register to %(energy)s. The register is billed."
+                "The meter's intervals in this period add up to %(blocks)s; its register advanced by %(energy)s. The bill follows the register."
             )
             % {"blocks": formats.energy(why.blocks_wh), "energy": formats.energy(why.energy_wh)}
         )

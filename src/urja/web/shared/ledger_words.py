@@ -57,7 +57,7 @@ type _Say = Callable[[dict[str, str]], str]
 
 
 def _taken_back(found: dict[str, str]) -> str:
-    return _("Taken back: %(what)s") % {"what": label(found["what"])}
+    return _("Reversed: %(what)s") % {"what": label(found["what"])}
 
 
 def _bill(found: dict[str, str]) -> str:
@@ -92,7 +92,7 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     ),
     (
         re.compile(r"by day(, (?P<load>[\d./]+) kW)?"),
-        lambda found: _("by day, %(load)s kW") % found if found["load"] else _("by day"),
+        lambda found: _("per day, %(load)s kW") % found if found["load"] else _("per day"),
     ),
     (
         re.compile(r"(?P<days>\d+) of the period's (?P<length>\d+) days(, (?P<load>[\d./]+) kW)?"),
@@ -105,14 +105,14 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (re.compile(r"less (?P<what>.+)"), lambda found: _("less: %(what)s") % {"what": label(found["what"])}),
     (
         re.compile("what is beyond the most it may come to"),
-        lambda _found: _("what is beyond the most it may come to"),
+        lambda _found: _("amount above the maximum"),
     ),
     (
         re.compile(r"rounded \S+ to a multiple of (?P<multiple>[\d.]+ [A-Z]{3})"),
         lambda found: _("rounded to a multiple of %(multiple)s") % found,
     ),
     (re.compile("all energy"), lambda _found: _("all energy")),
-    (re.compile("rounding carried from before"), lambda _found: _("rounding carried from the days before")),
+    (re.compile("rounding carried from before"), lambda _found: _("rounding carried over from earlier days")),
 ]
 
 
@@ -133,14 +133,14 @@ def read(kind: str, status: str) -> str:
         "installation": _("first reading"),
         "removal": _("last reading"),
         "on-demand": _("reading on demand"),
-        "instantaneous": _("momentary reading"),
-        "blocks": _("carried on by the meter's intervals"),
+        "instantaneous": _("instantaneous reading"),
+        "blocks": _("extended by the meter's intervals"),
     }
     states = {
         "estimated": _("estimated"),
         "substituted": _("substituted"),
         "edited": _("corrected"),
-        "suspect": _("clock in doubt"),
+        "suspect": _("meter clock uncertain"),
     }
     name = kinds.get(kind, kind)
     return f"{name}, {states.get(status, status)}" if status != "measured" else name
@@ -167,7 +167,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
             r"\w+: width of slab (?P<number>\d+) of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<width>[\d./]+) kWh"
         ),
         lambda found: (
-            _("Slab %(number)s is %(width)s kWh wide: in proportion to the days %(exact)s kWh, rounded.")
+            _("Slab %(number)s covers %(width)s kWh: %(exact)s kWh in proportion to the days, rounded.")
             % {**found, "exact": _decimal(found["exact"])}
         ),
     ),
@@ -177,7 +177,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
         ),
         lambda found: (
             _(
-                "Bound %(number)s of the use is %(bound)s kWh: in proportion to the days %(exact)s kWh, rounded."
+                "Limit %(number)s of the use is %(bound)s kWh: %(exact)s kWh in proportion to the days, rounded."
             )
             % {**found, "exact": _decimal(found["exact"])}
         ),
@@ -193,7 +193,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
         re.compile(
             r"(?P<wh>-?\d+) Wh of (?P<first>\S+) to (?P<end>\S+) split by days at a change of price: (?P<parts>.+)"
         ),
-        lambda _found: _("The price changed meanwhile; the energy is divided by days."),
+        lambda _found: _("The price changed in this period; the energy is divided by days."),
     ),
     (
         re.compile(r"correction of the period from (?P<first>\S+)"),
@@ -201,7 +201,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
     ),
     (
         re.compile("provisional: .+"),
-        lambda _found: _("Provisional: the midnight reading had not come when the day was posted."),
+        lambda _found: _("Provisional: the midnight reading had not arrived when the day was posted."),
     ),
 ]
 
@@ -210,6 +210,6 @@ def too_soon(wait_s: int) -> str:
     """That somebody who wants to sign in has to wait, and how long."""
     minutes = -(-wait_s // 60)
     if minutes <= 1:
-        return _("Too many codes were asked for. Please wait a minute and try again.")
-    text = _("Too many codes were asked for. Please wait %(minutes)s minutes and try again.")
+        return _("Too many codes were requested. Please wait a minute and try again.")
+    text = _("Too many codes were requested. Please wait %(minutes)s minutes and try again.")
     return text % {"minutes": minutes}

@@ -56,12 +56,12 @@ def title_of(kind: str) -> str:
     return {
         "low": _("Your credit is running low"),
         "zero": _("Your credit is used up"),
-        "cut": _("Before the supply is cut"),
+        "cut": _("Disconnection notice"),
         "recharge": _("Recharge received"),
         "lit": _("Reconnected"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
-        LETTER: _("A letter before the supply is disconnected"),
+        LETTER: _("Disconnection notice by letter"),
     }[kind if kind == LETTER else text_kind(kind)]
 
 
@@ -75,7 +75,7 @@ def _state(notice: NoticeRow, now: datetime) -> str:
     if notice.state == NoticeState.REQUESTED or notice.sent_at is None:
         return _("Not sent yet")
     if notice.channel == LETTER:
-        return _("Posted: %(moment)s. Its number is %(number)s.") % {
+        return _("Sent by post: %(moment)s. Letter number: %(number)s.") % {
             "moment": _moment(notice.sent_at, now),
             "number": notice.detail,
         }
@@ -84,20 +84,20 @@ def _state(notice: NoticeRow, now: datetime) -> str:
         said["moment"] = _moment(notice.delivered_at, now)
         return _("Delivered to %(number)s: %(moment)s") % said
     if notice.state == NoticeState.UNCONFIRMED:
-        return _("Sent to %(number)s: %(moment)s. Whether it arrived is not known.") % said
-    return _("Sent to %(number)s: %(moment)s. No receipt yet.") % said
+        return _("Sent to %(number)s: %(moment)s. No delivery receipt came.") % said
+    return _("Sent to %(number)s: %(moment)s. No delivery receipt yet.") % said
 
 
 def _not_sent(notice: NoticeRow) -> str:
     number = {"number": _hidden(notice.recipient)}
     return {
-        Failure.NO_NUMBER: _("Not sent: we have no telephone number of yours"),
+        Failure.NO_NUMBER: _("Not sent: we have no telephone number for you"),
         Failure.NO_SERVICE: _("Not sent: messages are shown on this page only"),
         Failure.REFUSED: _("Not sent: the message service refused %(number)s") % number,
         Failure.NOT_TAKEN: _("Not sent: the message service could not be reached"),
-        Failure.OUTDATED: _("Not sent: your recharge came first"),
-        Failure.WITHDRAWN: _("Entered by mistake: no such letter was posted"),
-        Failure.UNDELIVERABLE: _("It could not be delivered to %(number)s") % number,
+        Failure.OUTDATED: _("Not sent: your recharge arrived first"),
+        Failure.WITHDRAWN: _("Entered by mistake: no such letter was sent"),
+        Failure.UNDELIVERABLE: _("Could not be delivered to %(number)s") % number,
     }[Failure(notice.failure)]
 
 

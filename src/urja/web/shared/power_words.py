@@ -83,7 +83,7 @@ def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
     """What is known of the power at the meter, in a sentence."""
     match meter:
         case Powered(heard_at=at):
-            return _("Powered: the meter was heard %(moment)s.") % {"moment": _moment(at, now)}
+            return _("Powered: the meter last reported %(moment)s.") % {"moment": _moment(at, now)}
         case NoPower(since=since, evidence="meter"):
             return _("No power at the meter since %(moment)s: it reported a power failure.") % {
                 "moment": _moment(since, now)
@@ -101,8 +101,8 @@ def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
 def not_heard_words(meter: NotCommunicating, now: datetime) -> str:
     """What is known of the power at a meter that does not communicate, in a sentence."""
     if meter.since is None:
-        return _("The meter has not been heard from yet.")
-    return _("The meter has not been heard from since %(moment)s: whether there is power is not known.") % {
+        return _("The meter has not communicated yet.")
+    return _("No communication from the meter since %(moment)s: whether there is power is not known.") % {
         "moment": _moment(meter.since, now)
     }
 

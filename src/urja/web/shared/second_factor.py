@@ -58,7 +58,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
     error_messages: ClassVar = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _("That is not the code, or it was used already. Please try the next one."),
+        "incorrect_code": _("The code is wrong or has already been used. Please try the next one."),
     }
 
     def get_totp_issuer(self) -> str:
@@ -89,7 +89,7 @@ def _cipher() -> Fernet:
 
 def _code_field() -> forms.CharField:
     return forms.CharField(
-        label=_("Code of your app, or a recovery code"),
+        label=_("Code from your app, or a recovery code"),
         error_messages={"required": _("Please enter the code.")},
         widget=forms.TextInput(
             attrs={
@@ -132,7 +132,7 @@ class KeyForm(AddWebAuthnForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("What you call this key")
+        self.fields["name"].label = _("Name of this key")
 
 
 # -- the book of the door ------------------------------------------------------------------------------------------

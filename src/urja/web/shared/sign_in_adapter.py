@@ -20,8 +20,8 @@ class ConsumerAdapter(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "account_inactive": _("This sign-in has been closed. Please contact your electricity office."),
         "incorrect_code": _("That is not the code we sent. Please check it and try again."),
-        "rate_limited": _("Please wait a minute before asking for another code."),
-        "too_many_login_attempts": _("Too many codes were asked for. Please wait a minute and try again."),
+        "rate_limited": _("Please wait a minute before you request another code."),
+        "too_many_login_attempts": _("Too many codes were requested. Please wait a minute and try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002

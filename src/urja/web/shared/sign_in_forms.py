@@ -26,7 +26,7 @@ class RequestCodeForm(RequestLoginCodeForm):
             label=_("E-mail address"),
             error_messages={
                 "required": _("Please enter your e-mail address."),
-                "invalid": _("Please enter a whole e-mail address, such as asha@example.org."),
+                "invalid": _("Please enter a complete e-mail address, such as asha@example.org."),
             },
             widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "autofocus": True}),
         )
@@ -50,7 +50,7 @@ class ConfirmCodeForm(ConfirmLoginCodeForm):
         super().__init__(*args, **kwargs)
         self.fields["code"] = forms.CharField(
             label=_("Sign-in code"),
-            error_messages={"required": _("Please enter the digits we sent.")},
+            error_messages={"required": _("Please enter the code we sent you.")},
             widget=forms.TextInput(
                 attrs={
                     "autocomplete": "one-time-code",

@@ -103,11 +103,11 @@ def _lasts_until(ahead: Outlook, now: datetime) -> str:
     if ahead.ends_at is None:
         return ""
     if ahead.ends_at - now > FAR_AHEAD:
-        return _("At your usual use the credit lasts more than a month.")
+        return _("At your average use your credit lasts more than a month.")
     if ahead.ends_at - now <= SOON:
         # The full hour before it may be over.
-        return _("At your usual use the credit lasts less than an hour.")
-    return _("At your usual use the credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
+        return _("At your average use your credit lasts less than an hour.")
+    return _("At your average use your credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
 
 
 def _not_before(ahead: Outlook, now: datetime) -> str:
@@ -128,12 +128,14 @@ def _old_dues(ahead: Outlook, currency: str) -> str:
     if plan := ahead.instalment:
         instalment = formats.money(min(plan.amount_minor, owed), currency)
         if plan.every == "day":
-            return _("Old dues of %(amount)s are still owed; %(instalment)s of it is taken each day.") % {
+            return _(
+                "Old dues of %(amount)s are still owed; an instalment of %(instalment)s is deducted each day."
+            ) % {
                 "amount": amount,
                 "instalment": instalment,
             }
         return _(
-            "Old dues of %(amount)s are still owed; %(instalment)s of it is taken each month, next for %(day)s."
+            "Old dues of %(amount)s are still owed; an instalment of %(instalment)s is deducted each month, next for %(day)s."
         ) % {"amount": amount, "instalment": instalment, "day": formats.day(plan.due_on)}
     if not percent:
         return _("Old dues of %(amount)s are still owed.") % {"amount": amount}
@@ -171,16 +173,16 @@ def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectVi
     if is_disconnected(known.facts):
         if found.held_by:
             light = _(
-                "The supply is disconnected for another reason as well. Paying alone does not reconnect it."
+                "Your supply is disconnected for another reason as well. A payment alone does not reconnect it."
             )
         elif found.restores:
-            light = _("The supply is reconnected as soon as your meter confirms it.")
+            light = _("Your supply is reconnected as soon as your meter confirms it.")
         else:
-            light = _("Not enough to be reconnected: %(amount)s more is needed.") % {
+            light = _("Not enough for reconnection: %(amount)s more is needed.") % {
                 "amount": money(found.missing_minor)
             }
     elif found.missing_minor:
-        light = _("Not enough to leave what is owed: %(amount)s more is needed.") % {
+        light = _("Not enough to pay what is owed: %(amount)s more is needed.") % {
             "amount": money(found.missing_minor)
         }
     lines = []
@@ -188,22 +190,22 @@ def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectVi
         lines += _effect_on_bill(known, found, money)
     elif found.to_arrears_minor:
         lines.append(
-            _("%(arrears)s goes to old dues, %(credit)s becomes credit.")
+            _("%(arrears)s goes to old dues, %(credit)s is added to your credit.")
             % {"arrears": money(found.to_arrears_minor), "credit": money(found.to_credit_minor)}
         )
     else:
-        lines.append(_("All of it becomes credit."))
+        lines.append(_("All of it is added to your credit."))
     if found.days is not None and found.days >= 1:
         lines.append(
             ngettext(
-                "Your credit then lasts about %(days)d day at your usual use.",
-                "Your credit then lasts about %(days)d days at your usual use.",
+                "Your credit then lasts about %(days)d day at your average use.",
+                "Your credit then lasts about %(days)d days at your average use.",
                 int(found.days),
             )
             % {"days": int(found.days)}
         )
     elif found.days is not None and found.days > 0:
-        lines.append(_("Your credit then lasts less than a day at your usual use."))
+        lines.append(_("Your credit then lasts less than a day at your average use."))
     return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
 
 
@@ -216,11 +218,11 @@ def _effect_on_bill(known: AccountSnapshot, found: PaymentEffect, money: Callabl
     to_bill = min(owed, found.to_credit_minor)
     if to_bill:
         lines.append(
-            _("%(amount)s pays for what you have used, of %(owed)s that is not paid yet.")
+            _("%(amount)s pays for your use, of %(owed)s not paid yet.")
             % {"amount": money(to_bill), "owed": money(owed)}
         )
     if owed > to_bill:
-        lines.append(_("%(amount)s is still to be paid then.") % {"amount": money(owed - to_bill)})
+        lines.append(_("%(amount)s then remains to be paid.") % {"amount": money(owed - to_bill)})
     if found.to_credit_minor > to_bill:
         lines.append(
             _("%(amount)s stays on your account for the next bill.")

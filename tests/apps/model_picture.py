@@ -1,4 +1,4 @@
-"""Draw the model as text from the Django models: docs/registry.md shows it, and a test compares the two."""
+"""The data model as a text picture drawn from the code; docs/registry.md shows it, and a test compares."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Adopted meters with consumers for tests, and readings as the pipeline would assign them."""
+"""A few adopted meters with consumers for tests, and rows placed as the pipeline places them."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The picture of the model in docs/registry.md is the one drawn from the models."""
+"""The picture of the data model in the docs is the one that the code draws."""
 
 from pathlib import Path
 

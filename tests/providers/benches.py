@@ -1,6 +1,6 @@
-"""A bench for each gateway: the same few things that a payer, a bank, a network and a clock do to it.
+"""Test benches for gateways: the same few actions of payer, bank, network and clock on each.
 
-A new gateway has a class here, and runs the suite of `test_gateways.py`.
+A new gateway gets a class here, and runs the suite of `test_gateways.py`.
 """
 
 import contextlib

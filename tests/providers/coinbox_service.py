@@ -1,4 +1,4 @@
-"""Coinbox itself: a book and the HTTP API on it, in threads of the test. Its time stands until a test moves it."""
+"""The Coinbox service: its ledger and HTTP API in threads of the test. Its clock moves only when a test moves it."""
 
 import contextlib
 import itertools

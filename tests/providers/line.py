@@ -1,4 +1,4 @@
-"""A line to a service that breaks as a test says: what goes over it is done at the other end, or is not."""
+"""A network connection to a service that fails as a test says: before, while or after a request is executed."""
 
 import contextlib
 import threading

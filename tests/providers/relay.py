@@ -1,4 +1,4 @@
-"""A mail relay on a real socket, with the faults that relays have: aiosmtpd, in a thread of its own."""
+"""A mail relay on a real socket, with the failures that relays have: aiosmtpd, in a thread of its own."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What every channel of notices has to do: `CHANNELS` are all of them, each runs all of this."""
+"""Requirements on every notice channel: each of `CHANNELS` runs all of these tests."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,6 @@
-"""What every payment gateway has to do, whoever made it: `benches.GATEWAYS` are all of them, each runs all of this.
+"""Requirements on every payment gateway: each of `benches.GATEWAYS` runs all of these tests.
 
-The settings alone name a gateway; the line to it breaks as a test says.
+The settings alone name a gateway; the connection to it fails as a test says.
 """
 
 import pkgutil

@@ -1,4 +1,4 @@
-"""A gateway that does one thing wrong is seen by the suite that every gateway runs."""
+"""A gateway with one planted error fails the suite that every gateway runs."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the settings say of outside services: which are named, what is refused and in what words."""
+"""Settings of outside services: which are named, what is refused, and with which message."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Two gateways at once, of two makers: one account pays by both, and what befalls one befalls no payment of the other."""
+"""Two gateways of two providers at once: one account pays by both, and faults of one do not touch the other."""
 
 from datetime import timedelta
 from pathlib import Path

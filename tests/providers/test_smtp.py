@@ -1,4 +1,4 @@
-"""E-mail as a channel, against a relay on a real socket: how it is reached, and what an accepted mail is worth."""
+"""E-mail as a channel, against a relay on a real socket: connection, acceptance, and what acceptance proves."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
-"""What held at an instant, by what was known at another.
+"""The registry as it held at one instant, as known at another.
 
-Changes of the past show from when they were known on, undone ones until then.
+Changes of the past are visible from the instant they were recorded; undone ones until they were undone.
 """
 
 from datetime import timedelta

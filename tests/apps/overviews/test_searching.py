@@ -1,4 +1,4 @@
-"""A flat is found by what its society is called, also with a typing error, and never outside the searcher's area."""
+"""A flat is found by its society's name, also with a typing error, and never outside of the searcher's area."""
 
 import pytest
 from tests.apps.street import START

@@ -1,4 +1,4 @@
-"""Both trees as they were valid at an instant, by what was known at another, beside what they were seen to be then."""
+"""Both trees as valid at one instant and known at another, compared with what was observed at the time."""
 
 import random
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The gateway's stand-in, spoken to over HTTP, and hands on it: a payer's, a network's, a clock's."""
+"""The sandbox gateway over HTTP, and the actions of payer, network and clock on it."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Energy is a function of the rows: whatever the order, the pieces, the repeats; held to a plain oracle."""
+"""Accrued energy depends on the rows alone, whatever their order, batches and repeats; compared with a plain oracle."""
 
 import random
 from datetime import date, timedelta

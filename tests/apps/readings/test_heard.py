@@ -1,4 +1,4 @@
-"""When a meter was heard last, and whether that was its last gasp: whatever the order in which batches come."""
+"""The newest message of a meter and whether it was a last gasp, whatever the order of batches."""
 
 import itertools
 from datetime import timedelta

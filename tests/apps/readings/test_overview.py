@@ -1,4 +1,4 @@
-"""Many meters at once: transformers against their houses, as little books, and who is silent."""
+"""Balances of transformers and their consumers, written as small tables of readings; meters that do not communicate."""
 
 from dataclasses import dataclass
 from datetime import timedelta

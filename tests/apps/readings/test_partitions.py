@@ -1,4 +1,4 @@
-"""Day partitions are made by a role of their own, and by nobody else."""
+"""Day partitions are created by a role of their own, and by no other."""
 
 import psycopg
 import pytest

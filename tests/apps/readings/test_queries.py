@@ -1,4 +1,4 @@
-"""What a person sees of their use, and of nobody else's."""
+"""What a consumer sees of the own use, and nothing of an earlier consumer's."""
 
 from dataclasses import replace
 from datetime import date, timedelta

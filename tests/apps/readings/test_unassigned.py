@@ -1,4 +1,4 @@
-"""What nobody pays for is listed, and with what agreements used it is what the registers have counted."""
+"""Energy without an agreement is listed; together with what agreements used it is what the registers counted."""
 
 from dataclasses import dataclass
 from datetime import timedelta

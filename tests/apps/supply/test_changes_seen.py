@@ -1,4 +1,4 @@
-"""What triggers tell the decisions about a supply: which account, looked up without reading all the others."""
+"""Triggers report changes of a supply to the decisions: which account, found without reading all others."""
 
 from tests.apps.street import START, adopt
 

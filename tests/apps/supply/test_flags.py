@@ -1,4 +1,4 @@
-"""What is flagged, since when, and until when: as little books of readings, events and work orders."""
+"""What is flagged, since when and until when, for small histories of readings, events and work orders."""
 
 from datetime import timedelta
 

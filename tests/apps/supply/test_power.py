@@ -1,4 +1,4 @@
-"""One statement over all supplies says of each what the type says of it alone, whatever was heard."""
+"""The statement over all supplies agrees with the Python type for each one, whatever messages came in."""
 
 import random
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Work orders go forward and end once; photographs are pictures, small, and few."""
+"""Work orders move forward and end once; photographs are images, small, and few."""
 
 import struct
 import threading

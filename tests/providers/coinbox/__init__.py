@@ -1,1 +1,1 @@
-"""A payment gateway of nobody's, outside the package: settings name it as `tests.providers.coinbox` (README.md)."""
+"""A payment gateway for tests, outside of the package: settings name it as `tests.providers.coinbox` (README.md)."""

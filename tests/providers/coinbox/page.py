@@ -1,4 +1,4 @@
-"""How a payer gets to Coinbox's page and back."""
+"""The way to Coinbox's payment page and back."""
 
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit

@@ -1,4 +1,4 @@
-"""What the settings say of a Coinbox account, and which secrets it has."""
+"""Settings of a Coinbox account, and the names of its secrets."""
 
 from typing import Annotated, Final
 

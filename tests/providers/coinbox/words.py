@@ -1,4 +1,4 @@
-"""Coinbox's JSON as facts, its words as ours."""
+"""Coinbox's JSON as facts in Urja's terms."""
 
 from datetime import datetime
 from decimal import Decimal

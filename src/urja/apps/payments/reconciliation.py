@@ -134,7 +134,7 @@ def reconcile(provider: str, now: datetime, late_before: datetime) -> Reconcilia
     What was captured (or taken back) before `late_before` has to be in a settlement.
     """
     given: dict[str, Any] = {"provider": provider, "now": now, "late_before": late_before}
-    # In this order: payments are settled by matched rows, and differences are what is left after both.
+    # In this order: payments are settled by matched rows, and the rest are differences.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MATCH, given)
         matched = cursor.rowcount

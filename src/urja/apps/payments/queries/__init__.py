@@ -207,7 +207,7 @@ def closed_by_people(limit: int) -> list[Unmatched]:
 
 
 def last_answered_at() -> datetime | None:
-    """Return when the longest silent gateway last answered (UTC); None before any query.
+    """Return when the gateway that has not answered for longest last answered (UTC); None before any query.
 
     For a gateway that has never answered, the instant of its first query.
     """

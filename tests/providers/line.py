@@ -1,4 +1,4 @@
-"""A network connection to a service that fails as a test says: before, while or after a request is executed."""
+"""A network connection to a service that fails as a test says: the request, its answer, or both are lost or replaced."""
 
 import contextlib
 import threading
@@ -12,7 +12,7 @@ import httpx
 
 
 class Trouble(StrEnum):
-    """What befalls a request."""
+    """What happens to a request."""
 
     NONE = "none"
     ANSWER_LOST = "the request arrives, and its answer does not"
@@ -27,7 +27,7 @@ ARRIVES = (Trouble.NONE, Trouble.ANSWER_LOST, Trouble.ERROR_AFTER, Trouble.NONSE
 
 @dataclass
 class Line:
-    """`trouble` is of every request until it is set otherwise."""
+    """A connection; `trouble` applies to every request until it is set again."""
 
     target: str
     url: str = ""

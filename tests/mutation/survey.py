@@ -95,7 +95,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
         "headend/order_execution.py",
         ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py"),
     ),
-    ("headend/brake*.py", BRAKE),
+    ("headend/disconnection_*.py", BRAKE),
     ("headend/releases.py", BRAKE),
     ("headend/sealed_state.py", BRAKE),
     ("base/passkey.py", ("tests/base/test_passkey.py",)),

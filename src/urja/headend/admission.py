@@ -26,6 +26,7 @@ class Admission[C]:
 
     @property
     def unknown(self) -> int:
+        """The number of unknown connections."""
         return len(self._unknown)
 
     def admit(self, connection: C, network: str) -> C | None:

@@ -117,6 +117,7 @@ class DialledConnection(asyncio.Protocol):
             self.on_answer(None)
 
     def send(self, frame: bytes) -> None:
+        """Write a frame. Raises ConnectionResetError where the connection is closed."""
         if self.lost or self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the meter closed the connection")
         self._transport.write(frame)

@@ -112,6 +112,7 @@ class ReservedCounters:
         return block
 
     def next_of(self, name: str) -> int:
+        """The lowest counter known to be unused; 0 where nothing is reserved here."""
         return self._left.get(name, (0, 0))[0]
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:
@@ -215,6 +216,7 @@ class UnreservedCounters:
         return last_seen + 1, _END
 
     def next_of(self, name: str) -> int:  # noqa: ARG002 - the protocol has the argument
+        """Always 0."""
         return 0
 
     def give_back(self, name: str, unused_from: int, limit: int) -> None:

@@ -187,6 +187,9 @@ class PushRecords:
         )
 
     def messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[Outgoing]:
+        """Messages of one kind by shard, each at most `RECORDS_PER_MESSAGE` records; `pieces` are (push, slot,
+        records).
+        """
         if len(pieces) == 1:
             index, refs, records = pieces[0]
         else:

@@ -60,14 +60,17 @@ class ReceivedBatch:
 
     @property
     def received_at_ms(self) -> int:
+        """When the batch began, in milliseconds since the Unix epoch (business time)."""
         return int(self.began_at.timestamp() * 1000)
 
     def correlations(self, index: Ints | np.ndarray) -> Ints:
+        """The correlation ids of the pushes at these positions."""
         places = index if self.which is None else self.which[index]
         # `+` binds tighter than `&`: the running offset wraps around within the random part.
         return self.base | (self.offset + places.astype(np.int64) & CORRELATION_RANDOM_MASK)
 
     def correlation(self, index: int) -> int:
+        """The correlation id of the push at a position."""
         place = index if self.which is None else int(self.which[index])
         return self.base | (self.offset + place & CORRELATION_RANDOM_MASK)
 

@@ -100,7 +100,7 @@ class Implausible:
     decoded: Decoded
 
     def describe(self, row: int) -> str:
-        """The contradiction in the push at `row`, in words."""
+        """The contradiction in the push at `row`, in words. Raises AssertionError where the row is plausible."""
         for active, apparent in self.pairs:
             (wh, _), (vah, _) = self.decoded.column(active), self.decoded.column(apparent)
             if _too_low(self.decoded, active, apparent)[row]:

@@ -38,9 +38,11 @@ class ReloadingKeyStore:
         self._checked_s = float("-inf")
 
     def wrap(self, key: bytes) -> bytes:
+        """Wrap a key with the present KEK (RFC 3394)."""
         return self._current().wrap(key)
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        """Unwrap a key (RFC 3394). Raises KeyNotOpenedError where no KEK in the file fits."""
         try:
             return self._current().unwrap(wrapped)
         except KeyNotOpenedError:

@@ -53,7 +53,9 @@ def _name(group: int) -> str:
 
 
 async def store_windows(broker: Broker, roster: Roster, intake: Intake, seal: Seal) -> None:
-    """Write the groups in which a push was accepted. A group that the broker does not take stays marked as changed."""
+    """Write the groups in which a push was accepted. A group that the broker does not take stays marked as changed;
+    errors other than the broker's are raised.
+    """
     groups = np.flatnonzero(intake.dirty_groups).tolist()
     if not groups:
         return

@@ -76,6 +76,7 @@ class Client:
 
     @property
     def ciphered(self) -> bool:
+        """Whether the client authenticates and encrypts its APDUs."""
         return self.keys is not None
 
 
@@ -148,7 +149,9 @@ class Session:
         return value
 
     async def get_each(self, attributes: Sequence[CosemAttribute]) -> list[Data | None]:
-        """Read several attributes, in one request where the meter supports it; None where it gives no value."""
+        """Read several attributes, in one request where the meter supports it; None where it gives no value. Raises
+        SessionFailedError.
+        """
         if not attributes:
             return []
         if not self.association.conformance & Conformance.MULTIPLE_REFERENCES:

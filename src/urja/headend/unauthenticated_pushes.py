@@ -16,7 +16,7 @@ from urja.stream.records import RegisterKind
 
 
 def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Records]:
-    """Kind, position in the batch, meter slot and record of each push with a valid time and plausible values.
+    """Kind, positions in the batch, meter slots and records of pushes with a valid time and plausible values.
 
     For an alert, the events that have begun in its event status word: the pipeline has the meter's own logs read.
     """

@@ -308,6 +308,7 @@ class WrapperPort:
 
     @property
     def open_connections(self) -> int:
+        """The number of open TCP connections."""
         return len(self._connections)
 
     @property

@@ -23,6 +23,7 @@ class DiskRoom:
         self._settings = settings
 
     def run_once(self, now: datetime) -> Report:
+        """Measure free space in bytes, set the metric, and raise or clear the alarm."""
         found = disk_spaces(self._places, self._settings)
         for room in found:
             _FREE.labels(room.path).set(room.free_bytes)

@@ -37,7 +37,9 @@ _EXPIRED = Counter("urja_commands_expired", "Commands that ended unheard of or u
 class OrderSink(Protocol):
     """The destination of orders: the broker."""
 
-    async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int: ...
+    async def publish_order(self, order: Order, signed: SignedOrder, shard: int) -> int:
+        """Publish an order and return its sequence in the stream. Raises StreamError."""
+        ...
 
 
 class Dispatch:
@@ -61,6 +63,9 @@ class Dispatch:
         self._wall_s = wall_s
 
     async def run_once(self, now: datetime) -> Report:
+        """Expire commands, record progress reports, publish orders. Raises StreamError where the broker does not take
+        an order.
+        """
         ended = await self._in_thread(self._end, now)
         noted = await self._note()
         sent = await self._send(now)

@@ -35,7 +35,9 @@ _UNDER_WAY = Gauge("urja_gaps_published_last", "Read requests published by the l
 class Requests(Protocol):
     """The destination of read requests: the broker."""
 
-    async def publish_request(self, request: ReadRequest, shard: int) -> int: ...
+    async def publish_request(self, request: ReadRequest, shard: int) -> int:
+        """Publish a request and return its sequence in the stream. Raises StreamError."""
+        ...
 
 
 class Gaps:
@@ -59,6 +61,9 @@ class Gaps:
         self._outstanding = outstanding
 
     async def run_once(self, now: datetime) -> Report:
+        """Record outcomes, list and close gaps, publish read requests. Raises StreamError where the broker does not
+        take one.
+        """
         noted = await self._settle(now)
         found, closed, asked = await self._in_thread(self._find_gaps, now)
         await self._publish(asked, now)

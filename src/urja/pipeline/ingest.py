@@ -314,6 +314,9 @@ class Ingest:
         self._wait_s = wait_s
 
     async def run_once(self, now: datetime) -> Report:
+        """Fetch messages, store their records in one transaction, acknowledge them; the lag is the number of messages
+        left.
+        """
         deliveries = await self._consumer.fetch(MESSAGES_AT_ONCE, self._wait_s)
         if not deliveries:
             return Report(lag=0)

@@ -97,6 +97,7 @@ class Project:
         self._last_correction = ""
 
     async def run_once(self, now: datetime) -> Report:
+        """Write changed types and meters; without changes, compare the head ends' digests. Raises StreamError."""
         # Types first: a meter waits at the head end for its type.
         brought = await self._project_types(now)
         if self._floor < 0:

@@ -22,7 +22,11 @@ _FILLED = Gauge("urja_quarantine_filled_ratio", "Size of what is in quarantine o
 
 
 class Broker(Protocol):
-    async def quarantine_fills(self) -> list[Fill]: ...
+    """The broker, as far as the stage needs it."""
+
+    async def quarantine_fills(self) -> list[Fill]:
+        """Frames, sizes in bytes and limits by standing. Raises StreamError."""
+        ...
 
 
 class QuarantineFill:
@@ -33,6 +37,7 @@ class QuarantineFill:
         self._in_thread = in_thread
 
     async def run_once(self, now: datetime) -> Report:
+        """Set the metrics and raise or clear the alarm."""
         fills = await self._broker.quarantine_fills()
         for fill in fills:
             _FRAMES.labels(fill.standing).set(fill.frames)

@@ -32,6 +32,7 @@ class ReleaseCuts:
         self._asked: list[ReleaseRequest] | None = None
 
     async def run_once(self, now: datetime) -> Report:
+        """Record what head ends hold, and pass on requested releases; the lag is the number of held disconnections."""
         reports = await self._headends.reported_held()
         news = [one for one in reports if one not in self._reported]
         moved = await self._in_thread(release_exchange.record_held_cuts, news, now)

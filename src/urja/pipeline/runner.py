@@ -68,6 +68,7 @@ class StageProgress:
     """Why accounts are held back."""
 
     def succeeded(self, report: Report, now: datetime) -> None:
+        """Note a run that ended at business time `now` without a failure."""
         self.runs += 1
         self.failures_in_a_row = 0
         self.error = ""
@@ -80,6 +81,7 @@ class StageProgress:
         self.ill = report.ill
 
     def failed(self, error: Exception) -> None:
+        """Note a failed run by the type and the first line of its error."""
         self.failures_in_a_row += 1
         self.error = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
 

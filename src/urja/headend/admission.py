@@ -11,7 +11,7 @@ class Admission[C]:
     """The bookkeeping of admitted connections; a connection is any hashable object."""
 
     def __init__(self, *, most: int, most_unknown: int, share_percent: int) -> None:
-        """`most` connections in all, at most `most_strangers` of them unknown; `share_percent` of the unknown ones
+        """`most` connections in all, at most `most_unknown` of them unknown; `share_percent` of the unknown ones
         may come from one network.
         """
         self._most = most

@@ -400,7 +400,7 @@ async def open_session(
     pooled: ClientAssociation | None = None,
     keep: Callable[[ClientAssociation], bool] | None = None,
 ) -> AsyncIterator[Session]:
-    """Open a session over a channel, in the association `kept` where one is given.
+    """Open a session over a channel, in the association `pooled` where one is given.
 
     It is released on leaving, unless `keep` takes the association. Raises SessionFailedError and, from the
     reservation of counters, StreamError.

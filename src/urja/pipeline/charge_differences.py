@@ -114,7 +114,7 @@ def period_differences(
 ) -> ChargeDifferences:
     """The differences of a period, to be posted on `day`, which may be after the period. Amounts in minor units.
 
-    A day has one close; a caller that posts on it more than once gives each time another `mark`.
+    A day has one close; a caller that posts on it more than once gives each time another `key_suffix`.
     """
     settled = ChargeDifferences()
     ids = [agreement.id for agreement in members]

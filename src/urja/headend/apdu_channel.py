@@ -22,11 +22,11 @@ class ApduChannel(Protocol):
     """Requests and answers of one session."""
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Send an APDU from a client SAP. Raises SessionFailedError (cut)."""
+        """Send an APDU (bytes without wrapper or HDLC frame) from a client SAP. Raises SessionFailedError (cut)."""
         ...
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP. Raises SessionFailedError (timeout, cut)."""
+        """The next APDU (bytes without frame) for a client SAP. Raises SessionFailedError (timeout, cut)."""
         ...
 
 
@@ -68,7 +68,7 @@ class WrapperChannel:
             raise SessionFailedError(FailureKind.CUT, str(error)) from error
 
     async def receive(self, client_sap: int) -> bytes:
-        """The next APDU for a client SAP. Raises SessionFailedError (timeout, cut).
+        """The next APDU for a client SAP, within `answer_s` seconds. Raises SessionFailedError (timeout, cut).
 
         An APDU for another SAP is the late answer to a session that has given up: it is dropped.
         """
@@ -135,7 +135,7 @@ async def dial(
     push_sap: int = 0,
     within_s: float = CONNECT_S,
 ) -> DialledConnection:
-    """Connect to a listening meter. Raises SessionFailedError (unreachable)."""
+    """Connect to a listening meter within `within_s` seconds. Raises SessionFailedError (unreachable)."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(within_s):

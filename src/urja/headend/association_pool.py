@@ -58,16 +58,18 @@ class AssociationPool:
 
     @property
     def titles(self) -> list[bytes]:
-        """System titles of the meters with an association in the pool."""
+        """System titles (8 bytes) of the meters with an association in the pool."""
         return [*self._pooled]
 
     def get(self, title: bytes) -> PooledAssociation | None:
-        """The association of a meter, which stays in the pool; None without one."""
+        """The association of a meter by its system title (8 bytes); it stays in the pool. None without one."""
         pooled, _ = self._pooled.get(title, (None, None))
         return pooled
 
     def keep(self, title: bytes, pooled: PooledAssociation) -> bool:
-        """Put an association into the pool; return False where the pool is full, off, or the association not usable."""
+        """Put an association into the pool for `idle_s` seconds; return False where the pool is full, off, or the
+        association not usable.
+        """
         if (
             not self._idle_s
             or title in self._unresponsive

@@ -29,7 +29,7 @@ class Window(msgspec.Struct, frozen=True):
     """Number of disconnections by area and by slice (its number since the Unix epoch)."""
 
     def since(self, at: datetime, slice_s: int) -> "Window":
-        """The window without slices that ended before `at`."""
+        """The window without slices (of `slice_s` seconds) that ended before `at`."""
         first = int(at.timestamp()) // slice_s
         left = {
             area: {start: count for start, count in slices.items() if start >= first}
@@ -38,7 +38,7 @@ class Window(msgspec.Struct, frozen=True):
         return Window({area: slices for area, slices in left.items() if slices})
 
     def with_one(self, area: str, at: datetime, slice_s: int) -> "Window":
-        """The window with one more disconnection in `area` at `at`."""
+        """The window with one more disconnection in `area` at `at`, counted in slices of `slice_s` seconds."""
         number = int(at.timestamp()) // slice_s
         slices = self.areas.get(area, {})
         return Window({**self.areas, area: {**slices, number: slices.get(number, 0) + 1}})

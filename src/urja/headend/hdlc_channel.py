@@ -55,7 +55,7 @@ class LinkConnection(asyncio.Protocol):
 
     @classmethod
     async def open(cls, link: Link, within_s: float = CONNECT_S) -> Self:
-        """Connect to a link. Raises SessionFailedError (unreachable)."""
+        """Connect to a link within `within_s` seconds. Raises SessionFailedError (unreachable)."""
         connection = cls()
         try:
             match link:
@@ -101,7 +101,9 @@ class LinkConnection(asyncio.Protocol):
             self._transport.write(data)
 
     async def frames(self, until_s: float | None) -> list[HdlcFrame]:
-        """The frames received so far, or an empty list at `until_s` (monotonic). Raises SessionFailedError (cut)."""
+        """The frames received so far, or an empty list at `until_s` (seconds of the event loop's clock). Raises
+        SessionFailedError (cut).
+        """
         try:
             async with asyncio.timeout_at(until_s):
                 await self._news.wait()
@@ -167,7 +169,7 @@ class HdlcChannel:
                 self._connection.write(link.take_output())
 
     def send(self, client_sap: int, apdu: bytes) -> None:
-        """Queue an APDU from a client SAP: it is sent with the next `receive`."""
+        """Queue an APDU (bytes without frame) from a client SAP: it is sent with the next `receive`."""
         if client_sap != self._client_sap:
             self._client_sap = client_sap
             self._unsent.clear()

@@ -144,7 +144,8 @@ class Intake:
     # -- gathering ----------------------------------------------------------------------------------------
 
     def add(self, frame: bytes, origin: Origin) -> None:
-        """Take one push: a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`, whatever SAPs it was sent with.
+        """Take one push: the bytes of a whole wrapper frame from `SERVER_SAP` to `PUSH_SAP`, whatever SAPs it was
+        sent with.
 
         `MeterConnection.data_received` repeats these lines for the TCP path, because a function call per push was
         measurable there.

@@ -81,8 +81,8 @@ class MeterSessions:
         return self.identifier.claimed(meter) is not None
 
     def wait_for(self, system_title: bytes, *, waiting: bool) -> None:
-        """Note whether an order waits for a meter that is not connected: while one does, all unidentified connections
-        are queried.
+        """Note whether an order waits for a meter (system title, 8 bytes) that is not connected: while one does, all
+        unidentified connections are queried.
         """
         if waiting:
             self._waited_for.add(system_title)
@@ -364,7 +364,7 @@ def _credentials_to_try(meter: Meter, client: Client) -> list[_Credentials]:
 
 
 def client_of(meter: Meter, title: bytes) -> Client:
-    """The head end's client of a meter under a system title: the utility association of the meter's type.
+    """The head end's client of a meter under a system title (8 bytes): the utility association of the meter's type.
 
     Raises SessionFailedError (ours) where the association's mechanism takes a secret and this meter's is not known.
     """

@@ -27,8 +27,8 @@ class KeyGenerator:
         self._seal = seal
 
     def make(self, title: bytes, number: int, *, with_secret: bool = False) -> NextKeys:
-        """Generate a key pair for one meter, wrapped and sealed, and an HLS secret where it has one. `number` is the
-        order's.
+        """Generate a pair of 16-byte keys for one meter, wrapped and sealed, and an HLS secret where it has one.
+        `number` is the order's.
         """
         guek, gak = secrets.token_bytes(_KEY), secrets.token_bytes(_KEY)
         secret = secrets.token_bytes(_KEY) if with_secret else None

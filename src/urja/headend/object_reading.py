@@ -88,7 +88,8 @@ async def read(
     device_type: DeviceType,
     window: tuple[datetime, datetime] | None = None,
 ) -> SingleValue | Table:
-    """Read an attribute; a profile's buffer becomes a table, restricted to `window` where one is given.
+    """Read an attribute; a profile's buffer becomes a table, restricted to `window` (UTC, both ends included) where
+    one is given.
 
     Raises SessionFailedError where the meter refuses, and (ours) for a window with anything but a buffer.
     """

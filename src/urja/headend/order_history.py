@@ -62,7 +62,7 @@ class OrderHistory(msgspec.Struct):
         return msgspec.structs.replace(self, supply=max(self.supply, sequence))
 
     def with_held(self, sequence: int, at: datetime) -> "OrderHistory":
-        """The history with a disconnection that a ceiling holds."""
+        """The history with a disconnection that a ceiling holds since `at` (business time, UTC)."""
         return msgspec.structs.replace(self, held={**self.held, sequence: at})
 
 
@@ -120,7 +120,7 @@ class OrderHistories:
                 return progress
 
     async def hold(self, key: str, sequence: int, at: datetime) -> None:
-        """Note that a ceiling holds a disconnection. Raises StreamError."""
+        """Note that a ceiling holds a disconnection since `at` (business time, UTC). Raises StreamError."""
         while not await self._write(key, (await self.of(key)).with_held(sequence, at)):
             continue
 

@@ -71,8 +71,10 @@ class ProfilePuller:
         window: tuple[datetime, datetime],
         correlation: int,
     ) -> PulledProfile:
-        """Read a profile's rows stamped within `window`. Raises SessionFailedError, and StreamError where a report
-        cannot be published.
+        """Read a profile's rows stamped within `window` (UTC, both ends included), as records in base units (Wh,
+        VAh).
+
+        Raises SessionFailedError, and StreamError where a report of implausible rows cannot be published.
         """
         pulled = await self._pull(session, meter, profile, window, correlation)
         pulled.records["device_id"] = meter.entry.device_id

@@ -149,7 +149,9 @@ def rows_of(buffer: Data) -> list[Sequence[Data]]:
 
 
 def clock_range(device_type: DeviceType, from_at: datetime, to_at: datetime) -> RangeAccess:
-    """Selective access to rows stamped in [from_at, to_at], as the meter's clock shows these instants."""
+    """Selective access to rows stamped in [from_at, to_at] (UTC), as the meter's clock shows these instants in its
+    local time.
+    """
     return RangeAccess(
         CaptureObject(CLOCK), _clock_data(device_type, from_at), _clock_data(device_type, to_at)
     )
@@ -168,7 +170,7 @@ async def read_rows(
     shape: ProfileShape,
     window: tuple[datetime, datetime] | None,
 ) -> list[Sequence[Data]]:
-    """Read the rows of a profile, those in `window` where one is given and the profile has a clock. Raises
+    """Read the rows of a profile, those in `window` (UTC) where one is given and the profile has a clock. Raises
     SessionFailedError.
     """
     access = None
@@ -199,7 +201,7 @@ class Stamped:
     unplaced: int
 
     def within(self, window: tuple[datetime, datetime]) -> "Stamped":
-        """The rows stamped in a window, for a meter that takes no range and returns all its rows."""
+        """The rows stamped in a window (UTC), for a meter that takes no range and returns all its rows."""
         first_s, last_s = (at.timestamp() for at in window)
         kept = [index for index, at_s in enumerate(self.at_s) if first_s <= at_s <= last_s]
         return Stamped(
@@ -213,7 +215,9 @@ class Stamped:
 def stamp_rows(
     rows: Sequence[Sequence[Data]], index: int, device_type: DeviceType, period_s: int | None
 ) -> Stamped:
-    """Read the clock column; null-data there means "one period after the row before" (IEC 62056-6-2, class 7)."""
+    """Read the clock column as seconds since the Unix epoch; null-data there means "`period_s` seconds after the row
+    before" (IEC 62056-6-2, class 7).
+    """
     stamped = Stamped([], [], [], 0)
     unplaced = 0
     before: int | None = None

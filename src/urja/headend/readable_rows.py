@@ -23,7 +23,8 @@ class Buffer:
 
 
 def readable_rows(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
-    """The newest rows of a profile in readable form, at most `most`, with the number of all rows.
+    """The newest rows of a profile in readable form, at most `most`, with the number of all rows; values as decimal
+    strings in the column's unit, instants in ISO 8601 (UTC).
 
     The meter's own scaler and unit are used; companion data fills in where the meter gives none.
     """

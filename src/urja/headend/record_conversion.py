@@ -47,7 +47,7 @@ REGISTER_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
 
 
 def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Ints:
-    """`values * 10**scaler` in units of `10**exponent`, rounded down; NULL where not valid."""
+    """`values * 10**scaler` in units of `10**exponent` (0 for Wh, -2 for cV), rounded down; NULL where not valid."""
     shift = scaler - exponent
     if shift > 0:
         # A product outside int64 is no value that a meter measures: it becomes missing instead of wrapping around.

@@ -33,7 +33,7 @@ IGNORED: Final = frozenset({Reason.DUPLICATE, Reason.IN_FLIGHT})
 
 
 def title_of(frame: bytes) -> bytes:
-    """The system title that a push claims; empty where the frame has no known form."""
+    """The system title (8 bytes) that a push claims; empty where the frame has no known form."""
     apdu = frame[HEADER_LENGTH : HEADER_LENGTH + 10]
     return apdu[2:] if apdu[:2] == b"\xdb\x08" else b""
 

@@ -81,8 +81,8 @@ def judge(
     *,
     delay_alone: timedelta,
 ) -> Approved | Incomplete | Refused:
-    """Decide whether a release is approved by enough persons: two, or one where only one person is installed as
-    approver.
+    """Decide at `now` (business time, UTC) whether a release is approved by enough persons: two, or one where only
+    one is installed.
     """
     release = asked.release
     try:

@@ -38,7 +38,7 @@ class ReloadingKeyStore:
         self._checked_s = float("-inf")
 
     def wrap(self, key: bytes) -> bytes:
-        """Wrap a key with the present KEK (RFC 3394)."""
+        """Wrap a key with the present KEK (RFC 3394): 8 bytes longer than the key."""
         return self._current().wrap(key)
 
     def unwrap(self, wrapped: bytes) -> bytes:

@@ -123,8 +123,8 @@ class Meter:
         return self.entry.interval_s or self.compiled.device_type.interval_s
 
     def at_rest(self) -> bytes:
-        """The stored form for each pair of keys: title, key id, window, event status word; nothing before its first
-        push.
+        """The stored form, 40 bytes for each pair of keys: title, key id, window, event status word; nothing before
+        its first push.
         """
         pairs = [(self.key_id, self.windows, self.row)]
         if self.next is not None:
@@ -368,8 +368,8 @@ class Roster:
         return alone
 
     def group_state(self, group: int) -> bytes:
-        """The stored form of a group's windows, as `restore` takes it, including those of meters that are not known
-        now.
+        """The stored form of a group's windows (40 bytes each), as `restore` takes it, including those of meters that
+        are not known now.
         """
         known = b"".join(self.by_slot[slot].at_rest() for slot in sorted(self._members[group]))
         return known + b"".join(one for states in self._at_rest[group].values() for one in states.values())

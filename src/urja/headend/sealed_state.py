@@ -28,11 +28,13 @@ class Seal:
         self._key = HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(kek)
 
     def close(self, name: str, value: bytes) -> bytes:
-        """The value with its seal in front."""
+        """The value with its seal of 32 bytes in front."""
         return self._mac(name, value) + value
 
     def open(self, name: str, sealed: bytes, revision: int = 0) -> bytes:
-        """The value without its seal. Raises UnsealedError where no head end has sealed it under this name."""
+        """The value without its seal of 32 bytes. Raises UnsealedError where no head end has sealed it under this
+        name.
+        """
         value = sealed[_SEAL_BYTES:]
         if not hmac.compare_digest(sealed[:_SEAL_BYTES], self._mac(name, value)):
             raise UnsealedError(name, revision)

@@ -90,7 +90,7 @@ def random_title() -> bytes:
 
 
 def utility_client(saps: Associations, title: bytes) -> Client:
-    """The utility client of a meter type, without keys and secret."""
+    """The utility client of a meter type under a system title (8 bytes), without keys and secret."""
     return Client(
         title=title,
         sap=saps.utility_sap,
@@ -431,7 +431,7 @@ def _require_title(answering: bytes | None, wanted: bytes) -> None:
 
 
 async def read_counter(channel: ApduChannel, client: Client, trips: RoundTrips) -> int:
-    """Read the invocation counter that the meter last accepted from this client. Raises SessionFailedError.
+    """Read the 32-bit invocation counter that the meter last accepted from this client. Raises SessionFailedError.
 
     The public association is not authenticated: `invocation_counters` limits the effect of a wrong value.
     """

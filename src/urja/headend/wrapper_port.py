@@ -147,7 +147,7 @@ class MeterConnection(asyncio.Protocol):
         self.transport = None
 
     def send(self, frame: bytes) -> None:
-        """Write a wrapper frame. Raises ConnectionError where the connection is closed."""
+        """Write the bytes of a wrapper frame. Raises ConnectionError where the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ConnectionResetError("the meter's connection is closed")
         self.transport.write(frame)
@@ -251,7 +251,7 @@ class WrapperPort:
         self.port = 0
 
     async def listen(self, intake: Intake, hosts: tuple[str, ...], port: int, *, udp: bool) -> None:
-        """Open the port on each host. Raises GateError naming the address that cannot be opened."""
+        """Open the port on each host. Raises WrapperPortError naming the address that cannot be opened."""
         self._intake = intake
         loop = asyncio.get_running_loop()
         self.now_s = loop.time
@@ -319,7 +319,7 @@ class WrapperPort:
     # -- from the sockets -----------------------------------------------------------------------------------
 
     def datagram(self, data: bytes, address: tuple[Any, ...]) -> None:
-        """Pass a datagram to the intake, or to quarantine where it is no push."""
+        """Pass the bytes of a datagram to the intake, or to quarantine where it is no push."""
         assert self._intake is not None
         if self._held:
             # UDP has no back-pressure: the datagram would be lost in the kernel's buffer anyway, and here the loss is

@@ -24,7 +24,7 @@ AT_ONCE: Final = 100
 
 
 def run_once(now: datetime) -> Report:
-    """Verify recorded enrolments and answers, handle requests whose time has come, notify the staff."""
+    """Verify recorded enrolments and answers, handle requests whose time has come by `now` (UTC), notify the staff."""
     return Report(_enrolments(now) + _answers(now) + _time(now) + _tell(now))
 
 

@@ -90,7 +90,9 @@ class Collector:
     no_query_before: datetime | None = None
 
     def run_once(self, now: datetime) -> Report:
-        """Read the inbox, place due orders and make due queries; the stage `decide` or `post` posts the credits."""
+        """Read the inbox, place due orders and make due queries at `now` (business time, UTC); the stage `decide` or
+        `post` posts the credits.
+        """
         settled = AppliedCounts()
         done, named = self._read_inbox(now)
         if self.no_query_before is None or now >= self.no_query_before:

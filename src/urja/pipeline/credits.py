@@ -9,7 +9,8 @@ from urja.core.calendar import local_day
 
 
 def post_credits(now: datetime) -> int:
-    """Post waiting credits, and debits of credits that were reversed; return how many.
+    """Post credits that wait, and debits of reversed credits, with the local day of `now` as their day; return how
+    many.
 
     The share of a recharge that goes to dues, or comes back from them, is posted with it.
     """

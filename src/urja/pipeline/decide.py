@@ -89,7 +89,7 @@ class Decide:
         self._restored = ""
 
     def run_once(self, now: datetime) -> Report:
-        """Post waiting credits, then decide."""
+        """Post waiting credits, then decide all that is due at `now` (business time, UTC)."""
         credits_posted = post_credits(now)
         began_s = time.monotonic()
         run_all = began_s >= self._next_all_s

@@ -67,7 +67,7 @@ class EmailChanges:
         self._mail_again_s = -math.inf
 
     def run_once(self, now: datetime) -> Report:
-        """Check confirmations, carry out confirmed changes, send due mails."""
+        """Check confirmations, carry out confirmed changes, send due mails at `now` (business time, UTC)."""
         done = changes.apply_answers(now, AT_ONCE) + complete_confirmed(now)
         if time.monotonic() < self._mail_again_s:
             return Report(done, detail="mails cannot be sent")
@@ -143,7 +143,7 @@ def _mail_tokens(sender: MailSender, change: AddressChangeRow, now: datetime) ->
 
 
 def delete_old_sign_ins(wall_now: datetime) -> Report:
-    """Delete sign-in records after their retention time. `wall_now` is real time, by which they are stamped."""
+    """Delete sign-in records older than 365 days. `wall_now` is real time, by which they are stamped."""
     return Report(sign_ins.forget(wall_now - SIGN_IN_RETENTION))
 
 

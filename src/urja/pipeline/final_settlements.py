@@ -46,7 +46,9 @@ class SettlementResult(NamedTuple):
 
 
 def settle_ended_accounts(now: datetime) -> SettlementResult:
-    """Settle every account whose supply has ended and whose ledger is finished."""
+    """Settle, in minor units, every account whose supply has ended and whose ledger is finished; `now` is business
+    time (UTC).
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
         due = cursor.fetchall()

@@ -66,7 +66,9 @@ class Ingester:
         self._careful = 0
 
     def apply(self, batches: Sequence[Batch], now: datetime, *, sequence: int = 0) -> IngestResult:
-        """Validate, store and accrue all records of the batches in one transaction. Safe to repeat."""
+        """Validate, store and accrue all records of the batches (Wh, VAh, seconds since the Unix epoch) in one
+        transaction. Safe to repeat.
+        """
         connection = self._session.get()
         with connection.cursor() as cursor:
             while True:

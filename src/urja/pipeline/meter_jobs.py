@@ -28,5 +28,5 @@ def run_once(now: datetime, wall_ms: int) -> Report:
 
 
 def delete_old(now: datetime, kept: timedelta) -> Report:
-    """Delete jobs that ended longer ago than their retention time."""
+    """Delete jobs that ended more than `kept` (days, from the settings) before `now`."""
     return Report(operations.delete_ended(now - kept))

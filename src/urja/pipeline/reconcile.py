@@ -40,7 +40,7 @@ class Reconciler:
     _next_at: datetime | None = field(default=None, init=False)
 
     def run_once(self, now: datetime) -> Report:
-        """Fetch due reports and compare them with the ledger."""
+        """Fetch due reports, day by day, and compare them with the ledger."""
         if self._next_at is not None and now < self._next_at:
             return Report()
         self._begin_days(now)

@@ -52,7 +52,9 @@ nothing."""
 
 
 def check_switches(now: datetime, wall_ms: int) -> int:
-    """Read switches, and open a work order where one differs from the database; return how many differ."""
+    """Read switches, and open a work order where one differs from the database; return how many differ. `wall_ms` is
+    real time in ms since the Unix epoch.
+    """
     return sum(_check(restore_id, now, wall_ms) for restore_id in recoveries.with_relays_unread())
 
 

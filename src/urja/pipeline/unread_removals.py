@@ -22,8 +22,8 @@ WHERE id >= %s AND id < %s AND kind = 'inspect' AND asked ? 'unread_since'
 
 
 def open_inspections(bucket: int, now: datetime, cutoff: timedelta) -> int:
-    """Open work orders for the meters of a bucket that have none; return how many. Intervals may come until the
-    cut-off.
+    """Open work orders for the meters of a bucket that have none; return how many. Intervals may come until `cutoff`
+    (hours) after the removal.
     """
     waiting = {
         (one.device_id, one.removed_at): one for one in missing_final_reads.in_bucket(bucket, now - cutoff)

@@ -23,7 +23,7 @@ def moment(device_type: DeviceType, at: datetime) -> Data:
 
 
 def instant(device_type: DeviceType, data: Data) -> datetime:
-    """The instant in a meter's clock value. Raises SessionFailedError (protocol) for anything else."""
+    """The instant (UTC) in a meter's clock value. Raises SessionFailedError (protocol) for anything else."""
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
         if not isinstance(value, CosemDateTime):

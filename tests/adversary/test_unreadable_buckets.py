@@ -149,7 +149,7 @@ async def test_what_was_lost_is_an_alarm_over_restarts_until_a_person_has_seen_i
         assert headend.attention() == said != []
         assert house.identity.title.hex() in (await losses()).output
         assert headend.attention() == said
-        assert (await losses("--seen")).exit_code == 0
+        assert (await losses("--acknowledge")).exit_code == 0
         await until(lambda: headend.attention() == [])
     async with start_headend() as headend:
         assert headend.attention() == []
@@ -165,7 +165,7 @@ async def test_a_list_of_losses_that_was_overwritten_is_a_loss(
         await put(admin, names.ORDERS, "losses", garbage)
         await headend.losses.refresh()
         assert any("list of losses" in said for said in headend.attention())
-        assert (await losses("--seen")).exit_code == 0
+        assert (await losses("--acknowledge")).exit_code == 0
         await until(lambda: headend.attention() == [])
 
 

@@ -128,7 +128,7 @@ async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp
     asked = await command("purge", *options)
     assert isinstance(asked.exception, CommandError)
     count = f"{len(purged)} frame{'' if len(purged) == 1 else 's'}"
-    assert f"{count} would be deleted for good" in str(asked.exception)
+    assert f"{count} would be deleted permanently" in str(asked.exception)
     assert len([one async for one in admin.quarantined()]) == len(KEPT)
 
     done = await command("purge", *options, "--yes")
@@ -138,7 +138,7 @@ async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp
     [line] = [json.loads(line) for line in (tmp_path / "logs" / "quarantine.log").read_text().splitlines()]
     assert (line["event"], line["frames"]) == ("quarantine purged", len(purged))
     assert line["by"]
-    assert "Nothing of" in (await command("purge", *options, "--yes")).output
+    assert "No frame with" in (await command("purge", *options, "--yes")).output
 
 
 @pytest.mark.parametrize("options", [[], ["--all", "--reason", "garbage"]])

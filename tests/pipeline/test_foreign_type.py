@@ -104,14 +104,14 @@ async def test_from_a_folder_to_rows(town, stepped_clock):
 
     folder, identity = town.identity.device_type, town.identity
     # Nothing of it is in the package.
-    with pytest.raises(CommandError, match="there is no meter type 'acme-m7-fw3'"):
+    with pytest.raises(CommandError, match="unknown meter type 'acme-m7-fw3'"):
         await town.command(adopt_cli.adopt, *adoption(identity))
-    assert "good: acme-m7-fw3 1" in await town.command(meter_type_cli.meter_type, "check", folder)
+    assert "valid: acme-m7-fw3 1" in await town.command(meter_type_cli.meter_type, "check", folder)
     assert "is in force" in await town.command(meter_type_cli.meter_type, "load", folder)
     truth = town.stand(stepped_clock.now() - 24 * HOUR)
     register_wh = town.meter.engine.metrology.import_mwh() // 1000
     adopted = await town.command(adopt_cli.adopt, *adoption(identity, register_wh))
-    assert adopted.startswith("1 adopted, 0 there already\n")
+    assert adopted.startswith("1 adopted, 0 already registered\n")
     await town.in_thread(lambda: passed(Device.objects.get().id, stepped_clock.now()))
     assert (await town.project()).done == 2  # the type and the meter
 

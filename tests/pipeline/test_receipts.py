@@ -142,8 +142,8 @@ def test_the_command_needs_two_files_and_no_box(sealed, tmp_path):
     ("arguments", "told"),
     [
         (["--receipt", "receipt.json"], "give both --receipt and --head"),
-        (["--receipt", "receipt.json", "--head", "head.json"], "receipt.json is no receipt"),
-        (["--receipt", "good.json", "--head", "head.json"], "head.json, line 1, is no signed head"),
+        (["--receipt", "receipt.json", "--head", "head.json"], "receipt.json is not a receipt"),
+        (["--receipt", "good.json", "--head", "head.json"], "head.json, line 1, is not a signed head"),
         (["--receipt", "good.json", "--head", "empty"], "empty has no heads"),
     ],
 )

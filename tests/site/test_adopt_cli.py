@@ -71,17 +71,17 @@ def test_one_meter_by_options(run):
     from urja.apps.assets.models import Device
     from urja.cosem.security import unwrap_key
 
-    assert run(*options(credit_minor=50_000)) == "1 adopted, 0 there already\n"
+    assert run(*options(credit_minor=50_000)) == "1 adopted, 0 already registered\n"
     device = Device.objects.get()
     assert unwrap_key(KEK, bytes(device.wrapped_guek)) == bytes(range(16))
-    assert run(*options()) == "0 adopted, 1 there already; nothing about those was changed\n"
+    assert run(*options()) == "0 adopted, 1 already registered; those were not changed\n"
 
 
 def test_a_type_of_hls_mechanism_2_comes_with_its_secret(run):
     from urja.apps.assets.models import Device
     from urja.apps.commissioning.device_entries import due_entries
 
-    with pytest.raises(CommandError, match="a urja-d1-aes opens its association by an HLS secret: give it"):
+    with pytest.raises(CommandError, match="urja-d1-aes needs an HLS secret: give --hls-secret"):
         run(*options(type="urja-d1-aes"))
     run(*options(type="urja-d1-aes", hls_secret="ab" * 16))
     assert KekStore(KEK).unwrap(bytes(Device.objects.get().wrapped_hls_secret)) == b"\xab" * 16
@@ -123,10 +123,10 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
     ]
     file = tmp_path / "meters.json"
     file.write_text(json.dumps(meters))
-    assert run("--from-json", str(file)) == "3 adopted, 0 there already\n"
+    assert run("--from-json", str(file)) == "3 adopted, 0 already registered\n"
     assert (
         run("--from-json", "-", stdin=json.dumps(meters))
-        == "0 adopted, 3 there already; nothing about those was changed\n"
+        == "0 adopted, 3 already registered; those were not changed\n"
     )
 
 
@@ -137,7 +137,7 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"hls_secret": "ab"}, "the HLS secret has 16 bytes, 32 hexadecimal digits, not 2 digits"),
         ({"gak": "zz" * 16}, "the authentication key (gak) is not hexadecimal"),
         ({"system_title": "00"}, "the system title has 8 bytes, 16 hexadecimal digits, not 2 digits"),
-        ({"type": "urja-x"}, "there is no meter type 'urja-x'; there are"),
+        ({"type": "urja-x"}, "unknown meter type 'urja-x': use one of"),
         ({"email": "meera"}, "'meera' is not an e-mail address"),
         ({"phone": "12345"}, "'12345' is not a telephone number of 8 to 15 digits"),
         ({"register_wh": -1}, "the register is at least 0 and at most 100000000000000, not -1"),
@@ -189,7 +189,7 @@ def test_a_file_that_is_no_list_of_meters(run):
         run("--from-json", "-", stdin='{"serial": 1}')
 
 
-def test_a_consumer_number_that_somebody_has(run):
+def test_a_consumer_number_in_use(run):
     run(*options(consumer_number="C-1"))
     other = {"serial": "OTHER", "system_title": "5552410000000002", "consumer_number": "C-1"}
     with pytest.raises(CommandError, match="nothing was adopted: there is a connection C-1 already"):

@@ -36,7 +36,7 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
     from urja.apps.approvals import passkeys, requests
 
     anita = Person("anita", enrolled=False)
-    assert run(passkey, "list").startswith("There are no passkeys.")
+    assert run(passkey, "list").startswith("There are no passkeys")
     code = run(passkey, "invite", "anita@urja.example").strip()
     assert len(code) == 29
     phone = authenticator()
@@ -46,8 +46,8 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
     (row,) = json.loads(run(passkey, "list", "--json"))["passkeys"]
     assert (row["email"], row["name"], row["revoked_at"]) == ("anita@urja.example", "my telephone", None)
     assert row["fingerprint"] in run(passkey, "list")
-    assert "approves nothing any more" in run(passkey, "revoke", row["id"])
-    assert run(passkey, "list").startswith("There are no passkeys.")
+    assert "is revoked" in run(passkey, "revoke", row["id"])
+    assert run(passkey, "list").startswith("There are no passkeys")
     assert "revoked 2026-03-03" in run(passkey, "list", "--all")
     with pytest.raises(CommandError, match="was revoked on 2026-03-03"):
         run(passkey, "revoke", row["id"])
@@ -57,7 +57,7 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
 
 def test_only_who_works_here_is_invited(box):
     home()
-    with pytest.raises(CommandError, match=r"person1@example\.org does not work here"):
+    with pytest.raises(CommandError, match=r"person1@example\.org is not a staff member"):
         run(passkey, "invite", "person1@example.org")
 
 
@@ -66,7 +66,7 @@ def test_thresholds_are_checked_loaded_and_shown(box, tmp_path):
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text(bundled_thresholds().replace("default-1", "ours-1").replace('"10000"', '"500"'))
     bad.write_text(good.read_text().replace("expires_hours = 72", ""))
-    assert "good: ours-1 from 2026-01-01" in run(approvals, "check", good)
+    assert "valid: ours-1 from 2026-01-01" in run(approvals, "check", good)
     assert "waiting.expires_hours: is missing" in run(approvals, "check", bad, exit_code=2)
     with pytest.raises(CommandError, match="expires_hours: is missing"):
         run(approvals, "load", bad)
@@ -87,7 +87,7 @@ def test_a_document_to_come_is_not_in_force_yet(box, tmp_path):
 
 
 def test_what_waits_is_listed_with_its_content(box):
-    assert run(approvals, "waiting") == "Nothing waits for approval.\n"
+    assert run(approvals, "waiting") == "No request waits for approval.\n"
     home()
     anita = Person("anita")
     request = anita.ask(move_in(credit_minor=MONEY))

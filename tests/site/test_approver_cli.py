@@ -53,7 +53,7 @@ def test_two_people_are_installed_listed_and_removed(run):
     assert "no release is possible" in run("remove", "bharat@urja.example")
 
 
-def test_a_fingerprint_that_nobody_confirms_is_not_installed(run):
+def test_an_unconfirmed_fingerprint_is_not_installed(run):
     Person("anita")
     run("install", "anita@urja.example", answer="n\n", exit_code=1)
     assert read_approvers(run.file) == []
@@ -62,7 +62,7 @@ def test_a_fingerprint_that_nobody_confirms_is_not_installed(run):
 def test_who_cannot_be_installed_is_said(run):
     Person("anita", enrolled=False)
     with pytest.raises(
-        CommandError, match=r"anita@urja\.example has no passkey: give them a code with urja passkey"
+        CommandError, match=r"anita@urja\.example has no passkey: print a code with urja passkey"
     ):
         run("install", "anita@urja.example", "--yes")
     with pytest.raises(CommandError, match=r"bharat@urja\.example is not installed"):

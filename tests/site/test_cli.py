@@ -63,10 +63,10 @@ def test_an_unknown_command_is_a_usage_error():
         ["headend", "read", "--host", "::1", "--obis", "1.0.1.8.0.255", "--timeout", "0"],
     ],
 )
-def test_numbers_that_nothing_can_be_reckoned_with_are_refused(arguments):
+def test_numbers_that_are_not_finite_are_refused(arguments):
     done = CliRunner().invoke(urja, arguments)
     assert done.exit_code == 2
-    assert "is not a number to reckon with" in done.output or "is not in the range x>0.0" in done.output
+    assert "is not a finite number" in done.output or "is not in the range x>0.0" in done.output
 
 
 def test_a_report_without_a_place_is_refused_before_the_town_is_raised(tmp_path):

@@ -37,8 +37,8 @@ def test_all_that_wait_are_called_once_and_pass():
     adopt(1, called=False)
     adopt(2, called=False)
     adopt(3)
-    assert run("--all") == "2 will be called\n"
-    assert run("--all") == "0 will be called\n"
+    assert run("--all") == "2 meters will be called\n"
+    assert run("--all") == "0 meters will be called\n"
     while stage.run_once(NOON, 1).done:
         for number in (1, 2):
             answer(NOON, serial=f"URJ{number:08}", register_wh=10_000, only=f"URJ{number:08}")
@@ -50,10 +50,10 @@ def test_what_cannot_be_called_is_told_and_the_others_are():
     adopt(1, called=False)
     adopt(3)
     with pytest.raises(
-        CommandError, match=r"(?s)1 will be called, but:.*URJ00000003: meter URJ00000003 is in service"
+        CommandError, match=r"(?s)1 meters will be called, but:.*URJ00000003: meter URJ00000003 is in service"
     ):
         run("URJ00000001", "URJ00000003")
-    assert run("URJ00000003", "--again") == "1 will be called\n"
+    assert run("URJ00000003", "--again") == "1 meters will be called\n"
     with pytest.raises(CommandError, match="give serial numbers, or --all"):
         run()
 

@@ -247,7 +247,7 @@ def test_the_plain_aarq_of_the_green_book():
     ("args", "words", "code"),
     [
         (["hello"], "character 1 is 'h'", 1),
-        (["0f4"], "half a byte", 1),
+        (["0f4"], "are not whole bytes", 1),
         ([AIDON, "--guek", "00"], "16 bytes are needed", 2),
         ([AIDON, "--gak", "xy" * 16], "character 1 is 'x'", 2),
         ([""], "there are no bytes", 1),

@@ -84,7 +84,7 @@ def test_examples_load_and_go_out_again(run, tmp_path):
         run(export, "devices", out, "--map", tmp_path / "devices.toml")
     with pytest.raises(CommandError, match="is a map of devices, not of premises"):
         run(export, "premises", out, "--map", tmp_path / "devices.toml")
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="already exists"):
         run(import_file, "--example", "premises", "--to", tmp_path)
     run(export, "premises", tmp_path / "book", "--format", "xlsx")
     assert (tmp_path / "book.xlsx").read_bytes()[:2] == b"PK"
@@ -105,7 +105,7 @@ def test_faults_are_said_written_and_nothing_is_loaded(run, faulty, tmp_path):
         "not used: Remark",
         "row 3, Lat 'north': it is not a number of degrees; write decimal degrees from -90 to 90, such as 26.8467",
         f"1 of 2 rows have faults: {faults}",
-        "nothing was loaded: mend the rows, or load the good ones with --good-rows",
+        "nothing was loaded: correct the rows, or load the valid ones with --good-rows",
     ]
     assert faults.read_text().splitlines()[1].startswith("B,north,80.9,,3,")
     assert json.loads(run(import_file, *faulty, "--json", code=Exit.FAILED))["faulty"] == 1
@@ -164,7 +164,7 @@ def test_what_cannot_be_read_is_a_refusal(run, faulty, file, the_map, sentence):
 def test_a_file_and_a_map_are_needed(run, faulty):
     with pytest.raises(CommandError, match="give a file and --map"):
         run(import_file, faulty[0])
-    with pytest.raises(CommandError, match="another file than the one"):
+    with pytest.raises(CommandError, match="names the file that is loaded"):
         run(import_file, *faulty, "--faults", faulty[0])
     text = faulty[0].with_suffix(".xlsx")
     text.write_text("no workbook")

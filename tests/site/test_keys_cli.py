@@ -54,7 +54,7 @@ def test_keys_are_asked_for_and_followed(box):
     assert "yet to prove" not in run("status")
     made = {"wrapped_guek": bytes(24), "wrapped_gak": bytes(24), "seal": bytes(32), "made_at": NOON}
     NewKeys.objects.create(device=Device.objects.get(serial="URJ00000001"), number=7, **made)
-    assert "1 meters are yet to prove new keys" in run("status")
+    assert "1 meters have not used their new keys yet" in run("status")
     assert run("status", job, "--failed").count("\n") == 1
 
 
@@ -65,9 +65,9 @@ def test_what_cannot_be_given_keys_is_said(box):
         "change", "--meters", "-", "--reason", "x", "--good-rows-only", given="URJ00000001\nURJ00000002\n"
     )
     assert told.endswith("1 meters, 1 left out.\n")
-    with pytest.raises(CommandError, match="one of both"):
+    with pytest.raises(CommandError, match="one of the two"):
         run("change", "--reason", "x")
-    with pytest.raises(CommandError, match="there is no change of keys 5"):
+    with pytest.raises(CommandError, match="no change of keys has the number 5"):
         run("status", "5")
 
 
@@ -83,19 +83,19 @@ def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, 
     monkeypatch.setattr(Administration, "of", lambda _data: box)
     adopt(1, wrapped_guek=store.wrap(bytes(16)), wrapped_gak=store.wrap(bytes(16)))
     device = Device.objects.get()
-    with pytest.raises(CommandError, match="is not being given keys"):
+    with pytest.raises(CommandError, match="has no pending change of keys"):
         run("forget", "URJ00000001")
     for maker, stays in ((Seal(vault.headend.seal_key), True), (Seal(bytes(16)), False)):
         made = KeyGenerator(store, maker).make(bytes(device.system_title), 7)
         names = ("number", "wrapped_guek", "wrapped_gak", "seal")
         NewKeys.objects.create(device=device, made_at=NOON, **{name: getattr(made, name) for name in names})
         if stays:
-            with pytest.raises(CommandError, match="it may have taken them"):
+            with pytest.raises(CommandError, match="the meter may use them"):
                 run("forget", "URJ00000001")
             NewKeys.objects.update(wrapped_guek=device.wrapped_guek, wrapped_gak=device.wrapped_gak)
             NewKeys.objects.all().delete()
         else:
             assert (
-                run("forget", "URJ00000001") == "Forgotten: no head end has made these keys for this meter.\n"
+                run("forget", "URJ00000001") == "Cancelled: no head end has made these keys for this meter.\n"
             )
             assert not NewKeys.objects.exists()

@@ -194,14 +194,14 @@ def _die(_self):
 
 def test_both_keys_stay_while_the_projection_does_not_follow(rotate, vault, monkeypatch):
     monkeypatch.setattr(master_key.time, "sleep", lambda _s: None)
-    with pytest.raises(CommandError, match="5 meters wait to be brought to the head ends"):
+    with pytest.raises(CommandError, match="5 meters are not sent to the head ends yet"):
         rotate(wait_s=0.01)
     assert Vault.open(vault.directory).headend.retiring_kek == vault.admin.kek
 
 
 def test_both_keys_stay_while_one_opens_with_neither(rotate, vault):
     adopt(9, wrapped_guek=KekStore(bytes(16)).wrap(GUEK))
-    with pytest.raises(CommandError, match=r"wrapped_guek of device .* opens with neither key"):
+    with pytest.raises(CommandError, match=r"wrapped_guek of device .* cannot be unwrapped with either key"):
         rotate()
     assert Vault.open(vault.directory).admin.retiring_kek == vault.admin.kek
 
@@ -218,7 +218,7 @@ def test_a_key_that_comes_at_the_last_moment_is_not_lost(rotate, vault, monkeypa
         follow(self)
 
     monkeypatch.setattr(Rotation, "follow", adopt_and_follow)
-    with pytest.raises(CommandError, match="keys came meanwhile"):
+    with pytest.raises(CommandError, match="new keys were stored under the old key meanwhile"):
         rotate()
     monkeypatch.setattr(Rotation, "follow", follow)
     rotate()
@@ -249,11 +249,11 @@ def test_a_running_head_end_follows_the_file(vault):
     assert (store.unwrap(anew), store.unwrap(wrapped)) == (GUEK, GUEK)
     assert store.wrap(GUEK) == anew
     master_key.retire(begun)
-    store._looked_s = float("-inf")
+    store._checked_s = float("-inf")
     with pytest.raises(KeyNotOpenedError):
         store.unwrap(wrapped)
     file.write_text("{")
-    store._looked_s = float("-inf")
+    store._checked_s = float("-inf")
     assert store.unwrap(anew) == GUEK, "what it knows is good until it can be read"
 
 
@@ -271,6 +271,6 @@ def test_the_command_says_what_it_does(rotate, vault, monkeypatch):
     monkeypatch.setattr(Administration, "of", lambda _data: box)
     told = CliRunner().invoke(keys, ["rotate-master"]).output
     assert "Both keys are in force." in told
-    assert "5 meters' keys are wrapped anew." in told
+    assert "5 meters' keys are wrapped with the new key." in told
     for kek in (vault.admin.kek, Vault.open(vault.directory).admin.kek):
         assert kek.hex() not in told

@@ -26,7 +26,7 @@ def test_check_says_all_that_is_wrong(tmp_path):
     done = urja("meter-type", "check", good, bad)
     assert done.returncode == 2
     assert (
-        f"{good}: good: acme-m7-fw3 1 from 2026-01-01, ACM firmware 3.1, 3.2: pushes instantaneous, alert, block"
+        f"{good}: valid: acme-m7-fw3 1 from 2026-01-01, ACM firmware 3.1, 3.2: pushes instantaneous, alert, block"
         in done.stdout
     )
     assert f"{bad}: type.toml: interval_s: is 7: write 900, 1800 or 3600" in done.stdout

@@ -38,7 +38,7 @@ def urja_policy(*arguments):
 def test_check_says_all_that_is_wrong(tmp_path):
     good = urja_policy("check", f"{DOCUMENTS}/plain.toml", f"{DOCUMENTS}/uppcl-modelled.toml")
     assert (good.returncode, good.stderr) == (0, "")
-    assert "good: uppcl-modelled 2025-09.2 from 2025-09-01" in good.stdout
+    assert "valid: uppcl-modelled 2025-09.2 from 2025-09-01" in good.stdout
     bad = tmp_path / "bad.toml"
     bad.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 0\nat_least = 0"))
     wrong = urja_policy("check", str(bad))
@@ -51,7 +51,7 @@ def test_check_says_all_that_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--from", "2026-11-02", "--to", "2026-11-02"], "is no day"),
+        (["--from", "2026-11-02", "--to", "2026-11-02"], "has no day"),
         (["--from", "2026-11-02", "--to", "2026-11-03"], "no Urja runs on"),
     ],
 )
@@ -182,7 +182,7 @@ def test_replay_from_the_database(database):
     with database.connect() as connection:
         outcome = replay_all(connection, PLAIN, month_of(start.date()), IST, now)
         later = Period(now.date() + timedelta(days=1), now.date() + timedelta(days=2))
-        with pytest.raises(CommandError, match="has not begun"):
+        with pytest.raises(CommandError, match="is in the future"):
             replay_all(connection, PLAIN, later, IST, now)
     told = outcome.as_json("hi")
     assert (told["accounts"], told["notices"]) == (3, 3)
@@ -196,7 +196,7 @@ def test_replay_from_the_database(database):
     assert "then: The balance is −₹1" in text
     assert "under this document: fine (credit.cut_below): The balance is ₹200" in text
     assert (
-        "it would have ordered 1 cut of 1 account and sent 3 notices; what happened: 1 cut of 1 account"
+        "it would have ordered 1 disconnection of 1 account and sent 3 notices; actual: 1 disconnection of 1 account"
         in text
     )
 
@@ -236,14 +236,14 @@ def test_policies_are_loaded_and_assigned(asked, tmp_path):
     )
     assert PolicyVersion.objects.count() == 2
     code, words = asked("assign", "LMV-1", "uppcl-modelled")
-    assert (code, words) == (0, "category LMV-1: uppcl-modelled\neverybody else: plain\n")
+    assert (code, words) == (0, "category LMV-1: uppcl-modelled\nall others: plain\n")
     assert governing("LMV-1", day).code == "uppcl-modelled"
     assert governing("LMV-2", day).code == "plain"
     assert governing("LMV-1", day, "plain").code == "plain"
     assert governing("LMV-2", day, "uppcl-modelled").code == "uppcl-modelled"
     adopt(policy="uppcl-modelled")
     assert asked("assign", "LMV-1", "plain")[1] == (
-        "1 of their own: uppcl-modelled\ncategory LMV-1: plain\neverybody else: plain\n"
+        "1 agreements of their own: uppcl-modelled\ncategory LMV-1: plain\nall others: plain\n"
     )
 
     refused = asked("assign", "LMV-2", "unknown")

@@ -108,7 +108,7 @@ def test_config_check_and_show(tmp_path, monkeypatch):
     good = CliRunner().invoke(urja, ["config", "check"])
     assert (good.exit_code, good.output) == (
         0,
-        "the configuration is right (0 values set, the rest are defaults)\n",
+        "the configuration is valid (0 values set, the rest are defaults)\n",
     )
     (tmp_path / "urja.toml").write_text("[web]\nport = 8080\n")
     shown = CliRunner().invoke(urja, ["config", "show"])

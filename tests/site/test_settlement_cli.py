@@ -45,8 +45,8 @@ def a_settlement(till):
 
 def test_nothing_settled_yet(till, show):
     assert show().splitlines() == [
-        "Nothing has been settled.",
-        "On its way: 0.00 (payments: 0, refunds: 0)",
+        "There are no settlements.",
+        "In transit: 0.00 (payments: 0, refunds: 0)",
     ]
 
 
@@ -56,15 +56,15 @@ def test_a_settlement_and_what_is_on_its_way(a_settlement, show):
     net = (row["amount"] - row["fee"]) / 100
     assert first == (
         f"2026-03-03  {row['settlement_id']}  {row['settlement_utr']}  123.45 paid - 0.00 refunded "
-        f"- {row['fee'] / 100:.2f} fees ({row['tax'] / 100:.2f} of it tax) = {net:.2f} INR; 1 of 1 rows fit"
+        f"- {row['fee'] / 100:.2f} fees ({row['tax'] / 100:.2f} of it tax) = {net:.2f} INR; 1 of 1 rows match"
     )
-    assert way == "On its way: 50.00 (payments: 1, refunds: 0), the oldest of 2026-03-02"
+    assert way == "In transit: 50.00 (payments: 1, refunds: 0), the oldest of 2026-03-02"
 
 
 def test_a_days_rows(a_settlement, show):
     _, row, _ = show("--day", "2026-03-03").splitlines()
-    assert row.split() == ["payment", a_settlement["entity_id"], "123.45", "fits"]
-    assert show("--day", "2026-03-02").startswith("Nothing has been settled.")
+    assert row.split() == ["payment", a_settlement["entity_id"], "123.45", "matches"]
+    assert show("--day", "2026-03-02").startswith("There are no settlements.")
 
 
 def test_differences_and_a_report_that_cannot_be_had(a_settlement, till, show):
@@ -84,6 +84,6 @@ def test_differences_and_a_report_that_cannot_be_had(a_settlement, till, show):
     assert told["report"]["error"] == "it answers 503"
     lines = show().splitlines()
     assert any(
-        line.startswith(f"A clerk has to look at {a_settlement['entity_id']} of 123.45") for line in lines
+        line.startswith(f"A clerk has to check {a_settlement['entity_id']} of 123.45") for line in lines
     )
-    assert lines[-1] == "The report of 2026-03-03 cannot be had: it answers 503"
+    assert lines[-1] == "The report of 2026-03-03 is not available: it answers 503"

@@ -41,7 +41,7 @@ def society():
 def test_somebody_comes_and_goes(box):
     from django.contrib.auth import get_user_model
 
-    assert run(staff, "list") == "Nobody works here.\n"
+    assert run(staff, "list") == "There are no staff members.\n"
     run(staff, "add", "Meera@Example.org", "--name", "Meera", "--role", "clerk")
     (row,) = json.loads(run(staff, "list", "--json"))["staff"]
     assert row == {
@@ -51,7 +51,7 @@ def test_somebody_comes_and_goes(box):
     assert not get_user_model().objects.get(email="meera@example.org").has_usable_password()
     box.clock.now = lambda: START + timedelta(days=1)
     run(staff, "end", "meera@example.org", "--role", "clerk")
-    assert run(staff, "list") == "Nobody works here.\n"
+    assert run(staff, "list") == "There are no staff members.\n"
     assert "clerk            everywhere" in run(staff, "list", "--all")
 
 
@@ -173,7 +173,7 @@ def test_an_address_and_a_name_are_changed_by_a_command_and_the_address_is_confi
 
     run(staff, "add", "meera@example.org", "--name", "Meera", "--role", "clerk")
     told = run(staff, "change", "meera@example.org", "--email", "Devi@example.org", "--name", "Meera Devi")
-    assert "until both confirm it, meera@example.org signs in" in told
+    assert "until both have done so, meera@example.org signs in" in told
     user = get_user_model().objects.get()
     assert (user.email, user.first_name) == ("meera@example.org", "Meera Devi")
     assert AddressChange.objects.get().new_email == "devi@example.org"
@@ -193,5 +193,5 @@ def test_lost_factors_are_forgotten(box):
     assert "(1 removed)" in run(staff, "forget-factors", "Meera@example.org")
     assert not Authenticator.objects.exists()
     assert SignIn.objects.get().kind == "factor_removed"
-    with pytest.raises(CommandError, match="nobody signs in with x@"):
+    with pytest.raises(CommandError, match="no account has the address x@"):
         run(staff, "forget-factors", "x@example.org")

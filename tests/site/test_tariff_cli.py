@@ -54,7 +54,7 @@ def test_check_says_all_that_is_wrong(tmp_path):
     )
     good, wrong = urja_tariff("check", DELHI), urja_tariff("check", str(bad))
     assert (good.returncode, wrong.returncode) == (0, 2)
-    assert "good: delhi-domestic 2022-06" in good.stdout
+    assert "valid: delhi-domestic 2022-06" in good.stdout
     assert "version: is missing" in wrong.stdout
     assert (
         urja_tariff("rate", str(bad), "--wh", "1", "--from", "2024-01-01", "--to", "2024-01-02").returncode
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_tariff_is_told_with_the_others(tmp_path, content, wor
     said = urja_tariff("check", str(bad), DELHI)
     assert said.returncode == 2
     assert f"{bad}: {words}" in said.stdout
-    assert "good: delhi-domestic" in said.stdout
+    assert "valid: delhi-domestic" in said.stdout
     assert "Traceback" not in said.stderr
 
 

@@ -94,7 +94,7 @@ def test_a_version_for_past_days_shows_what_it_changes_and_asks(street_of_three,
     assert refused.exception.code == Exit.FAILED
     assert "--yes" in str(refused.exception)
     assert refused.stdout == (
-        "3 accounts charged anew for days that are past, by -5.25 INR together; "
+        "3 accounts charged again for past days, by -5.25 INR in total; "
         f"largest debit 5.25 (account {first.account_id}), largest credit 10.50 (account {second.account_id})\n"
     )
     assert versions(town) == ["1"]
@@ -133,7 +133,7 @@ def test_a_change_to_come_that_cuts_the_period_moves_what_was_charged(street_of_
     assert isinstance(told.exception, CommandError)
     # 3 1/3 kWh of its 30 at 5.00 instead of 3.00, with the duty.
     assert told.stdout == (
-        "1 account charged anew for days that are past, by 7.00 INR together; "
+        "1 account charged again for past days, by 7.00 INR in total; "
         f"largest debit 7.00 (account {second.account_id}), largest credit none\n"
     )
     assert versions(town) == ["1"]
@@ -148,4 +148,4 @@ def test_a_period_of_months_ago_is_part_of_it(street_of_three, new):
         town.post(day)
     clock.day = 32.5
     told = load(new())
-    assert "by -5.25 INR together" in told.stdout
+    assert "by -5.25 INR in total" in told.stdout

@@ -35,7 +35,7 @@ def test_every_process_may_die(box_tmp):
         )
         assert min(process["restarts"] for process in after["processes"].values()) == 1
         shown = subprocess.run([*URJA, "status", "--data", str(data)], capture_output=True, text=True).stdout
-        assert "READINGS/ingest: 0 undelivered, 0 in work" in shown
+        assert "READINGS/ingest: 0 undelivered, 0 in progress" in shown
         assert "  ingest: runs " in shown
         assert "no policy is loaded, so no consumer is warned, disconnected or reconnected" in shown
     assert box.returncode == 0

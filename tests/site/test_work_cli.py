@@ -19,7 +19,7 @@ NOON = START + timedelta(hours=12)
 
 @pytest.fixture
 def number(database, monkeypatch):
-    """A weld that somebody has to look at."""
+    """A suspected weld with its work order."""
     from urja.apps.work.operations import report_weld
 
     box = SimpleNamespace(
@@ -45,12 +45,12 @@ def test_it_is_listed_given_and_closed(number, tmp_path):
 
     (line,) = run("list").splitlines()
     assert line.split()[:5] == [str(number), "weld_or_bypass", "open", "URJ00000001", "URJ00000001"]
-    assert run("list", "--kind", "install") == "Nobody has to go anywhere.\n"
-    with pytest.raises(CommandError, match=r"a kind is .*weld_or_bypass.*, not 'wled'"):
+    assert run("list", "--kind", "install") == "There are no open work orders.\n"
+    with pytest.raises(CommandError, match=r"'wled' is unknown: give one of .*weld_or_bypass"):
         run("list", "--kind", "wled")
     employ("anil@utility.example", "Anil", "field_engineer", recorded_at=START, actor="test")
     assert run("assign", str(number), "anil@utility.example") == (
-        f"work order {number} is anil@utility.example's\n"
+        f"work order {number} is assigned to anil@utility.example\n"
     )
     photo = tmp_path / "weld.jpg"
     photo.write_bytes(JPEG)
@@ -66,8 +66,8 @@ def test_it_is_listed_given_and_closed(number, tmp_path):
         "--photo",
         str(photo),
     )
-    assert told == f"work order {number} is done\n"
-    assert run("list") == "Nobody has to go anywhere.\n"
+    assert told == f"work order {number} is closed\n"
+    assert run("list") == "There are no open work orders.\n"
     (row,) = json.loads(run("list", "--all", "--json"))["work_orders"]
     assert (row["state"], row["assignee"], row["asked"]) == ("done", "anil@utility.example", {"wh": 5})
     assert (row["result"]["note"], row["result"]["register_wh"], len(row["result"]["photos"])) == (
@@ -84,7 +84,7 @@ def test_what_is_refused_leaves_nothing(number, tmp_path):
     page.write_bytes(b"<html>")
     photo = tmp_path / "weld.jpg"
     photo.write_bytes(JPEG)
-    with pytest.raises(CommandError, match="a JPEG or a PNG picture"):
+    with pytest.raises(CommandError, match="a JPEG or a PNG image"):
         run("close", str(number), "--note", "x", "--photo", str(page))
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         run("close", str(number), "--note", "x", "--photo", str(tmp_path / "none.jpg"))

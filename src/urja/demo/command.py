@@ -84,7 +84,9 @@ _UNHEARD_S: Final = 180.0
 
 
 @click.command()
-@click.option("--meters", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Houses.")
+@click.option(
+    "--meters", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Number of households."
+)
 @click.option(
     "--speed",
     default=60.0,
@@ -96,24 +98,24 @@ _UNHEARD_S: Final = 180.0
     "--for",
     "seconds",
     type=FiniteRange(min=0.0, min_open=True),
-    help="Stop by itself after so many real seconds from readiness, check the laws, exit 0 or 1.",
+    help="Stop after this number of real seconds, check the laws, exit with 0 or 1. [default: run until stopped]",
 )
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Seed of the town.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep everything here, and go on from it next time; left out: a folder that is removed at the end.",
+    help="Data directory, continued in the next run. [default: a temporary one, removed at the end]",
 )
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    help="Write the figures and the laws as JSON.",
+    help="Write figures and results of the laws to FILE as JSON.",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="Port of the portal; left out: 8000 or a free one."
+    "--port", type=click.IntRange(1, 65535), help="Port of the portal. [default: 8000, or a free port]"
 )
 @click.option(
-    "--clerks", is_flag=True, help="A consumer moves, a meter burns, a load is raised; clerks record it."
+    "--clerks", is_flag=True, help="Add events that clerks record: a move, a burnt meter, a raised load."
 )
 def demo(
     *,

@@ -1,4 +1,4 @@
-"""What an administrator's command on this box may use of a running installation.
+"""Access of administrators' commands to a running installation: settings, secrets and business time.
 
 `urja meter adopt`, `urja tariff load`, `urja verify` and `urja quarantine` begin with `Administration.of(data)`.
 """
@@ -23,7 +23,7 @@ RESTART: Final = "each start writes it anew, so stop Urja and start it again"
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """Settings as the running box resolved them, an administrator's secrets, business time."""
+    """Settings, secrets and business clock of a running installation, for an administrator's command."""
 
     settings: Settings
     secrets: AdminSecrets = field(repr=False)
@@ -32,7 +32,10 @@ class Administration:
 
     @classmethod
     def of(cls, data: Path) -> "Administration":
-        """Of the box that runs on this data directory; raises `CommandError` if none does or it may not be read."""
+        """Return the access to the installation that runs on a data directory.
+
+        Raises `CommandError` where none runs, or where its secrets cannot be read.
+        """
         directory = DataDirectory(data)
         if directory.holder() is None:
             raise CommandError(
@@ -45,7 +48,8 @@ class Administration:
             clock = AnchoredClock(directory.clock)
         except FileNotFoundError:
             raise CommandError(
-                Exit.ALREADY_RUNNING, f"Urja is only just starting on {directory.path}: ask again"
+                Exit.ALREADY_RUNNING,
+                f"Urja is still starting on {directory.path}: try again in a few seconds",
             ) from None
         except DamagedFileError as error:
             raise CommandError(Exit.USAGE, str(error)) from None
@@ -56,12 +60,12 @@ class Administration:
 
     @property
     def keys(self) -> KeyStore:
-        """What wraps meters' keys."""
+        """Return the key store, which wraps and unwraps the meters' keys."""
         return KekStore(self.secrets.kek, self.secrets.retiring_kek)
 
     @property
     def seal_key(self) -> bytes:
-        """What seals the state that head ends share in the broker."""
+        """Return the 32-byte key that authenticates the state that head ends share in the broker."""
         return Vault.open(self.data.secrets).headend.seal_key
 
     def setup_django(self) -> None:

@@ -1,4 +1,4 @@
-"""`urja meter adopt`: add meters, with their supply, account and people, to the registry of a running box."""
+"""`urja meter adopt`: add meters, each with its service point, account and consumer, to a running installation."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One meter as it is written in a file; the command line's options have the same names."""
+    """One meter of an input file; the command line's options have the same names."""
 
     serial: str
     system_title: str
@@ -37,7 +37,7 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hls_secret: str | None = None
     """Secret of the utility association where the type's HLS takes one, 32 hexadecimal digits."""
     master_key: str | None = None
-    """Wraps new keys on their way to the meter, 32 hexadecimal digits; without one its keys cannot be changed."""
+    """Key that wraps new keys for the meter, 32 hexadecimal digits; without it the meter's keys cannot be changed."""
     register_wh: int
     tariff: str
     name: str
@@ -47,21 +47,24 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_power_w: int = DEFAULT_MAX_POWER_W
     language: str = "en"
     phone: str | None = None
-    """Where messages are sent."""
+    """Telephone number of the consumer; messages are sent there."""
     premise: str = ""
     consumer_number: str = ""
     address: str | None = None
-    """Where a meter is that does not dial: `host:port`; with a `link` its physical address there."""
+    """Address of a meter that listens: `host:port`, or with `link` its physical HDLC address. None: the meter dials in."""
     link: str | None = None
-    """The line of HDLC that it is behind, such as `tcp://10.20.0.9:4060`."""
+    """HDLC link behind which the meter is, such as `tcp://10.20.0.9:4060`."""
     billing_day: int | None = None
-    """On which day of a month billing periods begin, 1 to 28; left out, the tariff says so."""
+    """Day of the month, 1 to 28, on which billing periods begin; None: as the tariff says."""
     valid_from: datetime | None = None
-    """Since when it supplies; left out: now, by the business clock."""
+    """Start of the supply; None: now, by the business clock."""
     bucket: int | None = None
 
     def where(self) -> str | None:
-        """Its address as the registry keeps it, None where it dials; raises ValueError for one that says nothing."""
+        """Return the address as the registry stores it, or None for a meter that dials in.
+
+        Raises ValueError for an address of another form.
+        """
         if self.link is not None:
             physical = self.address or ""
             if physical and not (physical.isascii() and physical.isdecimal()):
@@ -81,32 +84,37 @@ def _option(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
 @click.command()
 @data_option
 @click.option(
-    "--from-json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Many meters: a list."
+    "--from-json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file with a list of meters; - is standard input.",
 )
 @_option("serial", "Serial number, as the meter gives it.")
 @_option("system_title", "System title, 16 hexadecimal digits.")
 @_option("guek", "Global unicast encryption key, 32 hexadecimal digits.")
 @_option("gak", "Authentication key, 32 hexadecimal digits.")
-@_option("hls_secret", "HLS secret where the type takes one (mechanism 2), 32 hexadecimal digits.")
-@_option("master_key", "Master key, with which its keys can be changed later, 32 hexadecimal digits.")
-@_option("type", "Device type, such as urja-d1.")
-@_option("register_wh", "Import register now, in Wh.", type=int)
+@_option("hls_secret", "HLS secret, for a meter type that needs one (mechanism 2), 32 hexadecimal digits.")
+@_option("master_key", "Master key (KEK), needed to change the meter's keys later, 32 hexadecimal digits.")
+@_option("type", "Meter type, such as urja-d1.")
+@_option("register_wh", "Present reading of the import register, in Wh.", type=int)
 @_option("tariff", "Code of a loaded tariff.")
 @_option("name", "The consumer's name.")
-@_option("email", "Where sign-in codes are sent.")
-@_option("phone", "Where messages are sent.")
+@_option("email", "E-mail address of the consumer; sign-in codes are sent there.")
+@_option("phone", "Telephone number of the consumer; messages are sent there.")
 @_option("credit_minor", "Opening credit in the currency's minor unit.", type=int)
 @_option("sanctioned_load_w", "Sanctioned load in W.", type=int)
-@_option("max_power_w", "What the meter can carry, in W.", type=int)
+@_option("max_power_w", "Largest power of the meter, in W.", type=int)
 @_option(
-    "billing_day", "Day of a month, 1 to 28, on which billing periods begin, if not the tariff's.", type=int
+    "billing_day",
+    "Day of the month, 1 to 28, on which billing periods begin. [default: as the tariff says]",
+    type=int,
 )
-@_option("language", "Language the consumer is written to in: en or hi.")
-@_option("address", "host:port of a meter that listens; with --link its physical address there.")
-@_option("link", "Line of HDLC that it is behind: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600.")
-@_option("consumer_number", "Consumer number; the serial number if left out.")
+@_option("language", "Language of messages to the consumer: en or hi.")
+@_option("address", "host:port of a meter that listens; with --link its physical HDLC address.")
+@_option("link", "HDLC link behind which the meter is: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600.")
+@_option("consumer_number", "Consumer number. [default: the serial number]")
 def adopt(data: Path, file: Path | None, **given: Any) -> None:
-    """Add a meter to the registry, with its supply, agreement, account, access and opening credit.
+    """Add a meter to the registry, with its service point, agreement, account, sign-in and opening credit.
 
     Keys given as options can be seen by other users of this machine while the command runs, and stay in the
     shell's history: prefer --from-json with a file that only you can read, or - for standard input.
@@ -127,11 +135,12 @@ def adopt(data: Path, file: Path | None, **given: Any) -> None:
         for fault in _type_faults(meter, _which(meter, number, len(meters)), types)
     )
     known = _adopt_all(administration, meters, types)
-    unchanged = "; nothing about those was changed" if known else ""
-    click.echo(f"{len(meters) - known} adopted, {known} there already{unchanged}")
+    unchanged = "; those were not changed" if known else ""
+    click.echo(f"{len(meters) - known} adopted, {known} already registered{unchanged}")
     if known < len(meters):
         click.echo(
-            "what they push is billed once they are called and pass: urja meter commission --all", err=True
+            "next step: urja meter commission --all; pushes are billed only after a meter has passed commissioning",
+            err=True,
         )
 
 
@@ -168,15 +177,15 @@ def _which(meter: Meter, number: int, count: int) -> str:
 
 
 def _type_faults(meter: Meter, which: str, types: dict[str, DeviceType]) -> Iterator[str]:
-    """What is wrong with a meter's type, by the types that are shipped and loaded."""
+    """Yield the faults of a meter's type, given the shipped and loaded types."""
     if meter.type not in types:
-        yield f"{which}there is no meter type {meter.type!r}; there are {', '.join(types)}, or load it: urja meter-type load"
+        yield f"{which}unknown meter type {meter.type!r}: use one of {', '.join(types)}, or load it with urja meter-type load"
     elif meter.hls_secret is None and types[meter.type].associations.needs_secret:
-        yield f"{which}a {meter.type} opens its association by an HLS secret: give it (--hls-secret)"
+        yield f"{which}meter type {meter.type} needs an HLS secret: give --hls-secret"
 
 
 def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
-    """What is wrong with a meter by itself, in sentences that show no key."""
+    """Yield the faults of one meter's fields, in sentences that never show a key."""
     which = _which(meter, number, count)
     if not 0 < len(meter.serial) <= 32:
         yield f"{which}the serial number has 1 to 32 characters, not {len(meter.serial)}"
@@ -220,7 +229,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
 
 
 def _adopt_all(administration: Administration, meters: list[Meter], types: dict[str, DeviceType]) -> int:
-    """Adopt all or none; how many were there already."""
+    """Adopt all meters or none; return how many were already registered."""
     from django.db import transaction
 
     from urja.apps.journal.errors import RegistryError

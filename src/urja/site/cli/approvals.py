@@ -1,4 +1,4 @@
-"""`urja approvals`: the thresholds above which operations need passkeys, and what waits for approval.
+"""`urja approvals`: thresholds above which operations need passkeys, and requests that wait for approval.
 
 `check` needs no database and no Django.
 """
@@ -21,13 +21,13 @@ _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group()
 def approvals() -> None:
-    """Check, load and show thresholds; list what waits for approval."""
+    """Check, load and show thresholds; list requests that wait for approval."""
 
 
 @approvals.command()
 @click.argument("files", nargs=-1, required=True, type=_document)
 def check(files: Sequence[Path]) -> None:
-    """Say everything that is wrong in documents; exit 2 if anything is."""
+    """Check documents and print every fault; exit 2 if there is one."""
     wrong = False
     for path in files:
         try:
@@ -37,7 +37,7 @@ def check(files: Sequence[Path]) -> None:
             for fault in error.faults:
                 click.echo(f"{path}: {fault.where}: {fault.sentence}")
         else:
-            click.echo(f"{path}: good: {found.version} from {found.valid_from}")
+            click.echo(f"{path}: valid: {found.version} from {found.valid_from}")
     if wrong:
         raise SystemExit(Exit.USAGE)
 
@@ -46,7 +46,7 @@ def check(files: Sequence[Path]) -> None:
 @click.argument("file", type=_document)
 @data_option
 def load(file: Path, data: Path) -> None:
-    """Store a document; it is in force from its valid_from on, until a later one."""
+    """Store a document. It is in force from its valid_from until a later document takes its place."""
     text = read_document(file)
     from urja.site.cli.staff import opened
 
@@ -61,7 +61,7 @@ def load(file: Path, data: Path) -> None:
         lines = "\n  ".join(str(fault) for fault in error.faults)
         raise CommandError(Exit.USAGE, f"{file} is none of thresholds:\n  {lines}") from None
     except thresholds.ThresholdsConflictError as error:
-        raise CommandError(Exit.USAGE, f"{error}: give it another version") from None
+        raise CommandError(Exit.USAGE, f"{error}: give the document another version") from None
     except DatabaseError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
     click.echo(f"{found.version} is in force from {found.valid_from}")
@@ -82,9 +82,12 @@ def show(data: Path) -> None:
 
 @approvals.command()
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def waiting(data: Path, as_json: bool) -> None:
-    """What waits for approval, as the database has it: to be compared with what a page shows."""
+    """List requests that wait for approval, as stored in the database.
+
+    Compare the list with the console's page before approving.
+    """
     from urja.site.cli.staff import opened
 
     box = opened(data)
@@ -93,7 +96,7 @@ def waiting(data: Path, as_json: bool) -> None:
         click.echo(json.dumps({"waiting": found}, ensure_ascii=False))
         return
     if not found:
-        click.echo("Nothing waits for approval.")
+        click.echo("No request waits for approval.")
     for one in found:
         until = f"done {one['due_at']}" if one["due_at"] else f"until {one['expires_at']}"
         click.echo(f"{one['request']}  {one['kind']}  by {one['actor']}  {one['state']}, {until}")

@@ -1,7 +1,7 @@
-"""`urja approver`: the passkeys that release cuts which the head ends hold. The owner's command, at the box.
+"""`urja approver`: the passkeys that release disconnections held by the head ends. Run by the owner on the server.
 
-A passkey is copied from the database into a file beside the head end's secrets, once its owner has compared the
-fingerprint: from then on the database is not asked.
+A passkey is copied from the database into a file beside the head end's secrets after its owner has compared the
+fingerprint. The head end reads that file only, so that a changed database cannot release a disconnection.
 """
 
 import json
@@ -21,17 +21,17 @@ from urja.site.exits import CommandError, Exit
 
 @click.group()
 def approver() -> None:
-    """Install, list and remove the passkeys that release held cuts."""
+    """Install, list and remove the passkeys that release held disconnections."""
 
 
 @approver.command()
 @data_option
 @click.argument("email")
-@click.option("--yes", is_flag=True, help="Install without asking whether the fingerprints are right.")
+@click.option("--yes", is_flag=True, help="Install without asking to confirm the fingerprints.")
 def install(data: Path, email: str, yes: bool) -> None:
     """Copy the passkeys of the staff member EMAIL to the head end.
 
-    Compare each fingerprint with the one that its owner sees on the page of their passkeys.
+    Compare each fingerprint with the one on the owner's own passkey page.
     """
     box = opened(data)
     file, known = _installed(data)
@@ -39,7 +39,7 @@ def install(data: Path, email: str, yes: bool) -> None:
     if not found:
         raise CommandError(
             Exit.USAGE,
-            f"{email} has no passkey: give them a code with urja passkey invite {email}, then again",
+            f"{email} has no passkey: print a code with urja passkey invite {email}, and run this again once it is enrolled",
         )
     for one in found:
         click.echo(f"{one.person}  fingerprint {one.fingerprint}  for {one.origin}")
@@ -53,9 +53,9 @@ def install(data: Path, email: str, yes: bool) -> None:
 
 @approver.command("list")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, as_json: bool) -> None:
-    """The passkeys that release held cuts."""
+    """List the passkeys that release held disconnections."""
     _, known = _installed(data)
     if as_json:
         click.echo(json.dumps({"approvers": [_plain(one) for one in known]}, ensure_ascii=False))
@@ -69,7 +69,7 @@ def list_(data: Path, as_json: bool) -> None:
 @data_option
 @click.argument("email")
 def remove(data: Path, email: str) -> None:
-    """Take the passkeys of EMAIL out; a release that is not approved yet does not count by them any more."""
+    """Remove the passkeys of EMAIL; pending releases no longer count them."""
     file, known = _installed(data)
     left = [one for one in known if one.person != email.strip().lower()]
     if len(left) == len(known):
@@ -81,7 +81,7 @@ def remove(data: Path, email: str) -> None:
 def _installed(data: Path) -> tuple[Path, list[Approver]]:
     file = DataDirectory(data).secrets / APPROVERS_FILE
     if not file.parent.is_dir():
-        raise CommandError(Exit.USAGE, f"{data} is no data directory of Urja's: give it by --data")
+        raise CommandError(Exit.USAGE, f"{data} is not a data directory of Urja: give one with --data")
     try:
         return file, read_approvers(file)
     except ApproversError as error:
@@ -116,7 +116,7 @@ def _plain(one: Approver) -> dict[str, Any]:
 
 def _sentence(persons: int) -> str:
     if persons == 0:
-        return "no release is possible: what is above the ceilings expires"
+        return "no release is possible: disconnections above the limits expire"
     if persons == 1:
         return "one person is installed: a release counts after headend.release_delay_s (12 hours)"
-    return f"{persons} persons are installed: any two of them release held cuts"
+    return f"{persons} persons are installed: any two of them release held disconnections"

@@ -1,4 +1,4 @@
-"""`urja meter commission`: have meters called that hang somewhere and have not passed, such as those of a file."""
+"""`urja meter commission`: request commissioning calls to installed meters."""
 
 from pathlib import Path
 
@@ -13,15 +13,19 @@ from urja.site.exits import CommandError, Exit
 @data_option
 @click.argument("serials", nargs=-1)
 @click.option(
-    "--all", "everyone", is_flag=True, help="Every billing meter that has not passed and is not being called."
+    "--all",
+    "everyone",
+    is_flag=True,
+    help="All billing meters that have not passed and are not being called.",
 )
 @click.option(
     "--again", is_flag=True, help="Also meters that have passed, such as after a change of firmware."
 )
 def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool) -> None:
-    """Call meters: keys, identity, firmware, register, clock, what they push. The pipeline leads the calls.
+    """Commission meters: check keys, identity, firmware, register, clock and push settings.
 
-    What a meter pushes is billed only once it has passed. A few hundred are called at once, the others wait their turn.
+    Pushes of a meter are billed only after it has passed. The pipeline calls a few hundred meters at a time; the
+    others are queued.
     """
     if bool(serials) == everyone:
         raise CommandError(Exit.USAGE, "give serial numbers, or --all")
@@ -43,6 +47,6 @@ def commission(data: Path, serials: tuple[str, ...], everyone: bool, again: bool
             refused += [f"{serial}: {fault}" for fault in error.faults]
     if refused:
         raise CommandError(
-            Exit.FAILED, "\n  ".join([f"{len(wanted) - len(refused)} will be called, but:", *refused])
+            Exit.FAILED, "\n  ".join([f"{len(wanted) - len(refused)} meters will be called, but:", *refused])
         )
-    click.echo(f"{len(wanted)} will be called")
+    click.echo(f"{len(wanted)} meters will be called")

@@ -1,4 +1,4 @@
-"""`urja config`: is the configuration right, and what does it come to."""
+"""`urja config`: check the configuration, and show the resulting settings."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ def config() -> None:
 @config.command()
 @config_option
 def check(config_path: Path | None) -> None:
-    """Say for each wrong value what it is, what is allowed and where it came from; exit 2 if there is one."""
+    """Print each wrong value with its source and the allowed values; exit 2 if there is one."""
     loaded = load_settings(config_path)
     given = sum(origin != "default" for origin in loaded.origins.values())
-    click.echo(f"the configuration is right ({given} values set, the rest are defaults)")
+    click.echo(f"the configuration is valid ({given} values set, the rest are defaults)")
 
 
 @config.command()
 @config_option
 def show(config_path: Path | None) -> None:
-    """Every setting, its value and where it came from; passwords are masked."""
+    """Show every setting with its value and source; passwords are masked."""
     rows = list(describe(load_settings(config_path)))
     key_width = max(len(key) for key, _, _ in rows)
     value_width = max(len(value) for _, value, _ in rows)

@@ -27,13 +27,13 @@ _MAX_INPUT: Final = 16 << 20
 _HEX_DIGITS: Final = frozenset(string.hexdigits)
 _SEPARATORS: Final = frozenset(string.whitespace + ":-,;")
 _NOT_BYTES: Final = re.compile(r"(?://|#)[^\n]*|\b[TR]X\b:?|<[-=<]+|[-=>]+>", re.IGNORECASE)
-"""What people and tools put beside the bytes of a trace: remarks, and which way a line went."""
+"""Remarks and direction marks that people and tools write beside the bytes of a trace."""
 _LABEL: Final = 18
 _TYPES: Final = {Tag.STRUCTURE: "structure", Tag.ARRAY: "array", Tag.COMPACT_ARRAY: "compact array"}
 
 
 class KeyParam(click.ParamType[bytes]):
-    """Bytes in hexadecimal, of one of the lengths that are good."""
+    """A click type: bytes in hexadecimal, of one of the allowed lengths."""
 
     name = "hex"
 
@@ -41,7 +41,7 @@ class KeyParam(click.ParamType[bytes]):
         self.sizes = sizes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Raises click.BadParameter telling how many digits are needed."""
+        """Return the bytes. Raises click.BadParameter with the number of digits needed."""
         if isinstance(value, bytes):
             return value
         try:
@@ -61,22 +61,25 @@ class KeyParam(click.ParamType[bytes]):
 @click.argument("source", metavar="[HEX|-|FILE]", nargs=-1)
 @click.option("--guek", type=KeyParam(16, 32), help="Global unicast encryption key (32 bytes for suite 2).")
 @click.option(
-    "--gak", type=KeyParam(16, 32), help="Global authentication key; without it nothing is verified."
+    "--gak",
+    type=KeyParam(16, 32),
+    help="Global authentication key; without it authentication tags are not verified.",
 )
-@click.option("--system-title", type=KeyParam(8), help="Of the sender, where the frame does not carry it.")
+@click.option(
+    "--system-title", type=KeyParam(8), help="System title of the sender, where the frame does not carry it."
+)
 @click.option(
     "--dedicated",
     type=KeyParam(16, 32),
-    help="Dedicated key, where the association that agreed it is not in the capture.",
+    help="Dedicated key, where the association that set it is not in the capture.",
 )
 @click.option(
     "--type",
     "device_type",
     type=TypeParam(),
-    help="Type of the meter (urja-d1, ..., or the folder of a type): names and scales its pushes and the rows of its "
-    "profiles.",
+    help="Meter type (a shipped name such as urja-d1, or a folder): names and scales pushes and profile rows.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def decode(
     source: tuple[str, ...],
     guek: bytes | None,
@@ -88,9 +91,9 @@ def decode(
 ) -> None:
     """Show a DLMS frame (wrapper, HDLC, M-Bus or bare APDU; several in a row) as a readable tree.
 
-    The frame is hexadecimal (spaces, newlines, colons and 0x are fine, so are TX:, RX:, <- and -> of a trace and what
-    stands behind // or #), - for standard input, or a file, hexadecimal or binary; a telegram of a customer port (P1)
-    is text. Exits with 1 where something is wrong with it.
+    Give the frame in hexadecimal, - for standard input, or a file, hexadecimal or binary. Spaces, newlines, colons, 0x,
+    the marks TX:, RX:, <- and -> of a trace, and remarks after // or # are ignored. A telegram of a consumer port (P1)
+    is text. Exits with 1 if the frame has a fault.
     """
     try:
         capture = read_source(source)
@@ -115,7 +118,7 @@ def decode(
 
 
 def _faults(opened: DecodedPacket) -> Iterator[DecodedPacket]:
-    """What is wrong with an APDU, or inside it."""
+    """Yield the APDUs with a fault: this one, or those inside it."""
     if opened.error is not None:
         yield opened
     if opened.inside is not None:
@@ -123,7 +126,7 @@ def _faults(opened: DecodedPacket) -> Iterator[DecodedPacket]:
 
 
 def read_source(source: tuple[str, ...]) -> bytes:
-    """The bytes that the arguments name. Raises ValueError saying what is wrong with them."""
+    """Return the bytes that the arguments name. Raises ValueError for a bad file or bad hexadecimal."""
     if source in {(), ("-",)}:
         return _from_content(sys.stdin.buffer.read(_MAX_INPUT + 1), "standard input")
     text = " ".join(source)
@@ -138,7 +141,7 @@ def read_source(source: tuple[str, ...]) -> bytes:
         try:
             return from_hex(text)
         except ValueError as error:
-            raise ValueError(f"there is no such file, and it is no frame: {error}") from error
+            raise ValueError(f"neither a file of this name nor a frame: {error}") from error
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_INPUT + 1)
@@ -148,7 +151,7 @@ def read_source(source: tuple[str, ...]) -> bytes:
 
 
 def _from_content(content: bytes, origin: str) -> bytes:
-    """Text is read as hexadecimal, a telegram in text and anything else as it is."""
+    """Return the bytes of hexadecimal text; a text telegram and binary content are returned unchanged."""
     if len(content) > _MAX_INPUT:
         raise ValueError(f"{origin} has more than {_MAX_INPUT >> 20} MiB")
     if is_telegram(content):
@@ -159,7 +162,10 @@ def _from_content(content: bytes, origin: str) -> bytes:
 
 
 def from_hex(text: str) -> bytes:
-    """Hexadecimal with the separators that people and loggers put in. Raises ValueError at the first odd character."""
+    """Return the bytes of hexadecimal with separators as people and loggers write them.
+
+    Raises ValueError with the position of the first other character.
+    """
     digits: list[str] = []
     text = _NOT_BYTES.sub(lambda found: " " * len(found[0]), text)
     position = 0
@@ -174,7 +180,9 @@ def from_hex(text: str) -> bytes:
             raise ValueError(f"character {position + 1} is {character!r}, which is not hexadecimal")
         position += 1
     if len(digits) % 2:
-        raise ValueError(f"{len(digits)} hex digits are half a byte too many or too few")
+        raise ValueError(
+            f"{len(digits)} hexadecimal digits are not whole bytes: one digit is missing or too many"
+        )
     return bytes.fromhex("".join(digits))
 
 
@@ -185,7 +193,7 @@ def _in_input(opened: DecodedPacket) -> str:
 
 
 def _input_offset(opened: DecodedPacket) -> int | None:
-    """Where the fault lies in the input; None where its layer has no place of its own there."""
+    """Return the offset of the fault in the input, in bytes; None where its layer is not a part of the input."""
     error, packet = opened.error, opened.packet
     if error is None or error.offset is None:
         return None
@@ -199,7 +207,7 @@ def _input_offset(opened: DecodedPacket) -> int | None:
 
 
 def as_document(opened: DecodedPacket, device_type: DeviceType | None = None) -> dict[str, Any]:
-    """One APDU as plain values."""
+    """Return one APDU as JSON values."""
     document: dict[str, Any] = {}
     packet = opened.packet
     if packet is not None:
@@ -272,7 +280,7 @@ def _reading_fields(reading: Reading) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity and no not-a-number: they go as text."""
+    """Return a value with infinities and NaN as text: JSON has no numbers for them."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -284,7 +292,7 @@ def _finite(value: Any) -> Any:
 
 
 def as_tree(opened: DecodedPacket, device_type: DeviceType | None = None) -> Iterator[str]:
-    """One APDU as lines."""
+    """Yield the text lines of one APDU."""
     packet = opened.packet
     if packet is not None:
         ends = ", ".join(f"{key} {value}" for key, value in packet.addresses.items())
@@ -368,7 +376,7 @@ def _value_lines(label: str, data: Data, device_type: DeviceType | None) -> Iter
 
 
 class _Tree:
-    """A value's lines; a reading takes one line for all the nodes that it explains."""
+    """The lines of a value; a reading takes one line for all the nodes that it explains."""
 
     def __init__(self, readings: list[Reading]) -> None:
         self._starts = {reading.covers[0]: reading for reading in readings}
@@ -414,7 +422,7 @@ def _caption(reading: Reading) -> str:
 
 
 def reading_text(reading: Reading) -> str:
-    """The value in its unit where both are known."""
+    """Return the scaled value with its unit where both are known, else the raw value."""
     scaled = reading.scaled
     if scaled is None or reading.unit is None:
         return value_text(reading.value)
@@ -422,7 +430,7 @@ def reading_text(reading: Reading) -> str:
 
 
 def definition_text(named: CosemAttribute, data: Data) -> str:
-    """An element of a capture or push object list in one line."""
+    """Return one line for an element of a capture or push object list."""
     index = data.value[3].value
     name = name_object(named.obis)
     text = f"class {named.class_id}, {named.obis!s:<15}  attribute {named.attribute}"
@@ -430,7 +438,7 @@ def definition_text(named: CosemAttribute, data: Data) -> str:
 
 
 def value_text(data: Data) -> str:
-    """One value in words: text and clocks beside their bytes."""
+    """Return the text of one value; texts and clocks beside their bytes."""
     value = data.value
     if data.tag in _TYPES:
         return f"{_TYPES[data.tag]} of {len(_Tree.members(data))}"
@@ -457,7 +465,7 @@ def _octets_text(raw: bytes) -> str:
         clock = CosemDateTime.from_bytes(raw)
         if 1990 <= clock.year <= 2100 and 1 <= clock.month <= 12 and clock.hour <= 24:
             return _clock(clock)
-    text = raw.rstrip(b"\0")  # some meters fill their names up
+    text = raw.rstrip(b"\0")  # some meters pad their names with zero bytes
     if text and all(0x20 <= byte < 0x7F for byte in text):
         return f'"{text.decode("ascii")}"'
     return octets_text(raw)

@@ -1,4 +1,4 @@
-"""`urja export`: what the registry knows, as files that `urja import` takes again."""
+"""`urja export`: write the registry to files that `urja import` reads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     "--map",
     "map_file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="MAP.toml: which columns the file has. Left out: all fields, and a map for them is written beside it.",
+    help="MAP.toml with the columns of the file. Without it all fields are written, with a map beside the file.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "xlsx"]), help="As OUT's ending says if left out."
+    "--format", "form", type=click.Choice(["csv", "xlsx"]), help="Format of OUT. [default: by its file name]"
 )
-@click.option("--with-keys", is_flag=True, help="Meters' keys too, in the open, in a file for you alone.")
+@click.option(
+    "--with-keys",
+    is_flag=True,
+    help="Also write the meters' keys, in plain text, to a file that only you can read.",
+)
 @data_option
 def export(
     kind: str, out: Path, map_file: Path | None, form: str | None, with_keys: bool, data: Path
 ) -> None:
     """Write consumers, premises, networks, placements, devices or balances to the file OUT."""
     if out.suffix.lower() not in {".csv", ".xlsx"} and form is None:
-        raise CommandError(Exit.USAGE, f"{out} ends in neither .csv nor .xlsx: say --format")
+        raise CommandError(Exit.USAGE, f"{out} ends in neither .csv nor .xlsx: give --format")
     if form is not None and out.suffix.lower() != f".{form}":
         out = out.with_name(f"{out.name}.{form}")
     from urja.site.admin import Administration

@@ -1,4 +1,4 @@
-"""`urja headend read` and `urja quarantine`: an engineer's tools. Neither knows Django."""
+"""`urja headend` and `urja quarantine`: tools for engineers. Neither needs Django."""
 
 import asyncio
 import getpass
@@ -68,8 +68,8 @@ _EXITS: Final = {
 }
 _ADVICE: Final = {
     FailureKind.UNREACHABLE: "is the meter (or its gateway) listening there?",
-    FailureKind.TIMEOUT: "the meter took the connection and says nothing: wrong client SAP, or no DLMS",
-    FailureKind.CUT: "the meter hung up: another client may hold it, or it wants another association",
+    FailureKind.TIMEOUT: "the meter accepts the connection and does not answer: check the client SAP (--client), and that it speaks DLMS",
+    FailureKind.CUT: "the meter closed the connection: another client may be connected, or it needs another association (--client)",
     FailureKind.REFUSED: "see which client may read it (--client), and its class (--class)",
     FailureKind.WRONG_KEY: "check --guek, --gak and --system-title",
     FailureKind.PROTOCOL: "capture the exchange and give it to `urja decode`",
@@ -81,7 +81,7 @@ _ADVICE: Final = {
 
 
 class HexBytes(click.ParamType[bytes]):
-    """Bytes in hexadecimal, of a fixed length."""
+    """A click type: bytes in hexadecimal, of a fixed length."""
 
     name = "hex"
 
@@ -89,7 +89,7 @@ class HexBytes(click.ParamType[bytes]):
         self._size = size
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Raises click.BadParameter telling how many bytes are needed."""
+        """Return the bytes. Raises click.BadParameter with the number of bytes needed."""
         if isinstance(value, bytes):
             return value
         try:
@@ -102,12 +102,12 @@ class HexBytes(click.ParamType[bytes]):
 
 
 class ObisCode(click.ParamType[Obis]):
-    """An OBIS code such as 1.0.1.8.0.255; the last group may be left out."""
+    """A click type: an OBIS code such as 1.0.1.8.0.255; the last group may be left out."""
 
     name = "obis"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Obis:
-        """Raises click.BadParameter for anything else."""
+        """Return the value. Raises click.BadParameter for any other text."""
         if isinstance(value, Obis):
             return value
         text = str(value)
@@ -118,12 +118,12 @@ class ObisCode(click.ParamType[Obis]):
 
 
 class LocalTime(click.ParamType[datetime]):
-    """A date, or a date and time, without an offset."""
+    """A click type: a date, or a date and time, without an offset from UTC."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Raises click.BadParameter for anything else."""
+        """Return the value. Raises click.BadParameter for any other text."""
         if isinstance(value, datetime):
             return value
         try:
@@ -131,59 +131,66 @@ class LocalTime(click.ParamType[datetime]):
         except ValueError:
             self.fail("a date such as 2026-03-02, or 2026-03-02T09:30, is needed", param, ctx)
         if moment.tzinfo is not None:
-            self.fail("the meter's local time is meant: leave the offset out", param, ctx)
+            self.fail("give the meter's local time, without an offset", param, ctx)
         return moment
 
 
 @click.group()
 def headend() -> None:
-    """Read any object of a meter; see what head ends have lost."""
+    """Read any object of a meter; show lost states of head ends."""
 
 
 @headend.command("read")
-@click.option("--host", help="Address of a meter that listens with the wrapper.")
+@click.option("--host", help="Address of a meter that listens on TCP (wrapper).")
 @click.option("--port", default=4059, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
-    "--link", help="Line of HDLC, in place of --host: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600."
+    "--link", help="HDLC link, in place of --host: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600."
 )
 @click.option(
     "--address", "physical", type=int, help="With --link: the meter's physical address, 16 to 16381."
 )
 @click.option("--obis", required=True, type=ObisCode(), help="Logical name, such as 1.0.1.8.0.255.")
 @click.option(
-    "--class", "class_id", type=click.IntRange(0, 65535), help="Interface class; found by itself if left out."
+    "--class",
+    "class_id",
+    type=click.IntRange(0, 65535),
+    help="Interface class. [default: found by the OBIS code]",
 )
 @click.option("--attribute", default=2, show_default=True, type=click.IntRange(-128, 127))
 @click.option(
     "--from",
     "from_at",
     type=LocalTime(),
-    help="First stamp of a profile's rows, the meter's local time.",
+    help="Time of the first profile row, in the meter's local time.",
 )
-@click.option("--to", "to_at", type=LocalTime(), help="Last stamp; the meter's local time.")
+@click.option(
+    "--to", "to_at", type=LocalTime(), help="Time of the last profile row, in the meter's local time."
+)
 @click.option(
     "--client",
     "client_sap",
     type=click.IntRange(1, 0xFFFF),
-    help="Client SAP: 16 public, 32 reader (LLS), 48 utility (HLS-GMAC), or what the meter has. "
-    "By default 48 with keys, 32 with a password alone, 16 with neither.",
+    help="Client SAP: 16 public, 32 reader (LLS), 48 utility (HLS-GMAC), or another client of the meter. "
+    "Default: 48 with keys, 32 with a password alone, 16 with neither.",
 )
 @click.option("--guek", type=HexBytes(16), help="Global unicast encryption key.")
 @click.option("--gak", type=HexBytes(16), help="Global authentication key.")
-@click.option("--secret", help="Password (LLS), or HLS secret where the type takes one.")
+@click.option("--secret", help="Password (LLS), or HLS secret for a meter type that needs one.")
 @click.option(
     "--invocation-counter",
     "first_counter",
     type=click.IntRange(0, 0xFFFF_FFFF),
-    help="Where to begin, for a meter whose public client does not tell it.",
+    help="First invocation counter, for a meter whose public client does not give it.",
 )
 @click.option(
-    "--system-title", type=HexBytes(8), help="The meter's, if you want to be sure that it is this one."
+    "--system-title",
+    type=HexBytes(8),
+    help="Expected system title of the meter; the read is refused if another meter answers.",
 )
 @click.option(
     "--client-title",
     type=HexBytes(8),
-    help="Ours. [default: drawn by lot, so that no nonce of the head end's is used again]",
+    help="System title of this client. [default: random, so that no nonce of the head end is used again]",
 )
 @click.option(
     "--type",
@@ -191,7 +198,7 @@ def headend() -> None:
     type=TypeParam(),
     default="urja-d1",
     show_default=True,
-    help="Meter type, or the folder of one: object names and the sense of the clock's deviation.",
+    help="Meter type, or its folder: gives object names and the sign of the clock's deviation.",
 )
 @click.option(
     "--timeout",
@@ -199,9 +206,9 @@ def headend() -> None:
     default=ANSWER_S,
     show_default=True,
     type=FiniteRange(min=0.0, min_open=True),
-    help="Seconds for one answer.",
+    help="Timeout of one answer, in seconds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Plain values for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def read_command(
     *,
     host: str | None,
@@ -253,7 +260,8 @@ def read_command(
 def _meter_address(host: str | None, port: int, link: str | None, physical: int | None) -> MeterAddress:
     if (host is None) == (link is None):
         raise CommandError(
-            Exit.USAGE, "say where the meter is: --host, or --link with --address behind a line of HDLC"
+            Exit.USAGE,
+            "give the meter's address: --host, or --link with --address for a meter behind an HDLC link",
         )
     if host is not None:
         if physical is not None:
@@ -295,7 +303,7 @@ def _client(
     if (guek is None) != (gak is None):
         raise CommandError(Exit.USAGE, "give both keys, --guek and --gak, or neither")
     keys = None if guek is None else SuiteKeys(guek, gak)
-    # Its counters are the meter's own word: under the head end's title they would be used twice.
+    # The counters come from the meter. Under the head end's title a nonce could be used twice, which breaks GCM.
     title = title or random_title()
     if sap is None:
         sap = saps.utility_sap if keys else saps.public_sap if secret is None else saps.reader_sap
@@ -326,7 +334,7 @@ def _hls_secret(text: str | None) -> bytes:
         found = b""
     if len(found) != KEY_LENGTH:
         needed = f"{KEY_LENGTH} characters, or {2 * KEY_LENGTH} hexadecimal digits"
-        raise CommandError(Exit.USAGE, f"the type says HLS by a secret of the meter: give --secret, {needed}")
+        raise CommandError(Exit.USAGE, f"this meter type needs an HLS secret: give --secret, {needed}")
     return found
 
 
@@ -360,7 +368,7 @@ def _facts(quantity: Quantity) -> dict[str, Any]:
 
 
 def _cell(quantity: Quantity, value: Data) -> Any:
-    """A value for programs: scaled where a scaler is known, clocks as ISO 8601, else as `urja decode` has it."""
+    """Return a JSON value: scaled where a scaler is known, clocks in ISO 8601, else as `urja decode` prints it."""
     scaled = quantity.scaled(value)
     if scaled is not None:
         return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
@@ -395,7 +403,7 @@ def _text(result: SingleValue | Table) -> str:
         return f"{head}{name}\n  {_shown(quantity, result.value)}{unit}"
     title = f"{result.profile.attribute.obis}  {result.profile.name}".rstrip()
     if len(result.rows) == 1:
-        # One wide row reads better downwards.
+        # A single row with many columns is more readable as a list.
         pairs = zip(result.columns, result.rows[0], strict=True)
         return "\n".join([title, *(_line_of(column, value) for column, value in pairs)])
     heads = [_heading(column) for column in result.columns]
@@ -417,7 +425,7 @@ def _line_of(quantity: Quantity, value: Data) -> str:
 
 
 def _heading(quantity: Quantity) -> tuple[str, str, str]:
-    """Name, OBIS and unit, one below the other."""
+    """Return name, OBIS code and unit, for three lines of a column's head."""
     unit = "" if quantity.unit is None else unit_symbol(quantity.unit)
     obis = str(quantity.attribute.obis).removesuffix(".255")
     if quantity.attribute.attribute != 2:
@@ -446,7 +454,7 @@ def _octets(raw: bytes) -> str:
 
 
 def _clock(value: Data) -> CosemDateTime | None:
-    """The date-time that a value is, plainly or as twelve octets that make one."""
+    """Return the date-time of a value, given as such or as twelve octets (IEC 62056-6-2); None for other values."""
     if isinstance(value.value, CosemDateTime):
         return value.value
     if value.tag is not Tag.OCTET_STRING or len(value.value) != 12:
@@ -460,7 +468,7 @@ def _clock(value: Data) -> CosemDateTime | None:
 
 
 def _clock_text(clock: CosemDateTime, separator: str) -> str:
-    """The local time as the meter shows it; its deviation is told only by the raw value."""
+    """Return the local time as the meter shows it, without its deviation from UTC."""
     return str(clock).replace(" ", separator)
 
 
@@ -469,18 +477,18 @@ def _clock_text(clock: CosemDateTime, separator: str) -> str:
 
 @headend.command("losses")
 @data_option
-@click.option("--seen", is_flag=True, help="A person has seen to them: end the alarm.")
-def losses_command(*, data: Path, seen: bool) -> None:
-    """Show what head ends could not read of their counters and of what they remember of orders, and meters by system title.
+@click.option("--acknowledge", is_flag=True, help="End the alarm, after its cause was found.")
+def losses_command(*, data: Path, acknowledge: bool) -> None:
+    """Show stored states of head ends that could not be read: counters, order records, meters by system title.
 
-    It has begun anew safely. But only head ends write there: either the broker's store was damaged, or somebody has the
-    password of one of its users (docs/operations.md, What cannot be read).
+    The head ends have started these states again, safely. Only head ends write them: the broker's store was damaged, or
+    the password of a broker user is known to others (docs/operations.md, What cannot be read).
     """
     box = Administration.of(data)
 
     async def work(broker: Broker) -> dict[StateKind, StateLoss]:
         losses = StateLosses(SealedState(broker, Seal(box.seal_key)), box.clock)
-        if seen:
+        if acknowledge:
             return await losses.clear()
         await losses.refresh()
         return losses.found
@@ -490,8 +498,8 @@ def losses_command(*, data: Path, seen: bool) -> None:
         click.echo("Nothing was lost.")
     for what, loss in found.items():
         click.echo("  ".join([loss.sentence(what), *loss.names]))
-    if found and seen:
-        click.echo("The alarm ends within seconds.")
+    if found and acknowledge:
+        click.echo("The alarm is acknowledged and ends within seconds.")
 
 
 # --- quarantine -----------------------------------------------------------------------------------------------
@@ -500,15 +508,17 @@ def losses_command(*, data: Path, seen: bool) -> None:
 _REASONS: Final = click.Choice(get_args(Reason))
 _source_option = click.option(
     "--source",
-    help="Only of this source: a network, an address in it, a wider network, or `poison` or `orders`.",
+    help="Only frames of this source: a network, an address in it, a wider network, or `poison` or `orders`.",
 )
-_title_option = click.option("--title", type=HexBytes(8), help="Only of the meter with this system title.")
-_reason_option = click.option("--reason", type=_REASONS, help="Only with this reason.")
+_title_option = click.option(
+    "--title", type=HexBytes(8), help="Only frames of the meter with this system title."
+)
+_reason_option = click.option("--reason", type=_REASONS, help="Only frames with this reason.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Which frames a command is about."""
+    """The frames that the options of a command select."""
 
     source: str | None = None
     title: bytes | None = None
@@ -519,7 +529,7 @@ class _Choice:
         return any(one is not None for one in (self.source, self.title, self.reason, self.before))
 
     def has(self, item: Quarantined) -> bool:
-        """Whether it is about this one."""
+        """Return whether the options select a frame."""
         return (
             (self.source is None or _covers(self.source, item.source))
             and (self.title is None or item.title == self.title.hex())
@@ -538,7 +548,7 @@ class _Choice:
 
 
 def _covers(given: str, source: str) -> bool:
-    """Whether a source is what was given, or of the same network: given may be an address, or a wider network."""
+    """Return whether a source is the given one or lies in the same network; an address or wider network may be given."""
     if given == source:
         return True
     try:
@@ -550,7 +560,7 @@ def _covers(given: str, source: str) -> bool:
 
 @click.group()
 def quarantine() -> None:
-    """List, show, replay and purge what the head end has set aside."""
+    """List, show, replay and purge frames in the head ends' quarantine."""
 
 
 def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
@@ -590,7 +600,7 @@ async def _kept(broker: Broker, choice: _Choice = _Choice()) -> list[StoredFrame
 def list_command(
     *, data: Path, source: str | None, title: bytes | None, reason: str | None, as_json: bool
 ) -> None:
-    """What was set aside, oldest first within each standing."""
+    """List quarantined frames, oldest first within each state."""
     kept = _with_broker(data, lambda broker: _kept(broker, _Choice(source, title, reason)))
     if as_json:
         click.echo(json.dumps([_facts_of(one) for one in kept], indent=2, ensure_ascii=False))
@@ -609,7 +619,7 @@ def list_command(
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True)
 def show_command(*, data: Path, name: str, as_json: bool) -> None:
-    """One frame with its bytes, by the NAME that `list` gives it; give the bytes to `urja decode`."""
+    """Show the frame NAME of `list` with its bytes, for `urja decode`."""
     facts = _facts_of(_one(_with_broker(data, _kept), name))
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -623,19 +633,19 @@ def show_command(*, data: Path, name: str, as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @_source_option
 @_title_option
-@click.option("--all", "everything", is_flag=True, help="Everything that came from a meter.")
+@click.option("--all", "everything", is_flag=True, help="All frames that came from a meter.")
 def replay_command(
     *, data: Path, names: tuple[str, ...], source: str | None, title: bytes | None, everything: bool
 ) -> None:
-    """Give frames to the head end as if they had just come; what it accepts leaves the quarantine.
+    """Process frames again, as if they had just arrived; accepted frames leave the quarantine.
 
-    Frames are named by the NAMES that `list` gives them, by their source, or by the meter (one that has been adopted since).
-    Exits with 1 if the head end refused any of them again.
+    Select frames by the NAMES of `list`, by their source, or by their meter (one that was adopted since). Exits with 1
+    if the head end refused one of them again.
     """
     choice = _Choice(source, title)
     if not names and not choice and not everything:
         raise CommandError(
-            Exit.USAGE, "say which: names as in urja quarantine list, --title, --source, or --all"
+            Exit.USAGE, "select frames: by names of urja quarantine list, --title, --source, or --all"
         )
 
     async def work(broker: Broker) -> list[tuple[StoredFrame, ReplayAnswer]]:
@@ -654,7 +664,7 @@ def replay_command(
 
     answers = _with_broker(data, work)
     if not answers:
-        click.echo(f"Nothing of {choice} is in quarantine to replay.")
+        click.echo(f"No frame with {choice} is in quarantine to replay.")
     for one, answer in answers:
         why = f": {answer.reason} {answer.detail}".rstrip() if answer.reason or answer.detail else ""
         click.echo(f"{one.name:>7}  {answer.outcome}{why}")
@@ -670,10 +680,10 @@ def replay_command(
 @click.option(
     "--before",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]),
-    help="Only what came before this date or time (UTC, as `list` shows it).",
+    help="Only frames received before this date or time (UTC, as in `list`).",
 )
-@click.option("--all", "everything", is_flag=True, help="Everything that is kept.")
-@click.option("--yes", is_flag=True, help="Delete; without it the command says how many it would delete.")
+@click.option("--all", "everything", is_flag=True, help="All frames.")
+@click.option("--yes", is_flag=True, help="Delete; without it the number of selected frames is printed.")
 def purge_command(
     *,
     data: Path,
@@ -684,18 +694,20 @@ def purge_command(
     everything: bool,
     yes: bool,
 ) -> None:
-    """Delete frames for good. What the options say together is deleted, and what was deleted is logged."""
+    """Delete frames permanently: those that match all given options. The deletion is logged."""
     choice = _Choice(source, title, reason, before and before.replace(tzinfo=UTC))
     if bool(choice) == everything:
-        raise CommandError(Exit.USAGE, "say which: --source, --title, --reason, --before, or --all")
+        raise CommandError(Exit.USAGE, "select frames: --source, --title, --reason, --before, or --all")
     chosen = _with_broker(data, lambda broker: _kept(broker, choice))
     if not chosen:
-        click.echo(f"Nothing of {choice} is in quarantine.")
+        click.echo(f"No frame with {choice} is in quarantine.")
         return
     if not yes:
         for (standing, found), count in sorted(_counted(chosen).items()):
             click.echo(f"{count:>7}  {standing:<8}  {found}")
-        raise CommandError(Exit.USAGE, f"{_frames(len(chosen))} would be deleted for good: say so with --yes")
+        raise CommandError(
+            Exit.USAGE, f"{_frames(len(chosen))} would be deleted permanently: give --yes to delete them"
+        )
     dropped = _with_broker(data, lambda broker: broker.drop_quarantined(chosen))
     _log_purge(data, choice, dropped, chosen)
     click.echo(f"{_frames(dropped)} deleted ({choice})")
@@ -706,7 +718,7 @@ def _counted(chosen: list[StoredFrame]) -> Counter[tuple[str, str]]:
 
 
 def _log_purge(data: Path, choice: _Choice, dropped: int, chosen: list[StoredFrame]) -> None:
-    """One line beside the logs of the processes: what was deleted at this box, by whom."""
+    """Write one line beside the processes' logs: the deleted frames, and the user who deleted them."""
     line = {
         "at": datetime.now(UTC).isoformat(),
         "process": "urja quarantine",
@@ -728,7 +740,7 @@ def _one(kept: list[StoredFrame], name: str) -> StoredFrame:
     for one in kept:
         if one.name == name:
             return one
-    raise CommandError(Exit.USAGE, f"there is no frame {name} in quarantine; see urja quarantine list")
+    raise CommandError(Exit.USAGE, f"no frame {name} is in quarantine: see urja quarantine list")
 
 
 def _facts_of(one: StoredFrame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`urja import`: a file of consumers, premises, meters, networks or balances comes into the registry."""
+"""`urja import`: load a file of consumers, premises, meters, networks or balances into the registry."""
 
 import json
 from collections.abc import Iterator
@@ -24,16 +24,24 @@ KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "bal
     "--map",
     "map_file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="MAP.toml: which column is which field.",
+    help="MAP.toml: the field of each column.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what it would do, and what the index checks would find.")
-@click.option("--good-rows", is_flag=True, help="Load the rows without faults instead of all or nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Dry run: print the changes and the findings of the registry checks; load nothing.",
+)
+@click.option(
+    "--good-rows",
+    is_flag=True,
+    help="Load the rows without faults; without it one fault stops the whole file.",
+)
 @click.option(
     "--faults",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the rows with faults to this file, with what is wrong and what to do.",
+    help="Write the rows with faults to this file, with each fault and its remedy.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--example",
     type=click.Choice(KIND_NAMES),
@@ -43,7 +51,7 @@ KIND_NAMES = ("premises", "networks", "consumers", "placements", "devices", "bal
     "--to",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
-    help="Where the example goes; this directory if left out.",
+    help="Directory of the example. [default: the working directory]",
 )
 @data_option
 def import_file(
@@ -57,9 +65,9 @@ def import_file(
     to: Path,
     data: Path,
 ) -> None:
-    """Load FILE (CSV or .xlsx) as MAP.toml says, all of it or nothing.
+    """Load FILE (CSV or .xlsx) with the columns of MAP.toml, all rows or none.
 
-    A row that is there already changes nothing; one that says something else changes what the map covers.
+    A row that is already registered changes nothing; one with other values changes the fields of the map.
     """
     if example is not None:
         for path in _write_example(example, to):
@@ -70,7 +78,7 @@ def import_file(
             Exit.USAGE, "give a file and --map MAP.toml; urja import --example consumers writes both"
         )
     if faults is not None and faults.resolve() == file.resolve():
-        raise CommandError(Exit.USAGE, "the file of faults is another file than the one that is loaded")
+        raise CommandError(Exit.USAGE, "--faults names the file that is loaded: give another file")
     the_map = map_of(map_file)
     from urja.site.admin import Administration
 
@@ -87,13 +95,13 @@ def import_file(
 
 
 def map_of(path: Path) -> "Map":
-    """A map's file, or a refusal with the line of everything that is wrong in it."""
+    """Return the map in a file. Raises `CommandError` with the line of each fault."""
     from urja.usecases.loading import MappingFileError, parse
 
     try:
         return parse(read_document(path))
     except MappingFileError as bad:
-        raise CommandError(Exit.USAGE, "\n  ".join([f"{path} cannot be followed:", *bad.faults])) from None
+        raise CommandError(Exit.USAGE, "\n  ".join([f"{path} is not a valid map:", *bad.faults])) from None
 
 
 def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Report":
@@ -118,7 +126,8 @@ def _load(administration: Any, file: Path, the_map: "Map", **how: Any) -> "Repor
         raise CommandError(Exit.USAGE, f"nothing was loaded: {bad}") from None
     except OperationalError as error:
         raise CommandError(
-            Exit.UNAVAILABLE, f"nothing was loaded: the database broke off ({error}); give the file again"
+            Exit.UNAVAILABLE,
+            f"nothing was loaded: the connection to the database was lost ({error}); load the file again",
         ) from error
 
 
@@ -131,23 +140,23 @@ def _sentences(
         yield f"not used: {', '.join(report.unused)}"
     yield from fault_sentences(report, the_map)
     if report.faults > len(report.first):
-        yield f"... and {report.faults - len(report.first)} faults more"
+        yield f"... and {report.faults - len(report.first)} more faults"
     if report.faulty:
         yield f"{report.faulty} of {report.rows} rows have faults" + (
             f": {faults}" if faults is not None else ""
         )
     would = "would be " if dry_run else ""
     if report.faulty and not good_rows:
-        yield "nothing was loaded: mend the rows, or load the good ones with --good-rows"
+        yield "nothing was loaded: correct the rows, or load the valid ones with --good-rows"
     elif report.written:
         good = report.rows - report.faulty
         yield f"{good} rows {would}loaded" + ("" if dry_run else f" (operation {report.operation_id})")
         for what, count in report.counts.items():
             yield f"  {what}: {count}"
     elif not report.rows:
-        yield "there is no row below the names of the columns: nothing is loaded"
+        yield "the file has no rows below the column names: nothing was loaded"
     else:
-        yield f"{report.rows - report.faulty} rows are there already: nothing {would}changed"
+        yield f"{report.rows - report.faulty} rows are already registered: nothing {would}changed"
     for found in report.findings:
         yield f"check {found.check}: {found.count} more, such as: {found.first[0].sentence}"
 
@@ -160,7 +169,7 @@ def _write_example(kind_name: str, to: Path) -> Iterator[Path]:
     rows, the_map = to / f"{kind_name}.csv", to / f"{kind_name}.toml"
     for path in (rows, the_map):
         if path.exists():
-            raise CommandError(Exit.USAGE, f"{path} is there already: give another directory with --to")
+            raise CommandError(Exit.USAGE, f"{path} already exists: give another directory with --to")
     own = loading.canonical(kind, without=frozenset(one.name for one in kind.fields if one.outside))
     with create_file(rows) as out:
         kept = [place for place, one in enumerate(kind.fields) if not one.outside]

@@ -1,4 +1,4 @@
-"""`urja keys`: give meters new keys, and see how far that is."""
+"""`urja keys`: change meters' keys and the key-encryption key, and show the progress."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ KIND: Final = "change_keys"
 
 @click.group()
 def keys() -> None:
-    """Give meters new keys, and see how far that is."""
+    """Change meters' keys, and show the progress."""
 
 
 @keys.command()
@@ -27,27 +27,35 @@ def keys() -> None:
 @click.option(
     "--meters",
     type=click.File(),
-    help="File of serials or consumer numbers, a line each; - is the standard input.",
+    help="File of serial or consumer numbers, one per line; - is standard input.",
 )
-@click.option("--node", default="", help="In its place all meters under a node, such as: section North-2.")
-@click.option("--reason", required=True, help="Why, for the audit.")
+@click.option(
+    "--node", default="", help="All meters under a node, such as 'section North-2'; in place of --meters."
+)
+@click.option("--reason", required=True, help="Reason, for the audit trail.")
 @click.option(
     "--hours",
     type=click.IntRange(1, 7 * 24),
     default=24,
     show_default=True,
-    help="Meters that are not reached by then are given up.",
+    help="Hours after which meters that were not reached are given up.",
 )
-@click.option("--good-rows-only", is_flag=True, help="Leave out rows whose meter cannot be given keys.")
+@click.option(
+    "--good-rows-only",
+    is_flag=True,
+    help="Leave out meters whose keys cannot be changed; without it one such meter stops the command.",
+)
 def change(
     data: Path, meters: TextIO | None, node: str, reason: str, hours: int, good_rows_only: bool
 ) -> None:
-    """Give meters new keys. A head end makes them, and nobody sees them; both pairs are good until the meter has
-    proven the new one. Asked for again, a meter that failed is given the same keys.
+    """Change the keys of meters. A head end generates the keys and shows them to no person.
+
+    Old and new keys are both accepted until the meter has used the new ones. A meter that failed gets the same keys
+    when the command is run again.
     """
     named = () if meters is None else tuple(line.strip() for line in meters if line.strip())
     if bool(named) == bool(node):
-        raise CommandError(Exit.USAGE, "name meters by --meters FILE or by --node, one of both")
+        raise CommandError(Exit.USAGE, "select meters by --meters FILE or by --node, one of the two")
     box = opened(data)
     from urja.usecases.operations import ChangeKeys
 
@@ -65,16 +73,16 @@ def change(
     outcome = entry.outcome
     left_out = f", {outcome['refused']} left out" if outcome["refused"] else ""
     click.echo(f"Job {outcome['job_id']}: {outcome['meters']} meters{left_out}.")
-    click.echo(f"urja keys status {outcome['job_id']} shows how far it is.", err=True)
+    click.echo(f"urja keys status {outcome['job_id']} shows the progress.", err=True)
 
 
 @keys.command()
 @data_option
 @click.argument("job", type=int, required=False)
-@click.option("--failed", is_flag=True, help="Only meters that have not proven their keys.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--failed", is_flag=True, help="Only meters that have not used their new keys yet.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
-    """How far a change of keys is: each meter of JOB, or a line for each of the last twenty."""
+    """Show the progress of a change of keys: each meter of JOB, or the last twenty jobs."""
     opened(data)
     from urja.apps.assets import meter_keys
     from urja.apps.meter_jobs.queries import jobs_of, tasks_of
@@ -85,7 +93,9 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
             "unproven": meter_keys.count_unproven(),
         }
     elif not (found := jobs_of(KIND, 1, job)):
-        raise CommandError(Exit.FAILED, f"there is no change of keys {job}: urja keys status lists them")
+        raise CommandError(
+            Exit.FAILED, f"no change of keys has the number {job}: urja keys status lists them"
+        )
     else:
         told = _job(found[0]) | {
             "meters": [_meter(task) for task in tasks_of(job) if not failed or task.state != "done"],
@@ -97,9 +107,9 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
 @data_option
 @click.argument("serial")
 def forget(data: Path, serial: str) -> None:
-    """Forget new keys of the meter SERIAL that no head end has made, which stand in the way of others.
+    """Cancel a pending change of keys of the meter SERIAL that blocks another one.
 
-    Keys that a head end has made stay: the meter may have taken them.
+    Keys that a head end has already generated stay: the meter may use them.
     """
     box = opened(data)
     from urja.apps.assets import meter_keys
@@ -110,19 +120,19 @@ def forget(data: Path, serial: str) -> None:
     found = meter_keys.unproven_keys_of(serial)
     if found is None:
         raise CommandError(
-            Exit.FAILED, f"meter {serial} is not being given keys: urja keys change gives it some"
+            Exit.FAILED, f"meter {serial} has no pending change of keys: urja keys change starts one"
         )
     title, made = found
     try:
         KeyGenerator(box.keys, Seal(box.seal_key)).open(title, made)
     except KeyNotOpenedError as error:
         meter_keys.discard_new_keys(serial)
-        click.echo(f"Forgotten: {error}.")
+        click.echo(f"Cancelled: {error}.")
     else:
         raise CommandError(
             Exit.FAILED,
-            f"a head end has made the keys that meter {serial} is being given, and it may have taken them: they stay until "
-            "it has proven them (urja keys change sends them again)",
+            f"a head end has generated new keys for meter {serial}, and the meter may use them: they stay until "
+            "the meter has used them (urja keys change sends them again)",
         )
 
 
@@ -134,12 +144,12 @@ def forget(data: Path, serial: str) -> None:
     type=click.IntRange(1),
     default=120,
     show_default=True,
-    help="Seconds until the head ends must have all keys anew.",
+    help="Timeout for the head ends to receive all keys again, in seconds.",
 )
 def rotate_master(data: Path, wait_s: int) -> None:
-    """Wrap the keys of all meters with a new key-encryption key, and retire the old one. Everything works on meanwhile.
+    """Wrap the keys of all meters with a new key-encryption key, and retire the old one, during operation.
 
-    Started again it goes on where it was stopped. Load no keys of meters while it runs.
+    A second run continues where the first was stopped. Do not load meters' keys while it runs.
     """
     box = opened(data)
     from urja.site.cli.master_key import Rotation
@@ -149,7 +159,7 @@ def rotate_master(data: Path, wait_s: int) -> None:
 
 
 _WORDS: Final = {"done": "proven"}
-"""How a task's state is said of keys, where it has another word."""
+"""Names of task states that differ for changes of keys."""
 
 
 def _job(job: "Progress") -> dict[str, Any]:
@@ -180,8 +190,10 @@ def _sentences(told: dict[str, Any]) -> str:
         f"  {one['meter']:<20}  {one['state']:<9}  {one['detail']}".rstrip() for one in told.get("meters", [])
     ]
     if told.get("unproven"):
-        lines.append(f"{told['unproven']} meters are yet to prove new keys: both pairs are good until then.")
-    return "\n".join(lines) or "No keys were changed yet."
+        lines.append(
+            f"{told['unproven']} meters have not used their new keys yet: old and new keys are accepted until then."
+        )
+    return "\n".join(lines) or "No keys have been changed yet."
 
 
 def _line(job: dict[str, Any]) -> str:

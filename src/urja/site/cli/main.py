@@ -1,4 +1,4 @@
-"""The `urja` command: a group whose sub-commands are imported when they are asked for.
+"""The `urja` command: a group whose subcommands are imported on use.
 
 `urja decode`, `urja headend` and `urja meter` run without Django, and `urja --help` imports none of them.
 """
@@ -16,7 +16,7 @@ from urja.site.exits import CommandError, Exit
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
-    """Where a command is, and what the list of commands says about it."""
+    """Module and attribute of a command, and its line in the list of commands."""
 
     target: str
     help: str
@@ -32,39 +32,46 @@ COMMANDS: Final = {
     "up": Lazy("urja.site.cli.up:up", "Run the whole system on this machine until stopped."),
     "status": Lazy("urja.site.cli.status:status", "Show each process with its health, and each stage's lag."),
     "restored": Lazy(
-        "urja.site.cli.restored:restored", "Say that database or broker were put back from a copy."
+        "urja.site.cli.restored:restored",
+        "Record that the database or broker store was restored from a copy.",
     ),
     "config": Lazy("urja.site.cli.config:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.cli.decode:decode", "Show a DLMS frame as a readable tree."),
     "meter": Lazy("urja.site.cli.meter:meter", "Serve a simulated meter; adopt and commission meters."),
     "meter-type": Lazy("urja.site.cli.meter_type:meter_type", "Check, load and list meter types."),
-    "headend": Lazy("urja.site.cli.headend:headend", "Read any object of a meter."),
+    "headend": Lazy(
+        "urja.site.cli.headend:headend", "Read any object of a meter; show lost states of head ends."
+    ),
     "quarantine": Lazy(
-        "urja.site.cli.headend:quarantine", "List, show, replay and purge what was set aside."
+        "urja.site.cli.headend:quarantine", "List, show, replay and purge quarantined frames."
     ),
     "tariff": Lazy("urja.site.cli.tariff:tariff", "Check and load tariff documents."),
     "policy": Lazy("urja.site.cli.policy:policy", "Check, replay, load and assign policies."),
-    "staff": Lazy("urja.site.cli.staff:staff", "Give people roles, list them, take them away."),
+    "staff": Lazy("urja.site.cli.staff:staff", "Add, change, list and remove staff and their roles."),
     "passkey": Lazy(
         "urja.site.cli.passkey:passkey", "Invite people to enrol passkeys, list and revoke them."
     ),
     "approvals": Lazy(
-        "urja.site.cli.approvals:approvals", "Thresholds above which operations need passkeys."
+        "urja.site.cli.approvals:approvals",
+        "Check, load and show approval thresholds; list waiting requests.",
     ),
     "approver": Lazy(
-        "urja.site.cli.approver:approver", "Install, list and remove the passkeys that release held cuts."
+        "urja.site.cli.approver:approver",
+        "Install, list and remove the passkeys that release held disconnections.",
     ),
-    "token": Lazy("urja.site.cli.token:token", "Make keys to the API, list them, revoke them."),
-    "keys": Lazy("urja.site.cli.keys:keys", "Give meters new keys."),
+    "token": Lazy("urja.site.cli.token:token", "Create, list and revoke API keys."),
+    "keys": Lazy("urja.site.cli.keys:keys", "Change meters' keys."),
     "import": Lazy(
         "urja.site.cli.import_file:import_file", "Load a file of consumers, meters, networks or balances."
     ),
-    "registry": Lazy("urja.site.cli.registry:registry", "Look for what in the registry cannot be right."),
+    "registry": Lazy("urja.site.cli.registry:registry", "Find contradictions in the registry."),
     "stock": Lazy("urja.site.cli.stock:stock", "Receive, test, issue and scrap meters."),
-    "export": Lazy("urja.site.cli.export_file:export", "Write what the registry knows to a file."),
-    "settlement": Lazy("urja.site.cli.settlement:settlement", "Show what the payment gateway has paid out."),
+    "export": Lazy(
+        "urja.site.cli.export_file:export", "Write consumers, meters, networks or balances to a file."
+    ),
+    "settlement": Lazy("urja.site.cli.settlement:settlement", "Show settlements of the payment gateway."),
     "work": Lazy("urja.site.cli.work:work", "List, assign and close work orders."),
-    "verify": Lazy("urja.site.cli.verify:verify", "Prove that the books add up."),
+    "verify": Lazy("urja.site.cli.verify:verify", "Check the ledger's laws and the signed log."),
     "process": Lazy("urja.site.supervisor.process:process", "Run one process of the system.", hidden=True),
 }
 """The top level."""
@@ -72,14 +79,14 @@ COMMANDS: Final = {
 NESTED: Final = {
     ("meter", "adopt"): Lazy("urja.site.cli.adopt:adopt", "Add a meter to the registry."),
     ("meter", "commission"): Lazy(
-        "urja.site.cli.commission:commission", "Have meters called before they bill."
+        "urja.site.cli.commission:commission", "Call meters and check them before their data are billed."
     ),
 }
-"""Commands that live in another module than the group they belong to, because that one knows no Django."""
+"""Commands outside the module of their group, because the group is imported without Django."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows its sub-commands' names and one line about each, and imports them on use."""
+    """A click group that lists its subcommands from a table and imports each on use."""
 
     def __init__(self, *args: Any, lazy: dict[str, Lazy], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -104,7 +111,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands from the table: showing it imports nothing."""
+        """Write the list of commands from the table, without imports."""
         rows = []
         for name in self.list_commands(ctx):
             lazy = self._lazy.get(name)
@@ -122,11 +129,11 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="urja", prog_name="urja")
 def urja() -> None:
-    """Smart prepaid metering: from the bytes of a DLMS meter to a rupee in the consumer's account."""
+    """Smart prepaid metering, from the DLMS meter to the consumer's account."""
 
 
 def main() -> None:
-    """Entry point: a refusal is one sentence on stderr and its exit code."""
+    """Run the command line; a `CommandError` is printed on standard error and gives the exit code."""
     try:
         urja(prog_name="urja")
     except CommandError as refusal:

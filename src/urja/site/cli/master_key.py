@@ -1,9 +1,9 @@
-"""Changing the key-encryption key of the store, while everything works on and whatever dies in between.
+"""Rotation of the key-encryption key during operation; it survives a crash at any step.
 
     both keys in the files ──▶ every key wrapped anew ──▶ every entry of the projection ──▶ the new key alone
 
-Each step finds what is left to do, so a run that was killed is simply started again. The head end reads its file anew
-(`urja.headend.reloading_key_store`); until the last step what either key has wrapped opens everywhere.
+Each step finds its remaining work, so a run that was killed is started again. The head end reads its file again
+(`urja.headend.reloading_key_store`); until the last step keys wrapped by either key are unwrapped everywhere.
 """
 
 import time
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 500
 ACTOR: Final = "urja keys rotate-master"
 _LOCK: Final = 0x75726A61
-"""Of one change at a time, in the database."""
+"""Advisory lock in the database: one rotation at a time."""
 
 
 def begin(vault: Vault) -> Vault:
-    """Both keys in both files, the new one first. What the head end's file says goes on: it is written first, and last."""
+    """Write both keys to both files, the new key first.
+
+    The head end's file decides: a rotation that was interrupted is continued from it, so it is written first here and
+    last in `retire`.
+    """
     headend = vault.headend
     new, old = (headend.kek, headend.retiring_kek) if headend.retiring_kek else (new_kek(), vault.admin.kek)
     _write(vault, HEADEND_FILE, msgspec.structs.replace(headend, kek=new, retiring_kek=old))
@@ -41,7 +45,7 @@ def begin(vault: Vault) -> Vault:
 
 
 def retire(vault: Vault) -> None:
-    """The new key alone, in both files."""
+    """Write the new key alone to both files."""
     _write(vault, ADMIN_FILE, msgspec.structs.replace(vault.admin, retiring_kek=b""))
     _write(vault, HEADEND_FILE, msgspec.structs.replace(vault.headend, retiring_kek=b""))
 
@@ -52,22 +56,23 @@ def _write(vault: Vault, name: str, stored: msgspec.Struct) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """One change, as the owner of the tables."""
+    """One rotation, run as the owner of the tables."""
 
     vault: Vault
     now: Callable[[], "datetime"]
     wait_s: float = 120.0
-    """How long it is waited for the projection to follow."""
+    """Timeout for the projection to the head ends, in seconds."""
 
     def run(self, say: Callable[[str], None]) -> None:
-        """All of it; raises CommandError where another run is under way, or the projection does not follow in time."""
+        """Run all steps. Raises `CommandError` where another rotation runs, or the projection is not complete in time."""
         from django.db import connection
 
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
             if not cursor.fetchone()[0]:
                 raise CommandError(
-                    Exit.ALREADY_RUNNING, "the key-encryption key is being changed by another command"
+                    Exit.ALREADY_RUNNING,
+                    "another command is changing the key-encryption key: wait for its end",
                 )
             try:
                 self._run(say)
@@ -77,13 +82,16 @@ class Rotation:
     def _run(self, say: Callable[[str], None]) -> None:
         rotation = replace(self, vault=begin(self.vault))
         say("Both keys are in force.")
-        say(f"{rotation.rewrap()} meters' keys are wrapped anew.")
+        say(f"{rotation.rewrap()} meters' keys are wrapped with the new key.")
         rotation.follow()
         rotation.retire()
-        say("The new key is in force alone. Backups made before need the secrets that they were made with.")
+        say("Only the new key is in force. Earlier backups need the secrets of their own time.")
 
     def rewrap(self) -> int:
-        """Wrap anew what the new key does not open; how many devices that was. Raises CommandError for what neither opens."""
+        """Wrap all keys that the new key does not open; return the number of devices.
+
+        Raises `CommandError` for a key that neither of the two opens.
+        """
         from django.db import transaction
 
         from urja.usecases.key_rewrapping import RewrapKeys
@@ -100,7 +108,7 @@ class Rotation:
                 return count
 
     def _next(self, after: int) -> tuple[int, "list[Rewrapped]"]:
-        """The last device of the next bundle (0 at the end), and those of it whose keys are not under the new key."""
+        """Return the last device id of the next batch (0 at the end), and its devices with keys under the old key."""
         from urja.apps.assets import wrapped_keys
         from urja.usecases.kinds.meters import Rewrapped
 
@@ -116,7 +124,10 @@ class Rotation:
         return (held[-1].device_id if held else 0), [one for one in found if one.own or one.new]
 
     def _anew(self, device_id: int, wrapped: "Columns") -> Iterator[tuple[str, bytes]]:
-        """The columns that the new key does not open, wrapped with it; raises CommandError where the old one does not either."""
+        """Yield the columns that the new key does not open, wrapped with it.
+
+        Raises `CommandError` where the old key does not open one either.
+        """
         new, both = (
             KekStore(self.vault.admin.kek),
             KekStore(self.vault.admin.kek, self.vault.admin.retiring_kek),
@@ -129,12 +140,12 @@ class Rotation:
             except KeyNotOpenedError:
                 raise CommandError(
                     Exit.FAILED,
-                    f"{column} of device {device_id} opens with neither key: load it anew with its file of keys, then start "
+                    f"{column} of device {device_id} cannot be unwrapped with either key: load it again from its key file, then start "
                     "this again. Both keys stay in force until then",
                 ) from None
 
     def follow(self) -> None:
-        """Wait until the pipeline has brought everything to the head ends; raises CommandError where it does not in time."""
+        """Wait until the pipeline has sent all keys to the head ends. Raises `CommandError` after the timeout."""
         from urja.apps.assets.queries import count_due_entries
 
         end_s = time.monotonic() + self.wait_s
@@ -142,13 +153,13 @@ class Rotation:
             if time.monotonic() >= end_s:
                 raise CommandError(
                     Exit.UNAVAILABLE,
-                    f"{left} meters wait to be brought to the head ends: see that the pipeline runs (urja status), then "
+                    f"{left} meters are not sent to the head ends yet: check that the pipeline runs (urja status), then "
                     "start this again. Both keys stay in force until then",
                 )
             time.sleep(0.2)
 
     def retire(self) -> None:
-        """The last look at every key, with all who write held off, and the old key's end."""
+        """Check every key a last time, with writes locked, and retire the old key."""
         from django.db import transaction
 
         from urja.apps.assets import wrapped_keys
@@ -158,13 +169,13 @@ class Rotation:
             if not all(opens(new, key) for key in wrapped_keys.lock_all()):
                 raise CommandError(
                     Exit.FAILED,
-                    "keys came meanwhile that the old key has wrapped: start this again. Both keys stay in force",
+                    "new keys were stored under the old key meanwhile: start this again. Both keys stay in force",
                 )
             retire(self.vault)
 
 
 def opens(store: KekStore, wrapped: bytes) -> bool:
-    """Whether a store opens a key."""
+    """Return whether a store unwraps a key."""
     try:
         store.unwrap(wrapped)
     except KeyNotOpenedError:

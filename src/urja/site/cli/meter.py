@@ -1,4 +1,4 @@
-"""`urja meter`: run a simulated meter, or a fleet of them. Knows no Django; `adopt` joins from its own module."""
+"""`urja meter`: run simulated meters. Needs no Django; `adopt` and `commission` are added from their own modules."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,18 @@ from urja.site.exits import CommandError, Exit
 
 @click.group()
 def meter() -> None:
-    """Serve a simulated meter; adopt a meter."""
+    """Run simulated meters; adopt and commission meters."""
 
 
 @meter.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; :: for IPv6.")
-@click.option("--port", default=4059, show_default=True, type=click.IntRange(0, 65535), help="0: any.")
+@click.option(
+    "--port",
+    default=4059,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="TCP port; 0: any free port.",
+)
 @click.option(
     "--type",
     "device_type",
@@ -28,7 +34,7 @@ def meter() -> None:
     help="Meter type, or the folder of one.",
 )
 @click.option("--serial", default="00000001", show_default=True, help="Serial number.")
-@click.option("--seed", default=1, show_default=True, help="Load and keys follow from it.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the meter's load and keys.")
 @click.option(
     "--days",
     default=40,
@@ -36,15 +42,19 @@ def meter() -> None:
     type=click.IntRange(0, 400),
     help="Days of history in the profiles.",
 )
-@click.option("--start-wh", default=1_000_000, show_default=True, help="Register at the beginning, in Wh.")
-@click.option("--hdlc", is_flag=True, help="HDLC instead of the wrapper: one line with one or more meters.")
+@click.option(
+    "--start-wh", default=1_000_000, show_default=True, help="First reading of the import register, in Wh."
+)
+@click.option(
+    "--hdlc", is_flag=True, help="Use HDLC instead of the wrapper: one link with one or more meters."
+)
 @click.option(
     "--meters",
     "count",
     default=1,
     show_default=True,
     type=click.IntRange(1, 100),
-    help="With --hdlc: so many meters on the line, with serial numbers and addresses that follow.",
+    help="With --hdlc: number of meters on the link, with consecutive serial numbers and addresses.",
 )
 @click.option(
     "--address",
@@ -55,12 +65,12 @@ def meter() -> None:
     help="With --hdlc: physical address of the first meter.",
 )
 @click.option(
-    "--pty", is_flag=True, help="With --hdlc: on a pseudo-terminal as well, in place of a serial port."
+    "--pty", is_flag=True, help="With --hdlc: also on a pseudo-terminal, in place of a serial port."
 )
 @click.option(
-    "--serial-port", help="With --hdlc: on a serial port as well, such as serial:/dev/ttyUSB0?baud=9600."
+    "--serial-port", help="With --hdlc: also on a serial port, such as serial:/dev/ttyUSB0?baud=9600."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def serve(
     *,
     host: str,
@@ -77,10 +87,10 @@ def serve(
     serial_port: str | None,
     as_json: bool,
 ) -> None:
-    """Run one meter alone, or several behind one HDLC line, in real time, for any DLMS client.
+    """Run one meter, or several behind one HDLC link, in real time, for any DLMS client.
 
-    It prints where it listens and everything a client needs: SAPs, system title, keys. The keys follow from
-    the seed: this meter is for a bench.
+    Prints the address and what a client needs: SAPs, system title, keys. The keys are derived from the seed: use such a
+    meter for tests only.
     """
     from urja.base.meter_address import parse_serial_link
     from urja.meter.device_types import find_device_type
@@ -89,7 +99,7 @@ def serve(
 
     log.configure("meter", json=as_json)
     if not hdlc and (count > 1 or pty or serial_port):
-        raise CommandError(Exit.USAGE, "--meters, --pty and --serial-port are for a line of HDLC: add --hdlc")
+        raise CommandError(Exit.USAGE, "--meters, --pty and --serial-port are for an HDLC link: add --hdlc")
     listens = f"{host}:{port}" if find_device_type(device_type).dials == "listen" else None
     try:
         serial_link = None if serial_port is None else parse_serial_link(serial_port)
@@ -134,11 +144,11 @@ def fleet(fleet_file: Path) -> None:
 
 
 def _serials(first: str, count: int) -> list[str]:
-    """Serial numbers that follow the first."""
+    """Return consecutive serial numbers from the first."""
     if count == 1:
         return [first]
     if not first.isdigit():
-        raise CommandError(Exit.USAGE, f"--serial {first} has no number that could follow: give digits only")
+        raise CommandError(Exit.USAGE, f"--serial {first} cannot be counted up: give digits only")
     return [f"{int(first) + number:0{len(first)}}" for number in range(count)]
 
 
@@ -146,7 +156,7 @@ def _told(facts: dict[str, Any]) -> str:
     if "meters" in facts:
         ports = f"{facts['host']} port {facts['port']} (TCP, HDLC)"
         also = "".join(f" and on {facts[name]}" for name in ("pty", "serial") if facts[name])
-        listening = [f"{len(facts['meters'])} meters on one line, on {ports}{also}:"]
+        listening = [f"{len(facts['meters'])} meters on one link, on {ports}{also}:"]
         meters = [
             f"Meter {meter['serial']} ({meter['device_type']}) at physical address {meter['physical_address']}:\n"
             + _client_facts(meter)

@@ -1,4 +1,4 @@
-"""`urja meter-type`: check the folder of a meter type, load it, list those that are loaded.
+"""`urja meter-type`: check and load folders of meter types, and list the loaded versions.
 
 `check` needs no database and no Django.
 """
@@ -28,14 +28,14 @@ _folders = click.argument("folders", nargs=-1, required=True, type=click.Path(pa
 
 @click.group("meter-type")
 def meter_type() -> None:
-    """Check and load meter types from folders (docs/meter-types.md)."""
+    """Check, load and list meter types (docs/meter-types.md)."""
 
 
 @meter_type.command()
 @_folders
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(folders: Sequence[Path], as_json: bool) -> None:
-    """Say everything that is wrong in folders; exit 2 if anything is."""
+    """Check folders and print every fault; exit 2 if there is one."""
     faults: dict[str, list[str]] = {}
     for folder in folders:
         found: list[str] = []
@@ -49,7 +49,7 @@ def check(folders: Sequence[Path], as_json: bool) -> None:
         for fault in found:
             click.echo(f"{folder}: {fault}")
         if not found:
-            click.echo(f"{folder}: good: {_told(known)}")
+            click.echo(f"{folder}: valid: {_told(known)}")
     if as_json:
         click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
     if any(faults.values()):
@@ -57,7 +57,7 @@ def check(folders: Sequence[Path], as_json: bool) -> None:
 
 
 def _told(known: DeviceType) -> str:
-    """One line of what a type is."""
+    """Return one line that describes a type."""
     shipped = (
         " (a shipped type has this name: give yours another to load it)"
         if known.name in device_types()
@@ -71,13 +71,13 @@ def _told(known: DeviceType) -> str:
 
 @meter_type.command()
 @_folders
-@click.option("--yes", is_flag=True, help="Load them also where meters will be read by them that are there.")
+@click.option("--yes", is_flag=True, help="Load them also where they change how installed meters are read.")
 @data_option
 def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
     """Store folders as versions of their types; a version is never changed.
 
-    From its day on the head ends read the meters of that type by it. Where there are such meters, what becomes
-    different is shown, and --yes is asked for.
+    From its valid_from on the head ends read the meters of that type with it. Where such meters exist, the differences
+    are shown, and --yes is needed.
     """
     sources = {folder: _read(folder) for folder in folders}
     from urja.site.admin import Administration
@@ -99,7 +99,7 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
             if effects and not yes:
                 raise CommandError(
                     Exit.FAILED,
-                    "nothing was loaded: meters that are there would be read by it; give --yes where that is meant",
+                    "nothing was loaded: existing meters would be read with it; give --yes to load it",
                 )
             stored = load_types(sources.values(), loaded_at=box.clock.now(), actor=_actor())
     except MeterTypeError as error:
@@ -115,10 +115,10 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
 
 
 @meter_type.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @data_option
 def list_types(as_json: bool, data: Path) -> None:
-    """List the types that are shipped, and each version that was loaded, by whom."""
+    """List the shipped types, and each loaded version with the user who loaded it."""
     from urja.site.admin import Administration
 
     Administration.of(data).setup_django()
@@ -152,7 +152,7 @@ def _read(folder: Path) -> TypeFiles:
 
 
 def _actor() -> str:
-    """The command, and who ran it on this machine."""
+    """Return the command's name with the user who ran it on this machine."""
     number = os.getuid()
     try:
         name = pwd.getpwuid(number).pw_name
@@ -162,7 +162,7 @@ def _actor() -> str:
 
 
 def _effects(fresh: DeviceType) -> Iterator[str]:
-    """What becomes different for meters that are there; nothing where there are none of the type."""
+    """Yield the changes for existing meters; nothing where the type has no meters."""
     from urja.apps.assets.queries import firmware_of_type
     from urja.apps.meter_types.errors import UnknownMeterTypeError
     from urja.apps.meter_types.queries import firmware_named, known_type
@@ -181,24 +181,24 @@ def _effects(fresh: DeviceType) -> Iterator[str]:
         known = None
     meters = f"{count} meter{'' if count == 1 else 's'}"
     yield f"{meters} of type {fresh.name} will be read by version {fresh.version} from {fresh.valid_from}:"
-    changes = ["is the first version that can be used"] if known is None else list(_changes(known, fresh))
-    yield from (f"  {change}" for change in changes or ["no column, code or bit becomes another"])
+    changes = ["is the first usable version"] if known is None else list(_changes(known, fresh))
+    yield from (f"  {change}" for change in changes or ["no column, code or bit changes"])
 
 
 def _changes(before: DeviceType, after: DeviceType) -> Iterator[str]:
-    """What two versions say differently, a line each."""
+    """Yield one line for each difference between two versions."""
     for what in ("profiles", "pushes"):
         old, new = getattr(before, what), getattr(after, what)
         for key in sorted(set(old) | set(new)):
             if key not in old or key not in new:
-                yield f"{what}.{key} {'is new' if key in new else 'is gone'}"
+                yield f"{what}.{key} {'is added' if key in new else 'is removed'}"
             elif old[key].columns != new[key].columns:
                 yield f"{what}.{key}: {_columns(old[key].columns)} becomes {_columns(new[key].columns)}"
             elif old[key] != new[key]:
                 yield f"{what}.{key}: {old[key].obis} becomes {new[key].obis}"
     for what in ("events", "esw"):
         if getattr(before.companion, what) != getattr(after.companion, what):
-            yield f"{what} become others"
+            yield f"{what} change"
     for name in (
         "written",
         "associations",
@@ -208,7 +208,7 @@ def _changes(before: DeviceType, after: DeviceType) -> Iterator[str]:
         "overload",
     ):
         if getattr(before, name) != getattr(after, name):
-            yield f"{name.replace('_', ' ')} becomes another"
+            yield f"{name.replace('_', ' ')} changes"
 
 
 def _columns(columns: Sequence[Column]) -> str:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how settings are found."""
+"""Options that several commands share, and loading of the settings."""
 
 import math
 import os
@@ -29,22 +29,25 @@ config_option = click.option(
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="URJA_CONFIG",
-    help="Configuration file; urja.toml in the working directory if it is there. [URJA_CONFIG]",
+    help="Configuration file. [URJA_CONFIG]  [default: urja.toml in the working directory, if it exists]",
 )
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers that "nan" and "inf", which Python reads as numbers too, do not slip through."""
+    """A click range of finite numbers: it also refuses "nan" and "inf", which Python reads as numbers."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is not a number to reckon with.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
 def read_document(path: Path) -> str:
-    """The text of a file that a person has written; an editor's byte order mark at its head is no part of it."""
+    """Return the text of a UTF-8 file, without a byte order mark.
+
+    Raises `CommandError` for a file that cannot be read or is not UTF-8.
+    """
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -58,7 +61,10 @@ def read_document(path: Path) -> str:
 
 
 def check_services(loaded: Loaded) -> Loaded:
-    """The settings, once what they say of outside services fits their providers; raises SettingsError."""
+    """Return the settings after checking the options of outside services against their providers.
+
+    Raises SettingsError with every fault.
+    """
     faults = []
     for table, home, configured in (
         ("payments.gateways", payments.PROVIDERS, loaded.settings.payments.gateways),
@@ -81,7 +87,7 @@ def check_services(loaded: Loaded) -> Loaded:
 
 
 def load_settings(config_path: Path | None) -> Loaded:
-    """Settings from the named file (or ./urja.toml) and the environment; all faults as one `CommandError`."""
+    """Return the settings from a file (or ./urja.toml) and the environment. Raises `CommandError` with every fault."""
     path = config_path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     try:
         return check_services(load_with_origins(path, os.environ))

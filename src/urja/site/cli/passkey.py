@@ -1,4 +1,4 @@
-"""`urja passkey`: who may enrol a passkey, which there are, and that one approves nothing any more."""
+"""`urja passkey`: invite staff to enrol passkeys, list and revoke passkeys."""
 
 import json
 from datetime import timedelta
@@ -25,10 +25,10 @@ def passkey() -> None:
     type=click.IntRange(1, 24 * 14),
     default=24,
     show_default=True,
-    help="How long the code can be used.",
+    help="Validity of the code, in hours.",
 )
 def invite(data: Path, email: str, hours: int) -> None:
-    """Print a one-time code by which EMAIL, who works here, enrols a passkey on the console."""
+    """Print a one-time code with which the staff member EMAIL enrols a passkey."""
     box = opened(data)
     from urja.apps.approvals import passkeys
     from urja.apps.identity.queries.access import is_employed
@@ -38,12 +38,12 @@ def invite(data: Path, email: str, hours: int) -> None:
     user = user_of(email)
     if user is None or not is_employed(user.pk, now):
         raise CommandError(
-            Exit.FAILED, f"{email} does not work here: urja staff add {email} --role ... first"
+            Exit.FAILED, f"{email} is not a staff member: run urja staff add {email} --role ... first"
         )
     click.echo(passkeys.invite(user, now=now, lasts=timedelta(hours=hours), actor="urja passkey invite"))
     click.echo(
         f"Shown once, good for one passkey within {hours} hours. {email} signs in at "
-        f"{box.settings.web.public_origin}/console/passkeys/ and types it there. Then compare the fingerprint on that "
+        f"{box.settings.web.public_origin}/console/passkeys/ and enters it there. Then compare the fingerprint on that "
         "page with urja passkey list.",
         err=True,
     )
@@ -51,10 +51,13 @@ def invite(data: Path, email: str, hours: int) -> None:
 
 @passkey.command("list")
 @data_option
-@click.option("--all", "everything", is_flag=True, help="Also what was revoked.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--all", "everything", is_flag=True, help="Also revoked passkeys.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, everything: bool, as_json: bool) -> None:
-    """Every passkey with whose it is and its fingerprint, to be compared with the one on its owner's page."""
+    """List passkeys with owner and fingerprint.
+
+    Compare each fingerprint with the one on the owner's own passkey page.
+    """
     opened(data)
     found = _passkeys(everything=everything)
     if as_json:
@@ -62,7 +65,7 @@ def list_(data: Path, everything: bool, as_json: bool) -> None:
         return
     if not found:
         click.echo(
-            "There are no passkeys. Operations above the thresholds are refused: urja passkey invite EMAIL"
+            "There are no passkeys, so operations above the thresholds are refused. Start with urja passkey invite EMAIL."
         )
     for one in found:
         state = (
@@ -93,7 +96,7 @@ def _passkeys(*, everything: bool) -> list[dict[str, Any]]:
 @data_option
 @click.argument("number", type=int)
 def revoke(data: Path, number: int) -> None:
-    """Let passkey NUMBER, as `list` shows it, approve nothing any more."""
+    """Revoke passkey NUMBER of `list`."""
     box = opened(data)
     from urja.apps.approvals import passkeys
 
@@ -101,4 +104,4 @@ def revoke(data: Path, number: int) -> None:
         found = passkeys.revoke(number, now=box.clock.now())
     except passkeys.PasskeyRefusedError as error:
         raise CommandError(Exit.FAILED, str(error)) from None
-    click.echo(f"passkey {number} of {found.user.email} approves nothing any more")
+    click.echo(f"passkey {number} of {found.user.email} is revoked")

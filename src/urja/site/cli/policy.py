@@ -1,4 +1,4 @@
-"""`urja policy`: check a document, see what it would have done, load it, say whom it governs.
+"""`urja policy`: check, replay, load and assign policy documents.
 
 `check` needs no database and no Django; `replay` reads the database of a running box and changes nothing.
 """
@@ -28,7 +28,7 @@ _day = click.DateTime(["%Y-%m-%d"])
 
 @click.group()
 def policy() -> None:
-    """Check policy documents, replay the past under one, load and assign them."""
+    """Check, replay, load and assign policy documents."""
 
 
 def _parse(path: Path, text: str) -> Policy:
@@ -41,9 +41,9 @@ def _parse(path: Path, text: str) -> Policy:
 
 @policy.command()
 @click.argument("files", nargs=-1, required=True, type=_document)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(files: Sequence[Path], as_json: bool) -> None:
-    """Say everything that is wrong in documents; exit 2 if anything is."""
+    """Check documents and print every fault; exit 2 if there is one."""
     faults: dict[str, list[dict[str, str]]] = {}
     for path in files:
         found = []
@@ -59,7 +59,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
         for fault in found:
             click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
         if not found:
-            click.echo(f"{path}: good: {document.code} {document.version} from {document.valid_from}")
+            click.echo(f"{path}: valid: {document.code} {document.version} from {document.valid_from}")
     if as_json:
         click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
     if any(faults.values()):
@@ -68,7 +68,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
 
 @dataclass(slots=True)
 class Outcome:
-    """All accounts under one document, beside what happened."""
+    """Result of a replay: all accounts under one document, beside the actual disconnections."""
 
     policy: Policy
     period: Period
@@ -78,7 +78,7 @@ class Outcome:
     cuts: list[ReplayedCut] = field(default_factory=list)
     actual: list[ActualCut] = field(default_factory=list)
     standings: Counter[str] = field(default_factory=Counter)
-    """How the accounts stand at the end."""
+    """Number of accounts by their state at the end."""
 
     def as_json(self, language: str) -> dict[str, Any]:
         return {
@@ -118,23 +118,27 @@ class Outcome:
         would = f"it would have ordered {_times(self.cuts)} and sent {_count(self.notices, 'notice')}"
         out = [
             f"{document.title} ({document.code} {document.version}), {days}, {_count(self.accounts, 'account')}",
-            f"{would}; what happened: {_times(self.actual)}",
+            f"{would}; actual: {_times(self.actual)}",
         ]
         if self.cuts:
-            out += ["", "Cuts under this document"]
+            out += ["", "Disconnections under this document"]
             out += [self._cut(cut, language) for cut in self.cuts]
         if self.actual:
-            out += ["", "Cuts that happened"]
+            out += ["", "Actual disconnections"]
             out += [self._happened(cut, language) for cut in self.actual]
         stood = ", ".join(f"{count} {standing}" for standing, count in sorted(self.standings.items()))
         out += ["", f"At the end: {stood or 'no account'}."]
         out.append(
-            "Notices are taken as delivered at once, data as fresh and services as healthy; use is as it was."
+            "Assumed: notices arrive at once, data are fresh, services are healthy, consumption is unchanged."
         )
         return "\n".join(out)
 
     def _cut(self, cut: ReplayedCut, language: str) -> str:
-        back = "still dark at the end" if cut.restored_at is None else f"back {self._stamp(cut.restored_at)}"
+        back = (
+            "still disconnected at the end"
+            if cut.restored_at is None
+            else f"reconnected {self._stamp(cut.restored_at)}"
+        )
         balance = major_text(cut.balance_minor, self.policy.decimals)
         head = f"  {self._stamp(cut.at)}  account {cut.account_id}  {self.policy.currency} {balance}, {back}"
         return f"{head}\n      {cut.reason.rule}: {sentence(cut.reason, language)}"
@@ -158,7 +162,11 @@ def _count(number: int, noun: str) -> str:
 
 def _times(cuts: Sequence[ReplayedCut] | Sequence[ActualCut]) -> str:
     accounts = len({cut.account_id for cut in cuts})
-    return f"{_count(len(cuts), 'cut')} of {_count(accounts, 'account')}" if cuts else "0 cuts"
+    return (
+        f"{_count(len(cuts), 'disconnection')} of {_count(accounts, 'account')}"
+        if cuts
+        else "0 disconnections"
+    )
 
 
 @policy.command("replay")
@@ -166,16 +174,16 @@ def _times(cuts: Sequence[ReplayedCut] | Sequence[ActualCut]) -> str:
 @click.option("--from", "first", required=True, type=_day, help="First local day.")
 @click.option("--to", "end", required=True, type=_day, help="The day after the last.")
 @data_option
-@click.option("--language", type=click.Choice(["en", "hi"]), default="en", help="Of the sentences.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--language", type=click.Choice(["en", "hi"]), default="en", help="Language of the reasons.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def replay_command(
     file: Path, first: datetime, end: datetime, data: Path, language: str, as_json: bool
 ) -> None:
-    """Say whom a document would have cut between two days, and why, against what happened."""
+    """Show the disconnections that a document would have ordered between two days, with reasons, beside the actual ones."""
     period = Period(first.date(), end.date())
     if not period.days:
         raise CommandError(
-            Exit.USAGE, f"from {period.first} to {period.end} is no day: --to is the day after"
+            Exit.USAGE, f"from {period.first} to {period.end} has no day: --to is the day after the last"
         )
     document = _parse(file, read_document(file))
     from urja.site.admin import Administration
@@ -196,10 +204,13 @@ def replay_command(
 def replay_all(
     connection: psycopg.Connection[Any], document: Policy, period: Period, zone: ZoneInfo, now: datetime
 ) -> Outcome:
-    """Every account from the first day's midnight to the last one's, or to `now` where that is earlier."""
+    """Return the replay of every account over the local days of a period, up to `now` at most.
+
+    Raises `CommandError` for a period in the future.
+    """
     begin, end = period.bounds(zone)
     if begin >= now:
-        raise CommandError(Exit.USAGE, f"{period.first} has not begun: a replay is of the past")
+        raise CommandError(Exit.USAGE, f"{period.first} is in the future: give a past day with --from")
     end = min(end, now)
     outcome = Outcome(document, period, zone)
     for history in histories(connection, document.currency, begin, end):
@@ -218,7 +229,7 @@ def replay_all(
 @click.argument("files", nargs=-1, required=True, type=_document)
 @data_option
 def load(files: Sequence[Path], data: Path) -> None:
-    """Store documents as versions of their policies; the first ever loaded governs everybody."""
+    """Store documents as versions of their policies; the first policy applies to all consumers."""
     texts = {path: read_document(path) for path in files}
     for path, text in texts.items():
         _parse(path, text)
@@ -251,7 +262,7 @@ def load(files: Sequence[Path], data: Path) -> None:
 @click.argument("code")
 @data_option
 def assign(category: str, code: str, data: Path) -> None:
-    """Let the policy CODE govern the consumer CATEGORY; an empty one ("") is everybody else."""
+    """Apply the policy CODE to the consumer CATEGORY; "" is all other consumers."""
     from urja.site.admin import Administration
 
     box = Administration.of(data)
@@ -271,13 +282,13 @@ def assign(category: str, code: str, data: Path) -> None:
 
 
 def _assigned(now: datetime) -> str:
-    """Who is governed by what, a line each."""
+    """Return one line for each category with its policy."""
     from urja.apps.contracts.queries import policies_of_their_own
     from urja.apps.rulebook.queries.policies import DEFAULT_CATEGORY, policy_book
 
     assigned = dict(policy_book().assigned)
     everybody = assigned.pop(DEFAULT_CATEGORY, None)
-    lines = [f"{count} of their own: {code}" for code, count in policies_of_their_own(now).items()]
+    lines = [f"{count} agreements of their own: {code}" for code, count in policies_of_their_own(now).items()]
     lines += [f"category {category}: {code}" for category, code in sorted(assigned.items())]
-    rest = "everybody else" if lines else "everybody"
+    rest = "all others" if lines else "everybody"
     return "\n".join([*lines, f"{rest}: {everybody or 'no policy'}"])

@@ -1,7 +1,7 @@
-"""What a policy would have done between two instants, account by account, from the ledger's own entries.
+"""Replay of a policy over a past period, account by account, from the ledger's entries.
 
-A replay is a thought: use is taken as it was, also after a cut that did not happen, every notice is taken to be
-delivered when it is asked for, data to be fresh and services healthy. docs/policy.md says what follows from that.
+A replay assumes unchanged consumption, also after a disconnection that did not happen, immediate delivery of every
+notice, fresh data and healthy services. docs/policy.md explains the consequences.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,12 +28,12 @@ from urja.core.policy import (
 type Connection = psycopg.Connection[Any]
 
 COST_DAYS: Final = timedelta(days=7)
-"""The usual cost of a day is the mean of the last seven charged ones, as on the consumer's page."""
+"""Days whose mean charge is the usual cost of a day, as on the consumer's page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One entry of the ledger, as far as a policy is concerned."""
+    """The fields of a ledger entry that a policy uses; amounts in minor units."""
 
     at: datetime
     amount_minor: int
@@ -41,12 +41,12 @@ class Posting:
     is_credit: bool
     service_date: date | None
     is_recharge: bool
-    """Whether somebody has paid it in (not so a reversal, a share that goes to arrears, or a bill set apart)."""
+    """Whether the entry is a payment (not a reversal, a share for arrears, or a separated bill)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A cut for credit that the meter confirmed, with the reason that was written then."""
+    """A disconnection for credit that the meter confirmed, with the reason recorded then."""
 
     at: datetime
     reason: Reason | None
@@ -54,7 +54,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What happened to an account: its postings, oldest first, and its cuts. Terms are those of today."""
+    """The history of an account: its postings, oldest first, and its disconnections. Terms are those of today."""
 
     account_id: int
     sanctioned_load_w: int
@@ -68,7 +68,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedCut:
-    """A cut that the document orders."""
+    """A disconnection that the document orders."""
 
     account_id: int
     at: datetime
@@ -79,19 +79,19 @@ class ReplayedCut:
 
 @dataclass(frozen=True, slots=True)
 class ActualCut:
-    """A cut that happened, why, and what the document says about that instant."""
+    """An actual disconnection, its reason, and the document's decision at that instant."""
 
     account_id: int
     at: datetime
     written: Reason | None
-    """The reason that was written then; none where the cut was nobody's decision."""
+    """The recorded reason; None where no decision led to the disconnection."""
     standing: Standing
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One account under a document."""
+    """The replay of one account under a document."""
 
     cuts: tuple[ReplayedCut, ...]
     actual: tuple[ActualCut, ...]
@@ -101,16 +101,16 @@ class Replay:
 
 @dataclass(slots=True)
 class _Account:
-    """The state of a replay, folded from postings and decisions."""
+    """The state of one account during a replay."""
 
     policy: Policy
     facts: Facts
     waiting: list[Posting]
-    """Postings still to come, the next one last."""
+    """Postings not applied yet, in reverse order: the next one last."""
     costs: list[tuple[date, int]] = field(default_factory=list)
 
     def advance(self, now: datetime) -> None:
-        """Apply what was posted up to an instant."""
+        """Apply postings up to an instant."""
         while self.waiting and self.waiting[-1].at <= now:
             self._post(self.waiting.pop())
         self.facts = replace(self.facts, now=now, as_of=now, daily_cost_minor=self._daily_cost())
@@ -143,7 +143,7 @@ class _Account:
         return cost if cost > 0 else None
 
     def next_at(self, decision: Decision, end: datetime, stops: Iterable[datetime]) -> datetime:
-        """When facts or time next change."""
+        """Return the next instant at which facts or the decision can change."""
         instants = [end, *(stop for stop in stops if stop > self.facts.now)]
         if self.waiting:
             instants.append(self.waiting[-1].at)
@@ -153,7 +153,10 @@ class _Account:
 
 
 def replay(policy: Policy, history: History, begin: datetime, end: datetime, zone: ZoneInfo) -> Replay:
-    """One account from `begin` up to `end`. It is on at the beginning, and no notice has been sent."""
+    """Return the replay of one account from `begin` up to `end`.
+
+    The account starts connected, with no notice sent.
+    """
     facts = Facts(
         account_id=history.account_id,
         now=begin,
@@ -180,7 +183,7 @@ def replay(policy: Policy, history: History, begin: datetime, end: datetime, zon
             written = happened[now]
             actual.append(ActualCut(history.account_id, now, written, decision.standing, decision.reason))
         while decision.intents and (facts := _carried_out(account.facts, decision, cuts)) != account.facts:
-            # A notice that arrives and a relay that obeys are facts to decide on again.
+            # A delivered notice and a switched relay are new facts, so the policy decides again at the same instant.
             notices += len(decision.notices)
             account.facts = facts
             decision = decide(policy, facts)
@@ -192,7 +195,7 @@ def replay(policy: Policy, history: History, begin: datetime, end: datetime, zon
 
 
 def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> Facts:
-    """The account after a decision: notices arrive, the relay obeys."""
+    """Return the facts after a decision was carried out: notices delivered, relay switched."""
     sent = tuple(NoticeFact(notice.kind, facts.now, facts.now) for notice in decision.notices)
     facts = replace(facts, notices=facts.notices + sent)
     if decision.cut is not None and facts.supply == "on":
@@ -205,8 +208,8 @@ def _carried_out(facts: Facts, decision: Decision, cuts: list[ReplayedCut]) -> F
 
 
 def histories(connection: Connection, currency: str, begin: datetime, end: datetime) -> Iterator[History]:
-    """Every consumer's account in a currency, with its postings before `end`. Reads in one transaction."""
-    # What other apps name of the books needs Django; to check a document does not.
+    """Yield every consumer account in a currency with its postings before `end`, read in one transaction."""
+    # Imported here: these constants need Django, and `urja policy check` runs without it.
     from urja.apps.books.kinds import INTERNAL_CREDITS
 
     with connection.transaction(), connection.cursor(name="postings") as cursor:
@@ -226,7 +229,7 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
 
 
 def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int, History]:
-    """Terms by account, with the load of its last agreement before `end`; nothing of its past yet."""
+    """Return histories by account id with the terms of the last agreement before `end`, still without postings."""
     rows = connection.execute(
         "SELECT DISTINCT ON (a.id) a.id, m.sanctioned_load_w, m.category, "
         "m.payment_mode = 'prepaid', array(SELECT DISTINCT p.kind FROM people.protection p "
@@ -252,7 +255,10 @@ def _accounts(connection: Connection, currency: str, end: datetime) -> dict[int,
 
 
 def _confirmed_cuts(connection: Connection, begin: datetime, end: datetime) -> dict[int, list[Happened]]:
-    """Cuts by account: the command's own, or the one that the service point was let to. Without operators' orders."""
+    """Return confirmed disconnections by account id, without those that an operator ordered.
+
+    The account is that of the command, else that of the service point's agreement at the time.
+    """
     rows = connection.execute(
         "SELECT coalesce(c.account_id, g.account_id) AS account_id, c.ended_at, s.reason FROM commands.command c "
         "LEFT JOIN supply.switching s ON s.command_id = c.id "

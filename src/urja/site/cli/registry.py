@@ -1,4 +1,4 @@
-"""`urja registry check`: what in the registry cannot be right."""
+"""`urja registry check`: contradictions in the registry."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from urja.site.exits import CommandError, Exit
 
 @click.group()
 def registry() -> None:
-    """Look for what in the registry cannot be right."""
+    """Find contradictions in the registry."""
 
 
 @registry.command()
@@ -21,14 +21,14 @@ def registry() -> None:
     type=click.IntRange(1, 100_000),
     default=20,
     show_default=True,
-    help="Findings shown of each check.",
+    help="Findings to show for each check.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @data_option
 def check(limit: int, as_json: bool, data: Path) -> None:
-    """Duplicate people, coordinates in the sea, transformers without meters, wrong phases ...
+    """Find duplicate people, coordinates in the sea, transformers without meters, wrong phases ...
 
-    Exits with 1 if anything is found. Nothing is changed.
+    Exits with 1 if there is a finding. Changes nothing.
     """
     from urja.site.admin import Administration
 

@@ -1,4 +1,4 @@
-"""`urja restored`: say that the database or the broker's store was put back, which the data directory does not show."""
+"""`urja restored`: record a restore of the database or the broker's store, which the data directory does not show."""
 
 import time
 from datetime import UTC, datetime
@@ -18,16 +18,16 @@ from urja.site.supervisor import business_time, restored_data
 @click.option(
     "--since",
     required=True,
-    help="The time of the copy, with its offset from UTC: 2026-03-02T09:00+05:30. The earlier one where in doubt.",
+    help="Time of the copy, with its offset from UTC: 2026-03-02T09:00+05:30. If unsure, give the earlier time.",
 )
 def restored(data: Path, since: str) -> None:
-    """Say, while nothing runs, that the database or the broker's store was put back from a copy.
+    """Record that the database or broker store was restored from a copy. Run it while Urja is stopped.
 
-    The next start treats all data as those of that time. A data directory that was put back whole is noticed without this.
+    The next start treats all data as those of that time. A restored data directory is noticed without this command.
     """
     directory = DataDirectory(data)
     if not directory.clock.exists():
-        raise CommandError(Exit.USAGE, f"{data} is no data directory that has run: give it with --data")
+        raise CommandError(Exit.USAGE, f"no Urja has run on {data}: give its data directory with --data")
     directory.claim()
     try:
         anchor = read_anchor(directory.clock)
@@ -35,7 +35,9 @@ def restored(data: Path, since: str) -> None:
         if not business_time.follows_the_wall(anchor):
             now_s = business_time.stopped_at(anchor, directory.heartbeat, now_s)
         now = datetime.fromtimestamp(now_s, UTC)
-        noted = restored_data.note(directory.restored, "an operator has said so", _instant(since, now), now)
+        noted = restored_data.note(
+            directory.restored, "an operator reported a restore", _instant(since, now), now
+        )
     finally:
         directory.release()
     click.echo(f"The next start treats the data as those of {noted.since_at.isoformat(timespec='seconds')}.")
@@ -48,7 +50,8 @@ def _instant(text: str, now: datetime) -> datetime:
         at = None
     if at is None or at.tzinfo is None:
         raise CommandError(
-            Exit.USAGE, f"--since {text!r} is no time with its offset from UTC: 2026-03-02T09:00+05:30"
+            Exit.USAGE,
+            f"--since {text!r} is not a time with its offset from UTC, such as 2026-03-02T09:00+05:30",
         )
     if at > now:
         raise CommandError(Exit.USAGE, f"--since {text} is in the future: give the time of the copy")

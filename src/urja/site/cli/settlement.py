@@ -1,4 +1,4 @@
-"""`urja settlement show`: what the gateway has paid out, and how it fits what was booked as paid."""
+"""`urja settlement show`: the gateway's settlements, and how they match the booked payments."""
 
 import json
 from dataclasses import asdict
@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 
 @click.group()
 def settlement() -> None:
-    """Show what the payment gateway has paid out."""
+    """Show settlements of the payment gateway."""
 
 
 @settlement.command()
 @data_option
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of this local day only, with every row.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="So many of them.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), help="Only settlements of this local day, with every row."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=30,
+    show_default=True,
+    help="Largest number of settlements to show.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def show(data: Path, day: datetime | None, limit: int, as_json: bool) -> None:
-    """Settlements, newest first, with their sums; what is on its way; what a clerk has to look at."""
+    """Show settlements with their totals, amounts in transit, and differences.
+
+    Newest first. A clerk has to resolve the differences.
+    """
     from urja.site.admin import Administration
 
     box = Administration.of(data)
@@ -98,28 +109,28 @@ def _sentences(found: dict[str, Any]) -> list[str]:
             f"{one['day']}  {one['settlement_id']}  {one['utr'] or 'no reference'}  "
             f"{_money(one['gross_minor'])} paid - {_money(one['refunds_minor'])} refunded "
             f"- {_money(one['fees_minor'])} fees ({_money(one['tax_minor'])} of it tax) "
-            f"= {_money(one['net_minor'])} {one['currency']}; {one['matched']} of {one['rows']} rows fit"
+            f"= {_money(one['net_minor'])} {one['currency']}; {one['matched']} of {one['rows']} rows match"
         )
         out += [
             f"            {row['kind']} {row['entity_id']}  {_money(row['amount_minor'])}  "
-            f"{'fits' if row['matched'] else 'DOES NOT FIT'}"
+            f"{'matches' if row['matched'] else 'NO MATCH'}"
             for row in one.get("told", ())
         ]
     if not out:
-        out.append("Nothing has been settled.")
+        out.append("There are no settlements.")
     transit = found["in_transit"]
     out.append(
-        f"On its way: {_money(transit['payments_minor'] - transit['refunds_minor'])} "
+        f"In transit: {_money(transit['payments_minor'] - transit['refunds_minor'])} "
         f"(payments: {transit['payments']}, refunds: {transit['refunds']})"
         + (f", the oldest of {transit['oldest_at']:%Y-%m-%d}" if transit["oldest_at"] else "")
     )
     out += [
-        f"A clerk has to look at {one['entity_id']} of {_money(one['amount_minor'])}: {one['reason']}"
+        f"A clerk has to check {one['entity_id']} of {_money(one['amount_minor'])}: {one['reason']}"
         for one in found["differences"]
     ]
     report = found["report"]
     if report is not None and report["error"]:
-        out.append(f"The report of {report['day']} cannot be had: {report['error']}")
+        out.append(f"The report of {report['day']} is not available: {report['error']}")
     return out
 
 

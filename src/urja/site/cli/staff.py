@@ -1,4 +1,4 @@
-"""`urja staff`: who works here, as what and where."""
+"""`urja staff`: staff members with their roles and areas."""
 
 import json
 from datetime import datetime
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 ACTOR = "urja staff"
 
-_role = click.option("--role", required=True, help="As what, such as clerk or field_engineer.")
+_role = click.option("--role", required=True, help="Role, such as clerk or field_engineer.")
 _area = click.option(
     "--area",
     default="",
-    help="Where: a level of the administration and a code ('section North-2'), or a society ('premise NEEM-1'); "
-    "everywhere if left out.",
+    help="Area: a level and code of the network ('section North-2'), or a society ('premise NEEM-1'); "
+    "default: everywhere.",
 )
 
 
 @click.group()
 def staff() -> None:
-    """Give people roles, list them, take them away."""
+    """Add, change, list and remove staff and their roles."""
 
 
 @staff.command()
 @data_option
 @click.argument("email")
-@click.option("--name", required=True, help="The name of the person.")
+@click.option("--name", required=True, help="Name of the person.")
 @_role
 @_area
 def add(data: Path, email: str, name: str, role: str, area: str) -> None:
-    """Give somebody a role; they sign in by a code that is sent to EMAIL."""
+    """Give the person with EMAIL a role; sign-in codes are sent to EMAIL."""
     box = opened(data)
     from urja.usecases.operations import Employ
 
@@ -52,7 +52,7 @@ def add(data: Path, email: str, name: str, role: str, area: str) -> None:
 @_role
 @_area
 def end(data: Path, email: str, role: str, area: str) -> None:
-    """Take a role away, from now on."""
+    """End a role of the staff member EMAIL, from now."""
     box = opened(data)
     from urja.usecases.operations import Dismiss
 
@@ -63,28 +63,31 @@ def end(data: Path, email: str, role: str, area: str) -> None:
 @staff.command()
 @data_option
 @click.argument("email")
-@click.option("--email", "new_email", default="", help="The address to sign in with from then on.")
-@click.option("--name", "new_name", default="", help="The name from now on.")
+@click.option("--email", "new_email", default="", help="New e-mail address for sign-in.")
+@click.option("--name", "new_name", default="", help="New name.")
 def change(data: Path, email: str, new_email: str, new_name: str) -> None:
-    """Change the name or the address of whoever signs in with EMAIL; an address is confirmed by mail, at both.
+    """Change the name or e-mail address of the staff member EMAIL.
 
-    Where the old mailbox is lost: end their roles, and add them with the new address.
+    Both mailboxes, old and new, have to confirm a new address. Where the old one is lost, end the roles and add the
+    person again with the new address.
     """
     box = opened(data)
     from urja.usecases.operations import Readdress
 
     done(box, Readdress(email=email, new_email=new_email, new_name=new_name), ACTOR)
     if new_name:
-        click.echo(f"{email} is called {new_name.strip()}")
+        click.echo(f"the name of {email} is now {new_name.strip()}")
     if new_email:
-        click.echo(f"{email} and {new_email} are written to; until both confirm it, {email} signs in")
+        click.echo(
+            f"{email} and {new_email} get a link to confirm the change; until both have done so, {email} signs in"
+        )
 
 
 @staff.command("forget-factors")
 @data_option
 @click.argument("email")
 def forget_factors(data: Path, email: str) -> None:
-    """Remove the second factors of whoever signs in with EMAIL: they set up new ones at their next sign-in."""
+    """Remove the second factors of the staff member EMAIL, who sets up new ones at the next sign-in."""
     opened(data)
     from allauth.mfa.models import Authenticator
 
@@ -95,13 +98,15 @@ def forget_factors(data: Path, email: str) -> None:
 
     user = user_of(email)
     if user is None:
-        raise CommandError(Exit.FAILED, f"nobody signs in with {email}: urja staff list")
+        raise CommandError(Exit.FAILED, f"no account has the address {email}: see urja staff list")
     removed, _ = Authenticator.objects.filter(user_id=user.pk).delete()
     record_sign_in(
         SignInKind.FACTOR_REMOVED,
         at=WallClock().now(),
         user_id=user.pk,
-        address_digest=bytes(32),  # the web's key, under which addresses are kept, is not here
+        address_digest=bytes(
+            32
+        ),  # the web's key, under which client addresses are stored, is not available here
         ip=None,
         network="the machine itself",
         device_digest=None,
@@ -111,16 +116,16 @@ def forget_factors(data: Path, email: str) -> None:
 
 @staff.command("list")
 @data_option
-@click.option("--all", "everybody", is_flag=True, help="Also who has been here.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--all", "everybody", is_flag=True, help="Also former staff.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, everybody: bool, as_json: bool) -> None:
-    """Who works here."""
+    """List staff members with their roles."""
     box = opened(data)
     found = _employments(box.clock.now(), everybody=everybody)
     if as_json:
         click.echo(json.dumps({"staff": found}, ensure_ascii=False))
     elif not found:
-        click.echo("Nobody works here.")
+        click.echo("There are no staff members.")
     for one in [] if as_json else found:
         until = f" to {one['to']}" if one["to"] else ""
         click.echo(f"{one['email']:<32} {one['role']:<16} {one['area']:<24} since {one['from']}{until}")
@@ -143,7 +148,7 @@ def _employments(now: datetime, *, everybody: bool) -> list[dict[str, Any]]:
 
 
 def opened(data: Path) -> "Administration":
-    """The running box, with Django set up as the owner of the tables."""
+    """Return the access to the running installation, with Django set up as the owner of the tables."""
     from urja.site.admin import Administration
 
     box = Administration.of(data)
@@ -152,7 +157,7 @@ def opened(data: Path) -> "Administration":
 
 
 def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditEntry":
-    """The entry of an operation that is performed as the owner; every fault is a line of the refusal."""
+    """Perform an operation as the owner and return its journal entry. Raises `CommandError` with every fault."""
     from django.db import DatabaseError
 
     from urja.apps.journal.errors import RefusedError

@@ -1,7 +1,7 @@
 """`urja status`: each process with its pid, its health and how far behind each stage is.
 
-What the supervisor knows is in DATA/run/status.json; what a process knows is at its `/status`; what waits in
-the broker is at NATS' own monitoring address. All are on the loopback and need no secret.
+The supervisor's state is in DATA/run/status.json, the state of a process at its `/status`, and the broker's queues at
+the monitoring address of NATS. All are on the loopback interface and need no secret.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from urja.site.supervisor import probes
 
 
 class _Known(msgspec.Struct, frozen=True):
-    """What the supervisor writes down of itself and its children."""
+    """Contents of status.json: the supervisor and its children."""
 
     pid: int
     processes: dict[str, dict[str, Any]]
@@ -32,11 +32,11 @@ class _Known(msgspec.Struct, frozen=True):
 
 @click.command()
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(data: Path, as_json: bool) -> None:
     """Show each process with its health, and each stage's lag.
 
-    Exit code 0: all is well; 1: something is not; 75: nothing runs on this data directory.
+    Exit code 0: all processes are healthy; 1: one is not, or there is an alarm; 75: Urja does not run on this data directory.
     """
     report = asyncio.run(gather(DataDirectory(data)))
     click.echo(json.dumps(report, indent=2) if as_json else render(report))
@@ -45,7 +45,7 @@ def status(data: Path, as_json: bool) -> None:
 
 
 async def gather(data: DataDirectory) -> dict[str, Any]:
-    """What is known of a running box; raises `CommandError` where none runs."""
+    """Return the state of a running installation as JSON values. Raises `CommandError` where none runs."""
     holder = data.holder()
     if holder is None:
         raise CommandError(
@@ -56,7 +56,8 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         settings = read_json(data.settings_file, Settings, RESTART)
     except FileNotFoundError:
         raise CommandError(
-            Exit.ALREADY_RUNNING, f"Urja (process {holder}) is only just starting on {data.path}: ask again"
+            Exit.ALREADY_RUNNING,
+            f"Urja (process {holder}) is still starting on {data.path}: try again in a few seconds",
         ) from None
     except DamagedFileError as error:
         raise CommandError(Exit.USAGE, str(error)) from None
@@ -69,7 +70,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         started_at_s = process.pop("started_at_s")
         process["up_s"] = round(time.time() - started_at_s) if process["pid"] and started_at_s else None
         del process["status_port"]
-    # Asked of the file systems themselves: where they are full, nothing can write down that they are.
+    # Read from the file systems: where a disk is full, no process can record that it is.
     disks = disk_spaces(data.places, settings.disk)
     return {
         "supervisor_pid": known.pid,
@@ -96,7 +97,7 @@ def _well(process: dict[str, Any]) -> bool:
 
 
 def render(report: dict[str, Any]) -> str:
-    """The report as lines for a terminal."""
+    """Return the report as text for a terminal."""
     head = ("PROCESS", "PID", "STATE", "HEALTH", "RESTARTS", "UP")
     rows = [head, *(_row(name, process) for name, process in report["processes"].items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -107,11 +108,11 @@ def render(report: dict[str, Any]) -> str:
     lines.append("")
     lines += [_disk(disk) for disk in report["disks"]]
     if report["backlog"] is None:
-        lines.append("The broker does not answer: what waits in it is unknown.")
+        lines.append("The broker does not answer: its queues are unknown.")
     else:
-        lines.append("Waiting in the broker:")
+        lines.append("Queued in the broker:")
         lines += [
-            f"  {name}: {waiting['pending']} undelivered, {waiting['unacknowledged']} in work"
+            f"  {name}: {waiting['pending']} undelivered, {waiting['unacknowledged']} in progress"
             for name, waiting in sorted(report["backlog"].items())
         ]
     for name, process in report["processes"].items():
@@ -149,7 +150,7 @@ def _duration(seconds: int) -> str:
 
 
 def _details(detail: dict[str, Any]) -> list[str]:
-    """One line a figure; what has parts (a pipeline's stages) gets one line a part."""
+    """Return one line for each figure; a figure with parts (a pipeline's stages) has one line for each part."""
     lines = []
     for key, value in detail.items():
         if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):

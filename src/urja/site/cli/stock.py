@@ -1,4 +1,4 @@
-"""`urja stock`: meters from their delivery, with the manufacturer's key file, to their scrapping."""
+"""`urja stock`: meters in stock, from delivery with the manufacturer's key file to scrapping."""
 
 import json
 from pathlib import Path
@@ -27,15 +27,18 @@ def stock() -> None:
 @stock.command()
 @click.argument("file", type=_file)
 @click.option("--delivery", required=True, help="Number of the delivery note.")
-@click.option("--store", required=True, help="Which store the meters come into.")
+@click.option("--store", required=True, help="Store that receives the meters.")
 @click.option(
-    "--map", "map_file", type=_file, help="MAP.toml of the kind devices; left out: the fields' own names."
+    "--map",
+    "map_file",
+    type=_file,
+    help="MAP.toml of the kind devices. [default: columns are named as the fields]",
 )
 @click.option(
-    "--certificate", type=_file, help="The utility's certificate, PEM: the file is an envelope closed for it."
+    "--certificate", type=_file, help="Certificate of the utility (PEM) for which the file is encrypted."
 )
-@click.option("--private-key", type=_file, help="Its private key, PEM.")
-@click.option("--passphrase-file", type=_file, help="A file with the passphrase of the private key.")
+@click.option("--private-key", type=_file, help="Private key of the certificate (PEM).")
+@click.option("--passphrase-file", type=_file, help="File with the passphrase of the private key.")
 @data_option
 def receive(
     file: Path,
@@ -47,12 +50,13 @@ def receive(
     passphrase_file: Path | None,
     data: Path,
 ) -> None:
-    """Take in a delivery with the manufacturer's key file: CSV, or CSV in a PKCS#7 envelope (DER or PEM).
+    """Receive a delivery with the manufacturer's key file.
 
-    Keys are wrapped at once, and what an envelope holds is written nowhere.
+    FILE is CSV, or CSV in a PKCS#7 envelope (DER or PEM). Keys are wrapped at once; the decrypted content is never
+    written to a file.
     """
     if (certificate is None) != (private_key is None):
-        raise CommandError(Exit.USAGE, "an envelope is opened by --certificate and --private-key together")
+        raise CommandError(Exit.USAGE, "an envelope needs both --certificate and --private-key")
     box = _box(data)
     from urja.apps.meter_types.queries import known_types
     from urja.usecases import keyfiles
@@ -96,14 +100,18 @@ def _bytes(path: Path) -> bytes:
 @stock.command(name="list")
 @click.option("--state", type=click.Choice(["delivered", "tested", "issued", "installed", "removed", "scrapped"]),
               help="Only meters in this state.")  # fmt: skip
-@click.option("--held-by", help="Only what this store or fitter has.")
+@click.option("--held-by", help="Only meters at this store or fitter.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="So many of them."
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="Largest number of meters to list.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @data_option
 def list_(state: str | None, held_by: str | None, limit: int, as_json: bool, data: Path) -> None:
-    """How many meters are in which state, and which they are."""
+    """Count meters by state, and list them."""
     _box(data)
     from urja.apps.assets import queries
 
@@ -114,17 +122,17 @@ def list_(state: str | None, held_by: str | None, limit: int, as_json: bool, dat
         return
     click.echo(", ".join(f"{count} {name}" for name, count in counts.items()) or "There are no meters.")
     for device in devices:
-        where = device["consumer_number"] or device["held_by"] or "nobody says where"
+        where = device["consumer_number"] or device["held_by"] or "place unknown"
         click.echo(f"{device['serial']}  {device['device_type']}  {device['stock']}  {where}")
 
 
 @stock.command()
 @_serials
-@click.option("--passed/--failed", required=True, help="What came of it.")
-@click.option("--note", default="", help="Number of the protocol, or why it has failed.")
+@click.option("--passed/--failed", required=True, help="Result of the test.")
+@click.option("--note", default="", help="Number of the test report, or the reason of the failure.")
 @data_option
 def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
-    """Say that meters were tested."""
+    """Record the test result of meters."""
     box = _box(data)
     from urja.usecases.operations import TestDevice
 
@@ -134,10 +142,10 @@ def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
 
 @stock.command()
 @_serials
-@click.option("--fitter", required=True, help="Who takes them.")
+@click.option("--fitter", required=True, help="Fitter who takes the meters.")
 @data_option
 def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
-    """Give tested meters into the hands of a fitter."""
+    """Issue tested meters to a fitter."""
     box = _box(data)
     from urja.usecases.operations import IssueDevice
 
@@ -146,10 +154,10 @@ def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
 
 @stock.command(name="return")
 @_serials
-@click.option("--store", required=True, help="Which store they come into.")
+@click.option("--store", required=True, help="Store that receives the meters.")
 @data_option
 def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
-    """Take back what a fitter brings: unused meters, and those that were taken away somewhere."""
+    """Return meters from a fitter to a store: unused or removed meters."""
     box = _box(data)
     from urja.usecases.operations import ReturnDevice
 
@@ -158,10 +166,10 @@ def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
 
 @stock.command()
 @_serials
-@click.option("--reason", required=True, help="Why.")
+@click.option("--reason", required=True, help="Reason for the record.")
 @data_option
 def scrap(serials: tuple[str, ...], reason: str, data: Path) -> None:
-    """End the lives of meters that hang nowhere."""
+    """Scrap meters that are not installed."""
     box = _box(data)
     from urja.usecases.operations import ScrapDevice
 
@@ -177,7 +185,7 @@ def _box(data: Path) -> "Administration":
 
 
 def _each(box: "Administration", operations: list[Any]) -> None:
-    """All of them or none, as one command."""
+    """Perform all operations or none, in one transaction."""
     from django.db import transaction
 
     with transaction.atomic():

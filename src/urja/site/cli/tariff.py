@@ -1,4 +1,4 @@
-"""`urja tariff`: check a document, see what it makes of some energy, load it.
+"""`urja tariff`: check tariff documents, calculate a bill, load them.
 
 `check` and `rate` need no database and no Django.
 """
@@ -38,14 +38,14 @@ _documents = click.argument(
 
 @click.group()
 def tariff() -> None:
-    """Check, try and load tariff documents."""
+    """Check and load tariff documents; calculate a bill."""
 
 
 @tariff.command()
 @_documents
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(files: Sequence[Path], as_json: bool) -> None:
-    """Say everything that is wrong in documents; exit 2 if anything is."""
+    """Check documents and print every fault; exit 2 if there is one."""
     faults: dict[str, list[dict[str, str]]] = {}
     for path in files:
         found = []
@@ -62,7 +62,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
             if not found:
                 lines = ", ".join(line.name for line in document.lines)
                 click.echo(
-                    f"{path}: good: {document.code} {document.version} from {document.valid_from} ({lines})"
+                    f"{path}: valid: {document.code} {document.version} from {document.valid_from} ({lines})"
                 )
     if as_json:
         click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
@@ -72,23 +72,25 @@ def check(files: Sequence[Path], as_json: bool) -> None:
 
 @tariff.command()
 @_documents
-@click.option("--wh", required=True, type=int, help="Energy drawn from the first day to the last, in Wh.")
+@click.option("--wh", required=True, type=int, help="Energy consumed from the first day to the last, in Wh.")
 @click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First billed day.")
-@click.option("--to", "end", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day after the last.")
+@click.option(
+    "--to", "end", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day after the last billed day."
+)
 @click.option(
     "--through",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The period so far: the day after the last that has passed; left out: the whole period.",
+    help="Day after the last day so far, for a bill within the period. [default: the whole period]",
 )
 @click.option(
     "--read",
     "reads",
     multiple=True,
     metavar="DAY=WH",
-    help="Energy from the first day to the midnight at which DAY begins, in Wh, where it is known; once for each day.",
+    help="Known energy from the first day to the start of DAY, in Wh; may be repeated.",
 )
 @click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a bill.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rate(
     files: Sequence[Path],
     wh: int,
@@ -104,7 +106,8 @@ def rate(
     billed = Period(first.date(), end.date())
     if not billed.days:
         raise CommandError(
-            Exit.USAGE, f"the period from {billed.first} to {billed.end} has no day: --to is the day after"
+            Exit.USAGE,
+            f"the period from {billed.first} to {billed.end} has no day: --to is the day after the last",
         )
     passed = Period(billed.first, through.date() if through else billed.end)
     if not billed.first <= passed.end <= billed.end:
@@ -116,7 +119,7 @@ def rate(
         uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
         result = rate_period(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:
-        raise CommandError(Exit.USAGE, f"this cannot be rated: {error}") from None
+        raise CommandError(Exit.USAGE, f"the bill cannot be calculated: {error}") from None
     except OverflowError:
         raise CommandError(
             Exit.USAGE, f"{billed.end} is too near the end of the calendar: give an earlier --to"
@@ -128,7 +131,7 @@ def rate(
 
 
 def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
-    """What `--read` says: the energy up to the midnight at which each day begins."""
+    """Return the energy in Wh up to the start of each day, from the `--read` options. Raises `CommandError`."""
     known: dict[date, int] = {}
     for read in reads:
         day, _, wh = read.partition("=")
@@ -163,7 +166,8 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
     for version in versions[1:]:
         if why := version.conflict_with(versions[0]):
             raise CommandError(
-                Exit.USAGE, f"version {version.version} cannot follow: {why}; give it a code of its own"
+                Exit.USAGE,
+                f"version {version.version} cannot follow the earlier one: {why}; give it its own code",
             )
     return versions
 
@@ -230,18 +234,19 @@ def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> st
 
 
 def _kwh(wh: int) -> str:
-    """Wh as kWh with the decimals it has."""
+    """Return Wh as kWh without trailing zeros."""
     return exact_text(Fraction(wh, 1000))
 
 
 @tariff.command()
 @_documents
-@click.option("--yes", is_flag=True, help="Load them also where they charge days anew that are past.")
+@click.option("--yes", is_flag=True, help="Load them also where they charge past days again.")
 @data_option
 def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     """Store documents as versions of their tariffs.
 
-    Where they charge past days anew, the next close does it: what that comes to is shown first, and --yes is asked for.
+    Where they charge past days again, the amounts are shown first, and --yes is needed; the next close of a day posts
+    them.
     """
     texts = {path: read_document(path) for path in files}
     documents = [_parse(path, text) for path, text in texts.items()]
@@ -262,8 +267,8 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
             if found and not yes:
                 raise CommandError(
                     Exit.FAILED,
-                    "nothing was loaded: days that were charged would be charged anew, as shown; "
-                    "give --yes where that is meant, or a later valid_from",
+                    "nothing was loaded: past days would be charged again, as shown; "
+                    "give --yes to load them, or a later valid_from",
                 )
     except (TariffConflictError, UnlikeVersionError) as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
@@ -274,14 +279,14 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
 
 
 def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
-    """What loading changes of what was charged, for one currency."""
+    """Return a sentence with the changes of past charges in one currency."""
     exponent = next((document.exponent for document in documents if document.currency == currency), 2)
 
     def largest(each: tuple[int, int] | None) -> str:
         return f"{major_text(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
 
     return (
-        f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged anew for days that are past, by "
-        f"{major_text(found.sum_minor, exponent)} {currency} together; "
+        f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged again for past days, by "
+        f"{major_text(found.sum_minor, exponent)} {currency} in total; "
         f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}"
     )

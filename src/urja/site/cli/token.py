@@ -1,4 +1,4 @@
-"""`urja token`: keys to the API."""
+"""`urja token`: API keys."""
 
 import json
 from dataclasses import asdict
@@ -18,21 +18,23 @@ DEFAULT_PER_MINUTE = 600
 
 @click.group()
 def token() -> None:
-    """Make keys to the API, list them, revoke them."""
+    """Create, list and revoke API keys."""
 
 
 @token.command()
 @data_option
-@click.option("--name", required=True, help="What it is for: by this people will know it.")
-@click.option("--user", "email", help="Somebody's own key: the e-mail address they sign in with.")
-@click.option("--role", help="A program's key: the one role that it has, such as auditor.")
+@click.option("--name", required=True, help="Name of the key: its purpose, as lists show it.")
+@click.option("--user", "email", help="For a person's key: the e-mail address of the account.")
+@click.option("--role", help="For a program's key: its role, such as auditor.")
 @click.option(
-    "--area", default="", help="Where a program's key may: 'section North-2', 'premise NEEM-1'; everywhere."
+    "--area",
+    default="",
+    help="Area of a program's key: 'section North-2', 'premise NEEM-1'; default: everywhere.",
 )
 @click.option(
     "--scopes",
     required=True,
-    help="What it may at most, by commas: read:service_point,write:install_meter, read:*, write:*.",
+    help="Scopes, separated by commas: read:service_point,write:install_meter or read:*,write:*.",
 )
 @click.option(
     "--expires",
@@ -40,14 +42,14 @@ def token() -> None:
     type=click.IntRange(1, 3650),
     default=DEFAULT_DAYS,
     show_default=True,
-    help="In so many days.",
+    help="Validity in days.",
 )
 @click.option(
     "--per-minute",
     type=click.IntRange(1, 1_000_000),
     default=DEFAULT_PER_MINUTE,
     show_default=True,
-    help="How many requests a minute, over time.",
+    help="Largest average number of requests per minute.",
 )
 def new(
     data: Path,
@@ -59,7 +61,7 @@ def new(
     days: int,
     per_minute: int,
 ) -> None:
-    """Make a key and print it, once: it is kept nowhere."""
+    """Create a key and print it. It is not stored and cannot be shown again."""
     box = opened(data)
     from urja.apps.identity.queries.tokens import new_token
     from urja.usecases.operations import IssueToken
@@ -86,19 +88,19 @@ def new(
 @data_option
 @click.argument("prefix")
 def revoke(data: Path, prefix: str) -> None:
-    """Let a key open nothing any more. PREFIX are the eight characters after urja_, as `list` shows them."""
+    """Revoke a key. PREFIX is the eight characters after urja_, as in `list`."""
     box = opened(data)
     from urja.usecases.operations import RevokeToken
 
     done(box, RevokeToken(prefix=prefix), ACTOR)
-    click.echo(f"{prefix} opens nothing any more")
+    click.echo(f"{prefix} is revoked")
 
 
 @token.command("list")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, as_json: bool) -> None:
-    """Every key with what it may, whose it is, and when it was used last."""
+    """List keys with owner, scopes and last use."""
     opened(data)
     found = _tokens()
     if as_json:
@@ -129,7 +131,7 @@ def _tokens() -> list[dict[str, Any]]:
 
 @token.command()
 def scopes() -> None:
-    """What a key can be given, and which roles may it."""
+    """List the scopes, and the roles that allow each."""
     from urja.apps.identity.queries.roles import TABLE, roles_allowed
 
     for act, roles in TABLE.items():

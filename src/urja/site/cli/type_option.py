@@ -1,4 +1,4 @@
-"""Options that name a meter type: one that is shipped, or the folder of another."""
+"""Click types of options that name a meter type: a shipped type, or a folder."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from urja.meter.device_types import find_device_type
 
 
 class TypePlace(click.ParamType[str]):
-    """Where a meter type is: its shipped name, or the path of its folder."""
+    """A click type: the name of a shipped meter type, or the path of a folder."""
 
     name = "type"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Raises click.BadParameter with everything that is wrong with the type."""
+        """Return the value. Raises click.BadParameter with every fault of the type."""
         text = str(value)
         place = text if text in device_types() or not Path(text).is_dir() else str(Path(text).resolve())
         try:
@@ -26,12 +26,12 @@ class TypePlace(click.ParamType[str]):
 
 
 class TypeParam(click.ParamType[DeviceType]):
-    """A meter type by its shipped name or its folder."""
+    """A click type: a meter type by its shipped name or its folder."""
 
     name = "type"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
-        """Raises click.BadParameter with everything that is wrong with the type."""
+        """Return the value. Raises click.BadParameter with every fault of the type."""
         if isinstance(value, DeviceType):
             return value
         return find_device_type(TypePlace().convert(value, param, ctx))

@@ -17,13 +17,13 @@ from urja.site.cli.options import config_option, data_option, load_settings
     "--without",
     multiple=True,
     type=click.Choice(["headend", "pipeline", "web"]),
-    help="Do not run this process here; may be given several times.",
+    help="Do not run this process here; may be repeated.",
 )
 def up(data: Path, config_path: Path | None, without: tuple[str, ...]) -> None:
     """Run the whole system on this machine until stopped.
 
-    PostgreSQL, NATS, head end, pipeline and web server start in order and are watched; Ctrl-C or SIGTERM
-    stops them in order. Exit codes are in docs/operations.md.
+    Starts PostgreSQL, NATS, head end, pipeline and web server in order, and restarts a process that stops. Ctrl-C or
+    SIGTERM stops them in order. docs/operations.md lists the exit codes.
     """
     settings = load_settings(config_path).settings
     from urja.site.supervisor.box import HEADEND, PIPELINE, WEB, Box, run
@@ -38,5 +38,5 @@ def _announce(box: object) -> None:
 
     assert isinstance(box, Box)
     web, headend = box.settings.web, box.settings.headend
-    click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters dial: port {headend.port}")
+    click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters connect to port {headend.port}")
     click.echo(f"Data and logs: {box.data.path}  Stop with Ctrl-C.")

@@ -1,4 +1,4 @@
-"""`urja verify`: prove that the books add up; `--against` heads that were kept elsewhere, `--receipt` without a database."""
+"""`urja verify`: check the ledger's laws and the signed log; with `--receipt` or `--heads` without a database."""
 
 import json
 from pathlib import Path
@@ -20,31 +20,29 @@ from urja.site.exits import CommandError, Exit
 
 @click.command()
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
-@click.option(
-    "--full", is_flag=True, help="Go through everything, not only what came since the last proven root."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option("--full", is_flag=True, help="Check all entries, not only those after the last verified root.")
 @click.option(
     "--against",
     type=click.Path(exists=True, path_type=Path),
-    help="Heads of the log that were kept elsewhere, a file or a directory: hold the database to them. Implies --full.",
+    help="File or directory of signed heads stored elsewhere: compare the database with them. Implies --full.",
 )
 @click.option(
     "--receipt",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A consumer's proof: check it by --head alone, without a database.",
+    help="Receipt of a consumer: check it against --head, without a database.",
 )
 @click.option(
     "--head",
     type=click.Path(exists=True, path_type=Path),
-    help="The head that the receipt goes by: a file of heads, or a directory of them.",
+    help="File or directory with the signed head for --receipt.",
 )
 @click.option(
     "--heads",
     type=click.Path(exists=True, path_type=Path),
-    help="Copies of heads: check that each is signed and goes on from the one before, without a database.",
+    help="File or directory of signed heads: check each signature and that each head extends the one before, without a database.",
 )
-@click.option("--key", help="The public key in hex that the head has to be signed with.")
+@click.option("--key", help="Expected public key of the signature, in hexadecimal.")
 def verify(
     data: Path,
     as_json: bool,
@@ -55,17 +53,19 @@ def verify(
     heads: Path | None,
     key: str | None,
 ) -> None:
-    """Prove that the books add up; exit 1 if a law is broken.
+    """Check the ledger's laws and the signed log; exit 1 if a law is broken.
 
-    With --receipt and --head: prove that an entry is in the log that was signed. With --heads: that copies of heads
-    are of one log.
+    With --receipt and --head: check that an entry is in the signed log. With --heads: check that signed heads belong to
+    one log.
     """
     if heads is not None:
         check_heads(heads)
         return
     if receipt is not None or head is not None:
         if receipt is None or head is None:
-            raise CommandError(Exit.USAGE, "a receipt is checked by a head: give both --receipt and --head")
+            raise CommandError(
+                Exit.USAGE, "a receipt is checked against a head: give both --receipt and --head"
+            )
         check_receipt(receipt, head, key or "", as_json=as_json)
         return
     from urja.site.admin import Administration
@@ -96,10 +96,12 @@ def verify(
     else:
         if proven:
             click.echo(
-                f"Entries and reads up to head {proven} were proven before: --full goes through them again."
+                f"Entries and reads up to head {proven} were verified before: --full checks them again."
             )
         if kept:
-            click.echo(f"Held to {len(kept)} heads in {against}, signed with {kept[-1].head.fingerprint}.")
+            click.echo(
+                f"Compared with {len(kept)} heads in {against}, signed with {kept[-1].head.fingerprint}."
+            )
         for finding in findings:
             click.echo(f"{'holds ' if finding.holds else 'BROKEN'}  {finding.law:14} {finding.sentence}")
             for contradiction in finding.contradictions:
@@ -109,11 +111,11 @@ def verify(
 
 
 def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
-    """Print what a receipt proves; exit 1 where it proves nothing."""
+    """Print the entry that a receipt proves; exit 1 where the proof fails."""
     try:
         receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
     except UNREADABLE as error:
-        raise CommandError(Exit.USAGE, f"{path} is no receipt: {error}") from None
+        raise CommandError(Exit.USAGE, f"{path} is not a receipt: {error}") from None
     try:
         signed = check(receipt, heads_in(head), key)
     except ProofError as error:
@@ -136,13 +138,13 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
             f"{entry['amount_minor']} {proven.currency} (minor units), posted {entry['posted_at']}, "
             f"balance after it {entry['balance_after_minor']}"
         )
-    click.echo(f"In the log that was signed for {signed.head.day} with {signed.head.fingerprint}.")
+    click.echo(f"In the log signed for {signed.head.day} with {signed.head.fingerprint}.")
     if not key:
         click.echo("Compare this key with the one that the utility publishes, or give it with --key.")
 
 
 def check_heads(path: Path) -> None:
-    """Print whether kept heads are of one log; exit 1 where they are not."""
+    """Print whether signed heads belong to one log; exit 1 where they do not."""
     kept = heads_in(path)
     found = list(faults(kept))
     for fault in found:
@@ -151,12 +153,12 @@ def check_heads(path: Path) -> None:
         raise SystemExit(Exit.FAILED)
     first, last = kept[0].head, kept[-1].head
     click.echo(
-        f"{len(kept)} heads from {first.day} to {last.day}, signed with {last.fingerprint}: each goes on from the one before"
+        f"{len(kept)} heads from {first.day} to {last.day}, signed with {last.fingerprint}: each extends the one before"
     )
 
 
 def heads_in(path: Path) -> list[SignedHead]:
-    """The heads in a file, one a line, or in the files of a directory; raises `CommandError` for anything else."""
+    """Return the signed heads in a file, one per line, or in the files of a directory. Raises `CommandError`."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     found = []
     for file in files:
@@ -165,7 +167,7 @@ def heads_in(path: Path) -> list[SignedHead]:
                 found.append(msgspec.json.decode(line, type=SignedHead))
             except UNREADABLE as error:
                 raise CommandError(
-                    Exit.USAGE, f"{file}, line {number}, is no signed head of the log: {error}"
+                    Exit.USAGE, f"{file}, line {number}, is not a signed head of the log: {error}"
                 ) from None
     if not found:
         raise CommandError(

@@ -1,4 +1,4 @@
-"""`urja work`: what somebody must go and do, and what they found."""
+"""`urja work`: work orders for field staff, and their results."""
 
 import json
 from dataclasses import asdict
@@ -19,28 +19,30 @@ ACTOR = "urja work"
 
 @click.group()
 def work() -> None:
-    """List work orders, give them to people, close them."""
+    """List, assign and close work orders."""
 
 
 @work.command("list")
 @data_option
-@click.option("--all", "ended", is_flag=True, help="Also those that are done or withdrawn.")
-@click.option("--kind", help="Of this kind only, such as install or weld_or_bypass.")
+@click.option("--all", "ended", is_flag=True, help="Also closed and withdrawn work orders.")
+@click.option("--kind", help="Only work orders of this kind, such as install or weld_or_bypass.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of sentences.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) -> None:
-    """What somebody must go and do, oldest first; with --all everything, newest first."""
+    """List open work orders, oldest first; with --all all of them, newest first."""
     opened(data)
     from urja.apps.overviews.queries import work_orders
     from urja.apps.work.kinds import WorkOrderKind
 
     if kind is not None and kind not in WorkOrderKind.values:
-        raise CommandError(Exit.USAGE, f"a kind is {', '.join(WorkOrderKind.values)}, not {kind!r}")
+        raise CommandError(
+            Exit.USAGE, f"--kind {kind!r} is unknown: give one of {', '.join(WorkOrderKind.values)}"
+        )
     found = [asdict(order) for order in work_orders.everywhere(limit, kind=kind, ended=ended)]
     if as_json:
         click.echo(json.dumps({"work_orders": found}, ensure_ascii=False, default=str))
     elif not found:
-        click.echo("Nobody has to go anywhere.")
+        click.echo("There are no open work orders.")
     for one in [] if as_json else found:
         due = f"  due {one['due_at']:%Y-%m-%d}" if one["due_at"] else ""
         who = f"  {one['assignee']}" if one["assignee"] else ""
@@ -55,21 +57,21 @@ def list_(data: Path, ended: bool, kind: str | None, limit: int, as_json: bool) 
 @click.argument("number", type=int)
 @click.argument("email")
 def assign(data: Path, number: int, email: str) -> None:
-    """Give work order NUMBER to somebody who works here."""
+    """Assign work order NUMBER to the staff member EMAIL."""
     box = opened(data)
     from urja.usecases.operations import AssignWorkOrder
 
     done(box, AssignWorkOrder(work_order_id=number, email=email), ACTOR)
-    click.echo(f"work order {number} is {email}'s")
+    click.echo(f"work order {number} is assigned to {email}")
 
 
 @work.command()
 @data_option
 @click.argument("number", type=int)
-@click.option("--note", required=True, help="What was found and done.")
-@click.option("--register-wh", type=int, help="The import register as read there, in Wh.")
-@click.option("--seal", "seals", multiple=True, help="Number of a seal that was put on; may be repeated.")
-@click.option("--removed-seal", "removed", multiple=True, help="Number of a seal that was taken off.")
+@click.option("--note", required=True, help="Findings and work done.")
+@click.option("--register-wh", type=int, help="Reading of the import register on site, in Wh.")
+@click.option("--seal", "seals", multiple=True, help="Number of an attached seal; may be repeated.")
+@click.option("--removed-seal", "removed", multiple=True, help="Number of a removed seal; may be repeated.")
 @click.option(
     "--photo",
     "files",
@@ -77,7 +79,7 @@ def assign(data: Path, number: int, email: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A JPEG or PNG of at most 2 MB; may be repeated.",
 )
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="When, in local time; now if left out.")
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="Local time of the work. [default: now]")
 def close(
     data: Path,
     number: int,
@@ -88,7 +90,7 @@ def close(
     files: tuple[Path, ...],
     at: Any,
 ) -> None:
-    """Close work order NUMBER: somebody has been there."""
+    """Close work order NUMBER with its results."""
     box = opened(data)
     from zoneinfo import ZoneInfo
 
@@ -106,14 +108,14 @@ def close(
             register_wh=register_wh,
             seals=seals,
             removed_seals=removed,
-            photos=tuple(_kept(box, number, file) for file in files),
+            photos=tuple(_photo_id(box, number, file) for file in files),
         )
         done(box, operation, ACTOR)
-    click.echo(f"work order {number} is done")
+    click.echo(f"work order {number} is closed")
 
 
-def _kept(box: "Administration", number: int, file: Path) -> int:
-    """The number of a photograph, recorded for the order."""
+def _photo_id(box: "Administration", number: int, file: Path) -> int:
+    """Store a photograph of the work order and return its id."""
     from urja.apps.work.errors import WorkError
     from urja.apps.work.requests import add_photo
 

@@ -63,7 +63,7 @@ KNOWN: Final = {
 @click.option("--start-fd", type=int, required=True, help="Number of the inherited pipe.")
 @click.option("--target", help="module:function of a process that is not one of the system's.")
 def process(name: str, start_fd: int, target: str | None) -> None:
-    """Run one process of the system; the supervisor's to call."""
+    """Run one process of the system; for the supervisor only."""
     with os.fdopen(start_fd, "rb") as pipe:
         start = msgspec.json.decode(pipe.read(), type=Start)
     log.configure(name, start.settings.log.level, json=start.settings.log.format == "json")

@@ -79,8 +79,8 @@ def is_ours(at_gateway: OrderFact) -> bool:
 def _told(
     provider: str, at_gateway: OrderFact | None, fact: PaymentFact, now: datetime, settled: AppliedCounts
 ) -> None:
-    # The lock serialises all payments of an order, so that only one of them is credited. FOR NO KEY UPDATE does not conflict
-    # with the key-share locks that rows with a foreign key to the order take.
+    # The lock serialises all payments of an order, so that only one of them is credited. FOR NO KEY UPDATE does not
+    # conflict with the key-share locks that rows with a foreign key to the order take.
     order = (
         Order.objects.select_for_update(no_key=True)
         .filter(provider=provider, provider_order_id=fact.order_id)
@@ -160,8 +160,8 @@ def _stamps(state: PaymentState, now: datetime) -> dict[str, datetime]:
 def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, settled: AppliedCounts) -> None:
     if payment.credit_id is not None or payment.captured_at is None:
         return
-    # A payer can pay one order twice, from two tabs or devices. Whether the second payment is refunded or credited is for
-    # a clerk to decide.
+    # A payer can pay one order twice, from two tabs or devices. Whether the second payment is refunded or credited is
+    # for a clerk to decide.
     if order.payments.exclude(credit_id=None).exists():
         _keep(order.provider, fact, order, "second_payment", now, settled)
         return
@@ -334,7 +334,7 @@ def mark_credited(provider: str) -> int:
 
 
 def expire(order: Order, now: datetime) -> None:
-    """End an order that was not paid: it is not queried any more, unless a webhook names it."""
+    """End an order that was not paid at `now` (UTC): it is not queried any more, unless a webhook names it."""
     _move(order, OrderState.EXPIRED, ended_at=now, ask_at=None)
 
 

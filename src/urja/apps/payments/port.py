@@ -131,12 +131,14 @@ class Event:
 
 
 class Client(Protocol):
-    """`client.Client(options, secrets)`: the pipeline's calls to a gateway.
+    """The pipeline's calls to a gateway: `client.Client(options, secrets)`.
 
-    Calls raise GatewayAwayError or GatewayRefusedError, and may be made concurrently from several threads.
+    Amounts are in minor units, instants in UTC. Every call raises GatewayAwayError where the gateway does not answer
+    usefully, GatewayRefusedError where it refuses. Calls may be made concurrently from several threads.
     """
 
     timeout_s: float
+    """Longest duration of a call, in seconds."""
 
     def place_order(self, receipt: str, amount_minor: int, currency: str, *, again: bool) -> str:
         """Return the gateway's id of an order over an amount in minor units.
@@ -145,7 +147,9 @@ class Client(Protocol):
         """
         ...
 
-    def order(self, provider_order_id: str) -> OrderFact: ...
+    def order(self, provider_order_id: str) -> OrderFact:
+        """Return an order by its id at the gateway."""
+        ...
 
     def payments_of(self, provider_order_id: str) -> Sequence[PaymentFact]:
         """Return all payments of an order."""
@@ -155,7 +159,9 @@ class Client(Protocol):
         """Capture an authorised payment and return it."""
         ...
 
-    def payment(self, payment_id: str) -> PaymentFact: ...
+    def payment(self, payment_id: str) -> PaymentFact:
+        """Return a payment by its id at the gateway."""
+        ...
 
     def payments_since(self, since: datetime) -> Sequence[PaymentFact]:
         """Return the payments that began at or after an instant (UTC), of any order."""
@@ -165,7 +171,9 @@ class Client(Protocol):
         """Return the refunds made at or after an instant (UTC)."""
         ...
 
-    def dispute(self, dispute_id: str) -> DisputeFact: ...
+    def dispute(self, dispute_id: str) -> DisputeFact:
+        """Return a dispute by its id at the gateway."""
+        ...
 
     def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
         """Return the disputes opened at or after an instant (UTC)."""

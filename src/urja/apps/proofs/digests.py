@@ -41,7 +41,8 @@ ORDER BY e.batch, e.account_id, e.seq LIMIT %(limit)s
 
 def entries(cursor: Cursor, batches: Batches) -> Iterator[tuple[int, int, bytes]]:
     """Yield (account id, seq, leaf hash) of the entries of a run of batches, in the order of its tree."""
-    # Keyset paging over (batch, account, seq). The start sorts after every entry of the batch `after`, and before the next.
+    # Keyset paging over (batch, account, seq). The start sorts after every entry of the batch `after`, and before the
+    # next.
     last: tuple[int, int, int] = (batches.after, (1 << 63) - 1, 0)
     while True:
         batch, account, seq = last
@@ -89,8 +90,8 @@ def _instant(column: str) -> str:
     return f"(extract(epoch FROM {column}) * 1000000)::bigint"
 
 
-# The bucket is in the upper bits of the service point's id, above 40 bits (docs/adr/0005). Days are UTC days: the digest
-# must not depend on a setting.
+# The bucket is in the upper bits of the service point's id, above 40 bits (docs/adr/0005). Days are UTC days: the
+# digest must not depend on a setting.
 def _digest(name: str, rows: str, at: str, key: str, values: str) -> str:
     line = ", ".join(
         _instant(column) if column.endswith("_at") else column for column in f"{key}, {values}".split(", ")

@@ -35,7 +35,8 @@ class _Leaf:
 def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
     """Return the proof of entries of an account by the last head.
 
-    None where one of them does not exist or is in no closed day yet.
+    `seqs` are the numbers of the entries, at most `MOST`. None where one of them does not exist or is in no closed day
+    yet.
     """
     bucket = bucket_of(account_id)
     with connection.cursor() as cursor:
@@ -162,10 +163,12 @@ class LawRun:
 
     @property
     def holds(self) -> bool:
+        """Whether no law is broken."""
         return all(self.laws.values())
 
     @property
     def broken(self) -> list[str]:
+        """Names of the broken laws, sorted."""
         return sorted(law for law, holds in self.laws.items() if not holds)
 
     @property

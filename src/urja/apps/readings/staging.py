@@ -135,7 +135,8 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
 
 def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool:
     """Copy rows into the table itself, where PostgreSQL inserts many at a time; returns False if one exists already."""
-    # A savepoint: the duplicate key rolls back this copy only, and the caller's transaction goes on with the staging table.
+    # A savepoint: the duplicate key rolls back this copy only, and the caller's transaction goes on with the staging
+    # table.
     try:
         with cursor.connection.transaction():
             cursor.execute("SELECT readings_period()")

@@ -22,7 +22,7 @@ _DAY_S: Final = 86_400
 
 
 def store(cursor: Cursor, rows: Rows) -> int:
-    """Store placed blocks of untagged pushes whose intervals are not known yet; returns how many are new.
+    """Store placed blocks (Wh) of untagged pushes whose intervals are not known yet; returns how many are new.
 
     The first report of an interval stays, since none proves more than another.
     """
@@ -118,7 +118,7 @@ def request_tamper_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) 
 
 
 def delete_before(cursor: Cursor, oldest: datetime) -> None:
-    """Delete unconfirmed intervals older than what a meter can be asked for."""
+    """Delete unconfirmed intervals that began before an instant (UTC): the meter cannot be asked for them any more."""
     cursor.execute("DELETE FROM readings_unconfirmed WHERE start_at < %s", [oldest])
 
 

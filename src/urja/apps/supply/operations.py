@@ -11,7 +11,7 @@ from urja.apps.supply.models import ORDERED, Order, OrderAction
 def request_hold(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that a supply be disconnected for a reason in `ORDERED`; the pipeline switches.
+    """Order at a UTC instant that a supply be disconnected for a reason in `ORDERED`; the pipeline switches.
 
     Raises UnknownHoldError for another reason.
     """
@@ -21,7 +21,7 @@ def request_hold(
 def request_release(
     service_point_id: int, reason: str, *, actor: str, requested_at: datetime, note: str = ""
 ) -> Order:
-    """Order that one reason be removed; the pipeline reconnects when none is left.
+    """Order at a UTC instant that one reason be removed; the pipeline reconnects when none is left.
 
     Raises UnknownHoldError for a reason that is not in `ORDERED`.
     """

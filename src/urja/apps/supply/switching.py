@@ -273,7 +273,10 @@ class SwitchingQueue:
         return cls(last, {(transformer, at): count for transformer, at, count, _ in rows if at})
 
     def slot(self, transformer: str, stagger_s: int, now: datetime) -> datetime:
-        """Return the next instant (UTC) for switching behind a transformer, and take it; `stagger_s` are seconds."""
+        """Return the next instant (UTC) for switching behind a transformer, and take it.
+
+        `stagger_s` is the least distance between two, in seconds.
+        """
         last = self.last_at.get(transformer)
         at = now if last is None else max(now, last + timedelta(seconds=stagger_s))
         self.last_at[transformer] = at

@@ -20,8 +20,8 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
 from urja.core.power import LastMessage
 
-# Two accruals are hashed: at a month's turn late readings still change the month before. The agreement is the newest that
-# has begun, even if it has ended: its account still has a balance to show.
+# Two accruals are hashed: at a month's turn late readings still change the month before. The agreement is the newest
+# that has begun, even if it has ended: its account still has a balance to show.
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply.relight r WHERE r.account_id = x.account_id),

@@ -85,7 +85,8 @@ def _premise(area: Area, code: str, at: datetime) -> bool | None:
 
 def _node(area: Area, words: str, at: datetime) -> bool | None:
     node = node_named(words)
-    # Areas of staff are parts of the administration. A grid node, which crosses their borders, neither permits nor refuses.
+    # Areas of staff are parts of the administration. A grid node, which crosses their borders, neither permits nor
+    # refuses.
     if node is None or node.tree != Tree.ADMINISTRATION:
         return None
     return area.everywhere or node.id in ResolvedArea.of(area, at).nodes

@@ -44,6 +44,7 @@ class AsOf:
         return cls(valid_at or known_at, known_at)
 
     def holds(self, period: Period) -> bool:
+        """Return whether a half-open period contains `valid_at`."""
         return period.valid_from <= self.valid_at and (
             period.valid_to is None or period.valid_to > self.valid_at
         )

@@ -159,8 +159,8 @@ _PARTS: Final[dict[Kind, list[tuple[str, str, str, str, str]]]] = {
 }
 
 
-# Pages continue at (instant, key): several entries may share an instant, and an offset would skip or repeat entries that
-# arrive meanwhile. Each part has its own LIMIT, so that its index is read no further than a page.
+# Pages continue at (instant, key): several entries may share an instant, and an offset would skip or repeat entries
+# that arrive meanwhile. Each part has its own LIMIT, so that its index is read no further than a page.
 def _part(kind: Kind, at: str, what: str, key: str, detail: str, source: str) -> str:
     key = f"'{kind}:' || {key}"
     return (

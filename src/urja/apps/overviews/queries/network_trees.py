@@ -99,8 +99,8 @@ class Trees(Protocol):
         """Return service points placed at a node itself, by consumer number, from `after` on."""
 
 
-# One statement for all nodes of a page. Each service point occurs once below a node, so plain counts are right; balances
-# are summed over DISTINCT accounts, because an account may pay for several service points.
+# One statement for all nodes of a page. Each service point occurs once below a node, so plain counts are right;
+# balances are summed over DISTINCT accounts, because an account may pay for several service points.
 _COUNTS: Final = f"""
 WITH RECURSIVE below AS (
     SELECT id AS top, id AS node FROM unnest(%(nodes)s::bigint[]) AS top (id)

@@ -162,10 +162,11 @@ def load(
     policies: PolicyBook | None = None,
     held: set[str] | None = None,
 ) -> list[AccountSnapshot]:
-    """Return the facts of accounts with an agreement in force; others are left out.
+    """Return the facts of accounts with an agreement in force at `now` (UTC); others are left out.
 
-    With the set `held`, accounts that cannot be rated or have no policy are left out and the reason is added to it.
-    Without it, UnknownTariffError is raised for those that cannot be rated.
+    With the set `held`, accounts that cannot be rated or have no policy are left out too, and the reason is added to
+    it. Without it, accounts without a policy are left out, and UnknownTariffError is raised where one cannot be rated.
+    Amounts are in minor units.
     """
     agreements = contracts.in_force(account_ids, now)
     policies = policies or policy_book()

@@ -69,6 +69,7 @@ def is_return_genuine(secrets: Mapping[str, str], query: str, provider_order_id:
 
 
 def read(body: bytes) -> Event:
+    """Return what a webhook names. Raises ValueError (msgspec.ValidationError) where the body cannot be parsed."""
     found = msgspec.json.decode(body, type=_Webhook)
     return Event(found.event[:100], found.event in KINDS, _about(found.payload))
 

@@ -107,11 +107,15 @@ class _Settled(Struct):
 
 
 def order(entity: Any) -> OrderFact:
+    """Return an order as a fact. Raises ValueError (msgspec.ValidationError) for a missing or invalid field."""
     read = msgspec.convert(entity, _Order)
     return OrderFact(read.id, read.receipt or "", read.amount, read.currency)
 
 
 def payment(entity: Any) -> PaymentFact:
+    """Return a payment as a fact, its amount in minor units. Raises ValueError for an invalid field or an unknown
+    state.
+    """
     read = msgspec.convert(entity, _Payment)
     return PaymentFact(
         payment_id=read.id,
@@ -126,7 +130,7 @@ def payment(entity: Any) -> PaymentFact:
 
 
 def refund(entity: Any) -> RefundFact | None:
-    """Return a refund; None while it is not processed."""
+    """Return a refund as a fact; None while it is not processed. Raises ValueError for an invalid field."""
     read = msgspec.convert(entity, _Refund)
     if read.status != "processed":
         return None
@@ -134,6 +138,7 @@ def refund(entity: Any) -> RefundFact | None:
 
 
 def dispute(entity: Any) -> DisputeFact:
+    """Return a dispute as a fact (minor units). Raises ValueError for an invalid field or an unknown state."""
     read = msgspec.convert(entity, _Dispute)
     return DisputeFact(
         dispute_id=read.id,
@@ -150,7 +155,7 @@ def dispute(entity: Any) -> DisputeFact:
 
 
 def settlement(entity: Any) -> SettlementFact | None:
-    """Return a settlement row; None while it is in no settlement yet."""
+    """Return a settlement row as a fact; None while it is not settled. Raises ValueError for an invalid field."""
     read = msgspec.convert(entity, _Settled)
     if not (read.settled and read.settlement_id and read.settled_at is not None):
         return None

@@ -1,4 +1,4 @@
-"""Reads of people."""
+"""Queries on people: the login address, and the version of a person's data."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""Reads of the signed log: receipts that prove ledger entries, and results of the laws' daily runs."""
+"""Queries on the signed log: receipts that prove ledger entries, and results of the laws' daily runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

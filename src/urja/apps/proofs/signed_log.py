@@ -1,4 +1,4 @@
-"""Writes of the signed log: the close of a day cuts a period, appends its leaves, and signs its head.
+"""The close of a day in the signed log: cut a period, append its leaves, sign its head.
 
 Each step is a transaction of its own and can be repeated. A close that was killed continues where it stopped, for the
 day it was begun for. Entries and reads stored meanwhile belong to the next period.

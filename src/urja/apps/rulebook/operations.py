@@ -1,4 +1,4 @@
-"""Writes of the rulebook."""
+"""Loading versions of tariffs and policies, and assigning policies to consumer categories."""
 
 from datetime import datetime
 

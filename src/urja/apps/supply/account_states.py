@@ -1,4 +1,4 @@
-"""Which accounts are due for a decision, and the stored state of each after it."""
+"""Accounts that are due for a decision, and the stored state of each after it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

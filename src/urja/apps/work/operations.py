@@ -1,4 +1,4 @@
-"""Writes of work orders by the pipeline. Actions of field staff are registry operations (`CloseWorkOrder`)."""
+"""Opening and ending work orders, by the pipeline. Actions of field staff are registry operations (`CloseWorkOrder`)."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reads of work orders."""
+"""Queries on work orders and their photographs."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Queries for the lists of the API: registry rows of an area, each with everything that its answer shows."""
+"""Queries for the API's lists of registry rows in an area, each with everything that its answer shows."""
 
 from collections.abc import Collection
 from datetime import datetime

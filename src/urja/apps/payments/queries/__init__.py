@@ -1,4 +1,4 @@
-"""Reads of payments: pending payments, recharges, settlements, differences, and the gateways' health."""
+"""Queries on payments: pending orders, recharges, settlements, differences, and the gateways' health."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Reads of the readings. Everything shown to a person is cut to the time of an agreement."""
+"""Queries on interval and register readings. Everything shown to a person is cut to the time of an agreement."""
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 

@@ -1,1 +1,1 @@
-"""Reads of the rulebook."""
+"""Queries on the stored tariffs and policies."""

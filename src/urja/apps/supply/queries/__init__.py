@@ -1,4 +1,4 @@
-"""Reads of the supply: states of accounts with their reasons, history, and today's switching.
+"""Queries on the supply: states of accounts with their reasons, history, and today's switching.
 
 Everything comes from what the stage `decide` has stored; nothing is decided here.
 """

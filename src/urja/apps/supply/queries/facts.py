@@ -189,7 +189,7 @@ def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> 
 
 
 class _Loader:
-    """Loads everything about a set of accounts, each kind of fact by one statement."""
+    """Loader of everything about a set of accounts, each kind of fact by one statement."""
 
     def __init__(
         self,

@@ -48,6 +48,19 @@ def test_check_says_all_that_is_wrong(tmp_path):
     assert [fault["where"] for fault in told] == ["payments.at_most", "payments.at_least"]
 
 
+def test_check_says_what_the_channels_cannot_give(tmp_path):
+    config = tmp_path / "urja.toml"
+    config.write_text('[messages.channels.mail]\nprovider = "smtp"\n')
+    document = tmp_path / "receipts.toml"
+    document.write_text(bundled_policies()["plain.toml"].replace("letter_days = 7", ""))
+    checked = urja_policy("check", str(document), "--config", str(config))
+    assert checked.returncode == 0, checked.stderr
+    assert "notices.served: no configured channel reports deliveries" in checked.stdout
+    as_json = json.loads(urja_policy("check", "--json", str(document), "--config", str(config)).stdout)
+    (obstacle,) = as_json["obstacles"][str(document)]
+    assert (obstacle["effect"], obstacle["never"]) == ("disconnect", True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

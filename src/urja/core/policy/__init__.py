@@ -18,6 +18,7 @@ from urja.core.policy.disconnection_bars import exhausted
 from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
 from urja.core.policy.engine import decide
 from urja.core.policy.facts import LETTER, AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
+from urja.core.policy.feasibility import ChannelReach, Effect, Obstacle, obstacles
 from urja.core.policy.holds import ENDED, HOLDS, RELAY_TEST, VACANT, HoldRule, hold_window, holds_in_force
 from urja.core.policy.outlook import (
     Outlook,
@@ -37,7 +38,9 @@ __all__ = [
     "RELAY_TEST",
     "VACANT",
     "AuthorisedPayment",
+    "ChannelReach",
     "Decision",
+    "Effect",
     "Facts",
     "Fault",
     "Health",
@@ -46,6 +49,7 @@ __all__ = [
     "Intent",
     "NoticeFact",
     "Notify",
+    "Obstacle",
     "OrderDisconnection",
     "Outlook",
     "PaidSince",
@@ -65,6 +69,7 @@ __all__ = [
     "hold_window",
     "holds_in_force",
     "in_good_standing",
+    "obstacles",
     "outlook",
     "parse_policy",
     "sentence",

@@ -13,12 +13,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 import psycopg
 
+from urja.apps.notices.config import channels_of
 from urja.core.calendar import Period
-from urja.core.policy import Policy, PolicyError, parse_policy, sentence
+from urja.core.policy import ChannelReach, Policy, PolicyError, obstacles, parse_policy, sentence
 from urja.core.units import major_text
-from urja.site.cli.options import data_option, read_document
+from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
 from urja.site.exits import CommandError, Exit
 
@@ -42,28 +44,46 @@ def _parse(path: Path, text: str) -> Policy:
 @policy.command()
 @click.argument("files", nargs=-1, required=True, type=_document)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def check(files: Sequence[Path], as_json: bool) -> None:
-    """Check documents and print every fault; exit 2 if there is one."""
+@config_option
+def check(files: Sequence[Path], as_json: bool, config_path: Path | None) -> None:
+    """Check documents and print every fault; exit 2 if there is one.
+
+    With a configuration file, also print what keeps a document from disconnecting or notifying over its channels.
+    """
+    channels = channel_reaches(config_path)
+    hindered: dict[str, list[dict[str, str | bool]]] = {}
     faults: dict[str, list[dict[str, str]]] = {}
     for path in files:
-        found = []
+        found, kept_from = [], []
         try:
             document = parse_policy(read_document(path))
+            kept_from = obstacles(document, channels)
         except PolicyError as error:
             found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
         except CommandError as unread:
             found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
         faults[str(path)] = found
+        hindered[str(path)] = [msgspec.to_builtins(obstacle) for obstacle in kept_from]
         if as_json:
             continue
         for fault in found:
             click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
         if not found:
             click.echo(f"{path}: valid: {document.code} {document.version} from {document.valid_from}")
+        for obstacle in kept_from:
+            click.echo(f"{path}: {obstacle}")
     if as_json:
-        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
+        click.echo(json.dumps({"faults": faults, "obstacles": hindered}, ensure_ascii=False))
     if any(faults.values()):
         raise SystemExit(Exit.USAGE)
+
+
+def channel_reaches(config_path: Path | None) -> list[ChannelReach] | None:
+    """Return what the configured channels can prove; None without a configuration file."""
+    if config_path is None and not DEFAULT_CONFIG.exists():
+        return None
+    configured = channels_of(load_settings(config_path).settings.messages)
+    return [ChannelReach(channel.medium, channel.reports) for channel in configured]
 
 
 @dataclass(slots=True)

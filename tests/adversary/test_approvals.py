@@ -152,7 +152,7 @@ def test_an_old_answer_approves_nothing_again(waiting, thief):
     insert(thief, again, anita.id, answer)
     assert told() == "the passkey's answer is for other content, or for another question"
     insert(thief, request, anita.id, answer)
-    assert told() == "the operation no longer waits for approval"
+    assert told() == "the operation is no longer pending approval"
     assert (state_of(again), credits_given()) == ("approval", [MONEY])
 
 
@@ -252,7 +252,7 @@ def test_what_was_changed_while_it_waited_is_not_done(waiting, thief, database):
     # The thief has the clerk approve what is shown, and that is not what was asked for.
     insert(thief, request, anita.id, anita.passkey.approve(challenge(request)))
     assert (state_of(request), credits_given()) == ("refused", [])
-    assert "its content was changed while it waited" in str(request.faults[0])
+    assert "its content was changed while it was pending" in str(request.faults[0])
 
 
 def record(thief, operation, actor, **more):

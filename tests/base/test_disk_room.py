@@ -1,4 +1,4 @@
-"""Each file system of the data directory is looked at once, and by what we may use of it."""
+"""Free space: each file system of the data directory is checked once, by the space that we may use."""
 
 import os
 import subprocess

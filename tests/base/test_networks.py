@@ -1,4 +1,4 @@
-"""Networks of addresses."""
+"""Networks of IP addresses."""
 
 from urja.base.ip_networks import NOWHERE, network_of
 

@@ -1,4 +1,4 @@
-"""An answer of an authenticator is accepted for one content, on one site, by one passkey, and each change is named."""
+"""An authenticator's answer is accepted for one content, on one site, by one passkey, and each deviation is named."""
 
 import json
 

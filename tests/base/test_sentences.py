@@ -1,4 +1,4 @@
-"""A guard's sentence is English wherever it goes, and can be said in another language by whoever shows it."""
+"""A guard's sentence is English in logs and the API, and pages can show it in another language."""
 
 import json
 

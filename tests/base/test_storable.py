@@ -1,4 +1,4 @@
-"""What people send and a database cannot keep."""
+"""Received values that a database cannot store."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Texts that nobody can have meant are one error with a sentence."""
+"""Texts that cannot be meant are one error with a sentence."""
 
 from decimal import Decimal
 

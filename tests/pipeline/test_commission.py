@@ -137,8 +137,8 @@ def test_another_firmware_than_was_delivered(database):
 
 
 def test_what_is_not_to_be_called(hung):
-    refused("meter URJ00000009 hangs nowhere", number=9)
-    refused("a meter is prepaid or postpaid, not 'free'", payment_mode="free")
+    refused("meter URJ00000009 is not installed", number=9)
+    refused("a meter's payment mode is prepaid or postpaid, not 'free'", payment_mode="free")
     call()
     refused("is being called: wait")
     run()
@@ -175,7 +175,7 @@ def test_a_meter_without_a_switch_is_not_tested(database):
     connect()
     stock(1, load_switch=False)
     hang(1)
-    refused("has no load switch to be tested", relay_test=True)
+    refused("has no relay to test", relay_test=True)
 
 
 def test_a_net_metered_agreement_wants_a_meter_that_counts_both_ways(database):
@@ -189,7 +189,7 @@ def test_a_net_metered_agreement_wants_a_meter_that_counts_both_ways(database):
         DevicePeriod.objects.update(commissioned_at=None)
         AgreementTerms.objects.update(metering_mode="net")
         Device.objects.update(forward_only=True)
-    refused("is net-metered and needs one that counts both ways")
+    refused("is net-metered and needs a bidirectional meter")
 
 
 def test_a_meter_that_is_taken_away_meanwhile_is_given_up(hung):
@@ -271,7 +271,7 @@ def test_what_a_meter_tells_of_its_pushes_is_kept_and_goes_to_the_head_ends(hung
     assert (kept.device_id, kept.firmware, kept.read_at) == (hung.id, "URJA-1.0", NOW)
     assert projected() == [exchanged()]
     # Its firmware was changed: called again, the newest counts, and what its type says need not travel.
-    refused("is in service since .*; to call it all the same say again")
+    refused("is in service since .*; set again to call it nevertheless")
     run()
     do(Commission(serial="URJ00000001", again=True), NOW + HOUR)
     while run(NOW + HOUR):

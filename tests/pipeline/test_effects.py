@@ -242,5 +242,5 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
 def test_what_is_refused_is_refused(houses):
     from urja.apps.journal.errors import RefusedError
 
-    with pytest.raises(RefusedError, match="only since"):
+    with pytest.raises(RefusedError, match="began only on"):
         rehearsed(swap(START - DAY))

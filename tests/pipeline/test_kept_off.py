@@ -259,10 +259,10 @@ def test_what_stands_against_a_letter(worded):
     post_letter(worded)
     for says, more in [
         ("is recorded already", {}),
-        ("say what proves it", {"reference": " "}),
-        ("lies ahead", {"reference": "RL 2", "posted_at": worded.now + HOUR}),
+        ("give the proof of posting", {"reference": " "}),
+        ("is in the future", {"reference": "RL 2", "posted_at": worded.now + HOUR}),
         ("at most 100 characters", {"reference": "7" * 101}),
-        ("nobody had an agreement", {"reference": "RL 2", "posted_at": START - DAY}),
+        ("the current agreement at", {"reference": "RL 2", "posted_at": START - DAY}),
     ]:
         with pytest.raises(RefusedError, match=says):
             post_letter(worded, **more)

@@ -365,7 +365,7 @@ async def test_a_meter_is_given_keys_by_one_job_at_a_time(town):  # noqa: F811
     house = await town.raise_house()
     await with_master(town, house)
     job = await ask_for_keys(town, house)
-    with pytest.raises(RefusedError, match=f"row 1: the meter is being given new keys by job {job.id}"):
+    with pytest.raises(RefusedError, match=f"row 1: job {job.id} is giving the meter new keys"):
         await ask_for_keys(town, house)
 
 

@@ -219,7 +219,7 @@ def test_undone_before_it_is_settled_and_not_after(place):
     assert not FinalSettlement.objects.exists()
     again = place.leave(at=NOON + timedelta(minutes=30), register_wh=12_500)
     post(NEXT)
-    with pytest.raises(RefusedError, match="was settled on"):
+    with pytest.raises(RefusedError, match="was settled at"):
         do(Undo(entry_id=again.id, reason="x"), NEXT)
 
 

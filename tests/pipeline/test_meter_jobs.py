@@ -155,7 +155,7 @@ def test_nothing_is_left_to_cancel(database):
     job = ask(meters=(serial(1),))
     run()
     refused(
-        f"nothing of job {job.id} waits any more: each meter was asked",
+        f"job {job.id} has no pending rows: all were sent",
         kind="cancel_meter_job",
         job_id=job.id,
     )
@@ -224,11 +224,11 @@ def test_each_bad_row_has_its_sentence(database):
     connect("C-2")
     rows = (serial(1), "NONE", serial(7), "C-2", "C-1", serial(1))
     faults = [
-        "row 2: there is no meter and no connection NONE",
+        "row 2: there is no meter and no service point NONE",
         f"row 3: meter {serial(7)} is not installed anywhere",
         "row 4: no meter is installed at C-2",
         f"row 5: 2 meters are installed at C-1: name one by its serial ({serial(5)}, {serial(6)})",
-        f"row 6: {serial(1)} is the meter of row 1 again",
+        f"row 6: {serial(1)} is the same meter as in row 1",
     ]
     later = START + 3 * HOUR
     refused(*faults, now=later, meters=rows)
@@ -236,8 +236,8 @@ def test_each_bad_row_has_its_sentence(database):
     assert states(job) == ["waiting", *["refused"] * 5]
     assert said(job)[1:] == [fault.partition(": ")[2] for fault in faults]
     refused(
-        "no row names a meter that can be asked",
-        "row 1: there is no meter and no connection x",
+        "no row names a suitable meter",
+        "row 1: there is no meter and no service point x",
         faults[0],
         now=later,
         good_rows_only=True,
@@ -253,8 +253,8 @@ def test_a_number_that_means_two_meters(database):
     connect("C-1")
     hang(5, place="C-1")
     refused(
-        "no row names a meter that can be asked",
-        "row 1: URJ00000005 is the serial of a meter and the number of a connection with another",
+        "no row names a suitable meter",
+        "row 1: URJ00000005 is the serial number of one meter and the consumer number of another: name the meter by the other number",
         now=START + 2 * HOUR,
         meters=("URJ00000005",),
     )
@@ -270,9 +270,9 @@ def test_all_under_a_node(database):
     for node in ("transformer T1", "feeder F1"):
         job = ask(under=node)
         assert list(job.tasks.order_by("position").values_list("named", flat=True)) == [serial(1), serial(2)]
-    refused("there is no feeder F9: name a level and a code, such as section North-2", under="feeder F9")
+    refused("there is no node feeder F9: give a level and a code, such as section North-2", under="feeder F9")
     refused(
-        "name meters by serial or consumer number, or a node that they are under: one of both",
+        "give either a list of serial or consumer numbers, or a node",
         under="feeder F1",
         meters=(serial(1),),
     )
@@ -301,25 +301,26 @@ def test_what_cannot_be_asked_is_said(database, monkeypatch):
     adopt(1)
     adopt(2)
     one = (serial(1),)
-    refused("say why", meters=one, reason=" ")
-    refused("a job lasts for 1 to 10080 minutes, not 0", meters=one, good_for_minutes=0)
-    refused("instantaneous is read as it is now: leave the period out", meters=one, from_at=NOW)
+    refused("give a reason", meters=one, reason=" ")
+    refused("a job is valid for 1 to 10080 minutes, not 0", meters=one, good_for_minutes=0)
+    refused("instantaneous has no period: leave the period out", meters=one, from_at=NOW)
     refused(
-        "the period ends at 2026-03-01T19:30:00+00:00, and begins only at 2026-03-01T20:30:00+00:00",
+        "the period ends at 2026-03-01T19:30:00+00:00, before it begins at 2026-03-01T20:30:00+00:00",
         meters=one, what="block", from_at=NOW + HOUR, to_at=NOW,
     )  # fmt: skip
     refused(
-        "block is read for 31 days at most: ask for less at a time",
+        "block can be read for at most 31 days: request a shorter period",
         meters=one,
         what="block",
         from_at=NOW - timedelta(days=32),
     )
     monkeypatch.setattr(meter_jobs, "MAX_METERS", 1)
-    refused("a job has at most 1 meters, and these are 2", meters=(serial(1), serial(2)))
+    refused("a job has at most 1 meters, not 2", meters=(serial(1), serial(2)))
     monkeypatch.setattr(meter_jobs, "MAX_UNFINISHED", 1)
     ask(meters=one)
     refused(
-        "1 meters wait in other jobs, and 1 may at once: wait for them, or cancel one", meters=(serial(2),)
+        "other jobs have 1 unfinished meters, and at most 1 are allowed at once: wait for them, or cancel a job",
+        meters=(serial(2),),
     )
 
 
@@ -328,11 +329,11 @@ def test_what_cannot_be_asked_is_said(database, monkeypatch):
     [
         (
             "नमस्ते",
-            "a display shows Latin letters, digits and marks alone: write the text with them, in one line",
+            "a display shows only ASCII letters, digits and punctuation: write the text with them, in one line",
         ),
         (
             "two\nlines",
-            "a display shows Latin letters, digits and marks alone: write the text with them, in one line",
+            "a display shows only ASCII letters, digits and punctuation: write the text with them, in one line",
         ),
     ],
 )
@@ -345,10 +346,10 @@ def test_a_text_is_bounded_by_the_type_and_some_types_show_none(database):
     adopt(1)
     adopt(2, device_type="urja-dt")
     rows = (serial(1), serial(2))
-    no_display = f"row 2: meter {serial(2)} shows no text: its type is urja-dt"
+    no_display = f"row 2: meter {serial(2)} cannot show texts: its type is urja-dt"
     refused(
-        "no row names a meter that can be asked",
-        f"row 1: the display of {serial(1)} shows 16 characters, and the text has 17",
+        "no row names a suitable meter",
+        f"row 1: the display of {serial(1)} shows at most 16 characters, and the text has 17",
         no_display,
         kind="show_text", meters=rows, text="x" * 17,
     )  # fmt: skip

@@ -91,7 +91,7 @@ def test_a_rehearsal_changes_nothing(database):
 def test_what_a_guard_refuses_is_told_in_sentences(database):
     request = ask()
     run()
-    assert (answered(request).state, request.faults) == ("refused", ["meter URJ00000001 hangs nowhere"])
+    assert (answered(request).state, request.faults) == ("refused", ["meter URJ00000001 is not installed"])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_in_the_order_of_their_numbers(database):
     ]
     assert run(LATER + timedelta(hours=1)) == 3
     assert [answered(one).state for one in asked] == ["done", "done", "refused"]
-    assert asked[2].faults == [f"meter URJ00000001 hangs there only since {LATER.isoformat()}"]
+    assert asked[2].faults == [f"meter URJ00000001 was installed there only on {LATER.isoformat()}"]
 
 
 def test_two_clerks_one_meter_by_two_requests(database):
@@ -156,7 +156,7 @@ def test_two_clerks_one_meter_by_two_requests(database):
     first, second = ask(actor=ANITA), ask(actor=BHARAT)
     run()
     assert (answered(first).state, answered(second).state) == ("done", "refused")
-    assert second.faults == ["meter URJ00000001 hangs nowhere"]
+    assert second.faults == ["meter URJ00000001 is not installed"]
     assert operations() == [("remove_meter", ANITA)]
 
 

@@ -205,11 +205,11 @@ def test_where_no_switch_is_tested(house):
     house.order("hold", "tamper")
     house.go(house.now + SECOND)
     refused(
-        "no row names a meter that can be asked",
-        f"row 1: {NUMBER} is held off for tamper: what is tested would be switched on",
-        f"row 2: meter {serial(2)} has no load switch to be tested",
-        f"row 3: the customer of {serial(3)} is protected (medical): no test disconnects there",
-        "row 4: nobody is supplied at C-1: its switch is tested by commissioning it",
+        "no row names a suitable meter",
+        f"row 1: {NUMBER} is disconnected for tamper: a relay test would reconnect it",
+        f"row 2: meter {serial(2)} has no relay to test",
+        f"row 3: the consumer of {serial(3)} is protected (medical): no relay test disconnects them",
+        "row 4: no consumer is supplied at C-1: commissioning tests its relay",
         now=house.now, kind="test_relays", meters=(NUMBER, serial(2), serial(3), serial(5)), good_rows_only=True,
     )  # fmt: skip
 
@@ -217,8 +217,8 @@ def test_where_no_switch_is_tested(house):
 def test_one_switch_is_not_tested_twice_at_once(house):
     job = asked(house)
     refused(
-        "no row names a meter that can be asked",
-        f"row 1: the switch of {NUMBER} is being tested by job {job.id}",
+        "no row names a suitable meter",
+        f"row 1: job {job.id} is testing the relay of {NUMBER}",
         now=house.now, kind="test_relays", meters=(NUMBER,),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Razorpay's calls as a merchant makes them."""
+"""Razorpay's API as a merchant calls it."""
 
 import httpx
 import pytest

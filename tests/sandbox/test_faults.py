@@ -1,4 +1,4 @@
-"""Webhooks go astray, banks answer late or take back: all by seed, and never against the book."""
+"""Webhooks get lost, banks answer late or reverse payments: all by seed, and never against the book."""
 
 import asyncio
 from datetime import timedelta

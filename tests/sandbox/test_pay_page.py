@@ -1,4 +1,4 @@
-"""The pay page as people use it: without JavaScript, on a phone, in two languages."""
+"""The pay page as payers use it: without JavaScript, on a phone, in two languages."""
 
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 from xml.etree import ElementTree as ET

@@ -1,4 +1,4 @@
-"""QR codes on their own."""
+"""QR codes without an order."""
 
 from datetime import timedelta
 from xml.etree import ElementTree as ET

@@ -1,4 +1,4 @@
-"""Money that goes back, and the settlement of what stays."""
+"""Refunds, and the settlement of the remaining payments."""
 
 import pytest
 

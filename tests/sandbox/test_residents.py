@@ -1,4 +1,4 @@
-"""The residents go by what is on a page: one that loads itself again is waited for, as a browser does."""
+"""Residents act on what a page shows: a page that refreshes itself is awaited, as a browser does."""
 
 import httpx
 

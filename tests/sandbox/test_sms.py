@@ -1,4 +1,4 @@
-"""The SMS service: messages taken once, receipts late or never, by seed."""
+"""The SMS service: messages accepted once, receipts late or never, by seed."""
 
 from datetime import timedelta
 

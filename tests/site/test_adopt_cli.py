@@ -192,5 +192,5 @@ def test_a_file_that_is_no_list_of_meters(run):
 def test_a_consumer_number_in_use(run):
     run(*options(consumer_number="C-1"))
     other = {"serial": "OTHER", "system_title": "5552410000000002", "consumer_number": "C-1"}
-    with pytest.raises(CommandError, match="nothing was adopted: there is a connection C-1 already"):
+    with pytest.raises(CommandError, match="nothing was adopted: service point C-1 exists already"):
         run(*options(**other))

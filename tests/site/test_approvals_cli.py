@@ -94,4 +94,4 @@ def test_what_waits_is_listed_with_its_content(box):
     work()
     (row,) = json.loads(run(approvals, "waiting", "--json"))["waiting"]
     assert (row["request"], row["state"], row["content"]["credit_minor"]) == (request.pk, "waiting", MONEY)
-    assert "you move 10000.00 by hand today" in run(approvals, "waiting")
+    assert "your manual amounts today come to 10000.00" in run(approvals, "waiting")

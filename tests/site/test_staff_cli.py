@@ -65,11 +65,14 @@ def test_a_role_in_an_area(box):
     ("options", "why"),
     [
         (("--role", "king"), "a role is secretary, clerk, .*, not 'king'"),
-        (("--role", "secretary"), "a secretary is one of a society: name its premise"),
+        (("--role", "secretary"), "a secretary belongs to a society: give its premise as the area"),
         (("--role", "clerk", "--area", "premise 9"), "there is no premise '9'"),
         (("--role", "clerk", "--area", "section X"), "there is no section 'X'"),
-        (("--role", "clerk", "--area", "feeder X"), "an area is zone, .*section or premise, and a code"),
-        (("--role", "clerk", "--name", " "), "nobody is known by a@example.org: give a name"),
+        (
+            ("--role", "clerk", "--area", "feeder X"),
+            "an area is a level .zone, .*section. or premise, and a code",
+        ),
+        (("--role", "clerk", "--name", " "), "no person is known by a@example.org: give a name"),
     ],
 )
 def test_who_cannot_be_employed(box, options, why):
@@ -79,9 +82,9 @@ def test_who_cannot_be_employed(box, options, why):
 
 def test_twice_is_once_too_often(box):
     run(staff, "add", "a@example.org", "--name", "A", "--role", "clerk")
-    with pytest.raises(CommandError, match="is employed as clerk there already"):
+    with pytest.raises(CommandError, match="has the role clerk there already"):
         run(staff, "add", "A@example.org", "--name", "A", "--role", "clerk")
-    with pytest.raises(CommandError, match="is not employed as auditor everywhere"):
+    with pytest.raises(CommandError, match="does not have the role auditor everywhere"):
         run(staff, "end", "a@example.org", "--role", "auditor")
 
 
@@ -115,9 +118,9 @@ def test_a_key_is_revoked(box):
     run(token, "revoke", prefix)
     (row,) = json.loads(run(token, "list", "--json"))["tokens"]
     assert row["revoked_at"] == START.isoformat()
-    with pytest.raises(CommandError, match=f"key {prefix} was revoked on 2026-03-01"):
+    with pytest.raises(CommandError, match=f"token {prefix} was revoked on 2026-03-01"):
         run(token, "revoke", prefix)
-    with pytest.raises(CommandError, match="there is no key aaaaaaaa"):
+    with pytest.raises(CommandError, match="there is no token aaaaaaaa"):
         run(token, "revoke", "aaaaaaaa")
 
 
@@ -125,12 +128,15 @@ def test_a_key_is_revoked(box):
     ("options", "why"),
     [
         (("--scopes", "read:nothing", "--role", "clerk"), "there is no scope 'read:nothing'"),
-        (("--scopes", "write:employ", "--role", "administrator"), "write:employ is done by a command"),
-        (("--scopes", ",", "--role", "clerk"), "a key without scopes opens nothing"),
-        (("--scopes", "read:*"), "a key is somebody's or has a role of its own: name one of the two"),
-        (("--scopes", "read:*", "--role", "clerk", "--user", "a@b.in"), "name one of the two"),
-        (("--scopes", "read:*", "--user", "a@b.in"), "nobody signs in with a@b.in"),
-        (("--scopes", "read:*", "--role", "secretary"), "a secretary is one of a society"),
+        (
+            ("--scopes", "write:employ", "--role", "administrator"),
+            "write:employ is only possible by a command",
+        ),
+        (("--scopes", ",", "--role", "clerk"), "a token needs at least one scope"),
+        (("--scopes", "read:*"), "a token belongs to a person or has a role of its own: give one of the two"),
+        (("--scopes", "read:*", "--role", "clerk", "--user", "a@b.in"), "give one of the two"),
+        (("--scopes", "read:*", "--user", "a@b.in"), "no user signs in with a@b.in"),
+        (("--scopes", "read:*", "--role", "secretary"), "a secretary belongs to a society"),
     ],
 )
 def test_keys_that_are_not_made(box, options, why):
@@ -177,7 +183,7 @@ def test_an_address_and_a_name_are_changed_by_a_command_and_the_address_is_confi
     user = get_user_model().objects.get()
     assert (user.email, user.first_name) == ("meera@example.org", "Meera Devi")
     assert AddressChange.objects.get().new_email == "devi@example.org"
-    with pytest.raises(CommandError, match="nobody with the address x@"):
+    with pytest.raises(CommandError, match="no member of staff has the address x@"):
         run(staff, "change", "x@example.org", "--name", "X")
 
 

@@ -1,4 +1,4 @@
-"""A connection's life in tests: stock, a premise without anything, and the steps up to somebody's light."""
+"""The steps of a service point in tests: stock, a premise without a meter, and everything up to a powered supply."""
 
 from datetime import timedelta
 

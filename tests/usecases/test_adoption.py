@@ -1,4 +1,4 @@
-"""Adoption is all or nothing; periods do not overlap, also between transactions that do not see each other."""
+"""Adoption is all or nothing; periods do not overlap, also between concurrent transactions."""
 
 import threading
 from datetime import timedelta
@@ -106,11 +106,11 @@ def test_a_period_may_begin_where_another_ends(database):
     adopt(2)
     end = START + timedelta(days=10)
     remove(2, end)
-    with pytest.raises(RefusedError, match="another device hangs there"):
+    with pytest.raises(RefusedError, match="another device is installed there"):
         install(2, end, place=1)
     remove(1, end)
     install(2, end, place=1)
-    with pytest.raises(RefusedError, match="hangs nowhere"):
+    with pytest.raises(RefusedError, match="is not installed"):
         remove(1, end)
 
 

@@ -1,4 +1,4 @@
-"""A new connection, step by step: the place, the work order, the meter with seals and photograph."""
+"""A new connection, step by step: the service point, the work order, the meter with seals and photograph."""
 
 from datetime import timedelta
 
@@ -65,15 +65,15 @@ def test_a_flat_is_part_of_its_society_and_a_second_connection_of_its_flat(trees
     ("change", "says"),
     [
         ({"number": ""}, "1 to 32 characters"),
-        ({"premise_name": ""}, "name the premise"),
+        ({"premise_name": ""}, "give the name of a new premise"),
         ({"premise_kind": "castle"}, "a premise is house, flat.*not 'castle'"),
         ({"purpose": "fun"}, "not 'fun'"),
         ({"phase": "X"}, "a phase is R, Y, B, RYB, not 'X'"),
         ({"part_of": "ELM"}, "there is no premise ELM"),
         ({"licensee": "L"}, "there is no licensee L"),
         ({"grid": "transformer T9"}, "there is no transformer T9"),
-        ({"grid": "section North-2"}, "is no place in the grid"),
-        ({"administration": "North-2"}, "is no place in the administration"),
+        ({"grid": "section North-2"}, "is no node of the grid"),
+        ({"administration": "North-2"}, "is no node of the administration"),
     ],
 )
 def test_what_is_missing_is_said(trees, change, says):
@@ -82,7 +82,7 @@ def test_what_is_missing_is_said(trees, change, says):
 
 def test_a_number_is_given_once(trees):
     connect()
-    refused("there is a connection C-1 already")
+    refused("service point C-1 exists already")
 
 
 def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
@@ -121,7 +121,7 @@ def test_what_cannot_be_hung(trees):
         do(operation, START + HOUR)
     assert len(refused.value.faults) == 4
     for fault, says in zip(
-        refused.value.faults, ("does not read -1", "lies ahead", "photo 4", "named twice"), strict=True
+        refused.value.faults, ("cannot read -1", "is in the future", "photo 4", "given twice"), strict=True
     ):
         assert says in fault
 
@@ -139,7 +139,7 @@ def test_undoing_goes_back_step_by_step(trees):
     with pytest.raises(RefusedError, match=rf"operation {installation.id} \(install_meter\) came after"):
         do(Undo(entry_id=with_meter.id, reason="x"))
     do(Undo(entry_id=installation.id, reason="the wrong house"), START + DAY)
-    with pytest.raises(RefusedError, match="is done: somebody has been there"):
+    with pytest.raises(RefusedError, match="is done: the work at the meter cannot be undone"):
         do(Undo(entry_id=with_meter.id, reason="x"))
     do(Undo(entry_id=connection.id, reason="never asked for"), START + DAY)
     assert (ServicePoint.objects.get().consumer_number, Premise.objects.count()) == ("C-2", 1)

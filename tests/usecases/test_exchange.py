@@ -184,17 +184,17 @@ def test_an_exchange_is_undone(connection):
     ("changes", "sentence"),
     [
         ({"new": 9}, "no meter URJ00000009 in stock"),
-        ({"new": 1}, "hangs at URJ00000001"),
-        ({"old_wh": 900}, "does not count back to 900 Wh"),
-        ({"new_wh": -1}, "does not read -1 Wh"),
-        ({"at": START}, "only since"),
-        ({"recorded_at": AT - DAY}, "lies ahead"),
-        ({"reason": " "}, "say why"),
-        ({"role": "check"}, "no check meter hangs at URJ00000001"),
+        ({"new": 1}, "is installed at URJ00000001"),
+        ({"old_wh": 900}, "cannot go back to 900 Wh"),
+        ({"new_wh": -1}, "cannot read -1 Wh"),
+        ({"at": START}, "began only on"),
+        ({"recorded_at": AT - DAY}, "is in the future"),
+        ({"reason": " "}, "give a reason"),
+        ({"role": "check"}, "no check meter is installed at URJ00000001"),
         ({"role": "spare"}, "not 'spare'"),
-        ({"consumer_number": "N1"}, "no connection N1"),
+        ({"consumer_number": "N1"}, "no service point N1"),
         ({"ratio_primary": 200}, "two numbers"),
-        ({"ratio_primary": 200, "ratio_secondary": 0}, "0 is none"),
+        ({"ratio_primary": 200, "ratio_secondary": 0}, "such as 200 to 5, not 0"),
     ],
 )
 def test_what_is_refused(connection, changes, sentence):
@@ -218,5 +218,5 @@ def test_a_meter_that_only_counts_forward_is_no_meter_for_net_metering(connectio
     in_stock(2, forward_only=True)
     with street.by_hand():
         AgreementTerms.objects.update(metering_mode="net")
-    with pytest.raises(RefusedError, match="counts both ways"):
+    with pytest.raises(RefusedError, match="needs a bidirectional meter"):
         exchange(1, 2, AT, old_wh=2_000)

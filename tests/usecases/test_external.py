@@ -1,4 +1,4 @@
-"""Outside systems: what they own they say as often as they like, and nobody else says otherwise."""
+"""Outside systems report what they own as often as they like, and no other actor changes it."""
 
 import pytest
 from tests.apps.street import START, adopt
@@ -106,7 +106,7 @@ def test_a_service_point_at_its_premise(say):
     from urja.apps.network.models import ServicePoint
     from urja.base.ids import bucket_of
 
-    with pytest.raises(RefusedError, match="has not said anything of a premise P1 yet"):
+    with pytest.raises(RefusedError, match="has not reported a premise P1 yet"):
         say("service_point", "A1", consumer_number="1", premise="P1")
     say("premise", "P1", name="17", latitude="26.8467", longitude="80.9462")
     say("service_point", "A1", consumer_number="1", premise="P1", purpose="consumer")
@@ -117,11 +117,11 @@ def test_a_service_point_at_its_premise(say):
         "26.846700",
     )
     assert bucket_of(place.id) == place.premise.bucket
-    with pytest.raises(RefusedError, match="A1 is connection 1: a connection keeps its number"):
+    with pytest.raises(RefusedError, match="A1 is service point 1, whose consumer number cannot change"):
         say("service_point", "A1", consumer_number="2")
-    with pytest.raises(RefusedError, match="connection 1 has the purpose consumer, and keeps it"):
+    with pytest.raises(RefusedError, match="service point 1 has the purpose consumer, which cannot change"):
         say("service_point", "A1", purpose="bulk")
-    with pytest.raises(RefusedError, match="connection 1 is A1 in sap-isu already"):
+    with pytest.raises(RefusedError, match="service point 1 is A1 in sap-isu already"):
         say("service_point", "A2", consumer_number="1")
 
 
@@ -141,9 +141,9 @@ def test_a_connection_that_is_there_is_taken_over_by_its_number(say):
         ("house", {}, "an object is a person, a premise, a service_point, not a 'house'"),
         ("person", {"nome": "M"}, "a person has no nome"),
         ("person", {"name": "M", "phone": "1"}, "phone: it is not a telephone number"),
-        ("person", {"phone": "9812345678"}, "a person who is new here has a name"),
-        ("premise", {"latitude": "1"}, "latitude and longitude come together"),
-        ("service_point", {}, "a service point that is new here has a consumer number"),
+        ("person", {"phone": "9812345678"}, "give the name of a new person"),
+        ("premise", {"latitude": "1"}, "give latitude and longitude together, or neither"),
+        ("service_point", {}, "give the consumer number of a new service point"),
         ("service_point", {"consumer_number": "1", "licensee": "L"}, "there is no licensee L"),
     ],
 )

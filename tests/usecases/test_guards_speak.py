@@ -1,4 +1,4 @@
-"""Whatever a guard says knows how it was put together, so that a page can say it in Hindi."""
+"""Every sentence of a guard has a pattern, so that a page can show it in Hindi."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A plan of instalments is agreed, ended and undone: guards, rows, and what other operations do with it."""
+"""A plan of instalments is agreed, ended and undone: guards, rows, and the effect of other operations."""
 
 from datetime import timedelta
 
@@ -77,14 +77,14 @@ def test_it_holds_from_the_midnight_of_its_first_due_day(house):
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (lambda: agree(reason=" "), "say why it is agreed"),
-        (lambda: agree(amount=0), "an instalment is more than 0, not 0"),
-        (lambda: agree(amount=8_301), "an instalment of 8301 is more than the 8300 that is owed"),
-        (lambda: agree(TODAY - 1), "that day is past, the first can be due on 2026-03-22"),
-        (lambda: agree(number="NOWHERE"), "there is no connection NOWHERE"),
-        (lambda: end(TODAY), "no plan of instalments holds at connection URJ00000001 on 2026-03-22"),
-        (lambda: end(TODAY, reason=""), "say why it ends"),
-        (lambda: end(TODAY, number="NOWHERE"), "there is no connection NOWHERE"),
+        (lambda: agree(reason=" "), "give a reason for the agreement"),
+        (lambda: agree(amount=0), "an instalment must be more than 0, not 0"),
+        (lambda: agree(amount=8_301), "an instalment of 8301 is more than the dues of 8300"),
+        (lambda: agree(TODAY - 1), "which is past: the earliest day is 2026-03-22"),
+        (lambda: agree(number="NOWHERE"), "there is no service point NOWHERE"),
+        (lambda: end(TODAY), "service point URJ00000001 has no plan of instalments on 2026-03-22"),
+        (lambda: end(TODAY, reason=""), "give a reason for the end"),
+        (lambda: end(TODAY, number="NOWHERE"), "there is no service point NOWHERE"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(house, asked, says):
@@ -96,17 +96,17 @@ def test_nothing_owed_has_no_instalments(house):
 
     with street.by_hand():
         Arrear.objects.all().delete()
-    assert "nothing is owed by old bills at connection URJ00000001" in told(agree())
+    assert "service point URJ00000001 has no dues" in told(agree())
 
 
 def test_who_pays_by_bill_has_none(house):
     do(to_postpaid())
-    assert "is paid for by bills on 2026-03-22: instalments are taken from a prepaid balance" in told(agree())
+    assert "is postpaid on 2026-03-22: instalments are taken from a prepaid balance" in told(agree())
 
 
 def test_two_plans_do_not_hold_at_once(house):
     do(agree(TODAY + 5))
-    assert "a plan of instalments holds from 2026-03-27 on" in told(agree())
+    assert "a plan of instalments is in force from 2026-03-27 on" in told(agree())
     do(end(TODAY + 9))
     do(agree(TODAY + 9, amount=500))
     assert plans() == ["1000 day 27 Mar 00:00 to 31 Mar 00:00", "500 day 31 Mar 00:00 to –"]
@@ -128,14 +128,15 @@ def test_nobody_has_an_agreement_any_more(house):
     from urja.usecases.operations import MoveOut
 
     do(MoveOut(consumer_number="URJ00000001", at=NOW - timedelta(hours=1), register_wh=10_500))
-    assert "connection URJ00000001 has no agreement on 2026-03-22" in told(agree())
+    assert "service point URJ00000001 has no agreement on 2026-03-22" in told(agree())
 
 
 def test_it_ends_where_nothing_of_it_is_posted_and_never_held_before_its_first_day(house):
     do(agree())
     posted(house, TODAY, TODAY + 1)
-    assert "the instalment of 2026-03-23 is posted: the plan can end from 2026-03-24 on" in told(
-        end(TODAY + 1)
+    assert (
+        "the instalment of 2026-03-23 is posted already: the plan can end on 2026-03-24 at the earliest"
+        in told(end(TODAY + 1))
     )
     do(end(TODAY + 2))
     assert plans() == ["1000 day 22 Mar 00:00 to 24 Mar 00:00"]
@@ -152,7 +153,7 @@ def test_it_is_undone_until_something_of_it_is_posted(house):
     assert plans() == []
     entry = do(agree(amount=2_000))
     posted(house, TODAY)
-    assert "are posted: end it by end_instalments instead" in told(Undo(entry_id=entry.id, reason="x"))
+    assert "are posted: end it with end_instalments instead" in told(Undo(entry_id=entry.id, reason="x"))
 
 
 def test_its_end_is_undone(house):

@@ -1,4 +1,6 @@
-"""People move in and out: energy is divided at an instant, money goes where it belongs, and nobody sees another's life."""
+"""Move-in and move-out: energy is divided at an instant, money goes to the right account, and no consumer sees
+another's history.
+"""
 
 from datetime import timedelta
 
@@ -145,25 +147,25 @@ class TestMovingIn:
     @pytest.mark.parametrize(
         ("change", "says"),
         [
-            ({"consumer_number": "C-9"}, "there is no connection C-9"),
+            ({"consumer_number": "C-9"}, "there is no service point C-9"),
             ({"email": "meera"}, "'meera' is not an e-mail address"),
-            ({"name": ""}, "nobody is known by meera@example.org: give a name"),
+            ({"name": ""}, "no person is known by meera@example.org: give a name"),
             ({"phone": "12"}, "'12' is not a telephone number"),
             ({"language": "fr"}, "not 'fr'"),
             ({"consumer_id": 5}, "there is no person 5"),
             ({"tariff_code": "gold"}, "no version of tariff 'gold'"),
             ({"sanctioned_load_w": 0}, "more than 0 W"),
-            ({"sanctioned_load_w": 20_000}, "carries 14400 W and 20000 W are to be sanctioned"),
+            ({"sanctioned_load_w": 20_000}, "is rated for 14400 W, less than the sanctioned load of 20000 W"),
             ({"payment_mode": "never"}, "not 'never'"),
             ({"metering_mode": "both"}, "not 'both'"),
             ({"billing_day": 0}, "begin on a day from 1 to 28 of a month, not on 0"),
             ({"billing_day": 29}, "begin on a day from 1 to 28 of a month, not on 29: leave it out"),
-            ({"credit_minor": -1}, "an opening credit is not -1"),
-            ({"deposit_minor": 100}, "no deposit is taken from who pays before he uses"),
-            ({"at": NOON + DAY}, "lies ahead"),
-            ({"at": START + HOUR}, "is in service only since"),
+            ({"credit_minor": -1}, "an opening credit cannot be negative: -1"),
+            ({"deposit_minor": 100}, "a prepaid supply needs no security deposit"),
+            ({"at": NOON + DAY}, "is in the future"),
+            ({"at": START + HOUR}, "is in service only from"),
             ({"at": COMMISSIONED + HOUR}, "is not known at"),
-            ({"at": COMMISSIONED + HOUR, "register_wh": 99}, "does not count back to 99 Wh"),
+            ({"at": COMMISSIONED + HOUR, "register_wh": 99}, "cannot go back to 99 Wh"),
             ({"currency": "USD"}, "tariff demo is in INR"),
         ],
     )
@@ -172,7 +174,7 @@ class TestMovingIn:
 
     def test_a_meter_that_is_not_in_service_supplies_nobody(self, database):
         connect()
-        refused(moving_in(), "no billing meter hangs at C-1: install_meter, then commission")
+        refused(moving_in(), "no billing meter is installed at C-1: install_meter, then commission")
         stock(1)
         hang(1)
         refused(moving_in(), "meter URJ00000001 is not in service: commission it first")
@@ -182,14 +184,17 @@ class TestMovingIn:
         stock(1, forward_only=True)
         hang(1)
         commissioned(1, COMMISSIONED)
-        refused(moving_in(metering_mode="net"), "net-metered and needs one that counts both ways")
+        refused(moving_in(metering_mode="net"), "net-metered and needs a bidirectional meter")
         do(moving_in(), NOON)
 
     def test_nobody_moves_in_where_somebody_lives_or_nobody_can(self, vacant):
         do(moving_in(), NOON)
-        refused(moving_in(email="b@example.org"), "they have to move out first")
+        refused(moving_in(email="b@example.org"), "its consumer must move out first")
         connect("T-1", premise_name="Pole", purpose="transformer")
-        refused(moving_in(consumer_number="T-1"), "is a transformer's: nobody has an agreement there")
+        refused(
+            moving_in(consumer_number="T-1"),
+            "has the purpose transformer: only consumers' service points have agreements",
+        )
 
     def test_a_postpaid_supply_gives_a_deposit(self, vacant):
         from urja.apps.billing.models import Deposit
@@ -257,18 +262,18 @@ class TestMovingOut:
     def test_a_missing_interval_divides_nothing(self, meter):
         meter.blocks(COMMISSIONED, 10, 10)
         meter.blocks(COMMISSIONED + 2 * HOUR, 10, 10)
-        refused(moving_out(at=COMMISSIONED + 3 * HOUR), f"choose {(COMMISSIONED + HOUR).isoformat()}, when")
+        refused(moving_out(at=COMMISSIONED + 3 * HOUR), f"choose {(COMMISSIONED + HOUR).isoformat()}, where")
 
     def test_what_stands_against_it(self, meter):
-        refused(moving_out(consumer_number="C-9"), "there is no connection C-9")
-        refused(moving_out(at=NOON + DAY), "lies ahead")
+        refused(moving_out(consumer_number="C-9"), "there is no service point C-9")
+        refused(moving_out(at=NOON + DAY), "is in the future")
         refused(moving_out(at=COMMISSIONED), "began only on")
-        refused(moving_out(register_wh=1), "does not count back to 1 Wh")
+        refused(moving_out(register_wh=1), "cannot go back to 1 Wh")
         refused(moving_out(register_wh=200, transfer_to=5), "there is no account 5", "needs the consent")
         own = agreements()[0].account_id
-        refused(moving_out(register_wh=200, transfer_to=own, consented=True), "is the one that is left")
+        refused(moving_out(register_wh=200, transfer_to=own, consented=True), "is the one being closed")
         do(moving_out(register_wh=200), NOON)
-        refused(moving_out(register_wh=200), "has ended on")
+        refused(moving_out(register_wh=200), " ended on ")
 
     def test_terms_that_were_agreed_for_later_come_to_nothing(self, meter):
         from urja.apps.contracts.models import AgreementTerms
@@ -398,4 +403,4 @@ class TestOwnership:
         change = TransferOwnership(
             consumer_number="C-1", at=NOON, name="Bela", email="b@example.org", remaining="transfer"
         )
-        refused(change, "nobody has an agreement", "needs the consent")
+        refused(change, "there is no agreement at", "needs the consent")

@@ -1,4 +1,4 @@
-"""What hangs in a tree is hung elsewhere: from an instant on, with what is below, and never over what comes later."""
+"""Nodes and service points are placed elsewhere: from an instant on, with all below, and never over later records."""
 
 from datetime import timedelta
 
@@ -124,11 +124,11 @@ def test_areas_follow_a_section(trees):
     ("node", "hangs_on", "says"),
     [
         ("feeder F9", "substation SS1", "there is no feeder F9"),
-        ("feeder F1", "moon 1", "'moon 1' is no place in the administration or the grid: a level"),
-        ("feeder F1", "transformer T1", "a feeder hangs on one of a level above its own, in its own tree: substation"),
-        ("feeder F1", "division D1", "a feeder hangs on one of a level above its own"),
-        ("substation SS1", "substation SS2", "a substation hangs on one of a level above its own, in its own tree: none"),
-        ("transformer T1", "feeder F1", "transformer T1 hangs there since .* already"),
+        ("feeder F1", "moon 1", "'moon 1' is no node of the administration or the grid: give a level"),
+        ("feeder F1", "transformer T1", "a feeder is placed under a higher level of the same tree: substation"),
+        ("feeder F1", "division D1", "a feeder is placed under a higher level of the same tree"),
+        ("substation SS1", "substation SS2", "a substation is placed under a higher level of the same tree: none"),
+        ("transformer T1", "feeder F1", "transformer T1 is placed there since .* already"),
     ],
 )  # fmt: skip
 def test_a_node_that_cannot_hang_there(trees, node, hangs_on, says):
@@ -136,15 +136,15 @@ def test_a_node_that_cannot_hang_there(trees, node, hangs_on, says):
 
 
 def test_a_node_is_named(trees):
-    refused("name what is moved and what it hangs on", move_node, "", "feeder F1")
+    refused("name the node and its new parent", move_node, "", "feeder F1")
 
 
 def test_nothing_is_run_over_that_comes_later(trees):
     move_node("transformer T1", "feeder F2")
-    later = "changed on .* already: name a moment after that, or undo that operation first"
+    later = "changed at .* already: give a later instant, or undo that operation first"
     refused(later, move_node, "transformer T1", "feeder F1", START + HOUR)
     refused(later, move_node, "transformer T1", "feeder F1", MOVED)
-    refused("lies ahead", move_node, "transformer T1", "feeder F1", START + 2 * DAY)
+    refused("is in the future", move_node, "transformer T1", "feeder F1", START + 2 * DAY)
 
 
 def test_a_connection_moves_in_both_trees_and_keeps_its_phase(trees):
@@ -157,26 +157,26 @@ def test_a_connection_moves_in_both_trees_and_keeps_its_phase(trees):
 def test_a_connection_on_another_phase_stays_where_it_is(trees):
     move(phase="Y")
     assert placed() == [("P1", "R", START, MOVED), ("P1", "Y", MOVED, None)]
-    refused("connection C-1 hangs there since .* already", move, phase="Y", moved_at=MOVED + HOUR)
+    refused("service point C-1 is placed there since .* already", move, phase="Y", moved_at=MOVED + HOUR)
 
 
 def test_what_hangs_nowhere_is_hung_up(trees):
     connect("C-2", premise_name="Banyan House")
-    refused("connection C-2 hangs nowhere in the grid: name", move, consumer_number="C-2", phase="Y")
+    refused("service point C-2 is not placed in the grid: give", move, consumer_number="C-2", phase="Y")
     move(consumer_number="C-2", grid="transformer T2", phase="Y")
 
 
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"consumer_number": "C-9", "grid": "transformer T1"}, "there is no connection C-9"),
-        ({}, "say where it hangs from then on"),
-        ({"grid": "section S1"}, "'section S1' is no place in the grid: a level"),
+        ({"consumer_number": "C-9", "grid": "transformer T1"}, "there is no service point C-9"),
+        ({}, "give a section, a transformer or pole, or a phase"),
+        ({"grid": "section S1"}, "'section S1' is no node of the grid: give a level"),
         ({"administration": "section S9"}, "there is no section S9"),
         ({"phase": "G"}, "a phase is R, Y, B, RYB, not G"),
-        ({"grid": "pole P1"}, "connection C-1 hangs there since .* already"),
-        ({"grid": "transformer T2", "moved_at": START}, "changed on .* already"),
-        ({"grid": "transformer T2", "moved_at": START + 2 * DAY}, "lies ahead"),
+        ({"grid": "pole P1"}, "service point C-1 is placed there since .* already"),
+        ({"grid": "transformer T2", "moved_at": START}, "changed at .* already"),
+        ({"grid": "transformer T2", "moved_at": START + 2 * DAY}, "is in the future"),
     ],
 )
 def test_a_connection_that_cannot_move(trees, asked, says):

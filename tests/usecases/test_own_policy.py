@@ -1,4 +1,4 @@
-"""A policy of an agreement's own: guards, where it comes from, what keeps it, and the way back."""
+"""An agreement's own policy: guards, how it is given, what keeps it, and how it ends."""
 
 from datetime import date, timedelta
 
@@ -71,13 +71,13 @@ def test_it_holds_from_a_midnight_on_and_ends_at_another(house):
         (lambda: change_policy("dollars"), "policy dollars is in USD, the account is in INR"),
         (
             lambda: change_policy(""),
-            "nothing changes: connection URJ00000001 has no policy of its own on 2026-03-11",
+            "nothing changes: service point URJ00000001 has no policy of its own on 2026-03-11",
         ),
-        (lambda: change_policy("gentle", reason=" "), "say why"),
-        (lambda: change_policy("gentle", number="nobody"), "there is no connection nobody"),
+        (lambda: change_policy("gentle", reason=" "), "give a reason"),
+        (lambda: change_policy("gentle", number="nobody"), "there is no service point nobody"),
         (
             lambda: change_policy("gentle", n=-3),
-            "connection URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",
+            "service point URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",
         ),
     ],
 )
@@ -89,7 +89,7 @@ def test_what_stands_against_it(house, change, sentence):
 def test_the_same_again_changes_nothing(house):
     do(change_policy("gentle", 10))
     assert refusal(change_policy("gentle", 12)) == [
-        "nothing changes: on 2026-03-13 the terms say policy gentle already"
+        "nothing changes: the terms on 2026-03-13 are policy gentle already"
     ]
 
 

@@ -1,4 +1,4 @@
-"""From bills to prepaid and back: what is owed, where it stands, and what the deposit becomes."""
+"""Conversion from postpaid to prepaid and back: dues, balance, and the use of the deposit."""
 
 from datetime import date, timedelta
 
@@ -164,21 +164,21 @@ def test_back_to_bills_the_credit_stays_and_a_deposit_is_taken(house):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (to_postpaid, "connection URJ00000001 is paid for by bills already on 2026-03-22"),
+        (to_postpaid, "service point URJ00000001 is postpaid already on 2026-03-22"),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 20_000),)),
             (
-                "the bills come to 20000, and what was posted here leaves 10000 owed: "
-                "say billed_here = false where another system has billed them"
+                "the bills come to 20000, but the postings here owe only 10000: "
+                "set billed_here = false where another system billed them"
             ),
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 0),)),
-            "bill B-1: 0 and surcharge 0 are no dues",
+            "bill B-1: a principal of 0 and a surcharge of 0 are no valid dues",
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-04-15", 100),)),
-            "bill B-1 is due on 2026-04-15, after the conversion: it is no arrear yet",
+            "bill B-1 is due on 2026-04-15, after the conversion: leave it out",
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 100), bill("B-1", "2026-01-15", 100))),
@@ -186,7 +186,7 @@ def test_back_to_bills_the_credit_stays_and_a_deposit_is_taken(house):
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 100),), credit_minor=5),
-            "the last bill leaves either a credit or dues, not both",
+            "give either a credit or dues of the last bill, not both",
         ),
         (
             lambda: to_prepaid(tariff_code="bakery"),

@@ -1,4 +1,4 @@
-"""Personal data is put right and taken away; money and readings do not notice."""
+"""Personal data is corrected and erased; money and readings do not change."""
 
 from datetime import timedelta
 
@@ -70,9 +70,9 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({}, "say what to put right: name, email, phone, language, address"),
-        ({"name": " "}, "a person has a name; anonymise_consumer takes it away"),
-        ({"phone": "12"}, "'12' has not"),
+        ({}, "give at least one field to correct: name, email, phone, language, address"),
+        ({"name": " "}, "a name cannot be empty; anonymise_consumer erases it"),
+        ({"phone": "12"}, "not '12'"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
         ({"email": "nobody"}, "'nobody' is not an e-mail address"),
         ({"email": "person2@example.org"}, "another person signs in with person2@example.org"),
@@ -247,8 +247,8 @@ def test_who_has_a_supply_or_works_here_keeps_their_name(database):
     with pytest.raises(RefusedError) as refused:
         perform(AnonymiseConsumer(consumer_id=person.id))
     assert refused.value.faults == [
-        f"person {person.id} has the supply URJ00000001 since 2026-03-01: it must have ended first",
-        f"person {person.id} works here as clerk: dismiss them first",
+        f"person {person.id} has an agreement at URJ00000001 since 2026-03-01: end it first",
+        f"person {person.id} has the staff role clerk: end it first",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Protected people: on what evidence, from when and until when."""
+"""Protected consumers: evidence, beginning and end."""
 
 from datetime import timedelta
 
@@ -46,25 +46,31 @@ def test_a_protection_is_given_ended_and_undone(database):
 @pytest.mark.parametrize(
     ("operation", "sentence"),
     [
-        (lambda: protecting(kind_of_protection="rich"), "a protection is medical or never_cut, not 'rich'"),
-        (lambda: protecting(evidence=" "), "say what proves it: a certificate's number, an order"),
+        (
+            lambda: protecting(kind_of_protection="rich"),
+            "a protected status is medical or never_cut, not 'rich'",
+        ),
+        (
+            lambda: protecting(evidence=" "),
+            "give the evidence, such as the number of a certificate or an order",
+        ),
         (
             lambda: protecting(protected_until=NOW),
-            "it ends at 2026-03-22T03:30:00+00:00, before it begins",
+            "the protected status would end at 2026-03-22T03:30:00+00:00, before it begins",
         ),
         (
             lambda: protecting(number="nobody"),
-            "connection nobody has no customer at 2026-03-22T03:30:00+00:00",
+            "service point nobody has no consumer at 2026-03-22T03:30:00+00:00",
         ),
         (
             lambda: protecting(kind_of_protection="never_cut"),
-            "the same protection holds in that time already: end that one first",
+            "the same protected status is in force in that period already: end it first",
         ),
         (
             lambda: ending(NOW),
-            "the customer of connection URJ00000001 has no protection 'medical' at 2026-03-22T03:30:00+00:00",
+            "the consumer of service point URJ00000001 has no protected status 'medical' at 2026-03-22T03:30:00+00:00",
         ),
-        (lambda: ending(NOW, kind="never_cut", reason=""), "say why it ends"),
+        (lambda: ending(NOW, kind="never_cut", reason=""), "give a reason for the end"),
     ],
 )
 def test_what_stands_against_it(database, operation, sentence):

@@ -1,7 +1,8 @@
-"""All operations at random times, in random order, with meters that really count: the registry's laws after each step.
+"""All operations at random times, in random order, with meters that really count: the registry's laws after each
+step.
 
-The street, its meters' truth, the laws and the model of what ought to have been done are in `proof`. A failing run is
-shown by Hypothesis as the steps that lead to it.
+The installation, its meters' truth, the laws and the model are in `proof`. Hypothesis shows a failing run as the
+steps that lead to it.
 """
 
 from collections import Counter, defaultdict

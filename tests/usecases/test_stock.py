@@ -1,4 +1,4 @@
-"""Meters from delivery to scrapping: each step from where it may be taken, and no meter in two places."""
+"""Meters from delivery to scrapping: each step from its allowed states, and no meter in two places."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def test_a_life_from_delivery_to_scrapping(perform):
     assert state(1) == ("removed", "Store 4"), "what hung somewhere is tested before it hangs again"
     perform("TestDevice", serial="URJ00000001", tested_at=START, passed=False, note="relay is welded")
     assert state(1) == ("removed", "Store 4")
-    with pytest.raises(RefusedError, match="an account waits for its last register: correct_last_read first"):
+    with pytest.raises(RefusedError, match="an account needs its last register: correct_last_read first"):
         perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
     perform("CorrectLastRead", serial="URJ00000001", estimated=True, reason="the display is dead")
     perform("ScrapDevice", serial="URJ00000001", reason="relay is welded")
@@ -81,11 +81,11 @@ def test_a_life_from_delivery_to_scrapping(perform):
          "meter URJ00000001 is installed at URJ00000001: only one that is tested can be issued"),
         ("ScrapDevice", {"serial": "URJ00000001", "reason": "old"},
          "meter URJ00000001 is installed at URJ00000001: only one that is delivered or issued or removed or tested can be"),
-        ("ScrapDevice", {"serial": "URJ00000002", "reason": " "}, "say why it is scrapped"),
+        ("ScrapDevice", {"serial": "URJ00000002", "reason": " "}, "give a reason for scrapping"),
         ("ReturnDevice", {"serial": "URJ00000002", "store": "S"}, "only one that is issued or removed can be returned"),
         ("TestDevice", {"serial": "URJ00000009", "tested_at": START, "passed": True}, "there is no meter URJ00000009 in stock"),
-        ("TestDevice", {"serial": "URJ00000002", "tested_at": START, "passed": False}, "say in the note why it has failed"),
-        ("TestDevice", {"serial": "URJ00000002", "tested_at": START + timedelta(days=1), "passed": True}, "the test is in the future"),
+        ("TestDevice", {"serial": "URJ00000002", "tested_at": START, "passed": False}, "state in the note why the test failed"),
+        ("TestDevice", {"serial": "URJ00000002", "tested_at": START + timedelta(days=1), "passed": True}, "the time of the test is in the future"),
     ],
 )  # fmt: skip
 def test_each_step_has_its_place(perform, name, fields, sentence):
@@ -111,9 +111,9 @@ def test_a_delivery_of_known_meters_is_refused_whole(perform):
             delivered(3, system_title=delivered(2).system_title, sim="8991"),
         )
     assert refused.value.faults == [
-        "serial number URJ00000001 is known already, of meter URJ00000001",
+        "serial number URJ00000001 belongs to meter URJ00000001 already",
         "system title 55524a0000000002 is in the delivery twice (URJ00000002, URJ00000003)",
-        "system title 55524a0000000001 is known already, of meter URJ00000001",
+        "system title 55524a0000000001 belongs to meter URJ00000001 already",
     ]
     assert Device.objects.count() == 1
 

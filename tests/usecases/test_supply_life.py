@@ -1,4 +1,4 @@
-"""A supply is cut for a while, comes back, ends, and is opened again."""
+"""A supply is disconnected temporarily, reconnected, disconnected permanently, and reopened."""
 
 import pytest
 from tests.apps.street import START, adopt
@@ -47,13 +47,13 @@ class TestForAWhile:
         assert orders() == [("hold", "overload"), ("release", "overload")]
 
     def test_what_stands_against_it(self, home):
-        refused(cut("hunger"), "nobody holds a supply off by hand for 'hunger'")
-        refused(cut("dispute"), "nobody holds a supply off by hand for 'dispute'")
-        refused(cut(note=""), "say why")
-        refused(back(), f"{NUMBER} is not held off for overload")
+        refused(cut("hunger"), "'hunger' is no reason to disconnect a supply by hand")
+        refused(cut("dispute"), "'dispute' is no reason to disconnect a supply by hand")
+        refused(cut(note=""), "give a reason")
+        refused(back(), f"{NUMBER} is not disconnected for overload")
         do(cut(), NOON)
-        refused(cut(), "is held off for overload already")
-        refused(back("safety"), "is not held off for safety; it is held off for overload")
+        refused(cut(), "is disconnected for overload already")
+        refused(back("safety"), "is not disconnected for safety; it is disconnected for overload")
 
     def test_undoing_gives_the_contrary_order(self, home):
         from urja.usecases.operations import Undo
@@ -61,7 +61,7 @@ class TestForAWhile:
         entry = do(cut(), NOON)
         do(Undo(entry_id=entry.id, reason="another house"), NOON)
         assert orders() == [("hold", "overload"), ("release", "overload")]
-        refused(back(), "is not held off for overload")
+        refused(back(), "is not disconnected for overload")
 
 
 class TestForGood:
@@ -109,7 +109,7 @@ class TestForGood:
         from urja.usecases.operations import ReopenServicePoint
 
         refused(ending(), "is not known at")
-        refused(ending(at=NOON + DAY, register_wh=11_000), "lies ahead")
+        refused(ending(at=NOON + DAY, register_wh=11_000), "is in the future")
         refused(ending(at=START, register_wh=11_000), "began only on")
         refused(ReopenServicePoint(consumer_number=NUMBER, note="x"), "is not permanently disconnected")
         do(ending(register_wh=11_000, meter_removed=True), NOON)
@@ -135,9 +135,7 @@ class TestTakenAwayUnread:
         from urja.usecases.operations import Undo
 
         refused(ending(at=self.AT, meter_removed=True), "is not known at", at=NOON + HOUR)
-        refused(
-            ending(at=self.AT, estimated=True), "a meter that still hangs there can be read", at=NOON + HOUR
-        )
+        refused(ending(at=self.AT, estimated=True), "an installed meter can be read", at=NOON + HOUR)
         end = ending(at=self.AT, meter_removed=True, estimated=True)
         entry = do(end, NOON + HOUR)
         assert entry.outcome["estimated"]["import_wh"] == 10_000
@@ -155,16 +153,16 @@ class TestTakenAwayUnread:
             return CorrectLastRead(serial=NUMBER, reason="laboratory", **more)
 
         now = NOON + HOUR
-        refused(gone(register_wh=10_400, estimated=True), "read, or it is estimated: not both", at=now)
-        refused(later(register_wh=10_400), "was taken away from nowhere", at=now)
+        refused(gone(register_wh=10_400, estimated=True), "either read or estimated", at=now)
+        refused(later(register_wh=10_400), "no removal of meter", at=now)
         do(gone(), now)
         assert statuses(home) == ["measured"]
-        refused(later(), "give the register as it was read, or say that nobody can read it any more", at=now)
-        refused(later(register_wh=9_000), "does not count back to 9000 Wh", at=now)
+        refused(later(), "give the register as it was read, or set estimated", at=now)
+        refused(later(register_wh=9_000), "cannot go back to 9000 Wh", at=now)
         do(later(estimated=True), now)
-        refused(later(estimated=True), "there is nothing to estimate", at=now)
+        refused(later(estimated=True), "leave estimated out", at=now)
         do(later(register_wh=10_400), now)
-        refused(later(estimated=True), "there is nothing to estimate", at=now)
+        refused(later(estimated=True), "leave estimated out", at=now)
         assert statuses(home) == ["measured", "estimated", "measured"]
 
 

@@ -1,4 +1,6 @@
-"""Two meters at each other's place: swapped back for the past, with readings, gaps and energy, and money by new entries."""
+"""Two meters at each other's service point: swapped back for the past, with readings, gaps and energy; money by new
+entries.
+"""
 
 from contextlib import closing
 from datetime import timedelta
@@ -197,12 +199,12 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     ("changes", "sentence"),
     [
         ({"serial_b": "URJ00000001"}, "with itself"),
-        ({"serial_b": "URJ00000009"}, "URJ00000009 hangs nowhere"),
-        ({"since": START - DAY}, "only since"),
-        ({"since": NOW + DAY}, "lies ahead"),
+        ({"serial_b": "URJ00000009"}, "URJ00000009 is not installed"),
+        ({"since": START - DAY}, "began only on"),
+        ({"since": NOW + DAY}, "is in the future"),
         (
             {"since": START + DAY},
-            "URJ00000001 has counted up to .* is not known yet; choose 2026-03-01T18:30:00",
+            "URJ00000001 up to .* is not known yet; choose 2026-03-01T18:30:00",
         ),
         ({"reason": ""}, "how it was found"),
     ],
@@ -224,6 +226,6 @@ def test_it_is_not_undone_but_swapped_again(connection):
         lived(connection, adopt(number, register_wh=1_000), 1_000, 100)
     undo = Undo(entry_id=swap().id, reason="it was right before")
     with pytest.raises(
-        RefusedError, match="is not undone: swap the two meters again, from the same instant on"
+        RefusedError, match="cannot be undone: swap the two meters again, from the same instant on"
     ):
         perform(undo, recorded_at=NOW, actor="test")

@@ -1,4 +1,4 @@
-"""Terms that change: guards, rows, what the meter is wanted to be, and the way back."""
+"""Changes of terms: guards, rows, the meter's configuration, and undoing."""
 
 from datetime import date, timedelta
 
@@ -136,25 +136,25 @@ def test_an_ended_agreement_is_corrected_and_its_meter_left_alone(house):
     do(change_load(7000, 10))
     assert terms()[1] == "11 Mar 00:00: demo 7000 "
     assert wished() == []
-    assert refusal(change_load(7000, 17)) == ["connection URJ00000001 has no agreement on 2026-03-18"]
+    assert refusal(change_load(7000, 17)) == ["service point URJ00000001 has no agreement on 2026-03-18"]
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda: change_load(7000, 10, number="nobody"), "there is no connection nobody"),
+        (lambda: change_load(7000, 10, number="nobody"), "there is no service point nobody"),
         (
             lambda: change_load(7000, -3),
-            "connection URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",
+            "service point URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",
         ),
-        (lambda: change_load(0, 10), "a sanctioned load is more than 0 W, not 0 W"),
+        (lambda: change_load(0, 10), "a sanctioned load must be more than 0 W, not 0 W"),
         (
             lambda: change_load(20_000, 10),
-            "meter URJ00000001 carries 14400 W and 20000 W are to be sanctioned: exchange the meter first",
+            "meter URJ00000001 is rated for 14400 W, less than the sanctioned load of 20000 W: exchange the meter first",
         ),
         (
             lambda: change_load(5000, 10),
-            "nothing changes: on 2026-03-11 the terms say sanctioned_load_w 5000 already",
+            "nothing changes: the terms on 2026-03-11 are sanctioned_load_w 5000 already",
         ),
         (
             lambda: change_category("bakery", 10),
@@ -166,7 +166,7 @@ def test_an_ended_agreement_is_corrected_and_its_meter_left_alone(house):
         ),
         (
             lambda: change_category("mill", 10),
-            "billing periods of demo begin on day 1 of a month, those of mill on day 15: a period has one beginning",
+            "billing periods of demo begin on day 1 of a month, those of mill on day 15: choose a tariff with the same day",
         ),
     ],
 )
@@ -191,5 +191,5 @@ def test_an_agreement_with_its_own_calendar_takes_a_tariff_of_any(database):
 def test_terms_that_follow_are_not_run_over(house):
     do(change_category("shop", 12))
     assert refusal(change_load(7000, 10)) == [
-        "other terms follow on 2026-03-13 (shop, 5000 W, prepaid): undo those first, then agree both in their order"
+        "other terms follow on 2026-03-13 (shop, 5000 W, prepaid): undo those first, then agree both in order"
     ]

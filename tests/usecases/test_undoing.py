@@ -1,4 +1,4 @@
-"""Undoing: the registry is as it was, to the row; money is answered by money; and what cannot be undone says why."""
+"""Undo: the registry is as before, to the row; money is reversed by entries; and refusals say why."""
 
 from datetime import timedelta
 
@@ -167,14 +167,14 @@ class TestRefusals:
     def test_what_is_not_there_and_what_has_no_reason(self, connection):
         adopt(1)
         self.refused(99_999, "there is no operation 99999")
-        self.refused(newest("adoption").id, "say why", reason=" ")
+        self.refused(newest("adoption").id, "give a reason", reason=" ")
 
     def test_twice(self, connection):
         adopt(1)
         removal = remove(1, LATER)
         undone = undo(removal.id)
         self.refused(removal.id, rf"was undone by operation {undone.id}")
-        self.refused(undone.id, r"\(undo\) is not undone")
+        self.refused(undone.id, r"\(undo\) cannot be undone")
 
     def test_under_a_later_one_until_that_is_undone(self, connection):
         adopt(1)

@@ -1,4 +1,4 @@
-"""What people do with work orders: each step guarded, written down, and what was seen kept where it belongs."""
+"""Work orders: each step guarded and recorded, and results stored where they belong."""
 
 from datetime import timedelta
 
@@ -129,13 +129,13 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("change", "says"),
         [
-            ({"note": " "}, "say what was found"),
-            ({"closed_at": NOON + HOUR}, "has not come yet"),
-            ({"closed_at": START}, "was opened only on"),
-            ({"register_wh": 9_999}, "does not count back to 9999 Wh"),
-            ({"register_wh": 400_000}, "it can have counted 187200 Wh at most"),
-            ({"register_wh": -1}, "does not read -1 Wh"),
-            ({"seals": ("S", "S")}, "named twice"),
+            ({"note": " "}, "state what was found"),
+            ({"closed_at": NOON + HOUR}, "is in the future"),
+            ({"closed_at": START}, "was opened only at"),
+            ({"register_wh": 9_999}, "cannot go back to 9999 Wh"),
+            ({"register_wh": 400_000}, "can have counted at most 187200 Wh"),
+            ({"register_wh": -1}, "cannot read -1 Wh"),
+            ({"seals": ("S", "S")}, "given twice"),
             ({"seals": ("",)}, "1 to 32 characters"),
             ({"removed_seals": ("S-9",)}, "seal S-9 is not on meter URJ00000001"),
             ({"photos": (7,)}, "photo 7 was not recorded for this work order"),
@@ -150,7 +150,7 @@ class TestRefusals:
         refused(closing(opened(at=NOON), seals=("S-1",)), "seal S-1 was put on meter URJ00000001")
 
     def test_what_is_done_by_hanging_a_meter(self, home):
-        refused(closing(opened("install")), r"\(install\) is closed by install_meter")
+        refused(closing(opened("install")), r"\(install\) is closed by the operation install_meter")
 
     def test_twice_and_unknown_kinds_and_people(self, home):
         from urja.usecases.operations import AssignWorkOrder, OpenWorkOrder
@@ -159,9 +159,12 @@ class TestRefusals:
         again = OpenWorkOrder(consumer_number="URJ00000001", kind_of_work="inspect", note="again")
         refused(again, f"work order {number} .* is open there already")
         unknown = OpenWorkOrder(consumer_number="NONE", kind_of_work="paint", note="")
-        refused(unknown, "there is no work 'paint'.*say what is to be done.*there is no connection NONE")
+        refused(
+            unknown,
+            "there is no kind of work 'paint'.*state what is to be done.*there is no service point NONE",
+        )
         stranger = AssignWorkOrder(work_order_id=number, email="person1@example.org")
-        refused(stranger, "nobody with the address person1@example.org works here")
+        refused(stranger, "no member of staff has the address person1@example.org")
 
 
 def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
@@ -172,12 +175,13 @@ def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
     entries = list(AuditEntry.objects.filter(kind="open_work_order").order_by("id"))
     do(closing(first))
     refused(
-        Undo(entry_id=entries[0].id, reason="x"), f"work order {first} .* is done: somebody has been there"
+        Undo(entry_id=entries[0].id, reason="x"),
+        f"work order {first} .* is done: the work at the meter cannot be undone",
     )
     do(Undo(entry_id=entries[1].id, reason="a wrong number"))
     assert order(second).state == "withdrawn"
     closed = AuditEntry.objects.get(kind="close_work_order")
-    refused(Undo(entry_id=closed.id, reason="x"), r"\(close_work_order\) is not undone")
+    refused(Undo(entry_id=closed.id, reason="x"), r"\(close_work_order\) cannot be undone")
 
 
 def test_an_exchange_and_a_removal_close_their_orders(home):

@@ -168,11 +168,11 @@ def test_a_bad_row_is_said_and_the_good_ones_go_ahead_where_asked(colleague):
     client = colleague("clerk")
     more = {"meters": "URJ00000001\nNONE", "what": "instantaneous", "reason": "x"}
     _at, shown = rehearsed(client, READ, more)
-    assert "row 2: there is no meter and no connection NONE" in text_of(shown)
+    assert "row 2: there is no meter and no service point NONE" in text_of(shown)
     assert "URJ00000001, NONE" in shown.content.decode(), "what was typed is kept"
     number, rehearsal = asked(client, meters="URJ00000001;NONE", good_rows_only="yes")
     assert "1 row will be left out." in rehearsal
-    assert "there is no meter and no connection NONE" in text_of(page_of(client, number))
+    assert "there is no meter and no service point NONE" in text_of(page_of(client, number))
 
 
 def test_cancelled_from_its_page(colleague):

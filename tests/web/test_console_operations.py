@@ -100,7 +100,7 @@ def test_a_guards_sentences_stand_beside_the_form(colleague):
     client = colleague("clerk")
     _, page = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
     assert "This operation cannot be carried out:" in text_of(page)
-    assert "there is no connection URJ00000009" in text_of(page)
+    assert "there is no service point URJ00000009" in text_of(page)
     assert value(page, "sanctioned_load_w") == "4.5"
     assert value(page, "effective_on") == "2026-03-04"
 

@@ -89,7 +89,7 @@ def test_one_that_is_gone_of_itself_says_so(open_, colleague):
 def test_without_a_reason_it_stays_open(open_, at_once, colleague):
     client = colleague("revenue_officer")
     refused = client.post(f"{LIST}901/", {"text": "  ", "close": ""})
-    assert "The note was not saved: say how it was settled" in text_of(client.get(refused["Location"]))
+    assert "The note was not saved: state how it was settled" in text_of(client.get(refused["Location"]))
     assert kept(901) == (None, [])
     of_another = refused["Location"].replace("/901/", "/902/")
     assert "It was not written down" not in text_of(client.get(of_another)), "it is about another difference"

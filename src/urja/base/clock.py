@@ -88,6 +88,7 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
     with temporary.open("w", encoding="utf-8") as file:
         json.dump({"wall_s": anchor.wall_s, "business_s": anchor.business_s, "speed": anchor.speed}, file)
         file.flush()
+        # Without fsync a power failure could leave an empty file under the final name.
         os.fsync(file.fileno())
     temporary.replace(path)
 

@@ -82,6 +82,7 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     @contextlib.contextmanager
+    # uvicorn would replace the signal handlers of the process, which stops all its parts together.
     def capture_signals(self) -> Iterator[None]:
         yield
 

@@ -44,6 +44,7 @@ def shard_of(bucket: int) -> int:
 
 def new_correlation(unix_ms: int, entropy: int) -> Correlation:
     """Return a correlation id from wall milliseconds and random bits, both given by the caller."""
+    # 42 bits of milliseconds last until 2109; 63 bits together fit a signed bigint.
     return Correlation((unix_ms & (1 << 42) - 1) << _CORRELATION_ENTROPY_BITS | entropy & (1 << 21) - 1)
 
 

@@ -88,6 +88,7 @@ def parse_meter_address(text: str) -> MeterAddress:
             raise ValueError(f"{text!r}: with bytes=1 there is no physical address")
         return HdlcLinkAddress(link, None, 1)
     physical = _number(text, parts, "address", _FIRST_PHYSICAL, _LAST_PHYSICAL)
+    # IEC 62056-46, 6.4.2: seven bits of each byte are address. Two bytes have one for the physical half, four have two.
     shortest = 2 if physical <= _LAST_OF_TWO_BYTES else 4
     if size is not None and size < shortest:
         raise ValueError(f"{text!r}: address={physical} needs bytes=4")

@@ -115,6 +115,7 @@ def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
 def challenge_over(context: str, nonce: bytes, content_sha256: bytes) -> bytes:
     """Return `challenge` for a content whose hash is known."""
     name = context.encode()
+    # The length keeps context and nonce apart: no other pair of them gives the same bytes.
     return hashlib.sha256(len(name).to_bytes(2) + name + nonce + content_sha256).digest()
 
 
@@ -230,6 +231,7 @@ def _check_client(
         raise PasskeyError(Fault.TYPE)
     if not hmac.compare_digest(client_data.challenge, challenge):
         raise PasskeyError(Fault.CHALLENGE)
+    # An answer from within a frame of another site is refused, whatever origin it names.
     if client_data.origin not in origins or client_data.cross_origin is not False:
         raise PasskeyError(Fault.ORIGIN)
 

@@ -12,6 +12,7 @@ from urja.base.json_files import DamagedFileError
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+# With a write-ahead log, NORMAL survives any kill of the process; only a power failure may lose the last commits.
 _PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR})
 """Codes of a file that is no book; other codes are of the file system or of a lock."""
@@ -57,7 +58,7 @@ class Book:
         """Append a row and return its number."""
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         # Names of table and columns come from our code, values are bound.
-        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names from our code, values bound
         number = self._connection.execute(statement, tuple(values.values())).lastrowid
         assert number is not None
         return number
@@ -80,7 +81,7 @@ class Book:
     @property
     def path(self) -> str:
         """Path of the file."""
-        return str(self.one("PRAGMA database_list")["file"])  # type: ignore[index]
+        return str(self.one("PRAGMA database_list")["file"])  # type: ignore[index]  # the pragma always gives a row
 
     def setting(self, name: str) -> str | None:
         """Return a setting that survives restarts, or None."""

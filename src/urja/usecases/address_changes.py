@@ -83,26 +83,26 @@ def withdraw_address_changes_of(operation_id: int, at: datetime) -> None:
 class ApproveAddressChange(people.ApproveAddressChange, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if not self.evidence.strip():
-            yield say("say how it was seen who they are")
+            yield say("state how the person's identity was verified")
         change = self._change()
         if change is None:
-            yield say("no change of the address of person {person} waits", person=self.consumer_id)
+            yield say("no change of the address of person {person} is pending", person=self.consumer_id)
             return
         if change.new_email != self.email.strip().lower():
             yield say(
-                "what waits for person {person} is another address than {email}",
+                "the pending change of person {person} is to another address than {email}",
                 person=self.consumer_id,
                 email=self.email,
             )
         if change.approved_at is not None:
-            yield say("it was approved already, and counts from {at}", at=change.approval_counts_from)
-        approver = _somebody(execution.actor)
+            yield say("it is approved already, and takes effect at {at}", at=change.approval_counts_from)
+        approver = _user_number(execution.actor)
         if approver is None:
-            yield say("a person approves it, not a program's key")
-        elif approver == _somebody(change.asked_by):
-            yield say("who asked for it does not approve it: a second person does")
+            yield say("only a person can approve this, not an API token")
+        elif approver == _user_number(change.asked_by):
+            yield say("the person who requested it cannot approve it: a second person must")
         elif approver == change.user_id:
-            yield say("nobody approves a change of their own address")
+            yield say("no person can approve a change of their own address")
 
     def carry_out(self, execution: Execution) -> None:
         change = self._change()
@@ -123,7 +123,7 @@ class ApproveAddressChange(people.ApproveAddressChange, UseCase):
         )
 
 
-def _somebody(actor: str) -> int | None:
+def _user_number(actor: str) -> int | None:
     """Return the user number of an actor such as `user 7`, also of a user's API token; None for a program."""
     kind, _, rest = actor.partition(" ")
     number = rest.partition(" ")[0]
@@ -138,12 +138,15 @@ class ChangeAddress(people.ChangeAddress, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         change = AddressChange.objects.select_for_update().filter(id=self.address_change).first()
         if change is None or change.state != _WAITING:
-            yield say("address change {number} does not wait", number=self.address_change)
+            yield say("address change {number} is not pending", number=self.address_change)
             return
         if not is_confirmed(change, execution.recorded_at):
             yield say("address change {number} is not confirmed", number=self.address_change)
         if not change.of_staff and is_staff(change.user_id):
-            yield say("person {person} works here by now", person=change.person_id)
+            yield say(
+                "person {person} is a member of staff now: change the address with urja staff change",
+                person=change.person_id,
+            )
         if change.person_id is not None:
             yield from taken_faults(Person.objects.get(id=change.person_id), change.new_email)
         elif (other := user_of(change.new_email)) is not None and other.pk != change.user_id:
@@ -174,13 +177,15 @@ def is_confirmed(change: AddressChange, at: datetime) -> bool:
 
 
 class Readdress(staff.Readdress, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         user = user_of(self.email)
         if user is None or not is_staff(user.pk):
-            yield say("nobody with the address {email} works here: urja staff add", email=self.email)
+            yield say(
+                "no member of staff has the address {email}: add one with urja staff add", email=self.email
+            )
             return
         if not self.new_email and not self.new_name.strip():
-            yield say("say what changes: the address, the name, or both")
+            yield say("give a new address, a new name, or both")
         if self.new_email:
             yield from email_faults(self.new_email)
             other = user_of(self.new_email)

@@ -36,12 +36,12 @@ class Hanging(meters.Hanging, UseCase):
         """A known meter is refused earlier, with an error of its own: see `adopt_meter`."""
         connection = self._connection(DeviceRole.SOURCE)
         yield from connection.word_faults(execution)
-        yield from connection.hanging_faults(execution)
+        yield from connection.placement_faults(execution)
         yield from register_faults(self.register_wh)
 
     def carry_out(self, execution: Execution) -> None:
-        place, device = self._hang(execution, DeviceRole.SOURCE)
-        execution.outcome |= {"service_point_id": place.id, "device_id": device.id}
+        service_point, device = self._install(execution, DeviceRole.SOURCE)
+        execution.outcome |= {"service_point_id": service_point.id, "device_id": device.id}
 
     def _connection(self, role: DeviceRole) -> NewConnection:
         own = role == DeviceRole.SOURCE
@@ -54,18 +54,18 @@ class Hanging(meters.Hanging, UseCase):
             grid=f"transformer {self.transformer}" if self.transformer is not None else "",
         )
 
-    def _hang(self, execution: Execution, role: DeviceRole) -> tuple[ServicePoint, Device]:
+    def _install(self, execution: Execution, role: DeviceRole) -> tuple[ServicePoint, Device]:
         """Create premise, service point and meter with its first register read."""
         bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
         connection = self._connection(role)
         premise = Premise.objects.create(
             id=next_id(bucket), name=self.premise_name, kind=connection.premise_kind, **execution.stamp
         )
-        place = connection.connect(execution, premise)
+        service_point = connection.connect(execution, premise)
         delivered = Delivered(**{name: getattr(self, name) for name in _DELIVERED})
         [device] = make_devices(execution, [delivered], stock=Stock.INSTALLED, held_by="", bucket=bucket)
-        record_installation(execution, place, device, role, self.valid_from, self.register_wh)
-        return place, device
+        record_installation(execution, service_point, device, role, self.valid_from, self.register_wh)
+        return service_point, device
 
 
 _DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.Hanging.__struct_fields__})
@@ -90,12 +90,12 @@ class Adoption(meters.Adoption, Hanging):
         )
 
     def carry_out(self, execution: Execution) -> None:
-        place, device = self._hang(execution, DeviceRole.BILLING)
-        agreement = self._move_in().begin_at(execution, place, converted_at=self.converted_at)
+        service_point, device = self._install(execution, DeviceRole.BILLING)
+        agreement = self._move_in().begin_at(execution, service_point, converted_at=self.converted_at)
         consumer = agreement.customer
         execution.outcome = {
-            "premise_id": place.premise_id,
-            "service_point_id": place.id,
+            "premise_id": service_point.premise_id,
+            "service_point_id": service_point.id,
             "device_id": device.id,
             "agreement_id": agreement.id,
             "account_id": agreement.account_id,

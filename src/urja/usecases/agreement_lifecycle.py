@@ -47,7 +47,7 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
             if (user := execution.find(users_of, self._email)) is not None:
                 yield from staff_user_faults(user, self.email)
         elif not self.name.strip():
-            yield say("a person who is new here has a name")
+            yield say("give the name of a new person")
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
             yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
         yield from language_faults(self.language)
@@ -110,13 +110,13 @@ def _number(phone: str) -> str:
     return re.sub(r"[\s()-]", "", phone)
 
 
-# -- places ----------------------------------------------------------------------------------------------------
+# -- service points ----------------------------------------------------------------------------------------------------
 
 
-def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
+def billing_period_at(service_point: ServicePoint, at: datetime) -> DevicePeriod | None:
     """Return the installation of the billing meter at an instant; at the end of its time it still counts."""
     return (
-        DevicePeriod.objects.filter(service_point=place, role=DeviceRole.BILLING, valid_from__lte=at)
+        DevicePeriod.objects.filter(service_point=service_point, role=DeviceRole.BILLING, valid_from__lte=at)
         .exclude(valid_to__lt=at)
         .select_related("device")
         .order_by("valid_from")
@@ -124,21 +124,24 @@ def billing_period_at(place: ServicePoint, at: datetime) -> DevicePeriod | None:
     )
 
 
-def meter_faults(place: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
+def meter_faults(service_point: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
     """Yield why the meter at a service point cannot supply a consumer from an instant on."""
-    period = billing_period_at(place, at)
+    period = billing_period_at(service_point, at)
     if period is None or period.valid_to is not None:
-        yield say("no billing meter hangs at {place}: install_meter, then commission", place=place)
+        yield say(
+            "no billing meter is installed at {service_point}: install_meter, then commission",
+            service_point=service_point,
+        )
     elif period.in_service_at is None:
         yield say("meter {device} is not in service: commission it first", device=period.device)
     elif period.in_service_at > at:
         yield say(
-            "meter {device} is in service only since {commissioned_at}",
+            "meter {device} is in service only from {commissioned_at}",
             device=period.device,
             commissioned_at=period.in_service_at.isoformat(),
         )
     else:
-        yield from net_faults(period.device, place, metering_mode)
+        yield from net_faults(period.device, service_point, metering_mode)
 
 
 # -- agreements ------------------------------------------------------------------------------------------------
@@ -148,14 +151,14 @@ def billing_day_faults(billing_day: int | None) -> Iterator[str]:
     """Yield why billing periods cannot begin on a day of the month."""
     if billing_day is not None and not 1 <= billing_day <= 28:
         yield say(
-            "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out and the tariff says so",
+            "billing periods begin on a day from 1 to 28 of a month, not on {billing_day}: leave it out for the tariff's day",
             billing_day=billing_day,
         )
 
 
 def begin_agreement(
     execution: Execution,
-    place: ServicePoint,
+    service_point: ServicePoint,
     at: datetime,
     customer: Person,
     currency: str,
@@ -167,11 +170,11 @@ def begin_agreement(
 
     `currency` is an ISO 4217 code; `terms` are the columns of its first terms.
     """
-    bucket = bucket_of(place.id)
+    bucket = bucket_of(service_point.id)
     account = open_account(bucket=bucket, currency=currency, opened_at=at)
     agreement = Agreement.objects.create(
         id=next_id(bucket),
-        service_point=place,
+        service_point=service_point,
         account=account,
         customer=customer,
         billing_day=billing_day,
@@ -185,12 +188,12 @@ def begin_agreement(
         id=next_id(bucket), person=customer, account=account, role=AccessRole.OWNER, **execution.stamp
     )
     # A service point that this operation creates has no meter yet.
-    period = None if place.operation_id == execution.id else billing_period_at(place, at)
+    period = None if service_point.operation_id == execution.id else billing_period_at(service_point, at)
     if period is not None and period.valid_to is None:
         configure_meter(execution, period.device_id, agreement)
-    execution.service_point_id = place.id
+    execution.service_point_id = service_point.id
     execution.outcome |= {
-        "service_point_id": place.id,
+        "service_point_id": service_point.id,
         "agreement_id": agreement.id,
         "account_id": account.id,
         "consumer_id": customer.id,
@@ -250,7 +253,10 @@ def transfer_faults(agreement: Agreement, to_account_id: int | None, *, consente
     if target is None:
         yield say("there is no account {to_account_id}", to_account_id=to_account_id)
     elif target.id == agreement.account_id:
-        yield say("account {to_account_id} is the one that is left", to_account_id=to_account_id)
+        yield say(
+            "account {to_account_id} is the one being closed: name another account",
+            to_account_id=to_account_id,
+        )
     elif target.currency != agreement.account.currency:
         yield say(
             "account {to_account_id} is in {other_currency}, this one in {currency}",
@@ -259,52 +265,62 @@ def transfer_faults(agreement: Agreement, to_account_id: int | None, *, consente
             currency=agreement.account.currency,
         )
     elif not Agreement.objects.filter(account=target, valid_to=None).exists():
-        yield say("nobody has supply by account {to_account_id}", to_account_id=to_account_id)
+        yield say(
+            "account {to_account_id} has no current agreement: name another account",
+            to_account_id=to_account_id,
+        )
     yield from consent_faults(consented=consented)
 
 
 def consent_faults(*, consented: bool) -> Iterator[str]:
     """Yield that the consumer's consent is missing."""
     if not consented:
-        yield say("a transfer needs the consent of whoever has paid it: ask, and say consented")
+        yield say("a transfer needs the consent of the consumer who paid: obtain it, then set consented")
 
 
 def record_boundary_read(
-    execution: Execution, place: ServicePoint, at: datetime, register_wh: int | None
+    execution: Execution, service_point: ServicePoint, at: datetime, register_wh: int | None
 ) -> None:
     """Store the billing meter's register, in Wh, where it was read for the beginning or end of an agreement."""
-    period = None if register_wh is None else billing_period_at(place, at)
+    period = None if register_wh is None else billing_period_at(service_point, at)
     if register_wh is not None and period is not None:
-        side_effects.read_register(execution, place, period.device, at, register_wh)
+        side_effects.read_register(execution, service_point, period.device, at, register_wh)
 
 
-def agreement_split_faults(place: ServicePoint, at: datetime, register_wh: int | None) -> Iterator[str]:
+def agreement_split_faults(
+    service_point: ServicePoint, at: datetime, register_wh: int | None
+) -> Iterator[str]:
     """Yield why energy cannot be divided at an instant at a service point; without a meter there is none to divide."""
-    period = billing_period_at(place, at)
+    period = billing_period_at(service_point, at)
     if period is not None:
-        yield from split_faults(place.id, period.device, at, register_wh)
+        yield from split_faults(service_point.id, period.device, at, register_wh)
     elif register_wh is not None:
-        yield say("no billing meter hangs at {place}: there is no register to be read", place=place)
+        yield say(
+            "no billing meter is installed at {service_point}: leave the register out",
+            service_point=service_point,
+        )
 
 
-def ending_faults(place: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
+def ending_faults(service_point: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
     """Yield why an agreement cannot end at an instant."""
     if agreement is None:
-        yield say("nobody has an agreement at {place} on {at}", place=place, at=at.isoformat())
+        yield say(
+            "there is no agreement at {service_point} at {at}", service_point=service_point, at=at.isoformat()
+        )
     elif at <= agreement.valid_from:
         yield say(
-            "the agreement at {place} began only on {valid_from}",
-            place=place,
+            "the agreement at {service_point} began only on {valid_from}",
+            service_point=service_point,
             valid_from=agreement.valid_from.isoformat(),
         )
     elif agreement.valid_to is not None:
         yield say(
-            "the agreement at {place} has ended on {valid_to} already",
-            place=place,
+            "the agreement at {service_point} ended on {valid_to} already",
+            service_point=service_point,
             valid_to=agreement.valid_to.isoformat(),
         )
 
 
-def newest_agreement(place: ServicePoint) -> Agreement | None:
+def newest_agreement(service_point: ServicePoint) -> Agreement | None:
     """Return the newest agreement at a service point, ended or not, or None."""
-    return Agreement.objects.filter(service_point=place).order_by("-valid_from").first()
+    return Agreement.objects.filter(service_point=service_point).order_by("-valid_from").first()

@@ -18,9 +18,13 @@ from urja.usecases import side_effects
 BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 
 
-def agreement_at(place: ServicePoint, at: datetime) -> Agreement | None:
+def agreement_at(service_point: ServicePoint, at: datetime) -> Agreement | None:
     """Return the agreement in force at a service point at an instant, or None."""
-    found = Agreement.objects.filter(service_point=place, valid_from__lte=at).order_by("-valid_from").first()
+    found = (
+        Agreement.objects.filter(service_point=service_point, valid_from__lte=at)
+        .order_by("-valid_from")
+        .first()
+    )
     return found if found is not None and in_force_at(found, at) else None
 
 
@@ -29,19 +33,21 @@ def in_force_at(agreement: Agreement, at: datetime) -> bool:
     return agreement.valid_from <= at and (agreement.valid_to is None or agreement.valid_to > at)
 
 
-def newest_agreements_of(place_ids: list[int]) -> dict[int, Agreement]:
+def newest_agreements_of(service_point_ids: list[int]) -> dict[int, Agreement]:
     """Return the newest agreement of each service point, ended or not, by the number of the service point."""
-    found = Agreement.objects.filter(service_point_id__in=place_ids).select_related("account", "customer")
+    found = Agreement.objects.filter(service_point_id__in=service_point_ids).select_related(
+        "account", "customer"
+    )
     return {agreement.service_point_id: agreement for agreement in found.order_by("valid_from")}
 
 
-def net_faults(device: Device, place: ServicePoint, metering_mode: str) -> Iterator[str]:
+def net_faults(device: Device, service_point: ServicePoint, metering_mode: str) -> Iterator[str]:
     """Yield why a meter cannot serve an agreement of a metering mode."""
     if metering_mode == MeteringMode.NET and device.forward_only:
         yield say(
-            "meter {device} counts energy that flows back as energy drawn: the agreement at {place} is net-metered and needs one that counts both ways",
+            "meter {device} counts exported energy as imported: the agreement at {service_point} is net-metered and needs a bidirectional meter",
             device=device,
-            place=place,
+            service_point=service_point,
         )
 
 
@@ -49,7 +55,7 @@ def load_faults(device: Device, sanctioned_load_w: int) -> Iterator[str]:
     """Yield why a meter cannot carry a sanctioned load, in W."""
     if sanctioned_load_w > device.max_power_w:
         yield say(
-            "meter {device} carries {max_power_w} W and {sanctioned_load_w} W are to be sanctioned: exchange the meter first",
+            "meter {device} is rated for {max_power_w} W, less than the sanctioned load of {sanctioned_load_w} W: exchange the meter first",
             device=device,
             max_power_w=device.max_power_w,
             sanctioned_load_w=sanctioned_load_w,

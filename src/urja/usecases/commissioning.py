@@ -29,22 +29,22 @@ class Commission(meters.Commission, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if self.payment_mode and self.payment_mode not in PaymentMode:
             yield say(
-                "a meter is {choices}, not {payment_mode}",
+                "a meter's payment mode is {choices}, not {payment_mode}",
                 choices=" or ".join(mode.value for mode in PaymentMode),
                 payment_mode=repr(self.payment_mode),
             )
-        period = _hanging(self.serial)
+        period = _current_installation(self.serial)
         if period is None:
-            yield say("meter {serial} hangs nowhere: install_meter first", serial=self.serial)
+            yield say("meter {serial} is not installed: install_meter first", serial=self.serial)
             return
         if period.commissioned_at is not None and not self.again:
             yield say(
-                "meter {serial} is in service since {commissioned_at}; to call it all the same say again",
+                "meter {serial} is in service since {commissioned_at}; set again to call it nevertheless",
                 serial=self.serial,
                 commissioned_at=period.commissioned_at.isoformat(),
             )
         if Call.objects.filter(device_period_id=period.id, state__in=UNFINISHED).exists():
-            yield say("meter {serial} is being called: wait for its answer", serial=self.serial)
+            yield say("meter {serial} is being called: wait for the result", serial=self.serial)
         agreement = agreement_at(period.service_point, execution.recorded_at)
         if agreement is not None:
             yield from net_faults(
@@ -55,20 +55,20 @@ class Commission(meters.Commission, UseCase):
 
     def _test_faults(self, period: DevicePeriod, agreement: Agreement | None) -> Iterator[str]:
         if not period.device.load_switch:
-            yield say("meter {serial} has no load switch to be tested", serial=self.serial)
+            yield say("meter {serial} has no relay to test", serial=self.serial)
         if agreement is not None:
             yield say(
-                "somebody is supplied at {service_point}: their light is not put out for a test",
+                "a consumer is supplied at {service_point}: commissioning does not disconnect them for a relay test",
                 service_point=period.service_point,
             )
         if Hold.objects.filter(service_point=period.service_point, released_at=None).exists():
             yield say(
-                "{service_point} is held off: what is tested would be switched on",
+                "{service_point} is kept disconnected by a hold: a relay test would reconnect it",
                 service_point=period.service_point,
             )
 
     def carry_out(self, execution: Execution) -> None:
-        period = _hanging(self.serial)
+        period = _current_installation(self.serial)
         assert period is not None, "its absence is a fault"
         agreement = agreement_at(period.service_point, execution.recorded_at)
         agreed = "" if agreement is None else agreement.terms_at(execution.recorded_at).payment_mode
@@ -87,14 +87,14 @@ class Commission(meters.Commission, UseCase):
 
 
 class RecordCommissioning(meters.RecordCommissioning, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         call = Call.objects.filter(id=self.call_id, state__in=UNFINISHED).first()
         if call is None:
-            yield say("no call {call} is under way", call=self.call_id)
+            yield say("call {call} is not in progress", call=self.call_id)
             return
         period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
         if period is None:
-            yield say("the meter of call {call} hangs there no more", call=self.call_id)
+            yield say("the meter of call {call} was removed", call=self.call_id)
 
     def carry_out(self, execution: Execution) -> None:
         call = Call.objects.get(id=self.call_id)
@@ -132,7 +132,7 @@ class RecordCommissioning(meters.RecordCommissioning, UseCase):
         execution.outcome |= {"device_period_id": period.id, "device_id": period.device_id}
 
 
-def _hanging(serial: str) -> DevicePeriod | None:
+def _current_installation(serial: str) -> DevicePeriod | None:
     return (
         DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
         .select_related("device", "service_point")

@@ -24,20 +24,20 @@ class NewConnection(connections.NewConnection, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from self.word_faults(execution)
         yield from self._premise_faults()
-        yield from self.hanging_faults(execution)
+        yield from self.placement_faults(execution)
 
     def word_faults(self, execution: Execution) -> Iterator[str]:
         """Yield what is wrong with the number, the purpose and other words."""
         if not 0 < len(self.consumer_number.strip()) <= 32:
             yield say("a consumer number has 1 to 32 characters")
         elif execution.find(service_points_of, self.consumer_number) is not None:
-            yield say("there is a connection {consumer_number} already", consumer_number=self.consumer_number)
+            yield say("service point {consumer_number} exists already", consumer_number=self.consumer_number)
         yield from _choice_faults(say("a premise"), self.premise_kind, PremiseKind.values)
-        yield from _choice_faults(say("a connection's purpose"), self.purpose, Purpose.values)
+        yield from _choice_faults(say("the purpose of a service point"), self.purpose, Purpose.values)
         yield from _choice_faults(say("a commodity"), self.commodity, Commodity.values)
         yield from _choice_faults(say("a phase"), self.phase, PHASES)
 
-    def hanging_faults(self, execution: Execution) -> Iterator[str]:
+    def placement_faults(self, execution: Execution) -> Iterator[str]:
         """Yield why the licensee or a node cannot be used."""
         yield from licensee_faults(execution, self.licensee, self.commodity)
         yield from network.node_faults(self.administration, Tree.ADMINISTRATION, execution)
@@ -45,36 +45,36 @@ class NewConnection(connections.NewConnection, UseCase):
 
     def _premise_faults(self) -> Iterator[str]:
         if not self._premise_exists() and not self.premise_name.strip():
-            yield say("name the premise, or give the code of one that is there")
+            yield say("give the name of a new premise, or the code of an existing one")
         if self._premise_exists() and self.premise_name:
             yield say(
-                "premise {premise_code} is there already: leave its name out", premise_code=self.premise_code
+                "premise {premise_code} exists already: leave its name out", premise_code=self.premise_code
             )
         if self.part_of and not Premise.objects.filter(code=self.part_of).exists():
-            yield say("there is no premise {part_of} that it could be part of", part_of=self.part_of)
+            yield say("there is no premise {part_of} for it to be part of", part_of=self.part_of)
 
     def _premise_exists(self) -> bool:
         return bool(self.premise_code) and Premise.objects.filter(code=self.premise_code).exists()
 
     def carry_out(self, execution: Execution) -> None:
         premise = self._premise(execution)
-        place = self.connect(execution, premise)
+        service_point = self.connect(execution, premise)
         order = open_order(
             execution,
             WorkOrderKind.INSTALL,
-            place,
+            service_point,
             {"note": self.note, "purpose": self.purpose, "phase": self.phase},
             due_at=self.due_at,
         )
         execution.outcome |= {
             "premise_id": premise.id,
-            "service_point_id": place.id,
+            "service_point_id": service_point.id,
             "work_order_id": order.id,
         }
 
     def connect(self, execution: Execution, premise: Premise) -> ServicePoint:
         """Create the service point at a premise, and place it under its nodes."""
-        place = ServicePoint.objects.create(
+        service_point = ServicePoint.objects.create(
             id=next_id(bucket_of(premise.id)),
             premise=premise,
             licensee=execution.find(network.licensees_of, self.licensee) if self.licensee else None,
@@ -86,9 +86,9 @@ class NewConnection(connections.NewConnection, UseCase):
         for named, phase in ((self.administration, ""), (self.grid, self.phase)):
             node = execution.find(network.nodes_of, named) if named else None
             if node is not None:
-                network.place_service_point(execution, place, node, self.connected_at, phase)
-        execution.service_point_id = place.id
-        return execution.made(service_points_of, place.consumer_number, place)
+                network.place_service_point(execution, service_point, node, self.connected_at, phase)
+        execution.service_point_id = service_point.id
+        return execution.made(service_points_of, service_point.consumer_number, service_point)
 
     def _premise(self, execution: Execution) -> Premise:
         if self._premise_exists():
@@ -113,15 +113,15 @@ class PutLicensee(UseCase, kw_only=True):
     """Code of the licensee."""
 
     def faults(self, execution: Execution) -> Iterator[str]:
-        place = execution.find(service_points_of, self.consumer_number)
-        if place is not None:
-            yield from licensee_faults(execution, self.licensee, place.commodity)
+        service_point = execution.find(service_points_of, self.consumer_number)
+        if service_point is not None:
+            yield from licensee_faults(execution, self.licensee, service_point.commodity)
 
     def carry_out(self, execution: Execution) -> None:
-        place = execution.find(service_points_of, self.consumer_number)
+        service_point = execution.find(service_points_of, self.consumer_number)
         licensee = execution.find(network.licensees_of, self.licensee)
-        if place is not None and place.licensee != licensee:
-            execution.change(place, licensee=licensee)
+        if service_point is not None and service_point.licensee != licensee:
+            execution.change(service_point, licensee=licensee)
 
 
 def licensee_faults(execution: Execution, code: str, commodity: str) -> Iterator[str]:

@@ -13,11 +13,11 @@ from urja.usecases.kinds import money
 
 
 class NoteDifference(money.NoteDifference, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if differences.lock(self.difference_id) is None:
             yield say("there is no difference {difference}", difference=self.difference_id)
         if not self.note.strip():
-            yield say("say what was found out")
+            yield say("write a note")
 
     def carry_out(self, execution: Execution) -> None:
         difference = differences.lock(self.difference_id)
@@ -29,18 +29,18 @@ class NoteDifference(money.NoteDifference, UseCase):
 
 
 class CloseDifference(money.CloseDifference, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         difference = differences.lock(self.difference_id)
         if difference is None:
             yield say("there is no difference {difference}", difference=self.difference_id)
         elif difference.closed_at is not None:
             yield say(
-                "difference {difference} is closed since {closed_at}",
+                "difference {difference} was closed at {closed_at}",
                 difference=difference.id,
                 closed_at=difference.closed_at.isoformat(),
             )
         if not self.reason.strip():
-            yield say("say how it was settled")
+            yield say("state how it was settled")
 
     def carry_out(self, execution: Execution) -> None:
         difference = differences.lock(self.difference_id)

@@ -32,161 +32,177 @@ class DisconnectTemporarily(connections.DisconnectTemporarily, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _reason_faults(self.reason)
         if not self.note.strip():
-            yield say("say why")
-        place = service_point_of(self.consumer_number)
-        if place is None:
+            yield say("give a reason")
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        if self.reason in _held(place):
-            yield say("{place} is held off for {reason} already", place=place, reason=self.reason)
-        yield from _protection_faults(place, self.reason, execution.recorded_at)
+        if self.reason in _held(service_point):
+            yield say(
+                "{service_point} is disconnected for {reason} already",
+                service_point=service_point,
+                reason=self.reason,
+            )
+        yield from _protection_faults(service_point, self.reason, execution.recorded_at)
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        side_effects.hold(execution, place.id, self.reason, self.note)
-        execution.service_point_id = place.id
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        side_effects.hold(execution, service_point.id, self.reason, self.note)
+        execution.service_point_id = service_point.id
 
 
 class Reconnect(connections.Reconnect, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         yield from _reason_faults(self.reason)
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        held = _held(place)
+        held = _held(service_point)
         if self.reason in HELD_BY_HAND and self.reason not in held:
-            others = say("; it is held off for {choices}", choices=", ".join(sorted(held))) if held else ""
+            others = (
+                say("; it is disconnected for {choices}", choices=", ".join(sorted(held))) if held else ""
+            )
             yield say(
-                "{place} is not held off for {reason}{others}", place=place, reason=self.reason, others=others
+                "{service_point} is not disconnected for {reason}{others}",
+                service_point=service_point,
+                reason=self.reason,
+                others=others,
             )
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        side_effects.release(execution, place.id, self.reason, self.note)
-        execution.service_point_id = place.id
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        side_effects.release(execution, service_point.id, self.reason, self.note)
+        execution.service_point_id = service_point.id
 
 
 class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from future_faults(execution, self.at)
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        if place.disconnected_at is not None:
+        if service_point.disconnected_at is not None:
             yield say(
-                "{place} is permanently disconnected since {disconnected_at}",
-                place=place,
-                disconnected_at=place.disconnected_at.isoformat(),
+                "{service_point} is permanently disconnected since {disconnected_at}",
+                service_point=service_point,
+                disconnected_at=service_point.disconnected_at.isoformat(),
             )
-        agreement = newest_agreement(place)
+        agreement = newest_agreement(service_point)
         if agreement is not None and agreement.valid_to is None:
-            yield from ending_faults(place, agreement, self.at)
+            yield from ending_faults(service_point, agreement, self.at)
             yield from transfer_faults(agreement, self.transfer_to, consented=self.consented)
         elif agreement is not None and agreement.valid_to is not None and agreement.valid_to > self.at:
             yield say(
-                "the agreement at {place} ended only on {valid_to}",
-                place=place,
+                "the agreement at {service_point} ended only on {valid_to}: give a later instant",
+                service_point=service_point,
                 valid_to=agreement.valid_to.isoformat(),
             )
-        period = billing_period_at(place, self.at)
+        period = billing_period_at(service_point, self.at)
         if not self.estimated:
-            yield from agreement_split_faults(place, self.at, self.register_wh)
+            yield from agreement_split_faults(service_point, self.at, self.register_wh)
         elif not self.meter_removed:
-            yield say(
-                "a meter that still hangs there can be read: an estimate is for one that was taken away"
-            )
+            yield say("an installed meter can be read: an estimate is only for a removed meter")
         elif period is not None:
             yield from last_read_faults(period, self.at, self.register_wh, estimated=True)
         if self.meter_removed and (period is None or period.valid_to is not None):
-            yield say("no billing meter hangs at {place} that could have been taken away", place=place)
+            yield say(
+                "no billing meter is installed at {service_point}: set meter_removed = false",
+                service_point=service_point,
+            )
         elif self.meter_removed and period is not None and period.valid_from >= self.at:
             yield say(
-                "meter {device} hangs there only since {valid_from}",
+                "meter {device} was installed there only on {valid_from}",
                 device=period.device,
                 valid_from=period.valid_from.isoformat(),
             )
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        agreement, period = newest_agreement(place), billing_period_at(place, self.at)
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement, period = newest_agreement(service_point), billing_period_at(service_point, self.at)
         if period is not None:
             record_last_read(execution, period, self.at, self.register_wh, estimated=self.estimated)
         if agreement is not None and agreement.valid_to is None:
             end_agreement(execution, agreement, self.at)
             request_settlement(execution, agreement, self.at, self.transfer_to)
-        execution.change(place, disconnected_at=self.at)
-        side_effects.hold(execution, place.id, ENDED, "the connection has ended")
+        execution.change(service_point, disconnected_at=self.at)
+        side_effects.hold(execution, service_point.id, ENDED, "the service point is permanently disconnected")
         if self.meter_removed and period is not None:
             end_installation(execution, period, self.at)
             close_finished_order(
-                execution, place, WorkOrderKind.DISCONNECT_BY_HAND, self.at, register_wh=self.register_wh
+                execution,
+                service_point,
+                WorkOrderKind.DISCONNECT_BY_HAND,
+                self.at,
+                register_wh=self.register_wh,
             )
-        elif place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+        elif service_point.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
             order = open_order(
                 execution,
                 WorkOrderKind.DISCONNECT_BY_HAND,
-                place,
-                {"note": self.note or "take the meter away: the connection has ended"},
+                service_point,
+                {"note": self.note or "remove the meter: the service point is permanently disconnected"},
                 device_id=period.device_id if period is not None else None,
             )
             execution.outcome["work_order_id"] = order.id
-        execution.service_point_id = place.id
-        execution.outcome["service_point_id"] = place.id
+        execution.service_point_id = service_point.id
+        execution.outcome["service_point_id"] = service_point.id
 
 
 class ReopenServicePoint(connections.ReopenServicePoint, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.note.strip():
-            yield say("say why")
-        place = service_point_of(self.consumer_number)
-        if place is None:
+            yield say("give a reason")
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
-        elif place.disconnected_at is None:
-            yield say("{place} is not permanently disconnected", place=place)
+        elif service_point.disconnected_at is None:
+            yield say("{service_point} is not permanently disconnected", service_point=service_point)
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        execution.change(place, disconnected_at=None)
-        side_effects.hold(execution, place.id, VACANT, "nobody has an agreement")
-        side_effects.release(execution, place.id, ENDED, "the connection is opened again")
-        execution.service_point_id = place.id
-        if not place.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
-            order = open_order(execution, WorkOrderKind.INSTALL, place, {"note": self.note})
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        execution.change(service_point, disconnected_at=None)
+        side_effects.hold(execution, service_point.id, VACANT, "there is no agreement")
+        side_effects.release(execution, service_point.id, ENDED, "the service point is open again")
+        execution.service_point_id = service_point.id
+        if not service_point.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
+            order = open_order(execution, WorkOrderKind.INSTALL, service_point, {"note": self.note})
             execution.outcome["work_order_id"] = order.id
 
 
 def _reason_faults(reason: str) -> Iterator[str]:
     if reason not in HELD_BY_HAND:
         yield say(
-            "nobody holds a supply off by hand for {reason}; known: {choices}",
+            "{reason} is no reason to disconnect a supply by hand: choose {choices}",
             reason=repr(reason),
             choices=", ".join(HELD_BY_HAND),
         )
 
 
-def _protection_faults(place: ServicePoint, reason: str, at: datetime) -> Iterator[str]:
+def _protection_faults(service_point: ServicePoint, reason: str, at: datetime) -> Iterator[str]:
     """Protected consumers are disconnected only for reasons that protection does not cover; `decide` checks orders
     from elsewhere.
     """
     if reason not in HELD_BY_HAND or not HOLDS[reason].bound:
         return
-    for protection in protections(place.consumer_number, at):
+    for protection in protections(service_point.consumer_number, at):
         yield say(
-            "the customer of {place} is protected ({kind}): nothing is disconnected for {reason}, but for {choices}",
-            place=place,
+            "the consumer of {service_point} is protected ({kind}) and cannot be disconnected for {reason}, only for {choices}",
+            service_point=service_point,
             kind=protection.kind,
             reason=reason,
             choices=", ".join(one for one in HELD_BY_HAND if not HOLDS[one].bound),
         )
 
 
-def _held(place: ServicePoint) -> set[str]:
+def _held(service_point: ServicePoint) -> set[str]:
     """Return the reasons of holds on a supply, with those that are ordered and not applied yet."""
-    held = set(Hold.objects.filter(service_point=place, released_at=None).values_list("reason", flat=True))
+    held = set(
+        Hold.objects.filter(service_point=service_point, released_at=None).values_list("reason", flat=True)
+    )
     for action, reason in (
-        Order.objects.filter(service_point=place, applied_at=None)
+        Order.objects.filter(service_point=service_point, applied_at=None)
         .order_by("id")
         .values_list("action", "hold")
     ):

@@ -148,6 +148,7 @@ def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) ->
             scope = _Scope.of(done.since, changes)
             after = _measure(scope, recorded_at)
             transaction.set_rollback(True)
+        # After the rollback: only the performed operation has shown which agreements have to be measured.
         before = _measure(scope, recorded_at)
         return Effects(
             changes=changes,
@@ -196,7 +197,7 @@ def _without_its_end(row: dict[str, Any]) -> dict[str, Any]:
 class _Scope:
     """Service points and agreements to measure before and after."""
 
-    places: dict[int, datetime]
+    service_points: dict[int, datetime]
     """Service points whose energy may be another agreement's, and from when on."""
     terms: dict[int, datetime]
     """Agreements whose terms change, and from when on."""
@@ -206,21 +207,31 @@ class _Scope:
         """Energy is evaluated again from the beginning of a changed period; it can only be another agreement's from
         later on.
         """
-        places: dict[int, datetime] = {}
+        service_points: dict[int, datetime] = {}
         terms: dict[int, datetime] = {}
         for change in changes:
             named = _WHOSE.get(change.table)
             row = change.after or change.before
             if named is not None and row is not None:
-                kept = terms if named == "agreement_id" else places
-                kept[row[named]] = min(_differs_from(change), kept.get(row[named], _NEVER))
-        return cls(evaluated | {place: at for place, at in places.items() if place in evaluated}, terms)
+                since = terms if named == "agreement_id" else service_points
+                since[row[named]] = min(_differs_from(change), since.get(row[named], _NEVER))
+        return cls(
+            evaluated
+            | {
+                service_point: at
+                for service_point, at in service_points.items()
+                if service_point in evaluated
+            },
+            terms,
+        )
 
     def agreements(self) -> Iterator[tuple[Agreement, datetime]]:
         """Yield the agreements that exist now, each with the instant from which on its money may differ."""
-        concerned = AgreementRow.objects.filter(Q(service_point_id__in=self.places) | Q(id__in=self.terms))
+        concerned = AgreementRow.objects.filter(
+            Q(service_point_id__in=self.service_points) | Q(id__in=self.terms)
+        )
         for agreement in contracts.agreements(concerned.values_list("id", flat=True)):
-            since = [self.places.get(agreement.service_point_id), self.terms.get(agreement.id)]
+            since = [self.service_points.get(agreement.service_point_id), self.terms.get(agreement.id)]
             yield agreement, min(at for at in since if at is not None)
 
 
@@ -246,7 +257,7 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
     agreements = list(scope.agreements())
     closed = billing.closed_through([agreement.id for agreement, _ in agreements])
     measured = _Measured(
-        _owners(scope.places),
+        _owners(scope.service_points),
         {},
         {agreement.account_id: since for agreement, since in agreements},
         _decided([agreement.account_id for agreement, _ in agreements if agreement.id in scope.terms], now),
@@ -279,9 +290,9 @@ WHERE NOT EXISTS (
 """
 
 
-def _owners(places: Mapping[int, datetime]) -> _Owners:
+def _owners(service_points: Mapping[int, datetime]) -> _Owners:
     with connection.cursor() as cursor:
-        cursor.execute(_OWNERS, [list(places), list(places.values())])
+        cursor.execute(_OWNERS, [list(service_points), list(service_points.values())])
         return {
             (device, start_at): (agreement, energy_wh)
             for device, start_at, agreement, energy_wh in cursor.fetchall()
@@ -366,7 +377,9 @@ def _stands(scope: _Scope, before: _Measured, devices: Iterable[int]) -> Iterato
     for account_id, since in before.accounts.items():
         for notice in Notice.objects.filter(account_id=account_id, requested_at__gte=since).order_by("id"):
             yield UnaffectedAction("notice", notice.kind, notice.requested_at, account_id, None, notice.state)
-    for hold in Hold.objects.filter(service_point_id__in=scope.places, released_at=None).order_by("id"):
+    for hold in Hold.objects.filter(service_point_id__in=scope.service_points, released_at=None).order_by(
+        "id"
+    ):
         yield UnaffectedAction("hold", hold.reason, hold.placed_at, None, hold.service_point_id, "open")
     for command in Command.objects.filter(device_id__in=list(devices), state__in=UNFINISHED).order_by("id"):
         yield UnaffectedAction(

@@ -58,7 +58,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
 
     def faults(self, execution: Execution) -> Iterator[str]:
         if not 0 < len(self.system) <= 32 or not 0 < len(self.external_id) <= 64:
-            yield say("a system's name has 1 to 32 characters, what it calls an object 1 to 64")
+            yield say("a system's name has 1 to 32 characters, its number of an object 1 to 64")
         known = self._KNOWN.get(self.object)
         if known is None:
             yield say(
@@ -82,14 +82,16 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
     def _faults_of_person(self, _doing: Execution) -> Iterator[str]:
         person = self._person()
         if person is None and not self._said("name"):
-            yield say("a person who is new here has a name")
+            yield say("give the name of a new person")
         elif "name" in self.attributes and not self._said("name"):
-            yield say("a person has a name")
+            yield say("the name of a person cannot be empty")
         email = self._said("email")
         if person is not None:
             yield from staff_faults(person, {name: self._said(name) for name in self.attributes})
             if "email" in self.attributes and email is None and person.user_id is not None:
-                yield say("person {person} signs in by an e-mail address, and keeps one", person=person.id)
+                yield say(
+                    "person {person} signs in with an e-mail address: it cannot be removed", person=person.id
+                )
         if email is not None:
             yield from taken_faults(person, email)
 
@@ -98,52 +100,50 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         yield from PutPremise(values=said, known=self._linked_id()).faults(execution)
 
     def _faults_of_service_point(self, execution: Execution) -> Iterator[str]:
-        place, number = self._place(), self._said("consumer_number")
-        if place is None and not number:
-            yield say("a service point that is new here has a consumer number")
-        if number and place is not None and place.consumer_number != number:
+        service_point, number = self._service_point(), self._said("consumer_number")
+        if service_point is None and not number:
+            yield say("give the consumer number of a new service point")
+        if number and service_point is not None and service_point.consumer_number != number:
             yield say(
-                "{external} is connection {consumer_number}: a connection keeps its number",
+                "{external} is service point {consumer_number}, whose consumer number cannot change",
                 external=self.external_id,
-                consumer_number=place.consumer_number,
+                consumer_number=service_point.consumer_number,
             )
-        if place is not None:
+        if service_point is not None:
             for name in ("commodity", "purpose"):
-                if (said := self._said(name)) is not None and said != getattr(place, name):
+                if (said := self._said(name)) is not None and said != getattr(service_point, name):
                     yield say(
-                        "connection {consumer_number} has the {name} {value}, and keeps it",
-                        consumer_number=place.consumer_number,
+                        "service point {consumer_number} has the {name} {value}, which cannot change",
+                        consumer_number=service_point.consumer_number,
                         name=name,
-                        value=getattr(place, name),
+                        value=getattr(service_point, name),
                     )
             other = External.objects.filter(
-                system=self.system, kind="service_point", object_id=place.id
+                system=self.system, kind="service_point", object_id=service_point.id
             ).exclude(external_id=self.external_id)
             if (known := other.first()) is not None:
                 yield say(
-                    "connection {consumer_number} is {external} in {system} already",
-                    consumer_number=place.consumer_number,
+                    "service point {consumer_number} is {external} in {system} already",
+                    consumer_number=service_point.consumer_number,
                     external=known.external_id,
                     system=self.system,
                 )
         new = self._connection(execution)
-        commodity = new.commodity if place is None else place.commodity
+        commodity = new.commodity if service_point is None else service_point.commodity
         yield from licensee_faults(execution, new.licensee, commodity)
-        yield from self._faults_of_its_premise(place)
+        yield from self._faults_of_its_premise(service_point)
 
-    def _faults_of_its_premise(self, place: ServicePoint | None) -> Iterator[str]:
+    def _faults_of_its_premise(self, service_point: ServicePoint | None) -> Iterator[str]:
         named = self._said("premise")
         if not named:
             return
         premise = _object_of(self.system, "premise", named)
         if premise is None:
+            yield say("{system} has not reported a premise {named} yet", system=self.system, named=named)
+        elif service_point is not None and service_point.premise_id != premise.pk:
             yield say(
-                "{system} has not said anything of a premise {named} yet", system=self.system, named=named
-            )
-        elif place is not None and place.premise_id != premise.pk:
-            yield say(
-                "connection {consumer_number} is at another premise: a connection does not move",
-                consumer_number=place.consumer_number,
+                "service point {consumer_number} is at another premise, which cannot change",
+                consumer_number=service_point.consumer_number,
             )
 
     def carry_out(self, execution: Execution) -> None:
@@ -166,22 +166,22 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         return PutPremise(values=self._values("premise"), known=self._linked_id()).put(execution)
 
     def _put_service_point(self, execution: Execution) -> ServicePoint:
-        values, place = self._values("service_point"), self._place()
+        values, service_point = self._values("service_point"), self._service_point()
         named = self._said("premise")
         values.pop("premise", None)
         if "licensee" in values:
             values["licensee"] = Licensee.objects.filter(code=values["licensee"]).first()
-        if place is None:
+        if service_point is None:
             premise = _object_of(self.system, "premise", named) if named else None
             if not isinstance(premise, Premise):
                 premise = Premise.objects.create(
                     id=next_id(secrets.randbelow(BUCKETS)), name="", **execution.stamp
                 )
-            place = self._connection(execution).connect(execution, premise)
+            service_point = self._connection(execution).connect(execution, premise)
         else:
-            self._change(execution, place, values)
-        execution.service_point_id = place.id
-        return place
+            self._change(execution, service_point, values)
+        execution.service_point_id = service_point.id
+        return service_point
 
     def _connection(self, execution: Execution) -> NewConnection:
         """Return the operation that creates a service point not known here."""
@@ -224,7 +224,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         # A member of staff is not taken for a consumer because a system reports the same e-mail address.
         return None if any(staff_address_faults(email)) else person_of(email)
 
-    def _place(self) -> ServicePoint | None:
+    def _service_point(self) -> ServicePoint | None:
         linked = self._linked()
         if isinstance(linked, ServicePoint):
             return linked

@@ -28,24 +28,24 @@ from urja.usecases.terms import zone
 class AgreeInstalments(money.AgreeInstalments, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if not self.reason.strip():
-            yield say("say why it is agreed")
+            yield say("give a reason for the agreement")
         if self.amount_minor <= 0:
-            yield say("an instalment is more than 0, not {amount_minor}", amount_minor=self.amount_minor)
+            yield say("an instalment must be more than 0, not {amount_minor}", amount_minor=self.amount_minor)
         today = local_day(execution.recorded_at, zone())
         if self.first_due_on < today:
             yield say(
-                "the first instalment is due on {first_due_on}: that day is past, the first can be due on {today}",
+                "the first instalment cannot be due on {first_due_on}, which is past: the earliest day is {today}",
                 first_due_on=self.first_due_on,
                 today=today,
             )
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        agreement = _agreement(place)
+        agreement = _agreement(service_point)
         if agreement is None:
             yield say(
-                "connection {consumer_number} has no agreement on {effective_on}{begins}",
+                "service point {consumer_number} has no agreement on {effective_on}{begins}",
                 consumer_number=self.consumer_number,
                 effective_on=self.first_due_on,
                 begins="",
@@ -57,32 +57,32 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         begins = midnight(self.first_due_on, zone())
         if agreement.terms_at(begins).payment_mode != PaymentMode.PREPAID:
             yield say(
-                "connection {consumer_number} is paid for by bills on {day}: instalments are taken from a prepaid balance",
+                "service point {consumer_number} is postpaid on {day}: instalments are taken from a prepaid balance",
                 consumer_number=self.consumer_number,
                 day=self.first_due_on,
             )
         left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
         if not left:
             yield say(
-                "nothing is owed by old bills at connection {consumer_number}",
+                "service point {consumer_number} has no dues",
                 consumer_number=self.consumer_number,
             )
         elif self.amount_minor > left:
             yield say(
-                "an instalment of {amount_minor} is more than the {left} that is owed",
+                "an instalment of {amount_minor} is more than the dues of {left}",
                 amount_minor=self.amount_minor,
                 left=left,
             )
         holding = _holding([agreement.account_id], begins).first()
         if holding is not None:
             yield say(
-                "a plan of instalments holds from {day} on: end it first by end_instalments",
+                "a plan of instalments is in force from {day} on: end it first with end_instalments",
                 day=local_day(holding.valid_from, zone()),
             )
 
     def carry_out(self, execution: Execution) -> None:
-        place = service_point_of(self.consumer_number)
-        agreement = _agreement(place) if place else None
+        service_point = service_point_of(self.consumer_number)
+        agreement = _agreement(service_point) if service_point else None
         assert agreement is not None, "its absence is a fault"
         plan = InstalmentPlan.objects.create(
             id=next_id(bucket_of(agreement.account_id)),
@@ -104,16 +104,16 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
 
 
 class EndInstalments(money.EndInstalments, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.reason.strip():
-            yield say("say why it ends")
+            yield say("give a reason for the end")
         if service_point_of(self.consumer_number) is None:
             yield no_service_point_fault(self.consumer_number)
             return
         plan = self._plan()
         if plan is None:
             yield say(
-                "no plan of instalments holds at connection {consumer_number} on {day}",
+                "service point {consumer_number} has no plan of instalments on {day}",
                 consumer_number=self.consumer_number,
                 day=self.from_on,
             )
@@ -121,7 +121,7 @@ class EndInstalments(money.EndInstalments, UseCase):
         last = _last_posted(plan)
         if last is not None and last >= self.from_on:
             yield say(
-                "the instalment of {last} is posted: the plan can end from {day} on",
+                "the instalment of {last} is posted already: the plan can end on {day} at the earliest",
                 last=last,
                 day=last + ONE_DAY,
             )
@@ -130,8 +130,8 @@ class EndInstalments(money.EndInstalments, UseCase):
         plan = self._plan()
         assert plan is not None, "its absence is a fault"
         _end(execution, plan, midnight(self.from_on, zone()))
-        place = service_point_of(self.consumer_number)
-        execution.service_point_id = place.id if place else None
+        service_point = service_point_of(self.consumer_number)
+        execution.service_point_id = service_point.id if service_point else None
         execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
 
     def _plan(self) -> InstalmentPlan | None:
@@ -142,14 +142,14 @@ class EndInstalments(money.EndInstalments, UseCase):
 
 
 class RecordDuesPaid(money.RecordDuesPaid, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         plan = self._plan()
         if plan is None:
             yield say("there is no plan of instalments {plan_id}", plan_id=self.plan_id)
             return
         left = total_owed(dues.dues_of([plan.account_id]).get(plan.account_id, ()))
         if left:
-            yield say("{left} is still owed by old bills", left=left)
+            yield say("dues of {left} remain", left=left)
 
     def carry_out(self, execution: Execution) -> None:
         plan = self._plan()
@@ -163,8 +163,8 @@ class RecordDuesPaid(money.RecordDuesPaid, UseCase):
         return InstalmentPlan.objects.select_for_update(no_key=True).filter(id=self.plan_id).first()
 
 
-def _agreement(place: ServicePoint) -> Agreement | None:
-    return Agreement.objects.filter(service_point=place, valid_to=None).first()
+def _agreement(service_point: ServicePoint) -> Agreement | None:
+    return Agreement.objects.filter(service_point=service_point, valid_to=None).first()
 
 
 def end_plans(execution: Execution, account_id: int, at: datetime) -> None:
@@ -186,6 +186,7 @@ def _holding(account_ids: Iterable[int], at: datetime) -> QuerySet[InstalmentPla
     plans = InstalmentPlan.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=list(account_ids)
     )
+    # Locked against the stage that posts instalments: it must not post one of a plan that ends.
     return plans.order_by("valid_from").select_for_update(no_key=True)
 
 

@@ -9,10 +9,10 @@ from urja.usecases.kinds import meters
 
 
 class RewrapKeys(meters.RewrapKeys, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         yield from ()
 
-    def carry_out(self, execution: Execution) -> None:  # noqa: ARG002
+    def carry_out(self, execution: Execution) -> None:  # noqa: ARG002 - the signature is shared
         for device in self.devices:
             if device.own:
                 Device.objects.filter(id=device.device_id).update(**device.own)

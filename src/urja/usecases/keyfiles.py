@@ -63,18 +63,18 @@ class EnvelopeKey:
             key = load_pem_private_key(private_key, passphrase)
         except TypeError:
             raise KeyFileError(
-                "the private key has no passphrase, and one is given"
+                "the private key has no passphrase, but one is given: leave it out"
                 if passphrase is not None
-                else "the private key is closed with a passphrase: give it"
+                else "the private key is protected by a passphrase: give it"
             ) from None
         except (ValueError, UnsupportedAlgorithm):
             raise KeyFileError(
-                "the private key cannot be read: it is not PEM, or the passphrase is another"
+                "the private key cannot be read: it is not PEM, or the passphrase is wrong"
             ) from None
         if not isinstance(key, RSAPrivateKey):
-            raise KeyFileError("the private key is not an RSA key: envelopes are closed for RSA keys")
+            raise KeyFileError("the private key is not an RSA key: envelopes are encrypted for RSA keys")
         if key.public_key() != read.public_key():
-            raise KeyFileError("the private key is not that of the certificate")
+            raise KeyFileError("the private key does not belong to the certificate")
         return cls(read, key)
 
 
@@ -89,24 +89,24 @@ def decrypted(content: bytes, opener: EnvelopeKey | None) -> bytes:
         return content
     if opener is None:
         raise KeyFileError(
-            "the file is a PKCS#7 envelope: give the certificate and the private key that open it"
+            "the file is a PKCS#7 envelope: give the certificate and the private key that decrypt it"
         )
     match = _PEM.search(content)
     try:
         der = content if match is None else base64.b64decode(b"".join(match[2].split()), validate=True)
     except binascii.Error:
-        raise KeyFileError("the envelope is damaged: between its lines is no base64") from None
+        raise KeyFileError("the envelope is damaged: its body is not base64") from None
     try:
         found = pkcs7.pkcs7_decrypt_der(der, opener.certificate, opener.private_key, [])
     except UnsupportedAlgorithm:
         raise KeyFileError(
-            "the envelope is closed by an algorithm that is not known here: ask for RSA with AES-128 or AES-256 in CBC mode"
+            "the envelope is encrypted by an algorithm that is not supported: ask for RSA with AES-128 or AES-256 in CBC mode"
         ) from None
     except ValueError as error:
         raise KeyFileError(_why(str(error))) from None
     if found[:1] == b"\x30" and found[1:2] >= b"\x80":
         raise KeyFileError(
-            "in the envelope is a signed message, not a CSV: ask for the CSV itself in the envelope"
+            "the envelope contains a signed message, not a CSV: ask for the CSV itself in the envelope"
         )
     return found
 
@@ -114,10 +114,10 @@ def decrypted(content: bytes, opener: EnvelopeKey | None) -> bytes:
 def _why(said: str) -> str:
     """Return a library's message as a sentence for the operator."""
     if "recipient" in said.lower():
-        return "the envelope is closed for another certificate: ask the manufacturer to close it for this one"
+        return "the envelope is encrypted for another certificate: ask the manufacturer to encrypt it for this one"
     if "enveloped" in said.lower():
-        return "the file is PKCS#7 and no envelope: ask for EnvelopedData"
-    return "the envelope does not open: it is damaged, or the private key is another"
+        return "the file is PKCS#7 but no envelope: ask for EnvelopedData"
+    return "the envelope cannot be decrypted: it is damaged, or the private key is wrong"
 
 
 def column_names(content: bytes) -> list[str]:
@@ -138,10 +138,10 @@ def delivered_meters(
     """
     foreign = sorted(the_map.covered - _TAKEN)
     if foreign:
-        raise KeyFileError(f"a key file does not say {', '.join(foreign)}: leave that out of the map")
+        raise KeyFileError(f"a key file cannot have {', '.join(foreign)}: leave that out of the map")
     missing = [name for name in _NEEDED if name not in the_map.covered]
     if missing:
-        raise KeyFileError(f"the map does not say where {', '.join(missing)} stand")
+        raise KeyFileError(f"the map does not name the columns of {', '.join(missing)}")
     faults: list[str] = []
     found: list[Delivered] = []
     for number, values in _rows(content, the_map, keys, faults):
@@ -153,7 +153,7 @@ def delivered_meters(
             )
         elif types[kind].associations.needs_secret and values.get("hls_secret") is None:
             faults.append(
-                f"row {number}: hls_secret: it is empty, and meters of type {kind} open their association by it"
+                f"row {number}: hls_secret: it is empty, and meters of type {kind} need it for their association"
             )
         else:
             found.append(_meter(values, types[kind]))

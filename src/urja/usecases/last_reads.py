@@ -21,12 +21,12 @@ def last_read_faults(
 ) -> Iterator[str]:
     """Yield why a meter's last register, in Wh, cannot be right, or cannot be estimated."""
     if register_wh is not None and estimated:
-        yield say("a last register was read, or it is estimated: not both")
+        yield say("a last register is either read or estimated: give the register, or set estimated")
     elif register_wh is not None:
         yield from read_faults(period.service_point_id, period.device, at, register_wh)
     elif estimated and known_instants_around(period.service_point_id, period.device_id, at)[0] == at:
         yield say(
-            "where the register of meter {device} stood at {at} is known, or estimated already: there is nothing to estimate",
+            "the register of meter {device} at {at} is known or estimated already: leave estimated out",
             device=period.device,
             at=at.isoformat(),
         )
@@ -48,7 +48,7 @@ def unread_faults(device: Device) -> Iterator[str]:
     """Yield why a meter must not be scrapped: an account is still waiting for its last read."""
     for one in missing_final_reads.of_device(device.id):
         yield say(
-            "meter {serial} was taken away unread on {removed_at}, and an account waits for its last register: correct_last_read first, with what it reads or as an estimate",
+            "meter {serial} was removed without a read on {removed_at}, and an account needs its last register: correct_last_read first, with a reading or an estimate",
             serial=one.serial,
             removed_at=one.removed_at.isoformat(),
         )

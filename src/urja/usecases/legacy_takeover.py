@@ -54,7 +54,7 @@ class TakeOver(UseCase, kw_only=True):
 
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from self.connection.word_faults(execution)
-        yield from self.connection.hanging_faults(execution)
+        yield from self.connection.placement_faults(execution)
         if isinstance(self.premise, PutPremise):
             yield from self.premise.faults(execution)
         if self.move_in is not None:
@@ -62,9 +62,9 @@ class TakeOver(UseCase, kw_only=True):
             yield from purpose_faults(self.connection.consumer_number, self.connection.purpose)
 
     def carry_out(self, execution: Execution) -> None:
-        place = self.connection.connect(execution, self._the_premise(execution))
+        service_point = self.connection.connect(execution, self._the_premise(execution))
         if self.move_in is not None:
-            self.move_in.begin_at(execution, place, address=self.postal_address)
+            self.move_in.begin_at(execution, service_point, address=self.postal_address)
 
     def _the_premise(self, execution: Execution) -> Premise:
         if isinstance(self.premise, int):
@@ -146,14 +146,14 @@ class TakeOverMeter(UseCase, kw_only=True):
             for name, label in UNIQUE.items():
                 yield from known_faults([self.delivered], name, label)
         if self.install is not None:
-            yield from self.install.place_faults(execution)
+            yield from self.install.service_point_faults(execution)
             if device is not None:
                 yield from self.install.device_faults()
         yield from seal_faults(device, self.seals)
         if self.removed_at is not None and self.install is not None:
             if self.removed_at <= self.install.installed_at:
                 yield say(
-                    "meter {serial} hangs there only since {valid_from}",
+                    "meter {serial} was installed there only on {valid_from}",
                     serial=self.serial,
                     valid_from=self.install.installed_at.isoformat(),
                 )
@@ -167,30 +167,30 @@ class TakeOverMeter(UseCase, kw_only=True):
 
     def carry_out(self, execution: Execution) -> None:
         device = execution.find(devices_of, self.serial)
-        place = (
+        service_point = (
             execution.find(service_points_of, self.install.consumer_number)
             if self.install is not None
             else None
         )
-        hangs = place is not None and self.removed_at is None
+        hangs = service_point is not None and self.removed_at is None
         if device is None:
             assert self.delivered is not None, "the asker has seen to it"
-            otherwise = self.stock or (Stock.DELIVERED if place is None else Stock.REMOVED)
+            otherwise = self.stock or (Stock.DELIVERED if service_point is None else Stock.REMOVED)
             [device] = make_devices(
                 execution,
                 [self.delivered],
                 stock=Stock.INSTALLED if hangs else otherwise,
                 held_by="" if hangs else self.held_by,
-                bucket=secrets.randbelow(BUCKETS) if place is None else bucket_of(place.id),
+                bucket=secrets.randbelow(BUCKETS) if service_point is None else bucket_of(service_point.id),
             )
             execution.made(devices_of, self.serial, device)
         elif hangs:
             execution.change(device, stock=Stock.INSTALLED, held_by="")
-        if self.install is not None and place is not None:
+        if self.install is not None and service_point is not None:
             install = self.install
             record_installation(
                 execution,
-                place,
+                service_point,
                 device,
                 DeviceRole[install.role.upper()],
                 install.installed_at,
@@ -200,7 +200,9 @@ class TakeOverMeter(UseCase, kw_only=True):
                 ratio_secondary=install.ratio_secondary,
             )
             if self.removed_at is not None and self.last_register_wh is not None:
-                side_effects.read_register(execution, place, device, self.removed_at, self.last_register_wh)
+                side_effects.read_register(
+                    execution, service_point, device, self.removed_at, self.last_register_wh
+                )
         record_seals(
             execution,
             device,
@@ -215,12 +217,12 @@ class PutDevice(UseCase, kw_only=True):
     serial: str
     values: dict[str, Any]
 
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         sim = self.values.get("sim")
         other = Device.objects.filter(sim=sim).exclude(serial=self.serial).first() if sim else None
         if other is not None:
             yield say(
-                "{label} {shown} is known already, of meter {serial}",
+                "{label} {shown} belongs to meter {serial} already",
                 label="SIM",
                 shown=sim,
                 serial=other.serial,
@@ -252,9 +254,11 @@ class BringBalance(UseCase, kw_only=True):
 
     def faults(self, execution: Execution) -> Iterator[str]:
         if self.credit_minor < 0:
-            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
+            yield say("an opening credit cannot be negative: {credit_minor}", credit_minor=self.credit_minor)
         if self.deposit_minor < 0:
-            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+            yield say(
+                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+            )
         if self.bill is not None:
             yield from dues_faults(self.bill)
             arrear = execution.find(arrears_of, (self.agreement, self.bill.bill))
@@ -309,7 +313,7 @@ def _paid_faults(arrear: Arrear, bill: Bill) -> Iterator[str]:
     for name, asked in (("principal", bill.principal_minor), ("surcharge", bill.surcharge_minor)):
         if (said := paid[name]) > asked:
             yield say(
-                "recharges have paid {paid} of the {name} of bill {bill}: give what was owed at the beginning",
+                "recharges have paid {paid} of the {name} of bill {bill}: give the original dues",
                 paid=f"{said / 100:.2f}",
                 name=name,
                 bill=bill.bill,

@@ -19,32 +19,34 @@ class RecordLetter(connections.RecordLetter, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from future_faults(execution, self.posted_at)
         if not self.reference.strip():
-            yield say("say what proves it: the number of the registered letter")
+            yield say("give the proof of posting, such as the number of the registered letter")
         if len(self.reference) > REFERENCE_LENGTH:
             yield say("the number of a letter has at most {most} characters", most=REFERENCE_LENGTH)
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        agreement = self._agreement(place)
+        agreement = self._agreement(service_point)
         if agreement is None:
             yield say(
-                "nobody had an agreement at {place} at {posted_at}",
-                place=place,
+                "the current agreement at {service_point} was not in force at {posted_at}",
+                service_point=service_point,
                 posted_at=self.posted_at.isoformat(),
             )
         elif notices.letter(agreement.account_id, self.reference) is not None:
-            yield say("the letter {reference} is recorded already", reference=self.reference)
+            yield say("letter {reference} is recorded already", reference=self.reference)
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        agreement = self._agreement(place)
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = self._agreement(service_point)
         assert agreement is not None, "its absence is a fault"
         side_effects.letter(execution, agreement.account_id, self.posted_at, self.reference)
-        execution.service_point_id = place.id
+        execution.service_point_id = service_point.id
         execution.outcome["account_id"] = agreement.account_id
 
-    def _agreement(self, place: ServicePoint) -> Agreement | None:
+    def _agreement(self, service_point: ServicePoint) -> Agreement | None:
         """The agreement in force, if it was in force when the letter was posted."""
-        begun = Agreement.objects.filter(service_point=place, valid_to=None, valid_from__lte=self.posted_at)
+        begun = Agreement.objects.filter(
+            service_point=service_point, valid_to=None, valid_from__lte=self.posted_at
+        )
         return begun.first()

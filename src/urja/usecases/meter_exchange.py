@@ -38,10 +38,10 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
         yield from stock_faults(self.new_serial)
         yield from register_faults(self.new_register_wh)
         if (self.ratio_primary is None) != (self.ratio_secondary is None):
-            yield say("a ratio has two numbers: give both or none")
+            yield say("a ratio has two numbers: give both, or neither")
         elif self.ratio_primary is not None and self.ratio_secondary is not None:
             yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
-        period = _hanging(self.consumer_number, self.role)
+        period = _current_installation(self.consumer_number, self.role)
         yield from _period_faults(period, self.consumer_number, self.role, self.at)
         if period is None:
             return
@@ -55,13 +55,13 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
             yield from net_faults(new, period.service_point, agreement.terms_at(self.at).metering_mode)
 
     def carry_out(self, execution: Execution) -> None:
-        old = _hanging(self.consumer_number, self.role)
+        old = _current_installation(self.consumer_number, self.role)
         assert old is not None, "its absence is a fault"
-        place, new = old.service_point, Device.objects.get(serial=self.new_serial)
+        service_point, new = old.service_point, Device.objects.get(serial=self.new_serial)
         self._take_away(execution, old)
         period = DevicePeriod.objects.create(
-            id=next_id(bucket_of(place.id)),
-            service_point=place,
+            id=next_id(bucket_of(service_point.id)),
+            service_point=service_point,
             device=new,
             role=old.role,
             ratio_primary=self.ratio_primary or old.ratio_primary,
@@ -70,20 +70,20 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
             **execution.stamp,
         )
         execution.change(new, stock=Stock.INSTALLED, held_by="")
-        read_register(execution, place, new, self.at, self.new_register_wh)
+        read_register(execution, service_point, new, self.at, self.new_register_wh)
         record_seals(execution, new, self.at, self.seals)
         if period.role == DeviceRole.BILLING:
             close_finished_order(
                 execution,
-                place,
+                service_point,
                 WorkOrderKind.EXCHANGE,
                 self.at,
                 register_wh=self.new_register_wh,
                 seals=self.seals,
             )
-        execution.service_point_id = place.id
+        execution.service_point_id = service_point.id
         execution.outcome |= {
-            "service_point_id": place.id,
+            "service_point_id": service_point.id,
             "old_device_id": old.device_id,
             "device_id": new.id,
             "device_period_id": period.id,
@@ -96,7 +96,7 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
 
 
 class CorrectLastRead(meters.CorrectLastRead, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         yield from _reason_faults(self.reason)
         period = self._period()
         if period is None:
@@ -105,13 +105,11 @@ class CorrectLastRead(meters.CorrectLastRead, UseCase):
                 if self.removed_at is None
                 else say(" at {removed_at}", removed_at=self.removed_at.isoformat())
             )
-            yield say("meter {serial} was taken away from nowhere{when}", serial=self.serial, when=when)
+            yield say("no removal of meter {serial}{when} is recorded", serial=self.serial, when=when)
         else:
             assert period.valid_to is not None, "only periods that have ended are looked for"
             if self.register_wh is None and not self.estimated:
-                yield say(
-                    "give the register as it was read, or say that nobody can read it any more (estimated)"
-                )
+                yield say("give the register as it was read, or set estimated where it can no longer be read")
             yield from last_read_faults(period, period.valid_to, self.register_wh, estimated=self.estimated)
 
     def carry_out(self, execution: Execution) -> None:
@@ -133,7 +131,7 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _common_faults(execution, self.role, self.at, self.reason)
         yield from ratio_faults(self.primary, self.secondary)
-        period = _hanging(self.consumer_number, self.role)
+        period = _current_installation(self.consumer_number, self.role)
         yield from _period_faults(period, self.consumer_number, self.role, self.at)
         if period is None:
             return
@@ -146,7 +144,7 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
             )
 
     def carry_out(self, execution: Execution) -> None:
-        before = _hanging(self.consumer_number, self.role)
+        before = _current_installation(self.consumer_number, self.role)
         assert before is not None, "its absence is a fault"
         execution.change(before, valid_to=self.at)
         after = DevicePeriod.objects.create(
@@ -189,7 +187,7 @@ def continued_service_at(in_service_at: datetime | None, since: datetime) -> dat
     return None if in_service_at is None else max(in_service_at, since)
 
 
-def _hanging(consumer_number: str, role: str) -> DevicePeriod | None:
+def _current_installation(consumer_number: str, role: str) -> DevicePeriod | None:
     """Return the installation of the meter at a service point in a role, or None."""
     known = DeviceRole.__members__.get(role.upper())
     if known is None:
@@ -213,17 +211,17 @@ def _common_faults(execution: Execution, role: str, at: datetime, reason: str) -
 
 def _reason_faults(reason: str) -> Iterator[str]:
     if not reason.strip():
-        yield say("say why")
+        yield say("give a reason")
 
 
 def _period_faults(period: DevicePeriod | None, number: str, role: str, at: datetime) -> Iterator[str]:
     if not ServicePoint.objects.filter(consumer_number=number).exists():
         yield no_service_point_fault(number)
     elif period is None:
-        yield say("no {role} meter hangs at {number}", role=role, number=number)
+        yield say("no {role} meter is installed at {number}", role=role, number=number)
     elif at <= period.valid_from:
         yield say(
-            "meter {device} hangs there in this way only since {valid_from}",
+            "the present installation of meter {device} began only on {valid_from}",
             device=period.device,
             valid_from=period.valid_from.isoformat(),
         )

@@ -25,14 +25,14 @@ HIGHEST_RATIO: Final = 1_000_000
 def register_faults(register_wh: int) -> Iterator[str]:
     """Yield why a register cannot have a value, in Wh."""
     if register_wh < 0:
-        yield say("a register does not read {register_wh} Wh", register_wh=register_wh)
+        yield say("a register cannot read {register_wh} Wh", register_wh=register_wh)
 
 
 def role_faults(role: str) -> Iterator[str]:
     """Yield why a meter cannot have a role."""
     if role.upper() not in DeviceRole.__members__:
         yield say(
-            "a meter is for {choices}, not {role}",
+            "the role of a meter is {choices}, not {role}",
             choices=", ".join(name.lower() for name in DeviceRole.__members__),
             role=repr(role),
         )
@@ -43,7 +43,7 @@ def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
     for number in (primary, secondary):
         if not 0 < number <= HIGHEST_RATIO:
             yield say(
-                "a ratio is of numbers from 1 to {most}, such as 200 to 5; {number} is none",
+                "a ratio has numbers from 1 to {most}, such as 200 to 5, not {number}",
                 most=HIGHEST_RATIO,
                 number=number,
             )
@@ -52,7 +52,7 @@ def ratio_faults(primary: int, secondary: int) -> Iterator[str]:
 def future_faults(execution: Execution, at: datetime) -> Iterator[str]:
     """Yield why an instant is not in the past."""
     if at > execution.recorded_at:
-        yield say("{at} lies ahead: it is recorded once it has been done", at=at.isoformat())
+        yield say("{at} is in the future: record it after it has happened", at=at.isoformat())
 
 
 def stock_faults(serial: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def stock_faults(serial: str) -> Iterator[str]:
         )
         if here is not None:
             yield say(
-                "meter {serial} hangs at {service_point}: take it away there first",
+                "meter {serial} is installed at {service_point}: remove it there first",
                 serial=serial,
                 service_point=here.service_point,
             )
@@ -76,24 +76,27 @@ def stock_faults(serial: str) -> Iterator[str]:
 
 class InstallMeter(meters.InstallMeter, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        yield from self.place_faults(execution)
+        yield from self.service_point_faults(execution)
         yield from self.device_faults()
 
-    def place_faults(self, execution: Execution) -> Iterator[str]:
+    def service_point_faults(self, execution: Execution) -> Iterator[str]:
         """Yield why no meter can be installed at this service point."""
         yield from register_faults(self.register_wh)
         yield from role_faults(self.role)
         yield from ratio_faults(self.ratio_primary, self.ratio_secondary)
         yield from future_faults(execution, self.installed_at)
-        place = execution.find(service_points_of, self.consumer_number)
-        if place is None:
+        service_point = execution.find(service_points_of, self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
         else:
-            if place.disconnected_at is not None:
+            if service_point.disconnected_at is not None:
                 yield say(
-                    "connection {place} is permanently disconnected: reopen_service_point first", place=place
+                    "service point {service_point} is permanently disconnected: reopen_service_point first",
+                    service_point=service_point,
                 )
-            yield from photo_faults(orders.unfinished_at(place.id, WorkOrderKind.INSTALL), self.photos)
+            yield from photo_faults(
+                orders.unfinished_at(service_point.id, WorkOrderKind.INSTALL), self.photos
+            )
 
     def device_faults(self) -> Iterator[str]:
         """Yield why this meter cannot be installed."""
@@ -103,11 +106,11 @@ class InstallMeter(meters.InstallMeter, UseCase):
             yield from seal_faults(device, self.seals)
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
         device = Device.objects.get(serial=self.serial)
         period = DevicePeriod.objects.create(
-            id=next_id(bucket_of(place.id)),
-            service_point=place,
+            id=next_id(bucket_of(service_point.id)),
+            service_point=service_point,
             device=device,
             role=DeviceRole[self.role.upper()],
             ratio_primary=self.ratio_primary,
@@ -116,21 +119,21 @@ class InstallMeter(meters.InstallMeter, UseCase):
             **execution.stamp,
         )
         execution.change(device, stock=Stock.INSTALLED, held_by="")
-        read_register(execution, place, device, self.installed_at, self.register_wh)
+        read_register(execution, service_point, device, self.installed_at, self.register_wh)
         record_seals(execution, device, self.installed_at, self.seals)
         if period.role == DeviceRole.BILLING:
             close_finished_order(
                 execution,
-                place,
+                service_point,
                 WorkOrderKind.INSTALL,
                 self.installed_at,
                 register_wh=self.register_wh,
                 seals=self.seals,
                 photos=self.photos,
             )
-        execution.service_point_id = place.id
+        execution.service_point_id = service_point.id
         execution.outcome |= {
-            "service_point_id": place.id,
+            "service_point_id": service_point.id,
             "device_id": device.id,
             "device_period_id": period.id,
         }
@@ -138,7 +141,7 @@ class InstallMeter(meters.InstallMeter, UseCase):
 
 def record_installation(
     execution: Execution,
-    place: ServicePoint,
+    service_point: ServicePoint,
     device: Device,
     role: DeviceRole,
     since: datetime,
@@ -149,8 +152,8 @@ def record_installation(
     commissioned here.
     """
     DevicePeriod.objects.create(
-        id=next_id(bucket_of(place.id)),
-        service_point=place,
+        id=next_id(bucket_of(service_point.id)),
+        service_point=service_point,
         device=device,
         role=role,
         valid_from=since,
@@ -158,7 +161,7 @@ def record_installation(
         **more,
         **execution.stamp,
     )
-    read_register(execution, place, device, since, register_wh)
+    read_register(execution, service_point, device, since, register_wh)
 
 
 class RemoveMeter(meters.RemoveMeter, UseCase):
@@ -166,10 +169,10 @@ class RemoveMeter(meters.RemoveMeter, UseCase):
         yield from future_faults(execution, self.removed_at)
         period = self._period()
         if period is None:
-            yield say("meter {serial} hangs nowhere", serial=self.serial)
+            yield say("meter {serial} is not installed", serial=self.serial)
         elif self.removed_at <= period.valid_from:
             yield say(
-                "meter {serial} hangs there only since {valid_from}",
+                "meter {serial} was installed there only on {valid_from}",
                 serial=self.serial,
                 valid_from=period.valid_from.isoformat(),
             )
@@ -203,5 +206,6 @@ def end_installation(execution: Execution, period: DevicePeriod, at: datetime) -
     """End the installation of a meter; the seals on it count as removed."""
     execution.change(period, valid_to=at)
     execution.change(period.device, stock=Stock.REMOVED)
+    # A seal put on after `at` belongs to a later visit and stays.
     for seal in Seal.objects.filter(device=period.device, removed_at=None, applied_at__lte=at):
         execution.change(seal, removed_at=at)

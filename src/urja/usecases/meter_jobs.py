@@ -39,10 +39,10 @@ MAX_MINUTES: Final = 7 * 24 * 60
 class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if not self.reason.strip():
-            yield say("say why")
+            yield say("give a reason")
         if not 1 <= self.good_for_minutes <= MAX_MINUTES:
             yield say(
-                "a job lasts for 1 to {longest} minutes, not {asked}",
+                "a job is valid for 1 to {longest} minutes, not {asked}",
                 longest=MAX_MINUTES,
                 asked=self.good_for_minutes,
             )
@@ -54,16 +54,18 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
         yield from _row_faults(rows, good_rows_only=self.good_rows_only)
         if queries.unfinished() + len(rows) > MAX_UNFINISHED:
             yield say(
-                "{unfinished} meters wait in other jobs, and {most} may at once: wait for them, or cancel one",
+                "other jobs have {unfinished} unfinished meters, and at most {most} are allowed at once: wait for them, or cancel a job",
                 unfinished=queries.unfinished(),
                 most=MAX_UNFINISHED,
             )
 
     def _list_faults(self) -> Iterator[Sentence]:
         if bool(self.meters) == bool(self.under.strip()):
-            yield say("name meters by serial or consumer number, or a node that they are under: one of both")
+            yield say("give either a list of serial or consumer numbers, or a node")
         elif self.under.strip() and node_named(self.under) is None:
-            yield say("there is no {node}: name a level and a code, such as section North-2", node=self.under)
+            yield say(
+                "there is no node {node}: give a level and a code, such as section North-2", node=self.under
+            )
         elif len(self.meters) > MAX_METERS:
             yield _too_many(len(self.meters))
 
@@ -83,7 +85,7 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
         """Yield faults of the request that do not depend on the meters."""
         raise NotImplementedError
 
-    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
         """Return, by position, why this request does not suit a meter."""
         return {}
 
@@ -115,17 +117,17 @@ def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str
         return
     bad = [row for row in rows if row.fault is not None]
     if len(bad) == len(rows):
-        yield say("no row names a meter that can be asked")
+        yield say("no row names a suitable meter")
     elif good_rows_only:
         return
     for row in bad[:MAX_LISTED_FAULTS]:
         yield say("row {row}: {fault}", row=row.position, fault=row.fault)
     if len(bad) > MAX_LISTED_FAULTS:
-        yield say("{count} more rows cannot be asked", count=len(bad) - MAX_LISTED_FAULTS)
+        yield say("{count} more rows name no suitable meter", count=len(bad) - MAX_LISTED_FAULTS)
 
 
 def _too_many(count: int) -> Sentence:
-    return say("a job has at most {most} meters, and these are {count}", most=MAX_METERS, count=count)
+    return say("a job has at most {most} meters, not {count}", most=MAX_METERS, count=count)
 
 
 class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
@@ -142,13 +144,13 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
     def own_faults(self, execution: Execution) -> Iterator[str]:
         if self.what not in self.usual:
             if self.from_at is not None or self.to_at is not None:
-                yield say("{what} is read as it is now: leave the period out", what=self.what)
+                yield say("{what} has no period: leave the period out", what=self.what)
             return
         from_at, to_at = self.period(execution.recorded_at)
         longest = self.longest.get(self.what, self.longest_else)
         if from_at >= to_at:
             yield say(
-                "the period ends at {to_at}, and begins only at {from_at}",
+                "the period ends at {to_at}, before it begins at {from_at}",
                 to_at=to_at.isoformat(),
                 from_at=from_at.isoformat(),
             )
@@ -156,12 +158,12 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
             yield say("the period begins in the future: at {from_at}", from_at=from_at.isoformat())
         elif to_at - from_at > longest:
             yield say(
-                "{what} is read for {days} days at most: ask for less at a time",
+                "{what} can be read for at most {days} days: request a shorter period",
                 what=self.what,
                 days=longest.days,
             )
 
-    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
         """A meter whose type is not known here is judged by the head end."""
         if self.what != "billing-profile":
             return {}
@@ -191,47 +193,49 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
 
 
 class SetClocks(meter_jobs.SetClocks, MeterJobRequest):
-    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         return iter(())
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
         return {}
 
 
 class ChangeKeys(meter_jobs.ChangeKeys, MeterJobRequest):
-    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         yield from ()
 
-    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
         devices = {row.position: row.period.device_id for row in rows if row.period is not None}
         known = meter_keys.with_master_key(devices.values())
         busy = queries.under_way(self.kind(), devices.values())
         unfit = {
-            position: say("the meter's master key is not known: load it with its keys (master_key)")
+            position: say(
+                "the meter's master key is not known: load it with the file of devices (master_key)"
+            )
             for position, device_id in devices.items()
             if device_id not in known
         }
         return unfit | {
             position: say(
-                "the meter is being given new keys by job {job}: wait until that has ended, or cancel it",
+                "job {job} is giving the meter new keys: wait until it has ended, or cancel it",
                 job=busy[device_id],
             )
             for position, device_id in devices.items()
             if device_id in busy
         }
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
         return {}
 
 
 class ShowText(meter_jobs.ShowText, MeterJobRequest):
-    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not (self.text.isascii() and (self.text == "" or self.text.isprintable())):
             yield say(
-                "a display shows Latin letters, digits and marks alone: write the text with them, in one line"
+                "a display shows only ASCII letters, digits and punctuation: write the text with them, in one line"
             )
 
-    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
         types = known_types()
         found = {
             row.position: self._unfit(row.period.device, types) for row in rows if row.period is not None
@@ -245,23 +249,23 @@ class ShowText(meter_jobs.ShowText, MeterJobRequest):
             return None
         if known.display is None:
             return say(
-                "meter {device} shows no text: its type is {type}", device=device, type=device.device_type
+                "meter {device} cannot show texts: its type is {type}", device=device, type=device.device_type
             )
         if len(self.text) > known.display.characters:
             return say(
-                "the display of {device} shows {characters} characters, and the text has {length}",
+                "the display of {device} shows at most {characters} characters, and the text has {length}",
                 device=device,
                 characters=known.display.characters,
                 length=len(self.text),
             )
         return None
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
         return {"text": self.text}
 
 
 class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
-    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         return iter(())
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:
@@ -269,7 +273,7 @@ class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
         found = {row.position: tested.fault(row.period) for row in rows if row.period is not None}
         return {position: fault for position, fault in found.items() if fault is not None}
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002
+    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
         return {}
 
     def consumer_numbers(self, at: datetime) -> list[str]:
@@ -290,59 +294,66 @@ class _Tested:
 
     @classmethod
     def of(cls, periods: Sequence[DevicePeriod], at: datetime) -> "_Tested":
-        places = [period.service_point_id for period in periods]
-        agreed = Agreement.objects.filter(service_point_id__in=places, valid_from__lte=at).exclude(
+        service_points = [period.service_point_id for period in periods]
+        agreed = Agreement.objects.filter(service_point_id__in=service_points, valid_from__lte=at).exclude(
             valid_to__lte=at
         )
         customers = dict(agreed.values_list("service_point_id", "customer_id"))
         protected = Protection.objects.filter(person_id__in=customers.values(), valid_from__lte=at)
         kinds = dict(protected.exclude(valid_to__lte=at).values_list("person_id", "kind"))
-        held = Hold.objects.filter(service_point_id__in=places, released_at=None)
+        held = Hold.objects.filter(service_point_id__in=service_points, released_at=None)
         return cls(
             supplied=frozenset(customers),
-            protected={place: kinds[who] for place, who in customers.items() if who in kinds},
+            protected={service_point: kinds[who] for service_point, who in customers.items() if who in kinds},
             held=dict(held.order_by("-placed_at").values_list("service_point_id", "reason")),
             under_way=queries.under_way(TestRelays.kind(), [period.device_id for period in periods]),
         )
 
     def fault(self, period: DevicePeriod) -> Sentence | None:
-        place, device = period.service_point, period.device
+        service_point, device = period.service_point, period.device
         if not device.load_switch:
-            return say("meter {device} has no load switch to be tested", device=device)
+            return say("meter {device} has no relay to test", device=device)
         if period.role != DeviceRole.BILLING:
             return say(
-                "meter {device} does not bill {place}: its switch is no supply's", device=device, place=place
+                "meter {device} is not the billing meter of {service_point}: its relay switches no supply",
+                device=device,
+                service_point=service_point,
             )
-        if period.commissioned_at is None or place.id not in self.supplied:
-            return say("nobody is supplied at {place}: its switch is tested by commissioning it", place=place)
-        if (kind := self.protected.get(place.id)) is not None:
+        if period.commissioned_at is None or service_point.id not in self.supplied:
             return say(
-                "the customer of {place} is protected ({kind}): no test disconnects there",
-                place=place,
+                "no consumer is supplied at {service_point}: commissioning tests its relay",
+                service_point=service_point,
+            )
+        if (kind := self.protected.get(service_point.id)) is not None:
+            return say(
+                "the consumer of {service_point} is protected ({kind}): no relay test disconnects them",
+                service_point=service_point,
                 kind=kind,
             )
-        if (reason := self.held.get(place.id)) is not None:
+        if (reason := self.held.get(service_point.id)) is not None:
             return say(
-                "{place} is held off for {reason}: what is tested would be switched on",
-                place=place,
+                "{service_point} is disconnected for {reason}: a relay test would reconnect it",
+                service_point=service_point,
                 reason=reason,
             )
         if (job := self.under_way.get(device.id)) is not None:
-            return say("the switch of {place} is being tested by job {job}", place=place, job=job)
+            return say(
+                "job {job} is testing the relay of {service_point}", service_point=service_point, job=job
+            )
         return None
 
 
 class CancelMeterJob(meter_jobs.CancelMeterJob, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.reason.strip():
-            yield say("say why")
+            yield say("give a reason")
         job = Job.objects.filter(id=self.job_id).first()
         if job is None:
             yield say("there is no job {job}", job=self.job_id)
         elif job.cancelled_at is not None:
             yield say("job {job} was cancelled already", job=self.job_id)
         elif not self.can_be_cancelled(job):
-            yield say("nothing of job {job} waits any more: each meter was asked", job=self.job_id)
+            yield say("job {job} has no pending rows: all were sent", job=self.job_id)
 
     def can_be_cancelled(self, job: Job) -> bool:
         """Return whether any row can still be cancelled."""

@@ -23,19 +23,19 @@ from urja.usecases.register_reads import known_instants_around
 class SwapMeters(meters.SwapMeters, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if not self.reason.strip():
-            yield say("say how it was found")
+            yield say("state how it was found")
         if self.serial_a == self.serial_b:
             yield say("{serial_a} cannot be swapped with itself", serial_a=self.serial_a)
             return
         if self.since > execution.recorded_at:
-            yield say("{since} lies ahead", since=self.since.isoformat())
+            yield say("{since} is in the future", since=self.since.isoformat())
         for serial in (self.serial_a, self.serial_b):
-            period = _hanging(serial)
+            period = _current_installation(serial)
             if period is None:
-                yield say("meter {serial} hangs nowhere", serial=serial)
+                yield say("meter {serial} is not installed", serial=serial)
             elif self.since < period.valid_from:
                 yield say(
-                    "meter {serial} is written down at {service_point} in this way only since {valid_from}: swap from then on, and what was before by itself",
+                    "the recorded installation of meter {serial} at {service_point} began only on {valid_from}: swap from then on, and the time before separately",
                     serial=serial,
                     service_point=period.service_point,
                     valid_from=period.valid_from.isoformat(),
@@ -44,7 +44,7 @@ class SwapMeters(meters.SwapMeters, UseCase):
                 yield from _unknown_faults(period, self.since)
 
     def carry_out(self, execution: Execution) -> None:
-        first, second = _hanging(self.serial_a), _hanging(self.serial_b)
+        first, second = _current_installation(self.serial_a), _current_installation(self.serial_b)
         assert first is not None, "its absence is a fault"
         assert second is not None, "its absence is a fault"
         moved = reassignment.Moved()
@@ -80,17 +80,19 @@ class SwapMeters(meters.SwapMeters, UseCase):
         return number
 
 
-def _begin(execution: Execution, number: int, place: DevicePeriod, device_id: int, since: datetime) -> None:
+def _begin(
+    execution: Execution, number: int, service_point: DevicePeriod, device_id: int, since: datetime
+) -> None:
     DevicePeriod.objects.create(
         id=number,
-        service_point_id=place.service_point_id,
+        service_point_id=service_point.service_point_id,
         device_id=device_id,
-        role=place.role,
-        ratio_primary=place.ratio_primary,
-        ratio_secondary=place.ratio_secondary,
+        role=service_point.role,
+        ratio_primary=service_point.ratio_primary,
+        ratio_secondary=service_point.ratio_secondary,
         valid_from=since,
-        commissioned_at=continued_service_at(place.commissioned_at, since),
-        taken_over_at=continued_service_at(place.taken_over_at, since),
+        commissioned_at=continued_service_at(service_point.commissioned_at, since),
+        taken_over_at=continued_service_at(service_point.taken_over_at, since),
         **execution.stamp,
     )
 
@@ -105,17 +107,19 @@ def _unknown_faults(period: DevicePeriod, since: datetime) -> Iterator[str]:
     interval = timedelta(seconds=period.device.interval_s)
     if before is None or (before < since and (after is None or after - before > interval)):
         known = (
-            "" if before is None else say("; choose {before}, up to which it is", before=before.isoformat())
+            ""
+            if before is None
+            else say("; choose {before}, up to which it is known", before=before.isoformat())
         )
         yield say(
-            "what meter {device} has counted up to {since} is not known yet{known}",
+            "the energy of meter {device} up to {since} is not known yet{known}",
             device=period.device,
             since=since.isoformat(),
             known=known,
         )
 
 
-def _hanging(serial: str) -> DevicePeriod | None:
+def _current_installation(serial: str) -> DevicePeriod | None:
     return (
         DevicePeriod.objects.filter(device__serial=serial, valid_to=None)
         .select_related("device", "service_point")

@@ -38,14 +38,14 @@ def named_meters(names: Sequence[str]) -> list[Target]:
     rows = [Target(position, name.strip()) for position, name in enumerate(names, 1)]
     wanted = {row.named for row in rows}
     known = set(Device.objects.filter(serial__in=wanted).values_list("serial", flat=True))
-    places = set(
+    service_points = set(
         ServicePoint.objects.filter(consumer_number__in=wanted).values_list("consumer_number", flat=True)
     )
     installed = _installed().filter(device__serial__in=wanted) | _installed().filter(
         service_point__consumer_number__in=wanted
     )
     by_serial, by_number = _indexed(installed)
-    found = [_target(row, known, places, by_serial, by_number) for row in rows]
+    found = [_target(row, known, service_points, by_serial, by_number) for row in rows]
     return list(_once(found))
 
 
@@ -79,18 +79,19 @@ def _indexed(installed: Iterable[DevicePeriod]) -> tuple[_BySerial, _ByNumber]:
 
 
 def _target(
-    row: Target, known: set[str], places: set[str], by_serial: _BySerial, by_number: _ByNumber
+    row: Target, known: set[str], service_points: set[str], by_serial: _BySerial, by_number: _ByNumber
 ) -> Target:
     """Find a row's meter. A name that is both a serial and a consumer number must mean one and the same meter."""
     name = row.named
-    if name not in known | places:
-        return replace(row, fault=say("there is no meter and no connection {named}", named=name))
+    if name not in known | service_points:
+        return replace(row, fault=say("there is no meter and no service point {named}", named=name))
     period, there = by_serial.get(name), by_number.get(name, [])
-    if name in known and name in places and there != [period]:
+    if name in known and name in service_points and there != [period]:
         return replace(
             row,
             fault=say(
-                "{named} is the serial of a meter and the number of a connection with another", named=name
+                "{named} is the serial number of one meter and the consumer number of another: name the meter by the other number",
+                named=name,
             ),
         )
     if name in known:
@@ -125,5 +126,5 @@ def _once(rows: Iterable[Target]) -> Iterable[Target]:
             yield replace(
                 row,
                 period=None,
-                fault=say("{named} is the meter of row {row} again", named=row.named, row=first),
+                fault=say("{named} is the same meter as in row {row}", named=row.named, row=first),
             )

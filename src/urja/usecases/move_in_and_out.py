@@ -47,11 +47,11 @@ from urja.usecases.terms import policy_faults, tariff_in_force_faults, zone
 class MoveIn(agreements.MoveIn, IncomingConsumer):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from self.arrival_faults(execution)
-        place = execution.find(service_points_of, self.consumer_number)
-        if place is None:
+        service_point = execution.find(service_points_of, self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
         else:
-            yield from self._place_faults(execution, place)
+            yield from self._service_point_faults(execution, service_point)
 
     def arrival_faults(self, execution: Execution) -> Iterator[str]:
         """Yield what is wrong with the consumer, the instant and the terms, wherever it is."""
@@ -60,13 +60,14 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         yield from self.terms_faults()
         yield from self._rule_faults(execution)
 
-    def _place_faults(self, execution: Execution, place: ServicePoint) -> Iterator[str]:
-        yield from purpose_faults(place.consumer_number, place.purpose)
-        if place.disconnected_at is not None:
+    def _service_point_faults(self, execution: Execution, service_point: ServicePoint) -> Iterator[str]:
+        yield from purpose_faults(service_point.consumer_number, service_point.purpose)
+        if service_point.disconnected_at is not None:
             yield say(
-                "connection {place} is permanently disconnected: reopen_service_point first", place=place
+                "service point {service_point} is permanently disconnected: reopen_service_point first",
+                service_point=service_point,
             )
-        newest = newest_agreement(place)
+        newest = newest_agreement(service_point)
         if newest is not None and (newest.valid_to is None or newest.valid_to > self.at):
             until = (
                 ""
@@ -74,44 +75,48 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 else say(" until {valid_to}", valid_to=newest.valid_to.isoformat())
             )
             yield say(
-                "somebody has an agreement at {place}{until}: they have to move out first",
-                place=place,
+                "{service_point} has an agreement{until}: its consumer must move out first",
+                service_point=service_point,
                 until=until,
             )
-        period = billing_period_at(place, self.at)
+        period = billing_period_at(service_point, self.at)
         if period is None and execution.takes_over:
             return
-        meter = list(meter_faults(place, self.at, self.metering_mode))
+        meter = list(meter_faults(service_point, self.at, self.metering_mode))
         yield from meter
         if not meter and period is not None:
-            yield from split_faults(place.id, period.device, self.at, self.register_wh)
+            yield from split_faults(service_point.id, period.device, self.at, self.register_wh)
             yield from load_faults(period.device, self.sanctioned_load_w)
 
     def terms_faults(self) -> Iterator[str]:
         """Yield terms that no agreement can have."""
         if self.sanctioned_load_w <= 0:
             yield say(
-                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                "a sanctioned load must be more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
         if self.payment_mode not in PaymentMode.values:
             yield say(
-                "a supply is {choices}, not {payment_mode}",
+                "the payment mode is {choices}, not {payment_mode}",
                 choices=" or ".join(PaymentMode.values),
                 payment_mode=repr(self.payment_mode),
             )
         if self.metering_mode not in MeteringMode.values:
             yield say(
-                "metering is {choices}, not {metering_mode}",
+                "the metering mode is {choices}, not {metering_mode}",
                 choices=" or ".join(MeteringMode.values),
                 metering_mode=repr(self.metering_mode),
             )
         if self.credit_minor < 0:
-            yield say("an opening credit is not {credit_minor}", credit_minor=self.credit_minor)
+            yield say("an opening credit cannot be negative: {credit_minor}", credit_minor=self.credit_minor)
         if self.deposit_minor < 0:
-            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+            yield say(
+                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+            )
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
-            yield say("no deposit is taken from who pays before he uses (Electricity Act, s. 47(5))")
+            yield say(
+                "a prepaid supply needs no security deposit (Electricity Act 2003, section 47(5)): leave it out"
+            )
         yield from billing_day_faults(self.billing_day)
 
     def _rule_faults(self, execution: Execution) -> Iterator[str]:
@@ -123,16 +128,21 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
             yield from execution.find(_policy_faults, (self.policy, self.category, day, self.currency)) or ()
 
     def carry_out(self, execution: Execution) -> None:
-        place = execution.find(service_points_of, self.consumer_number)
-        assert place is not None, "its absence is a fault"
-        self.begin_at(execution, place)
-        side_effects.release(execution, place.id, VACANT, "somebody has moved in")
+        service_point = execution.find(service_points_of, self.consumer_number)
+        assert service_point is not None, "its absence is a fault"
+        self.begin_at(execution, service_point)
+        side_effects.release(execution, service_point.id, VACANT, "a consumer has moved in")
 
     def begin_at(
-        self, execution: Execution, place: ServicePoint, *, converted_at: datetime | None = None, **more: Any
+        self,
+        execution: Execution,
+        service_point: ServicePoint,
+        *,
+        converted_at: datetime | None = None,
+        **more: Any,
     ) -> Agreement:
         """Begin the agreement at a service point and return it; `more` are columns of a new person."""
-        record_boundary_read(execution, place, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, self.register_wh)
         terms = {
             "tariff_code": self.tariff_code,
             "sanctioned_load_w": self.sanctioned_load_w,
@@ -142,9 +152,9 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
             "metering_mode": self.metering_mode,
             "converted_at": converted_at,
         }
-        person = self.the_person(execution, bucket_of(place.id), **more)
+        person = self.the_person(execution, bucket_of(service_point.id), **more)
         agreement = begin_agreement(
-            execution, place, self.at, person, self.currency, terms, billing_day=self.billing_day
+            execution, service_point, self.at, person, self.currency, terms, billing_day=self.billing_day
         )
         _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
         return agreement
@@ -158,51 +168,53 @@ def _policy_faults(asked: list[tuple[str, str, date, str]]) -> dict[tuple[str, s
     return {one: list(policy_faults(*one)) for one in asked}
 
 
-def purpose_faults(place: str, purpose: str) -> Iterator[str]:
+def purpose_faults(service_point: str, purpose: str) -> Iterator[str]:
     """Yield why a service point can have no agreement at all."""
     if purpose != Purpose.CONSUMER:
         yield say(
-            "connection {place} is a {purpose}'s: nobody has an agreement there", place=place, purpose=purpose
+            "service point {service_point} has the purpose {purpose}: only consumers' service points have agreements",
+            service_point=service_point,
+            purpose=purpose,
         )
 
 
 class MoveOut(agreements.MoveOut, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from future_faults(execution, self.at)
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        agreement = newest_agreement(place)
-        yield from ending_faults(place, agreement, self.at)
-        yield from agreement_split_faults(place, self.at, self.register_wh)
+        agreement = newest_agreement(service_point)
+        yield from ending_faults(service_point, agreement, self.at)
+        yield from agreement_split_faults(service_point, self.at, self.register_wh)
         if agreement is not None:
             yield from transfer_faults(agreement, self.transfer_to, consented=self.consented)
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        agreement = newest_agreement(place)
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        agreement = newest_agreement(service_point)
         assert agreement is not None, "its absence is a fault"
-        record_boundary_read(execution, place, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, self.register_wh)
         end_agreement(execution, agreement, self.at)
         request_settlement(execution, agreement, self.at, self.transfer_to)
         if self.hold_vacant:
-            side_effects.hold(execution, place.id, VACANT, "nobody has an agreement")
+            side_effects.hold(execution, service_point.id, VACANT, "there is no agreement")
 
 
 class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from future_faults(execution, self.at)
         yield from self.person_faults(execution)
-        place = service_point_of(self.consumer_number)
-        if place is None:
+        service_point = service_point_of(self.consumer_number)
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
             return
-        agreement = newest_agreement(place)
-        yield from ending_faults(place, agreement, self.at)
-        yield from agreement_split_faults(place, self.at, self.register_wh)
+        agreement = newest_agreement(service_point)
+        yield from ending_faults(service_point, agreement, self.at)
+        yield from agreement_split_faults(service_point, self.at, self.register_wh)
         if min(self.credit_minor, self.deposit_minor) < 0:
-            yield say("neither an opening credit nor a deposit is less than nothing")
+            yield say("neither an opening credit nor a security deposit can be negative")
         yield from billing_day_faults(self.billing_day)
         if self.remaining == FinalWay.TRANSFER.value:
             yield from consent_faults(consented=self.consented)
@@ -210,23 +222,23 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
             yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(
-                "other terms are agreed for later: undo those first, then agree them with the new owner"
+                "other terms are agreed for a later day: undo those first, then agree them with the new owner"
             )
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        before = newest_agreement(place)
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        before = newest_agreement(service_point)
         assert before is not None, "its absence is a fault"
         terms = before.terms_at(self.at)
         kept = {name: getattr(terms, name) for name in _KEPT}
         if self.policy is not None:
             kept["policy"] = self.policy
-        record_boundary_read(execution, place, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, self.register_wh)
         end_agreement(execution, before, self.at)
-        person = self.the_person(execution, bucket_of(place.id))
+        person = self.the_person(execution, bucket_of(service_point.id))
         agreement = begin_agreement(
             execution,
-            place,
+            service_point,
             self.at,
             person,
             before.account.currency,

@@ -19,9 +19,9 @@ from urja.usecases.service_points import no_service_point_fault
 
 
 class AddTransformer(network.AddTransformer, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if Node.objects.filter(level=Level.TRANSFORMER, code=self.code).exists():
-            yield say("there is a transformer {code} already", code=self.code)
+            yield say("transformer {code} exists already", code=self.code)
 
     def carry_out(self, execution: Execution) -> None:
         feeder = Node.objects.filter(level=Level.FEEDER, code=self.feeder).first()
@@ -97,7 +97,7 @@ def _level_faults(level: Level, above: Level) -> list[str]:
         return []
     return [
         say(
-            "a {level} hangs on one of a level above its own, in its own tree: {levels}",
+            "a {level} is placed under a higher level of the same tree: {levels}",
             level=level,
             levels=", ".join(higher) or "none",
         )
@@ -108,9 +108,7 @@ class MoveNode(network.MoveNode, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         named_faults = [*node_faults(self.node), *node_faults(self.parent)]
         if not (self.node and self.parent):
-            named_faults.append(
-                say("name what is moved and what it hangs on: each by its level and its code")
-            )
+            named_faults.append(say("name the node and its new parent, each by level and code"))
         yield from named_faults
         yield from future_faults(execution, self.moved_at)
         if named_faults:
@@ -142,11 +140,11 @@ class MoveNode(network.MoveNode, UseCase):
 
 class MoveServicePoint(network.MoveServicePoint, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
-        if place is None:
+        service_point = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
         if not (self.administration or self.grid or self.phase):
-            yield say("say where it hangs from then on: a section, a transformer or pole, or a phase")
+            yield say("give a section, a transformer or pole, or a phase")
         if self.phase not in network.PHASES:
             yield say(
                 "a phase is {choices}, not {given}", choices=", ".join(network.PHASES[1:]), given=self.phase
@@ -157,10 +155,10 @@ class MoveServicePoint(network.MoveServicePoint, UseCase):
             *node_faults(self.grid, Tree.GRID),
         ]
         yield from named_faults
-        if place is None or named_faults:
+        if service_point is None or named_faults:
             return
         for tree, named in self._asked():
-            yield from self._tree_faults(place, tree, named)
+            yield from self._tree_faults(service_point, tree, named)
 
     def _asked(self) -> Iterator[tuple[Tree, str]]:
         """Yield the trees to move in, with the new node; empty where only the phase changes."""
@@ -169,17 +167,17 @@ class MoveServicePoint(network.MoveServicePoint, UseCase):
         if self.grid or self.phase:
             yield Tree.GRID, self.grid
 
-    def _tree_faults(self, place: ServicePoint, tree: Tree, named: str) -> Iterator[str]:
-        placements = Placement.objects.filter(service_point=place, tree=tree).select_related("node")
+    def _tree_faults(self, service_point: ServicePoint, tree: Tree, named: str) -> Iterator[str]:
+        placements = Placement.objects.filter(service_point=service_point, tree=tree).select_related("node")
         if not named and not placements.filter(valid_to=None).exists():
             yield say(
-                "connection {number} hangs nowhere in the grid: name its transformer or pole with the phase",
+                "service point {number} is not placed in the grid: give its transformer or pole with the phase",
                 number=self.consumer_number,
             )
             return
         phase = self.phase if tree == Tree.GRID else ""
         yield from _move_faults(
-            say("connection {number}", number=self.consumer_number),
+            say("service point {number}", number=self.consumer_number),
             placements,
             lambda placement: (
                 (not named or placement.node == node_of(named)) and phase in ("", placement.phase)
@@ -210,12 +208,12 @@ def _move_faults(
     since = later.valid_from if later is not None else ended.valid_to if ended is not None else None
     if since is not None:
         yield say(
-            "where {what} hangs changed on {since} already: name a moment after that, or undo that operation first",
+            "the placement of {what} changed at {since} already: give a later instant, or undo that operation first",
             what=what,
             since=since.isoformat(),
         )
     elif now is not None and is_there(now):
-        yield say("{what} hangs there since {since} already", what=what, since=now.valid_from.isoformat())
+        yield say("{what} is placed there since {since} already", what=what, since=now.valid_from.isoformat())
 
 
 def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: datetime, actor: str) -> Node:
@@ -231,7 +229,7 @@ def add_transformer(code: str, *, feeder: str, name: str = "", recorded_at: date
         NodePeriod.objects.filter(node=known, valid_to=None).values_list("parent__code", flat=True).first()
     )
     if hangs_on != feeder:
-        raise TransformerConflictError(f"transformer {code} hangs on feeder {hangs_on}, not on {feeder}")
+        raise TransformerConflictError(f"transformer {code} is on feeder {hangs_on}, not on {feeder}")
     return known
 
 
@@ -244,7 +242,7 @@ def node_faults(named: str, tree: Tree | None = None, execution: Execution | Non
     levels = [one.value for of in trees for one in LEVELS[of]]
     if level not in levels:
         yield say(
-            "{named} is no place in the {tree}: a level ({levels}) and a code",
+            "{named} is no node of the {tree}: give a level ({levels}) and a code",
             named=repr(named),
             tree=" or the ".join(of.value for of in trees),
             levels=", ".join(levels),

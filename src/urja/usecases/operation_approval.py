@@ -67,6 +67,7 @@ def hold_for_approval(request: Request, operation: UseCase, now: datetime) -> bo
     operation would be refused anyway, or where its actor has no passkey.
     """
     measured = measure(operation, actor=request.actor, now=now)
+    # Locked before the sums are read: otherwise two operations at once would each see room below the threshold.
     _lock_sums(measured)
     book = thresholds.in_force(_day(now))
     needed = requirement_for(book, measured, _before(book, request.actor, now))
@@ -108,10 +109,10 @@ APPROVAL_CHECK: Final = usecases.ApprovalCheck(hold_for_approval, reasons_for_ap
 def _actor_cannot(actor: str) -> Sentence | None:
     user_id = person_of(actor)
     if user_id is None:
-        return say("this needs a passkey, and a program's key has none: a person asks for it on the console")
+        return say("this needs a passkey, which an API token does not have: request it on the console")
     if not active(user_id).exists():
         return say(
-            "this needs your passkey, and you have none: ask at the box for a code (urja passkey invite), then enrol one under Passkeys"
+            "this needs your passkey, and you have none: get a code from the administrator (urja passkey invite), then enrol one under Passkeys"
         )
     return None
 
@@ -170,40 +171,40 @@ def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:
         case Ground.KIND:
             return say("an operation of this kind always needs passkeys")
         case Ground.PROTECTED:
-            return say("it disconnects a protected household, or ends a protection")
+            return say("it disconnects a protected household, or ends a protected status")
         case Ground.MONEY:
             return say(
-                "with it you move {sum} by hand today, and passkeys are needed from {limit} on",
+                "with it your manual amounts today come to {sum}; passkeys are required from {limit}",
                 sum=major_text(one.sum, book.decimals),
                 limit=major_text(one.limit, book.decimals),
             )
         case Ground.MONEY_OF_ALL:
             return say(
-                "with it {sum} are moved by hand today by all of us, and passkeys are needed from {limit} on",
+                "with it the manual amounts of all staff today come to {sum}; passkeys are required from {limit}",
                 sum=major_text(one.sum, book.decimals),
                 limit=major_text(one.limit, book.decimals),
             )
         case Ground.DISCONNECTIONS:
             return say(
-                "with it you disconnect {sum} supplies in a short time, and passkeys are needed from {limit} on",
+                "with it you disconnect {sum} supplies within a short time; passkeys are required from {limit}",
                 sum=one.sum,
                 limit=one.limit,
             )
         case Ground.DISCONNECTIONS_OF_ALL:
             return say(
-                "with it all of us disconnect {sum} supplies in a short time, and passkeys are needed from {limit} on",
+                "with it all staff disconnect {sum} supplies within a short time; passkeys are required from {limit}",
                 sum=one.sum,
                 limit=one.limit,
             )
         case Ground.METERS:
             return say(
-                "with it you tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
+                "with it you send commands to {sum} meters within a short time; passkeys are required from {limit}",
                 sum=one.sum,
                 limit=one.limit,
             )
         case Ground.METERS_OF_ALL:
             return say(
-                "with it all of us tell {sum} meters something in a short time, and passkeys are needed from {limit} on",
+                "with it all staff send commands to {sum} meters within a short time; passkeys are required from {limit}",
                 sum=one.sum,
                 limit=one.limit,
             )
@@ -258,6 +259,7 @@ def start_delay(request_id: int, now: datetime) -> None:
 
 
 def _locked(request_id: int) -> tuple[Request, Waiting]:
+    # The request before its approval, always in this order, so that two answers at once cannot deadlock.
     request = Request.objects.select_for_update().get(id=request_id)
     return request, Waiting.objects.select_for_update().get(pk=request_id)
 
@@ -265,7 +267,7 @@ def _locked(request_id: int) -> tuple[Request, Waiting]:
 def _judge(answer: Answer, request: Request, waiting: Waiting, now: datetime) -> str | None:
     """Return why an answer is refused; where it is not, carry out what follows from it."""
     if waiting.state not in OPEN_STATES:
-        return say("the operation no longer waits for approval")
+        return say("the operation is no longer pending approval")
     if waiting.expires_at <= now:
         _go_on(request, waiting, now)
         return say("the time to approve it is over")
@@ -278,7 +280,7 @@ def _cancelled(answer: Answer, request: Request, waiting: Waiting, now: datetime
     fault = _may(answer.user_id, request, now)
     if fault is not None and person_of(request.actor) != answer.user_id:
         return fault
-    _end(request, waiting, WaitingState.CANCELLED, [say("it was cancelled before it was done")], now)
+    _end(request, waiting, WaitingState.CANCELLED, [say("it was cancelled before it was performed")], now)
     return None
 
 
@@ -367,9 +369,7 @@ def _go_on(request: Request, waiting: Waiting, now: datetime) -> None:
 
 def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> None:
     if passkey.digest(content_of(requested(request))) != bytes(waiting.content_sha256):
-        raise RefusedError(
-            [say("it is not what was asked for any more: its content was changed while it waited")]
-        )
+        raise RefusedError([say("its content was changed while it was pending: request it again")])
     _refuse_revoked([waiting.actor_credential, waiting.second_credential])
     operation = usecases.permitted_operation(request, now)
     measured = measure(operation, actor=request.actor, now=now)
@@ -393,7 +393,7 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
 
 def _refuse_revoked(credentials: Iterable[Credential | None]) -> None:
     if any(one is not None and one.revoked_at is not None for one in credentials):
-        raise RefusedError([say("a passkey that had approved it was revoked meanwhile: ask for it again")])
+        raise RefusedError([say("a passkey that approved it was revoked meanwhile: request it again")])
 
 
 def _others(request: Request, operation: UseCase, now: datetime) -> bool:
@@ -413,7 +413,7 @@ def _alone(
     beyond = beyond_caps(book, measured, before)
     if beyond:
         words = say(
-            "without a second person there are caps a day, also after a delay: let another one enrol a passkey"
+            "without a second person daily caps apply, also after a delay: have another person enrol a passkey"
         )
         raise RefusedError([*(_cap(one, book) for one in beyond), words])
     if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
@@ -426,12 +426,12 @@ def _alone(
 def _cap(one: ReachedThreshold, book: Thresholds) -> Sentence:
     if one.ground is Ground.MONEY_OF_ALL:
         return say(
-            "with it {sum} are moved by hand today, and the cap is {limit}",
+            "with it the manual amounts today come to {sum}; the cap is {limit}",
             sum=major_text(one.sum, book.decimals),
             limit=major_text(one.limit, book.decimals),
         )
     return say(
-        "with it {sum} supplies are disconnected in a short time, and the cap is {limit}",
+        "with it {sum} supplies are disconnected within a short time; the cap is {limit}",
         sum=one.sum,
         limit=one.limit,
     )

@@ -92,6 +92,8 @@ def execute(
         if faults:
             raise RefusedError(faults)
         try:
+            # A savepoint: a violated constraint aborts a transaction in PostgreSQL, and the caller still stores the
+            # refusal in this one.
             with transaction.atomic():
                 entry = AuditEntry.objects.create(
                     id=execution.id,
@@ -124,7 +126,7 @@ def _replay(known: AuditEntry, operation: UseCase) -> AuditEntry:
         raise RefusedError(
             [
                 say(
-                    "the key {idempotency_key} was used for another operation ({known})",
+                    "idempotency key {idempotency_key} was used for another operation ({known}): use a new key",
                     idempotency_key=known.idempotency_key,
                     known=known.id,
                 )
@@ -150,6 +152,7 @@ def recording_history(execution: Execution) -> Iterator[None]:
         )
         yield
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        # Without the number any later change of a recorded table is refused: the trigger sees that no operation is running.
         cursor.execute("SELECT set_config('urja.operation', '', true)")
 
 
@@ -236,7 +239,7 @@ WITH period AS (
     UNION ALL SELECT (row->>'service_point_id')::bigint
     FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(placement)s
     UNION ALL SELECT p.service_point_id FROM network.placement p WHERE p.node_id IN (
-        -- What hangs on a pole is fed by the transformer that the pole hangs on.
+        -- A service point on a pole is fed by the transformer that the pole is placed under.
         SELECT node_id FROM network.node_period WHERE operation_id = ANY(%(ids)s)
         UNION ALL SELECT (row->>'node_id')::bigint
         FROM journal.history WHERE operation_id = ANY(%(ids)s) AND table_name = %(node_period)s)
@@ -260,9 +263,12 @@ def _follow_up(execution: Execution) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_TOUCHED, {"ids": [execution.id, execution.undoes], **_KEPT_OF})
         periods, devices = cursor.fetchone()
-        since = {int(place): datetime.fromisoformat(at) for place, at in msgspec.json.decode(periods).items()}
-        for place, at in execution.reassess_from.items():
-            since[place] = min(at, since.get(place, at))
+        since = {
+            int(service_point): datetime.fromisoformat(at)
+            for service_point, at in msgspec.json.decode(periods).items()
+        }
+        for service_point, at in execution.reassess_from.items():
+            since[service_point] = min(at, since.get(service_point, at))
         execution.touched, execution.touched_devices = since, list(devices)
         revision.advance(cursor)
         mark_due(devices)
@@ -278,7 +284,7 @@ def changes_of(operation_id: int) -> list[Change]:
         with connection.cursor() as cursor:
             cursor.execute(
                 # The table's name is one of a constant.
-                f"SELECT id, to_jsonb(t) FROM {table} t WHERE operation_id = %s OR id = ANY(%s) ORDER BY id",  # noqa: S608
+                f"SELECT id, to_jsonb(t) FROM {table} t WHERE operation_id = %s OR id = ANY(%s) ORDER BY id",  # noqa: S608 - names from our code, values bound
                 [operation_id, rows],
             )
             now = {row_id: msgspec.json.decode(row) for row_id, row in cursor.fetchall()}

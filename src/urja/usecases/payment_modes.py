@@ -33,7 +33,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if before.payment_mode == PaymentMode.PREPAID:
             yield say(
-                "connection {consumer_number} is prepaid already on {effective_on}",
+                "service point {consumer_number} is prepaid already on {effective_on}",
                 consumer_number=self.consumer_number,
                 effective_on=self.effective_on,
             )
@@ -42,11 +42,11 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
             yield from tariff_faults(self.tariff_code, day, agreement, before)
         if self.credit_minor < 0:
             yield say(
-                "a credit is not {credit_minor}: what is owed goes into the bills",
+                "a credit cannot be negative: {credit_minor}; give dues as bills",
                 credit_minor=self.credit_minor,
             )
         if self.credit_minor and self.bills:
-            yield say("the last bill leaves either a credit or dues, not both")
+            yield say("give either a credit or dues of the last bill, not both")
         yield from self._faults_of_bills(agreement.account)
 
     def _faults_of_bills(self, account: Account) -> Iterator[str]:
@@ -59,14 +59,14 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
             yield from dues_faults(bill)
             if bill.due_on > self.effective_on:
                 yield say(
-                    "bill {bill} is due on {due_on}, after the conversion: it is no arrear yet",
+                    "bill {bill} is due on {due_on}, after the conversion: leave it out",
                     bill=bill.bill,
                     due_on=bill.due_on,
                 )
         owed, billed = max(-account.balance_minor, 0), sum(_total(bill) for bill in self.bills)
         if self.billed_here and billed > owed:
             yield say(
-                "the bills come to {billed}, and what was posted here leaves {owed} owed: say billed_here = false where another system has billed them",
+                "the bills come to {billed}, but the postings here owe only {owed}: set billed_here = false where another system billed them",
                 billed=billed,
                 owed=owed,
             )
@@ -113,7 +113,7 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if before.payment_mode == PaymentMode.POSTPAID:
             yield say(
-                "connection {consumer_number} is paid for by bills already on {effective_on}",
+                "service point {consumer_number} is postpaid already on {effective_on}",
                 consumer_number=self.consumer_number,
                 effective_on=self.effective_on,
             )
@@ -121,7 +121,9 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
             day = local_day(self.begins(agreement), zone())
             yield from tariff_faults(self.tariff_code, day, agreement, before)
         if self.deposit_minor < 0:
-            yield say("a deposit is not {deposit_minor}", deposit_minor=self.deposit_minor)
+            yield say(
+                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+            )
 
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
@@ -142,10 +144,10 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
 def dues_faults(bill: agreements.Bill) -> Iterator[str]:
     """Yield why a bill cannot have these dues."""
     if not bill.bill.strip():
-        yield say("a bill has a number")
+        yield say("give the number of the bill")
     if min(bill.principal_minor, bill.surcharge_minor) < 0 or _total(bill) == 0:
         yield say(
-            "bill {bill}: {principal_minor} and surcharge {surcharge_minor} are no dues",
+            "bill {bill}: a principal of {principal_minor} and a surcharge of {surcharge_minor} are no valid dues",
             bill=bill.bill,
             principal_minor=bill.principal_minor,
             surcharge_minor=bill.surcharge_minor,

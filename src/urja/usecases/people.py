@@ -34,7 +34,7 @@ def identity_faults(email: str, name: str, *, known: bool) -> Iterator[str]:
     wrong = list(email_faults(email))
     yield from wrong
     if not wrong and not known and not name.strip():
-        yield say("nobody is known by {email}: give a name", email=email)
+        yield say("no person is known by {email}: give a name", email=email)
 
 
 def language_faults(language: str) -> Iterator[str]:
@@ -49,14 +49,14 @@ def language_faults(language: str) -> Iterator[str]:
 
 
 class CorrectConsumer(people.CorrectConsumer, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         person = Person.objects.select_for_update(of=("self",)).filter(id=self.consumer_id).first()
         if person is None:
             yield no_person_fault(self.consumer_id)
             return
         if person.nameless_at is not None:
             yield say(
-                "person {person} was made nameless on {nameless_at}: there is nothing to put right",
+                "person {person} was anonymised on {nameless_at}: no personal data can be corrected",
                 person=self.consumer_id,
                 nameless_at=format(person.nameless_at, "%Y-%m-%d"),
             )
@@ -68,12 +68,12 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
             )
         given = self._given()
         if not given:
-            yield say("say what to put right: {choices}", choices=", ".join(PERSONAL))
+            yield say("give at least one field to correct: {choices}", choices=", ".join(PERSONAL))
         if "name" in given and not given["name"].strip():
-            yield say("a person has a name; anonymise_consumer takes it away")
+            yield say("a name cannot be empty; anonymise_consumer erases it")
         if given.get("phone") and not re.fullmatch(PHONE, given["phone"]):
             yield say(
-                "a telephone number has 8 to 15 digits, with a plus before them or not; {phone} has not",
+                "a telephone number has 8 to 15 digits, with or without a plus sign, not {phone}",
                 phone=repr(self.phone),
             )
         if "language" in given:
@@ -114,7 +114,7 @@ def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
     ]
     if changed and is_staff(person.user_id):
         yield say(
-            "person {person} works or worked here: their {names} is changed by `urja staff` on the machine itself",
+            "person {person} is or was a member of staff: change their {names} with `urja staff change` on the machine itself",
             person=person.id,
             names=" and ".join(changed),
         )
@@ -140,20 +140,20 @@ class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):
             return
         if person.nameless_at is not None:
             yield say(
-                "person {person} was made nameless on {nameless_at}",
+                "person {person} was anonymised on {nameless_at}",
                 person=self.consumer_id,
                 nameless_at=format(person.nameless_at, "%Y-%m-%d"),
             )
         for agreement in _standing(person, execution.recorded_at):
             yield say(
-                "person {person} has the supply {service_point} since {valid_from}: it must have ended first",
+                "person {person} has an agreement at {service_point} since {valid_from}: end it first",
                 person=self.consumer_id,
                 service_point=agreement.service_point,
                 valid_from=format(agreement.valid_from, "%Y-%m-%d"),
             )
         for held in _employed(person, execution.recorded_at):
             yield say(
-                "person {person} works here as {role}: dismiss them first",
+                "person {person} has the staff role {role}: end it first",
                 person=self.consumer_id,
                 role=held.role,
             )

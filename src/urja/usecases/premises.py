@@ -27,7 +27,7 @@ def coordinate_faults(values: dict[str, Any]) -> Iterator[str]:
     """Yield why coordinates are incomplete."""
     given = [values[name] is None for name in ("latitude", "longitude") if name in values]
     if len(given) == 1 or len(set(given)) > 1:
-        yield say("latitude and longitude come together")
+        yield say("give latitude and longitude together, or neither")
 
 
 class PutPremise(UseCase, kw_only=True):
@@ -46,7 +46,9 @@ class PutPremise(UseCase, kw_only=True):
         if code and (other := execution.find(premises_of, code)) is not None and other.id != self.known:
             yield say("another premise has the code {code}", code=code)
         if self.known is not None and self.known in _upwards(self.part_of):
-            yield say("what premise {premise} would be part of is part of it", premise=code or self.known)
+            yield say(
+                "premise {premise} cannot be part of a premise that belongs to it", premise=code or self.known
+            )
 
     def carry_out(self, execution: Execution) -> None:
         premise = self.put(execution)

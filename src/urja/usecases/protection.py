@@ -15,24 +15,24 @@ from urja.usecases.kinds import connections
 
 
 class Protect(connections.Protect, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if self.kind_of_protection not in ProtectionKind.values:
             yield say(
-                "a protection is {choices}, not {kind_of_protection}",
+                "a protected status is {choices}, not {kind_of_protection}",
                 choices=" or ".join(ProtectionKind.values),
                 kind_of_protection=repr(self.kind_of_protection),
             )
         if not self.evidence.strip():
-            yield say("say what proves it: a certificate's number, an order")
+            yield say("give the evidence, such as the number of a certificate or an order")
         if self.protected_until is not None and self.protected_until <= self.protected_from:
             yield say(
-                "it ends at {protected_until}, before it begins",
+                "the protected status would end at {protected_until}, before it begins",
                 protected_until=self.protected_until.isoformat(),
             )
-        person = _customer(self.consumer_number, self.protected_from)
+        person = _consumer(self.consumer_number, self.protected_from)
         if person is None:
             yield say(
-                "connection {consumer_number} has no customer at {protected_from}",
+                "service point {consumer_number} has no consumer at {protected_from}",
                 consumer_number=self.consumer_number,
                 protected_from=self.protected_from.isoformat(),
             )
@@ -43,10 +43,10 @@ class Protect(connections.Protect, UseCase):
         if self.protected_until is not None:
             overlapping = overlapping.filter(valid_from__lt=self.protected_until)
         if overlapping.exists():
-            yield say("the same protection holds in that time already: end that one first")
+            yield say("the same protected status is in force in that period already: end it first")
 
     def carry_out(self, execution: Execution) -> None:
-        person = _customer(self.consumer_number, self.protected_from)
+        person = _consumer(self.consumer_number, self.protected_from)
         assert person is not None, "its absence is a fault"
         protection = Protection.objects.create(
             id=next_id(bucket_of(person.id)),
@@ -64,12 +64,12 @@ class Protect(connections.Protect, UseCase):
 
 
 class EndProtection(connections.EndProtection, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.reason.strip():
-            yield say("say why it ends")
+            yield say("give a reason for the end")
         if self._protection() is None:
             yield say(
-                "the customer of connection {consumer_number} has no protection {kind_of_protection} at {ended_at}",
+                "the consumer of service point {consumer_number} has no protected status {kind_of_protection} at {ended_at}",
                 consumer_number=self.consumer_number,
                 kind_of_protection=repr(self.kind_of_protection),
                 ended_at=self.ended_at.isoformat(),
@@ -83,7 +83,7 @@ class EndProtection(connections.EndProtection, UseCase):
         execution.outcome["protection_id"] = protection.id
 
     def _protection(self) -> Protection | None:
-        person = _customer(self.consumer_number, self.ended_at)
+        person = _consumer(self.consumer_number, self.ended_at)
         return (
             Protection.objects.filter(
                 person=person, kind=self.kind_of_protection, valid_from__lt=self.ended_at
@@ -95,7 +95,7 @@ class EndProtection(connections.EndProtection, UseCase):
 
 def protections(consumer_number: str, at: datetime) -> list[Protection]:
     """Return the protected statuses of the consumer of a supply at an instant."""
-    held = Protection.objects.filter(person=_customer(consumer_number, at), valid_from__lte=at)
+    held = Protection.objects.filter(person=_consumer(consumer_number, at), valid_from__lte=at)
     return list(held.exclude(valid_to__lte=at).order_by("kind"))
 
 
@@ -107,6 +107,6 @@ def _agreements(consumer_number: str, at: datetime) -> list[Agreement]:
     )
 
 
-def _customer(consumer_number: str, at: datetime) -> Person | None:
+def _consumer(consumer_number: str, at: datetime) -> Person | None:
     found = _agreements(consumer_number, at)
     return found[0].customer if found else None

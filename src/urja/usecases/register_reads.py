@@ -43,12 +43,12 @@ def nearest_reads(service_point_id: int, device_id: int, at: datetime) -> tuple[
 def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: int) -> Iterator[str]:
     """Yield why a meter's import register cannot have a value, in Wh."""
     if import_wh < 0:
-        yield say("a register does not read {register_wh} Wh", register_wh=import_wh)
+        yield say("a register cannot read {register_wh} Wh", register_wh=import_wh)
         return
     before, after = nearest_reads(service_point_id, device.id, at)
     if before is not None and import_wh < before.import_wh:
         yield say(
-            "meter {device} read {before_wh} Wh on {read_at} already: it does not count back to {read_wh} Wh",
+            "meter {device} read {before_wh} Wh at {read_at} already: a register cannot go back to {read_wh} Wh",
             device=device,
             before_wh=before.import_wh,
             read_at=before.read_at.isoformat(),
@@ -58,7 +58,7 @@ def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: 
         most_wh = device.max_power_w * ((at - before.read_at) + _SLACK) / timedelta(hours=1)
         if import_wh - before.import_wh > most_wh:
             yield say(
-                "{read_wh} Wh cannot be: since {read_at}, when meter {device} read {before_wh} Wh, it can have counted {most_wh} Wh at most",
+                "{read_wh} Wh is too high: meter {device} read {before_wh} Wh at {read_at} and can have counted at most {most_wh} Wh since",
                 read_wh=import_wh,
                 read_at=before.read_at.isoformat(),
                 device=device,
@@ -67,7 +67,7 @@ def read_faults(service_point_id: int, device: Device, at: datetime, import_wh: 
             )
     if after is not None and import_wh > after.import_wh:
         yield say(
-            "meter {device} read {after_wh} Wh on {read_at} only: it cannot have read {read_wh} Wh before",
+            "meter {device} read only {after_wh} Wh at {read_at}: it cannot have read {read_wh} Wh before",
             device=device,
             after_wh=after.import_wh,
             read_at=after.read_at.isoformat(),
@@ -131,12 +131,12 @@ def split_faults(
         return
     nearest_known = " or ".join(one.isoformat() for one in (before, after) if one is not None)
     offer = (
-        say(", or choose {nearest_known}, when it is known", nearest_known=nearest_known)
+        say(", or choose {nearest_known}, where it is known", nearest_known=nearest_known)
         if nearest_known
         else ""
     )
     yield say(
-        "the register of meter {device} is not known at {at}: give it as read there then (register_wh){offer}",
+        "the register of meter {device} is not known at {at}: give the reading of that time (register_wh){offer}",
         device=device,
         at=at.isoformat(),
         offer=offer,

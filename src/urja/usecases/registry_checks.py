@@ -56,9 +56,9 @@ _LIVING: Final = """
 _CHECKS: Final = (
     _Check(
         "duplicate_people",
-        "if they are one person, give both connections to one of them; otherwise correct the telephone number",
+        "if they are one person, record one person at both; otherwise correct the telephone number",
         f"""
-        SELECT string_agg(number, ', ' ORDER BY number), 'the connections ' || string_agg(number, ', ' ORDER BY number)
+        SELECT string_agg(number, ', ' ORDER BY number), 'the service points ' || string_agg(number, ', ' ORDER BY number)
             || ' belong to people of the same name, address and telephone number'
         FROM (
             SELECT DISTINCT ON (c.id) s.consumer_number AS number, lower(c.name) AS name, c.phone,
@@ -73,7 +73,7 @@ _CHECKS: Final = (
         "swapped_coordinates",
         "exchange latitude and longitude",
         """
-        SELECT name, name || ' has ' || latitude || ', ' || longitude || ': the other way round it would be in the '
+        SELECT name, name || ' has ' || latitude || ', ' || longitude || ': exchanged they would be in the '
             'utility''s area'
         FROM located WHERE %(bounded)s AND NOT inside(latitude, longitude) AND inside(longitude, latitude)
         """,
@@ -91,9 +91,9 @@ _CHECKS: Final = (
     ),
     _Check(
         "transformer_without_meters",
-        "hang the connections behind it on it with a file of placements, or correct its code",
+        "place its service points under it with a file of placements, or correct its code",
         """
-        SELECT t.code, 'no meter hangs on transformer ' || t.code
+        SELECT t.code, 'no meter is placed under transformer ' || t.code
             || CASE t.feeder WHEN '' THEN '' ELSE ' of feeder ' || t.feeder END
         FROM network.transformer t
         WHERE NOT EXISTS (
@@ -103,9 +103,9 @@ _CHECKS: Final = (
     ),
     _Check(
         "without_transformer",
-        "hang it on its transformer with a file of placements",
+        "place it under its transformer with a file of placements",
         """
-        SELECT s.consumer_number, 'connection ' || s.consumer_number || ' hangs on no transformer'
+        SELECT s.consumer_number, 'service point ' || s.consumer_number || ' is placed under no transformer'
         FROM network.service_point s
         WHERE s.purpose IN ('consumer', 'common_area', 'bulk') AND s.commodity = 'electricity'
             AND s.disconnected_at IS NULL
@@ -116,9 +116,9 @@ _CHECKS: Final = (
     ),
     _Check(
         "without_section",
-        "give it to a section with a file of placements",
+        "place it under a section with a file of placements",
         """
-        SELECT s.consumer_number, 'connection ' || s.consumer_number || ' belongs to no section'
+        SELECT s.consumer_number, 'service point ' || s.consumer_number || ' is placed under no section'
         FROM network.service_point s
         WHERE s.purpose IN ('consumer', 'common_area', 'bulk') AND s.disconnected_at IS NULL
             AND EXISTS (SELECT FROM network.node WHERE level = 'section')
@@ -128,11 +128,11 @@ _CHECKS: Final = (
     ),
     _Check(
         "phase_mismatch",
-        "correct the phase with a file of placements, or look at which meter hangs there",
+        "correct the phase with a file of placements, or check which meter is installed there",
         """
         SELECT s.consumer_number, 'meter ' || d.serial || ' at ' || s.consumer_number || ' is for '
-            || CASE WHEN d.device_type = ANY (%(single)s) THEN 'one phase, and the connection has three'
-               ELSE 'three phases, and the connection has ' || f.phase || ' alone' END
+            || CASE WHEN d.device_type = ANY (%(single)s) THEN 'one phase, and the service point has three'
+               ELSE 'three phases, and the service point has ' || f.phase || ' alone' END
         FROM network.fed_by f
         JOIN network.service_point s ON s.id = f.service_point_id
         JOIN assets.device_period m ON m.service_point_id = s.id AND m.valid_to IS NULL
@@ -143,10 +143,10 @@ _CHECKS: Final = (
     ),
     _Check(
         "stock_and_wall",
-        "say where the meter is: urja stock, or the operations install_meter and remove_meter",
+        "record where the meter is: urja stock, or the operations install_meter and remove_meter",
         """
-        SELECT d.serial, 'meter ' || d.serial || CASE d.stock WHEN 'installed' THEN ' is installed and hangs nowhere'
-            ELSE ' is ' || d.stock || ' in the stock''s words and hangs at a connection' END
+        SELECT d.serial, 'meter ' || d.serial || CASE d.stock WHEN 'installed' THEN ' is installed according to the stock, and at no service point'
+            ELSE ' is ' || d.stock || ' according to the stock, and installed at a service point' END
         FROM assets.device d LEFT JOIN assets.device_period p ON p.device_id = d.id AND p.valid_to IS NULL
         WHERE (d.stock = 'installed') <> (p.id IS NOT NULL)
         """,
@@ -155,7 +155,7 @@ _CHECKS: Final = (
         "connection_without_meter",
         "load its meter with a file of devices, or install one",
         f"""
-        SELECT s.consumer_number, 'somebody has connection ' || s.consumer_number || ', and no meter hangs there'
+        SELECT s.consumer_number, 'service point ' || s.consumer_number || ' has a consumer and no meter'
         FROM {_LIVING}
         WHERE NOT EXISTS (SELECT FROM assets.device_period m WHERE m.service_point_id = s.id AND m.role = 1
             AND m.valid_to IS NULL)

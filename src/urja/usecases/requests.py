@@ -29,29 +29,30 @@ class ApprovalCheck(NamedTuple):
     """Returns why a request of a dry run would have to wait; empty where it would not."""
 
 
-def answer_next(now: datetime, gate: ApprovalCheck) -> Request | None:
+def answer_next(now: datetime, approval_check: ApprovalCheck) -> Request | None:
     """Answer the oldest pending request and return it, or None where none is pending.
 
     Several pipelines at once take different requests, in the order of their numbers.
     """
     with transaction.atomic():
         waiting = Request.objects.filter(state=RequestState.WAITING).order_by("id")
+        # Without SKIP LOCKED: a second pipeline waits for the first and then takes the next one, which keeps the order.
         request = waiting.select_for_update().first()
         if request is None:
             return None
-        answer(request, now, lambda: _carry_out(request, now, gate))
+        answer(request, now, lambda: _carry_out(request, now, approval_check))
     return request
 
 
-def _carry_out(request: Request, now: datetime, gate: ApprovalCheck) -> None:
+def _carry_out(request: Request, now: datetime, approval_check: ApprovalCheck) -> None:
     operation = permitted_operation(request, now)
     if request.rehearsal:
         found = dry_run_effects(operation, recorded_at=now, actor=request.actor)
         request.effects = found.to_builtins()
-        if why := gate.foresees(request, operation, found, now):
+        if why := approval_check.foresees(request, operation, found, now):
             request.effects["approval"] = [to_plain(sentence) for sentence in why]
         request.state = RequestState.DONE
-    elif not _is_done(request) and gate.holds(request, operation, now):
+    elif not _is_done(request) and approval_check.holds(request, operation, now):
         request.state = RequestState.APPROVAL
     else:
         perform_request(request, operation, now)

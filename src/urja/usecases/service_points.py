@@ -8,10 +8,12 @@ def service_points_of(consumer_numbers: list[str]) -> dict[str, ServicePoint]:
     """Return service points by consumer number, locked until the transaction ends: of two move-ins at once, one is
     refused.
     """
+    # Locked in the order of ids, so that two transactions that lock several service points cannot deadlock. The weaker
+    # lock (no_key) lets rows that only refer to a service point be inserted meanwhile.
     found = ServicePoint.objects.select_for_update(of=("self",), no_key=True).select_related("premise")
     return {
-        place.consumer_number: place
-        for place in found.filter(consumer_number__in=consumer_numbers).order_by("id")
+        service_point.consumer_number: service_point
+        for service_point in found.filter(consumer_number__in=consumer_numbers).order_by("id")
     }
 
 
@@ -22,4 +24,4 @@ def service_point_of(consumer_number: str) -> ServicePoint | None:
 
 def no_service_point_fault(consumer_number: str) -> str:
     """Return the fault of an unknown consumer number."""
-    return say("there is no connection {consumer_number}", consumer_number=consumer_number)
+    return say("there is no service point {consumer_number}", consumer_number=consumer_number)

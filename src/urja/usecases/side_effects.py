@@ -97,34 +97,34 @@ def letter(execution: Execution, account_id: int, posted_at: datetime, reference
 
 
 def read_register(
-    execution: Execution, place: ServicePoint, device: Device, at: datetime, import_wh: int
+    execution: Execution, service_point: ServicePoint, device: Device, at: datetime, import_wh: int
 ) -> None:
     """Store an import register, in Wh, as a person read it at a meter."""
     with connection.cursor() as cursor:
         version = readings.record_installation(
             cursor,
-            service_point_id=place.id,
+            service_point_id=service_point.id,
             device_id=device.id,
             read_at=at,
             import_wh=import_wh,
             recorded_at=execution.recorded_at,
         )
-    _was_read(execution, place, device, at, version)
+    _was_read(execution, service_point, device, at, version)
 
 
 def estimate_register(
-    execution: Execution, place: ServicePoint, device: Device, at: datetime, since: datetime
+    execution: Execution, service_point: ServicePoint, device: Device, at: datetime, since: datetime
 ) -> Estimate:
     """Store an import register that could not be read, estimated from the meter's own past since an instant; return
     the estimate.
     """
     with connection.cursor() as cursor:
         estimate = estimating.estimate_register(
-            cursor, service_point_id=place.id, device_id=device.id, at=at, since=since
+            cursor, service_point_id=service_point.id, device_id=device.id, at=at, since=since
         )
         version = readings.record_installation(
             cursor,
-            service_point_id=place.id,
+            service_point_id=service_point.id,
             device_id=device.id,
             read_at=at,
             import_wh=estimate.import_wh,
@@ -135,20 +135,22 @@ def estimate_register(
         estimating.record_method(
             cursor,
             estimate,
-            service_point_id=place.id,
+            service_point_id=service_point.id,
             device_id=device.id,
             read_at=at,
             version=version,
             actor=execution.actor,
             recorded_at=execution.recorded_at,
         )
-    _was_read(execution, place, device, at, version)
+    _was_read(execution, service_point, device, at, version)
     return estimate
 
 
-def _was_read(execution: Execution, place: ServicePoint, device: Device, at: datetime, version: int) -> None:
-    execution.outside.append(["read", place.id, device.id, at.isoformat(), version])
-    execution.reassess_from[place.id] = min(at, execution.reassess_from.get(place.id, at))
+def _was_read(
+    execution: Execution, service_point: ServicePoint, device: Device, at: datetime, version: int
+) -> None:
+    execution.outside.append(["read", service_point.id, device.id, at.isoformat(), version])
+    execution.reassess_from[service_point.id] = min(at, execution.reassess_from.get(service_point.id, at))
 
 
 def desire(execution: Execution, device_id: int, item: str, value: str | None) -> None:
@@ -195,18 +197,22 @@ def _debit_back(execution: Execution, request_id: int) -> None:
     )
 
 
-def _withdraw_read(execution: Execution, place_id: int, device_id: int, at: str, version: int) -> None:
+def _withdraw_read(
+    execution: Execution, service_point_id: int, device_id: int, at: str, version: int
+) -> None:
     read_at = datetime.fromisoformat(at)
     with connection.cursor() as cursor:
         readings.withdraw_installation(
             cursor,
-            service_point_id=place_id,
+            service_point_id=service_point_id,
             device_id=device_id,
             read_at=read_at,
             version=version,
             recorded_at=execution.recorded_at,
         )
-    execution.reassess_from[place_id] = min(read_at, execution.reassess_from.get(place_id, read_at))
+    execution.reassess_from[service_point_id] = min(
+        read_at, execution.reassess_from.get(service_point_id, read_at)
+    )
 
 
 def _withdraw_letter(execution: Execution, notice_id: int) -> None:

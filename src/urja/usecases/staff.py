@@ -28,7 +28,7 @@ class Employ(staff.Employ, UseCase):
         yield from identity_faults(self.email, self.name, known=user_of(self.email) is not None)
         yield from staff_role_faults(self.role, self.area)
         if employments_of(self.email, self.role, self.area, execution.recorded_at).exists():
-            yield say("{email} is employed as {role} there already", email=self.email, role=self.role)
+            yield say("{email} has the role {role} there already", email=self.email, role=self.role)
 
     def carry_out(self, execution: Execution) -> None:
         user = user_of(self.email) or _make_user(self, execution)
@@ -48,7 +48,7 @@ class Dismiss(staff.Dismiss, UseCase):
         yield from staff_role_faults(self.role, self.area)
         if not employments_of(self.email, self.role, self.area, execution.recorded_at).exists():
             yield say(
-                "{email} is not employed as {role} {area}",
+                "{email} does not have the role {role} {area}",
                 email=self.email,
                 role=self.role,
                 area=self.area or "everywhere",
@@ -105,7 +105,7 @@ def resolve_area(words: str) -> NamedArea:
         )
     return NamedArea(
         fault=say(
-            "an area is {levels} or premise, and a code; not {words}",
+            "an area is a level ({levels}) or premise, and a code, not {words}",
             levels=", ".join(_LEVELS),
             words=repr(words),
         )
@@ -113,6 +113,7 @@ def resolve_area(words: str) -> NamedArea:
 
 
 def _of_number(code: str) -> Q:
+    # A number of 19 digits or more may exceed bigint, which the database answers with an error.
     return Q(id=int(code)) if code.isdecimal() and len(code) < 19 else Q(pk__in=[])
 
 
@@ -124,7 +125,7 @@ def staff_role_faults(role: str, area: str) -> Iterator[str]:
     if found.fault:
         yield found.fault
     elif role == StaffRole.SECRETARY and found.premise is None:
-        yield say("a secretary is one of a society: name its premise")
+        yield say("a secretary belongs to a society: give its premise as the area")
 
 
 def employments_of(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:

@@ -23,11 +23,11 @@ _AT_ONCE = 1_000
 
 
 class ReceiveDevices(stock.ReceiveDevices, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.devices:
-            yield say("a delivery has at least one meter")
+            yield say("a delivery must have at least one meter")
         if not self.store.strip():
-            yield say("say which store they come into")
+            yield say("name the store that receives the meters")
         for name, label in UNIQUE.items():
             yield from self._twice(name, label)
             yield from known_faults(self.devices, name, label)
@@ -65,7 +65,7 @@ def known_faults(devices: Sequence[stock.Delivered], name: str, label: str) -> I
             Device.objects.filter(**{f"{name}__in": some}).order_by("serial").values_list(name, "serial")
         ):
             yield say(
-                "{label} {shown} is known already, of meter {serial}",
+                "{label} {shown} belongs to meter {serial} already",
                 label=label,
                 shown=_shown(value),
                 serial=serial,
@@ -102,7 +102,7 @@ class _OfOne(stock.StockOperation, UseCase):
     _done: ClassVar[str]
     """The operation's participle, for a sentence."""
 
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         device = Device.objects.select_for_update().filter(serial=self.serial).first()
         if device is None:
             yield say("there is no meter {serial} in stock", serial=self.serial)
@@ -129,9 +129,9 @@ class TestDevice(stock.TestDevice, _OfOne):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
         if self.tested_at > execution.recorded_at:
-            yield say("the test is in the future")
+            yield say("the time of the test is in the future")
         if not self.passed and not self.note.strip():
-            yield say("say in the note why it has failed")
+            yield say("state in the note why the test failed")
 
     def carry_out(self, execution: Execution) -> None:
         device = Device.objects.get(serial=self.serial)
@@ -146,7 +146,7 @@ class IssueDevice(stock.IssueDevice, _OfOne):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
         if not self.fitter.strip():
-            yield say("say which fitter takes it")
+            yield say("name the fitter")
 
     def carry_out(self, execution: Execution) -> None:
         self._change(execution, stock=Stock.ISSUED, held_by=self.fitter.strip())
@@ -159,7 +159,7 @@ class ReturnDevice(stock.ReturnDevice, _OfOne):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
         if not self.store.strip():
-            yield say("say which store it comes into")
+            yield say("name the store")
 
     def carry_out(self, execution: Execution) -> None:
         unused = Device.objects.get(serial=self.serial).stock == Stock.ISSUED
@@ -175,7 +175,7 @@ class ScrapDevice(stock.ScrapDevice, _OfOne):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
         if not self.reason.strip():
-            yield say("say why it is scrapped")
+            yield say("give a reason for scrapping")
         for device in Device.objects.filter(serial=self.serial):
             yield from unread_faults(device)
 

@@ -9,10 +9,10 @@ from urja.usecases.kinds import meters
 
 
 class TakeNewKeys(meters.TakeNewKeys, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not NewKeys.objects.filter(device_id=self.device_id, number=self.number).exists():
             yield say(
-                "device {device} waits for no new keys {number}", device=self.device_id, number=self.number
+                "device {device} has no pending new keys {number}", device=self.device_id, number=self.number
             )
 
     def carry_out(self, execution: Execution) -> None:

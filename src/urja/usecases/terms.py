@@ -31,7 +31,7 @@ from urja.usecases.service_points import no_service_point_fault
 
 
 class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         agreement = self.agreement()
         if agreement is None:
             yield self._no_agreement()
@@ -39,7 +39,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         later = [terms for terms in agreement.all_terms if terms.valid_from > self.begins(agreement)]
         if later:
             yield say(
-                "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in their order",
+                "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in order",
                 day=_day(later[0].valid_from),
                 tariff_code=later[0].tariff_code,
                 sanctioned_load_w=later[0].sanctioned_load_w,
@@ -87,7 +87,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         if all(getattr(before, name) == value for name, value in values.items()):
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
             yield say(
-                "nothing changes: on {effective_on} the terms say {shown} already",
+                "nothing changes: the terms on {effective_on} are {shown} already",
                 effective_on=self.effective_on,
                 shown=shown,
             )
@@ -106,7 +106,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         )
         begins = say("; the next one begins on {day}", day=_day(first)) if first else ""
         return say(
-            "connection {consumer_number} has no agreement on {effective_on}{begins}",
+            "service point {consumer_number} has no agreement on {effective_on}{begins}",
             consumer_number=self.consumer_number,
             effective_on=self.effective_on,
             begins=begins,
@@ -121,7 +121,7 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
         yield from self._faults_if_same(before)
         if self.sanctioned_load_w <= 0:
             yield say(
-                "a sanctioned load is more than 0 W, not {sanctioned_load_w} W",
+                "a sanctioned load must be more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
         device_id = billing_device(agreement.service_point_id, self.begins(agreement))
@@ -148,12 +148,12 @@ class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if not self.reason.strip():
-            yield say("say why")
+            yield say("give a reason")
         if self.policy or before.policy:
             yield from self._faults_if_same(before)
         else:
             yield say(
-                "nothing changes: connection {consumer_number} has no policy of its own on {effective_on}",
+                "nothing changes: service point {consumer_number} has no policy of its own on {effective_on}",
                 consumer_number=self.consumer_number,
                 effective_on=self.effective_on,
             )
@@ -217,7 +217,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
     if tariff is not None and own is not None and own.period_starts_on != tariff.period_starts_on:
         yield say(
-            "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: a period has one beginning",
+            "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: choose a tariff with the same day",
             tariff_code=before.tariff_code,
             day=own.period_starts_on,
             code=code,

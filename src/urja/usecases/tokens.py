@@ -12,23 +12,23 @@ from urja.usecases.staff import resolve_area, staff_role_faults
 
 
 class IssueToken(staff.IssueToken, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.name.strip():
-            yield say("a key has a name, by which people know what it is for")
+            yield say("give the token a name that says what it is for")
         if Token.objects.filter(name=self.name).exists():
-            yield say("there is a key {name} already", name=repr(self.name))
+            yield say("token {name} exists already", name=repr(self.name))
         if (self.email is None) == (self.role is None):
-            yield say("a key is somebody's or has a role of its own: name one of the two")
+            yield say("a token belongs to a person or has a role of its own: give one of the two")
         elif self.email is not None:
             if user_of(self.email) is None:
-                yield say("nobody signs in with {email}", email=self.email)
+                yield say("no user signs in with {email}", email=self.email)
             if self.area:
-                yield say("somebody's key reaches as far as they do: it has no area of its own")
+                yield say("a person's token has that person's areas: leave the area out")
         else:
             yield from staff_role_faults(self.role or "", self.area)
         if self.per_minute < 1:
             yield say(
-                "a key that may ask {per_minute} times a minute opens nothing", per_minute=self.per_minute
+                "a token needs at least 1 request a minute, not {per_minute}", per_minute=self.per_minute
             )
         yield from _faults_of_scopes(self.scopes)
 
@@ -50,13 +50,13 @@ class IssueToken(staff.IssueToken, UseCase):
 
 
 class RevokeToken(staff.RevokeToken, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         token = Token.objects.filter(prefix=self.prefix).first()
         if token is None:
-            yield say("there is no key {prefix}", prefix=self.prefix)
+            yield say("there is no token {prefix}", prefix=self.prefix)
         elif token.revoked_at is not None:
             yield say(
-                "key {prefix} was revoked on {revoked_at}",
+                "token {prefix} was revoked on {revoked_at}",
                 prefix=self.prefix,
                 revoked_at=format(token.revoked_at, "%Y-%m-%d"),
             )
@@ -69,11 +69,14 @@ class RevokeToken(staff.RevokeToken, UseCase):
 
 def _faults_of_scopes(scopes: list[str]) -> Iterator[str]:
     if not scopes:
-        yield say("a key without scopes opens nothing: give it some, such as read:service_point")
+        yield say("a token needs at least one scope, such as read:service_point")
     for scope in scopes:
         if scope in {"read:*", "write:*"}:
             continue
         if scope not in TABLE:
             yield say("there is no scope {scope}; urja token scopes lists them", scope=repr(scope))
         elif not TABLE[scope]:
-            yield say("{scope} is done by a command on the machine itself: no key carries it", scope=scope)
+            yield say(
+                "{scope} is only possible by a command on the machine itself: no token can have it",
+                scope=scope,
+            )

@@ -28,9 +28,9 @@ from urja.usecases.operation_execution import RECORDED_TABLES
 
 
 class Undo(undoing.Undo, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.reason.strip():
-            yield say("say why it is undone")
+            yield say("give a reason for the undo")
         entry = AuditEntry.objects.select_for_update().filter(id=self.entry_id).first()
         if entry is None:
             yield say("there is no operation {entry}", entry=self.entry_id)
@@ -44,57 +44,55 @@ class Undo(undoing.Undo, UseCase):
         asked = BY_KIND.get(entry.kind)
         if asked is None or not asked.undoable:
             instead = Operation.instead if asked is None else asked.instead
-            yield say("{which} is not undone: {instead}", which=which, instead=instead)
+            yield say("{which} cannot be undone: {instead}", which=which, instead=instead)
             return
         made = _made_by(entry.id)
         for number, kind in _standing_on(entry.id, made):
             yield say(
-                "operation {number} ({kind}) came after {which} and stands on its rows: undo that one first",
+                "operation {number} ({kind}) came after {which} and depends on its records: undo that one first",
                 number=number,
                 kind=kind,
                 which=which,
             )
         for agreement_id in charged_agreements(made.get("contracts_agreement", [])):
             yield say(
-                "days of agreement {agreement_id} are charged already: end it by move_out instead",
+                "days of agreement {agreement_id} are charged already: end it with move_out instead",
                 agreement_id=agreement_id,
             )
         known = Projection.objects.filter(
             device_id__in=made.get("assets_device", []), projected_version__gt=0
         )
         for serial in known.values_list("device__serial", flat=True):
-            yield say(
-                "the head end knows meter {serial} already: take it away and scrap it instead", serial=serial
-            )
+            yield say("the head end knows meter {serial} already: remove and scrap it instead", serial=serial)
         for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
             yield say(
-                "what was left on account {account} was settled on {settled_at}: make another agreement",
+                "the remaining balance of account {account} was settled at {settled_at}: start a new agreement instead",
                 account=final.account_id,
                 settled_at=final.settled_at,
             )
         paid = ArrearPayment.objects.filter(arrear_id__in=made.get("billing_arrear", []))
         for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
             yield say(
-                "payments here have paid of bill {bill}, which {which} brought: convert the supply to postpaid instead",
+                "payments have been made towards bill {bill}, which {which} recorded: convert the supply to postpaid instead",
                 bill=bill,
                 which=which,
             )
         confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
         if confirmed.exists():
             yield say(
-                "the address that {which} asked for was confirmed: correct_consumer again instead",
+                "the address that {which} requested was confirmed: use correct_consumer again instead",
                 which=which,
             )
         posted = Instalment.objects.filter(plan_id__in=made.get("billing_instalment_plan", []))
         if posted.exists():
             yield say(
-                "instalments of the plan that {which} made are posted: end it by end_instalments instead",
+                "instalments of the plan that {which} created are posted: end it with end_instalments instead",
                 which=which,
             )
         for order in orders.opened_by(entry.id):
             if order.done:
                 yield say(
-                    "work order {order} ({kind}) of {which} is done: somebody has been there",
+                    "work order {order} ({kind}) of {which} is done: the work at the meter cannot be undone",
                     order=order.id,
                     kind=order.kind,
                     which=which,
@@ -107,6 +105,7 @@ class Undo(undoing.Undo, UseCase):
         made = _made_by(entry.id)
         Projection.objects.filter(device_id__in=made.get("assets_device", [])).delete()
         with connection.cursor() as cursor:
+            # In reverse order of creation: rows that refer to others are deleted first.
             for table in reversed(RECORDED_TABLES):
                 if table in made:
                     cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [made[table]])

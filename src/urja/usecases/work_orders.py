@@ -29,33 +29,35 @@ from urja.usecases.side_effects import read_register
 
 
 class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if self.kind_of_work not in WorkOrderKind:
             kinds = ", ".join(kind.value for kind in WorkOrderKind)
             yield say(
-                "there is no work {kind_of_work}; there is {kinds}",
+                "there is no kind of work {kind_of_work}: choose {kinds}",
                 kind_of_work=repr(self.kind_of_work),
                 kinds=kinds,
             )
         if not self.note.strip():
-            yield say("say what is to be done")
-        place = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
-        if place is None:
+            yield say("state what is to be done")
+        service_point = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
+        if service_point is None:
             yield no_service_point_fault(self.consumer_number)
         elif self.kind_of_work in WorkOrderKind:
-            known = orders.unfinished_at(place.id, WorkOrderKind(self.kind_of_work))
+            known = orders.unfinished_at(service_point.id, WorkOrderKind(self.kind_of_work))
             if known is not None:
                 yield say(
                     "work order {known} ({kind}) is open there already", known=known.id, kind=known.kind
                 )
 
     def carry_out(self, execution: Execution) -> None:
-        place = ServicePoint.objects.get(consumer_number=self.consumer_number)
-        period = DevicePeriod.objects.filter(service_point=place, valid_to=None).order_by("role").first()
+        service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
+        period = (
+            DevicePeriod.objects.filter(service_point=service_point, valid_to=None).order_by("role").first()
+        )
         order = open_order(
             execution,
             WorkOrderKind(self.kind_of_work),
-            place,
+            service_point,
             {"note": self.note},
             device_id=None if period is None else period.device_id,
             due_at=self.due_at,
@@ -67,7 +69,9 @@ class AssignWorkOrder(work_orders.AssignWorkOrder, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if _employed(self.email, execution.recorded_at) is None:
-            yield say("nobody with the address {email} works here: urja staff add", email=self.email)
+            yield say(
+                "no member of staff has the address {email}: add one with urja staff add", email=self.email
+            )
 
     def carry_out(self, execution: Execution) -> None:
         user_id = _employed(self.email, execution.recorded_at)
@@ -77,10 +81,10 @@ class AssignWorkOrder(work_orders.AssignWorkOrder, UseCase):
 
 
 class WithdrawWorkOrder(work_orders.WithdrawWorkOrder, UseCase):
-    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         yield from _faults_of(self.work_order_id)
         if not self.reason.strip():
-            yield say("say why nobody need go")
+            yield say("give a reason for the withdrawal")
 
     def carry_out(self, execution: Execution) -> None:
         work.withdraw(self.work_order_id, execution.recorded_at, self.reason)
@@ -91,22 +95,22 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _faults_of(self.work_order_id)
         if not self.note.strip():
-            yield say("say what was found and done")
+            yield say("state what was found and done")
         if self.closed_at > execution.recorded_at:
-            yield say("{closed_at} has not come yet", closed_at=self.closed_at.isoformat())
+            yield say("{closed_at} is in the future", closed_at=self.closed_at.isoformat())
         order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
         if order is None:
             return
         if order.kind in work_orders.BY_OPERATION:
             yield say(
-                "work order {order} ({kind}) is closed by {operation}",
+                "work order {order} ({kind}) is closed by the operation {operation}",
                 order=order.id,
                 kind=order.kind,
                 operation=work_orders.BY_OPERATION[WorkOrderKind(order.kind)],
             )
         if self.closed_at < order.opened_at:
             yield say(
-                "work order {order} was opened only on {opened_at}",
+                "work order {order} was opened only at {opened_at}: give a later instant",
                 order=order.id,
                 opened_at=order.opened_at.isoformat(),
             )
@@ -116,9 +120,7 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
             if self.register_wh is not None:
                 yield from read_faults(order.service_point_id, order.device, self.closed_at, self.register_wh)
         elif self.register_wh is not None or self.seals or self.removed_seals:
-            yield say(
-                "work order {order} is about no meter: it has neither register nor seals", order=order.id
-            )
+            yield say("work order {order} has no meter: leave register and seals out", order=order.id)
 
     def carry_out(self, execution: Execution) -> None:
         order = WorkOrder.objects.select_related("device", "service_point").get(id=self.work_order_id)
@@ -138,7 +140,7 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
 def open_order(
     execution: Execution,
     kind: WorkOrderKind,
-    place: ServicePoint,
+    service_point: ServicePoint,
     asked: dict[str, Any],
     *,
     device_id: int | None = None,
@@ -147,7 +149,7 @@ def open_order(
     """Open a work order for an operation; undoing the operation withdraws it."""
     return work.open_order(
         kind,
-        service_point_id=place.id,
+        service_point_id=service_point.id,
         device_id=device_id,
         opened_at=execution.recorded_at,
         asked=asked,
@@ -158,7 +160,7 @@ def open_order(
 
 def close_finished_order(
     execution: Execution,
-    place: ServicePoint,
+    service_point: ServicePoint,
     kind: WorkOrderKind,
     at: datetime,
     *,
@@ -169,7 +171,7 @@ def close_finished_order(
     """Close the unfinished work order of a kind at a service point, which this operation has carried out; there may
     be none.
     """
-    order = orders.unfinished_at(place.id, kind)
+    order = orders.unfinished_at(service_point.id, kind)
     if order is not None:
         _close(execution, order, at, result_text(kind), register_wh, seals, photos)
         execution.outcome["work_order_id"] = order.id
@@ -178,9 +180,9 @@ def close_finished_order(
 def result_text(kind: WorkOrderKind) -> str:
     """Return the result of an order that an operation has carried out."""
     return {
-        WorkOrderKind.INSTALL: "the meter was put in",
+        WorkOrderKind.INSTALL: "the meter was installed",
         WorkOrderKind.EXCHANGE: "the meter was exchanged",
-        WorkOrderKind.DISCONNECT_BY_HAND: "the meter was taken away",
+        WorkOrderKind.DISCONNECT_BY_HAND: "the meter was removed",
     }[kind]
 
 
@@ -201,13 +203,13 @@ def seal_faults(
             yield say("a seal's number has 1 to 32 characters, not {count}", count=len(number))
         elif (known := Seal.objects.filter(number=number).select_related("device").first()) is not None:
             yield say(
-                "seal {number} was put on meter {device} on {applied_at}",
+                "seal {number} was put on meter {device} at {applied_at} already: each number is used once",
                 number=number,
                 device=known.device,
                 applied_at=known.applied_at.isoformat(),
             )
     if len(set(put_on)) != len(put_on):
-        yield say("a seal is named twice")
+        yield say("a seal number is given twice")
     for number in taken_off:
         if not Seal.objects.filter(number=number, device=device, removed_at=None).exists():
             yield say("seal {number} is not on meter {device}", number=number, device=device)

@@ -55,8 +55,8 @@ def test_without_a_passkey_it_is_refused_with_what_to_do(database):
     work()
     assert state_of(request) == "refused"
     why, what_to_do = faults(request)
-    assert why == "with it you move 10000.00 by hand today, and passkeys are needed from 10000.00 on"
-    assert "ask at the box for a code (urja passkey invite)" in what_to_do
+    assert why == "with it your manual amounts today come to 10000.00; passkeys are required from 10000.00"
+    assert "get a code from the administrator (urja passkey invite)" in what_to_do
 
 
 def test_a_programs_key_cannot_approve(database):
@@ -158,10 +158,10 @@ def test_cancelled_it_is_not_done(database):
     work()
     requests.cancel(request.pk, bharat.id, now=NOW)
     work()
-    assert (state_of(request), faults(request)) == ("refused", ["it was cancelled before it was done"])
+    assert (state_of(request), faults(request)) == ("refused", ["it was cancelled before it was performed"])
     anita.approve(request)
     work()
-    assert str(last_answer().faults[0]) == "the operation no longer waits for approval"
+    assert str(last_answer().faults[0]) == "the operation is no longer pending approval"
     assert credits_given() == []
 
 
@@ -231,7 +231,7 @@ def test_all_of_us_together_reach_a_threshold_too(database, monkeypatch):
     asked = [clerk.ask(move_in(n, credit_minor=6_000_00)) for n, clerk in enumerate(clerks, 1)]
     work()
     assert [state_of(request) for request in asked] == ["done", "refused"]
-    assert "12000.00 are moved by hand today by all of us" in faults(asked[1])[0]
+    assert "the manual amounts of all staff today come to 12000.00" in faults(asked[1])[0]
 
 
 # -- one person is all the staff ---------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_alone_there_are_caps_a_day(database, outbox):
     anita.approve(request)
     work()
     assert state_of(request) == "refused"
-    assert faults(request)[0] == "with it 200000.01 are moved by hand today, and the cap is 200000.00"
+    assert faults(request)[0] == "with it the manual amounts today come to 200000.01; the cap is 200000.00"
 
 
 def test_at_first_set_up_nobody_waits(database, outbox):

@@ -1,4 +1,4 @@
-"""Index checks: each finds what it is for, says what to do, and finds nothing in a registry that is in order."""
+"""Checks of the registry: each finds its subject and names the remedy, and none finds anything in a correct registry."""
 
 from datetime import timedelta
 
@@ -71,7 +71,7 @@ def test_people_that_are_one(load, look):
         [connection(1, **same), connection(2, **same), connection(3, **same | {"phone": "9812345679"})],
     )
     assert look()["duplicate_people"] == [
-        "the connections 1, 2 belong to people of the same name, address and telephone number"
+        "the service points 1, 2 belong to people of the same name, address and telephone number"
     ]
 
 
@@ -83,7 +83,7 @@ def test_places_that_cannot_be(load, look):
     )
     found = look()
     assert found["swapped_coordinates"] == [
-        "premise B has 80.900000, 26.800000: the other way round it would be in the utility's area"
+        "premise B has 80.900000, 26.800000: exchanged they would be in the utility's area"
     ]
     assert found["impossible_coordinates"] == [
         "premise C has 0.000000, 0.000000, in the sea off Africa",
@@ -94,24 +94,24 @@ def test_places_that_cannot_be(load, look):
     }
 
 
-def test_what_hangs_nowhere_or_wrongly(load, look):
+def test_what_is_placed_nowhere_or_wrongly(load, look):
     load("networks", example("networks"))
     load("consumers", [connection(1, transformer="T1", phase="RYB"), connection(2)])
     assert look() == {
-        "transformer_without_meters": ["no meter hangs on transformer T1 of feeder F1"],
-        "without_transformer": ["connection 2 hangs on no transformer"],
-        "without_section": ["connection 1 belongs to no section", "connection 2 belongs to no section"],
+        "transformer_without_meters": ["no meter is placed under transformer T1 of feeder F1"],
+        "without_transformer": ["service point 2 is placed under no transformer"],
+        "without_section": ["service point 1 is placed under no section", "service point 2 is placed under no section"],
         "connection_without_meter": [
-            "somebody has connection 1, and no meter hangs there", "somebody has connection 2, and no meter hangs there",
+            "service point 1 has a consumer and no meter", "service point 2 has a consumer and no meter",
         ],
     }  # fmt: skip
     load("devices", [dict(KINDS["devices"].example[0]) | {"consumer_number": "1"}])
     found = look()
     assert found["phase_mismatch"] == [
-        "meter URJ00000001 at 1 is for one phase, and the connection has three"
+        "meter URJ00000001 at 1 is for one phase, and the service point has three"
     ]
     assert "transformer_without_meters" not in found
-    assert look(limit=1)["without_section"] == ["connection 1 belongs to no section"]
+    assert look(limit=1)["without_section"] == ["service point 1 is placed under no section"]
 
 
 def test_a_meter_in_the_stock_and_on_a_wall(load, look, database):
@@ -123,7 +123,7 @@ def test_a_meter_in_the_stock_and_on_a_wall(load, look, database):
     with by_hand():
         Device.objects.update(stock="issued")
     assert look()["stock_and_wall"] == [
-        "meter URJ00000001 is issued in the stock's words and hangs at a connection"
+        "meter URJ00000001 is issued according to the stock, and installed at a service point"
     ]
 
 

@@ -1,4 +1,6 @@
-"""Consumers by the file: everything a connection needs, known again, and refused where a file is the wrong way."""
+"""Consumers by file: everything that a service point needs, recognised when loaded again, and refused where a file is
+not enough.
+"""
 
 import os
 import signal
@@ -159,7 +161,7 @@ def test_a_file_does_not_reach_who_works_here(load):
             (
                 2,
                 "row",
-                f"person {person} works or worked here: their {what} is changed by `urja staff` on the machine itself",
+                f"person {person} is or was a member of staff: change their {what} with `urja staff change` on the machine itself",
             )
         ]
     assert told(load("consumers", [row(1, email="m@example.org")])) == []
@@ -194,7 +196,7 @@ def test_all_goes_in_or_nothing(load, tmp_path):
         (3, "phone", "it is not a telephone number"),
         (3, "sanctioned_load_w", "it is not a number"),
         (4, "row", "no version of tariff 'gone' is in force on 2026-03-02: load it first (urja tariff load)"),
-        (5, "consumer_number", "row 2 says this already"),
+        (5, "consumer_number", "row 2 has this already"),
         (6, "since", "it is not a date"),
     ]
     handed_back = read(faults)
@@ -229,18 +231,18 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(load):
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"since": "2026-02-01"}, "since", "an agreement holds since 2026-03-01"),
-        ({"sanctioned_load_w": "6000"}, "sanctioned_load_w", "the terms say 5000"),
+        ({"since": "2026-02-01"}, "since", "the agreement is in force since 2026-03-01"),
+        ({"sanctioned_load_w": "6000"}, "sanctioned_load_w", "the terms have 5000"),
         ({"purpose": "bulk", "person_name": "", "since": "", "tariff_code": "", "sanctioned_load_w": ""},
-         "purpose", "the connection is there, with consumer"),
-        ({"latitude": "26.1"}, "row", "latitude and longitude come together"),
-        ({"tower": "A"}, "tower", "a tower stands in a society, and none is named"),
+         "purpose", "the service point has consumer"),
+        ({"latitude": "26.1"}, "row", "give latitude and longitude together, or neither"),
+        ({"tower": "A"}, "tower", "a tower is part of a society, and none is given"),
         ({"section": "S9"}, "row", "there is no section S9"),
-        ({"phase": "R"}, "phase", "it hangs on nothing"),
+        ({"phase": "R"}, "phase", "it has no transformer or pole"),
         ({"society": "Green Acres"}, "society", "the premise is part of nothing"),
-        ({"tariff_code": "demo-free"}, "tariff_code", "the terms say demo-domestic"),
-        ({"purpose": "dg"}, "purpose", "the connection is there, with consumer"),
-        ({"language": "fr"}, "language", "it is none of the words that are known"),
+        ({"tariff_code": "demo-free"}, "tariff_code", "the terms have demo-domestic"),
+        ({"purpose": "dg"}, "purpose", "the service point has consumer"),
+        ({"language": "fr"}, "language", "it is not one of the known words"),
         ({"billing_day": "15"}, "billing_day", "billing periods of the agreement begin on the day of its tariff"),
         ({"billing_day": "29"}, "billing_day", "it is outside 1 to 28"),
     ],
@@ -265,16 +267,16 @@ def test_two_rows_of_one_person_or_premise_agree(load):
         row(2, email="m@example.org", person_name="Somebody Else", premise_code="P1", address="there"),
     ]
     assert told(load("consumers", rows)) == [
-        (3, "address", "another row says another thing of the same premise"),
-        (3, "email", "it is that of Meera Devi"),
-        (3, "person_name", "another row says another thing of the same person"),
+        (3, "address", "another row has another value for the same premise"),
+        (3, "email", "it is the address of Meera Devi"),
+        (3, "person_name", "another row has another value for the same person"),
     ]
 
 
 def test_somebody_elses_address_does_not_sign_in_for_a_stranger(load):
     load("consumers", [row(1, email="m@example.org")])
     report = load("consumers", [row(2, email="m@example.org", person_name="Stranger")])
-    assert told(report) == [(2, "email", "it is that of Meera Devi")]
+    assert told(report) == [(2, "email", "it is the address of Meera Devi")]
 
 
 def test_after_somebody_has_left_a_file_moves_nobody_in(load):
@@ -286,7 +288,7 @@ def test_after_somebody_has_left_a_file_moves_nobody_in(load):
     with by_hand():
         AgreementTerms.objects.update(valid_to="2026-03-02T00:00:00Z")
         Agreement.objects.update(valid_to="2026-03-02T00:00:00Z")
-    assert (2, "person_name", "somebody has had the connection before") in told(load("consumers", [row(1)]))
+    assert (2, "person_name", "the service point had a consumer before") in told(load("consumers", [row(1)]))
 
 
 def test_a_premise_with_two_connections_is_one_premise(load):
@@ -337,9 +339,9 @@ def test_a_spreadsheet_is_as_good_as_a_csv(load, tmp_path):
         (1001.0, "General", "1001", None),
         (1001, "0000000000", "0000001001", None),
         ("0000001001", "General", "0000001001", None),
-        (1.23456789012346e19, "General", None, "keeps 15 digits of a number and this one has more"),
-        (1234567890123456, "0", None, "keeps 15 digits of a number and this one has more"),
-        ("#N/A", "General", None, "a formula of the spreadsheet came to an error"),
+        (1.23456789012346e19, "General", None, "stores 15 digits of a number and this one has more"),
+        (1234567890123456, "0", None, "stores 15 digits of a number and this one has more"),
+        ("#N/A", "General", None, "a formula of the spreadsheet has an error"),
         ("=A1+1", "General", None, "it is empty"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Key files: open or in an envelope; what is wrong is said without a byte of what is in them."""
+"""Key files: plain or in an envelope; errors never show a byte of their content."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -115,7 +115,7 @@ def test_a_delivery_is_received_open_or_closed(run, pairs, tmp_path, encoding):
     )
     assert (other.load_switch, other.interval_s, other.max_power_w) == (False, 1800, 14_400)
     assert SECRET not in str(AuditEntry.objects.get().content)
-    with pytest.raises(CommandError, match="serial number M1 is known already"):
+    with pytest.raises(CommandError, match="serial number M1 belongs to meter"):
         receive(run, file, *options)
 
 
@@ -127,7 +127,7 @@ def test_a_delivery_of_hls_mechanism_2_says_its_secrets(run, tmp_path):
     row = f"M1,0000000000000001,urja-d1-aes,{SECRET},{'11' * 16}"
     file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},\n")
     with pytest.raises(
-        CommandError, match="row 2: hls_secret: it is empty, and meters of type urja-d1-aes open"
+        CommandError, match="row 2: hls_secret: it is empty, and meters of type urja-d1-aes need it"
     ):
         receive(run, file)
     file.write_text(f"serial,system_title,type,guek,gak,hls_secret\n{row},1A2b3C4d5E6f7G8h\n")
@@ -141,7 +141,7 @@ def test_a_key_with_a_passphrase_and_an_envelope_that_openssl_calls_cms(run, pai
     file.write_bytes(envelope(pairs["utility"], encoding=PEM).replace(b"PKCS7", b"CMS"))
     passphrase.write_bytes(PASSPHRASE + b"\n")
     closed = pairs["utility"].options(pairs["utility"].closed_key)
-    with pytest.raises(CommandError, match="closed with a passphrase: give it"):
+    with pytest.raises(CommandError, match="protected by a passphrase: give it"):
         receive(run, file, *closed)
     assert receive(run, file, *closed, "--passphrase-file", passphrase).startswith("2 meters received")
 
@@ -171,32 +171,32 @@ def wrong(pairs, tmp_path):
     )
     closed = envelope(utility)
     return {
-        "closed for another": (envelope(other), utility.options(), "closed for another certificate"),
+        "closed for another": (envelope(other), utility.options(), "encrypted for another certificate"),
         "no key": (closed, [], "is a PKCS#7 envelope: give the certificate and the private key"),
-        "another key": (closed, utility.options(other.key), "the private key is not that of the certificate"),
+        "another key": (closed, utility.options(other.key), "the private key does not belong to the certificate"),
         "a curve": (closed, curve.options(), "is not an RSA key"),
-        "damaged": (closed[:-40] + bytes(40), utility.options(), "does not open|not a CSV|has no column"),
-        "cut off": (closed[:200], utility.options(), "does not open: it is damaged"),
-        "no base64": (b"-----BEGIN PKCS7-----\n%%%%\n-----END PKCS7-----\n", utility.options(), "no base64"),
-        "signed": (signed, utility.options(), "and no envelope: ask for EnvelopedData"),
+        "damaged": (closed[:-40] + bytes(40), utility.options(), "cannot be decrypted|not a CSV|has no column"),
+        "cut off": (closed[:200], utility.options(), "cannot be decrypted: it is damaged"),
+        "not base64": (b"-----BEGIN PKCS7-----\n%%%%\n-----END PKCS7-----\n", utility.options(), "not base64"),
+        "signed": (signed, utility.options(), "but no envelope: ask for EnvelopedData"),
         "signed inside": (
             pkcs7.PKCS7EnvelopeBuilder().set_data(signed).add_recipient(utility.read).encrypt(DER, [pkcs7.PKCS7Options.Binary]),
             utility.options(), "a signed message, not a CSV"),
         "wrong passphrase": (closed, [*utility.options(utility.closed_key), "--passphrase-file", passphrase], "cannot be read"),
-        "no passphrase wanted": (closed, [*utility.options(), "--passphrase-file", passphrase], "has no passphrase, and one is given"),
+        "no passphrase wanted": (closed, [*utility.options(), "--passphrase-file", passphrase], "has no passphrase, but one is given"),
         "no certificate": (closed, ["--certificate", utility.key, "--private-key", utility.key], "not a certificate in PEM form"),
         "half": (closed, ["--certificate", utility.certificate], "together"),
         "short key": (CSV.replace(SECRET, "deadbeef").encode(), [], "row 2: guek: it has 4 bytes, not 16"),
         "no key in it": (CSV.replace(SECRET, "").encode(), [], "row 2: guek: it is empty"),
         "another type": (CSV.replace("urja-dt", "x").encode(), [], "row 3: there is no meter type 'x'"),
-        "columns": (CSV.replace("gak", "gac").encode(), [], "the map does not say where gak stand"),
+        "columns": (CSV.replace("gak", "gac").encode(), [], "the map does not name the columns of gak"),
         "not text": (b"\xff\xfe" + CSV.encode("utf-16-le"), [], "not a CSV in utf-8"),
         "empty": (b"serial,system_title,type,guek,gak\n", [], "the file has no meters"),
     }  # fmt: skip
 
 
 NAMES = (
-    "closed for another", "no key", "another key", "a curve", "damaged", "cut off", "no base64", "signed", "signed inside",
+    "closed for another", "no key", "another key", "a curve", "damaged", "cut off", "not base64", "signed", "signed inside",
     "wrong passphrase", "no passphrase wanted", "no certificate", "half", "short key", "no key in it", "another type",
     "columns", "not text", "empty",
 )  # fmt: skip
@@ -224,7 +224,7 @@ def test_a_manufacturers_own_columns_by_a_map(run, tmp_path):
     )
     assert receive(run, file, "--map", the_map) == "1 meters received into Store 4\n"
     the_map.write_text(the_map.read_text() + 'consumer_number = "Meter No"\n')
-    with pytest.raises(CommandError, match="a key file does not say consumer_number"):
+    with pytest.raises(CommandError, match="a key file cannot have consumer_number"):
         receive(run, file, "--map", the_map)
 
 

@@ -1,4 +1,4 @@
-"""MAP.toml: what it may say, and the line of everything that it says wrongly."""
+"""MAP.toml: its settings, and the line of every error."""
 
 import re
 
@@ -40,11 +40,11 @@ def test_the_map_of_an_example_can_be_followed(name):
             MANY,
             [
                 "line 2: header is the number of the row",
-                "line 4: 'tomorrow' does not tell a day",
+                "line 4: 'tomorrow' is no date format",
                 "line 5: '1234' does not show how numbers are written",
                 "line 7: consumers have no field consumer_nr; did you mean consumer_number?",
-                "line 8: unit means nothing for phone",
-                "line 9: 'fr': it is none of the words that are known",
+                "line 8: unit does not apply to phone",
+                "line 9: 'fr': it is not one of the known words",
                 "line 10: columns is none of",
                 "line 10: tariff_code needs either column or value",
                 "line 11: the unit is W or kW or MW, not 'hp'",
@@ -53,7 +53,7 @@ def test_the_map_of_an_example_can_be_followed(name):
         ),
         ('kind = "consumers"\n\n[fields]\nphone = "P"', ["line 3: consumers need consumer_number"]),
         ('kind = "consumers"\nencoding = "utf-9"\n[fields.consumer_number]\ncolumn = "No"\nvalues = 3',
-         ["line 2: nobody knows the encoding 'utf-9'", "line 3: values is a table of words"]),
+         ["line 2: the encoding 'utf-9' is not known", "line 3: values is a table of words"]),
     ],
 )  # fmt: skip
 def test_every_fault_has_its_line(text, faults):

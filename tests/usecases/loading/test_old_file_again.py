@@ -1,4 +1,4 @@
-"""An old file comes in again after its people have left: the ones who live there now keep their records."""
+"""An old file is loaded again after its consumers have left: the current consumers keep their records."""
 
 from tests.usecases.loading.filing import some_map
 from tests.usecases.loading.test_consumers import row

@@ -1,4 +1,4 @@
-"""Networks, premises, placements, meters and balances by the file."""
+"""Networks, premises, placements, meters and balances by file."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,7 +51,7 @@ def test_a_transformer_on_another_feeder_is_dated(loaded):
     moved = {"level": "transformer", "code": "T1", "parent": "F2"}
     feeder = {"level": "feeder", "code": "F2", "parent": "SS1"}
     assert loaded("networks", [feeder, moved | {"since": "2026-03-02"}]).faulty == 1, (
-        "it hangs there since a later instant"
+        "it is placed there since a later instant"
     )
     loaded.clock.advance(timedelta(days=3))
     loaded("networks", [feeder, moved | {"since": "2026-03-04"}])
@@ -64,9 +64,9 @@ def test_a_transformer_on_another_feeder_is_dated(loaded):
     ("row", "field", "sentence"),
     [
         ({"level": "feeder", "code": "F9", "parent": "S1", "parent_level": "section"}, "row",
-         "a feeder hangs on one of a level above its own, in its own tree: substation"),
+         "a feeder is placed under a higher level of the same tree: substation"),
         ({"level": "zone", "code": "Z9", "parent": "Z1"}, "row",
-         "a zone hangs on one of a level above its own, in its own tree: none"),
+         "a zone is placed under a higher level of the same tree: none"),
         ({"level": "feeder", "code": "F9", "parent": "SS9"}, "row", "there is no substation SS9"),
         ({"level": "feeder", "code": "F9", "rating_va": "5"}, "rating_va", "only a transformer has a rating"),
         ({"level": "feeder", "code": "F9", "licensee": "L"}, "row", "there is no licensee L"),
@@ -113,10 +113,10 @@ def test_premises_that_would_lie_in_themselves(loaded):
         {"code": "GA", "parent": "GA-A"},
     ]
     assert {(n, sentence) for n, _, sentence in told(loaded("premises", rows))} == {
-        (2, "it is part of itself, or lies more than 6 deep"),
-        (3, "it is part of itself, or lies more than 6 deep"),
-        (4, "it is part of itself, or lies more than 6 deep"),
-        (5, "what premise GA would be part of is part of it"),
+        (2, "it is part of itself, or more than 6 levels deep"),
+        (3, "it is part of itself, or more than 6 levels deep"),
+        (4, "it is part of itself, or more than 6 levels deep"),
+        (5, "premise GA cannot be part of a premise that belongs to it"),
     }
 
 
@@ -133,7 +133,7 @@ def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
         (
             2,
             "row",
-            "where connection 1001000001 hangs changed on 2026-02-28T18:30:00+00:00 already: name a moment after that, or undo that operation first",
+            "the placement of service point 1001000001 changed at 2026-02-28T18:30:00+00:00 already: give a later instant, or undo that operation first",
         )
     ]
     report = loaded(
@@ -225,26 +225,26 @@ def test_a_meter_in_stock_is_hung_up(loaded):
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ([meter(1, system_title="55524a0000000001")], (2, "row", "system title 55524a0000000001 is known already, of meter URJ00000001")),
-        ([meter(1), meter(2, system_title=f"{1:016x}")], (3, "row", "system title 0000000000000001 is known already, of meter M1")),
+        ([meter(1, system_title="55524a0000000001")], (2, "row", "system title 55524a0000000001 belongs to meter URJ00000001 already")),
+        ([meter(1), meter(2, system_title=f"{1:016x}")], (3, "row", "system title 0000000000000001 belongs to meter M1 already")),
         ([meter(1, guek="00")], (2, "guek", "it has 1 bytes, not 16")),
         ([meter(1, gak="")], (2, "gak", "the meter is new here, and it is empty")),
         ([meter(1, type="x")], (2, "type", "there is no such device type")),
-        ([meter(1, stock="installed")], (2, "stock", "the meter hangs nowhere")),
+        ([meter(1, stock="installed")], (2, "stock", "the meter is not installed")),
         ([meter(1, **hangs("1001000001"))], (2, "row", "another device is installed there in this role at that time")),
         ([meter(1, **hangs("1001000002")), meter(2, **hangs("1001000002", "2026-03-02"))],
          (3, "row", "another device is installed there in this role at that time")),
         ([meter(1, **hangs("1001000002")), meter(1, **hangs("1001000003", "2026-03-02"))],
-         (3, "row", "meter M1 hangs at 1001000002: take it away there first")),
-        ([meter(1, **hangs("9"))], (2, "row", "there is no connection 9")),
+         (3, "row", "meter M1 is installed at 1001000002: remove it there first")),
+        ([meter(1, **hangs("9"))], (2, "row", "there is no service point 9")),
         ([{"serial": "URJ00000001", **hangs("1001000001", "2026-03-01", "11000")}],
          (2, "register_wh", "the register was read as 12000 Wh")),
         ([{"serial": "URJ00000001", **hangs("1001000002", "2026-03-02")}],
-         (2, "row", "meter URJ00000001 hangs at 1001000001: take it away there first")),
-        ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock says delivered")),
+         (2, "row", "meter URJ00000001 is installed at 1001000001: remove it there first")),
+        ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock has it as delivered")),
         ([meter(1, address="tcp://10.20.0.9:4060?address=3")],
          (2, "address", "'tcp://10.20.0.9:4060?address=3': the meter's physical address, address=16 to 16381, is needed")),
-        ([meter(1, seals="A17")], (2, "row", "seal A17 was put on meter URJ00000001 on 2026-02-28T18:30:00+00:00")),
+        ([meter(1, seals="A17")], (2, "row", "seal A17 was put on meter URJ00000001 at 2026-02-28T18:30:00+00:00 already: each number is used once")),
     ],
 )  # fmt: skip
 def test_what_a_meter_cannot_be(loaded, rows, fault):
@@ -301,7 +301,7 @@ def test_a_type_of_hls_mechanism_2_is_loaded_with_its_secret(loaded):
     row |= {"gak": "02" * 16, "stock": "delivered", "held_by": "Store 4"}
     missing = loaded("devices", [row])
     assert told(missing) == [
-        (2, "hls_secret", "it is empty, and meters of type urja-d1-aes open their association by it")
+        (2, "hls_secret", "it is empty, and meters of type urja-d1-aes need it for their association")
     ]
     loaded("devices", [row | {"hls_secret": "03" * 16}])
     device = Device.objects.get(serial="URJ00000009")
@@ -334,13 +334,13 @@ def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ([{"consumer_number": "1001000002", "credit": "600"}], (2, "credit", "it came in with 500.00")),
-        ([{"consumer_number": "1001000003", "credit": "600"}], (2, "consumer_number", "nobody has the connection")),
-        ([{"consumer_number": "1001000001", "bill": "X", "principal": "1"}], (2, "due_on", "a bill is owed since a day, and it is empty")),
-        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "row", "bill X: 0 and surcharge 0 are no dues")),
+        ([{"consumer_number": "1001000002", "credit": "600"}], (2, "credit", "it was loaded as 500.00 before")),
+        ([{"consumer_number": "1001000003", "credit": "600"}], (2, "consumer_number", "the service point has no consumer")),
+        ([{"consumer_number": "1001000001", "bill": "X", "principal": "1"}], (2, "due_on", "the due date of the bill is empty")),
+        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "row", "bill X: a principal of 0 and a surcharge of 0 are no valid dues")),
         ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01", "principal": "0.005"}],
-         (2, "principal", "it has more decimals than can be kept")),
-        ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "it belongs to no bill")),
+         (2, "principal", "it has more decimals than can be stored")),
+        ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "the row has no bill")),
     ],
 )  # fmt: skip
 def test_what_a_balance_cannot_be(loaded, rows, fault):
@@ -400,5 +400,5 @@ def test_what_recharges_have_paid_of_a_bill_stays_paid(loaded):
     assert (
         2,
         "row",
-        "recharges have paid 581.25 of the principal of bill B-2026-01: give what was owed at the beginning",
+        "recharges have paid 581.25 of the principal of bill B-2026-01: give the original dues",
     ) in told(loaded("balances", [lower], the_map))

@@ -1,4 +1,4 @@
-"""A file says which agreements have a policy of their own."""
+"""A file gives agreements a policy of their own."""
 
 from tests.usecases.loading.test_consumers import row, told
 
@@ -44,5 +44,5 @@ def test_what_is_agreed_is_changed_by_the_operation(load):
     assert told(load("consumers", [row(1, policy="")])) == []
     load("consumers", [row(2)])
     report = load("consumers", [row(2, policy="plain")])
-    assert told(report) == [(2, "policy", "the terms say nothing")]
+    assert told(report) == [(2, "policy", "the terms have none")]
     assert own() == ["plain", ""]

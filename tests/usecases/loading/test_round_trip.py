@@ -1,4 +1,4 @@
-"""What goes out is what came in: the same bytes, and coming in again it changes nothing."""
+"""An export equals the loaded file byte for byte, and loading it again changes nothing."""
 
 import pytest
 from tests.usecases.loading.filing import KEYS, example, read, write

@@ -1,4 +1,4 @@
-"""A row of a file is refused by the guards of the operation that does the same from a screen, in the same words."""
+"""A row of a file is refused by the same guards as the operation on a screen, in the same words."""
 
 from datetime import timedelta
 
@@ -143,7 +143,7 @@ def test_a_row_is_refused_as_the_operation_is(loaded, case):
     with pytest.raises(RefusedError) as refused:
         perform(operation(), recorded_at=loaded.clock.now(), actor="test")
     report = loaded(kind, [given])
-    said = {one.sentence.replace("connection 7 ", "connection B ") for one in report.first}
+    said = {one.sentence.replace("service point 7 ", "service point B ") for one in report.first}
     assert said
     assert said <= set(refused.value.faults)
     assert not report.written

@@ -1,4 +1,4 @@
-"""Files of rows: what a spreadsheet would run, and what a workbook unpacks to."""
+"""Files of rows: formulas that a spreadsheet would run, and sizes that a workbook unpacks to."""
 
 import csv
 import subprocess

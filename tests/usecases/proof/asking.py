@@ -1,7 +1,7 @@
-"""Operations as somebody might ask for them: mostly sensible, at any time, sometimes nonsense; registers are true ones.
+"""Random operations: mostly sensible, at any time, sometimes nonsense; registers are true ones.
 
-`DRAWN` has a function for each operation. What cannot be refused for its register must be given the true one: laws of
-energy do not hold for readings that nobody read. So a register is the meter's own, or below nothing.
+`DRAWN` has a function for each operation. Laws of energy do not hold for readings that were never taken, so a
+register is the meter's own where it cannot be refused, or negative.
 """
 
 from collections.abc import Callable, Sequence

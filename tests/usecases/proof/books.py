@@ -1,7 +1,7 @@
-"""What the tables say, as plain values, and the laws that hold of them after every step.
+"""The tables as plain values, and the laws that hold for them after every step.
 
-Each law is written down anew, in plain Python over rows: neither the database's constraints nor the code under test
-are asked.
+Each law is written again in plain Python over rows: it uses neither the database's constraints nor the code under
+test.
 """
 
 from collections import Counter, defaultdict

@@ -1,7 +1,7 @@
-"""What operations ought to have done: a fold over those that stand, in plain Python.
+"""A model of what operations should have done: a fold over those in force, in plain Python.
 
-An operation's effect is a function that changes the model's periods; `EFFECTS` has one for each, `nothing` where an
-operation hangs nothing and makes no agreement. An operation that was undone is left out of the fold.
+The effect of an operation is a function that changes the model's periods; `EFFECTS` has one for each, `nothing` where
+an operation installs nothing and makes no agreement. An undone operation is left out of the fold.
 """
 
 from collections.abc import Callable, Iterable

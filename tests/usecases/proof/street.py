@@ -1,4 +1,6 @@
-"""The street of the proof: four homes of which one burns gas, a common area, a transformer with its meter, and a stock."""
+"""The installation of the proof: four homes, one of which burns gas, a common area, a transformer with its meter, and
+a stock.
+"""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Meters that really count, and what they tell: nothing here asks the code under test what a register stood at."""
+"""Meters that really count, and what they report: no register is taken from the code under test."""
 
 import random
 from collections.abc import Iterable

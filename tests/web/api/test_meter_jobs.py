@@ -96,12 +96,12 @@ def test_bad_rows_are_a_problem_with_a_sentence_each(api, stage):
     clerk = api("clerk")
     told = clerk.post("read_meters", ASKED | {"meters": ["URJ00000001", "NONE"]})
     assert (told.status_code, told.json()["type"]) == (409, "/api/v1/#refused")
-    assert told.json()["faults"] == ["row 2: there is no meter and no connection NONE"]
+    assert told.json()["faults"] == ["row 2: there is no meter and no service point NONE"]
     outcome = asked(clerk, meters=["URJ00000001", "NONE"], good_rows_only=True)
     assert (outcome["meters"], outcome["refused"]) == (1, 1)
     rows = clerk.get(f"/meter-jobs/{outcome['job_id']}/results").json()["items"]
     assert [(one["state"], one["detail"]) for one in rows] == [
-        ("waiting", ""), ("refused", "there is no meter and no connection NONE"),
+        ("waiting", ""), ("refused", "there is no meter and no service point NONE"),
     ]  # fmt: skip
 
 

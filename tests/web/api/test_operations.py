@@ -55,7 +55,7 @@ def test_refused_by_the_registry_with_every_fault(api, stage):
     told = answer.json()
     assert (answer.status_code, told["type"]) == (409, "/api/v1/#refused")
     assert told["faults"] == [
-        "a register does not read -1 Wh", "there is no connection 4711", "there is no meter NONE in stock",
+        "a register cannot read -1 Wh", "there is no service point 4711", "there is no meter NONE in stock",
     ]  # fmt: skip
     assert api("clerk").get(f"/requests/{told['request_id']}").status_code == 404
 
@@ -78,7 +78,7 @@ def test_one_of_two_clerks_is_told(api, stage):
     first = api("clerk").post("remove_meter", REMOVAL)
     second = api("clerk").post("remove_meter", REMOVAL)
     assert (first.status_code, second.status_code) == (200, 409)
-    assert second.json()["faults"] == ["meter URJ00000003 hangs nowhere"]
+    assert second.json()["faults"] == ["meter URJ00000003 is not installed"]
 
 
 def test_the_same_key_does_it_once(api, stage):

@@ -131,7 +131,7 @@ def _move(context: GatewayContext, payment_id: str, status: str, **values: Any) 
     marks = ", ".join("?" * len(_FROM[status]))
     columns = "".join(f", {name} = ?" for name in values)
     moved = context.book.run(
-        f"UPDATE payments SET status = ?{columns} WHERE id = ? AND status IN ({marks})",  # noqa: S608
+        f"UPDATE payments SET status = ?{columns} WHERE id = ? AND status IN ({marks})",  # noqa: S608 - names from our code, values bound
         status,
         *values.values(),
         payment_id,

@@ -11,7 +11,7 @@ class MeterJobRequest(Operation, kw_only=True):
     """Fields that all requests to meters share; not an operation itself."""
 
     undoable = False
-    instead = say("cancel_meter_job cancels what was not sent yet")
+    instead = say("cancel_meter_job cancels the rows that were not sent yet")
     either = ("meters", "under")
 
     meters: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class CancelMeterJob(Operation, kw_only=True):
     """
 
     undoable = False
-    instead = say("the meters are asked again by another job")
+    instead = say("create another job for the same meters")
 
     job_id: int
     reason: str

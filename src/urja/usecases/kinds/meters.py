@@ -206,7 +206,7 @@ class TakeNewKeys(Operation, kw_only=True):
     """Make the new keys of a device its current keys. Only the pipeline does this, after a session opened with them."""
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("the meter has these keys: it can be given others")
+    instead: ClassVar[str] = say("the meter has these keys now: give it other keys by another job")
 
     device_id: int
     number: int
@@ -226,7 +226,7 @@ class RewrapKeys(Operation, kw_only=True):
     """Store wrapped keys under a new key-encryption key. Only `urja keys rotate-master` does this."""
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("the key-encryption key can be changed once more")
+    instead: ClassVar[str] = say("change the key-encryption key again")
 
     devices: tuple[Rewrapped, ...]
 

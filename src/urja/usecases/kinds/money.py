@@ -34,7 +34,7 @@ class RecordDuesPaid(Operation, kw_only=True):
     """End a plan of instalments whose last instalment is posted and whose dues are paid."""
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("what is owed again is agreed upon anew by agree_instalments")
+    instead: ClassVar[str] = say("agree on new instalments with agree_instalments")
 
     plan_id: int
     from_on: date

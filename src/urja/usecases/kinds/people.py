@@ -43,7 +43,7 @@ class ApproveAddressChange(Operation, kw_only=True):
     """
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("correct_consumer with the address they have takes back what waits")
+    instead: ClassVar[str] = say("correct_consumer with the current address withdraws the pending change")
 
     consumer_id: int
     email: str
@@ -57,7 +57,7 @@ class ChangeAddress(Operation, kw_only=True):
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say(
-        "correct_consumer asks for the address of before, which is confirmed as any other"
+        "request the previous address with correct_consumer; it is confirmed like any other"
     )
 
     address_change: int

@@ -13,7 +13,7 @@ class Employ(Operation, kw_only=True):
     """
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff end` on the machine itself takes a role away")
+    instead: ClassVar[str] = say("end the role with `urja staff end` on the machine itself")
 
     email: str
     name: str
@@ -27,9 +27,9 @@ class Employ(Operation, kw_only=True):
 class Dismiss(Operation, kw_only=True):
     """End a role from now on; the person's access as a consumer stays."""
 
-    # Taking it back would give a role, and a request from the web gives nobody one.
+    # Undoing it would give a role, which a request from the web must never do.
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff add` on the machine itself gives a role")
+    instead: ClassVar[str] = say("give the role again with `urja staff add` on the machine itself")
 
     email: str
     role: str
@@ -40,7 +40,7 @@ class Readdress(Operation, kw_only=True):
     """Request another address or name for a member of staff; the address is confirmed as a consumer's is."""
 
     undoable: ClassVar[bool] = False
-    instead: ClassVar[str] = say("`urja staff change` on the machine itself changes it again")
+    instead: ClassVar[str] = say("change it again with `urja staff change` on the machine itself")
 
     email: str
     new_email: str = ""

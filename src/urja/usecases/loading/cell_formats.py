@@ -165,7 +165,7 @@ class Text(CellFormat):
         def read(cell: Any) -> str | None:
             if type(cell) is not str and isinstance(cell, int | float) and abs(cell) >= _UNROUNDED:
                 raise FieldValueError(
-                    "a spreadsheet keeps 15 digits of a number and this one has more",
+                    "a spreadsheet stores 15 digits of a number and this one has more",
                     "format the column as text and write it again",
                 )
             text = cell_text(cell)
@@ -173,7 +173,8 @@ class Text(CellFormat):
                 return None
             if text[0] == "#" and text in _SPREADSHEET_ERRORS:
                 raise FieldValueError(
-                    "a formula of the spreadsheet came to an error", "mend the formula, or leave it empty"
+                    "a formula of the spreadsheet has an error",
+                    "correct the formula, or leave the cell empty",
                 )
             if len(text) > limit:
                 raise FieldValueError(f"it has {len(text)} characters, {limit} at most fit", "shorten it")
@@ -183,10 +184,10 @@ class Text(CellFormat):
 
         return read
 
-    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002
+    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002 - the signature is shared
         return str
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
         return self.sounds or f"up to {self.limit} characters"
 
 
@@ -215,8 +216,8 @@ class MeterAddressText(Code):
 
         return read
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
-        return "10.20.0.5:4059, or tcp://10.20.0.9:4060?address=17 behind a line of HDLC"
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
+        return "10.20.0.5:4059, or tcp://10.20.0.9:4060?address=17 behind an HDLC gateway"
 
 
 def email() -> Text:
@@ -251,8 +252,8 @@ class Phone(CellFormat):
         prefix = ways.prefix
         return lambda value: value.removeprefix(prefix) if prefix else value
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
-        return "8 to 15 digits, with a plus before them or not"
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
+        return "8 to 15 digits, with or without a plus sign"
 
 
 @dataclass(frozen=True)
@@ -271,17 +272,17 @@ class Choice(CellFormat):
             word = known.get(text.casefold())
             if word is None:
                 raise FieldValueError(
-                    "it is none of the words that are known",
+                    "it is not one of the known words",
                     f"write {self.expected(ways)}, or give the map a table of values",
                 )
             return word
 
         return read
 
-    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002
+    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002 - the signature is shared
         return str
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
         return f"{', '.join(self.words[:-1])} or {self.words[-1]}"
 
 
@@ -309,13 +310,13 @@ class YesNo(CellFormat):
 
         return read
 
-    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002
+    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002 - the signature is shared
         return lambda value: "yes" if value else "no"
 
     def value(self, text: str) -> bool:
         return text == "t"
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
         return "yes or no"
 
 
@@ -350,7 +351,9 @@ class Number(CellFormat):
             scaled = exact * scale
             whole = int(scaled)
             if whole != scaled:
-                raise FieldValueError("it has more decimals than can be kept", f"write {self.expected(ways)}")
+                raise FieldValueError(
+                    "it has more decimals than can be stored", f"write {self.expected(ways)}"
+                )
             if not low <= whole <= high:
                 raise FieldValueError(
                     f"it is outside {self._shown(low, ways)} to {self._shown(high, ways)}",
@@ -412,9 +415,7 @@ class Degrees(CellFormat):
                     "it is not a number of degrees", f"write {self.expected(ways)}"
                 ) from None
             if abs(value) > self.most:
-                raise FieldValueError(
-                    f"nothing on earth is beyond {self.most} degrees", f"write {self.expected(ways)}"
-                )
+                raise FieldValueError(f"it is more than {self.most} degrees", f"write {self.expected(ways)}")
             return f"{value:.6f}"
 
         return read
@@ -451,6 +452,7 @@ class Instant(CellFormat):
 
     def reader(self, ways: ColumnFormat) -> Reader:
         moment, zone = _moments(ways), ways.zone
+        # The same few dates occur in most rows; the cache is bounded, since a file may have another instant in each.
         remembered: dict[str, str] = {}
 
         def read(cell: Any) -> str | None:
@@ -552,10 +554,10 @@ class Bytes(CellFormat):
             )
         return found
 
-    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002
+    def writer(self, ways: ColumnFormat) -> Writer:  # noqa: ARG002 - the signature is shared
         return lambda value: bytes(value).hex()
 
-    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002
+    def expected(self, ways: ColumnFormat) -> str:  # noqa: ARG002 - the signature is shared
         return f"{2 * self.length} hexadecimal digits"
 
 

@@ -131,7 +131,7 @@ def _by_table(read: Reader, values: Mapping[str, str], line: int) -> Reader:
         if not text:
             return read("")
         raise FieldValueError(
-            "the table of values does not know it", f"add it to line {line} of the map, or mend the row"
+            "the table of values does not have it", f"add it to line {line} of the map, or correct the row"
         )
 
     return look_up
@@ -226,7 +226,7 @@ class _Reading:
         try:
             "".encode(encoding)
         except LookupError:
-            self._fault(("encoding",), f"nobody knows the encoding {encoding!r}; utf-8 or cp1252 are known")
+            self._fault(("encoding",), f"the encoding {encoding!r} is not known; utf-8 or cp1252 are")
         delimiter = self._text("delimiter", ",")
         if len(delimiter) != 1:
             self._fault(("delimiter",), "a delimiter is one character")
@@ -315,9 +315,9 @@ class _Reading:
         }
         wrong = [name for name, forms in only.items() if name in says and not isinstance(form, forms)]
         for name in wrong:
-            self._fault(at, f"{name} means nothing for {at[-1]}")
+            self._fault(at, f"{name} does not apply to {at[-1]}")
         if isinstance(form, Key) and ("value" in says or "default" in says):
-            self._fault(at, f"{at[-1]} is a key: it stands in a column, not in the map")
+            self._fault(at, f"{at[-1]} is a key: it must be in a column, not in the map")
             return False
         if isinstance(form, Number) and "unit" in says and says["unit"] not in form.scales:
             self._fault(
@@ -351,11 +351,11 @@ class _Reading:
             try:
                 from datetime import datetime
 
-                if datetime.strptime(shown.strftime(given), given).date() == shown:  # noqa: DTZ007
+                if datetime.strptime(shown.strftime(given), given).date() == shown:  # noqa: DTZ007 - a day without a zone
                     return given
             except ValueError:
                 pass
-        self._fault(at, f"{given!r} does not tell a day; %d.%m.%Y or %Y-%m-%d would")
+        self._fault(at, f"{given!r} is no date format; %d.%m.%Y or %Y-%m-%d are")
         return None
 
     def _numbers(self, given: Any, at: tuple[str, ...]) -> NumberFormat:

@@ -53,6 +53,7 @@ def _rows(the_map: Map, at: datetime, columns: Sequence[Source]) -> Iterator[Seq
     # PostgreSQL keeps the order of a subquery below a plain selection of its columns.
     query = f"SELECT {names} FROM ({the_map.kind.exported}) e"  # noqa: S608 - fields of a kind, no file's words
     connection.ensure_connection()
+    # A named cursor is read on the server in batches: memory does not grow with the registry.
     with transaction.atomic(), connection.connection.cursor(name="export") as cursor:
         cursor.itersize = _AT_ONCE
         cursor.execute(query, {"at": at, "system": the_map.system})

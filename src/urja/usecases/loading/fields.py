@@ -39,7 +39,7 @@ class Kind:
         """Return the key of the row that must come before this one."""
         return said.get(self.part_of)
 
-    def place(self, said: Mapping[str, str | None]) -> int | None:  # noqa: ARG002
+    def place(self, said: Mapping[str, str | None]) -> int | None:  # noqa: ARG002 - the signature is shared
         """Return the position of a row, the lowest first; None where it follows from the parent rows."""
         return None if self.part_of else 0
 

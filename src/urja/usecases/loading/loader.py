@@ -138,6 +138,7 @@ def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
 
     Return the number of requests to other apps, by kind.
     """
+    # Rows cached for the batch before may have changed with it.
     load.execution.found.clear()
     row_operations = import_module(f"urja.usecases.loading.row_operations.{load.map.kind.name}")
     row_operations.prefetch(load, rows)
@@ -286,9 +287,9 @@ def _elsewhere(rows: Rows, path: Path) -> str:
     """Return what a heading without the columns suggests to change in the map."""
     if rows.apart is not None and not is_excel(path):
         written = rows.apart.replace("\t", "\\t")
-        return f'. Are its columns apart by {written}? Say delimiter = "{written}" in the map'
+        return f'. Are its columns separated by {written}? Set delimiter = "{written}" in the map'
     where = "header or sheet" if is_excel(path) else "header"
-    return f". Where the names stand elsewhere, say {where} in the map"
+    return f". Where the names are elsewhere, set {where} in the map"
 
 
 @contextmanager

@@ -194,6 +194,7 @@ def create_file(
     """
     temporary = path.with_name(f"{path.stem}.new{path.suffix}")
     temporary.unlink(missing_ok=True)
+    # Created with its mode before the first byte: a file of keys is at no moment readable by others.
     temporary.touch(mode=0o600 if private else 0o644)
     try:
         if is_excel(path):

@@ -149,7 +149,7 @@ def add_faults(load: Load, faults: Sequence[Fault]) -> None:
 
 
 _TWICE: Final = """
-INSERT INTO load_fault SELECT n, %(field)s, replace(key, E'\\x1f', ' '), 'row ' || first || ' says this already', 'keep one of the rows'
+INSERT INTO load_fault SELECT n, %(field)s, replace(key, E'\\x1f', ' '), 'row ' || first || ' has this already', 'remove one of the rows'
 FROM (SELECT n, key, min(n) OVER (PARTITION BY key) AS first FROM load_row) r WHERE n > first
 """
 _ORDERED: Final = """
@@ -159,8 +159,8 @@ WITH RECURSIVE chain AS (
 ) UPDATE load_row r SET place = c.depth FROM (SELECT n, min(depth) AS depth FROM chain GROUP BY n) c WHERE c.n = r.n
 """
 _CIRCLES: Final = """
-INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or lies more than ' || %(deep)s || ' deep',
-    'name what it is part of' FROM load_row WHERE place IS NULL
+INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or more than ' || %(deep)s || ' levels deep',
+    'correct what it is part of' FROM load_row WHERE place IS NULL
 """
 
 

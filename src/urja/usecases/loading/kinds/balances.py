@@ -11,17 +11,17 @@ class Balances(Kind):
     about: ClassVar[str] = "opening credit, deposit, and arrears by bill"
     key: ClassVar[tuple[str, ...]] = ("consumer_number", "bill")
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("consumer_number", Code(32), "number of the connection", required=True),
-        Field("bill", Code(32), "number of the bill that is owed; empty for a row without one"),
-        Field("due_on", Day(), "when the bill was due"),
-        Field("principal", money(), "what is owed of it", default="0"),
-        Field("surcharge", money(), "late-payment surcharge that is owed of it", default="0"),
-        Field("credit", money(1), "credit to begin with; once a connection"),
-        Field("deposit", money(1), "security deposit that is held; once a connection"),
+        Field("consumer_number", Code(32), "consumer number of the service point", required=True),
+        Field("bill", Code(32), "number of an unpaid bill; empty for a row without one"),
+        Field("due_on", Day(), "first due date of the bill"),
+        Field("principal", money(), "unpaid principal", default="0"),
+        Field("surcharge", money(), "unpaid late-payment surcharge", default="0"),
+        Field("credit", money(1), "opening credit; once for a service point"),
+        Field("deposit", money(1), "security deposit held; once for a service point"),
         Field(
             "deposit_taken_at",
             Instant(),
-            "when the deposit was taken; since when the person is there if left out",
+            "when the deposit was taken; first day of the agreement if left out",
         ),
     )
     example: ClassVar = (

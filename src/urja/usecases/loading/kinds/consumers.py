@@ -19,53 +19,55 @@ from urja.usecases.loading.kinds.premises import PREMISE_KINDS
 
 class Consumers(Kind):
     name: ClassVar[str] = "consumers"
-    about: ClassVar[str] = "connections with their premise, person, agreement and terms"
+    about: ClassVar[str] = "service points with premise, consumer, agreement and terms"
     key: ClassVar[tuple[str, ...]] = ("consumer_number",)
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("consumer_number", Code(32), "number of the connection", required=True),
+        Field("consumer_number", Code(32), "consumer number of the service point", required=True),
         Field(
             "commodity",
             Choice(("electricity", "gas")),
-            "what flows: electricity or gas",
+            "electricity or gas",
             default="electricity",
         ),
         Field(
             "purpose",
             Choice(("consumer", "common_area", "bulk", "dg", "transformer", "feeder", "boundary")),
-            "what is measured; only a consumer's connection has a person and terms",
+            "purpose of the service point; only a consumer's has a person and terms",
             default="consumer",
         ),
         Field("licensee", Code(32), "code of the licensee"),
-        Field("premise_code", Code(64), "what the utility calls the premise"),
+        Field("premise_code", Code(64), "the utility's code of the premise"),
         Field("premise_kind", Choice(PREMISE_KINDS), "house, flat, shop ...", default="house"),
-        Field("premise_name", Text(200), "house or flat number, or the name of the place"),
-        Field("address", Text(300), "where it is"),
+        Field("premise_name", Text(200), "number of the house or flat, or a name"),
+        Field("address", Text(300), "address of the premise"),
         Field("pin_code", Text(10), "postal code"),
         Field("latitude", Degrees(90), "degrees north"),
         Field("longitude", Degrees(180), "degrees east"),
         Field("society", Code(200), "name or code of the society or complex it is part of"),
         Field("tower", Code(200), "name or code of the tower in it"),
-        Field("section", Code(32), "code of the section that looks after it"),
+        Field("section", Code(32), "code of the section that administers it"),
         Field("transformer", Code(32), "code of the transformer that feeds it"),
         Field("pole", Code(32), "code of the pole, where that is known"),
-        Field("phase", Choice(("R", "Y", "B", "RYB")), "phase it hangs on; RYB for three"),
-        Field("person_name", Code(200), "who has the connection; empty where it is vacant"),
+        Field("phase", Choice(("R", "Y", "B", "RYB")), "phase that it is on; RYB for three phases"),
+        Field("person_name", Code(200), "name of the consumer; empty where it is vacant"),
         Field("person_id", Code(64), "number of the person in the outside system", outside=True),
-        Field("email", email(), "where sign-in codes are sent"),
-        Field("phone", Phone(), "where messages are sent"),
-        Field("language", Choice(("en", "hi")), "language the person is written to in", default="en"),
-        Field("postal_address", Text(300), "where letters go, if not to the premise"),
-        Field("since", Instant(), "since when the person has it"),
+        Field("email", email(), "address for sign-in codes"),
+        Field("phone", Phone(), "number for messages"),
+        Field("language", Choice(("en", "hi")), "language of messages to the consumer", default="en"),
+        Field("postal_address", Text(300), "postal address, if not the premise"),
+        Field("since", Instant(), "first day of the agreement"),
         Field("tariff_code", Code(64), "code of a loaded tariff"),
         Field("sanctioned_load_w", watts(), "sanctioned load"),
-        Field("category", Text(32), "which policy governs it; empty for everybody's"),
-        Field("policy", Text(64), "code of a loaded policy of its own, whatever its category has"),
+        Field(
+            "category", Text(32), "consumer category, which selects the policy; empty for the default policy"
+        ),
+        Field("policy", Text(64), "code of a loaded policy for this supply alone, whatever its category"),
         Field("payment_mode", Choice(("prepaid", "postpaid")), "prepaid or postpaid", default="prepaid"),
         Field("metering_mode", Choice(("forward", "net")), "forward or net", default="forward"),
         Field(
             "billing_day",
             Number(1, 28),
-            "day of a month on which billing periods begin; empty as the tariff says",
+            "day of the month on which billing periods begin; empty for the tariff's day",
         ),
     )
     example: ClassVar = (
@@ -119,10 +121,10 @@ class Consumers(Kind):
         LEFT JOIN network.node section ON section.id = admin.node_id AND section.level = 'section'
         LEFT JOIN network.placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
             AND grid.valid_to IS NULL
-        LEFT JOIN network.node hung ON hung.id = grid.node_id
-        LEFT JOIN network.node pole ON pole.id = hung.id AND hung.level = 'pole'
+        LEFT JOIN network.node placed ON placed.id = grid.node_id
+        LEFT JOIN network.node pole ON pole.id = placed.id AND placed.level = 'pole'
         LEFT JOIN network.node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
-        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
+        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, placed.id)
             AND transformer.level = 'transformer'
         LEFT JOIN contracts.agreement a ON a.service_point_id = s.id AND a.valid_from <= %(at)s
             AND coalesce(a.valid_to, 'infinity') > %(at)s

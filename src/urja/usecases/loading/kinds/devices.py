@@ -32,7 +32,9 @@ ROLES: Final = ("billing", "check", "generation", "source")
 
 class Devices(Kind):
     name: ClassVar[str] = "devices"
-    about: ClassVar[str] = "meters with their keys, and where they hang since when and with which register"
+    about: ClassVar[str] = (
+        "meters with their keys, and where they are installed, since when and with which register"
+    )
     key: ClassVar[tuple[str, ...]] = ("serial", "installed_at")
     fields: ClassVar[tuple[Field, ...]] = (
         Field("serial", Code(32), "serial number, as the meter gives it", required=True),
@@ -41,12 +43,12 @@ class Devices(Kind):
         Field("guek", Key(KEY_LENGTH), "global unicast encryption key, in hexadecimal digits"),
         Field("gak", Key(KEY_LENGTH), "authentication key, in hexadecimal digits"),
         Field("hls_secret", Secret(KEY_LENGTH), "secret of the utility association, for a type of HLS mechanism 2"),
-        Field("master_key", Key(KEY_LENGTH), "wraps new keys on their way to the meter, in hexadecimal digits"),
-        Field("max_power_w", watts(), "what the meter can carry", default=str(DEFAULT_MAX_POWER_W)),
-        Field("interval_s", Number(900, 3600, {"s": 1, "min": 60}), "length of a block; as the type says if left out"),
-        Field("load_switch", YesNo(), "whether it can cut; as the type says if left out"),
-        Field("forward_only", YesNo(), "whether it counts energy that flows back as drawn", default="no"),
-        Field("address", MeterAddressText(80), "where a meter is that does not dial: host:port, or its place on a line of HDLC"),
+        Field("master_key", Key(KEY_LENGTH), "master key, which wraps new keys for the meter, in hexadecimal digits"),
+        Field("max_power_w", watts(), "capacity of the meter", default=str(DEFAULT_MAX_POWER_W)),
+        Field("interval_s", Number(900, 3600, {"s": 1, "min": 60}), "length of an interval; as the type says if left out"),
+        Field("load_switch", YesNo(), "whether it has a relay; as the type says if left out"),
+        Field("forward_only", YesNo(), "whether it counts exported energy as imported", default="no"),
+        Field("address", MeterAddressText(80), "address of a meter that does not dial in: host:port, or its address on an HDLC bus"),
         Field("sim", Code(22), "ICCID of its SIM"),
         Field("firmware", Text(64), "firmware version"),
         Field("manufacturer", Code(64), "nameplate: manufacturer"),
@@ -55,15 +57,15 @@ class Devices(Kind):
         Field("category", Code(8), "nameplate: category, such as D1"),
         Field("seals", Code(300), "numbers of its seals, with semicolons between them"),
         Field("stock", Choice(("delivered", "tested", "issued", "installed", "removed", "scrapped")),
-              "where it is in its life; installed where it hangs somewhere"),
-        Field("held_by", Text(100), "the store or fitter that has it while it hangs nowhere"),
-        Field("consumer_number", Code(32), "number of the connection where it hangs"),
-        Field("role", Choice(ROLES), "what it measures there", default="billing"),
-        Field("installed_at", Instant(), "since when it hangs there"),
+              "its state in stock; installed where it is at a service point"),
+        Field("held_by", Text(100), "the store or fitter that has it while it is not installed"),
+        Field("consumer_number", Code(32), "consumer number of the service point where it is installed"),
+        Field("role", Choice(ROLES), "its role there", default="billing"),
+        Field("installed_at", Instant(), "since when it is installed there"),
         Field("register_wh", energy(), "import register as read then"),
         Field("ratio_primary", Number(1, 1_000_000), "CT and PT ratio that the meter does not apply", default="1"),
         Field("ratio_secondary", Number(1, 1_000_000), "... primary / secondary", default="1"),
-        Field("removed_at", Instant(), "since when it hangs there no more"),
+        Field("removed_at", Instant(), "when it was removed"),
         Field("last_register_wh", energy(), "import register as read then"),
     )  # fmt: skip
     example: ClassVar = (

@@ -18,13 +18,13 @@ class Networks(Kind):
     about: ClassVar[str] = "nodes of both trees: zone to section, substation to pole"
     key: ClassVar[tuple[str, ...]] = ("level", "code")
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("level", Choice(LEVELS), "what it is: zone ... section, substation ... pole", required=True),
+        Field("level", Choice(LEVELS), "its level: zone ... section, substation ... pole", required=True),
         Field("code", Code(32), "its code, unique in its level", required=True),
         Field("name", Text(200), "its name"),
-        Field("parent", Code(32), "code of what it hangs on; empty for a root"),
-        Field("parent_level", Choice(LEVELS), "level of what it hangs on; the one above if left out"),
-        Field("since", Instant(), "since when it hangs there; now if left out"),
-        Field("licensee", Code(32), "code of the licensee whose it is"),
+        Field("parent", Code(32), "code of its parent; empty for a root"),
+        Field("parent_level", Choice(LEVELS), "level of its parent; the one above if left out"),
+        Field("since", Instant(), "since when it is placed there; now if left out"),
+        Field("licensee", Code(32), "code of the licensee that owns it"),
         Field("latitude", Degrees(90), "degrees north"),
         Field("longitude", Degrees(180), "degrees east"),
         Field(

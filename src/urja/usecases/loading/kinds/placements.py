@@ -8,15 +8,15 @@ from urja.usecases.loading.fields import Field, Kind
 
 class Placements(Kind):
     name: ClassVar[str] = "placements"
-    about: ClassVar[str] = "where connections hang: section; transformer or pole, and phase"
+    about: ClassVar[str] = "where service points are placed: section; transformer or pole, and phase"
     key: ClassVar[tuple[str, ...]] = ("consumer_number",)
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("consumer_number", Code(32), "number of the connection", required=True),
-        Field("section", Code(32), "code of the section that looks after it"),
+        Field("consumer_number", Code(32), "consumer number of the service point", required=True),
+        Field("section", Code(32), "code of the section that administers it"),
         Field("transformer", Code(32), "code of the transformer that feeds it"),
         Field("pole", Code(32), "code of the pole, where that is known"),
-        Field("phase", Choice(("R", "Y", "B", "RYB")), "phase it hangs on; RYB for three"),
-        Field("since", Instant(), "since when it hangs there; now if left out"),
+        Field("phase", Choice(("R", "Y", "B", "RYB")), "phase that it is on; RYB for three phases"),
+        Field("since", Instant(), "since when it is placed there; now if left out"),
     )
     example: ClassVar = (
         {"consumer_number": "1001000001", "section": "S1", "transformer": "T1", "pole": "T1/7", "phase": "R",
@@ -33,10 +33,10 @@ class Placements(Kind):
         LEFT JOIN network.node section ON section.id = admin.node_id AND section.level = 'section'
         LEFT JOIN network.placement grid ON grid.service_point_id = s.id AND grid.tree = 'grid'
             AND grid.valid_to IS NULL
-        LEFT JOIN network.node hung ON hung.id = grid.node_id
-        LEFT JOIN network.node pole ON pole.id = hung.id AND hung.level = 'pole'
+        LEFT JOIN network.node placed ON placed.id = grid.node_id
+        LEFT JOIN network.node pole ON pole.id = placed.id AND placed.level = 'pole'
         LEFT JOIN network.node_period stands ON stands.node_id = pole.id AND stands.valid_to IS NULL
-        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, hung.id)
+        LEFT JOIN network.node transformer ON transformer.id = coalesce(stands.parent_id, placed.id)
             AND transformer.level = 'transformer'
         WHERE admin.id IS NOT NULL OR grid.id IS NOT NULL
         ORDER BY s.consumer_number

@@ -12,15 +12,15 @@ PREMISE_KINDS: Final = (
 
 class Premises(Kind):
     name: ClassVar[str] = "premises"
-    about: ClassVar[str] = "places, and what they are part of: society, tower, flat"
+    about: ClassVar[str] = "premises, one within another: society, tower, flat"
     key: ClassVar[tuple[str, ...]] = ("code",)
     part_of: ClassVar[str] = "parent"
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("code", Code(64), "what the utility calls it", required=True),
+        Field("code", Code(64), "the utility's code of the premise", required=True),
         Field("kind", Choice(PREMISE_KINDS), "house, flat, shop, society ...", default="house"),
-        Field("name", Text(200), "house or flat number, or the name of the place"),
-        Field("parent", Code(64), "code of what it is part of"),
-        Field("address", Text(300), "where it is"),
+        Field("name", Text(200), "number of the house or flat, or a name"),
+        Field("parent", Code(64), "code of the premise that it is part of"),
+        Field("address", Text(300), "address of the premise"),
         Field("pin_code", Text(10), "postal code"),
         Field("latitude", Degrees(90), "degrees north"),
         Field("longitude", Degrees(180), "degrees east"),

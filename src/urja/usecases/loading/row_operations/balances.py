@@ -16,26 +16,29 @@ from urja.usecases.service_points import no_service_point_fault, service_points_
 def prefetch(load: Load, rows: Sequence[Row]) -> None:
     execution = load.execution
     execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
-    places = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
-    execution.find_ahead(newest_agreements_of, [place.id for place in places if place is not None])
+    service_points = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
+    execution.find_ahead(
+        newest_agreements_of,
+        [service_point.id for service_point in service_points if service_point is not None],
+    )
 
 
 def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     _check(load, row)
-    place = execution.find(service_points_of, row["consumer_number"])
-    agreement = None if place is None else execution.find(newest_agreements_of, place.id)
+    service_point = execution.find(service_points_of, row["consumer_number"])
+    agreement = None if service_point is None else execution.find(newest_agreements_of, service_point.id)
     if agreement is None or not in_force_at(agreement, execution.recorded_at):
-        if place is None:
+        if service_point is None:
             row.fault(
                 "consumer_number",
                 no_service_point_fault(row["consumer_number"]),
-                "load it with a file of consumers, or mend the number",
+                "load it with a file of consumers, or correct the number",
             )
         else:
             row.fault(
                 "consumer_number",
-                "nobody has the connection",
-                "load who has it with a file of consumers, or mend the number",
+                "the service point has no consumer",
+                "load its consumer with a file of consumers, or correct the number",
             )
         return
     given: dict[str, Any] = {}
@@ -46,7 +49,9 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
             given[f"{name}_minor"] = row[name]
         elif known != row[name]:
             row.fault(
-                name, f"it came in with {known / 100:.2f}", "money is put right in the ledger, by a new entry"
+                name,
+                f"it was loaded as {known / 100:.2f} before",
+                "money is corrected in the ledger, by a new entry",
             )
     if row["bill"] and row["due_on"]:
         arrear = execution.find(arrears_of, (agreement.id, row["bill"]))
@@ -73,12 +78,12 @@ def _said(load: Load, row: Row, name: str, arrear: Any) -> int:
 
 def _check(load: Load, row: Row) -> None:
     if row["bill"] and row["due_on"] is None:
-        row.fault("due_on", "a bill is owed since a day, and it is empty", "say when the bill was due")
+        row.fault("due_on", "the due date of the bill is empty", "give the due date")
     for name in ("due_on", "principal", "surcharge"):
         if load.covers("bill") and not row["bill"] and row[name]:
-            row.fault(name, "it belongs to no bill", "name the bill")
+            row.fault(name, "the row has no bill", "give the number of the bill")
     if row["deposit_taken_at"] is not None and row["deposit"] is None:
-        row.fault("deposit_taken_at", "no deposit is named", "say how much, or leave it empty")
+        row.fault("deposit_taken_at", "the row has no deposit", "give the amount, or leave it empty")
 
 
 def credited(agreement_id: int) -> int | None:

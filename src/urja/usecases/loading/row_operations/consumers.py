@@ -55,8 +55,11 @@ _TERMS: Final = (
 def prefetch(load: Load, rows: Sequence[Row]) -> None:
     execution = load.execution
     execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
-    places = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
-    execution.find_ahead(newest_agreements_of, [place.id for place in places if place is not None])
+    service_points = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
+    execution.find_ahead(
+        newest_agreements_of,
+        [service_point.id for service_point in service_points if service_point is not None],
+    )
     execution.find_ahead(premises_of, [row["premise_code"] for row in rows])
     execution.find_ahead(licensees_of, [row["licensee"] for row in rows])
     emails = [row["email"].lower() for row in rows if row["email"]]
@@ -69,22 +72,22 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
     if row["email"]:
         row.values["email"] = row["email"].lower()
     placement_columns.faults(execution, row)
-    place = execution.find(service_points_of, row["consumer_number"])
-    newest = None if place is None else execution.find(newest_agreements_of, place.id)
+    service_point = execution.find(service_points_of, row["consumer_number"])
+    newest = None if service_point is None else execution.find(newest_agreements_of, service_point.id)
     agreement = newest if newest is not None and in_force_at(newest, execution.recorded_at) else None
     _check_terms(load, row, agreement)
     if newest is not None and agreement is None and row["person_name"]:
         row.fault(
             "person_name",
-            "somebody has had the connection before",
-            "a new consumer comes by the operation move_in, not by a file",
+            "the service point had a consumer before",
+            "a new consumer is recorded by the operation move_in, not by a file",
         )
     person = _person(load, execution, row, agreement)
     move_in = None if agreement is not None or not row["person_name"] else _move_in(load, row, person)
-    if place is None:
+    if service_point is None:
         yield _new(load, execution, row, move_in)
     else:
-        yield from _known(load, execution, row, place)
+        yield from _known(load, execution, row, service_point)
         if move_in is not None:
             yield move_in
     if person is not None:
@@ -93,7 +96,7 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
         yield _owning(load, row)
 
 
-# -- places ----------------------------------------------------------------------------------------------------
+# -- service points ----------------------------------------------------------------------------------------------------
 
 
 def _new(load: Load, execution: Execution, row: Row, move_in: MoveIn | None) -> UseCase:
@@ -133,8 +136,8 @@ def _part_of(execution: Execution, row: Row) -> int | None:
     if row["tower"] and not row["society"]:
         row.fault(
             "tower",
-            "a tower stands in a society, and none is named",
-            "name the society, or leave the tower empty",
+            "a tower is part of a society, and none is given",
+            "give the society, or leave the tower empty",
         )
     part_of: int | None = None
     for name, many in (("society", "societies"), ("tower", "towers")):
@@ -142,7 +145,7 @@ def _part_of(execution: Execution, row: Row) -> int | None:
             continue
         found = execution.find(complexes_of, (part_of, row[name])) or []
         if len(found) > 1:
-            row.fault(name, f"{len(found)} {many} are called so", "name it by its code")
+            row.fault(name, f"{len(found)} {many} have this name", "give its code")
         if not found:
             return None
         part_of = found[0]
@@ -163,7 +166,7 @@ def _check_part(row: Row, premise: Premise, part_of: int | None) -> None:
         row.fault(
             "society",
             f"the premise is part of {premise.parent.name if premise.parent else 'nothing'}",
-            "a premise is moved in a file of premises; otherwise mend the row",
+            "a premise is moved by a file of premises; otherwise correct the row",
         )
 
 
@@ -171,23 +174,23 @@ def _check_premise(load: Load, execution: Execution, row: Row, premise: Premise)
     for name, column in _PREMISE.items():
         differs = load.covers(name) and load.value(row, name) != getattr(premise, column)
         if differs and _is_of(execution, premise, "network_premise"):
-            row.fault(name, "another row says another thing of the same premise", "make them the same")
+            row.fault(name, "another row has another value for the same premise", "make them the same")
 
 
-def _known(load: Load, execution: Execution, row: Row, place: ServicePoint) -> Iterator[UseCase]:
+def _known(load: Load, execution: Execution, row: Row, service_point: ServicePoint) -> Iterator[UseCase]:
     for name in ("commodity", "purpose"):
-        if row[name] is not None and row[name] != getattr(place, name):
+        if row[name] is not None and row[name] != getattr(service_point, name):
             row.fault(
                 name,
-                f"the connection is there, with {getattr(place, name)}",
-                "a connection stays what it is: give the other one a number of its own",
+                f"the service point has {getattr(service_point, name)}",
+                "this cannot change: give the other service point a number of its own",
             )
-    premise = place.premise
+    premise = service_point.premise
     if row["premise_code"] and premise.code is not None and premise.code != row["premise_code"]:
         row.fault(
             "premise_code",
-            f"the connection is at premise {premise.code}",
-            "a connection does not move: mend the code",
+            f"the service point is at premise {premise.code}",
+            "a service point does not move: correct the code",
         )
     _check_part(row, premise, _part_of(execution, row))
     values = load.said(row, _PREMISE | {"premise_code": "code"})
@@ -198,28 +201,28 @@ def _known(load: Load, execution: Execution, row: Row, place: ServicePoint) -> I
         _check_premise(load, execution, row, premise)
         yield PutPremise(values=values, known=premise.id)
     if row["licensee"]:
-        yield PutLicensee(consumer_number=place.consumer_number, licensee=row["licensee"])
-    yield from _hang(execution, row, place)
+        yield PutLicensee(consumer_number=service_point.consumer_number, licensee=row["licensee"])
+    yield from _placement(execution, row, service_point)
 
 
-def _hang(execution: Execution, row: Row, place: ServicePoint) -> Iterator[UseCase]:
+def _placement(execution: Execution, row: Row, service_point: ServicePoint) -> Iterator[UseCase]:
     """Place an unplaced service point; one that is placed already is moved only by a file with a day."""
-    moved = placement_columns.differing(place, row)
+    moved = placement_columns.differing(service_point, row)
     if not moved:
         return
-    here = placement_columns.placements(place)
+    here = placement_columns.placements(service_point)
     for tree, names in (("administration", ("section",)), ("grid", ("pole", "transformer", "phase"))):
         now = here.get(tree)
         if now is None or not {tree, "phase" if tree == "grid" else tree} & moved.keys():
             continue
         name = next(one for one in names if row[one]) if tree in moved else "phase"
         said = {
-            "section": f"it belongs to section {now.node.code}",
-            "phase": f"it hangs on phase {now.phase or '(unknown)'}",
-        }.get(name, f"it hangs on {now.node}")
-        row.fault(name, said, "hang it elsewhere with a file of placements, which says since when")
+            "section": f"it is placed under section {now.node.code}",
+            "phase": f"it is on phase {now.phase or '(unknown)'}",
+        }.get(name, f"it is placed under {now.node}")
+        row.fault(name, said, "move it with a file of placements, which has the day")
     yield MoveServicePoint(
-        consumer_number=place.consumer_number, moved_at=row["since"] or execution.recorded_at, **moved
+        consumer_number=service_point.consumer_number, moved_at=row["since"] or execution.recorded_at, **moved
     )
 
 
@@ -239,19 +242,19 @@ def _person(load: Load, execution: Execution, row: Row, agreement: Agreement | N
     ):
         row.fault(
             "email",
-            f"it is that of {by_email.name}",
-            "write the name as it is known, or give the person an address of their own",
+            f"it is the address of {by_email.name}",
+            "write the stored name, or give the person an address of their own",
         )
     if by_number is not None and holder is not None and by_number != holder:
         row.fault(
             "person_id",
-            "the connection is that of another person",
+            "the service point is another consumer's",
             "a change of consumer is done by the operations move_out and move_in",
         )
     elif holder is not None and not _same(row, agreement, holder, by_number, by_email):
         row.fault(
             "person_name",
-            f"the connection is {holder.name}'s",
+            f"the service point is {holder.name}'s",
             "a change of consumer is done by the operations move_out and move_in, a change of name by correct_consumer",
         )
     return person
@@ -289,7 +292,7 @@ def _put_person(load: Load, execution: Execution, row: Row, person: Person) -> I
             if column in new:
                 row.fault(
                     name,
-                    "another row says another thing of the same person",
+                    "another row has another value for the same person",
                     "make them the same, or give the people numbers or e-mail addresses of their own",
                 )
     yield PutPerson(consumer_id=person.id, system=load.map.system, **new)
@@ -312,8 +315,8 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
         if row[name] is None:
             row.fault(
                 name,
-                "a person has the connection, and it is empty",
-                "say since when, by which tariff and with which load, or leave the person out",
+                "the row has a consumer, and it is empty",
+                "give the day, the tariff and the load, or leave the person out",
             )
     if any(row[name] is None for name in needed):
         return None
@@ -340,8 +343,8 @@ def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
             if load.covers("person_name") and row[name] is not None:
                 row.fault(
                     name,
-                    "nobody has the connection, and it says on which terms",
-                    "say who has it, or leave it empty",
+                    "the row has terms and no consumer",
+                    "give the consumer, or leave it empty",
                 )
         return
     if agreement is None:
@@ -349,23 +352,23 @@ def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
     if row["since"] is not None and agreement.valid_from != row["since"]:
         row.fault(
             "since",
-            f"an agreement holds since {load.local_day(agreement.valid_from)}",
-            "a change of consumer is done by the operations move_out and move_in; otherwise mend the day",
+            f"the agreement is in force since {load.local_day(agreement.valid_from)}",
+            "a change of consumer is done by the operations move_out and move_in; otherwise correct the day",
         )
     if row["billing_day"] is not None and agreement.billing_day != row["billing_day"]:
         said = "the day of its tariff" if agreement.billing_day is None else f"day {agreement.billing_day}"
         row.fault(
             "billing_day",
             f"billing periods of the agreement begin on {said}",
-            "they do so to its end: mend the day, or let the agreement end (move_out) and the next one begin (move_in)",
+            "this cannot change: correct the day, or end the agreement (move_out) and begin the next one (move_in)",
         )
     terms = agreement.all_terms[-1]
     for name in _TERMS:
         if row[name] is not None and row[name] != getattr(terms, name):
             row.fault(
                 name,
-                f"the terms say {getattr(terms, name) or 'nothing'}",
-                "changes of terms have a day from which they hold: use the operation, not a file",
+                f"the terms have {getattr(terms, name) or 'none'}",
+                "terms change from a day on: use the operation, not a file",
             )
 
 

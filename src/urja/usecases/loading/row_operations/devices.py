@@ -59,7 +59,9 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
             return
         if row["stock"] == "installed" and (install is None or row["removed_at"] is not None):
             row.fault(
-                "stock", "the meter hangs nowhere", "leave it empty, or say where the meter hangs since when"
+                "stock",
+                "the meter is not installed",
+                "leave it empty, or give where the meter is installed and since when",
             )
     elif install is None and not row["seals"]:
         return
@@ -80,13 +82,13 @@ def _check(row: Row) -> None:
         if row["consumer_number"] and row[name] is None:
             row.fault(
                 name,
-                "the meter hangs somewhere, and it is empty",
-                "say since when, and what the register read then",
+                "the meter is installed, and it is empty",
+                "give the day, and the register at that time",
             )
         if not row["consumer_number"] and row[name] is not None:
-            row.fault(name, "the meter hangs nowhere", "say where it hangs, or leave it empty")
+            row.fault(name, "the meter is not installed", "give where it is installed, or leave it empty")
     if row["last_register_wh"] is not None and row["removed_at"] is None:
-        row.fault("last_register_wh", "the meter was not taken away", "mend the day or the registers")
+        row.fault("last_register_wh", "the meter was not removed", "correct the day or the registers")
 
 
 def _install(load: Load, row: Row) -> InstallMeter | None:
@@ -136,15 +138,15 @@ def _delivered(load: Load, row: Row) -> Delivered | None:
 def _secret_is_needed(row: Row, kind: str) -> None:
     row.fault(
         "hls_secret",
-        f"it is empty, and meters of type {kind} open their association by it",
-        "write the secret that its maker has set",
+        f"it is empty, and meters of type {kind} need it for their association",
+        "write the secret that its manufacturer has set",
     )
 
 
 def _check_interval(row: Row) -> None:
     if row["interval_s"] not in (None, 900, 1800, 3600):
         row.fault(
-            "interval_s", "a block has 900, 1800 or 3600 seconds", "write one of them, or leave it empty"
+            "interval_s", "an interval has 900, 1800 or 3600 seconds", "write one of them, or leave it empty"
         )
 
 
@@ -158,17 +160,19 @@ def _known(load: Load, execution: Execution, row: Row, device: Device) -> Iterat
             row.fault(
                 name,
                 f"the meter is known with {'system title ' if name == 'system_title' else ''}{shown}",
-                "a meter stays what it is: mend it",
+                "this cannot change: correct it",
             )
     if row["stock"] is not None and row["stock"] not in ("installed", device.stock):
         row.fault(
             "stock",
-            f"the stock says {device.stock}",
-            "what becomes of a meter is said by urja stock, not by a file",
+            f"the stock has it as {device.stock}",
+            "stock is changed by urja stock, not by a file",
         )
     if row["stock"] == "installed" and device.stock != "installed" and not row["consumer_number"]:
         row.fault(
-            "stock", "the meter hangs nowhere", "leave it empty, or say where the meter hangs since when"
+            "stock",
+            "the meter is not installed",
+            "leave it empty, or give where the meter is installed and since when",
         )
     new = {
         column: value
@@ -186,7 +190,7 @@ def _known(load: Load, execution: Execution, row: Row, device: Device) -> Iterat
         for name in {**_COLUMNS, **dict.fromkeys(_NAMEPLATE, "nameplate"), "held_by": "held_by"}:
             column = _COLUMNS.get(name, "nameplate" if name in _NAMEPLATE else name)
             if column in new and row[name] is not None:
-                row.fault(name, "another row says another thing of the same meter", "make them the same")
+                row.fault(name, "another row has another value for the same meter", "make them the same")
     yield PutDevice(serial=device.serial, values=new)
 
 
@@ -207,8 +211,8 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
     if str(period.service_point) != row["consumer_number"]:
         row.fault(
             "consumer_number",
-            f"the meter hung or hangs at {period.service_point}",
-            "two meters that were taken for each other are put right by the operation swap_meters",
+            f"the meter was or is installed at {period.service_point}",
+            "two meters that were confused are corrected by the operation swap_meters",
         )
     role = DeviceRole(period.role).name.lower()
     for name, now in (
@@ -218,18 +222,20 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
     ):
         if row[name] is not None and row[name] != now:
             row.fault(
-                name, f"it is known with {now}", "a ratio changes by the operation change_ratio; a role stays"
+                name,
+                f"it is known with {now}",
+                "a ratio is changed by the operation change_ratio; a role cannot change",
             )
     if row["removed_at"] is not None and row["removed_at"] != period.valid_to:
         said = (
-            "the meter still hangs there"
+            "the meter is still installed there"
             if period.valid_to is None
-            else f"it was taken away on {period.valid_to:%Y-%m-%d}"
+            else f"it was removed on {period.valid_to:%Y-%m-%d}"
         )
         row.fault(
             "removed_at",
             said,
-            "what is taken away is said by the operation remove_meter; otherwise mend the day",
+            "a meter is removed by the operation remove_meter; otherwise correct the day",
         )
     for name, at in (("register_wh", period.valid_from), ("last_register_wh", period.valid_to)):
         read = None if row[name] is None or at is None else _read_at(period, at)
@@ -237,7 +243,7 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
             row.fault(
                 name,
                 f"the register was read as {read} Wh",
-                "a read is corrected where its meter was put in or taken away, not by a file",
+                "a read is corrected by correct_last_read or by undoing the installation, not by a file",
             )
 
 

@@ -49,14 +49,20 @@ class RecordOwnership(UseCase, kw_only=True):
         return found.values_list("external_id", flat=True).first()
 
     def _objects(self, execution: Execution) -> Iterator[tuple[str, str, Any]]:
-        place = execution.find(service_points_of, self.consumer_number) if self.consumer_number else None
-        premise = place.premise if place is not None else execution.find(premises_of, self.premise_code)
+        service_point = (
+            execution.find(service_points_of, self.consumer_number) if self.consumer_number else None
+        )
+        premise = (
+            service_point.premise
+            if service_point is not None
+            else execution.find(premises_of, self.premise_code)
+        )
         for kind in self.owned:
             match kind:
                 case "service_point":
-                    yield kind, self.consumer_number, place
+                    yield kind, self.consumer_number, service_point
                 case "premise":
                     yield kind, self.premise_code, premise
                 case _:
-                    agreement = None if place is None else newest_agreement(place)
+                    agreement = None if service_point is None else newest_agreement(service_point)
                     yield kind, self.person_number, agreement and agreement.customer

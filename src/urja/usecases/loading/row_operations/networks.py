@@ -31,7 +31,7 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
     now = NodePeriod.objects.filter(node=known, valid_to=None).select_related("parent").first()
     if above is not None and (now is None or str(now.parent) != above):
         if now is not None and row["since"] is None:
-            row.fault("since", f"it hangs on {now.parent.code}", "say since when it hangs elsewhere")
+            row.fault("since", f"it is placed under {now.parent.code}", "give the day of the move")
         yield MoveNode(node=named, parent=above, moved_at=since)
 
 

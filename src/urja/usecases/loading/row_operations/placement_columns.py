@@ -40,13 +40,17 @@ def faults(execution: Execution, row: Row) -> None:
     )
     if row["pole"] and row["transformer"]:
         if transformer is None:
-            row.fault("transformer", f"there is no transformer {row['transformer']}", "mend the code")
+            row.fault("transformer", f"there is no transformer {row['transformer']}", "correct the code")
         elif pole is not None and _transformer_of(pole) != row["transformer"]:
             row.fault(
-                "pole", f"the pole does not hang on transformer {row['transformer']}", "mend one of the codes"
+                "pole",
+                f"the pole is not placed under transformer {row['transformer']}",
+                "correct one of the codes",
             )
     if row["phase"] and not grid(row):
-        row.fault("phase", "it hangs on nothing", "name the transformer or the pole, or leave it empty")
+        row.fault(
+            "phase", "it has no transformer or pole", "give the transformer or the pole, or leave it empty"
+        )
 
 
 def _transformer_of(node: Node) -> str | None:
@@ -57,17 +61,17 @@ def _transformer_of(node: Node) -> str | None:
     return None if period is None else period.parent.code
 
 
-def placements(place: ServicePoint) -> dict[str, Placement]:
+def placements(service_point: ServicePoint) -> dict[str, Placement]:
     """Return the current placements of a service point, by tree."""
-    found = Placement.objects.filter(service_point=place, valid_to=None).select_related("node")
+    found = Placement.objects.filter(service_point=service_point, valid_to=None).select_related("node")
     return {one.tree: one for one in found}
 
 
-def differing(place: ServicePoint | None, row: Row) -> dict[str, Any]:
+def differing(service_point: ServicePoint | None, row: Row) -> dict[str, Any]:
     """Return what a row would change, as arguments of `MoveServicePoint`. A pole of the named transformer is no
     change.
     """
-    here = {} if place is None else placements(place)
+    here = {} if service_point is None else placements(service_point)
     moved = {}
     now = here.get(Tree.ADMINISTRATION)
     if administration(row) and (now is None or str(now.node) != administration(row)):

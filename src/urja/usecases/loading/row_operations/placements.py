@@ -14,11 +14,11 @@ def prefetch(load: Load, rows: Sequence[Row]) -> None:
     placement_columns.prefetch(load, rows)
 
 
-def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:  # noqa: ARG001
+def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:  # noqa: ARG001 - the signature is shared
     placement_columns.faults(execution, row)
-    place = execution.find(service_points_of, row["consumer_number"])
-    moved = placement_columns.differing(place, row)
-    if place is None or moved:
+    service_point = execution.find(service_points_of, row["consumer_number"])
+    moved = placement_columns.differing(service_point, row)
+    if service_point is None or moved:
         yield MoveServicePoint(
             consumer_number=row["consumer_number"], moved_at=row["since"] or execution.recorded_at, **moved
         )

@@ -22,7 +22,9 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
     above = execution.find(premises_of, row["parent"]) if row["parent"] else None
     if row["parent"] and above is None:
         row.fault(
-            "parent", "there is no premise of this code without a fault", "load it too, or mend the code"
+            "parent",
+            "there is no premise with this code and without a fault",
+            "load it too, or correct the code",
         )
     if known is None and row["code"].startswith("premise:"):
         row.fault("code", "no premise without a code has this key", "give the premise a code of its own")

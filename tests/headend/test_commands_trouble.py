@@ -144,7 +144,7 @@ class TestInOrder:
                 await desk.send(order)
 
             def waiting() -> int:
-                return sum(len(lane.held) for lane in headend.orders._queues.values())
+                return sum(len(queue.pending) for queue in headend.orders._queues.values())
 
             await until(lambda: waiting() == len(orders))
             async with house.listening():

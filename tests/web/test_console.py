@@ -40,14 +40,14 @@ def test_what_was_switched_today_with_its_reason(operator):
     assert section(page, "connects") == "Reconnected today 0 No supply was reconnected today."
 
 
-def test_tomorrows_cuts_with_the_money_at_stake(operator):
+def test_disconnections_due_tomorrow_with_the_amount_owed(operator):
     planned = section(operator.get("/console/"), "planned")
     assert planned.startswith("Due for disconnection tomorrow, 3 March 1 · ₹4.10 owed")
     assert "Palash House URJ00000005 · T2 · 13:42–16:42" in planned
     assert planned.endswith("−₹4.10")
 
 
-def test_what_waits_for_a_person(operator):
+def test_what_needs_a_site_visit(operator):
     page = operator.get("/console/")
     assert section(page, "persons") == (
         "Needs a site visit 2 North T1 "
@@ -65,7 +65,9 @@ def test_the_balance_of_each_transformer(operator):
     assert losses.count("above the limit") == 1
 
 
-def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someone, at_noon, database_of_town):
+def test_paid_but_disconnected_says_since_when_and_the_command_state(
+    town_books, someone, at_noon, database_of_town
+):
     from urja.web.console import views
 
     house = town_books.adopted[1]
@@ -80,7 +82,7 @@ def test_paid_but_dark_says_since_when_and_what_is_being_done(town_books, someon
     assert text == "Paid, but disconnected 1 Jamun House URJ00000002 confirmed by the meter paid today, 13:42"
 
 
-def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of_town):
+def test_a_failing_service_is_an_alarm_with_its_consequence(someone, at_noon, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "INSERT INTO supply_health (at, collection, payments, messaging, figures) VALUES (%s, true, false, true, '{}')",
@@ -91,7 +93,7 @@ def test_illness_is_said_with_what_follows_from_it(someone, at_noon, database_of
         "Payments are failing: no supply is disconnected for credit while consumers may be unable to pay."
         in text
     )
-    assert "Collection is unwell" not in text
+    assert "Readings are not arriving" not in text
 
 
 def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(someone, at_noon):
@@ -108,7 +110,7 @@ def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(som
     assert "The ledger checks have not run yet." in section(page, "ages")
     page = found({"chains": (), "balances": ()})
     assert "Ledger checks of 2 March: 2 of 2 passed." in section(page, "ages")
-    assert "broken" not in text_of(page)
+    assert "Ledger checks failed" not in text_of(page)
     page = found({"chains": ("entry 1 of account 1",), "balances": ()})
     assert "1 of 2 passed" in section(page, "ages")
     assert "Ledger checks failed on 2 March: chains. Run urja verify." in text_of(page)
@@ -210,7 +212,7 @@ def test_the_control_room_in_hindi(someone, at_noon):
     ("language", "words"),
     [("en", "Disconnect at the site: the meter has no load switch"), ("hi", "मीटर में लोड स्विच नहीं है")],
 )
-def test_an_errand_to_a_switch_waits_for_a_person(someone, at_noon, database_of_town, language, words):
+def test_a_work_order_to_switch_on_site_needs_a_visit(someone, at_noon, database_of_town, language, words):
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "INSERT INTO work_order (id, kind, device_id, service_point_id, state, opened_at, asked, result) "
@@ -241,7 +243,7 @@ UNMATCHED = (
     ("language", "words"),
     [("en", LISTED), ("hi", "भुगतान की राशि ऑर्डर की राशि से अलग है")],
 )
-def test_payments_that_wait_for_a_clerk(someone, at_noon, database_of_town, language, words):
+def test_unmatched_payments_are_listed(someone, at_noon, database_of_town, language, words):
     with database_of_town("urja_owner") as owner:
         owner.execute(UNMATCHED, {"at": town_cast.NOW})
         owner.execute(
@@ -302,7 +304,7 @@ def test_what_was_paid_out_and_what_does_not_fit(someone, at_noon, database_of_t
     assert "rfnd_1" not in section(page, "unmatched")
 
 
-def test_whoever_only_works_here_is_led_to_the_console(someone, at_noon, database_of_town):
+def test_staff_without_an_account_are_led_to_the_console(someone, at_noon, database_of_town):
     operator = someone(at_noon.operator_id)
     led = operator.get("/")
     assert (led.status_code, led["Location"]) == (302, "/console/")

@@ -56,10 +56,10 @@ def ask(client, monkeypatch):
     from urja.web.console import operation_page
 
     monkeypatch.setattr(operation_page, "WAIT_S", 0.01)
-    rehearsed = client.post("/console/operations/disconnect_temporarily/", DISCONNECT).headers["location"]
+    dry_run = client.post("/console/operations/disconnect_temporarily/", DISCONNECT).headers["location"]
     pipeline()
-    assert "Approval by passkey is required:" in text(client.get(rehearsed))
-    asked = client.post(f"{rehearsed}do/").headers["location"]
+    assert "Approval by passkey is required:" in text(client.get(dry_run))
+    asked = client.post(f"{dry_run}do/").headers["location"]
     pipeline()
     return client.get(asked).headers["location"]
 
@@ -134,9 +134,9 @@ def test_without_a_passkey_the_page_says_how_to_get_one(staff, colleague, monkey
 
     monkeypatch.setattr(operation_page, "WAIT_S", 0.01)
     clerk = colleague("clerk")
-    rehearsed = clerk.post("/console/operations/disconnect_temporarily/", DISCONNECT).headers["location"]
+    dry_run = clerk.post("/console/operations/disconnect_temporarily/", DISCONNECT).headers["location"]
     pipeline()
-    asked = clerk.post(f"{rehearsed}do/").headers["location"]
+    asked = clerk.post(f"{dry_run}do/").headers["location"]
     pipeline()
     page = text(clerk.get(asked))
     assert "ask at the box for a code (urja passkey invite)" in page

@@ -1,4 +1,4 @@
-"""The page of a connection: each part for whoever may read it, and one line of time through all of it."""
+"""The page of a service point: each part only for callers who may read it, and the history."""
 
 from datetime import timedelta
 
@@ -142,7 +142,7 @@ def test_a_billing_calendar_of_its_own_stands_with_the_agreement(told, colleague
     assert "billing day 12" in then
 
 
-def test_one_line_of_time_newest_first(told, colleague):
+def test_the_history_is_newest_first(told, colleague):
     life = section(colleague("clerk").get(PAGE), "life")
     order = [
         "today, 12:52 The cover was opened meter URJ00000002",
@@ -156,7 +156,7 @@ def test_one_line_of_time_newest_first(told, colleague):
     assert places == sorted(places)
 
 
-def test_the_line_is_filtered_and_paged(told, colleague, monkeypatch):
+def test_the_history_is_filtered_and_paged(told, colleague, monkeypatch):
     from urja.web.console import history_page
 
     client = colleague("clerk")
@@ -254,7 +254,7 @@ def test_in_hindi(told, colleague):
 
 
 def test_as_it_was_by_what_was_known(colleague, staff):
-    """Another load shows from when it was known on; whoever is named is written down."""
+    """A changed load shows from the time it was recorded; a person who is shown is recorded as read."""
     from datetime import date
 
     from tests.web.console_staff import answer_requests
@@ -283,8 +283,8 @@ def test_as_it_was_by_what_was_known(colleague, staff):
     )
 
 
-def test_a_meter_that_was_taken_away_unread_says_what_it_waits_for(colleague, staff):
-    """To whoever may give its last register with the way there; until it is known."""
+def test_a_meter_removed_without_a_read_says_what_is_missing(colleague, staff):
+    """Until it is known; with a link to the form for callers who may enter it."""
     from tests.web.console_staff import answer_requests
 
     from urja.apps.journal import requests
@@ -321,7 +321,7 @@ def test_the_control_room_sees_no_names_of_then_either(colleague):
     assert "Agreement" in page
 
 
-def test_what_holds_off_a_supply_that_nobody_has_is_shown(told, colleague, database_of_town):
+def test_holds_of_a_supply_without_agreement_are_shown(told, colleague, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "INSERT INTO supply_hold (service_point_id, reason, placed_at, placed_by, note, released_by) "

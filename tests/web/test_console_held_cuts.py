@@ -1,4 +1,4 @@
-"""What the head ends hold, and that a release is asked for, answered by passkeys and called back."""
+"""Held disconnections: a release is requested, approved by passkeys and cancelled."""
 
 from datetime import timedelta
 

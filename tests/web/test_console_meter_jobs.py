@@ -1,4 +1,4 @@
-"""Jobs of meters on a screen: asked for by a form, followed on a page of their own, read, cancelled."""
+"""Meter jobs: started by a form, followed on their own page, read, cancelled."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import pytest
 from tests.web import town_cast
 from tests.web.console_staff import answer_requests, as_pipeline
 from tests.web.reading import text_of
-from tests.web.test_console_operations import done, rehearsed
+from tests.web.test_console_operations import done, dry_run
 
 READ = "/console/operations/read_meters/"
 PASTED = "URJ00000001\nURJ00000002"
@@ -26,7 +26,7 @@ SHOWN = {
 
 @pytest.fixture(autouse=True)
 def _impatient(database_template, monkeypatch):
-    """Nobody answers while a page waits: a test does it afterwards."""
+    """No stage answers while a page waits: the test answers afterwards."""
     from urja.web.console import operation_page
 
     monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
@@ -34,7 +34,7 @@ def _impatient(database_template, monkeypatch):
 
 def asked(client, **more):
     """A job by the form; the address of its page."""
-    at, shown = rehearsed(
+    at, shown = dry_run(
         client, READ, {"meters": PASTED, "what": "instantaneous", "reason": "a complaint"} | more
     )
     after = done(client, at)
@@ -81,9 +81,9 @@ def test_the_form_says_that_one_of_two_fields_is_needed(colleague):
 
 def test_asked_by_the_form_and_followed_on_a_page(colleague):
     client = colleague("clerk")
-    number, rehearsal = asked(client)
-    assert "2 meters will be queried." in rehearsal
-    assert "Nothing about the supply" not in rehearsal
+    number, effects = asked(client)
+    assert "2 meters will be queried." in effects
+    assert "No change to supply" not in effects
     page = page_of(client, number)
     assert "0 of 2 finished" in text_of(page)
     html = page.content.decode()
@@ -167,11 +167,11 @@ def test_further_meters_are_on_the_next_page(colleague, monkeypatch):
 def test_a_bad_row_is_said_and_the_good_ones_go_ahead_where_asked(colleague):
     client = colleague("clerk")
     more = {"meters": "URJ00000001\nNONE", "what": "instantaneous", "reason": "x"}
-    _at, shown = rehearsed(client, READ, more)
+    _at, shown = dry_run(client, READ, more)
     assert "row 2: there is no meter and no service point NONE" in text_of(shown)
     assert "URJ00000001, NONE" in shown.content.decode(), "what was typed is kept"
-    number, rehearsal = asked(client, meters="URJ00000001;NONE", good_rows_only="yes")
-    assert "1 row will be left out." in rehearsal
+    number, effects = asked(client, meters="URJ00000001;NONE", good_rows_only="yes")
+    assert "1 row will be left out." in effects
     assert "there is no meter and no service point NONE" in text_of(page_of(client, number))
 
 
@@ -180,7 +180,7 @@ def test_cancelled_from_its_page(colleague):
     number, _ = asked(client)
     form = f"/console/operations/cancel_meter_job/?job_id={number}"
     assert form in page_of(client, number).content.decode()
-    at, _ = rehearsed(client, "/console/operations/cancel_meter_job/", {"job_id": number, "reason": "enough"})
+    at, _ = dry_run(client, "/console/operations/cancel_meter_job/", {"job_id": number, "reason": "enough"})
     after = done(client, at)
     assert "Open the meter job" in text_of(after)
     text = text_of(page_of(client, number))

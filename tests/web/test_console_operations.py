@@ -1,4 +1,4 @@
-"""Operations on a screen: what they would do is shown first; faults are said and nothing that was typed is lost."""
+"""Forms of operations: the dry run comes first; errors are shown and typed values are kept."""
 
 import json
 
@@ -16,14 +16,14 @@ CHANGED = {"kind": "change_load", "actor__startswith": "user "}
 
 @pytest.fixture(autouse=True)
 def _impatient(database_template, monkeypatch):
-    """Nobody answers while a page waits: a test does it afterwards."""
+    """No stage answers while a page waits: the test answers afterwards."""
     from urja.web.console import operation_page
 
     monkeypatch.setattr(operation_page, "WAIT_S", 0.0)
 
 
-def rehearsed(client, address, asked):
-    """The page of a rehearsal that has its answer."""
+def dry_run(client, address, asked):
+    """The page of a dry run with its answer."""
     led = client.post(address, asked)
     assert led.status_code == 302, text_of(led)
     waiting = client.get(led["Location"])
@@ -49,9 +49,9 @@ def test_a_disconnection_is_said_to_be_one_before_it_is_ordered(colleague):
     """An order is no row of the registry: it was said that nothing about the supply changes."""
     client = colleague("clerk")
     asked = {"consumer_number": "URJ00000001", "reason": "overload", "note": "twice its load"}
-    _at, shown = rehearsed(client, "/console/operations/disconnect_temporarily/", asked)
+    _at, shown = dry_run(client, "/console/operations/disconnect_temporarily/", asked)
     assert "URJ00000001 will be disconnected:" in text_of(shown)
-    assert "Nothing about the supply" not in text_of(shown)
+    assert "No change to supply" not in text_of(shown)
 
 
 def test_first_it_is_shown_and_then_done(colleague):
@@ -59,7 +59,7 @@ def test_first_it_is_shown_and_then_done(colleague):
     from urja.apps.journal.models import AuditEntry
 
     client = colleague("clerk")
-    at, shown = rehearsed(client, LOAD, ASKED)
+    at, shown = dry_run(client, LOAD, ASKED)
     text = text_of(shown)
     assert "Dry run: what would change" in text
     assert "sanctioned load: 4.5 kW" in text
@@ -78,7 +78,7 @@ def test_asked_twice_it_is_done_once(colleague):
     from urja.apps.journal.models import AuditEntry
 
     client = colleague("clerk")
-    at, _ = rehearsed(client, LOAD, ASKED)
+    at, _ = dry_run(client, LOAD, ASKED)
     first, second = client.post(f"{at}do/"), client.post(f"{at}do/")
     assert first["Location"] == second["Location"]
     answer_requests()
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(colleague):
 
 def test_a_guards_sentences_stand_beside_the_form(colleague):
     client = colleague("clerk")
-    _, page = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
+    _, page = dry_run(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
     assert "This operation cannot be carried out:" in text_of(page)
     assert "there is no service point URJ00000009" in text_of(page)
     assert value(page, "sanctioned_load_w") == "4.5"
@@ -107,7 +107,7 @@ def test_a_guards_sentences_stand_beside_the_form(colleague):
 
 def test_a_guards_sentences_are_said_in_hindi(colleague):
     client = colleague("clerk")
-    at, _ = rehearsed(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
+    at, _ = dry_run(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
     hindi = client.get(at, headers={"Accept-Language": "hi"})
     assert "कनेक्शन URJ00000009 नहीं है" in text_of(hindi)
     assert "there is no connection" not in text_of(hindi)
@@ -116,13 +116,13 @@ def test_a_guards_sentences_are_said_in_hindi(colleague):
 def test_of_two_clerks_the_loser_is_told(colleague):
     one, other = colleague("clerk"), colleague("clerk_north")
     undo = "/console/operations/undo/"
-    at, _ = rehearsed(one, LOAD, ASKED)
+    at, _ = dry_run(one, LOAD, ASKED)
     done(one, at)
     from urja.apps.journal.models import AuditEntry
 
     entry = AuditEntry.objects.get(**CHANGED)
-    first, _ = rehearsed(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
-    second, _ = rehearsed(other, undo, {"entry_id": entry.id, "reason": "not so"})
+    first, _ = dry_run(one, undo, {"entry_id": entry.id, "reason": "a mistake"})
+    second, _ = dry_run(other, undo, {"entry_id": entry.id, "reason": "not so"})
     assert "Done: operation" in (told := text_of(done(one, first)))
     assert (
         "This operation cannot be undone. To correct a mistake: what follows from it is corrected by another"
@@ -156,7 +156,7 @@ def zone():
 def test_each_sees_what_they_may_do(colleague):
     clerk = text_of(colleague("clerk").get("/console/operations/"))
     assert "Change the sanctioned load" in clerk
-    assert "Employ" not in clerk
+    assert "Add a staff member" not in clerk
     assert "Change the sanctioned load" not in text_of(colleague("control_room").get("/console/operations/"))
     assert colleague("control_room").get(LOAD).status_code == 404
     assert colleague("clerk").get("/console/operations/employ/").status_code == 404
@@ -164,7 +164,7 @@ def test_each_sees_what_they_may_do(colleague):
 
 
 def test_anothers_request_does_not_exist(colleague):
-    at, _ = rehearsed(colleague("clerk"), LOAD, ASKED)
+    at, _ = dry_run(colleague("clerk"), LOAD, ASKED)
     other = colleague("revenue_officer")
     assert other.get(at).status_code == 404
     assert other.post(f"{at}do/").status_code == 404
@@ -208,11 +208,11 @@ def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_temp
 
 def test_in_hindi(colleague):
     client = colleague("clerk", "hi")
-    _, page = rehearsed_in_hindi(client)
+    _, page = dry_run_in_hindi(client)
     assert "स्वीकृत भार: 4.5 kW" in text_of(page)
 
 
-def rehearsed_in_hindi(client):
+def dry_run_in_hindi(client):
     led = client.post(LOAD, ASKED)
     answer_requests()
     return led["Location"], client.get(led["Location"])

@@ -1,10 +1,10 @@
-"""A policy of a connection's own on the console: its form, what the page says, and the same in Hindi."""
+"""A service point's own policy on the console: its form and the page, in both languages."""
 
 import pytest
 from tests.apps.street import START
 from tests.web.reading import text_of
 from tests.web.test_console_connection import section
-from tests.web.test_console_operations import done, rehearsed
+from tests.web.test_console_operations import done, dry_run
 
 PAGE = "/console/connections/URJ00000002/"
 FORM = "/console/operations/change_policy/"
@@ -25,7 +25,7 @@ def _impatient(database_template, monkeypatch):
 
 @pytest.fixture
 def loaded(staff):
-    """Everybody is governed by `demo`; `plain` is loaded too."""
+    """`demo` is the general policy; `plain` is loaded too."""
     from django.db import connection
 
     from urja.usecases.policies import load_bundled_policy
@@ -42,7 +42,7 @@ def loaded(staff):
 def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     client = colleague("clerk")
     assert "General policy: demo 2" in section(client.get(PAGE), "supply")
-    at, shown = rehearsed(client, FORM, ASKED)
+    at, shown = dry_run(client, FORM, ASKED)
     assert "own policy: – → plain" in text_of(shown)
     assert "Decisions about the supply" in text_of(shown)
     assert " by demo 2 → " in text_of(shown)
@@ -55,8 +55,8 @@ def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
 
 def test_an_empty_field_takes_it_away(loaded, colleague):
     client = colleague("clerk")
-    done(client, rehearsed(client, FORM, ASKED)[0])
-    at, shown = rehearsed(client, FORM, ASKED | {"policy": ""})
+    done(client, dry_run(client, FORM, ASKED)[0])
+    at, shown = dry_run(client, FORM, ASKED | {"policy": ""})
     assert "own policy: plain → –" in text_of(shown)
     done(client, at)
     assert "General policy" in section(client.get(PAGE), "supply")
@@ -64,7 +64,7 @@ def test_an_empty_field_takes_it_away(loaded, colleague):
 
 def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, colleague):
     client = colleague("clerk")
-    at, page = rehearsed(client, FORM, ASKED | {"policy": "kind"})
+    at, page = dry_run(client, FORM, ASKED | {"policy": "kind"})
     assert "there is no policy &#x27;kind&#x27;: load it first" in page.content.decode()
     hindi = text_of(client.get(at, headers={"Accept-Language": "hi"}))
     assert "नीति &#x27;kind&#x27; नहीं है" in hindi or "नीति 'kind' नहीं है" in hindi

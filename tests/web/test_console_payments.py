@@ -1,4 +1,4 @@
-"""The payments of the whole utility: what fits no rule, and that somebody who may writes about it and closes it."""
+"""Payments pages: differences that match nothing, their notes, and how they are closed."""
 
 import pytest
 from tests.web import town_cast
@@ -92,7 +92,7 @@ def test_without_a_reason_it_stays_open(open_, at_once, colleague):
     assert "The note was not saved: state how it was settled" in text_of(client.get(refused["Location"]))
     assert kept(901) == (None, [])
     of_another = refused["Location"].replace("/901/", "/902/")
-    assert "It was not written down" not in text_of(client.get(of_another)), "it is about another difference"
+    assert "The note was not saved" not in text_of(client.get(of_another)), "it is about another difference"
 
 
 def test_closed_twice_it_is_refused_and_what_was_typed_stays(open_, at_once, colleague):
@@ -111,8 +111,8 @@ def test_closed_by_mistake_it_is_opened_again(open_, at_once, colleague, databas
     number = AuditEntry.objects.get(kind="close_difference").id
     administrator = colleague("administrator")
     form = {"entry_id": str(number), "reason": "another payment was meant"}
-    rehearsed = administrator.post("/console/operations/undo/", form)["Location"]
-    administrator.post(f"{rehearsed}do/")
+    dry_run = administrator.post("/console/operations/undo/", form)["Location"]
+    administrator.post(f"{dry_run}do/")
     assert kept(901)[0] is None
     assert [note["text"] for note in kept(901)[1]] == ["a slip"]
 

@@ -1,4 +1,4 @@
-"""The console's search: what is found by what, by whom, and who is told of it."""
+"""The console's search: what is found by which field, for whom, and what is recorded."""
 
 import pytest
 from tests.web.reading import text_of
@@ -34,7 +34,7 @@ def test_found_as_typed(colleague, asked, thing, matched):
     page = text_of(colleague("clerk").get("/console/search/", {"q": asked}))
     assert thing in page
     assert matched in page
-    assert "typing error away" not in page
+    assert "No exact match" not in page
 
 
 @pytest.mark.parametrize(("asked", "thing"), MISSPELT)
@@ -83,7 +83,7 @@ def test_who_is_looked_at_is_written_down(colleague, staff):
 
 
 @pytest.mark.parametrize("who", [None, "consumer"])
-def test_nobody_else_finds_the_page(someone, at_noon, who):
+def test_other_roles_get_a_missing_page(someone, at_noon, who):
     response = someone(at_noon.consumer_id if who else None).get("/console/search/?q=Ramesh")
     assert response.status_code == (404 if who else 302)
 

@@ -1,4 +1,4 @@
-"""What happened at the door, as auditors see it."""
+"""The log of sign-ins, as auditors see it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +47,7 @@ def test_a_page_goes_on_where_the_last_one_ended(door, colleague):
     assert "signed in Clerk" in text_of(auditor.get(f"/console/sign-ins/?before={older}"))
 
 
-def test_nobody_else_does(door, colleague):
+def test_other_roles_see_no_sign_ins(door, colleague):
     for role in ("clerk", "administrator", "control_room"):
         assert colleague(role).get("/console/sign-ins/").status_code == 404
 

@@ -1,4 +1,4 @@
-"""A secretary's page: a society's totals by tower, flat and month, and nothing of anybody's hours or telephone."""
+"""A secretary's page: a society's totals by tower, flat and month, without hourly data or telephone numbers."""
 
 import numpy as np
 import pytest

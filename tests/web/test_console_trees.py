@@ -1,4 +1,4 @@
-"""The trees: each node with what hangs under it, once, as far as somebody's area reaches."""
+"""Network and areas: each node with the service points under it, counted once, within the caller's area."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ UNDER_NORTH = "Section NORTH Section North 3 3 0 1"
 
 @pytest.fixture
 def on_poles(staff, at_noon, database_of_town):
-    """The first house hangs on phase R of T1, the second on Y."""
+    """The first house is on phase R of T1, the second on Y."""
     with database_of_town("urja_owner") as owner:
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         for number, phase in enumerate("RY"):
@@ -55,7 +55,7 @@ def test_a_transformer_with_its_balance_and_its_connections_by_phase(on_poles, c
     assert "Phase unknown 2 Amla House" in text
 
 
-def test_nothing_hung_before_it_was_hung(colleague):
+def test_no_service_point_before_its_placement(colleague):
     text = text_of(colleague("clerk").get("/console/trees/division/CITY/", {"valid_at": "2026-02-01T12:00"}))
     assert "State on 1 February 2026, 12:00, as known on" in text
     assert "Service points 0 Meters 0" in text
@@ -63,7 +63,7 @@ def test_nothing_hung_before_it_was_hung(colleague):
     assert "Power, amounts owed and losses are shown for the current state only." in text
 
 
-def test_nobody_knew_of_it(colleague):
+def test_a_node_not_recorded_then(colleague):
     text = text_of(colleague("clerk").get("/console/trees/section/NORTH/", {"known_at": "2020-02-01T12:00"}))
     assert "This node was not recorded at that time." in text
     assert "Service points 0 Meters 0" in text
@@ -84,8 +84,8 @@ HOUSE_LEARNED, TOWN_LEARNED, TOWN_UNDONE = START + 6 * HOUR, START + 7 * HOUR, S
 
 @pytest.fixture
 def learned_late(staff):
-    """The third house went from North to South, and South to a town of its own, hours before anybody wrote it down; the
-    second was a mistake, which was taken back.
+    """The third house went from North to South, and South to a town of its own, hours before it was recorded; the
+    second was a mistake, which was undone.
     """
     from urja.apps.journal.operation import next_number
     from urja.apps.network.models import Node
@@ -210,7 +210,7 @@ def test_more_connections_than_one_page(colleague, monkeypatch):
     assert "Amla House" in text_of(client.get("/console/trees/section/NORTH/?after=URJ00000002"))
 
 
-def test_what_has_ended_hangs_no_more(staff, at_noon, colleague, database_of_town):
+def test_an_ended_placement_is_not_counted(staff, at_noon, colleague, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute("SET urja.operation = 1; SET urja.known_at = '2026-03-01 00:00Z'")
         owner.execute(

@@ -1,4 +1,4 @@
-"""Work orders on a telephone: where, what, the meter; closed with what was found, without a script."""
+"""Work orders on a phone: location, work and meter; closed with the findings, without JavaScript."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -77,7 +77,7 @@ def test_whose_telephone_was_read_is_written_down(given, colleague, staff):
     assert (read.user_id, read.what) == (staff["fitter_north"], "console work order")
 
 
-def test_the_control_room_sends_people_and_calls_nobody(given, colleague):
+def test_the_control_room_assigns_orders_without_telephones(given, colleague):
     page = colleague("control_room").get(ORDER)
     assert "98290" not in text_of(page)
     assert 'href="/console/operations/assign_work_order/?work_order_id=3"' in page.content.decode()
@@ -150,7 +150,7 @@ def test_an_exchange_is_closed_by_the_exchange(given, colleague):
     assert client.post("/console/work/2/", {"note": "x"}).status_code == 404
 
 
-def test_an_order_about_a_meter_that_nobody_read_leads_to_its_last_read(given, colleague, database_of_town):
+def test_an_order_about_an_unread_meter_leads_to_its_last_read(given, colleague, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute("DELETE FROM work_order WHERE id = 3")
         owner.execute(
@@ -172,7 +172,7 @@ def test_an_order_elsewhere_does_not_exist(given, colleague):
     assert colleague("revenue_officer").get("/console/work/").status_code == 404
 
 
-def test_somebody_may_close_what_they_were_given_elsewhere(given, colleague, staff, database_of_town):
+def test_an_assignee_may_close_an_order_of_another_area(given, colleague, staff, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute(
             "UPDATE work_order SET state = 'assigned', assignee_id = %s WHERE id = 2", [staff["fitter_north"]]

@@ -1,4 +1,4 @@
-"""The town: what it shows, what its buttons order, and that it is nowhere but in a demonstration."""
+"""The demo town: what it shows, what its buttons request, and that it exists only in a demonstration."""
 
 import pytest
 from tests.web import town_cast
@@ -16,14 +16,14 @@ ADDRESSES = (
 
 @pytest.fixture
 def visitor(fake_town, web_role):
-    """Somebody at the machine itself, with a browser; the pages ask in the rights of the web."""
+    """A browser on the machine itself; the pages query with the rights of the web."""
     from django.test import Client
 
     return Client(headers={"host": "localhost"})
 
 
 def acts(town):
-    """What was ordered beside looking."""
+    """Requests other than queries."""
     looking = {"houses", "transformers", "status", "display"}
     return [
         order
@@ -60,7 +60,7 @@ def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):
     assert "Relay: 4 powered, 1 off" in page
 
 
-def test_what_is_ill_is_marked(visitor, fake_town):
+def test_a_faulty_station_is_marked(visitor, fake_town):
     fake_town.headend, fake_town.gateway = "starting", "everything"
     page = visitor.get("/town/").content.decode()
     assert page.count('class="station ill"') == 2 * 3  # the meters that are away, the head end, the gateway
@@ -68,7 +68,7 @@ def test_what_is_ill_is_marked(visitor, fake_town):
     assert "gateway not answering" in page
 
 
-def test_what_happens_flows_by(visitor):
+def test_events_are_listed(visitor):
     text = text_of(visitor.get("/town/"))
     for words in (
         "Disconnection ordered · Jamun House",
@@ -88,7 +88,7 @@ def test_an_unchanged_town_is_not_sent_again(visitor):
     assert f'"If-None-Match": "\\"{first["ETag"].strip(chr(34))}\\""' in first.content.decode()
 
 
-def test_however_many_look_the_street_is_asked_once_a_second(visitor, fake_town):
+def test_the_demonstration_is_queried_once_a_second_for_all_viewers(visitor, fake_town):
     for _ in range(5):
         visitor.get("/town/live/")
     houses = [order for order in fake_town.orders if order.get("order", {}).get("do") == "houses"]
@@ -101,7 +101,7 @@ def test_without_javascript_the_page_can_load_itself_again(visitor):
     assert b'http-equiv="refresh"' not in visitor.get("/town/?every=0").content
 
 
-def test_a_house_shows_its_display_its_standing_and_its_story(visitor):
+def test_a_house_shows_its_display_its_state_and_its_history(visitor):
     text = text_of(visitor.get(f"/town/houses/{town_cast.DARK}/"))
     assert "Jamun House" in text
     assert "283.50 Rs" in text
@@ -111,7 +111,7 @@ def test_a_house_shows_its_display_its_standing_and_its_story(visitor):
     assert "Neem House" not in text
 
 
-def test_what_a_clerk_has_done_is_in_the_story_of_its_house(visitor):
+def test_a_clerks_operation_is_in_the_history_of_its_house(visitor):
     assert "Change the sanctioned load" in text_of(visitor.get("/town/houses/URJ00000004/"))
     assert "Change the sanctioned load" not in text_of(visitor.get("/town/houses/URJ00000005/"))
 
@@ -230,7 +230,7 @@ def test_a_frame_is_decoded_where_that_is_known(visitor, fake_town):
     assert "it may not be" in text_of(visitor.post("/town/decode/", {"frame": "zz"}))
 
 
-def test_without_a_street_the_books_still_stand(visitor):
+def test_without_the_demonstration_the_ledger_is_shown(visitor):
     from django.test import override_settings
 
     with override_settings(URJA_TOWN_CONTROL=None):

@@ -1,4 +1,4 @@
-"""A small town for the pages that look at many houses at once: books, and a control that answers as the street would."""
+"""A small town for pages about many houses: a ledger, and a control that answers like the demonstration's."""
 
 import json
 import socketserver
@@ -107,7 +107,7 @@ def _read(connection, adopted, sources) -> None:
 
 
 def _stand(adopted) -> None:
-    """Everybody is in credit but one, who was cut this morning, and one who is to be cut tomorrow."""
+    """All accounts are in credit but two: one was disconnected this morning, one is due tomorrow."""
     from urja.apps.supply.models import Decision, State
 
     decided_at = NOW - timedelta(hours=2)
@@ -143,7 +143,7 @@ def _stand(adopted) -> None:
 
 
 def _cut(house, at) -> None:
-    """A cut that the meter has confirmed; then the register went on, and somebody must look."""
+    """A disconnection confirmed by the meter; then the register advanced, which needs an inspection."""
     from urja.apps.commands import operations as commands
     from urja.apps.commands.kinds import State
     from urja.apps.commands.models import Command
@@ -195,7 +195,7 @@ def fine(balance_minor):
     return Reason("limit", "fine", {"balance_minor": balance_minor, "currency": "INR"})
 
 
-# -- the street itself -------------------------------------------------------------------------------------
+# -- the demonstration -------------------------------------------------------------------------------------
 
 
 def house_seen(serial, transformer, *, lit=True, **changes):

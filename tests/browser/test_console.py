@@ -73,7 +73,7 @@ def test_a_fitter_closes_an_order_on_a_telephone(open_page, site):  # noqa: F811
     assert_good(page, device)
     page.locator(".choices a").click()
     assert_good(page, device)
-    button = page.get_by_role("button", name="Done")
+    button = page.get_by_role("button", name="Close the work order")
     assert button.bounding_box()["height"] >= 48
     page.locator("#note").fill("Looked, all is well")
     page.locator("#register_wh").fill("10.4")

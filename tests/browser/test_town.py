@@ -73,16 +73,16 @@ def test_from_the_town_to_a_house_and_the_control_room(open_page, site, fake_tow
     expect(page.locator(".ring:visible")).to_have_count(1)
     expect(page.locator(".house.unpowered")).to_have_count(1)
     expect(page.locator(".transformer.over")).to_have_count(1)
-    streets, levers, feed = (
-        page.locator(part).bounding_box() for part in (".streets", ".square > .panel", ".feed")
+    feeders, levers, feed = (
+        page.locator(part).bounding_box() for part in (".feeders", ".square > .panel", ".feed")
     )
     assert levers["y"] + levers["height"] <= feed["y"]
     if device.width >= 1152:
-        assert (levers["x"], levers["y"]) == (feed["x"], streets["y"]), (
+        assert (levers["x"], levers["y"]) == (feed["x"], feeders["y"]), (
             "beside the transformers, first of all"
         )
     else:
-        assert levers["y"] >= streets["y"] + streets["height"]
+        assert levers["y"] >= feeders["y"] + feeders["height"]
 
     page.locator(f"#house-{town_cast.DARK}").click()
     expect(page.locator(".lcd .value")).to_be_visible()

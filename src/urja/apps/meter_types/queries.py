@@ -88,7 +88,7 @@ def known_types() -> dict[str, DeviceType]:
         except CompanionError as error:
             # Loaded by an earlier release with weaker checks. Only its meters stop, here as at the head end; raising would
             # stop all of them.
-            log.error("a loaded meter type cannot be used", type=name, why=str(error))  # noqa: TRY400
+            log.error("a loaded meter type cannot be used", type=name, why=str(error))  # noqa: TRY400 - the sentence says it all
     return dict(sorted(known.items()))
 
 

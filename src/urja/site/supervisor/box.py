@@ -385,7 +385,7 @@ class Box:
             specs.append(
                 ChildSpec(
                     name,
-                    lambda name=name: python_command(name),  # type: ignore[misc]
+                    lambda name=name: python_command(name),  # type: ignore[misc]  # a default argument binds the name of this turn
                     probe=probes.readyz(port, host),
                     payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
                     stop_rank=_STOP_RANK[name],

@@ -67,7 +67,7 @@ def process(name: str, start_fd: int, target: str | None) -> None:
     with os.fdopen(start_fd, "rb") as pipe:
         start = msgspec.json.decode(pipe.read(), type=Start)
     log.configure(name, start.settings.log.level, json=start.settings.log.format == "json")
-    known = Known(target, dict) if target else KNOWN[name]  # type: ignore[arg-type]
+    known = Known(target, dict) if target else KNOWN[name]  # type: ignore[arg-type]  # a test's process gets its start as plain JSON
     secrets = msgspec.json.decode(start.secrets, type=known.secrets)
     clock = AnchoredClock(start.data_directory.clock)
     call(known.target, start if known.wants_start else start.settings, secrets, clock)

@@ -156,7 +156,7 @@ def ask(request: HttpRequest, address: str, user: Any) -> int:
         elif not here or here[-1].kind != SignInKind.LIMITED or now - here[-1].at > LIMITED_NOTED:
             # Once in a while: a stranger must not fill the table.
             note(request, SignInKind.LIMITED, address, user)
-    request.urja_long_code = not known and guessed_at(events)  # type: ignore[attr-defined]
+    request.urja_long_code = not known and guessed_at(events)  # type: ignore[attr-defined]  # read by the adapter within this request
     return wait_s
 
 

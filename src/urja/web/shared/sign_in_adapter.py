@@ -24,7 +24,7 @@ class ConsumerAdapter(DefaultAccountAdapter):
         "too_many_login_attempts": _("Too many codes were requested. Please wait a minute and try again."),
     }
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
         return False
 
     def generate_login_code(self) -> str:

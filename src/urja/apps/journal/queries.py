@@ -9,6 +9,9 @@ from django.db.models import Model, Q
 
 from urja.apps.journal.models import AuditEntry, Request
 
+type AuditRow = AuditEntry
+"""A row of `journal_operation`, for annotations outside this app."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:

@@ -11,7 +11,7 @@ from urja.site.cli.options import data_option
 from urja.site.exits import CommandError, Exit
 
 if TYPE_CHECKING:
-    from urja.apps.journal.models import AuditEntry
+    from urja.apps.journal.queries import AuditRow
     from urja.site.admin import Administration
     from urja.usecases.operations import UseCase
 
@@ -156,7 +156,7 @@ def opened(data: Path) -> "Administration":
     return box
 
 
-def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditEntry":
+def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditRow":
     """Perform an operation as the owner and return its journal entry. Raises `CommandError` with every fault."""
     from django.db import DatabaseError
 

@@ -73,8 +73,8 @@ def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
     ]
     missing = program.get("/service-points/77").json()
     elsewhere = told[2].json()
-    assert missing["detail"] == "there is no service point 77 for you"
-    assert elsewhere["detail"] == f"there is no service point {there.service_point_id} for you"
+    assert missing["detail"] == "service point 77 is not found in your area"
+    assert elsewhere["detail"] == f"service point {there.service_point_id} is not found in your area"
 
 
 def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
@@ -84,7 +84,7 @@ def test_an_operation_outside_of_the_area_is_not_recorded(api, society):
         "remove_meter", {"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30"}
     )
     assert (answer.status_code, answer.json()["detail"]) == (
-        404, "there is no such thing as the content names for you",
+        404, "what the content names is not found in your area",
     )  # fmt: skip
     assert not as_owner(Request.objects.exists)
 

@@ -24,13 +24,13 @@ def test_without_a_key_nothing_opens(api):
         kind, detail = problem(answer)
         assert (answer.status_code, kind) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="urja"'
-    assert detail == "a key comes as Authorization: Bearer, not Basic"
+    assert detail == "send the token as Authorization: Bearer, not Basic"
 
 
 @pytest.mark.parametrize("key", ["", "urja_", "x" * 500, "urja_aaaaaaaa_" + "A" * 43])
 def test_what_is_no_key(api, key):
     answer = api("clerk").get("/service-points", authorization=f"Bearer {key}")
-    assert (answer.status_code, problem(answer)[1]) == (401, "that is no key of ours")
+    assert (answer.status_code, problem(answer)[1]) == (401, "the token is not known")
 
 
 def test_a_key_that_has_expired(api):
@@ -49,7 +49,7 @@ def test_a_key_that_was_revoked(api):
     as_owner(lambda: perform(RevokeToken(prefix=prefix), recorded_at=now, actor="test").id)
     answer = program.get("/me")
     assert (answer.status_code, problem(answer)[1]) == (
-        401, f"key {prefix} was revoked on 2026-03-20: ask for another one",
+        401, f"token {prefix} was revoked on 2026-03-20: use another token",
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_the_key_of_somebody_who_may_not_sign_in(api):
     as_owner(lambda: get_user_model().objects.filter(email="clerk@utility.example").update(is_active=False))
     answer = program.get("/me")
     assert answer.status_code == 401
-    assert "may not sign in any more" in problem(answer)[1]
+    assert "may no longer sign in" in problem(answer)[1]
 
 
 def test_who_leaves_keeps_a_key_that_opens_nothing(api):

@@ -80,9 +80,12 @@ def test_a_cursor_is_of_its_list_alone(api):
     program = api("clerk")
     cursor = program.get("/service-points?limit=1").json()["next"]
     for path, says in (
-        (f"/devices?limit=1&cursor={cursor}", "the cursor is of another list or other filters"),
-        (f"/service-points?purpose=bulk&cursor={cursor}", "the cursor is of another list or other filters"),
-        ("/service-points?cursor=abc", "'abc' is no cursor"),
+        (f"/devices?limit=1&cursor={cursor}", "the cursor belongs to another list or other filters"),
+        (
+            f"/service-points?purpose=bulk&cursor={cursor}",
+            "the cursor belongs to another list or other filters",
+        ),
+        ("/service-points?cursor=abc", "'abc' is not a cursor"),
         ("/service-points?cursor=%00", "cursor: the character NUL cannot be kept"),
     ):
         answer = program.get(path)
@@ -139,7 +142,7 @@ def test_filters_of_records(api, society):
     [
         (
             "limit=0",
-            "Expected `int` >= 1 - at `$.limit`; there are: cursor, limit, consumer_number, purpose, premise",
+            "Expected `int` >= 1 - at `$.limit`; known parameters: cursor, limit, consumer_number, purpose, premise",
         ),
         ("limit=201", "Expected `int` <= 200"),
         ("limit=many", "Expected `int`, got `str`"),

@@ -95,7 +95,7 @@ def test_the_parameters_are_those_that_are_taken(described, api):
     assert taken == ["cursor", "limit", "consumer_number", "purpose", "premise"]
     limit = next(one for one in about["parameters"] if one["name"] == "limit")
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-    assert limit["description"] == "how many at once"
+    assert limit["description"] == "items on a page"
 
 
 def test_what_is_secret_is_not_in_it(described):

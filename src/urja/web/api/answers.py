@@ -1,4 +1,4 @@
-"""What the API answers, by name and type: from these come the documents and the descriptions of them.
+"""The documents that the API answers with, by name and type; openapi.json describes them from here.
 
 Instants are ISO 8601 with the offset of the utility's zone, money is in minor units beside its currency, energy in Wh.
 """
@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """Base of what is answered."""
+    """Base of all answers."""
 
 
 class Page[T](Shown, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Page[T](Shown, frozen=True, kw_only=True):
 
 
 class Consent(Shown, frozen=True, kw_only=True):
-    """What a person has agreed to."""
+    """A consent that a person has given, and when it was withdrawn."""
 
     purpose: str
     given_at: datetime
@@ -30,7 +30,7 @@ class Consent(Shown, frozen=True, kw_only=True):
 
 
 class Protection(Shown, frozen=True, kw_only=True):
-    """Why a person's supply is not cut, and until when."""
+    """A protected status of a person: the reason not to disconnect, and until when it holds."""
 
     kind: str
     valid_from: datetime
@@ -45,7 +45,7 @@ class ConsumerAccount(Shown, frozen=True, kw_only=True):
 
 
 class Consumer(Shown, frozen=True, kw_only=True):
-    """A person or firm that a supply is agreed with, or that may see an account."""
+    """A person or organisation with an agreement, or with access to an account."""
 
     id: int
     name: str
@@ -53,16 +53,16 @@ class Consumer(Shown, frozen=True, kw_only=True):
     phone: str | None
     language: str
     address: str
-    """Where letters go, if not to the premise."""
+    """Postal address for letters where it differs from the premise."""
     anonymised_at: datetime | None
-    """When what named them was taken away."""
+    """When the personal data was erased; null while it is stored."""
     consents: list[Consent]
     protections: list[Protection]
     accounts: list[ConsumerAccount]
 
 
 class Correction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What of a person is put right; what is left out stays."""
+    """The corrected fields of a person; fields that are left out do not change."""
 
     name: str | UnsetType = UNSET
     email: str | UnsetType = UNSET
@@ -72,7 +72,7 @@ class Correction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Premise(Shown, frozen=True, kw_only=True):
-    """A place that is supplied."""
+    """A premise that is supplied: a flat, a tower, a society, a house."""
 
     id: int
     code: str | None
@@ -83,11 +83,11 @@ class Premise(Shown, frozen=True, kw_only=True):
     latitude: float | None
     longitude: float | None
     part_of: int | None
-    """The premise that it is a part of: a flat's tower, a tower's society."""
+    """The premise that contains it: a flat's tower, a tower's society."""
 
 
 class Placement(Shown, frozen=True, kw_only=True):
-    """Where a service point hangs in the administration or the grid, now."""
+    """The place of a service point in the administration or the grid, at present."""
 
     tree: str
     level: str
@@ -97,7 +97,7 @@ class Placement(Shown, frozen=True, kw_only=True):
 
 
 class ServicePoint(Shown, frozen=True, kw_only=True):
-    """A connection. The consumer number is its own."""
+    """A service point. Its consumer number stays when the consumer changes."""
 
     id: int
     consumer_number: str
@@ -109,7 +109,7 @@ class ServicePoint(Shown, frozen=True, kw_only=True):
 
 
 class NodeName(Shown, frozen=True, kw_only=True):
-    """A place in the administration or the grid."""
+    """A node of the administration or the grid."""
 
     id: int
     tree: str
@@ -119,31 +119,31 @@ class NodeName(Shown, frozen=True, kw_only=True):
 
 
 class Node(NodeName, frozen=True, kw_only=True):
-    """A place in the administration or the grid, with what hangs under it, at itself or further below."""
+    """A node with the numbers of service points and meters under it, directly or further below."""
 
     consumer_service_points: int
     """Consumers' service points."""
     other_service_points: int
-    """The utility's own, common areas, bulk supplies ..."""
+    """The utility's own supplies, common areas, bulk supplies and the like."""
     meters: int
     not_communicating: int | None
-    """Supplies of which nothing has come in for a day. Known of now alone: null of another moment."""
+    """Supplies whose meter has not communicated for a day; null for an instant in the past."""
     disconnected: int | None
-    """Supplies that are disconnected: whose relay the meter has confirmed to be open; null of another moment."""
+    """Supplies whose relay the meter has confirmed to be open; null for an instant in the past."""
     no_power: int | None
-    """Connected supplies whose meter has no power; null of another moment."""
+    """Connected supplies whose meter has no power; null for an instant in the past."""
     not_heard_from: int | None
-    """Connected supplies of which nobody knows whether they have power; null of another moment."""
+    """Connected supplies of which it is not known whether they have power; null for an instant in the past."""
 
 
 class Nodes(Shown, frozen=True, kw_only=True):
-    """Several nodes."""
+    """A list of nodes."""
 
     items: list[Node]
 
 
 class NodeInTree(Shown, frozen=True, kw_only=True):
-    """A node with the nodes that it hangs under, from the root down, and those that hang under it."""
+    """A node with the nodes above it, from the root down, and the nodes directly under it."""
 
     node: Node
     path: list[NodeName]
@@ -151,7 +151,7 @@ class NodeInTree(Shown, frozen=True, kw_only=True):
 
 
 class NodeServicePoint(Shown, frozen=True, kw_only=True):
-    """A service point that hangs at a node itself."""
+    """A service point that is placed directly under a node."""
 
     service_point_id: int
     consumer_number: str
@@ -159,20 +159,20 @@ class NodeServicePoint(Shown, frozen=True, kw_only=True):
     purpose: str
     phase: str
     serial: str
-    """Of its meter; empty without one."""
+    """Serial number of its meter; empty without one."""
 
 
 class Installation(Shown, frozen=True, kw_only=True):
-    """Where a device hangs, and as what."""
+    """The service point at which a device is installed, and its role there."""
 
     service_point_id: int
     consumer_number: str
     role: str
     valid_from: datetime
     commissioned_at: datetime | None
-    """Since when it has passed a call, and what it pushes bills; null before."""
+    """When its commissioning passed: from then on its pushed reads are billed; null before."""
     taken_over_at: datetime | None
-    """Since when it bills by reads that it has not pushed, where it came in service already; else null."""
+    """From when it is billed by reads of another system, for a meter taken over in service; else null."""
     ratio_primary: int
     ratio_secondary: int
 
@@ -192,20 +192,20 @@ class Device(Shown, frozen=True, kw_only=True):
     forward_only: bool
     nameplate: dict[str, Any]
     sim: str | None
-    """For staff; to consumers null."""
+    """The SIM number, for staff; null for consumers."""
     address: str | None
-    """Where a meter is that does not dial: `host:port`, or its place on a line of HDLC; for staff."""
+    """Address of a meter that the head end calls: `host:port`, or its address on an HDLC bus; for staff."""
     installation: Installation | None
 
 
 class Terms(Shown, frozen=True, kw_only=True):
-    """On which terms an agreement holds, for a time."""
+    """The terms of an agreement in a period."""
 
     tariff_code: str
     sanctioned_load_w: int
     category: str
     policy: str
-    """The code of the policy that governs it whatever its category; empty where the category says so."""
+    """Code of a policy of its own; empty where its category selects the policy."""
     payment_mode: str
     metering_mode: str
     valid_from: datetime
@@ -213,7 +213,7 @@ class Terms(Shown, frozen=True, kw_only=True):
 
 
 class Agreement(Shown, frozen=True, kw_only=True):
-    """Who pays for a service point, for a time."""
+    """An agreement: the account that pays for a service point in a period."""
 
     id: int
     account_id: int
@@ -221,14 +221,14 @@ class Agreement(Shown, frozen=True, kw_only=True):
     consumer_number: str
     consumer_id: int | None
     billing_day: int | None
-    """On which day of a month its billing periods begin; null where its tariff says so."""
+    """Day of the month on which its billing periods begin; null where its tariff says it."""
     valid_from: datetime
     valid_to: datetime | None
     terms: list[Terms]
 
 
 class Interval(Shown, frozen=True, kw_only=True):
-    """Energy in one interval, in its newest version."""
+    """Energy of one interval in Wh, in its newest version."""
 
     start_at: datetime
     length_s: int
@@ -240,7 +240,7 @@ class Interval(Shown, frozen=True, kw_only=True):
 
 
 class Readings(Shown, frozen=True, kw_only=True):
-    """An agreement's intervals in a bounded time."""
+    """The intervals of an agreement between two instants."""
 
     agreement_id: int
     begins_at: datetime
@@ -249,66 +249,66 @@ class Readings(Shown, frozen=True, kw_only=True):
 
 
 class Instalments(Shown, frozen=True, kw_only=True):
-    """A plan by which old dues are paid off while it holds."""
+    """A plan of instalments for dues."""
 
     every: str
     """`day` or `month`."""
     amount_minor: int
-    """Of each; the last one is what is left."""
+    """Amount of each instalment; the last one is the remainder."""
     valid_from: datetime
-    """The midnight of the day on which the first is due."""
+    """Midnight at the start of the day on which the first instalment is due."""
 
 
 class Power(Shown, frozen=True, kw_only=True):
-    """Whether a supply has power, by the newest evidence: a meter without power says nothing."""
+    """Whether a supply has power, by the newest evidence: a meter without power cannot communicate."""
 
     state: str
     """`powered`, `no_power` (at the meter), `disconnected` (by its relay) or `not_heard_from`."""
     since: datetime | None
-    """Since when it is so; null while powered, and where it is not known."""
+    """Start of the present state; null while powered, and where it is not known."""
     last_heard_at: datetime | None
-    """Of a powered supply the instant of the evidence."""
+    """Instant of the evidence; null unless powered."""
     reasons: list[str]
-    """Why it is disconnected: what holds it off."""
+    """Supply holds that keep it disconnected."""
     at_meter: str
     """`powered`, `no_power` or `not_heard_from`, also where the relay is open."""
     sentence: str
-    """The same for a person."""
+    """The state as a sentence."""
 
 
 class Balance(Shown, frozen=True, kw_only=True):
-    """What is left on an account now: the one figure that pages, alerts and decisions use."""
+    """The balance of an account now: the same figure on pages, in notices and in decisions."""
 
     account_id: int
     balance_minor: int
     currency: str
     as_of: datetime | None
-    """End of the last reading that it rests on."""
+    """End of the last reading included."""
     posted_minor: int
-    """The sum of the entries."""
+    """Total of the posted entries."""
     pending_minor: int
-    """What was used since, and is not posted yet."""
+    """Charges for use since then, not posted yet."""
     credits_minor: int
-    """On their way; no part of the balance."""
+    """Recharges that are not credited yet; not part of the balance."""
     estimated_wh: int
     days_left: float | None
-    """At the usual cost of a day, with its instalment of old dues where there is one."""
+    """At the average cost of a day, with its instalment of dues where a plan holds."""
     dues_minor: int
-    """Owed by old bills beside the balance."""
+    """Owed from old bills, beside the balance."""
     instalments: Instalments | None
-    """By which they are paid off; null where no plan holds."""
+    """The plan by which the dues are paid; null where no plan holds."""
     supply: str
-    """`on`, `off` or `unknown`: what the meter confirmed last of its relay. Whether there is power is `power`."""
+    """State of the relay as last confirmed by the meter: `on`, `off` or `unknown`. Power is in `power`."""
     power: Power | None
-    """Null where no meter bills the supply."""
+    """Null where the supply has no billing meter."""
     standing: str | None
-    """As the policy calls it; null where none governs the account."""
+    """State by the policy; null where no policy governs the account."""
     sentence: str | None
-    """The same for a person, in the language that Accept-Language asks for."""
+    """The state as a sentence, in the language of Accept-Language."""
 
 
 class Entry(Shown, frozen=True, kw_only=True):
-    """One posting. An amount is what it did to the account: a charge is negative."""
+    """A ledger entry. Its amount is the change of the account: a charge is negative."""
 
     account_id: int
     seq: int
@@ -324,7 +324,7 @@ class Entry(Shown, frozen=True, kw_only=True):
 
 
 class Row(Shown, frozen=True, kw_only=True):
-    """`quantity` in `unit` times `rate_minor` is the charge, half-up to the minor unit; `amount_minor` is its effect."""
+    """A row of a calculation: `quantity` in `unit` times `rate_minor`, rounded half-up; `amount_minor` is the result."""
 
     label: str
     quantity: str
@@ -334,7 +334,7 @@ class Row(Shown, frozen=True, kw_only=True):
 
 
 class RegisterRead(Shown, frozen=True, kw_only=True):
-    """A register read that a posting rests on."""
+    """A register read on which an entry is based."""
 
     read_at: datetime
     register_wh: int
@@ -345,7 +345,7 @@ class RegisterRead(Shown, frozen=True, kw_only=True):
 
 
 class TariffUsed(Shown, frozen=True, kw_only=True):
-    """A version that a posting was rated by."""
+    """The version of a tariff by which an entry was rated."""
 
     code: str
     version: str
@@ -353,11 +353,11 @@ class TariffUsed(Shown, frozen=True, kw_only=True):
 
 
 class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
-    """A posting and all that it was made from."""
+    """A ledger entry with the reads, rows and tariffs from which it was calculated."""
 
     entry: Entry
     rows: list[Row]
-    """Their amounts sum to the entry's."""
+    """The rows of the calculation; their amounts add up to the entry's."""
     opening: RegisterRead | None
     reads: list[RegisterRead]
     tariffs: list[TariffUsed]
@@ -370,7 +370,7 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
 
 
 class ServicePointTotals(Shown, frozen=True, kw_only=True):
-    """What one service point has taken in a month."""
+    """The energy of one service point in a month, in Wh."""
 
     service_point_id: int
     consumer_number: str
@@ -379,12 +379,12 @@ class ServicePointTotals(Shown, frozen=True, kw_only=True):
     premise: str
     part_of: int | None
     energy_wh: int | None
-    """Null where nothing is known of the month."""
+    """Null where the month has no data."""
     estimated_wh: int
 
 
 class PremiseTotals(Shown, frozen=True, kw_only=True):
-    """What the consumers and the common areas of a part (a tower) have taken together."""
+    """The energy of the consumers and common areas of a part, such as a tower, in Wh."""
 
     premise_id: int
     premise: str
@@ -394,7 +394,7 @@ class PremiseTotals(Shown, frozen=True, kw_only=True):
 
 
 class Totals(Shown, frozen=True, kw_only=True):
-    """Energy of a local month in a premise. Bulk supply and generator stand for themselves: flats are behind them."""
+    """Energy of a local month in a premise, in Wh. Bulk supply and generator are separate: flats are behind them."""
 
     premise_id: int
     premise: str
@@ -404,13 +404,13 @@ class Totals(Shown, frozen=True, kw_only=True):
     bulk_wh: int
     dg_wh: int
     service_points_without_data: int
-    """Service points of which nothing is known; they are in no sum."""
+    """Service points without data; they are in no total."""
     parts: list[PremiseTotals]
     service_points: list[ServicePointTotals]
 
 
 class WorkOrder(Shown, frozen=True, kw_only=True):
-    """Something that a person has to go and do."""
+    """A task for a person at a service point."""
 
     id: int
     kind: str
@@ -428,26 +428,26 @@ class WorkOrder(Shown, frozen=True, kw_only=True):
 
 
 class MeterJob(Shown, frozen=True, kw_only=True):
-    """What was asked of one meter or of many by one operation, and how far that is."""
+    """A question or command for one meter or many, and its progress."""
 
     id: int
-    """The number of the operation, as the audit has it."""
+    """Number of the operation, as in the audit."""
     kind: str
     arguments: dict[str, Any]
     reason: str
     actor: str
     requested_at: datetime
     expires_at: datetime
-    """What is not sent by then is not sent any more."""
+    """Rows that are not sent by then expire."""
     cancelled_at: datetime | None
     ended_at: datetime | None
-    """When the last of its rows ended; null while any is under way."""
+    """When its last row ended; null while a row is pending."""
     states: dict[str, int]
-    """How many of its rows that you may see are `waiting`, `sent`, `done`, `refused`, `failed`, `expired`, `cancelled`."""
+    """Number of its rows in your area that are `waiting`, `sent`, `done`, `refused`, `failed`, `expired`, `cancelled`."""
 
 
 class MeterResult(Shown, frozen=True, kw_only=True):
-    """A row of a meter job: one meter, and what came of it."""
+    """A row of a meter job: one meter and its result."""
 
     row: int
     requested_as: str
@@ -460,17 +460,17 @@ class MeterResult(Shown, frozen=True, kw_only=True):
     sent_at: datetime | None
     ended_at: datetime | None
     detail: str
-    """Why it ended as it did, where that is not plain from the state."""
+    """Reason of the state, where the state does not say it."""
     last_error: str
-    """Of what is under way: what the last attempt met."""
+    """Error of the last attempt, while the row is pending."""
     result: dict[str, Any]
-    """What the meter said; of a profile `shown` has columns with name and unit, and the newest rows."""
+    """Answer of the meter; for a profile, `shown` has columns with name and unit, and the newest rows."""
     withheld: bool
-    """Whether there is an answer that takes `read:load_curve` to be seen."""
+    """Whether an answer is hidden because it needs `read:load_curve`."""
 
 
 class AuditEntry(Shown, frozen=True, kw_only=True):
-    """An operation that was done. What names people is left out of what was asked for: read the person."""
+    """An operation that was carried out. Personal data is left out of `content`: read the person."""
 
     id: int
     kind: str
@@ -483,7 +483,7 @@ class AuditEntry(Shown, frozen=True, kw_only=True):
 
 
 class PersonalRead(Shown, frozen=True, kw_only=True):
-    """Somebody has read another's personal data."""
+    """A record that a user or token has read a person's personal data."""
 
     id: int
     user_id: int | None
@@ -504,14 +504,14 @@ class Tariff(Shown, frozen=True, kw_only=True):
 
 
 class TariffDocument(Shown, frozen=True, kw_only=True):
-    """A version with its text, as it rates."""
+    """A version of a tariff with the text of its document."""
 
     tariff: Tariff
     text: str
 
 
 class OperationRequest(Shown, frozen=True, kw_only=True):
-    """An operation that was asked for, and what became of it."""
+    """A request for an operation, and its outcome."""
 
     id: int
     kind: str
@@ -522,32 +522,32 @@ class OperationRequest(Shown, frozen=True, kw_only=True):
     answered_at: datetime | None
     faults: list[str]
     operation_id: int | None
-    """Its entry in the audit; null of a dry run."""
+    """Number of its record in the audit; null for a dry run."""
     outcome: dict[str, Any]
-    """The keys of what it made."""
+    """Keys of the objects that it created."""
     effects: dict[str, Any]
-    """What changes, row by row."""
+    """Changes of the operation, row by row."""
 
 
 class OperationKind(Shown, frozen=True, kw_only=True):
-    """An operation that there is."""
+    """A kind of operation."""
 
     kind: str
     summary: str
     roles: list[str]
-    """Who may; empty: a command on the machine itself."""
+    """Roles that may request it; empty for a command on the server itself."""
     allowed: bool
-    """Whether you may, somewhere."""
+    """Whether you may request it in some area."""
 
 
 class Operations(Shown, frozen=True, kw_only=True):
-    """All operations."""
+    """All kinds of operations."""
 
     items: list[OperationKind]
 
 
 class RoleHeld(Shown, frozen=True, kw_only=True):
-    """A role and where it holds."""
+    """A role and its area."""
 
     role: str
     everywhere: bool
@@ -557,30 +557,30 @@ class RoleHeld(Shown, frozen=True, kw_only=True):
 
 
 class Me(Shown, frozen=True, kw_only=True):
-    """Whoever asks."""
+    """The caller: the token or user of this request."""
 
     user_id: int | None
     token: str | None
-    """The prefix of the key."""
+    """Prefix of the token."""
     scopes: list[str]
     requests_per_minute: int
     expires_at: datetime | None
     roles: list[RoleHeld]
     permissions: list[str]
-    """What the roles and the scopes allow together."""
+    """Permissions that both the roles and the scopes allow."""
 
 
 class ExportedAgreement(Shown, frozen=True, kw_only=True):
-    """An agreement of somebody, with where its readings are."""
+    """An agreement of a person, with the address of its readings."""
 
     agreement: Agreement
     premise: str
     readings: str
-    """Address of the intervals; a month at a time."""
+    """Address of the intervals, up to 31 days at a time."""
 
 
 class ExportedAccount(Shown, frozen=True, kw_only=True):
-    """An account of somebody, whole."""
+    """An account of a person, with all entries and messages."""
 
     account_id: int
     role: str
@@ -591,7 +591,7 @@ class ExportedAccount(Shown, frozen=True, kw_only=True):
 
 
 class Message(Shown, frozen=True, kw_only=True):
-    """What an account was told."""
+    """A message that was sent for an account."""
 
     kind: str
     requested_at: datetime
@@ -602,7 +602,7 @@ class Message(Shown, frozen=True, kw_only=True):
 
 
 class Evidence(Shown, frozen=True, kw_only=True):
-    """What proves a protection."""
+    """The evidence of a protected status."""
 
     kind: str
     evidence: str
@@ -611,7 +611,7 @@ class Evidence(Shown, frozen=True, kw_only=True):
 
 
 class Export(Shown, frozen=True, kw_only=True):
-    """Everything that is kept of a person."""
+    """All stored data of a person."""
 
     exported_at: datetime
     consumer: Consumer
@@ -619,4 +619,4 @@ class Export(Shown, frozen=True, kw_only=True):
     protections: list[Evidence]
     accounts: list[ExportedAccount]
     read_by: list[PersonalRead]
-    """Who has read it."""
+    """Reads of this data by others."""

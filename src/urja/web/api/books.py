@@ -41,8 +41,8 @@ from urja.web.shared.account_card import account_of
 
 
 class ReadingsQuery(Query, frozen=True, kw_only=True):
-    begins_at: Annotated[datetime, Meta(tz=True, description="the first interval begins then or after")]
-    ends_at: Annotated[datetime, Meta(tz=True, description="up to 31 days later")]
+    begins_at: Annotated[datetime, Meta(tz=True, description="start of the first interval, at the earliest")]
+    ends_at: Annotated[datetime, Meta(tz=True, description="end of the last interval, at most 31 days later")]
 
 
 def readings(ask: Ask) -> answers.Readings:
@@ -51,7 +51,7 @@ def readings(ask: Ask) -> answers.Readings:
     if not timedelta(0) < length <= LONGEST:
         raise ProblemError(
             "bad-request",
-            f"from begins_at to ends_at it is up to {LONGEST.days} days, not {length}; ask in parts",
+            f"begins_at to ends_at may be {LONGEST.days} days at most, not {length}: request it in parts",
         )
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     _note(ask, agreement)
@@ -83,7 +83,9 @@ def _note(ask: Ask, agreement: Agreement) -> None:
 
 
 class TotalsQuery(Query, frozen=True, kw_only=True):
-    premise: Annotated[Number, Meta(description="a society, complex, tower or flat; with its parts")]
+    premise: Annotated[
+        Number, Meta(description="number of a society, complex, tower or flat; its parts are included")
+    ]
     month: Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="a local month: 2026-03")]
 
 
@@ -281,7 +283,7 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
 class ProofQuery(Query, frozen=True, kw_only=True):
     """Of a statement that proves itself."""
 
-    before: Annotated[int, Meta(ge=0, description="only postings before this number; 0: the newest")] = 0
+    before: Annotated[int, Meta(ge=0, description="only entries before this number; 0: the newest")] = 0
 
 
 def entry_proof(ask: Ask) -> proofs.Receipt:

@@ -36,7 +36,11 @@ def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found: _Cursor[K] = msgspec.json.decode(raw, type=_Cursor[key])  # type: ignore[valid-type]  # a type at run time
     except (binascii.Error, msgspec.MsgspecError, ValueError):
-        raise ProblemError("bad-request", f"{text!r} is no cursor: take `next` of the page before") from None
+        raise ProblemError(
+            "bad-request", f"{text!r} is not a cursor: use `next` of the previous page"
+        ) from None
     if found.list_ != _mark(path, filters):
-        raise ProblemError("bad-request", "the cursor is of another list or other filters: begin without one")
+        raise ProblemError(
+            "bad-request", "the cursor belongs to another list or other filters: start without a cursor"
+        )
     return found.last

@@ -76,10 +76,8 @@ def refused(ask: Ask) -> None:
     log.warning("access refused", actor=ask.caller.actor, path=ask.request.path)
 
 
-ValidAt = Annotated[
-    datetime, Meta(tz=True, description="as it holds at this instant; that of `known_at` if left out")
-]
-KnownAt = Annotated[datetime, Meta(tz=True, description="by what was known at this instant; now if left out")]
+ValidAt = Annotated[datetime, Meta(tz=True, description="state at this instant; `known_at` if left out")]
+KnownAt = Annotated[datetime, Meta(tz=True, description="by the knowledge of this instant; now if left out")]
 
 
 class MomentQuery(Query, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from urja.web.api.routes import Ask, ListQuery
 
 
 class NodesQuery(MomentQuery, frozen=True, kw_only=True):
-    code: Annotated[str, Meta(description="the nodes of this code, wherever they hang")] | None = None
+    code: Annotated[str, Meta(description="the nodes with this code, anywhere in either tree")] | None = None
 
 
 def nodes(ask: Ask) -> answers.Nodes:
@@ -52,7 +52,7 @@ class HangingQuery(ListQuery, frozen=True, kw_only=True):
 
 
 def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
-    """What hangs at a node itself, by consumer number."""
+    """Service points directly under a node, by consumer number."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     after = last_seen(ask, str) or ""
     found = trees.service_points_at(_node(ask, trees, among), ask.query.limit + 1, after, among)

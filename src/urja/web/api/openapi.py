@@ -22,12 +22,12 @@ _EVERYWHERE: Final = (
 
 _HEADERS: Final[dict[str, tuple[str, str]]] = {
     "Idempotency-Key": (
-        "A word of your own: the same request again, and nothing is done twice.",
+        "A key that you choose. A repeated request with the same key is carried out once.",
         "move-4711",
     ),
-    "If-Match": ("The ETag under which you have read it.", '"0123456789abcdef0123456789abcdef"'),
+    "If-Match": ("The ETag of the version that you have read.", '"0123456789abcdef0123456789abcdef"'),
     "If-None-Match": (
-        "An ETag that you have: 304 where it still stands.",
+        "An ETag that you have; the answer is 304 while it is current.",
         '"0123456789abcdef0123456789abcdef"',
     ),
 }
@@ -57,9 +57,9 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Urja",
             "version": version("urja"),
-            "summary": "Supplies, their people, meters, readings and money",
+            "summary": "Service points, consumers, meters, readings and payments",
             "description": (
-                "Instants are ISO 8601 with an offset, money is in minor units beside its currency, energy in Wh. "
+                "Instants are ISO 8601 with an offset, amounts are in minor units of the currency beside them, energy is in Wh. "
                 "Unknown fields and parameters are refused."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -73,7 +73,7 @@ def document() -> dict[str, Any]:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key that `urja token new` has shown.",
+                    "description": "A token that `urja token new` has created.",
                 }
             },
             "schemas": components,
@@ -196,10 +196,10 @@ def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": {"description": route.summary, "content": content}}
     if route.tagged:
         responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
-        responses["304"] = {"description": "It is as you have it"}
+        responses["304"] = {"description": "Not modified"}
     if route.accepted:
         responses["202"] = {
-            "description": "It waits; ask at Location",
+            "description": "Accepted",
             "headers": {name: {"schema": {"type": "string"}} for name in ("Location", "Retry-After")},
             "content": content,
         }

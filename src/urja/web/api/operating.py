@@ -52,13 +52,13 @@ def kind_of(kind: str) -> type[Operation]:
     known = BY_KIND.get(kind)
     if known is None:
         raise ProblemError(
-            "not-found", f"there is no operation {kind!r}; GET /api/v1/operations lists what there is"
+            "not-found", f"there is no operation {kind!r}; GET /api/v1/operations lists all kinds"
         )
     return known
 
 
 def operate(ask: Ask) -> answers.OperationRequest:
-    """Ask for an operation."""
+    """Request an operation."""
     known = kind_of(ask.parts["kind"])
     return ask_for(ask, decoded(ask, known), rehearsal=ask.query.dry_run)
 
@@ -70,7 +70,9 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
         return decode(known.kind(), content, BY_KIND)
     except RefusedError as error:
         raise ProblemError(
-            "invalid", f"that is no {known.kind()}: {error}", faults=in_english(error.faults)
+            "invalid",
+            f"the content is not valid for {known.kind()}: {error}",
+            faults=in_english(error.faults),
         ) from None
 
 
@@ -80,9 +82,7 @@ def _plain(body: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError("bad-request", f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise ProblemError(
-            "bad-request", "the body is not JSON that anybody means: it is nested too deep"
-        ) from None
+        raise ProblemError("bad-request", "the body is not JSON: it is nested too deep") from None
 
 
 def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.OperationRequest:
@@ -92,7 +92,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
         authorization.authorize(ask.caller, operation, ask.now)
     except OutOfAreaError:
         refused(ask)
-        raise ask.missing("such thing as the content names") from None
+        raise ask.missing("what the content names") from None
     try:
         request = journal.submit(
             operation,
@@ -103,7 +103,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
         )
     except RefusedError:
         raise ProblemError(
-            "idempotency-key-reused", f"the Idempotency-Key {key} stands for another request of yours"
+            "idempotency-key-reused", f"the Idempotency-Key {key} was used for another request of yours"
         ) from None
     return _answer(ask, journal.wait_for(request.id, WAIT_S))
 
@@ -113,7 +113,7 @@ def idempotency_key(ask: Ask) -> str:
     key = ask.request.headers.get("Idempotency-Key", "")
     if not key:
         raise ProblemError(
-            "idempotency-key-missing", "send an Idempotency-Key: a word of your own for this request"
+            "idempotency-key-missing", "the header Idempotency-Key is missing: choose a key for this request"
         )
     if not _KEY.fullmatch(key):
         raise ProblemError("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
@@ -166,12 +166,12 @@ def correct(ask: Ask) -> answers.OperationRequest:
     person = resources.person_of(ask)
     if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
         raise ProblemError(
-            "precondition-failed", f"consumer {person.id} is not as it was under the version that you name"
+            "precondition-failed", f"consumer {person.id} has changed since the version in If-Match"
         )
     try:
         given = msgspec.convert(_plain(ask.body), answers.Correction)
     except msgspec.ValidationError as error:
-        raise ProblemError("invalid", f"that is no correction: {error}", faults=[str(error)]) from None
+        raise ProblemError("invalid", f"the correction is not valid: {error}", faults=[str(error)]) from None
     corrected = CorrectConsumer(
         consumer_id=person.id,
         version=version_of(person),

@@ -1,4 +1,4 @@
-"""Refusals, in the form of RFC 9457: each says why, and what to do."""
+"""Problem documents of RFC 9457: each says what was wrong and what to do."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +11,7 @@ BASE: Final = "/api/v1/"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of refusal; its name is the fragment of its `type`, where the reference explains it."""
+    """A kind of problem; its name is the fragment of `type`, which the reference page explains."""
 
     status: int
     title: str
@@ -20,27 +20,27 @@ class Kind:
 
 KINDS: Final = {
     "bad-request": Kind(400, "Bad request", "correct what the detail names"),
-    "idempotency-key-missing": Kind(400, "Idempotency-Key required", "send one, and the same one when you repeat a request"),
-    "unauthenticated": Kind(401, "Authentication required", "send Authorization: Bearer with a valid key"),
-    "forbidden": Kind(403, "Forbidden", "ask for the role, or use a key with the scope, that the detail names"),
+    "idempotency-key-missing": Kind(400, "Idempotency-Key required", "send a key of your own, and the same key when you repeat the request"),
+    "unauthenticated": Kind(401, "Authentication required", "send Authorization: Bearer with a valid token"),
+    "forbidden": Kind(403, "Forbidden", "request the role, or use a token with the scope, that the detail names"),
     "not-found": Kind(404, "Not found", "check the number or address; what is outside your area is not found either"),
     "method-not-allowed": Kind(405, "Method not allowed", "use a method that the Allow header names"),
-    "refused": Kind(409, "Operation refused", "each fault says why"),
+    "refused": Kind(409, "Operation refused", "correct what each fault names"),
     "no-tariff": Kind(409, "No tariff for this account", "wait until the utility has loaded the tariff or corrected the terms; posted entries can be read"),
-    "precondition-failed": Kind(412, "Precondition failed", "it has changed: read it again, and decide by what it is now"),
-    "too-large": Kind(413, "Content too large", "send less"),
+    "precondition-failed": Kind(412, "Precondition failed", "read the object again and repeat the request with its new ETag"),
+    "too-large": Kind(413, "Content too large", "send a smaller body"),
     "unsupported-media-type": Kind(415, "Unsupported media type", "send Content-Type: application/json"),
     "invalid": Kind(422, "Unprocessable content", "correct what each fault names; openapi.json describes the content"),
     "idempotency-key-reused": Kind(422, "Idempotency-Key reused", "use a new key for a new request"),
-    "precondition-required": Kind(428, "Precondition required", "read it, and send its ETag as If-Match"),
-    "too-many-requests": Kind(429, "Too many requests", "wait for the seconds that Retry-After says"),
+    "precondition-required": Kind(428, "Precondition required", "read the object and send its ETag as If-Match"),
+    "too-many-requests": Kind(429, "Too many requests", "wait for the number of seconds in Retry-After"),
     "internal-error": Kind(500, "Internal server error", "the error is in the server's log; repeating the request will probably not help"),
-    "unavailable": Kind(503, "Service unavailable", "try again after the seconds that Retry-After says"),
+    "unavailable": Kind(503, "Service unavailable", "try again after the number of seconds in Retry-After"),
 }  # fmt: skip
 
 
 class ProblemError(Exception):
-    """A request is refused."""
+    """Raised where a request is refused; `response` makes the problem document."""
 
     def __init__(
         self,
@@ -90,16 +90,16 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Why a request was refused (RFC 9457)."""
 
     type: str
-    """Names the kind of refusal."""
+    """URI of the kind of problem."""
     title: str
     status: int
     detail: str
-    """What stands against this very request."""
+    """What was wrong with this request."""
     instance: str
-    """Its address."""
+    """Address of the request."""
     remedy: str
-    """What to do."""
+    """How to correct it."""
     faults: list[str] | msgspec.UnsetType = msgspec.UNSET
-    """Everything that stands against it, a sentence each."""
+    """All faults of the request, a sentence each."""
     request_id: int | msgspec.UnsetType = msgspec.UNSET
-    """Of an operation: the request that was refused."""
+    """Number of the refused request, for an operation."""

@@ -44,8 +44,10 @@ def _few(ask: Ask) -> areas.Few:
 
 class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
     email: str | None = None
-    phone: Annotated[str | None, Meta(description="with its digits alone")] = None
-    service_point: Annotated[Number | None, Meta(description="whoever has or had this service point")] = None
+    phone: Annotated[str | None, Meta(description="digits only")] = None
+    service_point: Annotated[
+        Number | None, Meta(description="consumers who have or had this service point")
+    ] = None
 
 
 def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
@@ -172,7 +174,7 @@ def premise_of(premise: PremiseRow) -> answers.Premise:
 
 class DevicesQuery(ListQuery, frozen=True, kw_only=True):
     serial: str | None = None
-    service_point: Annotated[Number | None, Meta(description="that hang at this service point now")] = None
+    service_point: Annotated[Number | None, Meta(description="installed at this service point now")] = None
 
 
 class StockQuery(ListQuery, frozen=True, kw_only=True):
@@ -263,7 +265,7 @@ class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
     service_point: Number | None = None
     account: Number | None = None
     consumer: Number | None = None
-    at: Annotated[datetime, Meta(tz=True, description="that held at this instant")] | None = None
+    at: Annotated[datetime, Meta(tz=True, description="in force at this instant")] | None = None
 
 
 def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
@@ -328,7 +330,7 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
     kind: str | None = None
     service_point: Number | None = None
-    assignee: Annotated[Number | None, Meta(description="number of the user")] = None
+    assignee: Annotated[Number | None, Meta(description="number of the assigned user")] = None
 
 
 def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:

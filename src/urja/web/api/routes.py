@@ -24,8 +24,8 @@ class Query(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ListQuery(Query, frozen=True, kw_only=True):
     """Of a list."""
 
-    cursor: Annotated[str, Meta(description="`next` of the page before")] = ""
-    limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="how many at once")] = 50
+    cursor: Annotated[str, Meta(description="`next` of the previous page")] = ""
+    limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="items on a page")] = 50
 
     def filters(self) -> dict[str, Any]:
         """What picks the rows, as a cursor remembers it."""
@@ -92,4 +92,4 @@ class Ask:
         return f"{self.route.method} {self.route.path}"
 
     def missing(self, thing: str) -> ProblemError:
-        return ProblemError("not-found", f"there is no {thing} for you")
+        return ProblemError("not-found", f"{thing} is not found in your area")

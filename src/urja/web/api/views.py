@@ -72,7 +72,7 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
 def missing(request: HttpRequest, **_parts: Any) -> HttpResponse:
     """Everything below `/api/` that is no address."""
     return ProblemError(
-        "not-found", f"{request.path} is no address; /api/v1/ describes those there are"
+        "not-found", f"{request.path} is not an address of this API; /api/v1/ describes all addresses"
     ).response(request.path)
 
 
@@ -82,7 +82,7 @@ def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
         allowed = ", ".join(sorted(by_method))
         raise ProblemError(
             "method-not-allowed",
-            f"{request.method} is not done here; {allowed} is",
+            f"{request.method} is not allowed here; use {allowed}",
             headers={"Allow": allowed},
         )
     return route
@@ -90,7 +90,7 @@ def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
 
 def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpResponse:
     if "\0" in request.path:
-        raise ProblemError("not-found", "no address has the character NUL in it")
+        raise ProblemError("not-found", "the address contains the character NUL")
     now = business_now()
     caller, token = _caller(route, request, now)
     act = operating.act_of(parts["kind"]) if route.act == operating.ANY else route.act
@@ -107,7 +107,9 @@ def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpRe
         body=_body(request) if route.body is not None else b"",
     )
     if route.needs_version and "If-Match" not in request.headers:
-        raise ProblemError("precondition-required", "read it first, and send its ETag as If-Match")
+        raise ProblemError(
+            "precondition-required", "the header If-Match is missing: read the object and send its ETag"
+        )
     return _response(ask, route.handler(ask))
 
 
@@ -128,15 +130,15 @@ def _caller(route: Route, request: HttpRequest, now: datetime) -> tuple[Caller, 
     if not scheme and route.own_session and request.user.is_authenticated:
         return caller_of_user(request.user.pk, now), None
     if not scheme:
-        raise ProblemError("unauthenticated", "there is no key in the request")
+        raise ProblemError("unauthenticated", "the request has no token")
     if scheme.lower() != "bearer":
-        raise ProblemError("unauthenticated", f"a key comes as Authorization: Bearer, not {scheme}")
+        raise ProblemError("unauthenticated", f"send the token as Authorization: Bearer, not {scheme}")
     token = _token(text.strip())
     wait_s = LIMITS.take(token.id, token.per_minute, time.monotonic())
     if wait_s:
         raise ProblemError(
             "too-many-requests",
-            f"this key may ask {token.per_minute} times a minute; there is room again in {wait_s} s",
+            f"this token is limited to {token.per_minute} requests a minute: try again in {wait_s} s",
             headers={"Retry-After": str(wait_s)},
         )
     return caller_of_token(token, now), token
@@ -147,19 +149,19 @@ def _token(text: str) -> TokenRow:
     wall = datetime.now(UTC)
     if token is None:
         log.warning("key refused", why="unknown")
-        raise ProblemError("unauthenticated", "that is no key of ours")
+        raise ProblemError("unauthenticated", "the token is not known")
     if token.revoked_at is not None:
-        why = f"key {token.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
+        why = f"token {token.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
     elif token.expires_at <= wall:
-        why = f"key {token.prefix} expired on {token.expires_at:%Y-%m-%d}"
+        why = f"token {token.prefix} expired on {token.expires_at:%Y-%m-%d}"
     elif token.user is not None and not token.user.is_active:
-        why = f"whose key {token.prefix} is may not sign in any more"
+        why = f"the user of token {token.prefix} may no longer sign in"
     else:
         if token.last_used_at is None or wall - token.last_used_at >= USE_NOTED:
             record_token_use(token.id, wall)
         return token
     log.warning("key refused", why=why)
-    raise ProblemError("unauthenticated", f"{why}: ask for another one")
+    raise ProblemError("unauthenticated", f"{why}: use another token")
 
 
 # -- what is asked -------------------------------------------------------------------------------------------------
@@ -175,19 +177,22 @@ def _query(route: Route, request: HttpRequest) -> Any:
         query = msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
         known = ", ".join(route.query.__struct_fields__) or "none"
-        raise ProblemError("bad-request", f"the parameters: {error}; there are: {known}") from None
+        raise ProblemError("bad-request", f"invalid parameters: {error}; known parameters: {known}") from None
     if faults := in_english(faults_of(query)):
-        raise ProblemError("bad-request", f"the parameters: {'; '.join(faults)}")
+        raise ProblemError("bad-request", f"invalid parameters: {'; '.join(faults)}")
     return query
 
 
 def _body(request: HttpRequest) -> bytes:
     if request.content_type != "application/json":
-        raise ProblemError("unsupported-media-type", f"the content is {request.content_type or 'of no type'}")
+        raise ProblemError(
+            "unsupported-media-type",
+            f"the content type is {request.content_type or 'missing'}, not application/json",
+        )
     try:
         body = request.body
     except RequestDataTooBig:
-        raise ProblemError("too-large", f"a body has {LARGEST} bytes at most") from None
+        raise ProblemError("too-large", f"the body may have {LARGEST} bytes at most") from None
     if len(body) > LARGEST:
-        raise ProblemError("too-large", f"a body has {LARGEST} bytes at most, not {len(body)}")
+        raise ProblemError("too-large", f"the body may have {LARGEST} bytes at most, not {len(body)}")
     return body

@@ -207,7 +207,7 @@ def test_another_address_takes_the_place_of_the_one_that_waits(person, mail):
     run(mail)
     assert address(person) == OLD
     correct(person, OLD)
-    assert state() == "withdrawn", "the address they have takes back what waits"
+    assert state() == "withdrawn", "a request for the current address withdraws the pending change"
 
 
 def test_a_relay_that_is_away_loses_no_mail(person, mail):

@@ -158,11 +158,11 @@ def test_nobodys_light_is_put_out_for_a_test(hung):
     home = adopt(2)
     with by_hand():
         DevicePeriod.objects.filter(device_id=home.device_id).update(commissioned_at=None)
-    refused("their light is not put out", number=2, relay_test=True)
+    refused("commissioning does not disconnect them", number=2, relay_test=True)
     Hold.objects.create(
         service_point_id=period_of(1).service_point_id, reason="safety", placed_at=START, placed_by="x"
     )
-    refused("is held off", relay_test=True)
+    refused("is kept disconnected by a hold", relay_test=True)
 
 
 def period_of(number):

@@ -139,7 +139,7 @@ def test_without_a_passkey_the_page_says_how_to_get_one(staff, colleague, monkey
     asked = clerk.post(f"{dry_run}do/").headers["location"]
     pipeline()
     page = text(clerk.get(asked))
-    assert "ask at the box for a code (urja passkey invite)" in page
+    assert "get a code from the administrator (urja passkey invite)" in page
     assert "The operation was not carried out:" in page
 
 

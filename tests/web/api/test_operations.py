@@ -284,7 +284,7 @@ def test_an_administrator_makes_somebody_nameless(api, society, stage):
     dev, admin = society.people["Dev"], api("administrator")
     refused = admin.post("anonymise_consumer", {"consumer_id": dev})
     assert refused.status_code == 409
-    assert "it must have ended first" in refused.json()["faults"][0]
+    assert "end it first" in refused.json()["faults"][0]
 
     def end():
         with by_hand():

@@ -161,7 +161,7 @@ def web_settings(
     """The web's Django settings.
 
     `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.
-    `demo`: nothing is sent to anybody; messages go to a table that `/demo/outbox/` shows.
+    `demo`: nothing is sent; messages go to a table that `/demo/outbox/` shows.
     `trusted_proxies`: networks of reverse proxies whose word about the client is taken.
     `mail`: the relay that mail is given to; `mail_password`: of its login, where the process has one.
     """

@@ -74,7 +74,7 @@ def readings(ask: Ask) -> answers.Readings:
 
 
 def _note(ask: Ask, agreement: Agreement) -> None:
-    """Somebody looks at the use or the money of a customer, if it is not an account of their own."""
+    """Record a read of a consumer's use or money, unless the account is the caller's own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
         record_personal_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
 
@@ -225,7 +225,7 @@ def _power(agreement: Agreement, known: AccountSnapshot | None, now: datetime) -
 
 
 def _known(account_id: int, now: datetime) -> AccountSnapshot | None:
-    """As the portal says it to whoever signs in for the account."""
+    """Return the account as the portal shows it to its user; None without one."""
     user = registry.user_of(account_id)
     card = None if user is None else account_of(user, account_id, now)
     return None if card is None else standings.known_of(card, now)

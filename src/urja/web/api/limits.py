@@ -17,7 +17,7 @@ from typing import Final
 
 _BURSTS_A_MINUTE: Final = 10
 _BUCKET: Final = struct.Struct("<qdd")
-"""The key, how much is left, and when that was reckoned; a bucket of no key is zeros."""
+"""The token's number, its remaining requests and when they were calculated; zeros for a free bucket."""
 SETS: Final = 2_048
 WAYS: Final = 8
 """A key's bucket is one of so many of its set. Where more keys of a set ask, the one that has not asked longest begins

@@ -61,7 +61,10 @@ def page_of[M, A](
 
 
 def one[M: Model](ask: Ask, rows: QuerySet[M], inside: Q, thing: str) -> M:
-    """The one row in the area. What is elsewhere is not there either, and the refusal is logged."""
+    """Return the one row in the area.
+
+    Raises ProblemError, the same for a row that is outside as for one that does not exist; only the first is logged.
+    """
     found, exists = paging.one(rows, inside)
     if found is not None:
         return found
@@ -71,7 +74,7 @@ def one[M: Model](ask: Ask, rows: QuerySet[M], inside: Q, thing: str) -> M:
 
 
 def refused(ask: Ask) -> None:
-    """Note that somebody asked for something outside of their area."""
+    """Count and log a request for something outside of the caller's area."""
     metrics.REFUSED.inc()
     log.warning("access refused", actor=ask.caller.actor, path=ask.request.path)
 
@@ -88,7 +91,10 @@ class MomentQuery(Query, frozen=True, kw_only=True):
 
 
 def moment_of(ask: Ask) -> AsOf | None:
-    """Both instants that are asked for; none where nobody asks for the past."""
+    """Return both requested instants; None where the request is about the present.
+
+    Raises ProblemError where `known_at` is in the future.
+    """
     query = ask.query
     if query.valid_at is None and query.known_at is None:
         return None

@@ -1,4 +1,4 @@
-"""Both trees by the API: nodes with what hangs under them, now, or as it was at an instant by what was known at another.
+"""Nodes of both trees with their service points and meters: now, or at an instant by the knowledge of another.
 
 Which nodes there are for somebody is what their area of now says, also of the past: those that have something of theirs
 under them.

@@ -1,4 +1,4 @@
-"""The reading side of the API: each function answers one route, in the area of whoever asks.
+"""The reading side of the API: each function answers one route, within the caller's area.
 
 What is personal is written down (`record_personal_reads`) before it is answered.
 """
@@ -196,7 +196,7 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
 
 
 def device(ask: Ask) -> answers.Device:
-    """A device that hangs, or has hung, in the area."""
+    """A device that is or was installed in the area."""
     named = f"device {ask.parts['id']}"
     found = one(ask, registry.device(ask.parts["id"]), areas.devices(ask.area, ask.now), named)
     at = moment_of(ask)
@@ -209,7 +209,7 @@ def device(ask: Ask) -> answers.Device:
 
 
 def stock(ask: Ask) -> answers.Page[answers.Device]:
-    """Devices that hang nowhere: stock is the whole utility's."""
+    """Devices in stock, which belongs to the whole utility and to no area."""
     query: StockQuery = ask.query
     rows = registry.in_stock(serial=query.serial, stock=query.stock, held_by=query.held_by)
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
@@ -241,7 +241,7 @@ def device_of(ask: Ask, found: DeviceRow, hanging: DevicePeriodRow | None, at: d
 
 
 def _own(ask: Ask, place: int, at: datetime) -> bool:
-    """Where a meter hangs by then is nothing to somebody whom it measured at another time."""
+    """A consumer whom the meter measured at another time may not see where it is installed then."""
     return registry.held(place, ask.area.accounts, at)
 
 
@@ -480,7 +480,7 @@ def _tariff_of(version: tariff_versions.VersionRow) -> answers.Tariff:
     )
 
 
-# -- whoever asks ------------------------------------------------------------------------------------------------
+# -- the caller --------------------------------------------------------------------------------------------------
 
 
 def me(ask: Ask) -> answers.Me:

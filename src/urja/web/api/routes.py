@@ -46,7 +46,7 @@ class Route:
     answer: Any
     handler: Handler
     act: str | None
-    """What the table of roles has to allow; None where any key does."""
+    """Permission that the route needs; None where any token suffices."""
     query: type[Query] = Query
     body: type[Struct] | None = None
     parts: tuple[tuple[str, Any], ...] = (("id", int),)
@@ -60,7 +60,7 @@ class Route:
     tagged: bool = False
     """Whether the answer has an ETag, and If-None-Match is looked at."""
     own_session: bool = False
-    """Whether somebody who is signed in to the portal may read it without a key."""
+    """Whether a user who is signed in to the portal may read it without a token."""
     accepted: bool = False
     """Whether it may answer 202, and where the answer will be."""
 
@@ -78,7 +78,7 @@ class Ask:
     caller: Caller
     token: TokenRow | None
     area: Area
-    """Where the caller may what the route does."""
+    """Area in which the caller has the route's permission."""
     now: datetime
     query: Any
     parts: dict[str, Any]
@@ -88,7 +88,7 @@ class Ask:
 
     @property
     def what(self) -> str:
-        """For the book of who has read what."""
+        """Name of the route, for the record of personal reads."""
         return f"{self.route.method} {self.route.path}"
 
     def missing(self, thing: str) -> ProblemError:

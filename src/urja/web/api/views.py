@@ -37,7 +37,7 @@ log = structlog.get_logger()
 LARGEST: Final = 1024 * 1024
 """Bytes of a body."""
 USE_NOTED: Final = timedelta(minutes=1)
-"""When a key was used last is kept to the minute."""
+"""The last use of a token is stored to the minute: a write a request would be one too many."""
 
 LIMITS = Limits()
 
@@ -70,7 +70,7 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
 
 @csrf_exempt
 def missing(request: HttpRequest, **_parts: Any) -> HttpResponse:
-    """Everything below `/api/` that is no address."""
+    """Answer 404 for every unknown address below `/api/`."""
     return ProblemError(
         "not-found", f"{request.path} is not an address of this API; /api/v1/ describes all addresses"
     ).response(request.path)

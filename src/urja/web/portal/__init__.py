@@ -1,1 +1,1 @@
-"""The consumer's page: what is left, what was used, and why the balance moved (docs/portal.md)."""
+"""The consumer's pages: balance, use, and charges and payments (docs/portal.md)."""

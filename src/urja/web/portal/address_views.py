@@ -22,7 +22,7 @@ _REFUSE: Final = "portal/address_refuse.html"
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, word: str) -> HttpResponse:
-    """Confirm that somebody signs in with another address from now on."""
+    """Confirm a change of sign-in address, by the link in a mail."""
     return _answered(request, word, _CONFIRM)
 
 

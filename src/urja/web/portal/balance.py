@@ -93,7 +93,7 @@ def without_power(
 
 
 def _unpriced() -> BalanceView:
-    """Of an account that is held back: what was used has no price, so nobody knows what is left."""
+    """The balance part of the page for an account without a tariff: its use has no price, so no balance is known."""
     return BalanceView(
         amount="–",
         state="unknown",

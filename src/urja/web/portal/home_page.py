@@ -104,7 +104,7 @@ class Choice:
 
 
 def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
-    """Several accounts with what is left on each."""
+    """Several accounts with the balance of each."""
     cards = list(cards)
     stored = supply.standings(card.id for card in cards)
     return [_choice(card, power_words.opened_when_decided(stored.get(card.id)), now) for card in cards]

@@ -160,7 +160,7 @@ def own_entry(request: HttpRequest, seq: int) -> HttpResponse:
 @require_safe
 @private
 def outbox(request: HttpRequest) -> HttpResponse:
-    """A demonstration's mail, to whoever sits at the machine that runs it; elsewhere the page does not exist."""
+    """Show a demonstration's mail to a browser on the same machine; 404 for any other."""
     if not (settings.URJA_DEMO and is_local(request)):
         raise Http404
     return render(request, "portal/outbox.html", {"outbox": latest_messages()})

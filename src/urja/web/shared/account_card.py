@@ -23,11 +23,11 @@ class AccountCard:
     agreement: Agreement | None
     mark: int
     ordered: bool
-    """Whether anybody has ever begun a recharge."""
+    """Whether a recharge was ever begun for the account."""
     relit: bool = False
     """Whether there is a chain from a payment to light, under way or at its end."""
     interval: timedelta | None = None
-    """Of its billing meter; None where none hangs there."""
+    """The interval of its billing meter; None where no meter is installed."""
     heard: LastMessage | None = None
     """That meter's newest message."""
     unconfirmed_until: datetime | None = None

@@ -20,7 +20,7 @@ type Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The address of whoever asked: the rightmost one that is no trusted proxy's; the peer's where there is none."""
+    """Return the client's address: the rightmost that is not a trusted proxy's, or the peer's where all are."""
     found = peer
     for written in ["", *forwarded_for.split(",")][:0:-1]:
         if not _is_within(found, trusted):

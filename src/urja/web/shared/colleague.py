@@ -12,7 +12,7 @@ AT_HOME: Final = frozenset({Role.CONSUMER, Role.MEMBER})
 
 
 def colleague(user: Any) -> Caller | None:
-    """Somebody as who they work here; None where they do not."""
+    """Return a user as a member of staff; None where they have no role."""
     caller = caller_of_user(user.pk, business_now())
     grants = tuple((role, area) for role, area in caller.grants if role not in AT_HOME)
     return replace(caller, grants=grants) if grants else None

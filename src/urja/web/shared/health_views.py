@@ -1,4 +1,4 @@
-"""Endpoints for whoever runs the process: is it alive, can it work, what has it done."""
+"""Endpoints for the operator of the process: liveness, readiness and metrics."""
 
 from ipaddress import ip_address
 

@@ -207,7 +207,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
 
 
 def too_soon(wait_s: int) -> str:
-    """That somebody who wants to sign in has to wait, and how long."""
+    """Say that a sign-in must wait, and how long: `wait_s` in seconds, shown in minutes."""
     minutes = -(-wait_s // 60)
     if minutes <= 1:
         return _("Too many codes were requested. Please wait a minute and try again.")

@@ -1,4 +1,4 @@
-"""The second factor of whoever works here: an app's code or a security key, after the code that came by e-mail.
+"""The second factor of staff: an app's code or a security key, after the code that came by e-mail.
 
 These factors open sessions and are the web's to keep. What approves operations are passkeys of other tables, which the
 web cannot write (docs/approvals.md).
@@ -38,7 +38,7 @@ _FACTORS: Final = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 def demanded(request: HttpRequest, *, next_path: str, fresh: bool = False) -> HttpResponse | None:
-    """The way to the page that somebody has to pass first; None where they have given their second factor.
+    """Return a redirect to the page that must be passed first; None where the second factor was given.
 
     `fresh`: within the last minutes, and not only at some time of the session.
     """

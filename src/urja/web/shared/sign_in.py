@@ -1,4 +1,4 @@
-"""What happens at the door is written down, and how often somebody may ask is counted by it.
+"""Records of sign-ins, and the limits on requests for codes that are counted by them.
 
 Delays grow for an address *at a place*: a network, or a browser that has signed in with that address before. So a
 stranger who hammers an address delays only what comes from their own network, and never a browser that its owner has
@@ -48,7 +48,7 @@ LONG_CODE: Final = 12
 """Digits."""
 DEVICE_AGE: Final = timedelta(days=180)
 STAFF_SESSION: Final = timedelta(hours=12)
-"""How long somebody who works here stays signed in."""
+"""How long a session of staff lasts."""
 
 _BROWSER: Final = "sign_in_browser"
 """In the session: the number of the browser that asked."""
@@ -73,7 +73,7 @@ def delay_s(events: Iterable[Event], now: datetime) -> int:
 
 
 def digest_of(address: str) -> bytes:
-    """What an address is counted under: a digest that says nothing to whoever has the table alone."""
+    """Return the key under which an address is counted: a digest that the table alone cannot reverse."""
     return salted_hmac(_SALT, address.strip().lower(), algorithm="sha256").digest()
 
 
@@ -110,7 +110,7 @@ def _device(request: HttpRequest) -> bytes:
 
 
 def limit_session(request: HttpRequest) -> None:
-    """Let somebody who works here stay signed in for so long and no longer, also where they were hired meanwhile."""
+    """Limit the session of staff to its length, also for a user who was hired meanwhile."""
     if "_session_expiry" not in request.session:
         # A moment, and no period: it does not move as the session is used.
         request.session.set_expiry(datetime.now(UTC) + STAFF_SESSION)
@@ -140,7 +140,7 @@ def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> Non
 def ask(request: HttpRequest, address: str, user: Any) -> int:
     """Note that a code is asked for: 0, or the seconds that this place has to wait.
 
-    The same is done and written for an address that nobody has.
+    An address without an account takes the same steps and leaves the same record.
     """
     now = datetime.now(UTC)
     with transaction.atomic():

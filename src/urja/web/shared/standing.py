@@ -51,7 +51,7 @@ def known_of(card: AccountCard, now: datetime) -> AccountSnapshot | None:
 
 
 def held_back(card: AccountCard, now: datetime) -> bool:
-    """Whether nothing can be reckoned or decided for an account, for no tariff says what its use costs."""
+    """Whether nothing can be calculated or decided for an account, because no tariff gives the price of its use."""
     return card.agreement is not None and billing.is_unratable(card.agreement, now)
 
 
@@ -76,7 +76,7 @@ def standing(known: AccountSnapshot) -> StandingView:
 
 
 def told(ahead: Outlook, currency: str, now: datetime) -> str:
-    """What is told of an account that is connected and has credit: one deadline, the one that the supply hangs on."""
+    """Say until when a connected account's credit lasts, or before when it is not disconnected: one deadline only."""
     return _together(_not_before(ahead, now) or _lasts_until(ahead, now), _old_dues(ahead, currency))
 
 
@@ -89,14 +89,14 @@ def _together(*sentences: str) -> str:
 
 
 FAR_AHEAD = timedelta(days=31)
-"""Beyond this a day and an hour would say more than anybody knows."""
+"""Beyond this a day and an hour would claim more than is known."""
 
 
 ONE_MINUTE = timedelta(minutes=1)
 """As exactly as instants are written: what is nearer may be over when it is read."""
 
 SOON = timedelta(hours=1)
-"""Where nobody knows yet how long a credit lasts, it is taken to end now: that is a bound, and no news to be told."""
+"""Where it is not known yet how long credit lasts, it is taken to end now: a bound, which is not shown."""
 
 
 def _lasts_until(ahead: Outlook, now: datetime) -> str:
@@ -163,7 +163,7 @@ class EffectView:
 
 
 def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectView:
-    """For the page on which somebody chooses an amount."""
+    """The effect of a payment, for the page on which its amount is chosen."""
     found = effect_of_payment(known.policy, known.facts, amount_minor)
 
     def money(minor: int) -> str:

@@ -1,7 +1,7 @@
 // Small manners around htmx's polling of the live part of the page; without this file the page works the same.
 "use strict";
 
-// A page nobody looks at asks for nothing; when it is looked at again it asks at once.
+// A hidden page sends no requests; when it is visible again it sends one at once.
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.id === "live" && document.hidden) event.preventDefault();
 });

@@ -22,8 +22,9 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def compose_id(bucket: int, sequence: int) -> int:
-    """Return the 51-bit key of the `sequence`-th row in `bucket`: `bucket << 40 | sequence`. Raises ValueError out of
-    range.
+    """Return the 51-bit key of the `sequence`-th row in a bucket: `bucket << 40 | sequence`.
+
+    Raises ValueError for a bucket outside 0..1023 or a sequence outside 1..2**40 - 1.
     """
     if not 0 <= bucket < BUCKETS:
         raise ValueError(f"bucket {bucket} is outside 0..{BUCKETS - 1}")

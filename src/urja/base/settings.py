@@ -348,7 +348,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Return the settings as `load` does, with the origin of each value."""
+    """Return the settings as `load` does, with the origin of each value. Raises SettingsError with all faults."""
     faults: list[Fault] = []
     given = [*_from_file(path, faults), *_from_environment(environ, faults)]
     fields = {f"{section}.{name}": kind for section, name, kind in _fields()}

@@ -245,7 +245,10 @@ class TownControl:
 
 
 def keys_of_fleet(fleet_file: Path) -> Callable[[bytes], Keys | None]:
-    """Return a function that finds a meter's keys by system title in the fleet's file, read at the first call."""
+    """Return a function that finds a meter's keys by system title in the fleet's file, read at the first call.
+
+    It refuses the order where the file cannot be read.
+    """
     known: dict[bytes, Keys] = {}
 
     def find(title: bytes) -> Keys | None:

@@ -96,7 +96,7 @@ class Guard:
 
 
 def loopback(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint for callers on this machine."""
+    """Return the endpoint for callers on this machine. It raises RefusedError (403) for others."""
 
     async def guarded(request: Request) -> Response:
         if request.client is None or not is_loopback(request.client.host):

@@ -85,7 +85,7 @@ class Executed:
 def execute(
     operation: UseCase, *, recorded_at: datetime, actor: str, idempotency_key: str | None = None
 ) -> Executed:
-    """Perform as `perform` does and return what was touched; a used idempotency key is refused."""
+    """Perform as `perform` does and return what was touched. Raises RefusedError, also for a used idempotency key."""
     with transaction.atomic():
         execution = Execution(next_number(), actor, recorded_at)
         faults = list(operation.faults(execution))

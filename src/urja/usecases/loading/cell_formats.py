@@ -133,9 +133,11 @@ class CellFormat:
     """Units that a column may be written in; the first where the map names none."""
 
     def reader(self, ways: ColumnFormat) -> Reader:
+        """Return a function from a cell to its plain text, None for an empty one. It raises FieldValueError."""
         raise NotImplementedError
 
     def writer(self, ways: ColumnFormat) -> Writer:
+        """Return a function from a value of the database to the text of a cell."""
         raise NotImplementedError
 
     def value(self, text: str) -> Any:

@@ -77,7 +77,7 @@ class Source:
         return ColumnFormat(zone, self.numbers, self.date, self.unit, self.prefix, keys)
 
     def reader(self, zone: ZoneInfo, keys: KeyStore | None) -> Reader:
-        """Return a function from a cell to its plain text."""
+        """Return a function from a cell to its plain text. It raises FieldValueError."""
         ways = self.ways(zone, keys)
         read = self.field.form.reader(ways)
         if self.default is not None:
@@ -94,7 +94,9 @@ class Source:
         return lambda value: "" if value is None else write(value)
 
     def writer(self, zone: ZoneInfo, keys: KeyStore | None) -> Writer:
-        """Return a function from a value of the database to a cell: the opposite of `reader`."""
+        """Return a function from a value of the database to a cell: the opposite of `reader`. It raises
+        MappingFileError.
+        """
         write = self.field.form.writer(self.ways(zone, keys))
         if not self.values:
             return write

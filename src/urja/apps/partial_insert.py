@@ -1,12 +1,10 @@
 """Inserts with an explicit list of columns, for database roles with rights by column."""
 
-from typing import Any
-
 from django.db import connection
 from django.db.models import Model
 
 
-def insert(model: type[Model], *, ignore_conflicts: bool = False, **values: Any) -> int:
+def insert(model: type[Model], *, ignore_conflicts: bool = False, **values: object) -> int:
     """Insert a row with these columns only, and return how many rows were made: 0 or 1.
 
     A trigger may refuse a row without an error, such as a receipt beyond the limit. Django's `create` names every

@@ -8,7 +8,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
 
 import msgspec
 
@@ -43,7 +42,7 @@ def shipped(home: str) -> list[str]:
     return sorted(found.name for found in pkgutil.iter_modules(package.__path__) if found.ispkg)
 
 
-def options(home: str, provider: str, given: Mapping[str, Any]) -> Any:
+def options(home: str, provider: str, given: Mapping[str, object]) -> object:
     """Return a provider's options, checked and built as its `settings.Options`.
 
     Raises msgspec.ValidationError (a ValueError) that says what is wrong with them, and UnknownProviderError.

@@ -4,7 +4,7 @@ The console requests it, the pipeline carries it and the head end verifies it, s
 place.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -24,7 +24,7 @@ class CutRelease(Struct, frozen=True, kw_only=True):
     until: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     """Business time, UTC."""
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """Return the signed content, without the head end's nonce."""
         return {
             "kind": "release-cuts",

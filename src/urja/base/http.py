@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -31,7 +31,7 @@ WaitingFor = Callable[[], list[str]]
 @contextlib.asynccontextmanager
 async def serving_status(
     waiting_for: WaitingFor,
-    status: Callable[[], Mapping[str, Any]] = dict,
+    status: Callable[[], Mapping[str, object]] = dict,
     *,
     port: int,
     registry: CollectorRegistry = REGISTRY,
@@ -66,7 +66,7 @@ async def serving_status(
         yield taken
 
 
-def _json(document: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
+def _json(document: Mapping[str, object], status: int = HTTPStatus.OK) -> Response:
     return Response(json.dumps(document, default=str) + "\n", status, media_type="application/json")
 
 

@@ -89,19 +89,19 @@ class Registration(Struct, frozen=True, kw_only=True):
     attestation: bytes
 
 
-def canonical(content: Mapping[str, Any]) -> bytes:
+def canonical(content: Mapping[str, object]) -> bytes:
     """Return a JSON object as bytes that do not depend on the order of its keys. Raises TypeError for floats."""
     return json.dumps(
         _without_floats(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True
     ).encode()
 
 
-def digest(content: Mapping[str, Any]) -> bytes:
+def digest(content: Mapping[str, object]) -> bytes:
     """Return the SHA-256 of the canonical form, 32 bytes."""
     return hashlib.sha256(canonical(content)).digest()
 
 
-def challenge(context: str, nonce: bytes, content: Mapping[str, Any]) -> bytes:
+def challenge(context: str, nonce: bytes, content: Mapping[str, object]) -> bytes:
     """Return the SHA-256 over context, nonce and SHA-256 of the content: the challenge that an assertion signs.
 
     The context names the question (`urja/approval/1`), so that an answer to one is none to another. The content
@@ -189,7 +189,7 @@ def fingerprint(public_key: bytes) -> str:
     return " ".join(digits[at : at + 4] for at in range(0, 16, 4))
 
 
-def _without_floats(value: Any) -> Any:
+def _without_floats(value: object) -> object:
     match value:
         case None | bool() | int() | str():
             return value

@@ -6,7 +6,7 @@ and PostgreSQL's calendars neither can move them between time zones.
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ def is_in_calendar(at: dt.date) -> bool:
     return at.year in YEARS
 
 
-def faults_of(value: Any, at: str = "") -> Iterator[Sentence]:
+def faults_of(value: object, at: str = "") -> Iterator[Sentence]:
     """Yield a sentence for each text or date within a value that cannot be stored, with the name of its field.
 
     Looks into structs, lists and objects; values of other types pass.

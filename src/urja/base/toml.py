@@ -2,14 +2,13 @@
 
 import tomllib
 from collections.abc import Callable
-from typing import Any
 
 
 class TomlError(ValueError):
     """A text that is not TOML, or that cannot be meant."""
 
 
-def loads(text: str, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+def loads(text: str, *, parse_float: Callable[[str], object] = float) -> dict[str, object]:
     """Return the tables of a text. Raises TomlError, where the standard library's parser raises several errors."""
     try:
         return tomllib.loads(text, parse_float=parse_float)

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any, assert_never
+from typing import assert_never
 
 
 class RoundingMode(StrEnum):
@@ -80,7 +80,7 @@ _MOST_DIGITS = 18
 _LONGEST_SHOWN = 60
 
 
-def parse_exact(value: Any) -> Fraction | None:
+def parse_exact(value: object) -> Fraction | None:
     """Return the exact value of a number in a document (3, 4.5 parsed as Decimal, "4.50"), or None for anything else.
 
     Numbers with more than 18 digits before or behind the decimal point are refused.
@@ -99,7 +99,7 @@ def parse_exact(value: Any) -> Fraction | None:
     return Fraction(number)
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """Return a document's value for an error message, cut at 60 characters."""
     text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

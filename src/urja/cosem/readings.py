@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import (
@@ -278,7 +278,7 @@ def _name_at(data: Data) -> Obis | None:
     return as_obis(data)
 
 
-def plain(data: Data) -> Any:
+def plain(data: Data) -> object:
     """Return a value as JSON can carry it: lists, numbers and text.
 
     Octet strings become "h:" and hex digits, bit strings "b:" and their bits.

@@ -93,7 +93,7 @@ class TownControl:
         self._keys = keys
         self._server: asyncio.Server | None = None
         self._callers: set[asyncio.StreamWriter] = set()
-        self._acts: dict[str, Callable[[_Order], Awaitable[dict[str, Any]]]] = {
+        self._acts: dict[str, Callable[[_Order], Awaitable[dict[str, object]]]] = {
             "fleet": self._fleet,
             "kill": self._kill,
             "processes": self._processes,
@@ -142,7 +142,7 @@ class TownControl:
             self._callers.discard(writer)
             writer.close()
 
-    async def answer(self, line: bytes) -> dict[str, Any]:
+    async def answer(self, line: bytes) -> dict[str, object]:
         """Carry out one order; faults are in the answer."""
         try:
             order = msgspec.json.decode(line, type=_Order)
@@ -152,13 +152,13 @@ class TownControl:
 
     # -- orders -------------------------------------------------------------------------------------------
 
-    def _act_named(self, name: str) -> Callable[[_Order], Awaitable[dict[str, Any]]]:
+    def _act_named(self, name: str) -> Callable[[_Order], Awaitable[dict[str, object]]]:
         try:
             return self._acts[name]
         except KeyError:
             raise _RefusedError(f"{name!r} is none of {', '.join(sorted(self._acts))}") from None
 
-    async def _fleet(self, order: _Order) -> dict[str, Any]:
+    async def _fleet(self, order: _Order) -> dict[str, object]:
         if order.order.get("do") not in FLEET_ORDERS:
             raise _RefusedError(f"the fleet's order is none of {', '.join(sorted(FLEET_ORDERS))}")
         try:
@@ -171,12 +171,12 @@ class TownControl:
         except (OSError, ValueError) as error:
             raise _RefusedError(f"the fleet is away: {error}") from error
 
-    async def _ask_fleet(self, order: dict[str, Any]) -> dict[str, Any]:
+    async def _ask_fleet(self, order: dict[str, object]) -> dict[str, object]:
         reader, writer = await asyncio.open_unix_connection(str(self._fleet_socket), limit=_LINE_LIMIT)
         try:
             writer.write(json.dumps(order).encode() + b"\n")
             await writer.drain()
-            answer: dict[str, Any] = json.loads(await reader.readline())
+            answer: dict[str, object] = json.loads(await reader.readline())
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -185,17 +185,17 @@ class TownControl:
             raise _RefusedError(str(answer["error"]))
         return answer
 
-    async def _kill(self, order: _Order) -> dict[str, Any]:
+    async def _kill(self, order: _Order) -> dict[str, object]:
         if order.name not in MORTAL:
             raise _RefusedError(f"{order.name!r} is none of {', '.join(sorted(MORTAL))}")
         log.warning("killed from the town's page", process=order.name)
         self._box.kill(order.name)
         return {"name": order.name}
 
-    async def _processes(self, _order: _Order) -> dict[str, Any]:
+    async def _processes(self, _order: _Order) -> dict[str, object]:
         return {"processes": self._box.snapshot()}
 
-    async def _steer_gateway(self, order: _Order) -> dict[str, Any]:
+    async def _steer_gateway(self, order: _Order) -> dict[str, object]:
         if order.what not in GATEWAY_ORDERS:
             raise _RefusedError(f"{order.what!r} is none of {', '.join(sorted(GATEWAY_ORDERS))}")
         if self._gateway is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from urja.base.clock import Clock
 from urja.headend.new_keys import KeyGenerator
@@ -32,4 +31,4 @@ class CommandOutcome:
 
     state: TerminalState = "confirmed"
     detail: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, object] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import structlog
 
@@ -678,7 +678,7 @@ class OrderExecutor:
         state: ProgressState,
         detail: str = "",
         again_at: datetime | None = None,
-        evidence: dict[str, Any] | None = None,
+        evidence: dict[str, object] | None = None,
     ) -> Progress:
         return Progress(
             command_id=pending.order.command_id,

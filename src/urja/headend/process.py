@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -203,10 +203,10 @@ class HeadEnd:
         await store_windows(self.broker, self.roster, self.intake, self._seal)
         await self.broker.close()
 
-    def _start_task(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    def _start_task(self, run: Callable[[], Coroutine[object, object, None]], name: str) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(self._run_restarting(run, name), name=name))
 
-    async def _run_restarting(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    async def _run_restarting(self, run: Callable[[], Coroutine[object, object, None]], name: str) -> None:
         """Run a task that should run as long as the process. After an exception it resumes, each time after a longer
         pause.
 
@@ -295,7 +295,7 @@ class HeadEnd:
         said = [f"{count} {what}" for count, what in counted if count] + self.losses.sentences()
         return said + ([self.releases.trouble] if self.releases.trouble else [])
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """The head end's status for `urja status`, as JSON-ready values."""
         return {
             "attention": self.attention(),

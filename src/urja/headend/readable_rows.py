@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import BILLING_DATE, Column, DeviceType, name_object, unit_symbol
@@ -22,7 +21,7 @@ class Buffer:
     rows: Sequence[Sequence[Data]]
 
 
-def readable_rows(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, Any]:
+def readable_rows(buffer: Buffer, device_type: DeviceType, most: int) -> dict[str, object]:
     """The newest rows of a profile in readable form, at most `most`, with the number of all rows; values as decimal
     strings in the column's unit, instants in ISO 8601 (UTC).
 
@@ -77,7 +76,7 @@ class _Shown:
             return True
         return attribute.class_id == 8 or (attribute.class_id, attribute.attribute) in {(4, 5), (5, 6)}
 
-    def head(self, device_type: DeviceType) -> dict[str, Any]:
+    def head(self, device_type: DeviceType) -> dict[str, object]:
         attribute = self.captured.attribute
         name = name_object(attribute.obis, device_type.companion)
         return {
@@ -89,7 +88,7 @@ class _Shown:
             "instant": self.is_instant,
         }
 
-    def cell(self, data: Data, device_type: DeviceType) -> Any:
+    def cell(self, data: Data, device_type: DeviceType) -> object:
         if data.tag is Tag.NULL:
             return None
         if self.is_instant:
@@ -99,7 +98,7 @@ class _Shown:
         return str(Decimal(data.value).scaleb(self.scaler or 0))
 
 
-def _instant(data: Data, device_type: DeviceType) -> Any:
+def _instant(data: Data, device_type: DeviceType) -> object:
     """The instant in ISO 8601; the plain value where it is none, such as the time of a demand that has not occurred."""
     try:
         value = CosemDateTime.from_bytes(data.value) if data.tag is Tag.OCTET_STRING else data.value
@@ -110,7 +109,7 @@ def _instant(data: Data, device_type: DeviceType) -> Any:
     return plain(data)
 
 
-def _text(data: Data) -> Any:
+def _text(data: Data) -> object:
     """Printable octets as text (serials, manufacturers); other values in plain form."""
     if isinstance(data.value, bytes) and data.value and all(0x20 <= byte < 0x7F for byte in data.value):
         return data.value.decode("ascii")

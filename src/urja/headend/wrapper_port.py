@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Set as AbstractSet
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
 
@@ -177,7 +177,7 @@ class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, wrapper_port: "WrapperPort") -> None:
         self._wrapper_port = wrapper_port
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
         try:
             self._wrapper_port.datagram(data, addr)
         except Exception as error:  # noqa: BLE001 - uvloop would close the UDP port for good
@@ -189,7 +189,7 @@ class _DatagramOrigin:
 
     __slots__ = ("_address", "slot")
 
-    def __init__(self, address: tuple[Any, ...]) -> None:
+    def __init__(self, address: tuple[object, ...]) -> None:
         self._address = address
         self.slot = -1
 
@@ -318,7 +318,7 @@ class WrapperPort:
 
     # -- from the sockets -----------------------------------------------------------------------------------
 
-    def datagram(self, data: bytes, address: tuple[Any, ...]) -> None:
+    def datagram(self, data: bytes, address: tuple[object, ...]) -> None:
         """Pass the bytes of a datagram to the intake, or to quarantine where it is no push."""
         assert self._intake is not None
         if self._held:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import structlog
@@ -352,7 +352,7 @@ class Fleet:
 
     # Orders.
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """Return counts over all meters, and the business time they have reached."""
         total = PushCounts()
         for station in self.stations.values():
@@ -372,7 +372,7 @@ class Fleet:
             "refused_connections": total.refused_connections,
         }
 
-    def totals(self) -> list[dict[str, Any]]:
+    def totals(self) -> list[dict[str, object]]:
         """Return energy (mWh), register (Wh) and reached instant of each meter."""
         return [
             {
@@ -385,7 +385,7 @@ class Fleet:
             for serial, station in self.stations.items()
         ]
 
-    def exchange(self, old: str, new: str) -> dict[str, Any]:
+    def exchange(self, old: str, new: str) -> dict[str, object]:
         """Remove an installed meter and install one from stock in its place; return both, registers in Wh.
 
         Raises ValueError where a meter is not in this fleet, the old one is not installed, or the new one is.

@@ -108,7 +108,7 @@ class MeterState(Protocol):
 
 
 Reader = Callable[[Any], Data]
-Selector = Callable[[Any, Selection], Data]
+Selector = Callable[[object, Selection], Data]
 Writer = Callable[[Any, Data], None]
 Action = Callable[[Any, Data | None], Data | None]
 

@@ -6,7 +6,6 @@ import secrets
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from typing import Any
 
 import uvloop
 
@@ -19,10 +18,10 @@ from urja.meter.identity import Identity
 from urja.meter.meter import Meter
 from urja.meter.station import Station
 
-Announce = Callable[[dict[str, Any]], None]
+Announce = Callable[[dict[str, object]], None]
 
 
-def describe(identity: Identity, host: str, port: int) -> dict[str, Any]:
+def describe(identity: Identity, host: str, port: int) -> dict[str, object]:
     """Return all that a DLMS client needs to talk to the meter, keys included: this is a bench."""
     device_type = identity.type
     saps = device_type.associations
@@ -149,7 +148,7 @@ def serve_bus(
     )
 
 
-def _until_stopped(serving: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+def _until_stopped(serving: Callable[[asyncio.Event], Coroutine[object, object, None]]) -> None:
     async def main() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()

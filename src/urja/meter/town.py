@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from urja.meter.identity import Identity
 from urja.meter.load import Household
@@ -55,7 +54,7 @@ class Town:
 
     # The state for the map. Keys are part of the control socket's answers (docs/meter.md).
 
-    def house(self, station: Station) -> dict[str, Any]:
+    def house(self, station: Station) -> dict[str, object]:
         """Return one meter and the supply behind it, at the instant its meter has reached; power in W, registers in
         Wh.
         """
@@ -88,7 +87,7 @@ class Town:
             "linked": station.linked,
         }
 
-    def transformers(self, names: list[str] | None) -> list[dict[str, Any]]:
+    def transformers(self, names: list[str] | None) -> list[dict[str, object]]:
         """Return each transformer named, or all: its load, its losses, and what its premises' meters measure, in W.
 
         Raises ValueError for an unknown transformer.
@@ -96,7 +95,7 @@ class Town:
         chosen = list(self._transformers) if names is None else names
         return [self._transformer(name) for name in chosen]
 
-    def _transformer(self, name: str) -> dict[str, Any]:
+    def _transformer(self, name: str) -> dict[str, object]:
         serials = self.of_transformer(name)
         transformer = self._transformers[name]
         houses = [self._stations[serial].meter.engine.supply for serial in self._houses[name]]

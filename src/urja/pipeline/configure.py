@@ -8,7 +8,7 @@ the sanctioned load only affects the bill.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import structlog
 from django.db import connection, transaction
@@ -71,7 +71,7 @@ class _Due:
     detail: str | None
     work_order_id: int | None
 
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self) -> tuple[str, dict[str, object]]:
         """The command (a module of `urja.headend.commands`) and its arguments."""
         match self.item:
             case ConfigurationItem.PAYMENT_MODE | ConfigurationItem.METERING_MODE:

@@ -8,7 +8,7 @@ reconnection is under way nothing is written: on a slow link the display's round
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -86,7 +86,7 @@ class _Due:
     recharge_total_minor: int | None
     reason: str
 
-    def arguments(self, balance: Balance, now: datetime) -> dict[str, Any]:
+    def arguments(self, balance: Balance, now: datetime) -> dict[str, object]:
         """The arguments of `urja.headend.commands.write_balance`."""
         return {
             "balance_minor": balance.balance_minor,

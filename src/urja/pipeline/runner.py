@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import django.db
 import psycopg
@@ -85,7 +85,7 @@ class StageProgress:
         self.failures_in_a_row += 1
         self.error = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
 
-    def described(self) -> dict[str, Any]:
+    def described(self) -> dict[str, object]:
         """The state for `/status`."""
         return {
             "runs": self.runs,
@@ -158,7 +158,7 @@ async def run_pipeline(given: PipelineContext) -> None:
         fresh = [f"{loop.stage.name}: first run" for loop in loops if not loop.progress.runs]
         return failing or fresh
 
-    def status() -> dict[str, Any]:
+    def status() -> dict[str, object]:
         return {"stages": {loop.stage.name: loop.progress.described() for loop in loops}}
 
     async with AsyncExitStack() as stack:

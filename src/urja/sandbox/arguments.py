@@ -1,6 +1,6 @@
 """Arguments that every stand-in gets at its start."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -37,7 +37,7 @@ class ServiceArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"{type(self).__name__}(port={self.port}, database={self.database!r}, seed={self.seed}, ***)"
 
 
-def parse[Kind: ServiceArguments](arguments: dict[str, Any], kind: type[Kind]) -> Kind:
+def parse[Kind: ServiceArguments](arguments: dict[str, object], kind: type[Kind]) -> Kind:
     """Return checked arguments. Raises ValueError naming what is wrong."""
     parsed = msgspec.convert(arguments, kind)
     for field in msgspec.structs.fields(parsed):

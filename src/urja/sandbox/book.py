@@ -50,11 +50,11 @@ class Book:
             raise
         self._connection.execute("COMMIT")
 
-    def run(self, sql: str, *values: Any) -> int:
+    def run(self, sql: str, *values: object) -> int:
         """Execute a statement and return the number of rows that it changed."""
         return self._connection.execute(sql, values).rowcount
 
-    def insert(self, table: str, **values: Any) -> int:
+    def insert(self, table: str, **values: object) -> int:
         """Append a row and return its number."""
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         # Names of table and columns come from our code, values are bound.
@@ -63,12 +63,12 @@ class Book:
         assert number is not None
         return number
 
-    def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+    def one(self, sql: str, *values: object) -> sqlite3.Row | None:
         """Return the first row, or None."""
         row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
-    def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return all rows."""
         return self._connection.execute(sql, values).fetchall()
 

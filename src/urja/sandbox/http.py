@@ -128,7 +128,7 @@ async def body_of(request: Request) -> bytes:
     return bytes(body)
 
 
-async def json_of(request: Request) -> dict[str, Any]:
+async def json_of(request: Request) -> dict[str, object]:
     """Return the body as a JSON object, `{}` where it is empty. Raises RefusedError for anything else."""
     body = await body_of(request)
     if not body:

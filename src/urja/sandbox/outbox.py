@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import structlog
@@ -111,7 +111,7 @@ class Outbox:
             for row in self._book.all("SELECT state, count(*) AS many FROM webhook GROUP BY state")
         }
 
-    def listing(self) -> list[dict[str, Any]]:
+    def listing(self) -> list[dict[str, object]]:
         """Return every event with its result, oldest first."""
         return [
             {

@@ -12,7 +12,7 @@ import itertools
 import re
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import nats.errors
@@ -258,7 +258,7 @@ class Connection:
             raise _refusal(body.error)
         return body.seq
 
-    async def unless_lost(self, fetch: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
+    async def unless_lost(self, fetch: Coroutine[object, object, list[Msg]]) -> list[Msg]:
         """Return the messages of a pull.
 
         Raises BrokerUnavailableError as soon as the connection breaks, or at once where it is broken: a pull

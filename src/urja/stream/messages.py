@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -125,7 +125,7 @@ def decode[M: msgspec.Struct](payload: bytes, kind: type[M]) -> M:
     return message
 
 
-def _check(value: Any) -> None:
+def _check(value: object) -> None:
     """Raise ValueError for a value that JSON can express and the database cannot store."""
     match value:
         case bool() | float() | bytes() | None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth import get_user_model
 
@@ -56,7 +55,7 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
     def _email(self) -> str:
         return self.email.strip().lower()
 
-    def the_person(self, execution: Execution, bucket: int, **more: Any) -> Person:
+    def the_person(self, execution: Execution, bucket: int, **more: object) -> Person:
         """Return the consumer, created where no person is known by the address; `more` are columns of a new person."""
         if self.consumer_id is not None:
             return Person.objects.get(id=self.consumer_id)
@@ -162,7 +161,7 @@ def begin_agreement(
     at: datetime,
     customer: Person,
     currency: str,
-    terms: dict[str, Any],
+    terms: dict[str, object],
     *,
     billing_day: int | None,
 ) -> Agreement:

@@ -7,7 +7,6 @@ connection, move-in, delivery, installation. No work order is opened, and a serv
 import secrets
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -215,7 +214,7 @@ class PutDevice(UseCase, kw_only=True):
     """Data of a known meter from an older system."""
 
     serial: str
-    values: dict[str, Any]
+    values: dict[str, object]
 
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         sim = self.values.get("sim")

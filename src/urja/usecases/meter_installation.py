@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod, Seal
@@ -146,7 +146,7 @@ def record_installation(
     role: DeviceRole,
     since: datetime,
     register_wh: int,
-    **more: Any,
+    **more: object,
 ) -> None:
     """Store an installation and its first register, in Wh, as an older system reports it: in service, but not
     commissioned here.

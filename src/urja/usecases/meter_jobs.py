@@ -89,7 +89,7 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
         """Return, by position, why this request does not suit a meter."""
         return {}
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:
+    def arguments(self, execution: Execution) -> dict[str, object]:
         """Return the request to each meter, as the job stores it."""
         raise NotImplementedError
 
@@ -184,7 +184,7 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
         to_at = self.to_at or now
         return self.from_at or to_at - self.usual.get(self.what, timedelta()), to_at
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:
+    def arguments(self, execution: Execution) -> dict[str, object]:
         from_at, to_at = self.period(execution.recorded_at)
         if self.what == "block":
             # A meter stamps an interval with its end: the one stamped with the period's start lies before the period.

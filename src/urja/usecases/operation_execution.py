@@ -37,7 +37,7 @@ class Change:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return it for the caller: without wrapped keys, which no caller sees."""
         return {
             "table": self.table,
@@ -47,7 +47,7 @@ class Change:
         }
 
 
-def _shown(row: dict[str, Any] | None) -> dict[str, Any] | None:
+def _shown(row: dict[str, object] | None) -> dict[str, object] | None:
     return (
         None
         if row is None
@@ -331,7 +331,7 @@ def _put_back(operation_id: int) -> list[tuple[str, int]]:
         return list(cursor.fetchall())
 
 
-def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, Any]]:
+def _first_states(operation_id: int) -> dict[tuple[str, int], dict[str, object]]:
     """Return rows as they were before an operation, by table and key."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -7,7 +7,6 @@ sets how long a supply is not disconnected after a conversion (`credit.grace_day
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
@@ -26,7 +25,7 @@ from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
 
 
 class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
 
@@ -106,7 +105,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
 
 
 class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.POSTPAID.value, "converted_at": None, **tariff}
 

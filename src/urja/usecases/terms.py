@@ -6,7 +6,6 @@ configuration.
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -48,7 +47,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
             return
         yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Return the new values of the columns that change."""
         raise NotImplementedError
 
@@ -114,7 +113,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
 
 class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         return {"sanctioned_load_w": self.sanctioned_load_w}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
@@ -131,7 +130,7 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
 
 
 class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         category = {} if self.category is None else {"category": self.category}
         return {"tariff_code": self.tariff_code, **category}
 
@@ -143,7 +142,7 @@ class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
 
 
 class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         return {"policy": self.policy}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
@@ -225,7 +224,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
         )
 
 
-def change_terms(execution: Execution, agreement: Agreement, at: datetime, values: dict[str, Any]) -> None:
+def change_terms(execution: Execution, agreement: Agreement, at: datetime, values: dict[str, object]) -> None:
     """Change an agreement's last terms from an instant on; its meter is configured where that instant has come."""
     current = agreement.terms_at(at)
     if current.valid_from == at:
@@ -265,7 +264,7 @@ _SAYS = {
 
 
 def configure_changed_items(
-    execution: Execution, service_point_id: int, terms: AgreementTerms, changed: dict[str, Any]
+    execution: Execution, service_point_id: int, terms: AgreementTerms, changed: dict[str, object]
 ) -> None:
     """Request the configuration of the billing meter by its terms, as far as they have changed."""
     device_id = billing_device(service_point_id, execution.recorded_at)

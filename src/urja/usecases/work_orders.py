@@ -7,7 +7,6 @@ by that operation (`close_finished_order`).
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 
@@ -141,7 +140,7 @@ def open_order(
     execution: Execution,
     kind: WorkOrderKind,
     service_point: ServicePoint,
-    asked: dict[str, Any],
+    asked: dict[str, object],
     *,
     device_id: int | None = None,
     due_at: datetime | None = None,

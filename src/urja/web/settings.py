@@ -5,7 +5,6 @@ Nothing here reads the environment; what depends on the installation comes as ar
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from django.utils.csp import CSP
 
@@ -74,7 +73,7 @@ _CACHES = {
     }
 }
 
-_SIGN_IN: dict[str, Any] = {
+_SIGN_IN: dict[str, object] = {
     "AUTHENTICATION_BACKENDS": ["allauth.account.auth_backends.AuthenticationBackend"],
     "LOGIN_URL": "account_request_login_code",
     "LOGIN_REDIRECT_URL": "portal:home",
@@ -110,8 +109,8 @@ _SIGN_IN: dict[str, Any] = {
 }
 
 
-def _cookies(*, secure: bool) -> dict[str, Any]:
-    values: dict[str, Any] = {
+def _cookies(*, secure: bool) -> dict[str, object]:
+    values: dict[str, object] = {
         f"{cookie}_COOKIE_{attribute}": value
         for cookie in ("SESSION", "CSRF", "LANGUAGE")
         for attribute, value in (("SECURE", secure), ("HTTPONLY", True), ("SAMESITE", "Lax"))
@@ -124,7 +123,7 @@ def _cookies(*, secure: bool) -> dict[str, Any]:
     return values
 
 
-def _https() -> dict[str, Any]:
+def _https() -> dict[str, object]:
     return {
         "SECURE_SSL_REDIRECT": True,
         "SECURE_REDIRECT_EXEMPT": [r"^healthz$", r"^readyz$", r"^metrics$"],
@@ -133,7 +132,7 @@ def _https() -> dict[str, Any]:
     }
 
 
-def _mailers(*, demo: bool, mail: MailSettings, password: str) -> dict[str, Any]:
+def _mailers(*, demo: bool, mail: MailSettings, password: str) -> dict[str, object]:
     """`relay` sends while it is waited for; `default`, by which pages write, in the background."""
     if demo:
         return {alias: {"BACKEND": _OUTBOX} for alias in ("default", "relay")}
@@ -157,7 +156,7 @@ def web_settings(
     trusted_proxies: Sequence[str] = (),
     mail: MailSettings | None = None,
     mail_password: str = "",
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The web's Django settings.
 
     `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.

@@ -7,7 +7,6 @@ own (docs/keys.md).
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -36,7 +35,7 @@ def count_unproven() -> int:
     return NewKeys.objects.count()
 
 
-def store_new_keys(device_id: int, number: int, made: dict[str, Any], at: datetime) -> None:
+def store_new_keys(device_id: int, number: int, made: dict[str, object], at: datetime) -> None:
     """Store the new keys that a head end has made for a device; keys that it was given before stay.
 
     Wrapped keys have 24 bytes, the seal 32. `made` is what the head end reported; `number` is the command's and

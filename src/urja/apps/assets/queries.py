@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, OuterRef, Subquery
@@ -186,7 +185,9 @@ def stock_counts() -> dict[str, int]:
     return {state.value: counted[state.value] for state in Stock if state.value in counted}
 
 
-def stock(*, state: str | None = None, held_by: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+def stock(
+    *, state: str | None = None, held_by: str | None = None, limit: int = 100
+) -> list[dict[str, object]]:
     """Return devices by serial number, each with its holder or the consumer number where it is installed.
 
     One dictionary each: `serial`, `device_type`, `stock`, `held_by`, `consumer_number`. `state` and `held_by` narrow

@@ -9,7 +9,7 @@ in the meantime stays true. All amounts are in minor units.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
@@ -63,7 +63,7 @@ class Share:
     """What it pays of each bill, never negative; `sign` says in which direction."""
     sign: int
     """1 where bills are paid, -1 where a reversal takes a payment back."""
-    inputs: dict[str, Any] = field(hash=False)
+    inputs: dict[str, object] = field(hash=False)
     """What the entry was calculated from, stored with it."""
 
     @property
@@ -148,7 +148,7 @@ def instalments(plan: Plan, due_on: Iterable[date], dues: Sequence[Due]) -> list
 
 
 def _unrelated_share(
-    account_id: int, key: str, dues: Sequence[Due], amount_minor: int, facts: Mapping[str, Any]
+    account_id: int, key: str, dues: Sequence[Due], amount_minor: int, facts: Mapping[str, object]
 ) -> Share | None:
     """Return a share that does not belong to a recharge, with the facts for its entry; None where nothing is owed."""
     parts = tuple(allocate(dues, amount_minor))
@@ -254,7 +254,7 @@ def _paid(credits_: Iterable[CreditRow]) -> dict[int, tuple[Rule, list[BillPayme
         return found
 
 
-def _rows(parts: Iterable[BillPayment], sign: int) -> list[dict[str, Any]]:
+def _rows(parts: Iterable[BillPayment], sign: int) -> list[dict[str, object]]:
     """Return the calculation rows of an entry: what each bill has of it."""
     return [
         {

@@ -27,7 +27,7 @@ HASHED = (
 """The columns that an entry's hash covers, in this order."""
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """Return a value as JSON with sorted keys and no spaces; days and instants as ISO 8601 in UTC.
 
     A float is refused: it has no one spelling that two programs agree on.
@@ -35,7 +35,7 @@ def canonical(value: Any) -> bytes:
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):
@@ -48,7 +48,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def plain_json(value: Any) -> Any:
+def plain_json(value: object) -> object:
     """Return a value as it comes back from a jsonb column."""
     return json.loads(canonical(value))
 
@@ -58,11 +58,11 @@ def parse_json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def entry_hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
+def entry_hash(previous: bytes, row: Mapping[str, object]) -> bytes:
     """Return the SHA-256 (32 bytes) over the previous entry's hash and the canonical columns of this entry."""
     return hashlib.sha256(previous + canonical([row[name] for name in HASHED])).digest()
 
 
-def content_hash(content: Mapping[str, Any]) -> bytes:
+def content_hash(content: Mapping[str, object]) -> bytes:
     """Return the SHA-256 (32 bytes) over the canonical form of a request's content."""
     return hashlib.sha256(canonical(content)).digest()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
 
 from django.db import connection, transaction
 
@@ -134,7 +133,9 @@ def record_ended_check(bucket: int, day: date) -> None:
         cursor.execute("UPDATE books_bucket SET looked_through = %s WHERE bucket = %s", [day, bucket])
 
 
-def _recorded[Request: (CreditRequest, DebitRequest)](request: Request, content: dict[str, Any]) -> Request:
+def _recorded[Request: (CreditRequest, DebitRequest)](
+    request: Request, content: dict[str, object]
+) -> Request:
     """Return the request stored under this one's key: itself, or an earlier one with the same content."""
     request.id = _next_ids(bucket_of(request.account_id), 1)[0]
     request.input_hash = content_hash(content)

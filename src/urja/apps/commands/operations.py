@@ -6,7 +6,7 @@ The stage `decide`, commissioning and meter jobs issue them; the stage `dispatch
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -25,7 +25,7 @@ def issue(
     device_id: int,
     service_point_id: int,
     kind: str,
-    arguments: dict[str, Any] | None = None,
+    arguments: dict[str, object] | None = None,
     issued_at: datetime,
     issued_wall_ms: int,
     expires_at: datetime,

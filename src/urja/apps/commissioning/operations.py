@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.commands import operations as commands, queries as commanded
 from urja.apps.commands.queries import CommandRow
@@ -53,7 +53,7 @@ def answers(call: Call) -> dict[Check, Answer] | None:
     return {Check(check): _answer(given[id_]) for check, id_ in call.commands.items()}
 
 
-def reported_pushes(call: Call) -> list[dict[str, Any]]:
+def reported_pushes(call: Call) -> list[dict[str, object]]:
     """Return the push layouts that the meter reported in a call, as received.
 
     Empty for a call that began before this check existed.
@@ -61,7 +61,7 @@ def reported_pushes(call: Call) -> list[dict[str, Any]]:
     if (asked_id := call.commands.get(Check.PUSHES.value)) is None:
         return []
     asked = commanded.command(asked_id)
-    told: list[dict[str, Any]] = [] if asked is None else asked.evidence["pushes"]
+    told: list[dict[str, object]] = [] if asked is None else asked.evidence["pushes"]
     return told
 
 
@@ -81,7 +81,7 @@ def _answer(command: CommandRow) -> Answer:
     return Answer(command.state, command.detail, command.evidence, command.ended_at)
 
 
-def _issue(call: Call, kind: str, arguments: dict[str, Any], now: datetime, wall_ms: int) -> int:
+def _issue(call: Call, kind: str, arguments: dict[str, object], now: datetime, wall_ms: int) -> int:
     return commands.issue(
         device_id=call.device_id,
         service_point_id=call.service_point_id,

@@ -38,11 +38,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             if isinstance(value, datetime) and value.tzinfo is None:
                 raise ValueError(f"{name} needs an offset, such as +05:30")
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """Return the content as the audit stores it: JSON values, without secret fields."""
         return {name: value for name, value in self.plain().items() if name not in self.secret}
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return the whole content as JSON values: a list for a tuple."""
         given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return given
@@ -80,7 +80,7 @@ class Execution:
     """Results of lookups, by query and key."""
 
     @property
-    def stamp(self) -> dict[str, Any]:
+    def stamp(self) -> dict[str, object]:
         """The fields that every row it creates has: when, by whom, in which operation."""
         return {"recorded_at": self.recorded_at, "actor": self.actor, "operation_id": self.id}
 
@@ -113,7 +113,7 @@ class Execution:
         self.found.setdefault(question, {})[key] = row
         return row
 
-    def change(self, row: Model, **values: Any) -> None:
+    def change(self, row: Model, **values: object) -> None:
         """Change fields of an existing row; a trigger stores its state before in the history."""
         for name, value in values.items():
             setattr(row, name, value)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -33,7 +33,7 @@ class Row:
 def make(
     job_id: int,
     kind: str,
-    arguments: dict[str, Any],
+    arguments: dict[str, object],
     rows: Sequence[Row],
     *,
     reason: str,

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
@@ -77,7 +76,7 @@ class TaskProgress:
 
     named: str
     state: str
-    progress: dict[str, Any]
+    progress: dict[str, object]
     detail: str
     """As stored (`urja.base.sentences.from_plain`)."""
     trouble: str

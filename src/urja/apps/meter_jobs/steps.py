@@ -58,7 +58,7 @@ class Steps(Protocol):
 class OneCommand:
     """A task that is one command and ends with it."""
 
-    command_of: Callable[[Job], tuple[str, dict[str, Any]]]
+    command_of: Callable[[Job], tuple[str, dict[str, object]]]
     """Returns a job's command (a module of `urja.headend.commands`) and its arguments."""
     at_once: int = 100
     """Sessions with meters: a head end holds 512, and collection needs most of them."""
@@ -121,7 +121,7 @@ def end(
     detail: Sentence | None = None,
     *,
     at: datetime,
-    result: Mapping[str, Any] | None = None,
+    result: Mapping[str, object] | None = None,
 ) -> None:
     """Record how a task has ended."""
     task.state, task.ended_at = state, at

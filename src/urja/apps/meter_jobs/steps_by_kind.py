@@ -3,7 +3,7 @@
 A new kind is an operation (`urja.usecases.meter_jobs`) and an entry here.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.meter_jobs.key_changes import ChangeKeys
 from urja.apps.meter_jobs.models import Job
@@ -18,7 +18,7 @@ _WHOLE: Final = {"billing-profile": "read_billing", "nameplate": "read_nameplate
 """Commands for what is read in full and only shown: nothing of it is stored as a reading."""
 
 
-def _read(job: Job) -> tuple[str, dict[str, Any]]:
+def _read(job: Job) -> tuple[str, dict[str, object]]:
     what = job.arguments["what"]
     if what in _WHOLE:
         return _WHOLE[what], {}

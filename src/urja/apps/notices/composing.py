@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -133,7 +133,7 @@ def _params(
     now: datetime,
     zone: ZoneInfo,
     is_disconnected: IsDisconnected,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the notice's parameters; for notices that no policy requested, with the account's state at `now`."""
     if notice.kind not in AFTER_RECHARGE:
         return dict(notice.params)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from urja.apps import services
 from urja.base.settings import MessagesSettings
@@ -17,7 +17,7 @@ class ChannelConfig:
     name: str
     """Its name in the settings, in the address of its receipts and in stored rows."""
     provider: str
-    options: Any
+    options: object
     """The `Options` of its provider."""
     medium: str
     """`sms` or `email`: which address of a person it needs, and the name that policies have for it."""

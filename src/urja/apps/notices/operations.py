@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from urja.apps.notices.kinds import Failure, NoticeState
 from urja.apps.notices.models import Message, Notice
@@ -28,12 +27,12 @@ class Request:
 
     account_id: int
     kind: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     dedupe_key: str
 
 
 def request_notice(
-    account_id: int, kind: str, params: Mapping[str, Any], dedupe_key: str, requested_at: datetime
+    account_id: int, kind: str, params: Mapping[str, object], dedupe_key: str, requested_at: datetime
 ) -> Notice:
     """Request a notice and return it; the earlier one where the dedupe key was used before.
 

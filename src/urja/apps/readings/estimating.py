@@ -8,7 +8,7 @@ added. The estimate is never below any register value that the meter has reporte
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -43,9 +43,9 @@ class Estimate:
     least_wh: int
     """The highest register that the meter has ever reported, a lower bound."""
 
-    def detail(self) -> dict[str, Any]:
+    def detail(self) -> dict[str, object]:
         """Return the figures as JSON values, for the row beside the read."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
+        found: dict[str, object] = msgspec.to_builtins(self)
         return found
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +53,7 @@ _INSERT = (
 
 def _records(
     rows: NDArray[np.void], kind: str, at: str, reason: Reason, now: datetime
-) -> Sequence[tuple[Any, ...]]:
+) -> Sequence[tuple[object, ...]]:
     names = [name for name in rows.dtype.names or () if name not in _PROVENANCE]
     return [
         (

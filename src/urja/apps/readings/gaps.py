@@ -7,7 +7,7 @@ open gap. A gap closes when its data arrive or when an outage explains it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.readings.accrual import Cursor
 from urja.apps.readings.kinds import BLOCK_LOAD_UNCOMMISSIONED, ClosedBy
@@ -205,7 +205,7 @@ def record_outcomes(cursor: Cursor, outcomes: Iterable[ReadOutcome], now: dateti
 
 
 # `denied_at` is one of the two proofs of an outage; without an answer of the meter a gap is never filled with zero.
-def _answered(cursor: Cursor, row: tuple[Any, ...], now: datetime) -> None:
+def _answered(cursor: Cursor, row: tuple[object, ...], now: datetime) -> None:
     """Note that the meter has given what it has: what is still missing it does not have."""
     device_id, profile, from_at, to_at = row
     if profile == "block":

@@ -7,7 +7,7 @@ that read counts. A difference between the two is stored as an exception, becaus
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,5 +122,5 @@ def delete_before(cursor: Cursor, oldest: datetime) -> None:
     cursor.execute("DELETE FROM readings_unconfirmed WHERE start_at < %s", [oldest])
 
 
-def _instants(seconds: NDArray[np.int64]) -> list[Any]:
+def _instants(seconds: NDArray[np.int64]) -> list[object]:
     return [datetime.fromtimestamp(second, UTC) for second in seconds.tolist()]

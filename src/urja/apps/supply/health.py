@@ -12,7 +12,7 @@ fails until the gateway has been asked for its payments since the backup.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.apps import apps
 from django.db import connection
@@ -81,7 +81,7 @@ def _health(report: HealthReport) -> Health:
     return Health(report.collection, report.payments, report.messaging)
 
 
-def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, Any]:
+def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, object]:
     meters, young = _collected(
         now, now - FRESH_WITHIN if recovery is None else max(now - FRESH_WITHIN, recovery.noticed_at)
     )

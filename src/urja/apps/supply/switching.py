@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -213,7 +213,7 @@ def _record(
     )
 
 
-def _evidence(facts: core.Facts) -> dict[str, Any]:
+def _evidence(facts: core.Facts) -> dict[str, object]:
     """Return what a disconnection rested on, stored for later questions about it."""
     return {
         "as_of_at": _iso(facts.as_of),

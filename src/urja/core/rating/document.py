@@ -10,7 +10,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 
 from urja.base import toml
 from urja.core.rating.table_reader import TariffTableReader
@@ -400,7 +399,7 @@ def _bases(reader: TariffTableReader) -> Iterator[BaseLine]:
             yield BaseLine(name, share / 100)
 
 
-def _between_lines(lines: list[ChargeLine], declared: set[Any]) -> Iterator[Fault]:
+def _between_lines(lines: list[ChargeLine], declared: set[object]) -> Iterator[Fault]:
     seen: set[str] = set()
     for line in lines:
         if line.name in seen:

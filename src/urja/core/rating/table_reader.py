@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
 
 from urja.core.table_reader import MISSING, TableReader
 from urja.core.units import RoundingMode, RoundingStep, parse_exact, quoted
@@ -13,7 +12,7 @@ from urja.core.units import RoundingMode, RoundingStep, parse_exact, quoted
 class TariffTableReader(TableReader):
     """One table of a tariff document."""
 
-    def number(self, key: str, default: Any = MISSING) -> Fraction | None:
+    def number(self, key: str, default: object = MISSING) -> Fraction | None:
         """Return an exact number of zero or more, without a float in between; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
@@ -27,7 +26,7 @@ class TariffTableReader(TableReader):
             return number
         return None
 
-    def day(self, key: str, default: Any = MISSING) -> date | None:
+    def day(self, key: str, default: object = MISSING) -> date | None:
         """Return a local day, from a TOML date or from text such as 2026-04-01; None where it is missing or wrong."""
         value = self.take(key, default)
         if value is None:

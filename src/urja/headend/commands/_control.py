@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
@@ -61,7 +61,7 @@ class Control:
         known = [value for value in (self.power_w, self.current_a) if value is not None]
         return any(known) if known else None
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> dict[str, object]:
         """The state as evidence of the command."""
         return {
             "output": self.output,

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,8 +12,8 @@ from urja.sandbox.gateway import disputes, entities, orders, payments, qr_codes,
 from urja.sandbox.gateway.context import GatewayContext, currency, find, money
 from urja.sandbox.http import Guard, RefusedError, json_of
 
-Entity = Callable[[sqlite3.Row], dict[str, Any]]
-_Handler = Callable[[GatewayContext, Request], Awaitable[Any]]
+Entity = Callable[[sqlite3.Row], dict[str, object]]
+_Handler = Callable[[GatewayContext, Request], Awaitable[object]]
 
 _BOOK: Final = """
 SELECT p.*, o.receipt, coalesce(o.notes, q.notes) AS order_notes,
@@ -76,13 +76,13 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def _collection(items: list[dict[str, Any]]) -> dict[str, Any]:
+def _collection(items: list[dict[str, object]]) -> dict[str, object]:
     return {"entity": "collection", "count": len(items), "items": items}
 
 
 def _listing(
-    context: GatewayContext, request: Request, table: str, entity: Entity, **equal: Any
-) -> dict[str, Any]:
+    context: GatewayContext, request: Request, table: str, entity: Entity, **equal: object
+) -> dict[str, object]:
     """Newest first, filtered by `from`, `to` (created at, both ends included), `count` and `skip`."""
     rows = context.book.all(
         f"SELECT * FROM {table} WHERE created_at BETWEEN ? AND ?"  # noqa: S608 - our own names
@@ -97,108 +97,108 @@ def _listing(
     return _collection([entity(row) for row in rows])
 
 
-async def _create_order(context: GatewayContext, request: Request) -> Any:
+async def _create_order(context: GatewayContext, request: Request) -> object:
     return orders.create(context, await json_of(request))
 
 
-async def _list_orders(context: GatewayContext, request: Request) -> Any:
+async def _list_orders(context: GatewayContext, request: Request) -> object:
     receipt = request.query_params.get("receipt")
     equal = {} if receipt is None else {"receipt": receipt}
     return _listing(context, request, "orders", entities.order, **equal)
 
 
-async def _order(context: GatewayContext, request: Request) -> Any:
+async def _order(context: GatewayContext, request: Request) -> object:
     return entities.order(find(context.book, "orders", _id(request)))
 
 
-async def _payments_of_order(context: GatewayContext, request: Request) -> Any:
+async def _payments_of_order(context: GatewayContext, request: Request) -> object:
     find(context.book, "orders", _id(request))
     return _listing(context, request, "payments", entities.payment, order_id=_id(request))
 
 
-async def _list_payments(context: GatewayContext, request: Request) -> Any:
+async def _list_payments(context: GatewayContext, request: Request) -> object:
     return _listing(context, request, "payments", entities.payment)
 
 
-async def _payment(context: GatewayContext, request: Request) -> Any:
+async def _payment(context: GatewayContext, request: Request) -> object:
     return entities.payment(find(context.book, "payments", _id(request)))
 
 
-async def _capture(context: GatewayContext, request: Request) -> Any:
+async def _capture(context: GatewayContext, request: Request) -> object:
     given = await json_of(request)
     currency(given)
     return entities.payment(payments.capture(context, _id(request), money(given)))
 
 
-async def _refund_payment(context: GatewayContext, request: Request) -> Any:
+async def _refund_payment(context: GatewayContext, request: Request) -> object:
     key = request.headers.get("x-refund-idempotency")
     return refunds.create(context, _id(request), await json_of(request), key)
 
 
-async def _refunds_of_payment(context: GatewayContext, request: Request) -> Any:
+async def _refunds_of_payment(context: GatewayContext, request: Request) -> object:
     find(context.book, "payments", _id(request))
     return _listing(context, request, "refunds", entities.refund, payment_id=_id(request))
 
 
-async def _refund_of_payment(context: GatewayContext, request: Request) -> Any:
+async def _refund_of_payment(context: GatewayContext, request: Request) -> object:
     refund = find(context.book, "refunds", request.path_params["refund_id"])
     if refund["payment_id"] != _id(request):
         raise RefusedError("The id provided does not exist", field="id")
     return entities.refund(refund)
 
 
-async def _list_refunds(context: GatewayContext, request: Request) -> Any:
+async def _list_refunds(context: GatewayContext, request: Request) -> object:
     return _listing(context, request, "refunds", entities.refund)
 
 
-async def _refund(context: GatewayContext, request: Request) -> Any:
+async def _refund(context: GatewayContext, request: Request) -> object:
     return entities.refund(find(context.book, "refunds", request.path_params["refund_id"]))
 
 
-async def _list_disputes(context: GatewayContext, request: Request) -> Any:
+async def _list_disputes(context: GatewayContext, request: Request) -> object:
     return _listing(context, request, "disputes", entities.dispute)
 
 
-async def _dispute(context: GatewayContext, request: Request) -> Any:
+async def _dispute(context: GatewayContext, request: Request) -> object:
     return entities.dispute(find(context.book, "disputes", _id(request)))
 
 
-async def _accept_dispute(context: GatewayContext, request: Request) -> Any:
+async def _accept_dispute(context: GatewayContext, request: Request) -> object:
     return disputes.accept(context, _id(request))
 
 
-async def _create_qr(context: GatewayContext, request: Request) -> Any:
+async def _create_qr(context: GatewayContext, request: Request) -> object:
     return qr_codes.create(context, await json_of(request))
 
 
-async def _list_qr(context: GatewayContext, request: Request) -> Any:
+async def _list_qr(context: GatewayContext, request: Request) -> object:
     return _listing(context, request, "qr_codes", lambda row: qr_codes.entity(context, row))
 
 
-async def _qr(context: GatewayContext, request: Request) -> Any:
+async def _qr(context: GatewayContext, request: Request) -> object:
     return qr_codes.entity(context, find(context.book, "qr_codes", _id(request)))
 
 
-async def _payments_of_qr(context: GatewayContext, request: Request) -> Any:
+async def _payments_of_qr(context: GatewayContext, request: Request) -> object:
     find(context.book, "qr_codes", _id(request))
     return _listing(context, request, "payments", entities.payment, qr_id=_id(request))
 
 
-async def _close_qr(context: GatewayContext, request: Request) -> Any:
+async def _close_qr(context: GatewayContext, request: Request) -> object:
     return qr_codes.close(context, _id(request))
 
 
-async def _settlement_report(context: GatewayContext, request: Request) -> Any:
+async def _settlement_report(context: GatewayContext, request: Request) -> object:
     count, skip = _number(request, "count", 10, 1000), _number(request, "skip", 0, 1 << 31)
     return _collection(settlements.report(context, dict(request.query_params), count, skip))
 
 
-async def _book_payments(context: GatewayContext, _request: Request) -> Any:
+async def _book_payments(context: GatewayContext, _request: Request) -> object:
     return {
         "payments": [entities.book_payment(row) for row in context.book.all(_BOOK)],
         "settlement_rows": settlements.all_rows(context),
     }
 
 
-async def _book_webhooks(context: GatewayContext, _request: Request) -> Any:
+async def _book_webhooks(context: GatewayContext, _request: Request) -> object:
     return {"webhooks": context.outbox.listing()}

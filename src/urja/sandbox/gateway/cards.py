@@ -1,7 +1,7 @@
 """Test cards, each with a fixed outcome. No other number is accepted, so that no payer enters a real one."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from urja.sandbox.gateway.context import PaymentOutcome
 from urja.sandbox.gateway.payments import Method
@@ -47,7 +47,7 @@ def method_of(number: str) -> Method | None:
     return Method("card", {"card": _entity(card)}, card.fate)
 
 
-def _entity(card: Card) -> dict[str, Any]:
+def _entity(card: Card) -> dict[str, object]:
     return {
         "id": f"card_Sandbox{card.number[-4:]}",
         "entity": "card",

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import string
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -84,7 +84,7 @@ class GatewayContext:
         self.changed.set()
 
     def emit(
-        self, name: str, lane: str, key: tuple[str | int, ...], payload: dict[str, dict[str, Any]]
+        self, name: str, lane: str, key: tuple[str | int, ...], payload: dict[str, dict[str, object]]
     ) -> None:
         """Store a webhook with the present state of the entities in `payload`, in the caller's transaction."""
         event = {
@@ -129,7 +129,7 @@ def find(book: Book, table: str, identifier: str) -> sqlite3.Row:
     return row
 
 
-def money(given: dict[str, Any], name: str = "amount", *, least: int = 100, most: int = 50_000_000) -> int:
+def money(given: dict[str, object], name: str = "amount", *, least: int = 100, most: int = 50_000_000) -> int:
     """Return a whole number of paise from a request. Raises RefusedError for anything else."""
     value = given.get(name)
     if type(value) is not int:
@@ -141,14 +141,14 @@ def money(given: dict[str, Any], name: str = "amount", *, least: int = 100, most
     return value
 
 
-def currency(given: dict[str, Any]) -> str:
+def currency(given: dict[str, object]) -> str:
     """Return the currency of a request. Raises RefusedError for any but rupees."""
     if given.get("currency", "INR") != "INR":
         raise RefusedError("Currency is not supported", field="currency")
     return "INR"
 
 
-def text(given: dict[str, Any], name: str, limit: int) -> str | None:
+def text(given: dict[str, object], name: str, limit: int) -> str | None:
     """Return a text of a request, None where it is left out. Raises RefusedError for one that is too long."""
     value = given.get(name)
     if value is None:
@@ -158,7 +158,7 @@ def text(given: dict[str, Any], name: str, limit: int) -> str | None:
     return value
 
 
-def notes(given: dict[str, Any]) -> str:
+def notes(given: dict[str, object]) -> str:
     """Return the notes of a request as JSON. Raises RefusedError beyond 15 notes of 256 characters each."""
     value = given.get("notes") or {}
     if not isinstance(value, dict) or len(value) > 15:

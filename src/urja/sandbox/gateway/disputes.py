@@ -5,7 +5,7 @@ deducted once, from a settlement.
 """
 
 import sqlite3
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -48,7 +48,7 @@ def decide(context: GatewayContext, dispute_id: str) -> None:
             _end(context, dispute, won=msgspec.json.decode(payment["fate"], type=PaymentOutcome).dispute_won)
 
 
-def accept(context: GatewayContext, dispute_id: str) -> dict[str, Any]:
+def accept(context: GatewayContext, dispute_id: str) -> dict[str, object]:
     """Accept a dispute for the merchant and return it. Raises RefusedError where it is decided."""
     with context.book.transaction():
         dispute = find(context.book, "disputes", dispute_id)

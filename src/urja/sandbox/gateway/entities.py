@@ -9,12 +9,12 @@ import msgspec
 from urja.sandbox.gateway.context import PaymentOutcome
 
 
-def _notes(row: sqlite3.Row) -> Any:
+def _notes(row: sqlite3.Row) -> object:
     # Razorpay sends an empty list, not an object, where there are no notes.
     return json.loads(row["notes"]) or []
 
 
-def order(row: sqlite3.Row) -> dict[str, Any]:
+def order(row: sqlite3.Row) -> dict[str, object]:
     return {
         "id": row["id"],
         "entity": "order",
@@ -31,7 +31,7 @@ def order(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def payment(row: sqlite3.Row) -> dict[str, Any]:
+def payment(row: sqlite3.Row) -> dict[str, object]:
     instrument = json.loads(row["instrument"])
     error = json.loads(row["error"] or "{}")
     refunded = row["amount_refunded"]
@@ -71,7 +71,7 @@ def payment(row: sqlite3.Row) -> dict[str, Any]:
     return entity
 
 
-def refund(row: sqlite3.Row) -> dict[str, Any]:
+def refund(row: sqlite3.Row) -> dict[str, object]:
     return {
         "id": row["id"],
         "entity": "refund",
@@ -89,7 +89,7 @@ def refund(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def dispute(row: sqlite3.Row) -> dict[str, Any]:
+def dispute(row: sqlite3.Row) -> dict[str, object]:
     return {
         "id": row["id"],
         "entity": "dispute",
@@ -105,7 +105,7 @@ def dispute(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict[str, Any]:
+def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict[str, object]:
     """Return a QR code; `received` is the number of payments and their total in paise."""
     return {
         "id": row["id"],
@@ -129,7 +129,7 @@ def qr_code(row: sqlite3.Row, received: tuple[int, int], image_url: str) -> dict
     }
 
 
-def settlement_row(row: sqlite3.Row) -> dict[str, Any]:
+def settlement_row(row: sqlite3.Row) -> dict[str, object]:
     """Return one row of the combined settlement report, joined with its payment and order."""
     return {
         "entity_id": row["entity_id"],
@@ -161,7 +161,7 @@ def settlement_row(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def book_payment(row: sqlite3.Row) -> dict[str, Any]:
+def book_payment(row: sqlite3.Row) -> dict[str, object]:
     """Return a payment as the laws read it: `state` is its final state, `status` its status in the API.
 
     `row` also has `causes` and `sent_back` of its refunds, `lost` of its disputes, and `receipt` and `order_notes` of

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from starlette.applications import Starlette
@@ -95,7 +95,7 @@ class Gateway:
         due_at = self._book.value("SELECT min(due_at) FROM due")
         return None if due_at is None else datetime.fromtimestamp(due_at, UTC)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """Return payments by status, webhooks by state, and the state of the switch."""
         statuses = self._book.all("SELECT status, count(*) AS many FROM payments GROUP BY status")
         return {

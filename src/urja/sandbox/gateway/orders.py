@@ -1,7 +1,6 @@
 """Orders: amounts that the merchant wants to be paid."""
 
 import sqlite3
-from typing import Any
 
 import structlog
 
@@ -12,7 +11,7 @@ from urja.sandbox.http import RefusedError
 log = structlog.get_logger()
 
 
-def create(context: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
+def create(context: GatewayContext, given: dict[str, object]) -> dict[str, object]:
     """Create an order and return it; with `unique_receipt`, return the existing order of that receipt.
 
     Raises RefusedError where the receipt belongs to an order of another amount.
@@ -41,13 +40,13 @@ def create(context: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
     return order
 
 
-def _same(known: sqlite3.Row, amount: int) -> dict[str, Any]:
+def _same(known: sqlite3.Row, amount: int) -> dict[str, object]:
     if known["amount"] != amount:
         raise RefusedError("The receipt belongs to an order of another amount.", field="receipt")
     return entities.order(known)
 
 
-def _auto_capture(context: GatewayContext, given: dict[str, Any]) -> bool:
+def _auto_capture(context: GatewayContext, given: dict[str, object]) -> bool:
     wanted = given.get("payment_capture")
     return context.given.auto_capture if wanted is None else wanted in (True, "1", "true")
 

@@ -119,14 +119,14 @@ def _attempt(
     return payment
 
 
-def _traces(context: GatewayContext, method: Method, number: int) -> dict[str, Any]:
+def _traces(context: GatewayContext, method: Method, number: int) -> dict[str, object]:
     """Return the reference that a bank gives a payment."""
     reference = seeded_random(context.given.seed, "reference", number).randrange(10**11, 10**12)
     traces = {"upi": {"rrn": str(reference)}, "card": {"auth_code": str(reference)[:6]}}
     return {"acquirer_data": traces.get(method.kind, {"transaction_id": None})}
 
 
-def _move(context: GatewayContext, payment_id: str, status: str, **values: Any) -> sqlite3.Row:
+def _move(context: GatewayContext, payment_id: str, status: str, **values: object) -> sqlite3.Row:
     """Move a payment to a later state, and return it."""
     marks = ", ".join("?" * len(_FROM[status]))
     columns = "".join(f", {name} = ?" for name in values)
@@ -218,7 +218,7 @@ def sent_back(context: GatewayContext, payment: sqlite3.Row, amount: int) -> sql
     return find(context.book, "payments", payment["id"])
 
 
-def _emit(context: GatewayContext, name: str, payment: sqlite3.Row, **more: dict[str, Any]) -> None:
+def _emit(context: GatewayContext, name: str, payment: sqlite3.Row, **more: dict[str, object]) -> None:
     lane = payment["order_id"] or payment["qr_id"]
     payload = {"payment": entities.payment(payment), **more}
     context.emit(name, lane, (payment["n"],), payload)

@@ -1,7 +1,5 @@
 """The gateway as a process."""
 
-from typing import Any
-
 from urja.base.clock import Clock
 from urja.base.settings import Settings
 from urja.sandbox.arguments import parse
@@ -10,7 +8,7 @@ from urja.sandbox.gateway.gateway import Gateway
 from urja.sandbox.service import serve
 
 
-async def run(settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
+async def run(settings: Settings, arguments: dict[str, object], clock: Clock) -> None:
     """Serve the gateway until SIGTERM. Raises ValueError for invalid arguments, OSError for a taken port."""
     given = parse(arguments, GatewayArguments)
     await serve(Gateway(given, settings.utility, clock), given)

@@ -1,7 +1,7 @@
 """UPI QR codes of their own: on a bill, a wall, a shop's counter."""
 
 import sqlite3
-from typing import Any, Final
+from typing import Final
 
 from urja.sandbox.gateway import entities
 from urja.sandbox.gateway.context import GatewayContext, find, money, notes, text
@@ -11,7 +11,7 @@ _LATEST_S: Final = 1 << 32
 """The latest time at which a code may close, in Unix seconds."""
 
 
-def create(context: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
+def create(context: GatewayContext, given: dict[str, object]) -> dict[str, object]:
     """Create a code and return it. Raises RefusedError for an invalid request."""
     if given.get("type") != "upi_qr":
         raise RefusedError("The type must be upi_qr.", field="type")
@@ -41,7 +41,7 @@ def create(context: GatewayContext, given: dict[str, Any]) -> dict[str, Any]:
     return entity(context, find(context.book, "qr_codes", identifier))
 
 
-def _close_by(context: GatewayContext, given: dict[str, Any]) -> int | None:
+def _close_by(context: GatewayContext, given: dict[str, object]) -> int | None:
     value = given.get("close_by")
     if value is None:
         return None
@@ -50,7 +50,7 @@ def _close_by(context: GatewayContext, given: dict[str, Any]) -> int | None:
     return value
 
 
-def entity(context: GatewayContext, row: sqlite3.Row) -> dict[str, Any]:
+def entity(context: GatewayContext, row: sqlite3.Row) -> dict[str, object]:
     """Return a code as the API shows it."""
     received = context.book.one(
         "SELECT count(*), coalesce(sum(amount), 0) FROM payments WHERE qr_id = ? AND captured = 1", row["id"]
@@ -70,7 +70,7 @@ def amount_due(context: GatewayContext, qr_id: str, amount: int | None) -> int:
     return money({"amount": amount})
 
 
-def credited(context: GatewayContext, qr_id: str) -> dict[str, Any]:
+def credited(context: GatewayContext, qr_id: str) -> dict[str, object]:
     """Return the code after a payment, which closes a single-use one. Within the caller's transaction."""
     row = find(context.book, "qr_codes", qr_id)
     if row["usage"] == "single_use" and row["status"] == "active":
@@ -85,7 +85,7 @@ def expire(context: GatewayContext, qr_id: str) -> None:
         _close(context, row, "expired")
 
 
-def close(context: GatewayContext, qr_id: str) -> dict[str, Any]:
+def close(context: GatewayContext, qr_id: str) -> dict[str, object]:
     """Close a code for the merchant and return it. Raises RefusedError where it is closed."""
     row = find(context.book, "qr_codes", qr_id)
     if row["status"] == "closed":

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from urja.sandbox.gateway import entities, payments
 from urja.sandbox.gateway.context import GatewayContext, find, money, notes, text
@@ -16,8 +16,8 @@ _KEY_LENGTHS: Final = range(10, 256)
 
 
 def create(
-    context: GatewayContext, payment_id: str, given: dict[str, Any], key: str | None
-) -> dict[str, Any]:
+    context: GatewayContext, payment_id: str, given: dict[str, object], key: str | None
+) -> dict[str, object]:
     """Create a refund for the merchant and return it; a known idempotency key returns the first request's refund.
 
     Raises RefusedError where the payment cannot be refunded, or where the key was used for another request.
@@ -54,7 +54,7 @@ def _known(context: GatewayContext, key: str, digest: str) -> sqlite3.Row | None
     return known
 
 
-def _amount(payment: sqlite3.Row, given: dict[str, Any]) -> int:
+def _amount(payment: sqlite3.Row, given: dict[str, object]) -> int:
     if not payment["captured"]:
         raise RefusedError("The payment status should be captured for action to be taken")
     left: int = payment["amount"] - payment["amount_refunded"]
@@ -88,7 +88,7 @@ def give_back(context: GatewayContext, payment_id: str) -> None:
 
 
 def _book(
-    context: GatewayContext, payment: sqlite3.Row, amount: int, *, cause: str, **values: Any
+    context: GatewayContext, payment: sqlite3.Row, amount: int, *, cause: str, **values: object
 ) -> sqlite3.Row:
     identifier = context.new_id("rfnd", "refunds")
     context.book.insert(

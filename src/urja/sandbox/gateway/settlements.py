@@ -6,7 +6,7 @@ deducted amount: the gateway keeps the fee of a refunded payment. A payment that
 
 import sqlite3
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from urja.sandbox.faults import seeded_random
 from urja.sandbox.gateway import entities
@@ -65,7 +65,7 @@ def settle(context: GatewayContext, now: datetime) -> int:
     return len(rows)
 
 
-def _payment(row: sqlite3.Row) -> dict[str, Any]:
+def _payment(row: sqlite3.Row) -> dict[str, object]:
     return {
         "entity_id": row["id"],
         "type": "payment",
@@ -79,7 +79,7 @@ def _payment(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _refund(row: sqlite3.Row) -> dict[str, Any]:
+def _refund(row: sqlite3.Row) -> dict[str, object]:
     return {
         "entity_id": row["id"],
         "type": "refund",
@@ -93,7 +93,7 @@ def _refund(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _adjustment(row: sqlite3.Row) -> dict[str, Any]:
+def _adjustment(row: sqlite3.Row) -> dict[str, object]:
     return {
         "entity_id": row["id"].replace("disp_", "adj_"),
         "type": "adjustment",
@@ -108,7 +108,7 @@ def _adjustment(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def report(context: GatewayContext, query: dict[str, str], count: int, skip: int) -> list[dict[str, Any]]:
+def report(context: GatewayContext, query: dict[str, str], count: int, skip: int) -> list[dict[str, object]]:
     """Return the rows of the settlements made in a local month, or on a day of it. Raises RefusedError for a wrong
     date.
     """
@@ -128,6 +128,6 @@ def _period(query: dict[str, str]) -> str:
     return first.isoformat() if "day" in query else f"{first:%Y-%m}-%"
 
 
-def all_rows(context: GatewayContext) -> list[dict[str, Any]]:
+def all_rows(context: GatewayContext) -> list[dict[str, object]]:
     """Return every settlement row."""
     return [entities.settlement_row(row) for row in context.book.all(f"{_REPORT} ORDER BY s.n")]

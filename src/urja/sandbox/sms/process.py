@@ -1,7 +1,5 @@
 """The SMS service as a process."""
 
-from typing import Any
-
 from urja.base.clock import Clock
 from urja.base.settings import Settings
 from urja.sandbox.arguments import parse
@@ -10,7 +8,7 @@ from urja.sandbox.sms.arguments import SmsArguments
 from urja.sandbox.sms.service import SmsService
 
 
-async def run(settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
+async def run(settings: Settings, arguments: dict[str, object], clock: Clock) -> None:
     """Serve the SMS service until SIGTERM. Raises ValueError for invalid arguments, OSError for a taken port."""
     given = parse(arguments, SmsArguments)
     await serve(SmsService(given, settings.utility, clock), given)

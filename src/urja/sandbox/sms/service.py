@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -93,7 +93,7 @@ class SmsService:
         due_at = self._book.value("SELECT min(due_at) FROM messages WHERE status = 'accepted'")
         return None if due_at is None else datetime.fromtimestamp(due_at, UTC)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """Return messages by status, receipts by state, and the state of the switch."""
         statuses = self._book.all("SELECT status, count(*) AS many FROM messages GROUP BY status")
         return {
@@ -246,7 +246,7 @@ def _message(row: sqlite3.Row, texts: dict[str, str], zone: ZoneInfo) -> str:
     )
 
 
-def _answer(row: sqlite3.Row) -> dict[str, Any]:
+def _answer(row: sqlite3.Row) -> dict[str, object]:
     return {
         "id": row["id"],
         "ref": row["ref"],
@@ -258,11 +258,11 @@ def _answer(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _full(row: sqlite3.Row) -> dict[str, Any]:
+def _full(row: sqlite3.Row) -> dict[str, object]:
     return {"n": row["n"], **_answer(row), "text": row["text"], "fate": row["fate"]}
 
 
-def _text(given: dict[str, Any], name: str, limit: int) -> str:
+def _text(given: dict[str, object], name: str, limit: int) -> str:
     value = given.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > limit:
         raise RefusedError(f"{name} must be a text of 1 to {limit} characters", field=name)

@@ -7,7 +7,6 @@ fingerprint. The head end reads that file only, so that a changed database canno
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -105,7 +104,7 @@ def _passkeys(email: str, origin: str, now: datetime) -> list[Approver]:
     ]
 
 
-def _plain(one: Approver) -> dict[str, Any]:
+def _plain(one: Approver) -> dict[str, object]:
     return {
         "person": one.person,
         "fingerprint": fingerprint(one.public_key),

@@ -355,7 +355,7 @@ def _window(
 # --- showing ------------------------------------------------------------------------------------------------
 
 
-def _facts(quantity: Quantity) -> dict[str, Any]:
+def _facts(quantity: Quantity) -> dict[str, object]:
     attribute = quantity.attribute
     return {
         "obis": str(attribute.obis),
@@ -367,7 +367,7 @@ def _facts(quantity: Quantity) -> dict[str, Any]:
     }
 
 
-def _cell(quantity: Quantity, value: Data) -> Any:
+def _cell(quantity: Quantity, value: Data) -> object:
     """Return a JSON value: scaled where a scaler is known, clocks in ISO 8601, else as `urja decode` prints it."""
     scaled = quantity.scaled(value)
     if scaled is not None:
@@ -563,11 +563,11 @@ def quarantine() -> None:
     """List, show, replay and purge frames in the head ends' quarantine."""
 
 
-def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
+def _with_broker[T](data: Path, work: Callable[[Broker], Coroutine[object, object, T]]) -> T:
     return _with_broker_of(Administration.of(data), work)
 
 
-def _with_broker_of[T](box: Administration, work: Callable[[Broker], Coroutine[Any, Any, T]]) -> T:
+def _with_broker_of[T](box: Administration, work: Callable[[Broker], Coroutine[object, object, T]]) -> T:
     access = box.secrets
 
     async def run() -> T:
@@ -743,7 +743,7 @@ def _one(kept: list[StoredFrame], name: str) -> StoredFrame:
     raise CommandError(Exit.USAGE, f"no frame {name} is in quarantine: see urja quarantine list")
 
 
-def _facts_of(one: StoredFrame) -> dict[str, Any]:
+def _facts_of(one: StoredFrame) -> dict[str, object]:
     item = one.item
     return {
         "name": one.name,

@@ -100,7 +100,7 @@ class Outcome:
     standings: Counter[str] = field(default_factory=Counter)
     """Number of accounts by their state at the end."""
 
-    def as_json(self, language: str) -> dict[str, Any]:
+    def as_json(self, language: str) -> dict[str, object]:
         return {
             "code": self.policy.code,
             "version": self.policy.version,

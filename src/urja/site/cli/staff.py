@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -131,7 +131,7 @@ def list_(data: Path, everybody: bool, as_json: bool) -> None:
         click.echo(f"{one['email']:<32} {one['role']:<16} {one['area']:<24} since {one['from']}{until}")
 
 
-def _employments(now: datetime, *, everybody: bool) -> list[dict[str, Any]]:
+def _employments(now: datetime, *, everybody: bool) -> list[dict[str, object]]:
     from urja.apps.identity.queries.staff import staff_at
 
     return [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -172,7 +172,7 @@ def _versions(files: Sequence[Path]) -> list[Tariff]:
     return versions
 
 
-def _as_json(document: Tariff, result: RatedPeriod, wh: int) -> dict[str, Any]:
+def _as_json(document: Tariff, result: RatedPeriod, wh: int) -> dict[str, object]:
     return {
         "code": document.code,
         "versions": [version.version for version in result.versions],

@@ -4,7 +4,6 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -45,10 +44,10 @@ class DjangoOptions:
     Once, not once for each account: left to itself it would plan anew what is asked with an array of one.
     """
 
-    def database(self) -> dict[str, Any]:
+    def database(self) -> dict[str, object]:
         """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""
         given = conninfo_to_dict(self.conninfo)
-        planned: dict[str, Any] = {}
+        planned: dict[str, object] = {}
         if self.prepared:
             asked = given.pop("options", "")
             planned = {

@@ -142,7 +142,7 @@ class Box:
         """Start a further child beside those that run; return when it is ready."""
         await self._start_child(self._extra_spec(extra))
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """Every child with pid, state, health and restarts: what `urja status` shows."""
         return {
             name: {

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -349,7 +349,7 @@ def telling_line(text: str) -> str:
     line = (telling or lines or ["its log says nothing"])[-1]
     if line.startswith("{"):
         with contextlib.suppress(json.JSONDecodeError):
-            event: dict[str, Any] = json.loads(line)
+            event: dict[str, object] = json.loads(line)
             trace = str(event.get("exception", "")).strip().splitlines()
             return " ".join(filter(None, [str(event.get("event", "")), trace[-1] if trace else ""]))
     return line

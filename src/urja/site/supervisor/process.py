@@ -73,7 +73,7 @@ def process(name: str, start_fd: int, target: str | None) -> None:
     call(known.target, start if known.wants_start else start.settings, secrets, clock)
 
 
-def call(target: str, *arguments: Any) -> None:
+def call(target: str, *arguments: object) -> None:
     """Import `module:function` and run it to its end, in an event loop if it is a coroutine."""
     module, _, name = target.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
@@ -85,7 +85,7 @@ def call(target: str, *arguments: Any) -> None:
             runner.run(result)
 
 
-def start_payload(settings: Settings, secrets: Any, data: Path, *, demo: bool = False) -> bytes:
+def start_payload(settings: Settings, secrets: object, data: Path, *, demo: bool = False) -> bytes:
     """The bytes for a child's pipe."""
     raw = msgspec.Raw(msgspec.json.encode(secrets))
     return msgspec.json.encode(Start(settings=settings, secrets=raw, data=str(data), demo=demo))

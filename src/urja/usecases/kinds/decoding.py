@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ from urja.base.sentences import say
 from urja.base.storable import faults_of
 
 
-def decode[Asked: Operation](kind: str, content: Any, known: Mapping[str, type[Asked]]) -> Asked:
+def decode[Asked: Operation](kind: str, content: object, known: Mapping[str, type[Asked]]) -> Asked:
     """Return the operation of a kind from plain values.
 
     Raises RefusedError with the name of the field that is wrong, or where there is no such kind.

@@ -1,7 +1,7 @@
 """Operations on meters at service points: install, commission, exchange, remove, and their keys."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -230,6 +230,6 @@ class RewrapKeys(Operation, kw_only=True):
 
     devices: tuple[Rewrapped, ...]
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """Return what the audit stores: the number of devices, and no key, wrapped or not."""
         return {"devices": len(self.devices)}

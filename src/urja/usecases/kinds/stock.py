@@ -1,7 +1,7 @@
 """Operations on meters in stock: receive, test, issue, return, scrap."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -36,7 +36,7 @@ class ReceiveDevices(Operation, kw_only=True):
     store: str
     devices: tuple[Delivered, ...]
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, object]:
         """Return what the audit stores: the serial numbers, and no key, wrapped or not."""
         return {
             "delivery": self.delivery,

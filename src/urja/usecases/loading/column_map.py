@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field as default_field, replace
 from datetime import date
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from urja.base import toml
@@ -88,7 +88,7 @@ class Source:
             read = _required(read, self.field.form.expected(ways))
         return read
 
-    def as_written(self, zone: ZoneInfo) -> Callable[[Any], str]:
+    def as_written(self, zone: ZoneInfo) -> Callable[[object], str]:
         """Return a function that writes a value as the column does, in the registry's own words."""
         write = self.field.form.writer(self.ways(zone, None))
         return lambda value: "" if value is None else write(value)
@@ -104,7 +104,7 @@ class Source:
         for word, meaning in self.values.items():
             words.setdefault(meaning, word)
 
-        def write_word(value: Any) -> str:
+        def write_word(value: object) -> str:
             text = write(value)
             if text not in words:
                 raise MappingFileError(
@@ -116,7 +116,7 @@ class Source:
 
 
 def _with_default(read: Reader, default: str | None) -> Reader:
-    def read_or_default(cell: Any) -> str | None:
+    def read_or_default(cell: object) -> str | None:
         text = read(cell)
         return default if text is None else text
 
@@ -126,7 +126,7 @@ def _with_default(read: Reader, default: str | None) -> Reader:
 def _by_table(read: Reader, values: Mapping[str, str], line: int) -> Reader:
     known = {word: read(meaning) for word, meaning in values.items()}
 
-    def look_up(cell: Any) -> str | None:
+    def look_up(cell: object) -> str | None:
         text = cell_text(cell)
         if text in known:
             return known[text]
@@ -140,7 +140,7 @@ def _by_table(read: Reader, values: Mapping[str, str], line: int) -> Reader:
 
 
 def _required(read: Reader, expected: str) -> Reader:
-    def read_something(cell: Any) -> str | None:
+    def read_something(cell: object) -> str | None:
         text = read(cell)
         if text is None:
             raise FieldValueError("it is empty", f"write {expected}")
@@ -209,7 +209,7 @@ def _located(error: toml.TomlError, text: str) -> str:
 class _Reading:
     """A map that is being parsed, with the faults found so far."""
 
-    def __init__(self, text: str, content: dict[str, Any]) -> None:
+    def __init__(self, text: str, content: dict[str, object]) -> None:
         self.content = content
         self.lines = _lines_of(text)
         self.faults: list[tuple[int, str]] = []
@@ -275,7 +275,7 @@ class _Reading:
         if missing:
             self._fault(("fields",), f"{kind.name} need {', '.join(missing)}: say which column, or a value")
 
-    def _source(self, known: Field, says: Any, at: tuple[str, ...]) -> Source | None:
+    def _source(self, known: Field, says: object, at: tuple[str, ...]) -> Source | None:
         line = self._line(at)
         if isinstance(says, str):
             says = {"column": says}
@@ -307,7 +307,7 @@ class _Reading:
         self._try_out(source, at)
         return source
 
-    def _fits(self, form: CellFormat, says: dict[str, Any], at: tuple[str, ...]) -> bool:
+    def _fits(self, form: CellFormat, says: dict[str, object], at: tuple[str, ...]) -> bool:
         """Return whether a column's settings apply to its format."""
         only: dict[str, tuple[type[CellFormat], ...]] = {
             "unit": (Number,),
@@ -345,7 +345,7 @@ class _Reading:
             except FieldValueError as bad:
                 self._fault(at, f"{text!r}: {bad.sentence}; {bad.remedy}")
 
-    def _date(self, given: Any, at: tuple[str, ...]) -> str | None:
+    def _date(self, given: object, at: tuple[str, ...]) -> str | None:
         if given is None:
             return None
         shown = date(2026, 3, 31)
@@ -360,7 +360,7 @@ class _Reading:
         self._fault(at, f"{given!r} is no date format; %d.%m.%Y or %Y-%m-%d are")
         return None
 
-    def _numbers(self, given: Any, at: tuple[str, ...]) -> NumberFormat:
+    def _numbers(self, given: object, at: tuple[str, ...]) -> NumberFormat:
         if given is None:
             return NumberFormat()
         try:
@@ -369,7 +369,7 @@ class _Reading:
             self._fault(at, str(error))
             return NumberFormat()
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def _table(self, name: str) -> dict[str, object]:
         found = self.content.get(name, {})
         if not isinstance(found, dict):
             self._fault((name,), f"{name} is a table: [{name}]")
@@ -383,7 +383,7 @@ class _Reading:
             return default
         return found
 
-    def _only(self, known: set[str], given: dict[str, Any], at: tuple[str, ...]) -> None:
+    def _only(self, known: set[str], given: dict[str, object], at: tuple[str, ...]) -> None:
         for name in given.keys() - known:
             where = (*at, name)
             self._fault(
@@ -399,7 +399,7 @@ class _Reading:
         self.faults.append((self._line(at), sentence))
 
 
-def _as_text(given: Any) -> str | None:
+def _as_text(given: object) -> str | None:
     return None if given is None else cell_text(given)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -48,7 +47,7 @@ def _cell(source: Source, zone: ZoneInfo, keys: KeyStore | None) -> Writer:
     return lambda value: "" if value is None else write(value)
 
 
-def _rows(the_map: Map, at: datetime, columns: Sequence[Source]) -> Iterator[Sequence[Any]]:
+def _rows(the_map: Map, at: datetime, columns: Sequence[Source]) -> Iterator[Sequence[object]]:
     names = ", ".join(f"e.{source.field.name}" for source in columns)
     # PostgreSQL keeps the order of a subquery below a plain selection of its columns.
     query = f"SELECT {names} FROM ({the_map.kind.exported}) e"  # noqa: S608 - fields of a kind, no file's words

@@ -1,12 +1,12 @@
 """An example of each type, made from the type itself: it cannot fall behind what it shows."""
 
 import base64
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import inspect
 
-BY_NAME: Final[dict[str, Any]] = {
+BY_NAME: Final[dict[str, object]] = {
     "id": 7696581394433,
     "account_id": 7696581394441,
     "consumer": 7696581394437,
@@ -91,12 +91,12 @@ BY_NAME: Final[dict[str, Any]] = {
 """Values by the name of a field, or of one type's field, where their type allows; others are made up by the type."""
 
 
-def example_of(described: Any, name: str = "") -> Any:
+def example_of(described: object, name: str = "") -> object:
     """Plain values that the type takes."""
     return _example(inspect.type_info(described), name)
 
 
-def _example(kind: inspect.Type, name: str, owner: str = "") -> Any:
+def _example(kind: inspect.Type, name: str, owner: str = "") -> object:
     while isinstance(kind, inspect.Metadata):
         kind = kind.type
     if isinstance(kind, inspect.UnionType):
@@ -137,7 +137,7 @@ def _example(kind: inspect.Type, name: str, owner: str = "") -> Any:
             return {}
 
 
-def _of_union(kind: inspect.UnionType, name: str, owner: str) -> Any:
+def _of_union(kind: inspect.UnionType, name: str, owner: str) -> object:
     if BY_NAME.get(name, "") is None and kind.includes_none:
         return None
     meant = [one for one in kind.types if not isinstance(one, inspect.NoneType) and not _unset(one)]
@@ -148,6 +148,6 @@ def _unset(kind: inspect.Type) -> bool:
     return isinstance(kind, inspect.CustomType) and kind.cls is msgspec.UnsetType
 
 
-def _takes(kind: inspect.Type, value: Any) -> bool:
+def _takes(kind: inspect.Type, value: object) -> bool:
     kinds = ((inspect.StrType, str), (inspect.IntType, int), (inspect.ListType, list))
     return any(isinstance(kind, one) and isinstance(value, plain) for one, plain in kinds)

@@ -5,7 +5,7 @@ stage `register` judges once more, does it, and says what became of it (`urja.us
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -76,7 +76,7 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
         ) from None
 
 
-def _plain(body: bytes) -> Any:
+def _plain(body: bytes) -> object:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

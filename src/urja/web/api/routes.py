@@ -12,7 +12,7 @@ from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.identity.queries.tokens import TokenRow
 from urja.web.api.problems import ProblemError
 
-type Handler = Callable[["Ask"], Any]
+type Handler = Callable[["Ask"], object]
 
 MOST_AT_ONCE = 200
 
@@ -27,7 +27,7 @@ class ListQuery(Query, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(description="`next` of the previous page")] = ""
     limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="items on a page")] = 50
 
-    def filters(self) -> dict[str, Any]:
+    def filters(self) -> dict[str, object]:
         """What picks the rows, as a cursor remembers it."""
         own = self.__struct_fields__
         return {name: getattr(self, name) for name in own if name not in {"cursor", "limit"}}
@@ -65,7 +65,7 @@ class Route:
     """Whether it may answer 202, and where the answer will be."""
 
     @property
-    def named_parts(self) -> list[tuple[str, Any]]:
+    def named_parts(self) -> list[tuple[str, object]]:
         return [(name, kind) for name, kind in self.parts if f"{{{name}}}" in self.path]
 
 

@@ -1,6 +1,6 @@
 """Every route of `/api/v1`. Addresses, checks, openapi.json and the reference page are made of this table."""
 
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.identity.queries.roles import Read, write_scope
 from urja.apps.proofs import queries as proofs
@@ -23,7 +23,14 @@ _ONE: Final = ("not-found",)
 
 
 def _list(
-    path: str, name: str, tag: str, summary: str, answer: Any, handler: Handler, act: str, query: type[Query]
+    path: str,
+    name: str,
+    tag: str,
+    summary: str,
+    answer: object,
+    handler: Handler,
+    act: str,
+    query: type[Query],
 ) -> Route:
     return Route("GET", path, name, tag, summary, answer, handler, act, query)
 
@@ -33,7 +40,7 @@ def _single(
     name: str,
     tag: str,
     summary: str,
-    answer: Any,
+    answer: object,
     handler: Handler,
     act: str | None,
     query: type[Query] = Query,

@@ -1,17 +1,16 @@
 """Versions of answers (RFC 9110, 8.8.3): the tag of an answer is the hash of its bytes."""
 
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from django.utils.http import parse_etags, quote_etag
 
 
-def encoded(answer: Any) -> bytes:
+def encoded(answer: object) -> bytes:
     return msgspec.json.encode(answer)
 
 
-def tag_of(answer: Any) -> str:
+def tag_of(answer: object) -> str:
     return quote_etag(sha256(encoded(answer)).hexdigest()[:32])
 
 

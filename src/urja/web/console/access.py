@@ -108,7 +108,7 @@ def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             caller = colleague(request.user)
             if caller is None or not may(caller):
                 # 404 rather than 403: the answer must not tell whether the page or record exists.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -39,7 +38,7 @@ def leads_to_the_gateway(view: View) -> View:
     """A form of this page may lead to the gateway's: browsers hold the whole chain of redirects against `form-action`."""
 
     @wraps(view)
-    def handle(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+    def handle(request: HttpRequest, *arguments: object, **named: object) -> HttpResponse:
         origins = [gateways.page(given).origin(given.options) for given in _config().gateways]
         policy = {**settings.SECURE_CSP}
         policy["form-action"] = [*policy["form-action"], *origins]

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -49,7 +48,7 @@ class WithoutNul:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
+    def process_view(self, request: HttpRequest, view: Callable[..., object], *_arguments: object) -> None:
         if getattr(view, "csrf_exempt", False):
             return
         values = itertools.chain(

@@ -1,7 +1,5 @@
 """The two forms of signing in, with labels of our own and what phones need to fill them in."""
 
-from typing import Any
-
 from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from allauth.core import context
 from django import forms
@@ -20,7 +18,7 @@ def _describe_errors(form: forms.Form, name: str) -> None:
 class RequestCodeForm(RequestLoginCodeForm):
     """Where to send a code."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"] = forms.EmailField(
             label=_("E-mail address"),
@@ -46,7 +44,7 @@ class RequestCodeForm(RequestLoginCodeForm):
 class ConfirmCodeForm(ConfirmLoginCodeForm):
     """The code that came."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"] = forms.CharField(
             label=_("Sign-in code"),

@@ -1,7 +1,6 @@
 """Signing in by a code: allauth's pages, with what happens at the door written down."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from allauth.account import views
 from django.db import transaction
@@ -17,7 +16,7 @@ from urja.web.shared.ledger_words import too_soon
 class ConfirmCode(views.ConfirmLoginCodeView):
     """The code that came, three times at most, and another one as often as the first may be asked for."""
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if self._action == "resend":
             return super().post(request, *args, **kwargs)
         # Tries at once are counted one after the other, whatever each has read of the session.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -26,20 +26,20 @@ class Action:
     done: Promise
     next: Promise
     holds: Promise
-    act: Callable[[str], Any]
+    act: Callable[[str], object]
     undoes: bool = False
     """Whether it repairs the fault of another button."""
 
 
-def _feeder(do: str) -> Callable[[str], Any]:
+def _feeder(do: str) -> Callable[[str], object]:
     return lambda target: control.request_fleet(do, feeders=[target])
 
 
-def _house(do: str, **arguments: Any) -> Callable[[str], Any]:
+def _house(do: str, **arguments: object) -> Callable[[str], object]:
     return lambda target: control.request_fleet(do, serials=[target], **arguments)
 
 
-def _all(do: str, **arguments: Any) -> Callable[[str], Any]:
+def _all(do: str, **arguments: object) -> Callable[[str], object]:
     return lambda _target: control.request_fleet(do, **arguments)
 
 

@@ -24,7 +24,7 @@ class ControlRefusedError(ControlError):
     """The control refused the request; the message has the reason."""
 
 
-def request(do: str, **arguments: Any) -> dict[str, Any]:
+def request(do: str, **arguments: object) -> dict[str, object]:
     """Send one request and return its answer. Raises ControlUnavailableError or ControlRefusedError."""
     (answer,) = request_all([{"do": do, **arguments}])
     if isinstance(answer, ControlRefusedError):
@@ -40,7 +40,7 @@ def request_fleet(do: str, **arguments: Any) -> dict[str, Any]:
     return request("fleet", order={"do": do, **arguments})
 
 
-def request_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | ControlRefusedError]:
+def request_all(orders: Iterable[dict[str, object]]) -> list[dict[str, object] | ControlRefusedError]:
     """Send several requests over one connection and return their answers in order.
 
     A refused request has a ControlRefusedError in its place. Raises ControlUnavailableError.
@@ -49,13 +49,13 @@ def request_all(orders: Iterable[dict[str, Any]]) -> list[dict[str, Any] | Contr
         return [_exchange(line, order) for order in orders]
 
 
-def _exchange(line: BufferedRWPair, order: dict[str, Any]) -> dict[str, Any] | ControlRefusedError:
+def _exchange(line: BufferedRWPair, order: dict[str, object]) -> dict[str, object] | ControlRefusedError:
     line.write(json.dumps(order).encode() + b"\n")
     line.flush()
     received = line.readline()
     if not received:
         raise ControlUnavailableError("the control has closed the connection")
-    answer: dict[str, Any] = json.loads(received)
+    answer: dict[str, object] = json.loads(received)
     if answer.pop("ok"):
         return answer
     return ControlRefusedError(str(answer["error"]))

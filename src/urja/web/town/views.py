@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -37,7 +37,7 @@ def demo_only(view: View) -> View:
     """Return a view that answers 404 outside a demonstration and to other machines."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not (settings.URJA_DEMO and is_local(request)):
             raise Http404
         return view(request, *args, **kwargs)
@@ -108,7 +108,7 @@ def house_live(request: HttpRequest, serial: str) -> HttpResponse:
     )
 
 
-def _house_part(serial: str) -> tuple[str, dict[str, Any]]:
+def _house_part(serial: str) -> tuple[str, dict[str, object]]:
     page = pages.house(serial, business_now())
     if page is None:
         raise Http404
@@ -155,7 +155,7 @@ def _of_a_house(action: Action, target: str) -> bool:
 def decode(request: HttpRequest) -> HttpResponse:
     """Decode a pasted DLMS frame into a readable tree."""
     frame = request.POST.get("frame", "").strip()
-    context: dict[str, Any] = {"frame": frame}
+    context: dict[str, object] = {"frame": frame}
     if frame:
         try:
             context |= control.request("decode", frame=frame)
@@ -168,7 +168,7 @@ def decode(request: HttpRequest) -> HttpResponse:
 
 
 def _render_once(
-    name: str, part: Callable[[], tuple[str, dict[str, Any]]], request: HttpRequest
+    name: str, part: Callable[[], tuple[str, dict[str, object]]], request: HttpRequest
 ) -> tuple[SafeString, str]:
     """Return a live part and its ETag, rendered at most once a second per language for all viewers."""
     key = f"{name} {get_language()}"

@@ -5,6 +5,7 @@ read, checked, shown and explained without further code. All faults of a configu
 its value, what is allowed and where it came from. `URJA_WEB_PORT` overrides `[web] port`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -379,6 +380,45 @@ def describe(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
         key = f"{section}.{name}"
         value = getattr(getattr(loaded.settings, section), name)
         yield key, show_value(key, value), loaded.origins[key]
+
+
+def commented_toml(given: Mapping[str, Any]) -> str:
+    """Return a configuration file with the given values; every other setting is a comment with its default.
+
+    `given` is by key, such as `utility.name`. The comments are what each section and setting says of itself.
+    """
+    lines: list[str] = []
+    for section in msgspec.structs.fields(Settings):
+        lines += [
+            "",
+            *(f"# {line}" for line in (section.type.__doc__ or "").splitlines()),
+            f"[{section.encode_name}]",
+        ]
+        tables: list[str] = []
+        for item in msgspec.structs.fields(section.type):
+            value = given.get(f"{section.encode_name}.{item.encode_name}")
+            default = item.default_factory() if item.default is msgspec.NODEFAULT else item.default
+            lines.append(f"# {item.encode_name}: {_allowed(item.type)}")
+            if isinstance(default, dict):
+                # A table ends the keys of its section, so it follows them.
+                tables += _table(f"{section.encode_name}.{item.encode_name}", value or {})
+            elif value is not None:
+                lines.append(f"{item.encode_name} = {_toml_value(value)}")
+            elif default is not None:
+                lines.append(f"# {item.encode_name} = {_toml_value(default)}")
+        lines += tables
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _table(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for entry, values in entries.items():
+        yield f"[{name}.{entry}]"
+        yield from (f"{key} = {_toml_value(value)}" for key, value in values.items())
+
+
+def _toml_value(value: Any) -> str:
+    # JSON's texts, numbers, lists and truth values are TOML's, except that TOML does not take the character DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def show_value(key: str, value: Any) -> str:

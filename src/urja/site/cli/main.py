@@ -28,6 +28,8 @@ class Lazy:
 
 
 COMMANDS: Final = {
+    "init": Lazy("urja.site.cli.init:init", "Write the configuration of a new installation."),
+    "doctor": Lazy("urja.site.cli.doctor:doctor", "List what is missing before going live."),
     "demo": Lazy("urja.demo.command:demo", "Run a town of simulated meters beside the whole system."),
     "up": Lazy("urja.site.cli.up:up", "Run the whole system on this machine until stopped."),
     "status": Lazy("urja.site.cli.status:status", "Show each process with its health, and each stage's lag."),

@@ -96,6 +96,12 @@ def version(id_: int) -> VersionRow | None:
     return TariffVersion.objects.filter(id=id_).first()
 
 
+def stored_texts() -> dict[str, str]:
+    """Return the text of every stored version by its code and version, such as `domestic 2026-1`."""
+    rows = TariffVersion.objects.order_by("code", "valid_from", "id")
+    return {str(row): row.text for row in rows}
+
+
 def bundled_tariffs() -> dict[str, str]:
     """Return the documents shipped with Urja by file name: a demonstration and an example of a published tariff."""
     folder = resources.files("urja.apps.rulebook") / "documents"

@@ -20,3 +20,12 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 SECRETS: Final = ("key_secret", "webhook_secret")
 """The first authenticates API calls and signs returns from the payment page, the second signs webhooks."""
+
+
+def why_no_money_moves(options: Options) -> str:
+    """Return why payments over this account move no money: test keys or a stand-in; empty for a live account."""
+    if options.base_url.rstrip("/") != "https://api.razorpay.com":
+        return f"{options.base_url} is not Razorpay"
+    if options.key_id.startswith("rzp_test_"):
+        return f"{options.key_id} is a test key"
+    return ""

@@ -1,0 +1,91 @@
+"""`urja doctor`: what is missing before going live, in order, each with its command."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from urja.apps.notices.config import channels_of
+from urja.base.settings import Settings
+from urja.core.policy import ChannelReach
+from urja.site import readiness
+from urja.site.cli.options import config_option, data_option, load_settings
+from urja.site.data_directory import DataDirectory
+from urja.site.exits import CommandError, Exit
+from urja.site.readiness import Finding, State
+
+
+@click.command()
+@data_option
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def doctor(data: Path, config_path: Path | None, as_json: bool) -> None:
+    """List what is missing before going live, in order, each with its command.
+
+    Administrator, tariffs and policies are checked only while Urja runs. Exit code 1: something is missing.
+    """
+    loaded = load_settings(config_path)
+    found = [*readiness.findings(loaded, DataDirectory(data)), *_of_the_database(data, loaded.settings)]
+    blocked = any(finding.blocks for finding in found)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"ready": not blocked, "findings": msgspec.to_builtins(found)}, ensure_ascii=False, indent=2
+            )
+        )
+    else:
+        click.echo(render(found))
+    if blocked:
+        raise SystemExit(Exit.FAILED)
+
+
+def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
+    from urja.site.admin import Administration
+
+    try:
+        box = Administration.of(data)
+    except CommandError as error:
+        if error.code != Exit.ALREADY_RUNNING:
+            raise
+        yield Finding(
+            topic="administrator, tariffs, policies",
+            state=State.UNCHECKED,
+            sentence=f"no Urja runs on {data.absolute()}",
+            command=f"urja up --data {data}, then again: urja doctor --data {data}",
+        )
+        return
+    box.setup_django()
+    from django.db import DatabaseError
+
+    from urja.site import registry_readiness
+
+    reaches = [ChannelReach(channel.medium, channel.reports) for channel in channels_of(settings.messages)]
+    zone = ZoneInfo(settings.utility.timezone)
+    try:
+        yield from registry_readiness.findings(box.clock.now(), zone, settings.utility.currency, reaches)
+    except DatabaseError as error:
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+
+
+def render(found: Sequence[Finding]) -> str:
+    """Return the findings as text: what blocks first, numbered, then advice and what is ready."""
+    blocking = [finding for finding in found if finding.blocks]
+    lines = [f"Not ready to go live: {len(blocking)} missing." if blocking else "Ready to go live."]
+    for number, finding in enumerate(blocking, 1):
+        lines += ["", *_lines(f"{number}. ", finding)]
+    for finding in (finding for finding in found if finding.state is State.ADVICE):
+        lines += ["", *_lines("Advice: ", finding)]
+    lines += ["", *(f"Ready: {one.topic}: {one.sentence}" for one in found if one.state is State.READY)]
+    return "\n".join(lines)
+
+
+def _lines(head: str, finding: Finding) -> Iterator[str]:
+    unchecked = " (not checked)" if finding.state is State.UNCHECKED else ""
+    yield f"{head}{finding.topic}{unchecked}: {finding.sentence}"
+    if finding.command:
+        yield f"   do: {finding.command}"
+    if finding.pending_with:
+        yield f"   pending with: {finding.pending_with}"

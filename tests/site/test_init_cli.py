@@ -1,0 +1,118 @@
+"""`urja init`: a file that `urja config check` accepts, secrets apart, and nothing overwritten."""
+
+import json
+import stat
+
+import pytest
+from click.testing import CliRunner
+from tests.site.test_up import ALONE, running, status_of
+
+from urja.base.settings import Settings, commented_toml, load
+from urja.site.cli.main import urja
+from urja.site.exits import CommandError
+
+BASIC = ("--name", 'Neem "A" Society', "--admin-name", "Meera Rao", "--admin-email", "meera@neem.example")
+MAIL = ("--mail-host", "smtp.example", "--mail-username", "neem", "--mail-sender", "urja@neem.example")
+
+
+@pytest.fixture
+def init(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, answers=None):
+        done = CliRunner().invoke(urja, ["init", *arguments], input=answers)
+        if isinstance(done.exception, CommandError):
+            raise done.exception
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return run
+
+
+def test_a_file_and_the_next_commands(init, tmp_path):
+    (tmp_path / "password").write_text("s3cret\n")
+    said = init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
+    employ = "urja staff add meera@neem.example --name 'Meera Rao' --role administrator"
+    assert said.index("  urja up") < said.index(f"  {employ}") < said.index("  urja doctor")
+    settings = load(tmp_path / "urja.toml", {})
+    assert settings.utility.name == 'Neem "A" Society'
+    assert settings.utility.timezone == "Asia/Kolkata"
+    assert (settings.mail.host, settings.mail.port, settings.mail.security) == (
+        "smtp.example",
+        587,
+        "starttls",
+    )
+    assert list(settings.messages.channels) == ["email"]
+    assert CliRunner().invoke(urja, ["config", "check"]).exit_code == 0
+    text = (tmp_path / "urja.toml").read_text()
+    assert "s3cret" not in text
+    assert "# reply_to: an e-mail address; empty: answers go to the sender" in text
+    secrets = tmp_path / "urja-data" / "secrets" / "services.json"
+    assert json.loads(secrets.read_text())["mail_password"] == "s3cret"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+
+
+def test_questions_where_no_option_is_given(init, tmp_path):
+    answers = "Neem\n\n\nsmtp.example\ntls\n\nneem\nurja@neem.example\nMeera\nmeera@neem.example\nhush\n"
+    said = init(answers=answers)
+    assert "hush" not in said
+    settings = load(tmp_path / "urja.toml", {})
+    assert (settings.mail.port, settings.mail.security, settings.mail.username) == (465, "tls", "neem")
+
+
+def test_mail_may_come_later(init, tmp_path):
+    init("--yes", *BASIC)
+    assert load(tmp_path / "urja.toml", {}).mail == Settings().mail
+    assert not (tmp_path / "urja-data").exists()
+
+
+def test_an_existing_file_is_never_changed(init, tmp_path):
+    (tmp_path / "urja.toml").write_text("# mine\n")
+    with pytest.raises(CommandError, match=r"urja\.toml exists and is not changed"):
+        init("--yes", *BASIC)
+    assert (tmp_path / "urja.toml").read_text() == "# mine\n"
+
+
+def test_existing_secrets_are_never_changed(init, tmp_path):
+    secrets = tmp_path / "urja-data" / "secrets" / "services.json"
+    secrets.parent.mkdir(parents=True)
+    secrets.write_text("{}")
+    (tmp_path / "password").write_text("s3cret\n")
+    with pytest.raises(CommandError, match=r"services\.json exists and is not changed"):
+        init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
+    assert secrets.read_text() == "{}"
+    assert not (tmp_path / "urja.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "missing: --name, --admin-name, --admin-email"),
+        ((*BASIC, "--mail-host", "h"), "missing: --mail-sender"),
+        ((*BASIC, *MAIL), "missing: --mail-password-file"),
+        ((*BASIC, "--timezone", "Asia/Kolkatta"), r"utility\.timezone .*did you mean Asia/Kolkata"),
+        ((*BASIC, "--currency", "rupees"), r"utility\.currency is .*ISO 4217"),
+        ((*BASIC[:4], "--admin-email", "meera"), "is not an e-mail address"),
+    ],
+)
+def test_what_is_refused_writes_nothing(init, tmp_path, options, words):
+    with pytest.raises(CommandError, match=words):
+        init("--yes", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_defaults_as_comments_are_the_defaults(tmp_path):
+    """Each comment that names a default can be taken as it stands."""
+    lines = commented_toml({}).splitlines()
+    path = tmp_path / "urja.toml"
+    path.write_text("\n".join(line.removeprefix("# ") if " = " in line else line for line in lines))
+    assert load(path, {}) == Settings()
+
+
+def test_urja_starts_on_what_was_written(init, tmp_path):
+    (tmp_path / "password").write_text("s3cret\n")
+    init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
+    data = tmp_path / "urja-data"
+    with running(data, *ALONE, "--config", str(tmp_path / "urja.toml")):
+        assert status_of(data)["code"] == 0
+    assert json.loads((data / "secrets" / "services.json").read_text())["mail_password"] == "s3cret"

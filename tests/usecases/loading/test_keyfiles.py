@@ -185,7 +185,7 @@ def wrong(pairs, tmp_path):
         "wrong passphrase": (closed, [*utility.options(utility.closed_key), "--passphrase-file", passphrase], "cannot be read"),
         "no passphrase wanted": (closed, [*utility.options(), "--passphrase-file", passphrase], "has no passphrase, but one is given"),
         "no certificate": (closed, ["--certificate", utility.key, "--private-key", utility.key], "not a certificate in PEM form"),
-        "half": (closed, ["--certificate", utility.certificate], "together"),
+        "half": (closed, ["--certificate", utility.certificate], "needs both --certificate and --private-key"),
         "short key": (CSV.replace(SECRET, "deadbeef").encode(), [], "row 2: guek: it has 4 bytes, not 16"),
         "no key in it": (CSV.replace(SECRET, "").encode(), [], "row 2: guek: it is empty"),
         "another type": (CSV.replace("urja-dt", "x").encode(), [], "row 3: there is no meter type 'x'"),

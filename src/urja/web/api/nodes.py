@@ -1,7 +1,7 @@
 """Nodes of both trees with their service points and meters: now, or at an instant by the knowledge of another.
 
-Which nodes there are for somebody is what their area of now says, also of the past: those that have something of theirs
-under them.
+The caller's present area decides which nodes are visible, also for the past: those with a service point or meter of
+that area under them.
 """
 
 from collections.abc import Sequence
@@ -46,22 +46,22 @@ def node(ask: Ask) -> answers.NodeInTree:
     )
 
 
-class HangingQuery(ListQuery, frozen=True, kw_only=True):
+class NodeServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     valid_at: ValidAt | None = None
     known_at: KnownAt | None = None
 
 
-def hanging(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
+def service_points_of_node(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     """Service points directly under a node, by consumer number."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     after = last_seen(ask, str) or ""
     found = trees.service_points_at(_node(ask, trees, among), ask.query.limit + 1, after, among)
     return page_of(
-        ask, found, lambda shown: [_hanging_of(one) for one in shown], lambda one: one.consumer_number
+        ask, found, lambda shown: [_node_service_point(one) for one in shown], lambda one: one.consumer_number
     )
 
 
-def _hanging_of(one: ServicePointAtNode) -> answers.NodeServicePoint:
+def _node_service_point(one: ServicePointAtNode) -> answers.NodeServicePoint:
     return answers.NodeServicePoint(
         service_point_id=one.service_point_id,
         consumer_number=one.consumer_number,

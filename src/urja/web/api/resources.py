@@ -219,9 +219,9 @@ def _device_now(ask: Ask, found: Any) -> answers.Device:
     return device_of(ask, found, next(iter(found.current_installations), None), ask.now)
 
 
-def device_of(ask: Ask, found: DeviceRow, hanging: DevicePeriodRow | None, at: datetime) -> answers.Device:
+def device_of(ask: Ask, found: DeviceRow, installed: DevicePeriodRow | None, at: datetime) -> answers.Device:
     staff = bool(ask.area.everywhere or ask.area.nodes or ask.area.premises)
-    mine = staff or (hanging is not None and _own(ask, hanging.service_point_id, at))
+    mine = staff or (installed is not None and _own(ask, installed.service_point_id, at))
     return answers.Device(
         id=found.id,
         serial=found.serial,
@@ -236,7 +236,7 @@ def device_of(ask: Ask, found: DeviceRow, hanging: DevicePeriodRow | None, at: d
         nameplate=found.nameplate,
         sim=found.sim if staff else None,
         address=found.address if staff else None,
-        installation=_hanging_of(hanging) if hanging is not None and mine else None,
+        installation=_installation(installed) if installed is not None and mine else None,
     )
 
 
@@ -245,7 +245,7 @@ def _own(ask: Ask, place: int, at: datetime) -> bool:
     return registry.held(place, ask.area.accounts, at)
 
 
-def _hanging_of(period: DevicePeriodRow) -> answers.Installation:
+def _installation(period: DevicePeriodRow) -> answers.Installation:
     return answers.Installation(
         service_point_id=period.service_point_id,
         consumer_number=period.service_point.consumer_number,

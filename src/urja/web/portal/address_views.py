@@ -1,7 +1,7 @@
 """The pages that a mail about a changed sign-in address leads to.
 
-The web does not know which words there are. It writes down the one that was brought, once somebody has pressed the
-button (programs that look through mail only open pages), and the pipeline judges it.
+The web cannot check the word in a link. It records the word once the button is pressed (programs that scan mail only open
+pages), and the pipeline judges it.
 """
 
 from datetime import UTC, datetime

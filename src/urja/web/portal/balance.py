@@ -110,7 +110,7 @@ def _unpriced() -> BalanceView:
 
 
 def _covered_minor(balance: billing.Balance) -> int:
-    """With the credit on its way: nobody is told to recharge who has just done so."""
+    """Balance with pending credit, so that a consumer who has just recharged is not asked to recharge."""
     return balance.balance_minor + balance.credits_minor
 
 

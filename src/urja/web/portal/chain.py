@@ -51,12 +51,12 @@ class ChainView:
 def of_account(account_id: int, now: datetime) -> ChainView | None:
     """The newest way to light of an account while it has not come to an end."""
     relit = supply.newest_reconnection(account_id)
-    if relit is None or relit.outcome == "never_dark" or _long_lit(relit):
+    if relit is None or relit.outcome == "never_dark" or _shown_long_enough(relit):
         return None
-    return _relighting(relit, reverse("portal:chain", args=[account_id]), now)
+    return _reconnection(relit, reverse("portal:chain", args=[account_id]), now)
 
 
-def _long_lit(relit: ReconnectionChain) -> bool:
+def _shown_long_enough(relit: ReconnectionChain) -> bool:
     if relit.reconnected.wall_ms is None:
         return relit.outcome == "lit" or relit.reconnected.at is not None
     return wall_now_ms() - relit.reconnected.wall_ms > SHOWN_MS
@@ -72,7 +72,7 @@ def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> Cha
             relit = (
                 supply.reconnection_of_credit(payment.credit_id) if payment and payment.credit_id else None
             )
-            return _relighting(relit, live, now) if relit else _credited(order, live)
+            return _reconnection(relit, live, now) if relit else _credited(order, live)
         case OrderState.REVERSED:
             return _reversed(order, live)
         case OrderState.CREATED:
@@ -145,7 +145,7 @@ def _credited(order: payments.OrderRow, live: str) -> ChainView:
     )
 
 
-def _relighting(relit: ReconnectionChain, live: str, now: datetime) -> ChainView:
+def _reconnection(relit: ReconnectionChain, live: str, now: datetime) -> ChainView:
     steps = _steps(
         [
             (_("Paid"), relit.paid.at),

@@ -84,7 +84,7 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
 @private
 @login_required
 def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
-    """All postings, a page at a time, newest first."""
+    """All entries of an account, a page at a time, newest first."""
     card = account_or_404(request, account_id, business_now())
     before = _sequence(request.GET.get("before"))
     context = {

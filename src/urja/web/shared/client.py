@@ -1,7 +1,7 @@
 """Where a request comes from, as far as that can be believed.
 
-A reverse proxy writes the address of whoever asked at the end of `X-Forwarded-For`; what stands before it anybody may
-have written. So the header is read from the right, past the proxies that are trusted (`web.trusted_proxies`), and only
+A reverse proxy writes the client's address at the end of `X-Forwarded-For`; what stands before it the client may have
+forged. So the header is read from the right, past the proxies that are trusted (`web.trusted_proxies`), and only
 where the peer itself is one of them.
 """
 

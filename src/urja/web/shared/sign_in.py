@@ -3,7 +3,7 @@
 Delays grow for an address *at a place*: a network, or a browser that has signed in with that address before. So a
 stranger who hammers an address delays only what comes from their own network, and never a browser that its owner has
 used. A code belongs to the browser that asked for it and can be tried three times, also at once. Guessing from many
-networks delays nobody: the codes of that address become so long that it is hopeless.
+networks delays no request: the codes of that address become so long that it is hopeless.
 """
 
 import math

@@ -28,14 +28,14 @@ class ConsumerAdapter(DefaultAccountAdapter):
         return False
 
     def generate_login_code(self) -> str:
-        # Where an address is guessed at from many places, nobody is kept out: guessing is made hopeless.
+        # Where an address is guessed at from many places, its owner is not locked out: a longer code makes guessing hopeless.
         under_attack = getattr(context.request, "urja_long_code", False)
         digits = sign_in.LONG_CODE if under_attack else sign_in.SHORT_CODE
         return get_random_string(digits, "0123456789")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         if template_prefix == "account/email/unknown_account":
-            # Nobody is written to, and it takes as long: who has an address here is not told by the clock either.
+            # No mail is sent, and it takes as long: the response time must not say whether the address is known.
             self.render_mail(
                 "account/email/login_code", email, {**context, "code": self.generate_login_code()}
             )

@@ -174,7 +174,7 @@ def test_a_file_and_a_map_are_needed(run, faulty):
 
 def test_a_directory_that_is_not_there_is_no_place_for_an_export(run, tmp_path):
     with pytest.raises(
-        CommandError, match="cannot be made, as the directory that it would be in is not there"
+        CommandError, match="cannot be created, because its parent directory does not exist"
     ) as refused:
         run(export, "premises", tmp_path / "nowhere" / "premises.csv")
     assert refused.value.code is Exit.OS_ERROR

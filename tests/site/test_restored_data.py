@@ -16,7 +16,7 @@ from urja.site.data_directory import FORMAT
 from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time, restored_data
 from urja.site.supervisor.box import HEADEND, Box
-from urja.site.supervisor.restored_data import SILENT_S, sign_of_restore
+from urja.site.supervisor.restored_data import OLD_HEARTBEAT_S, sign_of_restore
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_a_copy_that_happens_to_have_the_same_inode_is_noticed(directory):
     assert "put there later" in sign(directory)
 
 
-def test_a_snapshot_that_was_set_back_shows_by_its_silence(directory):
-    assert sign(directory, SILENT_S - 5) == ""
-    assert "no sign of life" in sign(directory, SILENT_S + 5)
+def test_a_restored_snapshot_shows_by_its_old_heartbeat(directory):
+    assert sign(directory, OLD_HEARTBEAT_S - 5) == ""
+    assert "no heartbeat for" in sign(directory, OLD_HEARTBEAT_S + 5)
 
 
 def test_a_heartbeat_of_an_earlier_version_goes_on(directory):

@@ -1,1 +1,1 @@
-"""One installation on one machine: its command line, its processes, its database's roles, Django's settings."""
+"""One installation on one machine: command line, supervised processes, database roles, Django settings."""

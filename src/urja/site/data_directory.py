@@ -1,13 +1,13 @@
-"""The data directory: who holds it, which version wrote it, and where everything is in it.
+"""The data directory: its lock, its format version, and the paths of its files.
 
 VERSION      format of the directory, one number        clock.json   anchor of the business clock
-lock         held while a supervisor runs                heartbeat    last sign of life, for a demo's clock
+lock         held while a supervisor runs                heartbeat    last heartbeat of the supervisor
 secrets/     one file per process, mode 0600             logs/        one file per process
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
 proofs/      signed heads, to be copied elsewhere       outages.jsonl  when processes of a demo were down
-restored.json  when the data were put back from a copy
-catalogue.json  what the source makes of the database's catalogue
+restored.json  each restore of the data from a copy
+catalogue.json  the expected catalogue of the database
 """
 
 import fcntl
@@ -21,15 +21,15 @@ from urja.site.exits import CommandError, Exit, disk_full, refusal_for
 
 _FORMAT_DIGITS: Final = 6
 FORMAT: Final = 2
-"""Format of the directory. A new table is a migration; this moves when files move, and has moved when tables began anew."""
+"""Format of the directory. It changes when files move; it also changed when the migrations were started again."""
 
 _ROOM_BYTES: Final = 200 << 20
-"""What PostgreSQL, its log and the stream need to start at all."""
+"""Free space in bytes that PostgreSQL, its write-ahead log and JetStream need to start."""
 
 
 @dataclass(slots=True)
 class DataDirectory:
-    """One data directory; `claim` before writing to it."""
+    """One data directory; call `claim` before writing to it."""
 
     path: Path
     _lock: int | None = field(default=None, repr=False)
@@ -47,7 +47,7 @@ class DataDirectory:
 
     @property
     def restored(self) -> Path:
-        """That the data were put back from a copy, each time (`urja.site.supervisor.restored_data`)."""
+        """Return the path of the file that lists restores from a copy (`urja.site.supervisor.restored_data`)."""
         return self.path / "restored.json"
 
     @property
@@ -76,12 +76,12 @@ class DataDirectory:
 
     @property
     def outages(self) -> Path:
-        """When the processes of a demonstration were not ready (`urja.laws.downtime`)."""
+        """Return the path of the file with the downtimes of a demonstration's processes (`urja.laws.downtime`)."""
         return self.path / "outages.jsonl"
 
     @property
     def settings_file(self) -> Path:
-        """The settings of the running box, ports resolved."""
+        """Return the path of the settings of the running installation, with their actual ports."""
         return self.run / "settings.json"
 
     @property
@@ -90,23 +90,23 @@ class DataDirectory:
 
     @property
     def heads(self) -> Path:
-        """Signed heads of the log, one file a closed day; copies of them are to be kept elsewhere."""
+        """Return the directory of signed heads of the log, one file per closed day, to be copied to another place."""
         return self.path / "proofs" / "heads"
 
     @property
     def catalogue_file(self) -> Path:
-        """What the source makes of the database's catalogue (`urja.laws.database_catalogue`)."""
+        """Return the path of the expected catalogue of the database (`urja.laws.database_catalogue`)."""
         return self.path / "catalogue.json"
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """The directories that may lie on file systems of their own."""
+        """Return the directories that may be on separate file systems."""
         return self.path, self.postgres, self.nats
 
     def claim(self) -> None:
-        """Create the directory or check that it can be used, and lock it until `release` or death.
+        """Create or check the directory, and lock it until `release` or the end of the process.
 
-        Raises `CommandError`: no rights, no room, a newer format, or another supervisor.
+        Raises `CommandError` for missing rights, a full disk, another format, or another supervisor.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,13 +125,13 @@ class DataDirectory:
             raise refusal_for(error, self.path) from error
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def holder(self) -> int | None:
-        """The pid of the supervisor that runs on this directory, or None."""
+        """Return the pid of the supervisor that runs on this directory, or None."""
         try:
             descriptor = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -165,7 +165,7 @@ class DataDirectory:
             raise CommandError(
                 Exit.ALREADY_RUNNING,
                 f"Urja already runs on {self.path} (process {holder or 'unknown'}): "
-                "stop it first, or give this one a directory of its own with --data",
+                "stop it first, or give this one another directory with --data",
             ) from None
         self._lock = descriptor
         os.ftruncate(descriptor, 0)
@@ -191,13 +191,13 @@ class DataDirectory:
             )
 
     def _check_unused(self) -> None:
-        """Somebody's home directory, given by mistake, is not strewn with our files."""
+        """Raise `CommandError` for a directory with other files, such as a home directory given by mistake."""
         foreign = sorted({entry.name for entry in self.path.iterdir()} - {"lock", "urja.toml", "lost+found"})
         if foreign:
             self._lock_file.unlink()
             raise CommandError(
                 Exit.USAGE,
-                f"{self.path} holds other files ({', '.join(foreign[:3])}) and no VERSION of ours: "
+                f"{self.path} holds other files ({', '.join(foreign[:3])}) and is not a data directory of Urja: "
                 "choose an empty directory with --data",
             )
 
@@ -208,16 +208,16 @@ class DataDirectory:
 
 
 def older_tables(where: str, instead: str) -> CommandError:
-    """The sentence for data from before the tables began anew; there is no way from those tables to these."""
+    """Return the error for data from before the migrations were started again, which cannot be migrated."""
     return CommandError(
         Exit.OTHER_VERSION,
-        f"{where} was written by an earlier Urja, from before the tables began anew: this one cannot read it and has "
+        f"{where} was written by an earlier Urja whose tables cannot be migrated: this version cannot read it and has "
         f"changed nothing in it. Run that version on it, or {instead}",
     )
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file in one step, durably, readable by its owner alone."""
+    """Replace a file atomically and durably (fsync), readable by its owner only."""
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Roles, database, migrations, published views and grants: who may do what, applied again at every start.
+"""Roles, database, migrations, published views and grants, applied at every start.
 
 Roles: `urja_owner` owns tables and migrates; `urja_pipeline` and `urja_web` log in with the rights that the
 apps' `grants.py` name; `urja_partitions` makes day partitions, cannot log in, and is entered by the pipeline
@@ -23,11 +23,11 @@ from urja.site.data_directory import older_tables
 LOGIN_ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web")
 PARTITIONS_ROLE: Final = "urja_partitions"
 _MIGRATION_LOCK: Final = 0x75726A61
-"""Advisory lock: two starts on one external database migrate one after the other."""
+"""Advisory lock, so that two starts on one external database migrate one after the other."""
 
 
 def check_its_tables(admin_conninfo: str, name: str) -> None:
-    """Raise `CommandError` for a database whose tables are those from before they began anew; it is only read."""
+    """Raise `CommandError` for a database with tables of an earlier Urja that cannot be migrated; changes nothing."""
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
         if admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount == 0:
             return
@@ -42,7 +42,7 @@ def check_its_tables(admin_conninfo: str, name: str) -> None:
 
 
 def create_roles(admin_conninfo: str, passwords: dict[str, str]) -> None:
-    """Create the roles or renew their passwords; every name in LOGIN_ROLES needs a password."""
+    """Create the roles, or set their passwords again; each name in LOGIN_ROLES needs a password."""
     with psycopg.connect(admin_conninfo) as connection:
         existing = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         for role in LOGIN_ROLES:
@@ -54,15 +54,15 @@ def create_roles(admin_conninfo: str, passwords: dict[str, str]) -> None:
             )
         if PARTITIONS_ROLE not in existing:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(PARTITIONS_ROLE)))
-        # The owner hands tables to the partition role; the pipeline enters it only when it asks to.
+        # The owner gives day partitions to this role. INHERIT FALSE: the pipeline has its rights only after SET ROLE.
         connection.execute("GRANT urja_partitions TO urja_owner WITH INHERIT FALSE, SET TRUE")
         connection.execute("GRANT urja_partitions TO urja_pipeline WITH INHERIT FALSE, SET TRUE")
 
 
 def create_database(admin_conninfo: str, name: str) -> bool:
-    """Create the database, owned by `urja_owner`, if it is not there; nobody else may create tables in it.
+    """Create the database if it does not exist; return whether it is new.
 
-    Returns whether it is new.
+    `urja_owner` owns it, and no other role may create tables in it.
     """
     with psycopg.connect(admin_conninfo, autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
@@ -80,16 +80,16 @@ def create_database(admin_conninfo: str, name: str) -> bool:
 
 @contextmanager
 def scratch(admin_conninfo: str, owner_conninfo: str) -> Iterator[str]:
-    """A database that is migrated from nothing, as the owner connects to it, and dropped in the end.
+    """Yield the owner's connection string of a new, migrated database, which is dropped at the end.
 
-    Django must be set up with the owner's connection; it points at the scratch database meanwhile.
+    Django must be set up with the owner's connection; inside the context it uses the new database.
     """
     from django.db import connections
 
     name = f"{conninfo_to_dict(owner_conninfo)['dbname']}_scratch"
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(admin_conninfo, autocommit=True) as admin:
-        # One that was killed may have left it.
+        # A process that was killed may have left one.
         admin.execute(drop)
         create_database(admin_conninfo, name)
         connections.close_all()
@@ -106,7 +106,7 @@ def scratch(admin_conninfo: str, owner_conninfo: str) -> Iterator[str]:
 
 
 def migrate(owner_conninfo: str) -> None:
-    """Apply migrations, then views and grants; Django must be set up with the same connection."""
+    """Apply migrations, then views and grants. Django must be set up with the same connection."""
     from django.core.management import call_command
 
     with psycopg.connect(owner_conninfo, autocommit=True) as lock:
@@ -119,7 +119,7 @@ def migrate(owner_conninfo: str) -> None:
 
 
 def _is_behind() -> bool:
-    """Whether a migration waits."""
+    """Return whether a migration has not been applied."""
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
@@ -128,14 +128,14 @@ def _is_behind() -> bool:
 
 
 def withdraw(owner_conninfo: str) -> None:
-    """Drop the published views: PostgreSQL refuses to change a column that a view shows."""
+    """Drop the published views, because PostgreSQL refuses to change a column that a view uses."""
     with psycopg.connect(owner_conninfo) as connection:
         for schema in _published(connection):
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
 def publish(owner_conninfo: str) -> None:
-    """Make the schemas of views that the apps' `published.sql` name, where they are not as the files say."""
+    """Create the schemas of views of the apps' `published.sql`, where they differ from the files."""
     with psycopg.connect(owner_conninfo) as connection:
         standing, wanted = _published(connection), published_views()
         for schema in standing.keys() | wanted.keys():
@@ -151,7 +151,7 @@ def publish(owner_conninfo: str) -> None:
 
 
 def published_views() -> dict[str, str]:
-    """What the apps publish, by the name of the app, which is the name of its schema."""
+    """Return the SQL of the apps' published views, by the app's name, which is the name of the schema."""
     from django.apps import apps
 
     files = {config.name: Path(config.path) / "published.sql" for config in apps.get_app_configs()}
@@ -163,7 +163,7 @@ def published_views() -> dict[str, str]:
 
 
 def _published(connection: psycopg.Connection) -> dict[str, str]:
-    """The schemas of views there are, each with the digest of the file that it was made from."""
+    """Return the existing schemas of views, each with the digest of the file that it was made from."""
     found = connection.execute(
         "SELECT nspname, coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace"
         " WHERE nspowner = current_user::regrole AND nspname <> 'public'"
@@ -172,10 +172,10 @@ def _published(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def apply_grants(owner_conninfo: str) -> None:
-    """Take every right away and give back exactly those that the apps name, in one transaction.
+    """Revoke every right and grant exactly those that the apps name, in one transaction.
 
-    Both roles that work may read every published view: a view asks for the rights that the asking role has on the
-    tables behind it.
+    `urja_pipeline` and `urja_web` may read every published view. The views are `security_invoker`: the reading role
+    also needs rights on the tables behind them.
     """
     with psycopg.connect(owner_conninfo) as connection:
         schemas = sorted(_published(connection))
@@ -199,9 +199,9 @@ def apply_grants(owner_conninfo: str) -> None:
 
 
 def _owned(connection: psycopg.Connection) -> list[tuple[LiteralString, LiteralString]]:
-    """Schemas, tables, views, sequences and functions of the owner's.
+    """Return kind and name of the owner's schemas, tables, views, sequences and functions.
 
-    Day partitions belong to another role and have no rights.
+    Day partitions belong to another role and have no grants.
     """
     found = connection.execute(
         """
@@ -222,7 +222,7 @@ def _owned(connection: psycopg.Connection) -> list[tuple[LiteralString, LiteralS
 
 
 def grants() -> dict[str, list[str]]:
-    """What every app's `grants.py` says, by role, and what Django's own tables need."""
+    """Return the grants by role: those of every app's `grants.py`, and those on Django's own tables."""
     merged: dict[str, list[str]] = {role: list(statements) for role, statements in _FRAMEWORK_GRANTS.items()}
     for module in _grant_modules():
         for role, statements in module.GRANTS.items():
@@ -242,14 +242,14 @@ _FRAMEWORK_GRANTS: Final = {
         "GRANT SELECT, INSERT, UPDATE, DELETE ON django_session TO urja_web",
         "GRANT SELECT ON django_content_type, auth_permission, auth_group TO urja_web",
         "GRANT SELECT ON auth_group_permissions, auth_user_groups, auth_user_user_permissions TO urja_web",
-        # Who signs in, and with which address, is the pipeline's and the owner's to say: a web server that writes
-        # either takes identities for good. Django notes a sign-in, and nothing else.
+        # Only pipeline and owner write accounts and addresses: a web server that could write either would gain
+        # identities for good. Django records a sign-in (last_login), and nothing else.
         "GRANT SELECT, UPDATE (last_login) ON auth_user TO urja_web",
         "GRANT SELECT ON account_emailaddress TO urja_web",
-        # Factors of signing in are the web's to keep, as sessions are; what approves operations is not among them.
+        # The web stores second factors, as it stores sessions; the passkeys that approve operations are elsewhere.
         "GRANT SELECT, INSERT, UPDATE, DELETE ON mfa_authenticator TO urja_web",
         "GRANT USAGE ON SEQUENCE mfa_authenticator_id_seq TO urja_web",
     ],
     "urja_pipeline": ["GRANT SELECT ON django_content_type TO urja_pipeline"],
 }
-"""Sign-in and sessions: the web's, on tables that Django and allauth made."""
+"""Grants on the tables of Django and allauth, for sign-in and sessions."""

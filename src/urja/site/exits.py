@@ -1,4 +1,4 @@
-"""Why a command gives up: one sentence that says what to do, and an exit code after sysexits(3).
+"""Exit codes after sysexits(3), and the error that ends a command with one of them.
 
 The table is in docs/operations.md.
 """
@@ -13,27 +13,27 @@ class Exit(IntEnum):
 
     OK = 0
     FAILED = 1
-    """The command ran and the answer is no: a law is broken, a book does not add up."""
+    """The command ran and found a fault, such as a broken law of the ledger."""
     USAGE = 2
     """Wrong arguments or wrong settings."""
     UNAVAILABLE = 69
-    """A server that Urja depends on cannot be reached: the configured database."""
+    """A server that Urja depends on, such as the configured database, cannot be reached."""
     SOFTWARE = 70
-    """A process of ours keeps stopping."""
+    """A process of Urja keeps stopping."""
     OS_ERROR = 71
     """The operating system refused: a taken port, no user namespace for root."""
     DISK_FULL = 74
-    """There is no room left where the data directory is."""
+    """The disk of the data directory is full."""
     ALREADY_RUNNING = 75
-    """Another supervisor holds the data directory; or none does, where one is needed."""
+    """Another supervisor uses the data directory, or none does where one is needed."""
     NO_PERMISSION = 77
     """The data directory cannot be read or written."""
     OTHER_VERSION = 78
-    """The data directory or the database was written by a newer Urja, or by one whose tables this one does not know."""
+    """The data directory or database was written by a newer Urja, or by one whose tables cannot be migrated."""
 
 
 class CommandError(Exception):
-    """A command cannot go on; the message is for the person at the terminal."""
+    """An error that ends a command; the message says what was wrong and what to do."""
 
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class CommandError(Exception):
 
 
 def refusal_for(error: OSError, path: Path) -> CommandError:
-    """What to tell a person about an error of the file system at `path`."""
+    """Return the error for an `OSError` at `path`, with advice."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return disk_full(path)
@@ -58,7 +58,7 @@ def refusal_for(error: OSError, path: Path) -> CommandError:
         case errno.ENOENT if not path.parent.is_dir():
             return CommandError(
                 Exit.OS_ERROR,
-                f"{path} cannot be made, as the directory that it would be in is not there: make that first, or "
+                f"{path} cannot be created, because its parent directory does not exist: create that first, or "
                 "choose another place",
             )
         case _:
@@ -66,8 +66,8 @@ def refusal_for(error: OSError, path: Path) -> CommandError:
 
 
 def disk_full(path: Path) -> CommandError:
-    """The sentence for ENOSPC, wherever it showed itself."""
+    """Return the error for a full disk (ENOSPC)."""
     return CommandError(
         Exit.DISK_FULL,
-        f"the disk that holds {path} is full: free some space and start again; what was accepted is kept",
+        f"the disk that holds {path} is full: free some space and start again; accepted data are not lost",
     )

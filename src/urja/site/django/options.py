@@ -1,4 +1,4 @@
-"""What Django needs to know about this process, set before `urja.site.django.settings` is imported."""
+"""Options of this process for Django, set before `urja.site.django.settings` is imported."""
 
 import os
 import secrets
@@ -14,19 +14,19 @@ from urja.base.settings import MailSettings
 
 @dataclass(frozen=True, slots=True)
 class DjangoOptions:
-    """Connection, keys and addresses of one process; nothing here has a value fit for every installation."""
+    """Connection, keys and addresses of one process, which differ between installations."""
 
     conninfo: str = field(default="", repr=False)
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50), repr=False)
     timezone: str = "UTC"
     currency: str = "INR"
-    """Of sums that belong to no account, such as what all accounts owe."""
+    """Currency of amounts that belong to no account, such as the total debt of all accounts."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     trusted_origins: tuple[str, ...] = ()
     public_origin: str = "http://localhost"
-    """Where people reach the site: passkeys are bound to it."""
+    """Public origin of the site; passkeys are bound to it."""
     staff_second_factor: bool = False
-    """Whether whoever may do things here gives a second factor; `web.staff_second_factor`, and so on by itself."""
+    """Whether staff have to give a second factor (`web.staff_second_factor`); on by default."""
     trusted_proxies: tuple[str, ...] = ()
     mail: MailSettings = field(default_factory=MailSettings)
     mail_password: str = field(default="", repr=False)
@@ -34,18 +34,18 @@ class DjangoOptions:
     secure: bool = False
     demo: bool = False
     town_control: Path | None = None
-    """Socket of a demonstration's control (`urja.demo.town_control`); none elsewhere."""
+    """Unix socket of a demonstration's control (`urja.demo.town_control`); None in production."""
     clock_anchor: Path | None = None
     payments: PaymentsConfig | None = None
     connection_age_s: int = 60
     prepared: bool = False
-    """Let the database plan each statement once a connection: worth its while where the same few come all day.
+    """Whether the database plans each statement once per connection, for processes that repeat a few statements.
 
-    Once, not once for each account: left to itself it would plan anew what is asked with an array of one.
+    PostgreSQL would otherwise plan a statement again for each execution with an array of one element.
     """
 
     def database(self) -> dict[str, object]:
-        """The entry of DATABASES; an empty `conninfo` gives one that cannot connect."""
+        """Return the entry of DATABASES; with an empty `conninfo` it cannot connect."""
         given = conninfo_to_dict(self.conninfo)
         planned: dict[str, object] = {}
         if self.prepared:
@@ -72,12 +72,12 @@ _current = DjangoOptions()
 
 
 def current() -> DjangoOptions:
-    """The options of this process; a developer's `django-admin` runs on the defaults."""
+    """Return the options of this process; `django-admin` runs with the defaults."""
     return _current
 
 
 def setup(options: DjangoOptions) -> None:
-    """Configure Django for this process; once, before any model is imported."""
+    """Configure Django for this process. Call it once, before any model is imported."""
     global _current  # noqa: PLW0603 - Django reads its settings from a module, once a process
     _current = options
     os.environ["DJANGO_SETTINGS_MODULE"] = "urja.site.django.settings"

@@ -61,7 +61,7 @@ WSGI_APPLICATION = "urja.site.django.wsgi.application"
 DATABASES = {"default": _options.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Everything inside is UTC; the utility's own zone is used in rating calendars and on screens.
+# UTC inside; the utility's time zone is used in rating calendars and on pages.
 USE_TZ = True
 TIME_ZONE = "UTC"
 URJA_TIMEZONE = _options.timezone
@@ -78,10 +78,10 @@ USE_I18N = True
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
 
-# Logs are structlog's business (urja.base.log).
+# structlog configures logging (urja.base.log).
 LOGGING_CONFIG = None
 
-# How people sign in, what mail backend is used and what a browser is told is the web's to say.
+# Sign-in, mail backend and HTTP headers are settings of urja.web.
 globals().update(
     web_settings(
         secure=_options.secure,

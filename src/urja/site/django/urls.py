@@ -13,13 +13,13 @@ from urja.web.hooks.payments import payments_hook
 from urja.web.shared import health_views as operations, sign_in_views
 
 urlpatterns = [
-    # First, for they are asked for most: each address before is one more that does not match.
+    # First, because they are requested most: Django tries the patterns in order.
     path("", include("urja.web.portal.urls")),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.prometheus, name="metrics"),
     path("language/", set_language, name="set_language"),
-    # Of allauth's pages only those that signing in by code needs: no passwords, no sign-up.
+    # Only those of allauth's pages that sign-in by code needs: no passwords, no sign-up.
     path("sign-in/", sign_in.request_login_code, name="account_request_login_code"),
     path("sign-in/", sign_in.request_login_code, name="account_login"),
     path("sign-in/", sign_in.request_login_code, name="account_signup"),

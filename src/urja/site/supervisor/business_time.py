@@ -1,9 +1,8 @@
-"""The business clock across starts: where time stands while the box is down.
+"""The business clock across restarts.
 
-On a line that is the wall's (production), time goes on: the world did not stop. On any other line (a
-demonstration at sixty times, or one that began on another morning) business time stands still while nothing
-runs, so that meters and books do not find a hole of days. The line begins again where the last sign of life
-was; after a crash a little later than that, because business time never runs back.
+In production business time is wall-clock time and goes on while Urja is down. A demonstration's clock (sixty times
+faster, or begun on another morning) stands still while Urja is down, so that meters and ledger have no gap of days. It
+continues from the last heartbeat; after a crash a little later, because business time never runs backwards.
 """
 
 import os
@@ -15,22 +14,22 @@ from urja.base.clock import REAL_TIME, Anchor, read_anchor, write_anchor
 from urja.base.settings import ClockSettings
 
 HEARTBEAT_S: Final = 1.0
-"""Real seconds between two signs of life."""
+"""Real seconds between two heartbeats."""
 
 _CRASH_MARGIN_S: Final = 2 * HEARTBEAT_S
 _CLEAN: Final = {"running": False, "stopped": True}
 _SAME_LINE_S: Final = 0.001
 _LAST_INSTANT_S: Final = 253_402_300_800.0
-"""The year 10000: the calendar ends before it."""
+"""Year 10000 in Unix seconds: datetime ends before it."""
 
 
 def follows_the_wall(anchor: Anchor) -> bool:
-    """Whether business time is wall time on this line."""
+    """Return whether business time is wall-clock time under this anchor."""
     return anchor.speed == 1.0 and abs(anchor.business_s - anchor.wall_s) < _SAME_LINE_S
 
 
 def first_anchor(settings: ClockSettings, wall_s: float) -> Anchor:
-    """The line of a new data directory."""
+    """Return the anchor of a new data directory."""
     if settings.start is None and settings.speed == 1.0:
         return REAL_TIME
     start_s = wall_s if settings.start is None else settings.start.timestamp()
@@ -38,7 +37,7 @@ def first_anchor(settings: ClockSettings, wall_s: float) -> Anchor:
 
 
 def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: float) -> Anchor:
-    """Anchor the line for a start at `wall_s` and keep it in the file; returns the anchor."""
+    """Return the anchor for a start at `wall_s` (Unix seconds), and store it in the file."""
     if not anchor_file.exists():
         anchor = first_anchor(settings, wall_s)
     else:
@@ -51,9 +50,9 @@ def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: 
 
 
 def stopped_at(anchor: Anchor, heartbeat: Path, wall_s: float) -> float:
-    """The business time, in seconds, at which a line that is not the wall's stands still while nothing runs.
+    """Return the business time, in Unix seconds, at which a demonstration's clock stands still while Urja is down.
 
-    A sign of life is kept to the millisecond, so it may seem older than the line itself: never before its anchor.
+    A heartbeat is stored with milliseconds, so it may seem older than the anchor: the anchor is the lower bound.
     """
     last = read_heartbeat(heartbeat)
     stopped_s = last.stamp_s if last.clean else last.stamp_s + _CRASH_MARGIN_S
@@ -62,17 +61,20 @@ def stopped_at(anchor: Anchor, heartbeat: Path, wall_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The last sign of life, in wall time; zero where there is none."""
+    """The last heartbeat, in wall-clock Unix seconds; zero where there is none."""
 
     stamp_s: float = 0.0
     clean: bool = False
-    """Whether it was an orderly stop."""
+    """Whether it was written by an orderly stop."""
     inode: int | None = None
-    """Of the file that it was written to; a version before did not say."""
+    """Inode of the file that it was written to; None in files of earlier versions."""
 
 
 def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
-    """A sign of life, durable: after a power cut time goes on from the last one. `clean` marks the last."""
+    """Write a heartbeat durably (fsync), so that time continues from it after a power failure.
+
+    `clean` marks the last one of an orderly stop.
+    """
     temporary = heartbeat.with_name(heartbeat.name + ".new")
     with temporary.open("w", encoding="ascii") as file:
         inode = os.fstat(file.fileno()).st_ino
@@ -83,7 +85,7 @@ def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
 
 
 def read_heartbeat(heartbeat: Path) -> Beat:
-    """The last sign of life; raises ValueError for a damaged file."""
+    """Return the last heartbeat. Raises ValueError for a damaged file."""
     try:
         stamp, word, *inode = heartbeat.read_text("ascii").split()
         last = Beat(float(stamp), _CLEAN[word], int(inode[0]) if inode else None)
@@ -92,5 +94,5 @@ def read_heartbeat(heartbeat: Path) -> Beat:
     except (ValueError, KeyError) as error:
         raise ValueError(f"{heartbeat} is damaged ({error}); remove it") from error
     if not 0 <= last.stamp_s < _LAST_INSTANT_S:
-        raise ValueError(f"{heartbeat} is damaged ({stamp} is no instant); remove it")
+        raise ValueError(f"{heartbeat} is damaged ({stamp} is not a valid time); remove it")
     return last

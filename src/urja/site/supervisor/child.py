@@ -1,6 +1,6 @@
-"""One child of the supervisor: start it, see when it is ready, start it again when it dies, stop it.
+"""One child process of the supervisor: start, readiness, restart, stop.
 
-A child dies with the supervisor (urja.site.supervisor.launch), writes to a log file of its own, and is told its secrets
+A child ends with the supervisor (urja.site.supervisor.launch), writes to its own log file, and receives its secrets
 through an inherited pipe.
 """
 
@@ -26,16 +26,16 @@ from urja.site.exits import CommandError, Exit, disk_full
 log = structlog.get_logger()
 
 _LOG_LIMIT: Final = 50 << 20
-"""A log is kept once more under `.1` when it reaches this many bytes."""
+"""Size in bytes at which a log is moved to `.1`."""
 _POLL_S: Final = 0.05
 _HEALTH_EVERY_S: Final = 2.0
 _HUNG_AFTER_S: Final = 60.0
-"""A child that answers no health check for so long is killed and started again."""
+"""Seconds without an answer to a health check after which a child is killed and restarted."""
 _NO_SPACE: Final = ("No space left on device", "Disk quota exceeded", "ENOSPC")
 
 
 class State(StrEnum):
-    """Where a child is in its life."""
+    """The state of a child process."""
 
     WAITING = "waiting"
     """Not started yet."""
@@ -43,22 +43,22 @@ class State(StrEnum):
     READY = "ready"
     BACKING_OFF = "backing off"
     FAILING = "keeps stopping"
-    """Once it was ready, and now it stops each time soon after its start. It is tried on, at the longest pause."""
+    """It was ready once, and now stops soon after each start. Restarts continue, with the longest pause between them."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
-    """It did not come up; the box does not start."""
+    """It never became ready; the start of the installation fails."""
 
 
 class Health(StrEnum):
-    """What the last health check said."""
+    """The result of the last health check."""
 
     UNKNOWN = "unknown"
     OK = "ok"
     NOT_READY = "not ready"
-    SILENT = "silent"
+    SILENT = "no answer"
     STUCK = "stuck"
-    """Only another start helps, and helps now."""
+    """Only a restart helps: the child is killed at once."""
 
 
 Probe = Callable[[], Awaitable[Health]]
@@ -66,11 +66,11 @@ Probe = Callable[[], Awaitable[Health]]
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What a child is.
+    """The specification of a child process.
 
-    `command` is asked anew for each start. `payload` goes into the pipe whose number stands for
-    `{payload}` in the command. `probe` says how it is; without one it is ready once it runs. `prepare` runs
-    before each start. Children stop in the order of `stop_rank`.
+    `command` is called for each start. `payload` is written to the pipe whose number replaces `{payload}` in the command.
+    `probe` checks its health; without one it is ready as soon as it runs. `prepare` runs before each start. Children stop
+    in the order of `stop_rank`.
     """
 
     name: str
@@ -82,12 +82,12 @@ class ChildSpec:
     stop_rank: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     status_port: int | None = None
-    """Where `/status` answers, for `urja status`."""
+    """Port at which `/status` answers, for `urja status`."""
 
 
 @dataclass(slots=True)
 class Child:
-    """A child and the task that keeps it alive."""
+    """A child process and the task that restarts it."""
 
     spec: ChildSpec
     log_file: Path
@@ -113,16 +113,16 @@ class Child:
 
     @property
     def keeps_stopping(self) -> bool:
-        """Whether it has died so often in a row, never after a stable run, that this is called a crash loop."""
+        """Return whether it is in a crash loop: too many deaths in a row without a stable run."""
         return self.deaths_in_a_row >= self.settings.crash_limit
 
     @property
     def is_well(self) -> bool:
-        """Whether it runs, and said that it is ready when it was asked last."""
+        """Return whether it runs and its last health check said that it is ready."""
         return self.state is State.READY and self.health is Health.OK
 
     async def start(self) -> None:
-        """Start it and its keeper; return when it is ready. Raises `CommandError` if it does not come up."""
+        """Start it and the task that restarts it; return when it is ready. Raises `CommandError` if it never is."""
         self._task = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
         failed = asyncio.create_task(self.failed.wait())
         ready = asyncio.create_task(self._ready.wait())
@@ -141,7 +141,7 @@ class Child:
             raise self.refusal()
 
     async def run_once(self) -> int:
-        """Start it, wait for its end and return its exit code: for a child that does one thing."""
+        """Start it, wait for its end and return its exit code; for a child that does one task."""
         await self._spawn()
         assert self._process is not None
         try:
@@ -155,7 +155,7 @@ class Child:
         return code
 
     def refusal(self) -> CommandError:
-        """Why the box cannot start with this child, or is not whole without it."""
+        """Return the error of an installation whose child does not start or keeps stopping."""
         words = self.failure or self.last_words()
         if any(sign in words for sign in _NO_SPACE):
             return disk_full(self.log_file.parent.parent)
@@ -163,22 +163,22 @@ class Child:
         how = f"keeps stopping ({deaths} times in a row)" if deaths > 1 else "did not start"
         return CommandError(
             Exit.SOFTWARE,
-            f"{self.spec.name} {how}: {words}. Its log is {self.log_file}; when the cause is gone, start "
-            "again: what was accepted is kept",
+            f"{self.spec.name} {how}: {words}. Its log is {self.log_file}; remove the cause and start "
+            "again: accepted data are not lost",
         )
 
     def kill(self) -> None:
-        """SIGKILL, as an accident would; the keeper starts it again."""
+        """Send SIGKILL; the child is restarted."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
     def kill_for_good(self) -> None:
-        """SIGKILL without another start: the second Ctrl-C."""
+        """Send SIGKILL without a restart, after the second Ctrl-C."""
         self._stopping.set()
         self.kill()
 
     async def stop(self) -> None:
-        """Ask it to stop, wait, kill it if it does not; do not start it again."""
+        """Stop it without a restart; kill it if it does not stop in time."""
         if self._task is None:
             return
         self._stopping.set()
@@ -194,32 +194,32 @@ class Child:
                 process.kill()
                 await process.wait()
         with contextlib.suppress(CommandError):
-            # Why it failed has been told by `wait` of the box; here it only has to be gone.
+            # `wait_failed` of the installation reports the failure; here it only has to end.
             await self._task
         self._become(State.STOPPED)
 
     def last_words(self) -> str:
-        """The last telling line of what this start has written to its log."""
+        """Return the last line with an error in the log of this start."""
         try:
             with self.log_file.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(min(self._tail_from, size), size - 16_384))
                 text = file.read().decode("utf-8", "replace")
         except FileNotFoundError:
-            return "its log says nothing"
+            return "its log is empty"
         return telling_line(text)
 
     def rotate_log(self) -> None:
-        """Keep a log that has grown too large once more under `.1` and begin anew.
+        """Copy a log that is too large to `.1` and truncate it.
 
-        Children append, so that cutting the file under them is safe; a line written meanwhile may be lost.
+        Children open it for appending, so truncation is safe; a line written at the same moment may be lost.
         """
         if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT:
             shutil.copyfile(self.log_file, self.log_file.with_name(self.log_file.name + ".1"))
             os.truncate(self.log_file, 0)
             self._tail_from = 0
 
-    # -- the keeper ---------------------------------------------------------------------------------------
+    # -- restarts -----------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
         while not self._stopping.is_set():
@@ -237,7 +237,7 @@ class Child:
                 if not self._ready.is_set():
                     self._become(State.FAILED)
                     raise self.refusal()
-                # The others do their work without it as far as they can.
+                # The other processes continue: meters' pushes are accepted while the web is down, for one.
                 log.error("child keeps stopping", child=self.spec.name, advice=str(self.refusal()))
             await self._back_off()
 
@@ -269,11 +269,11 @@ class Child:
         self.started_at_s = time.time()
         self.changed()
         if self._stopping.is_set():
-            # `stop` came while it was being made and had no process to ask.
+            # `stop` was called during the start, when there was no process to stop.
             self._process.send_signal(self.spec.stop_signal)
 
     async def _watch(self) -> None:
-        """Until the process ends: is it ready, is it well."""
+        """Check the health of the process until it ends."""
         assert self._process is not None
         ended = asyncio.create_task(self._process.wait())
         heard = time.monotonic()
@@ -312,7 +312,7 @@ class Child:
         self.restarts += 1
         self.health = Health.UNKNOWN
         if not self.failure:
-            # SIGKILL comes from outside: what the log says last has nothing to do with it.
+            # SIGKILL comes from outside, so the last line of the log is not its reason.
             killed = code == -signal.SIGKILL
             self.failure = _how(code) if killed else f"{_how(code)}: {self.last_words()}"
         log.warning("child died", child=self.spec.name, why=self.failure)
@@ -335,18 +335,18 @@ def _how(code: int | None) -> str:
     if code is None:
         return "not started"
     if code == -signal.SIGKILL:
-        return "killed by SIGKILL (by somebody, or by the kernel for want of memory)"
+        return "killed by SIGKILL (by a user, or by the kernel when memory is exhausted)"
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"
 
 
 def telling_line(text: str) -> str:
-    """The last line that says what went wrong, of a log in any of our children's forms."""
+    """Return the last line with an error of a log, in any form that the children write."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     signs = ("FATAL", "PANIC", "[FTL]", "[ERR]", "Error", "error", "could not", "cannot")
     telling = [line for line in lines if any(sign in line for sign in signs)]
-    line = (telling or lines or ["its log says nothing"])[-1]
+    line = (telling or lines or ["its log is empty"])[-1]
     if line.startswith("{"):
         with contextlib.suppress(json.JSONDecodeError):
             event: dict[str, object] = json.loads(line)
@@ -356,13 +356,13 @@ def telling_line(text: str) -> str:
 
 
 def pipe_with(payload: bytes) -> int:
-    """The reading end of a pipe that holds `payload` and nothing after it.
+    """Return the reading end of a pipe that contains `payload` and then ends.
 
-    Raises OSError where the kernel grants no pipe so large: 1 MiB at least, unless it is told otherwise.
+    Raises OSError where the kernel allows no pipe of that size; the default limit is 1 MiB (fs.pipe-max-size).
     """
     reader, writer = os.pipe()
     try:
-        # Within the pipe's own buffer nobody needs to read for the write to return.
+        # The write returns without a reader as long as the payload fits in the pipe's buffer.
         if len(payload) > fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ):
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, len(payload))
         os.set_blocking(writer, False)
@@ -376,7 +376,7 @@ def pipe_with(payload: bytes) -> int:
 
 
 def child_environment(extra: dict[str, str]) -> dict[str, str]:
-    """The supervisor's environment without settings (they travel in the payload) and connection defaults."""
+    """Return the supervisor's environment without settings (they are in the payload) and connection defaults."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("URJA_", "PG", "DJANGO_"))
     }

@@ -1,4 +1,4 @@
-"""Become a child that dies with its parent, then become another program.
+"""Executes a program as a child that ends with its parent.
 
 Run by its path with `python -I -S` before every child of the supervisor. It is a program of its own because
 what it does (a death signal, a user namespace) is only safe in a process with one thread, which a forked copy
@@ -16,17 +16,20 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 NAMESPACE_REFUSED = 71
-"""Exit code (sysexits EX_OSERR): the kernel refused the user namespace."""
+"""Exit code (sysexits EX_OSERR) where the kernel refuses the user namespace."""
 PROGRAM_MISSING = 127
-"""Exit code, as of a shell: the program could not be executed."""
+"""Exit code, as of a shell, where the program cannot be executed."""
+
+_UNPRIVILEGED_UID = 65534
+"""The uid without rights of Linux distributions, preferred to the uid of a person."""
 
 
 def command(
     program: list[str], *, death_signal: signal.Signals = signal.SIGKILL, unprivileged: bool = False
 ) -> list[str]:
-    """The command that runs `program` as a child of the calling process.
+    """Return the command that runs `program` as a child of the calling process.
 
-    It gets `death_signal` when the calling process dies, and with `unprivileged` never sees itself as root.
+    The child receives `death_signal` when the calling process ends. With `unprivileged` it does not run as root.
     """
     disguise = _stand_in_uid() if unprivileged and os.geteuid() == 0 else 0
     return [
@@ -42,25 +45,27 @@ def command(
 
 
 def _stand_in_uid() -> int:
-    """An existing uid other than root's: `initdb` looks its user up by number."""
+    """Return an existing uid other than root's, because `initdb` looks up the name of its user."""
     import pwd
 
     try:
-        return pwd.getpwnam("nobody").pw_uid
+        return pwd.getpwuid(_UNPRIVILEGED_UID).pw_uid
     except KeyError:
         others = [entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0]
         if not others:
-            raise OSError("PostgreSQL cannot run as root, and /etc/passwd names nobody else") from None
+            raise OSError(
+                "PostgreSQL cannot run as root, and /etc/passwd has no other user: add one"
+            ) from None
         return others[-1]
 
 
 def die_with(parent: int, death_signal: int) -> None:
-    """Ask the kernel to send this process a signal when its parent, `parent`, dies; end if it has already."""
+    """Ask the kernel to signal this process when its parent ends; exit if it has already ended."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent:
-        # The parent died before the signal was armed.
+        # The parent ended before the signal was set.
         sys.exit(NAMESPACE_REFUSED)
 
 
@@ -74,7 +79,7 @@ def _enter_namespace(stand_in: int) -> None:
 
 def main(arguments: list[str]) -> None:
     parent, death_signal, stand_in, *program = arguments
-    # A terminal's Ctrl-C reaches the whole foreground group; only the supervisor is to act on it.
+    # Ctrl-C at a terminal reaches the whole foreground group; only the supervisor must act on it.
     os.setpgid(0, 0)
     if int(stand_in):
         try:

@@ -1,4 +1,4 @@
-"""The pipeline's process: Django is set up for its role, then the stages run."""
+"""Entry point of the pipeline process: sets up Django for its role, then runs the stages."""
 
 from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
@@ -10,7 +10,7 @@ from urja.site.supervisor.process import Start
 
 
 async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> None:
-    """Run all stages until told to stop."""
+    """Run all stages until SIGTERM."""
     django_options.setup(
         django_options.DjangoOptions(
             conninfo=secrets.database,

@@ -1,7 +1,7 @@
-"""A PostgreSQL cluster of our own in a data directory: find the binaries, create, run, stop.
+"""The supervised PostgreSQL cluster in the data directory: find binaries, create, run, stop.
 
 Binaries come from the wheel that is installed with Urja, else from the system (version 18 or later). The
-server listens on a Unix socket only, so it takes no port and nobody reaches it over a network.
+server listens on a Unix socket only, so it needs no port and cannot be reached over a network.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ MAJOR_VERSION = 18
 SUPERUSER = "urja_admin"
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
-"""`sun_path` holds 108 bytes with its terminator."""
+"""Largest length in bytes of a Unix socket's path: `sun_path` is 108 bytes with its terminator."""
 
 
 class PostgresError(Exception):
@@ -34,7 +34,7 @@ class PostgresError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
-    """Where `initdb`, `postgres` and `pg_controldata` are."""
+    """The directory with `initdb`, `postgres` and `pg_controldata`."""
 
     directory: Path
     origin: str
@@ -44,9 +44,9 @@ class Binaries:
 
 
 def find_binaries(directory: Path | None = None) -> Binaries:
-    """The server's programs: a given directory, else the installed wheel, else the system's.
+    """Return the server's programs: from a given directory, else the installed wheel, else the system.
 
-    Raises `PostgresError` where there are none of the version Urja needs.
+    Raises `PostgresError` where none has the version that Urja needs.
     """
     for candidate, origin in _candidates(directory):
         if (candidate / "postgres").is_file() and _major_version(candidate) >= MAJOR_VERSION:
@@ -80,7 +80,7 @@ def _major_version(directory: Path) -> int:
 
 
 def socket_directory(preferred: Path) -> Path:
-    """`preferred`, or a private directory with a short name where a socket's path would be too long."""
+    """Return `preferred`, or a private directory with a shorter name where a socket's path would be too long."""
     if len(os.fsencode(preferred / _SOCKET_NAME)) <= _SOCKET_PATH_LIMIT:
         return preferred
     digest = hashlib.sha256(os.fsencode(preferred.absolute())).hexdigest()[:16]
@@ -89,7 +89,7 @@ def socket_directory(preferred: Path) -> Path:
 
 
 def make_private(directory: Path) -> None:
-    """Create a directory for our eyes only, or check that an existing one is ours."""
+    """Create a directory with mode 0700. Raises `PostgresError` where it exists and belongs to another user."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.stat()
     if status.st_uid != os.geteuid():
@@ -100,7 +100,7 @@ def make_private(directory: Path) -> None:
 
 @dataclass(slots=True)
 class Cluster:
-    """One cluster: `directory/data` with its files, a socket directory, a superuser with a password."""
+    """One cluster: its files in `directory/data`, a socket directory, and a superuser with a password."""
 
     binaries: Binaries
     directory: Path
@@ -128,7 +128,7 @@ class Cluster:
     def conninfo(
         self, *, dbname: str = "postgres", user: str = SUPERUSER, password: str | None = None
     ) -> str:
-        """A libpq connection string; without a user it is the superuser's."""
+        """Return a libpq connection string, of the superuser if no user is given."""
         if user == SUPERUSER and password is None:
             password = self.password
         return make_conninfo(
@@ -142,7 +142,7 @@ class Cluster:
         )
 
     def initialise(self) -> None:
-        """Create the cluster in one step: an interrupted `initdb` leaves nothing that looks finished."""
+        """Create the cluster atomically, so that an interrupted `initdb` is never taken for a cluster."""
         make_private(self.directory)
         fresh = self.directory / "data.new"
         if fresh.exists():
@@ -175,9 +175,9 @@ class Cluster:
             raise PostgresError(f"initdb failed in {self.directory}: {_reason(done.stderr)}")
 
     def command(self) -> list[str]:
-        """The command that runs the server in the foreground as a child of this process.
+        """Return the command that runs the server in the foreground as a child of this process.
 
-        A second server on the same files is refused by PostgreSQL itself.
+        PostgreSQL itself refuses a second server on the same files.
         """
         settings = {
             "listen_addresses": "",
@@ -191,7 +191,7 @@ class Cluster:
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
             "jit": "off",
-            # A plan that does not know its days beforehand locks all of them, each with its index.
+            # A plan without constant days locks all day partitions, each with its indexes.
             "max_locks_per_transaction": "1024",
         }
         if not self.durable:
@@ -202,13 +202,13 @@ class Cluster:
         return launch.command(server, death_signal=signal.SIGQUIT, unprivileged=True)
 
     def prepare(self) -> None:
-        """Create what is missing before the server starts: the files and the socket's directory."""
+        """Create the cluster's files and the socket directory where they are missing."""
         if not self.exists:
             self.initialise()
         make_private(self.sockets)
 
     def accepts(self) -> bool:
-        """Whether the server answers now."""
+        """Return whether the server answers."""
         try:
             psycopg.connect(self.conninfo(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -216,7 +216,7 @@ class Cluster:
         return True
 
     def start(self, timeout_s: float = 30.0) -> None:
-        """Start the server as a child and wait until it answers (for tests and one-off tools)."""
+        """Start the server as a child and wait until it answers (for tests and tools). Raises `PostgresError`."""
         self.prepare()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -230,7 +230,7 @@ class Cluster:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, a checkpoint is written."""
+        """Stop the server (fast shutdown): open transactions are rolled back, a checkpoint is written."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)
@@ -242,7 +242,7 @@ class Cluster:
         self._process = None
 
     def last_words(self) -> str:
-        """The last line of the server's log that says what went wrong."""
+        """Return the last line of the server's log with an error."""
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return _reason(text[-8000:])
 

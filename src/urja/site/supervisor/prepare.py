@@ -1,4 +1,4 @@
-"""Before anything works: roles, database, migrations, grants, streams. Run once at each start, as a child."""
+"""Preparation of database and broker at each start, as a child: roles, migrations, grants, streams."""
 
 import asyncio
 from pathlib import Path
@@ -22,13 +22,13 @@ log = structlog.get_logger()
 
 
 def run_prepare(start: Start, secrets: AdminSecrets, _clock: Clock) -> None:
-    """Bring database and broker to what this version needs; safe to repeat."""
+    """Bring database and broker to the state that this version needs; idempotent."""
     prepare_database(start, secrets)
     asyncio.run(_prepare_streams(start, secrets))
 
 
 def prepare_database(start: Start, secrets: AdminSecrets) -> None:
-    """Roles with their passwords, the database, its tables and who may touch them."""
+    """Create or update roles, database, tables and grants."""
     name = start.settings.database.name
     database.check_its_tables(secrets.database_admin, name)
     vault = Vault.open(start.data_directory.secrets)
@@ -47,18 +47,18 @@ def prepare_database(start: Start, secrets: AdminSecrets) -> None:
 
 
 def _record_restores(path: Path) -> None:
-    """Before anything runs that gives numbers or disconnects anybody."""
+    """Record restores from a copy before any process assigns numbers or orders disconnections."""
     # Models can be imported from here on.
     from urja.apps.supply import recoveries
 
     if new := recoveries.record(restored_data.read(path)):
-        log.warning("data were put back from a copy", restores=new)
+        log.warning("data were restored from a copy", restores=new)
 
 
 def _keep_catalogue(path: Path, secrets: AdminSecrets, *, new: bool) -> None:
-    """Keep what this version of the source makes of a database's catalogue, once a version.
+    """Store the database catalogue that this version of the source creates, once per version.
 
-    A database with a past may have been changed by other hands: then a scratch database is asked instead of it.
+    An existing database may have been changed by others, so the catalogue is then read from a scratch database.
     """
     known = database_catalogue.stored_expectation(path)
     if known is not None and known.source == database_catalogue.source_digest():

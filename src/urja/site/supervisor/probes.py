@@ -1,4 +1,4 @@
-"""How the supervisor asks a child how it is. Each probe answers within two seconds."""
+"""Health checks of child processes. Each ends within two seconds."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from urja.site.supervisor.child import Health, Probe
 
 _TIMEOUT_S: Final = 2.0
 _ROOM_TO_WRITE: Final = 16 << 20
-"""Bytes: the server's largest message is a sixteenth of it, and it writes more than one before it is full again."""
+"""Free space in bytes needed for a restart: sixteen of the server's largest messages, so it can write more than one."""
 
 
 async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
-    """Status and body of a small GET; raises OSError or TimeoutError where nobody answers."""
+    """Return status and body of a small GET. Raises OSError or TimeoutError without an answer."""
     async with asyncio.timeout(_TIMEOUT_S):
         reader, writer = await asyncio.open_connection(host, port)
         try:
@@ -36,7 +36,7 @@ async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, 
 
 
 async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, Any] | None:
-    """The JSON object at a path, or None where nobody answers with one."""
+    """Return the JSON object at a path, or None without such an answer."""
     try:
         status, body = await http_get(port, path, host)
         document = json.loads(body) if status == 200 else None
@@ -46,7 +46,7 @@ async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, 
 
 
 async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, int]] | None:
-    """For each durable consumer (`STREAM/consumer`): messages not yet delivered, and not yet acknowledged.
+    """Return the counts of undelivered and unacknowledged messages by durable consumer (`STREAM/consumer`).
 
     None where the broker does not answer.
     """
@@ -66,7 +66,7 @@ async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, in
 
 
 def readyz(port: int, host: str = "127.0.0.1") -> Probe:
-    """A process with `/readyz`: 200 is ready, any other answer is a sign of life."""
+    """Return the probe of a process with `/readyz`: 200 is ready, any other answer means alive."""
 
     async def probe() -> Health:
         try:
@@ -79,7 +79,7 @@ def readyz(port: int, host: str = "127.0.0.1") -> Probe:
 
 
 def postgres(conninfo: str) -> Probe:
-    """PostgreSQL: it accepts a login. During recovery it answers that it does not yet."""
+    """Return the probe of PostgreSQL: ready once it accepts a login; during recovery it is starting."""
 
     async def probe() -> Health:
         try:
@@ -94,9 +94,9 @@ def postgres(conninfo: str) -> Probe:
 
 
 def nats(host: str, port: int, monitor_port: int, store: Path) -> Probe:
-    """NATS: it greets, and can write.
+    """Return the probe of NATS: ready once it answers and its streams can write.
 
-    After a disk was full a stream refuses every message until the server is started again, also once there is room.
+    After a full disk a stream refuses every message until the server is restarted, even when there is space again.
     """
 
     async def probe() -> Health:

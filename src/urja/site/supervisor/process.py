@@ -1,7 +1,7 @@
-"""`urja process NAME`, hidden: what the supervisor runs as a child.
+"""`urja process NAME` (hidden): entry point of the supervisor's children.
 
-The child reads its start (settings, secrets, where the clock is) from an inherited pipe, sets up its log and
-calls the owner of the work with `(settings, secrets, clock)`.
+The child reads its settings, secrets and data directory from an inherited pipe, sets up its log and calls the
+process's function with `(settings, secrets, clock)`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from urja.site.data_directory import DataDirectory
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """What a child is told. `secrets` is the struct of its kind, or free JSON for a child of the demo's."""
+    """The payload of a child's pipe. `secrets` is the struct of its kind, or any JSON for a demonstration's child."""
 
     settings: Settings
     secrets: msgspec.Raw
@@ -40,12 +40,12 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True):
-    """A process of the system: who does its work and what it is told in confidence."""
+    """A process of the system: its function and the type of its secrets."""
 
     target: str
     secrets: type[Struct]
     wants_start: bool = False
-    """Whether the target takes the whole `Start`: processes of `urja.site` itself."""
+    """Whether the function takes the whole `Start`, as those of `urja.site` do."""
 
 
 KNOWN: Final = {
@@ -74,7 +74,7 @@ def process(name: str, start_fd: int, target: str | None) -> None:
 
 
 def call(target: str, *arguments: object) -> None:
-    """Import `module:function` and run it to its end, in an event loop if it is a coroutine."""
+    """Import `module:function` and run it to its end, in an event loop if it is a coroutine function."""
     module, _, name = target.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     result = function(*arguments)
@@ -86,6 +86,6 @@ def call(target: str, *arguments: object) -> None:
 
 
 def start_payload(settings: Settings, secrets: object, data: Path, *, demo: bool = False) -> bytes:
-    """The bytes for a child's pipe."""
+    """Return the payload of a child's pipe: a `Start` in JSON."""
     raw = msgspec.Raw(msgspec.json.encode(secrets))
     return msgspec.json.encode(Start(settings=settings, secrets=raw, data=str(data), demo=demo))

@@ -1,8 +1,8 @@
-"""Secrets of an installation: made at its first start, kept one file per process, given to that process alone.
+"""Secrets of an installation: generated at its first start, stored in one file per process, given to that process only.
 
-Files lie in DATA/secrets with mode 0600. On one box all processes run as one user, so this keeps a secret
-from a process that leaks what it was given (a log, a crash report, an injection); it does not stop code that
-runs as that user from opening a file (docs/operations.md).
+The files in DATA/secrets have mode 0600. On one machine all processes run as one user, so this limits what a process
+can leak (in a log, a crash report, by an injection); it does not stop code of that user from opening a file
+(docs/operations.md).
 """
 
 import secrets as entropy
@@ -41,19 +41,19 @@ def _password() -> str:
 
 
 def new_kek() -> bytes:
-    """A key-encryption key."""
+    """Return a new random key-encryption key."""
     return entropy.token_bytes(_KEY_BYTES)
 
 
 _LATER: Final = frozenset({"retiring_kek", "seal_key", "roots_key", "channels", "mail_password"})
-"""Fields that came with later versions: a file that lacks one was written before. One that lacks any other is damaged."""
+"""Fields of later versions, which files of earlier ones lack. A file that lacks any other field is damaged."""
 
 _Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
 _SigningKey = Annotated[bytes, Meta(min_length=_SIGNING_KEY_BYTES, max_length=_SIGNING_KEY_BYTES)]
 
 
 class _Stored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept of a process; a field that a later version adds is made when it is missing."""
+    """The stored secrets of a process; a missing field of a later version is generated."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(***)"
@@ -65,17 +65,18 @@ class StoredAdmin(_Stored, frozen=True, kw_only=True):
     owner_password: str = field(default_factory=_password)
     kek: _Key = field(default_factory=new_kek)
     retiring_kek: bytes = b""
-    """The one before, while it is being changed (`urja.site.cli.master_key`)."""
+    """The previous key-encryption key during a rotation (`urja.site.cli.master_key`)."""
 
 
 class StoredHeadend(_Stored, frozen=True, kw_only=True):
-    """The head end reads `kek` and `retiring_kek` here itself (`urja.headend.reloading_key_store`)."""
+    """Stored secrets of the head end, which reads `kek` and `retiring_kek` here (`urja.headend.reloading_key_store`)."""
 
     broker_password: str = field(default_factory=_password)
     kek: _Key
     retiring_kek: bytes = b""
     seal_key: _Key
-    """Does not change with the key-encryption key: a count of cuts with a wrong seal is a full one."""
+    """Key of the head ends' shared state. It stays when the key-encryption key changes, because a count of disconnections
+    whose authentication fails is taken as full."""
 
 
 class StoredPipeline(_Stored, frozen=True, kw_only=True):
@@ -91,17 +92,17 @@ class StoredWeb(_Stored, frozen=True, kw_only=True):
 
 
 class StoredServices(_Stored, frozen=True, kw_only=True):
-    """Of outside services, by their names in the settings. What a real one issued is written here in place of ours."""
+    """Secrets of outside services, by name in the settings. Write the secrets that a real service issued here."""
 
     gateways: dict[str, dict[str, str]] = {}
     channels: dict[str, dict[str, str]] = {}
     mail_password: str = ""
-    """Of the login at the relay of `[mail]`; it is never made here."""
+    """Password at the relay of `[mail]`; it is never generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Everything in DATA/secrets, and what each process is given of it."""
+    """All secrets in DATA/secrets, and the selection for each process."""
 
     directory: Path
     admin: StoredAdmin
@@ -112,28 +113,28 @@ class Vault:
 
     @classmethod
     def open(cls, directory: Path) -> "Vault":
-        """Read the secrets and make those that are missing; raises `CommandError` for a damaged file."""
+        """Return the stored secrets after generating missing ones. Raises `CommandError` for a damaged file."""
         _move(directory / "web.json", directory / "pipeline.json", "messages_webhook_secret")
-        _gather(directory)
+        _move_service_secrets(directory)
         _copy(directory / HEADEND_FILE, "kek", "seal_key")
         if (directory / HEADEND_FILE).exists() and not (directory / ADMIN_FILE).exists():
             raise _damaged(directory / ADMIN_FILE, "it is missing")
-        admin = _keep(directory / ADMIN_FILE, StoredAdmin, {})
+        admin = _completed_file(directory / ADMIN_FILE, StoredAdmin, {})
         return cls(
             directory,
             admin,
-            _keep(
+            _completed_file(
                 directory / HEADEND_FILE,
                 StoredHeadend,
                 {"kek": admin.kek, "seal_key": entropy.token_bytes(_KEY_BYTES)},
             ),
-            _keep(directory / "pipeline.json", StoredPipeline, {}),
-            _keep(directory / "web.json", StoredWeb, {}),
-            _keep(directory / SERVICES_FILE, StoredServices, {}),
+            _completed_file(directory / "pipeline.json", StoredPipeline, {}),
+            _completed_file(directory / "web.json", StoredWeb, {}),
+            _completed_file(directory / SERVICES_FILE, StoredServices, {}),
         )
 
     def completed(self, settings: Settings) -> "Vault":
-        """With the secrets of every outside service of the settings; those that are missing are made."""
+        """Return a copy with secrets of every outside service of the settings; missing ones are generated."""
         asked = (
             (payments.PROVIDERS, settings.payments.gateways, self.services.gateways),
             (notices.PROVIDERS, settings.messages.channels, self.services.channels),
@@ -155,11 +156,11 @@ class Vault:
 
     @property
     def approvers(self) -> Path:
-        """The passkeys that may release held cuts; the head end reads it, and no process writes it."""
+        """Return the path of the passkeys that release held disconnections: read by the head end, written by no process."""
         return self.directory / APPROVERS_FILE
 
     def broker_passwords(self) -> dict[str, str]:
-        """Password of each broker user."""
+        """Return the password of each broker user."""
         return {
             "admin": self.admin.broker_password,
             "headend": self.headend.broker_password,
@@ -167,7 +168,7 @@ class Vault:
         }
 
     def role_passwords(self) -> dict[str, str]:
-        """Password of each database role that logs in."""
+        """Return the password of each database role that logs in."""
         return {
             "urja_owner": self.admin.owner_password,
             "urja_pipeline": self.pipeline.database_password,
@@ -175,7 +176,7 @@ class Vault:
         }
 
     def for_admin(self, settings: Settings, sockets: Path) -> AdminSecrets:
-        """For the supervisor and the command line. `sockets`: where our own PostgreSQL listens."""
+        """Return the secrets of the supervisor and the command line. `sockets`: the socket directory of PostgreSQL."""
         admin = settings.database.dsn or _own(
             sockets, dbname="postgres", user=SUPERUSER, password=self.admin.superuser_password
         )
@@ -229,7 +230,7 @@ class Vault:
 
 
 def broker_url(settings: Settings) -> str:
-    """Where the broker listens."""
+    """Return the URL of the broker."""
     return f"nats://{settings.broker.host}:{settings.broker.port}"
 
 
@@ -246,8 +247,8 @@ def _own(sockets: Path, *, dbname: str, user: str, password: str) -> str:
     )
 
 
-def _keep[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
-    """The secrets in a file, completed: what is new is written before anybody uses it."""
+def _completed_file[T: Struct](path: Path, kind: type[T], given: dict[str, bytes]) -> T:
+    """Return the secrets in a file with missing ones generated; they are written to the file before their first use."""
     stored: dict[str, object] = {}
     if path.exists():
         try:
@@ -274,24 +275,24 @@ def _made(names: Iterable[str], stored: Mapping[str, str] | None) -> dict[str, s
 
 
 def _move(source: Path, target: Path, name: str) -> None:
-    """Give a secret that an earlier version kept with one process to another, as it is: a service may have issued it."""
+    """Move a secret that an earlier version stored with one process to another, unchanged: a service may have issued it."""
     try:
         given, taken = (
             msgspec.json.decode(path.read_bytes(), type=dict[str, object]) for path in (source, target)
         )
     except (FileNotFoundError, *UNREADABLE):
-        # Nothing is stored yet; or it is damaged, which is said when it is read.
+        # Nothing is stored yet, or the file is damaged, which is reported when it is opened.
         return
     if name in given:
-        # Written there before it goes here: killed in between, it is in both.
+        # Written to the target first: a crash in between leaves the secret in both files, never in none.
         write_private(target, msgspec.json.encode({**taken, name: given[name]}))
         write_private(
             source, msgspec.json.encode({key: value for key, value in given.items() if key != name})
         )
 
 
-def _gather(directory: Path) -> None:
-    """Keep what an earlier version knew of its one gateway and its one message service with the secrets of all."""
+def _move_service_secrets(directory: Path) -> None:
+    """Move the secrets of an earlier version's gateway and message service to the file of all services."""
     path, payments_file, pipeline_file = (
         directory / name for name in (SERVICES_FILE, "payments.json", "pipeline.json")
     )
@@ -304,7 +305,7 @@ def _gather(directory: Path) -> None:
     if not gateway and not sms:
         return
     known = _read(path)
-    # Written there before it goes here: killed in between, it is in both.
+    # Written to the target first: a crash in between leaves the secret in both files, never in none.
     gateways = {**({"razorpay": gateway} if gateway else {}), **known.get("gateways", {})}
     channels = {**({"sms": sms} if sms else {}), **known.get("channels", {})}
     write_private(path, msgspec.json.encode({**known, "gateways": gateways, "channels": channels}))
@@ -315,7 +316,7 @@ def _gather(directory: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What lies there; nothing where nothing does, or where it is damaged, which is said when it is opened."""
+    """Return the content of a file; empty where it is missing, or damaged, which is reported when it is opened."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (FileNotFoundError, *UNREADABLE):
@@ -323,11 +324,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _copy(path: Path, source: str, name: str) -> None:
-    """Give a secret that an earlier version used for two things a second name, so that one of them can be changed."""
+    """Copy a secret that an earlier version used for two purposes, so that each can be changed."""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
     except (FileNotFoundError, *UNREADABLE):
-        # As above.
+        # Missing or damaged, as above.
         return
     if isinstance(stored.get(source), str) and name not in stored:
         write_private(path, msgspec.json.encode({**stored, name: stored[source]}))

@@ -1,4 +1,4 @@
-"""Where the demonstration's control listens: the supervisor and the web process find it by the same rule."""
+"""Path of the socket of the demonstration's control, for the supervisor and the web process."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ from urja.site.supervisor.postgres import socket_directory
 
 
 def town_socket(data: DataDirectory) -> Path:
-    """The Unix socket of `urja.demo.town_control`."""
+    """Return the Unix socket of `urja.demo.town_control`."""
     return socket_directory(data.run) / "town.sock"

@@ -1,7 +1,7 @@
-"""The web server: gunicorn around the WSGI application, in a process that was told its secrets.
+"""Entry point of the web process: gunicorn around the WSGI application.
 
-gunicorn reads requests in an event loop; one that is whole is answered in one of `web.threads` threads. Clients may be as
-slow as they like: they hold a connection and no thread.
+gunicorn reads requests in an event loop; a complete request is answered in one of `web.threads` threads. A slow client
+holds a connection and no thread.
 """
 
 import gc
@@ -25,11 +25,11 @@ from urja.site.supervisor.town_address import town_socket
 from urja.site.supervisor.whole_requests import WholeRequests
 
 CONNECTIONS: Final = 10_000
-"""So many each worker has descriptors for, where the system lets it; to bound them is the reverse proxy's work."""
+"""Connections per worker, as far as the system allows descriptors; the reverse proxy limits clients."""
 
 
 class _Logger(Logger):
-    """gunicorn's messages in the form of everybody's log; requests are counted, not logged line by line."""
+    """gunicorn's logger in the log format of all processes; requests are counted in metrics and not logged."""
 
     def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn's own signature
         self.error_log = logging.getLogger("gunicorn.error")
@@ -50,8 +50,8 @@ class _Server(BaseApplication):
     def load(self) -> Any:
         from urja.site.django.wsgi import application
 
-        # What is loaded stays as long as the process: a full collection that walked it would hold up every request
-        # for a tenth of a second, and have each worker copy the pages that it shares with its master.
+        # Loaded modules live as long as the process. A full garbage collection over them would delay every request
+        # by a tenth of a second, and make each worker copy the pages that it shares with its master.
         gc.collect()
         gc.freeze()
         # a2wsgi and the server have their own names for the types of WSGI and ASGI.
@@ -61,19 +61,19 @@ class _Server(BaseApplication):
 
 
 def _die_with_the_master(server: Any, _worker: Any) -> None:
-    """A worker that outlives its master would go on answering on the port that the next master needs."""
+    """Let a worker end with its master: otherwise it would keep the port that the next master needs."""
     launch.die_with(server.pid, signal.SIGKILL)
 
 
 def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
-    """Serve until told to stop; requests in progress are finished."""
+    """Serve until SIGTERM; requests in progress are finished."""
     web = start.settings.web
     options = django_options.DjangoOptions(
         conninfo=secrets.database,
         secret_key=secrets.secret_key,
         timezone=start.settings.utility.timezone,
         currency=start.settings.utility.currency,
-        # The supervisor asks after readiness by this name.
+        # The supervisor checks readiness with this host name.
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,
         public_origin=web.public_origin,
@@ -100,7 +100,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
             "preload_app": True,
             "forwarded_allow_ips": ",".join(web.trusted_proxies),
             "logger_class": _Logger,
-            # Before the supervisor loses patience: connections that are kept open are not waited for longer.
+            # Shorter than the supervisor's stop timeout: idle keep-alive connections are closed before it kills.
             "graceful_timeout": max(1, int(start.settings.supervisor.stop_timeout_s) - 2),
             "post_fork": _die_with_the_master,
             "proc_name": "urja web",

@@ -1,15 +1,15 @@
-"""Requests are handed to the pages when all of them has come, so that a slow client holds no thread.
+"""Middleware that reads a request completely before it calls the application, so that a slow client holds no thread.
 
-The event loop of the server reads from every client at its own pace; a thread is taken for a request that is whole.
+The server's event loop reads from every client at the client's speed; only a complete request takes a thread.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 LARGEST_BODY: Final = 16 << 20
-"""Bytes of a request: photographs and spreadsheets are the largest."""
+"""Largest request body in bytes; photographs and spreadsheets are the largest."""
 MOST_WAITING: Final = 256 << 20
-"""Bytes of all requests that are coming in at the same time."""
+"""Largest total of incomplete request bodies in bytes."""
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -18,10 +18,9 @@ type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class WholeRequests:
-    """ASGI middleware around an application that should not wait for its client.
+    """ASGI middleware that buffers request bodies.
 
-    A request larger than `LARGEST_BODY` is answered with 413, one that finds `MOST_WAITING` bytes coming in already with
-    503.
+    A request larger than `LARGEST_BODY` is answered with 413, one beyond `MOST_WAITING` buffered bytes with 503.
     """
 
     def __init__(self, application: Application) -> None:
@@ -29,7 +28,7 @@ class WholeRequests:
         self._waiting = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or pass on what is none (the server's own start and stop)."""
+        """Answer one request; pass on other scopes (the server's start and stop)."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -47,7 +46,7 @@ class WholeRequests:
             await _refuse(send, status)
 
     async def _read(self, body: bytearray, receive: Receive) -> int:
-        """Read the body; `_WHOLE`, the status to refuse it with, or 0 where the client has gone."""
+        """Read the body; return `_WHOLE`, the status to refuse it with, or 0 where the client disconnected."""
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -67,7 +66,7 @@ _WHOLE: Final = 200
 
 
 def _announced(scope: Message) -> int:
-    """The length that the client says its body has; 0 where it says none that could be."""
+    """Return the Content-Length; 0 without a valid one."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)
@@ -75,7 +74,7 @@ def _announced(scope: Message) -> int:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """What the application receives: the body in one piece, then whatever the client does next."""
+    """Return the application's `receive`: the body in one message, then further messages of the client."""
     told = False
 
     async def whole() -> Message:
@@ -89,7 +88,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, status: int) -> None:
-    words = b"The request is too large.\n" if status == 413 else b"Too much is coming in. Try again.\n"
+    words = b"The request is too large.\n" if status == 413 else b"The server is busy. Try again later.\n"
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": words})

@@ -1,4 +1,4 @@
-"""CPU seconds that AES-GCM alone takes for ciphered pushes: what no decoder of these frames can go below.
+"""CPU seconds of AES-GCM alone for ciphered pushes: the lower bound of any decoder of these frames.
 
 `cryptography` opens no tag of 12 bytes, so each push is two calls: one for the plaintext, one for the tag. Ciphers,
 nonces and headers are made before the clock starts; frames are taken meter by meter within a batch, as Urja takes them.
@@ -16,14 +16,14 @@ _GCM_TAG_LENGTH = 16
 
 
 class Ciphers:
-    """The ciphers of a fleet, made once, as a decoder keeps them."""
+    """The ciphers of a fleet, created once, as a decoder caches them."""
 
     def __init__(self, keys: Mapping[bytes, tuple[bytes, bytes]]) -> None:
         """`keys`: encryption and authentication key by system title."""
         self._of = {title: (AESGCM(guek).encrypt, gak) for title, (guek, gak) in keys.items()}
 
     def cpu_s(self, apdus: Iterable[bytes], batch: int) -> float:
-        """Seconds to decipher and authenticate general-glo-ciphering APDUs under security control 0x30."""
+        """Return the seconds to decipher and authenticate general-glo-ciphering APDUs under security control 0x30."""
         spent_s = 0.0
         for frames in itertools.batched(apdus, batch):
             calls = [self._call(apdu) for apdu in sorted(frames, key=lambda apdu: apdu[_TITLE])]

@@ -1,4 +1,4 @@
-"""What a run of the stage `decide` costs: over accounts of which nothing has moved, and for those that have.
+"""CPU time of a run of the stage `decide`, for unchanged and for changed accounts.
 
 uv run python bench/decide.py [--meters N] [--rounds N]
 """
@@ -85,7 +85,7 @@ def timed(run) -> float:
 
 
 def load_rules() -> None:
-    """The demonstration's tariff, and a policy under which nobody here is out of credit."""
+    """Load the demonstration's tariff, and a policy under which no account here is out of credit."""
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.core.policy import bundled_policies
@@ -97,7 +97,7 @@ def load_rules() -> None:
 
 
 def everybody_stands(connection: psycopg.Connection) -> None:
-    """Standings for those that the first run did not reach, like the ones that it stored."""
+    """Store decisions for the accounts that the first run did not reach, like those that it stored."""
     connection.execute(
         "INSERT INTO supply_state (account_id, service_point_id, agreement_id, standing, reason, decided_at, since_at, "
         "policy, supply, balance_minor, limit_minor, seen_seq, seen_watermark_at, seen_energy_wh) "

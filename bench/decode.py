@@ -36,11 +36,11 @@ PEER = "dlms-cosem==21.3.2"
 FIRST = datetime(2026, 8, 24, tzinfo=UTC)
 BAR_RATIO, GOAL_PER_CPU_S, GOAL_SHARE = 15, 400_000, 0.6
 WARM_UP = 3
-"""Rounds before counting, for both sides: allocators and caches settle."""
+"""Warm-up rounds of both sides, not counted: allocators and caches reach a steady state."""
 
 
 class Fleet:
-    """N meters of type urja-d1, their keys, and their pushes."""
+    """Meters of type urja-d1, with their keys and pushes."""
 
     def __init__(self, meters: int, seed: int) -> None:
         self.random = random.Random(seed)
@@ -68,7 +68,7 @@ class Fleet:
         return b"\x0f" + number.to_bytes(4) + b"\0" + axdr.encode(axdr.structure(*head, *values))
 
     def frames(self, interval: int) -> list[bytes]:
-        """One push of each meter, in no order."""
+        """Return one push of each meter, in random order."""
         made = []
         for number, (title, keys) in enumerate(zip(self.titles, self.keys, strict=True)):
             sealed = seal(
@@ -81,7 +81,7 @@ class Fleet:
 
 
 def measure_urja(fleet: Fleet, runs: list[list[bytes]], batch: int) -> tuple[list[float], list[float]]:
-    """Pushes per CPU-second and the share of AES-GCM of each run; the first rounds warm up and are not counted."""
+    """Return pushes per CPU-second and the share of AES-GCM of each run, without the warm-up rounds."""
     meters = fleet.push_meters()
     ciphers = Ciphers({t: (k.guek, k.gak or b"") for t, k in zip(fleet.titles, fleet.keys, strict=True)})
     rates, shares = [], []
@@ -102,7 +102,7 @@ def measure_urja(fleet: Fleet, runs: list[list[bytes]], batch: int) -> tuple[lis
     return rates[WARM_UP:], shares[WARM_UP:]
 
 
-# The peer reaches the same result by its own means: APDU, key, replay check, plaintext, values, UTC, columns.
+# The peer reaches the same result with its own functions: APDU, key, replay check, plaintext, values, UTC, columns.
 # `bare` leaves out what Urja adds: replay check, clock and columns.
 PEER_SCRIPT = """
 import gc, json, sys, time
@@ -134,7 +134,7 @@ def whole(frames, seen):
         assert sealed.invocation_counter not in counters
         counters.add(sealed.invocation_counter)
         local, _ = datetime_from_bytes(body[2])
-        # Its clock takes the deviation as the standard means it; an Indian meter means the opposite.
+        # Its clock reads the deviation as the standard defines it; an Indian meter uses the opposite sign.
         body[2] = int((local.replace(tzinfo=None) - timedelta(minutes=330) - EPOCH).total_seconds())
         for column, value in zip(columns, body[2:]):
             column.append(value)
@@ -156,7 +156,7 @@ print(json.dumps(report))
 
 
 def measure_peer(fleet: Fleet, runs: list[list[bytes]]) -> dict[str, list[float]]:
-    """The same frames through the peer, in an environment of its own with this interpreter."""
+    """Decode the same frames with the peer, in a separate environment with this interpreter."""
     job = {
         "keys": [
             (t.hex(), k.guek.hex(), (k.gak or b"").hex())

@@ -47,14 +47,14 @@ PASSWORD = "bench"
 STREAM_MB = 2048
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ["numpy", "msgspec", "nats-py", "uvloop", "structlog", "prometheus-client", "cryptography"]
-"""What the head end imports, for the peer's environment; at the versions of this one."""
+"""Packages that the head end imports, for the peer's environment, at the versions of this one."""
 
 
 # --- shared between the processes -----------------------------------------------------------------------------
 
 
 class Tally:
-    """Two counts that the server writes and the load generator reads, in a mapped file."""
+    """Two counters in a mapped file, written by the server and read by the load generator."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("r+b")
@@ -71,7 +71,7 @@ class Tally:
 
 
 async def keep(tally: Tally, counts) -> None:
-    """Tell the load generator, alike in every server, how far it is."""
+    """Report progress to the load generator, in the same way in every server."""
     while True:
         await asyncio.sleep(0.005)
         tally.write(*counts())
@@ -141,7 +141,7 @@ def serve_headend(tally: Tally, url: str, *, peer: bool) -> None:
 
 
 class PeerBatch:
-    """What `Intake._store` needs of a batch: which counters to commit."""
+    """The part of a batch that `Intake._store` needs: the counters to commit."""
 
     groups = ()
     rejected = ()
@@ -172,7 +172,7 @@ async def peer_carry(self, gathered) -> None:
     from urja.stream import Kind
     from urja.stream.records import BLOCK, Source
 
-    # Push by push, it is best served by windows that are objects.
+    # Window objects are the fastest for a decoder that handles push by push.
     windows = self.__dict__.setdefault("peer_windows", {})
     batch = PeerBatch()
     index, slots, rows = [], [], []
@@ -211,13 +211,13 @@ async def peer_carry(self, gathered) -> None:
 
 
 def generate(port: int, frames_file: Path, tally: Tally, rounds: int) -> None:
-    """Connect, say so, and play rounds when told: `warm` rounds first, then the counted ones."""
+    """Connect, report it, and play rounds on request: `warm` rounds first, then the counted ones."""
     frames = pickle.loads(frames_file.read_bytes())
     lines = [socket.create_connection(("127.0.0.1", port)) for _ in frames[0]]
     for line in lines:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     total = 0
-    # `idle` is said before anything was sent; `warm` after the rounds that do not count.
+    # `idle` is reported before the first push; `warm` after the rounds that are not counted.
     for said, first, last in (("idle", 0, WARM_UP_ROUNDS), ("warm", WARM_UP_ROUNDS, rounds)):
         print(said, flush=True)
         sys.stdin.readline()
@@ -273,7 +273,7 @@ def make_frames(connections: int, rounds: int) -> list[list[bytes]]:
 
 
 class Bench:
-    """Broker, frames and environments; `run` measures one server once."""
+    """Broker, frames and environments of the bench; `run` measures one server once."""
 
     def __init__(self, folder: Path, connections: int, rounds: int) -> None:
         self.folder = folder
@@ -289,7 +289,7 @@ class Bench:
         self._peer_python: list[str] | None = None
 
     def start_broker(self) -> tuple[subprocess.Popen, str]:
-        """A fresh broker with every meter in the projection."""
+        """Start a new broker with every meter in the projection."""
         from urja.base.ports import free_port
         from urja.stream import StreamSizes, User, server_config
 
@@ -331,7 +331,7 @@ class Bench:
         await admin.close()
 
     def aes_gcm_s(self) -> float:
-        """CPU seconds of AES-GCM alone for the pushes that count."""
+        """Return the CPU seconds of AES-GCM alone for the counted pushes."""
         rounds = pickle.loads(self.frames_file.read_bytes())[WARM_UP_ROUNDS:]
         return sum(
             self.ciphers.cpu_s((frame[WRAPPER:] for frame in frames), self.connections) for frames in rounds
@@ -345,7 +345,7 @@ class Bench:
         return self._peer_python
 
     def run(self, server: str) -> dict[str, float]:
-        """Pushes per CPU-second of one server, and its memory per idle connection."""
+        """Return pushes per CPU-second of one server, and its memory per idle connection."""
         tally_file = self.folder / "tally"
         tally_file.write_bytes(bytes(16))
         broker, url = self.start_broker() if server != "empty" else (None, "-")
@@ -403,7 +403,7 @@ class Bench:
 
 
 def make_peer_environment(path: Path) -> Path:
-    """The peer's decoder beside what the head end imports, apart from this environment."""
+    """Create a separate environment with the peer's decoder and the head end's packages."""
     from importlib.metadata import version
 
     pinned = [f"{name}=={version(name)}" for name in RUNTIME]
@@ -432,7 +432,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def cpu_s(pid: int) -> tuple[float, float]:
-    """User and system seconds of a process, all its threads."""
+    """Return user and system seconds of a process with all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ticks_per_s = os.sysconf("SC_CLK_TCK")
     return int(fields[11]) / ticks_per_s, int(fields[12]) / ticks_per_s
@@ -473,7 +473,7 @@ def main() -> None:
         for _ in range(options.repeats):
             for server in servers:
                 runs[server].append(bench.run(server))
-            # Right beside the run that it is compared with: the machine's speed moves.
+            # Directly after the run that it is compared with, because the machine's speed varies.
             runs["urja"][-1]["aes_gcm_s"] = bench.aes_gcm_s()
     print(json.dumps(report(options, runs)))
 

@@ -1,4 +1,4 @@
-"""How fast a batch becomes stored and accrued rows, against bare COPY and upsert of the same rows in the same run.
+"""Rate at which a batch is stored and accrued, against plain COPY and upsert of the same rows in the same run.
 
 Each round stores the next interval of every meter (the shape of a push: one block a meter) twice: through
 `urja.pipeline.ingest` with validation, placing, accrual and cursor, and by a plain COPY into a temporary stage
@@ -73,7 +73,7 @@ def measure(cluster, options) -> dict:
             order = (0, 1) if number % 2 else (1, 0)
             results = {index: runs[index]() for index in order}
             if number == 0:
-                continue  # the first fills caches and makes partitions
+                continue  # the first round fills caches and creates partitions
             ours.append(results[0][0])
             cpu.append(results[0][1])
             bare.append(results[1][0])
@@ -118,7 +118,7 @@ def prepare(cluster) -> str:
 
 
 def seed(connection: psycopg.Connection, meters: int) -> None:
-    """Adopted meters by plain SQL: key `n`, for each table its own range, spread over the buckets."""
+    """Insert adopted meters by plain SQL: key `n`, a separate range for each table, spread over the buckets."""
     connection.execute(
         "CREATE TEMP TABLE n AS SELECT n, (n %% 1024)::bigint << 40 | n AS key,"
         " timestamptz '2026-03-01 18:30+00' AS since FROM generate_series(1, %s) AS n",
@@ -174,7 +174,7 @@ PLAIN_STAGE = "CREATE TEMP TABLE plain_stage (LIKE readings_interval) ON COMMIT 
 
 
 def batch_of(meters: int, blocks: int, number: int) -> Batch:
-    """The next `blocks` intervals of every meter, in the order in which a head end would have heard them."""
+    """Return the next `blocks` intervals of every meter, in the order in which a head end would receive them."""
     chance = np.random.default_rng(number)
     keys = np.arange(1, meters + 1)
     records = np.zeros(meters * blocks, BLOCK)
@@ -201,7 +201,7 @@ def time_ours(ingester, batch: Batch, now: datetime) -> tuple[float, float]:
 
 
 def time_bare(connection: psycopg.Connection, batch: Batch) -> tuple[float, float]:
-    """The same columns into the same kind of table, sorted by key as ours are, without asking any question."""
+    """Store the same columns in the same kind of table, sorted by key as Urja's are, without any check."""
     from urja.apps.readings import pgcopy, staging
 
     rows = np.zeros(len(batch.records), staging.PLACED_BLOCK)

@@ -1,4 +1,4 @@
-"""A whole installation for the benches: the box as it ships, and a fleet of real meters, adopted in bulk.
+"""A complete installation for the benches, with a fleet of simulated meters, adopted in bulk.
 
 Adoption through `registry.operations` takes some 10 ms a meter; here the same rows are written by a few statements.
 """
@@ -28,7 +28,7 @@ from urja.demo.stand_ins import StandIns
 from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import Identity, seeded_identity
 from urja.meter.surroundings import LinkOptions
-from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild
+from urja.site.supervisor.installation import HEADEND, NATS, PIPELINE, POSTGRES, WEB, ExtraChild, Installation
 from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
 
@@ -38,17 +38,17 @@ ZONE = ZoneInfo("Asia/Kolkata")
 INSTALLED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=ZONE)
 """A Monday; the meters' first interval ends half an hour later."""
 SOON = timedelta(minutes=29, seconds=50)
-"""When business time begins to run: shortly before the first pushes."""
+"""Start of business time, shortly before the first pushes."""
 STANDSTILL = 1e-6
 START_WH = 1_000_000
 USED_UP_WH = 100_000
-"""What somebody who is to be dark has used without paying for it."""
+"""Unpaid consumption of a household that is to be disconnected."""
 
 POLICY = """
 format = 1
 code = "bench"
 version = "1"
-title = "For benches: whoever owes a hundred rupees is cut at once, without notices, caps or turns"
+title = "For benches: an account with a debt of a hundred rupees is disconnected at once, without notices, caps or turns"
 currency = "INR"
 valid_from = 2024-04-01
 [warnings]
@@ -81,12 +81,12 @@ stagger_s = 0
 
 
 def mesh_or_cellular(number: int) -> LinkOptions:
-    """Three on a mesh to one on a cellular link, as docs/meter.md has them."""
+    """Return three links of the kind mesh for each cellular one, with the figures of docs/meter.md."""
     return LinkOptions(profile="cellular" if number % 4 == 0 else "rf-mesh")
 
 
 def allow_connections(meters: int) -> None:
-    """Both ends of each meter's connection are on this machine; children inherit the limit."""
+    """Raise the limit of open files: both ends of each connection are on this machine; children inherit it."""
     wanted = meters + 2_000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -96,16 +96,16 @@ def allow_connections(meters: int) -> None:
 
 @dataclass
 class Installation:
-    """A running box, its fleet, and what the bench knows of both."""
+    """A running installation with its fleet."""
 
-    box: Box
+    box: Installation
     outside: StandIns
     meters: list[Identity]
     folder: Path
     control: Path
     set_up_s: dict[str, float] = field(default_factory=dict)
     back: list[str] = field(default_factory=list)
-    """Serials of meters that are out of reach and will be back."""
+    """Serial numbers of meters that are unreachable and will return."""
 
     @property
     def vault(self) -> Vault:
@@ -115,7 +115,7 @@ class Installation:
         return psycopg.connect(self.box.secrets.database_owner, autocommit=True)
 
     async def order(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """One order to the fleet, and its answer."""
+        """Send one order to the fleet and return its answer."""
         reader, writer = await asyncio.open_unix_connection(str(self.control), limit=1 << 26)
         try:
             writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
@@ -127,7 +127,7 @@ class Installation:
         return answer
 
     async def until(self, what: str, found: Callable[[], Any], seconds: float = 300.0) -> Any:
-        """What `found` gives, as soon as it gives something; several processes are waited for, nobody announces."""
+        """Return the first true result of `found`; polls, because several processes work without notification."""
         give_up = time.monotonic() + seconds
         while not (value := await asyncio.to_thread(found)):
             if time.monotonic() > give_up:
@@ -140,7 +140,7 @@ class Installation:
             return int(connection.execute(query, parameters).fetchone()[0])
 
     def cpu_s(self) -> dict[str, float]:
-        """User and system seconds so far, of each process with its own children (PostgreSQL's and gunicorn's)."""
+        """Return user and system seconds so far of each process with its children (PostgreSQL's and gunicorn's)."""
         names = {self.box.pid(name): name for name in (*SYSTEM, FLEET)}
         return {name: tree_cpu_s(pid) for pid, name in names.items() if pid is not None}
 
@@ -151,7 +151,7 @@ class Installation:
 
 
 def tree_cpu_s(root: int) -> float:
-    """CPU of a process and its living descendants, and of those that they have waited for."""
+    """Return CPU seconds of a process, its living descendants, and the ended ones that they waited for."""
     parents, used = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -172,17 +172,17 @@ async def installed(
     folder: Path,
     meters: int,
     *,
-    dark: int = 0,
+    disconnected: int = 0,
     links: Callable[[int], LinkOptions] | None = None,
     **headend: Any,
 ) -> AsyncIterator[Installation]:
-    """The box with `meters` meters on line and business time at real speed, ten seconds before their first push.
+    """Yield an installation with `meters` connected meters and business time at real speed, ten seconds before their first push.
 
-    The first `dark` of them owe more than their policy lets them. `headend` changes settings of the head end.
+    The first `disconnected` of them owe more than their policy allows. `headend` changes settings of the head end.
     """
     allow_connections(meters)
     outside = StandIns.on_free_ports()
-    box = Box(folder / "data", settings_of(outside, meters, **headend))
+    box = Installation(folder / "data", settings_of(outside, meters, **headend))
     link_of = links or (lambda _number: LinkOptions())
     identities = [
         msgspec.structs.replace(
@@ -196,7 +196,7 @@ async def installed(
     try:
         await box.start()
         running.set_up_s["box"] = time.monotonic() - began
-        await asyncio.to_thread(_adopt, running, dark)
+        await asyncio.to_thread(_adopt, running, disconnected)
         running.set_up_s["adoption"] = time.monotonic() - began - sum(running.set_up_s.values())
         await _raise_fleet(running)
         running.set_up_s["fleet"] = time.monotonic() - began - sum(running.set_up_s.values())
@@ -218,7 +218,7 @@ def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
                 port=0,
                 status_port=0,
                 connections=meters + 1000,
-                # The rush of cuts that makes houses dark is not what is measured.
+                # The disconnections before the measurement are not measured.
                 cuts_per_minute=100_000,
                 cuts_per_transformer_per_minute=10_000,
                 cuts_per_hour=1_000_000,
@@ -233,7 +233,7 @@ def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
     )
 
 
-def _adopt(running: Installation, dark: int) -> None:
+def _adopt(running: Installation, disconnected: int) -> None:
     from urja.site.django import options as django_options
 
     secrets = running.box.secrets
@@ -264,7 +264,7 @@ def _adopt(running: Installation, dark: int) -> None:
                         meter.title,
                         wrap_key(secrets.kek, keys.guek),
                         wrap_key(secrets.kek, keys.gak),
-                        USED_UP_WH if number <= dark else 0,
+                        USED_UP_WH if number <= disconnected else 0,
                     )
                 )
         for statement in ADOPTION.split(";"):
@@ -306,7 +306,7 @@ ADOPTION = """
 
 
 async def _raise_fleet(running: Installation) -> None:
-    """The meters dial in while business time stands; then it runs."""
+    """Let the meters connect while business time stands still, then start it."""
     box, total = running.box, len(running.meters)
     for folder in (box.data.meters, running.control.parent):
         make_private(folder)

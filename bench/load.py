@@ -1,4 +1,4 @@
-"""How fast a file of consumers comes into the registry, through the guards of every other writer.
+"""Rate at which a file of consumers is loaded into the registry, with the checks of every other operation.
 
 `urja import` reads a CSV, converts each row, and does it as operations: a premise, a service point, a person, a user where
 there is an e-mail address, an account, an agreement with its terms, an access and two placements. Processor time is of this
@@ -111,7 +111,7 @@ def prepare(cluster) -> str:
 
 
 def write_file(path: Path, rows: int) -> None:
-    """Consumers as a utility's billing system would list them."""
+    """Return consumers as a utility's billing system would list them."""
     chance = random.Random(1)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -160,7 +160,7 @@ def high_water_mb(pid: int) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of this process and of the server that a backend is of, with all of its processes."""
+    """Return CPU time of this process and of the PostgreSQL server of a backend, with all its processes."""
     server = _stat(pid)[1]
     children = map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split())
     ticks = sum(map(int, _stat(server)[11:15])) + sum(sum(map(int, _stat(one)[11:13])) for one in children)
@@ -168,7 +168,7 @@ def cpu_s(pid: int) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on."""
+    """Return the fields of /proc/PID/stat from the state on."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 

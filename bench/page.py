@@ -51,19 +51,19 @@ NOW = START + timedelta(days=DAYS, hours=13, minutes=42)
 HALF_HOUR = timedelta(minutes=30)
 PASSWORD = "only-for-the-benchmark"
 GOAL_MS = 8.0
-"""Of processor time for a home page, web and backend together."""
+"""Limit of CPU time for a home page, web and database backend together."""
 ROUND = 200
 """Requests of each case in one run."""
 CSRF = "a" * 32
-"""A browser has it from the form by which its person signed in, and sends it with every request."""
+"""Cookie that a browser has from the sign-in form and sends with every request."""
 FIRST_COPY = 1_000_000
 SLOTS = 16
-"""Copies take ids from `FIRST_COPY` on, so many apiece."""
+"""Ids per copy; copies take ids from `FIRST_COPY` on."""
 
 
 @contextmanager
 def town(directory: Path) -> Iterator[Cluster]:
-    """A migrated database, and Django set up to look at it in the rights of the web server."""
+    """Create a migrated database, with Django set up for it with the rights of the web server."""
     cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=False)
     cluster.start()
     try:
@@ -95,7 +95,7 @@ def town(directory: Path) -> Iterator[Cluster]:
 
 
 def live(cluster: Cluster) -> Any:
-    """One house for 30 days and a morning; its keys."""
+    """Create one household with 30 days and a morning of data; return its keys."""
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.pipeline import decide, post
@@ -215,7 +215,7 @@ class Copier:
         ).rowcount
 
     def multiply(self, count: int, people: int) -> dict[str, int]:
-        """All that belongs to an account, `count` times; half-hours and full inputs for the first `people`."""
+        """Copy all rows of an account `count` times; half-hours and full inputs for the first `people`."""
         house, bucket = self.house, "(g.k % 1024)::smallint"
         user = "1000000 + g.k"
         text = "md5(g.k::text)"
@@ -279,7 +279,7 @@ class Copier:
 
 
 def multiply(cluster: Cluster, house: Any, count: int, people: int) -> dict[str, int]:
-    """The town from the model house; the database's own checks are off, they were passed by the model."""
+    """Create the town from the model house, with the database's checks off: the model has passed them."""
     with psycopg.connect(cluster.conninfo(dbname="town"), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         made = Copier(connection, house).multiply(count, people)
@@ -289,7 +289,7 @@ def multiply(cluster: Cluster, house: Any, count: int, people: int) -> dict[str,
 
 
 def sessions(people: int) -> list[str]:
-    """Signed-in sessions of the first `people`."""
+    """Return signed-in sessions of the first `people`."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
@@ -309,7 +309,7 @@ type Answer = tuple[int, dict[str, str], bytes]
 
 
 def get(app: Callable, address: str, session: str, tag: str = "") -> Answer:
-    """One request; status, headers and body."""
+    """Send one request; return status, headers and body."""
     answer: list[tuple[int, dict[str, str]]] = []
     environ = {
         "REQUEST_METHOD": "GET",
@@ -334,7 +334,7 @@ def get(app: Callable, address: str, session: str, tag: str = "") -> Answer:
 
 
 def count_statements(app: Callable, session: str) -> int:
-    """How many statements the home page sends."""
+    """Return the number of SQL statements of the home page."""
     from django.db import connection
 
     seen: list[str] = []
@@ -351,7 +351,7 @@ def count_statements(app: Callable, session: str) -> int:
 
 
 def backend() -> Path:
-    """Where Linux tells what the connection's backend has worked."""
+    """Return the path of the CPU statistics of the connection's backend."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -362,7 +362,7 @@ def backend() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Milliseconds of one request: of processor time in the web and in the backend, and by the wall."""
+    """Milliseconds of one request: CPU time in web and backend, and elapsed time."""
 
     web_ms: float
     backend_ms: float
@@ -370,7 +370,7 @@ class Took:
 
 
 def timed(app: Callable, account: str, session: str, tag: str, worked: Path) -> Took:
-    """What one request took; `account` is the address of the live part, or `/`."""
+    """Return the times of one request; `account` is the address of the live part, or `/`."""
 
     def backend_ns() -> int:
         return int(worked.read_text().split()[0])
@@ -387,13 +387,13 @@ def timed(app: Callable, account: str, session: str, tag: str, worked: Path) -> 
 
 
 def live_of(app: Callable, session: str) -> str:
-    """The address of the live part of a person's account."""
+    """Return the address of the live part of a person's account."""
     _status, _headers, body = get(app, "/", session)
     return re.search(rb'hx-get="([^"]+)"', body).group(1).decode()
 
 
 def run(app: Callable, lives: dict[str, str], worked: Path, chooser: random.Random) -> dict[str, list[Took]]:
-    """The three cases in turn; what each request took."""
+    """Run the three cases in turn; return the times of each request."""
     took: dict[str, list[Took]] = {"page": [], "live": [], "unchanged": []}
     for _ in range(ROUND):
         session, live = chooser.choice(list(lives.items()))
@@ -405,7 +405,7 @@ def run(app: Callable, lives: dict[str, str], worked: Path, chooser: random.Rand
 
 
 def figures(case: str, runs: list[dict[str, list[Took]]]) -> dict[str, Any]:
-    """Medians over the runs of the mean of a request, and percentiles by the wall."""
+    """Return medians over the runs of the mean CPU time per request, and percentiles of elapsed time."""
     web, behind = (
         statistics.median(statistics.mean(getattr(one, part) for one in took[case]) for took in runs)
         for part in ("web_ms", "backend_ms")
@@ -421,7 +421,7 @@ def figures(case: str, runs: list[dict[str, list[Took]]]) -> dict[str, Any]:
 
 
 def measure(people: int, repeats: int) -> dict[str, Any]:
-    """Median of the runs."""
+    """Return the median of the runs."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.db import connections
 
@@ -433,7 +433,7 @@ def measure(people: int, repeats: int) -> dict[str, Any]:
     worked = backend()
     chooser = random.Random(2)
     run(app, lives, worked, chooser)
-    # As the web server does once it is loaded.
+    # As the web server does after it is loaded.
     gc.collect()
     gc.freeze()
     runs = [run(app, lives, worked, chooser) for _ in range(repeats)]

@@ -1,8 +1,8 @@
 """Searching among many consumers: by number, phone, serial, name and address, as typed and with a typing error.
 
 The registry is filled with consumers whose names and addresses are drawn from lists, the common ones far more often
-than the rare ones, as in a town; every one has a connection, a meter and a telephone, and hangs in one of a hundred
-sections. Then people are looked for by `registry.searching`, by whoever may search everywhere and by a clerk of one
+than the rare ones, as in a town; every one has a service point, a meter and a telephone, and lies in one of a hundred
+sections. Then consumers are searched by `registry.searching`, with the rights to search everywhere and those of a clerk of one
 section, in the rights of the web server.
 
     uv run python bench/search.py [--consumers 100000] [--queries 200]
@@ -206,7 +206,7 @@ PLACES = [
 
 @contextmanager
 def registry(directory: Path) -> Iterator[Cluster]:
-    """A migrated database; Django looks at it in the rights of the web server."""
+    """Create a migrated database, with Django set up for it with the rights of the web server."""
     cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=False)
     cluster.start()
     try:
@@ -225,21 +225,21 @@ def registry(directory: Path) -> Iterator[Cluster]:
 
 
 def consumers(count: int) -> Iterator[dict[str, Any]]:
-    """People and where they live; the first of each list are the common ones."""
+    """Names and addresses; the first of each list are the most common."""
     chance = random.Random(4)
 
     def one_of(names: list[str]) -> str:
         return names[min(int(chance.expovariate(4 / len(names))), len(names) - 1)]
 
     for number in range(1, count + 1):
-        # Every third household has a name that few have.
+        # Every third household has a rare name.
         rare = "".join(chance.choice(["ka", "ri", "no", "sha", "ve", "mu", "li", "dro"]) for _ in range(3))
         yield {
             "number": f"{40_000_000_000 + 97 * number}",
             "serial": f"GT{10_000_000 + 13 * number}",
             "name": f"{one_of(FIRST)} {rare.title() if number % 3 == 0 else one_of(LAST)}",
             "phone": f"+91{7_000_000_000 + 2017 * number}",
-            "address": f"{chance.randrange(1, 400)} {one_of(STREETS)} Street, {one_of(PLACES)}",
+            "address": f"{chance.randrange(1, 400)} {one_of(STREETS)} Road, {one_of(PLACES)}",
             "pin": f"{302_000 + chance.randrange(60)}",
         }
 
@@ -285,7 +285,7 @@ def rows(id_: int, one: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def fill(cluster: Cluster, count: int) -> float:
-    """Put everybody in, table by table; how long the two indexed by words took, in seconds."""
+    """Insert all consumers, table by table; return the seconds of the two tables with word indexes."""
     owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
     in_words = 0.0
     with psycopg.connect(owner, autocommit=True) as connection:
@@ -295,7 +295,7 @@ def fill(cluster: Cluster, count: int) -> float:
             [NOW, SECTIONS],
         )
         for table, columns in COLUMNS.items():
-            # The registry's rules are not what is measured, and the indexes of its exclusions nobody searches by.
+            # The registry's rules are not measured, and no search uses the indexes of its exclusion constraints.
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             for (name,) in connection.execute(
                 "SELECT conname FROM pg_constraint WHERE contype = 'x' AND conrelid = %s::regclass", [table]
@@ -319,7 +319,7 @@ def as_the_web() -> None:
 
 
 def work_s() -> float:
-    """Processor time of this process and of its backend: what a machine that others use disturbs less."""
+    """Return CPU time of this process and its backend, which other programs on the machine disturb less."""
     from django.db import connection
 
     connection.ensure_connection()
@@ -328,7 +328,7 @@ def work_s() -> float:
 
 
 def misspelt(text: str, chance: random.Random) -> str:
-    """The text with one error in its longest word."""
+    """Return a text with one typing error in its longest word."""
     word = max(text.split(), key=len)
     at = chance.randrange(1, len(word) - 1)
     letters = "0123456789" if word.isdecimal() else "abcdefghijklmnopqrstuvwxyz"

@@ -25,11 +25,11 @@ import httpx
 
 from urja.base import log
 from urja.base.settings import load
-from urja.site.supervisor.box import WEB, Box
+from urja.site.supervisor.installation import WEB, Installation
 
 BAR = 2
 PAUSE_S = 10.0
-"""Between two bytes of a slow client."""
+"""Seconds between two bytes of a slow client."""
 ANY_PORT = dict.fromkeys(
     (
         "URJA_BROKER_PORT",
@@ -44,7 +44,7 @@ ANY_PORT = dict.fromkeys(
 
 
 async def slow(port: int, number: int) -> None:
-    """Hold a connection: headers that never end."""
+    """Hold a connection with headers that never end."""
     _reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(b"GET /sign-in/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
@@ -58,7 +58,7 @@ async def slow(port: int, number: int) -> None:
 
 
 async def pages_ms(port: int, rate: float, seconds: float) -> list[float]:
-    """How long each page took that was asked for at a steady rate, from when it was due."""
+    """Return the seconds of each page at a steady rate of requests, from its due time."""
     taken: list[float] = []
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
 
@@ -81,7 +81,7 @@ def figures(taken_ms: list[float]) -> dict[str, float]:
 
 
 async def measure(arguments: argparse.Namespace, directory: Path) -> dict[str, object]:
-    async with Box(directory / "data", load(None, ANY_PORT), processes=[WEB]) as box:
+    async with Installation(directory / "data", load(None, ANY_PORT), processes=[WEB]) as box:
         port = box.settings.web.port
         await pages_ms(port, arguments.rate, 3)
         alone = figures(await pages_ms(port, arguments.rate, arguments.seconds))

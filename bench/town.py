@@ -1,4 +1,4 @@
-"""How many meters two cores carry at real time: CPU a meter, the fleet's and the system's apart.
+"""Number of meters that two cores can serve in real time: CPU per meter, separately for the fleet and the system.
 
 For each size the whole installation runs as processes of its own, with business time at real speed and each meter on
 a connection of its own. A meter costs something at rest (a window without pushes) and something at the end of each
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def one(size: int, window_s: float) -> dict:
-    """One process for each size: Django is set up for one database."""
+    """Run each size in a separate process, because Django is set up for one database."""
     command = [sys.executable, __file__, "--one", str(size), "--window", str(window_s)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -58,7 +58,7 @@ async def measure(folder: Path, meters: int, window_s: float) -> dict:
         await asyncio.sleep(window_s)
         rest, rest_s = spent(running, before), time.monotonic() - began
         memory = {name: running.resident_mb(name) for name in (*SYSTEM, FLEET) if name != POSTGRES}
-    # While the interval was worked off, what is spent at rest was spent as well.
+    # The time of processing the interval includes the CPU time spent at rest.
     per_s = {name: rest[name] / rest_s for name in rest}
     interval = {name: max(pushed[name] - per_s[name] * pushed_s, 0.0) for name in pushed}
     return {
@@ -76,7 +76,7 @@ async def measure(folder: Path, meters: int, window_s: float) -> dict:
 
 
 async def at_rest(running: Installation) -> None:
-    """The first interval has been pushed, stored and decided upon, and nothing is under way any more."""
+    """Return whether the first interval has been pushed, stored and decided, with nothing pending."""
     total = len(running.meters)
     decided = "seen_watermark_at > (SELECT min(opened_at) FROM readings_accrual)"
     for what, query in (
@@ -96,7 +96,7 @@ def rounded(values: dict[str, float], digits: int) -> dict[str, float]:
 
 
 def report(runs: list[dict]) -> dict:
-    """A straight line through the smallest and the largest size: what is there anyway, and what a meter adds."""
+    """Return the line through the smallest and largest size: constant CPU time, and CPU time per meter."""
     small, large = runs[0], runs[-1]
     added = large["meters"] - small["meters"]
 

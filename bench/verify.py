@@ -1,4 +1,4 @@
-"""The laws of the books at a million ledger entries: peak memory of the process that asks them, and time.
+"""The laws of the ledger at a million entries: peak memory of the checking process, and time.
 
 One house lives for 30 days through the production code (`bench/page.py`) and is copied until the ledger has as many
 entries; each copy's chain is hashed anew. One day's close seals them all in the signed log. Then a process of its own
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def asked(owner: str, proven: int) -> dict[str, Any]:
-    """The figures of a run in a process of its own, whose memory is its own."""
+    """Return the figures of a run in a separate process, so that its memory is measured alone."""
     told = subprocess.run(
         [sys.executable, __file__, "--ask", owner, "--proven", str(proven)],
         check=True,
@@ -81,7 +81,7 @@ def asked(owner: str, proven: int) -> dict[str, Any]:
 
 
 def ask(owner: str, proven: int) -> None:
-    """What `urja verify` does, with its peak resident memory."""
+    """Run the checks of `urja verify`; print peak resident memory."""
     django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
     from urja.laws import verify
 
@@ -100,7 +100,7 @@ def ask(owner: str, proven: int) -> None:
 
 
 def multiply(cluster: Cluster, house: Any, wanted: int) -> int:
-    """Copies of the house until there are as many entries; the database's own checks were passed by the model."""
+    """Copy the model house up to a number of entries, with the database's checks off: the model has passed them."""
     with psycopg.connect(cluster.conninfo(dbname="town"), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         copier = Copier(connection, house)
@@ -131,7 +131,7 @@ def multiply(cluster: Cluster, house: Any, wanted: int) -> int:
         for table in ("billing_close", "billing_rated", "readings_accrual"):
             copier.copy(table, f"agreement_id = {house.agreement_id}", count)
         copier.copy("readings_register", f"device_id = {house.device_id}", count)
-        # Without half-hours an accrual ends with its last register.
+        # Without half-hours an accrual ends with its last register reading.
         connection.execute("DELETE FROM readings_interval")
         _post(connection, copier, model, count)
         _balance(connection)
@@ -148,7 +148,7 @@ def _entries_of(connection: psycopg.Connection, account_id: int) -> Iterator[dic
 
 
 def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, Any]], count: int) -> None:
-    """The entries of the copies, each under its own hash."""
+    """Append the copies' entries to the log, each with its own hash."""
     from psycopg.types.json import Jsonb
 
     from urja.apps.books.chain import entry_hash
@@ -186,7 +186,7 @@ def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, 
 
 
 def connection_key(k: int, slot: int) -> int:
-    """As `Copier.key`, here."""
+    """Return the key of a copy, as `Copier.key` does in SQL."""
     from page import FIRST_COPY, SLOTS
 
     return (k % 1024) << 40 | (FIRST_COPY + k * SLOTS + slot)

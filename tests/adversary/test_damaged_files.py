@@ -31,8 +31,8 @@ from urja.sandbox.gateway.schema import SCHEMA
 from urja.site.admin import Administration
 from urja.site.cli import main as cli, status
 from urja.site.cli.verify import heads_in
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time
 from urja.site.supervisor.secrets import Vault
 

@@ -6,11 +6,11 @@ import contextlib
 import httpx
 import pytest
 from tests.site import conftest
-from tests.site.test_box import ROOT, settings
+from tests.site.test_installation import ROOT, settings
 
-from urja.site.supervisor import whole_requests
-from urja.site.supervisor.box import WEB, Box
-from urja.site.supervisor.whole_requests import LARGEST_BODY, WholeRequests
+from urja.site.supervisor import request_buffer
+from urja.site.supervisor.installation import WEB, Installation
+from urja.site.supervisor.request_buffer import LARGEST_BODY, RequestBuffer
 
 box_tmp = conftest.box_tmp
 SLOW = 60
@@ -21,7 +21,7 @@ SLOW = 60
 async def web(box_tmp, monkeypatch):
     """The web server alone, with four threads; its port."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    async with Box(box_tmp / "slow", settings(URJA_WEB_THREADS="4"), processes=[WEB]) as box:
+    async with Installation(box_tmp / "slow", settings(URJA_WEB_THREADS="4"), processes=[WEB]) as box:
         yield box.settings.web.port
 
 
@@ -94,16 +94,16 @@ async def seen(_scope, receive, send) -> None:
 
 
 async def test_a_request_is_handed_on_in_one_piece_and_one_that_is_given_up_is_not():
-    whole = WholeRequests(seen)
+    whole = RequestBuffer(seen)
     parts = [{"type": "http.request", "body": part, "more_body": part != b"c"} for part in (b"a", b"b", b"c")]
     assert await answered(whole, *parts) == [{"type": "http.response.body", "body": b"abc"}]
     assert await answered(whole, parts[0], {"type": "http.disconnect"}) == []
 
 
 async def test_what_comes_in_at_the_same_time_is_bounded(monkeypatch):
-    monkeypatch.setattr(whole_requests, "LARGEST_BODY", 10)
-    monkeypatch.setattr(whole_requests, "MOST_WAITING", 15)
-    whole = WholeRequests(seen)
+    monkeypatch.setattr(request_buffer, "LARGEST_BODY", 10)
+    monkeypatch.setattr(request_buffer, "MOST_WAITING", 15)
+    whole = RequestBuffer(seen)
     many = {"type": "http.request", "body": b"x" * 8, "more_body": True}
     assert (await answered(whole, many, many))[0]["status"] == 413
     announced = [(b"content-length", b"11")]

@@ -16,7 +16,7 @@ SMALL = {
     "ingest": ["--meters", "200", "--rounds", "1"],
     "load": ["--rows", "200"],
     "page": ["--accounts", "200", "--people", "5", "--repeats", "1"],
-    "paid_to_lit": ["--one", "--meters", "10", "--payments", "3"],
+    "paid_to_powered": ["--one", "--meters", "10", "--payments", "3"],
     "search": ["--consumers", "300", "--queries", "5"],
     "slow_clients": ["--slow", "50", "--seconds", "2", "--rate", "10"],
     "town": ["--one", "10", "--window", "3"],

@@ -14,7 +14,7 @@ from tests.stream.servers import PASSWORDS
 
 from urja.site.admin import Administration
 from urja.site.cli.headend import quarantine
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 from urja.stream import User
 from urja.stream.quarantine import Quarantined
 

@@ -19,7 +19,7 @@ from urja.meter.meter import Meter
 from urja.meter.serve import serve_bus_until
 from urja.meter.station import Station
 from urja.site.cli.headend import headend
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @contextmanager

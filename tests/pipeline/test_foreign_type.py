@@ -23,7 +23,7 @@ from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.site import admin
 from urja.site.cli import adopt as adopt_cli, meter_type as meter_type_cli
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 from urja.stream import User, connect, ensure_streams
 from urja.stream.records import EventState
 from urja.stream.subjects import READINGS

@@ -13,7 +13,7 @@ from tests.pipeline.test_seal import exported, new_sealer
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
 from urja.site.cli.verify import verify
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 MINUTES = timedelta(minutes=10)
 

@@ -6,7 +6,7 @@ import pytest
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import GatewaySettings, PaymentsSettings
 from urja.site.cli.options import load_settings
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 from urja.site.supervisor.secrets import Vault
 
 GATEWAY = (

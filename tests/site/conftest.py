@@ -23,10 +23,10 @@ def data_after_prepare(short_tmp: Path) -> Path:
     from tests.site.test_up import ANY_PORT
 
     from urja.base.settings import load
-    from urja.site.supervisor.box import Box
+    from urja.site.supervisor.installation import Installation
 
     async def start_and_stop() -> None:
-        async with Box(path, load(None, ANY_PORT), processes=[]):
+        async with Installation(path, load(None, ANY_PORT), processes=[]):
             pass
 
     path = short_tmp / "prepared"

@@ -10,7 +10,7 @@ from urja.base.process_secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
 from urja.site.cli import adopt as adopt_cli
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 KEK = bytes(range(16))
 GOOD = {

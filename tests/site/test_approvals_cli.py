@@ -13,7 +13,7 @@ from urja.core.approvals import bundled_thresholds
 from urja.site.admin import Administration
 from urja.site.cli.approvals import approvals
 from urja.site.cli.passkey import passkey
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.site.test_approvals_cli import box  # noqa: F401 - a fixture
 
 from urja.base.approvers import read_approvers
 from urja.site.cli.approver import approver
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 
 @pytest.fixture

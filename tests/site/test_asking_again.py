@@ -13,7 +13,7 @@ import pytest
 from urja.base.clock import REAL_TIME, write_anchor
 from urja.demo import command as demo
 from urja.demo.retrying import in_thread, until_answered
-from urja.site.supervisor.box import Box
+from urja.site.supervisor.installation import Installation
 from urja.site.supervisor.postgres import make_private
 
 
@@ -21,7 +21,7 @@ from urja.site.supervisor.postgres import make_private
 def street(database, box_tmp, monkeypatch):
     """A demonstration that has not begun, on a real database."""
     secrets = SimpleNamespace(database_owner=database.conninfo(), kek=bytes(16))
-    monkeypatch.setattr(Box, "secrets", property(lambda _box: secrets))
+    monkeypatch.setattr(Installation, "secrets", property(lambda _box: secrets))
     box_tmp.joinpath("data").mkdir()
     made = demo._TownRun(demo.Plan(4, 60.0, None, 1, None), demo._settings(None), box_tmp / "data")
     write_anchor(made.box.data.clock, REAL_TIME)

@@ -30,14 +30,14 @@ def test_a_new_demo_begins_on_its_morning(files):
 
 def test_a_demo_stands_still_while_it_is_stopped(files):
     business_time.resume(*files, DEMO, wall_s=1000.0)
-    business_time.beat(files[1], 1010.0, clean=True)
+    business_time.write_heartbeat(files[1], 1010.0, clean=True)
     business_time.resume(*files, DEMO, wall_s=90_000.0)
     assert (business(files, 90_000.0) - MORNING).total_seconds() == 600
 
 
 def test_after_a_crash_business_time_does_not_run_back(files):
     business_time.resume(*files, DEMO, wall_s=1000.0)
-    business_time.beat(files[1], 1010.0)
+    business_time.write_heartbeat(files[1], 1010.0)
     # Died between two heartbeats: some process may have seen this instant.
     seen = business(files, 1010.0 + business_time.HEARTBEAT_S)
     business_time.resume(*files, DEMO, wall_s=90_000.0)
@@ -48,7 +48,7 @@ def test_after_a_crash_business_time_does_not_run_back(files):
 
 def test_a_restart_at_once_is_no_jump_into_the_future(files):
     business_time.resume(*files, DEMO, wall_s=1000.0)
-    business_time.beat(files[1], 1010.0)
+    business_time.write_heartbeat(files[1], 1010.0)
     business_time.resume(*files, DEMO, wall_s=1010.5)
     assert (business(files, 1010.5) - MORNING).total_seconds() == 630
 
@@ -61,14 +61,14 @@ def test_a_crash_before_the_first_heartbeat(files):
 
 def test_real_time_goes_on_while_the_box_is_down(files):
     assert business_time.resume(*files, REAL, wall_s=1000.0) == REAL_TIME
-    business_time.beat(files[1], 1010.0, clean=True)
+    business_time.write_heartbeat(files[1], 1010.0, clean=True)
     business_time.resume(*files, REAL, wall_s=90_000.0)
     assert business(files, 90_000.0).timestamp() == 90_000.0
 
 
 def test_the_file_is_the_truth_once_it_is_there(files):
     write_anchor(files[0], Anchor(1000.0, 5000.0, 60.0))
-    business_time.beat(files[1], 1000.0, clean=True)
+    business_time.write_heartbeat(files[1], 1000.0, clean=True)
     business_time.resume(*files, REAL, wall_s=2000.0)
     assert read_anchor(files[0]) == Anchor(2000.0, 5000.0, 60.0)
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from urja.site.cli.main import COMMANDS, urja
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 
 def test_help_lists_every_command_and_hides_the_supervisors():
@@ -35,7 +35,7 @@ def test_no_django_where_none_is_needed(arguments):
         "import sys; sys.modules['django'] = None\n"
         "from urja.site.cli.main import urja\n"
         f"urja({arguments!r}, standalone_mode=False)\n"
-        "assert 'urja.site.supervisor.box' not in sys.modules\n"
+        "assert 'urja.site.supervisor.installation' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from tests.usecases.life import answer
 
 from urja.site.admin import Administration
 from urja.site.cli.commission import commission
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 NOON = START + timedelta(hours=12)
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import FORMAT, DataDirectory
-from urja.site.exits import CommandError, Exit
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, Counter
 
 from urja.base.http import serving_status
-from urja.site.supervisor import probes
+from urja.site.supervisor import health_probes
 from urja.site.supervisor.child import Health
 
 
@@ -22,11 +22,11 @@ async def endpoint():
 
 async def test_readiness_follows_what_is_waited_for(endpoint):
     port, waiting = endpoint
-    status, body = await probes.http_get(port, "/readyz")
+    status, body = await health_probes.http_get(port, "/readyz")
     assert (status, body) == (503, b'{"ready": false, "waiting_for": ["the broker"]}\n')
-    assert await probes.readyz(port)() is Health.NOT_READY
+    assert await health_probes.readyz(port)() is Health.NOT_READY
     waiting.clear()
-    assert await probes.readyz(port)() is Health.OK
+    assert await health_probes.readyz(port)() is Health.OK
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ async def test_readiness_follows_what_is_waited_for(endpoint):
     ],
 )
 async def test_paths(endpoint, path, status, part):
-    got, body = await probes.http_get(endpoint[0], path)
+    got, body = await health_probes.http_get(endpoint[0], path)
     assert got == status
     assert part in body
 
@@ -85,11 +85,11 @@ def test_stopping_drops_who_is_still_connected(loop_factory):
         assert runner.run(stop_with_a_client()) == b""
 
 
-async def test_nobody_there_is_silence():
+async def test_a_closed_port_is_no_answer():
     async with serving_status(list, port=0) as port:
         pass
-    assert await probes.readyz(port)() is Health.SILENT
-    assert await probes.http_json(port, "/status") is None
+    assert await health_probes.readyz(port)() is Health.NO_ANSWER
+    assert await health_probes.http_json(port, "/status") is None
 
 
 async def test_a_port_that_is_taken_is_an_error():

@@ -13,7 +13,7 @@ from urja.cosem.security import KekStore
 from urja.site import admin
 from urja.site.cli.export_file import export
 from urja.site.cli.import_file import KIND_NAMES, import_file
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @dataclass

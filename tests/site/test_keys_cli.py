@@ -13,7 +13,7 @@ from urja.cosem.security import KekStore
 from urja.headend.sealed_state import Seal
 from urja.site.admin import Administration
 from urja.site.cli.keys import keys
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 from urja.site.supervisor.secrets import Vault
 
 NOON = START + timedelta(hours=12)

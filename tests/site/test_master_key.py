@@ -13,7 +13,7 @@ from urja.cosem.security import KekStore
 from urja.headend.reloading_key_store import ReloadingKeyStore
 from urja.site.cli import master_key
 from urja.site.cli.master_key import Rotation
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 from urja.site.supervisor.secrets import Vault
 
 NOON = START + dt.timedelta(hours=12)

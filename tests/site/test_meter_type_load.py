@@ -10,7 +10,7 @@ from tests.cosem.meter_types import PROFILES, TYPE, write_type
 from urja.base.settings import Settings
 from urja.site import admin
 from urja.site.cli.meter_type import meter_type
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 SECOND = TYPE.replace('version = "1"', 'version = "2"').replace("2026-01-01", "2026-05-01")
 

@@ -15,7 +15,7 @@ from tests.site.test_up import run_up
 
 from urja.laws.verify import examine
 from urja.site import database as site_database
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 FIRST_SET = Path(__file__).parent / "first_set"
 ROWS = FIRST_SET / "rows.txt"

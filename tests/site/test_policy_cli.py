@@ -17,7 +17,7 @@ from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.cli.policy import policy, replay_all
 from urja.site.cli.policy_replay import Happened, History, Posting, replay
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 IST = ZoneInfo("Asia/Kolkata")
 DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"

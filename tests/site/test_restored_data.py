@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from click.testing import CliRunner
-from tests.site.test_box import settings
+from tests.site.test_installation import settings
 
 from urja.base.clock import REAL_TIME, Anchor, write_anchor
 from urja.site.cli.restored import restored
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import FORMAT
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time, restored_data
-from urja.site.supervisor.box import HEADEND, Box
+from urja.site.supervisor.installation import HEADEND, Installation
 from urja.site.supervisor.restored_data import OLD_HEARTBEAT_S, sign_of_restore
 
 
@@ -23,7 +23,7 @@ from urja.site.supervisor.restored_data import OLD_HEARTBEAT_S, sign_of_restore
 def directory(tmp_path):
     directory = tmp_path / "data"
     directory.mkdir()
-    business_time.beat(directory / "heartbeat", time.time(), clean=True)
+    business_time.write_heartbeat(directory / "heartbeat", time.time(), clean=True)
     return directory
 
 
@@ -48,7 +48,7 @@ def test_a_copy_that_happens_to_have_the_same_inode_is_noticed(directory):
     heartbeat, earlier_s = directory / "heartbeat", time.time() - 60
     heartbeat.write_text(f"{earlier_s:.3f} stopped {heartbeat.stat().st_ino}\n")
     os.utime(heartbeat, (earlier_s, earlier_s))
-    assert "put there later" in sign(directory)
+    assert "created after" in sign(directory)
 
 
 def test_a_restored_snapshot_shows_by_its_old_heartbeat(directory):
@@ -89,7 +89,7 @@ def test_an_operator_says_that_only_the_database_was_put_back(directory):
 
 
 @pytest.mark.parametrize(
-    ("since", "words"), [("yesterday", "no time"), ("2026-03-02", "no time"), ("2999-01-01T00:00Z", "future")]
+    ("since", "words"), [("yesterday", "no time"), ("2026-03-02", "is not a time"), ("2999-01-01T00:00Z", "future")]
 )
 def test_a_time_that_cannot_be_the_copys_is_refused(directory, since, words):
     (directory / "VERSION").write_text(f"{FORMAT}\n")
@@ -105,7 +105,7 @@ def test_on_a_line_of_its_own_the_restore_is_at_the_time_that_stood_still(direct
     morning = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
     began_s = int(time.time()) - 60 + 0.0006
     write_anchor(directory / "clock.json", Anchor(began_s, morning.timestamp(), 60.0))
-    business_time.beat(directory / "heartbeat", began_s - 0.0004)
+    business_time.write_heartbeat(directory / "heartbeat", began_s - 0.0004)
     assert told(directory, morning.isoformat()).exit_code == 0
     [noted] = restored_data.read(directory / "restored.json")
     assert noted.at < morning + timedelta(minutes=5)
@@ -119,15 +119,15 @@ def recorded(box):
 
 async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp, prepared):
     first, copy = prepared(box_tmp / "first"), box_tmp / "copy"
-    async with Box(first, settings(), processes=[]) as box:
+    async with Installation(first, settings(), processes=[]) as box:
         assert box.restored is None
     shutil.copytree(first, copy, symlinks=True)
-    async with Box(copy, settings(), processes=[HEADEND]) as box:
+    async with Installation(copy, settings(), processes=[HEADEND]) as box:
         noted = box.restored
         assert noted is not None
         assert timedelta() < noted.at - noted.since_at < timedelta(minutes=5)
         assert recorded(box) == [noted.id]
-    async with Box(copy, settings(), processes=[]) as box:
+    async with Installation(copy, settings(), processes=[]) as box:
         assert box.restored == noted
-    async with Box(first, settings(), processes=[]) as box:
+    async with Installation(first, settings(), processes=[]) as box:
         assert box.restored is None

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from urja.base.settings import load
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 from urja.site.supervisor.process import Start, start_payload
 from urja.site.supervisor.secrets import Vault
 

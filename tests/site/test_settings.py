@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from urja.base.settings import SettingsError, describe, load, load_with_origins, mask_password
 from urja.site.cli.main import urja
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 FAULTY = """\
 nonsense = 3

@@ -11,7 +11,7 @@ from tests.apps.street import START, adopt, by_hand
 from urja.site.admin import Administration
 from urja.site.cli.staff import staff
 from urja.site.cli.token import token
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.pipeline.test_post import TARIFF, Town, load as load_tariff
 from urja.base.settings import Settings
 from urja.site import admin
 from urja.site.cli.tariff import tariff
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 DAY = timedelta(days=1)
 

@@ -16,8 +16,8 @@ from nats.errors import Error as NatsError
 from tests.site.test_postgres import wait_gone
 
 from urja.site.admin import Administration
+from urja.site.command_errors import Exit
 from urja.site.data_directory import FORMAT
-from urja.site.exits import Exit
 from urja.site.supervisor.postgres import Cluster, find_binaries
 from urja.stream.broker import connect
 from urja.stream.errors import StreamError

@@ -6,7 +6,7 @@ import subprocess
 
 from tests.site.test_up import URJA, running, status_of, until
 
-from urja.site.exits import Exit
+from urja.site.command_errors import Exit
 
 EVERYTHING = ("--config", os.devnull)
 

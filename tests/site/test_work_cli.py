@@ -12,7 +12,7 @@ from tests.apps.work.test_work import JPEG
 from urja.base.settings import Settings
 from urja.site.admin import Administration
 from urja.site.cli.work import work
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 NOON = START + timedelta(hours=12)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from urja.base import log
 from urja.demo import command as demo
-from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES
+from urja.site.supervisor.installation import HEADEND, NATS, PIPELINE, POSTGRES
 
 VICTIMS = (HEADEND, PIPELINE, POSTGRES, NATS)
 SPEED = 600.0

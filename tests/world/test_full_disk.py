@@ -13,7 +13,7 @@ from tests.world.faults import FaultyWorld
 from tests.world.world import Ground
 
 from urja.base.ports import free_port
-from urja.site.supervisor import probes
+from urja.site.supervisor import health_probes
 from urja.site.supervisor.broker_process import Server
 from urja.site.supervisor.child import _HEALTH_EVERY_S, Health
 from urja.stream import User, server_config
@@ -72,7 +72,7 @@ class FullDisk(FaultyWorld):
 
     async def _broker_health(self) -> Health:
         port = int(self.ground.broker_url.rpartition(":")[2])
-        return await probes.nats("127.0.0.1", port, MONITOR_PORT, self.ground.broker.directory)()
+        return await health_probes.nats("127.0.0.1", port, MONITOR_PORT, self.ground.broker.directory)()
 
     async def _disk_full(self) -> None:
         broker = self.ground.broker

@@ -49,8 +49,17 @@ from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_flee
 from urja.meter.journal import read_journal
 from urja.meter.truth import read_truth
 from urja.site.cli.options import FiniteRange, load_settings
-from urja.site.exits import CommandError, Exit, refusal_for
-from urja.site.supervisor.box import HEADEND, NATS, PIPELINE, POSTGRES, WEB, Box, ExtraChild, is_free
+from urja.site.command_errors import CommandError, Exit, refusal_for
+from urja.site.supervisor.installation import (
+    HEADEND,
+    NATS,
+    PIPELINE,
+    POSTGRES,
+    WEB,
+    ExtraChild,
+    Installation,
+    is_free,
+)
 from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
 
@@ -208,7 +217,7 @@ class _TownRun:
     def __init__(self, plan: Plan, settings: Settings, directory: Path) -> None:
         self.plan = plan
         self.outside = StandIns.on_free_ports()
-        self.box = Box(directory, self.outside.known_to(settings), demo=True)
+        self.box = Installation(directory, self.outside.known_to(settings), demo=True)
         self.zone = ZoneInfo(settings.utility.timezone)
         self.town = build_town(plan.meters, plan.seed)
         self.fleet_file = self.box.data.meters / "fleet.json"

@@ -14,7 +14,7 @@ import msgspec
 from urja.base.ports import free_port
 from urja.base.settings import ChannelSettings, GatewaySettings, Settings
 from urja.demo.town import House
-from urja.site.supervisor.box import ExtraChild
+from urja.site.supervisor.installation import ExtraChild
 from urja.site.supervisor.secrets import Vault
 
 GATEWAY: Final = "gateway"

@@ -28,7 +28,7 @@ from urja.cosem.capture import CaptureReader, DecodedPacket, Keys
 from urja.cosem.errors import LocalError
 from urja.meter.fleet import FleetError, read_fleet_file
 from urja.site.cli.decode import as_tree, from_hex
-from urja.site.supervisor.box import HEADEND, PIPELINE, Box
+from urja.site.supervisor.installation import HEADEND, PIPELINE, Installation
 from urja.site.supervisor.postgres import make_private
 from urja.site.supervisor.town_address import town_socket
 
@@ -81,7 +81,7 @@ class TownControl:
 
     def __init__(
         self,
-        box: Box,
+        box: Installation,
         fleet_socket: Path,
         gateway: Gateway | None = None,
         *,

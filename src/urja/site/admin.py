@@ -13,8 +13,8 @@ from urja.base.keystore import KeyStore
 from urja.base.process_secrets import AdminSecrets
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
+from urja.site.command_errors import CommandError, Exit, refusal_for
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit, refusal_for
 from urja.site.supervisor.postgres import socket_directory
 from urja.site.supervisor.secrets import Vault
 

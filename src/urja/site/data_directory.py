@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from urja.site.exits import CommandError, Exit, disk_full, refusal_for
+from urja.site.command_errors import CommandError, Exit, disk_full, refusal_for
 
 _FORMAT_DIGITS: Final = 6
 FORMAT: Final = 2

@@ -14,7 +14,7 @@ from tests.usecases.loading.filing import KEYS
 
 from urja.site import admin
 from urja.site.cli.stock import stock
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 SECRET = "deadbeef" * 4
 CSV = (

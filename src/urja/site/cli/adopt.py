@@ -17,7 +17,7 @@ from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 from urja.usecases.loading.cell_formats import DEFAULT_MAX_POWER_W
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

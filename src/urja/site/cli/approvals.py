@@ -14,7 +14,7 @@ import click
 
 from urja.core.approvals import ThresholdsError, parse_thresholds
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 

@@ -14,8 +14,8 @@ from urja.base.approvers import APPROVERS_FILE, Approver, ApproversError, encode
 from urja.base.passkey import fingerprint, host_of
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import CommandError, Exit
 
 
 @click.group()

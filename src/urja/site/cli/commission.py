@@ -6,7 +6,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @click.command()

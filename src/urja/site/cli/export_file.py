@@ -7,7 +7,7 @@ import click
 
 from urja.site.cli.import_file import KIND_NAMES, map_of
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit, refusal_for
+from urja.site.command_errors import CommandError, Exit, refusal_for
 
 if TYPE_CHECKING:
     from urja.usecases.loading import Map

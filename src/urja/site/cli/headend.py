@@ -52,8 +52,8 @@ from urja.headend.state_losses import StateKind, StateLoss, StateLosses
 from urja.site.admin import Administration
 from urja.site.cli.options import FiniteRange, data_option
 from urja.site.cli.type_option import TypeParam
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
 from urja.stream.broker import Broker, connect
 from urja.stream.errors import BrokerUnavailableError, StreamError
 from urja.stream.quarantine import Quarantined, Reason

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.usecases.loading import Map

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import click
 
 from urja.base.json_files import DamagedFileError
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @dataclass(frozen=True, slots=True)

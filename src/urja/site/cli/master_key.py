@@ -15,8 +15,8 @@ import msgspec
 
 from urja.base.keystore import KeyNotOpenedError
 from urja.cosem.security import KekStore
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import write_private
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.secrets import ADMIN_FILE, HEADEND_FILE, Vault, new_kek
 
 if TYPE_CHECKING:

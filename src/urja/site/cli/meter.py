@@ -8,7 +8,7 @@ import click
 
 from urja.base import log
 from urja.site.cli.type_option import TypePlace
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @click.group()

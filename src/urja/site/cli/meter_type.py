@@ -21,7 +21,7 @@ from urja.cosem.companion import (
     read_type_folder,
 )
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 _folders = click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 

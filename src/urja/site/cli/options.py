@@ -11,7 +11,7 @@ from urja.apps import services
 from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
 from urja.base.settings import Fault, Loaded, SettingsError, load_with_origins, show_value
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 DEFAULT_DATA = Path("urja-data")
 DEFAULT_CONFIG = Path("urja.toml")

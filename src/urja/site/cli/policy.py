@@ -22,7 +22,7 @@ from urja.core.policy import ChannelReach, Policy, PolicyError, obstacles, parse
 from urja.core.units import major_text
 from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 _day = click.DateTime(["%Y-%m-%d"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @click.group()

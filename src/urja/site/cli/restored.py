@@ -8,8 +8,8 @@ import click
 
 from urja.base.clock import read_anchor
 from urja.site.cli.options import data_option
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import business_time, restored_data
 
 
@@ -32,7 +32,7 @@ def restored(data: Path, since: str) -> None:
     try:
         anchor = read_anchor(directory.clock)
         now_s = time.time()
-        if not business_time.follows_the_wall(anchor):
+        if not business_time.follows_wall_clock(anchor):
             now_s = business_time.stopped_at(anchor, directory.heartbeat, now_s)
         now = datetime.fromtimestamp(now_s, UTC)
         noted = restored_data.note(

@@ -10,7 +10,7 @@ import click
 
 from urja.core.units import major_text
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.payments.queries import Settlement, UnmatchedRow

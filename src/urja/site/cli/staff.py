@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.journal.queries import AuditRow

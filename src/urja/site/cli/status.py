@@ -18,9 +18,9 @@ from urja.base.json_files import DamagedFileError, read_json
 from urja.base.settings import Settings
 from urja.site.admin import RESTART
 from urja.site.cli.options import data_option
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
-from urja.site.supervisor import probes
+from urja.site.supervisor import health_probes
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
         raise CommandError(Exit.USAGE, str(error)) from None
     processes = known.processes
     statuses, broker = await asyncio.gather(
-        _statuses(processes), probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)
+        _statuses(processes), health_probes.broker_backlog(settings.broker.host, settings.broker.monitor_port)
     )
     for name, process in processes.items():
         process["detail"] = statuses.get(name)
@@ -86,7 +86,7 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
 
 async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
     asked = {name: process["status_port"] for name, process in processes.items() if process["status_port"]}
-    answers = await asyncio.gather(*(probes.http_json(port, "/status") for port in asked.values()))
+    answers = await asyncio.gather(*(health_probes.http_json(port, "/status") for port in asked.values()))
     return dict(zip(asked, answers, strict=True))
 
 

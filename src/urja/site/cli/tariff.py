@@ -26,7 +26,7 @@ from urja.core.rating import (
 )
 from urja.core.units import exact_text, major_text
 from urja.site.cli.options import data_option, read_document
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.billing.repricing import Repriced

@@ -26,17 +26,17 @@ def up(data: Path, config_path: Path | None, without: tuple[str, ...]) -> None:
     SIGTERM stops them in order. docs/operations.md lists the exit codes.
     """
     settings = load_settings(config_path).settings
-    from urja.site.supervisor.box import HEADEND, PIPELINE, WEB, Box, run
+    from urja.site.supervisor.installation import HEADEND, PIPELINE, WEB, Installation, run
 
     log.configure("supervisor", settings.log.level, json=not sys.stderr.isatty())
     processes = [name for name in (HEADEND, PIPELINE, WEB) if name not in without]
-    asyncio.run(run(Box(data, settings, processes=processes), _announce))
+    asyncio.run(run(Installation(data, settings, processes=processes), _announce))
 
 
 def _announce(box: object) -> None:
-    from urja.site.supervisor.box import Box
+    from urja.site.supervisor.installation import Installation
 
-    assert isinstance(box, Box)
+    assert isinstance(box, Installation)
     web, headend = box.settings.web, box.settings.headend
     click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters connect to port {headend.port}")
     click.echo(f"Data and logs: {box.data.path}  Stop with Ctrl-C.")

@@ -15,7 +15,7 @@ from urja.laws import (
 )
 from urja.laws.verify import examine, proven_to
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 
 @click.command()

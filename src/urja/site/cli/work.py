@@ -9,7 +9,7 @@ import click
 
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import done, opened
-from urja.site.exits import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.site.admin import Administration

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from urja.site.supervisor import launch
+from urja.site.supervisor import child_launcher
 
 _GREETING = b"INFO "
 
@@ -68,7 +68,9 @@ class Server:
 
     def command(self) -> list[str]:
         """Return the command that runs the server in the foreground as a child of this process."""
-        return launch.command([find_server(), "--config", str((self.directory / "nats.conf").absolute())])
+        return child_launcher.command(
+            [find_server(), "--config", str((self.directory / "nats.conf").absolute())]
+        )
 
     def start(self, timeout_s: float = 20.0) -> int:
         """Start as a child, wait until it answers, and return its client port (for tests and tools).

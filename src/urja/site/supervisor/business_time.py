@@ -23,7 +23,7 @@ _LAST_INSTANT_S: Final = 253_402_300_800.0
 """Year 10000 in Unix seconds: datetime ends before it."""
 
 
-def follows_the_wall(anchor: Anchor) -> bool:
+def follows_wall_clock(anchor: Anchor) -> bool:
     """Return whether business time is wall-clock time under this anchor."""
     return anchor.speed == 1.0 and abs(anchor.business_s - anchor.wall_s) < _SAME_LINE_S
 
@@ -42,7 +42,7 @@ def resume(anchor_file: Path, heartbeat: Path, settings: ClockSettings, wall_s: 
         anchor = first_anchor(settings, wall_s)
     else:
         anchor = read_anchor(anchor_file)
-        if follows_the_wall(anchor):
+        if follows_wall_clock(anchor):
             return anchor
         anchor = anchor.moved_to(wall_s, business_s=stopped_at(anchor, heartbeat, wall_s))
     write_anchor(anchor_file, anchor)
@@ -60,7 +60,7 @@ def stopped_at(anchor: Anchor, heartbeat: Path, wall_s: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """The last heartbeat, in wall-clock Unix seconds; zero where there is none."""
 
     stamp_s: float = 0.0
@@ -70,7 +70,7 @@ class Beat:
     """Inode of the file that it was written to; None in files of earlier versions."""
 
 
-def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
+def write_heartbeat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
     """Write a heartbeat durably (fsync), so that time continues from it after a power failure.
 
     `clean` marks the last one of an orderly stop.
@@ -84,13 +84,13 @@ def beat(heartbeat: Path, wall_s: float, *, clean: bool = False) -> None:
     temporary.replace(heartbeat)
 
 
-def read_heartbeat(heartbeat: Path) -> Beat:
+def read_heartbeat(heartbeat: Path) -> Heartbeat:
     """Return the last heartbeat. Raises ValueError for a damaged file."""
     try:
         stamp, word, *inode = heartbeat.read_text("ascii").split()
-        last = Beat(float(stamp), _CLEAN[word], int(inode[0]) if inode else None)
+        last = Heartbeat(float(stamp), _CLEAN[word], int(inode[0]) if inode else None)
     except FileNotFoundError:
-        return Beat()
+        return Heartbeat()
     except (ValueError, KeyError) as error:
         raise ValueError(f"{heartbeat} is damaged ({error}); remove it") from error
     if not 0 <= last.stamp_s < _LAST_INSTANT_S:

@@ -1,6 +1,6 @@
 """One child process of the supervisor: start, readiness, restart, stop.
 
-A child ends with the supervisor (urja.site.supervisor.launch), writes to its own log file, and receives its secrets
+A child ends with the supervisor (urja.site.supervisor.child_launcher), writes to its own log file, and receives its secrets
 through an inherited pipe.
 """
 
@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from urja.base.settings import SupervisorSettings
-from urja.site.exits import CommandError, Exit, disk_full
+from urja.site.command_errors import CommandError, Exit, disk_full
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
     OK = "ok"
     NOT_READY = "not ready"
-    SILENT = "no answer"
+    NO_ANSWER = "no answer"
     STUCK = "stuck"
     """Only a restart helps: the child is killed at once."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from urja.site.supervisor import launch
+from urja.site.supervisor import child_launcher
 
 MAJOR_VERSION = 18
 SUPERUSER = "urja_admin"
@@ -168,7 +168,7 @@ class Cluster:
             *([] if self.durable else ["--no-sync"]),
         ]
         done = subprocess.run(
-            launch.command(command, unprivileged=True), capture_output=True, text=True, check=False
+            child_launcher.command(command, unprivileged=True), capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             shutil.rmtree(target, ignore_errors=True)
@@ -199,7 +199,7 @@ class Cluster:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         server = [self.binaries.tool("postgres"), "-D", str(self.data.absolute()), *options]
         # SIGQUIT stops at once, without a checkpoint; the log is replayed at the next start.
-        return launch.command(server, death_signal=signal.SIGQUIT, unprivileged=True)
+        return child_launcher.command(server, death_signal=signal.SIGQUIT, unprivileged=True)
 
     def prepare(self) -> None:
         """Create the cluster's files and the socket directory where they are missing."""

@@ -20,8 +20,8 @@ import msgspec
 
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.restored import Restored
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import write_private
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.business_time import read_heartbeat
 
 OLD_HEARTBEAT_S: Final = 600.0

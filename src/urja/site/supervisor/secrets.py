@@ -24,8 +24,8 @@ from urja.base.json_files import UNREADABLE
 from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.restored import Restored
 from urja.base.settings import Settings
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import write_private
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor.postgres import SUPERUSER
 from urja.stream.signing import public_key
 

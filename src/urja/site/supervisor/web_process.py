@@ -19,10 +19,10 @@ from urja.base.clock import Clock
 from urja.base.file_descriptors import connection_limit
 from urja.base.process_secrets import WebSecrets
 from urja.site.django import options as django_options
-from urja.site.supervisor import launch
+from urja.site.supervisor import child_launcher
 from urja.site.supervisor.process import Start
+from urja.site.supervisor.request_buffer import RequestBuffer
 from urja.site.supervisor.town_address import town_socket
-from urja.site.supervisor.whole_requests import WholeRequests
 
 CONNECTIONS: Final = 10_000
 """Connections per worker, as far as the system allows descriptors; the reverse proxy limits clients."""
@@ -57,12 +57,12 @@ class _Server(BaseApplication):
         # a2wsgi and the server have their own names for the types of WSGI and ASGI.
         wsgi: Any = application
         asgi: Any = WSGIMiddleware(wsgi, workers=self._threads)
-        return WholeRequests(asgi)
+        return RequestBuffer(asgi)
 
 
 def _die_with_the_master(server: Any, _worker: Any) -> None:
     """Let a worker end with its master: otherwise it would keep the port that the next master needs."""
-    launch.die_with(server.pid, signal.SIGKILL)
+    child_launcher.die_with(server.pid, signal.SIGKILL)
 
 
 def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:

@@ -1,6 +1,6 @@
 """Supervisor of one installation: PostgreSQL, NATS, head end, pipeline and web server on one machine.
 
-`urja up` runs one until a signal; `urja demo` and the world test use `Box` with further children.
+`urja up` runs one until a signal; `urja demo` and the world test use `Installation` with further children.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from urja.base.process_secrets import AdminSecrets
 from urja.base.restored import Restored
 from urja.base.settings import Settings, mask_password
 from urja.laws.downtime import DowntimeLog
+from urja.site.command_errors import CommandError, Exit, disk_full, refusal_for
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import CommandError, Exit, disk_full, refusal_for
-from urja.site.supervisor import broker_process, business_time, postgres, probes, restored_data
+from urja.site.supervisor import broker_process, business_time, health_probes, postgres, restored_data
 from urja.site.supervisor.child import Child, ChildSpec, State
-from urja.site.supervisor.launch import command as launch_command
+from urja.site.supervisor.child_launcher import command as launch_command
 from urja.site.supervisor.process import start_payload
 from urja.site.supervisor.secrets import Vault
 from urja.stream import StreamSizes, User, server_config
@@ -66,7 +66,7 @@ class ExtraChild:
     stop_rank: int = 10
 
 
-class Box:
+class Installation:
     """One installation on one machine.
 
     `processes` names which of the system's own processes run beside PostgreSQL and NATS. Use as an
@@ -162,7 +162,7 @@ class Box:
     async def backlog(self) -> dict[str, dict[str, int]] | None:
         """Return counts of queued messages by durable consumer; None where the broker does not answer."""
         broker = self.settings.broker
-        return await probes.broker_backlog(broker.host, broker.monitor_port)
+        return await health_probes.broker_backlog(broker.host, broker.monitor_port)
 
     # -- start and stop -----------------------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class Box:
         if sign:
             now = self.clock.now()
             # On a clock that does not follow the wall clock, business time stood still.
-            since = datetime.fromtimestamp(last_s, UTC) if business_time.follows_the_wall(anchor) else now
+            since = datetime.fromtimestamp(last_s, UTC) if business_time.follows_wall_clock(anchor) else now
             restored = restored_data.note(self.data.restored, sign, since, now)
             log.warning("data are treated as restored", why=sign, since=restored.since_at.isoformat())
         return anchor
@@ -277,7 +277,7 @@ class Box:
 
     def _beat(self, *, clean: bool = False) -> None:
         with self._tolerate_disk_errors():
-            business_time.beat(self.data.heartbeat, time.time(), clean=clean)
+            business_time.write_heartbeat(self.data.heartbeat, time.time(), clean=clean)
 
     def _child_changed(self) -> None:
         self._write_status()
@@ -335,7 +335,7 @@ class Box:
         return ChildSpec(
             POSTGRES,
             cluster.command,
-            probe=probes.postgres(cluster.conninfo()),
+            probe=health_probes.postgres(cluster.conninfo()),
             prepare=lambda: self._prepare_cluster(cluster),
             # Fast shutdown: a checkpoint, then the end.
             stop_signal=signal.SIGINT,
@@ -365,7 +365,7 @@ class Box:
         return ChildSpec(
             NATS,
             server.command,
-            probe=probes.nats(broker.host, broker.port, broker.monitor_port, self.data.nats),
+            probe=health_probes.nats(broker.host, broker.port, broker.monitor_port, self.data.nats),
             prepare=server.prepare,
             stop_rank=_STOP_RANK[NATS],
         )
@@ -386,7 +386,7 @@ class Box:
                 ChildSpec(
                     name,
                     lambda name=name: python_command(name),  # type: ignore[misc]  # a default argument binds the name of this turn
-                    probe=probes.readyz(port, host),
+                    probe=health_probes.readyz(port, host),
                     payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
                     stop_rank=_STOP_RANK[name],
                     status_port=None if name == WEB else port,
@@ -408,7 +408,7 @@ class Box:
         return ChildSpec(
             extra.name,
             lambda: python_command(extra.name, extra.target),
-            probe=None if extra.ready_port is None else probes.readyz(extra.ready_port),
+            probe=None if extra.ready_port is None else health_probes.readyz(extra.ready_port),
             payload=start_payload(self.settings, extra.arguments, self.data.path, demo=self._demo),
             stop_rank=extra.stop_rank,
             status_port=extra.ready_port,
@@ -542,7 +542,7 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
-async def run(box: Box, announce: Callable[[Box], None]) -> None:
+async def run(box: Installation, announce: Callable[[Installation], None]) -> None:
     """Run an installation until SIGINT or SIGTERM; a second signal kills all processes.
 
     Raises `CommandError` where it does not start, and at the end where a process keeps stopping; the others run on

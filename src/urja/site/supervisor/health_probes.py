@@ -72,7 +72,7 @@ def readyz(port: int, host: str = "127.0.0.1") -> Probe:
         try:
             status, _ = await http_get(port, "/readyz", host)
         except (OSError, TimeoutError):
-            return Health.SILENT
+            return Health.NO_ANSWER
         return Health.OK if status == 200 else Health.NOT_READY
 
     return probe
@@ -87,7 +87,7 @@ def postgres(conninfo: str) -> Probe:
                 connection = await psycopg.AsyncConnection.connect(conninfo)
                 await connection.close()
         except (TimeoutError, psycopg.OperationalError) as error:
-            return Health.NOT_READY if "starting up" in str(error) else Health.SILENT
+            return Health.NOT_READY if "starting up" in str(error) else Health.NO_ANSWER
         return Health.OK
 
     return probe
@@ -101,11 +101,11 @@ def nats(host: str, port: int, monitor_port: int, store: Path) -> Probe:
 
     async def probe() -> Health:
         if not await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S):
-            return Health.SILENT
+            return Health.NO_ANSWER
         try:
             status, body = await http_get(monitor_port, "/healthz", host)
         except (OSError, TimeoutError):
-            return Health.SILENT
+            return Health.NO_ANSWER
         if status == 200:
             return Health.OK
         has_room = shutil.disk_usage(store).free >= _ROOM_TO_WRITE

@@ -5,11 +5,11 @@ of simulated meters, each with its TCP connection and DLMS session. Some houses 
 itself; then each of them pays at the gateway, at a steady rate, and the webhooks take their way. Measured from the
 moment in which the web server had the webhook to the read-back of the control state:
 
-  own share   houses whose link has no latency: what is left is ours (and the simulated meter's, which is not)
+  own share   houses whose link has no latency: the remaining time is Urja's (and the simulated meter's, which is not)
   with links  the other half, on the mesh and cellular links of docs/meter.md, 4 % of them out of reach from the start;
               half of those are back 60 s after the first payment, half stay away for as long as the bench runs
 
-    uv run python bench/paid_to_lit.py [--meters 10000] [--payments 300] [--rate 3] [--association-idle 60] [--quick]
+    uv run python bench/paid_to_powered.py [--meters 10000] [--payments 300] [--rate 3] [--association-idle 60] [--quick]
 """
 
 import argparse
@@ -34,7 +34,7 @@ GOAL_OWN_P95_MS, BAR_RATIO = 1000, 3.0
 AWAY_SHARE, AWAY_S = 0.04, 60
 AMOUNT_MINOR = 100_000
 WATCH_S = 100
-"""How long after the last payment those that are out of reach are waited for."""
+"""Seconds after the last payment to wait for unreachable meters."""
 WITHIN_S = {"10_s": 10, "1_min": 60, "10_min": 600, "60_min": 3600}
 
 
@@ -59,11 +59,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="urja-") as folder:
             print(json.dumps(asyncio.run(measure(Path(folder), options))))
         return
-    # One process for each size: Django is set up for one database.
+    # Each size in a separate process, because Django is set up for one database.
     small, large = (one(size, options) for size in (SMALL, options.meters))
     ratio = round(large["own_share_ms"]["p95"] / small["own_share_ms"]["p95"], 2)
     found = {
-        "benchmark": "paid_to_lit",
+        "benchmark": "paid_to_powered",
         "what": "first webhook of a captured payment at the web server to the control state read back",
         "rate_per_s": options.rate,
         f"meters_{SMALL}": small,
@@ -88,7 +88,7 @@ def one(meters: int, options: argparse.Namespace) -> dict:
 
 
 def link_of(number: int) -> LinkOptions:
-    """Every second house is on a wire, the others on mesh and cellular, three to one."""
+    """Return the links: every second house on a wire, the others on mesh and cellular, three to one."""
     return LinkOptions() if number % 2 else mesh_or_cellular(number // 2)
 
 
@@ -96,13 +96,13 @@ async def measure(folder: Path, options: argparse.Namespace) -> dict:
     async with installed(
         folder,
         options.meters,
-        dark=options.payments,
+        disconnected=options.payments,
         links=link_of,
         association_idle_s=options.association_idle,
     ) as running:
         await pushed(running)
         cutting = time.monotonic()
-        await everybody_cut(running, options.payments)
+        await all_disconnected(running, options.payments)
         cutting = time.monotonic() - cutting
         orders = await asyncio.to_thread(open_orders, running, options.payments)
         away = await out_of_reach(running, options.payments)
@@ -130,7 +130,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> dict:
 
 
 async def pushed(running: Installation) -> None:
-    """Every meter has pushed once, so that the head end knows each connection, and all of it is stored."""
+    """Wait until every meter has pushed once and all is stored, so that the head end knows each connection."""
     total = len(running.meters)
     await running.until(
         "first pushes", lambda: running.scalar("SELECT count(*) FROM readings_interval") == total
@@ -138,18 +138,18 @@ async def pushed(running: Installation) -> None:
     await running.until("standings", lambda: running.scalar("SELECT count(*) FROM supply_state") == total)
 
 
-async def everybody_cut(running: Installation, dark: int) -> None:
+async def all_disconnected(running: Installation, disconnected: int) -> None:
     query = "SELECT count(*) FROM commands_command WHERE kind = 'disconnect' AND state = 'confirmed'"
-    await running.until("cuts", lambda: running.scalar(query) >= dark)
+    await running.until("cuts", lambda: running.scalar(query) >= disconnected)
     settled = "SELECT count(*) FROM supply_state WHERE standing = 'cut'"
-    await running.until("standings", lambda: running.scalar(settled) >= dark)
+    await running.until("standings", lambda: running.scalar(settled) >= disconnected)
     idle = "SELECT count(*) FROM commands_command WHERE ended_at IS NULL"
-    # The displays are told of their balances; that is not of this bench.
+    # Balances sent to the displays are not part of this bench.
     await running.until("displays", lambda: running.scalar(idle) == 0)
 
 
 def open_orders(running: Installation, count: int) -> list[str]:
-    """An order of each dark account, as the web records it and the pipeline places it at the gateway.
+    """Create an order of each disconnected account, as web and pipeline place it at the gateway.
 
     It is not asked after by time: webhooks make it be asked about.
     """
@@ -172,7 +172,7 @@ def open_orders(running: Installation, count: int) -> list[str]:
         )
     while Order.objects.filter(state=OrderState.CREATED).exists():
         time.sleep(0.1)
-    # Each was asked after once, when it was placed.
+    # Each was queried once, when it was placed.
     while Order.objects.filter(asked=0).exists():
         time.sleep(0.1)
     Order.objects.update(ask_at=None)
@@ -180,7 +180,7 @@ def open_orders(running: Installation, count: int) -> list[str]:
 
 
 async def out_of_reach(running: Installation, count: int) -> set[str]:
-    """Four in a hundred of those with a link; half of them for a minute."""
+    """Make four in a hundred of the meters with a link unreachable; half of them for a minute."""
     linked = [meter.serial for meter in running.meters[:count] if meter.link.profile != "wire"]
     away = random.Random(1).sample(linked, round(AWAY_SHARE * len(linked)))
     half = len(away) // 2
@@ -190,11 +190,11 @@ async def out_of_reach(running: Installation, count: int) -> set[str]:
     return set(away)
 
 
-# -- what is measured ----------------------------------------------------------------------------------------
+# -- the measurement -----------------------------------------------------------------------------------------
 
 
 async def pay(running: Installation, orders: list[str], rate: float) -> None:
-    """Each at its moment, whatever becomes of the others; whoever is back a minute later is back by then."""
+    """Send each payment at its time, independently of the others; meters away for a minute have returned by then."""
     async with (
         httpx.AsyncClient(base_url=running.outside.gateway_url, timeout=30, trust_env=False) as gateway,
         asyncio.TaskGroup() as town,
@@ -222,9 +222,9 @@ def credited(running: Installation) -> int:
 
 
 async def watch(running: Installation, wanted: int) -> None:
-    lit = "SELECT count(*) FROM commands_command WHERE kind = 'connect' AND state = 'confirmed'"
+    powered = "SELECT count(*) FROM commands_command WHERE kind = 'connect' AND state = 'confirmed'"
     give_up = time.monotonic() + WATCH_S
-    while await asyncio.to_thread(running.scalar, lit) < wanted and time.monotonic() < give_up:  # noqa: ASYNC110 - a query of another process, which sets no event here
+    while await asyncio.to_thread(running.scalar, powered) < wanted and time.monotonic() < give_up:  # noqa: ASYNC110 - a query of another process, which sets no event here
         await asyncio.sleep(0.5)
 
 
@@ -242,7 +242,7 @@ STEPS = ("recorded", "credited", "ordered", "sent", "acknowledged", "confirmed")
 
 
 def chains(running: Installation) -> list[dict]:
-    """Of each payment, milliseconds from the webhook to each step; none where it has not come."""
+    """Return milliseconds from the webhook to each step of each payment; None for a missing step."""
     with running.connect() as connection:
         rows = connection.execute(CHAINS).fetchall()
     links = {meter.serial: meter.link.profile for meter in running.meters}
@@ -262,15 +262,15 @@ def figures(paid: list[dict], away: set[str]) -> dict:
     own = [one["confirmed"] for one in paid if one["wire"]]
     linked = [one for one in paid if not one["wire"]]
     reached = [one["confirmed"] for one in linked if one["serial"] not in away]
-    assert None not in own, "a house on a wire that has paid is dark"
-    lit = {
+    assert None not in own, "a house on a wire that has paid is still disconnected"
+    powered = {
         name: round(sum(one["confirmed"] is not None and one["confirmed"] <= s * 1000 for one in linked) / len(linked), 3)
         for name, s in WITHIN_S.items()
     }  # fmt: skip
     return {
         "own_share_ms": spread(own),
         "own_share_steps_p50_ms": {
-            # A command may be told of as confirmed before it is as acknowledged: then it skips the step.
+            # A command may be reported as confirmed before it is reported as acknowledged: then it skips that step.
             step: spread([one[step] for one in paid if one["wire"] and one[step] is not None])["p50"]
             for step in STEPS
         },
@@ -282,23 +282,23 @@ def figures(paid: list[dict], away: set[str]) -> dict:
         "with_links": {
             "houses": len(linked),
             "out_of_reach": len(away),
-            "lit_within": lit,
+            "powered_within": powered,
             "watched_s": WATCH_S,
-            "note": "who stays out of reach counts as dark in every figure; beyond the time watched these are bounds",
+            "note": "unreachable meters count as disconnected in every figure; beyond the observed time the figures are bounds",
         },
     }
 
 
 def by_link(paid: list[dict]) -> dict:
-    """Houses on one kind of link, within reach: how long, how many round trips of the connect, and where the time went."""
-    lit = [one for one in paid if one["confirmed"] is not None]
-    asked = [one["round_trips"] for one in lit if one["round_trips"] is not None]
+    """Return the figures of reachable houses on one kind of link: duration, round trips of the connect, time per step."""
+    powered = [one for one in paid if one["confirmed"] is not None]
+    asked = [one["round_trips"] for one in powered if one["round_trips"] is not None]
     return {
-        "paid_to_lit_ms": spread([one["confirmed"] for one in lit]),
-        "until_sent_to_head_end_ms": spread([one["sent"] for one in lit]),
-        "from_there_to_read_back_ms": spread([one["confirmed"] - one["sent"] for one in lit]),
+        "paid_to_powered_ms": spread([one["confirmed"] for one in powered]),
+        "until_sent_to_head_end_ms": spread([one["sent"] for one in powered]),
+        "from_there_to_read_back_ms": spread([one["confirmed"] - one["sent"] for one in powered]),
         "round_trips": spread(asked) if asked else None,
-        "not_lit": len(paid) - len(lit),
+        "not_powered": len(paid) - len(powered),
     }
 
 

@@ -17,7 +17,7 @@ type Send = Callable[[Message], Awaitable[None]]
 type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class WholeRequests:
+class RequestBuffer:
     """ASGI middleware that buffers request bodies.
 
     A request larger than `LARGEST_BODY` is answered with 413, one beyond `MOST_WAITING` buffered bytes with 503.

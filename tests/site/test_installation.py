@@ -16,10 +16,10 @@ from urja.base.ports import free_port
 from urja.base.settings import load
 from urja.laws.downtime import read_downtimes
 from urja.site.cli import status
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
-from urja.site.supervisor import box as supervisor, probes
-from urja.site.supervisor.box import WEB, Box, ExtraChild, check_ports, resolve_ports
+from urja.site.supervisor import health_probes, installation as supervisor
+from urja.site.supervisor.installation import WEB, ExtraChild, Installation, check_ports, resolve_ports
 
 ROOT = Path(__file__).parent.parent.parent
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -52,9 +52,9 @@ def steady(data: Path, port: int) -> ExtraChild:
 async def test_a_further_child_lives_with_the_box(data):
     port = free_port()
     demo = settings(URJA_CLOCK_SPEED="60", URJA_CLOCK_START=MORNING.isoformat())
-    box = Box(data, demo, extra=[steady(data, port)], processes=[])
+    box = Installation(data, demo, extra=[steady(data, port)], processes=[])
     async with box:
-        told = await probes.http_json(port, "/status")
+        told = await health_probes.http_json(port, "/status")
         assert told["zone"] == "Asia/Kolkata"
         assert told["speed"] == 60.0
         assert MORNING <= datetime.fromisoformat(told["business"]) <= box.clock.now()
@@ -76,7 +76,7 @@ async def test_a_further_child_lives_with_the_box(data):
         assert (data / "farewell").read_text() == "stopped in order"
         assert box.pid("steady") is None
         stopped_at, since = box.clock.now(), time.monotonic()
-    async with Box(data, demo, processes=[]) as again:
+    async with Installation(data, demo, processes=[]) as again:
         # Business time stood still between the two, but for what stop and start themselves take.
         passed_s = (again.clock.now() - stopped_at).total_seconds()
         assert 0 <= passed_s < 60 * (time.monotonic() - since)
@@ -84,7 +84,7 @@ async def test_a_further_child_lives_with_the_box(data):
 
 async def test_a_demonstration_records_when_a_child_was_down(data):
     port = free_port()
-    async with Box(data, settings(), extra=[steady(data, port)], demo=True, processes=[]) as box:
+    async with Installation(data, settings(), extra=[steady(data, port)], demo=True, processes=[]) as box:
         await until(lambda: box.snapshot()["steady"]["health"] == "ok")
         killed_at, first = box.clock.now(), box.pid("steady")
         box.kill("steady")
@@ -98,7 +98,7 @@ async def test_a_demonstration_records_when_a_child_was_down(data):
 
 async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
     hopeless = ExtraChild("hopeless", "tests.site.box_children:hopeless", {"what": "flour"}, ready_port=1)
-    box = Box(data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[])
+    box = Installation(data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[])
     with pytest.raises(
         CommandError, match=r"hopeless keeps stopping \(2 times in a row\): .*no flour in the house"
     ) as no:
@@ -113,7 +113,7 @@ async def test_a_child_that_keeps_stopping_leaves_the_others_running(data):
     moody = ExtraChild(
         "moody", "tests.site.box_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
     )
-    async with Box(data, limits, extra=[moody], processes=[]) as box:
+    async with Installation(data, limits, extra=[moody], processes=[]) as box:
         others = {name: child["pid"] for name, child in box.snapshot().items() if name != "moody"}
         mood.touch()
         box.kill("moody")
@@ -137,7 +137,7 @@ async def test_a_box_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its
     moody = ExtraChild(
         "moody", "tests.site.box_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
     )
-    box = Box(data, limits, extra=[moody], processes=[])
+    box = Installation(data, limits, extra=[moody], processes=[])
     up = asyncio.Event()
     running = asyncio.create_task(supervisor.run(box, lambda _box: up.set()))
     await asyncio.wait_for(up.wait(), 60)
@@ -154,21 +154,21 @@ async def test_a_box_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its
 async def test_a_deaf_child_is_killed_after_a_while(data):
     port = free_port()
     deaf = ExtraChild("deaf", "tests.site.box_children:deaf", {"port": port}, ready_port=port)
-    box = Box(data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[])
+    box = Installation(data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[])
     async with box:
         assert box.pid("deaf")
     assert box.pid("deaf") is None
 
 
 async def test_the_web_server_comes_back_on_its_port(data):
-    async with Box(data, settings(), processes=[WEB]) as box:
+    async with Installation(data, settings(), processes=[WEB]) as box:
         port = box.settings.web.port
-        assert (await probes.http_get(port, "/healthz"))[0] == 200
+        assert (await health_probes.http_get(port, "/healthz"))[0] == 200
         first = box.pid(WEB)
         box.kill(WEB)
         await until(lambda: box.pid(WEB) not in {None, first})
         await until(lambda: box.snapshot()[WEB]["state"] == "ready")
-        assert (await probes.http_get(port, "/readyz"))[0] == 200
+        assert (await health_probes.http_get(port, "/readyz"))[0] == 200
 
 
 def test_free_ports_are_all_different_and_given_ones_stay():

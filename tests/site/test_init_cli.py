@@ -9,7 +9,7 @@ from tests.site.test_up import ALONE, running, status_of
 
 from urja.base.settings import Settings, commented_toml, load
 from urja.site.cli.main import urja
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 BASIC = ("--name", 'Neem "A" Society', "--admin-name", "Meera Rao", "--admin-email", "meera@neem.example")
 MAIL = ("--mail-host", "smtp.example", "--mail-username", "neem", "--mail-sender", "urja@neem.example")

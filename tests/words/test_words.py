@@ -6,7 +6,7 @@ from tests.words.texts import ROOT
 
 _READ = ("src", "docs", "tests", "bench", "README.md", "CONTRIBUTING.md", "SECURITY.md")
 
-_OPEN = ("src", "tests", "bench")
+_OPEN = ("src", "tests")
 """Where words out of use still stand."""
 
 

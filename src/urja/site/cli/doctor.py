@@ -13,8 +13,8 @@ from urja.base.settings import Settings
 from urja.core.policy import ChannelReach
 from urja.site import readiness
 from urja.site.cli.options import config_option, data_option, load_settings
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import CommandError, Exit
 from urja.site.readiness import Finding, State
 
 

@@ -10,8 +10,8 @@ import msgspec
 
 from urja.base.settings import Settings, SettingsError, commented_toml, load_with_origins
 from urja.site.cli.options import DEFAULT_CONFIG, check_services, data_option, read_document
+from urja.site.command_errors import CommandError, Exit, refusal_for
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import CommandError, Exit, refusal_for
 from urja.site.supervisor.secrets import SERVICES_FILE, StoredServices
 
 _DEFAULTS: Final = Settings()

@@ -53,10 +53,11 @@ def test_a_file_and_the_next_commands(init, tmp_path):
 
 
 def test_questions_where_no_option_is_given(init, tmp_path):
-    answers = "Neem\n\n\nsmtp.example\ntls\n\nneem\nurja@neem.example\nMeera\nmeera@neem.example\nhush\n"
+    answers = "Neem\n\n\nen\nsmtp.example\ntls\n\nneem\nurja@neem.example\nMeera\nmeera@neem.example\nhush\n"
     said = init(answers=answers)
     assert "hush" not in said
     settings = load(tmp_path / "urja.toml", {})
+    assert settings.utility.languages == ("en",)
     assert (settings.mail.port, settings.mail.security, settings.mail.username) == (465, "tls", "neem")
 
 
@@ -91,6 +92,8 @@ def test_existing_secrets_are_never_changed(init, tmp_path):
         ((*BASIC, "--mail-host", "h"), "missing: --mail-sender"),
         ((*BASIC, *MAIL), "missing: --mail-password-file"),
         ((*BASIC, "--timezone", "Asia/Kolkatta"), r"utility\.timezone .*did you mean Asia/Kolkata"),
+        ((*BASIC, "--languages", "en,mr"), r"utility\.languages is .*a list of en and hi"),
+        ((*BASIC, "--languages", "hi"), "English is the language of what is not translated"),
         ((*BASIC, "--currency", "rupees"), r"utility\.currency is .*ISO 4217"),
         ((*BASIC[:4], "--admin-email", "meera"), "is not an e-mail address"),
     ],

@@ -120,3 +120,11 @@ def test_config_check_and_show(tmp_path, monkeypatch):
     assert isinstance(bad.exception, CommandError)
     assert bad.exception.code is Exit.USAGE
     assert "2 faults" in str(bad.exception)
+
+
+@pytest.mark.parametrize("languages", ['["hi"]', "[]", '["en", "mr"]', '"en"'])
+def test_languages_that_are_refused(tmp_path, languages):
+    path = tmp_path / "urja.toml"
+    path.write_text(f"[utility]\nlanguages = {languages}\n")
+    (fault,) = faults_of(path)
+    assert "allowed: a list of en and hi; en is always one of them" in fault

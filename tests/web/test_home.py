@@ -372,3 +372,19 @@ def test_a_bound_that_is_about_now_is_no_news(django):
     assert said(None, minute) == ""
     assert "No disconnection for credit before" in said(None, hour)
     assert "No disconnection for credit before" in said(minute, minute)
+
+
+def test_only_the_configured_languages_are_offered(home, browser):
+    from django.test import override_settings
+
+    from urja.web.settings import web_settings
+
+    client = browser(language="hi", user_id=home.owner_id)
+    both = client.get("/").content.decode()
+    assert '<html lang="hi"' in both
+    assert 'name="language" value="en"' in both
+    languages = web_settings(secure=False, demo=False, languages=("en",))["LANGUAGES"]
+    with override_settings(LANGUAGES=languages):
+        english = client.get("/").content.decode()
+    assert '<html lang="en"' in english
+    assert 'class="languages"' not in english

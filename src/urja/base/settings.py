@@ -37,6 +37,11 @@ class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "Asia/Kolkata"
     )
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="an ISO 4217 code, such as INR")] = "INR"
+    languages: Annotated[
+        tuple[Literal["en", "hi"], ...],
+        Meta(min_length=1, description="a list of en and hi; en is always one of them"),
+    ] = ("en", "hi")
+    """Languages that pages and messages offer."""
     bounds: Annotated[
         tuple[float, ...],
         Meta(description="the area it supplies: degrees south, west, north, east; left out: anywhere"),
@@ -612,6 +617,11 @@ def _check_origins(origins: tuple[str, ...]) -> None:
             raise ValueError(f"{origin} does not begin with http:// or https://")
 
 
+def _check_languages(languages: tuple[str, ...]) -> None:
+    if "en" not in languages:
+        raise ValueError("English is the language of what is not translated")
+
+
 def _check_bounds(bounds: tuple[float, ...]) -> None:
     if not bounds:
         return
@@ -624,6 +634,7 @@ def _check_bounds(bounds: tuple[float, ...]) -> None:
 
 _CHECKS: Final[dict[str, Callable[[Any], None]]] = {
     "utility.timezone": _check_timezone,
+    "utility.languages": _check_languages,
     "utility.bounds": _check_bounds,
     "database.dsn": _check_dsn,
     "web.trusted_origins": _check_origins,

@@ -76,6 +76,7 @@ class Administration:
             django_options.DjangoOptions(
                 conninfo=self.secrets.database_owner,
                 timezone=self.settings.utility.timezone,
+                languages=self.settings.utility.languages,
                 clock_anchor=self.data.clock,
             )
         )

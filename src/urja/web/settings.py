@@ -64,6 +64,8 @@ SECURE_CSP = {
 }
 """No inline script or style anywhere: what a page needs comes from `/static/`."""
 
+_LANGUAGES = {"en": "English", "hi": "हिन्दी"}
+
 _CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -153,6 +155,7 @@ def web_settings(
     *,
     secure: bool,
     demo: bool,
+    languages: Sequence[str] = tuple(_LANGUAGES),
     trusted_proxies: Sequence[str] = (),
     mail: MailSettings | None = None,
     mail_password: str = "",
@@ -173,7 +176,7 @@ def web_settings(
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
             "staticfiles": {"BACKEND": "urja.web.shared.static_storage.TaggedStorage"},
         },
-        "LANGUAGES": [("en", "English"), ("hi", "हिन्दी")],
+        "LANGUAGES": [(code, name) for code, name in _LANGUAGES.items() if code in languages],
         "LOCALE_PATHS": [str(_WEB / "locale")],
         "CSRF_FAILURE_VIEW": "urja.web.shared.errors.csrf_failure",
         "MESSAGE_STORAGE": "django.contrib.messages.storage.session.SessionStorage",

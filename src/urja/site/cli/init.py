@@ -22,6 +22,7 @@ _PORTS: Final = {"none": 25, "starttls": 587, "tls": 465}
 @click.option("--name", help="Name of the utility or society.")
 @click.option("--timezone", help=f"Zone of the IANA database; {_DEFAULTS.utility.timezone} unless given.")
 @click.option("--currency", help=f"ISO 4217 code; {_DEFAULTS.utility.currency} unless given.")
+@click.option("--languages", help="Languages of pages and messages, with commas; en,hi unless given.")
 @click.option("--admin-name", help="Name of the first administrator.")
 @click.option("--admin-email", help="E-mail address of the first administrator.")
 @click.option("--mail-host", help="Host of the mail relay; empty: configure mail later.")
@@ -134,6 +135,8 @@ def _settings(answers: _Answers) -> dict[str, Any]:
         "utility.timezone": answers.text("timezone", "Time zone", utility.timezone),
         "utility.currency": answers.text("currency", "Currency", utility.currency),
     }
+    languages = answers.text("languages", "Languages, with commas", ",".join(utility.languages))
+    settings["utility.languages"] = [code.strip() for code in languages.split(",") if code.strip()]
     host = answers.text("mail_host", "Host of the mail relay (empty: later)", "")
     if not host:
         return settings

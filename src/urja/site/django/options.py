@@ -21,6 +21,8 @@ class DjangoOptions:
     timezone: str = "UTC"
     currency: str = "INR"
     """Currency of amounts that belong to no account, such as the total debt of all accounts."""
+    languages: tuple[str, ...] = ("en", "hi")
+    """Languages that are offered."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     trusted_origins: tuple[str, ...] = ()
     public_origin: str = "http://localhost"

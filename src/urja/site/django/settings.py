@@ -86,6 +86,7 @@ globals().update(
     web_settings(
         secure=_options.secure,
         demo=_options.demo,
+        languages=_options.languages,
         trusted_proxies=_options.trusted_proxies,
         mail=_options.mail,
         mail_password=_options.mail_password,

@@ -15,6 +15,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
         django_options.DjangoOptions(
             conninfo=secrets.database,
             timezone=start.settings.utility.timezone,
+            languages=start.settings.utility.languages,
             public_origin=start.settings.web.public_origin,
             demo=start.demo,
             clock_anchor=start.data_directory.clock,

@@ -73,6 +73,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         secret_key=secrets.secret_key,
         timezone=start.settings.utility.timezone,
         currency=start.settings.utility.currency,
+        languages=start.settings.utility.languages,
         # The supervisor checks readiness with this host name.
         hosts=(*web.hosts, "localhost"),
         trusted_origins=web.trusted_origins,

@@ -304,7 +304,7 @@ def test_days_that_two_periods_have_in_common_are_found(town, monkeypatch):
     """A version with another calendar, past the refusal to load it: 10 to 31 March are in two periods, charged twice."""
     from urja.core.rating import Tariff
 
-    monkeypatch.setattr(Tariff, "unlike", lambda *_: "")
+    monkeypatch.setattr(Tariff, "conflict_with", lambda *_: "")
     load("2", "2026-03-10\nperiod_starts_on = 10")
     for day in (0, 8, 20, 30, 32):
         town.register(day, 10 + day)

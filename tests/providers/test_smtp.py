@@ -182,7 +182,7 @@ async def test_mails_say_nothing_of_the_health_of_messaging(told):
     with open_relay() as relay, override_settings(**mailers(relay), URJA_CHANNELS=(email_channel(),)):
         await told(email_channel(), hours=25)
         traffic = await sync_to_async(queries.traffic)(NOW - timedelta(days=1), NOW + timedelta(days=1), 200)
-    assert (traffic.told, traffic.reached, traffic.waiting_since) == (0, 0, None)
+    assert (traffic.notified, traffic.reached, traffic.waiting_since) == (0, 0, None)
 
 
 def test_a_policy_cannot_count_mails_as_served():

@@ -63,7 +63,7 @@ def test_the_head_says_why_there_are_more_meters_than_houses(houses, head):
 
 def test_the_first_house_is_almost_out_of_credit():
     first = build_town(1, seed=9).houses[0]
-    assert (first.meter.life, first.habit, first.credit_minor) == ("heavy", "dark", 500)
+    assert (first.meter.life, first.habit, first.credit_minor) == ("heavy", "disconnected", 500)
 
 
 @pytest.mark.parametrize(

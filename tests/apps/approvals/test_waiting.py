@@ -78,7 +78,7 @@ def test_a_programs_key_cannot_approve(database):
     request = Person("anita").ask(move_in(credit_minor=MONEY), actor="token 4")
     work()
     assert state_of(request) == "refused"
-    assert "a program's key has none" in faults(request)[1]
+    assert "an API token does not have" in faults(request)[1]
 
 
 def test_what_a_person_asks_by_a_key_they_approve_themselves(database):

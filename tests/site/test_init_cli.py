@@ -74,6 +74,14 @@ def test_an_existing_file_is_never_changed(init, tmp_path):
     assert (tmp_path / "urja.toml").read_text() == "# mine\n"
 
 
+def test_no_other_file_is_touched(init, tmp_path):
+    (tmp_path / "urja.toml.draft").write_text("# mine\n")
+    init("--yes", *BASIC)
+    assert {path.name for path in tmp_path.iterdir()} == {"urja.toml", "urja.toml.draft"}
+    with pytest.raises(CommandError, match="cannot be made, as the directory"):
+        init("--yes", *BASIC, "--config", "nowhere/urja.toml")
+
+
 def test_existing_secrets_are_never_changed(init, tmp_path):
     secrets = tmp_path / "urja-data" / "secrets" / "services.json"
     secrets.parent.mkdir(parents=True)

@@ -3,6 +3,7 @@
 import os
 import shlex
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
@@ -155,19 +156,21 @@ def _settings(answers: _Answers) -> dict[str, Any]:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet, once `urja config check` accepts it."""
-    draft = path.with_name(path.name + ".draft")
-    try:
+    """Write a file that does not exist yet, once `urja config check` accepts its text."""
+    with TemporaryDirectory() as folder:
+        draft = Path(folder, "urja.toml")
         draft.write_text(text, "utf-8")
         try:
             check_services(load_with_origins(draft, {}))
-            os.link(draft, path)  # refuses to replace a file, also one that was made meanwhile
-        finally:
-            draft.unlink()
-    except SettingsError as error:
-        faults = "\n  ".join(
-            f"{fault.key} is {fault.value}; allowed: {fault.allowed}" for fault in error.faults
-        )
-        raise CommandError(Exit.USAGE, f"nothing was written:\n  {faults}") from None
+        except SettingsError as error:
+            faults = "\n  ".join(
+                f"{fault.key} is {fault.value}; allowed: {fault.allowed}" for fault in error.faults
+            )
+            raise CommandError(Exit.USAGE, f"nothing was written:\n  {faults}") from None
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CommandError(Exit.USAGE, f"{path} exists and is not changed") from None
     except OSError as error:
         raise refusal_for(error, path) from error

@@ -20,9 +20,6 @@ NAMESPACE_REFUSED = 71
 PROGRAM_MISSING = 127
 """Exit code, as of a shell, where the program cannot be executed."""
 
-_UNPRIVILEGED_UID = 65534
-"""The uid without rights of Linux distributions, preferred to the uid of a person."""
-
 
 def command(
     program: list[str], *, death_signal: signal.Signals = signal.SIGKILL, unprivileged: bool = False
@@ -49,7 +46,7 @@ def _stand_in_uid() -> int:
     import pwd
 
     try:
-        return pwd.getpwuid(_UNPRIVILEGED_UID).pw_uid
+        return pwd.getpwnam("nobody").pw_uid
     except KeyError:
         others = [entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0]
         if not others:

@@ -78,7 +78,7 @@ def test_no_other_file_is_touched(init, tmp_path):
     (tmp_path / "urja.toml.draft").write_text("# mine\n")
     init("--yes", *BASIC)
     assert {path.name for path in tmp_path.iterdir()} == {"urja.toml", "urja.toml.draft"}
-    with pytest.raises(CommandError, match="cannot be made, as the directory"):
+    with pytest.raises(CommandError, match="its parent directory does not exist"):
         init("--yes", *BASIC, "--config", "nowhere/urja.toml")
 
 

@@ -37,7 +37,8 @@ def _python(content: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(content)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for offset, line in enumerate(node.value.splitlines()):
+            # With its quotes, so that a word can be allowed as a value and not in a sentence.
+            for offset, line in enumerate(f'"{node.value}"'.splitlines()):
                 yield node.lineno + offset, line
         elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, spoken(node.name)

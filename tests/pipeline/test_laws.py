@@ -222,11 +222,17 @@ def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # no
 
 
 def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
-    """And each is seen to fail: arrears in `test_arrears`, settled in `test_unread`, approvals in
+    """And each is seen to fail: arrears in `test_arrears`, settled in `test_unread`, service in `test_rollout`, approvals in
     `tests/apps/approvals/test_approval_law.py`, roots in
     `tests/adversary/test_rewritten_books.py`, the others above."""
     found = live(town)
-    assert set(found) == {law for _mutation, law in MUTATIONS} | {"approvals", "arrears", "roots", "settled"}
+    assert set(found) == {law for _mutation, law in MUTATIONS} | {
+        "approvals",
+        "arrears",
+        "roots",
+        "service",
+        "settled",
+    }
     assert all(found.values()), found
 
 

@@ -20,6 +20,7 @@ from urja.laws import (
     database_catalogue,
     final_settlements as settled_law,
     payments as payment_laws,
+    service as service_law,
     signed_log as root_law,
 )
 
@@ -130,6 +131,11 @@ def examine(
             ),
             ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
             ("terms", "each period was rated on the terms that the registry knew", _terms(connection, zone)),
+            (
+                "service",
+                "nothing was charged, notified, disconnected or opened as work before the supply was in service",
+                service_law.examine(connection, zone),
+            ),
             (
                 "approvals",
                 "nothing above the thresholds was performed without the passkeys that it needed",
@@ -358,7 +364,10 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
         "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
         "ORDER BY t.valid_from), (a.valid_from AT TIME ZONE %(zone)s)::date = r.billed_first AND EXISTS ("
         "  SELECT FROM contracts_agreement b WHERE b.service_point_id = a.service_point_id "
-        "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s) "
+        "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s "
+        "  AND EXISTS (SELECT FROM assets_device_period p WHERE p.service_point_id = a.service_point_id "
+        "    AND p.role = 1 AND greatest(p.valid_from, p.in_service_at) < b.valid_to "
+        "    AND p.in_service_at IS NOT NULL)) "
         "FROM billing_rated r JOIN billing_close c USING (agreement_id) "
         "JOIN contracts_agreement a ON a.id = r.agreement_id "
         "JOIN contracts_agreement_terms t ON t.agreement_id = r.agreement_id "

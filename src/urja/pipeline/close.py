@@ -69,7 +69,10 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
 
 
 def _due(now: datetime) -> list[tuple[Agreement, date]]:
-    """Agreements with a finished day that is not closed, and the first such day, by id."""
+    """Agreements with a finished day that is not closed, and the first such day, by id.
+
+    None whose supply is not in service: it has no day to charge.
+    """
     today = local_day(now, usage.zone())
     with connection.cursor() as cursor:
         cursor.execute(
@@ -77,7 +80,9 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
             "LEFT JOIN billing.close c ON c.agreement_id = a.id "
             "WHERE a.valid_from < %(now)s AND CASE WHEN a.valid_to <= %(now)s "
             f"THEN coalesce(c.closed_through < {ended_agreements.LAST_DAY}, true) "
-            "ELSE a.valid_from < %(midnight)s AND coalesce(c.closed_through < %(yesterday)s, true) END",
+            "ELSE a.valid_from < %(midnight)s AND coalesce(c.closed_through < %(yesterday)s, true) END "
+            "AND (SELECT s.in_service_at < least(%(now)s, a.valid_to) FROM assets.supply_in_service s "
+            "WHERE s.service_point_id = a.service_point_id)",
             {
                 "now": now,
                 "midnight": midnight(today, usage.zone()),

@@ -35,10 +35,11 @@ are."""
 
 _DUE = """
 SELECT c.device_id, p.service_point_id, g.account_id, c.item, c.desired, last.state, last.ended_at, last.detail,
-    w.id
+    w.id, coalesce(v.in_service_at <= %(now)s, false)
 FROM assets.configuration c
 JOIN assets.device d ON d.id = c.device_id
 JOIN assets.device_period p ON p.device_id = c.device_id AND p.valid_to IS NULL
+LEFT JOIN assets.supply_in_service v ON v.service_point_id = p.service_point_id
 LEFT JOIN contracts.agreement g ON g.service_point_id = p.service_point_id
     AND g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 LEFT JOIN LATERAL (
@@ -51,7 +52,7 @@ LEFT JOIN work.order w ON w.device_id = c.device_id AND w.kind = 'configure' AND
 WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
     AND (c.item <> 'load_limit_w' OR d.load_switch)
     AND (last.state IS NULL OR last.state = 'confirmed'
-        OR (last.state = 'failed' AND w.id IS NULL)
+        OR (last.state = 'failed' AND w.id IS NULL AND v.in_service_at <= %(now)s)
         OR last.ended_at <= %(again)s)
 ORDER BY c.device_id, c.item LIMIT %(limit)s
 """
@@ -70,6 +71,8 @@ class _Due:
     ended_at: datetime | None
     detail: str | None
     work_order_id: int | None
+    supplied: bool
+    """Whether the supply is in service: before that no work order is opened."""
 
     def command(self) -> tuple[str, dict[str, object]]:
         """The command (a module of `urja.headend.commands`) and its arguments."""
@@ -117,7 +120,7 @@ def _deal_with(due: _Due, now: datetime, wall_ms: int) -> None:
             work.withdraw(due.work_order_id, now, f"the meter has taken {due.item} {due.value}")
         return
     # One work order for all attempts: the command is repeated each day, the order is not.
-    if due.state == State.FAILED and due.work_order_id is None:
+    if due.state == State.FAILED and due.work_order_id is None and due.supplied:
         work.open_order(
             WorkOrderKind.CONFIGURE,
             service_point_id=due.service_point_id,

@@ -27,6 +27,9 @@ SELECT found.service_point_id, found.since FROM (
         WHERE p.service_point_id = a.service_point_id AND p.role = 1 AND p.valid_to <= %(now)s)) AS since
     FROM contracts.agreement a WHERE a.id >= %(first)s AND a.id < %(end)s AND {_IN_FORCE}
         AND NOT {_INSTALLED.format(place="a.service_point_id")}
+        -- Before the first commissioning the meter is still to be installed.
+        AND (SELECT s.in_service_at <= %(now)s FROM assets.supply_in_service s
+            WHERE s.service_point_id = a.service_point_id)
 ) found WHERE NOT EXISTS (
     SELECT FROM work.order w WHERE w.service_point_id = found.service_point_id AND (
         -- An order was opened for it before, even if it is closed by now; or a meter is to be installed there.

@@ -9,6 +9,14 @@ SELECT id, device_id, service_point_id, role, valid_from, valid_to, ratio_primar
     taken_over_at, p.in_service_at, operation_id
 FROM assets_device_period p;
 
+-- When the supply of a service point first came into service, by commissioning or takeover. THE definition: before it
+-- nothing is charged, notified, disconnected or opened as work there. Service points without a row never were.
+CREATE VIEW assets.supply_in_service WITH (security_invoker) AS
+SELECT service_point_id, min(greatest(valid_from, p.in_service_at)) AS in_service_at
+FROM assets_device_period p
+WHERE role = 1 AND p.in_service_at IS NOT NULL AND p.in_service_at < coalesce(valid_to, 'infinity')
+GROUP BY service_point_id;
+
 CREATE VIEW assets.seal WITH (security_invoker) AS
 SELECT id, device_id, number, place, applied_at, removed_at FROM assets_seal;
 

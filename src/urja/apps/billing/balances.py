@@ -316,10 +316,12 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
 
     None before an hour of it is known, and after the day.
     """
-    elapsed = as_of - agreement.valid_from
+    if agreement.charged_from is None:
+        return None
+    elapsed = as_of - agreement.charged_from
     if not FIRST_DAY_MINIMUM <= elapsed <= ONE_DAY:
         return None
-    first = local_day(agreement.valid_from, usage.zone())
+    first = local_day(agreement.charged_from, usage.zone())
     period = usage.period_of(agreement, first)
     energy_wh = used.energy_wh * ONE_DAY // elapsed
     rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)

@@ -39,8 +39,14 @@ def zone() -> ZoneInfo:
 
 
 def days_of(agreement: Agreement) -> Period:
-    """Return the local days of an agreement, with the ones it begins and ends on."""
-    first = local_day(agreement.valid_from, zone())
+    """Return the local days on which an agreement is charged, with the ones it begins and ends on.
+
+    They begin when its supply comes into service (`Agreement.charged_from`); there are none before that.
+    """
+    if agreement.charged_from is None:
+        first = local_day(agreement.valid_from, zone())
+        return Period(first, first)
+    first = local_day(agreement.charged_from, zone())
     if agreement.valid_to is None:
         return Period(first, _NEVER.end)
     return Period(first, last_day(agreement.valid_to) + ONE_DAY)
@@ -95,7 +101,8 @@ def period_start_day(agreement: Agreement, now: datetime) -> int:
 def _today(agreement: Agreement, now: datetime) -> date:
     """Return the day of the agreement that is nearest to an instant."""
     days = days_of(agreement)
-    return min(max(local_day(now, zone()), days.first), days.end - ONE_DAY)
+    # In this order: without a charged day it is the day on which the agreement begins.
+    return max(days.first, min(local_day(now, zone()), days.end - ONE_DAY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +183,12 @@ def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
     """Return whether the agreement before it ended on its first day: then that one pays the day's charges per day."""
     begins = midnight(first, zone())
     return (
-        agreement.valid_from > begins and agreement.follows_at is not None and agreement.follows_at > begins
+        agreement.valid_from > begins
+        and agreement.follows_at is not None
+        and agreement.follows_at > begins
+        # Otherwise the agreement before it was not charged at all.
+        and agreement.in_service_at is not None
+        and agreement.in_service_at < agreement.follows_at
     )
 
 

@@ -55,6 +55,26 @@ class Agreement:
     """First day of its billing periods, 1 to 28; None where its tariff says so."""
     follows_at: datetime | None
     """When the agreement before it at its service point ended; None for the first."""
+    in_service_at: datetime | None
+    """When the supply of its service point first came into service (`assets.supply_in_service`); None before that."""
+
+    @property
+    def charged_from(self) -> datetime | None:
+        """The instant from which it is charged: its beginning, or when its supply came into service where that was
+        later.
+
+        None where the supply has not come into service during the agreement.
+        """
+        if self.in_service_at is None or (self.valid_to is not None and self.in_service_at >= self.valid_to):
+            return None
+        return max(self.valid_from, self.in_service_at)
+
+    def is_supplied(self, at: datetime) -> bool:
+        """Return whether its supply has come into service by an instant (UTC).
+
+        Before that, nothing is charged to it, and no notice, disconnection or work order is begun for it.
+        """
+        return self.charged_from is not None and self.charged_from <= at
 
     def terms_at(self, at: datetime) -> Terms:
         """Return the terms at an instant: before the agreement its first, after it its last."""

@@ -47,11 +47,12 @@ _WITH_TERMS = """
 SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.valid_to, a.billing_day,
     (SELECT max(b.valid_to) FROM contracts_agreement b
         WHERE b.service_point_id = a.service_point_id AND b.valid_to <= a.valid_from),
+    (SELECT s.in_service_at FROM assets.supply_in_service s WHERE s.service_point_id = a.service_point_id),
     t.valid_from, t.valid_to, t.tariff_code, t.sanctioned_load_w, t.category, t.policy, t.payment_mode, t.converted_at,
     t.metering_mode
 FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
 """
-_OF_AGREEMENT = 8
+_OF_AGREEMENT = 9
 """How many of the columns belong to the agreement; the others are its terms."""
 
 

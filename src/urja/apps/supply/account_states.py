@@ -26,10 +26,14 @@ LEFT JOIN supply_state s ON s.account_id = g.account_id
 LEFT JOIN readings.accrual r ON r.agreement_id = g.id AND r.latest
 WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
     AND (s.account_id IS NULL OR s.agreement_id <> g.id OR s.look_again_at <= %(now)s OR NOT ({_SEEN}))
+    AND (SELECT v.in_service_at <= %(now)s FROM assets.supply_in_service v
+        WHERE v.service_point_id = g.service_point_id)
 )
 SELECT account_id FROM due LIMIT %(limit)s
 """  # noqa: S608 - constants of this module
 """Accounts without a state, whose next decision is due, or whose ledger or readings have moved since the last one.
+
+Only those whose supply is in service: the others would take the places of the run for nothing.
 
 The limit stands outside of the CTE: inside, the planner would take it as a reason to probe all accounts one by one.
 """

@@ -29,6 +29,8 @@ _NEW = """
 SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
 FROM readings.event e JOIN assets.device_period p ON p.device_id = e.device_id
     AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
+-- A cover is open while the meter is being installed.
+JOIN assets.supply_in_service v ON v.service_point_id = p.service_point_id AND v.in_service_at <= e.occurred_at
 JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
 WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
     SELECT FROM work.order w WHERE w.device_id = e.device_id AND w.kind = known.kind

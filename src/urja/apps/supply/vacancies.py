@@ -35,6 +35,7 @@ FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reason
         bool_or(reason = ANY(%(unbound)s)) AS unbound FROM supply_hold
     WHERE released_at IS NULL AND reason <> 'credit' GROUP BY 1) h
 JOIN assets.device_period p ON p.service_point_id = h.service_point_id AND p.role = 1 AND p.valid_to IS NULL
+JOIN assets.supply_in_service v ON v.service_point_id = h.service_point_id AND v.in_service_at <= %(now)s
 JOIN assets.device d ON d.id = p.device_id
 JOIN LATERAL (SELECT id, account_id, valid_to FROM contracts.agreement
     WHERE service_point_id = h.service_point_id ORDER BY valid_from DESC LIMIT 1) g ON g.valid_to <= %(now)s

@@ -141,7 +141,7 @@ def authorised_payments(
 def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapshot | None:
     """Return the facts of an account, amounts in minor units.
 
-    None without an agreement in force or without a policy.
+    None without an agreement in force, before its supply is in service, or without a policy.
     """
     return next(iter(load([account_id], now, health)), None)
 
@@ -149,7 +149,8 @@ def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapsho
 def of_agreement(agreement: Agreement, now: datetime, health: Health) -> AccountSnapshot | None:
     """Return the same for a page that has the account's agreement and terms loaded."""
     policies = policy_book()
-    if not policies or (agreement.valid_to is not None and agreement.valid_to <= now):
+    ended = agreement.valid_to is not None and agreement.valid_to <= now
+    if not policies or ended or not agreement.is_supplied(now):
         return None
     with tariffs.cached_versions():
         return next(iter(_Loader([agreement], now, health, policies).known()), None)
@@ -162,13 +163,14 @@ def load(
     policies: PolicyBook | None = None,
     held: set[str] | None = None,
 ) -> list[AccountSnapshot]:
-    """Return the facts of accounts with an agreement in force at `now` (UTC); others are left out.
+    """Return the facts of accounts with an agreement in force and a supply in service at `now` (UTC); others are left
+    out.
 
     With the set `held`, accounts that cannot be rated or have no policy are left out too, and the reason is added to
     it. Without it, accounts without a policy are left out, and UnknownTariffError is raised where one cannot be rated.
     Amounts are in minor units.
     """
-    agreements = contracts.in_force(account_ids, now)
+    agreements = [one for one in contracts.in_force(account_ids, now) if one.is_supplied(now)]
     policies = policies or policy_book()
     with tariffs.cached_versions():
         if held is not None:

@@ -40,7 +40,7 @@ GROUP BY r.agreement_id, place.at ORDER BY 1
 )
 
 _BEGUN: Final = (
-    _SERVICE
+    _SERVICE  # noqa: S608 - constants of this module
     + """
 , begun AS (
     SELECT account_id, 'decided about on ' AS what, min(decided_at) AS at FROM supply_decision GROUP BY 1

@@ -203,8 +203,10 @@ def final_balance(agreement: Agreement) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.balance_minor FROM books.account a LEFT JOIN billing_close c ON c.agreement_id = %(agreement)s "
-            "WHERE a.id = %(account)s AND (NOT %(charged)s OR (c.ended_at = %(ended)s AND NOT c.provisional)) "
-            "AND NOT EXISTS ("
+            "WHERE a.id = %(account)s AND ((c.ended_at = %(ended)s AND NOT c.provisional) OR NOT EXISTS ("
+            # There is no day to close.
+            "  SELECT FROM assets.supply_in_service s WHERE s.service_point_id = %(place)s "
+            "  AND s.in_service_at < %(ended)s)) AND NOT EXISTS ("
             "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
             "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
@@ -217,7 +219,7 @@ def final_balance(agreement: Agreement) -> int | None:
                 "agreement": agreement.id,
                 "account": agreement.account_id,
                 "ended": agreement.valid_to,
-                "charged": agreement.charged_from is not None,
+                "place": agreement.service_point_id,
             },
         )
         found = cursor.fetchone()

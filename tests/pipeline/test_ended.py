@@ -292,8 +292,8 @@ def test_a_price_for_days_that_are_past_reaches_who_has_left(town):
     all_hold(town)
 
 
-def test_a_supply_that_was_never_metered_has_books_too(database):
-    """Nothing can come that would be billed: the days are, and nobody waits for a read."""
+def test_a_supply_that_was_never_in_service_is_not_charged(database):
+    """No read is to come either, so its balance is final."""
     load_both()
     from urja.apps.assets.models import Device, DevicePeriod
 
@@ -304,8 +304,8 @@ def test_a_supply_that_was_never_metered_has_books_too(database):
             Device.objects.update(stock="delivered")
         end(town.adopted.agreement_id, OUT)
         post(OUT + 4 * CUT)
-        assert charged(town.adopted.agreement_id) == {"fixed": 2000}
-        assert final(town.adopted.agreement_id) == -2000
+        assert charged(town.adopted.agreement_id) == {}
+        assert final(town.adopted.agreement_id) == 0
         assert post(OUT + 5 * CUT).entries == 0
 
 

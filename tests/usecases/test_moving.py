@@ -339,11 +339,12 @@ class TestWhatPeopleSee:
             both = contracts.agreements([second.id, first.id])
         assert len(sent) == 1
         for value, row in zip(both, (first, second), strict=True):
-            for name in set(value.__slots__) - {"follows_at", "all_terms"}:
+            for name in set(value.__slots__) - {"follows_at", "in_service_at", "all_terms"}:
                 assert getattr(value, name) == getattr(row, name), name
             for terms, one in zip(value.all_terms, row.all_terms, strict=True):
                 assert all(getattr(terms, name) == getattr(one, name) for name in terms.__slots__)
         assert [one.follows_at for one in both] == [None, NOON]
+        assert [one.in_service_at for one in both] == [COMMISSIONED, COMMISSIONED]
         new = both[1]
         loads_w = [new.terms_at(at).sanctioned_load_w for at in (START, NOON, later, later + 30 * DAY)]
         assert loads_w == [5000, 5000, 3000, 3000]

@@ -216,6 +216,7 @@ ONLY_OF_THE_BOOKS = {
     "payments",
     "revenue_reconciles",
     "roots",
+    "service",
     "settled",
     "terms",
 }

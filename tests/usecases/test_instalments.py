@@ -82,7 +82,7 @@ def test_it_holds_from_the_midnight_of_its_first_due_day(house):
         (lambda: agree(amount=8_301), "an instalment of 8301 is more than the dues of 8300"),
         (lambda: agree(TODAY - 1), "which is past: the earliest day is 2026-03-22"),
         (lambda: agree(number="NOWHERE"), "there is no service point NOWHERE"),
-        (lambda: end(TODAY), "service point URJ00000001 has no plan of instalments on 2026-03-22"),
+        (lambda: end(TODAY), "service point URJ00000001 has no instalment plan on 2026-03-22"),
         (lambda: end(TODAY, reason=""), "give a reason for the end"),
         (lambda: end(TODAY, number="NOWHERE"), "there is no service point NOWHERE"),
     ],
@@ -106,7 +106,7 @@ def test_who_pays_by_bill_has_none(house):
 
 def test_two_plans_do_not_hold_at_once(house):
     do(agree(TODAY + 5))
-    assert "a plan of instalments is in force from 2026-03-27 on" in told(agree())
+    assert "an instalment plan is in force from 2026-03-27 on" in told(agree())
     do(end(TODAY + 9))
     do(agree(TODAY + 9, amount=500))
     assert plans() == ["1000 day 27 Mar 00:00 to 31 Mar 00:00", "500 day 31 Mar 00:00 to –"]

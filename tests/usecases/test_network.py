@@ -125,9 +125,9 @@ def test_areas_follow_a_section(trees):
     [
         ("feeder F9", "substation SS1", "there is no feeder F9"),
         ("feeder F1", "moon 1", "'moon 1' is no node of the administration or the grid: give a level"),
-        ("feeder F1", "transformer T1", "a feeder is placed under a higher level of the same tree: substation"),
-        ("feeder F1", "division D1", "a feeder is placed under a higher level of the same tree"),
-        ("substation SS1", "substation SS2", "a substation is placed under a higher level of the same tree: none"),
+        ("feeder F1", "transformer T1", "a feeder is placed under a higher level of the same hierarchy: substation"),
+        ("feeder F1", "division D1", "a feeder is placed under a higher level of the same hierarchy"),
+        ("substation SS1", "substation SS2", "a substation is placed under a higher level of the same hierarchy: none"),
         ("transformer T1", "feeder F1", "transformer T1 is placed there since .* already"),
     ],
 )  # fmt: skip

@@ -210,7 +210,7 @@ def test_the_control_room_in_hindi(someone, at_noon):
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "Disconnect at the site: the meter has no load switch"), ("hi", "मीटर में लोड स्विच नहीं है")],
+    [("en", "Disconnect at the site: the meter has no relay"), ("hi", "मीटर में रिले नहीं है")],
 )
 def test_a_work_order_to_switch_on_site_needs_a_visit(someone, at_noon, database_of_town, language, words):
     with database_of_town("urja_owner") as owner:

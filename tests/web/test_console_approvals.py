@@ -115,7 +115,7 @@ def test_who_may_do_it_may_look_and_cancel_and_is_not_asked(passkeys, colleague,
     assert "data-passkey" not in page
     operator.post(f"{address}answer/", {"cancel": "yes"})
     pipeline()
-    assert "it was cancelled before it was performed" in text(operator.get(address))
+    assert "it was cancelled before it was carried out" in text(operator.get(address))
 
 
 def test_to_who_may_not_do_it_it_does_not_exist(passkeys, colleague, monkeypatch):

@@ -82,7 +82,7 @@ def test_the_form_says_that_one_of_two_fields_is_needed(colleague):
 def test_asked_by_the_form_and_followed_on_a_page(colleague):
     client = colleague("clerk")
     number, effects = asked(client)
-    assert "2 meters will be queried." in effects
+    assert "The job has 2 meters." in effects
     assert "No change to supply" not in effects
     page = page_of(client, number)
     assert "0 of 2 finished" in text_of(page)

@@ -1,8 +1,17 @@
 """The demo town: what it shows, what its buttons request, and that it exists only in a demonstration."""
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import get_args
+
 import pytest
+from django.utils.translation import override
 from tests.web import town_cast
 from tests.web.reading import text_of
+
+from urja.headend.commands import KINDS
+from urja.stream.orders import TerminalState
 
 ADDRESSES = (
     "/town/",
@@ -261,3 +270,15 @@ def test_the_town_in_hindi(fake_town, web_role):
     text = text_of(Client(headers={"host": "localhost", "accept-language": "hi"}).get("/town/"))
     assert "फ़ीडर North" in text
     assert "सीमा से अधिक" in text
+
+
+@pytest.mark.parametrize("state", get_args(TerminalState))
+def test_each_command_and_its_outcome_is_a_sentence_of_the_visitors_language(state):
+    from urja.apps.supply.queries.feed import FeedEntry
+    from urja.web.town.wording import happening
+
+    for kind in KINDS:
+        seen = FeedEntry(datetime.now(UTC), "order", kind, None, "", "", {"state": state})
+        with override("hi"):
+            ordered, ended = happening(seen), happening(replace(seen, kind="outcome"))
+        assert not re.search("[A-Za-z]", ordered + ended), kind

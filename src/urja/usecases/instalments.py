@@ -76,7 +76,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         holding = _holding([agreement.account_id], begins).first()
         if holding is not None:
             yield say(
-                "a plan of instalments is in force from {day} on: end it first with end_instalments",
+                "an instalment plan is in force from {day} on: end it first with end_instalments",
                 day=local_day(holding.valid_from, zone()),
             )
 
@@ -113,7 +113,7 @@ class EndInstalments(money.EndInstalments, UseCase):
         plan = self._plan()
         if plan is None:
             yield say(
-                "service point {consumer_number} has no plan of instalments on {day}",
+                "service point {consumer_number} has no instalment plan on {day}",
                 consumer_number=self.consumer_number,
                 day=self.from_on,
             )
@@ -145,7 +145,7 @@ class RecordDuesPaid(money.RecordDuesPaid, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         plan = self._plan()
         if plan is None:
-            yield say("there is no plan of instalments {plan_id}", plan_id=self.plan_id)
+            yield say("there is no instalment plan {plan_id}", plan_id=self.plan_id)
             return
         left = total_owed(dues.dues_of([plan.account_id]).get(plan.account_id, ()))
         if left:

@@ -97,7 +97,7 @@ def _level_faults(level: Level, above: Level) -> list[str]:
         return []
     return [
         say(
-            "a {level} is placed under a higher level of the same tree: {levels}",
+            "a {level} is placed under a higher level of the same hierarchy: {levels}",
             level=level,
             levels=", ".join(higher) or "none",
         )

@@ -280,7 +280,7 @@ def _cancelled(answer: Answer, request: Request, waiting: Waiting, now: datetime
     fault = _may(answer.user_id, request, now)
     if fault is not None and person_of(request.actor) != answer.user_id:
         return fault
-    _end(request, waiting, WaitingState.CANCELLED, [say("it was cancelled before it was performed")], now)
+    _end(request, waiting, WaitingState.CANCELLED, [say("it was cancelled before it was carried out")], now)
     return None
 
 

@@ -53,7 +53,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
         for number in sorted({number for number in numbers if numbers.count(number) > 1}):
             yield say("bill {number} is given twice", number=number)
         for number in Arrear.objects.filter(account=account, bill__in=numbers).values_list("bill", flat=True):
-            yield say("bill {number} is among the arrears already", number=number)
+            yield say("bill {number} is among the dues already", number=number)
         for bill in self.bills:
             yield from dues_faults(bill)
             if bill.due_on > self.effective_on:

@@ -158,7 +158,7 @@ def test_cancelled_it_is_not_done(database):
     work()
     requests.cancel(request.pk, bharat.id, now=NOW)
     work()
-    assert (state_of(request), faults(request)) == ("refused", ["it was cancelled before it was performed"])
+    assert (state_of(request), faults(request)) == ("refused", ["it was cancelled before it was carried out"])
     anita.approve(request)
     work()
     assert str(last_answer().faults[0]) == "the operation is no longer pending approval"

@@ -64,9 +64,9 @@ def test_a_transformer_on_another_feeder_is_dated(loaded):
     ("row", "field", "sentence"),
     [
         ({"level": "feeder", "code": "F9", "parent": "S1", "parent_level": "section"}, "row",
-         "a feeder is placed under a higher level of the same tree: substation"),
+         "a feeder is placed under a higher level of the same hierarchy: substation"),
         ({"level": "zone", "code": "Z9", "parent": "Z1"}, "row",
-         "a zone is placed under a higher level of the same tree: none"),
+         "a zone is placed under a higher level of the same hierarchy: none"),
         ({"level": "feeder", "code": "F9", "parent": "SS9"}, "row", "there is no substation SS9"),
         ({"level": "feeder", "code": "F9", "rating_va": "5"}, "rating_va", "only a transformer has a rating"),
         ({"level": "feeder", "code": "F9", "licensee": "L"}, "row", "there is no licensee L"),

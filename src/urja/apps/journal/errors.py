@@ -26,7 +26,7 @@ _SENTENCES = {
     "assets_device_in_one_place": say("the device is installed at another service point at that time"),
     "contracts_one_agreement": say("another agreement is in force there at that time"),
     "contracts_terms_one_at_a_time": say("other terms hold at that time"),
-    "billing_one_instalment_plan": say("another plan of instalments holds at that time"),
+    "billing_one_instalment_plan": say("another instalment plan is in force at that time"),
     "contracts_terms_cover": say("the terms do not cover the agreement from its beginning to its end"),
     "contracts_terms_load": say("a sanctioned load is more than 0 W"),
     "people_person_phone_is_a_number": say(

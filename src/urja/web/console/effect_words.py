@@ -169,7 +169,7 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
 def _meters(found: Mapping[str, Any]) -> Iterable[str]:
     meters, left_out = found.get("meters", 0), found.get("left_out", 0)
     if meters:
-        yield ngettext("%(count)s meter will be queried.", "%(count)s meters will be queried.", meters) % {
+        yield ngettext("The job has %(count)s meter.", "The job has %(count)s meters.", meters) % {
             "count": meters
         }
     if left_out:

@@ -101,7 +101,7 @@ LABELS: Final[_Words] = {
     "ratio_secondary": _("Ratio, secondary"),
     "reason": _("Reason"),
     "register_wh": _("Register, kWh"),
-    "relay_test": _("Test the load switch"),
+    "relay_test": _("Test the relay"),
     "again": _("Although it is in service"),
     "posted_at": _("Posted at"),
     "reference": _("Reference number"),
@@ -123,7 +123,7 @@ LABELS: Final[_Words] = {
 
 HELPS: Final[_Words] = {
     "from_at": _("For profiles with a period; leave empty for the default."),
-    "good_rows_only": _("Rows without a meter that can be queried are left out, each with its reason."),
+    "good_rows_only": _("Rows without a suitable meter are left out, each with its reason."),
     "job_id": _("The number at the end of its page address."),
     "meters": _("Serial or consumer numbers, one per line or separated by commas; up to 5,000."),
     "text": _("Latin letters, digits and marks, up to the display's length; leave empty to remove the text."),

@@ -257,7 +257,8 @@ def _lines(said: Mapping[str, Any]) -> list[str]:
         lines.append(_("Clock error: %(before)s s before, %(after)s s after.") % off)
     if "off_s" in said:
         lines.append(
-            _("The switch opened and closed; the supply was off for %(off)s s.") % {"off": said["off_s"]}
+            _("The relay opened and closed; the supply was disconnected for %(off)s s.")
+            % {"off": said["off_s"]}
         )
     return lines
 

@@ -412,7 +412,7 @@ def _facts(
             % {"primary": period.ratio_primary, "secondary": period.ratio_secondary}
         )
     if not device.load_switch:
-        facts.append(_("no load switch"))
+        facts.append(_("no relay"))
     if period.valid_to is None:
         facts += wording.service(period.commissioned_at, period.taken_over_at)
         facts.append(

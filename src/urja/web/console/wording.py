@@ -54,8 +54,8 @@ FLAGS: Final[dict[str, Promise]] = {
 
 WORK: Final[dict[str, Promise]] = {
     **FLAGS,
-    "switch_off_by_hand": _("Disconnect at the site: the meter has no load switch"),
-    "switch_on_by_hand": _("Reconnect at the site: the meter has no load switch"),
+    "switch_off_by_hand": _("Disconnect at the site: the meter has no relay"),
+    "switch_on_by_hand": _("Reconnect at the site: the meter has no relay"),
     "install": _("Install a meter"),
     "exchange": _("Exchange the meter"),
     "inspect": _("Inspect the site"),
@@ -129,7 +129,7 @@ HOLDS: Final[dict[str, Promise]] = {
     "safety": _("safety"),
     "tamper": _("tamper"),
     "vacant": _("vacant"),
-    "relay_test": _("load switch test"),
+    "relay_test": _("relay test"),
     "request": _("consumer's request"),
     "ended": _("permanent disconnection"),
 }
@@ -173,8 +173,8 @@ EVENTS: Final[dict[str, Promise]] = {
     "215": _("Load above the limit"),
     "216": _("Load back within the limit"),
     "251": _("The cover was opened"),
-    "301": _("The meter opened its load switch"),
-    "302": _("The meter closed its load switch"),
+    "301": _("The meter opened its relay"),
+    "302": _("The meter closed its relay"),
 }
 """Events by code (IS 15959-1, event lists); negative codes are the head end's own reports about a meter."""
 
@@ -235,7 +235,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "set_clocks": _("Set meter clocks"),
     "show_text": _("Show a text on displays"),
     "change_keys": _("Change meter keys"),
-    "test_relays": _("Test load switches (short disconnection)"),
+    "test_relays": _("Test relays (short disconnection)"),
     "cancel_meter_job": _("Cancel a meter job"),
     "record_commissioning": _("Commissioning result recorded"),
     "take_new_keys": _("Meter confirmed its new keys"),
@@ -295,7 +295,7 @@ TASK_STATES: Final[dict[str, Promise]] = {
     "waiting": _("waiting"),
     "sent": _("sent"),
     "done": _("done"),
-    "refused": _("not queried"),
+    "refused": _("left out"),
     "failed": _("failed"),
     "expired": _("expired"),
     "cancelled": _("cancelled"),

@@ -259,11 +259,11 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
         )
     if "switch_found" in asked:
         lines.append(
-            _("The data were restored from a copy, and the load switch was found on where it should be off.")
+            _("The data were restored from a backup, and the relay was found closed where it should be open.")
             if asked["switch_found"] == "on"
             else _(
-                "The data were restored from a copy, and the load switch was found off. Why is not known: find out "
-                "before the supply is restored."
+                "The data were restored from a backup, and the relay was found open. The reason is not known: find it "
+                "out before the supply is reconnected."
             )
         )
     if "item" in asked:

@@ -63,7 +63,7 @@ _ALL: Final = (
         _("Restore power"),
         _("Feeder %(target)s has power again."),
         _(
-            "Power returns where the load switch is closed. The meters connect to the head end one after another and report power restoration."
+            "Power returns where the relay is closed. The meters connect to the head end one after another and report power restoration."
         ),
         _(
             "Missing reads are pulled from the meters' memory. Pending reconnections are staggered per transformer."

@@ -293,7 +293,7 @@ def _ring(
             "command",
             _("Command"),
             str(figures.under_way),
-            _("in progress, %(n)d done today") % {"n": figures.carried_out},
+            _("pending, %(n)d done today") % {"n": figures.carried_out},
         ),
         loop_picture.Station(
             "relay", _("Relay"), _("%(n)d powered") % {"n": powered}, _relay_note(unpowered, reconnect_ms)
@@ -448,7 +448,7 @@ def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (_("Load now"), _kilowatts(seen["active_w"] - seen["exporting_w"])),
         (_("Register"), formats.energy(seen["register_wh"])),
-        (_("Load switch"), _("closed") if seen["output"] else _switch_state(seen)),
+        (_("Relay"), _("closed") if seen["output"] else _switch_state(seen)),
         (_("Communication"), _link(seen)),
     ]
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.apps.supply.queries.feed import FeedEntry
 from urja.core.policy import Reason
-from urja.web.console.wording import OPERATIONS, past_reason, words_for, work
+from urja.web.console.wording import OPERATIONS, command, command_state, past_reason, words_for, work
 from urja.web.shared import formats
 
 EVENTS: Final[dict[str, Promise]] = {
@@ -21,8 +21,8 @@ EVENTS: Final[dict[str, Promise]] = {
     "215": gettext_lazy("Load above the limit"),
     "216": gettext_lazy("Load back within the limit"),
     "251": gettext_lazy("The cover was opened"),
-    "301": gettext_lazy("The meter opened its load switch"),
-    "302": gettext_lazy("The meter closed its load switch"),
+    "301": gettext_lazy("The meter opened its relay"),
+    "302": gettext_lazy("The meter closed its relay"),
 }
 """Event codes of IS 15959-1 that the town shows in words; others are shown by number."""
 
@@ -74,12 +74,12 @@ def happening(seen: FeedEntry) -> str:
 
 
 def _order(seen: FeedEntry) -> str:
-    return words_for(ORDERS.get(seen.what), seen.what)
+    return str(ORDERS.get(seen.what) or command(seen.what))
 
 
 def _outcome(seen: FeedEntry) -> str:
     state = str(seen.detail["state"])
-    return words_for(OUTCOMES.get((seen.what, state)), f"{seen.what}: {state}")
+    return str(OUTCOMES.get((seen.what, state)) or f"{command(seen.what)}: {command_state(state)}")
 
 
 def _paid(seen: FeedEntry) -> str:

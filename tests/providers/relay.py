@@ -31,11 +31,23 @@ class Relay:
     port: int
     refusal: str = ""
     at: str = "RCPT"
+    login_for_mail: bool = False
+    """It takes no sender before a login, as providers do."""
     silent_s: float = 0.0
     arrived: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+
+    async def handle_MAIL(
+        self, _server: Any, session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if self.login_for_mail and not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        if self.refusal and self.at == "MAIL":
+            return self.refusal
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
@@ -51,7 +63,11 @@ class Relay:
         self.arrived.append(message_from_bytes(envelope.content, policy=policy.default))
         self.to += envelope.rcpt_tos
         self.encrypted.append(session.ssl is not None)
-        return self.refusal if self.refusal and self.at == "DATA" else "250 OK"
+        return (
+            self.refusal
+            if self.refusal and self.at == "DATA"
+            else f"250 2.0.0 Ok: queued as {len(self.arrived)}"
+        )
 
     def admit(self, _server: SMTP, _session: Any, _envelope: Any, mechanism: str, given: Any) -> AuthResult:
         known = isinstance(given, LoginPassword) and (given.login, given.password) == tuple(
@@ -94,21 +110,55 @@ def mailers(relay: Relay, *, password: str = "", **more: Any) -> dict[str, Any]:
 def certificate_in(directory: Path) -> Path:
     """A certificate of `localhost` with its key, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = _certificate("localhost", key, "localhost", key)
+    return _written(directory / "relay.pem", key, certificate)
+
+
+def issued_in(directory: Path, host: str = "localhost", *, days: int = 1) -> tuple[Path, Path]:
+    """A certificate of `host` with its key, issued by an authority; and the authority's certificate."""
+    root, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = directory / "authority.pem"
+    authority.write_bytes(
+        _certificate("Test authority", root, "Test authority", root).public_bytes(serialization.Encoding.PEM)
+    )
+    issued = _certificate(host, key, "Test authority", root, days=days)
+    return _written(directory / "issued.pem", key, issued), authority
+
+
+def _certificate(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    signer: ec.EllipticCurvePrivateKey,
+    *,
+    days: int = 1,
+) -> x509.Certificate:
     now = datetime.now(UTC)
-    certificate = (
+    is_root = subject == issuer
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=is_root, crl_sign=is_root, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .not_valid_before(now - timedelta(days=3))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject.replace(" ", "-"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .sign(signer, hashes.SHA256())
     )
-    path = directory / "relay.pem"
+
+
+def _written(path: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Path:
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 from tests.apps.street import START, adopt
-from tests.providers.relay import open_relay
+from tests.providers.relay import LOGIN, issued_in, open_relay
 
 from urja.base.clock import Anchor, write_anchor
 from urja.core.policy import ChannelReach, bundled_policies
@@ -79,13 +79,16 @@ def test_what_is_configured_is_ready(examine, relay):
         "backup", "administrator, tariffs, policies",
     ]  # fmt: skip
     assert "DLT" in found["notices", "advice"]["pending_with"]
+    assert "urja mail test" in found["mail", "ready"]["sentence"]
+    assert "no mail counts as delivered" in found["notices", "ready"]["sentence"]
 
 
 def test_a_relay_that_does_not_answer(examine):
     with open_relay() as relay:
         port = relay.port
     mail = examine(GOOD.format(port=port))["mail", "missing"]
-    assert f"127.0.0.1:{port} does not take mail (ConnectionRefusedError" in mail["sentence"]
+    assert mail["sentence"] == f"127.0.0.1:{port} refuses the connection: no relay listens at this port"
+    assert "[mail] host and port" in mail["command"]
 
 
 def test_a_relay_without_the_encryption_that_is_set(examine, relay):
@@ -96,6 +99,23 @@ def test_a_relay_without_the_encryption_that_is_set(examine, relay):
 def test_a_login_without_a_password(examine, relay):
     text = GOOD.format(port=relay.port).replace('sender = "', 'username = "neem"\nsender = "')
     assert "no password for the login neem" in examine(text)["mail", "missing"]["sentence"]
+
+
+def test_a_relay_that_takes_no_sign_in_codes(examine, tmp_path, monkeypatch):
+    certificate, authority = issued_in(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    (tmp_path / "data" / "secrets").mkdir(parents=True)
+    (tmp_path / "data" / "secrets" / "services.json").write_text(json.dumps({"mail_password": LOGIN[1]}))
+    login = f'security = "starttls"\nusername = "{LOGIN[0]}"\nsender = "'
+    with open_relay(certificate) as relay:
+        text = GOOD.format(port=relay.port).replace('sender = "', login).replace("127.0.0.1", "localhost")
+        assert "answers; mails come from" in examine(text)["mail", "ready"]["sentence"]
+        relay.login_for_mail = True
+        mail = examine(text)["mail", "missing"]
+    assert "sign-in codes leave without a login" in mail["sentence"]
+    assert "530" in mail["sentence"]
+    assert "a relay on this machine" in mail["command"]
+    assert relay.arrived == []
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ What only the database shows is in `urja.site.registry_readiness`. Findings are 
 """
 
 import resource
-import smtplib
-import ssl
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
@@ -20,13 +18,19 @@ from urja.base.clock import read_anchor
 from urja.base.clock_synchronisation import clock_synchronised
 from urja.base.disk_space import Level, disk_spaces
 from urja.base.file_descriptors import RESERVED
-from urja.base.json_files import DamagedFileError, read_json
-from urja.base.settings import Loaded, MailSettings, Settings
+from urja.base.json_files import DamagedFileError
+from urja.base.settings import Loaded, Settings
 from urja.site.data_directory import DataDirectory
-from urja.site.supervisor.secrets import SERVICES_FILE, StoredServices
+from urja.site.mail_relay import (
+    LOGIN_FOR_SIGN_IN,
+    RelayError,
+    check_login,
+    check_sign_in_codes,
+    mail_password,
+)
+from urja.site.supervisor.secrets import SERVICES_FILE
 
 CHECK: Final = "edit urja.toml, then: urja config check"
-_MAIL_TIMEOUT_S: Final = 10
 
 
 class State(StrEnum):
@@ -187,46 +191,31 @@ def _mail(loaded: Loaded, data: DataDirectory) -> Finding:
             "your mail provider (relay, login, permitted sender)",
         )
     try:
-        stored = read_json(data.secrets / SERVICES_FILE, StoredServices, "restore it from a backup")
-    except FileNotFoundError:
-        stored = StoredServices()
+        password = mail_password(data)
     except (DamagedFileError, OSError) as error:
         return missing("mail", str(error), "restore it from a backup")
-    if mail.username and not stored.mail_password:
+    if mail.username and not password:
         return missing(
             "mail",
             f"no password for the login {mail.username}",
             f"mail_password in {data.secrets / SERVICES_FILE}",
             "your mail provider",
         )
+    relay = f"{mail.host}:{mail.port}"
     try:
-        _greet(mail, stored.mail_password)
-    except (OSError, UnicodeError, smtplib.SMTPException) as error:
+        check_login(mail, password if mail.username else "")
+    except RelayError as error:
         return missing(
-            "mail",
-            f"{mail.host}:{mail.port} does not take mail ({type(error).__name__}: {error})",
-            "[mail] in urja.toml",
-            "your mail provider, where the settings are right",
+            "mail", f"{relay} {error}", error.advice, "your mail provider, where the settings are right"
         )
-    return ready("mail", f"{mail.host}:{mail.port} answers; mails come from {mail.sender}")
-
-
-def _greet(mail: MailSettings, password: str) -> None:
-    """Connect, encrypt and log in as the pipeline does, without sending a mail.
-
-    Raises OSError, SMTPException, and UnicodeError for an impossible host name.
-    """
-    context, timeout = ssl.create_default_context(), min(mail.timeout_s, _MAIL_TIMEOUT_S)
-    with (
-        smtplib.SMTP_SSL(mail.host, mail.port, timeout=timeout, context=context)
-        if mail.security == "tls"
-        else smtplib.SMTP(mail.host, mail.port, timeout=timeout)
-    ) as relay:
-        if mail.security == "starttls":
-            relay.starttls(context=context)
-        if mail.username:
-            relay.login(mail.username, password)
-        relay.noop()
+    if mail.username:
+        try:
+            check_sign_in_codes(mail)
+        except RelayError as error:
+            return missing(
+                "mail", f"sign-in codes leave without a login, and {relay} {error}", LOGIN_FOR_SIGN_IN
+            )
+    return ready("mail", f"{relay} answers; mails come from {mail.sender}. Send one: urja mail test ADDRESS")
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
@@ -243,10 +232,13 @@ def _channels(settings: Settings) -> Iterator[Finding]:
                 "notices", f"channel {channel.name} is the stand-in: no message leaves this machine"
             )
         else:
-            yield ready("notices", f"channel {channel.name} ({channel.medium})")
+            yield ready("notices", f"channel {channel.name} ({channel.medium}): {channel.delivered}")
     if not any(channel.medium == "sms" for channel in channels):
         yield advice(
-            "notices", "no SMS channel: notices go by e-mail", "[messages.channels] (docs/notices.md)", sms
+            "notices",
+            "no SMS channel: notices go by e-mail, and only letters can serve what a disconnection needs",
+            "[messages.channels] (docs/notices.md)",
+            sms,
         )
 
 

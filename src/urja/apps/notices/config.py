@@ -23,6 +23,8 @@ class ChannelConfig:
     """`sms` or `email`: which address of a person it needs, and the name that policies have for it."""
     reports: bool
     """Whether it reports that a message was delivered."""
+    delivered: str
+    """What counts as delivered, in a sentence for administrators."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -45,6 +47,7 @@ def channels_of(
                 options,
                 provider.MEDIUM,
                 provider.REPORTS,
+                provider.DELIVERED,
                 (secrets or {}).get(name, {}),
             )
         )

@@ -1,8 +1,8 @@
 """The interface of a channel's provider.
 
 A provider is a folder with the same few files: `settings.py` (`Options`, `SECRETS`; `MEDIUM`, `sms` or `email`;
-`REPORTS`, whether it reports that a message was delivered), `client.py` (`Client`), `receipts.py` where it reports,
-and a `README.md` that says what counts as sent and as delivered.
+`REPORTS`, whether it reports that a message was delivered; `DELIVERED`, what counts as that), `client.py` (`Client`),
+`receipts.py` where it reports, and a `README.md` that says what counts as sent and as delivered.
 """
 
 from collections.abc import Mapping

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     ),
     "config": Lazy("urja.site.cli.config:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.cli.decode:decode", "Show a DLMS frame as a readable tree."),
+    "mail": Lazy("urja.site.cli.mail:mail", "Test the relay of [mail]."),
     "meter": Lazy("urja.site.cli.meter:meter", "Serve a simulated meter; adopt and commission meters."),
     "meter-type": Lazy("urja.site.cli.meter_type:meter_type", "Check, load and list meter types."),
     "headend": Lazy(

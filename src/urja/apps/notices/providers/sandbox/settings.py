@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 MEDIUM: Final = "sms"
 REPORTS: Final = True
+DELIVERED: Final = "delivered is what a signed receipt or the service's answer says; accepted, it is sent"
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,9 @@ from msgspec import Struct
 MEDIUM: Final = "email"
 REPORTS: Final = False
 """A relay that takes a mail does not report whether it arrived."""
+DELIVERED: Final = (
+    "no mail counts as delivered or served; accepted by the relay it is sent, after a day unconfirmed"
+)
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -109,7 +109,7 @@ def test_a_guards_sentences_are_said_in_hindi(colleague):
     client = colleague("clerk")
     at, _ = dry_run(client, LOAD, ASKED | {"consumer_number": "URJ00000009"})
     hindi = client.get(at, headers={"Accept-Language": "hi"})
-    assert "सेवा बिंदु URJ00000009 नहीं है" in text_of(hindi)
+    assert "कनेक्शन URJ00000009 नहीं है" in text_of(hindi)
     assert "there is no service point" not in text_of(hindi)
 
 
